@@ -1,0 +1,1 @@
+"""Local models: weights, prefixes, training, decoding. torch lives only in this room."""

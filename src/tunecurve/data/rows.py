@@ -1,0 +1,52 @@
+"""The row: an input text, its target text, and where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+_LABEL = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
+_DIGITS = re.compile(r"\d+")
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One labelled example.
+
+    Attributes
+    ----------
+    source : str
+        The input text.
+    target : str
+        The text that should come out.
+    group : str
+        Rows of one group never sit on both sides of a split.
+    place : str
+        Where the row stands in its file, for messages, e.g. ``"line 7"``.
+    """
+
+    source: str
+    target: str
+    group: str
+    place: str = ""
+
+    @property
+    def row_id(self) -> str:
+        """Hash of the content, 16 hexadecimal digits."""
+        return content_id(self.source, self.target)
+
+
+def content_id(*texts: str) -> str:
+    """Return a 16-digit hash of the texts; the boundaries between them count."""
+    digest = hashlib.sha256()
+    for text in texts:
+        encoded = text.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()[:16]
+
+
+def skeleton(text: str) -> str:
+    """Return the text with labels, digits, case and spacing levelled, so that template twins look alike."""
+    return _SPACE.sub(" ", _DIGITS.sub("0", _LABEL.sub("[]", text))).strip().casefold()

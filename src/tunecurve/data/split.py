@@ -1,0 +1,140 @@
+"""Test set and training pool: frozen before anything is trained.
+
+`group` keeps rows of one group (a template, a customer, a document) on one side. `random` is bit-identical to
+`datasets.Dataset.train_test_split(test_size, seed)` followed by `select(range(n))`, so that published runs can be
+compared. Training subsets are nested: the first n rows of a seed's order.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunecurve.data.rows import Row, skeleton
+from tunecurve.errors import DataError
+
+MAX_TEST_SHARE_OF_GROUPS = 0.25
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of the test rows and of the training pool, in order, and what was set aside.
+
+    Attributes
+    ----------
+    test, pool : list of int
+        Row indices.
+    set_aside : int
+        Rows in neither: they share a group with a test row.
+    method : str
+        What was done, in words.
+    """
+
+    test: list[int]
+    pool: list[int]
+    set_aside: int
+    method: str
+
+
+def split_rows(rows: Sequence[Row], *, method: str, test_size: int, seed: int = 42, n_train_needed: int = 1) -> Split:
+    """Split rows into a test set and a training pool.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Cleaned rows.
+    method : {"group", "random"}
+        See the module's docstring.
+    test_size : int
+        Number of test rows.
+    seed : int, default 42
+        Seed of the shuffle.
+    n_train_needed : int, default 1
+        Rows the training pool must hold at least.
+
+    Raises
+    ------
+    DataError
+        When the rows do not suffice.
+    """
+    if test_size + n_train_needed > len(rows):
+        raise DataError(
+            f"{len(rows)} usable rows cannot give {test_size} test rows and {n_train_needed} training rows; "
+            f"lower --test-size or --train-sizes (test + largest training size must be at most {len(rows)})"
+        )
+    if method == "random":
+        order = np.random.default_rng(seed).permutation(len(rows)).tolist()
+        return Split(order[:test_size], order[test_size:], 0, f"random rows, seed {seed}")
+    return _group_split(rows, test_size, seed, n_train_needed)
+
+
+def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed: int) -> Split:
+    """Take as few rows a group as needed, so that the test set holds many groups.
+
+    Rows of a test group that are not taken are set aside. The cap of rows per group starts at 1 and grows while the
+    test set would use up more than a quarter of the groups or leave too few training rows.
+    """
+    generator = np.random.default_rng(seed)
+    members: dict[str, list[int]] = defaultdict(list)
+    for index in generator.permutation(len(rows)).tolist():
+        members[rows[index].group].append(index)
+    groups = [members[name] for name in sorted(members)]
+    groups = [groups[position] for position in generator.permutation(len(groups)).tolist()]
+    largest = max(map(len, groups))
+    best: tuple[list[int], int] | None = None
+    cap = 1
+    while True:
+        test, used = _take(groups, test_size, cap)
+        n_pool = sum(map(len, groups[used:]))
+        if len(test) == test_size and n_pool >= n_train_needed:
+            best = (test, used)
+            if used <= MAX_TEST_SHARE_OF_GROUPS * len(groups):
+                break
+        if cap >= largest:
+            break
+        cap += 1
+    if best is None:
+        raise DataError(
+            f"{len(rows)} usable rows in {len(groups)} groups cannot be split into {test_size} test rows and "
+            f"{n_train_needed} training rows without a group on both sides; lower --test-size or --train-sizes, "
+            "or use --split random"
+        )
+    test, used = best
+    pool = [index for group in groups[used:] for index in group]
+    pool = [pool[position] for position in generator.permutation(len(pool)).tolist()]
+    set_aside = len(rows) - len(test) - len(pool)
+    return Split(test, pool, set_aside, f"whole groups ({used} of {len(groups)} groups in the test set), seed {seed}")
+
+
+def _take(groups: Sequence[Sequence[int]], test_size: int, cap: int) -> tuple[list[int], int]:
+    taken: list[int] = []
+    for number, group in enumerate(groups):
+        if len(taken) >= test_size:
+            return taken[:test_size], number
+        taken.extend(group[:cap])
+    return taken[:test_size], len(groups)
+
+
+def training_order(n_pool: int, seed: int, split_seed: int = 42) -> list[int]:
+    """Return a seed's order of the pool: positions 0..n_pool-1; seed 0 keeps the pool's own order.
+
+    The training set of size n is the first n of it, so sizes are nested within a seed.
+    """
+    if seed == 0:
+        return list(range(n_pool))
+    return np.random.default_rng([split_seed, seed]).permutation(n_pool).tolist()
+
+
+def count_overlap(rows: Sequence[Row], split: Split) -> dict[str, int]:
+    """Return how many test rows have a twin in the pool: same input, or same skeleton of the target."""
+    pool_inputs = {rows[index].source for index in split.pool}
+    pool_skeletons = {skeleton(rows[index].target) for index in split.pool}
+    return {
+        "test_rows_with_input_in_pool": sum(rows[index].source in pool_inputs for index in split.test),
+        "test_rows_with_target_skeleton_in_pool": sum(
+            skeleton(rows[index].target) in pool_skeletons for index in split.test
+        ),
+    }

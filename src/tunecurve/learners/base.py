@@ -1,0 +1,127 @@
+"""What a learner is: something that predicts, and perhaps can be fine-tuned. Knows nothing of studies or files.
+
+Answers arrive as they are ready, each with its row's index, so that long scoring can be stored and resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from tunecurve.prompts import Prompt, TuningExample
+
+StopReason = Literal["end", "length", "error"]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer.
+
+    Attributes
+    ----------
+    text : str
+        The answer, empty when it failed.
+    stop_reason : {"end", "length", "error"}
+        ``length``: cut at the cap; scored as it stands. ``error``: scored as the empty answer.
+    tokens_in, tokens_out : int
+        Tokens of the prompt and of the answer.
+    seconds : float
+        Time this answer took (its share of a batch).
+    error : str or None
+        What failed.
+    """
+
+    text: str
+    stop_reason: StopReason
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Where a fine-tuning run stands; sent after every optimizer step."""
+
+    step: int
+    n_steps: int
+    loss: float
+    tokens_per_second: float
+
+
+@dataclass
+class TrainingRecord:
+    """What a fine-tuning run did.
+
+    Attributes
+    ----------
+    steps, epochs, examples_seen : int
+        Optimizer steps, passes, row-passes.
+    losses : list of float
+        Mean loss per trained token, at every step.
+    train_seconds : float
+        Time of all steps, over all interruptions.
+    tokens_trained : int
+        Answer tokens that carried loss.
+    recipe : dict
+        The resolved recipe.
+    path : str
+        Which way the steps were computed, and what its check against the plain way showed.
+    """
+
+    steps: int
+    epochs: int
+    examples_seen: int
+    losses: list[float]
+    train_seconds: float
+    tokens_trained: int
+    recipe: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """Something that answers prompts."""
+
+    name: str
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything of the learner that determines its answers (JSON-able): weights hash, precision, ..."""
+        ...
+
+    def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
+        """Yield (index, answer) in any order for every prompt whose index is not in `done`."""
+        ...
+
+
+@runtime_checkable
+class FineTunable(Learner, Protocol):
+    """A learner that can be fine-tuned."""
+
+    def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
+        """Return the recipe with every value filled in for this many examples."""
+        ...
+
+    def fine_tune(
+        self,
+        examples: Sequence[TuningExample],
+        recipe: dict[str, Any],
+        *,
+        seed: int,
+        folder: Path,
+        on_step: Callable[[TrainingProgress], None],
+    ) -> tuple[Learner, TrainingRecord]:
+        """Fine-tune on examples, resuming from checkpoints in `folder`; the tuned model is stored there."""
+        ...
+
+    def load_tuned(self, folder: Path) -> Learner:
+        """Return the learner that `fine_tune` stored in `folder`."""
+        ...
+
+
+def predict(learner: Learner, prompts: Sequence[Prompt]) -> list[Completion]:
+    """Return the answers to all prompts, in their order."""
+    answers = dict(learner.predict_stream(prompts))
+    return [answers[index] for index in range(len(prompts))]

@@ -1,0 +1,166 @@
+"""The local learner: weights, encoder, training and decoding put together behind the learner protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from tunecurve.errors import ModelError
+from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
+from tunecurve.learners.local.device import Compute
+from tunecurve.learners.local.encoding import ChatEncoder
+from tunecurve.learners.local.generate import AnswerLimits, decode_stream
+from tunecurve.learners.local.recipe import Recipe, resolve_recipe
+from tunecurve.learners.local.train import add_adapters, remove_checkpoint, train_adapters
+from tunecurve.learners.local.weights import ModelFiles
+from tunecurve.prompts import Prompt, TuningExample
+
+ADAPTER_FOLDER = "adapter"
+
+
+class LocalLearner:
+    """A causal language model on this machine.
+
+    Parameters
+    ----------
+    files : ModelFiles
+        From `weights.resolve_model`.
+    compute : Compute
+        From `device.choose_compute`.
+    limits : AnswerLimits
+        How long answers may get.
+    adapter_folder : Path, optional
+        A saved PEFT adapter to answer with.
+    checkpoint_every_seconds : float, default 60
+        Time between training checkpoints.
+    use_shared_prefix : bool, default True
+        False trains the plain way.
+    """
+
+    def __init__(
+        self,
+        files: ModelFiles,
+        compute: Compute,
+        limits: AnswerLimits | None = None,
+        *,
+        adapter_folder: Path | None = None,
+        checkpoint_every_seconds: float = 60.0,
+        use_shared_prefix: bool = True,
+    ) -> None:
+        self.files = files
+        self.name = files.name
+        self.compute = compute
+        self.limits = limits or AnswerLimits()
+        self.adapter_folder = adapter_folder
+        self.checkpoint_every_seconds = checkpoint_every_seconds
+        self.use_shared_prefix = use_shared_prefix
+        try:
+            self.encoder = ChatEncoder(AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False))
+            self.config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise ModelError(f"cannot load the model '{files.name}': {str(error).splitlines()[0][:200]}") from None
+        self._scoring_model: Any = None
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the answers: weights, device, precision, threads, decoding."""
+        return {
+            "kind": "local",
+            "weights_sha256": self.files.weights_sha256,
+            "compute": self.compute.describe(),
+            "decoding": "greedy",
+            "max_tokens_per_input_token": self.limits.max_tokens_per_input_token,
+            "max_extra_tokens": self.limits.max_extra_tokens,
+            "batch_size": self.limits.batch_size,
+        }
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        return self.encoder.count_tokens(text)
+
+    def context_length(self) -> int:
+        """Return the most tokens the model takes, prompt and answer together."""
+        return int(getattr(self.config.get_text_config(), "max_position_embeddings", 2048))
+
+    def load_base(self) -> Any:
+        """Return a fresh copy of the model, frozen, on the device."""
+        try:
+            model = AutoModelForCausalLM.from_pretrained(
+                self.files.folder, dtype=self.compute.dtype, trust_remote_code=False, use_safetensors=True
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelError(f"cannot load the model '{self.name}': {str(error).splitlines()[0][:200]}") from None
+        return model.to(self.compute.device).eval().requires_grad_(False)
+
+    def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
+        """Yield (index, answer) for every prompt not in `done`."""
+        if self._scoring_model is None:
+            self._scoring_model = self._load_for_scoring()
+        return decode_stream(self._scoring_model, self.encoder, prompts, self.limits, done)
+
+    def _load_for_scoring(self) -> Any:
+        model = self.load_base()
+        if self.adapter_folder is None:
+            return model
+        from peft import PeftModel
+
+        tuned = PeftModel.from_pretrained(model, self.adapter_folder)
+        # In bfloat16 merging would round the small adapter product away; in float32 it is exact enough and faster.
+        if self.compute.dtype == torch.float32:
+            return tuned.merge_and_unload().eval()
+        return tuned.eval().get_base_model()
+
+    def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
+        """Return the recipe with every value filled in for this model and number of examples."""
+        return self._recipe(recipe, n_examples).to_dict()
+
+    def _recipe(self, settings: dict[str, Any], n_examples: int) -> Recipe:
+        return resolve_recipe(settings, n_examples, self.config.get_text_config().hidden_size)
+
+    def fine_tune(
+        self,
+        examples: Sequence[TuningExample],
+        recipe: dict[str, Any],
+        *,
+        seed: int,
+        folder: Path,
+        on_step: Callable[[TrainingProgress], None],
+    ) -> tuple[LocalLearner, TrainingRecord]:
+        """Fine-tune a fresh copy on the examples; the adapter goes to ``folder/adapter``."""
+        resolved = self._recipe(recipe, len(examples))
+        model = add_adapters(self.load_base(), resolved, seed)
+        record = train_adapters(
+            model,
+            [self.encoder.encode_example(example) for example in examples],
+            resolved,
+            seed=seed,
+            pad_id=self.encoder.end_token_id,
+            compute=self.compute.describe(),
+            folder=folder,
+            on_step=on_step,
+            checkpoint_every_seconds=self.checkpoint_every_seconds,
+            use_shared_prefix=self.use_shared_prefix,
+        )
+        model.peft_config["default"].base_model_name_or_path = self.name
+        model.save_pretrained(folder / ADAPTER_FOLDER)
+        return self.load_tuned(folder), record
+
+    def load_tuned(self, folder: Path) -> LocalLearner:
+        """Return this learner with the adapter stored in ``folder/adapter``."""
+        return LocalLearner(self.files, self.compute, self.limits, adapter_folder=folder / ADAPTER_FOLDER)
+
+    def discard_checkpoint(self, folder: Path) -> None:
+        """Delete the training checkpoint in `folder`, once its trial's result is written."""
+        remove_checkpoint(folder)
+
+    def save_merged(self, destination: Path) -> None:
+        """Write the model with its adapter merged, as float32 safetensors with its tokenizer."""
+        from peft import PeftModel
+
+        base = AutoModelForCausalLM.from_pretrained(self.files.folder, dtype=torch.float32, trust_remote_code=False)
+        merged = PeftModel.from_pretrained(base, self.adapter_folder).merge_and_unload() if self.adapter_folder else base
+        merged.save_pretrained(destination)
+        self.encoder.tokenizer.save_pretrained(destination)

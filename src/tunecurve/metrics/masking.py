@@ -1,0 +1,271 @@
+"""How well a masking function masks: leaks, labels, over-masking, fidelity, placeholders.
+
+Everything comes from three texts (input, correct target, output); no annotation column is needed. The analysis of a
+row is made once and shared by all metrics here. Numbered tags count by class: `[NAME_2]` is a `NAME`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunecurve.metrics.alignment import Span, align, label_class, literal_text, placeholders
+from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.leaks import leaks_by_digits, leaks_exactly, leaks_normalised
+
+OVERLAP_NEEDED = 0.5
+_BRACKETED = re.compile(r"[\[<({]{1,2}\s*([A-Za-z][A-Za-z0-9_ ]{0,40}?)\s*[\])}>]{1,2}")
+
+
+@dataclass(frozen=True)
+class RowAnalysis:
+    """What one answer did to one input; counts are per gold span where a tuple, per row where a number."""
+
+    gold_labels: tuple[tuple[str, ...], ...]
+    leaked_exactly: tuple[bool, ...]
+    leaked_normalised: tuple[bool, ...]
+    leaked_digits: tuple[bool, ...]
+    labelled_correctly: tuple[bool, ...]
+    over_masked_characters: int
+    public_characters: int
+    common_characters: int
+    literal_characters: int
+
+    @property
+    def leaked(self) -> tuple[bool, ...]:
+        """Whether each gold span leaks by any of the three tests."""
+        tests = zip(self.leaked_exactly, self.leaked_normalised, self.leaked_digits, strict=True)
+        return tuple(any(results) for results in tests)
+
+
+@functools.lru_cache(maxsize=8192)
+def analyse_row(prediction: str, reference: str, source: str) -> RowAnalysis:
+    """Compare one output with the correct target and the input."""
+    from rapidfuzz.distance import LCSseq
+
+    gold, _ = align(source, reference)
+    predicted, _ = align(source, prediction)
+    output_text, correct_text = literal_text(prediction), literal_text(reference)
+    values = [source[span.start : span.end] for span in gold]
+
+    def leaked(test: Callable[[str, str, str], bool]) -> tuple[bool, ...]:
+        return tuple(test(value.strip(), output_text, correct_text) for value in values)
+
+    over_masked, public = _over_masking(source, gold, predicted)
+    return RowAnalysis(
+        gold_labels=tuple(span.labels for span in gold),
+        leaked_exactly=leaked(leaks_exactly),
+        leaked_normalised=leaked(leaks_normalised),
+        leaked_digits=leaked(leaks_by_digits),
+        labelled_correctly=tuple(_is_found(span, predicted) for span in gold),
+        over_masked_characters=over_masked,
+        public_characters=public,
+        common_characters=2 * LCSseq.similarity(output_text, correct_text),
+        literal_characters=len(output_text) + len(correct_text),
+    )
+
+
+def _is_found(gold: Span, predicted: Iterable[Span]) -> bool:
+    """Whether spans with the gold labels cover at least half of the gold span."""
+    needed = OVERLAP_NEEDED * (gold.end - gold.start)
+    covered, labels = 0, Counter[str]()
+    for span in predicted:
+        overlap = min(gold.end, span.end) - max(gold.start, span.start)
+        if overlap > 0:
+            covered += overlap
+            labels.update(span.labels)
+    return covered >= needed and not Counter(gold.labels) - labels
+
+
+def _over_masking(source: str, gold: list[Span], predicted: list[Span]) -> tuple[int, int]:
+    """Return (public letters and digits that were masked, public letters and digits)."""
+    is_public = np.array([character.isalnum() for character in source], dtype=bool)
+    for span in gold:
+        is_public[span.start : span.end] = False
+    is_masked = np.zeros(len(source), dtype=bool)
+    for span in predicted:
+        is_masked[span.start : span.end] = True
+    return int((is_public & is_masked).sum()), int(is_public.sum())
+
+
+class _RatioOfRow:
+    """A metric whose statistics are [numerator, denominator] of one row."""
+
+    name = ""
+    title = ""
+    direction: Direction = "max"
+    score_range = (0.0, 100.0)
+
+    @property
+    def signature(self) -> str:
+        """Return name, options and version of the definition."""
+        return f"{self.name}|labels:by-class|align:exact-else-lcs|v1"
+
+    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+        """Return the row's numerator and denominator."""
+        raise NotImplementedError
+
+    def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
+        """Return [numerator, denominator], shape (2,)."""
+        return np.array(self.ratio(prediction, reference, source), dtype=np.float64)
+
+    def score(self, summed: FloatArray) -> FloatArray:
+        """Return the percentage."""
+        return percentage(summed[..., 0], summed[..., 1])
+
+
+class LeakingDocuments(_RatioOfRow):
+    """Percentage of the rows with personal data in which at least one gold value leaks."""
+
+    name, title, direction = "leak_documents", "Documents that leak", "min"
+
+    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+        """Return (1 if anything leaks, 1 if there is anything to leak)."""
+        row = analyse_row(prediction, reference, source)
+        return float(any(row.leaked)), float(bool(row.gold_labels))
+
+
+class LeakingEntities(_RatioOfRow):
+    """Percentage of gold values that leak, by any of the tests `exact`, `normalised`, `digits`, or by one of them."""
+
+    direction: Direction = "min"
+
+    def __init__(self, test: str = "any") -> None:
+        self._attribute = {
+            "any": "leaked",
+            "exact": "leaked_exactly",
+            "normalised": "leaked_normalised",
+            "digits": "leaked_digits",
+        }[test]
+        self.name = "leak_entities" if test == "any" else f"leak_entities_{test}"
+        self.title = "Entities that leak" if test == "any" else f"Entities that leak ({test})"
+
+    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+        """Return (values that leak, values)."""
+        row = analyse_row(prediction, reference, source)
+        return float(sum(getattr(row, self._attribute))), float(len(row.gold_labels))
+
+
+class LabelAccuracy(_RatioOfRow):
+    """Percentage of gold spans of which at least half is masked, with the right label."""
+
+    name, title = "label_accuracy", "Label accuracy"
+
+    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+        """Return (spans with the right label, spans)."""
+        row = analyse_row(prediction, reference, source)
+        return float(sum(row.labelled_correctly)), float(len(row.gold_labels))
+
+
+class OverMasking(_RatioOfRow):
+    """Percentage of the letters and digits outside gold spans that were masked all the same."""
+
+    name, title, direction = "over_masking", "Over-masking", "min"
+
+    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+        """Return (public characters masked, public characters)."""
+        row = analyse_row(prediction, reference, source)
+        return float(row.over_masked_characters), float(row.public_characters)
+
+
+class TextFidelity(_RatioOfRow):
+    """Similarity of the text around the placeholders with what should be left of the input.
+
+    ``200 * LCS / (output characters + correct characters)``, LCS the longest common subsequence of characters.
+    """
+
+    name, title = "text_fidelity", "Text fidelity"
+
+    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+        """Return (twice the common characters, characters of both)."""
+        row = analyse_row(prediction, reference, source)
+        return float(row.common_characters), float(row.literal_characters)
+
+
+class _PlaceholderRows(_RatioOfRow):
+    """A percentage of rows, by a test that knows the label set."""
+
+    direction: Direction = "min"
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self.labels = frozenset(label_class(label) for label in labels)
+
+    @property
+    def signature(self) -> str:
+        """Return name, label set and version."""
+        return f"{self.name}|labels:{','.join(sorted(self.labels))}|v1"
+
+
+class InventedPlaceholders(_PlaceholderRows):
+    """Percentage of rows with a `[LABEL]` that is not of the label set and not in the input."""
+
+    name, title = "invented_placeholders", "Invented placeholders"
+
+    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+        """Return (1 if a placeholder is invented, 1)."""
+        known = self.labels | set(placeholders(source))
+        return float(any(label not in known for label in placeholders(prediction))), 1.0
+
+
+class WrongPlaceholderStyle(_PlaceholderRows):
+    """Percentage of rows with a known label in another dress: ``<NAME>``, ``{NAME}``, ``[name]``, ``[[NAME]]``."""
+
+    name, title = "wrong_placeholder_style", "Wrong placeholder style"
+
+    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+        """Return (1 if a label is dressed wrongly, 1)."""
+        for match in _BRACKETED.finditer(prediction):
+            inner = match.group(1)
+            dressed_right = match.group(0) == f"[{inner}]" and inner == inner.upper() and " " not in inner
+            name = label_class(re.sub(r"\s+", "", inner).upper())
+            if name in self.labels and not dressed_right and match.group(0) not in source:
+                return 1.0, 1.0
+        return 0.0, 1.0
+
+
+class LabelRecall:
+    """Recall by label: of the gold spans with a label, the percentage found with the right label.
+
+    Statistics are [found, gold] for each label in order, shape (2 * labels,). The score is the recall over all labels.
+    """
+
+    name, title = "label_recall", "Label recall"
+    direction: Direction = "max"
+    score_range = (0.0, 100.0)
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self.labels = tuple(sorted({label_class(label) for label in labels}))
+        self._position = {label: index for index, label in enumerate(self.labels)}
+
+    @property
+    def signature(self) -> str:
+        """Return name, label set and version."""
+        return f"{self.name}|labels:{','.join(self.labels)}|v1"
+
+    def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
+        """Return found and gold counts by label; labels outside the set are left out."""
+        row = analyse_row(prediction, reference, source)
+        counts = np.zeros((len(self.labels), 2))
+        for labels, found in zip(row.gold_labels, row.labelled_correctly, strict=True):
+            for label in labels:
+                if label in self._position:
+                    counts[self._position[label]] += (found, 1.0)
+        return counts.ravel()
+
+    def score(self, summed: FloatArray) -> FloatArray:
+        """Return the recall over all labels."""
+        return percentage(summed[..., 0::2].sum(axis=-1), summed[..., 1::2].sum(axis=-1))
+
+    def by_label(self, summed: FloatArray) -> dict[str, tuple[float, int]]:
+        """Return, for each label with gold spans, its recall in percent and the number of gold spans."""
+        found, gold = summed[0::2], summed[1::2]
+        return {
+            label: (100.0 * found[index] / gold[index], int(gold[index]))
+            for index, label in enumerate(self.labels)
+            if gold[index] > 0
+        }

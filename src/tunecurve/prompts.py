@@ -1,0 +1,85 @@
+"""Zero-shot prompts, few-shot prompts and tuning examples: one renderer, used by every learner.
+
+A prompt is a list of chat messages. The instruction is the system message, so that everything before a row's own text
+is the same for all rows: models and providers can compute or bill that prefix once. Templates are filled by plain
+substitution; nothing in a row's text is ever interpreted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MASKING_SYSTEM = (
+    "Mask the personal data in the text: replace each piece with its label in square brackets and change nothing else. "
+    "Answer with the masked text only. Labels: {labels}."
+)
+GENERATION_SYSTEM = "Answer with the output for the input, and nothing else."
+DEFAULT_SYSTEM = {"masking": MASKING_SYSTEM, "generation": GENERATION_SYSTEM}
+DEFAULT_TEMPLATE = "{input}"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chat turn: role ``system``, ``user`` or ``assistant``, and its text."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a learner is asked: the messages, and the bare input of the row they end with."""
+
+    messages: tuple[Message, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class TuningExample:
+    """A prompt with the answer to learn."""
+
+    prompt: Prompt
+    answer: str
+
+
+@dataclass(frozen=True)
+class PromptRenderer:
+    """Renders every prompt of a study.
+
+    Attributes
+    ----------
+    system : str
+        Instruction; ``{labels}`` stands for the label list.
+    template : str
+        User turn; ``{input}`` stands for the row's text.
+    labels : tuple of str
+        The task's labels.
+    """
+
+    system: str
+    template: str = DEFAULT_TEMPLATE
+    labels: tuple[str, ...] = ()
+
+    @property
+    def system_text(self) -> str:
+        """The instruction with the labels filled in."""
+        return self.system.replace("{labels}", ", ".join(self.labels))
+
+    def user_text(self, source: str) -> str:
+        """Return the user turn for an input."""
+        before, _, after = self.template.partition("{input}")
+        return before + source + after
+
+    def prompt(self, source: str, examples: Sequence[tuple[str, str]] = ()) -> Prompt:
+        """Return the prompt for an input, with (input, target) examples as earlier chat turns."""
+        messages = [Message("system", self.system_text)] if self.system else []
+        for example_source, example_target in examples:
+            messages.append(Message("user", self.user_text(example_source)))
+            messages.append(Message("assistant", example_target))
+        messages.append(Message("user", self.user_text(source)))
+        return Prompt(tuple(messages), source)
+
+    def tuning_example(self, source: str, target: str) -> TuningExample:
+        """Return the tuning example: the zero-shot prompt and its answer."""
+        return TuningExample(self.prompt(source), target)

@@ -1,0 +1,254 @@
+"""The study file: what is measured, on what, how. Unknown keys are errors with a suggestion.
+
+Defaults are written here once, with their reasons. A study has a signature: a hash of everything that makes its
+trials comparable (data, split, prompt, answers, bootstrap); sizes, seeds, models and recipes may grow under the same
+signature, because each trial has a hash of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from tunecurve.errors import SpecError, did_you_mean
+from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
+from tunecurve.prompts import DEFAULT_SYSTEM, DEFAULT_TEMPLATE
+
+TaskName = Literal["masking", "generation"]
+PositiveInt = Annotated[int, Field(ge=1)]
+DEFAULT_MODEL = "smollm2-135m-instruct"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class DataSpec(_Section):
+    """Where the rows are."""
+
+    source: str = Field("builtin:pii", description="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name")
+    input_column: str = Field("source_text", description="column with the input text")
+    target_column: str = Field("target_text", description="column with the text that should come out")
+    group_column: str | None = Field(None, description="rows with the same value here stay on one side of the split")
+    limit: PositiveInt | None = Field(None, description="use only the first rows; for builtin:pii the rows to make (5000)")
+    drop_duplicates: bool = Field(True, description="drop rows whose input was seen before")
+    max_tokens: PositiveInt = Field(
+        1024, description="drop rows whose input and target together have more tokens of the first local model"
+    )
+    language: str = Field("en", description="language of builtin:pii: en, fr, de or it")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of builtin:pii")
+    revision: str | None = Field(None, description="commit or tag of a hub data set")
+    subset: str | None = Field(None, description="configuration of a hub data set")
+    hub_split: str = Field("train", description="split of a hub data set")
+
+
+class SplitSpec(_Section):
+    """How test rows and training rows are parted."""
+
+    method: Literal["group", "random"] = Field(
+        "group", description="group: template twins never on both sides; random: as datasets.train_test_split"
+    )
+    # 200 rows as in the article; with fewer, differences of a few points drown in the interval.
+    test_size: PositiveInt = Field(200, description="number of test rows, frozen before anything is trained")
+    seed: Annotated[int, Field(ge=0)] = Field(42, description="seed of the split")
+
+
+class PromptSpec(_Section):
+    """What the models are told."""
+
+    system: str | None = Field(None, description="instruction; {labels} is replaced; default: the task's own")
+    template: str = Field(DEFAULT_TEMPLATE, description="user turn; {input} is replaced by the row's text")
+    labels: list[str] | None = Field(None, description="label list; default: the labels found in the training targets")
+
+    @field_validator("template")
+    @classmethod
+    def _has_input(cls, value: str) -> str:
+        if value.count("{input}") != 1:
+            raise ValueError("expected exactly one {input} in the template")
+        return value
+
+
+class AnswerSpec(_Section):
+    """How answers are generated: greedy, and never longer than the input allows."""
+
+    # A masked text is about as long as its input; placeholders can be longer than what they replace.
+    max_tokens_per_input_token: Annotated[float, Field(gt=0)] = Field(1.5, description="answer cap: this times the input's tokens")
+    max_extra_tokens: Annotated[int, Field(ge=1)] = Field(16, description="plus this many tokens")
+    batch_size: PositiveInt = Field(32, description="rows decoded together by a local model")
+
+
+class RecipeSpec(_Section):
+    """How a model is fine-tuned; unset values come from the named recipe."""
+
+    name: Literal["default", "article"] = Field("default", description="default, or article: 2 epochs, batch 4, 1e-4")
+    epochs: PositiveInt | None = Field(None, description="passes over the training rows; overrides the rule below")
+    min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 150)")
+    max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 20)")
+    batch_size: PositiveInt | None = Field(None, description="rows a step (default 8)")
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(None, description="default: by model width and batch size")
+    lora_rank: PositiveInt | None = Field(None, description="rank of the adapters (default 16)")
+    lora_alpha: PositiveInt | None = Field(None, description="scale of the adapters (default 32)")
+    warmup_share: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="share of steps (default 0.05)")
+
+
+class BootstrapSpec(_Section):
+    """How intervals are made."""
+
+    draws: Annotated[int, Field(ge=100)] = Field(2000, description="bootstrap draws, shared by all trials")
+    level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="level of the intervals")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the draws")
+
+
+class StudySpec(_Section):
+    """One study."""
+
+    name: str = Field("pii", description="name of the study; the run folder is runs/<name>")
+    task: TaskName = Field("masking", description="masking (target = input with [LABEL]s) or generation")
+    data: DataSpec = Field(default_factory=DataSpec)
+    split: SplitSpec = Field(default_factory=SplitSpec)
+    prompt: PromptSpec = Field(default_factory=PromptSpec)
+    models: list[str] = Field([DEFAULT_MODEL], min_length=1, description="built-in name, hub id, folder or .gguf file")
+    # The article's shots; 0 is the zero-shot prompt.
+    shots: list[Annotated[int, Field(ge=0)]] = Field([0, 3], description="numbers of examples in the prompt")
+    train_sizes: list[PositiveInt] = Field([50, 200, 800, 3200, 6400], description="training rows to fine-tune on")
+    seeds: PositiveInt = Field(1, description="repeats of every few-shot and fine-tuned trial on other draws of rows")
+    recipe: RecipeSpec = Field(default_factory=RecipeSpec)
+    answers: AnswerSpec = Field(default_factory=AnswerSpec)
+    metrics: list[str] | None = Field(None, description="metric names, the first is the headline; default: the task's")
+    bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_plain(cls, value: str) -> str:
+        if not value or not all(character.isalnum() or character in "-_." for character in value) or value[0] == ".":
+            raise ValueError("expected letters, digits, '-', '_' and '.', not starting with '.'")
+        return value
+
+    @field_validator("shots", "train_sizes")
+    @classmethod
+    def _sorted_and_unique(cls, value: list[int]) -> list[int]:
+        return sorted(set(value))
+
+    @field_validator("metrics")
+    @classmethod
+    def _known_metrics(cls, value: list[str] | None) -> list[str] | None:
+        for name in value or []:
+            if name not in METRIC_NAMES:
+                raise ValueError(f"unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)} Known: {', '.join(METRIC_NAMES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> StudySpec:
+        if not self.shots and not self.train_sizes:
+            raise ValueError("nothing to measure: both shots and train_sizes are empty")
+        return self
+
+    @property
+    def system_prompt(self) -> str:
+        """The instruction: the study's own, else the task's."""
+        return DEFAULT_SYSTEM[self.task] if self.prompt.system is None else self.prompt.system
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The metrics, headline first: the study's own first, then the task's."""
+        own = self.metrics or []
+        return [*own, *(name for name in TASK_METRICS[self.task] if name not in own)]
+
+    @property
+    def n_train_needed(self) -> int:
+        """Training rows the largest trial needs."""
+        return max([1, *self.train_sizes, *self.shots])
+
+    def comparable_part(self) -> dict[str, Any]:
+        """Return what all trials of a study must share to stand in one curve."""
+        everything = self.model_dump(mode="json")
+        keys = ("task", "data", "split", "prompt", "answers", "bootstrap")
+        return {key: everything[key] for key in keys} | {"system": self.system_prompt, "metrics": self.metric_names}
+
+    def signature(self) -> str:
+        """Return the hash of `comparable_part`, 16 hexadecimal digits."""
+        return stable_hash(self.comparable_part())
+
+
+def stable_hash(value: Any, length: int = 16) -> str:
+    """Return a hash of a JSON-able value that does not depend on key order or process."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+# Quick sizes: the run without arguments should end while its reader is still there. 60 steps a size instead of 150.
+QUICK_STUDY: dict[str, Any] = {
+    "name": "pii-quick",
+    "data": {"source": "builtin:pii", "limit": 2000},
+    "split": {"test_size": 100},
+    "train_sizes": [25, 100, 400],
+    "recipe": {"min_steps": 60},
+}
+
+
+def parse_spec(values: Mapping[str, Any], origin: str = "study") -> StudySpec:
+    """Return the study that a mapping describes.
+
+    Raises
+    ------
+    SpecError
+        With the key, the value met, what was expected, and a suggestion for a misspelt key.
+    """
+    try:
+        return StudySpec.model_validate(dict(values))
+    except ValidationError as error:
+        raise SpecError(f"{origin}: {_explain(error)}") from None
+
+
+def load_spec(path: Path) -> dict[str, Any]:
+    """Read a study file (YAML) into a plain dict; nothing in it is executed.
+
+    Raises
+    ------
+    SpecError
+        When the file is not there, not YAML, or not a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise SpecError(f"study file '{path}' does not exist; write one with: tunecurve init {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"cannot read study file '{path}': {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise SpecError(f"{path}{place}: not plain YAML ({problem}); only text, numbers, lists and mappings are read") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SpecError(f"{path}: expected 'key: value' lines, got a {type(values).__name__}; see: tunecurve init")
+    return values
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    place = ".".join(path) or "the file"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(path[:-1])
+        return f"unknown key '{place}'.{did_you_mean(path[-1], known)} Known here: {', '.join(known)}{more}"
+    value = first.get("input")
+    shown = f", got {json.dumps(value, default=str)[:80]}" if path else ""
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
+
+
+def _fields_at(path: list[str]) -> list[str]:
+    model: type[BaseModel] = StudySpec
+    for part in path:
+        annotation = model.model_fields[part].annotation
+        assert isinstance(annotation, type)
+        model = annotation
+    return list(model.model_fields)
