@@ -1,0 +1,126 @@
+"""What to do next, in money: stop, or label and train up to the size with the best expected gain.
+
+Two questions are answered. With a value per point: expected value gained minus labels, training and serving. With a
+target and a penalty for missing it: cost plus penalty x P(miss), the rule of Learn-Optimize-Collect (Mahmood et al.
+2022). Only sizes up to eight times the data are proposed: further out the forecast is speculative, and a round in
+between is cheap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tunecurve.curve.points import Floats
+from tunecurve.curve.predictive import Predictive
+from tunecurve.curve.targets import TRUSTED_MULTIPLE
+from tunecurve.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What things cost, all in one currency; None means unknown and is left out of the sum.
+
+    Attributes
+    ----------
+    label : float or None
+        One more labelled example.
+    value_per_point : float or None
+        Worth of one unit of the metric, over the life of the model.
+    training_per_example : float or None
+        Training on one example once, all epochs.
+    training_fixed : float or None
+        One training run, whatever its size.
+    serving_difference : float or None
+        Serving the fine-tuned model instead of today's choice, over the life of the model.
+    miss_penalty : float or None
+        Price of not reaching the target.
+    """
+
+    label: float | None = None
+    value_per_point: float | None = None
+    training_per_example: float | None = None
+    training_fixed: float | None = None
+    serving_difference: float | None = None
+    miss_penalty: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, price in vars(self).items():
+            if price is not None and not (np.isfinite(price) and (price >= 0 or name == "serving_difference")):
+                raise UsageError(f"price {name}={price}: expected a number that is not negative.")
+
+
+def candidate_sizes(last_size: float) -> Floats:
+    """Sizes for the next round: two a doubling, up to eight times the data."""
+    return last_size * 2.0 ** (np.arange(1, 2 * int(np.log2(TRUSTED_MULTIPLE)) + 1) / 2.0)
+
+
+def _cost(size: Floats, last_size: float, prices: Prices) -> Floats:
+    labels = (size - last_size) * (prices.label or 0.0)
+    training = size * (prices.training_per_example or 0.0) + (prices.training_fixed or 0.0)
+    return labels + training + (prices.serving_difference or 0.0)
+
+
+def decide(predictive: Predictive, prices: Prices, target: float | None = None) -> dict[str, Any] | None:
+    """The best next step and its expected gain, or None when nothing has a price.
+
+    Parameters
+    ----------
+    predictive : Predictive
+    prices : Prices
+    target : float, optional
+        Needed for the miss penalty.
+
+    Returns
+    -------
+    dict or None
+        ``best`` (the option with the largest expected net gain; stopping is an option with gain 0), ``options`` (all
+        sizes with cost, expected score, expected gain, net gain, gain per money, chance that the step pays),
+        ``unknown`` (prices left out).
+    """
+    if prices.value_per_point is None and (prices.miss_penalty is None or target is None):
+        return None
+    last = predictive.last_size
+    sizes = np.append(last, np.rint(candidate_sizes(last)))
+    sign = 1.0 if predictive.curve.scale.direction == "max" else -1.0
+    scores = predictive.curve_scores(sizes)
+    gain = sign * (scores - scores[:, :1])
+    worth = gain * (prices.value_per_point or 0.0)
+    if prices.miss_penalty is not None and target is not None:
+        missed = sign * scores < sign * target
+        worth = worth + prices.miss_penalty * (missed[:, :1].astype(float) - missed)
+    cost = _cost(sizes, last, prices)
+    options: list[dict[str, Any]] = []
+    for index in range(1, len(sizes)):
+        net = worth[:, index] - cost[index]
+        options.append(
+            {
+                "n": float(sizes[index]),
+                "more_labels": float(sizes[index] - last),
+                "cost": float(cost[index]),
+                "expected_score": float(scores[:, index].mean()),
+                "expected_gain": float(gain[:, index].mean()),
+                "net_gain": float(net.mean()),
+                "gain_per_money": float(worth[:, index].mean() / cost[index]) if cost[index] > 0 else None,
+                "chance_it_pays": float(np.mean(net > 0)),
+            }
+        )
+    best = max(options, key=lambda option: option["net_gain"])
+    stop: dict[str, Any] = {"n": last, "more_labels": 0.0, "cost": 0.0, "net_gain": 0.0}
+    chosen = best if best["net_gain"] > 0 else stop
+    unknown = [name for name, price in vars(prices).items() if price is None and name != "miss_penalty"]
+    return {"best": chosen, "sentence": _sentence(chosen, best), "options": options, "unknown": unknown}
+
+
+def _sentence(chosen: dict[str, Any], best: dict[str, Any]) -> str:
+    if chosen["more_labels"] == 0:
+        return (
+            f"Stop here: even the best next round ({best['n']:g} examples) is expected to cost {best['cost']:.4g} "
+            f"and to return {best['net_gain']:.4g} net."
+        )
+    return (
+        f"Go to {chosen['n']:g} examples: cost {chosen['cost']:.4g}, expected net gain {chosen['net_gain']:.4g}; "
+        f"it pays with probability {chosen['chance_it_pays']:.2f}."
+    )

@@ -1,0 +1,249 @@
+"""One call from measured points to a forecast that can be trusted: intervals, plateau, verdict, target, money.
+
+`forecast_curve` fits once and asks the drawn curves every question, so all answers agree with each other. With fewer
+than three sizes it refuses, and says why: a line through two points has no error. The same points give the same answer
+for ever. It does not know how the points were made, and cannot see a jump that no point announces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tunecurve.curve.decision import Prices, decide
+from tunecurve.curve.plateau import Verdict, default_delta, find_plateau, is_speculative, judge
+from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare
+from tunecurve.curve.predictive import Predictive, predict
+from tunecurve.curve.targets import Target, crossover, reach_target
+from tunecurve.errors import UsageError
+
+__all__ = ["CurvePoints", "Forecast", "Prices", "forecast_curve"]
+
+QUANTILE_LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+INTERVAL_LEVELS = (0.5, 0.8, 0.9)
+FEWEST_SIZES = 3
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Everything said about one curve; `refusal` is set, and the rest empty, when nothing can be said.
+
+    Attributes
+    ----------
+    points : list of dict
+        The measured sizes: n, mean score, number of runs.
+    forecasts : list of dict
+        One entry a size asked for; see `to_dict`.
+    target, plateau, verdict, crossover, backtest, decision
+        Parts of the answer, None where not asked for or not possible.
+    refusal : str or None
+        Why there is no forecast.
+    notes : list of str
+        What a reader must know: broken runs suspected, sizes that are speculative, replicates missing.
+    predictive : Predictive or None
+        The fitted distribution, for plots and further questions.
+    """
+
+    points: list[dict[str, float]]
+    forecasts: list[dict[str, Any]] = field(default_factory=list)
+    target: Target | None = None
+    plateau: dict[str, Any] | None = None
+    verdict: Verdict | None = None
+    crossover: dict[str, Any] | None = None
+    backtest: dict[str, Any] | None = None
+    decision: dict[str, Any] | None = None
+    refusal: str | None = None
+    notes: list[str] = field(default_factory=list)
+    predictive: Predictive | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form; the keys are documented in docs/forecasting.md."""
+        return {
+            "refusal": self.refusal,
+            "points": self.points,
+            "forecasts": self.forecasts,
+            "target": self.target.to_dict() if self.target else None,
+            "plateau": self.plateau,
+            "verdict": self.verdict.to_dict() if self.verdict else None,
+            "crossover": self.crossover,
+            "backtest": self.backtest,
+            "decision": self.decision,
+            "notes": self.notes,
+        }
+
+
+def forecast_curve(
+    points: CurvePoints,
+    score_range: tuple[float | None, float | None] = (0.0, 100.0),
+    direction: str = "max",
+    at: Sequence[float] = (),
+    target: float | None = None,
+    delta: float | None = None,
+    rivals: Mapping[str, tuple[float, Floats | None]] | None = None,
+    prices: Prices | None = None,
+    backtest: bool = True,
+) -> Forecast:
+    """Forecast a learning curve from its measured points.
+
+    Parameters
+    ----------
+    points : CurvePoints
+        Fine-tuned scores only; zero-shot and few-shot scores go into `rivals`.
+    score_range : (low, high)
+        Range of the metric; ``(0, 100)`` for accuracy or BLEU, ``(0, None)`` for a loss.
+    direction : {"max", "min"}
+        Whether larger or smaller scores are better.
+    at : sequence of float
+        Sizes to forecast, in training examples. Default: 2, 4 and 8 times the largest measured size.
+    target : float, optional
+        Score to reach, in the metric's units.
+    delta : float, optional
+        Gain per doubling that matters, in the metric's units. Default: one point of a 0-100 range, or one per cent of
+        the last loss, but never less than the test set can resolve.
+    rivals : mapping, optional
+        ``{"few-shot": (score, bootstrap draws or None)}``.
+    prices : Prices, optional
+        For the decision.
+    backtest : bool
+        Whether to fit once more without the largest size and report the miss.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    DataError
+        For points that cannot be points: not a number, outside the range, a size that is not positive.
+    UsageError
+        For a range, direction, size, target or delta that makes no sense.
+
+    Notes
+    -----
+    Shapes are averaged by evidence under a prior learned from curves (MMF of LCDB, Mohr et al. 2022; the rectified
+    scaling law, Lin et al. 2024); see docs/forecasting.md.
+    """
+    curve = prepare(points, score_range, direction)
+    measured = _measured(curve)
+    if len(curve.size) < FEWEST_SIZES:
+        return Forecast(points=measured, refusal=_refusal(len(curve.size)))
+    asked = _asked_sizes(at, float(curve.size[-1]))
+    predictive = predict(curve)
+    delta = default_delta(predictive) if delta is None else _positive("delta", delta)
+    prices = prices or Prices()
+    if target is not None and not np.isfinite(target):
+        raise UsageError(f"target {target}: expected a finite score.")
+    return Forecast(
+        points=measured,
+        forecasts=forecasts_at(predictive, asked),
+        target=None if target is None else reach_target(predictive, float(target), asked),
+        plateau=find_plateau(predictive, delta),
+        verdict=judge(predictive, delta, prices.label),
+        crossover=crossover(predictive, rivals or {}),
+        backtest=back_test(points, score_range, direction) if backtest else None,
+        decision=decide(predictive, prices, target),
+        notes=_notes(predictive, asked),
+        predictive=predictive,
+    )
+
+
+def _positive(name: str, value: float) -> float:
+    if not (np.isfinite(value) and value > 0):
+        raise UsageError(f"{name} {value:g}: expected a positive number.")
+    return float(value)
+
+
+def _asked_sizes(at: Sequence[float], last_size: float) -> Floats:
+    sizes = np.asarray(list(at), float) if len(at) else last_size * np.array([2.0, 4.0, 8.0])
+    for size in sizes:
+        _positive("size to forecast", float(size))
+    return sizes
+
+
+def _measured(curve: PreparedCurve) -> list[dict[str, float]]:
+    rows = zip(curve.size, curve.mean_score, curve.replicates, strict=True)
+    return [{"n": float(n), "mean_score": float(score), "runs": int(runs)} for n, score, runs in rows]
+
+
+def _refusal(sizes: int) -> str:
+    return (
+        f"No forecast from {sizes} training size{'s' if sizes != 1 else ''}: with fewer than {FEWEST_SIZES} sizes the "
+        "bend of the curve is unknown and no interval would mean anything. Measure "
+        f"{FEWEST_SIZES - sizes} more, each 2 to 4 times the one before."
+    )
+
+
+def _intervals(draws: Floats) -> dict[str, list[float]]:
+    tails = {level: np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) for level in INTERVAL_LEVELS}
+    return {f"{level:.2f}": [float(low), float(high)] for level, (low, high) in tails.items()}
+
+
+def forecasts_at(predictive: Predictive, sizes: Floats) -> list[dict[str, Any]]:
+    """Forecast entries for each size: a measured score, the curve on this test set, and the population."""
+    measured = predictive.measured_scores(sizes)
+    curve = predictive.curve_scores(sizes)
+    population = predictive.population_scores(sizes)
+    entries = []
+    for index, size in enumerate(sizes):
+        quantiles = np.quantile(measured[:, index], QUANTILE_LEVELS)
+        entries.append(
+            {
+                "n": float(size),
+                "mean": float(measured[:, index].mean()),
+                "median": float(quantiles[9]),
+                "quantiles": {f"{p:.2f}": float(q) for p, q in zip(QUANTILE_LEVELS, quantiles, strict=True)},
+                "intervals": _intervals(measured[:, index]),
+                "this_test_set": {
+                    "median": float(np.median(curve[:, index])),
+                    "intervals": _intervals(curve[:, index]),
+                },
+                "population": {
+                    "median": float(np.median(population[:, index])),
+                    "intervals": _intervals(population[:, index]),
+                },
+                "speculative": is_speculative(float(size), predictive.last_size),
+            }
+        )
+    return entries
+
+
+def back_test(
+    points: CurvePoints, score_range: tuple[float | None, float | None], direction: str
+) -> dict[str, Any] | None:
+    """Forecast the largest measured size from the others; None with fewer than four sizes."""
+    size, score = checked_arrays(points)
+    last = size.max()
+    kept = size < last
+    if np.unique(size[kept]).size < FEWEST_SIZES:
+        return None
+    rows = None if points.n_test is None else np.broadcast_to(np.asarray(points.n_test, float), size.shape)[kept]
+    draws = None if points.bootstrap_draws is None else np.asarray(points.bootstrap_draws, float)[kept]
+    fewer = CurvePoints(size[kept], score[kept], None, rows, draws)
+    entry = forecasts_at(predict(prepare(fewer, score_range, direction)), np.array([last]))[0]
+    actual = float(score[~kept].mean())
+    low, high = entry["intervals"]["0.80"]
+    return {
+        "n": float(last),
+        "actual": actual,
+        "median": entry["median"],
+        "interval_80": [low, high],
+        "miss": actual - entry["median"],
+        "inside_80": bool(low <= actual <= high),
+    }
+
+
+def _notes(predictive: Predictive, asked: Floats) -> list[str]:
+    notes = []
+    if any(is_speculative(float(size), predictive.last_size) for size in asked):
+        notes.append(f"Sizes beyond {8 * predictive.last_size:g} (8 times the data) are speculative.")
+    if not predictive.curve.replicated:
+        notes.append("No size was run with more than one seed: the noise of one run is guessed, not measured.")
+    notes += [
+        f"The run at n={size:g} does not fit the others (probability {chance:.2f})."
+        for size, chance in predictive.suspects()
+        if chance >= 0.5
+    ]
+    return notes

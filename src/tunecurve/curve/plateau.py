@@ -1,0 +1,137 @@
+"""Where the curve flattens, and whether it still rises: a size, a probability, and a plain word.
+
+A curve is on its plateau from the first size after which no doubling gains more than `delta`. The word for today is
+about the next doubling: `rising`, `flat`, or `cannot tell`, and for the last, what would settle it. What settles it
+is found by asking the drawn curves: imagine the new measurement, update, and count how often the word would be clear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tunecurve.curve.points import Floats
+from tunecurve.curve.predictive import Predictive
+from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, search_sizes
+
+# How sure the tool must be before it uses a plain word.
+SURE = 0.8
+# Default gain per doubling that matters: one point of a 0-100 metric, or one per cent of the last loss.
+DEFAULT_DELTA_PERCENT = 1.0
+# Doublings beyond the data that a plateau must hold.
+PLATEAU_DOUBLINGS = 3
+IMAGINED_OUTCOMES = 40
+
+
+def default_delta(predictive: Predictive) -> float:
+    """Smallest gain per doubling that is worth a word, in score units: what matters, or what the test set resolves."""
+    scale = predictive.curve.scale
+    last_error = float(np.exp(predictive.curve.log_error[-1]))
+    matters = DEFAULT_DELTA_PERCENT * (1.0 if scale.kind == "bounded" else last_error / 100.0)
+    resolved = float(np.sqrt(2.0 * predictive.curve.own_test_variance)) * last_error
+    return max(matters, resolved) * scale.unit
+
+
+def doubling_gains(predictive: Predictive, size: Floats) -> Floats:
+    """Gain in score (positive is better) from doubling each size, shape (n_draws, n_sizes)."""
+    sign = 1.0 if predictive.curve.scale.direction == "max" else -1.0
+    return sign * (predictive.curve_scores(2.0 * size) - predictive.curve_scores(size))
+
+
+def find_plateau(predictive: Predictive, delta: float) -> dict[str, Any]:
+    """First size after which every doubling (up to eight times the data) gains less than `delta`, with P >= 0.8."""
+    size = search_sizes(predictive)
+    size = size[size <= predictive.last_size * 2.0**PLATEAU_DOUBLINGS * 1.001]
+    small = doubling_gains(predictive, size) < delta
+    for_good = np.logical_and.accumulate(small[:, ::-1], axis=1)[:, ::-1]
+    chance = np.maximum.accumulate(for_good.mean(axis=0))
+    known = np.flatnonzero(chance >= SURE)
+    at_last = float(chance[np.argmin(np.abs(size - predictive.last_size))])
+    found = float(size[known[0]]) if known.size else None
+    crossing = first_crossing(for_good, size)
+    median = float(np.quantile(crossing, 0.5, method="higher"))
+    return {
+        "size": round(found, 1) if found is not None else None,
+        "probability": float(chance[known[0]]) if known.size else None,
+        "median_size": round(median, 1) if np.isfinite(median) else None,
+        "observed": found is not None and found <= predictive.last_size * 1.001,
+        "probability_at_largest_size": at_last,
+        "delta": delta,
+    }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The word, why, and what would settle a `cannot tell`."""
+
+    word: str
+    sentence: str
+    probability_rising: float
+    expected_gain: float
+    settle: list[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return dict(vars(self))
+
+
+def judge(predictive: Predictive, delta: float, label_price: float | None = None) -> Verdict:
+    """Say whether the next doubling of the data gains at least `delta`."""
+    last = predictive.last_size
+    gain = doubling_gains(predictive, np.array([last]))[:, 0]
+    rising = float(np.mean(gain >= delta))
+    expected = float(gain.mean())
+    low, high = np.quantile(gain, [0.1, 0.9])
+    word = "rising" if rising >= SURE else "flat" if rising <= 1.0 - SURE else "cannot tell"
+    numbers = f"doubling the {last:g} examples would gain {expected:.3g} (80 % interval {low:.3g} to {high:.3g})"
+    if word == "rising":
+        sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {rising:.2f}."
+    elif word == "flat":
+        sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability only {rising:.2f}."
+    else:
+        sentence = f"Cannot tell: {numbers}, on both sides of the {delta:.3g} that matters (probability {rising:.2f})."
+    settle = settling_steps(predictive, gain >= delta, label_price) if word == "cannot tell" else []
+    if settle:
+        sentence += f" Most likely to settle it: {settle[0]['what']}."
+    return Verdict(word, sentence, rising, expected, settle)
+
+
+def settling_steps(predictive: Predictive, rises: np.ndarray, label_price: float | None) -> list[dict[str, Any]]:
+    """Measurements that could settle the word, the most promising first.
+
+    Each is imagined as one more observation of the curve at a size: its outcome is drawn from the forecast, the drawn
+    curves are reweighted, and the share of outcomes that end with a plain word is counted (a pre-posterior analysis).
+    """
+    last = predictive.last_size
+    run = float(predictive.run_variance(np.array([last]))[0])
+    own = predictive.curve.own_test_variance
+    labels = last
+    options = [
+        ("three more seeds at the largest size", last, run / 3.0, 0.0),
+        (f"one more size: {2 * last:g} examples", 2.0 * last, run, labels),
+        (f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * labels),
+    ]
+    if own > 0:
+        options.append(("a test set four times as large", last, run / 4.0 + own / 4.0, 0.0))
+    steps = []
+    for what, size, variance, more_labels in options:
+        chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
+        cost = None if label_price is None else more_labels * label_price
+        steps.append({"what": what, "n": size, "chance": chance, "more_labels": more_labels, "label_cost": cost})
+    return sorted(steps, key=lambda step: -step["chance"])
+
+
+def _chance_to_settle(latent: Floats, variance: float, rises: np.ndarray) -> float:
+    """Share of imagined outcomes after which P(rises) is above 0.8 or below 0.2."""
+    outcomes = np.quantile(latent, (np.arange(IMAGINED_OUTCOMES) + 0.5) / IMAGINED_OUTCOMES)
+    spread = max(variance, 1e-8)
+    weight = np.exp(-0.5 * (outcomes[:, None] - latent[None, :]) ** 2 / spread)
+    chance = weight @ rises / np.maximum(weight.sum(axis=1), 1e-300)
+    return float(np.mean((chance >= SURE) | (chance <= 1.0 - SURE)))
+
+
+def is_speculative(size: float, last_size: float) -> bool:
+    """Whether a size lies so far out that its forecast is called speculative."""
+    return size > TRUSTED_MULTIPLE * last_size * 1.0001

@@ -1,0 +1,269 @@
+"""Measured points of one learning curve: checked, grouped by size, and moved into error space.
+
+The engine works with the logarithm of the error (distance from the best possible score, in per cent of the range, or
+the loss itself): there, curves of easy and hard tasks look alike, and no forecast can pass the ceiling. Replicates of
+one size are averaged; their spread, pooled over sizes, says how noisy one run is. This module knows nothing of shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tunecurve.errors import DataError, UsageError
+
+Floats = NDArray[np.float64]
+
+# Variance of one run falls like n^-0.72 (SD like n^-0.36): pooled over the seeds of LCDB 1.0.
+SEED_VARIANCE_EXPONENT = 0.72
+# A lone estimate of the seed variance from r runs is wild; this many prior degrees of freedom calm it.
+PRIOR_DEGREES_OF_FREEDOM = 2.0
+# Prior SD of one run at the largest size, as a share of the error there.
+PRIOR_SEED_SHARE = {"bounded": 0.04, "loss": 0.01}
+# Errors below this share of the range (in per cent) are not told apart: rounding and label noise live there.
+SMALLEST_ERROR = {"bounded": 0.02, "loss": 1e-9}
+# Test sets are shared by all sizes, so most of their error is common; this correlation is used without bootstrap draws.
+DEFAULT_TEST_CORRELATION = 0.7
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Range and direction of a metric, and the way between scores and errors.
+
+    Attributes
+    ----------
+    low, high : float or None
+        Smallest and largest possible score; None where there is none.
+    direction : {"max", "min"}
+        Whether larger or smaller scores are better.
+    """
+
+    low: float | None
+    high: float | None
+    direction: str
+    best: float
+    unit: float
+
+    @property
+    def kind(self) -> str:
+        """``"bounded"`` for metrics with two ends (errors in per cent of the range), else ``"loss"``."""
+        return "bounded" if self.low is not None and self.high is not None else "loss"
+
+    @property
+    def smallest_error(self) -> float:
+        """Smallest error that is told apart from zero."""
+        return SMALLEST_ERROR[self.kind]
+
+    def error(self, score: ArrayLike) -> Floats:
+        """Distance from the best possible score, in units of the error space (never below the smallest error)."""
+        distance = (self.best - np.asarray(score, float)) if self.direction == "max" else np.asarray(score) - self.best
+        return np.maximum(distance / self.unit, self.smallest_error)
+
+    def score(self, error: ArrayLike) -> Floats:
+        """Scores from errors, held inside the range."""
+        distance = np.asarray(error, float) * self.unit
+        score = self.best - distance if self.direction == "max" else self.best + distance
+        return np.clip(score, -np.inf if self.low is None else self.low, np.inf if self.high is None else self.high)
+
+
+def make_scale(score_range: tuple[float | None, float | None], direction: str, scores: Floats) -> Scale:
+    """Build the `Scale` of a metric.
+
+    A metric with no best value (a reward to maximise, a log-likelihood to minimise) gets a stand-in: five times the
+    observed spread beyond the best observed score. Forecasts stop there.
+
+    Raises
+    ------
+    UsageError
+        For a direction other than ``max`` or ``min``, or a range that is not ``low < high``.
+    DataError
+        For scores outside the range.
+    """
+    low, high = (None if end is None else float(end) for end in score_range)
+    if direction not in ("max", "min"):
+        raise UsageError(f"direction {direction!r}: expected 'max' (larger is better) or 'min'.")
+    if low is not None and high is not None and not low < high:
+        raise UsageError(f"range {low:g},{high:g}: expected LOW < HIGH, for example 0,100.")
+    for end in (low, high):
+        if end is not None and not np.isfinite(end):
+            raise UsageError(f"range end {end}: expected a finite number, or none for an open end.")
+    outside = (scores < (-np.inf if low is None else low)) | (scores > (np.inf if high is None else high))
+    if outside.any():
+        shown = f"{'-inf' if low is None else f'{low:g}'}..{'inf' if high is None else f'{high:g}'}"
+        raise DataError(f"score {scores[outside][0]:g} is outside the metric's range {shown}; give the range it has.")
+    best = high if direction == "max" else low
+    spread = max(float(np.ptp(scores)), 0.05 * float(np.abs(scores).max()), 1e-6) if scores.size else 1.0
+    if best is None:
+        best = float(scores.max() + 5 * spread) if direction == "max" else float(scores.min() - 5 * spread)
+        return Scale(low, high, direction, best, 1.0)
+    unit = (high - low) / 100.0 if low is not None and high is not None else 1.0
+    if unit == 1.0 and scores.size and not (low is not None and high is not None):
+        unit = max(float(np.abs(scores - best).max()), 1e-12)
+    return Scale(low, high, direction, best, unit)
+
+
+@dataclass(frozen=True)
+class CurvePoints:
+    """Points of one learning curve, one entry a run.
+
+    Parameters
+    ----------
+    train_size : array_like, shape (n_points,)
+        Training examples behind each score; positive. Any order, repeats allowed.
+    score : array_like, shape (n_points,)
+        The metric on the frozen test set.
+    replicate : array_like, optional
+        Names of the seeds. Only kept; repeats of a size are replicates with or without names.
+    n_test : int or array_like, optional
+        Rows of the test set.
+    bootstrap_draws : array_like, shape (n_points, n_draws), optional
+        Draws of each score from ONE bootstrap over test rows, shared by all points (paired).
+    """
+
+    train_size: Sequence[float] | Floats
+    score: Sequence[float] | Floats
+    replicate: Sequence[object] | None = None
+    n_test: int | Sequence[float] | None = None
+    bootstrap_draws: Sequence[Sequence[float]] | Floats | None = None
+
+
+@dataclass(frozen=True)
+class PreparedCurve:
+    """A curve in error space, grouped by size, sizes rising.
+
+    Attributes
+    ----------
+    size : ndarray, shape (n_sizes,)
+    mean_score : ndarray, shape (n_sizes,)
+    replicates : ndarray of int, shape (n_sizes,)
+    log_error : ndarray, shape (n_sizes,)
+    seed_variance : float
+        Variance of the log error of one run at the largest size (pooled, shrunk), or 0 without replicates.
+    point_variance : ndarray, shape (n_sizes,)
+        Known variance of each mean log error: seeds, and the part of the test-set error that sizes do not share.
+    own_test_variance : float
+        Variance of the log error at the largest size from the part of the test-set error that sizes do not share.
+    population_variance : float
+        Variance of the log error at the largest size from the shared part of the test-set error.
+    """
+
+    scale: Scale
+    size: Floats
+    mean_score: Floats
+    replicates: NDArray[np.int64]
+    log_error: Floats
+    seed_variance: float
+    point_variance: Floats
+    own_test_variance: float
+    population_variance: float
+
+    @property
+    def replicated(self) -> bool:
+        """Whether any size was measured more than once."""
+        return bool((self.replicates > 1).any())
+
+
+def checked_arrays(points: CurvePoints) -> tuple[Floats, Floats]:
+    """Return sizes and scores as arrays, or raise `DataError` with the first wrong value."""
+    try:
+        size = np.atleast_1d(np.asarray(points.train_size, float))
+        score = np.atleast_1d(np.asarray(points.score, float))
+    except (TypeError, ValueError) as problem:
+        raise DataError(f"points hold something that is not a number ({problem}); expected sizes and scores.") from None
+    if size.ndim != 1 or size.shape != score.shape:
+        raise DataError(f"{size.size} sizes and {score.size} scores: expected one score for each size.")
+    if not np.isfinite(score).all():
+        raise DataError(f"score {score[~np.isfinite(score)][0]} is not a finite number; drop the row or measure again.")
+    wrong = ~(np.isfinite(size) & (size > 0))
+    if wrong.any():
+        raise DataError(
+            f"training size {size[wrong][0]:g} cannot be a point: expected a positive number. "
+            "A score without training is a rival strategy (kind zeroshot or fewshot), not a point."
+        )
+    return size, score
+
+
+def prepare(points: CurvePoints, score_range: tuple[float | None, float | None], direction: str) -> PreparedCurve:
+    """Check the points, average replicates, and move them into log-error space.
+
+    Raises
+    ------
+    DataError, UsageError
+        For points, a range or a direction that make no sense.
+    """
+    all_sizes, scores = checked_arrays(points)
+    scale = make_scale(score_range, direction, scores)
+    size, member, replicates = np.unique(all_sizes, return_inverse=True, return_counts=True)
+    mean_score = np.bincount(member, scores) / replicates if size.size else np.empty(0)
+    error = scale.error(mean_score)
+    if not size.size:
+        return PreparedCurve(scale, size, mean_score, replicates, np.empty(0), 0.0, np.empty(0), 0.0, 0.0)
+    relative_size = size / size[-1]
+    seed = _pooled_seed_variance(scale, scores, mean_score, member, replicates, relative_size, error[-1])
+    seed_points = seed * relative_size**-SEED_VARIANCE_EXPONENT / replicates / error**2
+    own, shared = _test_set_variance(points, scale, member, replicates, error)
+    return PreparedCurve(
+        scale=scale,
+        size=size,
+        mean_score=mean_score,
+        replicates=replicates,
+        log_error=np.log(error),
+        seed_variance=float(seed / error[-1] ** 2),
+        point_variance=seed_points + own / error**2,
+        own_test_variance=float(own[-1] / error[-1] ** 2),
+        population_variance=float(shared / error[-1] ** 2),
+    )
+
+
+def _pooled_seed_variance(
+    scale: Scale,
+    scores: Floats,
+    mean_score: Floats,
+    member: NDArray[np.int64],
+    replicates: NDArray[np.int64],
+    relative_size: Floats,
+    last_error: float,
+) -> float:
+    """Variance of one run at the largest size, in squared error units; 0 when nothing was repeated."""
+    freedom = int((replicates - 1).sum())
+    if not freedom:
+        return 0.0
+    deviation = (scores - mean_score[member]) / scale.unit
+    pooled = float((deviation**2 * relative_size[member] ** SEED_VARIANCE_EXPONENT).sum())
+    prior = (PRIOR_SEED_SHARE[scale.kind] * last_error) ** 2
+    return (pooled + PRIOR_DEGREES_OF_FREEDOM * prior) / (freedom + PRIOR_DEGREES_OF_FREEDOM)
+
+
+def _test_set_variance(
+    points: CurvePoints, scale: Scale, member: NDArray[np.int64], replicates: NDArray[np.int64], error: Floats
+) -> tuple[Floats, float]:
+    """Test-set variance of each size's mean: its own part, and the part that all sizes share (squared error units).
+
+    With paired bootstrap draws both are estimated; with only `n_test` a bounded metric is treated as a mean of 0/1
+    rows (an upper bound for any metric that is a mean of values in its range).
+    """
+    if points.bootstrap_draws is not None:
+        draws = np.asarray(points.bootstrap_draws, float)
+        if draws.ndim != 2 or draws.shape[0] != member.size or not np.isfinite(draws).all():
+            raise DataError(f"bootstrap_draws of shape {draws.shape}: expected ({member.size}, n_draws), all finite.")
+        if draws.shape[1] < 2:
+            return np.zeros(len(error)), 0.0
+        mean_draws = np.zeros((len(error), draws.shape[1]))
+        np.add.at(mean_draws, member, draws / scale.unit)
+        covariance = np.atleast_2d(np.cov(mean_draws / replicates[:, None]))
+        own_total = np.diag(covariance)
+        if len(error) == 1:
+            return np.zeros(1), float(own_total[0])
+        shared = max(float(covariance[~np.eye(len(error), dtype=bool)].mean()), 0.0)
+        return np.maximum(own_total - shared, 0.0), float(own_total[-1])
+    if points.n_test is None or scale.kind != "bounded":
+        return np.zeros(len(error)), 0.0
+    rows = np.asarray(points.n_test, float)
+    if not np.isfinite(rows).all() or (rows < 1).any():
+        raise DataError(f"n_test {points.n_test}: expected a positive number of test rows.")
+    rows = np.bincount(member, np.broadcast_to(rows, member.shape)) / replicates
+    total = error * np.maximum(100.0 - error, 0.0) / rows
+    return (1.0 - DEFAULT_TEST_CORRELATION) * total, float(total[-1])

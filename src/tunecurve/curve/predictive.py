@@ -1,0 +1,99 @@
+"""From a posterior to scores: draws of what would be measured, and of the curve behind it, at any size.
+
+Three quantities are kept apart. The curve: the expected score on this test set. A measured score: one more run, with
+its seed noise. The population: the curve, with the error of having only this test set added back. All draws share
+their random numbers over sizes, so statements about several sizes (a gain, a crossing) agree with each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tunecurve.curve.calibration import recalibrate
+from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
+from tunecurve.curve.posterior import CurveDraws, configurations, draw_curves, fit, normal_scores
+from tunecurve.curve.priors import Prior, prior_for
+
+# Enough that quantiles move by less than 1 % of the interval when it is doubled.
+DRAWS = 2000
+# Heavy tail of the discrepancy: most curves follow the shapes, some do not (share, multiple of the SD).
+DISCREPANCY_MIXTURE = ((0.75, 0.5), (0.25, 1.8))
+
+
+@dataclass(frozen=True)
+class Predictive:
+    """Forecast distribution of one curve."""
+
+    curve: PreparedCurve
+    draws: CurveDraws
+    prior: Prior
+
+    @property
+    def last_size(self) -> float:
+        """Largest measured size."""
+        return float(self.curve.size[-1])
+
+    @cached_property
+    def _normals(self) -> Floats:
+        return normal_scores(len(self.draws.level), 4)
+
+    @cached_property
+    def _discrepancy(self) -> Floats:
+        """Each draw's own drift away from its shape, log error per doubling."""
+        (usual, small), (_, large) = DISCREPANCY_MIXTURE
+        chance = (np.arange(len(self._normals)) * 0.6180339887498949) % 1.0
+        return self.prior.discrepancy * np.where(chance < usual, small, large) * self._normals[:, 1]
+
+    @property
+    def rival_normals(self) -> Floats:
+        """Normal scores for the own error of a rival strategy."""
+        return self._normals[:, 3]
+
+    def run_variance(self, size: Floats) -> Floats:
+        """Expected variance of the log error of one run at each size."""
+        seed = self.curve.seed_variance * (size / self.last_size) ** -SEED_VARIANCE_EXPONENT
+        return seed if self.curve.replicated else seed + float(np.mean(self.draws.noise**2))
+
+    def latent_log_error(self, size: float) -> Floats:
+        """Draws (n_draws,) of the curve's log error at one size, before recalibration."""
+        return self._latent(np.array([size]))[:, 0]
+
+    def suspects(self) -> list[tuple[float, float]]:
+        """Sizes and the posterior probability that their run does not belong to the curve."""
+        chance = self.draws.trouble.mean(axis=0)
+        return [(float(n), float(p)) for n, p in zip(self.curve.size, chance, strict=True)]
+
+    def _latent(self, size: Floats) -> Floats:
+        doublings = np.log2(size / self.last_size)
+        log_error = self.draws.log_error(size / self.last_size)
+        return log_error + self._discrepancy[:, None] * np.maximum(doublings, 0.0)
+
+    def _scores(self, log_error: Floats, size: Floats) -> Floats:
+        doublings = np.log2(size / self.last_size)
+        stretched = recalibrate(log_error, self.curve.scale.kind, doublings, len(self.curve.size))
+        return self.curve.scale.score(np.exp(np.minimum(stretched, 300.0)))
+
+    def curve_scores(self, size: Floats) -> Floats:
+        """Draws (n_draws, n_at) of the expected score on this test set."""
+        return self._scores(self._latent(size), size)
+
+    def measured_scores(self, size: Floats) -> Floats:
+        """Draws (n_draws, n_at) of the score of one run on this test set."""
+        seed = self.curve.seed_variance * (size / self.last_size) ** -SEED_VARIANCE_EXPONENT
+        noise = np.sqrt(self.draws.noise[:, None] ** 2 + seed[None, :])
+        return self._scores(self._latent(size) + noise * self._normals[:, 2:3], size)
+
+    def population_scores(self, size: Floats) -> Floats:
+        """Draws (n_draws, n_at) of the expected score on fresh rows of the same kind as the test set."""
+        shared = np.sqrt(self.curve.population_variance) * self._normals[:, 3:4]
+        return self._scores(self._latent(size) + shared, size)
+
+
+def predict(curve: PreparedCurve, draws: int = DRAWS) -> Predictive:
+    """Fit a prepared curve of three or more sizes and draw from its posterior."""
+    prior = prior_for(curve.scale.kind, float(curve.log_error[-1]))
+    posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
+    return Predictive(curve, draw_curves(posterior, draws), prior)

@@ -1,0 +1,129 @@
+"""Sizes at which something happens: a target is reached, fine-tuning overtakes the best prompt.
+
+Both are read off drawn curves, so the answer is a distribution over sizes with mass at "never" (not within the horizon
+that is searched), never a single number. Sizes beyond eight times the data are looked at, and called speculative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tunecurve.curve.points import Floats
+from tunecurve.curve.predictive import Predictive
+
+# A next round, and a forecast that is not called speculative, goes at most this far beyond the largest measured size.
+TRUSTED_MULTIPLE = 8.0
+# Doublings beyond the data that are searched for a crossing; what lies further is "never" for every purpose.
+SEARCHED_DOUBLINGS = 10
+STEPS_PER_DOUBLING = 4
+INTERVAL_LEVEL = 0.8
+
+
+def search_sizes(predictive: Predictive) -> Floats:
+    """Sizes from the smallest measured to 1024 times the largest, four a doubling."""
+    first, last = predictive.curve.size[0], predictive.last_size
+    inside = int(np.ceil(np.log2(last / first) * STEPS_PER_DOUBLING))
+    inside = min(inside, 80)
+    steps = np.arange(-inside, SEARCHED_DOUBLINGS * STEPS_PER_DOUBLING + 1)
+    return last * 2.0 ** (steps / STEPS_PER_DOUBLING)
+
+
+def first_crossing(reached: np.ndarray, size: Floats) -> Floats:
+    """First size at which each row of `reached` (n_draws, n_sizes) is true; infinity for never."""
+    ever = reached.any(axis=1)
+    return np.where(ever, size[np.argmax(reached, axis=1)], np.inf)
+
+
+def size_interval(crossing: Floats) -> dict[str, float | None]:
+    """Median and 80 % interval of a size, None standing for "never", and the share of "never"."""
+    tail = (1.0 - INTERVAL_LEVEL) / 2.0
+    low, median, high = np.quantile(crossing, [tail, 0.5, 1.0 - tail], method="higher")
+    return {
+        "median": _finite(median),
+        "low": _finite(low),
+        "high": _finite(high),
+        "level": INTERVAL_LEVEL,
+        "never_probability": float(np.mean(np.isinf(crossing))),
+    }
+
+
+def _finite(size: float) -> float | None:
+    return round(float(size), 1) if np.isfinite(size) else None
+
+
+@dataclass(frozen=True)
+class Target:
+    """How a target is reached: the required size, and the probability by each size."""
+
+    target: float
+    required_size: dict[str, float | None]
+    speculative: bool
+    by_size: list[dict[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return dict(vars(self))
+
+
+def reach_target(predictive: Predictive, target: float, at: Floats) -> Target:
+    """Distribution of the size from which the expected score is at least as good as `target`.
+
+    Parameters
+    ----------
+    predictive : Predictive
+    target : float
+        In the metric's own units.
+    at : ndarray
+        Sizes for which the probability of having reached the target is reported.
+    """
+    size = search_sizes(predictive)
+    maximise = predictive.curve.scale.direction == "max"
+    scores = predictive.curve_scores(size)
+    crossing = first_crossing(scores >= target if maximise else scores <= target, size)
+    now = predictive.curve_scores(at) if len(at) else np.empty((1, 0))
+    chance = (now >= target if maximise else now <= target).mean(axis=0)
+    interval = size_interval(crossing)
+    median = interval["median"]
+    return Target(
+        target=target,
+        required_size=interval,
+        speculative=median is None or median > TRUSTED_MULTIPLE * predictive.last_size,
+        by_size=[{"n": float(n), "probability": float(p)} for n, p in zip(at, chance, strict=True)],
+    )
+
+
+def crossover(predictive: Predictive, rivals: Mapping[str, tuple[float, Floats | None]]) -> dict[str, Any] | None:
+    """From which size fine-tuning beats the best rival (zero-shot or few-shot), and with what probability.
+
+    Parameters
+    ----------
+    predictive : Predictive
+    rivals : mapping of name to (score, draws)
+        Bootstrap draws of the rival's score from the curve's index set, or None. The part of their error that the
+        rival shares with the curve (the same test rows) cancels; without draws the rival's score is taken as exact.
+    """
+    if not rivals:
+        return None
+    maximise = predictive.curve.scale.direction == "max"
+    best = (max if maximise else min)(rivals, key=lambda name: rivals[name][0])
+    score, draws = rivals[best]
+    shared = predictive.curve.population_variance * np.exp(2.0 * predictive.curve.log_error[-1])
+    shared *= predictive.curve.scale.unit**2
+    own = max(float(np.var(np.asarray(draws, float))) - shared, 0.0) if draws is not None else 0.0
+    level = score + np.sqrt(own) * predictive.rival_normals[:, None]
+    size = search_sizes(predictive)
+    scores = predictive.curve_scores(size)
+    ahead = scores > level if maximise else scores < level
+    now = ahead[:, np.argmin(np.abs(size - predictive.last_size))].mean()
+    interval = size_interval(first_crossing(ahead, size))
+    return {
+        "rival": best,
+        "rival_score": float(score),
+        "size": interval,
+        "probability_ahead_at_largest_size": float(now),
+        "probability_ever": 1.0 - float(interval["never_probability"] or 0.0),
+    }
