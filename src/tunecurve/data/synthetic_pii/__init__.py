@@ -20,7 +20,10 @@ SEX / GENDER                   SEX where the text says sex or quotes a document'
 IP / IPV4 / IPV6               IPV4 or IPV6 where the text names the version (or an AAAA record); otherwise IP.
 CURRENCY / CURRENCYNAME /      CURRENCY when money is counted or handed over in it ("pay 20 euros"); CURRENCYNAME when
 CURRENCYCODE / CURRENCYSYMBOL  the currency itself is spoken of ("base currency: Euro"); three letters are a code.
-JOBAREA / JOBTYPE / JOBTITLE   the department; the bare profession; the full title as on a business card.
+JOBAREA / JOBTYPE / JOBTITLE   the department; a person's bare profession; the full title as on a business card. Parts
+                               played in the scene ("the driver", "your trainer") are not masked.
+AGE / HEIGHT / EYECOLOR        of a person; the same numbers and colours of pets and things are not masked.
+AMOUNT                         a sum of money without its currency, which has its own label.
 ACCOUNTNUMBER / IBAN           IBAN where it starts with a country code; MASKEDNUMBER where digits are starred out.
 =============================  ========================================================================================
 

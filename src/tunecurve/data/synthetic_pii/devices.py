@@ -76,7 +76,8 @@ def url(row: RowState, index: int) -> str:
     dice, name = row.dice, host(row)
     start = dice.pick(("https://", "http://", "https://www.", "www.", ""))
     if not start or dice.chance(0.65):
-        name = f"{name}/{row.pattern('path').lower()}"
+        # "?" is a letter to the pattern, so the word file writes "&" where a query begins.
+        name = f"{name}/{row.pattern('path').lower().replace('&', '?')}"
     return start + name
 
 

@@ -92,7 +92,7 @@ def account_name(row: RowState, index: int) -> str:
 def currency(row: RowState, index: int) -> str:
     # The same words serve both labels now and then: what is said about them decides.
     known = row.currency(index)
-    return known.name if row.dice.chance(0.25) else known.colloquial
+    return known.name if row.dice.chance(0.15) else known.colloquial
 
 
 def currency_name(row: RowState, index: int) -> str:

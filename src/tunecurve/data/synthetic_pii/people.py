@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tunecurve.data.synthetic_pii.check_digits import codice_fiscale_check
 from tunecurve.data.synthetic_pii.dice import UPPERCASE
 from tunecurve.data.synthetic_pii.row_state import RowState, slug
 
@@ -104,6 +105,17 @@ def job_type(row: RowState, index: int) -> str:
     return word.capitalize() if row.pools.language == "en" and row.dice.chance(0.3) else word
 
 
+def social_security_number(row: RowState, index: int) -> str:
+    """Return a number of the language's main country; the Italian one ends in a valid check letter."""
+    if row.pools.language != "it":
+        return row.pattern("ssn")
+    dice, person = row.dice, row.person(index)
+    name = "".join((slug(text).upper() + "XXX")[:3] for text in (person.last, person.first))
+    day = dice.between(1, 28) + 40 * person.feminine
+    code = f"{name}{dice.digits(2)}{dice.pick('ABCDEHLMPRST')}{day:02d}{dice.pick(UPPERCASE)}{dice.digits(3)}"
+    return code + codice_fiscale_check(code)
+
+
 PEOPLE: dict[str, Callable[[RowState, int], str]] = {
     "PREFIX": prefix,
     "FIRSTNAME": lambda row, index: row.person(index).first,
@@ -122,5 +134,5 @@ PEOPLE: dict[str, Callable[[RowState, int], str]] = {
     "JOBTYPE": job_type,
     "JOBTITLE": job_title,
     "COMPANYNAME": lambda row, index: row.dice.pick(row.pools.companies),
-    "SSN": lambda row, index: row.pattern("ssn"),
+    "SSN": social_security_number,
 }

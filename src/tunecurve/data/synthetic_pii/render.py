@@ -13,7 +13,7 @@ from tunecurve.data.synthetic_pii.row_state import RowState
 from tunecurve.data.synthetic_pii.templates import Slot, Template
 
 VALUES = {**PEOPLE, **PLACES_AND_TIMES, **MONEY, **DEVICES, **DECOY_VALUES}
-_REDRAWS = 20
+_REDRAWS = 40
 _FRENCH_VOWELS = "AEIOUÀÂÉÈÊËÎÏÔÖÙÛÜaeiouéèê"
 
 
@@ -29,7 +29,9 @@ def render(template: Template, row: RowState) -> dict[str, Any]:
     source, target, mask = "", "", []
     for part in template.parts:
         if isinstance(part, str):
-            source, target = source + part, target + part
+            # A value such as "Bianchi S.p.A." at the end of a sentence brings its own full stop.
+            text = part[1:] if part.startswith(".") and source.endswith(".") else part
+            source, target = source + text, target + text
             continue
         value = values[part]
         source, target = (_joined(text, value, template.language) for text in (source, target))
@@ -52,12 +54,16 @@ def _draw_values(template: Template, row: RowState) -> dict[Slot, str]:
         values: dict[Slot, str] = {}
         for slot in slots:
             values[slot] = VALUES[slot.name](row, slot.index)
-            while slot.index > 1 and values[slot] in [values[other] for other in values if other != slot]:
-                values[slot] = VALUES[slot.name](row, slot.index)
-        if not _leaks(template, values):
+        if _all_distinct(values) and not _leaks(template, values):
             return values
         row = RowState(row.dice, row.pools)
     raise RuntimeError(f"template {template.template_id} cannot be filled without repeating a value unmasked")
+
+
+def _all_distinct(values: dict[Slot, str]) -> bool:
+    """Tell whether ``{CITY}`` and ``{CITY_2}`` differ, and so for every label but titles, which people share."""
+    named = [(slot.name, value) for slot, value in values.items() if slot.name != "PREFIX"]
+    return len(set(named)) == len(named)
 
 
 def _leaks(template: Template, values: dict[Slot, str]) -> bool:
