@@ -32,11 +32,15 @@ class _Section(BaseModel):
 class DataSpec(_Section):
     """Where the rows are."""
 
-    source: str = Field("builtin:pii", description="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name")
+    source: str = Field(
+        "builtin:pii", description="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name"
+    )
     input_column: str = Field("source_text", description="column with the input text")
     target_column: str = Field("target_text", description="column with the text that should come out")
     group_column: str | None = Field(None, description="rows with the same value here stay on one side of the split")
-    limit: PositiveInt | None = Field(None, description="use only the first rows; for builtin:pii the rows to make (5000)")
+    limit: PositiveInt | None = Field(
+        None, description="use only the first rows; for builtin:pii the rows to make (5000)"
+    )
     drop_duplicates: bool = Field(True, description="drop rows whose input was seen before")
     max_tokens: PositiveInt = Field(
         1024, description="drop rows whose input and target together have more tokens of the first local model"
@@ -78,7 +82,9 @@ class AnswerSpec(_Section):
     """How answers are generated: greedy, and never longer than the input allows."""
 
     # A masked text is about as long as its input; placeholders can be longer than what they replace.
-    max_tokens_per_input_token: Annotated[float, Field(gt=0)] = Field(1.5, description="answer cap: this times the input's tokens")
+    max_tokens_per_input_token: Annotated[float, Field(gt=0)] = Field(
+        1.5, description="answer cap: this times the input's tokens"
+    )
     max_extra_tokens: Annotated[int, Field(ge=1)] = Field(16, description="plus this many tokens")
     batch_size: PositiveInt = Field(32, description="rows decoded together by a local model")
 
@@ -91,7 +97,9 @@ class RecipeSpec(_Section):
     min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 150)")
     max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 20)")
     batch_size: PositiveInt | None = Field(None, description="rows a step (default 8)")
-    learning_rate: Annotated[float, Field(gt=0)] | None = Field(None, description="default: by model width and batch size")
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="default: by model width and batch size"
+    )
     lora_rank: PositiveInt | None = Field(None, description="rank of the adapters (default 16)")
     lora_alpha: PositiveInt | None = Field(None, description="scale of the adapters (default 32)")
     warmup_share: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="share of steps (default 0.05)")
@@ -122,6 +130,7 @@ class StudySpec(_Section):
     answers: AnswerSpec = Field(default_factory=AnswerSpec)
     metrics: list[str] | None = Field(None, description="metric names, the first is the headline; default: the task's")
     bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
+    show_texts: bool = Field(True, description="show the worst answers, with row texts, in the report")
 
     @field_validator("name")
     @classmethod
@@ -140,7 +149,9 @@ class StudySpec(_Section):
     def _known_metrics(cls, value: list[str] | None) -> list[str] | None:
         for name in value or []:
             if name not in METRIC_NAMES:
-                raise ValueError(f"unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)} Known: {', '.join(METRIC_NAMES)}")
+                raise ValueError(
+                    f"unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)} Known: {', '.join(METRIC_NAMES)}"
+                )
         return value
 
     @model_validator(mode="after")
@@ -224,7 +235,9 @@ def load_spec(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise SpecError(f"{path}{place}: not plain YAML ({problem}); only text, numbers, lists and mappings are read") from None
+        raise SpecError(
+            f"{path}{place}: not plain YAML ({problem}); only text, numbers, lists and mappings are read"
+        ) from None
     if values is None:
         return {}
     if not isinstance(values, dict):

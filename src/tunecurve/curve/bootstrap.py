@@ -60,7 +60,9 @@ def row_multiplicities(
     else:
         _, members = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     n_units = int(members.max()) + 1 if n_rows else 0
-    counts = np.stack([np.bincount(draw, minlength=n_units) for draw in generator.integers(0, n_units, (n_draws, n_units))])
+    counts = np.stack(
+        [np.bincount(draw, minlength=n_units) for draw in generator.integers(0, n_units, (n_draws, n_units))]
+    )
     return counts[:, members].astype(np.float64)
 
 

@@ -25,11 +25,12 @@ DISCREPANCY_MIXTURE = ((0.75, 0.5), (0.25, 1.8))
 
 @dataclass(frozen=True)
 class Predictive:
-    """Forecast distribution of one curve."""
+    """Forecast distribution of one curve; `calibrated` is off only while the calibration itself is being fitted."""
 
     curve: PreparedCurve
     draws: CurveDraws
     prior: Prior
+    calibrated: bool = True
 
     @property
     def last_size(self) -> float:
@@ -73,8 +74,9 @@ class Predictive:
 
     def _scores(self, log_error: Floats, size: Floats) -> Floats:
         doublings = np.log2(size / self.last_size)
-        stretched = recalibrate(log_error, self.curve.scale.kind, doublings, len(self.curve.size))
-        return self.curve.scale.score(np.exp(np.minimum(stretched, 300.0)))
+        if self.calibrated:
+            log_error = recalibrate(log_error, self.curve.scale.kind, doublings, len(self.curve.size))
+        return self.curve.scale.score(np.exp(np.minimum(log_error, 300.0)))
 
     def curve_scores(self, size: Floats) -> Floats:
         """Draws (n_draws, n_at) of the expected score on this test set."""

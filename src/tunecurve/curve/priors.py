@@ -142,17 +142,22 @@ def prior_table() -> dict:
     return json.loads(resources.files("tunecurve.curve").joinpath("priors.json").read_text(encoding="utf-8"))
 
 
-def prior_for(kind: str, last_log_error: float) -> Prior:
-    """The prior for a metric kind (``bounded`` or ``loss``) and the level of the last error."""
-    entry = prior_table()[kind]
+def prior_from(entry: dict, kind: str, last_log_error: float) -> Prior:
+    """The prior that one kind's entry of a table stands for, at the level of the last error."""
     features, _ = prior_features()
     weights = level_position(kind, last_log_error) @ np.array(entry["shape_weights"])
     generic = normalised(base_log_weights() + features @ weights)
     late = entry["late_adaptation"]
     mixed = np.logaddexp(np.log1p(-late) + generic, np.log(late) + late_adaptation())
+    first, two, broken = entry["trouble"]
     return Prior(
         log_shape=mixed,
         log_noise=normalised(np.array(entry["noise_weights"])),
-        trouble=tuple(entry["trouble"]),
+        trouble=(first, two, broken),
         discrepancy=float(entry["discrepancy_per_doubling"]),
     )
+
+
+def prior_for(kind: str, last_log_error: float) -> Prior:
+    """The shipped prior for a metric kind (``bounded`` or ``loss``) and the level of the last error."""
+    return prior_from(prior_table()[kind], kind, last_log_error)

@@ -87,7 +87,8 @@ def clean_rows(
         if reason:
             report.drop(reason, place)
             continue
-        assert isinstance(source, str) and isinstance(target, str)
+        assert isinstance(source, str)  # checked above
+        assert isinstance(target, str)
         first_target[source] = target
         group = str(cells[group_column]) if group_column and group_column in cells else None
         if group is None:
@@ -120,7 +121,8 @@ def _reason_to_drop(
             return f"empty {side}"
         if not isinstance(text, str):
             return f"{side} not text"
-    assert isinstance(source, str) and isinstance(target, str)
+    assert isinstance(source, str)  # checked above
+    assert isinstance(target, str)
     if source in first_target:
         return "duplicate" if first_target[source] == target else "duplicate input with another target"
     if is_too_long is not None and is_too_long(source, target):

@@ -18,7 +18,14 @@ from tunecurve.errors import DataError, EnvironmentProblem, TunecurveError
 RawRow = tuple[str, Mapping[str, Any]]
 BUILTIN_PII = "builtin:pii"
 MAX_FIELD_CHARACTERS = 50_000_000
-_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
+_SUFFIXES = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
 
 
 def read_rows(

@@ -113,11 +113,49 @@ class FineTunable(Learner, Protocol):
         folder: Path,
         on_step: Callable[[TrainingProgress], None],
     ) -> tuple[Learner, TrainingRecord]:
-        """Fine-tune on examples, resuming from checkpoints in `folder`; the tuned model is stored there."""
+        """Fine-tune on examples by a recipe from `resolve_recipe`, resuming from what `folder` holds.
+
+        The tuned model is stored in `folder`. When `on_step` raises, what is done is kept there first.
+        """
         ...
 
     def load_tuned(self, folder: Path) -> Learner:
         """Return the learner that `fine_tune` stored in `folder`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a trial will compute, in tokens; for the estimate of time and, where it costs, of money.
+
+    Attributes
+    ----------
+    tokens_trained : int
+        Tokens through the training steps, the shared instruction counted once a step.
+    tokens_read : int
+        Prompt tokens at scoring, over all rows.
+    tokens_written : int
+        Answer tokens at scoring, if answers are as long as the targets.
+    steps : int
+        Optimizer steps.
+    """
+
+    tokens_trained: int
+    tokens_read: int
+    tokens_written: int
+    steps: int
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A learner that can count tokens and say how long work takes it."""
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        ...
+
+    def estimate_seconds(self, work: Workload) -> float:
+        """Return about how long the work takes on this machine."""
         ...
 
 

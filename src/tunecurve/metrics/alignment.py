@@ -91,9 +91,7 @@ def align_approximately(source: str, masked: str) -> list[Span]:
     for token in source_tokens:
         offsets.append(offsets[-1] + len(token))
     spans = []
-    for source_from, source_to, masked_from, masked_to in _changed_blocks(
-        LCSseq.opcodes(source_tokens, masked_tokens)
-    ):
+    for source_from, source_to, masked_from, masked_to in _changed_blocks(LCSseq.opcodes(source_tokens, masked_tokens)):
         labels = [
             label_class(match.group(1))
             for token in masked_tokens[masked_from:masked_to]

@@ -34,11 +34,20 @@ class Metric(Protocol):
         Everything that makes two scores comparable: tool, version, settings.
     """
 
-    name: str
-    title: str
-    direction: Direction
-    score_range: tuple[float, float]
-    signature: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def direction(self) -> Direction: ...
+
+    @property
+    def score_range(self) -> tuple[float, float]: ...
+
+    @property
+    def signature(self) -> str: ...
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return the row's sufficient statistics, shape (d,)."""

@@ -61,7 +61,9 @@ class Bleu:
         with np.errstate(divide="ignore", invalid="ignore"):
             log_precision = np.log(smoothed / totals)
             brevity = np.where(
-                system_length < reference_length, np.exp(1.0 - reference_length / system_length), np.ones_like(system_length)
+                system_length < reference_length,
+                np.exp(1.0 - reference_length / system_length),
+                np.ones_like(system_length),
             )
             score = 100.0 * brevity * np.exp(log_precision.mean(axis=-1))
         empty = (totals == 0).any(axis=-1) | (matches == 0).all(axis=-1)

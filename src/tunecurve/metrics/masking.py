@@ -122,7 +122,8 @@ class _RatioOfRow:
 class LeakingDocuments(_RatioOfRow):
     """Percentage of the rows with personal data in which at least one gold value leaks."""
 
-    name, title, direction = "leak_documents", "Documents that leak", "min"
+    name, title = "leak_documents", "Documents that leak"
+    direction: Direction = "min"
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (1 if anything leaks, 1 if there is anything to leak)."""
@@ -165,7 +166,8 @@ class LabelAccuracy(_RatioOfRow):
 class OverMasking(_RatioOfRow):
     """Percentage of the letters and digits outside gold spans that were masked all the same."""
 
-    name, title, direction = "over_masking", "Over-masking", "min"
+    name, title = "over_masking", "Over-masking"
+    direction: Direction = "min"
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (public characters masked, public characters)."""

@@ -27,6 +27,4 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, *, seed: int, epoch: 
 
 def all_batches(lengths: Sequence[int], batch_size: int, epochs: int, *, seed: int) -> list[list[int]]:
     """Return the batches of all epochs, one after the other."""
-    return [
-        batch for epoch in range(epochs) for batch in epoch_batches(lengths, batch_size, seed=seed, epoch=epoch)
-    ]
+    return [batch for epoch in range(epochs) for batch in epoch_batches(lengths, batch_size, seed=seed, epoch=epoch)]

@@ -68,7 +68,6 @@ def load_checkpoint(
         for name, parameter in trainable_parameters(model).items():
             parameter.copy_(tensors[f"parameter:{name}"])
             optimizer.state[parameter] = {
-                key: tensors[f"{key}:{name}"].to(parameter.device)
-                for key in ("step", "exp_avg", "exp_avg_sq")
+                key: tensors[f"{key}:{name}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
             }
     return TrainingState(facts["step"], facts["losses"], facts["seconds"])

@@ -46,7 +46,9 @@ class ChatEncoder:
         """Return the text the model reads, up to where its answer starts."""
         if self.tokenizer.chat_template is None:
             return _plain_text(prompt.messages) + _PLAIN_TEMPLATE_ANSWER
-        return self.tokenizer.apply_chat_template(_as_dicts(prompt.messages), tokenize=False, add_generation_prompt=True)
+        return self.tokenizer.apply_chat_template(
+            _as_dicts(prompt.messages), tokenize=False, add_generation_prompt=True
+        )
 
     def prompt_ids(self, prompt: Prompt) -> list[int]:
         """Return the prompt's token ids."""
@@ -62,7 +64,9 @@ class ChatEncoder:
         """
         answer = self._encode(self._answer_start(example.answer))
         if not answer:
-            raise ModelError(f"a tuning example has an empty answer (input {example.prompt.source[:40]!r}); nothing to train on")
+            raise ModelError(
+                f"a tuning example has an empty answer (input {example.prompt.source[:40]!r}); nothing to train on"
+            )
         return EncodedExample([*self.prompt_ids(example.prompt), *answer, self.end_token_id], len(answer) + 1)
 
     def count_tokens(self, text: str) -> int:
@@ -89,7 +93,9 @@ class ChatEncoder:
             if ids:
                 return ids[0]
         if self.tokenizer.eos_token_id is None:
-            raise ModelError("the tokenizer has neither a chat template nor an end token; the model could not learn to stop")
+            raise ModelError(
+                "the tokenizer has neither a chat template nor an end token; the model could not learn to stop"
+            )
         return self.tokenizer.eos_token_id
 
 
@@ -102,7 +108,7 @@ def _plain_text(messages: Sequence[Message]) -> str:
     return "".join(headings[message.role].format(message.content) for message in messages)
 
 
-def common_prefix_length(sequences: Sequence[Sequence[int]]) -> int:
+def common_prefix_length(sequences: Sequence[list[int]]) -> int:
     """Return how many leading tokens all sequences share, leaving at least one token of each outside."""
     if not sequences:
         return 0

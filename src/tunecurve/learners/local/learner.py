@@ -10,12 +10,13 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
+from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord, Workload
 from tunecurve.learners.local.device import Compute
 from tunecurve.learners.local.encoding import ChatEncoder
 from tunecurve.learners.local.generate import AnswerLimits, decode_stream
 from tunecurve.learners.local.recipe import Recipe, resolve_recipe
-from tunecurve.learners.local.train import add_adapters, remove_checkpoint, train_adapters
+from tunecurve.learners.local.speed import estimate_seconds
+from tunecurve.learners.local.train import add_adapters, train_adapters
 from tunecurve.learners.local.weights import ModelFiles
 from tunecurve.prompts import Prompt, TuningExample
 
@@ -81,6 +82,13 @@ class LocalLearner:
         """Return the number of tokens of a text."""
         return self.encoder.count_tokens(text)
 
+    def estimate_seconds(self, work: Workload) -> float:
+        """Return about how long the work takes: arithmetic over the machine's measured speed."""
+        return estimate_seconds(work, self._n_parameters(), self.compute)
+
+    def _n_parameters(self) -> int:
+        return sum(path.stat().st_size for path in self.files.folder.glob("*.safetensors")) // 4
+
     def context_length(self) -> int:
         """Return the most tokens the model takes, prompt and answer together."""
         return int(getattr(self.config.get_text_config(), "max_position_embeddings", 2048))
@@ -88,7 +96,7 @@ class LocalLearner:
     def load_base(self) -> Any:
         """Return a fresh copy of the model, frozen, on the device."""
         try:
-            model = AutoModelForCausalLM.from_pretrained(
+            model: Any = AutoModelForCausalLM.from_pretrained(
                 self.files.folder, dtype=self.compute.dtype, trust_remote_code=False, use_safetensors=True
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -115,10 +123,7 @@ class LocalLearner:
 
     def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
         """Return the recipe with every value filled in for this model and number of examples."""
-        return self._recipe(recipe, n_examples).to_dict()
-
-    def _recipe(self, settings: dict[str, Any], n_examples: int) -> Recipe:
-        return resolve_recipe(settings, n_examples, self.config.get_text_config().hidden_size)
+        return resolve_recipe(recipe, n_examples, self.config.get_text_config().hidden_size).to_dict()
 
     def fine_tune(
         self,
@@ -129,8 +134,9 @@ class LocalLearner:
         folder: Path,
         on_step: Callable[[TrainingProgress], None],
     ) -> tuple[LocalLearner, TrainingRecord]:
-        """Fine-tune a fresh copy on the examples; the adapter goes to ``folder/adapter``."""
-        resolved = self._recipe(recipe, len(examples))
+        """Fine-tune a fresh copy on the examples by a resolved recipe; the adapter goes to ``folder/adapter``."""
+        resolved = Recipe(**recipe)
+        self._scoring_model = None  # one copy of the weights in memory is enough
         model = add_adapters(self.load_base(), resolved, seed)
         record = train_adapters(
             model,
@@ -152,15 +158,20 @@ class LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``."""
         return LocalLearner(self.files, self.compute, self.limits, adapter_folder=folder / ADAPTER_FOLDER)
 
-    def discard_checkpoint(self, folder: Path) -> None:
-        """Delete the training checkpoint in `folder`, once its trial's result is written."""
-        remove_checkpoint(folder)
+    def show_training_example(self, example: TuningExample) -> str:
+        """Return the text of a training example with the tokens that carry loss between « and »."""
+        encoded = self.encoder.encode_example(example)
+        decode = self.encoder.tokenizer.decode
+        prompt, trained = encoded.token_ids[: -encoded.n_answer], encoded.token_ids[-encoded.n_answer :]
+        return decode(prompt) + "".join(f"«{decode([token])}»" for token in trained)
 
     def save_merged(self, destination: Path) -> None:
         """Write the model with its adapter merged, as float32 safetensors with its tokenizer."""
         from peft import PeftModel
 
         base = AutoModelForCausalLM.from_pretrained(self.files.folder, dtype=torch.float32, trust_remote_code=False)
-        merged = PeftModel.from_pretrained(base, self.adapter_folder).merge_and_unload() if self.adapter_folder else base
+        merged = (
+            PeftModel.from_pretrained(base, self.adapter_folder).merge_and_unload() if self.adapter_folder else base
+        )
         merged.save_pretrained(destination)
         self.encoder.tokenizer.save_pretrained(destination)

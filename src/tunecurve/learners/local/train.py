@@ -14,11 +14,10 @@ from typing import Any
 
 import torch
 
-from tunecurve.errors import ModelError
+from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import TrainingProgress, TrainingRecord
 from tunecurve.learners.local.batches import all_batches
 from tunecurve.learners.local.checkpoint import (
-    FILE_NAME,
     TrainingState,
     load_checkpoint,
     save_checkpoint,
@@ -116,7 +115,7 @@ def train_adapters(
     folder : Path
         Holds the checkpoint; a run that finds one of its own there continues from it.
     on_step : callable
-        Called after every step.
+        Called after every step; when it raises `Interrupted`, a checkpoint is written first.
     checkpoint_every_seconds : float, default 60
         Time between checkpoints; does not influence the result.
     use_shared_prefix : bool, default True
@@ -152,7 +151,11 @@ def train_adapters(
         state.step, state.seconds = step + 1, state.seconds + seconds
         state.losses.append(float(loss.detach()))
         n_tokens = n_prefix + sum(len(row.token_ids) - n_prefix for row in rows)
-        on_step(TrainingProgress(step + 1, len(steps), state.losses[-1], n_tokens / seconds))
+        try:
+            on_step(TrainingProgress(step + 1, len(steps), state.losses[-1], n_tokens / seconds))
+        except Interrupted:
+            save_checkpoint(folder, model, optimizer, state, fingerprint)
+            raise
         if time.monotonic() - last_saved > checkpoint_every_seconds and step + 1 < len(steps):
             save_checkpoint(folder, model, optimizer, state, fingerprint)
             last_saved = time.monotonic()
@@ -174,8 +177,3 @@ def _update(optimizer: torch.optim.Optimizer, model: Any, recipe: Recipe, step: 
         group["lr"] = learning_rate_at(recipe, step)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-
-
-def remove_checkpoint(folder: Path) -> None:
-    """Delete the checkpoint of a finished run."""
-    (folder / FILE_NAME).unlink(missing_ok=True)

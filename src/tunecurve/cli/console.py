@@ -1,0 +1,147 @@
+"""Progress on a terminal: one line that is rewritten, or plain lines now and then where there is no terminal."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import sys
+import time
+from types import FrameType
+
+import click
+
+from tunecurve.cli.main import visible
+from tunecurve.learners.base import TrainingProgress
+from tunecurve.study.plan import Trial
+from tunecurve.study.progress import Progress
+
+SECONDS_BETWEEN_PLAIN_LINES = 20.0
+
+
+def duration(seconds: float) -> str:
+    """Return ``45 s``, ``3:05 min`` or ``2:10 h``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+class ConsoleProgress(Progress):
+    """Tells on standard error which trial runs, its step, loss and speed, and when trial and study will end."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._last_line_at = 0.0
+        self._waiting: dict[Trial, float] = {}
+        self._n_trials = 0
+        self._estimated_done = self._measured_done = 0.0
+        self._trial_started_at = self._training_started_at = 0.0
+        self._first_step = 0
+        self._scoring_seconds = 0.0
+        self._scoring_started_at: float | None = None
+
+    def message(self, line: str) -> None:
+        """Print a line."""
+        self._print(line)
+
+    def study_started(self, trials: list[Trial], estimated_seconds: dict[Trial, float]) -> None:
+        """Print how much there is to do."""
+        self._waiting = dict(estimated_seconds)
+        self._n_trials = len(trials)
+
+    def announce(self, n_finished: int, seconds: float) -> None:
+        """Print how many trials are left and about how long they take."""
+        found = f", {n_finished} of them finished" if n_finished else ""
+        self._print(f"{self._n_trials} trials{found}; about {duration(seconds)} to go")
+
+    def trial_started(self, trial: Trial) -> None:
+        """Remember when."""
+        self._trial_started_at = time.monotonic()
+        self._training_started_at = 0.0
+        self._scoring_started_at = None
+        self._show(f"{self._where(trial)}: loading", force=True)
+
+    def trained(self, trial: Trial, progress: TrainingProgress) -> None:
+        """Show step, loss, speed and time left."""
+        now = time.monotonic()
+        if not self._training_started_at:
+            self._training_started_at, self._first_step = now, progress.step
+            per_step = now - self._trial_started_at
+        else:
+            per_step = (now - self._training_started_at) / max(1, progress.step - self._first_step)
+        left = (progress.n_steps - progress.step) * per_step + self._scoring_seconds
+        self._show(
+            f"{self._where(trial)}: step {progress.step}/{progress.n_steps}, loss {progress.loss:.3f}, "
+            f"{progress.tokens_per_second:.0f} tokens/s, {self._eta(trial, left)}"
+        )
+
+    def answered(self, trial: Trial, n_done: int, n_all: int, tokens_per_second: float) -> None:
+        """Show how many rows are answered."""
+        now = time.monotonic()
+        if self._scoring_started_at is None:
+            self._scoring_started_at = now
+        elapsed = now - self._scoring_started_at
+        left = elapsed / n_done * (n_all - n_done)
+        self._show(
+            f"{self._where(trial)}: {n_done}/{n_all} rows answered, {tokens_per_second:.0f} tokens/s, {self._eta(trial, left)}"
+        )
+        if n_done == n_all:
+            self._scoring_seconds = elapsed
+
+    def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
+        """Print the trial's score and time."""
+        self._estimated_done += self._waiting.get(trial, 0.0)
+        self._measured_done += seconds
+        self._print(f"{self._where(trial)}: {headline}, in {duration(seconds)}")
+        self._waiting.pop(trial, None)
+
+    def trial_failed(self, trial: Trial, reason: str) -> None:
+        """Print why."""
+        self._print(f"{self._where(trial)}: FAILED: {visible(reason)}")
+        self._waiting.pop(trial, None)
+
+    def _where(self, trial: Trial) -> str:
+        number = self._n_trials - len(self._waiting) + 1
+        return f"[{number}/{self._n_trials}] {visible(trial.learner)} {trial.label}"
+
+    def _eta(self, trial: Trial, trial_left: float) -> str:
+        trusted = self._estimated_done > 20.0
+        correction = self._measured_done / self._estimated_done if trusted else 1.0
+        others = sum(seconds for other, seconds in self._waiting.items() if other != trial)
+        return f"trial ends in {duration(trial_left)}, study in {duration(trial_left + others * correction)}"
+
+    def _show(self, line: str, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if self._is_terminal:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write("\r\x1b[2K" + line[:width])
+            sys.stderr.flush()
+        elif force or now - self._last_line_at > SECONDS_BETWEEN_PLAIN_LINES:
+            self._last_line_at = now
+            click.echo(line, err=True)
+
+    def _print(self, line: str) -> None:
+        if self._is_terminal:
+            sys.stderr.write("\r\x1b[2K")
+        click.echo(line, err=True)
+
+
+def stop_on_interrupt(progress: Progress) -> None:
+    """Make the first Ctrl-C (or SIGTERM) end the work at the next step, the second one at once."""
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        if progress.stop_requested:
+            raise KeyboardInterrupt
+        progress.stop_requested = True
+        click.echo("\nfinishing the current step; press Ctrl-C again to stop at once", err=True)
+
+    signal.signal(signal.SIGINT, ask_to_stop)
+    signal.signal(signal.SIGTERM, ask_to_stop)
+
+
+def this_command() -> str:
+    """Return the command line that was given, to be pasted into a shell."""
+    return "tunecurve " + shlex.join(sys.argv[1:])

@@ -1,0 +1,29 @@
+"""`tunecurve export`: predictions, scores, or a merged model of a run, for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--to", "destination", type=click.Path(path_type=Path), help="Folder to write into (<run>/export).")
+@click.option("--format", "kind", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.option("--merged", is_flag=True, help="Write the fine-tuned model with its adapter merged instead of tables.")
+@click.option("--trial", help="With --merged: the trial (the best fine-tuned one).")
+def export(folder: Path, destination: Path | None, kind: str, merged: bool, trial: str | None) -> None:
+    """Write every score and every prediction as tidy CSV or JSON, or a merged model."""
+    from tunecurve.report.export import write_tables
+    from tunecurve.report.learning_curve import load_study
+
+    target = destination or folder / "export"
+    if merged:
+        from tunecurve.predictor import export_merged
+
+        label = export_merged(folder, target, trial=trial)
+        click.echo(f"Wrote {label} as a merged model to {target}")
+        return
+    paths = write_tables(folder, load_study(folder).results, target, kind)
+    click.echo("Wrote " + " and ".join(map(str, paths)))

@@ -1,0 +1,103 @@
+"""The command line: every command in a file of its own, imported when it is called.
+
+Errors made for users end as one line and a documented exit code; anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from tunecurve import __version__
+from tunecurve.errors import EXIT_CODES, TunecurveError
+
+# Name -> (module, one line for the overview). The modules are imported only for the command that is called.
+COMMANDS = {
+    "run": ("tunecurve.cli.run", "Measure a learning curve, or continue one; without arguments, the built-in study."),
+    "init": ("tunecurve.cli.init", "Write a commented study file."),
+    "validate": ("tunecurve.cli.validate", "Check the study file and the data: counts and warnings."),
+    "plan": ("tunecurve.cli.plan", "Show what would run: trials, tokens, time; nothing is trained."),
+    "status": ("tunecurve.cli.status", "Show what is done, running, failed and waiting in a run folder."),
+    "report": ("tunecurve.cli.report", "Write results and report of a run folder anew."),
+    "predict": ("tunecurve.cli.predict", "Answer new texts with the best fine-tuned model of a run."),
+    "export": ("tunecurve.cli.export", "Write predictions, scores or a merged model of a run."),
+    "forecast": ("tunecurve.cli.forecast", "Forecast learning curves from points measured by anything."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the command names in reading order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the overview without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+_EXIT_CODE_LINES = "\n".join(f"  {code:3d}  {meaning}" for code, meaning in EXIT_CODES.items())
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog="\b\nExit codes:\n" + _EXIT_CODE_LINES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="tunecurve")
+def cli() -> None:
+    """How much data do I need to fine-tune this model for my task, and is more labelling worth it?
+
+    Start with: tunecurve run
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with a documented code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command; return its exit code."""
+    try:
+        code = cli.main(args=arguments, prog_name="tunecurve", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except TunecurveError as error:
+        return _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted; what is finished is kept, the same command continues", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        from tunecurve.study.storage import explain_os_error
+
+        problem = explain_os_error(error)
+        if problem is None:
+            raise
+        return _fail(str(problem), problem.exit_code)
+
+
+def _fail(message: str, exit_code: int) -> int:
+    click.echo(f"tunecurve: {visible(message)}", err=True)
+    return exit_code
+
+
+def visible(text: str) -> str:
+    """Return the text with control characters shown, not obeyed; line breaks become blanks."""
+    joined = " ".join(text.splitlines())
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in joined)

@@ -1,0 +1,105 @@
+"""The options that describe a study on the command line, laid over the study file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class IntegerList(click.ParamType):
+    """Whole numbers separated by commas, e.g. ``50,200,800``."""
+
+    name = "N,N,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Return the numbers."""
+        if isinstance(value, list):
+            return value
+        try:
+            return [int(part) for part in str(value).split(",") if part.strip()]
+        except ValueError:
+            self.fail(f"'{value}' is not a list of whole numbers; expected e.g. 50,200,800", param, ctx)
+
+
+_OPTIONS = [
+    click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.yaml]"),
+    click.option("--data", help="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name."),
+    click.option("--input-column", help="Column with the input text (source_text)."),
+    click.option("--target-column", help="Column with the text that should come out (target_text)."),
+    click.option("--group-column", help="Rows with the same value here stay on one side of the split."),
+    click.option("--task", type=click.Choice(["masking", "generation"]), help="Kind of task (masking)."),
+    click.option("--model", "models", multiple=True, help="Built-in name, hub id, folder or .gguf file; repeatable."),
+    click.option("--train-sizes", type=IntegerList(), help="Training rows to fine-tune on, e.g. 50,200,800."),
+    click.option("--shots", type=IntegerList(), help="Numbers of examples in the prompt (0,3)."),
+    click.option("--seeds", type=click.IntRange(min=1), help="Repeats on other draws of rows (1)."),
+    click.option("--test-size", type=click.IntRange(min=1), help="Number of test rows (200)."),
+    click.option("--metric", "metrics", multiple=True, help="Metric; the first is the headline; repeatable."),
+    click.option("--recipe", type=click.Choice(["default", "article"]), help="How to fine-tune (default)."),
+    click.option("--split", type=click.Choice(["group", "random"]), help="How to part test and training rows (group)."),
+    click.option("--limit", type=click.IntRange(min=1), help="Use only the first rows of the data."),
+    click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/<name>)."),
+    click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores)."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
+]
+
+
+def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that describe a study to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the study's values, options laid over the file, and where they come from.
+
+    Without a file and without ``--data`` this is the built-in study with quick sizes.
+    """
+    from tunecurve.run import merge_values
+    from tunecurve.spec import QUICK_STUDY, load_spec
+
+    overrides = _overrides(options)
+    if study is not None:
+        return merge_values(load_spec(study), overrides), str(study)
+    if options.get("data"):
+        return merge_values({"name": _name_for(options["data"])}, overrides), "options"
+    return merge_values(QUICK_STUDY, overrides), "options"
+
+
+def _name_for(data: str) -> str:
+    path = Path(data)
+    stem = path.parent.name if path.stem in ("data", "train", "rows") and path.parent.name else path.stem
+    name = "".join(character if character.isalnum() or character in "-_" else "-" for character in stem).strip("-")
+    return name or "study"
+
+
+def _overrides(options: dict[str, Any]) -> dict[str, Any]:
+    places: dict[str, tuple[str, ...]] = {
+        "data": ("data", "source"),
+        "input_column": ("data", "input_column"),
+        "target_column": ("data", "target_column"),
+        "group_column": ("data", "group_column"),
+        "limit": ("data", "limit"),
+        "task": ("task",),
+        "models": ("models",),
+        "train_sizes": ("train_sizes",),
+        "shots": ("shots",),
+        "seeds": ("seeds",),
+        "test_size": ("split", "test_size"),
+        "split": ("split", "method"),
+        "metrics": ("metrics",),
+        "recipe": ("recipe", "name"),
+    }
+    values: dict[str, Any] = {}
+    for option, path in places.items():
+        value = options.get(option)
+        if value is None or value == ():
+            continue
+        target = values
+        for key in path[:-1]:
+            target = target.setdefault(key, {})
+        target[path[-1]] = list(value) if isinstance(value, tuple) else value
+    return values

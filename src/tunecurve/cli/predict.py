@@ -1,0 +1,68 @@
+"""`tunecurve predict`: answer new texts with the best fine-tuned model of a run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--text", "texts", multiple=True, help="A text to answer; repeatable.")
+@click.option("--file", "file", type=click.Path(path_type=Path), help="A text file, one text a line.")
+@click.option("--trial", help="Trial to use, e.g. fine-tune-n200-seed0 (the best fine-tuned one).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: input, output, stop_reason.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores).")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+def predict(
+    folder: Path,
+    texts: tuple[str, ...],
+    file: Path | None,
+    trial: str | None,
+    as_json: bool,
+    threads: int | None,
+    device: str,
+) -> None:
+    """Answer new texts with the best (or a named) trial of a run.
+
+    Texts come from --text, from --file (one a line), or from standard input (one a line).
+    """
+    from tunecurve.predictor import load_predictor
+
+    lines = _read_texts(texts, file)
+    predictor = load_predictor(folder, trial=trial, threads=threads, device=device)
+    click.echo(f"using {predictor.trial_label} of {folder}", err=True)
+    for text, answer in zip(lines, predictor.complete(lines), strict=True):
+        if as_json:
+            click.echo(
+                json.dumps(
+                    {"input": text, "output": answer.text, "stop_reason": answer.stop_reason}, ensure_ascii=False
+                )
+            )
+        else:
+            click.echo(answer.text)
+
+
+def _read_texts(texts: tuple[str, ...], file: Path | None) -> list[str]:
+    from tunecurve.errors import DataError, UsageError
+
+    if texts and file:
+        raise UsageError("give --text or --file, not both")
+    if texts:
+        lines = list(texts)
+    elif file:
+        try:
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(
+                f"cannot read '{file}' as UTF-8 text ({error}); give a text file, one text a line"
+            ) from None
+    else:
+        lines = sys.stdin.read().splitlines()
+    lines = [line for line in lines if line.strip()]
+    if not lines:
+        raise UsageError("no text to answer; give --text, --file, or lines on standard input")
+    return lines

@@ -1,0 +1,75 @@
+"""`tunecurve validate`: check the study file and the data; nothing is trained, no model is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tunecurve.cli.options import study_options
+
+MIN_TEST_ROWS = 100
+
+
+@click.command()
+@study_options
+def validate(study: Path | None, **options: Any) -> None:
+    """Check a study file and its data: counts, what would be dropped, and what could mislead.
+
+    Needs no model; rows that are over-long for the model are counted by `plan` and `run`.
+    """
+    from tunecurve.cli.options import study_values
+    from tunecurve.run import split_as_asked
+    from tunecurve.spec import parse_spec
+    from tunecurve.study.dataset import read_clean_rows
+
+    values, origin = study_values(study, options)
+    spec = parse_spec(values, origin)
+    rows, cleaning = read_clean_rows(spec)
+    folder = Path(options["out"] or Path("runs") / spec.name)
+    spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
+    facts = data.facts
+    click.echo(f"study    {spec.name} ({spec.task}), signature {spec.signature()}")
+    click.echo(f"rows     {cleaning.summary()}")
+    for reason, places in cleaning.places.items():
+        click.echo(f"         {reason}: {', '.join(places)}{', ...' if cleaning.dropped[reason] > len(places) else ''}")
+    click.echo(f"split    {facts['split_method']}: {facts['n_test']} test rows in {facts['groups_in_test']} groups, "
+               f"{facts['n_pool']} to train on, {facts['n_set_aside']} set aside")  # fmt: skip
+    click.echo(
+        f"sizes    {', '.join(map(str, spec.train_sizes)) or 'none'}; shots {', '.join(map(str, spec.shots)) or 'none'}"
+    )
+    if facts["labels"]:
+        click.echo(f"labels   {len(facts['labels'])}: {', '.join(facts['labels'])}")
+    warnings = _warnings(data)
+    for warning in warnings:
+        click.echo(f"warning  {warning}")
+    click.echo("ok" if not warnings else f"ok, with {len(warnings)} warning(s)")
+
+
+def _warnings(data: Any) -> list[str]:
+    from tunecurve.metrics.alignment import align_exactly, placeholders
+
+    facts = data.facts
+    found = []
+    n_same = facts["overlap"]["test_rows_with_input_in_pool"]
+    n_twins = facts["overlap"]["test_rows_with_target_skeleton_in_pool"]
+    if n_same:
+        found.append(f"{n_same} test rows have the same input as a training row: scores will be too good")
+    if n_twins > 0.1 * facts["n_test"]:
+        found.append(
+            f"{n_twins} of {facts['n_test']} test rows have a template twin among the training rows: the curve will show "
+            "memorising; name the template with --group-column, or use --split group"
+        )
+    if facts["n_test"] < MIN_TEST_ROWS:
+        found.append(f"{facts['n_test']} test rows give wide intervals; {MIN_TEST_ROWS} or more tell sizes apart")
+    if facts["labels"]:
+        odd = sum(align_exactly(row.source, row.target) is None for row in data.test)
+        if odd:
+            found.append(
+                f"{odd} of {facts['n_test']} test targets are not the input with stretches replaced (noisy labels)"
+            )
+        unseen = {label for row in data.test for label in placeholders(row.target)} - set(facts["labels"])
+        if unseen:
+            found.append(f"labels only in the test set, which nothing can learn: {', '.join(sorted(unseen))}")
+    return found

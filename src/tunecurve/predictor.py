@@ -1,0 +1,124 @@
+"""A fine-tuned model of a run as a function: the thing the user keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunecurve.errors import StudyStateError, UsageError, did_you_mean
+from tunecurve.learners.base import Completion, FineTunable, Learner, predict
+from tunecurve.learners.registry import build_learners
+from tunecurve.prompts import PromptRenderer
+from tunecurve.report.learning_curve import load_study
+from tunecurve.spec import AnswerSpec
+
+
+class Predictor:
+    """Answers texts with one trial's model and prompt.
+
+    Parameters
+    ----------
+    learner : Learner
+        The fine-tuned learner.
+    renderer : PromptRenderer
+        Makes the prompts the model was tuned on.
+    trial_label : str
+        Which trial it is.
+    """
+
+    def __init__(self, learner: Learner, renderer: PromptRenderer, trial_label: str) -> None:
+        self.learner, self.renderer, self.trial_label = learner, renderer, trial_label
+
+    def complete(self, texts: Sequence[str]) -> list[Completion]:
+        """Return the answers with stop reason and token counts."""
+        return predict(self.learner, [self.renderer.prompt(text) for text in texts])
+
+    def __call__(self, text: str) -> str:
+        """Return the answer to one text."""
+        return self.complete([text])[0].text
+
+
+def choose_trial(results: Mapping[str, Any], label: str | None) -> Mapping[str, Any]:
+    """Return the fine-tuned trial with this label, or the one with the best headline score.
+
+    Raises
+    ------
+    UsageError
+        For an unknown or unfinished trial.
+    StudyStateError
+        When no fine-tuned trial is finished.
+    """
+    tuned = {t["label"]: t for t in results["trials"] if t["strategy"] == "fine-tune" and t["state"] == "finished"}
+    if not tuned:
+        raise StudyStateError("no fine-tuned trial is finished in this run; continue it with: tunecurve run")
+    if label is not None:
+        if label not in tuned:
+            raise UsageError(f"no finished trial '{label}'; there are: {', '.join(tuned)}.{did_you_mean(label, tuned)}")
+        return tuned[label]
+    name = results["primary_metric"]
+    direction = next(metric["direction"] for metric in results["metrics"] if metric["name"] == name)
+    sign = 1.0 if direction == "max" else -1.0
+    return max(tuned.values(), key=lambda trial: sign * (trial["scores"][name] or 0.0))
+
+
+def _tuned_learner(
+    folder: Path, results: Mapping[str, Any], trial: Mapping[str, Any], device: str, threads: int | None
+) -> Learner:
+    answers = AnswerSpec(**results["spec"]["answers"])
+    learner = build_learners([trial["learner"]], answers, device=device, threads=threads)[trial["learner"]]
+    expected, found = trial["config"]["learner"].get("weights_sha256"), learner.identity().get("weights_sha256")
+    if expected != found:
+        raise StudyStateError(
+            f"the model '{trial['learner']}' is not the one this run was tuned on (weights {str(found)[:12]}..., expected "
+            f"{str(expected)[:12]}...); restore that model"
+        )
+    assert isinstance(learner, FineTunable)
+    return learner.load_tuned(folder / trial["folder"])
+
+
+def load_predictor(
+    folder: str | Path, *, trial: str | None = None, device: str = "auto", threads: int | None = None
+) -> Predictor:
+    """Return the best (or a named) fine-tuned model of a run as a function from text to text.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of the run.
+    trial : str, optional
+        Label of the trial, e.g. ``"fine-tune-n200-seed0"``; default: the best headline score.
+    device, threads
+        Where to compute.
+
+    Raises
+    ------
+    TunecurveError
+        When there is no such run, trial or model.
+
+    Examples
+    --------
+    >>> mask = load_predictor("runs/pii-quick")  # doctest: +SKIP
+    >>> mask("Kattie, call 555-0100")  # doctest: +SKIP
+    '[FIRSTNAME], call [PHONENUMBER]'
+    """
+    results = load_study(folder).results
+    chosen = choose_trial(results, trial)
+    learner = _tuned_learner(Path(folder), results, chosen, device, threads)
+    # The labels are already filled into the stored instruction.
+    renderer = PromptRenderer(results["prompt"]["system"], results["prompt"]["template"])
+    return Predictor(learner, renderer, chosen["label"])
+
+
+def export_merged(folder: str | Path, destination: Path, *, trial: str | None = None) -> str:
+    """Write the chosen trial's model, adapter merged, as safetensors; return the trial's label."""
+    from tunecurve.learners.local.learner import LocalLearner
+    from tunecurve.study.storage import make_folder
+
+    results = load_study(folder).results
+    chosen = choose_trial(results, trial)
+    learner = _tuned_learner(Path(folder), results, chosen, "cpu", None)
+    if not isinstance(learner, LocalLearner):
+        raise UsageError(f"'{chosen['learner']}' is not a local model; only local models can be merged")
+    learner.save_merged(make_folder(destination))
+    return chosen["label"]

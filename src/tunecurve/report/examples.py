@@ -1,0 +1,52 @@
+"""The worst answers of a trial: what a reader should see before trusting its score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunecurve.metrics.masking import analyse_row
+from tunecurve.study.trials import stored_predictions
+
+
+def best_trial(results: Mapping[str, Any], metric_name: str | None = None) -> Mapping[str, Any] | None:
+    """Return the finished trial with the best score of a metric (default: the headline's), the floor aside."""
+    name = metric_name or results["primary_metric"]
+    direction = next(metric["direction"] for metric in results["metrics"] if metric["name"] == name)
+    sign = 1.0 if direction == "max" else -1.0
+    finished = [
+        t for t in results["trials"] if t.get("scores") and t["strategy"] != "floor" and t["scores"][name] is not None
+    ]
+    return max(finished, key=lambda trial: sign * trial["scores"][name], default=None)
+
+
+def worst_examples(folder: Path, results: Mapping[str, Any], n_examples: int = 8) -> list[dict[str, Any]]:
+    """Return the rows of the best trial with the most leaks, then with the least text in common with the target.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    results : mapping
+        Content of results.json.
+    n_examples : int, default 8
+        How many rows.
+
+    Returns
+    -------
+    list of dict
+        With input, target, prediction, stop_reason, and the number of values that leak; wrong answers only.
+    """
+    trial = best_trial(results)
+    if trial is None:
+        return []
+    rated = []
+    for line in stored_predictions(folder / trial["folder"]):
+        if line["prediction"].strip() == line["target"].strip():
+            continue
+        row = analyse_row(line["prediction"], line["target"], line["input"])
+        similarity = row.common_characters / max(1, row.literal_characters)
+        rated.append((-sum(row.leaked), similarity, line | {"n_leaked": sum(row.leaked), "n_values": len(row.leaked)}))
+    rated.sort(key=lambda item: item[:2])
+    return [line for _, _, line in rated[:n_examples]]

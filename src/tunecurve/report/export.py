@@ -1,0 +1,47 @@
+"""Every score and every prediction of a study as tidy tables for other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunecurve.report.tables import TIDY_COLUMNS, tidy_rows, to_csv
+from tunecurve.study.storage import make_folder, write_json, write_text
+from tunecurve.study.trials import stored_predictions
+
+PREDICTION_COLUMNS = (
+    "learner", "strategy", "shots", "train_size", "seed", "row_id", "input", "target", "prediction", "stop_reason",
+    "tokens_in", "tokens_out", "error",
+)  # fmt: skip
+
+
+def prediction_rows(folder: Path, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one row for every prediction of every finished trial."""
+    rows = []
+    for trial in results["trials"]:
+        if trial["state"] == "finished":
+            key = {name: trial[name] for name in ("learner", "strategy", "shots", "train_size", "seed")}
+            rows += [key | line for line in stored_predictions(folder / trial["folder"])]
+    return rows
+
+
+def write_tables(folder: Path, results: Mapping[str, Any], destination: Path, kind: str) -> list[Path]:
+    """Write scores and predictions as ``csv`` or ``json`` into a folder; return the two paths.
+
+    In CSV, a text that a spreadsheet would take for a formula gets a leading apostrophe; JSON holds texts as they are.
+    """
+    make_folder(destination)
+    tables = {
+        "scores": (tidy_rows(results), TIDY_COLUMNS),
+        "predictions": (prediction_rows(folder, results), PREDICTION_COLUMNS),
+    }
+    paths = []
+    for name, (rows, columns) in tables.items():
+        path = destination / f"{name}.{kind}"
+        if kind == "csv":
+            write_text(path, to_csv(rows, columns))
+        else:
+            write_json(path, [{column: row.get(column) for column in columns} for row in rows])
+        paths.append(path)
+    return paths

@@ -1,0 +1,70 @@
+"""The report: one file, no network, every text escaped, a strict content security policy."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+
+from tunecurve.report.tables import comparison_table, default_columns, label_table, metric_titles, point_table
+
+NO_ANSWER_RULE = (
+    "An answer cut at its length cap is scored as it stands; a failed or empty answer is scored as an empty text. "
+    "None is left out of a mean."
+)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    # Autoescape on for everything: row texts, labels and model names are never markup.
+    return jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+
+
+def _resource(name: str) -> str:
+    return files("tunecurve.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash_source(text: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequence[Mapping[str, Any]]) -> str:
+    """Return the report's HTML.
+
+    Parameters
+    ----------
+    results : mapping
+        Content of results.json.
+    curve_svg : bytes
+        The picture; shown as an image, so that nothing in it can run.
+    examples : sequence of mapping
+        From `worst_examples`; empty to show no row texts.
+    """
+    style = _resource("report.css")
+    names = [metric["name"] for metric in results["metrics"]]
+    columns = default_columns(results)
+    others = [name for name in names if name not in columns and name != "label_recall"]
+    return (
+        _environment()
+        .from_string(_resource("report.html.jinja"))
+        .render(
+            results=results,
+            style=style,
+            policy=f"default-src 'none'; img-src data:; style-src {_hash_source(style)}; base-uri 'none'; form-action 'none'",
+            curve=base64.b64encode(curve_svg).decode(),
+            main_table=point_table(results, columns),
+            other_table=point_table(results, others),
+            titles=metric_titles(results),
+            comparison=comparison_table(results, results["primary_metric"]),
+            second_comparison=comparison_table(results, results["second_metric"]),
+            labels=label_table(results),
+            examples=examples,
+            failed=[trial for trial in results["trials"] if trial["failure"]],
+            no_answer_rule=NO_ANSWER_RULE,
+        )
+    )

@@ -1,0 +1,150 @@
+"""The learning curve as a picture: sizes on a log axis, intervals, and the rivals as lines beside it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours: told apart by colour-blind readers too.
+LEARNER_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+FLOOR_COLOUR = "#777777"
+_RIVAL_STYLES = ((0, (5, 2)), (0, (2, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1, 1)))
+
+
+def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None:
+    """Draw one metric's learning curve into axes.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Drawn into; the x axis becomes logarithmic.
+    results : mapping
+        Content of results.json.
+    metric_name : str
+        Which metric.
+    """
+    metric = next(item for item in results["metrics"] if item["name"] == metric_name)
+    points = [p for p in results["points"] if _defined(p["scores"][metric_name])]
+    learners = list(dict.fromkeys(p["learner"] for p in points if p["strategy"] != "floor"))
+    sizes = sorted({p["train_size"] for p in points if p["strategy"] == "fine-tune"})
+    planned = sorted({t["train_size"] for t in results["trials"] if t["strategy"] == "fine-tune"})
+    end_labels: list[tuple[float, str, str]] = []
+    for point in (p for p in points if p["strategy"] == "floor"):
+        value = point["scores"][metric_name]["estimate"]
+        axes.axhline(value, color=FLOOR_COLOUR, linewidth=1.2, linestyle=":", zorder=1)
+        end_labels.append((value, f"copying the input {value:.1f}", FLOOR_COLOUR))
+    for number, learner in enumerate(learners):
+        colour = LEARNER_COLOURS[number % len(LEARNER_COLOURS)]
+        own = [p for p in points if p["learner"] == learner]
+        _draw_tuned(axes, [p for p in own if p["strategy"] == "fine-tune"], metric_name, colour, learner)
+        rivals = [p for p in own if p["strategy"] in ("zero-shot", "few-shot")]
+        for style, point in zip(_RIVAL_STYLES * 3, rivals, strict=False):
+            value = point["scores"][metric_name]["estimate"]
+            axes.axhline(value, color=colour, linewidth=1.3, linestyle=style, alpha=0.9, zorder=2)
+            prefix = f"{learner} " if len(learners) > 1 else ""
+            end_labels.append((value, f"{prefix}{point['label']} {value:.1f}", colour))
+    _dress(axes, metric, sizes or planned, planned)
+    _write_end_labels(axes, end_labels)
+
+
+def _defined(score: Mapping[str, Any]) -> bool:
+    return score["estimate"] is not None and score["estimate"] == score["estimate"]
+
+
+def _draw_tuned(axes: Axes, points: Sequence[Mapping[str, Any]], metric_name: str, colour: str, learner: str) -> None:
+    if not points:
+        return
+    ordered = sorted(points, key=lambda point: point["train_size"])
+    scores = [point["scores"][metric_name] for point in ordered]
+    sizes = [point["train_size"] for point in ordered]
+    estimates = [score["estimate"] for score in scores]
+    low = [score["low"] if score["low"] is not None else score["estimate"] for score in scores]
+    high = [score["high"] if score["high"] is not None else score["estimate"] for score in scores]
+    axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0, zorder=2)
+    axes.vlines(sizes, low, high, color=colour, linewidth=1.4, alpha=0.7, zorder=3)
+    axes.plot(
+        sizes,
+        estimates,
+        color=colour,
+        marker="o",
+        markersize=6,
+        linewidth=2.2,
+        zorder=4,
+        label=f"{learner}, fine-tuned",
+    )
+    for point, score in zip(ordered, scores, strict=True):
+        if len(score["by_seed"]) > 1:
+            axes.scatter(
+                [point["train_size"]] * len(score["by_seed"]), score["by_seed"], s=12, color=colour, alpha=0.5, zorder=3
+            )
+    for size, estimate in zip(sizes, estimates, strict=True):
+        axes.annotate(
+            f"{estimate:.1f}", (size, estimate), textcoords="offset points", xytext=(0, 9), ha="center", fontsize=9,
+            color=colour, fontweight="bold", zorder=5,
+        )  # fmt: skip
+
+
+def _dress(axes: Axes, metric: Mapping[str, Any], sizes: Sequence[int], planned: Sequence[int]) -> None:
+    axes.set_xscale("log")
+    ticks = sorted({*sizes, *planned})
+    if ticks:
+        axes.set_xlim(ticks[0] / 1.35, ticks[-1] * 1.35)
+        axes.set_xticks(ticks, [f"{size:,}" for size in ticks])
+    axes.minorticks_off()
+    better = "more is better" if metric["direction"] == "max" else "less is better"
+    axes.set_ylabel(f"{metric['title']} ({better})")
+    axes.grid(axis="y", color="#dddddd", linewidth=0.8, zorder=0)
+    axes.margins(y=0.12)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _write_end_labels(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
+    """Write the names of the horizontal lines at the right edge, pushed apart where they would overlap."""
+    low, high = axes.get_ylim()
+    gap = (high - low) * 0.062
+    placed: list[float] = []
+    for value, text, colour in sorted(labels):
+        position = max(value, placed[-1] + gap) if placed else value
+        placed.append(position)
+        axes.annotate(
+            text, (1.0, value), xycoords=("axes fraction", "data"), textcoords=("axes fraction", "data"),
+            xytext=(1.015, position), va="center", fontsize=9, color=colour, annotation_clip=False,
+        )  # fmt: skip
+
+
+def study_figure(results: Mapping[str, Any]) -> Figure:
+    """Return the figure of a study: the headline metric, and below it the one it can hide."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 7.2), dpi=150, layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
+    draw_curve(top, results, results["primary_metric"])
+    draw_curve(bottom, results, results["second_metric"])
+    if top.get_legend_handles_labels()[0]:
+        top.legend(loc="lower right", frameon=False, fontsize=9)
+    bottom.set_xlabel("training rows (log scale)")
+    data = results["data"]
+    level = round(100 * results["bootstrap"]["level"])
+    figure.suptitle(
+        f"{results['spec']['name']}: {data['n_test']} test rows, {level} % intervals"
+        + ("" if results["complete"] else " (not finished)"),
+        fontsize=11,
+    )
+    return figure
+
+
+def render(figure: Figure, kind: str) -> bytes:
+    """Return the figure as ``png`` or ``svg`` bytes, the same bytes for the same figure."""
+    import matplotlib
+
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with matplotlib.rc_context({"svg.hashsalt": "tunecurve", "svg.fonttype": "path"}):
+        figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()

@@ -1,0 +1,142 @@
+"""The numbers of a study as tables: for the terminal, for the report, for a spreadsheet. Computes nothing new."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+TIDY_COLUMNS = (
+    "learner",
+    "strategy",
+    "shots",
+    "train_size",
+    "seed",
+    "metric",
+    "score",
+    "steps",
+    "epochs",
+    "train_seconds",
+)
+# A cell that starts with one of these is a formula to a spreadsheet.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
+
+
+def with_interval(score: Mapping[str, Any] | None, digits: int = 1) -> str:
+    """Return ``84.1 [81.0, 87.2]``, or a dash where the score is undefined."""
+    if score is None or score["estimate"] is None or score["estimate"] != score["estimate"]:
+        return "–"
+    estimate = f"{score['estimate']:.{digits}f}"
+    if score["low"] is None or score["low"] != score["low"]:
+        return estimate
+    return f"{estimate} [{score['low']:.{digits}f}, {score['high']:.{digits}f}]"
+
+
+def metric_titles(results: Mapping[str, Any]) -> dict[str, str]:
+    """Return the metrics' titles by name, with an arrow to the better side."""
+    return {m["name"]: f"{m['title']} {'↑' if m['direction'] == 'max' else '↓'}" for m in results["metrics"]}
+
+
+def point_table(results: Mapping[str, Any], metric_names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: one row a point, the metrics with their intervals, and how the point was trained."""
+    titles = metric_titles(results)
+    header = ["learner", "strategy", *(titles[name] for name in metric_names), "of the way ↑", "steps × passes"]
+    rows = []
+    for point in results["points"]:
+        share = point["scores"][results["primary_metric"]]["above_floor"]
+        rows.append(
+            [
+                point["learner"],
+                point["label"] + (f" ({point['n_seeds']} seeds)" if point["n_seeds"] > 1 else ""),
+                *(with_interval(point["scores"][name]) for name in metric_names),
+                "–" if share is None or share != share else f"{share:.0f} %",
+                _training_of(results, point),
+            ]
+        )
+    return header, rows
+
+
+def _training_of(results: Mapping[str, Any], point: Mapping[str, Any]) -> str:
+    keys = ("learner", "strategy", "shots", "train_size")
+    for trial in results["trials"]:
+        if all(trial[key] == point[key] for key in keys) and trial.get("training"):
+            return f"{trial['training']['steps']} × {trial['training']['epochs']}"
+    return "–"
+
+
+def default_columns(results: Mapping[str, Any]) -> list[str]:
+    """Return the metrics a short table shows: headline, second, and two more."""
+    names = [metric["name"] for metric in results["metrics"]]
+    wanted = [results["primary_metric"], results["second_metric"], "label_accuracy", "exact_match"]
+    return [name for name in dict.fromkeys(wanted) if name in names]
+
+
+def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in plain text, columns aligned."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    aligned = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    ]
+    return "\n".join([aligned[0], "  ".join("-" * width for width in widths), *aligned[1:]])
+
+
+def comparison_table(results: Mapping[str, Any], metric_name: str) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the paired differences in one metric."""
+    header = ["learner", "from", "to", "difference", "P(better)"]
+    rows = []
+    for item in results["comparisons"]:
+        change = item["differences"][metric_name]
+        if change["difference"] is None or change["low"] is None or change["low"] != change["low"]:
+            continue
+        difference = f"{change['difference']:+.1f} [{change['low']:+.1f}, {change['high']:+.1f}]"
+        rows.append([item["learner"], item["from"], item["to"], difference, f"{100 * change['p_better']:.1f} %"])
+    return header, rows
+
+
+def label_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the recall by label, most frequent label first; one column a point that masks."""
+    points = [f"{p['learner']}: {p['label']}" for p in results["points"] if p["strategy"] != "floor"]
+    several = len({point["learner"] for point in results["points"] if point["strategy"] != "floor"}) > 1
+    header = ["label", "in test", *(name if several else name.partition(": ")[2] for name in points)]
+    labels = sorted(results["labels"].items(), key=lambda item: (-item[1]["n_gold"], item[0]))
+    rows = [
+        [
+            label,
+            str(row["n_gold"]),
+            *(f"{row['recall'][name]:.0f}" if name in row["recall"] else "–" for name in points),
+        ]
+        for label, row in labels
+    ]
+    return header, rows
+
+
+def tidy_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one row for every finished trial and metric: the long form that data frames like."""
+    rows = []
+    for trial in results["trials"]:
+        training = trial.get("training") or {}
+        for metric, score in (trial.get("scores") or {}).items():
+            rows.append(
+                {key: trial[key] for key in ("learner", "strategy", "shots", "train_size", "seed")}
+                | {"metric": metric, "score": score}
+                | {key: training.get(key) for key in ("steps", "epochs", "train_seconds")}
+            )
+    return rows
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return CSV in which no cell is live: a text that a spreadsheet would run as a formula gets a leading quote."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([formula_safe(row.get(column)) for column in columns] for row in rows)
+    return buffer.getvalue()
+
+
+def formula_safe(value: Any) -> Any:
+    """Return the cell; a text that starts like a formula, also behind blanks, gets a leading apostrophe."""
+    if isinstance(value, str) and value.lstrip(" \u00a0\ufeff").startswith(_FORMULA_STARTS):
+        return "'" + value
+    return value

@@ -1,0 +1,223 @@
+"""Running a whole study: from its description to results, report and curve on disk.
+
+This is what the command line and Python callers share. The same call continues an interrupted study and does nothing
+for a finished one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tunecurve.data.cleaning import CleaningReport
+from tunecurve.data.rows import Row
+from tunecurve.errors import DataError
+from tunecurve.learners.base import CountsTokens, Learner
+from tunecurve.learners.registry import build_learners
+from tunecurve.report.write import write_report
+from tunecurve.spec import QUICK_STUDY, StudySpec, load_spec, parse_spec
+from tunecurve.study.dataset import (
+    StudyData,
+    check_comparable,
+    freeze,
+    read_clean_rows,
+    split_data,
+    too_long_test,
+)
+from tunecurve.study.executors import Outcome, PlannedTrial, known_failures, run_serially
+from tunecurve.study.plan import Trial, estimate_workloads, list_trials, trial_config, trial_folder_name
+from tunecurve.study.progress import Progress
+from tunecurve.study.results import RESULTS, Collector
+from tunecurve.study.storage import make_folder, sole_writer, write_json, write_text
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study that is ready to run.
+
+    Attributes
+    ----------
+    spec : StudySpec
+        With everything resolved.
+    folder : Path
+        Where it is kept.
+    data : StudyData
+        Frozen rows and prompts.
+    learners : dict of str to Learner
+        By name.
+    planned : list of PlannedTrial
+        In running order.
+    """
+
+    spec: StudySpec
+    folder: Path
+    data: StudyData
+    learners: dict[str, Learner]
+    planned: list[PlannedTrial]
+
+    def estimated_seconds(self) -> dict[Trial, float]:
+        """Return about how long each trial takes on this machine, the floor aside."""
+        workloads = estimate_workloads([(item.trial, item.config) for item in self.planned], self.data, self.learners)
+        seconds = {}
+        for trial, work in workloads.items():
+            learner = self.learners[trial.learner]
+            seconds[trial] = learner.estimate_seconds(work) if isinstance(learner, CountsTokens) else 0.0
+        return seconds
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """What `run_study` returns.
+
+    Attributes
+    ----------
+    folder : Path
+        The run's folder, with report.html, curve.png and results.json.
+    results : dict
+        The content of results.json.
+    outcome : Outcome
+        How many trials ran now, how many were found finished, which failed.
+    """
+
+    folder: Path
+    results: dict[str, Any]
+    outcome: Outcome
+
+
+def prepare_study(
+    values: Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+    origin: str = "study",
+) -> Study:
+    """Return a study with data, learners and plan; writes nothing but the model cache.
+
+    Parameters
+    ----------
+    values : mapping
+        A study file's content; sizes that are not given are the default ones that the data can carry.
+    out : path, optional
+        The run's folder; default ``runs/<name>``.
+    device, threads
+        Where local models compute.
+    progress : Progress, optional
+        Told what takes time.
+    origin : str
+        Where the values come from, for messages.
+    """
+    progress = progress or Progress()
+    spec = parse_spec(values, origin)
+    folder = Path(out) if out is not None else Path("runs") / spec.name
+    check_comparable(spec, folder)
+    learners = build_learners(spec.models, spec.answers, device=device, threads=threads, say=progress.message)
+    counter = next((learner for learner in learners.values() if isinstance(learner, CountsTokens)), None)
+    is_too_long = too_long_test(counter.count_tokens, spec.data.max_tokens) if counter else None
+    rows, cleaning = read_clean_rows(spec, is_too_long)
+    spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
+    planned = []
+    for trial in list_trials(spec, learners):
+        config = trial_config(trial, spec, data, learners[trial.learner])
+        planned.append(PlannedTrial(trial, config, folder / "trials" / trial_folder_name(trial, config)))
+    return Study(spec, folder, data, learners, planned)
+
+
+def split_as_asked(
+    spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folder: Path, *, sizes_are_defaults: bool
+) -> tuple[StudySpec, StudyData]:
+    """Split the rows; default sizes that the data cannot carry are left out, sizes that were asked for are an error."""
+    while True:
+        try:
+            return spec, split_data(spec, rows, cleaning, folder)
+        except DataError:
+            if not sizes_are_defaults or len(spec.train_sizes) < 2:
+                raise
+            spec = spec.model_copy(update={"train_sizes": spec.train_sizes[:-1]})
+
+
+def run_study(
+    study: str | Path | Mapping[str, Any] | None = None,
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+    **overrides: Any,
+) -> StudyRun:
+    """Measure a learning curve: zero-shot, few-shot and fine-tuned at growing sizes, on one frozen test set.
+
+    Parameters
+    ----------
+    study : path or mapping, optional
+        A study file, or its content; default: the built-in PII study with quick sizes.
+    out : path, optional
+        The run's folder; default ``runs/<name>``. The same call continues what is there.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where local models compute.
+    threads : int, optional
+        CPU threads; default: physical cores.
+    progress : Progress, optional
+        Listener.
+    **overrides
+        Keys of the study file, e.g. ``train_sizes=[50, 200]`` or ``data={"source": "rows.jsonl"}``; a mapping
+        replaces only the keys it names.
+
+    Returns
+    -------
+    StudyRun
+        Folder, results and outcome. Failed trials are listed in ``outcome.failures``; they do not raise.
+
+    Raises
+    ------
+    TunecurveError
+        For bad input, a missing model, a full disk; see `tunecurve.errors`.
+    """
+    if study is None:
+        values: dict[str, Any] = dict(QUICK_STUDY) if "data" not in overrides else {}
+    else:
+        values = dict(study) if isinstance(study, Mapping) else load_spec(Path(study))
+    origin = str(study) if isinstance(study, str | Path) else "study"
+    merged = merge_values(values, overrides)
+    ready = prepare_study(merged, out=out, device=device, threads=threads, progress=progress, origin=origin)
+    return run_prepared(ready, progress or Progress())
+
+
+def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with overrides laid over them, mapping by mapping."""
+    merged = dict(values)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        merged[key] = merge_values(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def run_prepared(study: Study, progress: Progress) -> StudyRun:
+    """Run what is left of a study and bring results and report up to date."""
+    make_folder(study.folder)
+    with sole_writer(study.folder):
+        freeze(study.data, study.spec, study.folder)
+        write_text(study.folder / "study.yaml", resolved_yaml(study.spec))
+        collector = Collector(study.spec, study.data, study.planned)
+        latest: dict[str, Any] = {}
+
+        def bring_up_to_date(failures: Mapping[Trial, str]) -> None:
+            latest.update(collector.collect(failures))
+            write_json(study.folder / RESULTS, latest)
+            write_report(study.folder, latest)
+
+        progress.study_started([item.trial for item in study.planned], study.estimated_seconds())
+        outcome = run_serially(study.planned, study.data, study.learners, collector.metrics, progress, bring_up_to_date)
+        bring_up_to_date(known_failures(study.planned))
+    return StudyRun(study.folder, latest, outcome)
+
+
+def resolved_yaml(spec: StudySpec) -> str:
+    """Return the study file with every default written out."""
+    head = "# The study as it was run, with every default written out. Run it again with: tunecurve run study.yaml\n"
+    return head + yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,128 @@
+"""Running the trials of a plan one after the other; a failing trial does not stop the others."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tunecurve.errors import Interrupted, TunecurveError
+from tunecurve.learners.base import Learner
+from tunecurve.metrics.base import Metric
+from tunecurve.study.dataset import StudyData
+from tunecurve.study.plan import Trial
+from tunecurve.study.progress import Progress
+from tunecurve.study.storage import explain_os_error, make_folder, write_text
+from tunecurve.study.trials import CONFIG, is_finished, run_trial
+
+FAILURE = "failure.txt"
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial with its config and its folder."""
+
+    trial: Trial
+    config: dict[str, Any]
+    folder: Path
+
+
+@dataclass
+class Outcome:
+    """What became of the plan: counts, and the reason of each failed trial."""
+
+    n_run: int = 0
+    n_found_finished: int = 0
+    failures: dict[Trial, str] = field(default_factory=dict)
+
+
+def run_serially(
+    planned: Sequence[PlannedTrial],
+    data: StudyData,
+    learners: Mapping[str, Learner],
+    metrics: Sequence[Metric],
+    progress: Progress,
+    after_each: Callable[[dict[Trial, str]], None],
+) -> Outcome:
+    """Run every trial that is not finished.
+
+    Parameters
+    ----------
+    planned : sequence of PlannedTrial
+        In running order.
+    after_each : callable
+        Called with the failures so far whenever a trial ended, to bring results and report up to date.
+
+    Raises
+    ------
+    Interrupted
+        When a stop was asked for.
+    EnvironmentProblem
+        When the disk is full or not writable: no other trial could end well.
+    """
+    outcome = Outcome()
+    for item in planned:
+        if is_finished(item.folder):
+            outcome.n_found_finished += 1
+            continue
+        progress.trial_started(item.trial)
+        started = time.perf_counter()
+        try:
+            result = run_trial(
+                item.trial, item.config, data, learners[item.trial.learner], metrics, item.folder, progress
+            )
+        except Interrupted:
+            raise
+        except Exception as error:
+            _stop_for_environment(error)
+            outcome.failures[item.trial] = _record_failure(item, error)
+            progress.trial_failed(item.trial, outcome.failures[item.trial])
+        else:
+            outcome.n_run += 1
+            (item.folder / FAILURE).unlink(missing_ok=True)
+            headline = f"{metrics[0].title} {result['scores'][metrics[0].name]:.2f}"
+            progress.trial_finished(item.trial, headline, time.perf_counter() - started)
+        after_each(outcome.failures)
+        if progress.stop_requested:
+            raise Interrupted("stopped between two trials")
+    return outcome
+
+
+def _stop_for_environment(error: Exception) -> None:
+    """Raise the one-line error where the machine, not the trial, is to blame."""
+    cause: BaseException | None = error
+    while cause is not None:
+        problem = explain_os_error(cause) if isinstance(cause, OSError) else None
+        if problem is not None:
+            raise problem from error
+        cause = cause.__cause__ or cause.__context__
+
+
+def _record_failure(item: PlannedTrial, error: Exception) -> str:
+    """Keep the reason (and, for an internal error, its traceback) in the trial's folder; return it in one line."""
+    reason = str(error) if isinstance(error, TunecurveError) else f"{type(error).__name__}: {error}"
+    reason = " ".join(reason.split())[:300]
+    detail = "" if isinstance(error, TunecurveError) else "\n" + "".join(traceback.format_exception(error))
+    write_text(make_folder(item.folder) / FAILURE, reason + detail)
+    return reason
+
+
+def known_failures(planned: Sequence[PlannedTrial]) -> dict[Trial, str]:
+    """Return the reasons kept by earlier runs, of trials that are not finished."""
+    return {
+        item.trial: (item.folder / FAILURE).read_text(encoding="utf-8").splitlines()[0]
+        for item in planned
+        if (item.folder / FAILURE).exists() and not is_finished(item.folder)
+    }
+
+
+def state_of(item: PlannedTrial) -> str:
+    """Return ``finished``, ``failed``, ``started`` or ``waiting``."""
+    if is_finished(item.folder):
+        return "finished"
+    if (item.folder / FAILURE).exists():
+        return "failed"
+    return "started" if (item.folder / CONFIG).exists() else "waiting"

@@ -1,0 +1,134 @@
+"""The list of trials of a study, in the order they run: cheap ones first, so that there is soon something to see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tunecurve.learners.base import CountsTokens, FineTunable, Learner, Workload
+from tunecurve.spec import StudySpec, stable_hash
+from tunecurve.study.dataset import StudyData, ids_hash
+
+Strategy = Literal["floor", "zero-shot", "few-shot", "fine-tune"]
+TRIAL_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One (learner, strategy, size, seed): the unit of work and of resume.
+
+    Attributes
+    ----------
+    learner : str
+        The learner's name.
+    strategy : {"floor", "zero-shot", "few-shot", "fine-tune"}
+        What is done with it.
+    shots, train_size : int
+        Examples in the prompt; rows fine-tuned on; 0 where there are none.
+    seed : int
+        Draw of the examples or training rows, and randomness of training.
+    """
+
+    learner: str
+    strategy: Strategy
+    shots: int = 0
+    train_size: int = 0
+    seed: int = 0
+
+    @property
+    def label(self) -> str:
+        """Short name for people and folders, e.g. ``fine-tune-n200-seed0``."""
+        detail = {"few-shot": f"-k{self.shots}-seed{self.seed}", "fine-tune": f"-n{self.train_size}-seed{self.seed}"}
+        return self.strategy + detail.get(self.strategy, "")
+
+
+def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]:
+    """Return all trials of a study in running order."""
+    trials = [Trial("floor", "floor")]
+    models = [name for name in learners if name != "floor"]
+    for name in models:
+        for shots in spec.shots:
+            if shots == 0:
+                trials.append(Trial(name, "zero-shot"))
+            else:
+                trials += [Trial(name, "few-shot", shots=shots, seed=seed) for seed in range(spec.seeds)]
+    for size in spec.train_sizes:
+        for name in models:
+            if isinstance(learners[name], FineTunable):
+                trials += [Trial(name, "fine-tune", train_size=size, seed=seed) for seed in range(spec.seeds)]
+    return trials
+
+
+def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learner) -> dict[str, Any]:
+    """Return everything that determines the trial's answers, JSON-able; its hash names the trial's folder."""
+    config: dict[str, Any] = {
+        "format": TRIAL_FORMAT,
+        "learner": learner.identity(),
+        "strategy": trial.strategy,
+        "shots": trial.shots,
+        "train_size": trial.train_size,
+        "seed": trial.seed,
+        "test_sha256": data.facts["test_sha256"],
+        "train_sha256": ids_hash(data.training_rows(trial.train_size or trial.shots, trial.seed)),
+        "system": data.renderer.system_text,
+        "template": data.renderer.template,
+        "recipe": None,
+    }
+    if trial.strategy == "fine-tune":
+        assert isinstance(learner, FineTunable)
+        config["recipe"] = learner.resolve_recipe(spec.recipe.model_dump(), trial.train_size)
+    return config
+
+
+def trial_folder_name(trial: Trial, config: Mapping[str, Any]) -> str:
+    """Return the folder's name: readable, plus the hash of the config."""
+    readable = "".join(character if character.isalnum() or character in "-_." else "_" for character in trial.learner)
+    prefix = "" if trial.strategy == "floor" else f"{readable[-40:].lstrip('._')}-"
+    return f"{prefix}{trial.label}-{stable_hash(config, 10)}"
+
+
+def estimate_workloads(
+    planned: Sequence[tuple[Trial, Mapping[str, Any]]], data: StudyData, learners: Mapping[str, Learner]
+) -> dict[Trial, Workload]:
+    """Return what each trial will compute, in tokens; answers are taken to be as long as the targets.
+
+    Training rows are sampled (the first 100 of the pool) rather than all tokenised.
+    """
+    workloads = {}
+    lengths: dict[str, _Lengths] = {}
+    for trial, config in planned:
+        learner = learners[trial.learner]
+        if not isinstance(learner, CountsTokens):
+            workloads[trial] = Workload(0, 0, 0, 0)
+            continue
+        if trial.learner not in lengths:
+            lengths[trial.learner] = _measure_lengths(data, learner)
+        known = lengths[trial.learner]
+        n_rows = len(data.test)
+        prefix = known.instruction + trial.shots * known.row
+        steps = trained = 0
+        if config["recipe"]:
+            steps = config["recipe"]["n_steps"]
+            row_passes = config["recipe"]["epochs"] * trial.train_size
+            trained = round(steps * known.instruction + row_passes * known.row)
+        workloads[trial] = Workload(trained, round(n_rows * prefix), round(n_rows * known.answer), steps)
+    return workloads
+
+
+@dataclass(frozen=True)
+class _Lengths:
+    instruction: float
+    row: float
+    answer: float
+
+
+def _measure_lengths(data: StudyData, learner: CountsTokens) -> _Lengths:
+    def mean(counts: list[int]) -> float:
+        return sum(counts) / len(counts)
+
+    sample = data.pool[:100]
+    instruction = learner.count_tokens(data.renderer.system_text) + 10
+    rows = mean([learner.count_tokens(row.source) + learner.count_tokens(row.target) + 10 for row in sample])
+    answers = mean([learner.count_tokens(row.target) + 1 for row in data.test])
+    return _Lengths(instruction, rows, answers)

@@ -1,0 +1,39 @@
+"""What a study tells while it runs; who listens decides what to show. Also carries the wish to stop."""
+
+from __future__ import annotations
+
+from tunecurve.learners.base import TrainingProgress
+from tunecurve.study.plan import Trial
+
+
+class Progress:
+    """Listener that says nothing; the command line and notebooks have louder ones.
+
+    Attributes
+    ----------
+    stop_requested : bool
+        Set by an interrupt; work ends at the next point from which it can be continued without loss.
+    """
+
+    stop_requested = False
+
+    def message(self, line: str) -> None:
+        """Hear of something that is not a trial's."""
+
+    def study_started(self, trials: list[Trial], estimated_seconds: dict[Trial, float]) -> None:
+        """Hear what will run, and about how long each trial takes."""
+
+    def trial_started(self, trial: Trial) -> None:
+        """Hear that a trial starts."""
+
+    def trained(self, trial: Trial, progress: TrainingProgress) -> None:
+        """Hear that an optimizer step is done."""
+
+    def answered(self, trial: Trial, n_done: int, n_all: int, tokens_per_second: float) -> None:
+        """Hear how many test rows have answers."""
+
+    def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
+        """Hear that a trial is done, with its score in words."""
+
+    def trial_failed(self, trial: Trial, reason: str) -> None:
+        """Hear that a trial failed; the study goes on."""

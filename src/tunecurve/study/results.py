@@ -1,0 +1,165 @@
+"""results.json: everything a study found, rebuilt from the trial folders whenever a trial ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunecurve import __version__
+from tunecurve.curve.bootstrap import row_multiplicities
+from tunecurve.errors import StudyStateError
+from tunecurve.metrics.base import Metric, statistics_matrix
+from tunecurve.metrics.catalogue import SECOND_METRIC, build_metrics
+from tunecurve.metrics.masking import LabelRecall
+from tunecurve.spec import StudySpec, stable_hash
+from tunecurve.study.dataset import StudyData
+from tunecurve.study.executors import PlannedTrial, state_of
+from tunecurve.study.plan import Trial
+from tunecurve.study.storage import read_json
+from tunecurve.study.summary import (
+    ScoredTrial,
+    combine_points,
+    comparisons,
+    describe_point,
+    headline,
+    score_trial,
+)
+from tunecurve.study.trials import RESULT, is_finished, stored_predictions
+
+SCHEMA_VERSION = 1
+RESULTS = "results.json"
+# The only values that may differ between two runs of one study: how long things took.
+TIME_KEYS = frozenset({"train_seconds", "answer_seconds"})
+
+
+class Collector:
+    """Builds the results of a study; remembers the scores of trials that it has read.
+
+    Parameters
+    ----------
+    spec, data : StudySpec, StudyData
+        The study.
+    planned : sequence of PlannedTrial
+        All its trials.
+    """
+
+    def __init__(self, spec: StudySpec, data: StudyData, planned: Sequence[PlannedTrial]) -> None:
+        self.spec, self.data, self.planned = spec, data, planned
+        self.metrics: list[Metric] = build_metrics(spec.metric_names, data.facts["labels"])
+        groups = [row.group for row in data.test]
+        self.unit = "groups" if spec.split.method == "group" and len(set(groups)) < len(groups) else "rows"
+        self.multiplicities = row_multiplicities(
+            len(data.test),
+            spec.bootstrap.draws,
+            seed=spec.bootstrap.seed,
+            groups=groups if self.unit == "groups" else None,
+        )
+        self._scored: dict[Path, ScoredTrial] = {}
+        self._label_counts: dict[Path, np.ndarray] = {}
+
+    def collect(self, failures: Mapping[Trial, str]) -> dict[str, Any]:
+        """Return results.json as a dict."""
+        finished = [item for item in self.planned if is_finished(item.folder)]
+        scored = [self._score(item) for item in finished]
+        points = combine_points(scored, seed=self.spec.bootstrap.seed)
+        floor = next((point for point in points if point.strategy == "floor"), None)
+        level = self.spec.bootstrap.level
+        described = [describe_point(point, self.metrics, floor, level, self.unit) for point in points]
+        found = comparisons(points, self.metrics, level)
+        second = SECOND_METRIC[self.spec.task]
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "tunecurve_version": __version__,
+            "signature": self.spec.signature(),
+            "spec": self.spec.model_dump(mode="json"),
+            "headline": headline(described, found, self.metrics, second),
+            "complete": len(finished) == len(self.planned),
+            "data": self.data.facts,
+            "prompt": {"system": self.data.renderer.system_text, "template": self.data.renderer.template},
+            "metrics": [_describe_metric(metric) for metric in self.metrics],
+            "primary_metric": self.metrics[0].name,
+            "second_metric": second,
+            "bootstrap": {**self.spec.bootstrap.model_dump(), "unit": self.unit},
+            "points": described,
+            "comparisons": found,
+            "labels": self._by_label(described),
+            "trials": [self._describe_trial(item, failures) for item in self.planned],
+        }
+
+    def _score(self, item: PlannedTrial) -> ScoredTrial:
+        if item.folder not in self._scored:
+            lines = stored_predictions(item.folder)
+            if [line["row_id"] for line in lines] != [row.row_id for row in self.data.test]:
+                raise StudyStateError(
+                    f"the predictions in '{item.folder}' do not belong to this test set; move that folder away and run again"
+                )
+            texts = [[line[key] for line in lines] for key in ("prediction", "target", "input")]
+            statistics = {metric.name: statistics_matrix(metric, *texts) for metric in self.metrics}
+            self._scored[item.folder] = score_trial(item.trial, statistics, self.metrics, self.multiplicities)
+            if "label_recall" in statistics:
+                self._label_counts[item.folder] = statistics["label_recall"].sum(axis=0)
+        return self._scored[item.folder]
+
+    def _by_label(self, described: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return the recall of every label at every point, seeds added up."""
+        recall = next((metric for metric in self.metrics if isinstance(metric, LabelRecall)), None)
+        if recall is None:
+            return {}
+        table: dict[str, Any] = {}
+        for point in described:
+            counts = sum(
+                self._label_counts[item.folder]
+                for item in self.planned
+                if item.folder in self._label_counts and _belongs(item.trial, point)
+            )
+            for label, (percent, n_gold) in recall.by_label(np.asarray(counts)).items():
+                row = table.setdefault(label, {"n_gold": n_gold // point["n_seeds"], "recall": {}})
+                row["recall"][f"{point['learner']}: {point['label']}"] = percent
+        return table
+
+    def _describe_trial(self, item: PlannedTrial, failures: Mapping[Trial, str]) -> dict[str, Any]:
+        trial = item.trial
+        described: dict[str, Any] = {
+            "learner": trial.learner,
+            "strategy": trial.strategy,
+            "shots": trial.shots,
+            "train_size": trial.train_size,
+            "seed": trial.seed,
+            "label": trial.label,
+            "folder": f"{item.folder.parent.name}/{item.folder.name}",
+            "config_sha256": stable_hash(item.config, 64),
+            "config": item.config,
+            "state": state_of(item),
+            "failure": failures.get(trial),
+        }
+        if is_finished(item.folder):
+            result = read_json(item.folder / RESULT)
+            described |= {key: result[key] for key in ("answers", "training", "answer_seconds")}
+            described["scores"] = self._score(item).scores
+        return described
+
+
+def _belongs(trial: Trial, point: Mapping[str, Any]) -> bool:
+    return all(getattr(trial, key) == point[key] for key in ("learner", "strategy", "shots", "train_size"))
+
+
+def _describe_metric(metric: Metric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "title": metric.title,
+        "direction": metric.direction,
+        "range": list(metric.score_range),
+        "signature": metric.signature,
+    }
+
+
+def without_times(results: Any) -> Any:
+    """Return the results without durations: what two runs of one study must agree on."""
+    if isinstance(results, dict):
+        return {key: without_times(value) for key, value in results.items() if key not in TIME_KEYS}
+    if isinstance(results, list):
+        return [without_times(value) for value in results]
+    return results

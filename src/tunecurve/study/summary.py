@@ -1,0 +1,206 @@
+"""From the statistics of finished trials to curve points, comparisons and the headline: numbers first, then words.
+
+All intervals come from one set of bootstrap draws, so differences are paired. What the report and the tables show is
+computed here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tunecurve.curve.bootstrap import FloatArray, bootstrap_scores, combine_seeds, percentile_interval
+from tunecurve.metrics.base import Metric
+from tunecurve.study.plan import Trial
+
+
+@dataclass(frozen=True)
+class ScoredTrial:
+    """A finished trial's statistics and bootstrap draws by metric name."""
+
+    trial: Trial
+    scores: dict[str, float]
+    draws: dict[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Point:
+    """All seeds of one (learner, strategy, size) together."""
+
+    learner: str
+    strategy: str
+    shots: int
+    train_size: int
+    scores: dict[str, list[float]]
+    draws: dict[str, FloatArray]
+
+    @property
+    def label(self) -> str:
+        """Name for people, e.g. ``3-shot`` or ``tuned on 200``."""
+        names = {"floor": "copying the input", "zero-shot": "zero-shot", "few-shot": f"{self.shots}-shot"}
+        return names.get(self.strategy, f"tuned on {self.train_size}")
+
+
+def score_trial(
+    trial: Trial, statistics: Mapping[str, FloatArray], metrics: Sequence[Metric], multiplicities: FloatArray
+) -> ScoredTrial:
+    """Return a trial's scores and draws from its per-row statistics."""
+    scores = {metric.name: float(metric.score(statistics[metric.name].sum(axis=0))) for metric in metrics}
+    draws = {metric.name: bootstrap_scores(statistics[metric.name], multiplicities, metric.score) for metric in metrics}
+    return ScoredTrial(trial, scores, draws)
+
+
+def combine_points(scored: Sequence[ScoredTrial], *, seed: int) -> list[Point]:
+    """Return one point for every (learner, strategy, size), in the order of the trials."""
+    grouped: dict[tuple[str, str, int, int], list[ScoredTrial]] = {}
+    for item in scored:
+        trial = item.trial
+        grouped.setdefault((trial.learner, trial.strategy, trial.shots, trial.train_size), []).append(item)
+    points = []
+    for (learner, strategy, shots, train_size), members in grouped.items():
+        names = list(members[0].scores)
+        scores = {name: [member.scores[name] for member in members] for name in names}
+        draws = {
+            name: combine_seeds(scores[name], np.stack([member.draws[name] for member in members]), seed=seed)
+            for name in names
+        }
+        points.append(Point(learner, strategy, shots, train_size, scores, draws))
+    return points
+
+
+def describe_point(
+    point: Point, metrics: Sequence[Metric], floor: Point | None, level: float, unit: str
+) -> dict[str, Any]:
+    """Return a point as JSON-able values: every metric with interval, seeds and the share of the way from the floor."""
+    described: dict[str, Any] = {
+        "learner": point.learner,
+        "strategy": point.strategy,
+        "shots": point.shots,
+        "train_size": point.train_size,
+        "label": point.label,
+        "n_seeds": len(next(iter(point.scores.values()))),
+        "scores": {},
+    }
+    for metric in metrics:
+        values = point.scores[metric.name]
+        method = f"paired bootstrap over test {unit}" + (" and seeds" if len(values) > 1 else "")
+        interval = percentile_interval(float(np.mean(values)), point.draws[metric.name], level=level, method=method)
+        described["scores"][metric.name] = {
+            "estimate": interval.estimate,
+            "low": interval.low,
+            "high": interval.high,
+            "level": level,
+            "method": method,
+            "by_seed": values,
+            "seed_sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+            "above_floor": _share_above_floor(interval.estimate, floor, metric),
+        }
+    return described
+
+
+def _share_above_floor(estimate: float, floor: Point | None, metric: Metric) -> float | None:
+    """(score - floor) / (best - floor) in percent: 0 is doing nothing, 100 is perfect."""
+    if floor is None:
+        return None
+    best = metric.score_range[1] if metric.direction == "max" else metric.score_range[0]
+    nothing = floor.scores[metric.name][0]
+    if not math.isfinite(nothing) or best == nothing:
+        return None
+    return 100.0 * (estimate - nothing) / (best - nothing)
+
+
+def compare(first: Point, second: Point, metrics: Sequence[Metric], level: float) -> dict[str, Any]:
+    """Return the paired differences second - first by metric, with intervals and P(second is better)."""
+    differences = {}
+    for metric in metrics:
+        draws = second.draws[metric.name] - first.draws[metric.name]
+        estimate = float(np.mean(second.scores[metric.name]) - np.mean(first.scores[metric.name]))
+        interval = percentile_interval(estimate, draws, level=level, method="paired bootstrap")
+        finite = draws[np.isfinite(draws)] * (1.0 if metric.direction == "max" else -1.0)
+        better = float(np.mean((finite > 0) + 0.5 * (finite == 0))) if finite.size else float("nan")
+        differences[metric.name] = {
+            "difference": estimate,
+            "low": interval.low,
+            "high": interval.high,
+            "p_better": better,
+        }
+    return {
+        "learner": second.learner,
+        "from": first.label,
+        "to": second.label,
+        "other_learner": first.learner,
+        "differences": differences,
+    }
+
+
+def comparisons(points: Sequence[Point], metrics: Sequence[Metric], level: float) -> list[dict[str, Any]]:
+    """Return neighbouring sizes, and the largest size against every strategy without tuning, by learner."""
+    found = []
+    for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
+        own = [point for point in points if point.learner == learner]
+        tuned = sorted((p for p in own if p.strategy == "fine-tune"), key=lambda point: point.train_size)
+        rivals = [p for p in own if p.strategy in ("zero-shot", "few-shot")]
+        floors = [p for p in points if p.strategy == "floor"]
+        pairs = [*itertools.pairwise(tuned), *((rival, tuned[-1]) for rival in floors + rivals)]
+        found += [compare(first, second, metrics, level) for first, second in pairs]
+    return found
+
+
+def best_point(points: Sequence[dict[str, Any]], metric: Metric) -> dict[str, Any] | None:
+    """Return the described point with the best score of a metric, the floor aside."""
+    sign = 1.0 if metric.direction == "max" else -1.0
+    rated = [
+        point
+        for point in points
+        if point["strategy"] != "floor" and math.isfinite(point["scores"][metric.name]["estimate"])
+    ]
+    return max(rated, key=lambda point: sign * point["scores"][metric.name]["estimate"], default=None)
+
+
+def headline(
+    points: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]], metrics: Sequence[Metric], second: str
+) -> str:
+    """Return what was found, in two or three sentences that say what the numbers say."""
+    metric = metrics[0]
+    best = best_point(points, metric)
+    if best is None:
+        return "Nothing is measured yet but the floor."
+    score = best["scores"][metric.name]
+    level = round(100 * score["level"])
+    sentences = [
+        f"Best so far: {best['learner']}, {best['label']}: {score['estimate']:.1f} {metric.title} "
+        f"({level} % interval {score['low']:.1f} to {score['high']:.1f})"
+    ]
+    rivals = [p for p in points if p is not best and p["strategy"] in ("floor", "zero-shot", "few-shot")]
+    if rivals:
+        named = ", ".join(f"{p['label']} {p['scores'][metric.name]['estimate']:.1f}" for p in rivals[:5])
+        sentences[0] += f"; beside it: {named}"
+    sentences += _last_step(best, found, metric)
+    leak = best["scores"].get(second)
+    if second == "leak_documents" and leak is not None:
+        sentences.append(f"{leak['estimate']:.0f} % of the documents with personal data still leak some of it")
+    return ". ".join(sentences) + "."
+
+
+def _last_step(best: dict[str, Any], found: Sequence[dict[str, Any]], metric: Metric) -> list[str]:
+    steps = [
+        item
+        for item in found
+        if item["learner"] == best["learner"] == item["other_learner"]
+        and item["from"].startswith("tuned")
+        and item["to"].startswith("tuned")
+    ]
+    if not steps:
+        return []
+    last = steps[-1]
+    change = last["differences"][metric.name]
+    sure = "a real difference on this test set" if change["low"] * change["high"] > 0 else "within noise"
+    return [
+        f"From {last['from'].removeprefix('tuned on ')} to {last['to'].removeprefix('tuned on ')} rows the score changes by "
+        f"{change['difference']:+.1f} ({change['low']:+.1f} to {change['high']:+.1f}: {sure})"
+    ]

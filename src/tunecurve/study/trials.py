@@ -1,0 +1,151 @@
+"""Running one trial: fit, predict, score; every step is on disk before the next begins.
+
+A trial's folder holds config.json (what determines it), adapter/ and training.json (once trained), predictions.jsonl
+(once answered) and result.json, written last: its existence means the trial is done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tunecurve.errors import Interrupted
+from tunecurve.learners.base import Completion, FineTunable, Learner, TrainingProgress
+from tunecurve.metrics.base import Metric, corpus_score
+from tunecurve.study.dataset import StudyData
+from tunecurve.study.plan import Trial
+from tunecurve.study.progress import Progress
+from tunecurve.study.storage import GrowingLines, make_folder, read_json, read_lines, write_json, write_lines
+
+CONFIG, TRAINING, PARTIAL = "config.json", "training.json", "predictions.partial.jsonl"
+PREDICTIONS, RESULT = "predictions.jsonl", "result.json"
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether the trial in this folder is done."""
+    return (folder / RESULT).exists()
+
+
+def run_trial(
+    trial: Trial,
+    config: dict[str, Any],
+    data: StudyData,
+    learner: Learner,
+    metrics: Sequence[Metric],
+    folder: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Run a trial, or what is left of it, and return its result.
+
+    Parameters
+    ----------
+    trial, config : Trial, dict
+        What to run; `config` is written to the folder.
+    data : StudyData
+        Frozen rows and prompts.
+    learner : Learner
+        The untuned learner.
+    metrics : sequence of Metric
+        All of them are scored.
+    folder : Path
+        The trial's own folder; made if need be.
+    progress : Progress
+        Told of every step; its `stop_requested` ends the work early.
+
+    Raises
+    ------
+    Interrupted
+        When a stop was asked for; what is done is kept.
+    """
+    make_folder(folder)
+    write_json(folder / CONFIG, config)
+    training = None
+    if trial.strategy == "fine-tune":
+        assert isinstance(learner, FineTunable)
+        training = _fine_tune(trial, config, data, learner, folder, progress)
+        learner = learner.load_tuned(folder)
+    answers = _answer_all(trial, data, learner, folder, progress)
+    write_lines(folder / PREDICTIONS, [_line(data, index, answer) for index, answer in enumerate(answers)])
+    result = {
+        "scores": _scores(data, answers, metrics),
+        "metric_signatures": {metric.name: metric.signature for metric in metrics},
+        "answers": summarise_answers(answers),
+        "training": training,
+        "answer_seconds": sum(answer.seconds for answer in answers),
+    }
+    write_json(folder / RESULT, result)
+    (folder / PARTIAL).unlink(missing_ok=True)
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    return result
+
+
+def _fine_tune(
+    trial: Trial, config: dict[str, Any], data: StudyData, learner: FineTunable, folder: Path, progress: Progress
+) -> dict[str, Any]:
+    if (folder / TRAINING).exists():
+        return read_json(folder / TRAINING)
+
+    def on_step(step: TrainingProgress) -> None:
+        progress.trained(trial, step)
+        if progress.stop_requested:
+            raise Interrupted("stopped during training")
+
+    examples = data.tuning_examples(trial.train_size, trial.seed)
+    _, record = learner.fine_tune(examples, config["recipe"], seed=trial.seed, folder=folder, on_step=on_step)
+    write_json(folder / TRAINING, asdict(record))
+    return asdict(record)
+
+
+def _answer_all(trial: Trial, data: StudyData, learner: Learner, folder: Path, progress: Progress) -> list[Completion]:
+    """Return the answers to all test rows; those already on disk are not asked for again."""
+    prompts = data.prompts(trial.shots, trial.seed)
+    store = GrowingLines(folder / PARTIAL)
+    answers = {line["index"]: Completion(**line["answer"]) for line in store.values}
+    started, tokens_written = time.perf_counter(), 0
+    try:
+        for index, answer in learner.predict_stream(prompts, set(answers)):
+            store.append({"index": index, "answer": asdict(answer)})
+            answers[index] = answer
+            tokens_written += answer.tokens_out
+            speed = tokens_written / max(time.perf_counter() - started, 1e-9)
+            progress.answered(trial, len(answers), len(prompts), speed)
+            if progress.stop_requested:
+                raise Interrupted("stopped during scoring")
+    finally:
+        store.close()
+    return [answers[index] for index in range(len(prompts))]
+
+
+def _line(data: StudyData, index: int, answer: Completion) -> dict[str, Any]:
+    row = data.test[index]
+    return {"row_id": row.row_id, "input": row.source, "target": row.target, "prediction": answer.text} | {
+        key: value for key, value in asdict(answer).items() if key not in ("text", "seconds")
+    }
+
+
+def _scores(data: StudyData, answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, float]:
+    predictions = [answer.text for answer in answers]
+    targets, sources = [row.target for row in data.test], [row.source for row in data.test]
+    return {metric.name: corpus_score(metric, predictions, targets, sources) for metric in metrics}
+
+
+def summarise_answers(answers: Sequence[Completion]) -> dict[str, Any]:
+    """Return counts by stop reason, empty answers, failures and tokens; nothing is dropped silently."""
+    reasons = Counter(answer.stop_reason for answer in answers)
+    return {
+        "n": len(answers),
+        "stop_reasons": {reason: reasons[reason] for reason in sorted(reasons)},
+        "n_empty": sum(not answer.text.strip() for answer in answers),
+        "errors": sorted({answer.error for answer in answers if answer.error}),
+        "tokens_in": sum(answer.tokens_in for answer in answers),
+        "tokens_out": sum(answer.tokens_out for answer in answers),
+    }
+
+
+def stored_predictions(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of a finished trial's predictions.jsonl, in the order of the test rows."""
+    return read_lines(folder / PREDICTIONS)
