@@ -20,6 +20,7 @@ SEX / GENDER                   SEX where the text says sex or quotes a document'
 IP / IPV4 / IPV6               IPV4 or IPV6 where the text names the version (or an AAAA record); otherwise IP.
 CURRENCY / CURRENCYNAME /      CURRENCY when money is counted or handed over in it ("pay 20 euros"); CURRENCYNAME when
 CURRENCYCODE / CURRENCYSYMBOL  the currency itself is spoken of ("base currency: Euro"); three letters are a code.
+                               Tickers of coins ("BTC") are product names and not masked.
 JOBAREA / JOBTYPE / JOBTITLE   the department; a person's bare profession; the full title as on a business card. Parts
                                played in the scene ("the driver", "your trainer") are not masked.
 AGE / HEIGHT / EYECOLOR        of a person; the same numbers and colours of pets and things are not masked.
