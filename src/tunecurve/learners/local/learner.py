@@ -151,7 +151,8 @@ class LocalLearner:
             use_shared_prefix=self.use_shared_prefix,
         )
         model.peft_config["default"].base_model_name_or_path = self.name
-        model.save_pretrained(folder / ADAPTER_FOLDER)
+        # Without this PEFT asks the hub whether the vocabulary changed.
+        model.save_pretrained(folder / ADAPTER_FOLDER, save_embedding_layers=False)
         return self.load_tuned(folder), record
 
     def load_tuned(self, folder: Path) -> LocalLearner:
