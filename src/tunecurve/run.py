@@ -17,6 +17,7 @@ from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.learners.base import CountsTokens, Learner
+from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.registry import build_learners
 from tunecurve.report.write import write_report
 from tunecurve.spec import QUICK_STUDY, StudySpec, load_spec, parse_spec
@@ -96,6 +97,7 @@ def prepare_study(
     threads: int | None = None,
     progress: Progress | None = None,
     origin: str = "study",
+    learners: Mapping[str, Learner] | None = None,
 ) -> Study:
     """Return a study with data, learners and plan; writes nothing but the model cache.
 
@@ -111,21 +113,26 @@ def prepare_study(
         Told what takes time.
     origin : str
         Where the values come from, for messages.
+    learners : mapping of str to Learner, optional
+        Learners of your own by model name, instead of those that the names in the study stand for.
     """
     progress = progress or Progress()
     spec = parse_spec(values, origin)
     folder = Path(out) if out is not None else Path("runs") / spec.name
     check_comparable(spec, folder)
-    learners = build_learners(spec.models, spec.answers, device=device, threads=threads, say=progress.message)
-    counter = next((learner for learner in learners.values() if isinstance(learner, CountsTokens)), None)
+    if learners is None:
+        built = build_learners(spec.models, spec.answers, device=device, threads=threads, say=progress.message)
+    else:
+        built = {"floor": FloorLearner(), **learners}
+    counter = next((learner for learner in built.values() if isinstance(learner, CountsTokens)), None)
     is_too_long = too_long_test(counter.count_tokens, spec.data.max_tokens) if counter else None
     rows, cleaning = read_clean_rows(spec, is_too_long)
     spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
     planned = []
-    for trial in list_trials(spec, learners):
-        config = trial_config(trial, spec, data, learners[trial.learner])
+    for trial in list_trials(spec, built):
+        config = trial_config(trial, spec, data, built[trial.learner])
         planned.append(PlannedTrial(trial, config, folder / "trials" / trial_folder_name(trial, config)))
-    return Study(spec, folder, data, learners, planned)
+    return Study(spec, folder, data, built, planned)
 
 
 def split_as_asked(
@@ -148,6 +155,7 @@ def run_study(
     device: str = "auto",
     threads: int | None = None,
     progress: Progress | None = None,
+    learners: Mapping[str, Learner] | None = None,
     **overrides: Any,
 ) -> StudyRun:
     """Measure a learning curve: zero-shot, few-shot and fine-tuned at growing sizes, on one frozen test set.
@@ -164,6 +172,8 @@ def run_study(
         CPU threads; default: physical cores.
     progress : Progress, optional
         Listener.
+    learners : mapping of str to Learner, optional
+        Learners of your own by name, instead of those that the study's models stand for.
     **overrides
         Keys of the study file, e.g. ``train_sizes=[50, 200]`` or ``data={"source": "rows.jsonl"}``; a mapping
         replaces only the keys it names.
@@ -184,7 +194,9 @@ def run_study(
         values = dict(study) if isinstance(study, Mapping) else load_spec(Path(study))
     origin = str(study) if isinstance(study, str | Path) else "study"
     merged = merge_values(values, overrides)
-    ready = prepare_study(merged, out=out, device=device, threads=threads, progress=progress, origin=origin)
+    ready = prepare_study(
+        merged, out=out, device=device, threads=threads, progress=progress, origin=origin, learners=learners
+    )
     return run_prepared(ready, progress or Progress())
 
 

@@ -121,19 +121,27 @@ def normalised(log_weights: Floats) -> Floats:
     return log_weights - top - np.log(np.exp(log_weights - top).sum())
 
 
-@lru_cache(maxsize=1)
-def late_adaptation() -> Floats:
-    """Log weights of the regime "a language model that adapts late" (set by hand, broad).
-
-    The curve may sit still while the data are few and fall steeply later: the midpoint lies from the middle of the
-    data to sixty-four times beyond, the fall is fast (steepness 0.4 to 2), and little error stays for ever.
-    """
+def _regime(family: tuple[float, ...], midpoint: tuple[float, float], steepness: tuple[float, float], floor: float) -> Floats:
+    """Log weights of a hand-set regime: Gaussian in midpoint and log steepness, falling in the floor share."""
     grid = shape_grid()
-    midpoint = -0.5 * ((grid.midpoint_doublings - 1.0) / 3.0) ** 2
-    steepness = -0.5 * ((np.log(grid.steepness) - np.log(0.9)) / 0.6) ** 2
-    floor = -1.5 * grid.floor_share
-    family = np.log(np.array([0.6, 0.2, 0.2, 1e-6, 1e-6, 1e-6]) / np.array(FAMILY_SIZES))[grid.family]
-    return normalised(midpoint + steepness + floor + family)
+    position = -0.5 * ((grid.midpoint_doublings - midpoint[0]) / midpoint[1]) ** 2
+    bend = -0.5 * ((np.log(grid.steepness) - np.log(steepness[0])) / np.log(steepness[1])) ** 2
+    share = np.log(np.maximum(np.array(family), 1e-6) / np.array(FAMILY_SIZES))[grid.family]
+    return normalised(position + bend - floor * grid.floor_share + share)
+
+
+@lru_cache(maxsize=2)
+def language_model_regime(kind: str) -> Floats:
+    """Log weights of the regime set by hand for fine-tuned language models.
+
+    Bounded metrics: "adapts late". The score may sit still while data are few and rise steeply later: the midpoint lies from
+    the middle of the data to 64 times beyond, and little error stays for ever.
+    Losses: the rectified scaling law (Lin et al. 2024): flat while the data are few against what the model already knows,
+    then a power law with a small exponent, most often just ahead of the sizes people measure first.
+    """
+    if kind == "bounded":
+        return _regime((0.6, 0.2, 0.2, 0, 0, 0), midpoint=(1.0, 3.0), steepness=(0.9, 1.8), floor=1.5)
+    return _regime((0.15, 0.75, 0.1, 0, 0, 0), midpoint=(1.0, 3.5), steepness=(0.22, 1.7), floor=2.0)
 
 
 @lru_cache(maxsize=1)
@@ -147,8 +155,8 @@ def prior_from(entry: dict, kind: str, last_log_error: float) -> Prior:
     features, _ = prior_features()
     weights = level_position(kind, last_log_error) @ np.array(entry["shape_weights"])
     generic = normalised(base_log_weights() + features @ weights)
-    late = entry["late_adaptation"]
-    mixed = np.logaddexp(np.log1p(-late) + generic, np.log(late) + late_adaptation())
+    share = entry["language_model_share"]
+    mixed = np.logaddexp(np.log1p(-share) + generic, np.log(share) + language_model_regime(kind))
     first, two, broken = entry["trouble"]
     return Prior(
         log_shape=mixed,

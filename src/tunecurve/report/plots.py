@@ -84,7 +84,7 @@ def _draw_tuned(axes: Axes, points: Sequence[Mapping[str, Any]], metric_name: st
             )
     for size, estimate in zip(sizes, estimates, strict=True):
         axes.annotate(
-            f"{estimate:.1f}", (size, estimate), textcoords="offset points", xytext=(0, 9), ha="center", fontsize=9,
+            f"{estimate:.1f}", (size, estimate), textcoords="offset points", xytext=(7, 6), ha="left", fontsize=9,
             color=colour, fontweight="bold", zorder=5,
         )  # fmt: skip
 

@@ -1,0 +1,159 @@
+"""`tunecurve forecast`: forecast learning curves measured by anything, from a CSV file or from points typed in.
+
+Reads, calls `forecast_curve` once a curve, prints. It needs no model and no key. Files are read as a stream, so a file
+of any length gets a forecast or a clear line; numbers are never guessed from text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tunecurve.curve.forecast import Forecast
+    from tunecurve.curve.table import CurveTable
+
+
+@click.command()
+@click.argument("curves", required=False, type=click.Path())
+@click.option("--points", help="Points typed in: n:score,n:score,... instead of a file.")
+@click.option("--at", multiple=True, type=float, metavar="N", help="Training size to forecast; repeat for more.")
+@click.option("--target", type=float, help="Score to reach: gives the required size and P(reached by n).")
+@click.option("--direction", type=click.Choice(["max", "min"]), help="Whether larger or smaller scores are better.")
+@click.option("--range", "score_range", metavar="LO,HI", help="Range of the metric, 0,100 by default; 0, for a loss.")
+@click.option("--delta", type=float, help="Gain per doubling that matters, in the metric's units.")
+@click.option("--label-price", type=float, help="Price of one more labelled example.")
+@click.option("--value-per-point", type=float, help="Worth of one unit of the metric.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a curve, one a line.")
+@click.option("--plot", type=click.Path(), metavar="PNG", help="Draw the (first) curve with its forecast band.")
+def forecast(
+    curves: str | None,
+    points: str | None,
+    at: tuple[float, ...],
+    target: float | None,
+    direction: str | None,
+    score_range: str | None,
+    delta: float | None,
+    label_price: float | None,
+    value_per_point: float | None,
+    as_json: bool,
+    plot: str | None,
+) -> None:
+    """Forecast learning curves: intervals at sizes not paid for, plateau, verdict, required size, money.
+
+    CURVES is a CSV file with columns n and score, and optionally curve_id, replicate, n_test, kind (zeroshot, fewshot,
+    finetune), direction, and target_n (a size asked for by that curve alone). Without a file, give --points:
+
+    tunecurve forecast --points 50:86.38,200:90.97,800:94.30 --at 6400
+    """
+    from tunecurve.curve.forecast import Prices
+    from tunecurve.curve.table import parse_points, parse_range, read_table
+    from tunecurve.errors import UsageError
+
+    if (curves is None) == (points is None):
+        raise UsageError("give either a curves file or --points, for example --points 50:86.4,200:91.0,800:94.3.")
+    tables = read_table(curves) if curves is not None else parse_points(points or "")
+    prices = Prices(label=label_price, value_per_point=value_per_point)
+    ends = parse_range(score_range)
+    for index, table in enumerate(tables):
+        answer = _forecast_one(table, at, target, direction, ends, delta, prices)
+        click.echo(_json_line(table.curve_id, answer) if as_json else _text(table.curve_id, answer, bool(curves)))
+        if plot and index == 0:
+            from tunecurve.curve.plot import plot_forecast
+
+            plot_forecast(answer, plot)
+
+
+def _forecast_one(
+    table: CurveTable,
+    at: tuple[float, ...],
+    target: float | None,
+    direction: str | None,
+    ends: tuple[float | None, float | None] | None,
+    delta: float | None,
+    prices: Any,
+) -> Forecast:
+    """Forecast one curve of a table, with its name in front of anything that is wrong with it."""
+    from tunecurve.curve.forecast import forecast_curve
+    from tunecurve.errors import TunecurveError
+
+    way = direction or table.direction or "max"
+    default_range = (0.0, None) if way == "min" else (0.0, 100.0)
+    sizes = sorted({*at, *table.asked_sizes})
+    try:
+        return forecast_curve(
+            table.points(),
+            score_range=ends or default_range,
+            direction=way,
+            at=sizes,
+            target=target,
+            delta=delta,
+            rivals=table.rivals(),
+            prices=prices,
+        )
+    except TunecurveError as problem:
+        raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
+
+
+def _json_line(curve_id: str, answer: Forecast) -> str:
+    import json
+
+    return json.dumps({"curve_id": curve_id, **answer.to_dict()}, allow_nan=False)
+
+
+def _text(curve_id: str, answer: Forecast, named: bool) -> str:
+    """What a person reads: one short paragraph a curve."""
+    lines = [f"{curve_id}"] if named else []
+    if answer.refusal:
+        return "\n".join([*lines, f"  {answer.refusal}"])
+    for entry in answer.forecasts:
+        low, high = entry["intervals"]["0.80"]
+        mark = "  (speculative)" if entry["speculative"] else ""
+        lines.append(f"  n={entry['n']:g}: {entry['median']:.4g}, 80 % interval {low:.4g} to {high:.4g}{mark}")
+    if answer.verdict:
+        lines.append(f"  {answer.verdict.sentence}")
+    lines += _plateau_lines(answer.plateau) + _target_lines(answer) + _rival_lines(answer.crossover)
+    if answer.backtest:
+        test = answer.backtest
+        low, high = test["interval_80"]
+        lines.append(
+            f"  Back-test: without n={test['n']:g} the forecast was {test['median']:.4g} ({low:.4g} to {high:.4g}), "
+            f"measured {test['actual']:.4g}."
+        )
+    if answer.decision:
+        lines.append(f"  {answer.decision['sentence']}")
+    lines += [f"  Note: {note}" for note in answer.notes]
+    return "\n".join(lines)
+
+
+def _plateau_lines(plateau: dict[str, Any] | None) -> list[str]:
+    if plateau is None:
+        return []
+    if plateau["size"] is None:
+        return [f"  Plateau (doublings gain less than {plateau['delta']:.3g}): not yet observed."]
+    seen = "observed" if plateau["observed"] else "ahead"
+    return [f"  Plateau from n={plateau['size']:g} ({seen}, probability {plateau['probability']:.2f})."]
+
+
+def _target_lines(answer: Forecast) -> list[str]:
+    if answer.target is None:
+        return []
+    size = answer.target.required_size
+    low, median, high = (_size_word(size[key]) for key in ("low", "median", "high"))
+    never = size["never_probability"] or 0.0
+    return [
+        f"  Target {answer.target.target:g}: required n {median}, 80 % interval {low} to {high}; never: {never:.2f}."
+    ]
+
+
+def _rival_lines(crossover: dict[str, Any] | None) -> list[str]:
+    if crossover is None:
+        return []
+    size = crossover["size"]
+    low, median, high = (_size_word(size[key]) for key in ("low", "median", "high"))
+    return [f"  Fine-tuning passes {crossover['rival']} ({crossover['rival_score']:.4g}) at n {median} ({low} to {high})."]
+
+
+def _size_word(size: float | None) -> str:
+    return "never" if size is None else f"{size:.4g}"

@@ -1,0 +1,168 @@
+"""Curves files: a CSV of runs becomes one table of points a curve, checked line by line.
+
+The file is read as a stream and only numbers are kept, so ten million rows need no more than their numbers. Zero-shot
+and few-shot rows become rivals of their curve, never points. Every complaint names the line, the value and what was expected.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from array import array
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from tunecurve.curve.points import CurvePoints
+from tunecurve.errors import DataError, UsageError, did_you_mean
+
+KINDS = {"zeroshot": "zero-shot", "fewshot": "few-shot", "finetune": "finetune"}
+COLUMNS = ("curve_id", "n", "score", "replicate", "n_test", "kind", "direction", "target_n")
+# More runs than this in one file are not learning curves but a mistake (predictions, logs), and would fill the memory.
+MOST_ROWS = 5_000_000
+
+
+@dataclass
+class CurveTable:
+    """Runs of one curve as they stand in the file."""
+
+    curve_id: str
+    size: array = field(default_factory=lambda: array("d"))
+    score: array = field(default_factory=lambda: array("d"))
+    test_rows: array = field(default_factory=lambda: array("d"))
+    rival_scores: dict[str, list[float]] = field(default_factory=dict)
+    asked_sizes: set[float] = field(default_factory=set)
+    direction: str | None = None
+
+    def points(self) -> CurvePoints:
+        """The fine-tuned runs."""
+        rows = np.array(self.test_rows)
+        known = rows.size > 0 and not np.isnan(rows).any()
+        return CurvePoints(np.array(self.size), np.array(self.score), n_test=rows if known else None)
+
+    def rivals(self) -> dict[str, tuple[float, None]]:
+        """Mean score of each rival strategy."""
+        return {name: (float(np.mean(scores)), None) for name, scores in self.rival_scores.items()}
+
+
+def read_table(path: str) -> list[CurveTable]:
+    """Read a curves file.
+
+    Parameters
+    ----------
+    path : str
+        CSV, UTF-8 with or without a byte-order mark; columns ``n`` and ``score``, optionally ``curve_id``,
+        ``replicate``, ``n_test``, ``kind``, ``direction``, ``target_n``. Other columns are ignored.
+
+    Returns
+    -------
+    list of CurveTable
+        In the order of first appearance.
+
+    Raises
+    ------
+    DataError
+        For a file that cannot be read, lacks a column, is empty or too long, or a value that cannot be right.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as handle:
+            return _tables(handle, path)
+    except OSError as problem:
+        raise DataError(f"{path}: cannot be read ({problem.strerror}); expected a CSV file.") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not UTF-8 text; save it as CSV UTF-8.") from None
+    except csv.Error as problem:
+        raise DataError(f"{path}: is not CSV ({problem}); expected a header line with n and score.") from None
+
+
+def _tables(handle: TextIO, path: str) -> list[CurveTable]:
+    reader = csv.reader(handle)
+    header = [name.strip() for name in next(reader, [])]
+    place = {name: header.index(name) for name in COLUMNS if name in header}
+    for name in ("n", "score"):
+        if name not in place:
+            hint = did_you_mean(name, header)
+            raise DataError(f"{path}: no column {name!r} among {', '.join(header[:12]) or 'nothing'}.{hint}")
+    tables: dict[str, CurveTable] = {}
+    for line, row in enumerate(reader, start=2):
+        if not any(row):
+            continue
+        if line - 1 > MOST_ROWS:
+            raise DataError(f"{path}: more than {MOST_ROWS} rows; expected one row a run. Keep the runs to forecast.")
+        cells = {name: row[index].strip() if index < len(row) else "" for name, index in place.items()}
+        _add_row(tables, cells, f"{path} line {line}")
+    if not tables:
+        raise DataError(f"{path}: no rows; expected one row a run, with n and score.")
+    return list(tables.values())
+
+
+def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str) -> None:
+    curve_id = cells.get("curve_id") or "curve"
+    table = tables.setdefault(curve_id, CurveTable(curve_id))
+    kind = cells.get("kind") or "finetune"
+    if kind not in KINDS:
+        raise DataError(f"{where}: kind {kind!r}; expected {', '.join(KINDS)}.{did_you_mean(kind, KINDS)}")
+    direction = cells.get("direction") or None
+    if direction not in (None, "max", "min", table.direction) or (table.direction and direction != table.direction):
+        raise DataError(f"{where}: direction {direction!r}; expected max or min, the same for a whole curve.")
+    table.direction = direction
+    if cells.get("target_n"):
+        table.asked_sizes.add(_number(cells["target_n"], "target_n", where, smallest=1.0))
+    if not cells["score"] and not cells["n"]:
+        return
+    score = _number(cells["score"], "score", where)
+    if kind != "finetune":
+        table.rival_scores.setdefault(KINDS[kind], []).append(score)
+        return
+    size = _number(cells["n"], "n", where)
+    if size <= 0:
+        raise DataError(f"{where}: n={size:g} in a finetune row; expected at least 1 (untrained is kind zeroshot).")
+    table.size.append(size)
+    table.score.append(score)
+    rows = cells.get("n_test")
+    table.test_rows.append(_number(rows, "n_test", where, smallest=1.0) if rows else math.nan)
+
+
+def _number(text: str, name: str, where: str, smallest: float = -math.inf) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise DataError(f"{where}: {name} {text!r} is not a number; expected one such as 800 or 94.3.") from None
+    if not math.isfinite(value):
+        raise DataError(f"{where}: {name} is {text}; expected a finite number. Leave failed runs out.")
+    if value < smallest:
+        raise DataError(f"{where}: {name}={value:g}; expected at least {smallest:g}.")
+    return value
+
+
+def parse_points(text: str) -> list[CurveTable]:
+    """Points typed in as ``n:score,n:score``; repeats of a size are replicates."""
+    table = CurveTable("curve")
+    for part in text.split(","):
+        size, colon, score = part.partition(":")
+        try:
+            pair = float(size), float(score)
+        except ValueError:
+            pair = (math.nan, math.nan)
+        if not colon or not all(math.isfinite(value) for value in pair) or pair[0] <= 0:
+            raise UsageError(f"--points: {part.strip()!r}; expected n:score with n > 0, for example 50:86.4,200:91.0.")
+        table.size.append(pair[0])
+        table.score.append(pair[1])
+    return [table]
+
+
+def parse_range(text: str | None) -> tuple[float | None, float | None] | None:
+    """A range typed in as ``LO,HI``; an empty side is open: ``0,`` for a loss."""
+    if text is None:
+        return None
+    low, comma, high = text.partition(",")
+    try:
+        ends = tuple(float(end) if end.strip() else None for end in (low, high))
+    except ValueError:
+        ends = ()
+    if not comma or len(ends) != 2:
+        raise UsageError(f"--range {text!r}: expected LO,HI such as 0,100; leave a side empty when it is open (0,).")
+    return ends[0], ends[1]
+

@@ -1,0 +1,66 @@
+"""Fixtures shared by all tests. Nothing here needs a network but the one download of the built-in model."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+import pytest
+
+FIRST_NAMES = ["Ada", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal", "Ida", "Jon", "Kim", "Lea", "Max", "Nia", "Otto"]
+CITIES = ["Paris", "Oslo", "Rome", "Bern", "Kyiv", "Lima", "Riga", "Nice", "Graz", "Cork"]
+SENTENCES = [
+    ("{} lives in {}.", "[FIRSTNAME] lives in [CITY]."),
+    ("Call {} when you reach {}, please.", "Call [FIRSTNAME] when you reach [CITY], please."),
+    ("The train to {1} left without {0} again.", "The train to [CITY] left without [FIRSTNAME] again."),
+    ("Nothing to see for {} but {} by night.", "Nothing to see for [FIRSTNAME] but [CITY] by night."),
+    ("{}: back from {} on Monday", "[FIRSTNAME]: back from [CITY] on Monday"),
+]
+
+
+def simple_rows(n_rows: int) -> list[dict[str, str]]:
+    """Rows with names and cities; every row is different."""
+    rows = []
+    for number in range(n_rows):
+        name = FIRST_NAMES[number % 15] + ("" if number < 150 else str(number))
+        city = CITIES[(number // 15) % 10]
+        source, target = SENTENCES[(number * 7 + number // 15) % 5]
+        rows.append({"source_text": source.format(name, city), "target_text": target, "kind": str(number % 5)})
+    return rows
+
+
+@pytest.fixture
+def rows_file(tmp_path):
+    """A JSON Lines file of 150 simple rows."""
+    import json
+
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in simple_rows(150)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    """Files of the built-in model: downloaded by hash and converted at the first use."""
+    from tunecurve.learners.local.weights import resolve_model
+
+    return resolve_model("smollm2-135m-instruct")
+
+
+@pytest.fixture(scope="session")
+def tiny_model_folder(smollm2, tmp_path_factory):
+    """A two-layer model with random weights and the built-in model's tokenizer: real code, little arithmetic."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("tiny-model")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=49152, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=2048, tie_word_embeddings=True, pad_token_id=2, eos_token_id=2,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(smollm2.folder).save_pretrained(folder)
+    return folder

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from tunecurve.curve.bootstrap import bootstrap_scores, combine_seeds, percentile_interval, row_multiplicities
+
+
+def mean(summed):
+    return summed[..., 0] / summed[..., 1]
+
+
+def test_draws_equal_resampling_row_by_row():
+    values = np.random.default_rng(0).normal(size=30)
+    statistics = np.stack([values, np.ones(30)], axis=1)
+    counts = row_multiplicities(30, 50, seed=3)
+    plain = [np.mean(np.repeat(values, draw.astype(int))) for draw in counts]
+    assert bootstrap_scores(statistics, counts, mean) == pytest.approx(plain)
+
+
+def test_same_seed_same_draws_and_every_draw_has_all_rows_in_number():
+    counts = row_multiplicities(17, 40, seed=5)
+    assert (counts == row_multiplicities(17, 40, seed=5)).all()
+    assert (counts.sum(axis=1) == 17).all()
+
+
+def test_whole_groups_are_drawn():
+    groups = ["a", "b", "a", "c", "b"]
+    counts = row_multiplicities(5, 100, seed=0, groups=groups)
+    assert (counts[:, 0] == counts[:, 2]).all()
+    assert (counts[:, 1] == counts[:, 4]).all()
+
+
+def test_the_interval_of_a_mean_is_the_textbook_one():
+    values = np.random.default_rng(1).normal(10, 2, size=400)
+    statistics = np.stack([values, np.ones(400)], axis=1)
+    draws = bootstrap_scores(statistics, row_multiplicities(400, 4000), mean)
+    interval = percentile_interval(values.mean(), draws, method="rows")
+    half = 1.96 * values.std(ddof=1) / 20
+    assert interval.low == pytest.approx(values.mean() - half, abs=0.02)
+    assert interval.high == pytest.approx(values.mean() + half, abs=0.02)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    generator = np.random.default_rng(2)
+    counts = row_multiplicities(150, 1000)
+    hits = 0
+    for _ in range(400):
+        rows = generator.binomial(1, 0.7, 150).astype(float)
+        draws = bootstrap_scores(np.stack([rows, np.ones(150)], axis=1), counts, mean)
+        interval = percentile_interval(rows.mean(), draws, method="rows")
+        hits += interval.low <= 0.7 <= interval.high
+    assert 0.92 <= hits / 400 <= 0.98
+
+
+def test_rows_that_move_together_need_the_grouped_interval():
+    generator = np.random.default_rng(3)
+    groups = np.repeat(np.arange(40), 5)
+    by_row, by_group = 0, 0
+    for _ in range(200):
+        rows = np.repeat(generator.binomial(1, 0.5, 40), 5).astype(float)
+        statistics = np.stack([rows, np.ones(200)], axis=1)
+        for grouped in (False, True):
+            names = [str(group) for group in groups] if grouped else None
+            draws = bootstrap_scores(statistics, row_multiplicities(200, 400, groups=names), mean)
+            interval = percentile_interval(rows.mean(), draws, method="")
+            hit = interval.low <= 0.5 <= interval.high
+            by_group, by_row = by_group + (grouped and hit), by_row + (not grouped and hit)
+    assert by_row / 200 < 0.75
+    assert 0.90 <= by_group / 200 <= 0.99
+
+
+def test_paired_differences_are_narrower_than_unpaired_ones():
+    generator = np.random.default_rng(4)
+    first = generator.binomial(1, 0.5, 200).astype(float)
+    second = np.where(generator.random(200) < 0.05, 1 - first, first)
+    counts = row_multiplicities(200, 2000)
+    draws = [bootstrap_scores(np.stack([rows, np.ones(200)], axis=1), counts, mean) for rows in (first, second)]
+    unpaired = np.hypot(draws[0].std(), draws[1].std())
+    assert (draws[1] - draws[0]).std() < 0.5 * unpaired
+
+
+def test_seeds_add_their_own_variance():
+    generator = np.random.default_rng(5)
+    scores = [80.0, 84.0, 82.0]
+    draws = np.array(scores)[:, None] + generator.normal(0, 1, (1, 20000))
+    combined = combine_seeds(scores, draws)
+    assert combined.mean() == pytest.approx(82, abs=0.1)
+    assert combined.var() == pytest.approx(1 + np.var(scores, ddof=1) / 3, rel=0.05)
+    assert (combine_seeds([80.0], draws[:1]) == draws[0]).all()

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from tunecurve.metrics.base import Metric, corpus_score
+from tunecurve.metrics.catalogue import METRIC_NAMES, build_metrics
+from tunecurve.metrics.leaks import leaks_by_digits, leaks_exactly, leaks_normalised
+from tunecurve.metrics.masking import LabelRecall
+
+SOURCE = "Kattie Li, born 1990-05-04, pays with 4111 1111 1111 1111. Kattie is nice."
+TARGET = "[NAME], born [DOB], pays with [CARD]. [NAME] is nice."
+LABELS = ["NAME", "DOB", "CARD"]
+
+
+def score(name, prediction, source=SOURCE, target=TARGET):
+    (metric,) = build_metrics([name], LABELS)
+    return corpus_score(metric, [prediction], [target], [source])
+
+
+def test_the_right_answer_is_perfect_in_every_metric():
+    for metric in build_metrics(METRIC_NAMES, LABELS):
+        best = 100.0 if metric.direction == "max" else 0.0
+        assert corpus_score(metric, [TARGET], [TARGET], [SOURCE]) == pytest.approx(best), metric.name
+
+
+def test_copying_the_input_leaks_everything_and_masks_nothing():
+    assert score("leak_documents", SOURCE) == 100
+    assert score("leak_entities", SOURCE) == 100
+    assert score("label_accuracy", SOURCE) == 0
+    assert score("over_masking", SOURCE) == 0
+    assert 60 < score("text_fidelity", SOURCE) < 100
+
+
+def test_one_leak_of_four_values():
+    prediction = "[NAME], born 1990-05-04, pays with [CARD]. [NAME] is nice."
+    assert score("leak_entities", prediction) == 25
+    assert score("leak_documents", prediction) == 100
+    assert score("label_accuracy", prediction) == 75
+
+
+def test_a_wrong_label_is_no_leak_but_costs_accuracy():
+    prediction = TARGET.replace("[DOB]", "[DATE]")
+    assert score("leak_entities", prediction) == 0
+    assert score("label_accuracy", prediction) == 75
+    assert score("invented_placeholders", prediction) == 100
+
+
+def test_masking_what_is_public_is_over_masking():
+    prediction = "[NAME], born [DOB], pays with [CARD]. [NAME] is [NAME]."
+    assert score("over_masking", prediction) == pytest.approx(100 * 4 / len("bornpayswithisnice"))
+    assert score("leak_entities", prediction) == 0
+
+
+@pytest.mark.parametrize("dressed", ["<NAME>", "{NAME}", "[name]", "[[NAME]]", "(NAME)", "[ NAME ]"])
+def test_a_label_in_another_dress_is_wrong_style(dressed):
+    assert score("wrong_placeholder_style", TARGET.replace("[NAME]", dressed, 1)) == 100
+    assert score("wrong_placeholder_style", TARGET) == 0
+
+
+def test_brackets_of_the_input_are_not_wrong_style():
+    assert score("wrong_placeholder_style", "see (NAME) of [CARD]", "see (NAME) of 4111", "see (NAME) of [CARD]") == 0
+
+
+def test_leak_tests_see_through_case_spacing_and_separators():
+    assert leaks_exactly("Bo Li", "Hi Bo Li!", "Hi \0!")
+    assert not leaks_exactly("Bo", "Bobo", "\0")
+    assert leaks_normalised("Bo  Li", "hi bo-li", "hi \0")
+    assert not leaks_exactly("Bo  Li", "hi bo-li", "hi \0")
+    assert leaks_by_digits("555-01 00", "call 5550100", "call \0")
+    assert not leaks_by_digits("12", "call 12", "call \0"), "too few digits to tell"
+
+
+def test_a_value_that_also_stands_in_the_public_text_is_no_leak_by_itself():
+    source, target = "May will come in May.", "[NAME] will come in May."
+    assert score("leak_entities", target, source, target) == 0
+    assert score("leak_entities", source, source, target) == 100
+
+
+def test_an_empty_answer_leaks_nothing_and_is_worth_nothing():
+    assert score("leak_documents", "") == 0
+    assert score("bleu", "") == 0
+    assert score("text_fidelity", "") == 0
+
+
+def test_rows_without_personal_data_do_not_count_for_leaks():
+    assert np.isnan(score("leak_documents", "ok", "ok", "ok"))
+
+
+def test_recall_by_label():
+    recall = LabelRecall(LABELS)
+    prediction = "[NAME], born [DOB], pays with 4111 1111 1111 1111. Kattie is nice."
+    table = recall.by_label(recall.statistics(prediction, TARGET, SOURCE))
+    assert table == {"CARD": (0.0, 1), "DOB": (100.0, 1), "NAME": (50.0, 2)}
+
+
+def test_every_metric_keeps_the_contract():
+    for metric in build_metrics(METRIC_NAMES, LABELS):
+        assert isinstance(metric, Metric)
+        row = metric.statistics("a [NAME]", "a [NAME]", "a Bo")
+        stacked = metric.score(np.stack([row, 2 * row]))
+        assert stacked.shape == (2,)
+        assert metric.signature
