@@ -152,7 +152,8 @@ def _rival_lines(crossover: dict[str, Any] | None) -> list[str]:
         return []
     size = crossover["size"]
     low, median, high = (_size_word(size[key]) for key in ("low", "median", "high"))
-    return [f"  Fine-tuning passes {crossover['rival']} ({crossover['rival_score']:.4g}) at n {median} ({low} to {high})."]
+    rival = f"{crossover['rival']} ({crossover['rival_score']:.4g})"
+    return [f"  Fine-tuning passes {rival} at n {median}, 80 % interval {low} to {high}."]
 
 
 def _size_word(size: float | None) -> str:

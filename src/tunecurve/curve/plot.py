@@ -1,6 +1,7 @@
 """Draw one forecast: measured points, median, 50/80/90 % bands, and the sizes where it turns speculative.
 
-Drawn without a display, on a log axis, from the numbers of the `Forecast` alone. It knows nothing of studies or reports.
+Drawn without a display, on a log axis, from the numbers of the `Forecast` alone. It knows nothing of studies or
+reports.
 """
 
 from __future__ import annotations

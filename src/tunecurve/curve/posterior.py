@@ -19,8 +19,8 @@ from tunecurve.curve.points import PreparedCurve
 
 # SD of the log error that the shapes do not explain (and of one run's noise where nothing was repeated).
 NOISE_LEVELS = np.array([0.003, 0.01, 0.03, 0.08, 0.2, 0.5])
-# Variance of what shapes leave unexplained, against size: runs on few examples are noisier, and a shape that fits near the
-# largest size matters more than one that fits far below it.
+# Variance of what shapes leave unexplained, against size: runs on few examples are noisier, and a shape that fits
+# near the largest size matters more than one that fits far below it.
 NOISE_EXPONENT = 0.9
 # A point that is in trouble says nothing: its log error may be off by this SD.
 TROUBLE_SD = 1.0

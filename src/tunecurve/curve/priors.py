@@ -121,7 +121,9 @@ def normalised(log_weights: Floats) -> Floats:
     return log_weights - top - np.log(np.exp(log_weights - top).sum())
 
 
-def _regime(family: tuple[float, ...], midpoint: tuple[float, float], steepness: tuple[float, float], floor: float) -> Floats:
+def _regime(
+    family: tuple[float, ...], midpoint: tuple[float, float], steepness: tuple[float, float], floor: float
+) -> Floats:
     """Log weights of a hand-set regime: Gaussian in midpoint and log steepness, falling in the floor share."""
     grid = shape_grid()
     position = -0.5 * ((grid.midpoint_doublings - midpoint[0]) / midpoint[1]) ** 2
@@ -134,10 +136,10 @@ def _regime(family: tuple[float, ...], midpoint: tuple[float, float], steepness:
 def language_model_regime(kind: str) -> Floats:
     """Log weights of the regime set by hand for fine-tuned language models.
 
-    Bounded metrics: "adapts late". The score may sit still while data are few and rise steeply later: the midpoint lies from
-    the middle of the data to 64 times beyond, and little error stays for ever.
-    Losses: the rectified scaling law (Lin et al. 2024): flat while the data are few against what the model already knows,
-    then a power law with a small exponent, most often just ahead of the sizes people measure first.
+    Bounded metrics: "adapts late". The score may sit still while data are few and rise steeply later: the midpoint
+    lies from the middle of the data to 64 times beyond, and little error stays for ever. Losses: the rectified
+    scaling law (Lin et al. 2024): flat while the data are few against what the model already knows, then a power law
+    with a small exponent, most often just ahead of the sizes people measure first.
     """
     if kind == "bounded":
         return _regime((0.6, 0.2, 0.2, 0, 0, 0), midpoint=(1.0, 3.0), steepness=(0.9, 1.8), floor=1.5)

@@ -1,7 +1,8 @@
 """Curves files: a CSV of runs becomes one table of points a curve, checked line by line.
 
 The file is read as a stream and only numbers are kept, so ten million rows need no more than their numbers. Zero-shot
-and few-shot rows become rivals of their curve, never points. Every complaint names the line, the value and what was expected.
+and few-shot rows become rivals of their curve, never points. Every complaint names the line, the value and what was
+expected.
 """
 
 from __future__ import annotations
@@ -165,4 +166,3 @@ def parse_range(text: str | None) -> tuple[float | None, float | None] | None:
     if not comma or len(ends) != 2:
         raise UsageError(f"--range {text!r}: expected LO,HI such as 0,100; leave a side empty when it is open (0,).")
     return ends[0], ends[1]
-

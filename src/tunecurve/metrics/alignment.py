@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 
 PLACEHOLDER = re.compile(r"\[([A-Z][A-Z0-9_]*)\]")
-_TOKEN = re.compile(r"\[[A-Z][A-Z0-9_]*\]|\w+|\s+|[^\w\s]")
+# Blanks are no tokens: a blank inside a value would match any blank of the masked text.
+_TOKEN = re.compile(r"\[[A-Z][A-Z0-9_]*\]|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,8 @@ def align_approximately(source: str, masked: str) -> list[Span]:
     """
     from rapidfuzz.distance import LCSseq
 
+    places = [match.span() for match in _TOKEN.finditer(source)]
     source_tokens, masked_tokens = _TOKEN.findall(source), _TOKEN.findall(masked)
-    offsets = [0]
-    for token in source_tokens:
-        offsets.append(offsets[-1] + len(token))
     spans = []
     for source_from, source_to, masked_from, masked_to in _changed_blocks(LCSseq.opcodes(source_tokens, masked_tokens)):
         labels = [
@@ -98,7 +97,7 @@ def align_approximately(source: str, masked: str) -> list[Span]:
             if (match := PLACEHOLDER.fullmatch(token))
         ]
         if labels and source_to > source_from:
-            spans.append(Span(offsets[source_from], offsets[source_to], tuple(labels)))
+            spans.append(Span(places[source_from][0], places[source_to - 1][1], tuple(labels)))
     return spans
 
 

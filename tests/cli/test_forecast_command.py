@@ -1,0 +1,138 @@
+"""The forecast command: three numbers are enough, many curves are fine, and bad files get one clear line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tunecurve.cli.forecast import forecast
+from tunecurve.errors import DataError, TunecurveError, UsageError
+
+POINTS = "50:86.38,200:90.97,800:94.30"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(forecast, list(arguments))
+
+
+def write(folder: Path, text: str, encoding: str = "utf-8") -> str:
+    path = folder / "curves.csv"
+    path.write_bytes(text.encode(encoding))
+    return str(path)
+
+
+def test_three_numbers_get_an_answer() -> None:
+    result = run("--points", POINTS, "--at", "6400")
+    assert result.exit_code == 0, result.output
+    assert "n=6400" in result.output
+    assert "80 % interval" in result.output
+
+
+def test_json_has_one_object_a_curve_with_nineteen_quantiles(tmp_path: Path) -> None:
+    rows = ["curve_id,n,score,kind,direction,target_n,replicate"]
+    rows += [f"a,{n},{score},finetune,max,,0" for n, score in ((50, 60), (200, 70), (800, 78))]
+    rows += ["a,0,40,zeroshot,max,,0", "a,0,65,fewshot,max,,0", "a,,,finetune,max,5000,"]
+    rows += [f"b,{n},{score},finetune,min,,0" for n, score in ((200, 4.2), (400, 4.0), (800, 3.7))]
+    rows += ["c,100,50,finetune,max,,0"]
+    result = run(write(tmp_path, "\n".join(rows)), "--at", "3000", "--json", "--target", "70")
+    assert result.exit_code == 0, result.output
+    a, b, c = (json.loads(line) for line in result.output.splitlines())
+    assert [entry["n"] for entry in a["forecasts"]] == [3000.0, 5000.0]
+    assert [entry["n"] for entry in b["forecasts"]] == [3000.0]
+    assert list(a["forecasts"][0]["quantiles"]) == [f"{0.05 * k:.2f}" for k in range(1, 20)]
+    assert a["crossover"]["rival"] == "few-shot"
+    assert a["crossover"]["rival_score"] == 65.0
+    assert b["forecasts"][0]["median"] < 3.7
+    assert c["refusal"] is not None
+    assert c["forecasts"] == []
+
+
+def test_byte_order_mark_and_unsorted_repeated_sizes_are_fine(tmp_path: Path) -> None:
+    text = "\ufeffn,score\n800,94\n50,86\n200,91\n50,85\n"
+    result = run(write(tmp_path, text), "--json")
+    assert result.exit_code == 0, result.output
+    assert [point["n"] for point in json.loads(result.output)["points"]] == [50.0, 200.0, 800.0]
+
+
+def test_plot_is_written(tmp_path: Path) -> None:
+    result = run("--points", POINTS, "--plot", str(tmp_path / "out.png"))
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out.png").stat().st_size > 5000
+
+
+def test_prices_give_an_answer_in_money() -> None:
+    result = run("--points", POINTS, "--label-price", "0.01", "--value-per-point", "100")
+    assert "Go to" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no column 'n'"),
+        ("n,score\n", "no rows"),
+        ("size,score\n1,2\n", "no column 'n'"),
+        ("n,score\n50,high\n", "line 2: score 'high' is not a number"),
+        ("n,score\nmany,50\n", "line 2: n 'many' is not a number"),
+        ("n,score\n50,nan\n", "line 2: score is nan"),
+        ("n,score\n50,inf\n", "line 2: score is inf"),
+        ("n,score,kind\n0,50,finetune\n", "line 2: n=0 in a finetune row"),
+        ("n,score\n-5,50\n", "line 2: n=-5"),
+        ("n,score,kind\n50,50,finetun\n", "Did you mean 'finetune'"),
+        ("n,score,direction\n50,50,up\n", "direction 'up'"),
+        ("n,score,n_test\n50,50,0\n", "n_test=0"),
+        ("n,score\n50,101\n100,50\n200,60\n", "outside"),
+    ],
+)
+def test_bad_files_get_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
+    result = run(write(tmp_path, text))
+    assert isinstance(result.exception, DataError)
+    assert result.exception.exit_code == 3
+    assert message in str(result.exception)
+    assert "\n" not in str(result.exception)
+
+
+def test_unreadable_and_foreign_files_get_one_clear_line(tmp_path: Path) -> None:
+    for path in (str(tmp_path / "missing.csv"), str(tmp_path), write(tmp_path, "n,score\n50,é\n", "latin-1")):
+        result = run(path)
+        assert isinstance(result.exception, DataError)
+        assert "\n" not in str(result.exception)
+
+
+def test_too_many_rows_end_in_a_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunecurve.curve.table.MOST_ROWS", 3)
+    result = run(write(tmp_path, "n,score\n" + "50,60\n" * 4))
+    assert isinstance(result.exception, DataError)
+    assert "more than 3 rows" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("file.csv", "--points", POINTS),
+        ("--points", "50=86"),
+        ("--points", "0:86,10:90,20:91"),
+        ("--points", POINTS, "--range", "100"),
+        ("--points", POINTS, "--range", "100,0"),
+        ("--points", POINTS, "--at", "-1"),
+        ("--points", POINTS, "--delta", "0"),
+        ("--points", POINTS, "--label-price", "-1", "--value-per-point", "1"),
+    ],
+)
+def test_wrong_options_are_usage_errors(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.exit_code == 2
+
+
+def test_no_error_is_internal_for_odd_but_legal_curves(tmp_path: Path) -> None:
+    rows = ["curve_id,n,score"]
+    shapes = ([0, 0, 0], [100, 100, 100], [100, 50, 0], [1e-9, 50, 100], [50, 50, 50.0001])
+    for number, scores in enumerate(shapes):
+        rows += [f"c{number},{n},{score}" for n, score in zip((1, 1000, 10**9), scores, strict=True)]
+    result = run(write(tmp_path, "\n".join(rows)), "--json", "--at", "1", "--at", "1e12")
+    assert result.exception is None or isinstance(result.exception, TunecurveError), result.exception
+    assert len(result.output.splitlines()) == len(shapes)

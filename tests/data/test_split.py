@@ -1,0 +1,77 @@
+import datasets
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tunecurve.data.rows import Row
+from tunecurve.data.split import Split, count_overlap, split_rows, training_order
+from tunecurve.errors import DataError
+
+
+def make_rows(groups):
+    return [Row(f"input {i}", f"target {i}", str(group)) for i, group in enumerate(groups)]
+
+
+@pytest.mark.parametrize(("n_rows", "test_size", "seed"), [(1000, 200, 42), (57, 10, 42), (300, 30, 7)])
+def test_random_split_is_the_one_of_datasets_bit_for_bit(n_rows, test_size, seed):
+    rows = make_rows(range(n_rows))
+    table = datasets.Dataset.from_dict({"source": [row.source for row in rows]})
+    peer = table.train_test_split(test_size=test_size, seed=seed)
+    ours = split_rows(rows, method="random", test_size=test_size, seed=seed)
+    assert [rows[i].source for i in ours.test] == peer["test"]["source"]
+    for n in (1, 20, n_rows - test_size):
+        assert [rows[i].source for i in ours.pool[:n]] == peer["train"].select(range(n))["source"]
+
+
+@given(st.lists(st.integers(0, 12), min_size=40, max_size=120), st.integers(1, 12), st.integers(0, 5))
+@settings(max_examples=100, deadline=None)
+def test_no_group_stands_on_both_sides_and_no_row_is_lost(groups, test_size, seed):
+    rows = make_rows(groups)
+    try:
+        split = split_rows(rows, method="group", test_size=test_size, seed=seed, n_train_needed=5)
+    except DataError as error:
+        assert "group" in str(error)
+        return
+    test_groups = {rows[i].group for i in split.test}
+    assert not test_groups & {rows[i].group for i in split.pool}
+    assert len(split.test) == test_size == len(set(split.test))
+    assert len(split.pool) >= 5
+    assert len(split.test) + len(split.pool) + split.set_aside == len(rows)
+
+
+def test_the_test_set_spreads_over_many_groups():
+    split = split_rows(make_rows([i % 100 for i in range(2000)]), method="group", test_size=50, n_train_needed=800)
+    assert 13 <= len({i % 100 for i in split.test}) <= 25
+
+
+def test_the_split_depends_on_the_seed_and_nothing_else():
+    rows = make_rows([i % 30 for i in range(300)])
+    assert split_rows(rows, method="group", test_size=20, seed=1) == split_rows(rows, method="group", test_size=20, seed=1)
+    assert split_rows(rows, method="group", test_size=20, seed=1) != split_rows(rows, method="group", test_size=20, seed=2)
+
+
+@pytest.mark.parametrize("method", ["group", "random"])
+def test_too_few_rows_are_an_error_that_says_what_to_lower(method):
+    with pytest.raises(DataError, match=r"10 usable rows .*lower --test-size or --train-sizes"):
+        split_rows(make_rows(range(10)), method=method, test_size=8, n_train_needed=5)
+
+
+def test_one_giant_group_cannot_be_split_by_group():
+    with pytest.raises(DataError, match=r"in 1 groups .*--split random"):
+        split_rows(make_rows([0] * 50), method="group", test_size=5, n_train_needed=5)
+
+
+def test_training_orders_are_permutations_and_seed_0_keeps_the_order():
+    assert training_order(50, 0) == list(range(50))
+    assert sorted(training_order(50, 1)) == list(range(50))
+    assert training_order(50, 1) != training_order(50, 2)
+    assert training_order(50, 1) == training_order(50, 1)
+
+
+def test_overlap_counts_twins():
+    rows = [Row("a", "[NAME] 1", "x"), Row("b", "[CITY] 22", "y"), Row("a", "z", "x"), Row("c", "q", "z")]
+    split = Split(test=[0], pool=[1, 2, 3], set_aside=0, method="")
+    assert count_overlap(rows, split) == {
+        "test_rows_with_input_in_pool": 1,
+        "test_rows_with_target_skeleton_in_pool": 1,
+    }

@@ -1,0 +1,91 @@
+
+import pytest
+import yaml
+
+from tunecurve.errors import SpecError
+from tunecurve.spec import QUICK_STUDY, StudySpec, load_spec, parse_spec, stable_hash
+from tunecurve.spec_docs import commented_study_file, json_schema
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"train_size": [5]}, ["unknown key 'train_size'", "Did you mean 'train_sizes'"]),
+        ({"data": {"sorce": "x"}}, ["unknown key 'data.sorce'", "Did you mean 'source'"]),
+        ({"train_sizes": [0]}, ["train_sizes.0", "greater than or equal to 1", "got 0"]),
+        ({"train_sizes": "50"}, ["train_sizes", "list"]),
+        ({"recipe": {"name": "artcle"}}, ["recipe.name", "'default' or 'article'"]),
+        ({"metrics": ["blue"]}, ["unknown metric 'blue'", "Did you mean 'bleu'"]),
+        ({"prompt": {"template": "no place"}}, ["prompt.template", "{input}"]),
+        ({"name": "../up"}, ["name", "letters"]),
+        ({"shots": [], "train_sizes": []}, ["nothing to measure"]),
+        ({"split": {"test_size": 0}}, ["split.test_size", "got 0"]),
+        ({"seeds": "3"}, ["seeds", "integer"]),
+    ],
+)
+def test_wrong_values_name_key_value_and_expectation(values, parts):
+    with pytest.raises(SpecError) as caught:
+        parse_spec(values)
+    assert "\n" not in str(caught.value)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("a: !!python/object/apply:os.system ['echo hi']", "not plain YAML"),
+        ("a: [1", "line 1"),
+        ("- 1\n- 2", "got a list"),
+        ("just text", "got a str"),
+    ],
+)
+def test_broken_files_are_refused_and_nothing_in_them_runs(tmp_path, text, part):
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+    with pytest.raises(SpecError, match=part):
+        load_spec(path)
+
+
+def test_a_missing_file_says_how_to_write_one(tmp_path):
+    with pytest.raises(SpecError, match="tunecurve init"):
+        load_spec(tmp_path / "none.yaml")
+
+
+def test_an_empty_file_is_the_default_study(tmp_path):
+    (tmp_path / "s.yaml").write_text("")
+    assert parse_spec(load_spec(tmp_path / "s.yaml")) == StudySpec()
+
+
+def test_the_commented_file_is_the_default_study():
+    assert parse_spec(yaml.safe_load(commented_study_file())) == StudySpec()
+
+
+def test_the_quick_study_is_a_study():
+    assert parse_spec(QUICK_STUDY).train_sizes == QUICK_STUDY["train_sizes"]
+
+
+def test_signature_changes_with_what_matters_and_only_with_that():
+    base = parse_spec({}).signature()
+    for values in (
+        {"data": {"seed": 1}},
+        {"split": {"seed": 1}},
+        {"prompt": {"template": "x {input}"}},
+        {"answers": {"max_extra_tokens": 3}},
+        {"metrics": ["chrf"]},
+        {"bootstrap": {"draws": 500}},
+        {"task": "generation"},
+    ):
+        assert parse_spec(values).signature() != base, values
+    for values in ({"train_sizes": [7]}, {"seeds": 2}, {"models": ["x"]}, {"name": "other"}, {"show_texts": False}):
+        assert parse_spec(values).signature() == base, values
+
+
+def test_hash_does_not_depend_on_key_order():
+    assert stable_hash({"a": 1, "b": [1, 2]}) == stable_hash({"b": [1, 2], "a": 1}) != stable_hash({"a": 1, "b": [2, 1]})
+
+
+def test_the_schema_names_every_section():
+    schema = json_schema()
+    assert set(schema["properties"]) == set(StudySpec.model_fields)
+    assert schema["additionalProperties"] is False
