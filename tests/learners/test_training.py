@@ -1,0 +1,223 @@
+"""Two routes to one number: shared prefix = plain way, resumed = uninterrupted, batched = one by one."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import simple_rows
+from tunecurve.errors import Interrupted, ModelError
+from tunecurve.learners.base import predict
+from tunecurve.learners.local.checkpoint import trainable_parameters
+from tunecurve.learners.local.device import choose_compute
+from tunecurve.learners.local.generate import AnswerLimits
+from tunecurve.learners.local.learner import LocalLearner
+from tunecurve.learners.local.prefix import loss_plain, loss_shared
+from tunecurve.learners.local.recipe import resolve_recipe
+from tunecurve.learners.local.train import add_adapters, compare_both_ways, shared_prefix_length
+from tunecurve.learners.local.weights import resolve_model
+from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
+
+RENDERER = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "CITY"))
+ROWS = [(row["source_text"], row["target_text"]) for row in simple_rows(40)]
+RECIPE = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8}
+
+
+def examples(n=12):
+    return [RENDERER.tuning_example(source, target) for source, target in ROWS[:n]]
+
+
+def tiny(folder, **options):
+    return LocalLearner(resolve_model(str(folder)), choose_compute("cpu", 2), AnswerLimits(), **options)
+
+
+def gradients(model, loss):
+    model.zero_grad()
+    loss.backward()
+    return {name: parameter.grad.clone() for name, parameter in trainable_parameters(model).items()}
+
+
+def small_model(kind):
+    """Return a random model of another architecture, with two key-value heads for four query heads."""
+    import transformers
+
+    common = dict(
+        vocab_size=49152, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=8, max_position_embeddings=512, tie_word_embeddings=True,
+    )  # fmt: skip
+    torch.manual_seed(1)
+    if kind == "qwen3":
+        return transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**common))
+    config = transformers.Gemma2Config(**common, sliding_window=4096, final_logit_softcapping=5.0)
+    return transformers.Gemma2ForCausalLM(config)
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
+def test_shared_prefix_gives_the_plain_ways_loss_and_gradients(tiny_model_folder, kind):
+    learner = tiny(tiny_model_folder)
+    model = learner.load_base() if kind == "llama" else small_model(kind).requires_grad_(False)
+    tuned = add_adapters(model, resolve_recipe(RECIPE, 12, 32), seed=3)
+    with torch.no_grad():  # adapters that do something
+        for parameter in trainable_parameters(tuned).values():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    causal = tuned.get_base_model()
+    encoded = [learner.encoder.encode_example(example) for example in examples(8)]
+    n_prefix = shared_prefix_length(encoded)
+    assert n_prefix > 20
+    plain, shared = loss_plain(causal, encoded, 2), loss_shared(causal, encoded, n_prefix, 2)
+    assert float(shared.detach()) == pytest.approx(float(plain.detach()), rel=1e-5)
+    by_plain, by_shared = gradients(tuned, plain), gradients(tuned, shared)
+    scale = max(float(gradient.abs().max()) for gradient in by_plain.values())
+    for name, gradient in by_plain.items():
+        assert torch.allclose(by_shared[name], gradient, rtol=1e-3, atol=1e-5 * scale), name
+
+
+def test_padding_changes_no_loss(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    model = learner.load_base()
+    encoded = [learner.encoder.encode_example(example) for example in examples(5)]
+    with torch.no_grad():
+        alone = [(float(loss_plain(model, [row], 2)), row.n_answer) for row in encoded]
+        together = float(loss_plain(model, encoded, 2))
+    assert together == pytest.approx(sum(l * n for l, n in alone) / sum(n for _, n in alone), rel=1e-5)
+
+
+def test_a_model_whose_prefix_cannot_be_shared_falls_back_to_the_plain_way(tiny_model_folder, monkeypatch):
+    import tunecurve.learners.local.train as train
+
+    learner = tiny(tiny_model_folder)
+    encoded = [learner.encoder.encode_example(example) for example in examples(4)]
+    monkeypatch.setattr(train, "loss_shared", lambda *arguments: torch.tensor(1.0))
+    n_prefix, path = compare_both_ways(learner.load_base(), encoded, 20, 2, torch.float32)
+    assert n_prefix == 0
+    assert path.startswith("plain: the shared prefix gave another loss")
+
+
+def train(folder, out, **options):
+    learner = tiny(folder, **options)
+    out.mkdir()
+    steps = []
+    tuned, record = learner.fine_tune(
+        examples(), learner.resolve_recipe(RECIPE, 12), seed=5, folder=out, on_step=steps.append
+    )
+    assert [step.step for step in steps] == list(range(1, record.steps + 1))
+    return tuned, record, load_file(out / "adapter" / "adapter_model.safetensors")
+
+
+def test_training_learns_and_is_the_same_bit_for_bit_when_repeated(tiny_model_folder, tmp_path):
+    _, first, first_adapter = train(tiny_model_folder, tmp_path / "a")
+    _, second, second_adapter = train(tiny_model_folder, tmp_path / "b")
+    assert first.losses == second.losses
+    assert first.losses[-1] < first.losses[0]
+    assert all(torch.equal(first_adapter[name], second_adapter[name]) for name in first_adapter)
+    assert "shared prefix" in first.path
+
+
+def test_the_fast_way_ends_where_the_plain_way_ends(tiny_model_folder, tmp_path):
+    _, fast, _ = train(tiny_model_folder, tmp_path / "fast")
+    _, plain, _ = train(tiny_model_folder, tmp_path / "plain", use_shared_prefix=False)
+    assert fast.losses == pytest.approx(plain.losses, rel=1e-3)
+
+
+def test_an_interrupted_run_resumes_bit_for_bit(tiny_model_folder, tmp_path):
+    _, whole, whole_adapter = train(tiny_model_folder, tmp_path / "whole")
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    learner = tiny(tiny_model_folder, checkpoint_every_seconds=0.0)
+    recipe = learner.resolve_recipe(RECIPE, 12)
+
+    def stop_at(step_to_stop):
+        def on_step(progress):
+            if progress.step == step_to_stop:
+                raise Interrupted("now")
+
+        return on_step
+
+    for step in (2, 3, 5):
+        with pytest.raises(Interrupted):
+            learner.fine_tune(examples(), recipe, seed=5, folder=folder, on_step=stop_at(step))
+    seen = []
+    _, resumed = learner.fine_tune(examples(), recipe, seed=5, folder=folder, on_step=seen.append)
+    assert seen[0].step == 6, "finished steps are not repeated"
+    assert resumed.losses == whole.losses
+    adapter = load_file(folder / "adapter" / "adapter_model.safetensors")
+    assert all(torch.equal(adapter[name], whole_adapter[name]) for name in whole_adapter)
+
+
+@pytest.mark.parametrize("harm", ["truncated", "other rows"])
+def test_a_checkpoint_that_does_not_fit_is_not_used(tiny_model_folder, tmp_path, harm):
+    learner = tiny(tiny_model_folder)
+    recipe = learner.resolve_recipe(RECIPE, 12)
+
+    def stop(progress):
+        raise Interrupted("now")
+
+    with pytest.raises(Interrupted):
+        learner.fine_tune(examples(), recipe, seed=5, folder=tmp_path, on_step=stop)
+    path = tmp_path / "checkpoint.safetensors"
+    rows = examples()
+    if harm == "truncated":
+        path.write_bytes(path.read_bytes()[:-1000])
+    else:
+        rows = rows[::-1]
+    seen = []
+    learner.fine_tune(rows, recipe, seed=5, folder=tmp_path, on_step=seen.append)
+    assert seen[0].step == 1
+
+
+def test_a_loss_that_is_no_number_is_an_error_with_advice(tiny_model_folder, tmp_path):
+    learner = tiny(tiny_model_folder)
+    recipe = learner.resolve_recipe({**RECIPE, "learning_rate": 1e30, "warmup_share": 0.0}, 12)
+    with pytest.raises(ModelError, match="lower recipe.learning_rate"):
+        learner.fine_tune(examples(), recipe, seed=0, folder=tmp_path, on_step=lambda progress: None)
+
+
+def one_by_one(learner, prompts):
+    """The plain reference: transformers' own generate, a row at a time, no cache shared."""
+    model, answers = learner._load_for_scoring(), []
+    for prompt in prompts:
+        ids = torch.tensor([learner.encoder.prompt_ids(prompt)])
+        cap = learner.limits.cap(learner.encoder.count_tokens(prompt.source))
+        out = model.generate(ids, max_new_tokens=cap, do_sample=False, eos_token_id=learner.encoder.end_token_id, pad_token_id=2)
+        answers.append(out[0, ids.shape[1] :].tolist())
+    return [learner.encoder.decode([t for t in ids if t != learner.encoder.end_token_id]) for ids in answers]
+
+
+def test_batched_decoding_equals_generate_row_by_row(tiny_model_folder, tmp_path):
+    tuned, _, _ = train(tiny_model_folder, tmp_path / "t")
+    prompts = [RENDERER.prompt(source) for source, _ in ROWS]
+    answers = predict(tuned, prompts)
+    assert [answer.text for answer in answers] == one_by_one(tuned, prompts)
+    assert {answer.stop_reason for answer in answers} <= {"end", "length"}
+
+
+def test_answers_do_not_depend_on_what_is_done_already(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    learner.limits = AnswerLimits(batch_size=8)
+    prompts = [RENDERER.prompt(source) for source, _ in ROWS]
+    whole = {index: answer.text for index, answer in learner.predict_stream(prompts)}
+    done = set(list(whole)[:13])
+    rest = {index: answer.text for index, answer in learner.predict_stream(prompts, done)}
+    assert rest == {index: text for index, text in whole.items() if index not in done}
+
+
+def test_merged_export_answers_like_the_adapter(tiny_model_folder, tmp_path):
+    tuned, _, _ = train(tiny_model_folder, tmp_path / "t")
+    tuned.save_merged(tmp_path / "merged")
+    merged = tiny(tmp_path / "merged")
+    prompts = [RENDERER.prompt(source) for source, _ in ROWS[:6]]
+    assert [a.text for a in predict(merged, prompts)] == [a.text for a in predict(tuned, prompts)]
+
+
+def test_the_training_example_shows_what_is_trained(tiny_model_folder):
+    shown = tiny(tiny_model_folder).show_training_example(RENDERER.tuning_example("Bo", "[CITY]"))
+    assert shown.endswith("«<|im_end|>»")
+    assert "«" not in shown.partition("assistant\n")[0]
+
+
+def test_adapters_are_peft_safetensors(tiny_model_folder, tmp_path):
+    train(tiny_model_folder, tmp_path / "t")
+    names = {path.name for path in (tmp_path / "t" / "adapter").iterdir()}
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= names
+    assert json.loads((tmp_path / "t" / "adapter" / "adapter_config.json").read_text())["r"] == 4
