@@ -126,7 +126,7 @@ class CurvePoints:
     train_size: Sequence[float] | Floats
     score: Sequence[float] | Floats
     replicate: Sequence[object] | None = None
-    n_test: int | Sequence[float] | None = None
+    n_test: int | Sequence[float] | Floats | None = None
     bootstrap_draws: Sequence[Sequence[float]] | Floats | None = None
 
 
