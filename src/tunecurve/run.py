@@ -212,6 +212,7 @@ def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
 def run_prepared(study: Study, progress: Progress) -> StudyRun:
     """Run what is left of a study and bring results and report up to date."""
     make_folder(study.folder)
+    make_folder(study.folder / "trials")
     with sole_writer(study.folder):
         freeze(study.data, study.spec, study.folder)
         write_text(study.folder / "study.yaml", resolved_yaml(study.spec))

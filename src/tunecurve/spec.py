@@ -113,6 +113,15 @@ class BootstrapSpec(_Section):
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the draws")
 
 
+class AdviceSpec(_Section):
+    """What the advice weighs; nothing here changes a measurement."""
+
+    target: float | None = Field(None, description="score to reach, in the headline metric's units")
+    delta: Annotated[float, Field(gt=0)] | None = Field(None, description="gain per doubling that matters (1 point)")
+    label_price: Annotated[float, Field(ge=0)] | None = Field(None, description="price of one more labelled row")
+    value_per_point: Annotated[float, Field(ge=0)] | None = Field(None, description="worth of one point of the score")
+
+
 class StudySpec(_Section):
     """One study."""
 
@@ -130,6 +139,7 @@ class StudySpec(_Section):
     answers: AnswerSpec = Field(default_factory=AnswerSpec)
     metrics: list[str] | None = Field(None, description="metric names, the first is the headline; default: the task's")
     bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
+    advice: AdviceSpec = Field(default_factory=AdviceSpec)
     show_texts: bool = Field(True, description="show the worst answers, with row texts, in the report")
 
     @field_validator("name")

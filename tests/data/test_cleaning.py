@@ -10,7 +10,17 @@ def raw(*pairs, **more):
 
 def test_rows_in_equals_kept_plus_dropped_with_every_reason_named():
     rows, report = clean_rows(
-        raw(("a", "b"), ("", "b"), ("c", "  "), ("a", "b"), ("a", "other"), (5, "b"), ("d", None), ("long" * 9, "x"), ("e", ["f"])),
+        raw(
+            ("a", "b"),
+            ("", "b"),
+            ("c", "  "),
+            ("a", "b"),
+            ("a", "other"),
+            (5, "b"),
+            ("d", None),
+            ("long" * 9, "x"),
+            ("e", ["f"]),
+        ),
         is_too_long=lambda source, target: len(source) > 20,
     )
     assert [row.source for row in rows] == ["a"]

@@ -9,7 +9,7 @@ import pytest
 from tunecurve.data.sources import read_rows
 from tunecurve.errors import DataError
 
-ROWS = [{"source_text": "Bo ran", "target_text": "[NAME] ran"}, {"source_text": "é, \"x\"\n", "target_text": "y"}]
+ROWS = [{"source_text": "Bo ran", "target_text": "[NAME] ran"}, {"source_text": 'é, "x"\n', "target_text": "y"}]
 
 
 def cells(path, **options):

@@ -29,9 +29,8 @@ def test_no_group_stands_on_both_sides_and_no_row_is_lost(groups, test_size, see
     rows = make_rows(groups)
     try:
         split = split_rows(rows, method="group", test_size=test_size, seed=seed, n_train_needed=5)
-    except DataError as error:
-        assert "group" in str(error)
-        return
+    except DataError:
+        return  # the messages have tests of their own
     test_groups = {rows[i].group for i in split.test}
     assert not test_groups & {rows[i].group for i in split.pool}
     assert len(split.test) == test_size == len(set(split.test))
@@ -46,8 +45,12 @@ def test_the_test_set_spreads_over_many_groups():
 
 def test_the_split_depends_on_the_seed_and_nothing_else():
     rows = make_rows([i % 30 for i in range(300)])
-    assert split_rows(rows, method="group", test_size=20, seed=1) == split_rows(rows, method="group", test_size=20, seed=1)
-    assert split_rows(rows, method="group", test_size=20, seed=1) != split_rows(rows, method="group", test_size=20, seed=2)
+    assert split_rows(rows, method="group", test_size=20, seed=1) == split_rows(
+        rows, method="group", test_size=20, seed=1
+    )
+    assert split_rows(rows, method="group", test_size=20, seed=1) != split_rows(
+        rows, method="group", test_size=20, seed=2
+    )
 
 
 @pytest.mark.parametrize("method", ["group", "random"])

@@ -42,10 +42,11 @@ def small_model(kind):
     """Return a random model of another architecture, with two key-value heads for four query heads."""
     import transformers
 
-    common = dict(
-        vocab_size=49152, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
-        num_key_value_heads=2, head_dim=8, max_position_embeddings=512, tie_word_embeddings=True,
-    )  # fmt: skip
+    common = {
+        "vocab_size": 49152, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 512,
+        "tie_word_embeddings": True,
+    }  # fmt: skip
     torch.manual_seed(1)
     if kind == "qwen3":
         return transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**common))
@@ -80,7 +81,7 @@ def test_padding_changes_no_loss(tiny_model_folder):
     with torch.no_grad():
         alone = [(float(loss_plain(model, [row], 2)), row.n_answer) for row in encoded]
         together = float(loss_plain(model, encoded, 2))
-    assert together == pytest.approx(sum(l * n for l, n in alone) / sum(n for _, n in alone), rel=1e-5)
+    assert together == pytest.approx(sum(loss * n for loss, n in alone) / sum(n for _, n in alone), rel=1e-5)
 
 
 def test_a_model_whose_prefix_cannot_be_shared_falls_back_to_the_plain_way(tiny_model_folder, monkeypatch):
@@ -169,7 +170,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_used(tiny_model_folder, tmp_path,
 def test_a_loss_that_is_no_number_is_an_error_with_advice(tiny_model_folder, tmp_path):
     learner = tiny(tiny_model_folder)
     recipe = learner.resolve_recipe({**RECIPE, "learning_rate": 1e30, "warmup_share": 0.0}, 12)
-    with pytest.raises(ModelError, match="lower recipe.learning_rate"):
+    with pytest.raises(ModelError, match=r"lower recipe\.learning_rate"):
         learner.fine_tune(examples(), recipe, seed=0, folder=tmp_path, on_step=lambda progress: None)
 
 
@@ -179,7 +180,9 @@ def one_by_one(learner, prompts):
     for prompt in prompts:
         ids = torch.tensor([learner.encoder.prompt_ids(prompt)])
         cap = learner.limits.cap(learner.encoder.count_tokens(prompt.source))
-        out = model.generate(ids, max_new_tokens=cap, do_sample=False, eos_token_id=learner.encoder.end_token_id, pad_token_id=2)
+        out = model.generate(
+            ids, max_new_tokens=cap, do_sample=False, eos_token_id=learner.encoder.end_token_id, pad_token_id=2
+        )
         answers.append(out[0, ids.shape[1] :].tolist())
     return [learner.encoder.decode([t for t in ids if t != learner.encoder.end_token_id]) for ids in answers]
 

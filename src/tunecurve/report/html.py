@@ -11,7 +11,15 @@ from typing import Any
 
 import jinja2
 
-from tunecurve.report.tables import comparison_table, default_columns, label_table, metric_titles, point_table
+from tunecurve.report.tables import (
+    advice_lines,
+    comparison_table,
+    default_columns,
+    forecast_table,
+    label_table,
+    metric_titles,
+    point_table,
+)
 
 NO_ANSWER_RULE = (
     "An answer cut at its length cap is scored as it stands; a failed or empty answer is scored as an empty text. "
@@ -31,6 +39,19 @@ def _resource(name: str) -> str:
 
 def _hash_source(text: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+def _advice(learner: str, forecast: Mapping[str, Any]) -> dict[str, Any]:
+    if forecast["refusal"]:
+        return {"learner": learner, "refusal": forecast["refusal"]}
+    return {
+        "learner": learner,
+        "refusal": None,
+        "sentence": forecast["verdict"]["sentence"],
+        "sizes": forecast_table(forecast),
+        "lines": advice_lines(forecast),
+        "notes": forecast["notes"],
+    }
 
 
 def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequence[Mapping[str, Any]]) -> str:
@@ -63,6 +84,7 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             comparison=comparison_table(results, results["primary_metric"]),
             second_comparison=comparison_table(results, results["second_metric"]),
             labels=label_table(results),
+            advice=[_advice(learner, forecast) for learner, forecast in results["forecast"].items()],
             examples=examples,
             failed=[trial for trial in results["trials"] if trial["failure"]],
             no_answer_rule=NO_ANSWER_RULE,

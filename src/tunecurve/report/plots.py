@@ -42,13 +42,18 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
         colour = LEARNER_COLOURS[number % len(LEARNER_COLOURS)]
         own = [p for p in points if p["learner"] == learner]
         _draw_tuned(axes, [p for p in own if p["strategy"] == "fine-tune"], metric_name, colour, learner)
+        if metric_name == results["primary_metric"]:
+            _draw_forecast(axes, results["forecast"].get(learner) or {}, colour)
         rivals = [p for p in own if p["strategy"] in ("zero-shot", "few-shot")]
         for style, point in zip(_RIVAL_STYLES * 3, rivals, strict=False):
             value = point["scores"][metric_name]["estimate"]
             axes.axhline(value, color=colour, linewidth=1.3, linestyle=style, alpha=0.9, zorder=2)
             prefix = f"{learner} " if len(learners) > 1 else ""
             end_labels.append((value, f"{prefix}{point['label']} {value:.1f}", colour))
-    _dress(axes, metric, sizes or planned, planned)
+    forecast_sizes = [
+        entry["n"] for name in learners for entry in (results["forecast"].get(name) or {}).get("forecasts") or []
+    ]
+    _dress(axes, metric, [*sizes, *forecast_sizes], planned)
     _write_end_labels(axes, end_labels)
 
 
@@ -89,12 +94,26 @@ def _draw_tuned(axes: Axes, points: Sequence[Mapping[str, Any]], metric_name: st
         )  # fmt: skip
 
 
+def _draw_forecast(axes: Axes, forecast: Mapping[str, Any], colour: str) -> None:
+    """Draw median and 80 % interval of the sizes not measured, hatched to be told from what was measured."""
+    entries = forecast.get("forecasts") or []
+    if not entries:
+        return
+    last = forecast["points"][-1]
+    sizes = [last["n"], *(entry["n"] for entry in entries)]
+    medians = [last["mean_score"], *(entry["median"] for entry in entries)]
+    bounds = [entry["intervals"]["0.80"] for entry in entries]
+    low, high = ([last["mean_score"], *(bound[side] for bound in bounds)] for side in (0, 1))
+    axes.fill_between(sizes, low, high, facecolor="none", edgecolor=colour, hatch="///", alpha=0.35, linewidth=0)
+    axes.plot(sizes, medians, color=colour, linestyle=(0, (1, 1.5)), linewidth=1.8, label="forecast, 80 % interval")
+
+
 def _dress(axes: Axes, metric: Mapping[str, Any], sizes: Sequence[int], planned: Sequence[int]) -> None:
     axes.set_xscale("log")
     ticks = sorted({*sizes, *planned})
     if ticks:
         axes.set_xlim(ticks[0] / 1.35, ticks[-1] * 1.35)
-        axes.set_xticks(ticks, [f"{size:,}" for size in ticks])
+        axes.set_xticks(ticks, [f"{size:,.0f}" for size in ticks])
     axes.minorticks_off()
     better = "more is better" if metric["direction"] == "max" else "less is better"
     axes.set_ylabel(f"{metric['title']} ({better})")

@@ -112,6 +112,73 @@ def label_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     return header, rows
 
 
+def forecast_table(forecast: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a learner's forecast: what one run at a larger size would measure."""
+    header = ["training rows", "expected score", "80 % interval", "90 % interval"]
+    rows = []
+    for entry in forecast["forecasts"]:
+        bounds = [entry["intervals"][level] for level in ("0.80", "0.90")]
+        size = f"{entry['n']:,.0f}" + (" (speculative)" if entry["speculative"] else "")
+        rows.append([size, f"{entry['median']:.1f}", *(f"{low:.1f} to {high:.1f}" for low, high in bounds)])
+    return header, rows
+
+
+def advice_lines(forecast: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (term, text) for plateau, back-test, target, rivals and money, as far as they are known."""
+    lines = []
+    plateau, check = forecast["plateau"], forecast["backtest"]
+    if plateau is not None:
+        seen = "" if plateau["observed"] else "; not yet observed"
+        lines.append(("plateau", f"{_plateau_text(plateau)}{seen}"))
+    if check is not None:
+        low, high = check["interval_80"]
+        lines.append(
+            (
+                "back-test",
+                f"without the largest size, the forecast for {check['n']:,.0f} rows was {check['median']:.1f} "
+                f"(80 % interval {low:.1f} to {high:.1f}); measured: {check['actual']:.1f}",
+            )
+        )
+    if forecast["target"] is not None:
+        lines.append(("target", _target_text(forecast["target"])))
+    if forecast["crossover"] is not None:
+        lines.append(("against prompting", _crossover_text(forecast["crossover"])))
+    if forecast["decision"] is not None:
+        lines.append(("money", forecast["decision"]["sentence"]))
+    return lines
+
+
+def _size_text(size: Mapping[str, Any]) -> str:
+    """Return a required size in words: median, interval, and how likely it is never reached."""
+
+    def rows(number: float | None) -> str:
+        return "never" if number is None else f"{number:,.0f}"
+
+    never = f"; never: probability {size['never_probability']:.2f}" if size["never_probability"] >= 0.005 else ""
+    return f"{rows(size['median'])} rows ({100 * size['level']:.0f} % interval {rows(size['low'])} to {rows(size['high'])}{never})"
+
+
+def _target_text(target: Mapping[str, Any]) -> str:
+    text = f"{target['target']:g} is reached at about {_size_text(target['required_size'])}"
+    return text + (" – speculative, far beyond what was measured" if target["speculative"] else "")
+
+
+def _crossover_text(found: Mapping[str, Any]) -> str:
+    return (
+        f"fine-tuning overtakes {found['rival']} ({found['rival_score']:.1f}) at about {_size_text(found['size'])}; "
+        f"ahead at the largest size measured with probability {found['probability_ahead_at_largest_size']:.2f}"
+    )
+
+
+def _plateau_text(plateau: Mapping[str, Any]) -> str:
+    if plateau["size"] is None:
+        return f"no size from which a doubling surely gains less than {plateau['delta']:.2g}"
+    return (
+        f"from about {plateau['size']:,.0f} rows a doubling is expected to gain less than {plateau['delta']:.2g} "
+        f"(probability {plateau['probability']:.2f})"
+    )
+
+
 def tidy_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return one row for every finished trial and metric: the long form that data frames like."""
     rows = []

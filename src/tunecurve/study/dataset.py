@@ -188,7 +188,7 @@ def check_comparable(spec: StudySpec, folder: Path) -> None:
         return
     before, now = _flat(read_json(path)["comparable"]), _flat(spec.comparable_part())
     changed = [
-        f"{key}: {before.get(key)!r} -> {now.get(key)!r}"[:160]
+        f"{key}: {_short(before.get(key))} -> {_short(now.get(key))}"
         for key in sorted(before.keys() | now.keys())
         if before.get(key) != now.get(key)
     ]
@@ -197,6 +197,11 @@ def check_comparable(spec: StudySpec, folder: Path) -> None:
             f"'{folder}' holds a study with other settings ({'; '.join(changed)}); its results cannot be mixed with new "
             "ones: choose another folder with --out"
         )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

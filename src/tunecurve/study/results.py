@@ -15,6 +15,7 @@ from tunecurve.metrics.base import Metric, statistics_matrix
 from tunecurve.metrics.catalogue import SECOND_METRIC, build_metrics
 from tunecurve.metrics.masking import LabelRecall
 from tunecurve.spec import StudySpec, stable_hash
+from tunecurve.study.advice import forecast_study
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.executors import PlannedTrial, state_of
 from tunecurve.study.plan import Trial
@@ -86,6 +87,7 @@ class Collector:
             "points": described,
             "comparisons": found,
             "labels": self._by_label(described),
+            "forecast": forecast_study(scored, points, self.metrics[0], len(self.data.test), self.spec.advice),
             "trials": [self._describe_trial(item, failures) for item in self.planned],
         }
 

@@ -1,0 +1,64 @@
+"""What a study's own curve says about sizes that were not measured; the engine is `tunecurve.curve`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
+from tunecurve.metrics.base import Metric
+from tunecurve.spec import AdviceSpec
+from tunecurve.study.summary import Point, ScoredTrial
+
+
+def forecast_study(
+    scored: Sequence[ScoredTrial], points: Sequence[Point], metric: Metric, n_test: int, advice: AdviceSpec
+) -> dict[str, Any]:
+    """Return the forecast of one metric for every learner that was fine-tuned.
+
+    Parameters
+    ----------
+    scored : sequence of ScoredTrial
+        Finished trials: the fine-tuned ones are the curve's points, each seed a replicate.
+    points : sequence of Point
+        The rivals (zero-shot, few-shot) are taken from here.
+    metric : Metric
+        Its range and direction bound the forecast.
+    n_test : int
+        Rows of the test set.
+    advice : AdviceSpec
+        Target, gain that matters, prices.
+    """
+    forecasts = {}
+    for learner in dict.fromkeys(item.trial.learner for item in scored if item.trial.strategy == "fine-tune"):
+        tuned = [
+            item
+            for item in scored
+            if item.trial.learner == learner
+            and item.trial.strategy == "fine-tune"
+            and np.isfinite(item.scores[metric.name])
+        ]
+        curve = CurvePoints(
+            train_size=[item.trial.train_size for item in tuned],
+            score=[item.scores[metric.name] for item in tuned],
+            replicate=[item.trial.seed for item in tuned],
+            n_test=n_test,
+            bootstrap_draws=np.stack([item.draws[metric.name] for item in tuned]) if tuned else None,
+        )
+        rivals = {
+            point.label: (float(np.mean(point.scores[metric.name])), point.draws[metric.name])
+            for point in points
+            if point.learner == learner and point.strategy in ("zero-shot", "few-shot")
+        }
+        forecasts[learner] = forecast_curve(
+            curve,
+            metric.score_range,
+            metric.direction,
+            target=advice.target,
+            delta=advice.delta,
+            rivals=rivals,
+            prices=Prices(label=advice.label_price, value_per_point=advice.value_per_point),
+        ).to_dict()
+    return forecasts

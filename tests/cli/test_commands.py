@@ -1,0 +1,181 @@
+"""The command line as a user meets it: every error one line, with a documented exit code and no traceback."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.fakes.lookup_learner import LookupLearner
+from tunecurve.cli.main import run_command
+from tunecurve.errors import EXIT_CODES
+
+
+def invoke(*arguments):
+    """Run a command in this process; return exit code, standard output and standard error."""
+    import contextlib
+    import io
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run_command([str(argument) for argument in arguments])
+    return code, out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def with_lookup(monkeypatch):
+    """Let every model name stand for the instant learner."""
+    import tunecurve.run
+
+    def build(models, answers, **options):
+        return {"floor": tunecurve.run.FloorLearner(), **{name: LookupLearner(name) for name in models}}
+
+    monkeypatch.setattr(tunecurve.run, "build_learners", build)
+
+
+def options(rows_file, out):
+    return ["--data", rows_file, "--split", "random", "--train-sizes", "5,20,80", "--test-size", "30", "--out", out]
+
+
+def test_run_status_report_export(rows_file, tmp_path, with_lookup):
+    out = tmp_path / "out"
+    code, stdout, stderr = invoke("run", *options(rows_file, out))
+    assert code == 0
+    assert "tuned on 80" in stdout
+    assert "Best so far" in stdout
+    assert "150 rows in, 150 kept; 30 test rows" in stderr
+    assert "[1/6]" in stderr
+    code, stdout, _ = invoke("run", *options(rows_file, out))
+    assert code == 0
+    assert "Nothing to do" in stdout
+    code, stdout, _ = invoke("status", out)
+    assert code == 0
+    assert "6 of 6 trials finished" in stdout
+    assert invoke("report", out)[0] == 0
+    code, stdout, _ = invoke("export", out)
+    assert code == 0
+    assert (out / "export" / "predictions.csv").read_text().count("\n") >= 6 * 30 + 1
+    invoke("export", out, "--format", "json", "--to", tmp_path / "j")
+    assert len(json.loads((tmp_path / "j" / "predictions.json").read_text())) == 6 * 30
+
+
+def test_json_and_quiet(rows_file, tmp_path, with_lookup):
+    code, stdout, stderr = invoke("run", *options(rows_file, tmp_path / "out"), "--quiet", "--json")
+    assert (code, stderr) == (0, "")
+    assert json.loads(stdout)["complete"] is True
+
+
+def test_resolved_study_file_runs_to_the_same_signature(rows_file, tmp_path, with_lookup):
+    out = tmp_path / "out"
+    invoke("run", *options(rows_file, out))
+    code, stdout, _ = invoke("run", out / "study.yaml", "--out", out)
+    assert code == 0
+    assert "Nothing to do" in stdout
+
+
+def test_options_lie_over_the_file(rows_file, tmp_path, with_lookup):
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {"data": {"source": str(rows_file)}, "train_sizes": [5], "split": {"test_size": 20, "method": "random"}}
+        )
+    )
+    code, stdout, _ = invoke("run", path, "--train-sizes", "7", "--shots", "0", "--out", tmp_path / "o", "--json")
+    results = json.loads(stdout)
+    assert code == 0
+    assert results["spec"]["train_sizes"] == [7]
+    assert results["spec"]["split"]["test_size"] == 20
+
+
+def test_init_validate_plan(rows_file, tmp_path, with_lookup):
+    path = tmp_path / "study.yaml"
+    assert invoke("init", path)[0] == 0
+    assert invoke("init", path)[0] == 2
+    path.write_text(path.read_text().replace("builtin:pii", str(rows_file)))
+    code, stdout, _ = invoke("validate", path, "--split", "random", "--test-size", "30", "--train-sizes", "50")
+    assert code == 0
+    assert "150 rows in, 150 kept" in stdout
+    assert "template twin" in stdout, "a random split of template rows is warned of"
+    code, stdout, _ = invoke("plan", *options(rows_file, tmp_path / "o"), "--show-prompts")
+    assert code == 0
+    assert "fine-tune-n80-seed0" in stdout
+    assert "[system] Mask the personal data" in stdout
+    assert not (tmp_path / "o").exists()
+
+
+BAD = {
+    "no such column": (["--input-column", "source_txt"], 3, "Did you mean 'source_text'"),
+    "no such file": (["--data", "none.jsonl"], 3, "does not exist"),
+    "sizes not numbers": (["--train-sizes", "a,b"], 2, "not a list of whole numbers"),
+    "too large": (["--train-sizes", "9999"], 3, "lower --test-size or --train-sizes"),
+    "test set too large": (["--test-size", "9999"], 3, "lower --test-size"),
+    "unknown metric": (["--metric", "blue"], 4, "Did you mean 'bleu'"),
+    "unknown option": (["--trainsizes", "5"], 2, "No such option"),
+    "wrong task": (["--target-column", "source_text"], 3, "--task generation"),
+    "no rows": (["--limit", "2"], 3, "2 usable rows"),
+    "out is a file": (["--out", __file__], 7, "choose another one with --out"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_a_documented_code(rows_file, tmp_path, with_lookup, case):
+    extra, expected_code, part = BAD[case]
+    code, _, stderr = invoke("run", *options(rows_file, tmp_path / "out"), *extra)
+    assert code == expected_code
+    assert code in EXIT_CODES
+    assert part in stderr
+    assert "Traceback" not in stderr
+    if code != 2:
+        assert len([line for line in stderr.splitlines() if line.startswith("tunecurve:")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [(["status"], 8), (["report"], 8), (["export"], 8), (["predict", "--text", "x"], 8)]
+)
+def test_commands_on_a_folder_without_results(tmp_path, command, code):
+    got, _, stderr = invoke(command[0], tmp_path, *command[1:])
+    assert got == code
+    assert "no results.json" in stderr
+
+
+def test_failed_trials_end_in_code_6_with_a_grouped_summary(rows_file, tmp_path, monkeypatch):
+    import tunecurve.run
+
+    monkeypatch.setattr(
+        tunecurve.run, "build_learners",
+        lambda models, answers, **o: {"floor": tunecurve.run.FloorLearner(), models[0]: LookupLearner(models[0], fail_on_size=20)},
+    )  # fmt: skip
+    code, stdout, stderr = invoke("run", *options(rows_file, tmp_path / "out"), "--seeds", "2")
+    assert code == 6
+    assert "2 trial(s) failed" in stderr
+    assert "fine-tune-n20-seed0, fine-tune-n20-seed1: RuntimeError: the lookup table caught fire" in stderr
+    assert "tuned on 80" in stdout
+
+
+def test_without_the_extra_the_missing_package_and_the_command_are_named(rows_file, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    code, _, stderr = invoke("run", *options(rows_file, tmp_path / "out"))
+    assert code == 7
+    assert "pip install 'tunecurve[local]'" in stderr
+
+
+def test_control_characters_in_messages_are_shown_not_obeyed(tmp_path):
+    code, _, stderr = invoke("run", "--data", "\x1b[31mx.jsonl", "--out", tmp_path / "o")
+    assert code == 3
+    assert "\x1b" not in stderr
+    assert "\\x1b[31mx.jsonl" in stderr
+
+
+def test_help_is_light():
+    script = (
+        "import sys; from tunecurve.cli.main import run_command; run_command(['--help']); "
+        "heavy = {'torch', 'transformers', 'numpy', 'pydantic', 'matplotlib', 'datasets'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in ("run", "init", "validate", "plan", "status", "report", "predict", "export", "forecast"):
+        assert f"\n  {name} " in done.stdout
+    for code in EXIT_CODES:
+        assert f"{code}  " in done.stdout

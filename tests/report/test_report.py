@@ -1,0 +1,121 @@
+"""The report: escaped, self-contained, and opened in a real browser where there is one."""
+
+import html
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from tests.fakes.lookup_learner import LookupLearner
+from tunecurve.report.tables import formula_safe, text_table, to_csv
+from tunecurve.run import run_study
+
+HOSTILE = [
+    "<script>document.title='owned'</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "{{ 7 * 7 }} {% raw %}",
+    "<svg onload=alert(1)>",
+    "\u202eright to left\u202c \u200b zero",
+    "\x1b[31mred\x1b[0m",
+    "</style><style>body{display:none}</style>",
+    '=HYPERLINK("x")',
+]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def hostile_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    rows = [
+        {"source_text": f"{text} Bo{number}", "target_text": f"{text} [NAME]"}
+        for number, text in enumerate(HOSTILE * 6)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run_study(
+        {"name": "hostile", "data": {"source": str(folder / "rows.jsonl")}, "split": {"test_size": 16, "method": "random"},
+         "models": ["<b>model"], "shots": [0], "train_sizes": [4, 8, 16]},
+        out=folder / "out", learners={"<b>model": LookupLearner("<b>model")},
+    )  # fmt: skip
+    return folder / "out"
+
+
+def test_hostile_texts_are_shown_and_not_obeyed(hostile_run):
+    page = (hostile_run / "report.html").read_text()
+    assert "<script" not in page
+    assert "<b>model" not in page
+    assert html.escape("<script>", quote=False) in page
+    assert page.count("<style>") == 1
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+
+
+def test_texts_can_be_kept_out_of_the_report(hostile_run):
+    from tests.cli.test_commands import invoke
+
+    assert "Worst answers" in (hostile_run / "report.html").read_text()
+    code, _, _ = invoke("report", hostile_run, "--no-texts")
+    page = (hostile_run / "report.html").read_text()
+    assert code == 0
+    assert "Worst answers" not in page
+    assert "zero-width" not in page
+    assert "document.title" not in page
+    invoke("report", hostile_run)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_a_real_browser_shows_the_report(hostile_run, tmp_path):
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr",
+    ]  # fmt: skip
+    address = (hostile_run / "report.html").as_uri()
+    done = subprocess.run([*command, "--dump-dom", address], capture_output=True, text=True, timeout=120, check=True)
+    assert "how much data does it take?" in done.stdout
+    assert "<title>hostile" in done.stdout
+    assert "Content Security Policy" not in done.stderr, "the page violates no policy of its own"
+    picture = tmp_path / "page.png"
+    subprocess.run(
+        [*command, f"--screenshot={picture}", "--window-size=1100,2400", address],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    assert picture.stat().st_size > 50_000
+
+
+def test_csv_cells_are_never_live():
+    payloads = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        " =1",
+        "\u00a0=cmd|x",
+        "|x",
+        "%x",
+        "＝1",
+        '=HYPERLINK("x")',
+    ]
+    table = to_csv([{"text": payload} for payload in payloads], ["text"])
+    for payload in payloads:
+        assert formula_safe(payload) == "'" + payload
+    assert table.splitlines()[1].startswith("'=1+1")
+    assert formula_safe("plain") == "plain"
+    assert formula_safe(-1.5) == -1.5
+
+
+def test_text_tables_are_aligned():
+    assert text_table(["a", "bb"], [["1", "2"], ["333", ""]]) == "a    bb\n---  --\n1    2\n333"
+
+
+def test_the_same_results_draw_the_same_bytes(hostile_run):
+    from tunecurve.report.learning_curve import load_study
+    from tunecurve.report.plots import render, study_figure
+
+    results = load_study(hostile_run).results
+    for kind in ("svg", "png"):
+        assert render(study_figure(results), kind) == render(study_figure(results), kind)

@@ -1,0 +1,197 @@
+"""A whole study with an instant learner: results, resume, failures, refusals."""
+
+import json
+from importlib.resources import files
+
+import jsonschema
+import pytest
+
+import tunecurve
+from tests.fakes.lookup_learner import LookupLearner
+from tunecurve.errors import DataError, EnvironmentProblem, Interrupted, StudyStateError
+from tunecurve.run import run_study
+from tunecurve.study.progress import Progress
+from tunecurve.study.results import without_times
+from tunecurve.study.storage import sole_writer
+
+SCHEMA = json.loads(files("tunecurve.study").joinpath("results.schema.json").read_text())
+STUDY = {
+    "name": "tiny",
+    "split": {"test_size": 30, "method": "random"},
+    "models": ["lookup"],
+    "shots": [0, 2],
+    "train_sizes": [5, 20, 80],
+    "bootstrap": {"draws": 200},
+}
+
+
+def run(rows_file, out, learner=None, **overrides):
+    learner = learner or LookupLearner()
+    progress = overrides.pop("progress", None)
+    return run_study(
+        {**STUDY, "data": {"source": str(rows_file)}},
+        out=out,
+        learners={"lookup": learner},
+        progress=progress,
+        **overrides,
+    )
+
+
+def test_a_study_measures_a_rising_curve_and_writes_everything(rows_file, tmp_path):
+    done = run(rows_file, tmp_path / "out", seeds=2)
+    jsonschema.validate(json.loads((tmp_path / "out" / "results.json").read_text()), SCHEMA)
+    tuned = [p["scores"]["bleu"]["estimate"] for p in done.results["points"] if p["strategy"] == "fine-tune"]
+    assert tuned == sorted(tuned)
+    assert tuned[-1] > tuned[0] + 20
+    assert done.outcome.n_run == 1 + 1 + 2 + 6
+    for name in ("study.yaml", "split.json", "results.json", "curve.png", "curve.svg", "report.html"):
+        assert (tmp_path / "out" / name).stat().st_size > 100
+    assert done.results["complete"]
+    assert "tuned on 80" in done.results["headline"]
+
+
+def test_every_number_in_the_results_can_be_traced(rows_file, tmp_path):
+    results = run(rows_file, tmp_path / "out").results
+    for metric in results["metrics"]:
+        assert metric["signature"]
+    for trial in results["trials"]:
+        assert trial["config"]["test_sha256"] == results["data"]["test_sha256"]
+        assert (tmp_path / "out" / trial["folder"] / "predictions.jsonl").exists()
+    for point in results["points"]:
+        score = point["scores"]["bleu"]
+        assert score["low"] <= score["estimate"] <= score["high"]
+        assert "paired bootstrap" in score["method"]
+        assert len(score["by_seed"]) == point["n_seeds"]
+
+
+def test_a_finished_study_run_again_does_nothing(rows_file, tmp_path):
+    first = run(rows_file, tmp_path / "out")
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "trials").rglob("*")}
+    learner = LookupLearner()
+    second = run(rows_file, tmp_path / "out", learner)
+    assert (second.outcome.n_run, learner.n_answers) == (0, 0)
+    assert second.results == first.results
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "trials").rglob("*")} == written
+
+
+class StopAfter(Progress):
+    """Asks to stop after so many answers."""
+
+    def __init__(self, n_answers):
+        self.left = n_answers
+
+    def answered(self, *arguments):
+        self.left -= 1
+        self.stop_requested = self.left <= 0
+
+
+@pytest.mark.parametrize("n_answers", [1, 31, 70, 133])
+def test_an_interrupted_study_continues_and_equals_an_uninterrupted_one(rows_file, tmp_path, n_answers):
+    whole = run(rows_file, tmp_path / "whole").results
+    with pytest.raises(Interrupted):
+        run(rows_file, tmp_path / "cut", progress=StopAfter(n_answers))
+    learner = LookupLearner()
+    continued = run(rows_file, tmp_path / "cut", learner)
+    assert without_times(continued.results) == without_times(whole)
+    assert learner.n_answers < 6 * 30, "stored answers are not asked for again"
+
+
+def test_a_failing_trial_does_not_stop_the_others(rows_file, tmp_path):
+    done = run(rows_file, tmp_path / "out", LookupLearner(fail_on_size=20))
+    assert {trial.train_size: reason for trial, reason in done.outcome.failures.items()} == {
+        20: "RuntimeError: the lookup table caught fire"
+    }
+    states = {trial["label"]: trial["state"] for trial in done.results["trials"]}
+    assert states["fine-tune-n20-seed0"] == "failed"
+    assert states["fine-tune-n80-seed0"] == "finished"
+    assert "caught fire" in (tmp_path / "out" / "report.html").read_text()
+    again = run(rows_file, tmp_path / "out")
+    assert again.outcome.n_run == 1
+    assert again.results["complete"]
+
+
+def test_more_sizes_and_seeds_extend_a_study_on_the_same_test_set(rows_file, tmp_path):
+    first = run(rows_file, tmp_path / "out", split={"method": "group"}, train_sizes=[5])
+    second = run(rows_file, tmp_path / "out", split={"method": "group"}, train_sizes=[5, 20], seeds=2)
+    assert second.results["data"]["test_sha256"] == first.results["data"]["test_sha256"]
+    assert second.outcome.n_found_finished == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": {"system": "Other. {labels}"}},
+        {"split": {"seed": 1}},
+        {"answers": {"max_extra_tokens": 1}},
+        {"metrics": ["chrf"]},
+    ],
+)
+def test_a_changed_study_is_refused_with_what_changed(rows_file, tmp_path, change):
+    run(rows_file, tmp_path / "out")
+    with pytest.raises(StudyStateError, match=r"other settings \(.* -> .*choose another folder"):
+        run(rows_file, tmp_path / "out", **change)
+
+
+def test_changed_data_is_refused(rows_file, tmp_path):
+    run(rows_file, tmp_path / "out")
+    lines = rows_file.read_text().splitlines()
+    rows_file.write_text("\n".join([lines[0].replace("Ada", "Zoe"), *lines[1:]]))
+    with pytest.raises(StudyStateError, match=r"of the 150 rows .* are gone"):
+        run(rows_file, tmp_path / "out")
+
+
+def test_predictions_of_other_rows_are_refused(rows_file, tmp_path):
+    run(rows_file, tmp_path / "out")
+    path = next((tmp_path / "out" / "trials").glob("lookup-zero-shot*")) / "predictions.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[1], lines[0], *lines[2:]]) + "\n")
+    with pytest.raises(StudyStateError, match="do not belong to this test set"):
+        run(rows_file, tmp_path / "out")
+
+
+def test_a_second_process_is_told_who_holds_the_study(rows_file, tmp_path):
+    run(rows_file, tmp_path / "out")
+    with sole_writer(tmp_path / "out"), pytest.raises(StudyStateError, match="is being worked on by process"):
+        run(rows_file, tmp_path / "out")
+
+
+def test_sizes_that_were_asked_for_must_fit_and_default_sizes_are_fitted(rows_file, tmp_path):
+    with pytest.raises(DataError, match="lower --test-size or --train-sizes"):
+        run(rows_file, tmp_path / "out", train_sizes=[500])
+    study = {key: value for key, value in STUDY.items() if key != "train_sizes"}
+    done = run_study(
+        {**study, "data": {"source": str(rows_file)}}, out=tmp_path / "fitted", learners={"lookup": LookupLearner()}
+    )
+    assert done.results["spec"]["train_sizes"] == [50]
+
+
+def test_a_folder_that_is_a_file_is_an_error_with_advice(rows_file, tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(EnvironmentProblem, match="choose another one with --out"):
+        run(rows_file, tmp_path / "out")
+
+
+def test_run_folders_are_private(rows_file, tmp_path):
+    run(rows_file, tmp_path / "out")
+    for path in (tmp_path / "out").rglob("*"):
+        if path.name != "known.json":
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_the_curve_object_has_raw_values_a_plot_and_a_notebook_face(rows_file, tmp_path):
+    run(rows_file, tmp_path / "out", seeds=2)
+    curve = tunecurve.load_study(tmp_path / "out")
+    frame = curve.to_frame()
+    raw = frame[(frame.metric == "bleu") & (frame.strategy == "fine-tune")]
+    assert len(raw) == 6
+    assert set(raw.columns) >= {"learner", "train_size", "seed", "score", "steps"}
+    axes = curve.plot()
+    assert axes.get_xscale() == "log"
+    assert curve.plot(axes) is axes
+    assert "<table>" in curve._repr_html_()
+    assert "tuned on 80" in repr(curve)
+
+
+def test_a_folder_without_results_is_an_error(tmp_path):
+    with pytest.raises(StudyStateError, match=r"no results\.json"):
+        tunecurve.load_study(tmp_path)
