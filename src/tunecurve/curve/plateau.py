@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from tunecurve.curve.points import Floats
-from tunecurve.curve.predictive import Predictive
-from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, search_sizes
+from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
+from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing
 
 # How sure the tool must be before it uses a plain word.
 SURE = 0.8
@@ -34,21 +34,26 @@ def default_delta(predictive: Predictive) -> float:
     return max(matters, resolved) * scale.unit
 
 
-def doubling_gains(predictive: Predictive, size: Floats) -> Floats:
-    """Gain in score (positive is better) from doubling each size, shape (n_draws, n_sizes)."""
+def doubling_gains(predictive: Predictive) -> tuple[Floats, Floats]:
+    """Sizes, and the gain in score (positive is better) from doubling each, shape (n_draws, n_sizes).
+
+    Sizes end at eight times the data: the plateau must hold so far, and no farther is known.
+    """
     sign = 1.0 if predictive.curve.scale.direction == "max" else -1.0
-    return sign * (predictive.curve_scores(2.0 * size) - predictive.curve_scores(size))
+    count = predictive.search_last + PLATEAU_DOUBLINGS * STEPS_PER_DOUBLING + 1
+    scores = predictive.search_scores
+    later = scores[:, STEPS_PER_DOUBLING : count + STEPS_PER_DOUBLING]
+    return predictive.search_size[:count], sign * (later - scores[:, :count])
 
 
 def find_plateau(predictive: Predictive, delta: float) -> dict[str, Any]:
     """First size after which every doubling (up to eight times the data) gains less than `delta`, with P >= 0.8."""
-    size = search_sizes(predictive)
-    size = size[size <= predictive.last_size * 2.0**PLATEAU_DOUBLINGS * 1.001]
-    small = doubling_gains(predictive, size) < delta
+    size, gains = doubling_gains(predictive)
+    small = gains < delta
     for_good = np.logical_and.accumulate(small[:, ::-1], axis=1)[:, ::-1]
     chance = np.maximum.accumulate(for_good.mean(axis=0))
     known = np.flatnonzero(chance >= SURE)
-    at_last = float(chance[np.argmin(np.abs(size - predictive.last_size))])
+    at_last = float(chance[predictive.search_last])
     found = float(size[known[0]]) if known.size else None
     crossing = first_crossing(for_good, size)
     median = float(np.quantile(crossing, 0.5, method="higher"))
@@ -80,7 +85,7 @@ class Verdict:
 def judge(predictive: Predictive, delta: float, label_price: float | None = None) -> Verdict:
     """Say whether the next doubling of the data gains at least `delta`."""
     last = predictive.last_size
-    gain = doubling_gains(predictive, np.array([last]))[:, 0]
+    gain = doubling_gains(predictive)[1][:, predictive.search_last]
     rising = float(np.mean(gain >= delta))
     expected = float(gain.mean())
     low, high = np.quantile(gain, [0.1, 0.9])

@@ -19,6 +19,10 @@ from tunecurve.curve.priors import Prior, prior_for
 
 # Enough that quantiles move by less than 1 % of the interval when it is doubled.
 DRAWS = 2000
+# Doublings beyond the data that are searched for a crossing; what lies further is "never" for every purpose.
+SEARCHED_DOUBLINGS = 10
+STEPS_PER_DOUBLING = 4
+MOST_STEPS_INSIDE = 60
 # Heavy tail of the discrepancy: most curves follow the shapes, some do not (share, multiple of the SD).
 DISCREPANCY_MIXTURE = ((0.75, 0.5), (0.25, 1.8))
 
@@ -81,6 +85,24 @@ class Predictive:
     def curve_scores(self, size: Floats) -> Floats:
         """Draws (n_draws, n_at) of the expected score on this test set."""
         return self._scores(self._latent(size), size)
+
+    @cached_property
+    def search_size(self) -> Floats:
+        """Sizes from the smallest measured to 1024 times the largest, four a doubling."""
+        inside = np.ceil(np.log2(self.last_size / self.curve.size[0]) * STEPS_PER_DOUBLING)
+        inside = min(int(inside), MOST_STEPS_INSIDE)
+        steps = np.arange(-inside, SEARCHED_DOUBLINGS * STEPS_PER_DOUBLING + 1)
+        return self.last_size * 2.0 ** (steps / STEPS_PER_DOUBLING)
+
+    @cached_property
+    def search_scores(self) -> Floats:
+        """Draws of the curve at `search_size`, shape (n_draws, n_sizes): computed once, asked by every output."""
+        return self.curve_scores(self.search_size)
+
+    @property
+    def search_last(self) -> int:
+        """Index of the largest measured size in `search_size`."""
+        return len(self.search_size) - 1 - SEARCHED_DOUBLINGS * STEPS_PER_DOUBLING
 
     def measured_scores(self, size: Floats) -> Floats:
         """Draws (n_draws, n_at) of the score of one run on this test set."""

@@ -17,19 +17,7 @@ from tunecurve.curve.predictive import Predictive
 
 # A next round, and a forecast that is not called speculative, goes at most this far beyond the largest measured size.
 TRUSTED_MULTIPLE = 8.0
-# Doublings beyond the data that are searched for a crossing; what lies further is "never" for every purpose.
-SEARCHED_DOUBLINGS = 10
-STEPS_PER_DOUBLING = 4
 INTERVAL_LEVEL = 0.8
-
-
-def search_sizes(predictive: Predictive) -> Floats:
-    """Sizes from the smallest measured to 1024 times the largest, four a doubling."""
-    first, last = predictive.curve.size[0], predictive.last_size
-    inside = int(np.ceil(np.log2(last / first) * STEPS_PER_DOUBLING))
-    inside = min(inside, 80)
-    steps = np.arange(-inside, SEARCHED_DOUBLINGS * STEPS_PER_DOUBLING + 1)
-    return last * 2.0 ** (steps / STEPS_PER_DOUBLING)
 
 
 def first_crossing(reached: np.ndarray, size: Floats) -> Floats:
@@ -80,9 +68,8 @@ def reach_target(predictive: Predictive, target: float, at: Floats) -> Target:
     at : ndarray
         Sizes for which the probability of having reached the target is reported.
     """
-    size = search_sizes(predictive)
+    size, scores = predictive.search_size, predictive.search_scores
     maximise = predictive.curve.scale.direction == "max"
-    scores = predictive.curve_scores(size)
     crossing = first_crossing(scores >= target if maximise else scores <= target, size)
     now = predictive.curve_scores(at) if len(at) else np.empty((1, 0))
     chance = (now >= target if maximise else now <= target).mean(axis=0)
@@ -115,10 +102,9 @@ def crossover(predictive: Predictive, rivals: Mapping[str, tuple[float, Floats |
     shared *= predictive.curve.scale.unit**2
     own = max(float(np.var(np.asarray(draws, float))) - shared, 0.0) if draws is not None else 0.0
     level = score + np.sqrt(own) * predictive.rival_normals[:, None]
-    size = search_sizes(predictive)
-    scores = predictive.curve_scores(size)
+    size, scores = predictive.search_size, predictive.search_scores
     ahead = scores > level if maximise else scores < level
-    now = ahead[:, np.argmin(np.abs(size - predictive.last_size))].mean()
+    now = ahead[:, predictive.search_last].mean()
     interval = size_interval(first_crossing(ahead, size))
     return {
         "rival": best,
