@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 from tunecurve.errors import EnvironmentProblem
@@ -62,4 +63,9 @@ def _local(name: str, answers: AnswerSpec, device: str, threads: int | None, say
     from tunecurve.learners.local.weights import resolve_model
 
     compute = choose_compute(device, threads)
-    return LocalLearner(resolve_model(name, say=say), compute, AnswerLimits(**answers.model_dump()))
+    return LocalLearner(
+        resolve_model(name, say=say),
+        compute,
+        AnswerLimits(**answers.model_dump()),
+        checkpoint_every_seconds=float(os.environ.get("TUNECURVE_CHECKPOINT_SECONDS", "60")),
+    )

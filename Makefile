@@ -1,0 +1,43 @@
+# Two commands do everything: `make run` and `make test`. Each makes its own environment from this folder's files.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.installed
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: run test lint docs browser clean
+
+run: $(STAMPS)-local
+	$(BIN)/tunecurve run
+
+test: $(STAMPS)-test browser lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMPS)-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python docs/generate.py --check
+
+docs: $(STAMPS)-test
+	$(BIN)/python docs/generate.py
+
+# The report is opened in a real browser by the tests; where there is none and it cannot be installed they are skipped.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	       && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
+	  || echo "no chromium here: the browser test will be skipped"
+
+$(STAMPS)-local: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e '.[local]'
+	@touch $@
+
+$(STAMPS)-test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e '.[local,test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
