@@ -9,7 +9,23 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 import pytest
 
-FIRST_NAMES = ["Ada", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal", "Ida", "Jon", "Kim", "Lea", "Max", "Nia", "Otto"]
+FIRST_NAMES = [
+    "Ada",
+    "Bo",
+    "Cleo",
+    "Dan",
+    "Eve",
+    "Finn",
+    "Gus",
+    "Hal",
+    "Ida",
+    "Jon",
+    "Kim",
+    "Lea",
+    "Max",
+    "Nia",
+    "Otto",
+]
 CITIES = ["Paris", "Oslo", "Rome", "Bern", "Kyiv", "Lima", "Riga", "Nice", "Graz", "Cork"]
 SENTENCES = [
     ("{} lives in {}.", "[FIRSTNAME] lives in [CITY]."),

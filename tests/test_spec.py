@@ -1,4 +1,3 @@
-
 import pytest
 import yaml
 
@@ -82,7 +81,9 @@ def test_signature_changes_with_what_matters_and_only_with_that():
 
 
 def test_hash_does_not_depend_on_key_order():
-    assert stable_hash({"a": 1, "b": [1, 2]}) == stable_hash({"b": [1, 2], "a": 1}) != stable_hash({"a": 1, "b": [2, 1]})
+    assert (
+        stable_hash({"a": 1, "b": [1, 2]}) == stable_hash({"b": [1, 2], "a": 1}) != stable_hash({"a": 1, "b": [2, 1]})
+    )
 
 
 def test_the_schema_names_every_section():

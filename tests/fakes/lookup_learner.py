@@ -42,7 +42,9 @@ class LookupLearner:
                     known[example.prompt.source[span.start : span.end]] = span.labels[0]
         (folder / "known.json").write_text(json.dumps(known))
         on_step(TrainingProgress(1, 1, 0.5, 10.0))
-        return self.load_tuned(folder), TrainingRecord(1, 1, len(examples), [0.5], 0.01, len(examples), recipe, "lookup")
+        return self.load_tuned(folder), TrainingRecord(
+            1, 1, len(examples), [0.5], 0.01, len(examples), recipe, "lookup"
+        )
 
     def load_tuned(self, folder):
         return LookupLearner(self.name, json.loads((folder / "known.json").read_text()))
