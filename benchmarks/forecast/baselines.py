@@ -1,7 +1,7 @@
 """What people do today, as fair implementations: every baseline returns a Gaussian forecast (mean, SD) of the target.
 
 Least-squares families are fitted over a fixed grid of their non-linear parameters with the linear ones solved
-exactly, which cannot fail to converge; their interval is the delta method's. `curve_fit_pow3` is the exception: it is
+exactly, which cannot fail to converge; the curve must improve towards a possible end, and the interval is the delta method's, capped. `curve_fit_pow3` is the exception: it is
 what users run, failures included (they are scored as the last value). Checks: `tests/curve/test_baselines.py`
 recovers noiseless curves of every family, and the grid fit of pow3 agrees with scipy's optimiser wherever that
 converges.
@@ -85,6 +85,8 @@ def _grid(*axes: np.ndarray) -> np.ndarray:
     return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
 
 
+# The delta method explodes where two parameters trade off; no user would print more than this share of the range.
+WIDEST_SD = 0.25
 _POWERS = np.geomspace(0.02, 3.0, 60)
 _SHIFTS = np.linspace(-6.0, 6.0, 40)
 # name -> (basis, grid of its non-linear parameters; shifts in log units of the geometric mean size, linear parameters
@@ -110,12 +112,16 @@ def family_forecast(name: str, size: np.ndarray, score: np.ndarray, target: floa
     value = mean if free_end else (100.0 - mean if bounded else mean)
     shapes = basis(x, grid)
     fits, level = _linear_fits(shapes[:, :-1], value, free_end)
+    if free_end:
+        possible = (level[:, 0] <= 100.0) & (level[:, 1] <= 0) if bounded else (level[:, 0] >= 0) & (level[:, 1] >= 0)
+        fits = np.where(possible, fits, fits + 1e9)
     best = int(np.argmin(fits))
     forecast, gradient = _forecast_and_gradient(basis, grid, best, x, level[best])
     parameters = gradient.shape[1]
-    variance = fits[best] / max(len(value) - parameters, 1)
+    variance = fits[best] % 1e9 / max(len(value) - parameters, 1)
     leverage = gradient[-1] @ np.linalg.pinv(gradient[:-1].T @ gradient[:-1]) @ gradient[-1]
     sd = float(np.sqrt(max(variance * (1.0 + leverage), 0.0)) + 1e-9)
+    sd = min(sd, WIDEST_SD * (100.0 if bounded else float(mean[-1])))
     if not free_end and bounded:
         forecast = 100.0 - forecast
     return Baseline(float(forecast), sd)
@@ -161,8 +167,10 @@ def curve_fit_pow3(size: np.ndarray, score: np.ndarray, target: float, bounded: 
             gradient = np.array([1.0, -(target**-c), b * np.log(target) * target**-c])
             middle = a - b * target**-c
             sd = float(np.sqrt(gradient @ covariance @ gradient))
-        if not (np.isfinite(middle) and np.isfinite(sd)):
+        if not np.isfinite(middle):
             raise RuntimeError("no finite forecast")
+        if not np.isfinite(sd):  # no covariance: all a user has left is the scatter of the fit
+            sd = float(np.std(mean - (a - b * distinct**-c))) + 1e-9
     except (RuntimeError, TypeError, ValueError):
         fallback = last_value(size, score, target, bounded)
         return Baseline(fallback.mean, fallback.sd, failed=True)

@@ -130,10 +130,15 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
 def _plateau_lines(plateau: dict[str, Any] | None) -> list[str]:
     if plateau is None:
         return []
-    if plateau["size"] is None:
-        return [f"  Plateau (doublings gain less than {plateau['delta']:.3g}): not yet observed."]
-    seen = "observed" if plateau["observed"] else "ahead"
-    return [f"  Plateau from n={plateau['size']:g} ({seen}, probability {plateau['probability']:.2f})."]
+    what = f"  Plateau (doublings gain less than {plateau['delta']:.3g})"
+    around = (
+        f"{_size_word(plateau['size'])}, 80 % interval {_size_word(plateau['low'])} to {_size_word(plateau['high'])}"
+    )
+    if plateau["observed"]:
+        return [f"{what}: from n {around}; it has begun with probability {plateau['probability']:.2f}."]
+    return [
+        f"{what}: not yet observed (begun with probability {plateau['probability']:.2f}); expected from n {around}."
+    ]
 
 
 def _target_lines(answer: Forecast) -> list[str]:

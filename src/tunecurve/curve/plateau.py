@@ -14,7 +14,7 @@ import numpy as np
 
 from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
-from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing
+from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, size_interval
 
 # How sure the tool must be before it uses a plain word.
 SURE = 0.8
@@ -47,22 +47,25 @@ def doubling_gains(predictive: Predictive) -> tuple[Floats, Floats]:
 
 
 def find_plateau(predictive: Predictive, delta: float) -> dict[str, Any]:
-    """First size after which every doubling (up to eight times the data) gains less than `delta`, with P >= 0.8."""
+    """Size from which no doubling (up to eight times the data) gains `delta`.
+
+    ``size`` is the best estimate, the median over drawn curves; ``sure_size`` the first size where every later gain is
+    small with P >= 0.8, which comes later by its nature. ``observed`` says whether the plateau has begun by the
+    largest measured size with P >= 0.8; until then the words are "not yet observed".
+    """
     size, gains = doubling_gains(predictive)
     small = gains < delta
     for_good = np.logical_and.accumulate(small[:, ::-1], axis=1)[:, ::-1]
-    chance = np.maximum.accumulate(for_good.mean(axis=0))
-    known = np.flatnonzero(chance >= SURE)
-    at_last = float(chance[predictive.search_last])
-    found = float(size[known[0]]) if known.size else None
-    crossing = first_crossing(for_good, size)
-    median = float(np.quantile(crossing, 0.5, method="higher"))
+    sure = np.flatnonzero(np.minimum.accumulate(small.mean(axis=0)[::-1])[::-1] >= SURE)
+    crossing = size_interval(first_crossing(for_good, size))
+    begun = float(for_good[:, predictive.search_last].mean())
     return {
-        "size": round(found, 1) if found is not None else None,
-        "probability": float(chance[known[0]]) if known.size else None,
-        "median_size": round(median, 1) if np.isfinite(median) else None,
-        "observed": found is not None and found <= predictive.last_size * 1.001,
-        "probability_at_largest_size": at_last,
+        "size": crossing["median"],
+        "low": crossing["low"],
+        "high": crossing["high"],
+        "sure_size": round(float(size[sure[0]]), 1) if sure.size else None,
+        "observed": begun >= SURE,
+        "probability": begun,
         "delta": delta,
     }
 

@@ -155,17 +155,18 @@ def _size_text(size: Mapping[str, Any]) -> str:
         return "never" if number is None else f"{number:,.0f}"
 
     never = f"; never: probability {size['never_probability']:.2f}" if size["never_probability"] >= 0.005 else ""
-    return f"{rows(size['median'])} rows ({100 * size['level']:.0f} % interval {rows(size['low'])} to {rows(size['high'])}{never})"
+    median = "more likely never than ever" if size["median"] is None else f"at about {size['median']:,.0f} rows"
+    return f"{median} ({100 * size['level']:.0f} % interval {rows(size['low'])} to {rows(size['high'])}{never})"
 
 
 def _target_text(target: Mapping[str, Any]) -> str:
-    text = f"{target['target']:g} is reached at about {_size_text(target['required_size'])}"
+    text = f"{target['target']:g} is reached {_size_text(target['required_size'])}"
     return text + (" – speculative, far beyond what was measured" if target["speculative"] else "")
 
 
 def _crossover_text(found: Mapping[str, Any]) -> str:
     return (
-        f"fine-tuning overtakes {found['rival']} ({found['rival_score']:.1f}) at about {_size_text(found['size'])}; "
+        f"fine-tuning overtakes {found['rival']} ({found['rival_score']:.1f}) {_size_text(found['size'])}; "
         f"ahead at the largest size measured with probability {found['probability_ahead_at_largest_size']:.2f}"
     )
 

@@ -1,0 +1,88 @@
+"""Known curves, measured with noise: intervals cover, flat is not called rising, sizes are found."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from tunecurve.curve.plateau import default_delta, find_plateau, judge
+from tunecurve.curve.points import CurvePoints, prepare
+from tunecurve.curve.predictive import predict
+from tunecurve.curve.targets import reach_target
+
+CURVES_PER_KIND = 60
+KINDS = ("flat", "power", "late jump", "peak then drop")
+
+
+@lru_cache(maxsize=1)
+def simulation() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("curve_simulation", Path(__file__).parent / "simulation.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@lru_cache(maxsize=1)
+def results() -> dict[str, dict[str, np.ndarray]]:
+    """All answers about all simulated curves, made once."""
+    answers: dict[str, dict[str, np.ndarray]] = {}
+    for kind in KINDS:
+        rows = [_one(curve, index) for index, curve in enumerate(simulation().simulate(kind, CURVES_PER_KIND, seed=7))]
+        answers[kind] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    return answers
+
+
+def _one(curve: object, index: int) -> dict[str, float]:
+    size, score, truth = curve.size, curve.score, curve.truth  # type: ignore[attr-defined]
+    last = float(size.max())
+    predictive = predict(prepare(CurvePoints(size, score, n_test=1000), (0.0, 100.0), "max"))
+    _, runs = simulation().measure(truth, np.array([last * 4]), 1, np.random.default_rng(index))
+    low, high = np.quantile(predictive.measured_scores(np.array([last * 4])), [0.1, 0.9])
+    delta = default_delta(predictive)
+    grid = predictive.search_size[: predictive.search_last + 13]
+    gain_small = truth(2 * grid) - truth(grid) < delta
+    begun = np.logical_and.accumulate(gain_small[::-1])[::-1]
+    true_plateau = float(grid[np.argmax(begun)]) if begun.any() else np.inf
+    needed = 2.7 * last
+    target = reach_target(predictive, float(truth(np.array([needed]))[0]), np.array([4 * last]))
+    required = target.required_size
+    return {
+        "covered": float(low <= runs[0] <= high),
+        "rising": float(judge(predictive, delta).word == "rising"),
+        "true_plateau": true_plateau if true_plateau <= last * 1.001 else np.inf,
+        "plateau": find_plateau(predictive, delta)["size"] or np.inf,
+        "contains": float((required["low"] or np.inf) <= needed * 1.001 <= (required["high"] or np.inf) * 1.002),
+    }
+
+
+def test_eighty_per_cent_intervals_cover_about_eighty_per_cent() -> None:
+    covered = np.concatenate([results()[kind]["covered"] for kind in KINDS])
+    standard_error = np.sqrt(0.8 * 0.2 / len(covered))
+    assert abs(covered.mean() - 0.8) < 0.03 + 2 * standard_error
+
+
+def test_flat_curves_are_hardly_ever_called_rising() -> None:
+    assert results()["flat"]["rising"].mean() <= 0.05
+
+
+def test_plateau_is_found_within_a_factor_of_two() -> None:
+    hits = []
+    for kind in ("flat", "power"):
+        known = np.isfinite(results()[kind]["true_plateau"])
+        ratio = results()[kind]["plateau"][known] / results()[kind]["true_plateau"][known]
+        hits.append((ratio > 0.49) & (ratio < 2.05))
+    assert np.concatenate(hits).mean() >= 0.6
+
+
+@pytest.mark.parametrize("kind", ["power", "late jump", "peak then drop"])
+def test_required_size_interval_contains_the_truth(kind: str) -> None:
+    assert results()[kind]["contains"].mean() >= 0.75
