@@ -171,6 +171,20 @@ def test_a_folder_that_is_a_file_is_an_error_with_advice(rows_file, tmp_path):
         run(rows_file, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device", "x"), ValueError("I/O error: No space left on device (os error 28)")],
+)
+def test_a_full_disk_stops_the_study_and_names_the_way_on(rows_file, tmp_path, error):
+    class FullDisk(LookupLearner):
+        def fine_tune(self, *arguments, **options):
+            raise error
+
+    with pytest.raises(EnvironmentProblem, match=r"no space left on the disk.*run the same command again"):
+        run(rows_file, tmp_path / "out", FullDisk())
+    assert run(rows_file, tmp_path / "out").results["complete"]
+
+
 def test_run_folders_are_private(rows_file, tmp_path):
     run(rows_file, tmp_path / "out")
     for path in (tmp_path / "out").rglob("*"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,7 @@ def _read_hub(name: str, revision: str | None, subset: str | None, hub_split: st
         raise EnvironmentProblem(
             f"reading the hub data set '{name}' needs the extra 'hub'; run: pip install 'tunecurve[hub]'"
         ) from None
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         rows = datasets.load_dataset(name, name=subset, split=hub_split, revision=revision)
     except Exception as error:  # the hub client raises dozens of kinds; all mean: it could not be loaded

@@ -54,6 +54,39 @@ def _advice(learner: str, forecast: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _calculator_data(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what the calculator looks things up in: quantiles of the forecast by size, for every learner."""
+    direction = next(m["direction"] for m in results["metrics"] if m["name"] == results["primary_metric"])
+    return [
+        {
+            "learner": learner,
+            "direction": direction,
+            "last_size": forecast["points"][-1]["n"],
+            "last_score": forecast["points"][-1]["mean_score"],
+            "sizes": [
+                {
+                    "n": entry["n"],
+                    "mean": entry["mean"],
+                    "speculative": entry["speculative"],
+                    "levels": [float(level) for level in entry["quantiles"]],
+                    "values": list(entry["quantiles"].values()),
+                }
+                for entry in forecast["forecasts"]
+            ],
+        }
+        for learner, forecast in results["forecast"].items()
+        if not forecast["refusal"]
+    ]
+
+
+def _policy(style: str, script: str) -> str:
+    """Return the content security policy: our style and script by hash, pictures from the file itself, nothing else."""
+    return (
+        f"default-src 'none'; img-src data:; style-src {_hash_source(style)}; script-src {_hash_source(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
 def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequence[Mapping[str, Any]]) -> str:
     """Return the report's HTML.
 
@@ -66,7 +99,7 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
     examples : sequence of mapping
         From `worst_examples`; empty to show no row texts.
     """
-    style = _resource("report.css")
+    style, calculator = _resource("report.css"), _resource("calculator.js")
     names = [metric["name"] for metric in results["metrics"]]
     columns = default_columns(results)
     others = [name for name in names if name not in columns and name != "label_recall"]
@@ -76,7 +109,7 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
         .render(
             results=results,
             style=style,
-            policy=f"default-src 'none'; img-src data:; style-src {_hash_source(style)}; base-uri 'none'; form-action 'none'",
+            policy=_policy(style, calculator),
             curve=base64.b64encode(curve_svg).decode(),
             main_table=point_table(results, columns),
             other_table=point_table(results, others),
@@ -86,6 +119,8 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             labels=label_table(results),
             advice=[_advice(learner, forecast) for learner, forecast in results["forecast"].items()],
             examples=examples,
+            calculator=calculator,
+            curves=_calculator_data(results),
             failed=[trial for trial in results["trials"] if trial["failure"]],
             no_answer_rule=NO_ANSWER_RULE,
         )

@@ -6,6 +6,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tunecurve.report.tables import doublings
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -51,7 +53,9 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
             prefix = f"{learner} " if len(learners) > 1 else ""
             end_labels.append((value, f"{prefix}{point['label']} {value:.1f}", colour))
     forecast_sizes = [
-        entry["n"] for name in learners for entry in (results["forecast"].get(name) or {}).get("forecasts") or []
+        entry["n"]
+        for name in learners
+        for entry in doublings((results["forecast"].get(name) or {}).get("forecasts") or [])
     ]
     _dress(axes, metric, [*sizes, *forecast_sizes], planned)
     _write_end_labels(axes, end_labels)
@@ -96,7 +100,7 @@ def _draw_tuned(axes: Axes, points: Sequence[Mapping[str, Any]], metric_name: st
 
 def _draw_forecast(axes: Axes, forecast: Mapping[str, Any], colour: str) -> None:
     """Draw median and 80 % interval of the sizes not measured, hatched to be told from what was measured."""
-    entries = forecast.get("forecasts") or []
+    entries = [entry for entry in forecast.get("forecasts") or [] if not entry["speculative"]]
     if not entries:
         return
     last = forecast["points"][-1]

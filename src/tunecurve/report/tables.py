@@ -50,7 +50,7 @@ def point_table(results: Mapping[str, Any], metric_names: Sequence[str]) -> tupl
                 point["learner"],
                 point["label"] + (f" ({point['n_seeds']} seeds)" if point["n_seeds"] > 1 else ""),
                 *(with_interval(point["scores"][name]) for name in metric_names),
-                "–" if share is None or share != share else f"{share:.0f} %",
+                "–" if share is None or share != share else f"{round(share) + 0} %",
                 _training_of(results, point),
             ]
         )
@@ -112,11 +112,16 @@ def label_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     return header, rows
 
 
+def doublings(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the forecast entries at whole doublings that are not speculative: every second one."""
+    return [entry for entry in entries[1::2] if not entry["speculative"]]
+
+
 def forecast_table(forecast: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of a learner's forecast: what one run at a larger size would measure."""
     header = ["training rows", "expected score", "80 % interval", "90 % interval"]
     rows = []
-    for entry in forecast["forecasts"]:
+    for entry in doublings(forecast["forecasts"]):
         bounds = [entry["intervals"][level] for level in ("0.80", "0.90")]
         size = f"{entry['n']:,.0f}" + (" (speculative)" if entry["speculative"] else "")
         rows.append([size, f"{entry['median']:.1f}", *(f"{low:.1f} to {high:.1f}" for low, high in bounds)])

@@ -12,6 +12,8 @@ from tunecurve.metrics.base import Metric
 from tunecurve.spec import AdviceSpec
 from tunecurve.study.summary import Point, ScoredTrial
 
+N_DOUBLINGS = 6
+
 
 def forecast_study(
     scored: Sequence[ScoredTrial], points: Sequence[Point], metric: Metric, n_test: int, advice: AdviceSpec
@@ -59,6 +61,12 @@ def forecast_study(
             target=advice.target,
             delta=advice.delta,
             rivals=rivals,
+            at=_sizes_to_forecast([item.trial.train_size for item in tuned]),
             prices=Prices(label=advice.label_price, value_per_point=advice.value_per_point),
         ).to_dict()
     return forecasts
+
+
+def _sizes_to_forecast(measured: Sequence[int]) -> list[float]:
+    """Two sizes a doubling, up to 64 times the largest measured one; those beyond 8 times are marked speculative."""
+    return [max(measured) * 2 ** (step / 2) for step in range(1, 2 * N_DOUBLINGS + 1)] if measured else []

@@ -15,7 +15,7 @@ from tunecurve.metrics.base import Metric
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
-from tunecurve.study.storage import explain_os_error, make_folder, write_text
+from tunecurve.study.storage import explain_os_error, find_os_error, make_folder, write_text
 from tunecurve.study.trials import CONFIG, is_finished, run_trial
 
 FAILURE = "failure.txt"
@@ -93,12 +93,10 @@ def run_serially(
 
 def _stop_for_environment(error: Exception) -> None:
     """Raise the one-line error where the machine, not the trial, is to blame."""
-    cause: BaseException | None = error
-    while cause is not None:
-        problem = explain_os_error(cause) if isinstance(cause, OSError) else None
-        if problem is not None:
-            raise problem from error
-        cause = cause.__cause__ or cause.__context__
+    cause = find_os_error(error)
+    problem = explain_os_error(cause) if cause is not None else None
+    if problem is not None:
+        raise problem from error
 
 
 def _record_failure(item: PlannedTrial, error: Exception) -> str:

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,19 @@ def explain_os_error(error: OSError) -> EnvironmentProblem | None:
         )
     if error.errno in _NOT_ALLOWED:
         return EnvironmentProblem(f"not allowed to write{place}; choose another folder with --out or change its rights")
+    return None
+
+
+def find_os_error(error: BaseException) -> OSError | None:
+    """Return the operating system's error behind an exception, also where a library only quotes its number."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return cause
+        quoted = re.search(r"\(os error (\d+)\)", str(cause))  # how safetensors reports it
+        if quoted:
+            return OSError(int(quoted.group(1)), os.strerror(int(quoted.group(1))))
+        cause = cause.__cause__ or cause.__context__
     return None
 
 

@@ -92,8 +92,9 @@ def describe_point(
         interval = percentile_interval(float(np.mean(values)), point.draws[metric.name], level=level, method=method)
         described["scores"][metric.name] = {
             "estimate": interval.estimate,
-            "low": interval.low,
-            "high": interval.high,
+            # Draws of the seeds can step over the metric's own bounds.
+            "low": max(interval.low, metric.score_range[0]) if math.isfinite(interval.low) else interval.low,
+            "high": min(interval.high, metric.score_range[1]) if math.isfinite(interval.high) else interval.high,
             "level": level,
             "method": method,
             "by_seed": values,
