@@ -1,10 +1,10 @@
 """What people do today, as fair implementations: every baseline returns a Gaussian forecast (mean, SD) of the target.
 
 Least-squares families are fitted over a fixed grid of their non-linear parameters with the linear ones solved
-exactly, which cannot fail to converge; the curve must improve towards a possible end, and the interval is the delta method's, capped. `curve_fit_pow3` is the exception: it is
-what users run, failures included (they are scored as the last value). Checks: `tests/curve/test_baselines.py`
-recovers noiseless curves of every family, and the grid fit of pow3 agrees with scipy's optimiser wherever that
-converges.
+exactly, which cannot fail to converge; the curve must improve towards a possible end, and the interval is the delta
+method's, capped. `curve_fit_pow3` is the exception: it is what users run, failures included (they are scored as the
+last value). Checks: `tests/curve/test_baselines.py` recovers noiseless curves of every family, and the grid fit of
+pow3 agrees with scipy's optimiser wherever that converges.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def measure(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Runs of `truth`: seed noise falling like n^-0.36, and the part of the test-set error that sizes do not share."""
     sizes = np.repeat(size, seeds)
-    seed_sd = 1.2 * (sizes / size[0]) ** -0.36
+    seed_sd = 1.2 * (sizes / 50.0) ** -0.36
     mean = truth(size)
     own = np.sqrt(0.3 * mean * (100 - mean) / TEST_ROWS) * generator.standard_normal(len(size))
     score = truth(sizes) + np.repeat(own, seeds) + seed_sd * generator.standard_normal(len(sizes))
