@@ -125,7 +125,12 @@ def prepare_study(
     else:
         built = {"floor": FloorLearner(), **learners}
     counter = next((learner for learner in built.values() if isinstance(learner, CountsTokens)), None)
-    is_too_long = too_long_test(counter.count_tokens, spec.data.max_tokens) if counter else None
+    # Half of the model's context is left to instruction and examples.
+    is_too_long = (
+        too_long_test(counter.count_tokens, min(spec.data.max_tokens, counter.context_length() // 2))
+        if counter
+        else None
+    )
     rows, cleaning = read_clean_rows(spec, is_too_long)
     spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
     planned = []

@@ -102,6 +102,9 @@ class RecipeSpec(_Section):
     )
     lora_rank: PositiveInt | None = Field(None, description="rank of the adapters (default 16)")
     lora_alpha: PositiveInt | None = Field(None, description="scale of the adapters (default 32)")
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="dropout of the adapters (0)")
+    weight_decay: Annotated[float, Field(ge=0)] | None = Field(None, description="AdamW's weight decay (0)")
+    gradient_clip: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm (1.0)")
     warmup_share: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="share of steps (default 0.05)")
 
 

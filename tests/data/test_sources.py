@@ -92,6 +92,17 @@ def test_a_folder_is_not_a_file(tmp_path):
         cells(tmp_path)
 
 
+def test_hub_rows_come_through_datasets(monkeypatch):
+    import datasets
+
+    def load(path, **options):
+        assert (path, options) == ("owner/name", {"name": None, "split": "train", "revision": "abc"})
+        return datasets.Dataset.from_list(ROWS)
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    assert cells("owner/name", revision="abc") == ROWS
+
+
 def test_builtin_rows_have_the_columns():
     rows = cells("builtin:pii", limit=5)
     assert len(rows) == 5

@@ -25,7 +25,17 @@ def test_the_articles_recipe():
 
 
 def test_every_value_can_be_overridden():
-    given = {"epochs": 3, "batch_size": 2, "learning_rate": 0.5, "lora_rank": 4, "lora_alpha": 5, "warmup_share": 0.5}
+    given = {
+        "epochs": 3,
+        "batch_size": 2,
+        "learning_rate": 0.5,
+        "lora_rank": 4,
+        "lora_alpha": 5,
+        "warmup_share": 0.5,
+        "weight_decay": 0.1,
+        "gradient_clip": 2.0,
+        "lora_dropout": 0.3,
+    }
     recipe = resolve_recipe(given, 10, 576)
     assert {key: getattr(recipe, key) for key in given if key != "warmup_share"} == {
         key: value for key, value in given.items() if key != "warmup_share"

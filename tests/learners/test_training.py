@@ -146,6 +146,40 @@ def test_an_interrupted_run_resumes_bit_for_bit(tiny_model_folder, tmp_path):
     assert all(torch.equal(adapter[name], whole_adapter[name]) for name in whole_adapter)
 
 
+def test_dropout_resumes_bit_for_bit_too(tiny_model_folder, tmp_path):
+    learner = tiny(tiny_model_folder)
+    recipe = learner.resolve_recipe({**RECIPE, "lora_dropout": 0.5}, 12)
+    losses = []
+    for name, stop in (("whole", None), ("cut", 3), ("cut", None)):
+        (tmp_path / name).mkdir(exist_ok=True)
+
+        def on_step(progress, stop=stop):
+            if progress.step == stop:
+                raise Interrupted("now")
+
+        try:
+            losses.append(
+                learner.fine_tune(examples(), recipe, seed=1, folder=tmp_path / name, on_step=on_step)[1].losses
+            )
+        except Interrupted:
+            continue
+    assert losses[0] == losses[1]
+
+
+def test_rows_over_the_models_context_are_dropped_and_counted(tiny_model_folder, tmp_path):
+    import json
+
+    from tunecurve.run import prepare_study
+
+    rows = [*simple_rows(40), {"source_text": "word " * 900, "target_text": "word " * 900}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    study = prepare_study(
+        {"data": {"source": str(tmp_path / "rows.jsonl"), "max_tokens": 5000}, "models": [str(tiny_model_folder)],
+         "split": {"test_size": 5, "method": "random"}, "train_sizes": [10]}, device="cpu",
+    )  # fmt: skip
+    assert study.data.facts["dropped"] == {"over-long for the model": 1}
+
+
 @pytest.mark.parametrize("harm", ["truncated", "other rows"])
 def test_a_checkpoint_that_does_not_fit_is_not_used(tiny_model_folder, tmp_path, harm):
     learner = tiny(tiny_model_folder)

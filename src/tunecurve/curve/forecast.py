@@ -23,6 +23,7 @@ from tunecurve.errors import UsageError
 __all__ = ["CurvePoints", "Forecast", "Prices", "forecast_curve"]
 
 QUANTILE_LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+MEDIAN = 9
 INTERVAL_LEVELS = (0.5, 0.8, 0.9)
 FEWEST_SIZES = 3
 
@@ -176,32 +177,33 @@ def _refusal(sizes: int) -> str:
     )
 
 
-def _intervals(draws: Floats) -> dict[str, list[float]]:
-    tails = {level: np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) for level in INTERVAL_LEVELS}
-    return {f"{level:.2f}": [float(low), float(high)] for level, (low, high) in tails.items()}
+def _intervals(quantiles: Floats) -> dict[str, list[float]]:
+    """Intervals from the quantiles at `QUANTILE_LEVELS`."""
+    ends = {level: ((1 - level) / 2, (1 + level) / 2) for level in INTERVAL_LEVELS}
+    place = {round(level, 3): index for index, level in enumerate(QUANTILE_LEVELS)}
+    return {f"{level:.2f}": [float(quantiles[place[round(end, 3)]]) for end in pair] for level, pair in ends.items()}
 
 
 def forecasts_at(predictive: Predictive, sizes: Floats) -> list[dict[str, Any]]:
     """Forecast entries for each size: a measured score, the curve on this test set, and the population."""
-    measured = predictive.measured_scores(sizes)
-    curve = predictive.curve_scores(sizes)
-    population = predictive.population_scores(sizes)
+    scores = predictive.measured_scores(sizes)
+    means = scores.mean(axis=0)
+    measured = np.quantile(scores, QUANTILE_LEVELS, axis=0)
+    curve = np.quantile(predictive.curve_scores(sizes), QUANTILE_LEVELS, axis=0)
+    population = np.quantile(predictive.population_scores(sizes), QUANTILE_LEVELS, axis=0)
     entries = []
     for index, size in enumerate(sizes):
-        quantiles = np.quantile(measured[:, index], QUANTILE_LEVELS)
+        quantiles = measured[:, index]
         entries.append(
             {
                 "n": float(size),
-                "mean": float(measured[:, index].mean()),
-                "median": float(quantiles[9]),
+                "mean": float(means[index]),
+                "median": float(quantiles[MEDIAN]),
                 "quantiles": {f"{p:.2f}": float(q) for p, q in zip(QUANTILE_LEVELS, quantiles, strict=True)},
-                "intervals": _intervals(measured[:, index]),
-                "this_test_set": {
-                    "median": float(np.median(curve[:, index])),
-                    "intervals": _intervals(curve[:, index]),
-                },
+                "intervals": _intervals(quantiles),
+                "this_test_set": {"median": float(curve[MEDIAN, index]), "intervals": _intervals(curve[:, index])},
                 "population": {
-                    "median": float(np.median(population[:, index])),
+                    "median": float(population[MEDIAN, index]),
                     "intervals": _intervals(population[:, index]),
                 },
                 "speculative": is_speculative(float(size), predictive.last_size),

@@ -71,10 +71,18 @@ class Predictive:
         chance = self.draws.trouble.mean(axis=0)
         return [(float(n), float(p)) for n, p in zip(self.curve.size, chance, strict=True)]
 
+    @cached_property
+    def _latent_at(self) -> dict[bytes, Floats]:
+        return {}
+
     def _latent(self, size: Floats) -> Floats:
-        doublings = np.log2(size / self.last_size)
-        log_error = self.draws.log_error(size / self.last_size)
-        return log_error + self._discrepancy[:, None] * np.maximum(doublings, 0.0)
+        """Draws of the curve's log error; kept, because several outputs ask for the same sizes."""
+        key = size.tobytes()
+        if key not in self._latent_at:
+            doublings = np.log2(size / self.last_size)
+            drift = self._discrepancy[:, None] * np.maximum(doublings, 0.0)
+            self._latent_at[key] = self.draws.log_error(size / self.last_size) + drift
+        return self._latent_at[key]
 
     def _scores(self, log_error: Floats, size: Floats) -> Floats:
         doublings = np.log2(size / self.last_size)

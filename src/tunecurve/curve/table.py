@@ -1,8 +1,8 @@
 """Curves files: a CSV of runs becomes one table of points a curve, checked line by line.
 
-The file is read as a stream and only numbers are kept, so ten million rows need no more than their numbers. Zero-shot
-and few-shot rows become rivals of their curve, never points. Every complaint names the line, the value and what was
-expected.
+The file is read as a stream and only numbers are kept, so a file of any length is read or refused in a moment.
+Zero-shot and few-shot rows become rivals of their curve, never points. Every complaint names the line, the value and
+what was expected.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tunecurve.errors import DataError, UsageError, did_you_mean
 KINDS = {"zeroshot": "zero-shot", "fewshot": "few-shot", "finetune": "finetune"}
 COLUMNS = ("curve_id", "n", "score", "replicate", "n_test", "kind", "direction", "target_n")
 # More runs than this in one file are not learning curves but a mistake (predictions, logs), and would fill the memory.
-MOST_ROWS = 5_000_000
+MOST_ROWS = 1_000_000
 
 
 @dataclass

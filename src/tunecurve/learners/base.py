@@ -154,6 +154,10 @@ class CountsTokens(Protocol):
         """Return the number of tokens of a text."""
         ...
 
+    def context_length(self) -> int:
+        """Return the most tokens the model takes, prompt and answer together."""
+        ...
+
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the work takes on this machine."""
         ...

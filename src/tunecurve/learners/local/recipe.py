@@ -88,6 +88,7 @@ def resolve_recipe(settings: dict[str, Any], n_examples: int, hidden_size: int) 
         learning_rate=given.get("learning_rate", 1e-4 if is_article else by_width),
         lora_rank=given.get("lora_rank", 16),
         lora_alpha=given.get("lora_alpha", 32),
+        **{key: given[key] for key in ("weight_decay", "gradient_clip", "lora_dropout") if key in given},
     )
 
 

@@ -71,12 +71,16 @@ def compare_both_ways(
     if n_prefix == 0:
         return 0, "plain: the rows share no prefix worth sharing"
     few = examples[:2]
+    was_training = model.training
+    model.eval()  # dropout would make two ways of one loss differ
     try:
         with torch.no_grad():
             plain = float(loss_plain(model, few, pad_id))
             shared = float(loss_shared(model, few, n_prefix, pad_id))
     except (RuntimeError, TypeError, AttributeError, ValueError) as error:
         return 0, f"plain: this model's cache cannot be shared ({type(error).__name__})"
+    finally:
+        model.train(was_training)
     difference = abs(plain - shared) / max(abs(plain), 1e-12)
     if not difference <= TOLERANCE[dtype]:
         return 0, f"plain: the shared prefix gave another loss (relative difference {difference:.1e})"
@@ -142,6 +146,8 @@ def train_adapters(
     for step in range(state.step, len(steps)):
         started = time.perf_counter()
         rows = [examples[index] for index in steps[step]]
+        # Dropout draws anew at every step, from the step's number: a resumed run draws the same.
+        torch.manual_seed(seed * 1_000_003 + step)
         loss = loss_shared(causal_model, rows, n_prefix, pad_id)
         loss.backward()
         if not math.isfinite(float(loss.detach())):
