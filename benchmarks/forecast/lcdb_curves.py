@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path
 
 SHARE_PER_MILLE = {"accuracy": 750, "f1": 300}
-HEADER = "curve_id,source,group,model,metric,direction,kind,n,score,replicate,n_test".split(",")
+HEADER = ["curve_id", "source", "group", "model", "metric", "direction", "kind", "n", "score", "replicate", "n_test"]
 SEEDS = 5
 
 
