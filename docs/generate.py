@@ -1,6 +1,6 @@
 """Write the generated pages of this folder, or with --check fail if one is not current.
 
-    python docs/generate.py [--check]
+python docs/generate.py [--check]
 """
 
 from __future__ import annotations

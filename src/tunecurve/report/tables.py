@@ -133,8 +133,7 @@ def advice_lines(forecast: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines = []
     plateau, check = forecast["plateau"], forecast["backtest"]
     if plateau is not None:
-        seen = "" if plateau["observed"] else "; not yet observed"
-        lines.append(("plateau", f"{_plateau_text(plateau)}{seen}"))
+        lines.append(("plateau", _plateau_text(plateau)))
     if check is not None:
         low, high = check["interval_80"]
         lines.append(
@@ -177,12 +176,12 @@ def _crossover_text(found: Mapping[str, Any]) -> str:
 
 
 def _plateau_text(plateau: Mapping[str, Any]) -> str:
-    if plateau["size"] is None:
-        return f"no size from which a doubling surely gains less than {plateau['delta']:.2g}"
-    return (
-        f"from about {plateau['size']:,.0f} rows a doubling is expected to gain less than {plateau['delta']:.2g} "
-        f"(probability {plateau['probability']:.2f})"
-    )
+    """Return whether the plateau has begun and from where on a doubling gains less than what matters."""
+    begun = f"begun with probability {plateau['probability']:.2f}"
+    state = begun if plateau["observed"] else f"not yet observed ({begun})"
+    low, high = ("never" if plateau[side] is None else f"{plateau[side]:,.0f}" for side in ("low", "high"))
+    where = "no size in sight from which" if plateau["size"] is None else f"from about {plateau['size']:,.0f} rows on"
+    return f"{state}; {where} a doubling gains less than {plateau['delta']:.2g} (80 % interval {low} to {high})"
 
 
 def tidy_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
