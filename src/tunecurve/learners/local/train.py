@@ -130,7 +130,6 @@ def train_adapters(
     ModelError
         When the loss is not a number.
     """
-    causal_model = model.get_base_model()
     optimizer = torch.optim.AdamW(
         trainable_parameters(model).values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
@@ -138,31 +137,23 @@ def train_adapters(
     state = load_checkpoint(folder, model, optimizer, fingerprint) or TrainingState(0, [], 0.0)
     steps = all_batches([len(e.token_ids) for e in examples], recipe.batch_size, recipe.epochs, seed=seed)
     n_prefix, path = 0, "plain, as asked"
-    model.train()
     if use_shared_prefix:
-        dtype = next(causal_model.parameters()).dtype
-        n_prefix, path = compare_both_ways(causal_model, examples, shared_prefix_length(examples), pad_id, dtype)
+        base = model.get_base_model()
+        n_prefix, path = compare_both_ways(base, examples, shared_prefix_length(examples), pad_id, base.dtype)
+    model.train()
     last_saved = time.monotonic()
     for step in range(state.step, len(steps)):
-        started = time.perf_counter()
         rows = [examples[index] for index in steps[step]]
-        # Dropout draws anew at every step, from the step's number: a resumed run draws the same.
-        torch.manual_seed(seed * 1_000_003 + step)
-        loss = loss_shared(causal_model, rows, n_prefix, pad_id)
-        loss.backward()
-        if not math.isfinite(float(loss.detach())):
-            raise ModelError(f"the loss is {float(loss.detach())} at step {step + 1}; lower recipe.learning_rate")
-        _update(optimizer, model, recipe, step)
-        seconds = time.perf_counter() - started
-        state.step, state.seconds = step + 1, state.seconds + seconds
-        state.losses.append(float(loss.detach()))
-        n_tokens = n_prefix + sum(len(row.token_ids) - n_prefix for row in rows)
+        tokens_per_second = _take_step(
+            model, optimizer, recipe, rows, state, n_prefix=n_prefix, pad_id=pad_id, seed=seed
+        )
+        is_last = step + 1 == len(steps)
         try:
-            on_step(TrainingProgress(step + 1, len(steps), state.losses[-1], n_tokens / seconds))
+            on_step(TrainingProgress(step + 1, len(steps), state.losses[-1], tokens_per_second))
         except Interrupted:
             save_checkpoint(folder, model, optimizer, state, fingerprint)
             raise
-        if time.monotonic() - last_saved > checkpoint_every_seconds and step + 1 < len(steps):
+        if time.monotonic() - last_saved > checkpoint_every_seconds and not is_last:
             save_checkpoint(folder, model, optimizer, state, fingerprint)
             last_saved = time.monotonic()
     return TrainingRecord(
@@ -175,6 +166,34 @@ def train_adapters(
         recipe=recipe.to_dict(),
         path=path,
     )
+
+
+def _take_step(
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    recipe: Recipe,
+    rows: Sequence[EncodedExample],
+    state: TrainingState,
+    *,
+    n_prefix: int,
+    pad_id: int,
+    seed: int,
+) -> float:
+    """Take one optimizer step, note it in the state, and return the tokens a second."""
+    started = time.perf_counter()
+    # Dropout draws anew at every step, from the step's number: a resumed run draws the same.
+    torch.manual_seed(seed * 1_000_003 + state.step)
+    loss = loss_shared(model.get_base_model(), rows, n_prefix, pad_id)
+    loss.backward()
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise ModelError(f"the loss is {value} at step {state.step + 1}; lower recipe.learning_rate")
+    _update(optimizer, model, recipe, state.step)
+    seconds = time.perf_counter() - started
+    state.step += 1
+    state.seconds += seconds
+    state.losses.append(value)
+    return (n_prefix + sum(len(row.token_ids) - n_prefix for row in rows)) / seconds
 
 
 def _update(optimizer: torch.optim.Optimizer, model: Any, recipe: Recipe, step: int) -> None:
