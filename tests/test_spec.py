@@ -46,6 +46,12 @@ def test_broken_files_are_refused_and_nothing_in_them_runs(tmp_path, text, part)
         load_spec(path)
 
 
+def test_numbers_with_exponents_are_numbers(tmp_path):
+    (tmp_path / "s.yaml").write_text("recipe:\n  learning_rate: 1e-4\n  weight_decay: 1.5E-2\n")
+    recipe = parse_spec(load_spec(tmp_path / "s.yaml")).recipe
+    assert (recipe.learning_rate, recipe.weight_decay) == (1e-4, 0.015)
+
+
 def test_a_missing_file_says_how_to_write_one(tmp_path):
     with pytest.raises(SpecError, match="tunecurve init"):
         load_spec(tmp_path / "none.yaml")

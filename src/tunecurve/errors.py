@@ -7,6 +7,9 @@ message without a traceback; anything that is not a `TunecurveError` is a bug an
 from __future__ import annotations
 
 import difflib
+import errno
+import os
+import re
 from collections.abc import Iterable
 
 
@@ -83,3 +86,32 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     candidates = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(given.casefold(), list(candidates), n=1, cutoff=0.6)
     return f" Did you mean '{candidates[close[0]]}'?" if close else ""
+
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def explain_os_error(error: OSError) -> EnvironmentProblem | None:
+    """Return the one-line error for a full disk or a folder that cannot be written; None for other errors."""
+    place = f" at '{error.filename}'" if error.filename else ""
+    if error.errno in _NO_SPACE:
+        return EnvironmentProblem(
+            f"no space left on the disk{place}; free some space and run the same command again: what is finished is kept"
+        )
+    if error.errno in _NOT_ALLOWED:
+        return EnvironmentProblem(f"not allowed to write{place}; choose another folder with --out or change its rights")
+    return None
+
+
+def find_os_error(error: BaseException) -> OSError | None:
+    """Return the operating system's error behind an exception, also where a library only quotes its number."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return cause
+        quoted = re.search(r"\(os error (\d+)\)", str(cause))  # how safetensors reports it
+        if quoted:
+            return OSError(int(quoted.group(1)), os.strerror(int(quoted.group(1))))
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class Predictor:
 def choose_trial(results: Mapping[str, Any], label: str | None) -> Mapping[str, Any]:
     """Return the fine-tuned trial with this label, or the one with the best headline score.
 
+    With several models a label alone may be ambiguous; ``learner/label`` is not.
+
     Raises
     ------
     UsageError
@@ -49,17 +52,22 @@ def choose_trial(results: Mapping[str, Any], label: str | None) -> Mapping[str, 
     StudyStateError
         When no fine-tuned trial is finished.
     """
-    tuned = {t["label"]: t for t in results["trials"] if t["strategy"] == "fine-tune" and t["state"] == "finished"}
+    tuned = [t for t in results["trials"] if t["strategy"] == "fine-tune" and t["state"] == "finished"]
     if not tuned:
         raise StudyStateError("no fine-tuned trial is finished in this run; continue it with: tunecurve run")
     if label is not None:
-        if label not in tuned:
-            raise UsageError(f"no finished trial '{label}'; there are: {', '.join(tuned)}.{did_you_mean(label, tuned)}")
-        return tuned[label]
+        found = [trial for trial in tuned if label in (trial["label"], f"{trial['learner']}/{trial['label']}")]
+        if len(found) != 1:
+            names = [f"{trial['learner']}/{trial['label']}" for trial in tuned]
+            what = "several trials are" if found else "no finished trial is"
+            raise UsageError(f"{what} called '{label}'; there are: {', '.join(names)}.{did_you_mean(label, names)}")
+        return found[0]
     name = results["primary_metric"]
     direction = next(metric["direction"] for metric in results["metrics"] if metric["name"] == name)
     sign = 1.0 if direction == "max" else -1.0
-    return max(tuned.values(), key=lambda trial: sign * (trial["scores"][name] or 0.0))
+    return max(
+        tuned, key=lambda trial: sign * trial["scores"][name] if trial["scores"][name] is not None else -math.inf
+    )
 
 
 def _tuned_learner(
@@ -107,7 +115,7 @@ def load_predictor(
     learner = _tuned_learner(Path(folder), results, chosen, device, threads)
     # The labels are already filled into the stored instruction.
     renderer = PromptRenderer(results["prompt"]["system"], results["prompt"]["template"])
-    return Predictor(learner, renderer, chosen["label"])
+    return Predictor(learner, renderer, f"{chosen['learner']}/{chosen['label']}")
 
 
 def export_merged(folder: str | Path, destination: Path, *, trial: str | None = None) -> str:
@@ -121,4 +129,4 @@ def export_merged(folder: str | Path, destination: Path, *, trial: str | None = 
     if not isinstance(learner, LocalLearner):
         raise UsageError(f"'{chosen['learner']}' is not a local model; only local models can be merged")
     learner.save_merged(make_folder(destination))
-    return chosen["label"]
+    return f"{chosen['learner']}/{chosen['label']}"

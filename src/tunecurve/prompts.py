@@ -2,7 +2,7 @@
 
 A prompt is a list of chat messages. The instruction is the system message, so that everything before a row's own text
 is the same for all rows: models and providers can compute or bill that prefix once. Templates are filled by plain
-substitution; nothing in a row's text is ever interpreted.
+substitution: a brace in a row's text is a brace.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ from tunecurve.study.plan import Trial, estimate_workloads, list_trials, trial_c
 from tunecurve.study.progress import Progress
 from tunecurve.study.results import RESULTS, Collector
 from tunecurve.study.storage import make_folder, sole_writer, write_json, write_text
+from tunecurve.study.trials import is_finished
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def prepare_study(
     spec = parse_spec(values, origin)
     folder = Path(out) if out is not None else Path("runs") / spec.name
     check_comparable(spec, folder)
+    asked, spec = spec, _with_what_is_there(spec, folder)
     if learners is None:
         built = build_learners(spec.models, spec.answers, device=device, threads=threads, say=progress.message)
     else:
@@ -134,10 +136,34 @@ def prepare_study(
     rows, cleaning = read_clean_rows(spec, is_too_long)
     spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
     planned = []
+    wanted = set(
+        list_trials(asked, {name: learner for name, learner in built.items() if name in ["floor", *asked.models]})
+    )
     for trial in list_trials(spec, built):
         config = trial_config(trial, spec, data, built[trial.learner])
-        planned.append(PlannedTrial(trial, config, folder / "trials" / trial_folder_name(trial, config)))
+        item = PlannedTrial(trial, config, folder / "trials" / trial_folder_name(trial, config))
+        if trial in wanted or is_finished(item.folder):
+            planned.append(item)
     return Study(spec, folder, data, built, planned)
+
+
+def _with_what_is_there(spec: StudySpec, folder: Path) -> StudySpec:
+    """Return the study with the models, shots, sizes and seeds of its earlier runs: a study grows, and loses nothing.
+
+    Of these only finished trials are taken along; what was never finished and is not asked for any more is not run.
+    """
+    path = folder / "study.yaml"
+    if not path.exists():
+        return spec
+    before = parse_spec(load_spec(path), str(path))
+    return spec.model_copy(
+        update={
+            "models": list(dict.fromkeys([*before.models, *spec.models])),
+            "shots": sorted({*before.shots, *spec.shots}),
+            "train_sizes": sorted({*before.train_sizes, *spec.train_sizes}),
+            "seeds": max(before.seeds, spec.seeds),
+        }
+    )
 
 
 def split_as_asked(
@@ -229,7 +255,9 @@ def run_prepared(study: Study, progress: Progress) -> StudyRun:
             write_json(study.folder / RESULTS, latest)
             write_report(study.folder, latest)
 
-        progress.study_started([item.trial for item in study.planned], study.estimated_seconds())
+        seconds = study.estimated_seconds()
+        left = {item.trial: seconds[item.trial] for item in study.planned if not is_finished(item.folder)}
+        progress.study_started(len(study.planned), left)
         outcome = run_serially(study.planned, study.data, study.learners, collector.metrics, progress, bring_up_to_date)
         bring_up_to_date(known_failures(study.planned))
     return StudyRun(study.folder, latest, outcome)

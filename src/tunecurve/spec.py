@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -231,6 +232,15 @@ def parse_spec(values: Mapping[str, Any], origin: str = "study") -> StudySpec:
         raise SpecError(f"{origin}: {_explain(error)}") from None
 
 
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which also reads ``1e-4`` as a number (YAML 1.2), not as a text (YAML 1.1)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def load_spec(path: Path) -> dict[str, Any]:
     """Read a study file (YAML) into a plain dict; nothing in it is executed.
 
@@ -240,7 +250,7 @@ def load_spec(path: Path) -> dict[str, Any]:
         When the file is not there, not YAML, or not a mapping.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        values = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506  (a SafeLoader)
     except FileNotFoundError:
         raise SpecError(f"study file '{path}' does not exist; write one with: tunecurve init {path}") from None
     except (OSError, UnicodeDecodeError) as error:

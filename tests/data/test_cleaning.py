@@ -20,6 +20,7 @@ def test_rows_in_equals_kept_plus_dropped_with_every_reason_named():
             ("d", None),
             ("long" * 9, "x"),
             ("e", ["f"]),
+            ("cut \ud83d", "x"),
         ),
         is_too_long=lambda source, target: len(source) > 20,
     )
@@ -31,9 +32,10 @@ def test_rows_in_equals_kept_plus_dropped_with_every_reason_named():
         "duplicate input with another target": 1,
         "input not text": 1,
         "target not text": 1,
+        "input not valid Unicode": 1,
         "over-long for the model": 1,
     }
-    assert report.rows_in == report.rows_kept + sum(report.dropped.values()) == 9
+    assert report.rows_in == report.rows_kept + sum(report.dropped.values()) == 10
     assert report.places["empty target"] == ["line 3", "line 7"]
 
 
@@ -57,5 +59,7 @@ def test_no_rows_and_no_usable_rows_are_errors():
 def test_groups_come_from_the_column_or_from_the_skeleton():
     with_column, _ = clean_rows(raw(("a", "b"), template=7), group_column="template")
     assert with_column[0].group == "7"
+    without_value, _ = clean_rows(raw(("a", "b"), ("c", "d"), template=None), group_column="template")
+    assert without_value[0].group != without_value[1].group
     rows, _ = clean_rows(raw(("Bo is 5", "[NAME] is 5"), ("Al  is 66", "[CITY]  is 66"), ("Al was 5", "[NAME] was 5")))
     assert rows[0].group == rows[1].group != rows[2].group

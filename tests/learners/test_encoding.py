@@ -74,6 +74,16 @@ def test_positions_do_not_depend_on_padding():
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 1], [1, 1, 0, 0, 1]]
 
 
+def test_a_chat_template_without_a_system_role_gets_the_instruction_in_the_first_user_turn(smollm2):
+    tokenizer = AutoTokenizer.from_pretrained(smollm2.folder)
+    tokenizer.chat_template = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}<|im_end|>{% endfor %}<model>"
+    )
+    encoder = ChatEncoder(tokenizer)
+    assert encoder.prompt_text(RENDERER.prompt("Bo")) == "<user>Mask: NAME, CITY.\n\nBo<|im_end|><model>"
+
+
 def test_a_tokenizer_without_a_chat_template_gets_the_plain_form(smollm2):
     tokenizer = AutoTokenizer.from_pretrained(smollm2.folder)
     tokenizer.chat_template = None

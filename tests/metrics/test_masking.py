@@ -3,7 +3,7 @@ import pytest
 
 from tunecurve.metrics.base import Metric, corpus_score
 from tunecurve.metrics.catalogue import METRIC_NAMES, build_metrics
-from tunecurve.metrics.leaks import leaks_by_digits, leaks_exactly, leaks_normalised
+from tunecurve.metrics.leaks import leaking
 from tunecurve.metrics.masking import LabelRecall
 
 SOURCE = "Kattie Li, born 1990-05-04, pays with 4111 1111 1111 1111. Kattie is nice."
@@ -60,13 +60,25 @@ def test_brackets_of_the_input_are_not_wrong_style():
     assert score("wrong_placeholder_style", "see (NAME) of [CARD]", "see (NAME) of 4111", "see (NAME) of [CARD]") == 0
 
 
+def leaks(value, output, correct, test):
+    return leaking([value], output, correct, test) == (True,)
+
+
 def test_leak_tests_see_through_case_spacing_and_separators():
-    assert leaks_exactly("Bo Li", "Hi Bo Li!", "Hi \0!")
-    assert not leaks_exactly("Bo", "Bobo", "\0")
-    assert leaks_normalised("Bo  Li", "hi bo-li", "hi \0")
-    assert not leaks_exactly("Bo  Li", "hi bo-li", "hi \0")
-    assert leaks_by_digits("555-01 00", "call 5550100", "call \0")
-    assert not leaks_by_digits("12", "call 12", "call \0"), "too few digits to tell"
+    assert leaks("Bo Li", "Hi Bo Li!", "Hi \0!", "exact")
+    assert not leaks("Bo", "Bobo", "\0", "exact")
+    assert leaks("Bo  Li", "hi bo-li", "hi \0", "normalised")
+    assert not leaks("Bo  Li", "hi bo-li", "hi \0", "exact")
+    assert leaks("555-01 00", "call 5550100", "call \0", "digits")
+    assert not leaks("12", "call 12", "call \0", "digits"), "too few digits to tell"
+
+
+def test_one_surviving_copy_is_one_leak():
+    source, target = "Bo met Bo in Rome", "[NAME] met [NAME] in [CITY]"
+    assert score("leak_entities", "[NAME] met Bo in [CITY]", source, target) == pytest.approx(100 / 3)
+    source, target = "Ann Lee saw Ann", "[NAME] saw [NAME]"
+    assert score("leak_entities", "Ann Lee saw [NAME]", source, target) == 50
+    assert score("leak_entities", "[NAME] saw Ann", source, target) == 50
 
 
 def test_a_value_that_also_stands_in_the_public_text_is_no_leak_by_itself():

@@ -8,7 +8,7 @@ import pytest
 
 import tunecurve
 from tests.fakes.lookup_learner import LookupLearner
-from tunecurve.errors import DataError, EnvironmentProblem, Interrupted, StudyStateError
+from tunecurve.errors import DataError, EnvironmentProblem, Interrupted, StudyStateError, UsageError
 from tunecurve.run import run_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.results import without_times
@@ -115,6 +115,36 @@ def test_more_sizes_and_seeds_extend_a_study_on_the_same_test_set(rows_file, tmp
     second = run(rows_file, tmp_path / "out", split={"method": "group"}, train_sizes=[5, 20], seeds=2)
     assert second.results["data"]["test_sha256"] == first.results["data"]["test_sha256"]
     assert second.outcome.n_found_finished == 4
+
+
+def test_asking_for_one_more_size_keeps_what_was_measured(rows_file, tmp_path):
+    run(rows_file, tmp_path / "out", train_sizes=[5, 20])
+    done = run(rows_file, tmp_path / "out", train_sizes=[80], shots=[])
+    assert done.outcome.n_run == 1
+    assert [p["label"] for p in done.results["points"]] == [
+        "copying the input",
+        "zero-shot",
+        "2-shot",
+        "tuned on 5",
+        "tuned on 20",
+        "tuned on 80",
+    ]
+
+
+def test_two_models_with_the_same_trial_labels_are_told_apart(rows_file, tmp_path):
+    from tunecurve.predictor import choose_trial
+
+    class Forgetful(LookupLearner):
+        def load_tuned(self, folder):
+            return LookupLearner(self.name, {})
+
+    learners = {"good": LookupLearner("good"), "bad": Forgetful("bad")}
+    study = {**STUDY, "data": {"source": str(rows_file)}, "models": ["good", "bad"], "train_sizes": [80]}
+    results = run_study(study, out=tmp_path / "out", learners=learners).results
+    assert choose_trial(results, None)["learner"] == "good"
+    assert choose_trial(results, "bad/fine-tune-n80-seed0")["learner"] == "bad"
+    with pytest.raises(UsageError, match="several trials are called"):
+        choose_trial(results, "fine-tune-n80-seed0")
 
 
 @pytest.mark.parametrize(

@@ -47,15 +47,13 @@ class ConsoleProgress(Progress):
         """Print a line."""
         self._print(line)
 
-    def study_started(self, trials: list[Trial], estimated_seconds: dict[Trial, float]) -> None:
-        """Print how much there is to do."""
-        self._waiting = dict(estimated_seconds)
-        self._n_trials = len(trials)
-
-    def announce(self, n_finished: int, seconds: float) -> None:
+    def study_started(self, n_trials: int, estimated_seconds: dict[Trial, float]) -> None:
         """Print how many trials are left and about how long they take."""
+        self._waiting = dict(estimated_seconds)
+        self._n_trials = n_trials
+        n_finished = n_trials - len(estimated_seconds)
         found = f", {n_finished} of them finished" if n_finished else ""
-        self._print(f"{self._n_trials} trials{found}; about {duration(seconds)} to go")
+        self._print(f"{n_trials} trials{found}; about {duration(sum(estimated_seconds.values()))} to go")
 
     def trial_started(self, trial: Trial) -> None:
         """Remember when."""
@@ -104,7 +102,7 @@ class ConsoleProgress(Progress):
         self._waiting.pop(trial, None)
 
     def _where(self, trial: Trial) -> str:
-        number = self._n_trials - len(self._waiting) + 1
+        number = self._n_trials - len(self._waiting) + (trial in self._waiting)
         return f"[{number}/{self._n_trials}] {visible(trial.learner)} {trial.label}"
 
     def _eta(self, trial: Trial, trial_left: float) -> str:

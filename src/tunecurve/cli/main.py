@@ -12,7 +12,7 @@ import sys
 import click
 
 from tunecurve import __version__
-from tunecurve.errors import EXIT_CODES, TunecurveError
+from tunecurve.errors import EXIT_CODES, TunecurveError, explain_os_error
 
 # Name -> (module, one line for the overview). The modules are imported only for the command that is called.
 COMMANDS = {
@@ -84,8 +84,6 @@ def run_command(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        from tunecurve.study.storage import explain_os_error
-
         problem = explain_os_error(error)
         if problem is None:
             raise

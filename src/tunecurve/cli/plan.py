@@ -19,7 +19,7 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     from tunecurve.cli.options import study_values
     from tunecurve.report.tables import text_table
     from tunecurve.run import prepare_study
-    from tunecurve.study.executors import state_of
+    from tunecurve.study.executors import state_of_folder
     from tunecurve.study.plan import estimate_workloads
 
     values, origin = study_values(study, options)
@@ -37,10 +37,12 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     for item in ready.planned:
         work = workloads[item.trial]
         counts = [f"{count:,}" for count in (work.steps, work.tokens_trained, work.tokens_read, work.tokens_written)]
-        rows.append([item.trial.learner, item.trial.label, *counts, duration(seconds[item.trial]), state_of(item)])
+        rows.append(
+            [item.trial.learner, item.trial.label, *counts, duration(seconds[item.trial]), state_of_folder(item.folder)]
+        )
     header = ["learner", "trial", "steps", "tokens trained", "tokens read", "tokens written", "about", "state"]
     click.echo(text_table(header, rows))
-    left = sum(seconds[item.trial] for item in ready.planned if state_of(item) != "finished")
+    left = sum(seconds[item.trial] for item in ready.planned if state_of_folder(item.folder) != "finished")
     click.echo(
         f"\nAbout {duration(left)} on this machine, as its matrix speed measured just now says. Local models cost nothing."
     )

@@ -30,12 +30,17 @@ def predict(
 
     Texts come from --text, from --file (one a line), or from standard input (one a line).
     """
+    from tunecurve.learners.base import Completion
     from tunecurve.predictor import load_predictor
 
     lines = _read_texts(texts, file)
     predictor = load_predictor(folder, trial=trial, threads=threads, device=device)
     click.echo(f"using {predictor.trial_label} of {folder}", err=True)
-    for text, answer in zip(lines, predictor.complete(lines), strict=True):
+    # Blank lines stay where they are, so that outputs and inputs match line by line.
+    wanted = [line for line in lines if line.strip()]
+    answers = iter(predictor.complete(wanted))
+    for text in lines:
+        answer = next(answers) if text.strip() else Completion(text, "end")
         if as_json:
             click.echo(
                 json.dumps(
@@ -52,17 +57,13 @@ def _read_texts(texts: tuple[str, ...], file: Path | None) -> list[str]:
     if texts and file:
         raise UsageError("give --text or --file, not both")
     if texts:
-        lines = list(texts)
-    elif file:
-        try:
-            lines = file.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"cannot read '{file}' as UTF-8 text ({error}); give a text file, one text a line"
-            ) from None
-    else:
-        lines = sys.stdin.read().splitlines()
-    lines = [line for line in lines if line.strip()]
-    if not lines:
+        return list(texts)
+    place = f"'{file}'" if file else "standard input"
+    try:
+        content = file.read_bytes() if file else sys.stdin.buffer.read()
+        lines = content.decode("utf-8-sig").removesuffix("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {place} as UTF-8 text ({error}); give UTF-8 text, one text a line") from None
+    if not any(line.strip() for line in lines):
         raise UsageError("no text to answer; give --text, --file, or lines on standard input")
-    return lines
+    return [line.removesuffix("\r") for line in lines]

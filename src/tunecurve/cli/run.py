@@ -27,7 +27,6 @@ def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, **option
     from tunecurve.errors import Interrupted, TrialsFailedError
     from tunecurve.run import prepare_study, run_prepared
     from tunecurve.study.progress import Progress
-    from tunecurve.study.trials import is_finished
 
     values, origin = study_values(study, options)
     if no_texts:
@@ -41,9 +40,8 @@ def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, **option
         progress=progress,
         origin=origin,
     )
-    n_finished = sum(is_finished(item.folder) for item in ready.planned)
     if isinstance(progress, ConsoleProgress):
-        _say_what_is_to_do(progress, ready, n_finished)
+        _say_what_is_to_do(progress, ready)
     stop_on_interrupt(progress)
     try:
         done = run_prepared(ready, progress)
@@ -57,16 +55,12 @@ def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, **option
     return 0
 
 
-def _say_what_is_to_do(progress: Any, ready: Any, n_finished: int) -> None:
+def _say_what_is_to_do(progress: Any, ready: Any) -> None:
     data = ready.data.facts
     progress.message(
         f"{ready.spec.name}: {data['rows_in']} rows in, {data['rows_kept']} kept; {data['n_test']} test rows, "
         f"{data['n_pool']} to train on, {data['n_set_aside']} set aside ({data['split_method']})"
     )
-    seconds = ready.estimated_seconds()
-    left = sum(seconds[item.trial] for item in ready.planned if not (item.folder / "result.json").exists())
-    progress.study_started([item.trial for item in ready.planned], seconds)
-    progress.announce(n_finished, left)
     progress.message(f"look at {ready.folder / 'report.html'} while it grows")
 
 
@@ -93,6 +87,6 @@ def _failure_summary(failures: dict[Any, str]) -> str:
     """Return one line: how many trials failed, by reason."""
     by_reason: dict[str, list[str]] = {}
     for trial, reason in failures.items():
-        by_reason.setdefault(reason, []).append(trial.label)
+        by_reason.setdefault(reason, []).append(f"{trial.learner} {trial.label}")
     grouped = "; ".join(f"{', '.join(labels)}: {reason}" for reason, labels in by_reason.items())
     return f"{len(failures)} trial(s) failed, the others are finished and kept ({grouped}). The same command tries them again"

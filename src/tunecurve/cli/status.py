@@ -23,7 +23,7 @@ def status(folder: Path, as_json: bool) -> None:
         {
             "learner": trial["learner"],
             "trial": trial["label"],
-            "state": trial["state"],
+            "state": _state_now(folder / trial["folder"]),
             primary: (trial.get("scores") or {}).get(primary),
             "failure": trial["failure"],
         }
@@ -45,3 +45,10 @@ def status(folder: Path, as_json: bool) -> None:
     click.echo(text_table(["learner", "trial", "state", primary, "failure"], rows))
     n_finished = sum(trial["state"] == "finished" for trial in trials)
     click.echo(f"\n{n_finished} of {len(trials)} trials finished. {results['headline']}")
+
+
+def _state_now(folder: Path) -> str:
+    """Return the state as the trial's folder tells it: results.json is as old as the last trial that ended."""
+    from tunecurve.study.executors import state_of_folder
+
+    return state_of_folder(folder)

@@ -90,9 +90,10 @@ def clean_rows(
         assert isinstance(source, str)  # checked above
         assert isinstance(target, str)
         first_target[source] = target
-        group = str(cells[group_column]) if group_column and group_column in cells else None
-        if group is None:
-            group = skeleton(target if group_by == "target" else source)
+        cell = cells.get(group_column) if group_column else None
+        # A row without a group is a group of its own kind: its skeleton.
+        named = cell is not None and str(cell).strip() != ""
+        group = str(cell) if named else skeleton(target if group_by == "target" else source)
         rows.append(Row(source, target, group, place))
     report.rows_kept = len(rows)
     if report.rows_in == 0:
@@ -113,6 +114,15 @@ def _check_columns(cells: Mapping[str, Any], wanted: list[str], place: str) -> N
             )
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether the text can be encoded; half a surrogate pair, as from a cut emoji, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _reason_to_drop(
     source: object, target: object, first_target: dict[str, str], is_too_long: Callable[[str, str], bool] | None
 ) -> str | None:
@@ -121,6 +131,8 @@ def _reason_to_drop(
             return f"empty {side}"
         if not isinstance(text, str):
             return f"{side} not text"
+        if not _is_unicode(text):
+            return f"{side} not valid Unicode"
     assert isinstance(source, str)  # checked above
     assert isinstance(target, str)
     if source in first_target:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tunecurve.metrics.alignment import Span, align, label_class, literal_text, placeholders
 from tunecurve.metrics.base import Direction, FloatArray, percentage
-from tunecurve.metrics.leaks import leaks_by_digits, leaks_exactly, leaks_normalised
+from tunecurve.metrics.leaks import leaking
 
 OVERLAP_NEEDED = 0.5
 _BRACKETED = re.compile(r"[\[<({]{1,2}\s*([A-Za-z][A-Za-z0-9_ ]{0,40}?)\s*[\])}>]{1,2}")
@@ -51,17 +51,13 @@ def analyse_row(prediction: str, reference: str, source: str) -> RowAnalysis:
     gold, _ = align(source, reference)
     predicted, _ = align(source, prediction)
     output_text, correct_text = literal_text(prediction), literal_text(reference)
-    values = [source[span.start : span.end] for span in gold]
-
-    def leaked(test: Callable[[str, str, str], bool]) -> tuple[bool, ...]:
-        return tuple(test(value.strip(), output_text, correct_text) for value in values)
-
+    values = [source[span.start : span.end].strip() for span in gold]
     over_masked, public = _over_masking(source, gold, predicted)
     return RowAnalysis(
         gold_labels=tuple(span.labels for span in gold),
-        leaked_exactly=leaked(leaks_exactly),
-        leaked_normalised=leaked(leaks_normalised),
-        leaked_digits=leaked(leaks_by_digits),
+        leaked_exactly=leaking(values, output_text, correct_text, "exact"),
+        leaked_normalised=leaking(values, output_text, correct_text, "normalised"),
+        leaked_digits=leaking(values, output_text, correct_text, "digits"),
         labelled_correctly=tuple(_is_found(span, predicted) for span in gold),
         over_masked_characters=over_masked,
         public_characters=public,

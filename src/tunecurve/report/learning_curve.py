@@ -53,9 +53,9 @@ class LearningCurve:
     def plot(self, ax: Axes | None = None, *, metric: str | None = None) -> Axes:
         """Draw the curve of one metric (default: the headline's) and return the axes."""
         if ax is None:
-            from matplotlib.figure import Figure
+            from matplotlib import pyplot
 
-            ax = Figure(figsize=(8, 4.5), layout="constrained").subplots()
+            _, ax = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
         draw_curve(ax, self.results, metric or self.results["primary_metric"])
         ax.set_xlabel("training rows (log scale)")
         return ax

@@ -47,12 +47,14 @@ def forecast_study(
             score=[item.scores[metric.name] for item in tuned],
             replicate=[item.trial.seed for item in tuned],
             n_test=n_test,
-            bootstrap_draws=np.stack([item.draws[metric.name] for item in tuned]) if tuned else None,
+            bootstrap_draws=_defined_draws([item.draws[metric.name] for item in tuned]),
         )
         rivals = {
-            point.label: (float(np.mean(point.scores[metric.name])), point.draws[metric.name])
+            point.label: (float(np.mean(point.scores[metric.name])), _finite(point.draws[metric.name]))
             for point in points
-            if point.learner == learner and point.strategy in ("zero-shot", "few-shot")
+            if point.learner == learner
+            and point.strategy in ("zero-shot", "few-shot")
+            and np.isfinite(point.scores[metric.name]).all()
         }
         forecasts[learner] = forecast_curve(
             curve,
@@ -70,3 +72,20 @@ def forecast_study(
 def _sizes_to_forecast(measured: Sequence[int]) -> list[float]:
     """Two sizes a doubling, up to 64 times the largest measured one; those beyond 8 times are marked speculative."""
     return [max(measured) * 2 ** (step / 2) for step in range(1, 2 * N_DOUBLINGS + 1)] if measured else []
+
+
+def _defined_draws(draws: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Return the draws in which every score is defined, shape (trials, draws); None when there are none.
+
+    A draw can miss all rows that a metric counts, e.g. those with personal data.
+    """
+    if not draws:
+        return None
+    stacked = np.stack(draws)
+    kept = stacked[:, np.isfinite(stacked).all(axis=0)]
+    return kept if kept.shape[1] > 1 else None
+
+
+def _finite(draws: np.ndarray) -> np.ndarray | None:
+    kept = draws[np.isfinite(draws)]
+    return kept if kept.size > 1 else None

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tunecurve.errors import Interrupted, TunecurveError
+from tunecurve.errors import Interrupted, TunecurveError, explain_os_error, find_os_error
 from tunecurve.learners.base import Learner
 from tunecurve.metrics.base import Metric
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
-from tunecurve.study.storage import explain_os_error, find_os_error, make_folder, write_text
+from tunecurve.study.storage import make_folder, write_text
 from tunecurve.study.trials import CONFIG, is_finished, run_trial
 
 FAILURE = "failure.txt"
@@ -117,10 +117,10 @@ def known_failures(planned: Sequence[PlannedTrial]) -> dict[Trial, str]:
     }
 
 
-def state_of(item: PlannedTrial) -> str:
-    """Return ``finished``, ``failed``, ``started`` or ``waiting``."""
-    if is_finished(item.folder):
+def state_of_folder(folder: Path) -> str:
+    """Return ``finished``, ``failed``, ``started`` (running or interrupted) or ``waiting``."""
+    if is_finished(folder):
         return "finished"
-    if (item.folder / FAILURE).exists():
+    if (folder / FAILURE).exists():
         return "failed"
-    return "started" if (item.folder / CONFIG).exists() else "waiting"
+    return "started" if (folder / CONFIG).exists() else "waiting"

@@ -20,8 +20,8 @@ class Progress:
     def message(self, line: str) -> None:
         """Hear of something that is not a trial's."""
 
-    def study_started(self, trials: list[Trial], estimated_seconds: dict[Trial, float]) -> None:
-        """Hear what will run, and about how long each trial takes."""
+    def study_started(self, n_trials: int, estimated_seconds: dict[Trial, float]) -> None:
+        """Hear how many trials there are, and about how long each takes that is not finished."""
 
     def trial_started(self, trial: Trial) -> None:
         """Hear that a trial starts."""

@@ -17,7 +17,7 @@ from tunecurve.metrics.masking import LabelRecall
 from tunecurve.spec import StudySpec, stable_hash
 from tunecurve.study.advice import forecast_study
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.executors import PlannedTrial, state_of
+from tunecurve.study.executors import PlannedTrial, state_of_folder
 from tunecurve.study.plan import Trial
 from tunecurve.study.storage import read_json
 from tunecurve.study.summary import (
@@ -134,7 +134,7 @@ class Collector:
             "folder": f"{item.folder.parent.name}/{item.folder.name}",
             "config_sha256": stable_hash(item.config, 64),
             "config": item.config,
-            "state": state_of(item),
+            "state": state_of_folder(item.folder),
             "failure": failures.get(trial),
         }
         if is_finished(item.folder):

@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem, StudyStateError
-
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
-
-
-def explain_os_error(error: OSError) -> EnvironmentProblem | None:
-    """Return the one-line error for a full disk or a folder that cannot be written; None for other errors."""
-    place = f" at '{error.filename}'" if error.filename else ""
-    if error.errno in _NO_SPACE:
-        return EnvironmentProblem(
-            f"no space left on the disk{place}; free some space and run the same command again: what is finished is kept"
-        )
-    if error.errno in _NOT_ALLOWED:
-        return EnvironmentProblem(f"not allowed to write{place}; choose another folder with --out or change its rights")
-    return None
-
-
-def find_os_error(error: BaseException) -> OSError | None:
-    """Return the operating system's error behind an exception, also where a library only quotes its number."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno is not None:
-            return cause
-        quoted = re.search(r"\(os error (\d+)\)", str(cause))  # how safetensors reports it
-        if quoted:
-            return OSError(int(quoted.group(1)), os.strerror(int(quoted.group(1))))
-        cause = cause.__cause__ or cause.__context__
-    return None
+from tunecurve.errors import EnvironmentProblem, StudyStateError, explain_os_error
 
 
 def make_folder(path: Path) -> Path:
@@ -75,6 +45,16 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def flush_to_disk(folder: Path) -> None:
+    """Make sure that every file below the folder has reached the disk."""
+    for path in sorted(folder.rglob("*")):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_text(path: Path, content: str) -> None:

@@ -19,7 +19,15 @@ from tunecurve.metrics.base import Metric, corpus_score
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
-from tunecurve.study.storage import GrowingLines, make_folder, read_json, read_lines, write_json, write_lines
+from tunecurve.study.storage import (
+    GrowingLines,
+    flush_to_disk,
+    make_folder,
+    read_json,
+    read_lines,
+    write_json,
+    write_lines,
+)
 
 CONFIG, TRAINING, PARTIAL = "config.json", "training.json", "predictions.partial.jsonl"
 PREDICTIONS, RESULT = "predictions.jsonl", "result.json"
@@ -96,6 +104,7 @@ def _fine_tune(
 
     examples = data.tuning_examples(trial.train_size, trial.seed)
     _, record = learner.fine_tune(examples, config["recipe"], seed=trial.seed, folder=folder, on_step=on_step)
+    flush_to_disk(folder)  # training.json says that all of it is there, also after a power cut
     write_json(folder / TRAINING, asdict(record))
     return asdict(record)
 

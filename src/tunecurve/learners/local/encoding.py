@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jinja2
+
 from tunecurve.errors import ModelError
 from tunecurve.prompts import Message, Prompt, TuningExample
 
@@ -40,15 +42,15 @@ class ChatEncoder:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        self.takes_system = self._takes_system_turn()
         self.end_token_id = self._find_end_token()
 
     def prompt_text(self, prompt: Prompt) -> str:
         """Return the text the model reads, up to where its answer starts."""
         if self.tokenizer.chat_template is None:
             return _plain_text(prompt.messages) + _PLAIN_TEMPLATE_ANSWER
-        return self.tokenizer.apply_chat_template(
-            _as_dicts(prompt.messages), tokenize=False, add_generation_prompt=True
-        )
+        messages = prompt.messages if self.takes_system else _system_into_user(prompt.messages)
+        return self.tokenizer.apply_chat_template(_as_dicts(messages), tokenize=False, add_generation_prompt=True)
 
     def prompt_ids(self, prompt: Prompt) -> list[int]:
         """Return the prompt's token ids."""
@@ -84,6 +86,16 @@ class ChatEncoder:
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
+    def _takes_system_turn(self) -> bool:
+        """Whether the chat template knows a system role; some models' templates raise an error for it."""
+        turns = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
+        try:
+            if self.tokenizer.chat_template is not None:
+                self.tokenizer.apply_chat_template(turns, tokenize=False)
+        except jinja2.TemplateError:
+            return False
+        return True
+
     def _find_end_token(self) -> int:
         """The token that the chat template puts behind an answer; else the tokenizer's end-of-sequence token."""
         if self.tokenizer.chat_template is not None:
@@ -101,6 +113,14 @@ class ChatEncoder:
 
 def _as_dicts(messages: Sequence[Message]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def _system_into_user(messages: Sequence[Message]) -> list[Message]:
+    """Put the instruction in front of the first user turn, for templates without a system role."""
+    if not messages or messages[0].role != "system":
+        return list(messages)
+    system, first, *rest = messages
+    return [Message("user", f"{system.content}\n\n{first.content}"), *rest]
 
 
 def _plain_text(messages: Sequence[Message]) -> str:

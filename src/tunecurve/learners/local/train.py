@@ -134,12 +134,13 @@ def train_adapters(
         trainable_parameters(model).values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     fingerprint = training_fingerprint(examples, recipe, seed, compute)
-    state = load_checkpoint(folder, model, optimizer, fingerprint) or TrainingState(0, [], 0.0)
     steps = all_batches([len(e.token_ids) for e in examples], recipe.batch_size, recipe.epochs, seed=seed)
     n_prefix, path = 0, "plain, as asked"
     if use_shared_prefix:
         base = model.get_base_model()
         n_prefix, path = compare_both_ways(base, examples, shared_prefix_length(examples), pad_id, base.dtype)
+    # Only now: a resumed run must decide from the same untrained weights as the first one did.
+    state = load_checkpoint(folder, model, optimizer, fingerprint) or TrainingState(0, [], 0.0)
     model.train()
     last_saved = time.monotonic()
     for step in range(state.step, len(steps)):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tunecurve.errors import EnvironmentProblem, ModelError, did_you_mean
+from tunecurve.errors import EnvironmentProblem, ModelError, did_you_mean, explain_os_error, find_os_error
 
 FORMAT = "safetensors-v1"
 _HASHED_SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
@@ -215,6 +215,7 @@ def _from_gguf(name: str, gguf: Path, gguf_sha256: str, origin: str, say: Callab
 def _convert_gguf(gguf: Path, folder: Path) -> None:
     """Write the model as float32 safetensors; the manifest is written last, so its existence means it is complete."""
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -240,9 +241,13 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
         (scratch / "manifest.json").write_text(json.dumps(manifest))
         shutil.rmtree(folder, ignore_errors=True)
         scratch.replace(folder)
-    except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
+        cause = find_os_error(error)
+        raise (explain_os_error(cause) if cause else None) or ModelError(
+            f"cannot convert '{gguf.name}' ({type(error).__name__}: {str(error)[:200]})"
+        ) from None
+    finally:
         shutil.rmtree(scratch, ignore_errors=True)
-        raise ModelError(f"cannot convert '{gguf.name}' ({type(error).__name__}: {str(error)[:200]})") from None
 
 
 def _hash_of_files(folder: Path) -> str:
