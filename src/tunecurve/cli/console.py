@@ -37,7 +37,8 @@ class ConsoleProgress(Progress):
         self._last_line_at = 0.0
         self._waiting: dict[Trial, float] = {}
         self._n_trials = 0
-        self._estimated_done = self._measured_done = 0.0
+        # Estimated and measured seconds of what is done, by kind: training and mere scoring err differently.
+        self._done: dict[bool, tuple[float, float]] = {}
         self._trial_started_at = self._training_started_at = 0.0
         self._first_step = 0
         self._scoring_seconds = 0.0
@@ -91,8 +92,8 @@ class ConsoleProgress(Progress):
 
     def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
         """Print the trial's score and time."""
-        self._estimated_done += self._waiting.get(trial, 0.0)
-        self._measured_done += seconds
+        estimated, measured = self._done.get(trial.train_size > 0, (0.0, 0.0))
+        self._done[trial.train_size > 0] = (estimated + self._waiting.get(trial, 0.0), measured + seconds)
         self._print(f"{self._where(trial)}: {headline}, in {duration(seconds)}")
         self._waiting.pop(trial, None)
 
@@ -106,10 +107,13 @@ class ConsoleProgress(Progress):
         return f"[{number}/{self._n_trials}] {visible(trial.learner)} {trial.label}"
 
     def _eta(self, trial: Trial, trial_left: float) -> str:
-        trusted = self._estimated_done > 20.0
-        correction = self._measured_done / self._estimated_done if trusted else 1.0
-        others = sum(seconds for other, seconds in self._waiting.items() if other != trial)
-        return f"trial ends in {duration(trial_left)}, study in {duration(trial_left + others * correction)}"
+        others = sum(seconds * self._correction(other) for other, seconds in self._waiting.items() if other != trial)
+        return f"trial ends in {duration(trial_left)}, study in {duration(trial_left + others)}"
+
+    def _correction(self, trial: Trial) -> float:
+        """How much longer than estimated trials of this kind took so far."""
+        estimated, measured = self._done.get(trial.train_size > 0, (0.0, 0.0))
+        return measured / estimated if estimated > 20.0 else 1.0
 
     def _show(self, line: str, *, force: bool = False) -> None:
         now = time.monotonic()
