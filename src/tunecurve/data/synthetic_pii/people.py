@@ -37,6 +37,7 @@ def height(row: RowState, index: int) -> str:
 
 
 def user_name(row: RowState, index: int) -> str:
+    """Return a user name in one of several common forms, most of them made of the person's own names."""
     dice, person = row.dice, row.person(index)
     first, last = slug(person.first), slug(person.last)
     handle, other = row.word("handle"), row.word("handle")
