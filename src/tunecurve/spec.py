@@ -87,7 +87,7 @@ class AnswerSpec(_Section):
         1.5, description="answer cap: this times the input's tokens"
     )
     max_extra_tokens: Annotated[int, Field(ge=1)] = Field(16, description="plus this many tokens")
-    batch_size: PositiveInt = Field(32, description="rows decoded together by a local model")
+    batch_size: PositiveInt = Field(256, description="rows a local model decodes as one piece of work")
 
 
 class RecipeSpec(_Section):

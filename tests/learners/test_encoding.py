@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 from tunecurve.errors import ModelError
 from tunecurve.learners.local.encoding import ChatEncoder, common_prefix_length
 from tunecurve.learners.local.prefix import answer_labels, pad_rows
-from tunecurve.learners.local.train import shared_prefix_length
+from tunecurve.learners.local.ways import shared_prefix_length
 from tunecurve.prompts import PromptRenderer
 
 RENDERER = PromptRenderer("Mask: {labels}.", labels=("NAME", "CITY"))

@@ -13,9 +13,10 @@ from tunecurve.learners.local.checkpoint import trainable_parameters
 from tunecurve.learners.local.device import choose_compute
 from tunecurve.learners.local.generate import AnswerLimits
 from tunecurve.learners.local.learner import LocalLearner
-from tunecurve.learners.local.prefix import loss_plain, loss_shared
+from tunecurve.learners.local.prefix import loss_plain
 from tunecurve.learners.local.recipe import resolve_recipe
-from tunecurve.learners.local.train import add_adapters, compare_both_ways, shared_prefix_length
+from tunecurve.learners.local.train import add_adapters
+from tunecurve.learners.local.ways import choose_way, fast_ways, shared_prefix_length
 from tunecurve.learners.local.weights import resolve_model
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
 
@@ -54,24 +55,64 @@ def small_model(kind):
     return transformers.Gemma2ForCausalLM(config)
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
-def test_shared_prefix_gives_the_plain_ways_loss_and_gradients(tiny_model_folder, kind):
-    learner = tiny(tiny_model_folder)
+def adapted(learner, kind, batch_recipe=RECIPE):
+    """Return a model with adapters that do something."""
     model = learner.load_base() if kind == "llama" else small_model(kind).requires_grad_(False)
-    tuned = add_adapters(model, resolve_recipe(RECIPE, 12, 32), seed=3)
-    with torch.no_grad():  # adapters that do something
+    tuned = add_adapters(model, resolve_recipe(batch_recipe, 12, 32), seed=3).eval()
+    with torch.no_grad():
         for parameter in trainable_parameters(tuned).values():
             parameter.add_(0.05 * torch.randn_like(parameter))
+    return tuned
+
+
+@pytest.mark.parametrize(("kind", "way"), [("llama", 0), ("llama", 1), ("qwen3", 0), ("qwen3", 1), ("gemma2", 1)])
+def test_fast_ways_give_the_plain_ways_loss_and_gradients(tiny_model_folder, kind, way):
+    learner = tiny(tiny_model_folder)
+    tuned = adapted(learner, kind)
     causal = tuned.get_base_model()
     encoded = [learner.encoder.encode_example(example) for example in examples(8)]
     n_prefix = shared_prefix_length(encoded)
     assert n_prefix > 20
-    plain, shared = loss_plain(causal, encoded, 2), loss_shared(causal, encoded, n_prefix, 2)
+    fast = fast_ways(n_prefix, 2, torch.device("cpu"))[way]
+    plain = loss_plain(causal, encoded, 2)
+    with fast.prepared(causal):
+        shared = fast.loss(causal, encoded)
+        by_shared = gradients(tuned, shared)
+    by_plain = gradients(tuned, plain)
     assert float(shared.detach()) == pytest.approx(float(plain.detach()), rel=1e-5)
-    by_plain, by_shared = gradients(tuned, plain), gradients(tuned, shared)
     scale = max(float(gradient.abs().max()) for gradient in by_plain.values())
     for name, gradient in by_plain.items():
         assert torch.allclose(by_shared[name], gradient, rtol=1e-3, atol=1e-5 * scale), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "starts_with"),
+    [("llama", "packed rows"), ("qwen3", "packed rows"), ("gemma2", "cached shared prefix")],
+)
+def test_each_architecture_gets_the_fastest_way_that_is_exact_for_it(tiny_model_folder, kind, starts_with):
+    learner = tiny(tiny_model_folder)
+    tuned = adapted(learner, kind)
+    encoded = [learner.encoder.encode_example(example) for example in examples(4)]
+    before = float(loss_plain(tuned.get_base_model(), encoded, 2))
+    way = choose_way(tuned, encoded, 2)
+    assert way.description.startswith(starts_with)
+    assert "equal the plain way's" in way.description
+    assert float(loss_plain(tuned.get_base_model(), encoded, 2)) == before
+
+
+def test_adapters_with_dropout_are_left_to_peft(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    tuned = adapted(learner, "llama", RECIPE | {"lora_dropout": 0.2})
+    encoded = [learner.encoder.encode_example(example) for example in examples(4)]
+    way = choose_way(tuned, encoded, 2)
+    assert way.description.startswith("packed rows")
+    tuned.train()
+    with way.prepared(tuned.get_base_model()):
+        torch.manual_seed(1)
+        first = float(way.loss(tuned.get_base_model(), encoded).detach())
+        torch.manual_seed(2)
+        second = float(way.loss(tuned.get_base_model(), encoded).detach())
+    assert first != second
 
 
 def test_padding_changes_no_loss(tiny_model_folder):
@@ -85,14 +126,16 @@ def test_padding_changes_no_loss(tiny_model_folder):
 
 
 def test_a_model_whose_prefix_cannot_be_shared_falls_back_to_the_plain_way(tiny_model_folder, monkeypatch):
-    import tunecurve.learners.local.train as train
+    import tunecurve.learners.local.ways as ways
 
     learner = tiny(tiny_model_folder)
     encoded = [learner.encoder.encode_example(example) for example in examples(4)]
-    monkeypatch.setattr(train, "loss_shared", lambda *arguments: torch.tensor(1.0))
-    n_prefix, path = compare_both_ways(learner.load_base(), encoded, 20, 2, torch.float32)
-    assert n_prefix == 0
-    assert path.startswith("plain: the shared prefix gave another loss")
+    monkeypatch.setattr(ways, "loss_shared", lambda model, *rest: 1.1 * ways.loss_plain(model, encoded[:2], 2))
+    monkeypatch.setattr(ways, "packed_attention", None)
+    way = choose_way(adapted(learner, "llama"), encoded, 2)
+    assert way.n_prefix == 0
+    assert way.description.startswith("plain: not packed rows")
+    assert "another loss (relative difference 1.0e-01)" in way.description
 
 
 def train(folder, out, **options):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from tunecurve.errors import UsageError
+
+_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,20 @@ def choose_compute(device: str = "auto", threads: int | None = None) -> Compute:
         raise UsageError("--device mps: torch sees no Apple GPU here; use --device cpu or auto")
     chosen = threads or physical_cores()
     torch.set_num_threads(chosen)
+    _return_large_blocks()
     return Compute(torch.device(device), _fastest_exact_enough(device), chosen)
+
+
+def _return_large_blocks() -> None:
+    """Let the C library give freed blocks of 4 MB and more back at once.
+
+    By default it learns to keep them, in holes that the next step's tensors do not fit into: a training step of
+    SmolLM2 peaked 0.15 GB higher, and was no faster.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not in every C library
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, 4 * 1024 * 1024)
 
 
 def _fastest_exact_enough(device: str) -> torch.dtype:

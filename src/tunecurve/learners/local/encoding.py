@@ -71,6 +71,10 @@ class ChatEncoder:
             )
         return EncodedExample([*self.prompt_ids(example.prompt), *answer, self.end_token_id], len(answer) + 1)
 
+    def token_ids(self, text: str) -> list[int]:
+        """Return the token ids of a bare text."""
+        return self._encode(text)
+
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a bare text."""
         return len(self._encode(text))

@@ -1,14 +1,15 @@
 """Greedy decoding in batches over one shared prefix.
 
-The prefix is computed once per learner; a batch holds rows of similar length; rows that have finished leave it. Which
-rows form a batch depends on the prompts alone, so that a resumed run repeats the very same arithmetic.
+The prefix is computed once for all prompts; a batch holds rows of similar length; rows that have finished leave it.
+Which rows form a batch depends on the prompts alone, so that a resumed run repeats the very same arithmetic. Models
+that allow it decode the packed way with guesses (`packed_decoding`), all others with transformers' own cache.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,19 +18,35 @@ from transformers.cache_utils import DynamicCache
 
 from tunecurve.learners.base import Completion
 from tunecurve.learners.local.encoding import ChatEncoder, common_prefix_length
+from tunecurve.learners.local.packed_attention import packed_attention
+from tunecurve.learners.local.packed_decoding import DecodingRow, decode_rows, next_token_logits, read_prefix
 from tunecurve.learners.local.prefix import expand_cache, pad_rows, prefix_cache
 from tunecurve.prompts import Prompt
 
 COMPACT_BELOW = 0.75
+CACHED_ROWS = 32
+# Most tokens of keys and values held at a time: 46 KB each in float32 for the built-in model.
+MAX_TOKENS_HELD = 12_000
+# Largest difference of logits between two ways, as a share of the largest logit.
+TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 5e-2}
 
 
 @dataclass(frozen=True)
 class AnswerLimits:
-    """How long answers may get and how many are decoded together."""
+    """How long answers may get and how many are decoded together.
+
+    Attributes
+    ----------
+    max_tokens_per_input_token : float
+    max_extra_tokens : int
+        An answer is cut at that many tokens for each input token, and this many more.
+    batch_size : int
+        Rows decoded as one piece of work: an interrupted piece is computed again as a whole.
+    """
 
     max_tokens_per_input_token: float = 1.5
     max_extra_tokens: int = 16
-    batch_size: int = 32
+    batch_size: int = 256
 
     def cap(self, n_input_tokens: int) -> int:
         """Return the most tokens an answer may have, its end token not counted."""
@@ -40,11 +57,22 @@ class AnswerLimits:
 class _Job:
     index: int
     prompt_ids: list[int]
+    source_ids: list[int]
     cap: int
+
+    def row(self, n_prefix: int, end_id: int) -> DecodingRow:
+        """Return the job behind the prefix; the end of the input is guessed to be the end of the answer."""
+        return DecodingRow(self.prompt_ids[n_prefix:], [*self.source_ids, end_id], self.cap, end_id)
 
 
 def decode_stream(
-    model: Any, encoder: ChatEncoder, prompts: Sequence[Prompt], limits: AnswerLimits, done: Collection[int] = ()
+    model: Any,
+    encoder: ChatEncoder,
+    prompts: Sequence[Prompt],
+    limits: AnswerLimits,
+    done: Collection[int] = (),
+    *,
+    use_packed: bool = True,
 ) -> Iterator[tuple[int, Completion]]:
     """Yield (index, answer) for every prompt not in `done`, batch by batch, shortest inputs first.
 
@@ -60,27 +88,81 @@ def decode_stream(
         Caps and batch size.
     done : collection of int
         Indices that need no answer; a batch with any other is decoded whole.
+    use_packed : bool, default True
+        False: the way of transformers' own cache, the reference that the packed way is tested against.
     """
-    jobs = [
-        _Job(index, encoder.prompt_ids(prompt), limits.cap(encoder.count_tokens(prompt.source)))
-        for index, prompt in enumerate(prompts)
-    ]
-    n_prefix = common_prefix_length([job.prompt_ids for job in jobs])
+    jobs = [_job(index, prompt, encoder, limits) for index, prompt in enumerate(prompts)]
     jobs.sort(key=lambda job: (job.cap, len(job.prompt_ids), job.index))
-    cache = None
-    for start in range(0, len(jobs), limits.batch_size):
-        batch = jobs[start : start + limits.batch_size]
-        if all(job.index in done for job in batch):
-            continue
-        started = time.perf_counter()
-        with torch.inference_mode():
-            if n_prefix and cache is None:
-                cache = prefix_cache(model, batch[0].prompt_ids[:n_prefix])
-            token_ids = _decode_batch(model, batch, n_prefix, cache, encoder.end_token_id)
-        share = (time.perf_counter() - started) / len(batch)
-        for job, ids in zip(batch, token_ids, strict=True):
+    n_prefix = common_prefix_length([job.prompt_ids for job in jobs])
+    batches = [jobs[start : start + limits.batch_size] for start in range(0, len(jobs), limits.batch_size)]
+    batches = [batch for batch in batches if not all(job.index in done for job in batch)]
+    if not batches:
+        return
+    decode = (use_packed and _packed_decoder(model, jobs[0], n_prefix, encoder.end_token_id)) or _cached_decoder(
+        model, jobs[0], n_prefix, encoder.end_token_id
+    )
+    for batch in batches:
+        for job, ids, seconds in decode(batch):
             if job.index not in done:
-                yield job.index, _completion(job, ids, encoder, share)
+                yield job.index, _completion(job, ids, encoder, seconds)
+
+
+def _job(index: int, prompt: Prompt, encoder: ChatEncoder, limits: AnswerLimits) -> _Job:
+    source_ids = encoder.token_ids(prompt.source)
+    return _Job(index, encoder.prompt_ids(prompt), source_ids, limits.cap(len(source_ids)))
+
+
+Decoder = Callable[[Sequence[_Job]], Iterator[tuple[_Job, list[int], float]]]
+
+
+def _packed_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Decoder | None:
+    """Return the packed way, or None where it does not give the plain way's logits for the probe."""
+    prefix_ids = probe.prompt_ids[:n_prefix]
+    try:
+        with torch.inference_mode(), packed_attention(model):
+            prefix = read_prefix(model, prefix_ids) if n_prefix else None
+            packed = next_token_logits(model, probe.row(n_prefix, end_id), prefix, n_prefix)
+    except (RuntimeError, TypeError, AttributeError, ValueError, KeyError):
+        return None
+    with torch.inference_mode():
+        ids = torch.tensor([probe.prompt_ids], device=packed.device)
+        plain = model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1]
+    if not float((packed - plain).abs().max()) <= TOLERANCE[plain.dtype] * float(plain.abs().max()):
+        return None
+
+    def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
+        rows = [job.row(n_prefix, end_id) for job in batch]
+        n_slots = max(1, MAX_TOKENS_HELD // max(row.n_places for row in rows))
+        last = time.perf_counter()
+        finished = decode_rows(model, rows, prefix, prefix_ids, n_slots=n_slots)
+        while True:
+            # Entered anew for every row: between two rows the caller may do anything with the model.
+            with torch.inference_mode(), packed_attention(model):
+                number = next(finished, None)
+            if number is None:
+                return
+            now = time.perf_counter()
+            yield batch[number], rows[number].answer, now - last
+            last = now
+
+    return decode
+
+
+def _cached_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Decoder:
+    """Return the way of transformers' own cache, one token of every row a pass."""
+    with torch.inference_mode():
+        cache = prefix_cache(model, probe.prompt_ids[:n_prefix]) if n_prefix else None
+
+    def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
+        for start in range(0, len(batch), CACHED_ROWS):
+            jobs = batch[start : start + CACHED_ROWS]
+            started = time.perf_counter()
+            with torch.inference_mode():
+                token_ids = _decode_batch(model, jobs, n_prefix, cache, end_id)
+            seconds = (time.perf_counter() - started) / len(jobs)
+            yield from ((job, ids, seconds) for job, ids in zip(jobs, token_ids, strict=True))
+
+    return decode
 
 
 def _completion(job: _Job, ids: list[int], encoder: ChatEncoder, seconds: float) -> Completion:

@@ -23,14 +23,10 @@ from tunecurve.learners.local.checkpoint import (
     save_checkpoint,
     trainable_parameters,
 )
-from tunecurve.learners.local.encoding import EncodedExample, common_prefix_length
-from tunecurve.learners.local.prefix import loss_plain, loss_shared
+from tunecurve.learners.local.encoding import EncodedExample
 from tunecurve.learners.local.recipe import Recipe, learning_rate_at
+from tunecurve.learners.local.ways import Way, choose_way, plain_way
 from tunecurve.spec import stable_hash
-
-MIN_SHARED_PREFIX = 8
-# Both ways add up the same numbers in another order; bfloat16 has 8 significant bits.
-TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2}
 
 
 def add_adapters(model: Any, recipe: Recipe, seed: int) -> Any:
@@ -53,38 +49,6 @@ def training_fingerprint(examples: Sequence[EncodedExample], recipe: Recipe, see
     """Return the hash of everything that determines a run's steps, bit for bit."""
     rows = stable_hash([[example.token_ids, example.n_answer] for example in examples])
     return stable_hash({"rows": rows, "recipe": recipe.to_dict(), "seed": seed, "compute": compute})
-
-
-def shared_prefix_length(examples: Sequence[EncodedExample]) -> int:
-    """Return how many leading prompt tokens all examples share; 0 when too few to pay."""
-    shared = common_prefix_length([example.token_ids[: -example.n_answer] for example in examples])
-    return shared if shared >= MIN_SHARED_PREFIX else 0
-
-
-def compare_both_ways(
-    model: Any, examples: Sequence[EncodedExample], n_prefix: int, pad_id: int, dtype: torch.dtype
-) -> tuple[int, str]:
-    """Return the prefix length to train with and the sentence that says why.
-
-    Two rows are computed both ways; the shared prefix is used only where the losses agree.
-    """
-    if n_prefix == 0:
-        return 0, "plain: the rows share no prefix worth sharing"
-    few = examples[:2]
-    was_training = model.training
-    model.eval()  # dropout would make two ways of one loss differ
-    try:
-        with torch.no_grad():
-            plain = float(loss_plain(model, few, pad_id))
-            shared = float(loss_shared(model, few, n_prefix, pad_id))
-    except (RuntimeError, TypeError, AttributeError, ValueError) as error:
-        return 0, f"plain: this model's cache cannot be shared ({type(error).__name__})"
-    finally:
-        model.train(was_training)
-    difference = abs(plain - shared) / max(abs(plain), 1e-12)
-    if not difference <= TOLERANCE[dtype]:
-        return 0, f"plain: the shared prefix gave another loss (relative difference {difference:.1e})"
-    return n_prefix, f"shared prefix of {n_prefix} tokens; loss equals the plain way's"
 
 
 def train_adapters(
@@ -135,28 +99,24 @@ def train_adapters(
     )
     fingerprint = training_fingerprint(examples, recipe, seed, compute)
     steps = all_batches([len(e.token_ids) for e in examples], recipe.batch_size, recipe.epochs, seed=seed)
-    n_prefix, path = 0, "plain, as asked"
-    if use_shared_prefix:
-        base = model.get_base_model()
-        n_prefix, path = compare_both_ways(base, examples, shared_prefix_length(examples), pad_id, base.dtype)
+    way = choose_way(model, examples, pad_id) if use_shared_prefix else plain_way(pad_id, "as asked")
     # Only now: a resumed run must decide from the same untrained weights as the first one did.
     state = load_checkpoint(folder, model, optimizer, fingerprint) or TrainingState(0, [], 0.0)
     model.train()
     last_saved = time.monotonic()
-    for step in range(state.step, len(steps)):
-        rows = [examples[index] for index in steps[step]]
-        tokens_per_second = _take_step(
-            model, optimizer, recipe, rows, state, n_prefix=n_prefix, pad_id=pad_id, seed=seed
-        )
-        is_last = step + 1 == len(steps)
-        try:
-            on_step(TrainingProgress(step + 1, len(steps), state.losses[-1], tokens_per_second))
-        except Interrupted:
-            save_checkpoint(folder, model, optimizer, state, fingerprint)
-            raise
-        if time.monotonic() - last_saved > checkpoint_every_seconds and not is_last:
-            save_checkpoint(folder, model, optimizer, state, fingerprint)
-            last_saved = time.monotonic()
+    with way.prepared(model.get_base_model()):
+        for step in range(state.step, len(steps)):
+            rows = [examples[index] for index in steps[step]]
+            tokens_per_second = _take_step(model, optimizer, recipe, rows, state, way=way, seed=seed)
+            is_last = step + 1 == len(steps)
+            try:
+                on_step(TrainingProgress(step + 1, len(steps), state.losses[-1], tokens_per_second))
+            except Interrupted:
+                save_checkpoint(folder, model, optimizer, state, fingerprint)
+                raise
+            if time.monotonic() - last_saved > checkpoint_every_seconds and not is_last:
+                save_checkpoint(folder, model, optimizer, state, fingerprint)
+                last_saved = time.monotonic()
     return TrainingRecord(
         steps=len(steps),
         epochs=recipe.epochs,
@@ -165,7 +125,7 @@ def train_adapters(
         train_seconds=state.seconds,
         tokens_trained=sum(examples[index].n_answer for batch in steps for index in batch),
         recipe=recipe.to_dict(),
-        path=path,
+        path=way.description,
     )
 
 
@@ -176,15 +136,14 @@ def _take_step(
     rows: Sequence[EncodedExample],
     state: TrainingState,
     *,
-    n_prefix: int,
-    pad_id: int,
+    way: Way,
     seed: int,
 ) -> float:
     """Take one optimizer step, note it in the state, and return the tokens a second."""
     started = time.perf_counter()
     # Dropout draws anew at every step, from the step's number: a resumed run draws the same.
     torch.manual_seed(seed * 1_000_003 + state.step)
-    loss = loss_shared(model.get_base_model(), rows, n_prefix, pad_id)
+    loss = way.loss(model.get_base_model(), rows)
     loss.backward()
     value = float(loss.detach())
     if not math.isfinite(value):
@@ -194,7 +153,7 @@ def _take_step(
     state.step += 1
     state.seconds += seconds
     state.losses.append(value)
-    return (n_prefix + sum(len(row.token_ids) - n_prefix for row in rows)) / seconds
+    return (way.n_prefix + sum(len(row.token_ids) - way.n_prefix for row in rows)) / seconds
 
 
 def _update(optimizer: torch.optim.Optimizer, model: Any, recipe: Recipe, step: int) -> None:
