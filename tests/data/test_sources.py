@@ -73,6 +73,14 @@ def test_broken_files_name_place_and_next_step(tmp_path, name):
         assert part in message
 
 
+def test_the_offset_of_a_byte_that_is_not_text_counts_from_the_start_of_the_file(tmp_path):
+    line = '{"a": "é"}\n'.encode()
+    good = line * 200_000  # more than one chunk of any reader
+    (tmp_path / "late.jsonl").write_bytes(good + b'{"a": "\xe9"}\n')
+    with pytest.raises(DataError, match=rf"byte {len(good) + 7}: 0xe9"):
+        cells(tmp_path / "late.jsonl")
+
+
 @pytest.mark.parametrize(
     ("source", "part"),
     [

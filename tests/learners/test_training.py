@@ -10,7 +10,7 @@ from tests.conftest import simple_rows
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import predict
 from tunecurve.learners.local.checkpoint import trainable_parameters
-from tunecurve.learners.local.device import choose_compute
+from tunecurve.learners.local.device import choose_compute, cpu_quota
 from tunecurve.learners.local.generate import AnswerLimits
 from tunecurve.learners.local.learner import LocalLearner
 from tunecurve.learners.local.prefix import loss_plain
@@ -288,6 +288,25 @@ def test_merged_export_answers_like_the_adapter(tiny_model_folder, tmp_path):
     merged = tiny(tmp_path / "merged")
     prompts = [RENDERER.prompt(source) for source, _ in ROWS[:6]]
     assert [a.text for a in predict(merged, prompts)] == [a.text for a in predict(tuned, prompts)]
+
+
+def test_a_prompt_that_does_not_fit_into_the_model_is_an_error_with_advice(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    long_shots = (("word " * 2100, "word"),)
+    with pytest.raises(ModelError, match=r"takes 2048 \(input 'hello'\); use fewer --shots"):
+        list(learner.predict_stream([RENDERER.prompt("hello", long_shots)]))
+
+
+def test_parameters_are_counted_from_the_weights_whatever_their_precision(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    assert learner._n_parameters() == sum(p.numel() for p in learner.load_base().parameters())
+
+
+@pytest.mark.parametrize(("content", "n_cpus"), [("150000 100000", 1), ("400000 100000", 4), ("max 100000", 1_000_000)])
+def test_a_containers_share_of_processors_is_seen(tmp_path, content, n_cpus):
+    assert cpu_quota(tmp_path) == 1_000_000
+    (tmp_path / "cpu.max").write_text(content + "\n")
+    assert cpu_quota(tmp_path) == n_cpus
 
 
 def test_the_training_example_shows_what_is_trained(tiny_model_folder):

@@ -6,6 +6,7 @@ mean is decided in `cleaning`.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
 import json
@@ -91,11 +92,27 @@ def _read_file(path: Path) -> Iterator[RawRow]:
     except TunecurveError:
         raise
     except UnicodeDecodeError as error:
+        place = _first_undecodable_byte(path)
         raise DataError(
-            f"'{path}' is not UTF-8 text (byte {error.start}: 0x{error.object[error.start]:02x}); save it as UTF-8"
+            f"'{path}' is not UTF-8 text (byte {place}: 0x{error.object[error.start]:02x}); save it as UTF-8"
         ) from None
     except OSError as error:
         raise DataError(f"cannot read '{path}': {error.strerror or error}") from None
+
+
+def _first_undecodable_byte(path: Path) -> int:
+    """Return the offset in the file; the error of a streaming decoder counts from its own chunk."""
+    n_read = 0
+    decoder = codecs.getincrementaldecoder(_encoding(path))()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            held = len(decoder.getstate()[0])
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                return n_read - held + error.start
+            n_read += len(chunk)
+    return n_read
 
 
 def _encoding(path: Path) -> str:

@@ -112,7 +112,9 @@ def estimate_workloads(
             steps = config["recipe"]["n_steps"]
             row_passes = config["recipe"]["epochs"] * trial.train_size
             trained = round(steps * known.instruction + row_passes * known.row)
-        workloads[trial] = Workload(trained, round(n_rows * prefix), round(n_rows * known.answer), steps)
+        workloads[trial] = Workload(
+            trained, round(n_rows * (prefix + known.source)), round(n_rows * known.answer), steps
+        )
     return workloads
 
 
@@ -120,6 +122,7 @@ def estimate_workloads(
 class _Lengths:
     instruction: float
     row: float
+    source: float
     answer: float
 
 
@@ -130,5 +133,6 @@ def _measure_lengths(data: StudyData, learner: CountsTokens) -> _Lengths:
     sample = data.pool[:100]
     instruction = learner.count_tokens(data.renderer.system_text) + 10
     rows = mean([learner.count_tokens(row.source) + learner.count_tokens(row.target) + 10 for row in sample])
+    sources = mean([learner.count_tokens(row.source) + 5 for row in data.test])
     answers = mean([learner.count_tokens(row.target) + 1 for row in data.test])
-    return _Lengths(instruction, rows, answers)
+    return _Lengths(instruction, rows, sources, answers)

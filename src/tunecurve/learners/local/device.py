@@ -46,7 +46,8 @@ def choose_compute(device: str = "auto", threads: int | None = None) -> Compute:
     device : {"auto", "cpu", "cuda", "mps"}
         ``auto`` takes cuda, then mps, then cpu.
     threads : int, optional
-        Default: physical cores. More threads than free cores cost up to ten times the time.
+        Default: physical cores, or the container's share of them where that is less. More threads than free cores
+        cost up to ten times the time.
 
     Raises
     ------
@@ -103,5 +104,14 @@ def physical_cores() -> int:
             topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
             cores.add(((topology / "physical_package_id").read_text(), (topology / "core_id").read_text()))
         except OSError:
-            return len(allowed)
-    return max(1, len(cores))
+            return min(len(allowed), cpu_quota())
+    return max(1, min(len(cores), cpu_quota()))
+
+
+def cpu_quota(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the whole processors that the control group (a container's limit) grants; a large number without one."""
+    try:
+        quota, period = (group / "cpu.max").read_text().split()
+        return max(1, int(quota) // int(period))
+    except (OSError, ValueError):  # no such file, or the quota is "max"
+        return 1_000_000

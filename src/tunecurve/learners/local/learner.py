@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from tunecurve.errors import ModelError
@@ -87,7 +89,11 @@ class LocalLearner:
         return estimate_seconds(work, self._n_parameters(), self.compute)
 
     def _n_parameters(self) -> int:
-        return sum(path.stat().st_size for path in self.files.folder.glob("*.safetensors")) // 4
+        total = 0
+        for path in self.files.folder.glob("*.safetensors"):
+            with safe_open(path, framework="pt") as file:
+                total += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118  (not a dict)
+        return total
 
     def context_length(self) -> int:
         """Return the most tokens the model takes, prompt and answer together."""
@@ -105,9 +111,22 @@ class LocalLearner:
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`."""
+        self._check_context(prompts)
         if self._scoring_model is None:
             self._scoring_model = self._load_for_scoring()
         return decode_stream(self._scoring_model, self.encoder, prompts, self.limits, done)
+
+    def _check_context(self, prompts: Sequence[Prompt]) -> None:
+        """Refuse prompts that with their longest answer do not fit into the model."""
+        for prompt in prompts:
+            n_prompt = len(self.encoder.prompt_ids(prompt))
+            needed = n_prompt + self.limits.cap(self.encoder.count_tokens(prompt.source))
+            if needed > self.context_length():
+                raise ModelError(
+                    f"a prompt of {n_prompt} tokens and its answer need {needed} tokens, but {self.name} takes "
+                    f"{self.context_length()} (input {prompt.source[:40]!r}); use fewer --shots, a shorter prompt, or "
+                    "a smaller data.max_tokens"
+                )
 
     def _load_for_scoring(self) -> Any:
         model = self.load_base()
