@@ -65,6 +65,7 @@ def table_entry(kind: str, weights: Weights, calibration: dict[str, list[float]]
         "trouble": np.round(trouble[1:], 3).tolist(),
         "discrepancy_per_doubling": DISCREPANCY[kind],
         "calibration": calibration,
+        "coverage": {"single": 1.0, "replicated": 1.0},  # set by fit_coverage.py, from the finished table's forecasts
     }
 
 

@@ -124,6 +124,16 @@ class AdviceSpec(_Section):
     delta: Annotated[float, Field(gt=0)] | None = Field(None, description="gain per doubling that matters (1 point)")
     label_price: Annotated[float, Field(ge=0)] | None = Field(None, description="price of one more labelled row")
     value_per_point: Annotated[float, Field(ge=0)] | None = Field(None, description="worth of one point of the score")
+    training_price: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="price of training on one row, all passes together"
+    )
+    run_price: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="price of one training run, whatever its size"
+    )
+    serving_price: float | None = Field(
+        None, description="serving the tuned model instead of today's choice, over its life"
+    )
+    miss_penalty: Annotated[float, Field(ge=0)] | None = Field(None, description="price of not reaching the target")
 
 
 class StudySpec(_Section):

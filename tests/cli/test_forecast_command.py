@@ -31,6 +31,23 @@ def test_three_numbers_get_an_answer() -> None:
     assert "80 % interval" in result.output
 
 
+def test_all_prices_enter_the_decision() -> None:
+    free = json.loads(run("--points", POINTS, "--value-per-point", "10", "--json").output)["decision"]
+    priced = [
+        "--points", POINTS, "--value-per-point", "10", "--label-price", "0.001", "--training-price", "0.002",
+        "--run-price", "3", "--serving-price", "7", "--target", "96", "--miss-penalty", "4", "--json",
+    ]  # fmt: skip
+    decision = json.loads(run(*priced).output)["decision"]
+    assert free["options"][0]["cost"] == 0
+    first = decision["options"][0]
+    assert first["cost"] == pytest.approx(first["more_labels"] * 0.001 + first["n"] * 0.002 + 3 + 7)
+    assert decision["unknown"] == []
+
+
+def test_a_penalty_without_a_target_is_a_usage_error() -> None:
+    assert isinstance(run("--points", POINTS, "--miss-penalty", "4").exception, UsageError)
+
+
 def test_json_has_one_object_a_curve_with_nineteen_quantiles(tmp_path: Path) -> None:
     rows = ["curve_id,n,score,kind,direction,target_n,replicate"]
     rows += [f"a,{n},{score},finetune,max,,0" for n, score in ((50, 60), (200, 70), (800, 78))]

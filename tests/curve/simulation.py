@@ -21,11 +21,11 @@ class Simulated:
 
 
 def measure(
-    truth: Curve, size: np.ndarray, seeds: int, generator: np.random.Generator
+    truth: Curve, size: np.ndarray, seeds: int, generator: np.random.Generator, noise: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Runs of `truth`: seed noise falling like n^-0.36, and the part of the test-set error that sizes do not share."""
+    """Runs of `truth`: seed noise (times `noise`) falling like n^-0.36, and the part of the test-set error that sizes do not share."""
     sizes = np.repeat(size, seeds)
-    seed_sd = 1.2 * (sizes / 50.0) ** -0.36
+    seed_sd = 1.2 * noise * (sizes / 50.0) ** -0.36
     mean = truth(size)
     own = np.sqrt(0.3 * mean * (100 - mean) / TEST_ROWS) * generator.standard_normal(len(size))
     score = truth(sizes) + np.repeat(own, seeds) + seed_sd * generator.standard_normal(len(sizes))
@@ -59,7 +59,14 @@ def peak_then_drop(generator: np.random.Generator) -> Curve:
     return lambda n: np.minimum(rest(n) + bonus * (np.asarray(n) <= 50), 100.0)
 
 
-SHAPES = {"flat": flat, "power": power, "late jump": late_jump, "peak then drop": peak_then_drop}
+SHAPES = {
+    "flat": flat,
+    "power": power,
+    "late jump": late_jump,
+    "peak then drop": peak_then_drop,
+    "noise only": flat,
+}
+SEED_NOISE = {"noise only": 3.0}
 
 
 def simulate(kind: str, count: int, seed: int, seeds: int = 3) -> Iterator[Simulated]:
@@ -68,4 +75,4 @@ def simulate(kind: str, count: int, seed: int, seeds: int = 3) -> Iterator[Simul
     grids = (np.array([50.0, 200, 800, 3200]), 50.0 * 2.0 ** np.arange(6))
     for index in range(count):
         truth = SHAPES[kind](generator)
-        yield Simulated(*measure(truth, grids[index % 2], seeds, generator), truth)
+        yield Simulated(*measure(truth, grids[index % 2], seeds, generator, SEED_NOISE.get(kind, 1.0)), truth)

@@ -80,6 +80,30 @@ def test_cheap_labels_are_bought_and_dear_ones_are_not() -> None:
     assert dear["sentence"].startswith("Stop")
 
 
+def test_what_would_settle_it_is_priced_with_labels_and_runs() -> None:
+    points = CurvePoints([50, 50, 200, 200, 800, 800], [70.0, 74.0, 78.0, 76.0, 79.0, 82.0])
+    prices = Prices(label=2.0, training_per_example=0.01, training_fixed=5.0)
+    verdict = forecast_curve(points, delta=1.5, prices=prices).verdict
+    assert verdict is not None
+    assert verdict.word == "cannot tell"
+    cost = {step["what"]: step["cost"] for step in verdict.settle}
+    assert cost["three more seeds at the largest size"] == pytest.approx(3 * (800 * 0.01 + 5))
+    assert cost["one more size: 1600 examples"] == pytest.approx(800 * 2 + 1600 * 0.01 + 5)
+    unpriced = forecast_curve(points, delta=1.5).verdict
+    assert unpriced is not None
+    assert {step["cost"] for step in unpriced.settle} == {None}
+
+
+def test_a_penalty_for_missing_the_target_moves_the_decision() -> None:
+    target = 95.5
+    careless = forecast_curve(ARTICLE, target=target, prices=Prices(label=0.1, miss_penalty=1.0)).decision
+    careful = forecast_curve(ARTICLE, target=target, prices=Prices(label=0.1, miss_penalty=5000.0)).decision
+    assert careless is not None
+    assert careful is not None
+    assert careless["best"]["n"] == 800
+    assert careful["best"]["n"] > 1600
+
+
 def test_without_prices_there_is_no_decision() -> None:
     assert forecast_curve(ARTICLE).decision is None
 

@@ -16,8 +16,8 @@ from tunecurve.curve.points import CurvePoints, prepare
 from tunecurve.curve.predictive import predict
 from tunecurve.curve.targets import reach_target
 
-CURVES_PER_KIND = 60
-KINDS = ("flat", "power", "late jump", "peak then drop")
+CURVES_PER_KIND = 200
+KINDS = ("flat", "power", "late jump", "peak then drop", "noise only")
 
 
 @lru_cache(maxsize=1)
@@ -36,16 +36,18 @@ def results() -> dict[str, dict[str, np.ndarray]]:
     """All answers about all simulated curves, made once."""
     answers: dict[str, dict[str, np.ndarray]] = {}
     for kind in KINDS:
-        rows = [_one(curve, index) for index, curve in enumerate(simulation().simulate(kind, CURVES_PER_KIND, seed=7))]
+        noise = simulation().SEED_NOISE.get(kind, 1.0)
+        curves = simulation().simulate(kind, CURVES_PER_KIND, seed=7)
+        rows = [_one(curve, index, noise) for index, curve in enumerate(curves)]
         answers[kind] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     return answers
 
 
-def _one(curve: object, index: int) -> dict[str, float]:
+def _one(curve: object, index: int, noise: float) -> dict[str, float]:
     size, score, truth = curve.size, curve.score, curve.truth  # type: ignore[attr-defined]
     last = float(size.max())
     predictive = predict(prepare(CurvePoints(size, score, n_test=1000), (0.0, 100.0), "max"))
-    _, runs = simulation().measure(truth, np.array([last * 4]), 1, np.random.default_rng(index))
+    _, runs = simulation().measure(truth, np.array([last * 4]), 1, np.random.default_rng(index), noise)
     low, high = np.quantile(predictive.measured_scores(np.array([last * 4])), [0.1, 0.9])
     delta = default_delta(predictive)
     grid = predictive.search_size[: predictive.search_last + 13]
@@ -55,7 +57,12 @@ def _one(curve: object, index: int) -> dict[str, float]:
     needed = 2.7 * last
     target = reach_target(predictive, float(truth(np.array([needed]))[0]), np.array([4 * last]))
     required = target.required_size
+    # Two targets that know nothing of the truth: a little and much above the last score, by turns.
+    asked = float(np.mean(score[size == last])) + (1.0, 3.0, 6.0)[index % 3]
+    reached = reach_target(predictive, asked, np.array([4 * last])).by_size[0]["probability"]
     return {
+        "reach_probability": reached,
+        "reached": float(truth(np.array([4 * last]))[0] >= asked),
         "covered": float(low <= runs[0] <= high),
         "rising": float(judge(predictive, delta).word == "rising"),
         "true_plateau": true_plateau if true_plateau <= last * 1.001 else np.inf,
@@ -64,14 +71,25 @@ def _one(curve: object, index: int) -> dict[str, float]:
     }
 
 
-def test_eighty_per_cent_intervals_cover_about_eighty_per_cent() -> None:
+def test_eighty_per_cent_intervals_cover_eighty_per_cent() -> None:
     covered = np.concatenate([results()[kind]["covered"] for kind in KINDS])
-    standard_error = np.sqrt(0.8 * 0.2 / len(covered))
-    assert abs(covered.mean() - 0.8) < 0.03 + 2 * standard_error
+    assert len(covered) == 1000
+    assert abs(covered.mean() - 0.8) <= 0.03
+
+
+def test_the_probability_of_reaching_a_target_is_reliable() -> None:
+    probability = np.concatenate([results()[kind]["reach_probability"] for kind in KINDS])
+    reached = np.concatenate([results()[kind]["reached"] for kind in KINDS])
+    assert abs(probability.mean() - reached.mean()) <= 0.05
+    for low, high in ((0.0, 0.1), (0.1, 0.5), (0.5, 0.9), (0.9, 1.01)):
+        inside = (low <= probability) & (probability < high)
+        standard_error = np.sqrt(0.25 / inside.sum())
+        assert abs(probability[inside].mean() - reached[inside].mean()) <= 0.1 + standard_error
 
 
 def test_flat_curves_are_hardly_ever_called_rising() -> None:
     assert results()["flat"]["rising"].mean() <= 0.05
+    assert results()["noise only"]["rising"].mean() <= 0.05
 
 
 def test_plateau_is_found_within_a_factor_of_two() -> None:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 @click.option("--delta", type=float, help="Gain per doubling that matters, in the metric's units.")
 @click.option("--label-price", type=float, help="Price of one more labelled example.")
 @click.option("--value-per-point", type=float, help="Worth of one unit of the metric.")
+@click.option("--training-price", type=float, help="Price of training on one example, all passes together.")
+@click.option("--run-price", type=float, help="Price of one training run, whatever its size.")
+@click.option("--serving-price", type=float, help="Serving the tuned model instead of today's choice, in all.")
+@click.option("--miss-penalty", type=float, help="Price of not reaching --target.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a curve, one a line.")
 @click.option("--plot", type=click.Path(), metavar="PNG", help="Draw the (first) curve with its forecast band.")
 def forecast(
@@ -37,6 +41,10 @@ def forecast(
     delta: float | None,
     label_price: float | None,
     value_per_point: float | None,
+    training_price: float | None,
+    run_price: float | None,
+    serving_price: float | None,
+    miss_penalty: float | None,
     as_json: bool,
     plot: str | None,
 ) -> None:
@@ -54,7 +62,9 @@ def forecast(
     if (curves is None) == (points is None):
         raise UsageError("give either a curves file or --points, for example --points 50:86.4,200:91.0,800:94.3.")
     tables = read_table(curves) if curves is not None else parse_points(points or "")
-    prices = Prices(label=label_price, value_per_point=value_per_point)
+    if miss_penalty is not None and target is None:
+        raise UsageError(f"--miss-penalty {miss_penalty:g} needs the score that would be missed: give --target too.")
+    prices = Prices(label_price, value_per_point, training_price, run_price, serving_price, miss_penalty)
     ends = parse_range(score_range)
     for index, table in enumerate(tables):
         answer = _forecast_one(table, at, target, direction, ends, delta, prices)
@@ -113,6 +123,7 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
         lines.append(f"  n={entry['n']:g}: {entry['median']:.4g}, 80 % interval {low:.4g} to {high:.4g}{mark}")
     if answer.verdict:
         lines.append(f"  {answer.verdict.sentence}")
+        lines += _settling_lines(answer.verdict.settle)
     lines += _plateau_lines(answer.plateau) + _target_lines(answer) + _rival_lines(answer.crossover)
     if answer.backtest:
         test = answer.backtest
@@ -125,6 +136,15 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
         lines.append(f"  {answer.decision['sentence']}")
     lines += [f"  Note: {note}" for note in answer.notes]
     return "\n".join(lines)
+
+
+def _settling_lines(steps: list[dict[str, Any]]) -> list[str]:
+    """What would turn a `cannot tell` into a word, with its chance and, where prices are known, its cost."""
+    return [
+        f"    {step['what']}: settles it with probability {step['chance']:.2f}"
+        + ("" if step["cost"] is None else f", costs {step['cost']:.4g}")
+        for step in steps
+    ]
 
 
 def _plateau_lines(plateau: dict[str, Any] | None) -> list[str]:

@@ -51,6 +51,13 @@ class Prices:
             if price is not None and not (np.isfinite(price) and (price >= 0 or name == "serving_difference")):
                 raise UsageError(f"price {name}={price}: expected a number that is not negative.")
 
+    def measurement(self, more_labels: float, runs: int, size: float) -> float | None:
+        """Price of `runs` more training runs at a size with that many more labels; None when nothing has a price."""
+        if self.label is None and self.training_per_example is None and self.training_fixed is None:
+            return None
+        one_run = size * (self.training_per_example or 0.0) + (self.training_fixed or 0.0)
+        return more_labels * (self.label or 0.0) + runs * one_run
+
 
 def candidate_sizes(last_size: float) -> Floats:
     """Sizes for the next round: two a doubling, up to eight times the data."""

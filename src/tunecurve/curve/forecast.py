@@ -142,7 +142,7 @@ def forecast_curve(
         forecasts=forecasts_at(predictive, asked),
         target=None if target is None else reach_target(predictive, float(target), asked),
         plateau=find_plateau(predictive, delta),
-        verdict=judge(predictive, delta, prices.label),
+        verdict=judge(predictive, delta, prices),
         crossover=crossover(predictive, rivals or {}),
         backtest=back_test(points, score_range, direction) if backtest else None,
         decision=decide(predictive, prices, target),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tunecurve.curve.decision import Prices
 from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
 from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, size_interval
@@ -85,8 +86,8 @@ class Verdict:
         return dict(vars(self))
 
 
-def judge(predictive: Predictive, delta: float, label_price: float | None = None) -> Verdict:
-    """Say whether the next doubling of the data gains at least `delta`."""
+def judge(predictive: Predictive, delta: float, prices: Prices | None = None) -> Verdict:
+    """Say whether the next doubling of the data gains at least `delta`, and if not, what would settle it at what cost."""
     last = predictive.last_size
     gain = doubling_gains(predictive)[1][:, predictive.search_last]
     rising = float(np.mean(gain >= delta))
@@ -100,34 +101,36 @@ def judge(predictive: Predictive, delta: float, label_price: float | None = None
         sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability only {rising:.2f}."
     else:
         sentence = f"Cannot tell: {numbers}, on both sides of the {delta:.3g} that matters (probability {rising:.2f})."
-    settle = settling_steps(predictive, gain >= delta, label_price) if word == "cannot tell" else []
+    settle = settling_steps(predictive, gain >= delta, prices or Prices()) if word == "cannot tell" else []
     if settle:
         sentence += f" Most likely to settle it: {settle[0]['what']}."
     return Verdict(word, sentence, rising, expected, settle)
 
 
-def settling_steps(predictive: Predictive, rises: np.ndarray, label_price: float | None) -> list[dict[str, Any]]:
+def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) -> list[dict[str, Any]]:
     """Measurements that could settle the word, the most promising first.
 
     Each is imagined as one more observation of the curve at a size: its outcome is drawn from the forecast, the drawn
     curves are reweighted, and the share of outcomes that end with a plain word is counted (a pre-posterior analysis).
+    The cost is that of labels and training runs, as far as they have a price; None when nothing has one.
     """
     last = predictive.last_size
     run = float(predictive.run_variance(np.array([last]))[0])
     own = predictive.curve.own_test_variance
-    labels = last
     options = [
-        ("three more seeds at the largest size", last, run / 3.0, 0.0),
-        (f"one more size: {2 * last:g} examples", 2.0 * last, run, labels),
-        (f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * labels),
+        ("three more seeds at the largest size", last, run / 3.0, 0.0, 3),
+        (f"one more size: {2 * last:g} examples", 2.0 * last, run, last, 1),
+        (f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * last, 1),
     ]
     if own > 0:
-        options.append(("a test set four times as large", last, run / 4.0 + own / 4.0, 0.0))
+        options.append(("a test set four times as large", last, run / 4.0 + own / 4.0, 0.0, 0))
     steps = []
-    for what, size, variance, more_labels in options:
+    for what, size, variance, more_labels, runs in options:
         chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
-        cost = None if label_price is None else more_labels * label_price
-        steps.append({"what": what, "n": size, "chance": chance, "more_labels": more_labels, "label_cost": cost})
+        cost = prices.measurement(more_labels, runs, size)
+        steps.append(
+            {"what": what, "n": size, "chance": chance, "more_labels": more_labels, "more_runs": runs, "cost": cost}
+        )
     return sorted(steps, key=lambda step: -step["chance"])
 
 

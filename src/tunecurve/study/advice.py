@@ -64,7 +64,14 @@ def forecast_study(
             delta=advice.delta,
             rivals=rivals,
             at=_sizes_to_forecast([item.trial.train_size for item in tuned]),
-            prices=Prices(label=advice.label_price, value_per_point=advice.value_per_point),
+            prices=Prices(
+                label=advice.label_price,
+                value_per_point=advice.value_per_point,
+                training_per_example=advice.training_price,
+                training_fixed=advice.run_price,
+                serving_difference=advice.serving_price,
+                miss_penalty=advice.miss_penalty,
+            ),
         ).to_dict()
     return forecasts
 
