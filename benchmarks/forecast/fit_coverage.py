@@ -1,69 +1,107 @@
-"""The last step of the table: one factor on the spread, so that 80 % intervals cover nearer to 80 %.
+"""The last step of the table: levels and coverage, from the forecasts that the table makes without them.
 
     python benchmarks/forecast/fit_coverage.py CURVES.csv src/tunecurve/curve/priors.json
 
-Forecasts the tuning half of every exam set with the table as it is, finds the factor with which the 80 % intervals
-would cover 80 % of the truths, and stores its square root: other curves differ from the tuning curves more than these
-do from each other, so only half of the way is gone. Bounded metrics with and without replicates have their own
-factor; losses, with one tuning group, a common one.
+Forecasts the tuning half of every exam set. First, for bounded metrics, how often outcomes lie below each forecast
+quantile: a beta calibration of the levels, of which half is applied. Then, with that in place, the factor on the spread
+with which the 80 % intervals would cover 80 % of the outcomes; a part of it is stored. Only a part of each way is gone
+because other curves differ from the tuning curves more than these do from each other. Losses, with one tuning group,
+have no level correction and one factor.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-from curves import EXAM, is_holdout, make_tasks, read_curves
+from curves import EXAM, Curve, is_holdout, make_tasks, read_curves
 
-from tunecurve.curve import priors
+from tunecurve.curve import calibration, priors
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
 
 FACTORS = np.arange(0.4, 1.6, 0.01)
+LEVELS = np.arange(1, 20) / 20
+LEVEL_SHARE = 0.5
+COVERAGE_SHARE = 0.4
+Cases = dict[tuple[str, bool], list[tuple[np.ndarray, float]]]
 
 
-def scaled_coverage(quantiles: np.ndarray, truths: np.ndarray) -> np.ndarray:
-    """Return the coverage of the 80 % interval for every factor; quantiles (n_tasks, 19), truths (n_tasks,)."""
-    middle = quantiles[:, 9]
-    low = middle[:, None] + FACTORS * (quantiles[:, 1] - middle)[:, None]
-    high = middle[:, None] + FACTORS * (quantiles[:, 17] - middle)[:, None]
-    return ((low <= truths[:, None]) & (truths[:, None] <= high)).mean(axis=0)
-
-
-def main() -> None:
-    """Measure the factors and write them into the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("curves", type=Path)
-    parser.add_argument("table", type=Path)
-    options = parser.parse_args()
-    table = json.loads(options.table.read_text(encoding="utf-8"))
-    for kind in ("bounded", "loss"):
-        table[kind]["coverage"] = {"single": 1.0, "replicated": 1.0}
-    priors.prior_table.cache_clear()
-    options.table.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-
-    found: dict[tuple[str, bool], list[tuple[np.ndarray, float]]] = {}
-    curves = [curve for curve in read_curves(options.curves) if not is_holdout(curve)]
+def forecast_all(curves: list[Curve]) -> Cases:
+    """Return the 19 quantiles and the outcome of every task, by (kind, whether sizes were repeated)."""
+    found: Cases = {}
     for task_set in EXAM:
         for task in make_tasks(curves, task_set):
-            curve = task.curve
             answer = forecast_curve(
-                CurvePoints(task.train_size, task.score), curve.score_range, curve.direction, at=[task.target]
+                CurvePoints(task.train_size, task.score),
+                task.curve.score_range,
+                task.curve.direction,
+                at=[task.target],
+                backtest=False,
             )
             kind = "loss" if task_set.relative else "bounded"
             quantiles = np.array(list(answer.forecasts[0]["quantiles"].values()))
             key = (kind, kind == "bounded" and len(task.score) > len(set(task.train_size)))
             found.setdefault(key, []).append((quantiles, task.truth))
-    for (kind, replicated), cases in found.items():
-        coverage = scaled_coverage(np.array([case[0] for case in cases]), np.array([case[1] for case in cases]))
-        exact = FACTORS[np.argmax(coverage >= 0.8)]
-        half_way = round(float(np.sqrt(exact)), 2)
+    return found
+
+
+def fit_levels(cases: list[tuple[np.ndarray, float]]) -> list[float]:
+    """Return the beta calibration (slope, other slope, constant) of levels, by least squares on a grid."""
+    observed = np.mean([truth <= quantiles for quantiles, truth in cases], axis=0)
+
+    def miss(beta: tuple[float, float, float]) -> float:
+        logit = beta[0] * np.log(LEVELS) - beta[1] * np.log1p(-LEVELS) + beta[2]
+        return float(np.square(1.0 / (1.0 + np.exp(-logit)) - observed).sum())
+
+    slopes = np.arange(0.5, 2.05, 0.1)
+    best = min(product(slopes, slopes, np.arange(-1.5, 1.55, 0.1)), key=miss)
+    return [round(float(value), 2) for value in best]
+
+
+def coverage_factor(cases: list[tuple[np.ndarray, float]]) -> float:
+    """Return the factor on the spread around the median with which 80 % intervals cover 80 %."""
+    quantiles = np.array([case[0] for case in cases])
+    truths = np.array([case[1] for case in cases])[:, None]
+    middle = quantiles[:, 9, None]
+    low = middle + FACTORS * (quantiles[:, 1, None] - middle)
+    high = middle + FACTORS * (quantiles[:, 17, None] - middle)
+    return float(FACTORS[np.argmax(((low <= truths) & (truths <= high)).mean(axis=0) >= 0.8)])
+
+
+def write(table: dict, path: Path) -> None:
+    """Write the table and let the engine read it anew."""
+    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    priors.prior_table.cache_clear()
+    calibration._forecast_levels.cache_clear()
+
+
+def main() -> None:
+    """Measure levels and factors, and write them into the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("curves", type=Path)
+    parser.add_argument("table", type=Path)
+    options = parser.parse_args()
+    curves = [curve for curve in read_curves(options.curves) if not is_holdout(curve)]
+    table = json.loads(options.table.read_text(encoding="utf-8"))
+    for kind in ("bounded", "loss"):
+        table[kind]["coverage"] = {"single": 1.0, "replicated": 1.0}
+        table[kind].pop("levels", None)
+    write(table, options.table)
+    bounded = [case for (kind, _), cases in forecast_all(curves).items() if kind == "bounded" for case in cases]
+    table["bounded"]["levels"] = {"beta": fit_levels(bounded), "share": LEVEL_SHARE}
+    print(f"bounded: {len(bounded)} tasks, levels {table['bounded']['levels']}")
+    write(table, options.table)
+    for (kind, replicated), cases in forecast_all(curves).items():
+        exact = coverage_factor(cases)
+        stored = round(exact**COVERAGE_SHARE, 2)
         name = "replicated" if replicated else "single"
-        print(f"{kind}, {name}: {len(cases)} tasks, 80 % at factor {exact:.2f}, stored {half_way}")
+        print(f"{kind}, {name}: {len(cases)} tasks, 80 % at factor {exact:.2f}, stored {stored}")
         names = ["single", "replicated"] if kind == "loss" else [name]
-        table[kind]["coverage"].update(dict.fromkeys(names, half_way))
-    options.table.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+        table[kind]["coverage"].update(dict.fromkeys(names, stored))
+    write(table, options.table)
 
 
 if __name__ == "__main__":

@@ -106,10 +106,18 @@ def log_evidence(residual: Floats, config: Configurations) -> tuple[Floats, Floa
     return evidence, linear / total, 1.0 / total
 
 
+@lru_cache(maxsize=64)
+def _all_shapes_at(size_ratio: tuple[float, ...]) -> Floats:
+    """Log shape of the whole grid, kept: the curves of one file are mostly measured at the same sizes."""
+    shapes = log_shape(shape_grid(), np.array(size_ratio))
+    shapes.flags.writeable = False
+    return shapes
+
+
 def fit(curve: PreparedCurve, log_shape_prior: Floats, config: Configurations) -> Posterior:
     """Posterior of one prepared curve under a prior over the shapes of `shape_grid`."""
     grid = shape_grid()
-    residual = curve.log_error - curve.log_error[-1] - log_shape(grid, curve.size / curve.size[-1])
+    residual = curve.log_error - curve.log_error[-1] - _all_shapes_at(tuple(curve.size / curve.size[-1]))
     evidence, level, variance = log_evidence(residual, config)
     evidence += log_shape_prior[:, None]
     weight = np.exp(evidence - evidence.max())
