@@ -1,0 +1,111 @@
+"""Seconds an answer: tunecurve's decoding against transformers' `generate`, on this machine, in one run.
+
+    python benchmarks/scoring/compare.py [--rows 48] [--repeats 2] [--run RUN] [--threads N]
+
+All write greedy answers to the same prompts (rows of builtin:pii behind the study's instruction) with the same weights,
+precision, threads and caps: the built-in model, or with --run the best fine-tuned model of a finished run, whose
+answers are nearly copies of their inputs. Contestants take turns; the first rows of every run are answered once before
+the clock starts. Besides the times it counts the answers that differ from those of `generate` one by one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from tunecurve.data.synthetic_pii import generate_rows
+from tunecurve.data.synthetic_pii.labels import LABELS
+from tunecurve.learners.local.device import choose_compute
+from tunecurve.learners.local.generate import AnswerLimits, decode_stream
+from tunecurve.learners.local.learner import LocalLearner
+from tunecurve.learners.local.weights import resolve_model
+from tunecurve.prompts import MASKING_SYSTEM, Prompt, PromptRenderer
+
+WARM_UP_ROWS = 4
+PEER_BATCH = 16
+
+
+def with_tunecurve(model: Any, learner: LocalLearner, prompts: list[Prompt]) -> list[str]:
+    """Answer as a study does."""
+    found = dict(decode_stream(model, learner.encoder, prompts, AnswerLimits()))
+    return [found[index].text for index in range(len(prompts))]
+
+
+def with_generate(model: Any, learner: LocalLearner, prompts: list[Prompt], batch: int) -> list[str]:
+    """Answer with `generate`, `batch` rows of similar length at a time; a batch's cap is that of its longest row."""
+    encoder, end = learner.encoder, learner.encoder.end_token_id
+    ids = [encoder.prompt_ids(prompt) for prompt in prompts]
+    caps = [AnswerLimits().cap(encoder.count_tokens(prompt.source)) for prompt in prompts]
+    order = sorted(range(len(prompts)), key=lambda index: len(ids[index]))
+    answers = [""] * len(prompts)
+    for start in range(0, len(order), batch):
+        some = order[start : start + batch]
+        longest = max(len(ids[index]) for index in some)
+        padded = torch.tensor([[end] * (longest - len(ids[index])) + ids[index] for index in some])
+        mask = torch.tensor([[0] * (longest - len(ids[index])) + [1] * len(ids[index]) for index in some])
+        written = model.generate(
+            padded,
+            attention_mask=mask,
+            max_new_tokens=max(caps[index] for index in some),
+            do_sample=False,
+            eos_token_id=end,
+            pad_token_id=end,
+        )
+        for index, row in zip(some, written[:, longest:].tolist(), strict=True):
+            cut = row[: caps[index]]
+            answers[index] = encoder.decode(cut[: cut.index(end)] if end in cut else cut)
+    return answers
+
+
+def main() -> None:
+    """Let the contestants take turns and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=48)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--run", help="folder of a finished run: its best model answers, with its prompt")
+    options = parser.parse_args()
+    sources = [row["source_text"] for row in generate_rows(options.rows, seed=3)]
+    if options.run:
+        from tunecurve.predictor import load_predictor
+
+        predictor = load_predictor(options.run, device="cpu", threads=options.threads)
+        learner: Any = predictor.learner
+        renderer = predictor.renderer
+    else:
+        learner = LocalLearner(resolve_model("smollm2-135m-instruct"), choose_compute("cpu", options.threads))
+        renderer = PromptRenderer(MASKING_SYSTEM, labels=tuple(LABELS))
+    prompts = [renderer.prompt(source) for source in sources]
+    model = learner._load_for_scoring()
+    contestants: dict[str, Callable[[list[Prompt]], list[str]]] = {
+        "tunecurve": lambda some: with_tunecurve(model, learner, some),
+        "generate, one by one": lambda some: with_generate(model, learner, some, 1),
+        f"generate, {PEER_BATCH} at a time": lambda some: with_generate(model, learner, some, PEER_BATCH),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    answers: dict[str, list[str]] = {}
+    for repeat in range(options.repeats):
+        for name, answer in contestants.items():
+            answer(prompts[:WARM_UP_ROWS])
+            started = time.perf_counter()
+            answers[name] = answer(prompts)
+            seconds[name].append((time.perf_counter() - started) / len(prompts))
+            print(f"  repeat {repeat + 1}, {name}: {seconds[name][-1]:.3f} s a row", flush=True)
+    n_tokens = sum(len(learner.encoder.token_ids(text)) + 1 for text in answers["tunecurve"])
+    print(f"\n{len(prompts)} rows, {n_tokens / len(prompts):.0f} answer tokens a row, {learner.compute.describe()}\n")
+    print("| | s a row (range) | times tunecurve | answers unlike one by one |\n|---|---|---|---|")
+    base = statistics.median(seconds["tunecurve"])
+    reference = answers["generate, one by one"]
+    for name, values in seconds.items():
+        middle = statistics.median(values)
+        unlike = sum(mine != theirs for mine, theirs in zip(answers[name], reference, strict=True))
+        print(f"| {name} | {middle:.3f} ({min(values):.3f}-{max(values):.3f}) | {middle / base:.1f} | {unlike} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""Seconds a row of fine-tuning: tunecurve against TRL and transformers' Trainer with PEFT, on this machine, in one run.
+
+    python benchmarks/training/compare.py [--steps 6] [--repeats 2] [--threads N]
+
+Everybody trains the built-in model on the same rows of builtin:pii behind the same instruction: LoRA of rank 16 on all
+linear layers, batch 8, the same precision and threads. Peers live in an environment of their own (`build/peers`, made
+at the first run: pip install trl), and contestants take turns, so that a slow minute of the machine hits all alike. The
+first two steps of every run are warm-up and left out. Printed: median seconds a row with their range, the ratio to
+tunecurve, and the share of the machine's matrix speed, measured in the same run, that the arithmetic tunecurve needs
+makes of its time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PEERS = Path("build/peers")
+PEER_PACKAGES = ["trl==1.16.0"]
+BATCH = 8
+WARM_UP = 2
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to train; `peer` None is tunecurve itself."""
+
+    name: str
+    peer: str | None
+    expert: bool = False
+
+
+CONTESTANTS = [
+    Contestant("tunecurve", None),
+    Contestant("TRL SFTTrainer, its defaults", "trl"),
+    Contestant("TRL SFTTrainer, no gradient checkpointing, answer-only loss", "trl", expert=True),
+    Contestant("transformers Trainer + PEFT, answer-only loss", "trainer"),
+]
+
+
+def training_rows(n_rows: int) -> list:
+    """The tuning examples of a builtin:pii study."""
+    from tunecurve.data.synthetic_pii import generate_rows
+    from tunecurve.data.synthetic_pii.labels import LABELS
+    from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
+
+    renderer = PromptRenderer(MASKING_SYSTEM, labels=tuple(LABELS))
+    rows = generate_rows(n_rows, seed=1)
+    return [renderer.tuning_example(row["source_text"], row["target_text"]) for row in rows]
+
+
+def run_ours(steps: int, threads: int) -> dict:
+    """Train with tunecurve in this process and return its step times, tokens and peak memory."""
+    from tunecurve.learners.local.device import choose_compute
+    from tunecurve.learners.local.learner import LocalLearner
+    from tunecurve.learners.local.speed import matmul_flops_per_second
+    from tunecurve.learners.local.ways import shared_prefix_length
+    from tunecurve.learners.local.weights import resolve_model
+
+    compute = choose_compute("cpu", threads)
+    learner = LocalLearner(resolve_model("smollm2-135m-instruct"), compute)
+    examples = training_rows(BATCH * steps)
+    encoded = [learner.encoder.encode_example(example) for example in examples]
+    n_prefix = shared_prefix_length(encoded)
+    times = [0.0]
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        recipe = learner.resolve_recipe({"epochs": 1, "batch_size": BATCH}, len(examples))
+        _, record = learner.fine_tune(
+            examples,
+            recipe,
+            seed=0,
+            folder=Path(folder),
+            on_step=lambda progress: times.append(time.perf_counter() - started),
+        )
+    config = learner.config
+    head = config.vocab_size * config.hidden_size
+    body = learner._n_parameters() - head
+    tokens = n_prefix * steps + sum(len(example.token_ids) - n_prefix for example in encoded)
+    answers = sum(example.n_answer for example in encoded)
+    return {
+        "seconds": [later - earlier for earlier, later in itertools.pairwise(times)],
+        "operations_per_step": 4 * (body * tokens + head * answers) / steps,
+        "peak_gflops": matmul_flops_per_second("cpu", compute.dtype) / 1e9,
+        "path": record.path,
+        "prefix_tokens": n_prefix,
+        "row_tokens": sum(len(example.token_ids) - n_prefix for example in encoded) / len(encoded),
+        "dtype": str(compute.dtype).removeprefix("torch."),
+        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
+
+
+def peer_python() -> Path:
+    """Return the interpreter of the peers' environment, made at the first run."""
+    python = PEERS / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "-c", "constraints.txt", *PEER_PACKAGES, "torch"]
+        subprocess.run(install, check=True)
+    return python
+
+
+def run_process(command: list[str]) -> dict:
+    """Run a contestant and return what it printed as its result."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if done.returncode or not lines:
+        raise SystemExit(f"{' '.join(command)[:200]} failed:\n{done.stderr[-2000:]}")
+    return json.loads(lines[-1].removeprefix("RESULT "))
+
+
+def main() -> None:
+    """Let the contestants take turns and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--ours", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    from tunecurve.learners.local.device import physical_cores
+
+    threads = options.threads or physical_cores()
+    if options.ours:
+        print("RESULT " + json.dumps(run_ours(options.steps, threads)))
+        return
+    from tunecurve.learners.local.weights import resolve_model
+
+    model = resolve_model("smollm2-135m-instruct").folder
+    seconds: dict[str, list[float]] = {contestant.name: [] for contestant in CONTESTANTS}
+    ours: list[dict] = []
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows.jsonl"
+        with rows.open("w", encoding="utf-8") as file:
+            for example in training_rows(BATCH * options.steps):
+                messages = [{"role": m.role, "content": m.content} for m in example.prompt.messages]
+                messages.append({"role": "assistant", "content": example.answer})
+                file.write(json.dumps({"messages": messages}) + "\n")
+        python = peer_python()
+        for repeat in range(options.repeats):
+            for contestant in CONTESTANTS:
+                if contestant.peer is None:
+                    again = [sys.executable, __file__, "--ours", "--steps", str(options.steps)]
+                    result = run_process([*again, "--threads", str(threads)])
+                    ours.append(result)
+                else:
+                    job = {
+                        "peer": contestant.peer,
+                        "expert": contestant.expert,
+                        "model": str(model),
+                        "rows": str(rows),
+                        "steps": options.steps,
+                        "batch_size": BATCH,
+                        "threads": threads,
+                        "dtype": ours[0]["dtype"],
+                        "folder": folder,
+                    }
+                    result = run_process([str(python), str(HERE / "peers.py"), json.dumps(job)])
+                per_row = [step / BATCH for step in result["seconds"][WARM_UP:]]
+                seconds[contestant.name] += per_row
+                print(f"  repeat {repeat + 1}, {contestant.name}: {statistics.median(per_row):.3f} s a row", flush=True)
+    first = ours[0]
+    print(
+        f"\n{first['dtype']}, {threads} threads, prefix of {first['prefix_tokens']} tokens, "
+        f"{first['row_tokens']:.0f} tokens a row behind it, batch {BATCH}; {first['path']}\n"
+    )
+    print("| | s a row (range) | times tunecurve |\n|---|---|---|")
+    base = statistics.median(seconds["tunecurve"])
+    for name, values in seconds.items():
+        middle = statistics.median(values)
+        print(f"| {name} | {middle:.2f} ({min(values):.2f}-{max(values):.2f}) | {middle / base:.1f} |")
+    shares = [
+        r["operations_per_step"] / statistics.median(r["seconds"][WARM_UP:]) / (r["peak_gflops"] * 1e9) for r in ours
+    ]
+    peaks = ", ".join(f"{r['peak_gflops']:.0f}" for r in ours)
+    print(
+        f"\ntunecurve needs {first['operations_per_step'] / 1e9:.0f} GFLOP a step: {min(shares):.0%} to "
+        f"{max(shares):.0%} of the matrix speed measured beside it ({peaks} GFLOP/s). "
+        f"Peak memory of its process: {max(r['peak_memory_gb'] for r in ours):.2f} GB."
+    )
+
+
+if __name__ == "__main__":
+    main()
