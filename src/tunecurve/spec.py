@@ -223,8 +223,8 @@ QUICK_STUDY: dict[str, Any] = {
     "name": "pii-quick",
     "data": {"source": "builtin:pii", "limit": 2000},
     "split": {"test_size": 100},
-    "train_sizes": [24, 80, 240],
-    "recipe": {"min_steps": 40},
+    "train_sizes": [24, 72, 192],
+    "recipe": {"min_steps": 32},
 }
 
 

@@ -93,11 +93,11 @@ def test_each_architecture_gets_the_fastest_way_that_is_exact_for_it(tiny_model_
     learner = tiny(tiny_model_folder)
     tuned = adapted(learner, kind)
     encoded = [learner.encoder.encode_example(example) for example in examples(4)]
-    before = float(loss_plain(tuned.get_base_model(), encoded, 2))
+    before = loss_plain(tuned.get_base_model(), encoded, 2).item()
     way = choose_way(tuned, encoded, 2)
     assert way.description.startswith(starts_with)
     assert "equal the plain way's" in way.description
-    assert float(loss_plain(tuned.get_base_model(), encoded, 2)) == before
+    assert loss_plain(tuned.get_base_model(), encoded, 2).item() == before
 
 
 def test_adapters_with_dropout_are_left_to_peft(tiny_model_folder):

@@ -12,7 +12,7 @@ from tunecurve.learners.local.device import Compute
 
 # Shares of the measured matrix speed that training and writing answers reach (measured with
 # SmolLM2-135M in float32 on 2 cores; docs/how-it-works.md says how).
-TRAINING_SHARE = 0.55
+TRAINING_SHARE = 0.42
 WRITING_SHARE = 0.15
 LOADING_SECONDS = 4.0
 
