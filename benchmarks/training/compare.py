@@ -4,7 +4,7 @@
 
 Everybody trains the built-in model on the same rows of builtin:pii behind the same instruction: LoRA of rank 16 on all
 linear layers, batch 8, the same precision and threads. Peers live in an environment of their own (`build/peers`, made
-at the first run: pip install trl), and contestants take turns, so that a slow minute of the machine hits all alike. The
+at the first run: pip install trl peft), and contestants take turns, so that a slow minute of the machine hits all alike. The
 first two steps of every run are warm-up and left out. Printed: median seconds a row with their range, the ratio to
 tunecurve, and the share of the machine's matrix speed, measured in the same run, that the arithmetic tunecurve needs
 makes of its time.
@@ -26,7 +26,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PEERS = Path("build/peers")
-PEER_PACKAGES = ["trl==1.16.0"]
+PEER_PACKAGES = ["trl==1.16.0", "peft"]
 BATCH = 8
 WARM_UP = 2
 
