@@ -61,6 +61,12 @@ class StudyStateError(TunecurveError):
     exit_code = 8
 
 
+class MoneyError(TunecurveError):
+    """Spending was not agreed to, or the cap on it was reached; what is paid for is kept."""
+
+    exit_code = 9
+
+
 class Interrupted(TunecurveError):
     """The user pressed Ctrl-C; finished work is kept."""
 
@@ -77,6 +83,7 @@ EXIT_CODES = {
     6: "some trials failed; the others are finished and kept",
     7: "the machine lacks something: disk, a writable folder, an optional package",
     8: "the run folder holds something this command cannot work with",
+    9: "spending was not agreed to, or its cap was reached; what is paid for is kept",
     130: "interrupted; the same command continues",
 }
 

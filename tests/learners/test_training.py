@@ -9,13 +9,13 @@ from safetensors.torch import load_file
 from tests.conftest import simple_rows
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import predict
+from tunecurve.learners.local.adapters import add_adapters
 from tunecurve.learners.local.checkpoint import trainable_parameters
 from tunecurve.learners.local.device import choose_compute, cpu_quota
 from tunecurve.learners.local.generate import AnswerLimits
 from tunecurve.learners.local.learner import LocalLearner
 from tunecurve.learners.local.prefix import loss_plain
 from tunecurve.learners.local.recipe import resolve_recipe
-from tunecurve.learners.local.train import add_adapters
 from tunecurve.learners.local.ways import choose_way, fast_ways, shared_prefix_length
 from tunecurve.learners.local.weights import resolve_model
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer

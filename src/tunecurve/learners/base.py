@@ -12,7 +12,21 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from tunecurve.prompts import Prompt, TuningExample
 
-StopReason = Literal["end", "length", "error"]
+StopReason = Literal["end", "length", "blocked", "refused", "error"]
+
+
+class StillWaiting(Exception):
+    """Raised by `fine_tune` while someone else's machine does the work; asking again later continues.
+
+    Attributes
+    ----------
+    seconds : float
+        When asking again makes sense.
+    """
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True)
@@ -23,14 +37,19 @@ class Completion:
     ----------
     text : str
         The answer, empty when it failed.
-    stop_reason : {"end", "length", "error"}
-        ``length``: cut at the cap; scored as it stands. ``error``: scored as the empty answer.
+    stop_reason : {"end", "length", "blocked", "refused", "error"}
+        ``length``: cut at the cap; scored as it stands. ``blocked`` (by the provider's filter), ``refused`` (by the
+        model) and ``error`` (no answer after all attempts): scored as the empty answer.
     tokens_in, tokens_out : int
         Tokens of the prompt and of the answer.
     seconds : float
         Time this answer took (its share of a batch).
     error : str or None
-        What failed.
+        What failed, or why it was blocked.
+    model_version : str or None
+        The version that the provider says has answered.
+    cost_usd : float or None
+        What the answer cost; None: unknown, or nothing is paid.
     """
 
     text: str
@@ -39,6 +58,8 @@ class Completion:
     tokens_out: int = 0
     seconds: float = 0.0
     error: str | None = None
+    model_version: str | None = None
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +90,10 @@ class TrainingRecord:
         The resolved recipe.
     path : str
         Which way the steps were computed, and what its check against the plain way showed.
+    cost_usd : float or None
+        What the training cost; None: unknown, or nothing is paid.
+    job : dict or None
+        The provider's job: its id, its key, the tuned model, checkpoints, tokens billed.
     """
 
     steps: int
@@ -79,6 +104,8 @@ class TrainingRecord:
     tokens_trained: int
     recipe: dict[str, Any] = field(default_factory=dict)
     path: str = ""
+    cost_usd: float | None = None
+    job: dict[str, Any] | None = None
 
 
 @runtime_checkable
@@ -116,6 +143,11 @@ class FineTunable(Learner, Protocol):
         """Fine-tune on examples by a recipe from `resolve_recipe`, resuming from what `folder` holds.
 
         The tuned model is stored in `folder`. When `on_step` raises, what is done is kept there first.
+
+        Raises
+        ------
+        StillWaiting
+            When the work is done elsewhere and not ready; the same call later continues.
         """
         ...
 

@@ -13,12 +13,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord, Workload
+from tunecurve.learners.local.adapters import add_adapters, load_adapters
 from tunecurve.learners.local.device import Compute
 from tunecurve.learners.local.encoding import ChatEncoder
 from tunecurve.learners.local.generate import AnswerLimits, decode_stream
 from tunecurve.learners.local.recipe import Recipe, resolve_recipe
 from tunecurve.learners.local.speed import estimate_seconds
-from tunecurve.learners.local.train import add_adapters, train_adapters
+from tunecurve.learners.local.train import train_adapters
 from tunecurve.learners.local.weights import ModelFiles
 from tunecurve.prompts import Prompt, TuningExample
 
@@ -132,9 +133,7 @@ class LocalLearner:
         model = self.load_base()
         if self.adapter_folder is None:
             return model
-        from peft import PeftModel
-
-        tuned = PeftModel.from_pretrained(model, self.adapter_folder)
+        tuned = load_adapters(model, self.adapter_folder)
         # In bfloat16 merging would round the small adapter product away; in float32 it is exact enough and faster.
         if self.compute.dtype == torch.float32:
             return tuned.merge_and_unload().eval()
@@ -187,11 +186,7 @@ class LocalLearner:
 
     def save_merged(self, destination: Path) -> None:
         """Write the model with its adapter merged, as float32 safetensors with its tokenizer."""
-        from peft import PeftModel
-
         base = AutoModelForCausalLM.from_pretrained(self.files.folder, dtype=torch.float32, trust_remote_code=False)
-        merged = (
-            PeftModel.from_pretrained(base, self.adapter_folder).merge_and_unload() if self.adapter_folder else base
-        )
+        merged = load_adapters(base, self.adapter_folder).merge_and_unload() if self.adapter_folder else base
         merged.save_pretrained(destination)
         self.encoder.tokenizer.save_pretrained(destination)

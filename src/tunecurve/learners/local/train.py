@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,24 +27,6 @@ from tunecurve.learners.local.encoding import EncodedExample
 from tunecurve.learners.local.recipe import Recipe, learning_rate_at
 from tunecurve.learners.local.ways import Way, choose_way, plain_way
 from tunecurve.spec import stable_hash
-
-
-def add_adapters(model: Any, recipe: Recipe, seed: int) -> Any:
-    """Return the PEFT model: LoRA on all linear layers, initialised from the seed alone."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=recipe.lora_rank,
-        lora_alpha=recipe.lora_alpha,
-        lora_dropout=recipe.lora_dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        # PEFT asks the model by a name that transformers is giving up; nothing a user could do about it.
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
-        torch.manual_seed(seed)
-        return get_peft_model(model, config)
 
 
 def training_fingerprint(examples: Sequence[EncodedExample], recipe: Recipe, seed: int, compute: dict[str, Any]) -> str:

@@ -1,0 +1,55 @@
+"""The hard cap on spending: money is reserved before a call is sent, at the most the call can cost."""
+
+from __future__ import annotations
+
+import threading
+
+from tunecurve.errors import MoneyError
+from tunecurve.learners.hosted.prices import money
+
+
+class Budget:
+    """Money spent and reserved by one study.
+
+    Parameters
+    ----------
+    cap_usd : float or None
+        Most that may be spent; None: no cap.
+    spent_usd : float
+        Spent by earlier runs of the study.
+    """
+
+    def __init__(self, cap_usd: float | None, spent_usd: float = 0.0) -> None:
+        self.cap_usd, self.spent_usd, self.reserved_usd = cap_usd, spent_usd, 0.0
+        self._lock = threading.Lock()
+
+    def reserve(self, at_most_usd: float | None, what: str) -> float:
+        """Set aside the most that something can cost; return the amount.
+
+        Raises
+        ------
+        MoneyError
+            When the cap would be passed, or there is a cap and the price is unknown.
+        """
+        with self._lock:
+            if at_most_usd is None:
+                if self.cap_usd is not None:
+                    raise MoneyError(
+                        f"the price of {what} is unknown, so --max-cost cannot be kept; give it in the study file under "
+                        "hosted.prices, or drop --max-cost"
+                    )
+                return 0.0
+            if self.cap_usd is not None and self.spent_usd + self.reserved_usd + at_most_usd > self.cap_usd:
+                raise MoneyError(
+                    f"--max-cost {money(self.cap_usd)} is reached: {money(self.spent_usd)} spent, "
+                    f"{money(self.reserved_usd)} in flight, {what} may cost {money(at_most_usd)}; what is paid for is kept, "
+                    "continue with a higher --max-cost"
+                )
+            self.reserved_usd += at_most_usd
+            return at_most_usd
+
+    def settle(self, reserved_usd: float, cost_usd: float | None) -> None:
+        """Give back what was reserved and book what it cost; None: unknown, nothing is booked."""
+        with self._lock:
+            self.reserved_usd = max(0.0, self.reserved_usd - reserved_usd)
+            self.spent_usd += cost_usd or 0.0

@@ -1,0 +1,120 @@
+"""What a token costs. Answers: the table that the package genai-prices carries; training: a small table of our own.
+
+Both work without a network. A price that is not known is None, and is shown as unknown; it is never 0. Prices in the
+study file come before both tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# US dollars per million tokens: training; then, where a tuned model's answers cost more than its base's, input, output.
+# Taken from the providers' price pages; nobody ships these numbers in a package. Check them before a large run.
+_TRAINING_TABLE_DATE = "2026-11"
+_TRAINING_SOURCES = {
+    "openai": "OpenAI's API price page",
+    "google": "Google Cloud's generative AI price page",
+}
+_TRAINING_USD: dict[tuple[str, str], tuple[float, ...]] = {
+    ("openai", "gpt-4.1"): (25.0, 3.0, 12.0),
+    ("openai", "gpt-4.1-mini"): (5.0, 0.80, 3.20),
+    ("openai", "gpt-4.1-nano"): (1.5, 0.20, 0.80),
+    ("openai", "gpt-4o"): (25.0, 3.75, 15.0),
+    ("openai", "gpt-4o-mini"): (3.0, 0.30, 1.20),
+    ("google", "gemini-2.5-pro"): (25.0,),
+    ("google", "gemini-2.5-flash"): (5.0,),
+    ("google", "gemini-2.5-flash-lite"): (1.5,),
+}
+# Providers bill half for batch requests.
+BATCH_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars per million tokens, each None where unknown, and where they come from.
+
+    Attributes
+    ----------
+    input_usd, output_usd, training_usd : float or None
+        Per million tokens sent, answered, trained on.
+    source : str
+        Table and date.
+    """
+
+    input_usd: float | None
+    output_usd: float | None
+    training_usd: float | None
+    source: str
+
+    def call_usd(self, tokens_in: float, tokens_out: float) -> float | None:
+        """Return the price of a call."""
+        if self.input_usd is None or self.output_usd is None:
+            return None
+        return (tokens_in * self.input_usd + tokens_out * self.output_usd) / 1e6
+
+    def training_cost_usd(self, tokens: float) -> float | None:
+        """Return the price of training on so many tokens, all passes together."""
+        return None if self.training_usd is None else tokens * self.training_usd / 1e6
+
+
+def find_price(provider: str, model: str, own: Mapping[str, Any] | None = None, *, tuned: bool = False) -> Price:
+    """Return the price of a model.
+
+    Parameters
+    ----------
+    provider, model : str
+        E.g. ``"google"`` and ``"gemini-2.5-flash"``; for a tuned model, its base.
+    own : mapping, optional
+        The study file's prices of this model: ``input``, ``output``, ``training`` per million tokens.
+    tuned : bool
+        Whether a tuned model answers.
+    """
+    sources = []
+    base = re.sub(r"-(\d{4}-\d{2}-\d{2}|\d{3})$", "", model)
+    training = _TRAINING_USD.get((provider, base), ())
+    input_usd, output_usd = _answer_prices(provider, model)
+    if input_usd is not None:
+        sources.append(f"answers: {_package_name()}")
+    if tuned and len(training) == 3:
+        input_usd, output_usd = training[1:]
+        sources = [f"answers of tuned models: {_TRAINING_SOURCES[provider]}, {_TRAINING_TABLE_DATE}"]
+    training_usd = training[0] if training else None
+    if training:
+        sources.append(f"training: {_TRAINING_SOURCES[provider]}, {_TRAINING_TABLE_DATE}")
+    own = {key: value for key, value in (own or {}).items() if value is not None}
+    if own:
+        sources = [*(source for source in sources if len(own) < 3), "study file"]
+    return Price(
+        own.get("input", input_usd),
+        own.get("output", output_usd),
+        own.get("training", training_usd),
+        "; ".join(sources) or "unknown",
+    )
+
+
+def _answer_prices(provider: str, model: str) -> tuple[float | None, float | None]:
+    try:
+        from genai_prices import Usage, calc_price
+    except ImportError:
+        return None, None
+    try:
+        one = calc_price(Usage(input_tokens=1000, output_tokens=1000), model_ref=model, provider_id=provider)
+    except LookupError:
+        return None, None
+    return float(one.input_price) * 1000, float(one.output_price) * 1000
+
+
+def _package_name() -> str:
+    from importlib.metadata import version
+
+    return f"genai-prices {version('genai-prices')}"
+
+
+def money(usd: float | None) -> str:
+    """Return an amount for people: ``$1.23``, small ones with more digits, ``unknown`` for None."""
+    if usd is None:
+        return "unknown"
+    return f"${usd:,.2f}" if usd >= 0.995 or usd == 0 else f"${usd:.4f}"
