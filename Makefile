@@ -36,7 +36,7 @@ $(STAMPS)-local: pyproject.toml constraints.txt
 
 $(STAMPS)-test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e '.[local,test]'
+	$(INSTALL) -e '.[local,hosted,test]'
 	@touch $@
 
 clean:

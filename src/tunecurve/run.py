@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import yaml
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
-from tunecurve.learners.base import CountsTokens, Learner
+from tunecurve.learners.base import CostsMoney, CountsTokens, Learner, Workload
 from tunecurve.learners.floor import FloorLearner
+from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
 from tunecurve.report.write import write_report
 from tunecurve.spec import QUICK_STUDY, StudySpec, load_spec, parse_spec
+from tunecurve.study.checkpoints import score_checkpoints
 from tunecurve.study.dataset import (
     StudyData,
     check_comparable,
@@ -53,6 +56,8 @@ class Study:
         By name.
     planned : list of PlannedTrial
         In running order.
+    account : Account
+        Ledger and budget for paid models; untouched where there are none.
     """
 
     spec: StudySpec
@@ -60,15 +65,35 @@ class Study:
     data: StudyData
     learners: dict[str, Learner]
     planned: list[PlannedTrial]
+    account: Account
+
+    @cached_property
+    def workloads(self) -> dict[Trial, Workload]:
+        """What each trial computes or sends, in tokens."""
+        return estimate_workloads([(item.trial, item.config) for item in self.planned], self.data, self.learners)
 
     def estimated_seconds(self) -> dict[Trial, float]:
         """Return about how long each trial takes on this machine, the floor aside."""
-        workloads = estimate_workloads([(item.trial, item.config) for item in self.planned], self.data, self.learners)
         seconds = {}
-        for trial, work in workloads.items():
+        for trial, work in self.workloads.items():
             learner = self.learners[trial.learner]
             seconds[trial] = learner.estimate_seconds(work) if isinstance(learner, CountsTokens) else 0.0
         return seconds
+
+    def quotes_usd(self) -> dict[Trial, float | None]:
+        """Return about what each trial of a paid model costs, whether it is finished or not; None: unknown."""
+        quotes = {}
+        for trial, work in self.workloads.items():
+            learner = self.learners[trial.learner]
+            if isinstance(learner, CostsMoney):
+                quotes[trial] = learner.quote_usd(work, is_tuned=trial.strategy == "fine-tune")
+        return quotes
+
+    def quote_left_usd(self) -> float | None:
+        """Return about what the unfinished trials cost; None: the price of one of them is unknown."""
+        quotes = self.quotes_usd()
+        left = [quotes[item.trial] for item in self.planned if item.trial in quotes and not is_finished(item.folder)]
+        return None if any(quote is None for quote in left) else sum(quote for quote in left if quote is not None)
 
 
 @dataclass(frozen=True)
@@ -122,11 +147,16 @@ def prepare_study(
     folder = Path(out) if out is not None else Path("runs") / spec.name
     check_comparable(spec, folder)
     asked, spec = spec, _with_what_is_there(spec, folder)
+    account = Account(spec.hosted, str(folder.absolute()))
     if learners is None:
-        built = build_learners(spec.models, spec.answers, device=device, threads=threads, say=progress.message)
+        built = build_learners(
+            spec.models, spec.answers, device=device, threads=threads, account=account, say=progress.message
+        )
     else:
         built = {"floor": FloorLearner(), **learners}
-    counter = next((learner for learner in built.values() if isinstance(learner, CountsTokens)), None)
+    # The strictest one says what is too long.
+    counters = [learner for learner in built.values() if isinstance(learner, CountsTokens)]
+    counter = min(counters, key=lambda learner: learner.context_length(), default=None)
     # Half of the model's context is left to instruction and examples.
     is_too_long = (
         too_long_test(counter.count_tokens, min(spec.data.max_tokens, counter.context_length() // 2))
@@ -144,7 +174,7 @@ def prepare_study(
         item = PlannedTrial(trial, config, folder / "trials" / trial_folder_name(trial, config))
         if trial in wanted or is_finished(item.folder):
             planned.append(item)
-    return Study(spec, folder, data, built, planned)
+    return Study(spec, folder, data, built, planned, account)
 
 
 def _with_what_is_there(spec: StudySpec, folder: Path) -> StudySpec:
@@ -247,7 +277,7 @@ def run_prepared(study: Study, progress: Progress) -> StudyRun:
     with sole_writer(study.folder):
         freeze(study.data, study.spec, study.folder)
         write_text(study.folder / "study.yaml", resolved_yaml(study.spec))
-        collector = Collector(study.spec, study.data, study.planned)
+        collector = Collector(study.spec, study.data, study.planned, study.account)
         latest: dict[str, Any] = {}
 
         def bring_up_to_date(failures: Mapping[Trial, str]) -> None:
@@ -258,8 +288,15 @@ def run_prepared(study: Study, progress: Progress) -> StudyRun:
         seconds = study.estimated_seconds()
         left = {item.trial: seconds[item.trial] for item in study.planned if not is_finished(item.folder)}
         progress.study_started(len(study.planned), left)
-        outcome = run_serially(study.planned, study.data, study.learners, collector.metrics, progress, bring_up_to_date)
-        bring_up_to_date(known_failures(study.planned))
+        try:
+            outcome = run_serially(
+                study.planned, study.data, study.learners, collector.metrics, progress, bring_up_to_date
+            )
+            if study.spec.hosted.checkpoints:
+                score_checkpoints(study.planned, study.data, study.learners, collector.metrics, progress)
+            bring_up_to_date(known_failures(study.planned))
+        finally:
+            study.account.close()
     return StudyRun(study.folder, latest, outcome)
 
 

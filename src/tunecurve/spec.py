@@ -12,25 +12,22 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
 from tunecurve.prompts import DEFAULT_SYSTEM, DEFAULT_TEMPLATE
+from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec_section import PositiveInt, Section
 
 TaskName = Literal["masking", "generation"]
-PositiveInt = Annotated[int, Field(ge=1)]
 DEFAULT_MODEL = "smollm2-135m-instruct"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class DataSpec(_Section):
+class DataSpec(Section):
     """Where the rows are."""
 
     source: str = Field(
@@ -53,7 +50,7 @@ class DataSpec(_Section):
     hub_split: str = Field("train", description="split of a hub data set")
 
 
-class SplitSpec(_Section):
+class SplitSpec(Section):
     """How test rows and training rows are parted."""
 
     method: Literal["group", "random"] = Field(
@@ -64,7 +61,7 @@ class SplitSpec(_Section):
     seed: Annotated[int, Field(ge=0)] = Field(42, description="seed of the split")
 
 
-class PromptSpec(_Section):
+class PromptSpec(Section):
     """What the models are told."""
 
     system: str | None = Field(None, description="instruction; {labels} is replaced; default: the task's own")
@@ -79,7 +76,7 @@ class PromptSpec(_Section):
         return value
 
 
-class AnswerSpec(_Section):
+class AnswerSpec(Section):
     """How answers are generated: greedy, and never longer than the input allows."""
 
     # A masked text is about as long as its input; placeholders can be longer than what they replace.
@@ -90,7 +87,7 @@ class AnswerSpec(_Section):
     batch_size: PositiveInt = Field(256, description="rows a local model decodes as one piece of work")
 
 
-class RecipeSpec(_Section):
+class RecipeSpec(Section):
     """How a model is fine-tuned; unset values come from the named recipe."""
 
     name: Literal["default", "article"] = Field("default", description="default, or article: 2 epochs, batch 4, 1e-4")
@@ -109,7 +106,7 @@ class RecipeSpec(_Section):
     warmup_share: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="share of steps (default 0.05)")
 
 
-class BootstrapSpec(_Section):
+class BootstrapSpec(Section):
     """How intervals are made."""
 
     draws: Annotated[int, Field(ge=100)] = Field(2000, description="bootstrap draws, shared by all trials")
@@ -117,7 +114,7 @@ class BootstrapSpec(_Section):
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the draws")
 
 
-class AdviceSpec(_Section):
+class AdviceSpec(Section):
     """What the advice weighs; nothing here changes a measurement."""
 
     target: float | None = Field(None, description="score to reach, in the headline metric's units")
@@ -136,7 +133,7 @@ class AdviceSpec(_Section):
     miss_penalty: Annotated[float, Field(ge=0)] | None = Field(None, description="price of not reaching the target")
 
 
-class StudySpec(_Section):
+class StudySpec(Section):
     """One study."""
 
     name: str = Field("pii", description="name of the study; the run folder is runs/<name>")
@@ -144,7 +141,11 @@ class StudySpec(_Section):
     data: DataSpec = Field(default_factory=DataSpec)
     split: SplitSpec = Field(default_factory=SplitSpec)
     prompt: PromptSpec = Field(default_factory=PromptSpec)
-    models: list[str] = Field([DEFAULT_MODEL], min_length=1, description="built-in name, hub id, folder or .gguf file")
+    models: list[str] = Field(
+        [DEFAULT_MODEL],
+        min_length=1,
+        description="built-in name, hub id, folder or .gguf file; or provider/model, e.g. google/gemini-2.5-flash",
+    )
     # The article's shots; 0 is the zero-shot prompt.
     shots: list[Annotated[int, Field(ge=0)]] = Field([0, 3], description="numbers of examples in the prompt")
     train_sizes: list[PositiveInt] = Field([50, 200, 800, 3200, 6400], description="training rows to fine-tune on")
@@ -154,6 +155,7 @@ class StudySpec(_Section):
     metrics: list[str] | None = Field(None, description="metric names, the first is the headline; default: the task's")
     bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
     advice: AdviceSpec = Field(default_factory=AdviceSpec)
+    hosted: HostedSpec = Field(default_factory=HostedSpec)
     show_texts: bool = Field(True, description="show the worst answers, with row texts, in the report")
 
     @field_validator("name")
@@ -295,7 +297,9 @@ def _explain(error: ValidationError) -> str:
 def _fields_at(path: list[str]) -> list[str]:
     model: type[BaseModel] = StudySpec
     for part in path:
-        annotation = model.model_fields[part].annotation
-        assert isinstance(annotation, type)
-        model = annotation
+        if part not in model.model_fields:  # a key of the user's own, such as a model's name under hosted.prices
+            continue
+        annotation: Any = model.model_fields[part].annotation
+        arguments = [item for item in get_args(annotation) if isinstance(item, type) and issubclass(item, BaseModel)]
+        model = arguments[0] if arguments else annotation
     return list(model.model_fields)

@@ -43,6 +43,7 @@ class ConsoleProgress(Progress):
         self._first_step = 0
         self._scoring_seconds = 0.0
         self._scoring_started_at: float | None = None
+        self._waits_for: dict[Trial, str] = {}
 
     def message(self, line: str) -> None:
         """Print a line."""
@@ -61,7 +62,7 @@ class ConsoleProgress(Progress):
         self._trial_started_at = time.monotonic()
         self._training_started_at = 0.0
         self._scoring_started_at = None
-        self._show(f"{self._where(trial)}: loading", force=True)
+        self._show(f"{self._where(trial)}: loading", force=trial not in self._waits_for)
 
     def trained(self, trial: Trial, progress: TrainingProgress) -> None:
         """Show step, loss, speed and time left."""
@@ -96,6 +97,14 @@ class ConsoleProgress(Progress):
         self._done[trial.train_size > 0] = (estimated + self._waiting.get(trial, 0.0), measured + seconds)
         self._print(f"{self._where(trial)}: {headline}, in {duration(seconds)}")
         self._waiting.pop(trial, None)
+
+    def trial_waits(self, trial: Trial, reason: str) -> None:
+        """Show what it waits for, when that has changed."""
+        if self._waits_for.get(trial) != reason.partition(",")[0]:
+            self._waits_for[trial] = reason.partition(",")[0]
+            self._print(f"{self._where(trial)}: {visible(reason)}")
+        else:
+            self._show(f"{self._where(trial)}: {visible(reason)}")
 
     def trial_failed(self, trial: Trial, reason: str) -> None:
         """Print why."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 
 import click
 
 from tunecurve import __version__
 from tunecurve.errors import EXIT_CODES, TunecurveError, explain_os_error
+from tunecurve.redact import redact
 
 # Name -> (module, one line for the overview). The modules are imported only for the command that is called.
 COMMANDS = {
@@ -24,6 +26,7 @@ COMMANDS = {
     "report": ("tunecurve.cli.report", "Write results and report of a run folder anew."),
     "predict": ("tunecurve.cli.predict", "Answer new texts with the best fine-tuned model of a run."),
     "export": ("tunecurve.cli.export", "Write predictions, scores or a merged model of a run."),
+    "jobs": ("tunecurve.cli.jobs", "List, follow, cancel and repeat tuning jobs at providers."),
     "forecast": ("tunecurve.cli.forecast", "Forecast learning curves from points measured by anything."),
 }
 
@@ -86,12 +89,20 @@ def run_command(arguments: list[str]) -> int:
     except OSError as error:
         problem = explain_os_error(error)
         if problem is None:
-            raise
+            return _show_bug(error)
         return _fail(str(problem), problem.exit_code)
+    except Exception as error:
+        return _show_bug(error)
+
+
+def _show_bug(error: Exception) -> int:
+    """Print the traceback of an error that is not the user's, without secrets."""
+    click.echo(redact("".join(traceback.format_exception(error))), err=True, nl=False)
+    return 1
 
 
 def _fail(message: str, exit_code: int) -> int:
-    click.echo(f"tunecurve: {visible(message)}", err=True)
+    click.echo(f"tunecurve: {visible(redact(message))}", err=True)
     return exit_code
 
 

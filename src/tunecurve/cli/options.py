@@ -31,7 +31,12 @@ _OPTIONS = [
     click.option("--target-column", help="Column with the text that should come out (target_text)."),
     click.option("--group-column", help="Rows with the same value here stay on one side of the split."),
     click.option("--task", type=click.Choice(["masking", "generation"]), help="Kind of task (masking)."),
-    click.option("--model", "models", multiple=True, help="Built-in name, hub id, folder or .gguf file; repeatable."),
+    click.option(
+        "--model",
+        "models",
+        multiple=True,
+        help="Built-in name, hub id, folder, .gguf file, or provider/model; repeatable.",
+    ),
     click.option("--train-sizes", type=IntegerList(), help="Training rows to fine-tune on, e.g. 50,200,800."),
     click.option("--shots", type=IntegerList(), help="Numbers of examples in the prompt (0,3)."),
     click.option("--seeds", type=click.IntRange(min=1), help="Repeats on other draws of rows (1)."),
@@ -42,6 +47,15 @@ _OPTIONS = [
     click.option("--limit", type=click.IntRange(min=1), help="Use only the first rows of the data."),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/<name>)."),
     click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores)."),
+    click.option(
+        "--max-cost", type=click.FloatRange(min=0), help="Hard cap on spending for hosted models, US dollars."
+    ),
+    click.option("-j", "--concurrency", type=click.IntRange(min=1), help="Most calls to a provider in flight (8)."),
+    click.option("--batch", is_flag=True, default=None, help="Provider's batch mode: half the price, up to a day."),
+    click.option(
+        "--checkpoints", is_flag=True, default=None, help="Also score each pass's checkpoint of hosted tuning."
+    ),
+    click.option("--local-only", is_flag=True, help="Refuse every connection to another machine."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
 ]
 
@@ -61,6 +75,10 @@ def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str,
     from tunecurve.run import merge_values
     from tunecurve.spec import QUICK_STUDY, load_spec
 
+    if options.get("local_only"):
+        from tunecurve.local_only import stay_on_this_machine
+
+        stay_on_this_machine()
     overrides = _overrides(options)
     if study is not None:
         return merge_values(load_spec(study), overrides), str(study)
@@ -92,6 +110,10 @@ def _overrides(options: dict[str, Any]) -> dict[str, Any]:
         "split": ("split", "method"),
         "metrics": ("metrics",),
         "recipe": ("recipe", "name"),
+        "max_cost": ("hosted", "max_cost"),
+        "concurrency": ("hosted", "concurrency"),
+        "batch": ("hosted", "batch"),
+        "checkpoints": ("hosted", "checkpoints"),
     }
     values: dict[str, Any] = {}
     for option, path in places.items():

@@ -14,13 +14,13 @@ from tunecurve.cli.options import study_options
 @study_options
 @click.option("--show-prompts", is_flag=True, help="Print the prompts and one training example, trained tokens marked.")
 def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
-    """Show the trials of a study with their tokens and estimated times; nothing is trained."""
+    """Show the trials of a study with their tokens, times and costs; nothing is trained and nothing is sent."""
     from tunecurve.cli.console import ConsoleProgress, duration
     from tunecurve.cli.options import study_values
+    from tunecurve.learners.hosted.prices import money
     from tunecurve.report.tables import text_table
     from tunecurve.run import prepare_study
     from tunecurve.study.executors import state_of_folder
-    from tunecurve.study.plan import estimate_workloads
 
     values, origin = study_values(study, options)
     ready = prepare_study(
@@ -31,23 +31,54 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
         progress=ConsoleProgress(),
         origin=origin,
     )
-    workloads = estimate_workloads([(p.trial, p.config) for p in ready.planned], ready.data, ready.learners)
-    seconds = ready.estimated_seconds()
+    workloads, seconds, quotes = ready.workloads, ready.estimated_seconds(), ready.quotes_usd()
     rows = []
     for item in ready.planned:
         work = workloads[item.trial]
         counts = [f"{count:,}" for count in (work.steps, work.tokens_trained, work.tokens_read, work.tokens_written)]
-        rows.append(
-            [item.trial.learner, item.trial.label, *counts, duration(seconds[item.trial]), state_of_folder(item.folder)]
-        )
-    header = ["learner", "trial", "steps", "tokens trained", "tokens read", "tokens written", "about", "state"]
-    click.echo(text_table(header, rows))
+        price = [money(quotes[item.trial]) if item.trial in quotes else "–"] if quotes else []
+        about = duration(seconds[item.trial])
+        rows.append([item.trial.learner, item.trial.label, *counts, about, *price, state_of_folder(item.folder)])
+    header = ["learner", "trial", "steps", "tokens trained", "tokens read", "tokens written", "about"]
+    click.echo(text_table([*header, *(["costs about"] if quotes else []), "state"], rows))
     left = sum(seconds[item.trial] for item in ready.planned if state_of_folder(item.folder) != "finished")
     click.echo(
         f"\nAbout {duration(left)} on this machine, as its matrix speed measured just now says. Local models cost nothing."
     )
+    if quotes:
+        _show_quote(ready)
     if show_prompts:
         _show_prompts(ready)
+
+
+def _show_quote(ready: Any) -> None:
+    from tunecurve.learners.hosted.prices import money
+
+    left = ready.quote_left_usd()
+    spent = ready.account.spending()
+    click.echo(
+        f"Left to pay: {'unknown' if left is None else 'about ' + money(left)}; paid so far: {money(spent.total_usd)}."
+    )
+    for name, learner in ready.learners.items():
+        if hasattr(learner, "quote_usd"):
+            price = ready.account.price(learner.target, name, tuned=True)
+            each = [
+                f"{what} {money(usd)}"
+                for what, usd in zip(
+                    ("sent", "answered by a tuned model", "trained"),
+                    (price.input_usd, price.output_usd, price.training_usd),
+                    strict=True,
+                )
+            ]
+            base = ready.account.price(learner.target, name)
+            click.echo(
+                f"{name}, per million tokens: sent {money(base.input_usd)}, answered {money(base.output_usd)}; "
+                f"tuned: {', '.join(each)} ({price.source})"
+            )
+    click.echo(
+        "Tokens are counted as earlier calls of the model measured them, else at four characters each; a tuning job's hours "
+        "are not in the time."
+    )
 
 
 def _show_prompts(ready: Any) -> None:

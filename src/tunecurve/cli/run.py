@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from tunecurve.cli.options import study_options
 @click.option("--no-texts", is_flag=True, help="Keep row texts out of the report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
-def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, **options: Any) -> int:
+@click.option("--yes", is_flag=True, help="Agree to the quoted costs of hosted models.")
+def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, yes: bool, **options: Any) -> int:
     """Measure a learning curve: zero-shot, few-shot and fine-tuned at growing sizes, on one frozen test set.
 
     Without arguments: the built-in PII study with the built-in model, at quick sizes. The same command continues an
@@ -42,12 +44,16 @@ def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, **option
     )
     if isinstance(progress, ConsoleProgress):
         _say_what_is_to_do(progress, ready)
+    if not yes:
+        _agree_to_costs(ready)
     stop_on_interrupt(progress)
     try:
         done = run_prepared(ready, progress)
     except Interrupted as interrupted:
         raise Interrupted(f"{interrupted}; what is finished is kept. Continue with: {this_command()}") from None
     _show_results(done.folder, done.results, as_json=as_json, quiet=quiet)
+    if not quiet and not as_json:
+        _show_money(done.results)
     if done.outcome.n_run == 0 and not done.outcome.failures and not quiet and not as_json:
         click.echo("Nothing to do: every trial of this study was finished before.")
     if done.outcome.failures:
@@ -62,6 +68,26 @@ def _say_what_is_to_do(progress: Any, ready: Any) -> None:
         f"{data['n_pool']} to train on, {data['n_set_aside']} set aside ({data['split_method']})"
     )
     progress.message(f"look at {ready.folder / 'report.html'} while it grows")
+
+
+def _agree_to_costs(ready: Any) -> None:
+    """Ask before money is spent beyond the threshold; where nobody can answer, --yes does."""
+    from tunecurve.errors import MoneyError
+    from tunecurve.learners.hosted.prices import money
+
+    if not ready.quotes_usd():
+        return
+    left, threshold = ready.quote_left_usd(), ready.spec.hosted.ask_above
+    if left is not None and left <= threshold:
+        return
+    if left is None:
+        what = "the price of some calls is unknown (tunecurve plan shows which)"
+    else:
+        what = f"about {money(left)} are left to pay, more than {money(threshold)}"
+    if not sys.stdin.isatty():
+        raise MoneyError(f"{what}; agree with --yes (--max-cost sets a hard cap); nothing was sent")
+    if not click.confirm(f"{what}. Go on?", err=True):
+        raise MoneyError("not agreed to; nothing was sent")
 
 
 def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
@@ -81,6 +107,23 @@ def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet
         said = forecast["refusal"] or forecast["verdict"]["sentence"]
         click.echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)
     click.echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
+
+
+def _show_money(results: dict[str, Any]) -> None:
+    from tunecurve.learners.hosted.prices import money
+
+    spent = results["money"]
+    if spent is None:
+        return
+    line = (
+        f"Paid by this study so far: {money(spent['answers_usd'])} for answers, {money(spent['jobs_usd'])} for tuning"
+    )
+    if spent["n_unpriced"]:
+        line += f"; the price of {spent['n_unpriced']} answers is unknown"
+    doubts = spent["in_doubt"]
+    if doubts["n_calls"]:
+        line += f"; {doubts['n_calls']} calls without an answer may have been billed, at most {money(doubts['at_most_usd'])}"
+    click.echo(line + ".")
 
 
 def _failure_summary(failures: dict[Any, str]) -> str:

@@ -169,13 +169,19 @@ class Workload:
     tokens_written : int
         Answer tokens at scoring, if answers are as long as the targets.
     steps : int
-        Optimizer steps.
+        Optimizer steps; 0 where the provider decides.
+    n_calls : int
+        Rows answered.
+    passes : int
+        Passes over the training rows.
     """
 
     tokens_trained: int
     tokens_read: int
     tokens_written: int
     steps: int
+    n_calls: int = 0
+    passes: int = 0
 
 
 @runtime_checkable
@@ -192,6 +198,24 @@ class CountsTokens(Protocol):
 
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the work takes on this machine."""
+        ...
+
+
+@runtime_checkable
+class CostsMoney(Protocol):
+    """A learner whose answers and training are paid for."""
+
+    def quote_usd(self, work: Workload, *, is_tuned: bool) -> float | None:
+        """Return about what a trial costs; None: unknown."""
+        ...
+
+
+@runtime_checkable
+class HasCheckpoints(Protocol):
+    """A learner whose tuned models are kept as they were after every pass."""
+
+    def checkpoints(self, folder: Path) -> list[tuple[int, Learner]]:
+        """Return (pass, learner) for the model that `fine_tune` stored in `folder`."""
         ...
 
 

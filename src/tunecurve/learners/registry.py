@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from tunecurve.errors import EnvironmentProblem
+from tunecurve.errors import EnvironmentProblem, UsageError
 from tunecurve.learners.base import Learner
 from tunecurve.learners.floor import FloorLearner
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
 from tunecurve.spec import AnswerSpec
 
 
@@ -17,6 +19,7 @@ def build_learners(
     *,
     device: str = "auto",
     threads: int | None = None,
+    account: Account | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Learner]:
     """Return the learners by name, the floor first.
@@ -29,20 +32,39 @@ def build_learners(
         How answers are generated.
     device, threads
         Where local models compute; see `tunecurve.learners.local.device.choose_compute`.
+    account : Account, optional
+        Ledger, budget and settings for models behind a provider's API; without it they are refused.
     say : callable
         Told in a line what takes time.
 
     Raises
     ------
     EnvironmentProblem
-        When the packages for local models are not installed.
+        When the packages for a model, or the key of its provider, are missing.
     ModelError
         When a model cannot be fetched or loaded.
     """
     learners: dict[str, Learner] = {"floor": FloorLearner()}
     for name in models:
-        learners[name] = _local(name, answers, device, threads, say)
+        hosted = parse_hosted_name(name)
+        if hosted is None:
+            learners[name] = _local(name.removeprefix("hf:"), answers, device, threads, say)
+        else:
+            learners[name] = _hosted(name, hosted, answers, account, say)
     return learners
+
+
+def _hosted(
+    name: str, parts: HostedName, answers: AnswerSpec, account: Account | None, say: Callable[[str], None]
+) -> Learner:
+    if account is None:
+        raise UsageError(f"'{name}' is behind a provider's API, which this command does not use; name a local model")
+    from tunecurve.learners.hosted.build import build_hosted_learner, tuning_backend_of, why_not_tunable
+
+    learner = build_hosted_learner(name, parts, answers, account)
+    if tuning_backend_of(parts, account.settings) is None and account.settings.tuning != "none":
+        say(why_not_tunable(parts))
+    return learner
 
 
 def _local(name: str, answers: AnswerSpec, device: str, threads: int | None, say: Callable[[str], None]) -> Learner:

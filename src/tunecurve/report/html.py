@@ -11,18 +11,23 @@ from typing import Any
 
 import jinja2
 
+from tunecurve.learners.hosted.prices import money
 from tunecurve.report.tables import (
     advice_lines,
+    answer_table,
+    checkpoint_table,
     comparison_table,
     default_columns,
     forecast_table,
     label_table,
     metric_titles,
+    money_table,
     point_table,
 )
 
 NO_ANSWER_RULE = (
-    "An answer cut at its length cap is scored as it stands; a failed or empty answer is scored as an empty text. "
+    "An answer cut at its length cap is scored as it stands; one that was blocked by a provider's filter or refused by the "
+    "model, a failed one and an empty one are scored as an empty text. "
     "None is left out of a mean."
 )
 
@@ -123,5 +128,9 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             curves=_calculator_data(results),
             failed=[trial for trial in results["trials"] if trial["failure"]],
             no_answer_rule=NO_ANSWER_RULE,
+            answer_kinds=answer_table(results),
+            spent=money_table(results),
+            money=money,
+            checkpoints=checkpoint_table(results),
         )
     )

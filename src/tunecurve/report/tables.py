@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tunecurve.learners.hosted.prices import money
+
 TIDY_COLUMNS = (
     "learner",
     "strategy",
@@ -63,6 +65,50 @@ def _training_of(results: Mapping[str, Any], point: Mapping[str, Any]) -> str:
         if all(trial[key] == point[key] for key in keys) and trial.get("training"):
             return f"{trial['training']['steps']} × {trial['training']['epochs']}"
     return "–"
+
+
+ANSWER_KINDS = ("end", "length", "blocked", "refused", "error")
+
+
+def answer_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: how the answers of each trial ended, trials with anything but whole answers only."""
+    header = ["learner", "trial", "whole", "cut at the cap", "blocked", "refused", "no answer", "empty", "why"]
+    rows = []
+    for trial in results["trials"]:
+        answers = trial.get("answers")
+        if not answers or (set(answers["stop_reasons"]) <= {"end"} and not answers["n_empty"]):
+            continue
+        counts = [str(answers["stop_reasons"].get(kind, 0)) for kind in ANSWER_KINDS]
+        why = "; ".join(answers["errors"][:3]) + ("; ..." if len(answers["errors"]) > 3 else "")
+        rows.append([trial["learner"], trial["label"], *counts, str(answers["n_empty"]), why or "–"])
+    return header, rows
+
+
+def money_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: what each trial of a paid model sent, trained on and cost."""
+    header = ["learner", "trial", "answers", "tokens sent", "tokens answered", "tokens trained", "cost", "answered by"]
+    rows = []
+    for trial in results["trials"]:
+        if trial["config"]["learner"].get("kind") != "hosted" or not trial.get("answers"):
+            continue
+        answers, training = trial["answers"], trial["training"] or {}
+        counts = [f"{answers[key]:,}" for key in ("n", "tokens_in", "tokens_out")]
+        trained = f"{training['tokens_trained']:,}" if training else "–"
+        versions = ", ".join(answers.get("model_versions", [])) or "–"
+        rows.append([trial["learner"], trial["label"], *counts, trained, money(trial["cost_usd"]), versions])
+    return header, rows
+
+
+def checkpoint_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: the headline score after every pass, trials with scored checkpoints only."""
+    trials = [trial for trial in results["trials"] if trial.get("checkpoints")]
+    most = max([point["epoch"] for trial in trials for point in trial["checkpoints"]], default=0)
+    rows = []
+    for trial in trials:
+        scores = {point["epoch"]: point["scores"][results["primary_metric"]] for point in trial["checkpoints"]}
+        cells = [f"{scores[epoch]:.1f}" if epoch in scores else "–" for epoch in range(1, most + 1)]
+        rows.append([trial["learner"], trial["label"], *cells])
+    return ["learner", "trial", *(f"after pass {epoch}" for epoch in range(1, most + 1))], rows
 
 
 def default_columns(results: Mapping[str, Any]) -> list[str]:

@@ -1,17 +1,22 @@
-"""Running the trials of a plan one after the other; a failing trial does not stop the others."""
+"""Running the trials of a plan one after the other; a failing trial does not stop the others.
+
+A trial that waits for a provider's tuning job goes to the end of the queue, so that other trials run meanwhile.
+"""
 
 from __future__ import annotations
 
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tunecurve.errors import Interrupted, TunecurveError, explain_os_error, find_os_error
-from tunecurve.learners.base import Learner
+from tunecurve.errors import Interrupted, MoneyError, TunecurveError, explain_os_error, find_os_error
+from tunecurve.learners.base import Learner, StillWaiting
 from tunecurve.metrics.base import Metric
+from tunecurve.redact import redact
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
@@ -60,11 +65,15 @@ def run_serially(
     ------
     Interrupted
         When a stop was asked for.
+    MoneyError
+        When the cap on spending is reached: no other paid trial could end well.
     EnvironmentProblem
         When the disk is full or not writable: no other trial could end well.
     """
     outcome = Outcome()
-    for item in planned:
+    queue, n_waiting = deque(planned), 0
+    while queue:
+        item = queue.popleft()
         if is_finished(item.folder):
             outcome.n_found_finished += 1
             continue
@@ -76,6 +85,16 @@ def run_serially(
             )
         except Interrupted:
             raise
+        except StillWaiting as waiting:
+            queue.append(item)
+            n_waiting += 1
+            progress.trial_waits(item.trial, str(waiting))
+            if n_waiting >= len(queue):  # every trial that is left waits for someone else
+                _sleep(waiting.seconds, progress)
+                n_waiting = 0
+            continue
+        except MoneyError:
+            raise
         except Exception as error:
             _stop_for_environment(error)
             outcome.failures[item.trial] = _record_failure(item, error)
@@ -85,10 +104,19 @@ def run_serially(
             (item.folder / FAILURE).unlink(missing_ok=True)
             headline = f"{metrics[0].title} {result['scores'][metrics[0].name]:.2f}"
             progress.trial_finished(item.trial, headline, time.perf_counter() - started)
+        n_waiting = 0
         after_each(outcome.failures)
         if progress.stop_requested:
             raise Interrupted("stopped between two trials")
     return outcome
+
+
+def _sleep(seconds: float, progress: Progress) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if progress.stop_requested:
+            raise Interrupted("stopped while waiting for tuning jobs, which go on at the provider")
+        time.sleep(min(left, 0.2))
 
 
 def _stop_for_environment(error: Exception) -> None:
@@ -102,8 +130,8 @@ def _stop_for_environment(error: Exception) -> None:
 def _record_failure(item: PlannedTrial, error: Exception) -> str:
     """Keep the reason (and, for an internal error, its traceback) in the trial's folder; return it in one line."""
     reason = str(error) if isinstance(error, TunecurveError) else f"{type(error).__name__}: {error}"
-    reason = " ".join(reason.split())[:300]
-    detail = "" if isinstance(error, TunecurveError) else "\n" + "".join(traceback.format_exception(error))
+    reason = redact(" ".join(reason.split()))[:300]
+    detail = "" if isinstance(error, TunecurveError) else "\n" + redact("".join(traceback.format_exception(error)))
     write_text(make_folder(item.folder) / FAILURE, reason + detail)
     return reason
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tunecurve.learners.base import CountsTokens, FineTunable, Learner, Workload
+from tunecurve.learners.base import CostsMoney, CountsTokens, FineTunable, Learner, Workload
 from tunecurve.spec import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData, ids_hash
 
@@ -91,7 +91,7 @@ def trial_folder_name(trial: Trial, config: Mapping[str, Any]) -> str:
 def estimate_workloads(
     planned: Sequence[tuple[Trial, Mapping[str, Any]]], data: StudyData, learners: Mapping[str, Learner]
 ) -> dict[Trial, Workload]:
-    """Return what each trial will compute, in tokens; answers are taken to be as long as the targets.
+    """Return what each trial will compute or send, in tokens; answers are taken to be as long as the targets.
 
     Training rows are sampled (the first 100 of the pool) rather than all tokenised.
     """
@@ -107,13 +107,16 @@ def estimate_workloads(
         known = lengths[trial.learner]
         n_rows = len(data.test)
         prefix = known.instruction + trial.shots * known.row
-        steps = trained = 0
+        steps = trained = passes = 0
         if config["recipe"]:
-            steps = config["recipe"]["n_steps"]
-            row_passes = config["recipe"]["epochs"] * trial.train_size
-            trained = round(steps * known.instruction + row_passes * known.row)
+            passes = config["recipe"]["epochs"]
+            row_passes = passes * trial.train_size
+            steps = config["recipe"]["n_steps"] or 0
+            # A local model reads the instruction once a step; a provider bills it with every row.
+            instructions = row_passes if isinstance(learner, CostsMoney) else steps
+            trained = round(instructions * known.instruction + row_passes * known.row)
         workloads[trial] = Workload(
-            trained, round(n_rows * (prefix + known.source)), round(n_rows * known.answer), steps
+            trained, round(n_rows * (prefix + known.source)), round(n_rows * known.answer), steps, n_rows, passes
         )
     return workloads
 

@@ -26,6 +26,9 @@ class Progress:
     def trial_started(self, trial: Trial) -> None:
         """Hear that a trial starts."""
 
+    def trial_waits(self, trial: Trial, reason: str) -> None:
+        """Hear that a trial waits for work done elsewhere; others run meanwhile."""
+
     def trained(self, trial: Trial, progress: TrainingProgress) -> None:
         """Hear that an optimizer step is done."""
 

@@ -11,11 +11,13 @@ import numpy as np
 from tunecurve import __version__
 from tunecurve.curve.bootstrap import row_multiplicities
 from tunecurve.errors import StudyStateError
+from tunecurve.learners.hosted.account import Account
 from tunecurve.metrics.base import Metric, statistics_matrix
 from tunecurve.metrics.catalogue import SECOND_METRIC, build_metrics
 from tunecurve.metrics.masking import LabelRecall
 from tunecurve.spec import StudySpec, stable_hash
 from tunecurve.study.advice import forecast_study
+from tunecurve.study.checkpoints import scored_checkpoints
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.executors import PlannedTrial, state_of_folder
 from tunecurve.study.plan import Trial
@@ -30,10 +32,11 @@ from tunecurve.study.summary import (
 )
 from tunecurve.study.trials import RESULT, is_finished, stored_predictions
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RESULTS = "results.json"
 # The only values that may differ between two runs of one study: how long things took.
-TIME_KEYS = frozenset({"train_seconds", "answer_seconds"})
+# Calls in doubt are what a kill left behind.
+TIME_KEYS = frozenset({"train_seconds", "answer_seconds", "in_doubt"})
 
 
 class Collector:
@@ -45,10 +48,12 @@ class Collector:
         The study.
     planned : sequence of PlannedTrial
         All its trials.
+    account : Account
+        What paid models cost so far.
     """
 
-    def __init__(self, spec: StudySpec, data: StudyData, planned: Sequence[PlannedTrial]) -> None:
-        self.spec, self.data, self.planned = spec, data, planned
+    def __init__(self, spec: StudySpec, data: StudyData, planned: Sequence[PlannedTrial], account: Account) -> None:
+        self.spec, self.data, self.planned, self.account = spec, data, planned, account
         self.metrics: list[Metric] = build_metrics(spec.metric_names, data.facts["labels"])
         groups = [row.group for row in data.test]
         self.unit = "groups" if spec.split.method == "group" and len(set(groups)) < len(groups) else "rows"
@@ -89,6 +94,21 @@ class Collector:
             "labels": self._by_label(described),
             "forecast": forecast_study(scored, points, self.metrics[0], len(self.data.test), self.spec.advice),
             "trials": [self._describe_trial(item, failures) for item in self.planned],
+            "money": self._money(),
+        }
+
+    def _money(self) -> dict[str, Any] | None:
+        """Return what the study has spent; None when none of its models is paid for."""
+        if not any(item.config["learner"].get("kind") == "hosted" for item in self.planned):
+            return None
+        spent = self.account.spending()
+        return {
+            "currency": "USD",
+            "answers_usd": round(spent.answers_usd, 8),
+            "jobs_usd": round(spent.jobs_usd, 8),
+            "n_unpriced": spent.n_unpriced,
+            "max_cost": self.spec.hosted.max_cost,
+            "in_doubt": {"n_calls": spent.n_doubtful, "at_most_usd": round(spent.doubtful_usd, 8)},
         }
 
     def _score(self, item: PlannedTrial) -> ScoredTrial:
@@ -140,6 +160,8 @@ class Collector:
         if is_finished(item.folder):
             result = read_json(item.folder / RESULT)
             described |= {key: result[key] for key in ("answers", "training", "answer_seconds")}
+            described["cost_usd"] = result.get("cost_usd", 0.0)
+            described["checkpoints"] = scored_checkpoints(item.folder)
             described["scores"] = self._score(item).scores
         return described
 

@@ -179,13 +179,17 @@ def headline(
     ]
     rivals = [p for p in points if p is not best and p["strategy"] in ("floor", "zero-shot", "few-shot")]
     if rivals:
-        named = ", ".join(f"{p['label']} {p['scores'][metric.name]['estimate']:.1f}" for p in rivals[:5])
-        sentences[0] += f"; beside it: {named}"
+        sentences[0] += "; beside it: " + ", ".join(_name_and_score(rival, best, metric) for rival in rivals[:5])
     sentences += _last_step(best, found, metric)
     leak = best["scores"].get(second)
     if second == "leak_documents" and leak is not None:
         sentences.append(f"{leak['estimate']:.0f} % of the documents with personal data still leak some of it")
     return ". ".join(sentences) + "."
+
+
+def _name_and_score(rival: dict[str, Any], best: dict[str, Any], metric: Metric) -> str:
+    of_whom = "" if rival["learner"] in ("floor", best["learner"]) else f" of {rival['learner']}"
+    return f"{rival['label']}{of_whom} {rival['scores'][metric.name]['estimate']:.1f}"
 
 
 def _last_step(best: dict[str, Any], found: Sequence[dict[str, Any]], metric: Metric) -> list[str]:

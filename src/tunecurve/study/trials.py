@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import Interrupted
-from tunecurve.learners.base import Completion, FineTunable, Learner, TrainingProgress
+from tunecurve.learners.base import Completion, CostsMoney, FineTunable, Learner, TrainingProgress
 from tunecurve.metrics.base import Metric, corpus_score
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial
@@ -76,13 +76,14 @@ def run_trial(
         assert isinstance(learner, FineTunable)
         training = _fine_tune(trial, config, data, learner, folder, progress)
         learner = learner.load_tuned(folder)
-    answers = _answer_all(trial, data, learner, folder, progress)
+    answers = answer_all(trial, data, learner, folder / PARTIAL, progress)
     write_lines(folder / PREDICTIONS, [_line(data, index, answer) for index, answer in enumerate(answers)])
     result = {
-        "scores": _scores(data, answers, metrics),
+        "scores": score_answers(data, answers, metrics),
         "metric_signatures": {metric.name: metric.signature for metric in metrics},
         "answers": summarise_answers(answers),
         "training": training,
+        "cost_usd": _cost(learner, answers, training),
         "answer_seconds": sum(answer.seconds for answer in answers),
     }
     write_json(folder / RESULT, result)
@@ -109,10 +110,10 @@ def _fine_tune(
     return asdict(record)
 
 
-def _answer_all(trial: Trial, data: StudyData, learner: Learner, folder: Path, progress: Progress) -> list[Completion]:
-    """Return the answers to all test rows; those already on disk are not asked for again."""
+def answer_all(trial: Trial, data: StudyData, learner: Learner, kept_in: Path, progress: Progress) -> list[Completion]:
+    """Return the answers to all test rows; those already in the file `kept_in` are not asked for again."""
     prompts = data.prompts(trial.shots, trial.seed)
-    store = GrowingLines(folder / PARTIAL)
+    store = GrowingLines(kept_in)
     answers = {line["index"]: Completion(**line["answer"]) for line in store.values}
     started, tokens_written = time.perf_counter(), 0
     try:
@@ -129,6 +130,16 @@ def _answer_all(trial: Trial, data: StudyData, learner: Learner, folder: Path, p
     return [answers[index] for index in range(len(prompts))]
 
 
+def _cost(learner: Learner, answers: Sequence[Completion], training: dict[str, Any] | None) -> float | None:
+    """Return what the trial cost: 0 for models that are not paid for, None where a price is unknown."""
+    if not isinstance(learner, CostsMoney):
+        return 0.0
+    parts = [answer.cost_usd for answer in answers if answer.stop_reason != "error" or answer.tokens_in]
+    if training is not None:
+        parts.append(training.get("cost_usd"))
+    return None if any(part is None for part in parts) else sum(part for part in parts if part is not None)
+
+
 def _line(data: StudyData, index: int, answer: Completion) -> dict[str, Any]:
     row = data.test[index]
     return {"row_id": row.row_id, "input": row.source, "target": row.target, "prediction": answer.text} | {
@@ -136,7 +147,8 @@ def _line(data: StudyData, index: int, answer: Completion) -> dict[str, Any]:
     }
 
 
-def _scores(data: StudyData, answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, float]:
+def score_answers(data: StudyData, answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, float]:
+    """Return every metric's score of the answers to all test rows."""
     predictions = [answer.text for answer in answers]
     targets, sources = [row.target for row in data.test], [row.source for row in data.test]
     return {metric.name: corpus_score(metric, predictions, targets, sources) for metric in metrics}
@@ -150,6 +162,7 @@ def summarise_answers(answers: Sequence[Completion]) -> dict[str, Any]:
         "stop_reasons": {reason: reasons[reason] for reason in sorted(reasons)},
         "n_empty": sum(not answer.text.strip() for answer in answers),
         "errors": sorted({answer.error for answer in answers if answer.error}),
+        "model_versions": sorted({answer.model_version for answer in answers if answer.model_version}),
         "tokens_in": sum(answer.tokens_in for answer in answers),
         "tokens_out": sum(answer.tokens_out for answer in answers),
     }

@@ -161,13 +161,15 @@ class Ledger:
     # Calls
 
     def answers(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the recorded answers among these keys."""
+        """Return the recorded answers among these keys, each with its ``cost_usd``."""
         wanted, found = list(keys), {}
         for start in range(0, len(wanted), 500):
             part = wanted[start : start + 500]
             marks = ",".join("?" * len(part))
-            rows = self._read(f"SELECT key, answer FROM calls WHERE state = 'answered' AND key IN ({marks})", part)
-            found.update({key: json.loads(answer) for key, answer in rows})
+            rows = self._read(
+                f"SELECT key, answer, cost_usd FROM calls WHERE state = 'answered' AND key IN ({marks})", part
+            )
+            found.update({key: {**json.loads(answer), "cost_usd": cost} for key, answer, cost in rows})
         return found
 
     def claim(self, key: str, *, study: str, model: str, reserved_usd: float) -> Future[Any]:

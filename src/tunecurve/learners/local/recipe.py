@@ -1,14 +1,12 @@
-"""How a local model is fine-tuned: every value, with its reason, resolved before training starts.
-
-Small sizes get more passes, so that steps and data are not confounded: with a fixed number of epochs 50 rows would
-get a handful of optimizer steps, and the curve would show the lack of steps, not of data.
-"""
+"""How a local model is fine-tuned: every value, with its reason, resolved before training starts."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from tunecurve.learners.passes import passes_over_rows
 
 
 @dataclass(frozen=True)
@@ -70,13 +68,7 @@ def resolve_recipe(settings: dict[str, Any], n_examples: int, hidden_size: int) 
     name = given.get("name", "default")
     is_article = name == "article"
     batch_size = given.get("batch_size", 4 if is_article else 8)
-    if "epochs" in given:
-        epochs = given["epochs"]
-    elif is_article:
-        epochs = 2
-    else:
-        wanted = math.ceil(given.get("min_steps", 150) * batch_size / n_examples)
-        epochs = min(max(wanted, 2), given.get("max_epochs", 20))
+    epochs = passes_over_rows(given, n_examples, batch_size)
     n_steps = epochs * math.ceil(n_examples / batch_size)
     by_width = min(1e-3, 5e-5 * 10 * (2000 / hidden_size) ** 0.781 * math.sqrt(batch_size / 128))
     return Recipe(
