@@ -8,7 +8,9 @@ import re
 # Shorter values would blank out ordinary words.
 SHORTEST_SECRET = 6
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)S?(_|$)", re.IGNORECASE)
-_BEARER = re.compile(r"(?i)\b(bearer|x-goog-api-key|api[-_]key|authorization)(['\"]?\s*[:=]?\s*['\"]?)[\w.~+/=-]{6,}")
+_BEARER = re.compile(
+    r"(?i)\b((?:x-goog-api-key|api[-_]key|authorization)['\"]?\s*[:=]\s*['\"]?(?:bearer\s+)?|bearer\s+)[\w.~+/=-]{6,}"
+)
 _URL_PARTS = re.compile(r"(?i)(://)[^/@\s]+@|([?&](?:key|api_key|token|access_token)=)[^&\s'\"]+")
 
 
@@ -22,7 +24,7 @@ def redact(text: str) -> str:
     """Return the text with every known secret, and everything that looks like a sent credential, as ``***``."""
     for secret in secrets_in_environment():
         text = text.replace(secret, "***")
-    text = _BEARER.sub(r"\1\2***", text)
+    text = _BEARER.sub(r"\1***", text)
     return _URL_PARTS.sub(
         lambda match: (match.group(1) or match.group(2)) + "***" + ("@" if match.group(1) else ""), text
     )

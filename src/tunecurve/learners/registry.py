@@ -10,6 +10,7 @@ from tunecurve.learners.base import Learner
 from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
+from tunecurve.local_only import refuse_address
 from tunecurve.spec import AnswerSpec
 
 
@@ -59,6 +60,7 @@ def _hosted(
 ) -> Learner:
     if account is None:
         raise UsageError(f"'{name}' is behind a provider's API, which this command does not use; name a local model")
+    refuse_address(name, parts.base_url())
     from tunecurve.learners.hosted.build import build_hosted_learner, tuning_backend_of, why_not_tunable
 
     learner = build_hosted_learner(name, parts, answers, account)

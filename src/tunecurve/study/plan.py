@@ -134,8 +134,10 @@ def _measure_lengths(data: StudyData, learner: CountsTokens) -> _Lengths:
         return sum(counts) / len(counts)
 
     sample = data.pool[:100]
-    instruction = learner.count_tokens(data.renderer.system_text) + 10
-    rows = mean([learner.count_tokens(row.source) + learner.count_tokens(row.target) + 10 for row in sample])
-    sources = mean([learner.count_tokens(row.source) + 5 for row in data.test])
+    # What a chat template puts around a turn; providers bill less of it than local models read.
+    around = 2 if isinstance(learner, CostsMoney) else 5
+    instruction = learner.count_tokens(data.renderer.system_text) + 2 * around
+    rows = mean([learner.count_tokens(row.source) + learner.count_tokens(row.target) + 2 * around for row in sample])
+    sources = mean([learner.count_tokens(row.source) + around for row in data.test])
     answers = mean([learner.count_tokens(row.target) + 1 for row in data.test])
     return _Lengths(instruction, rows, sources, answers)

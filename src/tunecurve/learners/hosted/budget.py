@@ -21,6 +21,7 @@ class Budget:
 
     def __init__(self, cap_usd: float | None, spent_usd: float = 0.0) -> None:
         self.cap_usd, self.spent_usd, self.reserved_usd = cap_usd, spent_usd, 0.0
+        self.n_reserved = 0
         self._lock = threading.Lock()
 
     def reserve(self, at_most_usd: float | None, what: str) -> float:
@@ -38,6 +39,7 @@ class Budget:
                         f"the price of {what} is unknown, so --max-cost cannot be kept; give it in the study file under "
                         "hosted.prices, or drop --max-cost"
                     )
+                self.n_reserved += 1
                 return 0.0
             if self.cap_usd is not None and self.spent_usd + self.reserved_usd + at_most_usd > self.cap_usd:
                 raise MoneyError(
@@ -46,10 +48,13 @@ class Budget:
                     "continue with a higher --max-cost"
                 )
             self.reserved_usd += at_most_usd
+            self.n_reserved += 1
             return at_most_usd
 
     def settle(self, reserved_usd: float, cost_usd: float | None) -> None:
         """Give back what was reserved and book what it cost; None: unknown, nothing is booked."""
         with self._lock:
-            self.reserved_usd = max(0.0, self.reserved_usd - reserved_usd)
+            self.n_reserved = max(0, self.n_reserved - 1)
+            # Sums of fractions leave crumbs; with nothing in flight there is nothing reserved.
+            self.reserved_usd = max(0.0, self.reserved_usd - reserved_usd) if self.n_reserved else 0.0
             self.spent_usd += cost_usd or 0.0

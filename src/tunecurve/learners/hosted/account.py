@@ -1,0 +1,71 @@
+"""What the hosted learners of one study share: settings, ledger, budget. Nothing is opened before it is needed."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from tunecurve.learners.hosted.budget import Budget
+from tunecurve.learners.hosted.ledger import Ledger, Spending, default_ledger_path
+from tunecurve.learners.hosted.names import OWN_SERVERS, HostedName
+from tunecurve.learners.hosted.prices import Price, find_price
+from tunecurve.spec_hosted import HostedSpec
+
+
+class Account:
+    """The books of one study.
+
+    Parameters
+    ----------
+    settings : HostedSpec
+        The study's section on hosted models.
+    study : str
+        Names the study in the ledger: its run folder.
+    ledger_path : Path, optional
+        Default: `default_ledger_path`.
+    """
+
+    def __init__(self, settings: HostedSpec, study: str, ledger_path: Path | None = None) -> None:
+        self.settings, self.study = settings, study
+        self.ledger_path = ledger_path or default_ledger_path()
+        self.n_doubts_found = 0
+        self._ledger: Ledger | None = None
+        self._budget: Budget | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, opened at the first use."""
+        with self._lock:
+            if self._ledger is None:
+                self._ledger = Ledger(self.ledger_path)
+            return self._ledger
+
+    @property
+    def budget(self) -> Budget:
+        """The cap and what is spent; at the first use, calls that an earlier process left in flight become doubts."""
+        ledger = self.ledger
+        with self._lock:
+            if self._budget is None:
+                self.n_doubts_found = ledger.settle_doubts(self.study)
+                self._budget = Budget(self.settings.max_cost, ledger.spending(self.study).total_usd)
+            return self._budget
+
+    def spending(self) -> Spending:
+        """Return what the study has spent; opens nothing that is not there."""
+        return self.ledger.spending(self.study) if self.ledger_path.exists() else Spending()
+
+    def price(self, name: HostedName, asked_as: str, *, tuned: bool = False) -> Price:
+        """Return the price of a model, the study's own prices first."""
+        own = self.settings.prices.get(asked_as)
+        if name.provider in OWN_SERVERS and own is None:
+            return Price(0.0, 0.0, 0.0, "a server of your own")
+        values = own.model_dump() if own is not None else None
+        return find_price(name.price_provider, name.model.rsplit("/", 1)[-1], values, tuned=tuned)
+
+    def close(self) -> None:
+        """Close the ledger."""
+        with self._lock:
+            if self._ledger is not None:
+                self._ledger.close()
+            self._ledger = self._budget = None

@@ -1,0 +1,77 @@
+"""From a hosted model's name to its learner, tunable or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.chat import HostedLearner
+from tunecurve.learners.hosted.jobs import JobFlow, TuningBackend
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.prices import Price
+from tunecurve.learners.hosted.tunable import TunableHostedLearner
+from tunecurve.spec import AnswerSpec
+from tunecurve.spec_hosted import HostedSpec, VertexSpec
+
+
+def tuning_backend_of(name: HostedName, settings: HostedSpec) -> str | None:
+    """Return which backend tunes a model, None when none does."""
+    if settings.tuning == "none":
+        return None
+    if name.provider == "google" and name.service == "vertex":
+        return "vertex" if settings.tuning in ("auto", "vertex") else None
+    if name.provider == "openai":
+        return "openai" if settings.tuning in ("auto", "openai") else None
+    # Most servers of this format only answer; which one also tunes, its user knows.
+    return "openai" if name.provider == "openai-api" and settings.tuning == "openai" else None
+
+
+def why_not_tunable(name: HostedName) -> str:
+    """Return in a sentence why only prompting of this model is measured."""
+    if name.provider == "google":
+        return (
+            f"'{name.full_name}' cannot be tuned: the Gemini developer API has no tunable model; name it "
+            f"google/vertex/{name.model} to tune it on Vertex AI"
+        )
+    return f"'{name.full_name}' is prompted only; where its server offers fine-tuning jobs, set hosted.tuning: openai"
+
+
+def build_hosted_learner(asked_as: str, name: HostedName, answers: AnswerSpec, account: Account) -> HostedLearner:
+    """Return the learner of a hosted model; sends nothing.
+
+    Raises
+    ------
+    EnvironmentProblem
+        When its key is not in the environment.
+    """
+    missing = name.missing_key()
+    if missing:
+        raise EnvironmentProblem(f"model '{asked_as}' needs a key in the environment: set {missing}")
+    backend = tuning_backend_of(name, account.settings)
+    if backend is None:
+        return HostedLearner(asked_as, name, answers, account)
+
+    def open_backend() -> TuningBackend:
+        return _open_backend(backend, name, account.settings.vertex)
+
+    return TunableHostedLearner(asked_as, name, answers, account, open_backend, backend)
+
+
+def _open_backend(backend: str, name: HostedName, where: VertexSpec) -> TuningBackend:
+    if backend == "vertex":
+        from tunecurve.learners.hosted.vertex_tuning import VertexTuning
+
+        return VertexTuning(where)
+    from tunecurve.learners.hosted.openai_tuning import OpenAITuning
+
+    return OpenAITuning(name)
+
+
+def job_flow_of(row: dict[str, Any]) -> JobFlow:
+    """Return what follows a job that the ledger knows, at the place where it was made."""
+    place, detail = row["detail"]["place"], row["detail"]
+    name = HostedName(place.get("provider", "google"), place.get("service", "vertex"), row["model"])
+    where = VertexSpec(project=place.get("project"), location=place.get("location"))
+    price = Price(None, None, detail["training_usd"], "as quoted when the job was made")
+    return JobFlow(_open_backend(place["backend"], name, where), Account(HostedSpec(), row["study"]), price)

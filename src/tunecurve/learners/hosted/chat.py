@@ -1,0 +1,182 @@
+"""A model behind a provider's API, prompted; tuned models answer the same way under another name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from tunecurve.learners.base import Completion, Workload
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.gateway import GatewayOptions, InspectGateway
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.prices import BATCH_SHARE, Price
+from tunecurve.learners.hosted.sending import Call, Sender, SendingLimits, completion_of
+from tunecurve.prompts import Prompt
+from tunecurve.redact import redact
+from tunecurve.spec import AnswerSpec, stable_hash
+
+# Of English text, by most tokenizers; replaced by what the ledger has measured for a model.
+USUAL_TOKENS_PER_CHARACTER = 0.25
+# For bounds: few texts have more tokens than one for every two characters.
+MOST_TOKENS_PER_CHARACTER = 0.5
+CONTEXT_TOKENS = 100_000
+# The ledger's key of a call changes when what is sent changes; so does this, when the way of sending does.
+CALL_FORMAT = 1
+
+
+class HostedLearner:
+    """A hosted model that answers prompts.
+
+    Parameters
+    ----------
+    asked_as : str
+        The name in the study file.
+    name : HostedName
+        Where it answers.
+    answers : AnswerSpec
+        How long answers may be.
+    account : Account
+        Ledger, budget, settings.
+    base : HostedName, optional
+        For a tuned model: what it was tuned from.
+    """
+
+    def __init__(
+        self, asked_as: str, name: HostedName, answers: AnswerSpec, account: Account, base: HostedName | None = None
+    ) -> None:
+        self.name, self.target, self.answers, self.account, self.base = asked_as, name, answers, account, base
+        self._rates: tuple[float, float] | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the answers: provider, address, model and everything sent beside the prompt."""
+        options = self._options()
+        sent = {key: getattr(options, key) for key in ("temperature", "top_p", "top_k", "seed", "thinking", "safety")}
+        return {
+            "kind": "hosted",
+            "name": self.name,
+            "provider": self.target.provider,
+            "service": self.target.service,
+            "model": self.target.model,
+            "base_url": redact(self.target.base_url() or "") or None,
+            **sent,
+            "max_extra_tokens": self.account.settings.max_extra_tokens,
+            "answers": {"ratio": self.answers.max_tokens_per_input_token, "extra": self.answers.max_extra_tokens},
+        }
+
+    def _options(self) -> GatewayOptions:
+        settings = self.account.settings
+        return GatewayOptions(
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
+            seed=settings.seed,
+            thinking=settings.thinking,
+            safety=settings.safety,
+            batch=settings.batch,
+            timeout_seconds=settings.timeout_seconds,
+            family=self.base.model if self.base is not None else None,
+            project=settings.vertex.project,
+            location=settings.vertex.location,
+        )
+
+    @property
+    def price(self) -> Price:
+        """What a token costs, tuned models at their own price; half in batch mode."""
+        price = self.account.price(self.base or self.target, self.name, tuned=self.base is not None)
+        if not self.account.settings.batch or price.input_usd is None or price.output_usd is None:
+            return price
+        source = f"{price.source}; half of it in batch mode"
+        return Price(price.input_usd * BATCH_SHARE, price.output_usd * BATCH_SHARE, price.training_usd, source)
+
+    def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
+        """Yield (row index, answer) as they arrive; recorded answers come from the ledger and are not paid again."""
+        calls = self._calls(prompts, set(done))
+        recorded = self.account.ledger.answers([call.key for call in calls])
+        for call in calls:
+            if call.key in recorded:
+                for index in call.indexes:
+                    yield index, completion_of(recorded[call.key])
+        missing = [call for call in calls if call.key not in recorded]
+        if not missing:
+            return
+        stream = self._sender(len(prompts)).stream(missing)
+        for call, answer in stream:
+            for index in call.indexes:
+                yield index, answer
+
+    def _sender(self, n_rows: int) -> Sender:
+        settings = self.account.settings
+        # A batch is one request to the provider, so all its rows are in flight together.
+        limits = SendingLimits(
+            concurrency=n_rows if settings.batch else settings.concurrency,
+            max_attempts=settings.max_attempts,
+            max_failures=math.floor(settings.failed_rows_allowed * n_rows),
+        )
+        return Sender(
+            lambda: InspectGateway(self.target, self._options()),
+            self.account.ledger,
+            self.account.budget,
+            study=self.account.study,
+            model=self.name,
+            price=self.price,
+            limits=limits,
+        )
+
+    def _calls(self, prompts: Sequence[Prompt], done: set[int]) -> list[Call]:
+        """Return the calls for all rows that are not done, one for rows with equal prompts."""
+        sent = {**self.identity(), "format": CALL_FORMAT, "batch": self.account.settings.batch, "repeat": 0}
+        rows: dict[str, list[int]] = {}
+        parts: dict[str, tuple[Prompt, int]] = {}
+        for index, prompt in enumerate(prompts):
+            if index in done:
+                continue
+            max_tokens = self._answer_cap(prompt.source)
+            messages = [[message.role, message.content] for message in prompt.messages]
+            key = stable_hash({**sent, "messages": messages, "max_tokens": max_tokens}, 64)
+            rows.setdefault(key, []).append(index)
+            parts[key] = (prompt, max_tokens)
+        return [Call(key, parts[key][0].messages, parts[key][1], tuple(indexes)) for key, indexes in rows.items()]
+
+    def _answer_cap(self, source: str) -> int:
+        tokens = len(source) * MOST_TOKENS_PER_CHARACTER
+        study_cap = math.ceil(tokens * self.answers.max_tokens_per_input_token) + self.answers.max_extra_tokens
+        return study_cap + self.account.settings.max_extra_tokens
+
+    # What `plan` asks
+
+    def count_tokens(self, text: str) -> int:
+        """Return about how many tokens a text has: as measured on this model's earlier calls, else a quarter of its length."""
+        if self._rates is None:
+            measured = None
+            if self.account.ledger_path.exists():
+                measured = self.account.ledger.tokens_per_character(self.name)
+            self._rates = measured or (USUAL_TOKENS_PER_CHARACTER, USUAL_TOKENS_PER_CHARACTER)
+        return math.ceil(len(text) * self._rates[0])
+
+    def context_length(self) -> int:
+        """Return a length that every current hosted model takes."""
+        return CONTEXT_TOKENS
+
+    def estimate_seconds(self, work: Workload) -> float:
+        """Return about how long the calls take, at 1.5 s each; a tuning job's hours are the provider's."""
+        return 1.5 * work.n_calls / self.account.settings.concurrency
+
+    def quote_usd(self, work: Workload, *, is_tuned: bool) -> float | None:
+        """Return about what a trial costs; None: unknown.
+
+        Parameters
+        ----------
+        work : Workload
+            Tokens sent, answered, trained.
+        is_tuned : bool
+            Whether the trial trains, and so is answered at the tuned model's price.
+        """
+        price = self.account.price(self.target, self.name, tuned=is_tuned)
+        answers = price.call_usd(work.tokens_read, work.tokens_written)
+        if answers is None or not is_tuned:
+            return answers
+        training = price.training_cost_usd(work.tokens_trained)
+        # Every checkpoint answers all rows; the last one is the tuned model itself.
+        times = work.passes if self.account.settings.checkpoints else 1
+        return None if training is None else answers * times + training

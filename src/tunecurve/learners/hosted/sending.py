@@ -1,0 +1,302 @@
+"""Sending many calls at once: as many as the provider bears, each one claimed, paid, recorded and retried in one place.
+
+An event loop in a thread of its own does the sending; answers come out as an ordinary iterator, in the order they
+arrive. The order of a call's life: money is reserved, the claim is on the disk, the call is sent, the answer is on the
+disk, the answer is given out. Whoever stops iterating stops new calls; those in flight are waited for and recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tunecurve.errors import ModelError, MoneyError
+from tunecurve.learners.base import Completion
+from tunecurve.learners.hosted.budget import Budget
+from tunecurve.learners.hosted.gateway import Failure, Gateway, Reply
+from tunecurve.learners.hosted.ledger import Ledger
+from tunecurve.learners.hosted.prices import Price
+from tunecurve.prompts import Message
+
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request.
+
+    Attributes
+    ----------
+    key : str
+        Hash of everything that is sent.
+    messages : tuple of Message
+        The chat turns.
+    max_tokens : int
+        Answer cap.
+    indexes : tuple of int
+        The rows that it answers; rows with equal prompts share a call.
+    """
+
+    key: str
+    messages: tuple[Message, ...]
+    max_tokens: int
+    indexes: tuple[int, ...]
+
+    @property
+    def characters(self) -> int:
+        """Characters sent."""
+        return sum(len(message.content) for message in self.messages)
+
+    @property
+    def most_tokens_in(self) -> int:
+        """A bound on the tokens sent: no token is shorter than a byte; a turn adds a few of its own."""
+        return sum(len(message.content.encode("utf-8", "replace")) + 16 for message in self.messages)
+
+
+class ConcurrencyLimit:
+    """How many calls may be in flight: halved when most are refused, a quarter more after a round without refusals.
+
+    A round is as many outcomes as calls may be in flight. That some calls are refused while most are answered is how a
+    provider's quota looks when it is used well: the refused ones wait by themselves and cost nothing. Only a round in
+    which refusals outweigh answers asks for fewer calls (the rule of client-side throttling with K = 2 in Google's
+    "Site Reliability Engineering", chapter 21).
+
+    Parameters
+    ----------
+    most : int
+        Upper bound, and where it starts.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.limit, self.in_flight = most, most, 0
+        self._condition = asyncio.Condition()
+        self._n_refused = self._n_outcomes = 0
+
+    async def enter(self) -> None:
+        """Wait for a place."""
+        async with self._condition:
+            await self._condition.wait_for(lambda: self.in_flight < self.limit)
+            self.in_flight += 1
+
+    async def leave(self, *, was_refused: bool) -> None:
+        """Give the place back and learn from how it went."""
+        async with self._condition:
+            self.in_flight -= 1
+            self._n_outcomes += 1
+            self._n_refused += was_refused
+            if self._n_outcomes >= self.limit:
+                self._end_round()
+            self._condition.notify_all()
+
+    def _end_round(self) -> None:
+        if self._n_refused * 2 > self._n_outcomes:
+            self.limit = max(1, self.limit // 2)
+        elif not self._n_refused:
+            self.limit = min(self.most, self.limit + max(1, self.limit // 4))
+        self._n_refused = self._n_outcomes = 0
+
+
+@dataclass
+class SendingLimits:
+    """Bounds on one stream of calls.
+
+    Attributes
+    ----------
+    concurrency, max_attempts : int
+        Calls in flight; attempts a call.
+    max_failures : int
+        Calls that may end without an answer before the whole stream does.
+    """
+
+    concurrency: int
+    max_attempts: int
+    max_failures: int
+
+
+class Sender:
+    """Sends calls to one model and keeps the books.
+
+    Parameters
+    ----------
+    open_gateway : callable
+        Makes the gateway, inside the event loop that uses it.
+    ledger, budget : Ledger, Budget
+        Where claims and answers go; whose cap holds.
+    study, model : str
+        Whose calls these are; the model's name.
+    price : Price
+        Of a token.
+    limits : SendingLimits
+        Bounds.
+    """
+
+    def __init__(
+        self,
+        open_gateway: Callable[[], Gateway],
+        ledger: Ledger,
+        budget: Budget,
+        *,
+        study: str,
+        model: str,
+        price: Price,
+        limits: SendingLimits,
+    ) -> None:
+        self.open_gateway, self.ledger, self.budget = open_gateway, ledger, budget
+        self.study, self.model, self.price, self.limits = study, model, price, limits
+        self._n_failed = self._n_answered = 0
+        self._stopping = threading.Event()
+
+    def stream(self, calls: Sequence[Call]) -> Iterator[tuple[Call, Completion]]:
+        """Yield every call with its answer, as they arrive.
+
+        Raises
+        ------
+        ModelError
+            When the provider refuses for good, or too many calls end without an answer.
+        MoneyError
+            When the cap is reached.
+        """
+        out: queue.SimpleQueue[tuple[Call, Completion] | BaseException | None] = queue.SimpleQueue()
+        thread = threading.Thread(target=self._work, args=(list(calls), out), name="tunecurve-sender", daemon=True)
+        thread.start()
+        try:
+            while (item := out.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            self._stopping.set()
+            thread.join()
+
+    def _work(self, calls: list[Call], out: queue.SimpleQueue[Any]) -> None:
+        try:
+            asyncio.run(self._send_all(calls, out))
+        except BaseException as error:
+            out.put(error)
+        finally:
+            out.put(None)
+
+    async def _send_all(self, calls: list[Call], out: queue.SimpleQueue[Any]) -> None:
+        gateway, limit, waiting = self.open_gateway(), ConcurrencyLimit(self.limits.concurrency), iter(calls)
+        errors: list[BaseException] = []
+
+        async def worker() -> None:
+            for call in waiting:
+                if self._stopping.is_set():
+                    return
+                try:
+                    answer = await self._answer(call, gateway, limit)
+                except BaseException as error:
+                    errors.append(error)
+                    self._stopping.set()
+                    return
+                if answer is not None:
+                    out.put((call, answer))
+
+        try:
+            await asyncio.gather(*(worker() for _ in range(min(self.limits.concurrency, len(calls)))))
+        finally:
+            await gateway.close()
+        if errors:
+            raise errors[0]
+
+    async def _answer(self, call: Call, gateway: Gateway, limit: ConcurrencyLimit) -> Completion | None:
+        """Return the answer after as many attempts as it takes and is allowed; None when asked to stop."""
+        reason, wait = "", FIRST_WAIT_SECONDS
+        for attempt in range(1, self.limits.max_attempts + 1):
+            await limit.enter()
+            outcome: Reply | Failure | None = None
+            try:
+                if self._stopping.is_set():
+                    return None
+                outcome = await self._attempt(call, gateway)
+            finally:
+                await limit.leave(was_refused=isinstance(outcome, Failure) and outcome.is_rate_limit)
+            if isinstance(outcome, Reply):
+                self._n_answered += 1
+                cost = self.price.call_usd(outcome.tokens_in, outcome.tokens_out)
+                return completion_of({**reply_record(call, outcome), "cost_usd": cost})
+            if outcome is None:
+                return None
+            if outcome.is_fatal:
+                raise ModelError(outcome.reason)
+            reason = outcome.reason
+            if attempt < self.limits.max_attempts:
+                n_before = self._n_answered
+                await self._pause(max(random.uniform(0.5, 1.0) * wait, outcome.retry_after_seconds or 0.0))
+                # Waits grow while nobody gets an answer; when others do, this call was only unlucky.
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS) if self._n_answered == n_before else FIRST_WAIT_SECONDS
+        return self._give_up(reason)
+
+    async def _attempt(self, call: Call, gateway: Gateway) -> Reply | Failure | None:
+        reserved = await self._reserve(call)
+        if reserved is None:
+            return None
+        cost: float | None = 0.0
+        try:
+            await _done(self.ledger.claim(call.key, study=self.study, model=self.model, reserved_usd=reserved))
+            outcome = await gateway.send(call.messages, call.max_tokens)
+            if isinstance(outcome, Reply):
+                cost = self.price.call_usd(outcome.tokens_in, outcome.tokens_out)
+                await _done(self.ledger.record(call.key, reply_record(call, outcome), cost))
+            else:
+                cost = reserved if outcome.may_be_billed else 0.0
+                await _done(self.ledger.release(call.key, may_be_billed=outcome.may_be_billed))
+            return outcome
+        finally:
+            self.budget.settle(reserved, cost)
+
+    async def _reserve(self, call: Call) -> float | None:
+        """Return the money set aside; waits while what is in flight may still turn out cheaper than reserved."""
+        at_most = self.price.call_usd(call.most_tokens_in, call.max_tokens)
+        while not self._stopping.is_set():
+            try:
+                return self.budget.reserve(at_most, f"a call to '{self.model}'")
+            except MoneyError:
+                if at_most is None or not self.budget.n_reserved:
+                    raise
+            await asyncio.sleep(0.02)
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        end = asyncio.get_running_loop().time() + seconds
+        while not self._stopping.is_set() and (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(min(left, 0.2))
+
+    def _give_up(self, reason: str) -> Completion:
+        self._n_failed += 1
+        if self._n_failed > self.limits.max_failures:
+            raise ModelError(
+                f"{self._n_failed} rows have no answer from '{self.model}' after {self.limits.max_attempts} attempts each "
+                f"(last: {reason}); what was answered is kept, the same command asks for the rest"
+            )
+        return Completion("", "error", error=f"no answer after {self.limits.max_attempts} attempts: {reason}")
+
+
+def reply_record(call: Call, reply: Reply) -> dict[str, Any]:
+    """Return what the ledger keeps of a reply."""
+    return {**asdict(reply), "characters_in": call.characters}
+
+
+def completion_of(record: dict[str, Any]) -> Completion:
+    """Return the answer that a ledger record, with its cost, stands for."""
+    return Completion(
+        record["text"],
+        record["stop_reason"],
+        record["tokens_in"],
+        record["tokens_out"],
+        record["seconds"],
+        record["detail"],
+        record["model_version"],
+        record["cost_usd"],
+    )
+
+
+async def _done(future: Future[Any]) -> Any:
+    return await asyncio.wrap_future(future)

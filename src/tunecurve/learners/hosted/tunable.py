@@ -1,0 +1,150 @@
+"""A hosted model that its provider tunes: the same learner, with jobs behind `fine_tune`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunecurve.learners.base import Learner, TrainingProgress, TrainingRecord
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.chat import HostedLearner
+from tunecurve.learners.hosted.jobs import JobFlow, JobRequest, ProviderJob, TuningBackend
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.passes import passes_over_rows
+from tunecurve.prompts import TuningExample
+from tunecurve.spec import AnswerSpec
+
+TUNED = "tuned.json"
+# The step rule needs a batch size; Gemini's is not told, so the local default stands in for it.
+USUAL_BATCH = 8
+
+
+class TunableHostedLearner(HostedLearner):
+    """A hosted model with a tuning backend.
+
+    Parameters
+    ----------
+    open_backend : callable
+        Makes the backend, at the first job.
+    backend_name : {"vertex", "openai"}
+        Which one.
+    """
+
+    def __init__(
+        self,
+        asked_as: str,
+        name: HostedName,
+        answers: AnswerSpec,
+        account: Account,
+        open_backend: Callable[[], TuningBackend],
+        backend_name: str,
+    ) -> None:
+        super().__init__(asked_as, name, answers, account)
+        self._open_backend, self.backend_name = open_backend, backend_name
+        self._backend: TuningBackend | None = None
+
+    @property
+    def backend(self) -> TuningBackend:
+        """The provider's tuning service."""
+        if self._backend is None:
+            self._backend = self._open_backend()
+        return self._backend
+
+    def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
+        """Return the values that the provider takes; passes by the same rule as for local models."""
+        given = {key: value for key, value in recipe.items() if value is not None}
+        # Gemini takes no batch size and no learning rate of its own, only a multiplier.
+        batch_size = given.get("batch_size") if self.backend_name == "openai" else None
+        epochs = passes_over_rows(given, n_examples, batch_size or USUAL_BATCH)
+        settings = self.account.settings
+        return {
+            "name": given.get("name", "default"),
+            "backend": self.backend_name,
+            "epochs": epochs,
+            "n_steps": epochs * math.ceil(n_examples / batch_size) if batch_size else None,
+            "batch_size": batch_size,
+            "learning_rate": None,
+            "learning_rate_multiplier": settings.learning_rate_multiplier,
+            "lora_rank": settings.adapter_size if self.backend_name == "vertex" else None,
+            "adapter_size": settings.adapter_size if self.backend_name == "vertex" else None,
+        }
+
+    def fine_tune(
+        self,
+        examples: Sequence[TuningExample],
+        recipe: dict[str, Any],
+        *,
+        seed: int,
+        folder: Path,
+        on_step: Callable[[TrainingProgress], None],
+    ) -> tuple[HostedLearner, TrainingRecord]:
+        """Bring the tuning job on its way, or look how it stands.
+
+        Raises
+        ------
+        StillWaiting
+            Until the provider has finished.
+        """
+        flow = JobFlow(self.backend, self.account, self.account.price(self.target, self.name, tuned=True))
+        request = JobRequest(
+            base_model=self.target.model,
+            label=f"n{len(examples)}-seed{seed}",
+            examples=examples,
+            recipe=recipe,
+            seed=seed,
+            tokens=self._training_tokens(examples, recipe),
+            place=self.backend.place(),
+        )
+        row, job = flow.advance(request)
+        self._store(folder, job)
+        return self.load_tuned(folder), _record(recipe, len(examples), row, job)
+
+    def _training_tokens(self, examples: Sequence[TuningExample], recipe: dict[str, Any]) -> int:
+        texts = [[message.content for message in example.prompt.messages] + [example.answer] for example in examples]
+        one_pass = sum(self.count_tokens(text) + 4 for row in texts for text in row)
+        return int(recipe["epochs"]) * one_pass
+
+    def _store(self, folder: Path, job: ProviderJob) -> None:
+        content = {"model": job.tuned_model, "checkpoints": [list(point) for point in job.checkpoints]}
+        path = folder / TUNED
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+    def load_tuned(self, folder: Path) -> HostedLearner:
+        """Return the tuned model that `fine_tune` has left in `folder`."""
+        stored = json.loads((folder / TUNED).read_text(encoding="utf-8"))
+        return self._tuned(stored["model"])
+
+    def checkpoints(self, folder: Path) -> list[tuple[int, Learner]]:
+        """Return the model after every pass, as far as the provider kept them."""
+        stored = json.loads((folder / TUNED).read_text(encoding="utf-8"))
+        return [(epoch, self._tuned(model)) for epoch, model in stored["checkpoints"]]
+
+    def _tuned(self, model: str) -> HostedLearner:
+        return HostedLearner(self.name, self.target.with_model(model), self.answers, self.account, base=self.target)
+
+
+def _record(recipe: dict[str, Any], n_examples: int, row: dict[str, Any], job: ProviderJob) -> TrainingRecord:
+    epochs = int(recipe["epochs"])
+    return TrainingRecord(
+        steps=job.steps or recipe["n_steps"] or 0,
+        epochs=epochs,
+        examples_seen=epochs * n_examples,
+        losses=[],
+        train_seconds=max(0.0, row["updated_at"] - row["created_at"]),
+        tokens_trained=job.tokens_billed or 0,
+        recipe=recipe,
+        path=f"tuning job at the provider ({recipe['backend']})",
+        cost_usd=row["cost_usd"],
+        job={
+            "id": job.provider_id,
+            "key": row["key"],
+            "tuned_model": job.tuned_model,
+            "checkpoints": [list(point) for point in job.checkpoints],
+            "tokens_billed": job.tokens_billed,
+        },
+    )

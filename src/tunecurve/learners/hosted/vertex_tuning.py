@@ -1,0 +1,192 @@
+"""Tuning Gemini on Vertex AI: training files on Cloud Storage, jobs through google-genai."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.learners.hosted.google_access import credentials_from_environment, place_of
+from tunecurve.learners.hosted.jobs import (
+    CreationUnclear,
+    JobRequest,
+    JobState,
+    NotCreated,
+    ProviderJob,
+    QuotaFull,
+    plain_reason,
+)
+from tunecurve.prompts import TuningExample
+from tunecurve.spec_hosted import VertexSpec
+
+# Documented for supervised tuning of Gemini 2.5 Flash and Flash-Lite; counted here at two characters a token at worst.
+MOST_TOKENS_A_ROW = 131_072
+MOST_FILE_BYTES = 1_000_000_000
+MOST_ROWS = 1_000_000
+LABEL = "tunecurve-key"
+_SIZES = {1: "ONE", 2: "TWO", 4: "FOUR", 8: "EIGHT", 16: "SIXTEEN", 32: "THIRTY_TWO"}
+_STATES: dict[str, JobState] = {
+    "JOB_STATE_SUCCEEDED": "succeeded",
+    "JOB_STATE_PARTIALLY_SUCCEEDED": "succeeded",
+    "JOB_STATE_FAILED": "failed",
+    "JOB_STATE_CANCELLED": "cancelled",
+    "JOB_STATE_EXPIRED": "expired",
+    "JOB_STATE_RUNNING": "running",
+    "JOB_STATE_CANCELLING": "running",
+    "JOB_STATE_UPDATING": "running",
+}
+
+
+class VertexTuning:
+    """Supervised tuning on Vertex AI.
+
+    Parameters
+    ----------
+    where : VertexSpec
+        Project, region, bucket; the environment fills in what is unset.
+    """
+
+    name = "vertex"
+
+    def __init__(self, where: VertexSpec) -> None:
+        self.project, self.location = place_of("", where.project, where.location)
+        self.bucket = where.bucket
+        self.base_url = os.environ.get("GOOGLE_VERTEX_BASE_URL") or None
+        try:
+            from google import genai
+            from google.genai import types
+        except ImportError as error:
+            raise EnvironmentProblem(
+                f"tuning on Vertex AI needs the extra 'hosted' ({error.name or error} is missing); "
+                "run: pip install 'tunecurve[hosted]'"
+            ) from None
+        self.types = types
+        self.client = genai.Client(
+            vertexai=True,
+            project=self.project,
+            location=self.location,
+            credentials=credentials_from_environment(),
+            http_options=types.HttpOptions(base_url=self.base_url, timeout=60_000),
+        )
+
+    def place(self) -> dict[str, Any]:
+        """Return project, region and address."""
+        return {"backend": "vertex", "project": self.project, "location": self.location, "base_url": self.base_url}
+
+    def check_limits(self, request: JobRequest) -> None:
+        """Refuse what Vertex AI would refuse after the upload."""
+        lines = training_lines(request.examples)
+        if len(lines) > MOST_ROWS or sum(map(len, lines)) > MOST_FILE_BYTES:
+            raise ModelError(
+                f"{len(lines)} rows are more than Vertex AI takes ({MOST_ROWS:,} rows, 1 GB); lower --train-sizes"
+            )
+        longest = max(map(len, lines))
+        if longest // 2 > MOST_TOKENS_A_ROW:
+            raise ModelError(
+                f"a training row has {longest:,} characters, Vertex AI takes {MOST_TOKENS_A_ROW:,} tokens; lower data.max_tokens"
+            )
+        if not self.bucket:
+            raise EnvironmentProblem(
+                "tuning on Vertex AI needs a Cloud Storage bucket for its training files; set hosted.vertex.bucket"
+            )
+
+    def preflight(self, base_model: str) -> None:
+        """See whether this account may list tuning jobs; costs nothing."""
+        try:
+            next(iter(self.client.tunings.list(config={"page_size": 1})), None)
+        except Exception as error:
+            raise ModelError(
+                f"this account cannot tune '{base_model}' in project {self.project}, {self.location}: {plain_reason(error)}"
+            ) from None
+
+    def upload(self, request: JobRequest) -> str:
+        """Store the rows as JSON Lines under our key; return the gs:// address."""
+        from google.cloud import storage
+
+        path = f"tunecurve/{request.key}.jsonl"
+        try:
+            client = storage.Client(project=self.project, credentials=credentials_from_environment())
+            blob = client.bucket(self.bucket).blob(path)
+            blob.upload_from_string(
+                "\n".join(training_lines(request.examples)) + "\n", content_type="application/jsonl"
+            )
+        except Exception as error:
+            raise ModelError(f"cannot upload the training rows to gs://{self.bucket}: {plain_reason(error)}") from None
+        return f"gs://{self.bucket}/{path}"
+
+    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
+        """Create the job, in one attempt."""
+        types, recipe = self.types, request.recipe
+        size = recipe["adapter_size"]
+        config = types.CreateTuningJobConfig(
+            tuned_model_display_name=f"{request.label}-{request.key}"[:128],
+            labels={LABEL: request.key},
+            epoch_count=recipe["epochs"],
+            learning_rate_multiplier=recipe["learning_rate_multiplier"],
+            adapter_size=types.AdapterSize(f"ADAPTER_SIZE_{_SIZES[size]}") if size else None,
+        )
+        try:
+            job = self.client.tunings.tune(
+                base_model=request.base_model,
+                training_dataset=types.TuningDataset(gcs_uri=training_file),
+                config=config,
+            )
+        except Exception as error:
+            status = getattr(error, "code", None)
+            reason = plain_reason(error)
+            if status == 429:
+                raise QuotaFull(reason) from None
+            if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409):
+                raise NotCreated(reason) from None
+            raise CreationUnclear(reason) from None
+        return _view(job)
+
+    def jobs(self) -> list[ProviderJob]:
+        """Return the project's tuning jobs in this region."""
+        return [_view(job) for job in self.client.tunings.list(config={"page_size": 100})]
+
+    def get(self, provider_id: str) -> ProviderJob:
+        """Return one job."""
+        return _view(self.client.tunings.get(name=provider_id))
+
+    def cancel(self, provider_id: str) -> None:
+        """Ask for a job's end."""
+        self.client.tunings.cancel(name=provider_id)
+
+
+def training_lines(examples: Any) -> list[str]:
+    """Return the rows as Gemini's tuning takes them, one JSON text each."""
+    return [json.dumps(_training_row(example), ensure_ascii=False) for example in examples]
+
+
+def _training_row(example: TuningExample) -> dict[str, Any]:
+    roles = {"user": "user", "assistant": "model"}
+    turns = [message for message in example.prompt.messages if message.role != "system"]
+    contents = [{"role": roles[turn.role], "parts": [{"text": turn.content}]} for turn in turns]
+    row: dict[str, Any] = {"contents": [*contents, {"role": "model", "parts": [{"text": example.answer}]}]}
+    system = [message.content for message in example.prompt.messages if message.role == "system"]
+    if system:
+        row = {"systemInstruction": {"role": "system", "parts": [{"text": "\n".join(system)}]}, **row}
+    return row
+
+
+def _view(job: Any) -> ProviderJob:
+    tuned, stats = job.tuned_model, job.tuning_data_stats
+    supervised = stats.supervised_tuning_data_stats if stats else None
+    checkpoints = (tuned.checkpoints or []) if tuned else []
+    return ProviderJob(
+        provider_id=job.name,
+        state=_STATES.get(job.state.value if job.state else "", "waiting"),
+        key=(job.labels or {}).get(LABEL),
+        base_model=job.base_model or "",
+        tuned_model=tuned.endpoint if tuned else None,
+        checkpoints=tuple((int(point.epoch or 0), point.endpoint) for point in checkpoints if point.endpoint),
+        tokens_billed=_number(supervised.total_billable_token_count if supervised else None),
+        steps=_number(supervised.tuning_step_count if supervised else None),
+        error=plain_reason(job.error.message) if job.error and job.error.message else None,
+    )
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,71 @@
+"""The section of the study file on models behind a provider's API. Keys and tokens come from the environment only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tunecurve.spec_section import Amount, PositiveInt, Section
+
+
+class PriceSpec(Section):
+    """Prices of one model, in US dollars per million tokens; unset ones come from the built-in tables."""
+
+    input: Amount | None = Field(None, description="tokens sent")
+    output: Amount | None = Field(None, description="tokens answered")
+    training: Amount | None = Field(None, description="tokens trained on, every pass counted")
+
+
+class VertexSpec(Section):
+    """Where tuning on Vertex AI happens."""
+
+    project: str | None = Field(None, description="Google Cloud project; default: $GOOGLE_CLOUD_PROJECT")
+    location: str | None = Field(None, description="region; default: $GOOGLE_CLOUD_LOCATION, else us-central1")
+    bucket: str | None = Field(None, description="Cloud Storage bucket for training files, without gs://")
+
+
+class HostedSpec(Section):
+    """How models behind a provider's API are asked, tuned and paid."""
+
+    concurrency: PositiveInt = Field(
+        8, description="most calls in flight; fewer while the provider says it is too many"
+    )
+    max_cost: Amount | None = Field(None, description="hard cap on what this study may spend, in US dollars")
+    ask_above: Amount = Field(1.0, description="ask before spending more than this, or --yes; in US dollars")
+    max_attempts: PositiveInt = Field(8, description="attempts a call, the first included")
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(120.0, description="longest wait for one answer")
+    failed_rows_allowed: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.02, description="share of rows without an answer after all attempts up to which a trial counts"
+    )
+    batch: bool = Field(False, description="use the provider's batch mode: half the price, up to a day")
+    # Newer models ignore or reject sampling parameters, so none is sent unless asked for.
+    temperature: Amount | None = Field(None, description="sampling temperature; not sent unless set")
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(None, description="nucleus share; not sent unless set")
+    top_k: PositiveInt | None = Field(None, description="candidate tokens; not sent unless set")
+    seed: int | None = Field(None, description="sampling seed; not sent unless set")
+    thinking: Literal["minimal", "provider"] = Field(
+        "minimal", description="Gemini: think as little as the model allows, or as the provider sets it"
+    )
+    max_extra_tokens: PositiveInt = Field(
+        256, description="answer cap beyond the study's own, for other tokenizers and thinking"
+    )
+    # As in the article: filters would blank out rows with personal data, and the score would measure the filter.
+    safety: Literal["off", "provider"] | dict[str, str] = Field(
+        "off", description="Gemini: filters off, the provider's, or category: threshold"
+    )
+    tuning: Literal["auto", "none", "vertex", "openai"] = Field(
+        "auto", description="auto: Vertex AI for google/vertex/gemini-..., OpenAI for openai/..., none for others"
+    )
+    learning_rate_multiplier: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="of the provider's own learning rate"
+    )
+    adapter_size: Literal[1, 2, 4, 8, 16, 32] | None = Field(None, description="Vertex AI: rank of the adapter")
+    jobs_at_once: PositiveInt = Field(1, description="tuning jobs running at once; the usual quota is one")
+    poll_seconds: Annotated[float, Field(gt=0)] = Field(60.0, description="time between looks at a tuning job")
+    adopt_wait_seconds: Amount = Field(
+        120.0, description="after a job's creation got no answer: how long to look for it before creating another"
+    )
+    checkpoints: bool = Field(False, description="also score the checkpoint of every pass of a tuned model")
+    vertex: VertexSpec = Field(default_factory=VertexSpec)
+    prices: dict[str, PriceSpec] = Field(default_factory=dict, description="own prices, by model name as in models")

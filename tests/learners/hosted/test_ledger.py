@@ -1,0 +1,264 @@
+"""Ledger, budget, names, prices, secrets: the parts that need no provider."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.learners.hosted.conftest import GEMINI, LAB
+from tunecurve.errors import EnvironmentProblem, MoneyError
+from tunecurve.learners.hosted.budget import Budget
+from tunecurve.learners.hosted.ledger import Ledger
+from tunecurve.learners.hosted.names import parse_hosted_name
+from tunecurve.learners.hosted.prices import find_price, money
+from tunecurve.redact import redact
+
+ANSWER = {"text": "x", "stop_reason": "end", "tokens_in": 10, "tokens_out": 5, "characters_in": 40}
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    opened = Ledger(tmp_path / "deep" / "ledger.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_what_is_recorded_is_found_and_never_claimed_again(ledger):
+    ledger.claim("k", study="a", model="m", reserved_usd=1.0).result()
+    assert ledger.answers(["k"]) == {}
+    ledger.record("k", ANSWER, 0.25).result()
+    ledger.claim("k", study="b", model="m", reserved_usd=9.0).result()
+    assert ledger.answers(["k", "other"]) == {"k": {**ANSWER, "cost_usd": 0.25}}
+    assert ledger.spending("a").total_usd == 0.25
+    assert ledger.spending("b").total_usd == 0.0
+
+
+def test_calls_left_in_flight_are_doubts_once(ledger):
+    for key in ("k1", "k2"):
+        ledger.claim(key, study="a", model="m", reserved_usd=0.5).result()
+    ledger.claim("k3", study="other", model="m", reserved_usd=0.5).result()
+    assert ledger.settle_doubts("a") == 2
+    assert ledger.settle_doubts("a") == 0
+    assert (ledger.spending("a").n_doubtful, ledger.spending("a").total_usd) == (2, 1.0)
+    ledger.claim("k1", study="a", model="m", reserved_usd=0.5).result()
+    ledger.record("k1", ANSWER, 0.1).result()
+    assert ledger.spending("a").total_usd == pytest.approx(1.1)
+
+
+def test_failed_attempts_count_only_when_they_may_be_billed(ledger):
+    ledger.claim("k", study="a", model="m", reserved_usd=0.5).result()
+    ledger.release("k", may_be_billed=False).result()
+    assert ledger.spending("a").total_usd == 0.0
+    ledger.claim("k", study="a", model="m", reserved_usd=0.5).result()
+    ledger.release("k", may_be_billed=True).result()
+    assert ledger.spending("a").total_usd == 0.5
+
+
+def test_the_file_is_private_and_durable(ledger):
+    assert oct(ledger.path.stat().st_mode & 0o777) == "0o600"
+    assert ledger._read("PRAGMA journal_mode") == [("wal",)]
+    assert ledger._read("PRAGMA synchronous") == [(2,)]  # FULL
+
+
+def test_writes_of_many_threads_share_commits_and_all_arrive(ledger):
+    def write(number):
+        ledger.claim(f"k{number}", study="a", model="m", reserved_usd=0.001).result()
+        ledger.record(f"k{number}", ANSWER, 0.001).result()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledger.spending("a").n_answers == 64
+    assert ledger.tokens_per_character("m") == (0.25, 5.0)
+
+
+def test_a_failing_write_reaches_who_asked_for_it(ledger):
+    with pytest.raises(Exception, match="no such table"):
+        ledger._put(lambda connection: connection.execute("INSERT INTO absent VALUES (1)")).result()
+    ledger.claim("k", study="a", model="m", reserved_usd=0.0).result()  # the writer lives on
+
+
+def test_an_unusable_place_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentProblem, match="TUNECURVE_LEDGER"):
+        Ledger(tmp_path / "file" / "ledger.sqlite")
+
+
+def test_the_budget_never_goes_over():
+    budget = Budget(1.0, spent_usd=0.2)
+    done = []
+
+    def spend():
+        for _ in range(50):
+            try:
+                reserved = budget.reserve(0.01, "a call")
+            except MoneyError:
+                continue
+            assert budget.spent_usd + budget.reserved_usd <= 1.0 + 1e-9
+            budget.settle(reserved, 0.009)
+            done.append(1)
+
+    threads = [threading.Thread(target=spend) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert budget.spent_usd == pytest.approx(0.2 + 0.009 * len(done))
+    assert budget.spent_usd <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("google/gemini-2.5-flash", ("google", None, "gemini-2.5-flash")),
+        ("google/vertex/gemini-2.5-flash", ("google", "vertex", "gemini-2.5-flash")),
+        ("openai-api/lab/org/model", ("openai-api", "lab", "org/model")),
+        ("openai/gpt-4.1-mini", ("openai", None, "gpt-4.1-mini")),
+        ("hosted:google/gemma-3-4b", ("google", None, "gemma-3-4b")),
+        ("ollama/llama3", ("ollama", None, "llama3")),
+    ],
+)
+def test_names_that_are_hosted(name, parts):
+    found = parse_hosted_name(name)
+    assert (found.provider, found.service, found.model) == parts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "smollm2-135m-instruct",
+        "google/gemma-3-270m-it",
+        "openai/gpt-oss-20b",
+        "HuggingFaceTB/SmolLM2",
+        "hf:google/gemini-x",
+    ],
+)
+def test_names_that_stay_local(name):
+    assert parse_hosted_name(name) is None
+
+
+def test_a_folder_is_a_local_model_whatever_it_is_called(tmp_path, monkeypatch):
+    (tmp_path / "ollama" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert parse_hosted_name("ollama/mine") is None
+
+
+def test_prices_have_sources_and_unknown_is_not_zero():
+    known = find_price("openai", "gpt-4.1-mini-2025-04-14", tuned=True)
+    assert (known.input_usd, known.output_usd, known.training_usd) == (0.80, 3.20, 5.0)
+    assert "2026-11" in known.source
+    base = find_price("google", "gemini-2.5-flash")
+    assert base.input_usd == pytest.approx(0.30)
+    assert "genai-prices" in base.source
+    unknown = find_price("lab", "nobody-knows")
+    assert unknown.call_usd(1, 1) is None
+    assert unknown.training_cost_usd(1) is None
+    assert money(None) == "unknown"
+    own = find_price("lab", "nobody-knows", {"input": 1.0, "output": 2.0})
+    assert own.call_usd(1e6, 1e6) == 3.0
+    assert own.source == "study file"
+
+
+def test_secrets_are_redacted(monkeypatch):
+    monkeypatch.setenv("LAB_API_KEY", "s3cr3t-value")
+    text = redact("sent s3cr3t-value; Authorization: Bearer abc.def-ghi; https://user:pw@host/x?key=abcdefg&y=1")
+    assert "s3cr3t" not in text
+    assert "abc.def" not in text
+    assert "user:pw" not in text
+    assert "abcdefg" not in text
+    assert "y=1" in text
+
+
+def test_local_only_refuses_what_leaves_the_machine():
+    code = (
+        "import socket\nfrom tunecurve.local_only import stay_on_this_machine\nstay_on_this_machine()\n"
+        "server = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname())\n"
+        "for act in (lambda: socket.getaddrinfo('example.com', 80), lambda: socket.create_connection(('192.0.2.1', 80), 0.1)):\n"
+        "    try:\n        act()\n    except Exception as error:\n        print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("EnvironmentProblem --local-only") for line in lines)
+    assert isinstance(socket.gethostname(), str)
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.build import build_hosted_learner
+from tunecurve.learners.hosted.names import parse_hosted_name
+from tunecurve.prompts import PromptRenderer
+from tunecurve.spec import AnswerSpec
+from tunecurve.spec_hosted import HostedSpec
+name, path, n_rows, concurrency = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+prices = {name: {"input": 1.0, "output": 2.0}}
+account = Account(HostedSpec(prices=prices, concurrency=concurrency, max_cost=1.0), "study", path)
+learner = build_hosted_learner(name, parse_hosted_name(name), AnswerSpec(), account)
+prompt = PromptRenderer("Mask.").prompt
+stream = learner.predict_stream([prompt(f"row {number}") for number in range(n_rows)])
+answers = {}
+for index, answer in stream:
+    answers[index] = answer.text
+    print(index, flush=True)
+assert answers == {number: f"row {number}" for number in range(n_rows)}
+print("done", account.spending().n_doubtful, account.spending().answers_usd, flush=True)
+"""
+
+
+def kill_while_answering(name, ledger_path, *, n_rows, concurrency, n_kills, seed):
+    """Kill a process that asks for answers `n_kills` times at random moments, then let it finish.
+
+    Returns
+    -------
+    n_doubtful : int
+        Calls in doubt in the end.
+    new_doubts : list of int
+        Doubts that each kill left behind.
+    """
+    draws = random.Random(seed)
+    command = [sys.executable, "-c", DRIVER, name, str(ledger_path), str(n_rows), str(concurrency)]
+    doubts, new_doubts, lines = 0, [], []
+    for number in range(n_kills + 1):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+        if number < n_kills:
+            process.stdout.readline()  # at least one answer, new or recorded
+            time.sleep(draws.uniform(0.0, 0.08))
+            process.send_signal(signal.SIGKILL)
+        lines = process.stdout.read().splitlines()
+        process.wait(timeout=120)
+        opened = Ledger(Path(ledger_path))
+        opened.settle_doubts("study")
+        now = opened.spending("study").n_doubtful
+        opened.close()
+        new_doubts.append(now - doubts)
+        doubts = now
+    assert lines[-1].startswith("done")
+    return doubts, new_doubts
+
+
+@pytest.mark.parametrize(("name", "concurrency"), [(GEMINI, 1), (LAB, 8)])
+def test_kills_lose_nothing_and_pay_nothing_twice(point_at, tmp_path, name, concurrency):
+    state = point_at(delay=0.02)
+    path = tmp_path / "kills.sqlite"
+    doubts, new_doubts = kill_while_answering(
+        name, path, n_rows=60, concurrency=concurrency, n_kills=4, seed=concurrency
+    )
+    assert max(new_doubts) <= concurrency
+    # What was answered twice are calls that were in flight at a kill.
+    assert sum(state.answers.values()) - 60 <= doubts
+    opened = Ledger(path)
+    assert opened.spending("study").n_answers == 60
+    opened.close()
