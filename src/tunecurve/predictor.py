@@ -9,10 +9,12 @@ from typing import Any
 
 from tunecurve.errors import StudyStateError, UsageError, did_you_mean
 from tunecurve.learners.base import Completion, FineTunable, Learner, predict
+from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.learning_curve import load_study
 from tunecurve.spec import AnswerSpec
+from tunecurve.spec_hosted import HostedSpec
 
 
 class Predictor:
@@ -74,7 +76,10 @@ def _tuned_learner(
     folder: Path, results: Mapping[str, Any], trial: Mapping[str, Any], device: str, threads: int | None
 ) -> Learner:
     answers = AnswerSpec(**results["spec"]["answers"])
-    learner = build_learners([trial["learner"]], answers, device=device, threads=threads)[trial["learner"]]
+    # What a user asks a tuned model is paid, too, but is no part of what the study has cost.
+    account = Account(HostedSpec(**results["spec"].get("hosted", {})), f"{folder.absolute()} (predict)")
+    built = build_learners([trial["learner"]], answers, device=device, threads=threads, account=account)
+    learner = built[trial["learner"]]
     expected, found = trial["config"]["learner"].get("weights_sha256"), learner.identity().get("weights_sha256")
     if expected != found:
         raise StudyStateError(

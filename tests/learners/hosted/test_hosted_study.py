@@ -69,6 +69,8 @@ def test_prompted_and_tuned_beside_a_local_model(
     report = (folder / "report.html").read_text()
     for words in ("Money", "Trained enough?", "gemini-2.5-flash-001" if model == VERTEX else "gpt-4.1-mini"):
         assert words in report
+    assert run_command(["predict", str(folder), "--trial", f"{model}/fine-tune-n80-seed0", "--text", "Ada left."]) == 0
+    assert capsys.readouterr().out.strip().endswith("[FIRSTNAME] left.")
     answered, jobs = sum(state.answers.values()), len(state.jobs)
     before = without_times(results)
     assert run_command(command) == 0
