@@ -59,21 +59,14 @@ def _show_quote(ready: Any) -> None:
     click.echo(
         f"Left to pay: {'unknown' if left is None else 'about ' + money(left)}; paid so far: {money(spent.total_usd)}."
     )
-    for name, learner in ready.learners.items():
-        if hasattr(learner, "quote_usd"):
-            price = ready.account.price(learner.target, name, tuned=True)
-            each = [
-                f"{what} {money(usd)}"
-                for what, usd in zip(
-                    ("sent", "answered by a tuned model", "trained"),
-                    (price.input_usd, price.output_usd, price.training_usd),
-                    strict=True,
-                )
-            ]
-            base = ready.account.price(learner.target, name)
+    for name in ready.spec.models:
+        price = ready.account.price_lines(name)
+        if price is not None:
+            amounts = {what: money(usd) for what, usd in price.items() if what != "source"}
             click.echo(
-                f"{name}, per million tokens: sent {money(base.input_usd)}, answered {money(base.output_usd)}; "
-                f"tuned: {', '.join(each)} ({price.source})"
+                f"{name}, per million tokens: sent {amounts['sent']}, answered {amounts['answered']}; tuned: sent "
+                f"{amounts['sent_to_tuned']}, answered {amounts['answered_by_tuned']}, trained {amounts['trained']} "
+                f"({price['source']})"
             )
     click.echo(
         "Tokens are counted as earlier calls of the model measured them, else at four characters each; a tuning job's hours "

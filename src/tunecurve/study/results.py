@@ -102,12 +102,14 @@ class Collector:
         if not any(item.config["learner"].get("kind") == "hosted" for item in self.planned):
             return None
         spent = self.account.spending()
+        prices = {name: self.account.price_lines(name) for name in self.spec.models}
         return {
             "currency": "USD",
             "answers_usd": round(spent.answers_usd, 8),
             "jobs_usd": round(spent.jobs_usd, 8),
             "n_unpriced": spent.n_unpriced,
             "max_cost": self.spec.hosted.max_cost,
+            "prices_usd_per_million_tokens": {name: lines for name, lines in prices.items() if lines},
             "in_doubt": {"n_calls": spent.n_doubtful, "at_most_usd": round(spent.doubtful_usd, 8)},
         }
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.ledger import Ledger, Spending, default_ledger_path
-from tunecurve.learners.hosted.names import OWN_SERVERS, HostedName
+from tunecurve.learners.hosted.names import OWN_SERVERS, HostedName, parse_hosted_name
 from tunecurve.learners.hosted.prices import Price, find_price
 from tunecurve.spec_hosted import HostedSpec
 
@@ -62,6 +63,21 @@ class Account:
             return Price(0.0, 0.0, 0.0, "a server of your own")
         values = own.model_dump() if own is not None else None
         return find_price(name.price_provider, name.model.rsplit("/", 1)[-1], values, tuned=tuned)
+
+    def price_lines(self, asked_as: str) -> dict[str, Any] | None:
+        """Return the prices of a hosted model, prompted and tuned, with their sources; None for a local model."""
+        name = parse_hosted_name(asked_as)
+        if name is None:
+            return None
+        base, tuned = self.price(name, asked_as), self.price(name, asked_as, tuned=True)
+        return {
+            "sent": base.input_usd,
+            "answered": base.output_usd,
+            "sent_to_tuned": tuned.input_usd,
+            "answered_by_tuned": tuned.output_usd,
+            "trained": tuned.training_usd,
+            "source": base.source if base.source == tuned.source else f"{base.source}; {tuned.source}",
+        }
 
     def close(self) -> None:
         """Close the ledger."""
