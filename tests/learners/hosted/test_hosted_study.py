@@ -155,3 +155,38 @@ def test_local_only_refuses_hosted_models(point_at, study_file, tmp_path):
     )
     assert done.returncode == 7
     assert "--local-only: 'openai-api/lab/gpt-4.1-mini' is behind another machine's API" in done.stderr
+
+
+def test_a_study_killed_again_and_again_equals_an_unkilled_one(point_at, study_file, tmp_path, monkeypatch):
+    import random
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    state = point_at(delay=0.03, polls=4)
+    path = study_file(VERTEX)
+    draws, n_died, n_runs = random.Random(3), 0, 0
+    folders = {True: tmp_path / "killed", False: tmp_path / "unkilled"}
+    for is_killed, folder in folders.items():
+        monkeypatch.setenv("TUNECURVE_LEDGER", str(tmp_path / f"{folder.name}.sqlite"))
+        command = [sys.executable, "-m", "tunecurve", "run", str(path), "--out", str(folder), "--yes", "-j", "4"]
+        while True:
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            n_runs += 1
+            if is_killed and n_died < 4:
+                for line in process.stderr:
+                    if "zero-shot" in line or "few-shot" in line or "fine-tune" in line:
+                        break
+                time.sleep(draws.uniform(0.0, 2.5))
+                process.send_signal(signal.SIGKILL)
+                n_died += 1
+                process.communicate()
+            else:
+                assert process.communicate()[1] is not None
+                assert process.returncode == 0
+                break
+    killed, unkilled = (without_times(results_of(folder)) for folder in folders.values())
+    assert killed == unkilled
+    assert sorted(state.creates.values()) == [1, 1, 1]
+    assert n_runs == 6
