@@ -2,7 +2,7 @@
 
     python benchmarks/hosted/throughput.py [--calls 2000] [--latency 0.3] [--concurrency 4 16 64] [--storm]
 
-A provider on this machine answers every call after a fixed time; ideal is calls x latency / concurrency. The peer is a
+A provider on this machine (`steady_provider.py`) answers every call after a fixed time; ideal is calls x latency / concurrency. The peer is a
 ThreadPoolExecutor of four workers calling the provider's SDK, which is how such studies are usually written; it keeps no
 ledger and retries nothing. It is timed on fewer calls, and its time scaled. Server and client share this machine.
 """
@@ -25,9 +25,9 @@ KEY = "a-key-for-this-machine"
 MODELS = {"gemini": "google/gemini-2.5-flash", "openai": "openai-api/lab/gpt-4.1-mini"}
 
 
-def start_server(*arguments: str) -> tuple[subprocess.Popen, str]:
-    """Start the loopback provider in a process of its own and point the environment at it."""
-    command = [sys.executable, str(ROOT / "tests" / "fakes" / "provider_server.py"), *arguments]
+def start_server(*arguments: str, script: Path | None = None) -> tuple[subprocess.Popen, str]:
+    """Start a provider in a process of its own and point the environment at it; by default the tests' one."""
+    command = [sys.executable, str(script or ROOT / "tests" / "fakes" / "provider_server.py"), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     url = process.stdout.readline().strip()
     os.environ.update(GOOGLE_API_KEY=KEY, GOOGLE_BASE_URL=url, LAB_API_KEY=KEY, LAB_BASE_URL=url + "/v1")
@@ -78,7 +78,7 @@ def pool_of_threads(texts: list[str], workers: int) -> float:
 
 def measure_throughput(options: argparse.Namespace) -> None:
     """Print time over ideal for every provider and concurrency, then the peer."""
-    process, _ = start_server("--delay", str(options.latency))
+    process, _ = start_server(str(options.latency), script=Path(__file__).with_name("steady_provider.py"))
     texts = [f"row number {number} of the benchmark" for number in range(options.calls)]
     print(f"{options.calls} calls of {options.latency} s; ideal = calls x latency / concurrency; 1.0 is ideal")
     try:

@@ -1,6 +1,7 @@
 """Guessing and packing change how fast an answer is written, never a token of it."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -118,8 +119,11 @@ def test_bfloat16_answers_are_nearly_those_of_the_plain_way(tiny_model_folder):
 
 
 @pytest.mark.model
-def test_the_real_model_writes_the_same_answers_both_ways(smollm2):
-    learner = LocalLearner(smollm2, choose_compute("cpu"), AnswerLimits())
+@pytest.mark.parametrize(("dtype", "share_equal"), [(torch.float32, 1.0), (torch.bfloat16, 0.8)])
+def test_the_real_model_writes_the_same_answers_both_ways(smollm2, dtype, share_equal):
+    # With 8 significant bits, which of two nearly tied tokens is ahead depends on the order of additions: batching alone,
+    # in any implementation, then changes some answers.
+    learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), AnswerLimits())
     rows = generate_rows(30, seed=5)
     renderer = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "LASTNAME", "CITY", "EMAIL"))
     shots = tuple((row["source_text"], row["target_text"]) for row in rows[:3])
@@ -127,7 +131,8 @@ def test_the_real_model_writes_the_same_answers_both_ways(smollm2):
     model = learner._load_for_scoring()
     assert decoder_of(model, learner.encoder, prompts) is not None
     packed = answers(model, learner.encoder, prompts)
-    assert packed == answers(model, learner.encoder, prompts, use_packed=False)
+    plain = answers(model, learner.encoder, prompts, use_packed=False)
+    assert sum(a == b for a, b in zip(packed, plain, strict=True)) >= share_equal * len(prompts)
     assert len(set(packed)) > 20
 
 

@@ -1,6 +1,7 @@
 """Two routes to one number: shared prefix = plain way, resumed = uninterrupted, batched = one by one."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -29,8 +30,10 @@ def examples(n=12):
     return [RENDERER.tuning_example(source, target) for source, target in ROWS[:n]]
 
 
-def tiny(folder, **options):
-    return LocalLearner(resolve_model(str(folder)), choose_compute("cpu", 2), AnswerLimits(), **options)
+def tiny(folder, dtype=torch.float32, **options):
+    # Exactness is shown in float32, whatever this processor computes in by default.
+    compute = replace(choose_compute("cpu", 2), dtype=dtype)
+    return LocalLearner(resolve_model(str(folder)), compute, AnswerLimits(), **options)
 
 
 def gradients(model, loss):
@@ -83,6 +86,20 @@ def test_fast_ways_give_the_plain_ways_loss_and_gradients(tiny_model_folder, kin
     scale = max(float(gradient.abs().max()) for gradient in by_plain.values())
     for name, gradient in by_plain.items():
         assert torch.allclose(by_shared[name], gradient, rtol=1e-3, atol=1e-5 * scale), name
+
+
+def test_bfloat16_trains_the_fast_way_and_agrees_within_its_precision(tiny_model_folder):
+    learner = tiny(tiny_model_folder, torch.bfloat16)
+    tuned = adapted(learner, "llama")
+    causal = tuned.get_base_model()
+    encoded = [learner.encoder.encode_example(example) for example in examples(8)]
+    way = choose_way(tuned, encoded, 2)
+    assert way.description.startswith("packed rows")
+    with way.prepared(causal):
+        shared = float(way.loss(causal, encoded).detach())
+    exact = tiny(tiny_model_folder)
+    reference = adapted(exact, "llama")
+    assert shared == pytest.approx(float(loss_plain(reference.get_base_model(), encoded, 2).detach()), rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,8 @@ class InspectGateway:
         started = time.perf_counter()
         wait = None if self.options.batch else self.options.timeout_seconds
         try:
-            output = await asyncio.wait_for(self._generate(messages, max_tokens), wait)
+            async with asyncio.timeout(wait):
+                output = await self._generate(messages, max_tokens)
         except TimeoutError:
             return Failure(f"no answer within {self.options.timeout_seconds:g} s", may_be_billed=True)
         except Exception as error:
@@ -191,7 +192,12 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
         set_model_info(name.full_name, ModelInfo(family=options.family))
         set_model_info(name.full_name.partition("/")[2], ModelInfo(family=options.family))
     try:
-        return get_model(name.full_name, memoize=False, **arguments).api, NO_CONTENT
+        api = get_model(name.full_name, memoize=False, **arguments).api
+        if name.provider == "google":
+            from tunecurve.learners.hosted.google_access import share_one_client
+
+            share_one_client(api)
+        return api, NO_CONTENT
     except Exception as error:
         raise ModelError(f"cannot use model '{name.full_name}': {one_line(error)}") from None
 

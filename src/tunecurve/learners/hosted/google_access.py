@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from types import SimpleNamespace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem
@@ -40,3 +41,52 @@ def credentials_from_environment() -> Any | None:
     from google.oauth2.credentials import Credentials
 
     return Credentials(token=token)
+
+
+class _OpenConnections:
+    """A client's asynchronous half that stays open when a call leaves its ``async with``."""
+
+    def __init__(self, half: Any) -> None:
+        self._half = half
+
+    async def __aenter__(self) -> _OpenConnections:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._half, name)
+
+
+class _SharedClient:
+    """A client of google-genai as one call sees it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self.aio = client, _OpenConnections(client.aio)
+        # The layer hangs its timing hooks on an HTTP client that it believes to be this call's own.
+        self._api_client = SimpleNamespace(_async_httpx_client=None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def share_one_client(api: Any) -> None:
+    """Make inspect_ai's Google provider use one client for all calls; it would open and close one a call.
+
+    A new client a call costs a connection, and more processor time than the call's own work: 64 calls in flight then
+    wait for the processor, not for the provider.
+    """
+    make = api.model_client
+    clients: list[Any] = []
+
+    def shared(http_options: Any = None) -> Any:
+        if not clients:
+            clients.append(make(http_options))
+        return _SharedClient(clients[0])
+
+    async def close() -> None:
+        for client in clients:
+            await client.aio.aclose()
+
+    api.model_client, api.aclose = shared, close

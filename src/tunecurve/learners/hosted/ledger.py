@@ -11,6 +11,7 @@ billed, so its reserved money counts as spent, and it is asked for again.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import queue
@@ -79,11 +80,20 @@ class Spending:
         return self.answers_usd + self.jobs_usd + self.doubtful_usd
 
 
-_Operation = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
+# Either kind: of a thread that may block, or of an event loop.
+AnyFuture = Any
+_Operation = tuple[Callable[[sqlite3.Connection], Any], AnyFuture]
+
+
+def _set_results(together: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, result in together:
+        if not future.done():
+            future.set_result(result)
 
 
 class Ledger:
-    """The ledger file. Every write returns a future that is done once the row is on the disk.
+    """The ledger file. Every write returns a future that is done once the row is on the disk: one to block on, or `future`,
+    which belongs to an event loop.
 
     Parameters
     ----------
@@ -144,15 +154,24 @@ class Ledger:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 for _, future in operations:
-                    future.set_exception(error)
+                    if isinstance(future, asyncio.Future):
+                        future.get_loop().call_soon_threadsafe(future.set_exception, error)
+                    else:
+                        future.set_exception(error)
                 return
+        in_loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
         for (_, future), result in zip(operations, results, strict=True):
-            future.set_result(result)
+            if isinstance(future, asyncio.Future):
+                in_loops.setdefault(future.get_loop(), []).append((future, result))
+            else:
+                future.set_result(result)
+        for loop, together in in_loops.items():  # one wake-up for all calls whose rows went to the disk together
+            loop.call_soon_threadsafe(_set_results, together)
 
-    def _put(self, work: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        self._waiting.put((work, future))
-        return future
+    def _put(self, work: Callable[[sqlite3.Connection], Any], future: AnyFuture | None = None) -> AnyFuture:
+        chosen = Future() if future is None else future
+        self._waiting.put((work, chosen))
+        return chosen
 
     def _read(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -172,7 +191,9 @@ class Ledger:
             found.update({key: {**json.loads(answer), "cost_usd": cost} for key, answer, cost in rows})
         return found
 
-    def claim(self, key: str, *, study: str, model: str, reserved_usd: float) -> Future[Any]:
+    def claim(
+        self, key: str, *, study: str, model: str, reserved_usd: float, future: AnyFuture | None = None
+    ) -> AnyFuture:
         """Write that a call is about to be sent; it may be sent once the future is done."""
 
         def work(connection: sqlite3.Connection) -> None:
@@ -184,9 +205,11 @@ class Ledger:
                 (key, study, model, reserved_usd, time.time()),
             )
 
-        return self._put(work)
+        return self._put(work, future)
 
-    def record(self, key: str, answer: dict[str, Any], cost_usd: float | None) -> Future[Any]:
+    def record(
+        self, key: str, answer: dict[str, Any], cost_usd: float | None, future: AnyFuture | None = None
+    ) -> AnyFuture:
         """Keep an answer; it may be used once the future is done."""
         text = json.dumps(answer, ensure_ascii=True)
 
@@ -197,9 +220,9 @@ class Ledger:
                 (text, cost_usd, time.time(), key),
             )
 
-        return self._put(work)
+        return self._put(work, future)
 
-    def release(self, key: str, *, may_be_billed: bool) -> Future[Any]:
+    def release(self, key: str, *, may_be_billed: bool, future: AnyFuture | None = None) -> AnyFuture:
         """Write that an attempt came back without an answer; what may have been billed counts as spent."""
         doubt = "doubtful_usd + reserved_usd, n_doubtful = n_doubtful + 1" if may_be_billed else "doubtful_usd"
 
@@ -209,7 +232,7 @@ class Ledger:
                 (key,),
             )
 
-        return self._put(work)
+        return self._put(work, future)
 
     def settle_doubts(self, study: str) -> int:
         """Count calls that an earlier process of this study sent without getting an answer; return how many are new."""

@@ -11,8 +11,8 @@ import asyncio
 import queue
 import random
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -75,24 +75,26 @@ class ConcurrencyLimit:
 
     def __init__(self, most: int) -> None:
         self.most, self.limit, self.in_flight = most, most, 0
-        self._condition = asyncio.Condition()
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._n_refused = self._n_outcomes = 0
 
     async def enter(self) -> None:
         """Wait for a place."""
-        async with self._condition:
-            await self._condition.wait_for(lambda: self.in_flight < self.limit)
-            self.in_flight += 1
+        while self.in_flight >= self.limit:
+            place = _new_future()
+            self._waiting.append(place)
+            await place
+        self.in_flight += 1
 
-    async def leave(self, *, was_refused: bool) -> None:
+    def leave(self, *, was_refused: bool) -> None:
         """Give the place back and learn from how it went."""
-        async with self._condition:
-            self.in_flight -= 1
-            self._n_outcomes += 1
-            self._n_refused += was_refused
-            if self._n_outcomes >= self.limit:
-                self._end_round()
-            self._condition.notify_all()
+        self.in_flight -= 1
+        self._n_outcomes += 1
+        self._n_refused += was_refused
+        if self._n_outcomes >= self.limit:
+            self._end_round()
+        for _ in range(min(self.limit - self.in_flight, len(self._waiting))):
+            self._waiting.popleft().set_result(None)
 
     def _end_round(self) -> None:
         if self._n_refused * 2 > self._n_outcomes:
@@ -217,7 +219,7 @@ class Sender:
                     return None
                 outcome = await self._attempt(call, gateway)
             finally:
-                await limit.leave(was_refused=isinstance(outcome, Failure) and outcome.is_rate_limit)
+                limit.leave(was_refused=isinstance(outcome, Failure) and outcome.is_rate_limit)
             if isinstance(outcome, Reply):
                 self._n_answered += 1
                 cost = self.price.call_usd(outcome.tokens_in, outcome.tokens_out)
@@ -240,14 +242,16 @@ class Sender:
             return None
         cost: float | None = 0.0
         try:
-            await _done(self.ledger.claim(call.key, study=self.study, model=self.model, reserved_usd=reserved))
+            await self.ledger.claim(
+                call.key, study=self.study, model=self.model, reserved_usd=reserved, future=_new_future()
+            )
             outcome = await gateway.send(call.messages, call.max_tokens)
             if isinstance(outcome, Reply):
                 cost = self.price.call_usd(outcome.tokens_in, outcome.tokens_out)
-                await _done(self.ledger.record(call.key, reply_record(call, outcome), cost))
+                await self.ledger.record(call.key, reply_record(call, outcome), cost, _new_future())
             else:
                 cost = reserved if outcome.may_be_billed else 0.0
-                await _done(self.ledger.release(call.key, may_be_billed=outcome.may_be_billed))
+                await self.ledger.release(call.key, may_be_billed=outcome.may_be_billed, future=_new_future())
             return outcome
         finally:
             self.budget.settle(reserved, cost)
@@ -298,5 +302,5 @@ def completion_of(record: dict[str, Any]) -> Completion:
     )
 
 
-async def _done(future: Future[Any]) -> Any:
-    return await asyncio.wrap_future(future)
+def _new_future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
