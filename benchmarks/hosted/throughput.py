@@ -2,9 +2,10 @@
 
     python benchmarks/hosted/throughput.py [--calls 2000] [--latency 0.3] [--concurrency 4 16 64] [--storm]
 
-A provider on this machine (`steady_provider.py`) answers every call after a fixed time; ideal is calls x latency / concurrency. The peer is a
-ThreadPoolExecutor of four workers calling the provider's SDK, which is how such studies are usually written; it keeps no
-ledger and retries nothing. It is timed on fewer calls, and its time scaled. Server and client share this machine.
+A provider on this machine (`steady_provider.py`) answers every call after a fixed time; ideal is calls x latency /
+concurrency. The peer is a ThreadPoolExecutor of four workers calling the provider's SDK, which is how such studies are
+usually written; it keeps no ledger and retries nothing. It is timed on fewer calls. Server and client share this machine.
+The storm comes from the tests' provider.
 """
 
 from __future__ import annotations

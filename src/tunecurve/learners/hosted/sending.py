@@ -25,6 +25,8 @@ from tunecurve.learners.hosted.prices import Price
 from tunecurve.prompts import Message
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
+# Well under the whole of a call's time, so that the spreading itself holds nothing up.
+_SPREAD_OVER = 0.6
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,30 @@ class ConcurrencyLimit:
         self._n_refused = self._n_outcomes = 0
 
 
+class Pace:
+    """Spreads the starts of calls evenly over the time that a call takes.
+
+    Calls that start together come back together and then queue for the processor together, again and again: at 64 calls
+    in flight that alone made the whole half as long again.
+    """
+
+    def __init__(self) -> None:
+        self._call_seconds = self._next_start = 0.0
+
+    async def next_start(self, in_flight: int) -> None:
+        """Wait for this call's turn."""
+        now = asyncio.get_running_loop().time()
+        start = max(now, self._next_start)
+        self._next_start = start + _SPREAD_OVER * self._call_seconds / in_flight
+        if start > now:
+            await asyncio.sleep(start - now)
+
+    def learn(self, call_seconds: float) -> None:
+        """Take in how long a call took."""
+        weight = 0.1 if self._call_seconds else 1.0
+        self._call_seconds += weight * (call_seconds - self._call_seconds)
+
+
 @dataclass
 class SendingLimits:
     """Bounds on one stream of calls.
@@ -153,6 +179,7 @@ class Sender:
         self.study, self.model, self.price, self.limits = study, model, price, limits
         self._n_failed = self._n_answered = 0
         self._stopping = threading.Event()
+        self._pace = Pace()
 
     def stream(self, calls: Sequence[Call]) -> Iterator[tuple[Call, Completion]]:
         """Yield every call with its answer, as they arrive.
@@ -217,11 +244,13 @@ class Sender:
             try:
                 if self._stopping.is_set():
                     return None
+                await self._pace.next_start(limit.limit)
                 outcome = await self._attempt(call, gateway)
             finally:
                 limit.leave(was_refused=isinstance(outcome, Failure) and outcome.is_rate_limit)
             if isinstance(outcome, Reply):
                 self._n_answered += 1
+                self._pace.learn(outcome.seconds)
                 cost = self.price.call_usd(outcome.tokens_in, outcome.tokens_out)
                 return completion_of({**reply_record(call, outcome), "cost_usd": cost})
             if outcome is None:
