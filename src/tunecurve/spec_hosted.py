@@ -54,8 +54,9 @@ class HostedSpec(Section):
     safety: Literal["off", "provider"] | dict[str, str] = Field(
         "off", description="Gemini: filters off, the provider's, or category: threshold"
     )
-    tuning: Literal["auto", "none", "vertex", "openai"] = Field(
-        "auto", description="auto: Vertex AI for google/vertex/gemini-..., OpenAI for openai/..., none for others"
+    tuning: Literal["auto", "none", "openai"] = Field(
+        "auto",
+        description="auto: on Vertex AI for google/vertex/..., at OpenAI for openai/...; openai: openai-api/... servers, too",
     )
     learning_rate_multiplier: Annotated[float, Field(gt=0)] | None = Field(
         None, description="of the provider's own learning rate"

@@ -21,9 +21,9 @@ def tuning_backend_of(name: HostedName, settings: HostedSpec) -> str | None:
     if settings.tuning == "none":
         return None
     if name.provider == "google" and name.service == "vertex":
-        return "vertex" if settings.tuning in ("auto", "vertex") else None
+        return "vertex"
     if name.provider == "openai":
-        return "openai" if settings.tuning in ("auto", "openai") else None
+        return "openai"
     # Most servers of this format only answer; which one also tunes, its user knows.
     return "openai" if name.provider == "openai-api" and settings.tuning == "openai" else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
@@ -127,11 +128,13 @@ class VertexTuning:
             adapter_size=types.AdapterSize(f"ADAPTER_SIZE_{_SIZES[size]}") if size else None,
         )
         try:
-            job = self.client.tunings.tune(
-                base_model=request.base_model,
-                training_dataset=types.TuningDataset(gcs_uri=training_file),
-                config=config,
-            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*experimental")  # the SDK says so of all tuning
+                job = self.client.tunings.tune(
+                    base_model=request.base_model,
+                    training_dataset=types.TuningDataset(gcs_uri=training_file),
+                    config=config,
+                )
         except Exception as error:
             status = getattr(error, "code", None)
             reason = plain_reason(error)
