@@ -36,11 +36,12 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     for item in ready.planned:
         work = workloads[item.trial]
         counts = [f"{count:,}" for count in (work.steps, work.tokens_trained, work.tokens_read, work.tokens_written)]
-        price = [money(quotes[item.trial]) if item.trial in quotes else "–"] if quotes else []
+        calls = f"{work.n_calls:,}" if item.trial in quotes else "–"
+        price = [calls, money(quotes[item.trial]) if item.trial in quotes else "–"] if quotes else []
         about = duration(seconds[item.trial])
         rows.append([item.trial.learner, item.trial.label, *counts, about, *price, state_of_folder(item.folder)])
     header = ["learner", "trial", "steps", "tokens trained", "tokens read", "tokens written", "about"]
-    click.echo(text_table([*header, *(["costs about"] if quotes else []), "state"], rows))
+    click.echo(text_table([*header, *(["calls", "costs about"] if quotes else []), "state"], rows))
     left = sum(seconds[item.trial] for item in ready.planned if state_of_folder(item.folder) != "finished")
     click.echo(
         f"\nAbout {duration(left)} on this machine, as its matrix speed measured just now says. Local models cost nothing."

@@ -60,11 +60,13 @@ def test_a_job_from_nothing_to_answers(point_at, learner_of, prompts_of, tmp_pat
     assert learner.account.spending().jobs_usd == record.cost_usd
 
 
-def test_the_tuned_endpoint_is_called_where_it_is(point_at, learner_of, tmp_path):
-    point_at()
+def test_the_tuned_endpoint_is_called_where_it_is_and_thinks_as_little(point_at, learner_of, prompts_of, tmp_path):
+    state = point_at()
     tuned, _ = tune(learner_of(VERTEX, **FAST), tmp_path)
     assert "/locations/us/endpoints/" in tuned.target.model  # tuned in us-central1
     assert tuned.base.model == "gemini-2.5-flash"
+    predict(tuned, prompts_of(["Ada"]))
+    assert state.requests[-1]["thinkingConfig"]["thinking_budget"] == 0
 
 
 @pytest.mark.parametrize(("name", "settings"), BOTH)
@@ -158,6 +160,24 @@ def test_no_money_before_limits_and_account_are_checked(point_at, learner_of, tm
     assert "canary" not in str(caught.value)
     assert not state.creates
     assert not state_without.files
+
+
+def test_a_used_up_account_does_not_wait_for_ever(point_at, learner_of, tmp_path, monkeypatch):
+    import httpx2
+    import openai
+
+    point_at()
+    learner = learner_of(LAB, **{**FAST, "tuning": "openai"})
+    response = httpx2.Response(429, request=httpx2.Request("POST", "http://127.0.0.1/"))
+    error = openai.RateLimitError("insufficient_quota: add credits", response=response, body=None)
+
+    def refuse(**_):
+        raise error
+
+    monkeypatch.setattr(learner.backend.client.fine_tuning.jobs, "create", refuse)
+    with pytest.raises(ModelError, match="insufficient_quota"):
+        tune(learner, tmp_path)
+    assert learner.account.spending().jobs_usd == 0.0
 
 
 def test_commands_list_sync_cancel_and_show(point_at, learner_of, tmp_path, capsys):

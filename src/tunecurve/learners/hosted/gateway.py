@@ -22,7 +22,7 @@ from tunecurve.prompts import Message
 from tunecurve.redact import redact
 
 # Error texts that mean: no more today, whatever one waits; trying again would only cost time.
-_QUOTA_IS_GONE = re.compile(
+QUOTA_IS_GONE = re.compile(
     r"insufficient_quota|limit: 0\b|credit balance|billing|per ?day|exceeded your current quota, please check your plan",
     re.IGNORECASE,
 )
@@ -271,7 +271,7 @@ def explain_failure(error: Exception, should_retry: Any, name: HostedName) -> Fa
     """
     status = _status_of(error)
     text = one_line(error)
-    if status == 429 and _QUOTA_IS_GONE.search(text):
+    if status == 429 and QUOTA_IS_GONE.search(text):
         return Failure(f"the quota of '{name.full_name}' is used up (429): {text}", is_fatal=True)
     if 400 <= status < 500 and status not in (408, 409, 425, 429):
         return Failure(_clear_line(status, text, name), is_fatal=True)

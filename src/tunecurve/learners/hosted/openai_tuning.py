@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.learners.hosted.gateway import QUOTA_IS_GONE
 from tunecurve.learners.hosted.jobs import (
     CreationUnclear,
     JobRequest,
@@ -116,7 +117,8 @@ class OpenAITuning:
                 method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
             )
         except self.openai.RateLimitError as error:
-            raise QuotaFull(plain_reason(error)) from None
+            is_used_up = QUOTA_IS_GONE.search(str(error))
+            raise (NotCreated if is_used_up else QuotaFull)(plain_reason(error)) from None
         except self.openai.APIStatusError as error:
             if error.status_code < 500 and error.status_code not in (408, 409):
                 raise NotCreated(plain_reason(error)) from None
