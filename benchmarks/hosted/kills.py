@@ -33,7 +33,7 @@ def told_by(url: str) -> dict:
 def kill_answers(n_kills: int) -> None:
     """Kill processes that ask for answers, at concurrency 1 and 8."""
     for kind, concurrency in (("gemini", 1), ("openai", 1), ("gemini", 8), ("openai", 8)):
-        n_rows = 60 + n_kills * 6 * concurrency // 4
+        n_rows = 60 + n_kills * 4 * max(1, concurrency * 3 // 4)
         process, url = start_server("--delay", "0.02")
         try:
             with tempfile.TemporaryDirectory() as folder:

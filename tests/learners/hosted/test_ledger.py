@@ -209,10 +209,11 @@ account = Account(HostedSpec(prices=prices, concurrency=concurrency, max_cost=1.
 learner = build_hosted_learner(name, parse_hosted_name(name), AnswerSpec(), account)
 prompt = PromptRenderer("Mask.").prompt
 stream = learner.predict_stream([prompt(f"row {number}") for number in range(n_rows)])
-answers = {}
+n_recorded, answers = account.spending().n_answers, {}
 for index, answer in stream:
     answers[index] = answer.text
-    print(index, flush=True)
+    if len(answers) > n_recorded:
+        print("new answer", flush=True)
 assert answers == {number: f"row {number}" for number in range(n_rows)}
 print("done", account.spending().n_doubtful, account.spending().answers_usd, flush=True)
 """
@@ -234,7 +235,7 @@ def kill_while_answering(name, ledger_path, *, n_rows, concurrency, n_kills, see
     for number in range(n_kills + 1):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
         if number < n_kills:
-            process.stdout.readline()  # at least one answer, new or recorded
+            process.stdout.readline()  # calls are in flight once there is a new answer
             time.sleep(draws.uniform(0.0, 0.08))
             process.send_signal(signal.SIGKILL)
         lines = process.stdout.read().splitlines()
