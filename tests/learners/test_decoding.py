@@ -119,21 +119,28 @@ def test_bfloat16_answers_are_nearly_those_of_the_plain_way(tiny_model_folder):
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("dtype", "share_equal"), [(torch.float32, 1.0), (torch.bfloat16, 0.8)])
-def test_the_real_model_writes_the_same_answers_both_ways(smollm2, dtype, share_equal):
-    # With 8 significant bits, which of two nearly tied tokens is ahead depends on the order of additions: batching alone,
-    # in any implementation, then changes some answers.
-    learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), AnswerLimits())
+def test_the_real_model_writes_the_same_answers_both_ways(smollm2):
     rows = generate_rows(30, seed=5)
     renderer = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "LASTNAME", "CITY", "EMAIL"))
     shots = tuple((row["source_text"], row["target_text"]) for row in rows[:3])
     prompts = [renderer.prompt(row["source_text"], shots) for row in rows[3:]]
-    model = learner._load_for_scoring()
-    assert decoder_of(model, learner.encoder, prompts) is not None
-    packed = answers(model, learner.encoder, prompts)
-    plain = answers(model, learner.encoder, prompts, use_packed=False)
-    assert sum(a == b for a, b in zip(packed, plain, strict=True)) >= share_equal * len(prompts)
-    assert len(set(packed)) > 20
+    written = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), AnswerLimits())
+        model = learner._load_for_scoring()
+        assert decoder_of(model, learner.encoder, prompts) is not None
+        for use_packed in (True, False):
+            written[dtype, use_packed] = answers(model, learner.encoder, prompts, use_packed=use_packed)
+    exact = written[torch.float32, False]
+    assert written[torch.float32, True] == exact
+    assert len(set(exact)) > 20
+    # With 8 significant bits, which of two nearly tied tokens is ahead depends on the order of additions, in any way of
+    # batching: the packed way must not stray further from the exact answers than the plain one.
+    strays = {
+        use_packed: sum(a != b for a, b in zip(written[torch.bfloat16, use_packed], exact, strict=True))
+        for use_packed in (True, False)
+    }
+    assert strays[True] <= strays[False] + 3, strays
 
 
 def write(draft, target):
