@@ -118,8 +118,14 @@ def load_predictor(
     results = load_study(folder).results
     chosen = choose_trial(results, trial)
     learner = _tuned_learner(Path(folder), results, chosen, device, threads)
-    # The labels are already filled into the stored instruction.
-    renderer = PromptRenderer(results["prompt"]["system"], results["prompt"]["template"])
+    # The labels are already filled into the stored instruction; a constrained model needs them as such.
+    data = results["data"]
+    renderer = PromptRenderer(
+        results["prompt"]["system"],
+        results["prompt"]["template"],
+        tuple(data["labels"]),
+        data.get("labels_are_numbered", False),
+    )
     return Predictor(learner, renderer, f"{chosen['learner']}/{chosen['label']}")
 
 

@@ -29,10 +29,24 @@ class Message:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a learner is asked: the messages, and the bare input of the row they end with."""
+    """What a learner is asked.
+
+    Attributes
+    ----------
+    messages : tuple of Message
+        Chat turns; the last one holds the row's input.
+    source : str
+        The bare input.
+    labels : tuple of str
+        What a masking of the input may put in its place; empty where the task has no labels.
+    numbered : bool
+        Whether labels may carry numbers: ``[NAME_2]``.
+    """
 
     messages: tuple[Message, ...]
     source: str
+    labels: tuple[str, ...] = ()
+    numbered: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,11 +69,14 @@ class PromptRenderer:
         User turn; ``{input}`` stands for the row's text.
     labels : tuple of str
         The task's labels.
+    numbered : bool
+        Whether the training targets number them: ``[NAME_2]``.
     """
 
     system: str
     template: str = DEFAULT_TEMPLATE
     labels: tuple[str, ...] = ()
+    numbered: bool = False
 
     @property
     def system_text(self) -> str:
@@ -78,7 +95,7 @@ class PromptRenderer:
             messages.append(Message("user", self.user_text(example_source)))
             messages.append(Message("assistant", example_target))
         messages.append(Message("user", self.user_text(source)))
-        return Prompt(tuple(messages), source)
+        return Prompt(tuple(messages), source, self.labels, self.numbered)
 
     def tuning_example(self, source: str, target: str) -> TuningExample:
         """Return the tuning example: the zero-shot prompt and its answer."""

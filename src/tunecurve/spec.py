@@ -25,6 +25,8 @@ from tunecurve.spec_section import PositiveInt, Section
 
 TaskName = Literal["masking", "generation"]
 DEFAULT_MODEL = "smollm2-135m-instruct"
+# Before a local model's name: its answers can be nothing but the input with stretches replaced by labels.
+CONSTRAINED = "constrained:"
 
 
 class DataSpec(Section):
@@ -131,6 +133,21 @@ class AdviceSpec(Section):
         None, description="serving the tuned model instead of today's choice, over its life"
     )
     miss_penalty: Annotated[float, Field(ge=0)] | None = Field(None, description="price of not reaching the target")
+    prior: str | None = Field(
+        None,
+        description="family of `tunecurve atlas` whose gains are shown while there are too few sizes for a forecast",
+    )
+
+    @field_validator("prior")
+    @classmethod
+    def _known_family(cls, value: str | None) -> str | None:
+        if value is not None:
+            from tunecurve.atlas.load import load_atlas, unknown_family
+
+            known = list(load_atlas().families)
+            if value not in known:
+                raise ValueError(unknown_family(value, known))
+        return value
 
 
 class StudySpec(Section):
@@ -144,7 +161,10 @@ class StudySpec(Section):
     models: list[str] = Field(
         [DEFAULT_MODEL],
         min_length=1,
-        description="built-in name, hub id, folder or .gguf file; or provider/model, e.g. google/gemini-2.5-flash",
+        description=(
+            "built-in name, hub id, folder or .gguf file; or provider/model, e.g. google/gemini-2.5-flash; constrained: "
+            "before a local name: its answers can be nothing but maskings"
+        ),
     )
     # The article's shots; 0 is the zero-shot prompt.
     shots: list[Annotated[int, Field(ge=0)]] = Field([0, 3], description="numbers of examples in the prompt")
@@ -179,6 +199,16 @@ class StudySpec(Section):
                     f"unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)} Known: {', '.join(METRIC_NAMES)}"
                 )
         return value
+
+    @model_validator(mode="after")
+    def _constraints_need_labels(self) -> StudySpec:
+        for name in self.models:
+            if name.startswith(CONSTRAINED) and self.task != "masking":
+                raise ValueError(
+                    f"model '{name}' can write nothing but maskings, expected task: masking (here {self.task}); "
+                    f"use '{name.removeprefix(CONSTRAINED)}'"
+                )
+        return self
 
     @model_validator(mode="after")
     def _something_to_do(self) -> StudySpec:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tunecurve.metrics.base import Metric, corpus_score
-from tunecurve.metrics.catalogue import METRIC_NAMES, build_metrics
+from tunecurve.metrics.catalogue import TASK_METRICS, build_metrics
 from tunecurve.metrics.leaks import leaking
 from tunecurve.metrics.masking import LabelRecall
 
@@ -17,7 +17,7 @@ def score(name, prediction, source=SOURCE, target=TARGET):
 
 
 def test_the_right_answer_is_perfect_in_every_metric():
-    for metric in build_metrics(METRIC_NAMES, LABELS):
+    for metric in build_metrics(TASK_METRICS["masking"], LABELS):
         best = 100.0 if metric.direction == "max" else 0.0
         assert corpus_score(metric, [TARGET], [TARGET], [SOURCE]) == pytest.approx(best), metric.name
 
@@ -105,7 +105,7 @@ def test_recall_by_label():
 
 
 def test_every_metric_keeps_the_contract():
-    for metric in build_metrics(METRIC_NAMES, LABELS):
+    for metric in build_metrics(TASK_METRICS["masking"], LABELS):
         assert isinstance(metric, Metric)
         row = metric.statistics("a [NAME]", "a [NAME]", "a Bo")
         stacked = metric.score(np.stack([row, 2 * row]))

@@ -35,7 +35,8 @@ _OPTIONS = [
         "--model",
         "models",
         multiple=True,
-        help="Built-in name, hub id, folder, .gguf file, or provider/model; repeatable.",
+        help="Built-in name, hub id, folder, .gguf file, or provider/model; constrained:NAME lets a local model write "
+        "nothing but maskings; repeatable.",
     ),
     click.option("--train-sizes", type=IntegerList(), help="Training rows to fine-tune on, e.g. 50,200,800."),
     click.option("--shots", type=IntegerList(), help="Numbers of examples in the prompt (0,3)."),

@@ -173,7 +173,7 @@ def _refusal(sizes: int) -> str:
     return (
         f"No forecast from {sizes} training size{'s' if sizes != 1 else ''}: with fewer than {FEWEST_SIZES} sizes the "
         "bend of the curve is unknown and no interval would mean anything. Measure "
-        f"{FEWEST_SIZES - sizes} more, each 2 to 4 times the one before."
+        f"{FEWEST_SIZES - sizes} more, each 2 to 4 times the one before. What similar tasks needed: tunecurve atlas."
     )
 
 

@@ -94,6 +94,8 @@ class TrainingRecord:
         What the training cost; None: unknown, or nothing is paid.
     job : dict or None
         The provider's job: its id, its key, the tuned model, checkpoints, tokens billed.
+    taken_from : str or None
+        Folder of the trial that did this training, where it was not done again.
     """
 
     steps: int
@@ -106,6 +108,7 @@ class TrainingRecord:
     path: str = ""
     cost_usd: float | None = None
     job: dict[str, Any] | None = None
+    taken_from: str | None = None
 
 
 @runtime_checkable
@@ -153,6 +156,19 @@ class FineTunable(Learner, Protocol):
 
     def load_tuned(self, folder: Path) -> Learner:
         """Return the learner that `fine_tune` stored in `folder`."""
+        ...
+
+
+@runtime_checkable
+class SharesTraining(Protocol):
+    """A learner whose training may serve other learners too, which differ from it only in how answers are written."""
+
+    def training_identity(self) -> dict[str, Any]:
+        """Return what of the learner determines its training (JSON-able); equal ones train to the same end."""
+        ...
+
+    def tuned_files(self) -> tuple[str, ...]:
+        """Return the names of files and folders in which `fine_tune` stores the tuned model."""
         ...
 
 

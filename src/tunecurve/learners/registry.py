@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from tunecurve.errors import EnvironmentProblem, UsageError
 from tunecurve.learners.base import Learner
@@ -11,7 +12,10 @@ from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
 from tunecurve.local_only import refuse_address
-from tunecurve.spec import AnswerSpec
+from tunecurve.spec import CONSTRAINED, AnswerSpec
+
+if TYPE_CHECKING:
+    from tunecurve.learners.local.learner import LocalLearner
 
 
 def build_learners(
@@ -47,9 +51,20 @@ def build_learners(
     """
     learners: dict[str, Learner] = {"floor": FloorLearner()}
     for name in models:
-        hosted = parse_hosted_name(name)
+        if name == "presidio":
+            learners[name] = _presidio()
+            continue
+        bare_name = name.removeprefix(CONSTRAINED)
+        is_constrained = bare_name != name
+        hosted = parse_hosted_name(bare_name)
+        if hosted is not None and is_constrained:
+            raise UsageError(
+                f"'{name}': a provider's API does not let its answers be constrained, expected a local model after "
+                f"'{CONSTRAINED}'; use '{bare_name}'"
+            )
         if hosted is None:
-            learners[name] = _local(name.removeprefix("hf:"), answers, device, threads, say)
+            build = _constrained if is_constrained else _local
+            learners[name] = build(bare_name.removeprefix("hf:"), answers, device, threads, say)
         else:
             learners[name] = _hosted(name, hosted, answers, account, say)
     return learners
@@ -69,7 +84,29 @@ def _hosted(
     return learner
 
 
+def _presidio() -> Learner:
+    from tunecurve.learners.presidio import PresidioLearner
+
+    return PresidioLearner()
+
+
 def _local(name: str, answers: AnswerSpec, device: str, threads: int | None, say: Callable[[str], None]) -> Learner:
+    _import_what_local_models_need(name)
+    from tunecurve.learners.local.learner import LocalLearner
+
+    return _build_local(LocalLearner, name, answers, device, threads, say)
+
+
+def _constrained(
+    name: str, answers: AnswerSpec, device: str, threads: int | None, say: Callable[[str], None]
+) -> Learner:
+    _import_what_local_models_need(name)
+    from tunecurve.learners.local.constrained import ConstrainedLearner
+
+    return _build_local(ConstrainedLearner, name, answers, device, threads, say)
+
+
+def _import_what_local_models_need(name: str) -> None:
     try:
         import peft  # noqa: F401
         import torch  # noqa: F401
@@ -81,13 +118,22 @@ def _local(name: str, answers: AnswerSpec, device: str, threads: int | None, say
         ) from None
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
+
+
+def _build_local(
+    kind: type[LocalLearner],
+    name: str,
+    answers: AnswerSpec,
+    device: str,
+    threads: int | None,
+    say: Callable[[str], None],
+) -> Learner:
     from tunecurve.learners.local.device import choose_compute
     from tunecurve.learners.local.generate import AnswerLimits
-    from tunecurve.learners.local.learner import LocalLearner
     from tunecurve.learners.local.weights import resolve_model
 
     compute = choose_compute(device, threads)
-    return LocalLearner(
+    return kind(
         resolve_model(name, say=say),
         compute,
         AnswerLimits(**answers.model_dump()),

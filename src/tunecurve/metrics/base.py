@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 Direction = Literal["max", "min"]
+Reference = str | tuple[str, ...]
 
 
 @runtime_checkable
@@ -58,19 +59,71 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
+class SeveralReferences(Protocol):
+    """What a metric offers beside `Metric` if it knows rows with several right answers."""
+
+    def statistics_of_several(self, prediction: str, references: Sequence[str], source: str) -> FloatArray:
+        """Return the row's sufficient statistics against one or more references, shape (d,)."""
+        ...
+
+
 def statistics_matrix(
-    metric: Metric, predictions: Sequence[str], references: Sequence[str], sources: Sequence[str]
+    metric: Metric, predictions: Sequence[str], references: Sequence[Reference], sources: Sequence[str]
 ) -> FloatArray:
-    """Return the statistics of all rows, shape (rows, d)."""
-    rows = zip(predictions, references, sources, strict=True)
-    return np.stack([metric.statistics(prediction, reference, source) for prediction, reference, source in rows])
+    """Return the statistics of all rows, shape (rows, d).
+
+    Parameters
+    ----------
+    metric : Metric
+        A row with several references is scored against all of them if the metric is `SeveralReferences`, else against
+        the first.
+    predictions, sources : sequence of str
+        Answers and inputs, shape (rows,).
+    references : sequence of (str or tuple of str)
+        The right answer of each row, or its right answers; rows may differ in their number.
+
+    Raises
+    ------
+    ValueError
+        For a row with no reference at all.
+    """
+    knows_several = isinstance(metric, SeveralReferences)
+    rows = []
+    for index, (prediction, reference, source) in enumerate(zip(predictions, references, sources, strict=True)):
+        several = (reference,) if isinstance(reference, str) else tuple(reference)
+        if not several:
+            raise ValueError(f"row {index} has no reference; expected a text or a tuple of at least one text")
+        if knows_several and len(several) > 1:
+            rows.append(metric.statistics_of_several(prediction, several, source))  # type: ignore[attr-defined]
+        else:
+            rows.append(metric.statistics(prediction, several[0], source))
+    return np.stack(rows)
 
 
 def corpus_score(
-    metric: Metric, predictions: Sequence[str], references: Sequence[str], sources: Sequence[str]
+    metric: Metric, predictions: Sequence[str], references: Sequence[Reference], sources: Sequence[str]
 ) -> float:
-    """Return the metric's score over all rows."""
+    """Return the metric's score over all rows; see `statistics_matrix` for the parameters."""
     return float(metric.score(statistics_matrix(metric, predictions, references, sources).sum(axis=0)))
+
+
+def signature_for(metric: Metric, references: Sequence[Reference]) -> str:
+    """Return the metric's signature, with what was made of several references.
+
+    The number of references a row is written as sacrebleu does, ``nrefs:2`` or ``nrefs:var``; ``refs:first`` stands
+    where the metric looked at the first one only. With one reference a row this is `Metric.signature`.
+    """
+    numbers = {1 if isinstance(reference, str) else len(reference) for reference in references}
+    if numbers <= {1}:
+        return metric.signature
+    if not isinstance(metric, SeveralReferences):
+        return f"{metric.signature}|refs:first"
+    number = f"nrefs:{numbers.pop() if len(numbers) == 1 else 'var'}"
+    fields = metric.signature.split("|")
+    return "|".join(number if field == "nrefs:1" else field for field in fields) + (
+        "" if "nrefs:1" in fields else f"|{number}"
+    )
 
 
 def percentage(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

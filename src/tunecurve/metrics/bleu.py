@@ -7,6 +7,7 @@ here, so that 2,000 bootstrap draws are one array operation. Tests hold it to sa
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -47,7 +48,17 @@ class Bleu:
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return the counts sacrebleu extracts from one row, shape (10,)."""
-        (row,) = _sacrebleu_bleu()._extract_corpus_statistics([prediction], [[reference]])
+        return self.statistics_of_several(prediction, [reference], source)
+
+    def statistics_of_several(self, prediction: str, references: Sequence[str], source: str) -> FloatArray:
+        """Return sacrebleu's counts against several references, shape (10,).
+
+        Matches are with any of them, the reference length is the closest one. Rows may have different
+        numbers of them. sacrebleu's `corpus_score` gives the same if missing ones are None; an empty text is a
+        reference to it.
+        """
+        streams = [[reference] for reference in references]
+        (row,) = _sacrebleu_bleu()._extract_corpus_statistics([prediction], streams)
         return np.asarray(row, dtype=np.float64)
 
     def score(self, summed: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -43,7 +44,17 @@ class Chrf:
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return the counts sacrebleu extracts from one row, shape (18,)."""
-        (row,) = _sacrebleu_chrf()._extract_corpus_statistics([prediction], [[reference]])
+        return self.statistics_of_several(prediction, [reference], source)
+
+    def statistics_of_several(self, prediction: str, references: Sequence[str], source: str) -> FloatArray:
+        """Return sacrebleu's counts against several references, shape (18,).
+
+        They are those of the reference with the row's best score. Rows may have different
+        numbers of them. sacrebleu's `corpus_score` gives the same if missing ones are None; an empty text is a
+        reference to it.
+        """
+        streams = [[reference] for reference in references]
+        (row,) = _sacrebleu_chrf()._extract_corpus_statistics([prediction], streams)
         return np.asarray(row, dtype=np.float64)
 
     def score(self, summed: FloatArray) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tunecurve.metrics.base import Direction, FloatArray, percentage
@@ -18,7 +20,11 @@ class ExactMatch:
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return [1 if equal after stripping else 0, 1]."""
-        return np.array([float(prediction.strip() == reference.strip()), 1.0])
+        return self.statistics_of_several(prediction, [reference], source)
+
+    def statistics_of_several(self, prediction: str, references: Sequence[str], source: str) -> FloatArray:
+        """Return [1 if equal to any reference after stripping else 0, 1]."""
+        return np.array([float(any(prediction.strip() == reference.strip() for reference in references)), 1.0])
 
     def score(self, summed: FloatArray) -> FloatArray:
         """Return the percentage of hits."""

@@ -17,6 +17,7 @@ import numpy as np
 from tunecurve.metrics.alignment import Span, align, label_class, literal_text, placeholders
 from tunecurve.metrics.base import Direction, FloatArray, percentage
 from tunecurve.metrics.leaks import leaking
+from tunecurve.metrics.recall import RecallByLabel
 
 OVERLAP_NEEDED = 0.5
 _BRACKETED = re.compile(r"[\[<({]{1,2}\s*([A-Za-z][A-Za-z0-9_ ]{0,40}?)\s*[\])}>]{1,2}")
@@ -226,44 +227,19 @@ class WrongPlaceholderStyle(_PlaceholderRows):
         return 0.0, 1.0
 
 
-class LabelRecall:
-    """Recall by label: of the gold spans with a label, the percentage found with the right label.
-
-    Statistics are [found, gold] for each label in order, shape (2 * labels,). The score is the recall over all labels.
-    """
+class LabelRecall(RecallByLabel):
+    """Recall by label: of the gold spans with a label, the percentage found with the right label."""
 
     name, title = "label_recall", "Label recall"
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
-    def __init__(self, labels: Iterable[str]) -> None:
-        self.labels = tuple(sorted({label_class(label) for label in labels}))
-        self._position = {label: index for index, label in enumerate(self.labels)}
+    @staticmethod
+    def label_key(label: str) -> str:
+        """Return the label's class, without a number."""
+        return label_class(label)
 
-    @property
-    def signature(self) -> str:
-        """Return name, label set and version."""
-        return f"{self.name}|labels:{','.join(self.labels)}|v1"
-
-    def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
-        """Return found and gold counts by label; labels outside the set are left out."""
+    def findings(self, prediction: str, reference: str, source: str) -> Iterable[tuple[str, bool]]:
+        """Yield (label, found) for each label of each gold span."""
         row = analyse_row(prediction, reference, source)
-        counts = np.zeros((len(self.labels), 2))
         for labels, found in zip(row.gold_labels, row.labelled_correctly, strict=True):
             for label in labels:
-                if label in self._position:
-                    counts[self._position[label]] += (found, 1.0)
-        return counts.ravel()
-
-    def score(self, summed: FloatArray) -> FloatArray:
-        """Return the recall over all labels."""
-        return percentage(summed[..., 0::2].sum(axis=-1), summed[..., 1::2].sum(axis=-1))
-
-    def by_label(self, summed: FloatArray) -> dict[str, tuple[float, int]]:
-        """Return, for each label with gold spans, its recall in percent and the number of gold spans."""
-        found, gold = summed[0::2], summed[1::2]
-        return {
-            label: (100.0 * found[index] / gold[index], int(gold[index]))
-            for index, label in enumerate(self.labels)
-            if gold[index] > 0
-        }
+                yield label, found

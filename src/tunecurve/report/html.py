@@ -48,7 +48,7 @@ def _hash_source(text: str) -> str:
 
 def _advice(learner: str, forecast: Mapping[str, Any]) -> dict[str, Any]:
     if forecast["refusal"]:
-        return {"learner": learner, "refusal": forecast["refusal"]}
+        return {"learner": learner, "refusal": forecast["refusal"], "borrowed": forecast["borrowed"]}
     return {
         "learner": learner,
         "refusal": None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tunecurve.atlas.answers import borrowed_advice
+from tunecurve.atlas.load import load_atlas
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
 from tunecurve.metrics.base import Metric
 from tunecurve.spec import AdviceSpec
@@ -31,7 +33,8 @@ def forecast_study(
     n_test : int
         Rows of the test set.
     advice : AdviceSpec
-        Target, gain that matters, prices.
+        Target, gain that matters, prices, and the prior: where the engine refuses for want of sizes, ``borrowed`` holds what
+        the curves of that family of the atlas did from the largest measured size on; None otherwise.
     """
     forecasts = {}
     for learner in dict.fromkeys(item.trial.learner for item in scored if item.trial.strategy == "fine-tune"):
@@ -73,7 +76,15 @@ def forecast_study(
                 miss_penalty=advice.miss_penalty,
             ),
         ).to_dict()
+        forecasts[learner]["borrowed"] = _borrowed(forecasts[learner], metric.name, advice.prior)
     return forecasts
+
+
+def _borrowed(forecast: Mapping[str, Any], metric_name: str, prior: str | None) -> dict[str, Any] | None:
+    """Return what the prior's curves did from the largest measured size on, only where there is no forecast."""
+    if prior is None or not forecast["refusal"] or not forecast["points"]:
+        return None
+    return borrowed_advice(load_atlas(), prior, metric_name, forecast["points"][-1]["n"])
 
 
 def _sizes_to_forecast(measured: Sequence[int]) -> list[float]:

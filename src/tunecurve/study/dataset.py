@@ -17,7 +17,7 @@ from tunecurve.data.rows import Row
 from tunecurve.data.sources import read_rows
 from tunecurve.data.split import Split, count_overlap, split_rows, training_order
 from tunecurve.errors import DataError, StudyStateError
-from tunecurve.metrics.alignment import placeholders
+from tunecurve.metrics.alignment import PLACEHOLDER, label_class, placeholders
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec import StudySpec
 from tunecurve.study.storage import read_json, write_json
@@ -70,6 +70,11 @@ def find_labels(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(sorted({label for row in rows for label in placeholders(row.target)}))
 
 
+def are_numbered(rows: Sequence[Row]) -> bool:
+    """Return whether a label in the rows' targets carries a number: ``[NAME_2]``."""
+    return any(label != label_class(label) for row in rows for label in PLACEHOLDER.findall(row.target))
+
+
 def too_long_test(count_tokens: Callable[[str], int], max_tokens: int) -> Callable[[str, str], bool]:
     """Return a test whether input and target have more than `max_tokens` tokens together.
 
@@ -111,7 +116,7 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
             "no [LABEL] placeholder in any training target, so this is not a masking task; "
             "use --task generation, or check --target-column"
         )
-    renderer = PromptRenderer(spec.system_prompt, spec.prompt.template, labels)
+    renderer = PromptRenderer(spec.system_prompt, spec.prompt.template, labels, are_numbered(pool))
     return StudyData(test, pool, renderer, spec.split.seed, _facts(rows, cleaning, split, test, pool, labels))
 
 
@@ -163,6 +168,7 @@ def _facts(
         "pool_sha256": ids_hash(pool),
         "overlap": count_overlap(rows, split),
         "labels": list(labels),
+        "labels_are_numbered": are_numbered(pool),
     }
 
 

@@ -18,7 +18,7 @@ from tunecurve.learners.base import Learner, StillWaiting
 from tunecurve.metrics.base import Metric
 from tunecurve.redact import redact
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import Trial
+from tunecurve.study.plan import Trial, training_key
 from tunecurve.study.progress import Progress
 from tunecurve.study.storage import make_folder, write_text
 from tunecurve.study.trials import CONFIG, is_finished, run_trial
@@ -71,6 +71,7 @@ def run_serially(
         When the disk is full or not writable: no other trial could end well.
     """
     outcome = Outcome()
+    same_training = _folders_by_training(planned, learners)
     queue, n_waiting = deque(planned), 0
     while queue:
         item = queue.popleft()
@@ -79,9 +80,17 @@ def run_serially(
             continue
         progress.trial_started(item.trial)
         started = time.perf_counter()
+        learner = learners[item.trial.learner]
         try:
             result = run_trial(
-                item.trial, item.config, data, learners[item.trial.learner], metrics, item.folder, progress
+                item.trial,
+                item.config,
+                data,
+                learner,
+                metrics,
+                item.folder,
+                progress,
+                [folder for folder in same_training[training_key(item.config, learner)] if folder != item.folder],
             )
         except Interrupted:
             raise
@@ -109,6 +118,18 @@ def run_serially(
         if progress.stop_requested:
             raise Interrupted("stopped between two trials")
     return outcome
+
+
+def _folders_by_training(
+    planned: Sequence[PlannedTrial], learners: Mapping[str, Learner]
+) -> dict[str | None, list[Path]]:
+    """Return the folders of the trials that share a training, by its key."""
+    folders: dict[str | None, list[Path]] = {None: []}
+    for item in planned:
+        key = training_key(item.config, learners[item.trial.learner])
+        if key is not None:
+            folders.setdefault(key, []).append(item.folder)
+    return folders
 
 
 def _sleep(seconds: float, progress: Progress) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tunecurve.learners.base import CostsMoney, CountsTokens, FineTunable, Learner, Workload
+from tunecurve.learners.base import CostsMoney, CountsTokens, FineTunable, Learner, SharesTraining, Workload
 from tunecurve.spec import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData, ids_hash
 
@@ -88,14 +88,28 @@ def trial_folder_name(trial: Trial, config: Mapping[str, Any]) -> str:
     return f"{prefix}{trial.label}-{stable_hash(config, 10)}"
 
 
+def training_key(config: Mapping[str, Any], learner: Learner) -> str | None:
+    """Return the hash of everything that determines the training of a trial with this config.
+
+    Trials with equal keys train to the same end, so one of them has to. None where nothing is trained, or where the
+    learner does not say what determines its training.
+    """
+    if config["strategy"] != "fine-tune" or not isinstance(learner, SharesTraining):
+        return None
+    keys = ("format", "train_size", "seed", "train_sha256", "system", "template", "recipe")
+    return stable_hash({key: config[key] for key in keys} | {"learner": learner.training_identity()})
+
+
 def estimate_workloads(
     planned: Sequence[tuple[Trial, Mapping[str, Any]]], data: StudyData, learners: Mapping[str, Learner]
 ) -> dict[Trial, Workload]:
     """Return what each trial will compute or send, in tokens; answers are taken to be as long as the targets.
 
-    Training rows are sampled (the first 100 of the pool) rather than all tokenised.
+    Training rows are sampled (the first 100 of the pool) rather than all tokenised. A training that several trials
+    share counts at the first of them.
     """
     workloads = {}
+    keys_trained: set[str] = set()
     lengths: dict[str, _Lengths] = {}
     for trial, config in planned:
         learner = learners[trial.learner]
@@ -115,6 +129,10 @@ def estimate_workloads(
             # A local model reads the instruction once a step; a provider bills it with every row.
             instructions = row_passes if isinstance(learner, CostsMoney) else steps
             trained = round(instructions * known.instruction + row_passes * known.row)
+            key = training_key(config, learner)
+            if key is not None:
+                trained = 0 if key in keys_trained else trained
+                keys_trained.add(key)
         workloads[trial] = Workload(
             trained, round(n_rows * (prefix + known.source)), round(n_rows * known.answer), steps, n_rows, passes
         )

@@ -1,11 +1,13 @@
 """Running one trial: fit, predict, score; every step is on disk before the next begins.
 
 A trial's folder holds config.json (what determines it), adapter/ and training.json (once trained), predictions.jsonl
-(once answered) and result.json, written last: its existence means the trial is done.
+(once answered) and result.json, written last: its existence means the trial is done. Where another trial of the study
+has done the same training already, what it trained is copied.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import Interrupted
-from tunecurve.learners.base import Completion, CostsMoney, FineTunable, Learner, TrainingProgress
+from tunecurve.learners.base import (
+    Completion,
+    CostsMoney,
+    FineTunable,
+    Learner,
+    SharesTraining,
+    TrainingProgress,
+)
 from tunecurve.metrics.base import Metric, corpus_score
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial
@@ -46,6 +55,7 @@ def run_trial(
     metrics: Sequence[Metric],
     folder: Path,
     progress: Progress,
+    same_training: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Run a trial, or what is left of it, and return its result.
 
@@ -63,6 +73,8 @@ def run_trial(
         The trial's own folder; made if need be.
     progress : Progress
         Told of every step; its `stop_requested` ends the work early.
+    same_training : sequence of Path, default ()
+        Folders of other trials whose training is the very same; see `plan.training_key`. A finished one is taken over.
 
     Raises
     ------
@@ -74,7 +86,8 @@ def run_trial(
     training = None
     if trial.strategy == "fine-tune":
         assert isinstance(learner, FineTunable)
-        training = _fine_tune(trial, config, data, learner, folder, progress)
+        training = _take_over(trial, learner, folder, same_training, progress)
+        training = training or _fine_tune(trial, config, data, learner, folder, progress)
         learner = learner.load_tuned(folder)
     answers = answer_all(trial, data, learner, folder / PARTIAL, progress)
     write_lines(folder / PREDICTIONS, [_line(data, index, answer) for index, answer in enumerate(answers)])
@@ -90,6 +103,31 @@ def run_trial(
     (folder / PARTIAL).unlink(missing_ok=True)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return result
+
+
+def _take_over(
+    trial: Trial, learner: Learner, folder: Path, same_training: Sequence[Path], progress: Progress
+) -> dict[str, Any] | None:
+    """Copy the tuned model of another trial and its record, and return the record; None where there is none."""
+    if (folder / TRAINING).exists() or not isinstance(learner, SharesTraining):
+        return None
+    for other in same_training:
+        parts = [other / name for name in learner.tuned_files()]
+        if not (other / TRAINING).exists() or not all(part.exists() for part in parts):
+            continue
+        progress.message(f"{trial.learner} {trial.label}: takes over the training of {other.name}")
+        for part in parts:
+            if part.is_dir():
+                shutil.copytree(part, folder / part.name, dirs_exist_ok=True)
+            else:
+                shutil.copy2(part, folder / part.name)
+        flush_to_disk(folder)
+        record = read_json(other / TRAINING)
+        record["taken_from"] = record.get("taken_from") or other.name
+        record["cost_usd"] = 0.0 if record.get("cost_usd") is not None else None
+        write_json(folder / TRAINING, record)
+        return record
+    return None
 
 
 def _fine_tune(

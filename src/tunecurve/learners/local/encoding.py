@@ -44,6 +44,8 @@ class ChatEncoder:
         self.tokenizer = tokenizer
         self.takes_system = self._takes_system_turn()
         self.end_token_id = self._find_end_token()
+        # What stands before every answer, and is taken off again by `decode`.
+        self.answer_lead = "" if tokenizer.chat_template is not None else " "
 
     def prompt_text(self, prompt: Prompt) -> str:
         """Return the text the model reads, up to where its answer starts."""
@@ -64,7 +66,7 @@ class ChatEncoder:
         ModelError
             When the answer has no token: nothing would be trained.
         """
-        answer = self._encode(self._answer_start(example.answer))
+        answer = self._encode(self.answer_lead + example.answer)
         if not answer:
             raise ModelError(
                 f"a tuning example has an empty answer (input {example.prompt.source[:40]!r}); nothing to train on"
@@ -82,10 +84,7 @@ class ChatEncoder:
     def decode(self, token_ids: Sequence[int]) -> str:
         """Return the answer's text."""
         text = self.tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text.removeprefix(" ") if self.tokenizer.chat_template is None else text
-
-    def _answer_start(self, answer: str) -> str:
-        return answer if self.tokenizer.chat_template is not None else " " + answer
+        return text.removeprefix(self.answer_lead)
 
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]

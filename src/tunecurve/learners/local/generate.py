@@ -19,7 +19,13 @@ from transformers.cache_utils import DynamicCache
 from tunecurve.learners.base import Completion
 from tunecurve.learners.local.encoding import ChatEncoder, common_prefix_length
 from tunecurve.learners.local.packed_attention import packed_attention
-from tunecurve.learners.local.packed_decoding import DecodingRow, decode_rows, next_token_logits, read_prefix
+from tunecurve.learners.local.packed_decoding import (
+    Constraint,
+    DecodingRow,
+    decode_rows,
+    next_token_logits,
+    read_prefix,
+)
 from tunecurve.learners.local.prefix import expand_cache, pad_rows, prefix_cache
 from tunecurve.prompts import Prompt
 
@@ -53,16 +59,26 @@ class AnswerLimits:
         return math.ceil(self.max_tokens_per_input_token * n_input_tokens) + self.max_extra_tokens
 
 
+Constrain = Callable[[Prompt], Constraint | None]
+
+
 @dataclass
 class _Job:
     index: int
     prompt_ids: list[int]
     source_ids: list[int]
     cap: int
+    prompt: Prompt
+    constrain: Constrain | None = None
+
+    def constraint(self) -> Constraint | None:
+        """Return the constraint of an answer that is begun now."""
+        return self.constrain(self.prompt) if self.constrain is not None else None
 
     def row(self, n_prefix: int, end_id: int) -> DecodingRow:
         """Return the job behind the prefix; the end of the input is guessed to be the end of the answer."""
-        return DecodingRow(self.prompt_ids[n_prefix:], [*self.source_ids, end_id], self.cap, end_id)
+        source = [*self.source_ids, end_id]
+        return DecodingRow(self.prompt_ids[n_prefix:], source, self.cap, end_id, self.constraint())
 
 
 def decode_stream(
@@ -73,6 +89,7 @@ def decode_stream(
     done: Collection[int] = (),
     *,
     use_packed: bool = True,
+    constrain: Constrain | None = None,
 ) -> Iterator[tuple[int, Completion]]:
     """Yield (index, answer) for every prompt not in `done`, batch by batch, shortest inputs first.
 
@@ -90,8 +107,10 @@ def decode_stream(
         Indices that need no answer; a batch with any other is decoded whole.
     use_packed : bool, default True
         False: the way of transformers' own cache, the reference that the packed way is tested against.
+    constrain : callable, optional
+        Returns what the answer to a prompt may be; default: whatever the model writes.
     """
-    jobs = [_job(index, prompt, encoder, limits) for index, prompt in enumerate(prompts)]
+    jobs = [_job(index, prompt, encoder, limits, constrain) for index, prompt in enumerate(prompts)]
     jobs.sort(key=lambda job: (job.cap, len(job.prompt_ids), job.index))
     n_prefix = common_prefix_length([job.prompt_ids for job in jobs])
     batches = [jobs[start : start + limits.batch_size] for start in range(0, len(jobs), limits.batch_size)]
@@ -107,9 +126,11 @@ def decode_stream(
                 yield job.index, _completion(job, ids, encoder, seconds)
 
 
-def _job(index: int, prompt: Prompt, encoder: ChatEncoder, limits: AnswerLimits) -> _Job:
+def _job(
+    index: int, prompt: Prompt, encoder: ChatEncoder, limits: AnswerLimits, constrain: Constrain | None = None
+) -> _Job:
     source_ids = encoder.token_ids(prompt.source)
-    return _Job(index, encoder.prompt_ids(prompt), source_ids, limits.cap(len(source_ids)))
+    return _Job(index, encoder.prompt_ids(prompt), source_ids, limits.cap(len(source_ids)), prompt, constrain)
 
 
 Decoder = Callable[[Sequence[_Job]], Iterator[tuple[_Job, list[int], float]]]
@@ -180,6 +201,7 @@ def _decode_batch(
     past = expand_cache(cache, len(jobs)) if cache is not None else DynamicCache(config=model.config)
     mask, positions, step_ids = rows.attention_mask, rows.position_ids, rows.token_ids
     answers: list[list[int]] = [[] for _ in jobs]
+    constraints = [job.constraint() for job in jobs]
     active = list(range(len(jobs)))
     finished: set[int] = set()
     while True:
@@ -192,9 +214,13 @@ def _decode_batch(
             logits_to_keep=1,
         )
         next_ids = output.logits[:, -1].argmax(dim=-1)
-        for slot, token_id in zip(active, next_ids.tolist(), strict=True):
+        for place, (slot, token_id) in enumerate(zip(active, next_ids.tolist(), strict=True)):
             if slot in finished:
                 continue
+            constraint = constraints[slot]
+            if constraint is not None:
+                token_id = constraint.choose(output.logits[place, -1:], [token_id], [])[0]
+                next_ids[place] = token_id
             answers[slot].append(token_id)
             if token_id == end_id or len(answers[slot]) >= jobs[slot].cap:
                 finished.add(slot)

@@ -17,6 +17,7 @@ from tunecurve.learners.local.adapters import add_adapters, load_adapters
 from tunecurve.learners.local.device import Compute
 from tunecurve.learners.local.encoding import ChatEncoder
 from tunecurve.learners.local.generate import AnswerLimits, decode_stream
+from tunecurve.learners.local.packed_decoding import Constraint
 from tunecurve.learners.local.recipe import Recipe, resolve_recipe
 from tunecurve.learners.local.speed import estimate_seconds
 from tunecurve.learners.local.train import train_adapters
@@ -81,6 +82,19 @@ class LocalLearner:
             "batch_size": self.limits.batch_size,
         }
 
+    def training_identity(self) -> dict[str, Any]:
+        """Return what determines a training, rows and recipe aside: nothing of how answers are decoded."""
+        return {
+            "kind": "local",
+            "weights_sha256": self.files.weights_sha256,
+            "compute": self.compute.describe(),
+            "use_shared_prefix": self.use_shared_prefix,
+        }
+
+    def tuned_files(self) -> tuple[str, ...]:
+        """Return what `fine_tune` stores in a trial's folder."""
+        return (ADAPTER_FOLDER,)
+
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text."""
         return self.encoder.count_tokens(text)
@@ -115,7 +129,11 @@ class LocalLearner:
         self._check_context(prompts)
         if self._scoring_model is None:
             self._scoring_model = self._load_for_scoring()
-        return decode_stream(self._scoring_model, self.encoder, prompts, self.limits, done)
+        return decode_stream(self._scoring_model, self.encoder, prompts, self.limits, done, constrain=self.constraint)
+
+    def constraint(self, prompt: Prompt) -> Constraint | None:
+        """Return what the answer to a prompt may be; None: whatever the model writes."""
+        return None
 
     def _check_context(self, prompts: Sequence[Prompt]) -> None:
         """Refuse prompts that with their longest answer do not fit into the model."""
@@ -168,14 +186,14 @@ class LocalLearner:
             checkpoint_every_seconds=self.checkpoint_every_seconds,
             use_shared_prefix=self.use_shared_prefix,
         )
-        model.peft_config["default"].base_model_name_or_path = self.name
+        model.peft_config["default"].base_model_name_or_path = self.files.name
         # Without this PEFT asks the hub whether the vocabulary changed.
         model.save_pretrained(folder / ADAPTER_FOLDER, save_embedding_layers=False)
         return self.load_tuned(folder), record
 
     def load_tuned(self, folder: Path) -> LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``."""
-        return LocalLearner(self.files, self.compute, self.limits, adapter_folder=folder / ADAPTER_FOLDER)
+        return type(self)(self.files, self.compute, self.limits, adapter_folder=folder / ADAPTER_FOLDER)
 
     def show_training_example(self, example: TuningExample) -> str:
         """Return the text of a training example with the tokens that carry loss between « and »."""

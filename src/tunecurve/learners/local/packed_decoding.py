@@ -7,7 +7,7 @@ would have written itself are kept, and the token after them is certain too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -17,6 +17,24 @@ from tunecurve.learners.local.packed_cache import PrefixView, RowsView
 
 # Tokens of all rows in a pass: enough to keep the processor busy, few enough to stay in its caches.
 PASS_TOKENS = 512
+
+
+class Constraint(Protocol):
+    """What an answer may be; asked once for every pass, in the order of the answer."""
+
+    def choose(self, logits: torch.Tensor, likeliest: Sequence[int], guesses: Sequence[int]) -> list[int]:
+        """Return the token before each guess and after the last one; behind the first wrong guess, or the end, any.
+
+        Parameters
+        ----------
+        logits : torch.Tensor
+            Shape (guesses + 1, vocabulary).
+        likeliest : sequence of int
+            Their largest, one a place.
+        guesses : sequence of int
+            What was guessed.
+        """
+        ...
 
 
 class DecodingRow:
@@ -32,6 +50,8 @@ class DecodingRow:
         Most answer tokens, the end token not counted.
     end_id : int
         Token that ends the answer.
+    constraint : Constraint, optional
+        What the answer may be; default: whatever the model writes.
 
     Attributes
     ----------
@@ -39,8 +59,11 @@ class DecodingRow:
         Ids so far, with the end token where it came.
     """
 
-    def __init__(self, prompt: list[int], source: list[int], cap: int, end_id: int) -> None:
+    def __init__(
+        self, prompt: list[int], source: list[int], cap: int, end_id: int, constraint: Constraint | None = None
+    ) -> None:
         self.prompt, self.source, self.cap, self.end_id = prompt, source, cap, end_id
+        self.constraint = constraint
         self.answer: list[int] = []
         self.n_cached = 0
 
@@ -159,7 +182,7 @@ def _guess(row: DecodingRow, draft: CopyDraft) -> list[int]:
 def _take_pass(
     model: Any, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]], view: RowsView, n_prefix: int
 ) -> list[list[int]]:
-    """Return for every row the likeliest token before each guess and after the last one; none for an empty slot."""
+    """Return for every row the token it writes before each guess and after the last one; none for an empty slot."""
     token_ids: list[int] = []
     wanted: list[int] = []
     places: list[range] = []
@@ -174,11 +197,21 @@ def _take_pass(
         row.n_cached += len(tokens) - len(guessed)
     view.start_pass(places, model.device, model.dtype)
     positions = [n_prefix + place for row_places in places for place in row_places]
-    best = iter(_forward(model, token_ids, positions, wanted, view).argmax(dim=-1).tolist())
-    return [
-        [] if row is None else [next(best) for _ in range(len(guessed) + 1)]
-        for row, guessed in zip(rows, guesses, strict=True)
-    ]
+    return _written(_forward(model, token_ids, positions, wanted, view), rows, guesses)
+
+
+def _written(logits: torch.Tensor, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]]) -> list[list[int]]:
+    """Return what `_take_pass` does from the logits of the wanted places of all rows."""
+    best = logits.argmax(dim=-1).tolist()
+    written: list[list[int]] = []
+    start = 0
+    for row, guessed in zip(rows, guesses, strict=True):
+        places = slice(start, start if row is None else start + len(guessed) + 1)
+        start = places.stop
+        constraint = None if row is None else row.constraint
+        tokens = best[places]
+        written.append(tokens if constraint is None else constraint.choose(logits[places], tokens, guessed))
+    return written
 
 
 def _forward(

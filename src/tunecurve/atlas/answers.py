@@ -1,0 +1,211 @@
+"""What the atlas can say to someone without data: what similar tasks needed, and what their curves gained from a size on.
+
+Nothing is fitted and nothing extrapolated: a target counts as reached at a size that was measured, and a gain is read
+between sizes that were measured. The answers are ranges over a few curves that happen to be published, not intervals,
+and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tunecurve.atlas.load import MAIN_METRIC, Atlas, Curve
+from tunecurve.errors import UsageError
+
+# Gains are asked for at these multiples of a size, as far as the curves go.
+MULTIPLES = (2, 4, 8, 16)
+
+
+@dataclass(frozen=True)
+class Need:
+    """Where one curve reached a target.
+
+    Attributes
+    ----------
+    reached_at : int or None
+        Smallest measured size whose mean score reaches the target; None when no size does.
+    missed_at : int or None
+        Largest measured size below it; the need lies between the two. None when the smallest size reaches it already.
+    fell_back : bool
+        Whether a larger size missed the target again.
+    largest_size : int
+        Up to where the curve was measured.
+    without_tuning : list of str
+        Strategies without tuning that reach the target, e.g. ``["3-shot"]``.
+    """
+
+    curve: Curve
+    reached_at: int | None
+    missed_at: int | None
+    fell_back: bool
+    largest_size: int
+    without_tuning: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "family": self.curve.family.name,
+            "learner": self.curve.learner,
+            "metric": self.curve.metric,
+            "reached_at": self.reached_at,
+            "missed_at": self.missed_at,
+            "fell_back": self.fell_back,
+            "largest_size": self.largest_size,
+            "without_tuning": self.without_tuning,
+        }
+
+
+def what_was_needed(atlas: Atlas, target: float, task: str, metric: str | None, learner: str | None) -> dict[str, Any]:
+    """Return what the curves of a task needed to reach a target.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The curves.
+    target : float
+        Score to reach, from 0 to 100; for metrics where less is better, to come down to.
+    task : str
+        Kind of task.
+    metric : str or None
+        Default: the task's main metric.
+    learner : str or None
+        Part of a learner's name; default: all learners.
+
+    Returns
+    -------
+    dict
+        ``needs`` (one a curve, see `Need.to_dict`); ``smallest``, ``median``, ``largest`` of ``reached_at`` where it was
+        reached; ``n_reached``, of which ``n_at_smallest_size`` at the smallest size measured, where fewer rows may do;
+        ``n_never``, ``n_curves``, ``n_data_sets``; ``caution``, the sentence on how little that proves.
+
+    Raises
+    ------
+    UsageError
+        For a target outside 0 to 100, or a task, metric or learner without a curve.
+    """
+    if not 0.0 <= target <= 100.0:
+        raise UsageError(
+            f"--target {target:g}: expected a score from 0 to 100; every metric of the atlas has that range."
+        )
+    atlas.select(task)  # an unknown task is complained about as such, not as a metric without curves
+    asked = metric or MAIN_METRIC[task]
+    needs = [need for curve in atlas.select(task, asked, learner) if (need := need_of(curve, target)) is not None]
+    reached = sorted(need.reached_at for need in needs if need.reached_at is not None)
+    data_sets = len({need.curve.family.dataset for need in needs})
+    return {
+        "task": task,
+        "metric": asked,
+        "target": target,
+        "n_curves": len(needs),
+        "n_data_sets": data_sets,
+        "n_reached": len(reached),
+        "n_never": len(needs) - len(reached),
+        "smallest": reached[0] if reached else None,
+        "median": float(np.median(reached)) if reached else None,
+        "largest": reached[-1] if reached else None,
+        "needs": [need.to_dict() for need in needs],
+        "n_at_smallest_size": sum(need.reached_at is not None and need.missed_at is None for need in needs),
+        "caution": caution(len(needs), data_sets, reached),
+    }
+
+
+def need_of(curve: Curve, target: float) -> Need | None:
+    """Return where a curve reached a target; None for a curve without a tuned size."""
+    if not curve.runs:
+        return None
+    sizes, scores = curve.points()
+    sign = 1.0 if curve.direction == "max" else -1.0
+    good = sign * scores >= sign * target
+    first = int(np.argmax(good)) if good.any() else None
+    without = [name for name, score in curve.without_tuning.items() if sign * score >= sign * target]
+    return Need(
+        curve=curve,
+        reached_at=None if first is None else int(sizes[first]),
+        missed_at=int(sizes[-1]) if first is None else (int(sizes[first - 1]) if first else None),
+        fell_back=first is not None and not bool(good[first:].all()),
+        largest_size=int(sizes[-1]),
+        without_tuning=without,
+    )
+
+
+def caution(n_curves: int, n_data_sets: int, reached: Sequence[int]) -> str:
+    """Return the sentence on how little a range over the atlas proves."""
+    curves = f"{n_curves} curve{'s' * (n_curves != 1)} of {n_data_sets} data set{'s' * (n_data_sets != 1)}"
+    spread = f", and they alone differ {max(reached) / min(reached):,.0f}-fold" if len(set(reached)) > 1 else ""
+    return (
+        f"This proves little: {curves}, chosen by what happened to be published, none of them yours{spread}. Three sizes of "
+        "your own rows say more (tunecurve run)."
+    )
+
+
+def borrowed_gains(curves: Sequence[Curve], metric: str, size: float) -> dict[str, Any]:
+    """Return what the curves of a family gained from a size on, as ranges over the curves.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        The family's curves, in all metrics.
+    metric : str
+        Metric to look at.
+    size : float
+        Training rows from which the gain is counted: the largest size a study has measured.
+
+    Returns
+    -------
+    dict
+        ``gains``: for every multiple of the size that a curve was measured up to, ``n``, ``low``, ``high`` (improvement in the
+        metric's units, positive is better) and ``n_curves``; ``metrics``: what the family has curves in.
+
+    Notes
+    -----
+    Between two measured sizes a curve is read off the straight line in log n; beyond its ends not at all.
+    """
+    usable = [curve for curve in curves if curve.metric == metric and len(curve.runs) > 1]
+    gains = []
+    for multiple in MULTIPLES:
+        found = [gain for curve in usable if (gain := _gain(curve, size, multiple * size)) is not None]
+        if found:
+            gains.append({"n": multiple * size, "low": min(found), "high": max(found), "n_curves": len(found)})
+    return {"gains": gains, "metrics": list(dict.fromkeys(curve.metric for curve in curves))}
+
+
+def _gain(curve: Curve, start: float, end: float) -> float | None:
+    """Return the improvement between two sizes; None where one of them lies outside what was measured."""
+    sizes, scores = curve.points()
+    if start < sizes[0] or end > sizes[-1]:
+        return None
+    before, after = np.interp(np.log([start, end]), np.log(sizes), scores)
+    return float(after - before) if curve.direction == "max" else float(before - after)
+
+
+def borrowed_advice(atlas: Atlas, family_name: str, metric: str, size: float) -> dict[str, Any]:
+    """Return `borrowed_gains` of a family with the sentence that marks them as borrowed."""
+    family = atlas.family(family_name)
+    found = borrowed_gains([curve for curve in atlas.curves if curve.family is family], metric, size)
+    return {
+        "prior": family_name,
+        "metric": metric,
+        "from_size": size,
+        **found,
+        "sentence": _borrowed_sentence(found, family_name, metric, size),
+    }
+
+
+def _borrowed_sentence(found: dict[str, Any], family_name: str, metric: str, size: float) -> str:
+    start = f"Borrowed from the atlas, not measured here ({family_name}): "
+    if metric not in found["metrics"]:
+        return start + f"no curve in {metric}, only in {', '.join(found['metrics'])}."
+    if not found["gains"]:
+        return start + f"no curve in {metric} was measured from {size:,.0f} rows to twice as many."
+    parts = [
+        f"{gain['low']:+.1f} to {gain['high']:+.1f} by {gain['n']:,.0f} rows ({gain['n_curves']} curve{'s' * (gain['n_curves'] != 1)})"
+        for gain in found["gains"]
+    ]
+    return (
+        start + f"from {size:,.0f} rows on, {metric} improved by " + ", ".join(parts) + ". That is another data set: "
+        "a range over its curves, no forecast of yours."
+    )

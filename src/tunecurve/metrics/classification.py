@@ -1,0 +1,112 @@
+"""Scores of answers out of a closed set of classes, with scikit-learn's definitions.
+
+An answer counts as a class only if it is one, outer whitespace aside; anything else is wrong and predicts no class.
+scikit-learn itself is not needed here: tests hold these formulas to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.recall import RecallByLabel
+
+
+class _CountsByClass:
+    """Statistics are [true positive, predicted, gold] of each class in order, and [rows]: shape (3 * classes + 1,).
+
+    The count of rows keeps those whose gold class is outside the set in the denominator.
+
+    Parameters
+    ----------
+    classes : iterable of str
+        The closed set; case counts, outer whitespace does not.
+    """
+
+    name = ""
+    title = ""
+    direction: Direction = "max"
+    score_range = (0.0, 100.0)
+
+    def __init__(self, classes: Iterable[str]) -> None:
+        self.classes = tuple(sorted({label.strip() for label in classes}))
+        self._position = {label: index for index, label in enumerate(self.classes)}
+
+    @property
+    def signature(self) -> str:
+        """Return name, classes and version of the definition."""
+        return f"{self.name}|classes:{','.join(self.classes)}|outer-whitespace:ignored|v1"
+
+    def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
+        """Return the row's counts by class, and 1."""
+        counts = np.zeros((len(self.classes), 3))
+        predicted, gold = self._position.get(prediction.strip()), self._position.get(reference.strip())
+        if predicted is not None:
+            counts[predicted, 1] = 1.0
+        if gold is not None:
+            counts[gold, 2] = 1.0
+            counts[gold, 0] = float(predicted == gold)
+        return np.append(counts.ravel(), 1.0)
+
+
+def _by_class(summed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return true positives, predictions and gold rows, each of shape (..., classes)."""
+    counts = np.asarray(summed, dtype=np.float64)[..., :-1]
+    return counts[..., 0::3], counts[..., 1::3], counts[..., 2::3]
+
+
+def _mean_of_defined(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Return 100 times the mean ratio over the classes with a denominator; NaN where there is none."""
+    defined = denominator > 0
+    ratios = np.divide(numerator, denominator, out=np.zeros_like(numerator), where=defined)
+    return percentage(ratios.sum(axis=-1), defined.sum(axis=-1).astype(np.float64))
+
+
+class Accuracy(_CountsByClass):
+    """Percentage of rows with the right class."""
+
+    name, title = "accuracy", "Accuracy"
+
+    def score(self, summed: FloatArray) -> FloatArray:
+        """Return right rows over all rows."""
+        true_positive, _, _ = _by_class(summed)
+        return percentage(true_positive.sum(axis=-1), summed[..., -1])
+
+
+class MacroF1(_CountsByClass):
+    """F1 of each class, averaged over the classes that occur in gold or predictions: every class weighs the same."""
+
+    name, title = "macro_f1", "Macro-F1"
+
+    def score(self, summed: FloatArray) -> FloatArray:
+        """Return the mean over classes of ``2 * true positive / (predicted + gold)``."""
+        true_positive, predicted, gold = _by_class(summed)
+        return _mean_of_defined(2.0 * true_positive, predicted + gold)
+
+
+class BalancedAccuracy(_CountsByClass):
+    """Recall of each class, averaged over the classes that occur in gold: always the largest class wins nothing."""
+
+    name, title = "balanced_accuracy", "Balanced accuracy"
+
+    def score(self, summed: FloatArray) -> FloatArray:
+        """Return the mean over gold classes of ``true positive / gold``."""
+        true_positive, _, gold = _by_class(summed)
+        return _mean_of_defined(true_positive, gold)
+
+
+class ClassRecall(RecallByLabel):
+    """Recall by class: of the rows of a class, the percentage answered with it."""
+
+    name, title = "class_recall", "Class recall"
+
+    @staticmethod
+    def label_key(label: str) -> str:
+        """Return the class without outer whitespace."""
+        return label.strip()
+
+    def findings(self, prediction: str, reference: str, source: str) -> Iterable[tuple[str, bool]]:
+        """Yield the row's class and whether it was predicted."""
+        yield reference, prediction.strip() == reference.strip()

@@ -1,0 +1,143 @@
+"""Trials that differ only in how answers are written train once."""
+
+import json
+from typing import ClassVar
+
+import pytest
+
+from tests.fakes.lookup_learner import LookupLearner
+from tests.study.test_study import STUDY, StopAfter
+from tunecurve.errors import Interrupted
+from tunecurve.run import prepare_study, run_study
+from tunecurve.study.plan import Trial, training_key
+
+
+class Sharing(LookupLearner):
+    """Writes answers its own way; its training is that of every learner with the same `training`."""
+
+    trained: ClassVar = []
+
+    def __init__(self, name, known=None, training="same", fail=False):
+        super().__init__(name, known)
+        self.training, self.fail = training, fail
+
+    def identity(self):
+        return {"kind": "lookup", "writes": self.name, "training": self.training}
+
+    def training_identity(self):
+        return {"kind": "lookup", "training": self.training}
+
+    def tuned_files(self):
+        return ("known.json",)
+
+    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
+        self.trained.append((self.name, len(examples), seed))
+        if self.fail:
+            raise RuntimeError("no luck")
+        return super().fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+
+    def load_tuned(self, folder):
+        return Sharing(self.name, json.loads((folder / "known.json").read_text()), self.training)
+
+
+@pytest.fixture(autouse=True)
+def nothing_trained():
+    Sharing.trained.clear()
+
+
+def run(rows_file, out, learners, progress=None, **overrides):
+    study = {**STUDY, "data": {"source": str(rows_file)}, "shots": [], "train_sizes": [5], "bootstrap": {"draws": 100}}
+    learners = {learner.name: learner for learner in learners}
+    return run_study(study, out=out, models=list(learners), learners=learners, progress=progress, **overrides)
+
+
+def tuned(done):
+    return {
+        (trial["learner"], trial["train_size"], trial["seed"]): trial
+        for trial in done.results["trials"]
+        if trial["strategy"] == "fine-tune"
+    }
+
+
+def test_one_trains_and_the_other_takes_over_model_and_record(rows_file, tmp_path):
+    done = run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")], seeds=2)
+    assert Sharing.trained == [("a", 5, 0), ("a", 5, 1)]
+    trials = tuned(done)
+    for seed in (0, 1):
+        first, second = trials["a", 5, seed], trials["b", 5, seed]
+        assert first["folder"] != second["folder"]
+        assert first["training"]["taken_from"] is None
+        assert second["training"] == first["training"] | {"taken_from": first["folder"].removeprefix("trials/")}
+        known = [(tmp_path / "out" / trial["folder"] / "known.json").read_text() for trial in (first, second)]
+        assert known[0] == known[1]
+        assert first["scores"] == second["scores"]
+
+
+def test_another_training_is_not_taken_over(rows_file, tmp_path):
+    run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b", training="other"), LookupLearner("c")])
+    assert Sharing.trained == [("a", 5, 0), ("b", 5, 0)]
+
+
+def test_a_learner_added_later_finds_the_trainings_of_a_finished_study(rows_file, tmp_path):
+    run(rows_file, tmp_path / "out", [Sharing("a")])
+    for path in (tmp_path / "out").rglob("training.json"):  # as written before trainings were shared
+        record = json.loads(path.read_text())
+        del record["taken_from"]
+        path.write_text(json.dumps(record))
+    done = run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")])
+    assert done.outcome.n_run == 1
+    assert Sharing.trained == [("a", 5, 0)]
+
+
+def test_where_the_other_trial_failed_or_lost_its_model_the_training_is_done(rows_file, tmp_path):
+    done = run(rows_file, tmp_path / "out", [Sharing("a", fail=True), Sharing("b")])
+    assert [name for name, _, _ in Sharing.trained] == ["a", "b"]
+    assert tuned(done)["b", 5, 0]["training"]["taken_from"] is None
+    for path in (tmp_path / "out").rglob("known.json"):
+        path.unlink()
+    run(rows_file, tmp_path / "out", [Sharing("b"), Sharing("c")])
+    assert Sharing.trained[2:] == [("c", 5, 0)]
+
+
+def test_a_kill_between_the_copy_and_its_record_does_no_harm(rows_file, tmp_path, monkeypatch):
+    from tunecurve.study import trials
+
+    def killed(folder):
+        raise KeyboardInterrupt
+
+    run(rows_file, tmp_path / "out", [Sharing("a")])
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "flush_to_disk", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")])
+    done = run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")])
+    assert done.results["complete"]
+    assert tuned(done)["b", 5, 0]["training"]["taken_from"] is not None
+
+
+def test_an_interrupted_study_shares_as_an_uninterrupted_one(rows_file, tmp_path):
+    whole = tuned(run(rows_file, tmp_path / "whole", [Sharing("a"), Sharing("b")]))
+    with pytest.raises(Interrupted):
+        run(rows_file, tmp_path / "cut", [Sharing("a"), Sharing("b")], StopAfter(75))
+    cut = tuned(run(rows_file, tmp_path / "cut", [Sharing("a"), Sharing("b")]))
+    assert {key: trial["training"]["taken_from"] for key, trial in cut.items()} == {
+        key: trial["training"]["taken_from"] for key, trial in whole.items()
+    }
+
+
+def test_the_key_depends_on_everything_that_training_depends_on(rows_file, tmp_path):
+    study = {**STUDY, "data": {"source": str(rows_file)}, "models": ["a"], "train_sizes": [5, 20], "seeds": 2}
+    ready = prepare_study(study, out=tmp_path, learners={"a": Sharing("a")})
+    configs = {item.trial: item.config for item in ready.planned}
+    config = configs[Trial("a", "fine-tune", train_size=5)]
+    learner = ready.learners["a"]
+    key = training_key(config, learner)
+    others = [
+        configs[Trial("a", "fine-tune", train_size=20)],
+        configs[Trial("a", "fine-tune", train_size=5, seed=1)],
+        *({**config, name: "other"} for name in ("train_sha256", "system", "template", "recipe")),
+    ]
+    assert len({key, *(training_key(other, learner) for other in others)}) == 7
+    assert training_key({**config, "test_sha256": "other", "learner": {}}, learner) == key
+    assert training_key(configs[Trial("a", "zero-shot")], learner) is None
+    assert training_key(config, LookupLearner("a")) is None
