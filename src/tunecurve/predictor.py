@@ -13,7 +13,7 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.learning_curve import load_study
-from tunecurve.spec import AnswerSpec
+from tunecurve.spec import AnswerSpec, parse_spec
 from tunecurve.spec_hosted import HostedSpec
 
 
@@ -78,7 +78,16 @@ def _tuned_learner(
     answers = AnswerSpec(**results["spec"]["answers"])
     # What a user asks a tuned model is paid, too, but is no part of what the study has cost.
     account = Account(HostedSpec(**results["spec"].get("hosted", {})), f"{folder.absolute()} (predict)")
-    built = build_learners([trial["learner"]], answers, device=device, threads=threads, account=account)
+    spec = parse_spec(results["spec"], str(folder))
+    built = build_learners(
+        [trial["learner"]],
+        answers,
+        task=spec.task,
+        encoder=spec.encoder,
+        device=device,
+        threads=threads,
+        account=account,
+    )
     learner = built[trial["learner"]]
     expected, found = trial["config"]["learner"].get("weights_sha256"), learner.identity().get("weights_sha256")
     if expected != found:

@@ -14,8 +14,6 @@ MASKING_SYSTEM = (
     "Mask the personal data in the text: replace each piece with its label in square brackets and change nothing else. "
     "Answer with the masked text only. Labels: {labels}."
 )
-GENERATION_SYSTEM = "Answer with the output for the input, and nothing else."
-DEFAULT_SYSTEM = {"masking": MASKING_SYSTEM, "generation": GENERATION_SYSTEM}
 DEFAULT_TEMPLATE = "{input}"
 
 

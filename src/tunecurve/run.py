@@ -150,7 +150,14 @@ def prepare_study(
     account = Account(spec.hosted, str(folder.absolute()))
     if learners is None:
         built = build_learners(
-            spec.models, spec.answers, device=device, threads=threads, account=account, say=progress.message
+            spec.models,
+            spec.answers,
+            task=spec.task,
+            encoder=spec.encoder,
+            device=device,
+            threads=threads,
+            account=account,
+            say=progress.message,
         )
     else:
         built = {"floor": FloorLearner(), **learners}
@@ -165,6 +172,7 @@ def prepare_study(
     )
     rows, cleaning = read_clean_rows(spec, is_too_long)
     spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
+    built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
     planned = []
     wanted = set(
         list_trials(asked, {name: learner for name, learner in built.items() if name in ["floor", *asked.models]})
@@ -290,7 +298,13 @@ def run_prepared(study: Study, progress: Progress) -> StudyRun:
         progress.study_started(len(study.planned), left)
         try:
             outcome = run_serially(
-                study.planned, study.data, study.learners, collector.metrics, progress, bring_up_to_date
+                study.planned,
+                study.data,
+                study.learners,
+                collector.metrics,
+                progress,
+                bring_up_to_date,
+                training_score_rows=study.spec.training_score_rows,
             )
             if study.spec.hosted.checkpoints:
                 score_checkpoints(study.planned, study.data, study.learners, collector.metrics, progress)

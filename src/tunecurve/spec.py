@@ -19,12 +19,11 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
-from tunecurve.prompts import DEFAULT_SYSTEM, DEFAULT_TEMPLATE
+from tunecurve.prompts import DEFAULT_TEMPLATE
 from tunecurve.spec_hosted import HostedSpec
 from tunecurve.spec_section import PositiveInt, Section
+from tunecurve.tasks import TASKS, Task, TaskName
 
-TaskName = Literal["masking", "generation"]
-DEFAULT_MODEL = "smollm2-135m-instruct"
 # Before a local model's name: its answers can be nothing but the input with stretches replaced by labels.
 CONSTRAINED = "constrained:"
 
@@ -108,6 +107,24 @@ class RecipeSpec(Section):
     warmup_share: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="share of steps (default 0.05)")
 
 
+class EncoderSpec(Section):
+    """How taggers and classifiers are fine-tuned."""
+
+    epochs: PositiveInt | None = Field(None, description="passes over the training rows; overrides the rule below")
+    min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 300)")
+    max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 40)")
+    batch_size: PositiveInt | None = Field(None, description="rows a step (default 16)")
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(None, description="peak for the encoder (default 2e-4)")
+    head_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="peak for the new head (default 10 times the encoder's)"
+    )
+    over_masking: Annotated[float, Field(gt=0, lt=100)] | None = Field(
+        None,
+        description="tagger: mask more, up to this per cent of the public text, so that less leaks; the threshold is "
+        "calibrated on a fifth of the training rows, which are kept from training",
+    )
+
+
 class BootstrapSpec(Section):
     """How intervals are made."""
 
@@ -154,29 +171,47 @@ class StudySpec(Section):
     """One study."""
 
     name: str = Field("pii", description="name of the study; the run folder is runs/<name>")
-    task: TaskName = Field("masking", description="masking (target = input with [LABEL]s) or generation")
+    task: TaskName = Field(
+        "masking",
+        description="masking (target = input with [LABEL]s), classification, ner (targets list 'type: entity'), "
+        "summarization or generation",
+    )
     data: DataSpec = Field(default_factory=DataSpec)
     split: SplitSpec = Field(default_factory=SplitSpec)
     prompt: PromptSpec = Field(default_factory=PromptSpec)
     models: list[str] = Field(
-        [DEFAULT_MODEL],
+        default_factory=lambda: list(TASKS["masking"].models),
         min_length=1,
-        description=(
-            "built-in name, hub id, folder or .gguf file; or provider/model, e.g. google/gemini-2.5-flash; constrained: "
-            "before a local name: its answers can be nothing but maskings"
-        ),
+        description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-2.5-flash; tagger, "
+        "classifier (an encoder may follow: tagger:NAME), tfidf, presidio; constrained: before a local language model: "
+        "its answers can be nothing but maskings; default: the task's own",
     )
     # The article's shots; 0 is the zero-shot prompt.
     shots: list[Annotated[int, Field(ge=0)]] = Field([0, 3], description="numbers of examples in the prompt")
     train_sizes: list[PositiveInt] = Field([50, 200, 800, 3200, 6400], description="training rows to fine-tune on")
     seeds: PositiveInt = Field(1, description="repeats of every few-shot and fine-tuned trial on other draws of rows")
+    sampling: Literal["random", "stratified"] = Field(
+        "random", description="how training rows are drawn; stratified: small sizes hold all labels evenly"
+    )
     recipe: RecipeSpec = Field(default_factory=RecipeSpec)
+    encoder: EncoderSpec = Field(default_factory=EncoderSpec)
+    # Beside the test score it tells a model that was trained too little from one that saw too few rows.
+    training_score_rows: Annotated[int, Field(ge=0)] = Field(
+        32, description="training rows that a tuned model on this machine is scored on, too; 0: none"
+    )
     answers: AnswerSpec = Field(default_factory=AnswerSpec)
     metrics: list[str] | None = Field(None, description="metric names, the first is the headline; default: the task's")
     bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
     advice: AdviceSpec = Field(default_factory=AdviceSpec)
     hosted: HostedSpec = Field(default_factory=HostedSpec)
     show_texts: bool = Field(True, description="show the worst answers, with row texts, in the report")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models_of_the_task(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "models" not in values and values.get("task") in TASKS:
+            return {**values, "models": list(TASKS[values["task"]].models)}
+        return values
 
     @field_validator("name")
     @classmethod
@@ -217,9 +252,14 @@ class StudySpec(Section):
         return self
 
     @property
+    def kind(self) -> Task:
+        """What the kind of task brings along."""
+        return TASKS[self.task]
+
+    @property
     def system_prompt(self) -> str:
         """The instruction: the study's own, else the task's."""
-        return DEFAULT_SYSTEM[self.task] if self.prompt.system is None else self.prompt.system
+        return self.kind.instruction if self.prompt.system is None else self.prompt.system
 
     @property
     def metric_names(self) -> list[str]:
@@ -235,7 +275,7 @@ class StudySpec(Section):
     def comparable_part(self) -> dict[str, Any]:
         """Return what all trials of a study must share to stand in one curve."""
         everything = self.model_dump(mode="json")
-        keys = ("task", "data", "split", "prompt", "answers", "bootstrap")
+        keys = ("task", "data", "split", "sampling", "prompt", "answers", "bootstrap")
         return {key: everything[key] for key in keys} | {"system": self.system_prompt, "metrics": self.metric_names}
 
     def signature(self) -> str:

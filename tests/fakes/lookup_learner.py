@@ -11,6 +11,8 @@ from tunecurve.metrics.alignment import align_exactly
 class LookupLearner:
     """Replaces every value that its training examples masked by that value's label."""
 
+    takes_prompts = True
+
     def __init__(self, name="lookup", known=None, fail_on_size=None):
         self.name, self.known, self.fail_on_size = name, known or {}, fail_on_size
         self.n_answers = 0

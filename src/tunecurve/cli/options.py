@@ -30,7 +30,11 @@ _OPTIONS = [
     click.option("--input-column", help="Column with the input text (source_text)."),
     click.option("--target-column", help="Column with the text that should come out (target_text)."),
     click.option("--group-column", help="Rows with the same value here stay on one side of the split."),
-    click.option("--task", type=click.Choice(["masking", "generation"]), help="Kind of task (masking)."),
+    click.option(
+        "--task",
+        type=click.Choice(["masking", "classification", "ner", "summarization", "generation"]),
+        help="Kind of task (masking).",
+    ),
     click.option(
         "--model",
         "models",

@@ -62,7 +62,8 @@ def clean_rows(
     raw_rows : iterable of (place, cells)
         As from `tunecurve.data.sources.read_rows`.
     input_column, target_column, group_column : str
-        Column names; without a group column, rows are grouped by the skeleton of a text.
+        Column names; without a group column, rows are grouped by the skeleton of a text. A target that is a list of
+        texts has several references, of which the first is trained on.
     group_by : {"target", "input"}, default "target"
         The text whose skeleton groups rows when there is no group column.
     drop_duplicates : bool, default True
@@ -82,7 +83,7 @@ def clean_rows(
         if report.rows_in == 0:
             _check_columns(cells, [input_column, target_column, *([group_column] if group_column else [])], place)
         report.rows_in += 1
-        source, target = cells.get(input_column), cells.get(target_column)
+        source, (target, *others) = cells.get(input_column), _targets_in(cells.get(target_column))
         reason = _reason_to_drop(source, target, first_target if drop_duplicates else {}, is_too_long)
         if reason:
             report.drop(reason, place)
@@ -94,13 +95,19 @@ def clean_rows(
         # A row without a group is a group of its own kind: its skeleton.
         named = cell is not None and str(cell).strip() != ""
         group = str(cell) if named else skeleton(target if group_by == "target" else source)
-        rows.append(Row(source, target, group, place))
+        other_targets = tuple(text for text in others if isinstance(text, str) and text.strip() and _is_unicode(text))
+        rows.append(Row(source, target, group, place, other_targets))
     report.rows_kept = len(rows)
     if report.rows_in == 0:
         raise DataError("the data has no rows; expected at least a few dozen labelled rows")
     if not rows:
         raise DataError(f"no usable row is left ({report.summary()}); check the columns and the data")
     return rows, report
+
+
+def _targets_in(cell: object) -> list[object]:
+    """Return the targets in a cell: one text, or a list of several that are all right; at least one entry."""
+    return list(cell) if isinstance(cell, list | tuple) and cell else [cell]
 
 
 def _check_columns(cells: Mapping[str, Any], wanted: list[str], place: str) -> None:

@@ -25,17 +25,25 @@ class Row:
         Rows of one group never sit on both sides of a split.
     place : str
         Where the row stands in its file, for messages, e.g. ``"line 7"``.
+    other_targets : tuple of str
+        Further texts that are as right as the target; models are tuned on the target alone.
     """
 
     source: str
     target: str
     group: str
     place: str = ""
+    other_targets: tuple[str, ...] = ()
 
     @property
     def row_id(self) -> str:
         """Hash of the content, 16 hexadecimal digits."""
-        return content_id(self.source, self.target)
+        return content_id(self.source, self.target, *self.other_targets)
+
+    @property
+    def references(self) -> str | tuple[str, ...]:
+        """What an answer is compared with: the target, or all targets where there are several."""
+        return (self.target, *self.other_targets) if self.other_targets else self.target
 
 
 def content_id(*texts: str) -> str:

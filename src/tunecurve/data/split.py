@@ -7,7 +7,8 @@ compared. Training subsets are nested: the first n rows of a seed's order.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import heapq
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -126,6 +127,48 @@ def training_order(n_pool: int, seed: int, split_seed: int = 42) -> list[int]:
     if seed == 0:
         return list(range(n_pool))
     return np.random.default_rng([split_seed, seed]).permutation(n_pool).tolist()
+
+
+def stratified_order(order: Sequence[int], labels: Sequence[Sequence[str]]) -> list[int]:
+    """Return the order rearranged so that its beginnings hold all labels about evenly.
+
+    The next row is always one with the label that was drawn least so far, rarer labels first; rows without labels
+    count as one label of their own. Beginnings stay nested.
+
+    Parameters
+    ----------
+    order : sequence of int
+        Positions of rows, at random.
+    labels : sequence of sequences of str
+        Labels of every row; a class is one label.
+    """
+    waiting: dict[str, deque[int]] = defaultdict(deque)
+    for position in order:
+        for label in set(labels[position]) or {""}:
+            waiting[label].append(position)
+    # (times drawn, rows that have it, label): the smallest is drawn next.
+    rarity = {label: len(rows) for label, rows in waiting.items()}
+    drawn = dict.fromkeys(waiting, 0)
+    heap = [(0, rarity[label], label) for label in waiting]
+    heapq.heapify(heap)
+    taken: set[int] = set()
+    found = []
+    while heap:
+        count, _, label = heapq.heappop(heap)
+        if count != drawn[label]:  # drawn meanwhile, as a companion of another label
+            heapq.heappush(heap, (drawn[label], rarity[label], label))
+            continue
+        while waiting[label] and waiting[label][0] in taken:
+            waiting[label].popleft()
+        if not waiting[label]:
+            continue
+        position = waiting[label].popleft()
+        taken.add(position)
+        found.append(position)
+        for companion in set(labels[position]) or {""}:
+            drawn[companion] += 1
+        heapq.heappush(heap, (drawn[label], rarity[label], label))
+    return found
 
 
 def count_overlap(rows: Sequence[Row], split: Split) -> dict[str, int]:

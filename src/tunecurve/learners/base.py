@@ -113,9 +113,19 @@ class TrainingRecord:
 
 @runtime_checkable
 class Learner(Protocol):
-    """Something that answers prompts."""
+    """Something that answers prompts.
+
+    Attributes
+    ----------
+    name : str
+        As the study names it.
+    takes_prompts : bool
+        Whether instruction and examples in the prompt change its answers, as with language models. The others see the
+        row's input alone: they are fine-tuned, or answer by a fixed rule (a baseline).
+    """
 
     name: str
+    takes_prompts: bool
 
     def identity(self) -> dict[str, Any]:
         """Return everything of the learner that determines its answers (JSON-able): weights hash, precision, ..."""

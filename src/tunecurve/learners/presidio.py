@@ -72,7 +72,9 @@ class PresidioLearner:
             if index in done:
                 continue
             begin = time.perf_counter()
-            text = mask_text(prompt.source, self.find(prompt.source), prompt.labels)
+            # The label set holds classes; whether they carry numbers stands beside it.
+            labels = tuple(f"{label}_1" for label in prompt.labels) if prompt.numbered else prompt.labels
+            text = mask_text(prompt.source, self.find(prompt.source), labels)
             yield index, Completion(text, "end", seconds=time.perf_counter() - begin)
 
     def find(self, text: str) -> list[Finding]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, UsageError
 from tunecurve.learners.base import Learner
@@ -12,16 +13,38 @@ from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
 from tunecurve.local_only import refuse_address
-from tunecurve.spec import CONSTRAINED, AnswerSpec
+from tunecurve.spec import CONSTRAINED, AnswerSpec, EncoderSpec
+from tunecurve.tasks import TaskName
 
-if TYPE_CHECKING:
-    from tunecurve.learners.local.learner import LocalLearner
+# Learners that are no language models, by the first part of their names, and the tasks they know.
+TASKS_OF_KIND: dict[str, tuple[str, ...]] = {
+    "tagger": ("masking", "ner"),
+    "classifier": ("classification",),
+    "tfidf": ("classification",),
+    "presidio": ("masking",),
+    "constrained": ("masking",),
+}
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """What all learners of a study have in common; see `build_learners`."""
+
+    answers: AnswerSpec
+    task: TaskName
+    encoder: EncoderSpec
+    device: str
+    threads: int | None
+    account: Account | None
+    say: Callable[[str], None]
 
 
 def build_learners(
     models: Sequence[str],
     answers: AnswerSpec,
     *,
+    task: TaskName = "masking",
+    encoder: EncoderSpec | None = None,
     device: str = "auto",
     threads: int | None = None,
     account: Account | None = None,
@@ -35,6 +58,10 @@ def build_learners(
         Names as in the study file.
     answers : AnswerSpec
         How answers are generated.
+    task : str, default "masking"
+        What taggers write, and who may take part.
+    encoder : EncoderSpec, optional
+        How taggers and classifiers are fine-tuned.
     device, threads
         Where local models compute; see `tunecurve.learners.local.device.choose_compute`.
     account : Account, optional
@@ -48,65 +75,93 @@ def build_learners(
         When the packages for a model, or the key of its provider, are missing.
     ModelError
         When a model cannot be fetched or loaded.
+    UsageError
+        When a model does not know the task.
     """
+    wishes = _Wishes(answers, task, encoder or EncoderSpec(), device, threads, account, say)
     learners: dict[str, Learner] = {"floor": FloorLearner()}
     for name in models:
-        if name == "presidio":
-            learners[name] = _presidio()
-            continue
-        bare_name = name.removeprefix(CONSTRAINED)
-        is_constrained = bare_name != name
-        hosted = parse_hosted_name(bare_name)
-        if hosted is not None and is_constrained:
-            raise UsageError(
-                f"'{name}': a provider's API does not let its answers be constrained, expected a local model after "
-                f"'{CONSTRAINED}'; use '{bare_name}'"
-            )
-        if hosted is None:
-            build = _constrained if is_constrained else _local
-            learners[name] = build(bare_name.removeprefix("hf:"), answers, device, threads, say)
-        else:
-            learners[name] = _hosted(name, hosted, answers, account, say)
+        learners[name] = _build(name, wishes)
     return learners
 
 
-def _hosted(
-    name: str, parts: HostedName, answers: AnswerSpec, account: Account | None, say: Callable[[str], None]
-) -> Learner:
-    if account is None:
+def _build(name: str, wishes: _Wishes) -> Learner:
+    kind, _, rest = name.partition(":")
+    if kind in TASKS_OF_KIND and wishes.task not in TASKS_OF_KIND[kind]:
+        raise UsageError(
+            f"'{name}' is for {' and '.join(TASKS_OF_KIND[kind])} tasks, and this one is {wishes.task}; leave it out, or "
+            "check --task"
+        )
+    if kind == "presidio":
+        from tunecurve.learners.presidio import PresidioLearner
+
+        return PresidioLearner()
+    if kind == "tfidf":
+        _need_local(name)
+        from tunecurve.learners.tfidf import TfidfLearner
+
+        return TfidfLearner(name)
+    if kind in ("tagger", "classifier"):
+        return _encoder(name, kind, rest, wishes)
+    bare_name = name.removeprefix(CONSTRAINED)
+    hosted = parse_hosted_name(bare_name)
+    if hosted is None:
+        return _local(bare_name.removeprefix("hf:"), wishes, is_constrained=bare_name != name)
+    if bare_name != name:
+        raise UsageError(
+            f"'{name}': a provider's API does not let its answers be constrained, expected a local model after "
+            f"'{CONSTRAINED}'; use '{bare_name}'"
+        )
+    return _hosted(name, hosted, wishes)
+
+
+def _hosted(name: str, parts: HostedName, wishes: _Wishes) -> Learner:
+    if wishes.account is None:
         raise UsageError(f"'{name}' is behind a provider's API, which this command does not use; name a local model")
     refuse_address(name, parts.base_url())
     from tunecurve.learners.hosted.build import build_hosted_learner, tuning_backend_of, why_not_tunable
 
-    learner = build_hosted_learner(name, parts, answers, account)
-    if tuning_backend_of(parts, account.settings) is None and account.settings.tuning != "none":
-        say(why_not_tunable(parts))
+    learner = build_hosted_learner(name, parts, wishes.answers, wishes.account)
+    if tuning_backend_of(parts, wishes.account.settings) is None and wishes.account.settings.tuning != "none":
+        wishes.say(why_not_tunable(parts))
     return learner
 
 
-def _presidio() -> Learner:
-    from tunecurve.learners.presidio import PresidioLearner
+def _encoder(name: str, kind: str, encoder_name: str, wishes: _Wishes) -> Learner:
+    _need_local(name)
+    from tunecurve.learners.encoder.classifier import ClassifierLearner
+    from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner
+    from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
+    from tunecurve.learners.local.device import choose_compute
 
-    return PresidioLearner()
+    build: Any = ClassifierLearner
+    if kind == "tagger":
+        build = EntityTagger if wishes.task == "ner" else TaggerLearner
+    files = resolve_encoder(encoder_name or BUILTIN_ENCODER, say=wishes.say)
+    compute = choose_compute(wishes.device, wishes.threads)
+    return build(name, files, compute, wishes.encoder, checkpoint_every_seconds=_checkpoint_seconds())
 
 
-def _local(name: str, answers: AnswerSpec, device: str, threads: int | None, say: Callable[[str], None]) -> Learner:
-    _import_what_local_models_need(name)
-    from tunecurve.learners.local.learner import LocalLearner
-
-    return _build_local(LocalLearner, name, answers, device, threads, say)
-
-
-def _constrained(
-    name: str, answers: AnswerSpec, device: str, threads: int | None, say: Callable[[str], None]
-) -> Learner:
-    _import_what_local_models_need(name)
+def _local(name: str, wishes: _Wishes, *, is_constrained: bool) -> Learner:
+    _need_local(name)
     from tunecurve.learners.local.constrained import ConstrainedLearner
+    from tunecurve.learners.local.device import choose_compute
+    from tunecurve.learners.local.generate import AnswerLimits
+    from tunecurve.learners.local.learner import LocalLearner
+    from tunecurve.learners.local.weights import resolve_model
 
-    return _build_local(ConstrainedLearner, name, answers, device, threads, say)
+    compute = choose_compute(wishes.device, wishes.threads)
+    build = ConstrainedLearner if is_constrained else LocalLearner
+    return build(
+        resolve_model(name, say=wishes.say),
+        compute,
+        AnswerLimits(**wishes.answers.model_dump()),
+        checkpoint_every_seconds=_checkpoint_seconds(),
+    )
 
 
-def _import_what_local_models_need(name: str) -> None:
+def _need_local(name: str) -> None:
+    """Refuse what needs packages of the extra `local` where they are missing; quieten them where they are not."""
     try:
         import peft  # noqa: F401
         import torch  # noqa: F401
@@ -120,22 +175,5 @@ def _import_what_local_models_need(name: str) -> None:
     transformers.utils.logging.set_verbosity_error()
 
 
-def _build_local(
-    kind: type[LocalLearner],
-    name: str,
-    answers: AnswerSpec,
-    device: str,
-    threads: int | None,
-    say: Callable[[str], None],
-) -> Learner:
-    from tunecurve.learners.local.device import choose_compute
-    from tunecurve.learners.local.generate import AnswerLimits
-    from tunecurve.learners.local.weights import resolve_model
-
-    compute = choose_compute(device, threads)
-    return kind(
-        resolve_model(name, say=say),
-        compute,
-        AnswerLimits(**answers.model_dump()),
-        checkpoint_every_seconds=float(os.environ.get("TUNECURVE_CHECKPOINT_SECONDS", "60")),
-    )
+def _checkpoint_seconds() -> float:
+    return float(os.environ.get("TUNECURVE_CHECKPOINT_SECONDS", "60"))

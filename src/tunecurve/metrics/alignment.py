@@ -47,10 +47,19 @@ def literal_text(masked: str) -> str:
     return PLACEHOLDER.sub("\0", masked)
 
 
-def align_exactly(source: str, masked: str) -> list[Span] | None:
-    """Return the replaced spans, or None if `masked` is not `source` with non-empty stretches replaced."""
+def align_exactly(source: str, masked: str, *, keep_numbers: bool = False) -> list[Span] | None:
+    """Return the replaced spans, or None if `masked` is not `source` with non-empty stretches replaced.
+
+    Parameters
+    ----------
+    source, masked : str
+        The two texts.
+    keep_numbers : bool, default False
+        Whether the spans carry the labels as they stand (`NAME_2`) or their classes (`NAME`).
+    """
     parts = PLACEHOLDER.split(masked)
-    literals, labels = parts[0::2], [label_class(label) for label in parts[1::2]]
+    literals = parts[0::2]
+    labels = parts[1::2] if keep_numbers else [label_class(label) for label in parts[1::2]]
     if not labels:
         return [] if source == masked else None
     if not source.startswith(literals[0]):

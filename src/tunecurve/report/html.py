@@ -18,8 +18,11 @@ from tunecurve.report.tables import (
     checkpoint_table,
     comparison_table,
     default_columns,
+    diagnosis_table,
     forecast_table,
+    label_advice_table,
     label_table,
+    last_diagnoses,
     metric_titles,
     money_table,
     point_table,
@@ -107,7 +110,9 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
     style, calculator = _resource("report.css"), _resource("calculator.js")
     names = [metric["name"] for metric in results["metrics"]]
     columns = default_columns(results)
-    others = [name for name in names if name not in columns and name != "label_recall"]
+    others = [
+        name for name in names if (name not in columns and not name.endswith("_recall")) or name == "entity_recall"
+    ]
     return (
         _environment()
         .from_string(_resource("report.html.jinja"))
@@ -122,6 +127,9 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             comparison=comparison_table(results, results["primary_metric"]),
             second_comparison=comparison_table(results, results["second_metric"]),
             labels=label_table(results),
+            label_advice=label_advice_table(results),
+            diagnosis=diagnosis_table(results),
+            diagnoses=last_diagnoses(results),
             advice=[_advice(learner, forecast) for learner, forecast in results["forecast"].items()],
             examples=examples,
             calculator=calculator,

@@ -39,19 +39,20 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
     for point in (p for p in points if p["strategy"] == "floor"):
         value = point["scores"][metric_name]["estimate"]
         axes.axhline(value, color=FLOOR_COLOUR, linewidth=1.2, linestyle=":", zorder=1)
-        end_labels.append((value, f"copying the input {value:.1f}", FLOOR_COLOUR))
+        end_labels.append((value, f"{point['label']} {value:.1f}", FLOOR_COLOUR))
     for number, learner in enumerate(learners):
         colour = LEARNER_COLOURS[number % len(LEARNER_COLOURS)]
         own = [p for p in points if p["learner"] == learner]
         _draw_tuned(axes, [p for p in own if p["strategy"] == "fine-tune"], metric_name, colour, learner)
         if metric_name == results["primary_metric"]:
             _draw_forecast(axes, results["forecast"].get(learner) or {}, colour)
-        rivals = [p for p in own if p["strategy"] in ("zero-shot", "few-shot")]
+        rivals = [p for p in own if p["strategy"] in ("baseline", "zero-shot", "few-shot")]
         for style, point in zip(_RIVAL_STYLES * 3, rivals, strict=False):
             value = point["scores"][metric_name]["estimate"]
             axes.axhline(value, color=colour, linewidth=1.3, linestyle=style, alpha=0.9, zorder=2)
             prefix = f"{learner} " if len(learners) > 1 else ""
-            end_labels.append((value, f"{prefix}{point['label']} {value:.1f}", colour))
+            name = learner if point["strategy"] == "baseline" else f"{prefix}{point['label']}"
+            end_labels.append((value, f"{name} {value:.1f}", colour))
     forecast_sizes = [
         entry["n"]
         for name in learners

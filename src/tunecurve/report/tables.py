@@ -158,6 +158,41 @@ def label_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     return header, rows
 
 
+def diagnosis_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: the headline score on rows that were trained on beside that on the test set."""
+    title = metric_titles(results)[results["primary_metric"]]
+    header = ["learner", "tuned on", f"{title} on its own rows", f"{title} on the test set", "reads as"]
+    return header, [
+        [
+            item["learner"],
+            f"{item['train_size']:,}",
+            f"{item['training_score']:.1f} ({item['n_rows']} rows)",
+            f"{item['test_score']:.1f}",
+            item["word"],
+        ]
+        for item in results["diagnosis"]
+    ]
+
+
+def last_diagnoses(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (learner, sentence) of what training and test score say together at each learner's largest size."""
+    largest = {item["learner"]: item for item in sorted(results["diagnosis"], key=lambda item: item["train_size"])}
+    return [(learner, item["sentence"]) for learner, item in largest.items()]
+
+
+def label_advice_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: every label's own curve, the one to label next first."""
+    several = len(results["label_advice"]) > 1
+    header = [*(["learner"] if several else []), "label", "in test", "recall", "verdict", "twice the rows would bring"]
+    rows = []
+    for learner, labels in results["label_advice"].items():
+        for item in labels:
+            flat_from = f" from about {item['flat_from']:,.0f}" if item["flat_from"] is not None else ""
+            cells = [item["label"], str(item["n_gold"]), f"{item['recall']:.0f} %", item["word"] + flat_from]
+            rows.append([*([learner] if several else []), *cells, f"{item['expected_gain']:+.1f}"])
+    return header, rows
+
+
 def doublings(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the forecast entries at whole doublings that are not speculative: every second one."""
     return [entry for entry in entries[1::2] if not entry["speculative"]]

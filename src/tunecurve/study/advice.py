@@ -107,3 +107,32 @@ def _defined_draws(draws: Sequence[np.ndarray]) -> np.ndarray | None:
 def _finite(draws: np.ndarray) -> np.ndarray | None:
     kept = draws[np.isfinite(draws)]
     return kept if kept.size > 1 else None
+
+
+def disagreements(
+    first: dict[str, Any], second: dict[str, Any], first_metric: Metric, second_metric: Metric
+) -> list[dict[str, str]]:
+    """Return, for every learner whose two verdicts are opposite, the sentence that warns of it.
+
+    Parameters
+    ----------
+    first, second : dict
+        From `forecast_study`, for the headline metric and for the one that it can hide.
+    first_metric, second_metric : Metric
+        The metrics.
+    """
+    found = []
+    for learner in first:
+        verdicts = [forecast[learner].get("verdict") or {} for forecast in (first, second)]
+        words = [verdict.get("word") for verdict in verdicts]
+        if set(words) != {"flat", "rising"}:
+            continue
+        flat, improving = (first_metric, second_metric) if words[0] == "flat" else (second_metric, first_metric)
+        found.append(
+            {
+                "learner": learner,
+                "sentence": f"{learner}: {flat.title} is flat, but {improving.title} is still improving with more rows: do "
+                f"not stop labelling on {flat.title} alone",
+            }
+        )
+    return found

@@ -40,7 +40,11 @@ def score_checkpoints(
             kept_in = item.folder / f"checkpoint-{epoch}.partial.jsonl"
             answers = answer_all(item.trial, data, checkpoint, kept_in, progress)
             scored.append(
-                {"epoch": epoch, "scores": score_answers(data, answers, metrics), "answers": summarise_answers(answers)}
+                {
+                    "epoch": epoch,
+                    "scores": score_answers(data.test, answers, metrics),
+                    "answers": summarise_answers(answers),
+                }
             )
         write_json(item.folder / CHECKPOINTS, scored)
         for path in item.folder.glob("checkpoint-*.partial.jsonl"):

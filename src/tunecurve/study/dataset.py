@@ -15,12 +15,13 @@ from typing import Any
 from tunecurve.data.cleaning import CleaningReport, clean_rows
 from tunecurve.data.rows import Row
 from tunecurve.data.sources import read_rows
-from tunecurve.data.split import Split, count_overlap, split_rows, training_order
+from tunecurve.data.split import Split, count_overlap, split_rows, stratified_order, training_order
 from tunecurve.errors import DataError, StudyStateError
-from tunecurve.metrics.alignment import PLACEHOLDER, label_class, placeholders
+from tunecurve.metrics.alignment import PLACEHOLDER, label_class
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec import StudySpec
 from tunecurve.study.storage import read_json, write_json
+from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
 
 FROZEN = "split.json"
 
@@ -35,6 +36,8 @@ class StudyData:
         Frozen test rows; training rows in the order of seed 0.
     renderer : PromptRenderer
         With instruction and labels filled in.
+    pool_labels : list of lists of str, optional
+        Labels of every pool row, where training rows are drawn so that small sizes hold all labels.
     facts : dict
         Counts and hashes, JSON-able, for results and report.
     """
@@ -44,10 +47,13 @@ class StudyData:
     renderer: PromptRenderer
     split_seed: int
     facts: dict[str, Any]
+    pool_labels: list[list[str]] | None = None
 
     def training_rows(self, train_size: int, seed: int) -> list[Row]:
         """Return the training rows of a size and seed; smaller sizes are the beginning of larger ones."""
         order = training_order(len(self.pool), seed, self.split_seed)
+        if self.pool_labels is not None:
+            order = stratified_order(order, self.pool_labels)
         return [self.pool[position] for position in order[:train_size]]
 
     def prompts(self, shots: int = 0, seed: int = 0) -> list[Prompt]:
@@ -63,11 +69,6 @@ class StudyData:
 def ids_hash(rows: Sequence[Row]) -> str:
     """Return the hash of the rows' contents in their order, 16 hexadecimal digits."""
     return hashlib.sha256("\n".join(row.row_id for row in rows).encode()).hexdigest()[:16]
-
-
-def find_labels(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the label classes in the rows' targets, sorted."""
-    return tuple(sorted({label for row in rows for label in placeholders(row.target)}))
 
 
 def are_numbered(rows: Sequence[Row]) -> bool:
@@ -110,14 +111,33 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
             n_train_needed=spec.n_train_needed,
         )
     test, pool = [rows[index] for index in split.test], [rows[index] for index in split.pool]
-    labels = tuple(spec.prompt.labels) if spec.prompt.labels is not None else find_labels(pool)
-    if spec.task == "masking" and not labels:
+    labels = _labels(spec, pool)
+    numbered = spec.task == "masking" and are_numbered(pool)
+    renderer = PromptRenderer(spec.system_prompt, spec.prompt.template, labels, numbered)
+    pool_labels = [labels_of(spec.task, row.target) for row in pool] if spec.sampling == "stratified" else None
+    facts = _facts(rows, cleaning, split, test, pool, labels)
+    return StudyData(test, pool, renderer, spec.split.seed, facts, pool_labels)
+
+
+def _labels(spec: StudySpec, pool: Sequence[Row]) -> tuple[str, ...]:
+    """Return the study's label list, else the labels of the training pool; check that they make the task."""
+    labels = tuple(spec.prompt.labels) if spec.prompt.labels is not None else ()
+    labels = labels or find_labels(spec.task, [row.target for row in pool])
+    if not spec.kind.needs_labels:
+        return labels
+    suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]])
+    if not labels:
+        missing = {"masking": "[LABEL] placeholder", "ner": "'type: entity'"}.get(spec.task, "label")
         raise DataError(
-            "no [LABEL] placeholder in any training target, so this is not a masking task; "
-            "use --task generation, or check --target-column"
+            f"no {missing} in any training target, so this is not a {spec.task} task; this looks like --task {suggested} "
+            f"({why}); or check --target-column"
         )
-    renderer = PromptRenderer(spec.system_prompt, spec.prompt.template, labels, are_numbered(pool))
-    return StudyData(test, pool, renderer, spec.split.seed, _facts(rows, cleaning, split, test, pool, labels))
+    if spec.task == "classification" and len(labels) > MAX_CLASSES:
+        raise DataError(
+            f"{len(labels)} different targets, so this is not a classification task (at most {MAX_CLASSES} classes); this "
+            f"looks like --task {suggested} ({why}); or check --target-column"
+        )
+    return labels
 
 
 def read_clean_rows(
@@ -140,7 +160,7 @@ def read_clean_rows(
         input_column=data.input_column,
         target_column=data.target_column,
         group_column=group_column,
-        group_by="target" if spec.task == "masking" else "input",
+        group_by=spec.kind.group_by,
         drop_duplicates=data.drop_duplicates,
         is_too_long=is_too_long,
     )

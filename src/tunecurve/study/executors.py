@@ -51,6 +51,8 @@ def run_serially(
     metrics: Sequence[Metric],
     progress: Progress,
     after_each: Callable[[dict[Trial, str]], None],
+    *,
+    training_score_rows: int = 0,
 ) -> Outcome:
     """Run every trial that is not finished.
 
@@ -60,6 +62,8 @@ def run_serially(
         In running order.
     after_each : callable
         Called with the failures so far whenever a trial ended, to bring results and report up to date.
+    training_score_rows : int, default 0
+        As for `run_trial`.
 
     Raises
     ------
@@ -91,6 +95,7 @@ def run_serially(
                 item.folder,
                 progress,
                 [folder for folder in same_training[training_key(item.config, learner)] if folder != item.folder],
+                training_score_rows=training_score_rows,
             )
         except Interrupted:
             raise

@@ -10,7 +10,7 @@ from tunecurve.learners.base import CostsMoney, CountsTokens, FineTunable, Learn
 from tunecurve.spec import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData, ids_hash
 
-Strategy = Literal["floor", "zero-shot", "few-shot", "fine-tune"]
+Strategy = Literal["floor", "baseline", "zero-shot", "few-shot", "fine-tune"]
 TRIAL_FORMAT = 1
 
 
@@ -22,8 +22,8 @@ class Trial:
     ----------
     learner : str
         The learner's name.
-    strategy : {"floor", "zero-shot", "few-shot", "fine-tune"}
-        What is done with it.
+    strategy : {"floor", "baseline", "zero-shot", "few-shot", "fine-tune"}
+        What is done with it; a baseline answers as it is, without prompt or training.
     shots, train_size : int
         Examples in the prompt; rows fine-tuned on; 0 where there are none.
     seed : int
@@ -48,6 +48,10 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
     trials = [Trial("floor", "floor")]
     models = [name for name in learners if name != "floor"]
     for name in models:
+        if not learners[name].takes_prompts:
+            if not isinstance(learners[name], FineTunable):
+                trials.append(Trial(name, "baseline"))
+            continue
         for shots in spec.shots:
             if shots == 0:
                 trials.append(Trial(name, "zero-shot"))

@@ -13,12 +13,13 @@ from tunecurve.curve.bootstrap import row_multiplicities
 from tunecurve.errors import StudyStateError
 from tunecurve.learners.hosted.account import Account
 from tunecurve.metrics.base import Metric, statistics_matrix
-from tunecurve.metrics.catalogue import SECOND_METRIC, build_metrics
-from tunecurve.metrics.masking import LabelRecall
-from tunecurve.spec import StudySpec, stable_hash
-from tunecurve.study.advice import forecast_study
+from tunecurve.metrics.catalogue import RECALL_BY_LABEL, SECOND_METRIC, build_metrics
+from tunecurve.spec import AdviceSpec, StudySpec, stable_hash
+from tunecurve.study.advice import disagreements, forecast_study
+from tunecurve.study.by_label import LabelAdvisor, LabelScore
 from tunecurve.study.checkpoints import scored_checkpoints
 from tunecurve.study.dataset import StudyData
+from tunecurve.study.diagnosis import diagnose
 from tunecurve.study.executors import PlannedTrial, state_of_folder
 from tunecurve.study.plan import Trial
 from tunecurve.study.storage import read_json
@@ -32,7 +33,7 @@ from tunecurve.study.summary import (
 )
 from tunecurve.study.trials import RESULT, is_finished, stored_predictions
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 RESULTS = "results.json"
 # The only values that may differ between two runs of one study: how long things took.
 # Calls in doubt are what a kill left behind.
@@ -55,6 +56,7 @@ class Collector:
     def __init__(self, spec: StudySpec, data: StudyData, planned: Sequence[PlannedTrial], account: Account) -> None:
         self.spec, self.data, self.planned, self.account = spec, data, planned, account
         self.metrics: list[Metric] = build_metrics(spec.metric_names, data.facts["labels"])
+        self._recall: Any = next((m for m in self.metrics if m.name == RECALL_BY_LABEL.get(spec.task)), None)
         groups = [row.group for row in data.test]
         self.unit = "groups" if spec.split.method == "group" and len(set(groups)) < len(groups) else "rows"
         self.multiplicities = row_multiplicities(
@@ -65,34 +67,45 @@ class Collector:
         )
         self._scored: dict[Path, ScoredTrial] = {}
         self._label_counts: dict[Path, np.ndarray] = {}
+        self._label_advisor = LabelAdvisor()
 
     def collect(self, failures: Mapping[Trial, str]) -> dict[str, Any]:
         """Return results.json as a dict."""
         finished = [item for item in self.planned if is_finished(item.folder)]
         scored = [self._score(item) for item in finished]
-        points = combine_points(scored, seed=self.spec.bootstrap.seed)
+        points = combine_points(scored, seed=self.spec.bootstrap.seed, floor_title=self.spec.kind.floor_title)
         floor = next((point for point in points if point.strategy == "floor"), None)
         level = self.spec.bootstrap.level
         described = [describe_point(point, self.metrics, floor, level, self.unit) for point in points]
+        self._add_training_scores(described)
         found = comparisons(points, self.metrics, level)
-        second = SECOND_METRIC[self.spec.task]
+        second = next(m for m in self.metrics if m.name == SECOND_METRIC[self.spec.task])
+        n_test = len(self.data.test)
+        forecast = forecast_study(scored, points, self.metrics[0], n_test, self.spec.advice)
+        # Target, prices and the gain that matters are in the headline metric's units.
+        second_forecast = forecast_study(scored, points, second, n_test, AdviceSpec())
         return {
             "schema_version": SCHEMA_VERSION,
             "tunecurve_version": __version__,
             "signature": self.spec.signature(),
             "spec": self.spec.model_dump(mode="json"),
-            "headline": headline(described, found, self.metrics, second),
+            "headline": headline(described, found, self.metrics, second.name),
             "complete": len(finished) == len(self.planned),
             "data": self.data.facts,
             "prompt": {"system": self.data.renderer.system_text, "template": self.data.renderer.template},
             "metrics": [_describe_metric(metric) for metric in self.metrics],
             "primary_metric": self.metrics[0].name,
-            "second_metric": second,
+            "second_metric": second.name,
+            "floor": {"rule": self.spec.kind.floor, "title": self.spec.kind.floor_title},
             "bootstrap": {**self.spec.bootstrap.model_dump(), "unit": self.unit},
             "points": described,
             "comparisons": found,
             "labels": self._by_label(described),
-            "forecast": forecast_study(scored, points, self.metrics[0], len(self.data.test), self.spec.advice),
+            "label_advice": self._label_advisor.advise(self._label_scores(finished)),
+            "diagnosis": diagnose(described, self.metrics[0]),
+            "forecast": forecast,
+            "second_forecast": second_forecast,
+            "disagreements": disagreements(forecast, second_forecast, self.metrics[0], second),
             "trials": [self._describe_trial(item, failures) for item in self.planned],
             "money": self._money(),
         }
@@ -120,17 +133,19 @@ class Collector:
                 raise StudyStateError(
                     f"the predictions in '{item.folder}' do not belong to this test set; move that folder away and run again"
                 )
-            texts = [[line[key] for line in lines] for key in ("prediction", "target", "input")]
-            statistics = {metric.name: statistics_matrix(metric, *texts) for metric in self.metrics}
+            predictions = [line["prediction"] for line in lines]
+            references, sources = [row.references for row in self.data.test], [row.source for row in self.data.test]
+            statistics = {
+                metric.name: statistics_matrix(metric, predictions, references, sources) for metric in self.metrics
+            }
             self._scored[item.folder] = score_trial(item.trial, statistics, self.metrics, self.multiplicities)
-            if "label_recall" in statistics:
-                self._label_counts[item.folder] = statistics["label_recall"].sum(axis=0)
+            if self._recall is not None:
+                self._label_counts[item.folder] = statistics[self._recall.name].sum(axis=0)
         return self._scored[item.folder]
 
     def _by_label(self, described: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return the recall of every label at every point, seeds added up."""
-        recall = next((metric for metric in self.metrics if isinstance(metric, LabelRecall)), None)
-        if recall is None:
+        if self._recall is None:
             return {}
         table: dict[str, Any] = {}
         for point in described:
@@ -139,10 +154,37 @@ class Collector:
                 for item in self.planned
                 if item.folder in self._label_counts and _belongs(item.trial, point)
             )
-            for label, (percent, n_gold) in recall.by_label(np.asarray(counts)).items():
+            for label, (percent, n_gold) in self._recall.by_label(np.asarray(counts)).items():
                 row = table.setdefault(label, {"n_gold": n_gold // point["n_seeds"], "recall": {}})
                 row["recall"][f"{point['learner']}: {point['label']}"] = percent
         return table
+
+    def _label_scores(self, finished: Sequence[PlannedTrial]) -> list[LabelScore]:
+        """Return every label's recall in every fine-tuned trial."""
+        if self._recall is None:
+            return []
+        return [
+            LabelScore(item.trial.learner, label, item.trial.train_size, item.trial.seed, percent, n_gold)
+            for item in finished
+            if item.trial.strategy == "fine-tune"
+            for label, (percent, n_gold) in self._recall.by_label(self._label_counts[item.folder]).items()
+        ]
+
+    def _add_training_scores(self, described: Sequence[dict[str, Any]]) -> None:
+        """Give every fine-tuned point the mean score of its trials on rows they were tuned on; None where not taken."""
+        for point in described:
+            kept = [
+                read_json(item.folder / RESULT).get("training_scores")
+                for item in self.planned
+                if item.folder in self._scored and _belongs(item.trial, point)
+            ]
+            if point["strategy"] != "fine-tune" or not kept or not all(kept):
+                point["training_scores"] = None
+                continue
+            means = {
+                name: _mean([one["scores"][name] for one in kept]) for name in (metric.name for metric in self.metrics)
+            }
+            point["training_scores"] = {"n_rows": sum(one["n_rows"] for one in kept), "scores": means}
 
     def _describe_trial(self, item: PlannedTrial, failures: Mapping[Trial, str]) -> dict[str, Any]:
         trial = item.trial
@@ -166,6 +208,11 @@ class Collector:
             described["checkpoints"] = scored_checkpoints(item.folder)
             described["scores"] = self._score(item).scores
         return described
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
 
 
 def _belongs(trial: Trial, point: Mapping[str, Any]) -> bool:

@@ -38,11 +38,17 @@ class Point:
     train_size: int
     scores: dict[str, list[float]]
     draws: dict[str, FloatArray]
+    floor_title: str = "copying the input"
 
     @property
     def label(self) -> str:
         """Name for people, e.g. ``3-shot`` or ``tuned on 200``."""
-        names = {"floor": "copying the input", "zero-shot": "zero-shot", "few-shot": f"{self.shots}-shot"}
+        names = {
+            "floor": self.floor_title,
+            "baseline": "as it is",
+            "zero-shot": "zero-shot",
+            "few-shot": f"{self.shots}-shot",
+        }
         return names.get(self.strategy, f"tuned on {self.train_size}")
 
 
@@ -55,7 +61,7 @@ def score_trial(
     return ScoredTrial(trial, scores, draws)
 
 
-def combine_points(scored: Sequence[ScoredTrial], *, seed: int) -> list[Point]:
+def combine_points(scored: Sequence[ScoredTrial], *, seed: int, floor_title: str = "copying the input") -> list[Point]:
     """Return one point for every (learner, strategy, size), in the order of the trials."""
     grouped: dict[tuple[str, str, int, int], list[ScoredTrial]] = {}
     for item in scored:
@@ -69,7 +75,7 @@ def combine_points(scored: Sequence[ScoredTrial], *, seed: int) -> list[Point]:
             name: combine_seeds(scores[name], np.stack([member.draws[name] for member in members]), seed=seed)
             for name in names
         }
-        points.append(Point(learner, strategy, shots, train_size, scores, draws))
+        points.append(Point(learner, strategy, shots, train_size, scores, draws, floor_title))
     return points
 
 
@@ -177,7 +183,7 @@ def headline(
         f"Best so far: {best['learner']}, {best['label']}: {score['estimate']:.1f} {metric.title} "
         f"({level} % interval {score['low']:.1f} to {score['high']:.1f})"
     ]
-    rivals = [p for p in points if p is not best and p["strategy"] in ("floor", "zero-shot", "few-shot")]
+    rivals = [p for p in points if p is not best and p["strategy"] != "fine-tune"]
     if rivals:
         sentences[0] += "; beside it: " + ", ".join(_name_and_score(rival, best, metric) for rival in rivals[:5])
     sentences += _last_step(best, found, metric)

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tunecurve.data.rows import Row
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import (
     Completion,
@@ -23,6 +24,7 @@ from tunecurve.learners.base import (
     Learner,
     SharesTraining,
     TrainingProgress,
+    predict,
 )
 from tunecurve.metrics.base import Metric, corpus_score
 from tunecurve.study.dataset import StudyData
@@ -56,6 +58,8 @@ def run_trial(
     folder: Path,
     progress: Progress,
     same_training: Sequence[Path] = (),
+    *,
+    training_score_rows: int = 0,
 ) -> dict[str, Any]:
     """Run a trial, or what is left of it, and return its result.
 
@@ -75,6 +79,8 @@ def run_trial(
         Told of every step; its `stop_requested` ends the work early.
     same_training : sequence of Path, default ()
         Folders of other trials whose training is the very same; see `plan.training_key`. A finished one is taken over.
+    training_score_rows : int, default 0
+        Training rows that a tuned model is scored on, too, if that costs no money.
 
     Raises
     ------
@@ -92,10 +98,11 @@ def run_trial(
     answers = answer_all(trial, data, learner, folder / PARTIAL, progress)
     write_lines(folder / PREDICTIONS, [_line(data, index, answer) for index, answer in enumerate(answers)])
     result = {
-        "scores": score_answers(data, answers, metrics),
+        "scores": score_answers(data.test, answers, metrics),
         "metric_signatures": {metric.name: metric.signature for metric in metrics},
         "answers": summarise_answers(answers),
         "training": training,
+        "training_scores": _score_on_training_rows(trial, data, learner, metrics, training_score_rows),
         "cost_usd": _cost(learner, answers, training),
         "answer_seconds": sum(answer.seconds for answer in answers),
     }
@@ -168,6 +175,18 @@ def answer_all(trial: Trial, data: StudyData, learner: Learner, kept_in: Path, p
     return [answers[index] for index in range(len(prompts))]
 
 
+def _score_on_training_rows(
+    trial: Trial, data: StudyData, learner: Learner, metrics: Sequence[Metric], n_rows: int
+) -> dict[str, Any] | None:
+    """Return the scores on the first rows that the model was tuned on: beside the test scores they tell apart a model
+    that has not learnt its rows from one that has learnt nothing else."""
+    if trial.strategy != "fine-tune" or not n_rows or isinstance(learner, CostsMoney):
+        return None
+    rows = data.training_rows(trial.train_size, trial.seed)[:n_rows]
+    answers = predict(learner, [data.renderer.prompt(row.source) for row in rows])
+    return {"n_rows": len(rows), "scores": score_answers(rows, answers, metrics)}
+
+
 def _cost(learner: Learner, answers: Sequence[Completion], training: dict[str, Any] | None) -> float | None:
     """Return what the trial cost: 0 for models that are not paid for, None where a price is unknown."""
     if not isinstance(learner, CostsMoney):
@@ -180,16 +199,18 @@ def _cost(learner: Learner, answers: Sequence[Completion], training: dict[str, A
 
 def _line(data: StudyData, index: int, answer: Completion) -> dict[str, Any]:
     row = data.test[index]
-    return {"row_id": row.row_id, "input": row.source, "target": row.target, "prediction": answer.text} | {
-        key: value for key, value in asdict(answer).items() if key not in ("text", "seconds")
-    }
+    line: dict[str, Any] = {"row_id": row.row_id, "input": row.source, "target": row.target}
+    if row.other_targets:
+        line["other_targets"] = list(row.other_targets)
+    line["prediction"] = answer.text
+    return line | {key: value for key, value in asdict(answer).items() if key not in ("text", "seconds")}
 
 
-def score_answers(data: StudyData, answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, float]:
-    """Return every metric's score of the answers to all test rows."""
+def score_answers(rows: Sequence[Row], answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, float]:
+    """Return every metric's score of the answers to rows."""
     predictions = [answer.text for answer in answers]
-    targets, sources = [row.target for row in data.test], [row.source for row in data.test]
-    return {metric.name: corpus_score(metric, predictions, targets, sources) for metric in metrics}
+    references, sources = [row.references for row in rows], [row.source for row in rows]
+    return {metric.name: corpus_score(metric, predictions, references, sources) for metric in metrics}
 
 
 def summarise_answers(answers: Sequence[Completion]) -> dict[str, Any]:

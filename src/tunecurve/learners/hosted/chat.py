@@ -42,6 +42,8 @@ class HostedLearner:
         For a tuned model: what it was tuned from.
     """
 
+    takes_prompts = True
+
     def __init__(
         self, asked_as: str, name: HostedName, answers: AnswerSpec, account: Account, base: HostedName | None = None
     ) -> None:

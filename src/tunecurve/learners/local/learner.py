@@ -46,6 +46,8 @@ class LocalLearner:
         False trains the plain way.
     """
 
+    takes_prompts = True
+
     def __init__(
         self,
         files: ModelFiles,

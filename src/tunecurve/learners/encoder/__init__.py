@@ -1,0 +1,1 @@
+"""Encoders with a head: taggers and classifiers. torch lives here and in `learners.local` only."""

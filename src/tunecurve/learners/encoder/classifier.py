@@ -1,0 +1,65 @@
+"""The classifier: one class a text, out of those that occur in the training targets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
+from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
+from tunecurve.learners.encoder.words import Words, split_words, windows_over
+from tunecurve.prompts import TuningExample
+
+TOKENS_A_BATCH = 4096
+CLASS_WEIGHT_POWER = 0.25
+
+
+class ClassifierLearner(EncoderLearner):
+    """Answers with a class of the training targets; see `EncoderLearner` for parameters."""
+
+    kind = "classifier"
+
+    def prepare(self, examples: Sequence[TuningExample]) -> dict[str, Any]:
+        """Return the classes."""
+        return {"classes": sorted({example.answer.strip() for example in examples})}
+
+    def training_task(
+        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
+    ) -> tuple[Callable[[Sequence[int]], torch.Tensor], list[int], str]:
+        """Return the loss over texts and their lengths."""
+        numbers = {name: place for place, name in enumerate(head["classes"])}
+        gold = [numbers[example.answer.strip()] for example in examples]
+        texts = split_words(self.tokenizer, [example.prompt.source for example in examples])
+        counts = Counter(gold)
+        weights = torch.tensor(class_weights([counts[place] for place in range(len(numbers))], CLASS_WEIGHT_POWER))
+        weights = weights.to(self.compute.device)
+
+        def loss_of(rows: Sequence[int]) -> torch.Tensor:
+            logits = self._logits(model, [texts[row] for row in rows])
+            wanted = torch.tensor([gold[row] for row in rows], device=self.compute.device)
+            return torch.nn.functional.cross_entropy(logits, wanted, weight=weights)
+
+        return loss_of, [len(words.piece_ids) + 2 for words in texts], f"{len(numbers)} classes"
+
+    def _logits(self, model: SegmentClassifier, texts: Sequence[Words]) -> torch.Tensor:
+        """Return the logits of whole texts, those of long ones read in several windows."""
+        windows = windows_over(texts, self.longest_window)
+        if not windows:  # texts without a single known sign
+            return model.head(torch.zeros(len(texts), model.head.in_features, device=self.compute.device))
+        segment_of = [[window.text] * (window.last - window.first) for window in windows]
+        batch = make_segments(texts, windows, segment_of, self.tokenizer, self.compute.device, len(texts))
+        with precision(self.compute):
+            return model(batch).float()
+
+    def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
+        """Return the likeliest class of every input."""
+        texts = split_words(self.tokenizer, sources)
+        answers = [""] * len(texts)
+        for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
+            best = self._logits(model, [texts[number] for number in numbers]).argmax(dim=-1).tolist()
+            for number, place in zip(numbers, best, strict=True):
+                answers[number] = head["classes"][place]
+        return answers

@@ -1,0 +1,234 @@
+"""What tagger and classifier share: an encoder that is fine-tuned as a whole, stored, loaded and asked.
+
+They differ in what a segment is and in what its class means; that is all a subclass says.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from tunecurve.errors import ModelError
+from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord, Workload
+from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
+from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
+from tunecurve.learners.encoder.train import train_encoder
+from tunecurve.learners.local.device import Compute
+from tunecurve.learners.local.speed import matmul_flops_per_second
+from tunecurve.learners.local.weights import ModelFiles
+from tunecurve.prompts import Prompt, TuningExample
+from tunecurve.spec import EncoderSpec, stable_hash
+
+TUNED_FOLDER, HEAD_FILE, WEIGHTS_FILE = "encoder", "head.json", "model.safetensors"
+ROWS_A_PIECE = 256
+# Share of the measured matrix speed that training and answering reach (MiniLM-L6 on 2 cores).
+SHARE_OF_PEAK = 0.25
+LOADING_SECONDS = 1.0
+
+
+class EncoderLearner(ABC):
+    """An encoder with a head that has to be fine-tuned before it answers.
+
+    Parameters
+    ----------
+    name : str
+        As the study names it.
+    files : ModelFiles
+        From `resolve_encoder`.
+    compute : Compute
+        From `choose_compute`.
+    settings : EncoderSpec
+        The study's encoder section.
+    tuned_folder : Path, optional
+        Where a tuned model lies.
+    """
+
+    takes_prompts = False
+    kind = ""
+
+    def __init__(
+        self,
+        name: str,
+        files: ModelFiles,
+        compute: Compute,
+        settings: EncoderSpec | None = None,
+        *,
+        tuned_folder: Path | None = None,
+        checkpoint_every_seconds: float = 60.0,
+    ) -> None:
+        self.name, self.files, self.compute = name, files, compute
+        self.settings = settings or EncoderSpec()
+        self.tuned_folder = tuned_folder
+        self.checkpoint_every_seconds = checkpoint_every_seconds
+        self.backbone, self.tokenizer = load_backbone(files.folder, files.name)
+        self.longest_window = longest_window(self.backbone)
+        self._tuned: tuple[SegmentClassifier, dict[str, Any]] | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the answers: kind, weights, device, precision, threads, window."""
+        return {
+            "kind": self.kind,
+            "weights_sha256": self.files.weights_sha256,
+            "compute": self.compute.describe(),
+            "longest_window": self.longest_window,
+            "version": 1,
+        }
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def context_length(self) -> int:
+        """Return the most tokens the learner takes: long texts are read in windows, so there is no end."""
+        return 1_000_000_000
+
+    def estimate_seconds(self, work: Workload) -> float:
+        """Return about how long the work takes: 6 operations a weight and trained token, 2 to answer."""
+        embeddings = self.backbone.get_input_embeddings().weight.numel()
+        weights = sum(parameter.numel() for parameter in self.backbone.parameters()) - embeddings
+        operations = weights * (6 * work.tokens_trained + 2 * work.tokens_read)
+        peak = matmul_flops_per_second(self.compute.device.type, self.compute.dtype)
+        return LOADING_SECONDS + operations / (SHARE_OF_PEAK * peak)
+
+    def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
+        """Return the recipe of the encoder section with every value filled in; `recipe` is for language models."""
+        return resolve_encoder_recipe(self.settings.model_dump(), n_examples).to_dict() | self.own_settings()
+
+    def own_settings(self) -> dict[str, Any]:
+        """Return what else of the settings determines the result."""
+        return {}
+
+    @abstractmethod
+    def prepare(self, examples: Sequence[TuningExample]) -> dict[str, Any]:
+        """Return what the head needs to know of the examples (JSON-able); ``classes`` must be in it."""
+
+    @abstractmethod
+    def training_task(
+        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
+    ) -> tuple[Callable[[Sequence[int]], torch.Tensor], list[int], str]:
+        """Return (loss of example numbers, tokens of every example, what is said of the training)."""
+
+    @abstractmethod
+    def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
+        """Return the answers to the inputs."""
+
+    def calibrate(
+        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the head with what is chosen after training, on examples that were not trained on."""
+        return head
+
+    def n_held_out(self, n_examples: int) -> int:
+        """Return how many of the examples are kept from training, to calibrate on."""
+        return 0
+
+    def fine_tune(
+        self,
+        examples: Sequence[TuningExample],
+        recipe: dict[str, Any],
+        *,
+        seed: int,
+        folder: Path,
+        on_step: Callable[[TrainingProgress], None],
+    ) -> tuple[Self, TrainingRecord]:
+        """Fine-tune a fresh copy on the examples by a resolved recipe; the model goes to ``folder/encoder``."""
+        n_trained = len(examples) - self.n_held_out(len(examples))
+        trained = examples[:n_trained]
+        head = self.prepare(trained)
+        model = self._fresh_model(len(head["classes"]), seed)
+        loss_of, lengths, said = self.training_task(model, trained, head)
+        if not lengths:
+            raise ModelError(
+                f"{self.name}: none of the {n_trained} training targets can be used ({said}); check the task and the data"
+            )
+        own = self.own_settings()
+        resolved = EncoderRecipe(**{key: value for key, value in recipe.items() if key not in own})
+        record = train_encoder(
+            model,
+            loss_of,
+            lengths,
+            resolved,
+            seed=seed,
+            fingerprint=self._fingerprint(trained, recipe, seed),
+            folder=folder,
+            on_step=on_step,
+            checkpoint_every_seconds=self.checkpoint_every_seconds,
+            path=said,
+        )
+        head = self.calibrate(model, examples[n_trained:], head)
+        record.recipe = recipe
+        self._save(model, head, folder / TUNED_FOLDER)
+        return self.load_tuned(folder), record
+
+    def _fresh_model(self, n_classes: int, seed: int) -> SegmentClassifier:
+        backbone, _ = load_backbone(self.files.folder, self.files.name)
+        return SegmentClassifier(backbone, n_classes, seed).to(self.compute.device)
+
+    def _fingerprint(self, examples: Sequence[TuningExample], recipe: dict[str, Any], seed: int) -> str:
+        rows = stable_hash([[example.prompt.source, example.answer] for example in examples])
+        return stable_hash({"rows": rows, "recipe": recipe, "seed": seed, "learner": self.identity()})
+
+    def _save(self, model: SegmentClassifier, head: dict[str, Any], folder: Path) -> None:
+        folder.mkdir(exist_ok=True, mode=0o700)
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS_FILE)
+        (folder / HEAD_FILE).write_text(json.dumps(head))
+
+    def load_tuned(self, folder: Path) -> Self:
+        """Return this learner with the model stored in ``folder/encoder``."""
+        return type(self)(
+            self.name,
+            self.files,
+            self.compute,
+            self.settings,
+            tuned_folder=folder / TUNED_FOLDER,
+            checkpoint_every_seconds=self.checkpoint_every_seconds,
+        )
+
+    def _load(self) -> tuple[SegmentClassifier, dict[str, Any]]:
+        if self.tuned_folder is None:
+            raise ModelError(f"{self.name} answers only after fine-tuning; give --train-sizes")
+        if self._tuned is None:
+            head = json.loads((self.tuned_folder / HEAD_FILE).read_text())
+            model = SegmentClassifier(self.backbone, len(head["classes"]), 0)
+            model.load_state_dict(load_file(self.tuned_folder / WEIGHTS_FILE))
+            self._tuned = model.to(self.compute.device).eval(), head
+        return self._tuned
+
+    def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
+        """Yield (index, answer) for every prompt not in `done`; batches depend on the prompts alone."""
+        model, head = self._load()
+        for first in range(0, len(prompts), ROWS_A_PIECE):
+            piece = range(first, min(first + ROWS_A_PIECE, len(prompts)))
+            if all(index in done for index in piece):
+                continue
+            started = time.perf_counter()
+            with torch.inference_mode():
+                texts = self.answers(model, head, [prompts[index].source for index in piece])
+            seconds = (time.perf_counter() - started) / len(piece)
+            for index, text in zip(piece, texts, strict=True):
+                if index not in done:
+                    n_tokens = self.count_tokens(prompts[index].source)
+                    yield index, Completion(text, "end", n_tokens, 0, seconds)
+
+
+def class_weights(counts: Sequence[int], power: float) -> list[float]:
+    """Return a loss weight for every class: frequency to the power of ``-power``, their mean over examples one.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Examples of each class; classes without any weigh nothing.
+    power : float
+        0: all alike; 1: every class counts the same in all.
+    """
+    raw = [count**-power if count else 0.0 for count in counts]
+    scale = sum(counts) / math.fsum(weight * count for weight, count in zip(raw, counts, strict=True))
+    return [weight * scale for weight in raw]

@@ -1,0 +1,209 @@
+"""The tagger: one tag a word, learnt from the spans that input and target show, written back as the target would be.
+
+The rest of the text is the input itself, so nothing of it can be lost. It cannot answer without training.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
+from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
+from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tag_names, tags_of
+from tunecurve.learners.encoder.words import Window, Words, distance_to_border, split_words, windows_over
+from tunecurve.learners.spans import EntityFormat, LabelledSpan, MaskFormat, SpanFormat
+from tunecurve.prompts import TuningExample
+
+TOKENS_A_BATCH = 4096
+CALIBRATION_SHARE = 0.2
+CLASS_WEIGHT_POWER = 0.25
+
+
+class TaggerLearner(EncoderLearner):
+    """Masks or lists the spans it finds; see `EncoderLearner` for parameters."""
+
+    kind = "tagger"
+    task = "masking"
+
+    def own_settings(self) -> dict[str, Any]:
+        """Return the budget of over-masking and the task."""
+        return {"over_masking": self.settings.over_masking, "task": self.task}
+
+    def n_held_out(self, n_examples: int) -> int:
+        """Return a fifth of the examples where a threshold is to be calibrated."""
+        return 0 if self.settings.over_masking is None else max(1, round(CALIBRATION_SHARE * n_examples))
+
+    def prepare(self, examples: Sequence[TuningExample]) -> dict[str, Any]:
+        """Return labels, tags and how targets say spans."""
+        pairs = [(example.prompt.source, example.answer) for example in examples]
+        head: dict[str, Any] = {"task": self.task, "threshold": None}
+        if self.task == "masking":
+            form = MaskFormat.of_targets(pairs)
+            head |= {"numbering": form.numbering, "numbered": list(form.numbered)}
+        form_of = span_format(head)
+        counts = Counter(span.label for pair in pairs for span in form_of.derive(*pair) or [])
+        head["labels"] = sorted(counts)
+        head["classes"] = tag_names(head["labels"])
+        return head
+
+    def training_task(
+        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
+    ) -> tuple[Callable[[Sequence[int]], torch.Tensor], list[int], str]:
+        """Return the loss over words, windows' lengths, and how many rows could be aligned."""
+        form = span_format(head)
+        numbers = {label: place for place, label in enumerate(head["labels"])}
+        derived = [form.derive(example.prompt.source, example.answer) for example in examples]
+        usable = [(e, spans) for e, spans in zip(examples, derived, strict=True) if spans is not None]
+        texts = split_words(self.tokenizer, [example.prompt.source for example, _ in usable]) if usable else []
+        tags = [tags_of(words, spans, numbers) for words, (_, spans) in zip(texts, usable, strict=True)]
+        windows = windows_over(texts, self.longest_window)
+        counts = Counter(tag for row in tags for tag in row)
+        weights = torch.tensor(class_weights([counts[tag] for tag in range(len(head["classes"]))], CLASS_WEIGHT_POWER))
+        weights = weights.to(self.compute.device)
+
+        def loss_of(rows: Sequence[int]) -> torch.Tensor:
+            chosen = [windows[row] for row in rows]
+            batch, wanted = self._words_as_segments(texts, chosen)
+            gold = torch.tensor([tags[text][word] for text, word in wanted], device=self.compute.device)
+            with precision(self.compute):
+                logits = model(batch)
+            return torch.nn.functional.cross_entropy(logits.float(), gold, weight=weights)
+
+        said = f"{len(usable)} of {len(examples)} targets are spans of their inputs"
+        return loss_of, [window.last - window.first + 2 for window in windows], said
+
+    def _words_as_segments(self, texts: Sequence[Words], windows: Sequence[Window]) -> Any:
+        """Return the batch and, for every segment, its (text, word)."""
+        wanted: list[tuple[int, int]] = []
+        segment_of = []
+        for window in windows:
+            words = texts[window.text].piece_words[window.first : window.last]
+            first = words[0]
+            base = len(wanted)
+            wanted += [(window.text, word) for word in range(first, words[-1] + 1)]
+            segment_of.append([base + word - first for word in words])
+        batch = make_segments(texts, windows, segment_of, self.tokenizer, self.compute.device, len(wanted))
+        return batch, wanted
+
+    def probabilities(self, model: SegmentClassifier, texts: Sequence[Words]) -> list[NDArray[np.float32]]:
+        """Return every text's tag probabilities, shape (words, tags); a word's come from the window it is deepest in."""
+        windows = windows_over(texts, self.longest_window)
+        n_tags = model.head.out_features
+        found = [np.zeros((len(words), n_tags), dtype=np.float32) for words in texts]
+        depth = [np.full(len(words), -1) for words in texts]
+        for numbers in batches_by_length([window.last - window.first + 2 for window in windows], TOKENS_A_BATCH):
+            chosen = [windows[number] for number in numbers]
+            batch, wanted = self._words_as_segments(texts, chosen)
+            with precision(self.compute):
+                logits = model(batch)
+            shares = torch.softmax(logits.float(), dim=-1).cpu().numpy()
+            depths = _depths(texts, chosen)
+            for row, ((text, word), deep) in enumerate(zip(wanted, depths, strict=True)):
+                if deep > depth[text][word]:
+                    depth[text][word], found[text][word] = deep, shares[row]
+        return found
+
+    def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
+        """Return the inputs with the found spans replaced, or listed."""
+        form = span_format(head)
+        texts = split_words(self.tokenizer, sources)
+        found = self.probabilities(model, texts)
+        return [
+            form.render(source, found_spans(words, shares, head))
+            for source, words, shares in zip(sources, texts, found, strict=True)
+        ]
+
+    def calibrate(
+        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the head with the lowest threshold that keeps over-masking within the budget, on held-out examples."""
+        if self.settings.over_masking is None:
+            return head
+        form = span_format(head)
+        pairs = [(e.prompt.source, form.derive(e.prompt.source, e.answer)) for e in examples]
+        usable = [(source, spans) for source, spans in pairs if spans is not None]
+        texts = split_words(self.tokenizer, [source for source, _ in usable])
+        with torch.inference_mode():
+            shares = self.probabilities(model, texts)
+        masked, lengths = [], []
+        for words, (_, spans), row in zip(texts, usable, shares, strict=True):
+            tags = tags_of(words, [LabelledSpan(s.start, s.end, "x") for s in spans], {"x": 0})
+            for number, tag in enumerate(tags):
+                if tag == OUTSIDE:
+                    masked.append(1.0 - float(row[number, OUTSIDE]))
+                    lengths.append(words.ends[number] - words.starts[number])
+        return head | {"threshold": threshold_within(masked, lengths, self.settings.over_masking / 100)}
+
+
+class EntityTagger(TaggerLearner):
+    """The tagger for targets that list entities."""
+
+    task = "ner"
+
+
+def span_format(head: dict[str, Any]) -> SpanFormat:
+    """Return how the targets of a tuned tagger say spans."""
+    if head["task"] == "ner":
+        return EntityFormat()
+    return MaskFormat(head["numbering"], tuple(head["numbered"]))
+
+
+def found_spans(words: Words, shares: NDArray[np.float32], head: dict[str, Any]) -> list[LabelledSpan]:
+    """Return the spans that tag probabilities stand for: the likeliest tags, or all words above the threshold.
+
+    Spans that touch are one: in targets nothing but a joint label stands for touching labels. A span of several words
+    gets the label that is likeliest over all of them.
+    """
+    if not len(words) or shares.shape[1] == 1:
+        return []
+    tags = shares.argmax(axis=1)
+    if head["threshold"] is not None:
+        is_inside = 1.0 - shares[:, OUTSIDE] >= head["threshold"]
+        tags = np.where(is_inside, 1 + shares[:, 1:].argmax(axis=1), OUTSIDE)
+    by_label = shares[:, 1::2] + shares[:, 2::2]
+    spans = []
+    for first, last in runs_of_tags(words, tags.tolist()):
+        label = head["labels"][int(by_label[first:last].sum(axis=0).argmax())]
+        spans.append(LabelledSpan(words.starts[first], words.ends[last - 1], label))
+    return spans
+
+
+def threshold_within(inside: Sequence[float], lengths: Sequence[int], budget: float) -> float:
+    """Return the lowest threshold at which at most a share of the public characters is masked.
+
+    Parameters
+    ----------
+    inside : sequence of float
+        Probability, for every word that should stay, that it belongs to a span.
+    lengths : sequence of int
+        Their characters.
+    budget : float
+        Share of the characters, 0 to 1.
+    """
+    order = np.argsort(inside)[::-1]
+    spent = np.cumsum(np.asarray(lengths, dtype=float)[order])
+    affordable = int(np.searchsorted(spent, budget * spent[-1], side="right")) if len(order) else 0
+    if affordable >= len(order):
+        return 0.0
+    # Just above the first word that is too much.
+    return float(np.nextafter(np.float64(inside[order[affordable]]), 1.0))
+
+
+def _depths(texts: Sequence[Words], windows: Sequence[Window]) -> list[int]:
+    """Return, segment by segment as `_words_as_segments` numbers them, how deep each word stands in its window."""
+    depths: list[int] = []
+    for window in windows:
+        words = texts[window.text]
+        by_word: dict[int, int] = {}
+        for piece in range(window.first, window.last):
+            deep = distance_to_border(piece, window, len(words.piece_ids))
+            word = words.piece_words[piece]
+            by_word[word] = min(by_word.get(word, deep), deep)
+        depths += by_word.values()
+    return depths

@@ -1,0 +1,55 @@
+"""From spans to one tag a word and back: O, B-LABEL for a span's first word, I-LABEL inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tunecurve.learners.encoder.words import Words
+from tunecurve.learners.spans import LabelledSpan
+
+OUTSIDE = 0
+
+
+def tag_names(labels: Sequence[str]) -> list[str]:
+    """Return the tags of a label set: O, then B and I of every label in order."""
+    return ["O", *(f"{position}-{label}" for label in labels for position in "BI")]
+
+
+def tags_of(words: Words, spans: Sequence[LabelledSpan], label_numbers: dict[str, int]) -> list[int]:
+    """Return every word's tag; a word belongs to the span that holds at least half of it.
+
+    Parameters
+    ----------
+    label_numbers : dict of str to int
+        Place of every label in the label set; spans of other labels are left outside.
+    """
+    tags = [OUTSIDE] * len(words)
+    for span in spans:
+        if span.label not in label_numbers:
+            continue
+        is_first = True
+        for number, (start, end) in enumerate(zip(words.starts, words.ends, strict=True)):
+            if 2 * (min(end, span.end) - max(start, span.start)) >= end - start:
+                tags[number] = 1 + 2 * label_numbers[span.label] + (0 if is_first else 1)
+                is_first = False
+    return tags
+
+
+def runs_of_tags(words: Words, tags: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the runs of words [first, last) that make one span each.
+
+    A word goes on with the run before it when it touches that (no character between), or when its tag is the I of the
+    same label; otherwise it begins a run.
+    """
+    runs: list[tuple[int, int]] = []
+    for number, tag in enumerate(tags):
+        if tag == OUTSIDE:
+            continue
+        is_next = bool(runs) and runs[-1][1] == number
+        touches = is_next and words.ends[number - 1] == words.starts[number]
+        goes_on = is_next and tag % 2 == 0 and (tags[number - 1] - 1) // 2 == (tag - 1) // 2
+        if touches or goes_on:
+            runs[-1] = (runs[-1][0], number + 1)
+        else:
+            runs.append((number, number + 1))
+    return runs
