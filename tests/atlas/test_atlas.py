@@ -26,15 +26,15 @@ FAMILIES = [
 ]
 POINTS = [
     # alpha falls back under 80 after reaching it; two runs at 100 rows, whose mean counts
-    "alpha,crf,span_f1,max,fine-tune,100,70,500,0,2",
-    "alpha,crf,span_f1,max,fine-tune,100,74,500,1,2",
-    "alpha,crf,span_f1,max,fine-tune,400,81,500,,1",
-    "alpha,crf,span_f1,max,fine-tune,1600,79,500,,1",
-    "alpha,crf,span_f1,max,few-shot,3,85,500,,1",
-    "alpha,bert,span_f1,max,fine-tune,100,88,500,,1",
-    "alpha,bert,span_f1,max,fine-tune,400,90,500,,1",
-    "beta,crf,span_f1,max,fine-tune,50,30,,,",
-    "beta,crf,span_f1,max,fine-tune,800,60,,,",
+    "alpha,crf,entity_f1,max,fine-tune,100,70,500,0,2",
+    "alpha,crf,entity_f1,max,fine-tune,100,74,500,1,2",
+    "alpha,crf,entity_f1,max,fine-tune,400,81,500,,1",
+    "alpha,crf,entity_f1,max,fine-tune,1600,79,500,,1",
+    "alpha,crf,entity_f1,max,few-shot,3,85,500,,1",
+    "alpha,bert,entity_f1,max,fine-tune,100,88,500,,1",
+    "alpha,bert,entity_f1,max,fine-tune,400,90,500,,1",
+    "beta,crf,entity_f1,max,fine-tune,50,30,,,",
+    "beta,crf,entity_f1,max,fine-tune,800,60,,,",
     "gamma,llm,leak_documents,min,floor,0,100,,,",
     "gamma,llm,leak_documents,min,fine-tune,50,40,,,",
     "gamma,llm,leak_documents,min,fine-tune,200,12,,,",
@@ -106,7 +106,7 @@ def test_the_need_equals_a_plain_search(target: float) -> None:
 
 def test_borrowed_gains_are_read_between_measured_sizes_only() -> None:
     curves = [curve for curve in small_atlas().curves if curve.family.name == "alpha"]
-    found = borrowed_gains(curves, "span_f1", 200.0)
+    found = borrowed_gains(curves, "entity_f1", 200.0)
     # crf: 72 at 100, 81 at 400, 79 at 1600; bert ends at 400
     half = math.log(2) / math.log(4)
     crf_at = {200: 72 + half * 9, 400: 81.0, 800: 81 - half * 2, 1600: 79.0}
@@ -148,15 +148,15 @@ def test_nothing_is_borrowed_from_another_metric_or_beyond_a_curves_end() -> Non
         (["a,ner,A,en,four,s,2020,u,l,"], [], "labels 'four'"),
         (
             FAMILIES,
-            ["delta,crf,span_f1,max,fine-tune,100,70,,,"],
+            ["delta,crf,entity_f1,max,fine-tune,100,70,,,"],
             "points.csv line 2: family 'delta' is not in families",
         ),
-        (FAMILIES, ["alpha,crf,span_f1,max,tuned,100,70,,,"], "kind 'tuned'"),
-        (FAMILIES, ["alpha,crf,span_f1,max,fine-tune,0,70,,,"], "n=0 in a fine-tune row"),
-        (FAMILIES, ["alpha,crf,span_f1,max,fine-tune,100,nan,,,"], "score 'nan'"),
-        (FAMILIES, ["alpha,crf,span_f1,max,fine-tune,100,170,,,"], "score '170'"),
-        (FAMILIES, ["alpha,crf,span_f1,max,fine-tune,100"], "6 cells; expected 10"),
-        (FAMILIES, [POINTS[0], "alpha,crf,span_f1,min,fine-tune,200,70,,,"], "direction 'min'; expected 'max'"),
+        (FAMILIES, ["alpha,crf,entity_f1,max,tuned,100,70,,,"], "kind 'tuned'"),
+        (FAMILIES, ["alpha,crf,entity_f1,max,fine-tune,0,70,,,"], "n=0 in a fine-tune row"),
+        (FAMILIES, ["alpha,crf,entity_f1,max,fine-tune,100,nan,,,"], "score 'nan'"),
+        (FAMILIES, ["alpha,crf,entity_f1,max,fine-tune,100,170,,,"], "score '170'"),
+        (FAMILIES, ["alpha,crf,entity_f1,max,fine-tune,100"], "6 cells; expected 10"),
+        (FAMILIES, [POINTS[0], "alpha,crf,entity_f1,min,fine-tune,200,70,,,"], "direction 'min'; expected 'max'"),
     ],
 )
 def test_a_row_that_cannot_be_right_names_file_line_and_value(
@@ -203,7 +203,7 @@ def test_filters_of_the_command() -> None:
     ("arguments", "complaint"),
     [
         (["--task", "clasification"], "Did you mean 'classification'?"),
-        (["--task", "ner", "--metric", "bleu"], "There are: span_f1"),
+        (["--task", "ner", "--metric", "bleu"], "There are: entity_f1"),
         (["--learner", "gemini-1.5-flsh"], "Did you mean 'gemini-1.5-flash'?"),
         (["--target", "85"], "--task ner --target 85"),
         (["--task", "ner", "--target", "850"], "from 0 to 100"),

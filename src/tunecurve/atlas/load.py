@@ -22,8 +22,8 @@ TASKS = ("masking", "classification", "ner", "summarization", "generation")
 MAIN_METRIC = {
     "masking": "bleu",
     "classification": "accuracy",
-    "ner": "span_f1",
-    "summarization": "rouge_l",
+    "ner": "entity_f1",
+    "summarization": "rougeL",
     "generation": "bleu",
 }
 KINDS = ("floor", "zero-shot", "few-shot", "fine-tune")
