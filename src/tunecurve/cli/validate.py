@@ -41,19 +41,49 @@ def validate(study: Path | None, **options: Any) -> None:
     )
     if facts["labels"]:
         click.echo(f"labels   {len(facts['labels'])}: {', '.join(facts['labels'])}")
-    warnings = _warnings(data)
+    warnings = [*_task_warnings(spec.task, data), *_warnings(data)]
     for warning in warnings:
         click.echo(f"warning  {warning}")
     click.echo("ok" if not warnings else f"ok, with {len(warnings)} warning(s)")
 
 
-def _warnings(data: Any) -> list[str]:
-    from tunecurve.metrics.alignment import align_exactly, placeholders
+def _task_warnings(task: str, data: Any) -> list[str]:
+    """Return what in the labels could mislead, and whether the data look like another kind of task."""
+    from collections import Counter
 
+    from tunecurve.learners.spans import EntityFormat
+    from tunecurve.metrics.alignment import align_exactly
+    from tunecurve.tasks import labels_of, suggest_task
+
+    found = []
+    suggested, why = suggest_task([(row.source, row.target) for row in data.pool[:500]])
+    if suggested != task:
+        found.append(f"this looks like a {suggested} task rather than {task}: {why}; if so, give --task {suggested}")
+    n_test = data.facts["n_test"]
+    format_of = {"masking": align_exactly, "ner": EntityFormat().derive}
+    if task in format_of:
+        odd = sum(format_of[task](row.source, row.target) is None for row in data.test)
+        what = {"masking": "the input with stretches replaced", "ner": "lists of words that stand in the input"}[task]
+        if odd:
+            found.append(f"{odd} of {n_test} test targets are not {what} (noisy labels); a tagger cannot give them")
+    unseen = {label for row in data.test for label in labels_of(task, row.target)} - set(data.facts["labels"])
+    if unseen:
+        found.append(f"labels only in the test set, which nothing can learn: {', '.join(sorted(unseen))}")
+    if task == "classification":
+        counts = Counter(row.target.strip() for row in data.pool)
+        lonely = sorted(name for name, count in counts.items() if count == 1)
+        if lonely:
+            found.append(
+                f"classes with a single row to train on: {', '.join(lonely[:8])}{', ...' if lonely[8:] else ''}"
+            )
+    return found
+
+
+def _warnings(data: Any) -> list[str]:
     facts = data.facts
     found = []
     n_same = facts["overlap"]["test_rows_with_input_in_pool"]
-    n_twins = facts["overlap"]["test_rows_with_target_skeleton_in_pool"]
+    n_twins = facts["overlap"]["test_rows_with_skeleton_in_pool"]
     if n_same:
         found.append(f"{n_same} test rows have the same input as a training row: scores will be too good")
     if n_twins > 0.1 * facts["n_test"]:
@@ -63,13 +93,4 @@ def _warnings(data: Any) -> list[str]:
         )
     if facts["n_test"] < MIN_TEST_ROWS:
         found.append(f"{facts['n_test']} test rows give wide intervals; {MIN_TEST_ROWS} or more tell sizes apart")
-    if facts["labels"]:
-        odd = sum(align_exactly(row.source, row.target) is None for row in data.test)
-        if odd:
-            found.append(
-                f"{odd} of {facts['n_test']} test targets are not the input with stretches replaced (noisy labels)"
-            )
-        unseen = {label for row in data.test for label in placeholders(row.target)} - set(facts["labels"])
-        if unseen:
-            found.append(f"labels only in the test set, which nothing can learn: {', '.join(sorted(unseen))}")
     return found

@@ -11,6 +11,7 @@ import heapq
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -171,13 +172,22 @@ def stratified_order(order: Sequence[int], labels: Sequence[Sequence[str]]) -> l
     return found
 
 
-def count_overlap(rows: Sequence[Row], split: Split) -> dict[str, int]:
-    """Return how many test rows have a twin in the pool: same input, or same skeleton of the target."""
+def count_overlap(rows: Sequence[Row], split: Split, skeleton_of: Literal["target", "input"]) -> dict[str, Any]:
+    """Return how many test rows have a twin in the pool: same input, or same skeleton of a text.
+
+    Parameters
+    ----------
+    skeleton_of : {"target", "input"}
+        The text that shows the template: the target of a masking, else the input (classes and summaries do not).
+    """
+
+    def text_of(index: int) -> str:
+        return skeleton(rows[index].target if skeleton_of == "target" else rows[index].source)
+
     pool_inputs = {rows[index].source for index in split.pool}
-    pool_skeletons = {skeleton(rows[index].target) for index in split.pool}
+    pool_skeletons = {text_of(index) for index in split.pool}
     return {
         "test_rows_with_input_in_pool": sum(rows[index].source in pool_inputs for index in split.test),
-        "test_rows_with_target_skeleton_in_pool": sum(
-            skeleton(rows[index].target) in pool_skeletons for index in split.test
-        ),
+        "test_rows_with_skeleton_in_pool": sum(text_of(index) in pool_skeletons for index in split.test),
+        "skeleton_of": skeleton_of,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,9 @@ class TfidfLearner:
         weights, bias, loss = np.zeros((1, features.shape[1])), np.zeros(1), 0.0
         if len(classes) > 1:
             gold = [example.answer.strip() for example in examples]
-            model = LogisticRegression(C=REGULARISATION, max_iter=1000).fit(features, gold)
+            with warnings.catch_warnings():  # many classes and few rows are what is measured here, no mistake
+                warnings.filterwarnings("ignore", message=".*unique classes", category=UserWarning)
+                model = LogisticRegression(C=REGULARISATION, max_iter=1000).fit(features, gold)
             weights, bias = model.coef_, model.intercept_
             shares = model.predict_proba(features)
             loss = float(-np.mean(np.log([row[classes.index(name)] for row, name in zip(shares, gold, strict=True)])))

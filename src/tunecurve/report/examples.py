@@ -36,7 +36,8 @@ def worst_examples(folder: Path, results: Mapping[str, Any], n_examples: int = 8
     Returns
     -------
     list of dict
-        With input, target, prediction, stop_reason, and the number of values that leak; wrong answers only.
+        With input, target, prediction, stop_reason, and, in masking, the number of values that leak (else None); wrong
+        answers only.
     """
     trial = best_trial(results)
     if trial is None:
@@ -45,8 +46,15 @@ def worst_examples(folder: Path, results: Mapping[str, Any], n_examples: int = 8
     for line in stored_predictions(folder / trial["folder"]):
         if line["prediction"].strip() == line["target"].strip():
             continue
-        row = analyse_row(line["prediction"], line["target"], line["input"])
-        similarity = row.common_characters / max(1, row.literal_characters)
-        rated.append((-sum(row.leaked), similarity, line | {"n_leaked": sum(row.leaked), "n_values": len(row.leaked)}))
+        rated.append(_rate(line, is_masking=results["spec"]["task"] == "masking"))
     rated.sort(key=lambda item: item[:2])
     return [line for _, _, line in rated[:n_examples]]
+
+
+def _rate(line: dict[str, Any], *, is_masking: bool) -> tuple[int, float, dict[str, Any]]:
+    """Return what an answer is sorted by, leaks first, and what the report shows of it."""
+    row = analyse_row(line["prediction"], line["target"], line["input"])
+    similarity = row.common_characters / max(1, row.literal_characters)
+    n_leaked = sum(row.leaked) if is_masking else 0
+    shown = line | {"n_leaked": n_leaked if is_masking else None, "n_values": len(row.leaked)}
+    return -n_leaked, similarity, shown

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tunecurve.data.cleaning import CleaningReport, clean_rows
 from tunecurve.data.rows import Row
@@ -115,7 +115,7 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
     numbered = spec.task == "masking" and are_numbered(pool)
     renderer = PromptRenderer(spec.system_prompt, spec.prompt.template, labels, numbered)
     pool_labels = [labels_of(spec.task, row.target) for row in pool] if spec.sampling == "stratified" else None
-    facts = _facts(rows, cleaning, split, test, pool, labels)
+    facts = _facts(rows, cleaning, split, test, pool, labels, spec.kind.group_by)
     return StudyData(test, pool, renderer, spec.split.seed, facts, pool_labels)
 
 
@@ -173,6 +173,7 @@ def _facts(
     test: list[Row],
     pool: list[Row],
     labels: tuple[str, ...],
+    skeleton_of: Literal["target", "input"],
 ) -> dict[str, Any]:
     return {
         "rows_in": cleaning.rows_in,
@@ -186,7 +187,7 @@ def _facts(
         "split_method": split.method,
         "test_sha256": ids_hash(test),
         "pool_sha256": ids_hash(pool),
-        "overlap": count_overlap(rows, split),
+        "overlap": count_overlap(rows, split, skeleton_of),
         "labels": list(labels),
         "labels_are_numbered": are_numbered(pool),
     }

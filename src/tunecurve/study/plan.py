@@ -123,8 +123,9 @@ def estimate_workloads(
         if trial.learner not in lengths:
             lengths[trial.learner] = _measure_lengths(data, learner)
         known = lengths[trial.learner]
+        instruction = known.instruction if learner.takes_prompts else 0.0
         n_rows = len(data.test)
-        prefix = known.instruction + trial.shots * known.row
+        prefix = instruction + trial.shots * known.row
         steps = trained = passes = 0
         if config["recipe"]:
             passes = config["recipe"]["epochs"]
@@ -132,7 +133,7 @@ def estimate_workloads(
             steps = config["recipe"]["n_steps"] or 0
             # A local model reads the instruction once a step; a provider bills it with every row.
             instructions = row_passes if isinstance(learner, CostsMoney) else steps
-            trained = round(instructions * known.instruction + row_passes * known.row)
+            trained = round(instructions * instruction + row_passes * known.row)
             key = training_key(config, learner)
             if key is not None:
                 trained = 0 if key in keys_trained else trained

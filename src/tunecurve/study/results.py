@@ -10,9 +10,10 @@ import numpy as np
 
 from tunecurve import __version__
 from tunecurve.curve.bootstrap import row_multiplicities
+from tunecurve.data.rows import Row
 from tunecurve.errors import StudyStateError
 from tunecurve.learners.hosted.account import Account
-from tunecurve.metrics.base import Metric, statistics_matrix
+from tunecurve.metrics.base import Metric, signature_for, statistics_matrix
 from tunecurve.metrics.catalogue import RECALL_BY_LABEL, SECOND_METRIC, build_metrics
 from tunecurve.spec import AdviceSpec, StudySpec, stable_hash
 from tunecurve.study.advice import disagreements, forecast_study
@@ -93,7 +94,7 @@ class Collector:
             "complete": len(finished) == len(self.planned),
             "data": self.data.facts,
             "prompt": {"system": self.data.renderer.system_text, "template": self.data.renderer.template},
-            "metrics": [_describe_metric(metric) for metric in self.metrics],
+            "metrics": [_describe_metric(metric, self.data.test) for metric in self.metrics],
             "primary_metric": self.metrics[0].name,
             "second_metric": second.name,
             "floor": {"rule": self.spec.kind.floor, "title": self.spec.kind.floor_title},
@@ -219,13 +220,13 @@ def _belongs(trial: Trial, point: Mapping[str, Any]) -> bool:
     return all(getattr(trial, key) == point[key] for key in ("learner", "strategy", "shots", "train_size"))
 
 
-def _describe_metric(metric: Metric) -> dict[str, Any]:
+def _describe_metric(metric: Metric, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "name": metric.name,
         "title": metric.title,
         "direction": metric.direction,
         "range": list(metric.score_range),
-        "signature": metric.signature,
+        "signature": signature_for(metric, [row.references for row in rows]),
     }
 
 

@@ -26,7 +26,7 @@ from tunecurve.learners.base import (
     TrainingProgress,
     predict,
 )
-from tunecurve.metrics.base import Metric, corpus_score
+from tunecurve.metrics.base import Metric, corpus_score, signature_for
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
@@ -99,7 +99,9 @@ def run_trial(
     write_lines(folder / PREDICTIONS, [_line(data, index, answer) for index, answer in enumerate(answers)])
     result = {
         "scores": score_answers(data.test, answers, metrics),
-        "metric_signatures": {metric.name: metric.signature for metric in metrics},
+        "metric_signatures": {
+            metric.name: signature_for(metric, [row.references for row in data.test]) for metric in metrics
+        },
         "answers": summarise_answers(answers),
         "training": training,
         "training_scores": _score_on_training_rows(trial, data, learner, metrics, training_score_rows),

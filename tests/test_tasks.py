@@ -1,0 +1,70 @@
+"""What kind of task data look like, and what each kind brings along."""
+
+import pytest
+
+from tests.conftest import simple_rows
+from tunecurve.learners.base import predict
+from tunecurve.learners.floor import FloorLearner, first_sentence
+from tunecurve.metrics.catalogue import SECOND_METRIC, TASK_METRICS
+from tunecurve.prompts import PromptRenderer
+from tunecurve.spec import parse_spec
+from tunecurve.tasks import TASK_NAMES, TASKS, find_labels, suggest_task
+
+LONG = "A first sentence about the long paper that nobody has read so far. " * 5
+
+
+@pytest.mark.parametrize(
+    ("pairs", "task"),
+    [
+        ([(row["source_text"], row["target_text"]) for row in simple_rows(60)], "masking"),
+        ([(f"text number {n}", "yes" if n % 3 else "no") for n in range(60)], "classification"),
+        ([(f"Ann{n} lives here", f"person: Ann{n}" if n % 2 else "none") for n in range(60)], "ner"),
+        ([(f"{n} {LONG}", f"A short summary of paper number {n}.") for n in range(60)], "summarization"),
+        ([(f"translate {n}", f"traduire {n} s'il vous plaît") for n in range(60)], "generation"),
+    ],
+)
+def test_the_kind_of_task_is_seen_in_the_data(pairs, task):
+    suggested, why = suggest_task(pairs)
+    assert suggested == task
+    assert why
+
+
+@pytest.mark.parametrize("task", TASK_NAMES)
+def test_every_kind_has_metrics_models_and_a_floor(task):
+    spec = parse_spec({"task": task})
+    assert spec.metric_names == list(TASK_METRICS[task])
+    assert SECOND_METRIC[task] in spec.metric_names
+    assert spec.models == list(TASKS[task].models)
+    assert spec.system_prompt == TASKS[task].instruction
+    assert parse_spec({"task": task, "models": ["tfidf"]}).models == ["tfidf"]
+
+
+def test_labels_are_found_by_kind():
+    assert find_labels("masking", ["[B] and [A_2]"]) == ("A", "B")
+    assert find_labels("classification", [" yes", "no", "yes"]) == ("no", "yes")
+    assert find_labels("ner", ["person: Ann; city: Bern", "none"]) == ("city", "person")
+    assert find_labels("summarization", ["whatever"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer"),
+    [
+        ("copy", "One two three four. Five."),
+        ("majority", "b"),
+        ("none", "none"),
+        ("first sentence", "One two three four."),
+    ],
+)
+def test_floors(rule, answer):
+    floor = FloorLearner.of_targets(rule, ["b", "a", "b "])
+    (found,) = predict(floor, [PromptRenderer("").prompt("One two three four. Five.")])
+    assert found.text == answer
+
+
+def test_of_equally_frequent_classes_the_first_is_the_floor():
+    assert FloorLearner.of_targets("majority", ["b", "a"]).most_frequent == "a"
+
+
+def test_first_sentences_are_not_ended_by_a_title():
+    assert first_sentence("Dr. Who is here today. He left.") == "Dr. Who is here today."
+    assert first_sentence("no end at all") == "no end at all"
