@@ -66,6 +66,22 @@ def smollm2():
 
 
 @pytest.fixture(scope="session")
+def minilm():
+    """Files of the built-in encoder: downloaded by hash at the first use."""
+    from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
+
+    return resolve_encoder(BUILTIN_ENCODER)
+
+
+@pytest.fixture(scope="session")
+def minilm_tokenizer(minilm):
+    """The built-in encoder's tokenizer."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(minilm.folder)
+
+
+@pytest.fixture(scope="session")
 def tiny_model_folder(smollm2, tmp_path_factory):
     """A two-layer model with random weights and the built-in model's tokenizer: real code, little arithmetic."""
     import torch

@@ -1,5 +1,7 @@
 """Spans derived from input and target rebuild the target exactly, or the row is counted as not alignable."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def masked(draw):
     places = sorted(draw(st.lists(st.integers(0, len(source)), max_size=8, unique=True)))
     spans = [
         LabelledSpan(start, end, draw(LABELS))
-        for start, end in zip(places[::1], places[1::1], strict=False)
+        for start, end in itertools.pairwise(places)
         if draw(st.booleans())
     ]
     return source, spans, replace_spans(source, spans)
@@ -37,7 +39,7 @@ def test_derived_masks_rebuild_the_target_or_the_row_is_not_alignable(case):
     assert found is not None, "a target that was made by replacing spans is always alignable"
     assert replace_spans(source, found) == target
     assert all(0 <= span.start < span.end <= len(source) for span in found)
-    assert all(first.end <= second.start for first, second in zip(found, found[1:], strict=False))
+    assert all(first.end <= second.start for first, second in itertools.pairwise(found))
 
 
 @given(TEXT, st.text(alphabet=st.sampled_from("ab []NAME\n"), max_size=40))

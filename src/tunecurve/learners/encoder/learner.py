@@ -232,6 +232,8 @@ def class_weights(counts: Sequence[int], power: float) -> list[float]:
     power : float
         0: all alike; 1: every class counts the same in all.
     """
+    if not any(counts):
+        return [1.0] * len(counts)
     raw = [count**-power if count else 0.0 for count in counts]
     scale = sum(counts) / math.fsum(weight * count for weight, count in zip(raw, counts, strict=True))
     return [weight * scale for weight in raw]

@@ -99,6 +99,8 @@ def load_backbone(folder: Path, name: str) -> tuple[Any, Any]:
         raise ModelError(
             f"'{name}' is a language model that reads from left to right; expected an encoder, e.g. a BERT"
         )
+    if getattr(backbone, "pooler", None) is not None:
+        backbone.pooler = None  # reads the first mark alone; no segment does
     return backbone, tokenizer
 
 

@@ -192,7 +192,7 @@ def threshold_within(inside: Sequence[float], lengths: Sequence[int], budget: fl
     if affordable >= len(order):
         return 0.0
     # Just above the first word that is too much.
-    return float(np.nextafter(np.float64(inside[order[affordable]]), 1.0))
+    return float(np.nextafter(np.float64(inside[order[affordable]]), 2.0))
 
 
 def _depths(texts: Sequence[Words], windows: Sequence[Window]) -> list[int]:

@@ -67,7 +67,8 @@ def load_checkpoint(
     with torch.no_grad():
         for name, parameter in trainable_parameters(model).items():
             parameter.copy_(tensors[f"parameter:{name}"])
-            optimizer.state[parameter] = {
-                key: tensors[f"{key}:{name}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
-            }
+            if f"step:{name}" in tensors:  # a parameter that no loss has reached has no state
+                optimizer.state[parameter] = {
+                    key: tensors[f"{key}:{name}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
+                }
     return TrainingState(facts["step"], facts["losses"], facts["seconds"])
