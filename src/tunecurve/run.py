@@ -7,6 +7,7 @@ for a finished one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,14 +17,15 @@ import yaml
 
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row
-from tunecurve.errors import DataError
+from tunecurve.errors import DataError, TunecurveError
 from tunecurve.learners.base import CostsMoney, CountsTokens, Learner, Workload
 from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
-from tunecurve.report.write import write_report
+from tunecurve.report.keep_current import KeepCurrent
 from tunecurve.spec import QUICK_STUDY, StudySpec, load_spec, parse_spec
 from tunecurve.study.checkpoints import score_checkpoints
+from tunecurve.study.choose import Executor, run_trials
 from tunecurve.study.dataset import (
     StudyData,
     check_comparable,
@@ -32,11 +34,12 @@ from tunecurve.study.dataset import (
     split_data,
     too_long_test,
 )
-from tunecurve.study.executors import Outcome, PlannedTrial, known_failures, run_serially
-from tunecurve.study.plan import Trial, estimate_workloads, list_trials, trial_config, trial_folder_name
+from tunecurve.study.executors import Outcome, Work, known_failures
+from tunecurve.study.locks import lock_study
+from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads, list_trials, trial_config, trial_folder_name
 from tunecurve.study.progress import Progress
-from tunecurve.study.results import RESULTS, Collector
-from tunecurve.study.storage import make_folder, sole_writer, write_json, write_text
+from tunecurve.study.results import Collector
+from tunecurve.study.storage import make_folder, write_text
 from tunecurve.study.trials import is_finished
 
 
@@ -124,6 +127,7 @@ def prepare_study(
     progress: Progress | None = None,
     origin: str = "study",
     learners: Mapping[str, Learner] | None = None,
+    executor: Executor | None = None,
 ) -> Study:
     """Return a study with data, learners and plan; writes nothing but the model cache.
 
@@ -141,8 +145,11 @@ def prepare_study(
         Where the values come from, for messages.
     learners : mapping of str to Learner, optional
         Learners of your own by model name, instead of those that the names in the study stand for.
+    executor : Executor, optional
+        How the trials will be run: several workers share this machine's cores.
     """
     progress = progress or Progress()
+    executor = executor or Executor()
     spec = parse_spec(values, origin)
     folder = Path(out) if out is not None else Path("runs") / spec.name
     check_comparable(spec, folder)
@@ -158,6 +165,7 @@ def prepare_study(
             threads=threads,
             account=account,
             say=progress.message,
+            share=executor.workers or 1,
         )
     else:
         built = {"floor": FloorLearner(), **learners}
@@ -225,6 +233,7 @@ def run_study(
     threads: int | None = None,
     progress: Progress | None = None,
     learners: Mapping[str, Learner] | None = None,
+    executor: Executor | None = None,
     **overrides: Any,
 ) -> StudyRun:
     """Measure a learning curve: zero-shot, few-shot and fine-tuned at growing sizes, on one frozen test set.
@@ -243,6 +252,8 @@ def run_study(
         Listener.
     learners : mapping of str to Learner, optional
         Learners of your own by name, instead of those that the study's models stand for.
+    executor : Executor, optional
+        Where the trials run; default: on this machine, one after the other. Results do not depend on it.
     **overrides
         Keys of the study file, e.g. ``train_sizes=[50, 200]`` or ``data={"source": "rows.jsonl"}``; a mapping
         replaces only the keys it names.
@@ -264,9 +275,16 @@ def run_study(
     origin = str(study) if isinstance(study, str | Path) else "study"
     merged = merge_values(values, overrides)
     ready = prepare_study(
-        merged, out=out, device=device, threads=threads, progress=progress, origin=origin, learners=learners
+        merged,
+        out=out,
+        device=device,
+        threads=threads,
+        progress=progress,
+        origin=origin,
+        learners=learners,
+        executor=executor,
     )
-    return run_prepared(ready, progress or Progress())
+    return run_prepared(ready, progress or Progress(), executor)
 
 
 def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -278,40 +296,39 @@ def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
     return merged
 
 
-def run_prepared(study: Study, progress: Progress) -> StudyRun:
+def run_prepared(study: Study, progress: Progress, executor: Executor | None = None) -> StudyRun:
     """Run what is left of a study and bring results and report up to date."""
+    executor = executor or Executor()
     make_folder(study.folder)
     make_folder(study.folder / "trials")
-    with sole_writer(study.folder):
+    with lock_study(study.folder, shared=executor.is_shared):
         freeze(study.data, study.spec, study.folder)
         write_text(study.folder / "study.yaml", resolved_yaml(study.spec))
         collector = Collector(study.spec, study.data, study.planned, study.account)
-        latest: dict[str, Any] = {}
-
-        def bring_up_to_date(failures: Mapping[Trial, str]) -> None:
-            latest.update(collector.collect(failures))
-            write_json(study.folder / RESULTS, latest)
-            write_report(study.folder, latest)
-
+        current = KeepCurrent(study.folder, collector)
         seconds = study.estimated_seconds()
         left = {item.trial: seconds[item.trial] for item in study.planned if not is_finished(item.folder)}
         progress.study_started(len(study.planned), left)
+        work = Work(
+            study.planned,
+            study.data,
+            study.learners,
+            collector.metrics,
+            seconds,
+            study.spec.training_score_rows,
+        )
         try:
-            outcome = run_serially(
-                study.planned,
-                study.data,
-                study.learners,
-                collector.metrics,
-                progress,
-                bring_up_to_date,
-                training_score_rows=study.spec.training_score_rows,
-            )
+            outcome = run_trials(work, executor, study.folder, progress, current.after_a_trial)
             if study.spec.hosted.checkpoints:
                 score_checkpoints(study.planned, study.data, study.learners, collector.metrics, progress)
-            bring_up_to_date(known_failures(study.planned))
+            current.write(known_failures(study.planned))
+        except TunecurveError:
+            with suppress(TunecurveError, OSError):  # the first error is the one to tell
+                current.write(known_failures(study.planned))
+            raise
         finally:
             study.account.close()
-    return StudyRun(study.folder, latest, outcome)
+    return StudyRun(study.folder, current.results, outcome)
 
 
 def resolved_yaml(spec: StudySpec) -> str:

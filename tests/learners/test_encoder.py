@@ -74,7 +74,9 @@ def test_windows_hold_every_piece_and_no_more_than_they_may(n_pieces, longest):
     assert {place for window in windows for place in range(window.first, window.last)} == set(range(n_pieces))
     for first, second in itertools.pairwise(windows):
         assert second.first < first.last or longest < 4
-    depths = [max(distance_to_border(p, w, n_pieces) for w in windows if w.first <= p < w.last) for p in range(n_pieces)]
+    depths = [
+        max(distance_to_border(p, w, n_pieces) for w in windows if w.first <= p < w.last) for p in range(n_pieces)
+    ]
     assert all(depth >= min(longest // 8, n_pieces) - 1 for depth in depths)
 
 

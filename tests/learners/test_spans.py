@@ -24,11 +24,7 @@ def masked(draw):
     """A text, spans of it that do not overlap (perhaps touching), and the text with the spans replaced."""
     source = draw(TEXT)
     places = sorted(draw(st.lists(st.integers(0, len(source)), max_size=8, unique=True)))
-    spans = [
-        LabelledSpan(start, end, draw(LABELS))
-        for start, end in itertools.pairwise(places)
-        if draw(st.booleans())
-    ]
+    spans = [LabelledSpan(start, end, draw(LABELS)) for start, end in itertools.pairwise(places) if draw(st.booleans())]
     return source, spans, replace_spans(source, spans)
 
 

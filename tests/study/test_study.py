@@ -10,9 +10,9 @@ import tunecurve
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.errors import DataError, EnvironmentProblem, Interrupted, StudyStateError, UsageError
 from tunecurve.run import run_study
+from tunecurve.study.locks import lock_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.results import without_times
-from tunecurve.study.storage import sole_writer
 
 SCHEMA = json.loads(files("tunecurve.study").joinpath("results.schema.json").read_text())
 STUDY = {
@@ -181,7 +181,8 @@ def test_predictions_of_other_rows_are_refused(rows_file, tmp_path):
 
 def test_a_second_process_is_told_who_holds_the_study(rows_file, tmp_path):
     run(rows_file, tmp_path / "out")
-    with sole_writer(tmp_path / "out"), pytest.raises(StudyStateError, match="is being worked on by process"):
+    told = r"is being worked on by process \d+ on .+ since \d{4}-\d\d-\d\d \d\d:\d\d UTC; wait for it"
+    with lock_study(tmp_path / "out"), pytest.raises(StudyStateError, match=told):
         run(rows_file, tmp_path / "out")
 
 

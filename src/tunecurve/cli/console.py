@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from types import FrameType
 
 import click
@@ -29,8 +30,21 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
+@dataclass
+class _Clock:
+    """When the parts of a running trial began."""
+
+    started_at: float
+    training_started_at: float = 0.0
+    first_step: int = 0
+    scoring_started_at: float | None = None
+
+
 class ConsoleProgress(Progress):
-    """Tells on standard error which trial runs, its step, loss and speed, and when trial and study will end."""
+    """Tells on standard error which trials run, their step, loss and speed, and when trial and study will end.
+
+    Several trials may run at once; the line that is rewritten is that of the trial heard of last.
+    """
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr.isatty()
@@ -39,15 +53,13 @@ class ConsoleProgress(Progress):
         self._n_trials = 0
         # Estimated and measured seconds of what is done, by kind: training and mere scoring err differently.
         self._done: dict[bool, tuple[float, float]] = {}
-        self._trial_started_at = self._training_started_at = 0.0
-        self._first_step = 0
+        self._running: dict[Trial, _Clock] = {}
         self._scoring_seconds = 0.0
-        self._scoring_started_at: float | None = None
         self._waits_for: dict[Trial, str] = {}
 
     def message(self, line: str) -> None:
         """Print a line."""
-        self._print(line)
+        self._print(visible(line))
 
     def study_started(self, n_trials: int, estimated_seconds: dict[Trial, float]) -> None:
         """Print how many trials are left and about how long they take."""
@@ -59,19 +71,17 @@ class ConsoleProgress(Progress):
 
     def trial_started(self, trial: Trial) -> None:
         """Remember when."""
-        self._trial_started_at = time.monotonic()
-        self._training_started_at = 0.0
-        self._scoring_started_at = None
+        self._running[trial] = _Clock(time.monotonic())
         self._show(f"{self._where(trial)}: loading", force=trial not in self._waits_for)
 
     def trained(self, trial: Trial, progress: TrainingProgress) -> None:
         """Show step, loss, speed and time left."""
-        now = time.monotonic()
-        if not self._training_started_at:
-            self._training_started_at, self._first_step = now, progress.step
-            per_step = now - self._trial_started_at
+        now, clock = time.monotonic(), self._clock(trial)
+        if not clock.training_started_at:
+            clock.training_started_at, clock.first_step = now, progress.step
+            per_step = now - clock.started_at
         else:
-            per_step = (now - self._training_started_at) / max(1, progress.step - self._first_step)
+            per_step = (now - clock.training_started_at) / max(1, progress.step - clock.first_step)
         left = (progress.n_steps - progress.step) * per_step + self._scoring_seconds
         self._show(
             f"{self._where(trial)}: step {progress.step}/{progress.n_steps}, loss {progress.loss:.3f}, "
@@ -80,10 +90,10 @@ class ConsoleProgress(Progress):
 
     def answered(self, trial: Trial, n_done: int, n_all: int, tokens_per_second: float) -> None:
         """Show how many rows are answered."""
-        now = time.monotonic()
-        if self._scoring_started_at is None:
-            self._scoring_started_at = now
-        elapsed = now - self._scoring_started_at
+        now, clock = time.monotonic(), self._clock(trial)
+        if clock.scoring_started_at is None:
+            clock.scoring_started_at = now
+        elapsed = now - clock.scoring_started_at
         left = elapsed / n_done * (n_all - n_done)
         self._show(
             f"{self._where(trial)}: {n_done}/{n_all} rows answered, {tokens_per_second:.0f} tokens/s, {self._eta(trial, left)}"
@@ -96,10 +106,11 @@ class ConsoleProgress(Progress):
         estimated, measured = self._done.get(trial.train_size > 0, (0.0, 0.0))
         self._done[trial.train_size > 0] = (estimated + self._waiting.get(trial, 0.0), measured + seconds)
         self._print(f"{self._where(trial)}: {headline}, in {duration(seconds)}")
-        self._waiting.pop(trial, None)
+        self._forget(trial)
 
     def trial_waits(self, trial: Trial, reason: str) -> None:
         """Show what it waits for, when that has changed."""
+        self._running.pop(trial, None)
         if self._waits_for.get(trial) != reason.partition(",")[0]:
             self._waits_for[trial] = reason.partition(",")[0]
             self._print(f"{self._where(trial)}: {visible(reason)}")
@@ -109,13 +120,24 @@ class ConsoleProgress(Progress):
     def trial_failed(self, trial: Trial, reason: str) -> None:
         """Print why."""
         self._print(f"{self._where(trial)}: FAILED: {visible(reason)}")
+        self._forget(trial)
+
+    def _clock(self, trial: Trial) -> _Clock:
+        return self._running.setdefault(trial, _Clock(time.monotonic()))
+
+    def _forget(self, trial: Trial) -> None:
         self._waiting.pop(trial, None)
+        self._running.pop(trial, None)
 
     def _where(self, trial: Trial) -> str:
         number = self._n_trials - len(self._waiting) + (trial in self._waiting)
-        return f"[{number}/{self._n_trials}] {visible(trial.learner)} {trial.label}"
+        others = len(self._running) - (trial in self._running)
+        beside = f" (+{others} running)" if others else ""
+        return f"[{number}/{self._n_trials}] {visible(trial.learner)} {trial.label}{beside}"
 
     def _eta(self, trial: Trial, trial_left: float) -> str:
+        if len(self._running) > 1:  # what the others have left is not known here
+            return f"trial ends in {duration(trial_left)}"
         others = sum(seconds * self._correction(other) for other, seconds in self._waiting.items() if other != trial)
         return f"trial ends in {duration(trial_left)}, study in {duration(trial_left + others)}"
 

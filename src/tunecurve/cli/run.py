@@ -14,11 +14,33 @@ from tunecurve.cli.options import study_options
 
 @click.command()
 @study_options
+@click.option(
+    "--executor",
+    "executor_name",
+    type=click.Choice(["local", "shared", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where trials run: this machine; this machine and all that run the same command in the same folder; a Ray cluster.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="local: trials at once (one a GPU, else one).")
+@click.option("--ray-address", help="ray: the cluster ($RAY_ADDRESS, else one is started here).")
+@click.option("--gpus-per-trial", type=click.FloatRange(min=0), default=0.0, help="ray: share of a GPU, e.g. 0.25 (0).")
 @click.option("--no-texts", is_flag=True, help="Keep row texts out of the report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
 @click.option("--yes", is_flag=True, help="Agree to the quoted costs of hosted models.")
-def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, yes: bool, **options: Any) -> int:
+def run(
+    study: Path | None,
+    as_json: bool,
+    quiet: bool,
+    no_texts: bool,
+    yes: bool,
+    executor_name: Any,
+    workers: int | None,
+    ray_address: str | None,
+    gpus_per_trial: float,
+    **options: Any,
+) -> int:
     """Measure a learning curve: zero-shot, few-shot and fine-tuned at growing sizes, on one frozen test set.
 
     Without arguments: the built-in PII study with the built-in model, at quick sizes. The same command continues an
@@ -28,8 +50,10 @@ def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, yes: boo
     from tunecurve.cli.options import study_values
     from tunecurve.errors import Interrupted, TrialsFailedError
     from tunecurve.run import prepare_study, run_prepared
+    from tunecurve.study.choose import Executor
     from tunecurve.study.progress import Progress
 
+    executor = Executor(executor_name, workers, ray_address, gpus_per_trial)
     values, origin = study_values(study, options)
     if no_texts:
         values["show_texts"] = False
@@ -41,6 +65,7 @@ def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, yes: boo
         threads=options["threads"],
         progress=progress,
         origin=origin,
+        executor=executor,
     )
     if isinstance(progress, ConsoleProgress):
         _say_what_is_to_do(progress, ready)
@@ -48,7 +73,7 @@ def run(study: Path | None, as_json: bool, quiet: bool, no_texts: bool, yes: boo
         _agree_to_costs(ready)
     stop_on_interrupt(progress)
     try:
-        done = run_prepared(ready, progress)
+        done = run_prepared(ready, progress, executor)
     except Interrupted as interrupted:
         raise Interrupted(f"{interrupted}; what is finished is kept. Continue with: {this_command()}") from None
     _show_results(done.folder, done.results, as_json=as_json, quiet=quiet)

@@ -37,6 +37,7 @@ class _Wishes:
     threads: int | None
     account: Account | None
     say: Callable[[str], None]
+    share: int
 
 
 def build_learners(
@@ -49,6 +50,7 @@ def build_learners(
     threads: int | None = None,
     account: Account | None = None,
     say: Callable[[str], None] = lambda line: None,
+    share: int = 1,
 ) -> dict[str, Learner]:
     """Return the learners by name, the floor first.
 
@@ -68,6 +70,8 @@ def build_learners(
         Ledger, budget and settings for models behind a provider's API; without it they are refused.
     say : callable
         Told in a line what takes time.
+    share : int, default 1
+        How many processes share this machine's cores.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def build_learners(
     UsageError
         When a model does not know the task.
     """
-    wishes = _Wishes(answers, task, encoder or EncoderSpec(), device, threads, account, say)
+    wishes = _Wishes(answers, task, encoder or EncoderSpec(), device, threads, account, say, share)
     learners: dict[str, Learner] = {"floor": FloorLearner()}
     for name in models:
         learners[name] = _build(name, wishes)
@@ -138,7 +142,7 @@ def _encoder(name: str, kind: str, encoder_name: str, wishes: _Wishes) -> Learne
     if kind == "tagger":
         build = EntityTagger if wishes.task == "ner" else TaggerLearner
     files = resolve_encoder(encoder_name or BUILTIN_ENCODER, say=wishes.say)
-    compute = choose_compute(wishes.device, wishes.threads)
+    compute = choose_compute(wishes.device, wishes.threads, wishes.share)
     return build(name, files, compute, wishes.encoder, checkpoint_every_seconds=_checkpoint_seconds())
 
 
@@ -150,7 +154,7 @@ def _local(name: str, wishes: _Wishes, *, is_constrained: bool) -> Learner:
     from tunecurve.learners.local.learner import LocalLearner
     from tunecurve.learners.local.weights import resolve_model
 
-    compute = choose_compute(wishes.device, wishes.threads)
+    compute = choose_compute(wishes.device, wishes.threads, wishes.share)
     build = ConstrainedLearner if is_constrained else LocalLearner
     return build(
         resolve_model(name, say=wishes.say),

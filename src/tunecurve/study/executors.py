@@ -11,28 +11,61 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tunecurve.errors import Interrupted, MoneyError, TunecurveError, explain_os_error, find_os_error
 from tunecurve.learners.base import Learner, StillWaiting
 from tunecurve.metrics.base import Metric
 from tunecurve.redact import redact
+from tunecurve.study.claims import ClaimLost
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import Trial, training_key
+from tunecurve.study.plan import PlannedTrial, Trial, training_key
 from tunecurve.study.progress import Progress
 from tunecurve.study.storage import make_folder, write_text
 from tunecurve.study.trials import CONFIG, is_finished, run_trial
 
 FAILURE = "failure.txt"
 
+AfterEach = Callable[[dict[Trial, str]], None]
+
 
 @dataclass(frozen=True)
-class PlannedTrial:
-    """A trial with its config and its folder."""
+class Work:
+    """What every executor gets.
 
-    trial: Trial
-    config: dict[str, Any]
-    folder: Path
+    Attributes
+    ----------
+    planned : list of PlannedTrial
+        All trials, cheap ones first; the finished ones are passed over.
+    data : StudyData
+        Frozen rows and prompts.
+    learners : dict of str to Learner
+        By name.
+    metrics : list of Metric
+        All of them are scored.
+    seconds : dict of Trial to float
+        About how long each trial takes.
+    training_score_rows : int, default 0
+        As for `run_trial`.
+    """
+
+    planned: Sequence[PlannedTrial]
+    data: StudyData
+    learners: Mapping[str, Learner]
+    metrics: Sequence[Metric]
+    seconds: Mapping[Trial, float] = field(default_factory=dict)
+    training_score_rows: int = 0
+
+    def same_training(self, item: PlannedTrial) -> list[Path]:
+        """Return the folders of other trials whose training is the very same as this one's."""
+        key = training_key(item.config, self.learners[item.trial.learner])
+        if key is None:
+            return []
+        return [
+            other.folder
+            for other in self.planned
+            if other is not item and training_key(other.config, self.learners[other.trial.learner]) == key
+        ]
 
 
 @dataclass
@@ -43,27 +76,47 @@ class Outcome:
     n_found_finished: int = 0
     failures: dict[Trial, str] = field(default_factory=dict)
 
+    def note(self, trial: Trial, ended: Ended, progress: Progress) -> None:
+        """Count a trial that ran now, and tell."""
+        if ended.kind == "failed":
+            self.failures[trial] = ended.line
+            progress.trial_failed(trial, ended.line)
+        else:
+            self.n_run += 1
+            self.failures.pop(trial, None)
+            progress.trial_finished(trial, ended.line, ended.seconds)
 
-def run_serially(
-    planned: Sequence[PlannedTrial],
-    data: StudyData,
-    learners: Mapping[str, Learner],
-    metrics: Sequence[Metric],
-    progress: Progress,
-    after_each: Callable[[dict[Trial, str]], None],
-    *,
-    training_score_rows: int = 0,
-) -> Outcome:
+
+@dataclass(frozen=True)
+class Ended:
+    """How one trial ended.
+
+    Attributes
+    ----------
+    kind : {"finished", "failed"}
+        Whether it has a result.
+    line : str
+        The score in words, or the reason.
+    seconds : float
+        How long it ran now.
+    """
+
+    kind: Literal["finished", "failed"]
+    line: str
+    seconds: float = 0.0
+
+
+def run_serially(work: Work, progress: Progress, after_each: AfterEach) -> Outcome:
     """Run every trial that is not finished.
 
     Parameters
     ----------
-    planned : sequence of PlannedTrial
-        In running order.
+    work : Work
+        The trials, in running order.
+    progress : Progress
+        Listener.
     after_each : callable
         Called with the failures so far whenever a trial ended, to bring results and report up to date.
-    training_score_rows : int, default 0
-        As for `run_trial`.
 
     Raises
     ------
@@ -75,49 +128,24 @@ def run_serially(
         When the disk is full or not writable: no other trial could end well.
     """
     outcome = Outcome()
-    same_training = _folders_by_training(planned, learners)
-    queue, n_waiting = deque(planned), 0
+    queue, n_waiting = deque(work.planned), 0
     while queue:
         item = queue.popleft()
         if is_finished(item.folder):
             outcome.n_found_finished += 1
             continue
         progress.trial_started(item.trial)
-        started = time.perf_counter()
-        learner = learners[item.trial.learner]
         try:
-            result = run_trial(
-                item.trial,
-                item.config,
-                data,
-                learner,
-                metrics,
-                item.folder,
-                progress,
-                [folder for folder in same_training[training_key(item.config, learner)] if folder != item.folder],
-                training_score_rows=training_score_rows,
-            )
-        except Interrupted:
-            raise
+            ended = run_one(item, work, progress)
         except StillWaiting as waiting:
             queue.append(item)
             n_waiting += 1
             progress.trial_waits(item.trial, str(waiting))
             if n_waiting >= len(queue):  # every trial that is left waits for someone else
-                _sleep(waiting.seconds, progress)
+                sleep_unless_stopped(waiting.seconds, progress)
                 n_waiting = 0
             continue
-        except MoneyError:
-            raise
-        except Exception as error:
-            _stop_for_environment(error)
-            outcome.failures[item.trial] = _record_failure(item, error)
-            progress.trial_failed(item.trial, outcome.failures[item.trial])
-        else:
-            outcome.n_run += 1
-            (item.folder / FAILURE).unlink(missing_ok=True)
-            headline = f"{metrics[0].title} {result['scores'][metrics[0].name]:.2f}"
-            progress.trial_finished(item.trial, headline, time.perf_counter() - started)
+        outcome.note(item.trial, ended, progress)
         n_waiting = 0
         after_each(outcome.failures)
         if progress.stop_requested:
@@ -125,19 +153,47 @@ def run_serially(
     return outcome
 
 
-def _folders_by_training(
-    planned: Sequence[PlannedTrial], learners: Mapping[str, Learner]
-) -> dict[str | None, list[Path]]:
-    """Return the folders of the trials that share a training, by its key."""
-    folders: dict[str | None, list[Path]] = {None: []}
-    for item in planned:
-        key = training_key(item.config, learners[item.trial.learner])
-        if key is not None:
-            folders.setdefault(key, []).append(item.folder)
-    return folders
+def run_one(item: PlannedTrial, work: Work, progress: Progress) -> Ended:
+    """Run one trial, or what is left of it; what goes wrong with it is kept in its folder.
+
+    Raises
+    ------
+    Interrupted, MoneyError, EnvironmentProblem, StillWaiting, ClaimLost
+        What concerns more than this trial.
+    """
+    started = time.perf_counter()
+    try:
+        learner = work.learners[item.trial.learner]
+        result = run_trial(
+            item.trial,
+            item.config,
+            work.data,
+            learner,
+            work.metrics,
+            item.folder,
+            progress,
+            work.same_training(item),
+            training_score_rows=work.training_score_rows,
+        )
+    except (Interrupted, MoneyError, StillWaiting, ClaimLost):
+        raise
+    except Exception as error:
+        _stop_for_environment(error)
+        return Ended("failed", _record_failure(item, error), time.perf_counter() - started)
+    (item.folder / FAILURE).unlink(missing_ok=True)
+    headline = work.metrics[0]
+    score = result["scores"][headline.name]
+    return Ended("finished", f"{headline.title} {score:.2f}", time.perf_counter() - started)
 
 
-def _sleep(seconds: float, progress: Progress) -> None:
+def sleep_unless_stopped(seconds: float, progress: Progress) -> None:
+    """Sleep; a wish to stop ends it.
+
+    Raises
+    ------
+    Interrupted
+        When a stop was asked for.
+    """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         if progress.stop_requested:
@@ -156,16 +212,21 @@ def _stop_for_environment(error: Exception) -> None:
 def _record_failure(item: PlannedTrial, error: Exception) -> str:
     """Keep the reason (and, for an internal error, its traceback) in the trial's folder; return it in one line."""
     reason = str(error) if isinstance(error, TunecurveError) else f"{type(error).__name__}: {error}"
-    reason = redact(" ".join(reason.split()))[:300]
     detail = "" if isinstance(error, TunecurveError) else "\n" + redact("".join(traceback.format_exception(error)))
-    write_text(make_folder(item.folder) / FAILURE, reason + detail)
-    return reason
+    return record_failure(item, reason, detail)
+
+
+def record_failure(item: PlannedTrial, reason: str, detail: str = "") -> str:
+    """Keep in the trial's folder why it failed; return it in one line."""
+    line = redact(" ".join(reason.split()))[:300]
+    write_text(make_folder(item.folder) / FAILURE, line + detail)
+    return line
 
 
 def known_failures(planned: Sequence[PlannedTrial]) -> dict[Trial, str]:
     """Return the reasons kept by earlier runs, of trials that are not finished."""
     return {
-        item.trial: (item.folder / FAILURE).read_text(encoding="utf-8").splitlines()[0]
+        item.trial: (item.folder / FAILURE).read_text(encoding="utf-8").partition("\n")[0]
         for item in planned
         if (item.folder / FAILURE).exists() and not is_finished(item.folder)
     }
@@ -178,3 +239,8 @@ def state_of_folder(folder: Path) -> str:
     if (folder / FAILURE).exists():
         return "failed"
     return "started" if (folder / CONFIG).exists() else "waiting"
+
+
+def is_paid(config: Mapping[str, Any]) -> bool:
+    """Return whether a trial's model is behind a provider's API: such trials stay with the process that has the ledger."""
+    return bool(config["learner"].get("kind") == "hosted")

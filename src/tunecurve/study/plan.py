@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from tunecurve.learners.base import CostsMoney, CountsTokens, FineTunable, Learner, SharesTraining, Workload
@@ -41,6 +42,15 @@ class Trial:
         """Short name for people and folders, e.g. ``fine-tune-n200-seed0``."""
         detail = {"few-shot": f"-k{self.shots}-seed{self.seed}", "fine-tune": f"-n{self.train_size}-seed{self.seed}"}
         return self.strategy + detail.get(self.strategy, "")
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial with its config and its folder."""
+
+    trial: Trial
+    config: dict[str, Any]
+    folder: Path
 
 
 def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]:

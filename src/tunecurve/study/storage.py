@@ -1,16 +1,16 @@
-"""Files that are whole or not there: temporary file, fsync, rename; private to the user; one writer a study."""
+"""Files that are whole or not there: temporary file, fsync, rename; private to the user."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, StudyStateError, explain_os_error
+
+TEMPORARY = ".tmp"  # how the names of files that are being written end
 
 
 def make_folder(path: Path) -> Path:
@@ -33,8 +33,8 @@ def make_folder(path: Path) -> Path:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
+    """Write a file whole or not at all; two processes that write the same file do not meet in the temporary one."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -145,29 +145,3 @@ class GrowingLines:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
-
-
-@contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; a second process is told who holds it.
-
-    Raises
-    ------
-    StudyStateError
-        When another process is running this study.
-    """
-    path = folder / ".lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(descriptor, 64).decode(errors="replace").strip() or "another process"
-            raise StudyStateError(
-                f"'{folder}' is being worked on by {holder}; wait for it, or choose another folder with --out"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {os.uname().nodename}".encode())
-        yield
-    finally:
-        os.close(descriptor)

@@ -37,8 +37,13 @@ class Compute:
         """Return the JSON-able description that results carry."""
         return {"device": self.device.type, "dtype": str(self.dtype).removeprefix("torch."), "threads": self.threads}
 
+    def apply(self) -> None:
+        """Set this process up to compute so."""
+        torch.set_num_threads(self.threads)
+        _return_large_blocks()
 
-def choose_compute(device: str = "auto", threads: int | None = None) -> Compute:
+
+def choose_compute(device: str = "auto", threads: int | None = None, share: int = 1) -> Compute:
     """Return the device and precision for this machine and set torch's threads.
 
     Parameters
@@ -48,6 +53,8 @@ def choose_compute(device: str = "auto", threads: int | None = None) -> Compute:
     threads : int, optional
         Default: physical cores, or the container's share of them where that is less. More threads than free cores
         cost up to ten times the time.
+    share : int, default 1
+        Processes that share the cores; each takes its part of the default.
 
     Raises
     ------
@@ -60,10 +67,9 @@ def choose_compute(device: str = "auto", threads: int | None = None) -> Compute:
         raise UsageError("--device cuda: torch sees no CUDA device here; use --device cpu or auto")
     if device == "mps" and not torch.backends.mps.is_available():
         raise UsageError("--device mps: torch sees no Apple GPU here; use --device cpu or auto")
-    chosen = threads or physical_cores()
-    torch.set_num_threads(chosen)
-    _return_large_blocks()
-    return Compute(torch.device(device), _fastest_exact_enough(device), chosen)
+    compute = Compute(torch.device(device), _fastest_exact_enough(device), threads or max(1, physical_cores() // share))
+    compute.apply()
+    return compute
 
 
 def _return_large_blocks() -> None:

@@ -72,6 +72,15 @@ class LocalLearner:
             raise ModelError(f"cannot load the model '{files.name}': {str(error).splitlines()[0][:200]}") from None
         self._scoring_model: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to a worker without the loaded model: the worker loads the files itself."""
+        return {**self.__dict__, "_scoring_model": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in a worker, which computes with as many threads as the trial's identity says."""
+        self.__dict__.update(state)
+        self.compute.apply()
+
     def identity(self) -> dict[str, Any]:
         """Return what determines the answers: weights, device, precision, threads, decoding."""
         return {

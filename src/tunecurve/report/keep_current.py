@@ -1,0 +1,58 @@
+"""Keeping results.json, report and picture up to date while trials end, without spending more time on it than on them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunecurve.report.write import write_report
+from tunecurve.study.plan import Trial
+from tunecurve.study.results import RESULTS, Collector
+from tunecurve.study.storage import write_json
+
+SHARE_OF_TIME = 0.1
+
+
+class KeepCurrent:
+    """Writes what a collector finds; after a trial only when that takes less than a tenth of the time.
+
+    Parameters
+    ----------
+    folder : Path
+        The study's folder.
+    collector : Collector
+        Reads the trials.
+
+    Attributes
+    ----------
+    results : dict
+        What was written last.
+    """
+
+    def __init__(self, folder: Path, collector: Collector) -> None:
+        self.folder, self.collector = folder, collector
+        self.results: dict[str, Any] = {}
+        self._next_at = 0.0
+        self._lock = threading.Lock()
+
+    def after_a_trial(self, failures: Mapping[Trial, str]) -> None:
+        """Write, unless the last time was too short ago for what it took."""
+        with self._lock:
+            if time.monotonic() >= self._next_at:
+                self._write(failures)
+
+    def write(self, failures: Mapping[Trial, str]) -> None:
+        """Write."""
+        with self._lock:
+            self._write(failures)
+
+    def _write(self, failures: Mapping[Trial, str]) -> None:
+        started = time.monotonic()
+        self.results = self.collector.collect(failures)
+        write_json(self.folder / RESULTS, self.results)
+        write_report(self.folder, self.results)
+        ended = time.monotonic()
+        self._next_at = ended + (ended - started) / SHARE_OF_TIME

@@ -1,0 +1,85 @@
+"""Lookup learners that take their time or die, for tests of many workers; also a script that runs a study with one.
+
+As a script: python -m tests.fakes.slow_learner ROWS OUT EXECUTOR [SECONDS]
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from tests.fakes.lookup_learner import LookupLearner
+
+STUDY = {
+    "name": "tiny",
+    "split": {"test_size": 30, "method": "random"},
+    "models": ["lookup"],
+    "shots": [0, 2],
+    "train_sizes": [5, 20, 80],
+    "seeds": 2,
+    "bootstrap": {"draws": 100},
+}
+
+
+class SlowLearner(LookupLearner):
+    """Needs some seconds for its answers, and says who gave them."""
+
+    def __init__(self, seconds=0.0, name="lookup", known=None):
+        super().__init__(name, known)
+        self.seconds = seconds
+
+    def predict_stream(self, prompts, done=()):
+        for index, answer in super().predict_stream(prompts, done):
+            time.sleep(self.seconds / len(prompts))
+            yield index, answer
+
+    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
+        (folder / "workers.txt").open("a").write(f"{os.getpid()}\n")
+        return super().fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+
+    def load_tuned(self, folder):
+        return SlowLearner(self.seconds, self.name, super().load_tuned(folder).known)
+
+
+class DyingLearner(SlowLearner):
+    """Its process is killed in the middle of the answers of one size, as often as is asked for."""
+
+    def __init__(self, marks, size=20, times=1, known=None):
+        super().__init__(0.0, "lookup", known)
+        self.marks, self.size, self.times = Path(marks), size, times
+        self.n_examples = 0
+
+    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
+        self.n_examples = len(examples)
+        return super().fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+
+    def load_tuned(self, folder):
+        tuned = DyingLearner(self.marks, self.size, self.times, LookupLearner.load_tuned(self, folder).known)
+        tuned.n_examples = self.n_examples
+        return tuned
+
+    def predict_stream(self, prompts, done=()):
+        for index, answer in super().predict_stream(prompts, done):
+            yield index, answer
+            n_deaths = len(list(self.marks.iterdir()))
+            if self.n_examples == self.size and index == 11 and n_deaths < self.times:
+                (self.marks / str(n_deaths)).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(rows, out, executor, learner, **options):
+    """Run the study of this module."""
+    from tunecurve.run import run_study
+
+    study = {**STUDY, "data": {"source": str(rows)}}
+    return run_study(study, out=out, learners={"lookup": learner}, executor=executor, **options)
+
+
+if __name__ == "__main__":
+    from tunecurve.study.choose import Executor
+
+    rows, out, name, *seconds = sys.argv[1:]
+    run(rows, out, Executor(name), SlowLearner(float(seconds[0]) if seconds else 0.0))
