@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _task_warnings(task: str, data: Any) -> list[str]:
     if suggested != task:
         found.append(f"this looks like a {suggested} task rather than {task}: {why}; if so, give --task {suggested}")
     n_test = data.facts["n_test"]
-    format_of = {"masking": align_exactly, "ner": EntityFormat().derive}
+    format_of: dict[str, Callable[[str, str], object]] = {"masking": align_exactly, "ner": EntityFormat().derive}
     if task in format_of:
         odd = sum(format_of[task](row.source, row.target) is None for row in data.test)
         what = {"masking": "the input with stretches replaced", "ner": "lists of words that stand in the input"}[task]

@@ -96,7 +96,7 @@ def _analyzer() -> AnalyzerEngine:
     # A loaded model, so that the engine neither downloads one nor looks for a GPU.
     engine = SpacyNlpEngine(ner_model_configuration=_entity_configuration())
     # The whole model, parser included: entities do not cross the ends of its sentences.
-    engine.nlp = {"en": spacy.load(SPACY_MODEL)}
+    engine.nlp = {"en": spacy.load(SPACY_MODEL)}  # type: ignore[assignment]
     return presidio_analyzer.AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
 
 

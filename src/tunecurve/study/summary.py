@@ -194,6 +194,8 @@ def headline(
 
 
 def _name_and_score(rival: dict[str, Any], best: dict[str, Any], metric: Metric) -> str:
+    if rival["strategy"] == "baseline":
+        return f"{rival['learner']} {rival['scores'][metric.name]['estimate']:.1f}"
     of_whom = "" if rival["learner"] in ("floor", best["learner"]) else f" of {rival['learner']}"
     return f"{rival['label']}{of_whom} {rival['scores'][metric.name]['estimate']:.1f}"
 
