@@ -214,7 +214,7 @@ def test_classifier_answers_with_a_class_it_has_seen(tiny_encoder, tmp_path):
 
 @pytest.mark.model
 def test_the_real_encoder_learns_names_and_cities_from_forty_rows(minilm, tmp_path):
-    tagger, _ = tune(TaggerLearner("tagger", minilm, FLOAT32, EncoderSpec(epochs=20)), tmp_path, EXAMPLES[:40])
+    tagger, _ = tune(TaggerLearner("tagger", minilm, FLOAT32, EncoderSpec(epochs=40)), tmp_path, EXAMPLES[:40])
     fresh = simple_rows(140)[100:]
     answers = predict(tagger, [RENDERER.prompt(row["source_text"]) for row in fresh])
     n_right = sum(answer.text == row["target_text"] for answer, row in zip(answers, fresh, strict=True))

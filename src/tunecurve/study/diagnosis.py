@@ -8,10 +8,10 @@ from typing import Any
 from tunecurve.metrics.base import Metric
 
 # In shares of the way from the floor to the best possible score.
-LEARNT, CLOSE = 0.9, 0.1
+LEARNT, CLOSE = 0.9, 0.05
 
 
-def diagnose(points: Sequence[Mapping[str, Any]], metric: Metric) -> list[dict[str, Any]]:
+def diagnose(points: Sequence[Mapping[str, Any]], metric: Metric, forecast: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return for every fine-tuned point with both scores what they say together.
 
     Parameters
@@ -20,6 +20,8 @@ def diagnose(points: Sequence[Mapping[str, Any]], metric: Metric) -> list[dict[s
         Described points; those tuned carry ``training_scores``.
     metric : Metric
         The headline metric.
+    forecast : mapping
+        By learner, from `forecast_study`: where the curve is flat, more of the same rows is no advice.
 
     Returns
     -------
@@ -38,6 +40,9 @@ def diagnose(points: Sequence[Mapping[str, Any]], metric: Metric) -> list[dict[s
         on_training = training["scores"][metric.name]
         shares = [(value - floor) / (best - floor) for value in (on_training, score)]
         word = _word(*shares)
+        is_last = point["train_size"] == max(p["train_size"] for p in points if p["learner"] == point["learner"])
+        verdict = (forecast.get(point["learner"]) or {}).get("verdict") or {}
+        is_flat = is_last and verdict.get("word") == "flat"
         found.append(
             {
                 "learner": point["learner"],
@@ -46,7 +51,9 @@ def diagnose(points: Sequence[Mapping[str, Any]], metric: Metric) -> list[dict[s
                 "test_score": score,
                 "n_rows": training["n_rows"],
                 "word": word,
-                "sentence": _SENTENCES[word].format(
+                "sentence": (_FLAT_SENTENCES if is_flat else _SENTENCES)
+                .get(word, _SENTENCES[word])
+                .format(
                     n=f"{point['train_size']:,}", train=f"{on_training:.1f}", test=f"{score:.1f}", title=metric.title
                 ),
             }
@@ -74,4 +81,11 @@ _SENTENCES = {
     "({test}): both more training and more rows may help.",
     "neither": "Tuned on {n} rows it does nearly as well on the test set ({title} {test}) as on the rows it has seen "
     "({train}): neither more passes nor more rows have much left to give.",
+}
+# At the largest size of a curve that is flat.
+_FLAT_SENTENCES = {
+    "data-starved": "Tuned on {n} rows it masters the rows it has seen ({title} {train}), not the test set ({test}), and the "
+    "curve is flat: what is missing is not more of the same rows but other kinds of rows, cleaner labels, or a larger model.",
+    "both": "Tuned on {n} rows it has not mastered the rows it has seen ({title} {train}), and does worse on the test set "
+    "({test}); the curve is flat: try more training steps or a larger model before more of the same rows.",
 }

@@ -103,7 +103,7 @@ class Collector:
             "comparisons": found,
             "labels": self._by_label(described),
             "label_advice": self._label_advisor.advise(self._label_scores(finished)),
-            "diagnosis": diagnose(described, self.metrics[0]),
+            "diagnosis": diagnose(described, self.metrics[0], forecast),
             "forecast": forecast,
             "second_forecast": second_forecast,
             "disagreements": disagreements(forecast, second_forecast, self.metrics[0], second),

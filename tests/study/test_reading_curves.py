@@ -1,0 +1,149 @@
+"""What a study says beside its curve: label by label, training score beside test score, two verdicts that disagree."""
+
+import numpy as np
+import pytest
+
+from tests.conftest import simple_rows
+from tests.fakes.lookup_learner import LookupLearner
+from tunecurve.learners.base import Completion
+from tunecurve.metrics.bleu import Bleu
+from tunecurve.metrics.masking import LeakingDocuments
+from tunecurve.run import run_study
+from tunecurve.study.advice import disagreements
+from tunecurve.study.by_label import LabelAdvisor, LabelScore
+from tunecurve.study.diagnosis import diagnose
+
+
+def label_scores(label, recalls, n_gold=60):
+    sizes = [50, 100, 200, 400, 800]
+    return [LabelScore("tagger", label, size, 0, recall, n_gold) for size, recall in zip(sizes, recalls, strict=True)]
+
+
+def test_a_label_that_has_stopped_and_one_that_rises_are_told_apart():
+    scores = label_scores("EMAIL", [98, 98, 98, 98, 98], 400) + label_scores("STREET", [20, 35, 50, 62, 73], 400)
+    rows = {row["label"]: row for row in LabelAdvisor().advise(scores)["tagger"]}
+    assert rows["EMAIL"]["word"] == "flat"
+    assert rows["EMAIL"]["flat_from"] < 100
+    assert rows["STREET"]["word"] == "rising"
+    assert rows["STREET"]["expected_gain"] > 3
+    assert rows["STREET"]["sentence"].startswith("STREET is still rising: recall 73 %")
+
+
+def test_the_label_that_gains_most_over_all_rows_comes_first():
+    scores = label_scores("RARE", [20, 35, 50, 62, 73], 12) + label_scores("OFTEN", [30, 42, 53, 62, 70], 300)
+    assert [row["label"] for row in LabelAdvisor().advise(scores)["tagger"]] == ["OFTEN", "RARE"]
+
+
+def test_labels_with_few_gold_examples_or_sizes_are_left_out():
+    few = label_scores("FEW", [20, 35, 50, 62, 73], 9)
+    short = label_scores("SHORT", [20, 35, 50, 62, 73])[:2]
+    assert LabelAdvisor().advise(few + short) == {}
+
+
+def point(train_size, on_training, on_test):
+    return {
+        "learner": "m",
+        "strategy": "fine-tune",
+        "train_size": train_size,
+        "scores": {"bleu": {"estimate": on_test}},
+        "training_scores": {"n_rows": 32, "scores": {"bleu": on_training}},
+    }
+
+
+FLOOR = {"learner": "floor", "strategy": "floor", "train_size": 0, "scores": {"bleu": {"estimate": 50.0}}}
+
+
+@pytest.mark.parametrize(
+    ("on_training", "on_test", "word"),
+    [(99, 70, "data-starved"), (72, 71, "undertrained"), (80, 65, "both"), (98, 97, "neither")],
+)
+def test_training_score_beside_test_score(on_training, on_test, word):
+    (found,) = diagnose([FLOOR, point(50, on_training, on_test)], Bleu(), {})
+    assert found["word"] == word
+    assert f"{on_training:.1f}" in found["sentence"]
+
+
+def test_a_flat_curve_is_not_told_to_take_more_of_the_same_rows():
+    points = [FLOOR, point(50, 99, 70), point(200, 99, 71)]
+    small, large = diagnose(points, Bleu(), {"m": {"verdict": {"word": "flat"}}})
+    assert "more rows can help" in small["sentence"]
+    assert "not more of the same rows" in large["sentence"]
+
+
+def test_points_without_a_training_score_are_not_judged():
+    assert diagnose([FLOOR, point(50, 99, 70) | {"training_scores": None}], Bleu(), {}) == []
+
+
+def verdicts(word):
+    return {"m": {"verdict": {"word": word}}}
+
+
+def test_opposite_verdicts_are_told():
+    (found,) = disagreements(verdicts("flat"), verdicts("rising"), Bleu(), LeakingDocuments())
+    assert found["sentence"].startswith("m: BLEU is flat, but Documents that leak is still improving")
+    assert disagreements(verdicts("flat"), verdicts("cannot tell"), Bleu(), LeakingDocuments()) == []
+    assert disagreements({"m": {"refusal": "too few"}}, verdicts("flat"), Bleu(), LeakingDocuments()) == []
+
+
+class Rule:
+    """A baseline: masks one name, whatever the prompt."""
+
+    name = "rule"
+    takes_prompts = False
+
+    def identity(self):
+        return {"kind": "rule", "version": 1}
+
+    def predict_stream(self, prompts, done=()):
+        for index, prompt in enumerate(prompts):
+            if index not in done:
+                yield index, Completion(prompt.source.replace("Ada", "[FIRSTNAME]"), "end")
+
+
+def test_baselines_and_training_scores_stand_in_results_and_report(rows_file, tmp_path):
+    rows = rows_file
+    study = {
+        "data": {"source": str(rows), "group_column": "kind"},
+        "split": {"test_size": 30, "method": "random"},
+        "models": ["rule", "lookup"],
+        "shots": [0],
+        "train_sizes": [3, 9, 27, 81],
+        "training_score_rows": 5,
+    }
+    run = run_study(study, out=tmp_path / "run", learners={"rule": Rule(), "lookup": LookupLearner()})
+    labels = [(trial["learner"], trial["label"]) for trial in run.results["trials"]]
+    assert ("rule", "baseline") in labels
+    assert sum(learner == "rule" for learner, _ in labels) == 1
+    points = {(p["learner"], p["label"]): p for p in run.results["points"]}
+    tuned = points["lookup", "tuned on 3"]
+    assert tuned["training_scores"]["n_rows"] == 3  # no more rows than there are
+    assert points["lookup", "tuned on 81"]["training_scores"]["n_rows"] == 5
+    assert tuned["training_scores"]["scores"]["bleu"] == pytest.approx(100)
+    assert tuned["scores"]["bleu"]["estimate"] < 100
+    assert points["rule", "as it is"]["training_scores"] is None
+    assert next(item["word"] for item in run.results["diagnosis"]) == "data-starved"
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Undertrained or data-starved?" in page
+    assert "Which kind of example to label next" in page
+
+
+def test_stratified_draws_reach_the_trials(rows_file, tmp_path):
+    base = {
+        "task": "classification",
+        "data": {"source": str(rows_file), "target_column": "kind"},
+        "split": {"test_size": 30, "method": "random"},
+        "models": ["tfidf"],
+        "train_sizes": [5],
+    }
+    shares = {}
+    for sampling in ("random", "stratified"):
+        run = run_study({**base, "sampling": sampling}, out=tmp_path / sampling)
+        (trial,) = [trial for trial in run.results["trials"] if trial["strategy"] == "fine-tune"]
+        shares[sampling] = trial["training"]["path"]
+    assert shares["stratified"] == "5 classes"
+    assert run.results["floor"] == {"rule": "majority", "title": "most frequent class"}
+    assert np.isfinite(run.results["points"][0]["scores"]["accuracy"]["estimate"])
+
+
+def test_rows_of_the_fake_data_suit_the_tests():
+    assert len({row["kind"] for row in simple_rows(150)}) == 5
