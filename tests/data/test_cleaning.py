@@ -19,12 +19,13 @@ def test_rows_in_equals_kept_plus_dropped_with_every_reason_named():
             (5, "b"),
             ("d", None),
             ("long" * 9, "x"),
-            ("e", ["f"]),
+            ("e", ["f", "also f"]),
+            ("g", [7]),
             ("cut \ud83d", "x"),
         ),
         is_too_long=lambda source, target: len(source) > 20,
     )
-    assert [row.source for row in rows] == ["a"]
+    assert [(row.source, row.references) for row in rows] == [("a", "b"), ("e", ("f", "also f"))]
     assert report.dropped == {
         "empty input": 1,
         "empty target": 2,
@@ -35,7 +36,7 @@ def test_rows_in_equals_kept_plus_dropped_with_every_reason_named():
         "input not valid Unicode": 1,
         "over-long for the model": 1,
     }
-    assert report.rows_in == report.rows_kept + sum(report.dropped.values()) == 10
+    assert report.rows_in == report.rows_kept + sum(report.dropped.values()) == 11
     assert report.places["empty target"] == ["line 3", "line 7"]
 
 
