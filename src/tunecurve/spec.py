@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
@@ -225,6 +225,17 @@ class StudySpec(Section):
     def _sorted_and_unique(cls, value: list[int]) -> list[int]:
         return sorted(set(value))
 
+    @field_validator("models")
+    @classmethod
+    def _constraints_need_labels(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        for name in value:
+            bare_name = name.removeprefix(CONSTRAINED)
+            if not bare_name:
+                raise ValueError(f"expected a model's name, e.g. '{name}smollm2-135m-instruct'")
+            if bare_name != name and info.data.get("task", "masking") != "masking":
+                raise ValueError(f"'{name}' can write nothing but maskings, expected task: masking; use '{bare_name}'")
+        return value
+
     @field_validator("metrics")
     @classmethod
     def _known_metrics(cls, value: list[str] | None) -> list[str] | None:
@@ -234,16 +245,6 @@ class StudySpec(Section):
                     f"unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)} Known: {', '.join(METRIC_NAMES)}"
                 )
         return value
-
-    @model_validator(mode="after")
-    def _constraints_need_labels(self) -> StudySpec:
-        for name in self.models:
-            if name.startswith(CONSTRAINED) and self.task != "masking":
-                raise ValueError(
-                    f"model '{name}' can write nothing but maskings, expected task: masking (here {self.task}); "
-                    f"use '{name.removeprefix(CONSTRAINED)}'"
-                )
-        return self
 
     @model_validator(mode="after")
     def _something_to_do(self) -> StudySpec:

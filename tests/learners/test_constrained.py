@@ -172,6 +172,8 @@ def test_a_prompt_without_labels_is_refused_before_anything_is_trained(tiny_mode
         learner.fine_tune([renderer.tuning_example("a", "b")], recipe, seed=0, folder=tmp_path, on_step=lambda s: None)
     with pytest.raises(SpecError, match="expected task: masking"):
         parse_spec({"task": "generation", "models": ["constrained:x"]})
+    with pytest.raises(SpecError, match="expected a model's name"):
+        parse_spec({"models": ["constrained:"]})
 
 
 def test_names_behind_constrained_are_local(tiny_model_folder):
