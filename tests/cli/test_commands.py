@@ -35,7 +35,20 @@ def with_lookup(monkeypatch):
 
 
 def options(rows_file, out):
-    return ["--data", rows_file, "--model", "lookup", "--split", "random", "--train-sizes", "5,20,80", "--test-size", "30", "--out", out]
+    return [
+        "--data",
+        rows_file,
+        "--model",
+        "lookup",
+        "--split",
+        "random",
+        "--train-sizes",
+        "5,20,80",
+        "--test-size",
+        "30",
+        "--out",
+        out,
+    ]
 
 
 def test_run_status_report_export(rows_file, tmp_path, with_lookup):

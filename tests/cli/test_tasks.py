@@ -51,7 +51,9 @@ def test_targets_that_are_not_derived_from_inputs_are_counted(tmp_path):
     pairs = [(f"Ann{n} is here", f"[NAME] {'was' if n % 5 == 0 else 'is'} here {n}") for n in range(40)]
     pairs += [(f"Bo{n} is here", "[NAME] is here") for n in range(80)]
     path = write_rows(tmp_path / "rows.jsonl", pairs)
-    code, stdout, _ = invoke("validate", "--data", path, "--split", "random", "--test-size", "60", "--train-sizes", "50")
+    code, stdout, _ = invoke(
+        "validate", "--data", path, "--split", "random", "--test-size", "60", "--train-sizes", "50"
+    )
     assert code == 0
     assert "test targets are not the input with stretches replaced (noisy labels); a tagger cannot give them" in stdout
 

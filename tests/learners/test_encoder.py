@@ -22,7 +22,7 @@ from tunecurve.learners.local.weights import from_folder
 from tunecurve.learners.spans import LabelledSpan
 from tunecurve.metrics.alignment import align_exactly
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec import EncoderSpec
+from tunecurve.spec_training import EncoderSpec
 
 FLOAT32 = Compute(torch.device("cpu"), torch.float32, 2)
 RENDERER = PromptRenderer("unused", labels=("FIRSTNAME", "CITY"))

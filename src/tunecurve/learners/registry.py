@@ -13,7 +13,8 @@ from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
 from tunecurve.local_only import refuse_address
-from tunecurve.spec import CONSTRAINED, AnswerSpec, EncoderSpec
+from tunecurve.spec import CONSTRAINED, AnswerSpec
+from tunecurve.spec_training import EncoderSpec
 from tunecurve.tasks import TaskName
 
 # Learners that are no language models, by the first part of their names, and the tasks they know.

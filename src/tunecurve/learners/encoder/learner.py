@@ -25,7 +25,8 @@ from tunecurve.learners.local.device import Compute
 from tunecurve.learners.local.speed import matmul_flops_per_second
 from tunecurve.learners.local.weights import ModelFiles
 from tunecurve.prompts import Prompt, TuningExample
-from tunecurve.spec import EncoderSpec, stable_hash
+from tunecurve.spec import stable_hash
+from tunecurve.spec_training import EncoderSpec
 
 TUNED_FOLDER, HEAD_FILE, WEIGHTS_FILE = "encoder", "head.json", "model.safetensors"
 ROWS_A_PIECE = 256
