@@ -21,7 +21,19 @@ def classes_file(tmp_path):
 
 
 def test_validate_suggests_the_task_and_says_why(classes_file):
-    code, stdout, _ = invoke("validate", "--data", classes_file, "--task", "generation", "--test-size", "30")
+    code, stdout, _ = invoke(
+        "validate",
+        "--data",
+        classes_file,
+        "--task",
+        "generation",
+        "--split",
+        "random",
+        "--train-sizes",
+        "50",
+        "--test-size",
+        "30",
+    )
     assert code == 0
     assert "this looks like a classification task rather than generation: " in stdout
     assert re.search(r"only [23] different short texts; if so, give --task classification", stdout)
