@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional
 
-_ROWS_AT_ONCE = 96
+# Answer tokens whose logits exist together, and of those the ones whose shares are computed together: in the cache.
+_ROWS_AT_ONCE = 256
+_ROWS_IN_CACHE = 8
 
 
 class LoraWeights(NamedTuple):
@@ -114,6 +116,16 @@ class _RmsNorm(torch.autograd.Function):
         return scaled.mul_(inverse).addcmul_(hidden, along, value=-1), None, None
 
 
+def _loss_and_gradient(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the summed cross-entropy of a few rows, and put its gradient in the logits' place."""
+    log_shares = functional.log_softmax(logits.float(), dim=-1)
+    loss = -log_shares.gather(1, labels[:, None]).sum()
+    shares = log_shares.exp_()
+    shares.scatter_add_(1, labels[:, None], shares.new_full((len(labels), 1), -1.0))
+    logits.copy_(shares)
+    return loss
+
+
 class _AnswerLoss(torch.autograd.Function):
     """Mean cross-entropy of `hidden @ head'`, a few rows at a time: the logits of all rows never exist together."""
 
@@ -123,11 +135,10 @@ class _AnswerLoss(torch.autograd.Function):
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         for start in range(0, len(hidden), _ROWS_AT_ONCE):
             some = slice(start, start + _ROWS_AT_ONCE)
-            log_shares = functional.log_softmax((hidden[some] @ head.t()).float(), dim=-1)
-            total -= log_shares.gather(1, labels[some, None]).sum()
-            shares = log_shares.exp_()
-            shares[torch.arange(len(shares)), labels[some]] -= 1
-            to_hidden[some] = shares.to(head.dtype) @ head
+            logits = hidden[some] @ head.t()
+            for few, wanted in zip(logits.split(_ROWS_IN_CACHE), labels[some].split(_ROWS_IN_CACHE), strict=True):
+                total += _loss_and_gradient(few, wanted)
+            to_hidden[some] = logits @ head
         ctx.save_for_backward(to_hidden.div_(len(hidden)))
         return total / len(hidden)
 
