@@ -14,6 +14,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -68,6 +69,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=48)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--only", nargs="*", help="contestants to run besides tunecurve, by their names in the table")
+    parser.add_argument("--adapter", help="folder of a PEFT adapter for the built-in model, which then answers")
     parser.add_argument("--run", help="folder of a finished run: its best model answers, with its prompt")
     options = parser.parse_args()
     sources = [row["source_text"] for row in generate_rows(options.rows, seed=3)]
@@ -78,7 +81,11 @@ def main() -> None:
         learner: Any = predictor.learner
         renderer = predictor.renderer
     else:
-        learner = LocalLearner(resolve_model("smollm2-135m-instruct"), choose_compute("cpu", options.threads))
+        learner = LocalLearner(
+            resolve_model("smollm2-135m-instruct"),
+            choose_compute("cpu", options.threads),
+            adapter_folder=Path(options.adapter) if options.adapter else None,
+        )
         renderer = PromptRenderer(MASKING_SYSTEM, labels=tuple(LABELS))
     prompts = [renderer.prompt(source) for source in sources]
     model = learner._load_for_scoring()
@@ -87,24 +94,38 @@ def main() -> None:
         "generate, one by one": lambda some: with_generate(model, learner, some, 1),
         f"generate, {PEER_BATCH} at a time": lambda some: with_generate(model, learner, some, PEER_BATCH),
     }
+    if options.only:
+        contestants = {name: answer for name, answer in contestants.items() if name in ("tunecurve", *options.only)}
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    busy: dict[str, list[float]] = {name: [] for name in contestants}
     answers: dict[str, list[str]] = {}
     for repeat in range(options.repeats):
         for name, answer in contestants.items():
             answer(prompts[:WARM_UP_ROWS])
-            started = time.perf_counter()
+            started, processor_started = time.perf_counter(), time.process_time()
             answers[name] = answer(prompts)
             seconds[name].append((time.perf_counter() - started) / len(prompts))
-            print(f"  repeat {repeat + 1}, {name}: {seconds[name][-1]:.3f} s a row", flush=True)
+            busy[name].append((time.process_time() - processor_started) / len(prompts))
+            print(
+                f"  repeat {repeat + 1}, {name}: {seconds[name][-1]:.3f} s a row, {busy[name][-1]:.3f} of the processor",
+                flush=True,
+            )
     n_tokens = sum(len(learner.encoder.token_ids(text)) + 1 for text in answers["tunecurve"])
     print(f"\n{len(prompts)} rows, {n_tokens / len(prompts):.0f} answer tokens a row, {learner.compute.describe()}\n")
-    print("| | s a row (range) | times tunecurve | answers unlike one by one |\n|---|---|---|---|")
-    base = statistics.median(seconds["tunecurve"])
-    reference = answers["generate, one by one"]
+    print(
+        "| | s a row (range) | times tunecurve | processor s a row | times tunecurve | answers unlike one by one |\n"
+        "|---|---|---|---|---|---|"
+    )
+    base, busy_base = statistics.median(seconds["tunecurve"]), statistics.median(busy["tunecurve"])
+    reference = answers.get("generate, one by one", answers["tunecurve"])
     for name, values in seconds.items():
         middle = statistics.median(values)
         unlike = sum(mine != theirs for mine, theirs in zip(answers[name], reference, strict=True))
-        print(f"| {name} | {middle:.3f} ({min(values):.3f}-{max(values):.3f}) | {middle / base:.1f} | {unlike} |")
+        worked = statistics.median(busy[name])
+        print(
+            f"| {name} | {middle:.3f} ({min(values):.3f}-{max(values):.3f}) | {middle / base:.1f} "
+            f"| {worked:.3f} | {worked / busy_base:.1f} | {unlike} |"
+        )
 
 
 if __name__ == "__main__":

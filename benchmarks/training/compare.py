@@ -1,13 +1,13 @@
 """Seconds a row of fine-tuning: tunecurve against TRL and transformers' Trainer with PEFT, on this machine, in one run.
 
-    python benchmarks/training/compare.py [--steps 6] [--repeats 2] [--threads N]
+    python benchmarks/training/compare.py [--steps 6] [--repeats 2] [--threads N] [--warm-up 2] [--only trl]
 
 Everybody trains the built-in model on the same rows of builtin:pii behind the same instruction: LoRA of rank 16 on all
 linear layers, batch 8, the same precision and threads. Peers live in an environment of their own (`build/peers`, made
 at the first run: pip install trl peft), and contestants take turns, so that a slow minute of the machine hits all alike. The
 first two steps of every run are warm-up and left out. Printed: median seconds a row with their range, the ratio to
-tunecurve, and the share of the machine's matrix speed, measured in the same run, that the arithmetic tunecurve needs
-makes of its time.
+tunecurve, the same in seconds of the processor (which others on the machine change little), and the share of the
+machine's matrix speed, measured in the same run, that the arithmetic tunecurve needs makes of its time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ HERE = Path(__file__).parent
 PEERS = Path("build/peers")
 PEER_PACKAGES = ["trl==1.16.0", "peft"]
 BATCH = 8
-WARM_UP = 2
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,18 @@ def training_rows(n_rows: int) -> list:
     return [renderer.tuning_example(row["source_text"], row["target_text"]) for row in rows]
 
 
+def peak_of_a_processor(dtype: object, rounds: int = 40) -> float:
+    """Return the operations of a 1024 x 1024 product for a second of the processor, all threads' seconds together."""
+    import torch
+
+    matrix = torch.randn(1024, 1024).to(dtype)
+    float((matrix @ matrix)[0, 0])
+    started = time.process_time()
+    for _ in range(rounds):
+        float((matrix @ matrix)[0, 0])
+    return rounds * 2 * 1024**3 / (time.process_time() - started)
+
+
 def run_ours(steps: int, threads: int) -> dict:
     """Train with tunecurve in this process and return its step times, tokens and peak memory."""
     from tunecurve.learners.local.device import choose_compute
@@ -72,16 +83,21 @@ def run_ours(steps: int, threads: int) -> dict:
     examples = training_rows(BATCH * steps)
     encoded = [learner.encoder.encode_example(example) for example in examples]
     n_prefix = shared_prefix_length(encoded)
-    times = [0.0]
+    times, processor_times = [0.0], [0.0]
+
+    def on_step(progress: object) -> None:
+        times.append(time.perf_counter() - started)
+        processor_times.append(time.process_time() - processor_started)
+
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
+        started, processor_started = time.perf_counter(), time.process_time()
         recipe = learner.resolve_recipe({"epochs": 1, "batch_size": BATCH}, len(examples))
         _, record = learner.fine_tune(
             examples,
             recipe,
             seed=0,
             folder=Path(folder),
-            on_step=lambda progress: times.append(time.perf_counter() - started),
+            on_step=on_step,
         )
     config = learner.config
     head = config.vocab_size * config.hidden_size
@@ -90,8 +106,10 @@ def run_ours(steps: int, threads: int) -> dict:
     answers = sum(example.n_answer for example in encoded)
     return {
         "seconds": [later - earlier for earlier, later in itertools.pairwise(times)],
+        "processor_seconds": [later - earlier for earlier, later in itertools.pairwise(processor_times)],
         "operations_per_step": 4 * (body * tokens + head * answers) / steps,
         "peak_gflops": matmul_flops_per_second("cpu", compute.dtype) / 1e9,
+        "operations_per_processor_second": peak_of_a_processor(compute.dtype),
         "path": record.path,
         "prefix_tokens": n_prefix,
         "row_tokens": sum(len(example.token_ids) - n_prefix for example in encoded) / len(encoded),
@@ -125,6 +143,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--warm-up", type=int, default=2, help="steps of every run that are left out")
+    parser.add_argument("--only", nargs="*", help="peers to run: trl, trainer (default: all)")
     parser.add_argument("--ours", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     from tunecurve.learners.local.device import physical_cores
@@ -136,7 +156,9 @@ def main() -> None:
     from tunecurve.learners.local.weights import resolve_model
 
     model = resolve_model("smollm2-135m-instruct").folder
-    seconds: dict[str, list[float]] = {contestant.name: [] for contestant in CONTESTANTS}
+    contestants = [one for one in CONTESTANTS if not options.only or one.peer in (None, *options.only)]
+    seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
+    processor_seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     ours: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.jsonl"
@@ -147,7 +169,7 @@ def main() -> None:
                 file.write(json.dumps({"messages": messages}) + "\n")
         python = peer_python()
         for repeat in range(options.repeats):
-            for contestant in CONTESTANTS:
+            for contestant in contestants:
                 if contestant.peer is None:
                     again = [sys.executable, __file__, "--ours", "--steps", str(options.steps)]
                     result = run_process([*again, "--threads", str(threads)])
@@ -165,26 +187,39 @@ def main() -> None:
                         "folder": folder,
                     }
                     result = run_process([str(python), str(HERE / "peers.py"), json.dumps(job)])
-                per_row = [step / BATCH for step in result["seconds"][WARM_UP:]]
+                per_row = [step / BATCH for step in result["seconds"][options.warm_up :]]
                 seconds[contestant.name] += per_row
-                print(f"  repeat {repeat + 1}, {contestant.name}: {statistics.median(per_row):.3f} s a row", flush=True)
+                busy = [step / BATCH for step in result["processor_seconds"][options.warm_up :]]
+                processor_seconds[contestant.name] += busy
+                print(
+                    f"  repeat {repeat + 1}, {contestant.name}: {statistics.median(per_row):.3f} s a row, "
+                    f"{statistics.median(busy):.3f} of the processor",
+                    flush=True,
+                )
     first = ours[0]
     print(
         f"\n{first['dtype']}, {threads} threads, prefix of {first['prefix_tokens']} tokens, "
         f"{first['row_tokens']:.0f} tokens a row behind it, batch {BATCH}; {first['path']}\n"
     )
-    print("| | s a row (range) | times tunecurve |\n|---|---|---|")
-    base = statistics.median(seconds["tunecurve"])
+    print("| | s a row (range) | times tunecurve | processor s a row | times tunecurve |\n|---|---|---|---|---|")
+    base, busy_base = (statistics.median(found["tunecurve"]) for found in (seconds, processor_seconds))
     for name, values in seconds.items():
         middle = statistics.median(values)
-        print(f"| {name} | {middle:.2f} ({min(values):.2f}-{max(values):.2f}) | {middle / base:.1f} |")
+        busy_middle = statistics.median(processor_seconds[name])
+        print(
+            f"| {name} | {middle:.2f} ({min(values):.2f}-{max(values):.2f}) | {middle / base:.1f} "
+            f"| {busy_middle:.2f} | {busy_middle / busy_base:.1f} |"
+        )
     shares = [
-        r["operations_per_step"] / statistics.median(r["seconds"][WARM_UP:]) / (r["peak_gflops"] * 1e9) for r in ours
+        r["operations_per_step"]
+        / statistics.median(r["processor_seconds"][options.warm_up :])
+        / r["operations_per_processor_second"]
+        for r in ours
     ]
     peaks = ", ".join(f"{r['peak_gflops']:.0f}" for r in ours)
     print(
         f"\ntunecurve needs {first['operations_per_step'] / 1e9:.0f} GFLOP a step: {min(shares):.0%} to "
-        f"{max(shares):.0%} of the matrix speed measured beside it ({peaks} GFLOP/s). "
+        f"{max(shares):.0%} of the matrix speed measured beside it, in seconds of the processor ({peaks} GFLOP/s). "
         f"Peak memory of its process: {max(r['peak_memory_gb'] for r in ours):.2f} GB."
     )
 

@@ -40,6 +40,7 @@ from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads, list_t
 from tunecurve.study.progress import Progress
 from tunecurve.study.results import Collector
 from tunecurve.study.storage import make_folder, write_text
+from tunecurve.study.together import train_together
 from tunecurve.study.trials import is_finished
 
 
@@ -318,6 +319,8 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
             study.spec.training_score_rows,
         )
         try:
+            if study.spec.train_together:
+                train_together(study.planned, study.data, study.learners, progress, study.folder / "together")
             outcome = run_trials(work, executor, study.folder, progress, current.after_a_trial)
             if study.spec.hosted.checkpoints:
                 score_checkpoints(study.planned, study.data, study.learners, collector.metrics, progress)

@@ -158,6 +158,10 @@ class StudySpec(Section):
         "random", description="how training rows are drawn; stratified: small sizes hold all labels evenly"
     )
     recipe: RecipeSpec = Field(default_factory=RecipeSpec)
+    # Off: not faster on a CPU, and not measured on a GPU yet, where it should be.
+    train_together: bool = Field(
+        False, description="compute all trainings of a local language model as one, for GPUs that one alone leaves idle"
+    )
     encoder: EncoderSpec = Field(default_factory=EncoderSpec)
     # Beside the test score it tells a model that was trained too little from one that saw too few rows.
     training_score_rows: Annotated[int, Field(ge=0)] = Field(

@@ -183,6 +183,40 @@ class SharesTraining(Protocol):
 
 
 @dataclass(frozen=True)
+class TrainingJob:
+    """One of several trainings that are computed together.
+
+    Attributes
+    ----------
+    examples : sequence of TuningExample
+    recipe : dict
+        From `FineTunable.resolve_recipe`.
+    seed : int
+    folder : Path
+        Where the tuned model goes, as with `FineTunable.fine_tune`.
+    """
+
+    examples: Sequence[TuningExample]
+    recipe: dict[str, Any]
+    seed: int
+    folder: Path
+
+
+@runtime_checkable
+class TrainsTogether(FineTunable, Protocol):
+    """A learner that can compute several trainings as one."""
+
+    def fine_tune_together(
+        self, jobs: Sequence[TrainingJob], *, folder: Path, on_step: Callable[[int, TrainingProgress], None]
+    ) -> list[TrainingRecord]:
+        """Fine-tune for every job, and return what was done for each; `folder` holds what a later call goes on from.
+
+        `on_step` is called with the job's place in the list.
+        """
+        ...
+
+
+@dataclass(frozen=True)
 class Workload:
     """What a trial will compute, in tokens; for the estimate of time and, where it costs, of money.
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tunecurve.learners.base import CostsMoney, CountsTokens, FineTunable, Learner, SharesTraining, Workload
+from tunecurve.learners.base import (
+    CostsMoney,
+    CountsTokens,
+    FineTunable,
+    Learner,
+    SharesTraining,
+    TrainsTogether,
+    Workload,
+)
 from tunecurve.spec import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData, ids_hash
 
@@ -92,6 +100,8 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
     if trial.strategy == "fine-tune":
         assert isinstance(learner, FineTunable)
         config["recipe"] = learner.resolve_recipe(spec.recipe.model_dump(), trial.train_size)
+        if spec.train_together and isinstance(learner, TrainsTogether):
+            config["trained_together"] = True  # its additions come in another order
     return config
 
 
@@ -111,7 +121,8 @@ def training_key(config: Mapping[str, Any], learner: Learner) -> str | None:
     if config["strategy"] != "fine-tune" or not isinstance(learner, SharesTraining):
         return None
     keys = ("format", "train_size", "seed", "train_sha256", "system", "template", "recipe")
-    return stable_hash({key: config[key] for key in keys} | {"learner": learner.training_identity()})
+    together = {"trained_together": True} if config.get("trained_together") else {}
+    return stable_hash({key: config[key] for key in keys} | together | {"learner": learner.training_identity()})
 
 
 def estimate_workloads(

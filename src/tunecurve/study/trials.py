@@ -24,6 +24,7 @@ from tunecurve.learners.base import (
     Learner,
     SharesTraining,
     TrainingProgress,
+    TrainingRecord,
     predict,
 )
 from tunecurve.metrics.base import Metric, corpus_score, signature_for
@@ -152,9 +153,14 @@ def _fine_tune(
 
     examples = data.tuning_examples(trial.train_size, trial.seed)
     _, record = learner.fine_tune(examples, config["recipe"], seed=trial.seed, folder=folder, on_step=on_step)
+    keep_record(folder, record)
+    return asdict(record)
+
+
+def keep_record(folder: Path, record: TrainingRecord) -> None:
+    """Write what a training did, once its model is safely on disk: the training is not run again."""
     flush_to_disk(folder)  # training.json says that all of it is there, also after a power cut
     write_json(folder / TRAINING, asdict(record))
-    return asdict(record)
 
 
 def answer_all(trial: Trial, data: StudyData, learner: Learner, kept_in: Path, progress: Progress) -> list[Completion]:

@@ -1,10 +1,11 @@
-"""Saving and restoring a training run exactly: adapters, optimizer state, step, losses. safetensors, never pickle."""
+"""Saving and restoring training runs exactly: adapters, optimizer state, step, losses. safetensors, never pickle."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,52 +24,80 @@ class TrainingState:
     losses: list[float]
     seconds: float
 
+    def restore(self, step: int, losses: list[float], seconds: float) -> None:
+        """Take over the values of another state."""
+        self.step, self.losses, self.seconds = step, losses, seconds
+
 
 def trainable_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
     """Return the parameters that are trained, by name."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def save_checkpoint(
-    folder: Path, model: Any, optimizer: torch.optim.Optimizer, state: TrainingState, fingerprint: str
-) -> None:
-    """Write the checkpoint in one rename; a kill leaves the old one or the new one, never half of one."""
+@dataclass(frozen=True)
+class Training:
+    """One training: what it changes. With the recipe, the rows and the seed, all that its next step depends on."""
+
+    parameters: Mapping[str, torch.nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    state: TrainingState
+
+
+def save_trainings(folder: Path, trainings: Sequence[Training], fingerprint: str) -> None:
+    """Write all trainings in one rename; a kill leaves the old checkpoint or the new one, never half of one."""
     tensors = {}
-    for name, parameter in trainable_parameters(model).items():
-        tensors[f"parameter:{name}"] = parameter.detach().contiguous()
-        for key, value in optimizer.state[parameter].items():
-            tensors[f"{key}:{name}"] = value.detach().contiguous()
-    facts = {"step": state.step, "losses": state.losses, "seconds": state.seconds, "fingerprint": fingerprint}
+    for number, training in enumerate(trainings):
+        for name, parameter in training.parameters.items():
+            tensors[f"{number}:parameter:{name}"] = parameter.detach().contiguous()
+            for key, value in training.optimizer.state[parameter].items():
+                tensors[f"{number}:{key}:{name}"] = value.detach().contiguous()
+    facts = {"states": [asdict(training.state) for training in trainings], "fingerprint": fingerprint}
     temporary = folder / (FILE_NAME + ".tmp")
-    save_file(tensors, temporary, metadata={"state": json.dumps(facts)})
+    save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(folder / FILE_NAME)
 
 
-def load_checkpoint(
-    folder: Path, model: Any, optimizer: torch.optim.Optimizer, fingerprint: str
-) -> TrainingState | None:
-    """Restore model and optimizer from the folder's checkpoint and return its state; None without a usable one.
+def load_trainings(folder: Path, trainings: Sequence[Training], fingerprint: str) -> bool:
+    """Restore the trainings from the folder's checkpoint; False without a usable one.
 
     A checkpoint of another run (other rows, recipe, precision) is not usable, nor is a damaged one.
     """
     path = folder / FILE_NAME
     if not path.exists():
-        return None
+        return False
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})["state"])
+            facts = json.loads((file.metadata() or {})["facts"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
     except (SafetensorError, KeyError, ValueError, OSError):
-        return None
+        return False
     if facts.get("fingerprint") != fingerprint:
-        return None
-    with torch.no_grad():
-        for name, parameter in trainable_parameters(model).items():
-            parameter.copy_(tensors[f"parameter:{name}"])
-            if f"step:{name}" in tensors:  # a parameter that no loss has reached has no state
-                optimizer.state[parameter] = {
-                    key: tensors[f"{key}:{name}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
-                }
-    return TrainingState(facts["step"], facts["losses"], facts["seconds"])
+        return False
+    for number, (training, state) in enumerate(zip(trainings, facts["states"], strict=True)):
+        for name, parameter in training.parameters.items():
+            with torch.no_grad():
+                parameter.copy_(tensors[f"{number}:parameter:{name}"])
+            training.optimizer.state[parameter] = {
+                key: tensors[f"{number}:{key}:{name}"].to(parameter.device)
+                for key in ("step", "exp_avg", "exp_avg_sq")
+                if f"{number}:{key}:{name}" in tensors
+            }
+        training.state.restore(**state)
+    return True
+
+
+def save_checkpoint(
+    folder: Path, model: Any, optimizer: torch.optim.Optimizer, state: TrainingState, fingerprint: str
+) -> None:
+    """Write the checkpoint of a model's one training; see `save_trainings`."""
+    save_trainings(folder, [Training(trainable_parameters(model), optimizer, state)], fingerprint)
+
+
+def load_checkpoint(
+    folder: Path, model: Any, optimizer: torch.optim.Optimizer, fingerprint: str
+) -> TrainingState | None:
+    """Restore model and optimizer and return the state; None without a usable checkpoint. See `load_trainings`."""
+    training = Training(trainable_parameters(model), optimizer, TrainingState(0, [], 0.0))
+    return training.state if load_trainings(folder, [training], fingerprint) else None

@@ -91,7 +91,7 @@ def decode_stream(
     use_packed: bool = True,
     constrain: Constrain | None = None,
 ) -> Iterator[tuple[int, Completion]]:
-    """Yield (index, answer) for every prompt not in `done`, batch by batch, shortest inputs first.
+    """Yield (index, answer) for every prompt not in `done`, batch by batch, longest inputs first.
 
     Parameters
     ----------
@@ -111,7 +111,8 @@ def decode_stream(
         Returns what the answer to a prompt may be; default: whatever the model writes.
     """
     jobs = [_job(index, prompt, encoder, limits, constrain) for index, prompt in enumerate(prompts)]
-    jobs.sort(key=lambda job: (job.cap, len(job.prompt_ids), job.index))
+    # Longest first: what is left at the end, when passes are no longer full, is short.
+    jobs.sort(key=lambda job: (-job.cap, -len(job.prompt_ids), job.index))
     n_prefix = common_prefix_length([job.prompt_ids for job in jobs])
     batches = [jobs[start : start + limits.batch_size] for start in range(0, len(jobs), limits.batch_size)]
     batches = [batch for batch in batches if not all(job.index in done for job in batch)]

@@ -12,8 +12,9 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord, Workload
+from tunecurve.learners.base import Completion, TrainingJob, TrainingProgress, TrainingRecord, Workload
 from tunecurve.learners.local.adapters import add_adapters, load_adapters
+from tunecurve.learners.local.checkpoint import trainable_parameters
 from tunecurve.learners.local.device import Compute
 from tunecurve.learners.local.encoding import ChatEncoder
 from tunecurve.learners.local.generate import AnswerLimits, decode_stream
@@ -197,10 +198,48 @@ class LocalLearner:
             checkpoint_every_seconds=self.checkpoint_every_seconds,
             use_shared_prefix=self.use_shared_prefix,
         )
+        self._save_adapters(model, folder)
+        return self.load_tuned(folder), record
+
+    def _save_adapters(self, model: Any, folder: Path) -> None:
         model.peft_config["default"].base_model_name_or_path = self.files.name
         # Without this PEFT asks the hub whether the vocabulary changed.
         model.save_pretrained(folder / ADAPTER_FOLDER, save_embedding_layers=False)
-        return self.load_tuned(folder), record
+
+    def fine_tune_together(
+        self, jobs: Sequence[TrainingJob], *, folder: Path, on_step: Callable[[int, TrainingProgress], None]
+    ) -> list[TrainingRecord]:
+        """Fine-tune for all jobs at once, over one copy of the frozen weights; see `train_together`."""
+        from tunecurve.learners.local.train_together import EncodedTraining, train_together
+
+        self._scoring_model = None
+        trainings = [
+            EncodedTraining(
+                [self.encoder.encode_example(example) for example in job.examples], Recipe(**job.recipe), job.seed
+            )
+            for job in jobs
+        ]
+        initial: list[dict[str, torch.Tensor]] = []
+        model = add_adapters(self.load_base(), trainings[-1].recipe, trainings[-1].seed)
+        for training in reversed(trainings):  # the first one last: the model is left with its adapters
+            model = add_adapters(model.unload(), training.recipe, training.seed)
+            initial.insert(0, {name: part.detach().clone() for name, part in trainable_parameters(model).items()})
+        trained = train_together(
+            model,
+            trainings,
+            initial,
+            pad_id=self.encoder.end_token_id,
+            compute=self.compute.describe(),
+            folder=folder,
+            on_step=on_step,
+            checkpoint_every_seconds=self.checkpoint_every_seconds,
+        )
+        for job, (parameters, _) in zip(jobs, trained, strict=True):
+            with torch.no_grad():
+                for name, parameter in trainable_parameters(model).items():
+                    parameter.copy_(parameters[name])
+            self._save_adapters(model, job.folder)
+        return [record for _, record in trained]
 
     def load_tuned(self, folder: Path) -> LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``."""

@@ -68,15 +68,19 @@ def prefix_cache(model: Any, prefix_ids: Sequence[int]) -> DynamicCache:
 
 
 def expand_cache(cache: DynamicCache, n_rows: int) -> DynamicCache:
-    """Return the cache for `n_rows` rows; views, not copies."""
+    """Return the cache with each of its entries for `n_rows` rows; of a single entry views, not copies."""
     expanded = copy.copy(cache)
     expanded.layers = []
     for layer in cache.layers:
         view = copy.copy(layer)
-        view.keys = layer.keys.expand(n_rows, -1, -1, -1)  # type: ignore[union-attr]
-        view.values = layer.values.expand(n_rows, -1, -1, -1)  # type: ignore[union-attr]
+        view.keys = _for_rows(layer.keys, n_rows)  # type: ignore[union-attr]
+        view.values = _for_rows(layer.values, n_rows)  # type: ignore[union-attr]
         expanded.layers.append(view)
     return expanded
+
+
+def _for_rows(heads: torch.Tensor, n_rows: int) -> torch.Tensor:
+    return heads.expand(n_rows, -1, -1, -1) if len(heads) == 1 else heads.repeat_interleave(n_rows, dim=0)
 
 
 def answer_labels(examples: Sequence[EncodedExample], n_kept: int, device: torch.device) -> torch.Tensor:

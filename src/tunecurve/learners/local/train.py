@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,7 @@ def train_adapters(
     ModelError
         When the loss is not a number.
     """
-    optimizer = torch.optim.AdamW(
-        trainable_parameters(model).values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
+    optimizer = new_optimizer(trainable_parameters(model), recipe)
     fingerprint = training_fingerprint(examples, recipe, seed, compute)
     steps = all_batches([len(e.token_ids) for e in examples], recipe.batch_size, recipe.epochs, seed=seed)
     way = choose_way(model, examples, pad_id) if use_shared_prefix else plain_way(pad_id, "as asked")
@@ -101,16 +99,7 @@ def train_adapters(
             if time.monotonic() - last_saved > checkpoint_every_seconds and not is_last:
                 save_checkpoint(folder, model, optimizer, state, fingerprint)
                 last_saved = time.monotonic()
-    return TrainingRecord(
-        steps=len(steps),
-        epochs=recipe.epochs,
-        examples_seen=sum(map(len, steps)),
-        losses=state.losses,
-        train_seconds=state.seconds,
-        tokens_trained=sum(examples[index].n_answer for batch in steps for index in batch),
-        recipe=recipe.to_dict(),
-        path=way.description,
-    )
+    return training_record(examples, steps, recipe, state, way.description)
 
 
 def _take_step(
@@ -130,9 +119,8 @@ def _take_step(
     loss = way.loss(model.get_base_model(), rows)
     loss.backward()
     value = float(loss.detach())
-    if not math.isfinite(value):
-        raise ModelError(f"the loss is {value} at step {state.step + 1}; lower recipe.learning_rate")
-    _update(optimizer, model, recipe, state.step)
+    check_loss(value, state.step)
+    take_optimizer_step(optimizer, trainable_parameters(model), recipe, state.step)
     seconds = time.perf_counter() - started
     state.step += 1
     state.seconds += seconds
@@ -140,9 +128,43 @@ def _take_step(
     return (way.n_prefix + sum(len(row.token_ids) - way.n_prefix for row in rows)) / seconds
 
 
-def _update(optimizer: torch.optim.Optimizer, model: Any, recipe: Recipe, step: int) -> None:
-    torch.nn.utils.clip_grad_norm_(trainable_parameters(model).values(), recipe.gradient_clip)
+def take_optimizer_step(
+    optimizer: torch.optim.Optimizer, parameters: Mapping[str, torch.nn.Parameter], recipe: Recipe, step: int
+) -> None:
+    """Clip the gradients, set the step's learning rate, change the parameters, forget the gradients."""
+    torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.gradient_clip)
     for group in optimizer.param_groups:
         group["lr"] = learning_rate_at(recipe, step)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+
+
+def new_optimizer(parameters: Mapping[str, torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    """Return AdamW for the parameters, as the recipe says."""
+    return torch.optim.AdamW(parameters.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+
+
+def check_loss(value: float, step: int) -> None:
+    """Raise `ModelError`, with advice, where the loss of a step (0-based) is not a number."""
+    if not math.isfinite(value):
+        raise ModelError(f"the loss is {value} at step {step + 1}; lower recipe.learning_rate")
+
+
+def training_record(
+    examples: Sequence[EncodedExample],
+    steps: Sequence[Sequence[int]],
+    recipe: Recipe,
+    state: TrainingState,
+    path: str,
+) -> TrainingRecord:
+    """Return what a finished training did."""
+    return TrainingRecord(
+        steps=len(steps),
+        epochs=recipe.epochs,
+        examples_seen=sum(map(len, steps)),
+        losses=state.losses,
+        train_seconds=state.seconds,
+        tokens_trained=sum(examples[index].n_answer for batch in steps for index in batch),
+        recipe=recipe.to_dict(),
+        path=path,
+    )

@@ -103,7 +103,7 @@ def choose_way(model: Any, examples: Sequence[EncodedExample], pad_id: int) -> W
     model.eval()  # dropout would make two ways of one loss differ
     failures: list[str] = []
     try:
-        expected = _loss_and_gradients(model, plain_way(pad_id, "reference"), few)
+        expected = loss_and_gradients(model, plain_way(pad_id, "reference"), few)
         base = model.get_base_model()
         for way in fast_ways(n_prefix, pad_id, base.device):
             failure = _difference(model, way, few, expected, base.dtype)
@@ -116,9 +116,10 @@ def choose_way(model: Any, examples: Sequence[EncodedExample], pad_id: int) -> W
         model.train(was_training)
 
 
-def _loss_and_gradients(
+def loss_and_gradients(
     model: Any, way: Way, examples: Sequence[EncodedExample]
 ) -> tuple[float, dict[str, torch.Tensor]]:
+    """Return the loss of the examples and its gradients, by the adapters' names."""
     parameters = trainable_parameters(model)
     base = model.get_base_model()
     with way.prepared(base):
@@ -139,9 +140,17 @@ def _difference(
 ) -> str | None:
     """Return why the way cannot be used, or None when it gives what is expected."""
     try:
-        loss, gradients = _loss_and_gradients(model, way, examples)
+        loss, gradients = loss_and_gradients(model, way, examples)
     except (RuntimeError, TypeError, AttributeError, ValueError, KeyError, IndexError) as error:
         return f"this model does not allow it ({type(error).__name__})"
+    return difference_between((loss, gradients), expected, dtype)
+
+
+def difference_between(
+    found: tuple[float, dict[str, torch.Tensor]], expected: tuple[float, dict[str, torch.Tensor]], dtype: torch.dtype
+) -> str | None:
+    """Return how loss and gradients differ from the expected ones; None where they are equal within the precision."""
+    loss, gradients = found
     in_loss = abs(loss - expected[0]) / max(abs(expected[0]), 1e-12)
     if not in_loss <= LOSS_TOLERANCE[dtype]:
         return f"another loss (relative difference {in_loss:.1e})"

@@ -1,0 +1,169 @@
+"""Trainings computed together end where each ends alone, also when they are interrupted."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.learners.test_training import RECIPE, adapted, examples, tiny
+from tunecurve.errors import Interrupted, ModelError
+from tunecurve.learners.base import TrainingJob
+from tunecurve.learners.local.checkpoint import trainable_parameters
+from tunecurve.learners.local.stacked import StackedAdapters, losses_together
+from tunecurve.learners.local.ways import loss_and_gradients, plain_way
+
+# Another number of rows (with an incomplete batch), of passes, another seed, another learning rate each.
+TRAININGS = [(12, {}, 5), (6, {"epochs": 3}, 6), (10, {"epochs": 1, "learning_rate": 3e-3}, 7)]
+
+
+def jobs(learner, folder):
+    found = []
+    for number, (n_rows, changes, seed) in enumerate(TRAININGS):
+        out = folder / str(number)
+        out.mkdir(parents=True, exist_ok=True)
+        found.append(TrainingJob(examples(n_rows), learner.resolve_recipe({**RECIPE, **changes}, n_rows), seed, out))
+    return found
+
+
+def adapter_of(job):
+    return load_file(job.folder / "adapter" / "adapter_model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def together(tiny_model_folder, tmp_path_factory):
+    """Return jobs that were trained together, without a break, their records, and the steps in their order."""
+    folder = tmp_path_factory.mktemp("together")
+    learner = tiny(tiny_model_folder)
+    found, seen = jobs(learner, folder), []
+    records = learner.fine_tune_together(found, folder=folder, on_step=lambda n, p: seen.append((n, p.step, p.n_steps)))
+    return found, records, seen
+
+
+def test_each_ends_where_it_ends_alone(together, tiny_model_folder, tmp_path):
+    learner = tiny(tiny_model_folder)
+    for job, record, alone in zip(*together[:2], jobs(learner, tmp_path), strict=True):
+        _, expected = learner.fine_tune(
+            alone.examples, alone.recipe, seed=alone.seed, folder=alone.folder, on_step=lambda progress: None
+        )
+        assert record.losses == pytest.approx(expected.losses, rel=1e-4)
+        assert (record.steps, record.epochs, record.examples_seen, record.tokens_trained) == (
+            expected.steps, expected.epochs, expected.examples_seen, expected.tokens_trained,
+        )  # fmt: skip
+        apart, learnt = 0.0, 0.0
+        untrained = {
+            name: parameter.detach() for name, parameter in trainable_parameters(untrained_model(learner, job)).items()
+        }
+        found, wanted = adapter_of(job), adapter_of(alone)
+        assert set(found) == set(wanted)
+        for name, tensor in wanted.items():
+            start = untrained[name.replace(".weight", ".default.weight")]
+            apart += float((found[name] - tensor).square().sum())
+            learnt += float((tensor - start).square().sum())
+        assert apart**0.5 < 1e-3 * learnt**0.5
+
+
+def untrained_model(learner, job):
+    from tunecurve.learners.local.adapters import add_adapters
+    from tunecurve.learners.local.recipe import Recipe
+
+    return add_adapters(learner.load_base(), Recipe(**job.recipe), job.seed)
+
+
+def test_a_training_leaves_when_its_steps_are_done(together):
+    _, records, seen = together
+    for number, record in enumerate(records):
+        assert [step for n, step, _ in seen if n == number] == list(range(1, record.steps + 1))
+    assert len({record.steps for record in records}) == 2
+    assert all("together with 2 other trainings" in record.path for record in records)
+
+
+def test_interrupted_trainings_resume_bit_for_bit(together, tiny_model_folder, tmp_path):
+    learner = tiny(tiny_model_folder)
+    cut = jobs(learner, tmp_path)
+    for stop in (2, 5):
+
+        def on_step(number, progress, stop=stop):
+            if progress.step == stop:
+                raise Interrupted("now")
+
+        with pytest.raises(Interrupted):
+            learner.fine_tune_together(cut, folder=tmp_path, on_step=on_step)
+    seen = []
+    records = learner.fine_tune_together(cut, folder=tmp_path, on_step=lambda n, p: seen.append((n, p.step)))
+    assert min(step for _, step in seen) == 6, "finished steps are not repeated"
+    for job, record, whole, whole_record in zip(cut, records, *together[:2], strict=True):
+        assert record.losses == whole_record.losses
+        expected = adapter_of(whole)
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in adapter_of(job).items())
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
+def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind):
+    learner = tiny(tiny_model_folder)
+    model = adapted(learner, kind)
+    encoded = [learner.encoder.encode_example(example) for example in examples(9)]
+    batches = [encoded[:2], encoded[2:6], encoded[6:9]]
+    initial = []
+    for number in range(3):
+        torch.manual_seed(number)
+        initial.append({n: p.detach() + 0.02 * torch.randn_like(p) for n, p in trainable_parameters(model).items()})
+    adapters = StackedAdapters(model, initial)
+    adapters.activate([2, 0, 1])
+    with adapters.in_use():
+        losses = losses_together(model.get_base_model(), [batches[n] for n in (2, 0, 1)], 20, 2)
+        losses.sum().backward()
+    adapters.hand_over_gradients()
+    for place, number in enumerate((2, 0, 1)):
+        with torch.no_grad():
+            for name, parameter in trainable_parameters(model).items():
+                parameter.copy_(initial[number][name])
+        loss, gradients = loss_and_gradients(model, plain_way(2, "reference"), batches[number])
+        assert float(losses[place].detach()) == pytest.approx(loss, rel=1e-5)
+        scale = max(float(gradient.abs().max()) for gradient in gradients.values())
+        for name, gradient in gradients.items():
+            found = adapters.parameters[number][name].grad
+            assert torch.allclose(found, gradient, rtol=1e-3, atol=1e-5 * scale), name
+
+
+def test_adapters_with_dropout_are_refused_with_advice(tiny_model_folder, tmp_path):
+    learner = tiny(tiny_model_folder)
+    recipe = learner.resolve_recipe({**RECIPE, "lora_dropout": 0.5}, 12)
+    with pytest.raises(ModelError, match="set train_together: false"):
+        learner.fine_tune_together(
+            [TrainingJob(examples(), recipe, seed, tmp_path) for seed in (0, 1)], folder=tmp_path, on_step=print
+        )
+
+
+def study_of(tiny_model_folder, rows_file, out, **more):
+    from tunecurve.run import run_study
+
+    return run_study(
+        {"data": {"source": str(rows_file)}, "split": {"test_size": 4, "method": "random"}, "train_sizes": [4, 8],
+         "models": [str(tiny_model_folder)], "seeds": 2, "shots": [], "answers": {"max_extra_tokens": 1},
+         "recipe": {"epochs": 2, "batch_size": 4, "lora_rank": 4}, "training_score_rows": 0, **more},
+        out=out, device="cpu",
+    )  # fmt: skip
+
+
+def test_a_study_trains_together_continues_and_does_nothing_when_it_is_finished(tiny_model_folder, rows_file, tmp_path):
+    from tunecurve.study.progress import Progress
+
+    class Stopping(Progress):
+        def trained(self, trial, progress):
+            self.stop_requested = True
+
+    from tunecurve.run import run_study
+
+    values = {"train_together": True}
+    run = study_of(tiny_model_folder, rows_file, tmp_path / "run", **values)
+    trained = [trial for trial in run.results["trials"] if trial["strategy"] == "fine-tune"]
+    assert len(trained) == 4
+    assert not run.outcome.failures
+    assert all("together with 3 other trainings" in trial["training"]["path"] for trial in trained)
+    assert not (tmp_path / "run" / "together").exists()
+    again = study_of(tiny_model_folder, rows_file, tmp_path / "run", **values)
+    assert again.outcome.n_run == 0
+    with pytest.raises(Interrupted):
+        run_study(str(tmp_path / "run" / "study.yaml"), out=tmp_path / "cut", device="cpu", progress=Stopping())
+    assert (tmp_path / "cut" / "together" / "checkpoint.safetensors").exists()
+    continued = run_study(str(tmp_path / "run" / "study.yaml"), out=tmp_path / "cut", device="cpu")
+    assert [t["scores"] for t in continued.results["trials"]] == [t["scores"] for t in run.results["trials"]]
