@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.installed
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test lint docs browser clean
+.PHONY: run test hardening lint docs browser clean
 
 run: $(STAMPS)-local
 	$(BIN)/tunecurve run
 
 test: $(STAMPS)-test browser lint
 	$(BIN)/python -m pytest
+
+# What takes minutes: hundreds of kills, full disks, damaged files, fuzzed loaders, a 2 GB file.
+hardening: $(STAMPS)-test browser
+	$(BIN)/python -m pytest -m hardening tests/hardening
 
 lint: $(STAMPS)-test
 	$(BIN)/ruff check .
@@ -36,7 +40,7 @@ $(STAMPS)-local: pyproject.toml constraints.txt
 
 $(STAMPS)-test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e '.[local,hosted,test]'
+	$(INSTALL) -e '.[local,hosted,ray,test]'
 	@touch $@
 
 clean:

@@ -11,6 +11,8 @@ import errno
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 
 class TunecurveError(Exception):
@@ -59,6 +61,25 @@ class StudyStateError(TunecurveError):
     """The run folder holds something this command cannot work with."""
 
     exit_code = 8
+
+
+class DamagedFile(StudyStateError):
+    """A file that this program wrote does not hold what was written.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    reason : str
+        What is wrong with it.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"'{path}' is damaged ({reason}); move it away and run the same command again")
+        self.path, self.reason = path, reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.reason)
 
 
 class MoneyError(TunecurveError):

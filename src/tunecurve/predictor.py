@@ -15,6 +15,7 @@ from tunecurve.prompts import PromptRenderer
 from tunecurve.report.learning_curve import load_study
 from tunecurve.spec import AnswerSpec, parse_spec
 from tunecurve.spec_hosted import HostedSpec
+from tunecurve.study.integrity import verify_model
 
 
 class Predictor:
@@ -96,6 +97,7 @@ def _tuned_learner(
             f"{str(expected)[:12]}...); restore that model"
         )
     assert isinstance(learner, FineTunable)
+    verify_model(folder / trial["folder"])
     return learner.load_tuned(folder / trial["folder"])
 
 

@@ -1,4 +1,4 @@
-"""API keys never reach a file, a log or a screen: texts from outside pass through here before they are kept or shown."""
+"""What texts from outside pass through before they are kept or shown: no API key stays, no control sequence is obeyed."""
 
 from __future__ import annotations
 
@@ -28,3 +28,14 @@ def redact(text: str) -> str:
     return _URL_PARTS.sub(
         lambda match: (match.group(1) or match.group(2)) + "***" + ("@" if match.group(1) else ""), text
     )
+
+
+# Control characters (of the terminal: C0, delete, C1), of writing direction, line ends of other alphabets, half characters.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def shown(text: str) -> str:
+    """Return the text with control characters in words, as ``\\x1b``; line breaks and tabs stay."""
+    return _CONTROLS.sub(lambda match: repr(match.group())[1:-1], text)

@@ -13,8 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError, TunecurveError
@@ -35,11 +33,13 @@ from tunecurve.study.dataset import (
     too_long_test,
 )
 from tunecurve.study.executors import Outcome, Work, known_failures
+from tunecurve.study.integrity import inspect_trials, tell_of_forks
 from tunecurve.study.locks import lock_study
 from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads, list_trials, trial_config, trial_folder_name
 from tunecurve.study.progress import Progress
 from tunecurve.study.results import Collector
 from tunecurve.study.storage import make_folder, write_text
+from tunecurve.study.study_file import check_study_file, resolved_yaml
 from tunecurve.study.together import train_together
 from tunecurve.study.trials import is_finished
 
@@ -154,7 +154,7 @@ def prepare_study(
     spec = parse_spec(values, origin)
     folder = Path(out) if out is not None else Path("runs") / spec.name
     check_comparable(spec, folder)
-    asked, spec = spec, _with_what_is_there(spec, folder)
+    asked, spec = spec, _with_what_is_there(spec, folder, origin)
     account = Account(spec.hosted, str(folder.absolute()))
     if learners is None:
         built = build_learners(
@@ -194,7 +194,7 @@ def prepare_study(
     return Study(spec, folder, data, built, planned, account)
 
 
-def _with_what_is_there(spec: StudySpec, folder: Path) -> StudySpec:
+def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec:
     """Return the study with the models, shots, sizes and seeds of its earlier runs: a study grows, and loses nothing.
 
     Of these only finished trials are taken along; what was never finished and is not asked for any more is not run.
@@ -202,6 +202,8 @@ def _with_what_is_there(spec: StudySpec, folder: Path) -> StudySpec:
     path = folder / "study.yaml"
     if not path.exists():
         return spec
+    if Path(origin).absolute() != path.absolute():  # else its user has changed it, and says so
+        check_study_file(path)
     before = parse_spec(load_spec(path), str(path))
     return spec.model_copy(
         update={
@@ -303,6 +305,8 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
     make_folder(study.folder)
     make_folder(study.folder / "trials")
     with lock_study(study.folder, shared=executor.is_shared):
+        inspect_trials(study.planned, progress.message)
+        tell_of_forks(study.planned, progress.message)
         freeze(study.data, study.spec, study.folder)
         write_text(study.folder / "study.yaml", resolved_yaml(study.spec))
         collector = Collector(study.spec, study.data, study.planned, study.account)
@@ -332,9 +336,3 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
         finally:
             study.account.close()
     return StudyRun(study.folder, current.results, outcome)
-
-
-def resolved_yaml(spec: StudySpec) -> str:
-    """Return the study file with every default written out."""
-    head = "# The study as it was run, with every default written out. Run it again with: tunecurve run study.yaml\n"
-    return head + yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -79,7 +79,19 @@ def run(rows, out, executor, learner, **options):
 
 
 if __name__ == "__main__":
+    import tunecurve.report.keep_current
+    from tunecurve.cli.console import stop_on_interrupt
+    from tunecurve.errors import TunecurveError
     from tunecurve.study.choose import Executor
+    from tunecurve.study.progress import Progress
 
     rows, out, name, *seconds = sys.argv[1:]
-    run(rows, out, Executor(name), SlowLearner(float(seconds[0]) if seconds else 0.0))
+    # Drawing the report takes longer than the study.
+    tunecurve.report.keep_current.write_report = lambda folder, results: None
+    listener = Progress()
+    stop_on_interrupt(listener)
+    try:
+        run(rows, out, Executor(name), SlowLearner(float(seconds[0]) if seconds else 0.0), progress=listener)
+    except TunecurveError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)

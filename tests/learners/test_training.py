@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import simple_rows
-from tunecurve.errors import Interrupted, ModelError
+from tunecurve.errors import DamagedFile, Interrupted, ModelError
 from tunecurve.learners.base import predict
 from tunecurve.learners.local.adapters import add_adapters
 from tunecurve.learners.local.checkpoint import trainable_parameters
@@ -251,8 +251,8 @@ def test_rows_over_the_models_context_are_dropped_and_counted(tiny_model_folder,
     assert study.data.facts["dropped"] == {"over-long for the model": 1}
 
 
-@pytest.mark.parametrize("harm", ["truncated", "other rows"])
-def test_a_checkpoint_that_does_not_fit_is_not_used(tiny_model_folder, tmp_path, harm):
+@pytest.mark.parametrize("harm", ["truncated", "one bit", "other rows", "other versions"])
+def test_a_checkpoint_that_does_not_fit_is_refused_with_the_reason(tiny_model_folder, tmp_path, harm, monkeypatch):
     learner = tiny(tiny_model_folder)
     recipe = learner.resolve_recipe(RECIPE, 12)
 
@@ -262,14 +262,24 @@ def test_a_checkpoint_that_does_not_fit_is_not_used(tiny_model_folder, tmp_path,
     with pytest.raises(Interrupted):
         learner.fine_tune(examples(), recipe, seed=5, folder=tmp_path, on_step=stop)
     path = tmp_path / "checkpoint.safetensors"
-    rows = examples()
+    content = bytearray(path.read_bytes())
+    assert path.stat().st_mode & 0o777 == 0o600
     if harm == "truncated":
-        path.write_bytes(path.read_bytes()[:-1000])
-    else:
-        rows = rows[::-1]
-    seen = []
-    learner.fine_tune(rows, recipe, seed=5, folder=tmp_path, on_step=seen.append)
-    assert seen[0].step == 1
+        path.write_bytes(content[:-1000])
+    elif harm == "one bit":
+        content[-1000] ^= 4
+        path.write_bytes(content)
+    elif harm == "other versions":
+        monkeypatch.setattr("tunecurve.learners.local.checkpoint.difference", lambda then: "torch 1.0 -> 2.0")
+    reason = {
+        "truncated": "",
+        "one bit": "does not match its checksum",
+        "other rows": "with other rows",
+        "other versions": r"torch 1\.0 -> 2\.0",
+    }[harm]
+    rows = examples()[::-1] if harm == "other rows" else examples()
+    with pytest.raises(DamagedFile, match=reason):
+        learner.fine_tune(rows, recipe, seed=5, folder=tmp_path, on_step=lambda progress: None)
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_advice(tiny_model_folder, tmp_path):

@@ -219,8 +219,7 @@ def test_a_full_disk_stops_the_study_and_names_the_way_on(rows_file, tmp_path, e
 def test_run_folders_are_private(rows_file, tmp_path):
     run(rows_file, tmp_path / "out")
     for path in (tmp_path / "out").rglob("*"):
-        if path.name != "known.json":
-            assert path.stat().st_mode & 0o077 == 0, path
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
 def test_the_curve_object_has_raw_values_a_plot_and_a_notebook_face(rows_file, tmp_path):

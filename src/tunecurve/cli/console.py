@@ -14,6 +14,7 @@ import click
 
 from tunecurve.cli.main import visible
 from tunecurve.learners.base import TrainingProgress
+from tunecurve.redact import shown
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
 
@@ -59,7 +60,7 @@ class ConsoleProgress(Progress):
 
     def message(self, line: str) -> None:
         """Print a line."""
-        self._print(visible(line))
+        self._print(line)
 
     def study_started(self, n_trials: int, estimated_seconds: dict[Trial, float]) -> None:
         """Print how many trials are left and about how long they take."""
@@ -157,6 +158,7 @@ class ConsoleProgress(Progress):
             click.echo(line, err=True)
 
     def _print(self, line: str) -> None:
+        line = shown(line)
         if self._is_terminal:
             sys.stderr.write("\r\x1b[2K")
         click.echo(line, err=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from tunecurve.cli.main import echo
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -23,7 +25,7 @@ def export(folder: Path, destination: Path | None, kind: str, merged: bool, tria
         from tunecurve.predictor import export_merged
 
         label = export_merged(folder, target, trial=trial)
-        click.echo(f"Wrote {label} as a merged model to {target}")
+        echo(f"Wrote {label} as a merged model to {target}")
         return
     paths = write_tables(folder, load_study(folder).results, target, kind)
-    click.echo("Wrote " + " and ".join(map(str, paths)))
+    echo("Wrote " + " and ".join(map(str, paths)))

@@ -14,7 +14,7 @@ import click
 
 from tunecurve import __version__
 from tunecurve.errors import EXIT_CODES, TunecurveError, explain_os_error
-from tunecurve.redact import redact
+from tunecurve.redact import redact, shown
 
 # Name -> (module, one line for the overview). The modules are imported only for the command that is called.
 COMMANDS = {
@@ -111,3 +111,8 @@ def visible(text: str) -> str:
     """Return the text with control characters shown, not obeyed; line breaks become blanks."""
     joined = " ".join(text.splitlines())
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in joined)
+
+
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Print text that may hold names and rows of the user's: what would steer a terminal is shown, not obeyed."""
+    click.echo(shown(text), err=err)

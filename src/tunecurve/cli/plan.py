@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
 
 
@@ -41,9 +42,9 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
         about = duration(seconds[item.trial])
         rows.append([item.trial.learner, item.trial.label, *counts, about, *price, state_of_folder(item.folder)])
     header = ["learner", "trial", "steps", "tokens trained", "tokens read", "tokens written", "about"]
-    click.echo(text_table([*header, *(["calls", "costs about"] if quotes else []), "state"], rows))
+    echo(text_table([*header, *(["calls", "costs about"] if quotes else []), "state"], rows))
     left = sum(seconds[item.trial] for item in ready.planned if state_of_folder(item.folder) != "finished")
-    click.echo(
+    echo(
         f"\nAbout {duration(left)} on this machine, as its matrix speed measured just now says. Local models cost nothing."
     )
     if quotes:
@@ -57,19 +58,19 @@ def _show_quote(ready: Any) -> None:
 
     left = ready.quote_left_usd()
     spent = ready.account.spending()
-    click.echo(
+    echo(
         f"Left to pay: {'unknown' if left is None else 'about ' + money(left)}; paid so far: {money(spent.total_usd)}."
     )
     for name in ready.spec.models:
         price = ready.account.price_lines(name)
         if price is not None:
             amounts = {what: money(usd) for what, usd in price.items() if what != "source"}
-            click.echo(
+            echo(
                 f"{name}, per million tokens: sent {amounts['sent']}, answered {amounts['answered']}; tuned: sent "
                 f"{amounts['sent_to_tuned']}, answered {amounts['answered_by_tuned']}, trained {amounts['trained']} "
                 f"({price['source']})"
             )
-    click.echo(
+    echo(
         "Tokens are counted as earlier calls of the model measured them, else at four characters each; a tuning job's hours "
         "are not in the time."
     )
@@ -77,11 +78,11 @@ def _show_quote(ready: Any) -> None:
 
 def _show_prompts(ready: Any) -> None:
     for shots in ready.spec.shots:
-        click.echo(f"\n--- prompt with {shots} examples ---")
+        echo(f"\n--- prompt with {shots} examples ---")
         for message in ready.data.prompts(shots)[0].messages:
-            click.echo(f"[{message.role}] {message.content}")
+            echo(f"[{message.role}] {message.content}")
     example = ready.data.tuning_examples(1, 0)[0]
     for name, learner in ready.learners.items():
         if hasattr(learner, "show_training_example"):
-            click.echo(f"\n--- training example as {name} reads it; «trained» tokens carry the loss ---")
-            click.echo(learner.show_training_example(example))
+            echo(f"\n--- training example as {name} reads it; «trained» tokens carry the loss ---")
+            echo(learner.show_training_example(example))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from tunecurve.cli.main import echo
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -32,10 +34,11 @@ def predict(
     """
     from tunecurve.learners.base import Completion
     from tunecurve.predictor import load_predictor
+    from tunecurve.redact import shown
 
     lines = _read_texts(texts, file)
     predictor = load_predictor(folder, trial=trial, threads=threads, device=device)
-    click.echo(f"using {predictor.trial_label} of {folder}", err=True)
+    echo(f"using {predictor.trial_label} of {folder}", err=True)
     # Blank lines stay where they are, so that outputs and inputs match line by line.
     wanted = [line for line in lines if line.strip()]
     answers = iter(predictor.complete(wanted))
@@ -48,7 +51,7 @@ def predict(
                 )
             )
         else:
-            click.echo(answer.text)
+            click.echo(shown(answer.text) if sys.stdout.isatty() else answer.text)
 
 
 def _read_texts(texts: tuple[str, ...], file: Path | None) -> list[str]:

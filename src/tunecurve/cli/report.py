@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from tunecurve.cli.main import echo
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -19,4 +21,4 @@ def report(folder: Path, no_texts: bool) -> None:
     if no_texts:
         results["spec"] = {**results["spec"], "show_texts": False}
     write_report(folder, results)
-    click.echo(f"Wrote {folder / 'report.html'}, {folder / 'curve.png'} and {folder / 'curve.svg'}")
+    echo(f"Wrote {folder / 'report.html'}, {folder / 'curve.png'} and {folder / 'curve.svg'}")

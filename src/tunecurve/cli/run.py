@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
 
 
@@ -80,7 +81,7 @@ def run(
     if not quiet and not as_json:
         _show_money(done.results)
     if done.outcome.n_run == 0 and not done.outcome.failures and not quiet and not as_json:
-        click.echo("Nothing to do: every trial of this study was finished before.")
+        echo("Nothing to do: every trial of this study was finished before.")
     if done.outcome.failures:
         raise TrialsFailedError(_failure_summary(done.outcome.failures))
     return 0
@@ -120,14 +121,14 @@ def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet
     from tunecurve.study.storage import without_nan
 
     if as_json:
-        click.echo(json.dumps(without_nan(results), ensure_ascii=False))
+        click.echo(json.dumps(without_nan(results)))
         return
     if quiet:
         return
-    click.echo()
-    click.echo(text_table(*point_table(results, default_columns(results))))
-    click.echo()
-    click.echo(results["headline"])
+    echo()
+    echo(text_table(*point_table(results, default_columns(results))))
+    echo()
+    echo(results["headline"])
     for learner, forecast in results["forecast"].items():
         said = forecast["refusal"] or forecast["verdict"]["sentence"]
         click.echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)
@@ -150,7 +151,7 @@ def _show_money(results: dict[str, Any]) -> None:
     doubts = spent["in_doubt"]
     if doubts["n_calls"]:
         line += f"; {doubts['n_calls']} calls without an answer may have been billed, at most {money(doubts['at_most_usd'])}"
-    click.echo(line + ".")
+    echo(line + ".")
 
 
 def _failure_summary(failures: dict[Any, str]) -> str:

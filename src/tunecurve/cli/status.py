@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from tunecurve.cli.main import echo
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -42,9 +44,9 @@ def status(folder: Path, as_json: bool) -> None:
         ]
         for trial in trials
     ]
-    click.echo(text_table(["learner", "trial", "state", primary, "failure"], rows))
+    echo(text_table(["learner", "trial", "state", primary, "failure"], rows))
     n_finished = sum(trial["state"] == "finished" for trial in trials)
-    click.echo(f"\n{n_finished} of {len(trials)} trials finished. {results['headline']}")
+    echo(f"\n{n_finished} of {len(trials)} trials finished. {results['headline']}")
 
 
 def _state_now(folder: Path) -> str:

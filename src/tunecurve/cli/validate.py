@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
 
 MIN_TEST_ROWS = 100
@@ -31,21 +32,21 @@ def validate(study: Path | None, **options: Any) -> None:
     folder = Path(options["out"] or Path("runs") / spec.name)
     spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
     facts = data.facts
-    click.echo(f"study    {spec.name} ({spec.task}), signature {spec.signature()}")
-    click.echo(f"rows     {cleaning.summary()}")
+    echo(f"study    {spec.name} ({spec.task}), signature {spec.signature()}")
+    echo(f"rows     {cleaning.summary()}")
     for reason, places in cleaning.places.items():
-        click.echo(f"         {reason}: {', '.join(places)}{', ...' if cleaning.dropped[reason] > len(places) else ''}")
-    click.echo(f"split    {facts['split_method']}: {facts['n_test']} test rows in {facts['groups_in_test']} groups, "
+        echo(f"         {reason}: {', '.join(places)}{', ...' if cleaning.dropped[reason] > len(places) else ''}")
+    echo(f"split    {facts['split_method']}: {facts['n_test']} test rows in {facts['groups_in_test']} groups, "
                f"{facts['n_pool']} to train on, {facts['n_set_aside']} set aside")  # fmt: skip
-    click.echo(
+    echo(
         f"sizes    {', '.join(map(str, spec.train_sizes)) or 'none'}; shots {', '.join(map(str, spec.shots)) or 'none'}"
     )
     if facts["labels"]:
-        click.echo(f"labels   {len(facts['labels'])}: {', '.join(facts['labels'])}")
+        echo(f"labels   {len(facts['labels'])}: {', '.join(facts['labels'])}")
     warnings = [*_task_warnings(spec.task, data), *_warnings(data)]
     for warning in warnings:
-        click.echo(f"warning  {warning}")
-    click.echo("ok" if not warnings else f"ok, with {len(warnings)} warning(s)")
+        echo(f"warning  {warning}")
+    echo("ok" if not warnings else f"ok, with {len(warnings)} warning(s)")
 
 
 def _task_warnings(task: str, data: Any) -> list[str]:

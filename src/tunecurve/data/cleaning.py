@@ -11,6 +11,8 @@ from tunecurve.data.sources import RawRow
 from tunecurve.errors import DataError, did_you_mean
 
 MAX_PLACES_KEPT = 5
+# A study needs some thousand rows. All kept rows are in memory, at about three times their text.
+MAX_CHARACTERS_KEPT = 500_000_000
 
 
 @dataclass
@@ -74,11 +76,12 @@ def clean_rows(
     Raises
     ------
     DataError
-        When a column is missing, or no row is left.
+        When a column is missing, no row is left, or there are more than memory should hold.
     """
     report = CleaningReport()
     rows: list[Row] = []
     first_target: dict[str, str] = {}
+    n_characters = 0
     for place, cells in raw_rows:
         if report.rows_in == 0:
             _check_columns(cells, [input_column, target_column, *([group_column] if group_column else [])], place)
@@ -90,6 +93,12 @@ def clean_rows(
             continue
         assert isinstance(source, str)  # checked above
         assert isinstance(target, str)
+        n_characters += len(source) + len(target)
+        if n_characters > MAX_CHARACTERS_KEPT:
+            raise DataError(
+                f"{place}: the rows up to here hold more than {MAX_CHARACTERS_KEPT:,} characters; use fewer with --limit, e.g. "
+                "--limit 50000"
+            )
         first_target[source] = target
         cell = cells.get(group_column) if group_column else None
         # A row without a group is a group of its own kind: its skeleton.

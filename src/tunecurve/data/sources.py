@@ -20,6 +20,7 @@ from tunecurve.errors import DataError, EnvironmentProblem, TunecurveError
 RawRow = tuple[str, Mapping[str, Any]]
 BUILTIN_PII = "builtin:pii"
 MAX_FIELD_CHARACTERS = 50_000_000
+MAX_LINE_CHARACTERS = 100_000_000
 _SUFFIXES = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -124,12 +125,19 @@ def _encoding(path: Path) -> str:
 
 def _read_jsonl(path: Path) -> Iterator[RawRow]:
     with path.open(encoding=_encoding(path), newline="\n") as file:
-        for number, line in enumerate(file, start=1):
+        for number in itertools.count(1):
+            line = file.readline(MAX_LINE_CHARACTERS + 1)
+            if not line:
+                return
+            if len(line) > MAX_LINE_CHARACTERS:
+                raise DataError(
+                    f"{path}, line {number}: longer than {MAX_LINE_CHARACTERS:,} characters; a .jsonl file holds one row a line"
+                )
             if not line.strip():
                 continue
             try:
                 cells = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 detail = getattr(error, "msg", str(error))
                 hint = (
                     "a .json file must hold one object a line (JSON Lines)"

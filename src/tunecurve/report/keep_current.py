@@ -11,7 +11,7 @@ from typing import Any
 from tunecurve.report.write import write_report
 from tunecurve.study.plan import Trial
 from tunecurve.study.results import RESULTS, Collector
-from tunecurve.study.storage import write_json
+from tunecurve.study.storage import write_sealed_json
 
 SHARE_OF_TIME = 0.1
 
@@ -52,7 +52,7 @@ class KeepCurrent:
     def _write(self, failures: Mapping[Trial, str]) -> None:
         started = time.monotonic()
         self.results = self.collector.collect(failures)
-        write_json(self.folder / RESULTS, self.results)
+        write_sealed_json(self.folder / RESULTS, self.results)
         write_report(self.folder, self.results)
         ended = time.monotonic()
         self._next_at = ended + (ended - started) / SHARE_OF_TIME

@@ -10,7 +10,7 @@ from tunecurve.errors import StudyStateError
 from tunecurve.report.plots import draw_curve
 from tunecurve.report.tables import default_columns, point_table, text_table, tidy_rows
 from tunecurve.study.results import RESULTS
-from tunecurve.study.storage import read_json
+from tunecurve.study.storage import read_sealed_json
 
 if TYPE_CHECKING:
     import pandas
@@ -83,7 +83,7 @@ def load_study(folder: str | Path) -> LearningCurve:
     path = Path(folder) / RESULTS
     if not path.is_file():
         raise StudyStateError(f"no {RESULTS} in '{folder}'; expected the folder of a study, e.g. runs/pii-quick")
-    return LearningCurve(read_json(path))
+    return LearningCurve(read_sealed_json(path))
 
 
 def learning_curve(study: Any = None, **options: Any) -> LearningCurve:

@@ -15,7 +15,7 @@ from tunecurve.metrics.base import Metric
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.executors import PlannedTrial
 from tunecurve.study.progress import Progress
-from tunecurve.study.storage import read_json, write_json
+from tunecurve.study.storage import read_sealed_json, write_sealed_json
 from tunecurve.study.trials import answer_all, is_finished, score_answers, summarise_answers
 
 CHECKPOINTS = "checkpoints.json"
@@ -46,7 +46,7 @@ def score_checkpoints(
                     "answers": summarise_answers(answers),
                 }
             )
-        write_json(item.folder / CHECKPOINTS, scored)
+        write_sealed_json(item.folder / CHECKPOINTS, {"scored": scored})
         for path in item.folder.glob("checkpoint-*.partial.jsonl"):
             path.unlink()
 
@@ -54,4 +54,4 @@ def score_checkpoints(
 def scored_checkpoints(folder: Path) -> list[dict[str, Any]]:
     """Return what `score_checkpoints` has left in a trial's folder."""
     path = folder / CHECKPOINTS
-    return read_json(path) if path.exists() else []
+    return read_sealed_json(path)["scored"] if path.exists() else []

@@ -20,7 +20,7 @@ from tunecurve.errors import DataError, StudyStateError
 from tunecurve.metrics.alignment import PLACEHOLDER, label_class
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec import StudySpec
-from tunecurve.study.storage import read_json, write_json
+from tunecurve.study.storage import TRIALS, read_sealed_json, write_sealed_json
 from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
 
 FROZEN = "split.json"
@@ -198,8 +198,26 @@ def freeze(data: StudyData, spec: StudySpec, folder: Path) -> None:
     path = folder / FROZEN
     if path.exists():
         return
+    check_no_other_split(data, folder)
     ids = {"test": [row.row_id for row in data.test], "pool": [row.row_id for row in data.pool]}
-    write_json(path, {"comparable": spec.comparable_part(), "facts": data.facts, **ids})
+    write_sealed_json(path, {"comparable": spec.comparable_part(), "facts": data.facts, **ids})
+
+
+def check_no_other_split(data: StudyData, folder: Path) -> None:
+    """Refuse to freeze a split where trials were finished on another one, whose file is gone.
+
+    Raises
+    ------
+    StudyStateError
+        Naming such a trial.
+    """
+    for result in sorted((folder / TRIALS).glob("*/result.json")):
+        config = result.with_name("config.json")
+        if config.exists() and read_sealed_json(config)["test_sha256"] != data.facts["test_sha256"]:
+            raise StudyStateError(
+                f"'{folder / FROZEN}' is gone, and '{result.parent}' was scored on other test rows than the data gives now; "
+                "restore the file or the data, or start anew in another folder with --out"
+            )
 
 
 def check_comparable(spec: StudySpec, folder: Path) -> None:
@@ -213,9 +231,9 @@ def check_comparable(spec: StudySpec, folder: Path) -> None:
     path = folder / FROZEN
     if not path.exists():
         return
-    before, now = _flat(read_json(path)["comparable"]), _flat(spec.comparable_part())
+    before, now = flat(read_sealed_json(path)["comparable"]), flat(spec.comparable_part())
     changed = [
-        f"{key}: {_short(before.get(key))} -> {_short(now.get(key))}"
+        f"{key}: {in_short(before.get(key))} -> {in_short(now.get(key))}"
         for key in sorted(before.keys() | now.keys())
         if before.get(key) != now.get(key)
     ]
@@ -226,21 +244,23 @@ def check_comparable(spec: StudySpec, folder: Path) -> None:
         )
 
 
-def _short(value: Any) -> str:
+def in_short(value: Any) -> str:
+    """Return a value for a message, cut to a line's length."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, with dotted keys."""
     if not isinstance(value, dict):
         return {prefix: value}
     return {
-        name: leaf for key, item in value.items() for name, leaf in _flat(item, f"{prefix}.{key}".strip(".")).items()
+        name: leaf for key, item in value.items() for name, leaf in flat(item, f"{prefix}.{key}".strip(".")).items()
     }
 
 
 def _frozen_split(rows: list[Row], folder: Path, n_train_needed: int) -> Split:
-    frozen = read_json(folder / FROZEN)
+    frozen = read_sealed_json(folder / FROZEN)
     index_of = {row.row_id: index for index, row in enumerate(rows)}
     missing = sum(row_id not in index_of for side in ("test", "pool") for row_id in frozen[side])
     if missing:

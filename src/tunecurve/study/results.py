@@ -23,7 +23,7 @@ from tunecurve.study.dataset import StudyData
 from tunecurve.study.diagnosis import diagnose
 from tunecurve.study.executors import PlannedTrial, state_of_folder
 from tunecurve.study.plan import Trial
-from tunecurve.study.storage import read_json
+from tunecurve.study.storage import read_sealed_json
 from tunecurve.study.summary import (
     ScoredTrial,
     combine_points,
@@ -37,8 +37,8 @@ from tunecurve.study.trials import RESULT, is_finished, stored_predictions
 SCHEMA_VERSION = 3
 RESULTS = "results.json"
 # The only values that may differ between two runs of one study: how long things took.
-# Calls in doubt are what a kill left behind.
-TIME_KEYS = frozenset({"train_seconds", "answer_seconds", "in_doubt"})
+# Calls in doubt are what a kill left behind; the seal is the file's checksum, times included.
+TIME_KEYS = frozenset({"train_seconds", "answer_seconds", "in_doubt", "seal"})
 
 
 class Collector:
@@ -175,7 +175,7 @@ class Collector:
         """Give every fine-tuned point the mean score of its trials on rows they were tuned on; None where not taken."""
         for point in described:
             kept = [
-                read_json(item.folder / RESULT).get("training_scores")
+                read_sealed_json(item.folder / RESULT).get("training_scores")
                 for item in self.planned
                 if item.folder in self._scored and _belongs(item.trial, point)
             ]
@@ -203,7 +203,7 @@ class Collector:
             "failure": failures.get(trial),
         }
         if is_finished(item.folder):
-            result = read_json(item.folder / RESULT)
+            result = read_sealed_json(item.folder / RESULT)
             described |= {key: result[key] for key in ("answers", "training", "answer_seconds")}
             described["cost_usd"] = result.get("cost_usd", 0.0)
             described["checkpoints"] = scored_checkpoints(item.folder)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem, StudyStateError, explain_os_error
+from tunecurve.errors import DamagedFile, EnvironmentProblem, StudyStateError, explain_os_error
 
+TRIALS, DAMAGED = "trials", "damaged"  # folders of a study
 TEMPORARY = ".tmp"  # how the names of files that are being written end
 
 
@@ -48,8 +52,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def flush_to_disk(folder: Path) -> None:
-    """Make sure that every file below the folder has reached the disk."""
+    """Make sure that every file below the folder has reached the disk, and is the user's alone."""
     for path in sorted(folder.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -92,6 +97,49 @@ def read_json(path: Path) -> Any:
         raise StudyStateError(f"'{path}' is damaged ({error}); move it away and run the same command again") from None
 
 
+_SEAL_START, _NO_SEAL = '{\n "seal": "', "0" * 64
+
+
+def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON object with a checksum of its own text as its first key."""
+    text = json.dumps({"seal": _NO_SEAL, **without_nan(value)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, text.replace(_NO_SEAL, _text_sha256(text), 1))
+
+
+def read_sealed_json(path: Path) -> dict[str, Any]:
+    """Read what `write_sealed_json` wrote.
+
+    Raises
+    ------
+    DamagedFile
+        When one bit of it is not what was written.
+    """
+    start, end = len(_SEAL_START), len(_SEAL_START) + len(_NO_SEAL)
+    try:
+        text = path.read_bytes().decode("utf-8", "surrogatepass")
+    except ValueError:
+        raise DamagedFile(path, "it is not UTF-8 text") from None
+    except IsADirectoryError:
+        raise DamagedFile(path, "it is a folder") from None
+    if not text.startswith(_SEAL_START):
+        raise DamagedFile(path, "it has no checksum, or is of an earlier version of tunecurve")
+    if _text_sha256(text[:start] + _NO_SEAL + text[end:]) != text[start:end]:
+        raise DamagedFile(path, "its content does not match its checksum")
+    value = json.loads(text)
+    del value["seal"]
+    return value
+
+
+def _text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_lines(path: Path, values: list[Any]) -> None:
     """Write JSON Lines whole or not at all."""
     write_text(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
@@ -112,36 +160,69 @@ def read_lines(path: Path) -> list[Any]:
         raise StudyStateError(f"'{path}' is damaged ({error}); move it away and run the same command again") from None
 
 
+def set_aside(path: Path) -> Path:
+    """Move a damaged file below a trial's folder to the study's folder for such files; return where it is now."""
+    trial = next(parent for parent in path.parents if parent.parent.name == TRIALS)
+    place = make_folder(trial.parent.parent / DAMAGED / trial.name) / path.name
+    free = next(
+        candidate
+        for number in itertools.count()
+        if not (candidate := place.with_name(f"{place.name}.{number}" if number else place.name)).exists()
+    )
+    with suppress(FileNotFoundError):  # gone already, or another process was quicker
+        path.rename(free)
+    return free
+
+
 class GrowingLines:
-    """A JSON Lines file that grows while work goes on; a line cut short by a kill is dropped at the next start.
+    """A file of JSON lines that grows while work goes on, each line with a checksum.
+
+    A line cut short by a kill is dropped at the next start, a damaged one too; the others are kept. The file is written
+    anew then: a process that still writes to the old one, because it does not know that it was replaced, harms nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
 
     Attributes
     ----------
     values : list
-        The whole lines that were there at the start.
+        The intact lines that were there at the start.
+    n_damaged : int
+        Lines that were there and whole, but not what was written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.values: list[Any] = []
-        whole = 0
-        if path.exists():
-            for line in path.read_bytes().splitlines(keepends=True):
-                try:
-                    if not line.endswith(b"\n"):
-                        break
-                    self.values.append(json.loads(line))
-                except ValueError:
-                    break
-                whole += len(line)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        os.ftruncate(self._descriptor, whole)
-        os.lseek(self._descriptor, 0, os.SEEK_END)
+        self.n_damaged = 0
+        intact = []
+        lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
+        for line in lines[:-1]:  # what follows the last line break was cut short
+            text = line[_SUM + 1 :]
+            if line[: _SUM + 1] == _line_sum(text) + b" ":
+                self.values.append(json.loads(text))
+                intact.append(line + b"\n")
+            else:
+                self.n_damaged += 1
+        write_bytes(path, b"".join(intact))
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def append(self, value: Any) -> None:
         """Add one line."""
-        os.write(self._descriptor, (json.dumps(value, ensure_ascii=True) + "\n").encode())
+        text = json.dumps(value, ensure_ascii=True).encode()
+        line = memoryview(_line_sum(text) + b" " + text + b"\n")
+        while line:  # near the end of a disk only a part may be written before the error comes
+            line = line[os.write(self._descriptor, line) :]
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+
+_SUM = 16
+
+
+def _line_sum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:_SUM].encode()

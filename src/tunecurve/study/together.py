@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import Learner, TrainingJob, TrainingProgress, TrainsTogether
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.executors import PlannedTrial
-from tunecurve.study.plan import training_key
+from tunecurve.study.plan import PlannedTrial, training_key
 from tunecurve.study.progress import Progress
-from tunecurve.study.storage import make_folder, write_json
+from tunecurve.study.storage import make_folder, write_sealed_json
 from tunecurve.study.trials import CONFIG, TRAINING, is_finished, keep_record
 
 
@@ -68,7 +68,7 @@ def _train(
     jobs = []
     for item in items:
         make_folder(item.folder)
-        write_json(item.folder / CONFIG, item.config)
+        write_sealed_json(item.folder / CONFIG, item.config)
         examples = data.tuning_examples(item.trial.train_size, item.trial.seed)
         jobs.append(TrainingJob(examples, item.config["recipe"], item.trial.seed, item.folder))
 
@@ -79,4 +79,4 @@ def _train(
 
     records = learner.fine_tune_together(jobs, folder=folder, on_step=on_step)
     for item, record in zip(items, records, strict=True):
-        keep_record(item.folder, record)
+        keep_record(item.folder, asdict(record))

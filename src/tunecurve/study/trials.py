@@ -1,8 +1,9 @@
 """Running one trial: fit, predict, score; every step is on disk before the next begins.
 
 A trial's folder holds config.json (what determines it), adapter/ and training.json (once trained), predictions.jsonl
-(once answered) and result.json, written last: its existence means the trial is done. Where another trial of the study
-has done the same training already, what it trained is copied.
+(once answered) and result.json, written last: its existence means the trial is done. training.json and result.json hold
+the checksums of the files that they vouch for, and one of their own. Where another trial of the study has done the same
+training already, what it trained is copied.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.data.rows import Row
-from tunecurve.errors import Interrupted
+from tunecurve.errors import DamagedFile, Interrupted
 from tunecurve.learners.base import (
     Completion,
     CostsMoney,
@@ -24,7 +25,6 @@ from tunecurve.learners.base import (
     Learner,
     SharesTraining,
     TrainingProgress,
-    TrainingRecord,
     predict,
 )
 from tunecurve.metrics.base import Metric, corpus_score, signature_for
@@ -32,17 +32,25 @@ from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.storage import (
+    TEMPORARY,
     GrowingLines,
     flush_to_disk,
     make_folder,
-    read_json,
     read_lines,
-    write_json,
+    read_sealed_json,
+    set_aside,
+    sha256_of,
     write_lines,
+    write_sealed_json,
 )
+from tunecurve.versions import difference, made_by
 
 CONFIG, TRAINING, PARTIAL = "config.json", "training.json", "predictions.partial.jsonl"
 PREDICTIONS, RESULT = "predictions.jsonl", "result.json"
+CHECKPOINT = "checkpoint.safetensors"
+_NOT_OF_THE_MODEL = frozenset(
+    {CONFIG, TRAINING, PARTIAL, PREDICTIONS, RESULT, CHECKPOINT, "failure.txt", "attempt.txt"}
+)
 
 
 def is_finished(folder: Path) -> bool:
@@ -89,7 +97,9 @@ def run_trial(
         When a stop was asked for; what is done is kept.
     """
     make_folder(folder)
-    write_json(folder / CONFIG, config)
+    for leftover in folder.glob(f"*{TEMPORARY}"):  # of a process that was killed while it wrote
+        leftover.unlink(missing_ok=True)
+    write_sealed_json(folder / CONFIG, config)
     training = None
     if trial.strategy == "fine-tune":
         assert isinstance(learner, FineTunable)
@@ -108,10 +118,12 @@ def run_trial(
         "training_scores": _score_on_training_rows(trial, data, learner, metrics, training_score_rows),
         "cost_usd": _cost(learner, answers, training),
         "answer_seconds": sum(answer.seconds for answer in answers),
+        "made_by": made_by(),
+        "files": {PREDICTIONS: sha256_of(folder / PREDICTIONS)},
     }
-    write_json(folder / RESULT, result)
+    write_sealed_json(folder / RESULT, result)
     (folder / PARTIAL).unlink(missing_ok=True)
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     return result
 
 
@@ -131,11 +143,10 @@ def _take_over(
                 shutil.copytree(part, folder / part.name, dirs_exist_ok=True)
             else:
                 shutil.copy2(part, folder / part.name)
-        flush_to_disk(folder)
-        record = read_json(other / TRAINING)
+        record = read_sealed_json(other / TRAINING)["record"]
         record["taken_from"] = record.get("taken_from") or other.name
         record["cost_usd"] = 0.0 if record.get("cost_usd") is not None else None
-        write_json(folder / TRAINING, record)
+        keep_record(folder, record)
         return record
     return None
 
@@ -144,7 +155,7 @@ def _fine_tune(
     trial: Trial, config: dict[str, Any], data: StudyData, learner: FineTunable, folder: Path, progress: Progress
 ) -> dict[str, Any]:
     if (folder / TRAINING).exists():
-        return read_json(folder / TRAINING)
+        return read_sealed_json(folder / TRAINING)["record"]
 
     def on_step(step: TrainingProgress) -> None:
         progress.trained(trial, step)
@@ -152,22 +163,37 @@ def _fine_tune(
             raise Interrupted("stopped during training")
 
     examples = data.tuning_examples(trial.train_size, trial.seed)
-    _, record = learner.fine_tune(examples, config["recipe"], seed=trial.seed, folder=folder, on_step=on_step)
-    keep_record(folder, record)
+    try:
+        _, record = learner.fine_tune(examples, config["recipe"], seed=trial.seed, folder=folder, on_step=on_step)
+    except DamagedFile as damaged:  # a checkpoint: what it held is trained again, from its beginning
+        moved = set_aside(damaged.path)
+        progress.message(
+            f"{trial.learner} {trial.label}: '{damaged.path}' cannot be continued ({damaged.reason}); moved to '{moved}'; "
+            "trained from the beginning"
+        )
+        return _fine_tune(trial, config, data, learner, folder, progress)
+    keep_record(folder, asdict(record))
     return asdict(record)
 
 
-def keep_record(folder: Path, record: TrainingRecord) -> None:
+def keep_record(folder: Path, record: dict[str, Any]) -> None:
     """Write what a training did, once its model is safely on disk: the training is not run again."""
     flush_to_disk(folder)  # training.json says that all of it is there, also after a power cut
-    write_json(folder / TRAINING, asdict(record))
+    record_now = {"record": record, "made_by": made_by(), "files": _model_files(folder)}
+    write_sealed_json(folder / TRAINING, record_now)
+
+
+def _model_files(folder: Path) -> dict[str, str]:
+    """Return the checksums of the files that `fine_tune` left."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in _NOT_OF_THE_MODEL]
+    return {str(path.relative_to(folder)): sha256_of(path) for path in files if not path.name.endswith(TEMPORARY)}
 
 
 def answer_all(trial: Trial, data: StudyData, learner: Learner, kept_in: Path, progress: Progress) -> list[Completion]:
     """Return the answers to all test rows; those already in the file `kept_in` are not asked for again."""
     prompts = data.prompts(trial.shots, trial.seed)
-    store = GrowingLines(kept_in)
-    answers = {line["index"]: Completion(**line["answer"]) for line in store.values}
+    store = _continue_answers(kept_in, trial, progress)
+    answers = {line["index"]: Completion(**line["answer"]) for line in store.values if "index" in line}
     started, tokens_written = time.perf_counter(), 0
     try:
         for index, answer in learner.predict_stream(prompts, set(answers)):
@@ -181,6 +207,25 @@ def answer_all(trial: Trial, data: StudyData, learner: Learner, kept_in: Path, p
     finally:
         store.close()
     return [answers[index] for index in range(len(prompts))]
+
+
+def _continue_answers(kept_in: Path, trial: Trial, progress: Progress) -> GrowingLines:
+    """Open the answers that are there; damaged ones, and all of another version, are given anew."""
+    store = GrowingLines(kept_in)
+    made_then = next((line["made_by"] for line in store.values if "made_by" in line), None)
+    changed = difference(made_then) if store.values else None
+    if store.n_damaged:
+        progress.message(f"{trial.learner} {trial.label}: {store.n_damaged} damaged line(s) in '{kept_in}' are dropped")
+    if changed:
+        store.close()
+        moved = set_aside(kept_in)
+        progress.message(
+            f"{trial.learner} {trial.label}: its answers so far are of other versions ({changed}); moved to '{moved}'"
+        )
+        store = GrowingLines(kept_in)
+    if not store.values:
+        store.append({"made_by": made_by()})
+    return store
 
 
 def _score_on_training_rows(

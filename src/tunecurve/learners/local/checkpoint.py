@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from tunecurve.errors import DamagedFile
+from tunecurve.versions import difference, made_by
 
 FILE_NAME = "checkpoint.safetensors"
 
@@ -51,9 +55,15 @@ def save_trainings(folder: Path, trainings: Sequence[Training], fingerprint: str
             tensors[f"{number}:parameter:{name}"] = parameter.detach().contiguous()
             for key, value in training.optimizer.state[parameter].items():
                 tensors[f"{number}:{key}:{name}"] = value.detach().contiguous()
-    facts = {"states": [asdict(training.state) for training in trainings], "fingerprint": fingerprint}
+    facts: dict[str, Any] = {
+        "states": [asdict(training.state) for training in trainings],
+        "fingerprint": fingerprint,
+        "made_by": made_by(),
+    }
+    facts["sha256"] = _checksum(facts, tensors)
     temporary = folder / (FILE_NAME + ".tmp")
     save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
+    temporary.chmod(0o600)
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(folder / FILE_NAME)
@@ -62,7 +72,11 @@ def save_trainings(folder: Path, trainings: Sequence[Training], fingerprint: str
 def load_trainings(folder: Path, trainings: Sequence[Training], fingerprint: str) -> bool:
     """Restore the trainings from the folder's checkpoint; False without a usable one.
 
-    A checkpoint of another run (other rows, recipe, precision) is not usable, nor is a damaged one.
+    Raises
+    ------
+    DamagedFile
+        When what is there is damaged, of another run (other rows, recipe, precision) or of another version: the caller
+        decides what becomes of it; nothing starts again without a word.
     """
     path = folder / FILE_NAME
     if not path.exists():
@@ -71,10 +85,15 @@ def load_trainings(folder: Path, trainings: Sequence[Training], fingerprint: str
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["facts"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
-    except (SafetensorError, KeyError, ValueError, OSError):
-        return False
-    if facts.get("fingerprint") != fingerprint:
-        return False
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise DamagedFile(path, str(error).partition("\n")[0][:100] or type(error).__name__) from None
+    written = facts.pop("sha256", None) if isinstance(facts, dict) else None
+    if written is None or written != _checksum(facts, tensors):
+        raise DamagedFile(path, "its content does not match its checksum")
+    if (changed := difference(facts["made_by"])) is not None:
+        raise DamagedFile(path, f"it is of other versions: {changed}")
+    if facts["fingerprint"] != fingerprint:
+        raise DamagedFile(path, "it belongs to a run with other rows, recipe or precision")
     for number, (training, state) in enumerate(zip(trainings, facts["states"], strict=True)):
         for name, parameter in training.parameters.items():
             with torch.no_grad():
@@ -86,6 +105,16 @@ def load_trainings(folder: Path, trainings: Sequence[Training], fingerprint: str
             }
         training.state.restore(**state)
     return True
+
+
+def _checksum(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
+    """Return the hash of everything in a checkpoint: facts, names, shapes and bytes."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save_checkpoint(

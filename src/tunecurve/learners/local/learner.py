@@ -149,13 +149,13 @@ class LocalLearner:
 
     def _check_context(self, prompts: Sequence[Prompt]) -> None:
         """Refuse prompts that with their longest answer do not fit into the model."""
-        for prompt in prompts:
+        for number, prompt in enumerate(prompts, start=1):
             n_prompt = len(self.encoder.prompt_ids(prompt))
             needed = n_prompt + self.limits.cap(self.encoder.count_tokens(prompt.source))
             if needed > self.context_length():
                 raise ModelError(
                     f"a prompt of {n_prompt} tokens and its answer need {needed} tokens, but {self.name} takes "
-                    f"{self.context_length()} (input {prompt.source[:40]!r}); use fewer --shots, a shorter prompt, or "
+                    f"{self.context_length()} (test row {number}); use fewer --shots, a shorter prompt, or "
                     "a smaller data.max_tokens"
                 )
 

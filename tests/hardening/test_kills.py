@@ -1,0 +1,92 @@
+"""Studies that are killed at random moments, by any signal: the same command ends with the same results."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.conftest import simple_rows
+from tests.fakes.slow_learner import SlowLearner, run
+from tests.hardening.runs import start_process, write_rows
+from tunecurve.study.choose import Executor
+from tunecurve.study.results import without_times
+from tunecurve.study.storage import read_sealed_json
+
+SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
+
+
+def kill_at_random(start, n_kills, longest_seconds, seed):
+    """Start and kill until so many kills have hit a living process; return how the processes ended."""
+    dice, codes = random.Random(seed), []
+    while len(codes) < n_kills:
+        process = start()
+        time.sleep(dice.uniform(0.0, longest_seconds))
+        number = SIGNALS[len(codes) % len(SIGNALS)]
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=120)
+        assert process.returncode in (0, 130, -number, 128 + number), stderr
+        codes.append(process.returncode)
+        if process.returncode == 0:  # it was quicker than the kill: nothing is left to kill
+            break
+    return codes
+
+
+def kill_and_compare(tmp_path, executor, n_kills, seconds, longest_seconds, seed=0):
+    rows, out = write_rows(tmp_path), tmp_path / "out"
+    whole = without_times(run(rows, tmp_path / "whole", None, SlowLearner()).results)
+    codes = kill_at_random(lambda: start_process(rows, out, seconds, executor), n_kills, longest_seconds, seed)
+    done = without_times(run(rows, out, Executor(executor), SlowLearner()).results)
+    assert done == whole
+    assert without_times(read_sealed_json(out / "results.json")) == whole
+    assert not list(out.rglob("*.tmp"))
+    return codes
+
+
+@pytest.mark.parametrize("executor", ["local", "shared"])
+def test_a_few_kills_change_nothing(tmp_path, executor):
+    kill_and_compare(tmp_path, executor, 3, seconds=1.0, longest_seconds=4.0)
+
+
+@pytest.mark.hardening
+@pytest.mark.parametrize("executor", ["local", "shared"])
+def test_a_hundred_kills_change_nothing(tmp_path, executor):
+    codes = kill_and_compare(tmp_path, executor, 100, seconds=30.0, longest_seconds=5.0)
+    assert len(codes) > 50
+
+
+@pytest.mark.hardening
+@pytest.mark.model
+def test_kills_in_training_checkpointing_and_scoring_of_a_real_model_change_nothing(tmp_path, tiny_model_folder):
+    import sys
+
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in simple_rows(100)))
+
+    def command(out):
+        return [
+            sys.executable, "-m", "tunecurve", "run", "--data", str(rows), "--split", "random", "--test-size", "24",
+            "--model", str(tiny_model_folder), "--shots", "0", "--train-sizes", "8,16", "--out", str(out), "--device", "cpu",
+            "--threads", "1",
+        ]  # fmt: skip
+
+    environment = {**os.environ, "TUNECURVE_CHECKPOINT_SECONDS": "0"}
+
+    def start(out):
+        return subprocess.Popen(
+            command(out), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def finish(out):
+        process = start(out)
+        _, stderr = process.communicate(timeout=600)
+        assert process.returncode == 0, stderr
+        return without_times(read_sealed_json(out / "results.json"))
+
+    whole = finish(tmp_path / "whole")
+    codes = kill_at_random(lambda: start(tmp_path / "out"), 30, 25.0, seed=1)
+    assert len(codes) > 5
+    assert finish(tmp_path / "out") == whole
