@@ -174,7 +174,7 @@ class Collector:
     def _add_training_scores(self, described: Sequence[dict[str, Any]]) -> None:
         """Give every fine-tuned point the mean score of its trials on rows they were tuned on; None where not taken."""
         for point in described:
-            kept = [
+            kept: list[Any] = [
                 read_sealed_json(item.folder / RESULT).get("training_scores")
                 for item in self.planned
                 if item.folder in self._scored and _belongs(item.trial, point)
