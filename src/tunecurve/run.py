@@ -16,7 +16,7 @@ from typing import Any
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError, TunecurveError
-from tunecurve.learners.base import CostsMoney, CountsTokens, Learner, Workload
+from tunecurve.learners.base import CostsMoney, CountsTokens, Learner, NeedsAccess, Workload
 from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
@@ -41,7 +41,7 @@ from tunecurve.study.results import Collector
 from tunecurve.study.storage import make_folder, write_text
 from tunecurve.study.study_file import check_study_file, resolved_yaml
 from tunecurve.study.together import train_together
-from tunecurve.study.trials import is_finished
+from tunecurve.study.trials import TRAINING, is_finished
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,48 @@ class Study:
                 quotes[trial] = learner.quote_usd(work, is_tuned=trial.strategy == "fine-tune")
         return quotes
 
+    def check_access(self) -> None:
+        """Raise EnvironmentProblem when an unfinished trial lacks a key, a login, an address; asks nobody.
+
+        Found here it is one line before anything begins; found later it would be the failure of every trial.
+        """
+        for name, trials in self._behind_doors().items():
+            will_tune = any(item.trial.strategy == "fine-tune" for item in trials)
+            _with_access(self.learners[name]).check_access(will_tune=will_tune)
+
+    @cached_property
+    def tuning_obstacles(self) -> dict[str, str]:
+        """Why models cannot be tuned by this account or on these rows, by name; asked before any money goes."""
+        found = {}
+        for name, trials in self._behind_doors().items():
+            trainings = [
+                (self.data.tuning_examples(item.trial.train_size, item.trial.seed), item.config["recipe"])
+                for item in trials
+                if item.trial.strategy == "fine-tune" and not (item.folder / TRAINING).exists()
+            ]
+            reason = _with_access(self.learners[name]).tuning_obstacle(trainings) if trainings else None
+            if reason is not None:
+                found[name] = reason
+        return found
+
+    def _behind_doors(self) -> dict[str, list[PlannedTrial]]:
+        """Return the unfinished trials of learners that need access, by learner."""
+        found: dict[str, list[PlannedTrial]] = {}
+        for item in self.planned:
+            if isinstance(self.learners[item.trial.learner], NeedsAccess) and not is_finished(item.folder):
+                found.setdefault(item.trial.learner, []).append(item)
+        return found
+
     def quote_left_usd(self) -> float | None:
         """Return about what the unfinished trials cost; None: the price of one of them is unknown."""
         quotes = self.quotes_usd()
         left = [quotes[item.trial] for item in self.planned if item.trial in quotes and not is_finished(item.folder)]
         return None if any(quote is None for quote in left) else sum(quote for quote in left if quote is not None)
+
+
+def _with_access(learner: Learner) -> NeedsAccess:
+    assert isinstance(learner, NeedsAccess)
+    return learner
 
 
 @dataclass(frozen=True)
@@ -302,6 +339,9 @@ def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
 def run_prepared(study: Study, progress: Progress, executor: Executor | None = None) -> StudyRun:
     """Run what is left of a study and bring results and report up to date."""
     executor = executor or Executor()
+    study.check_access()
+    for name, reason in study.tuning_obstacles.items():
+        progress.message(f"'{name}' cannot be tuned, only prompted: {reason}")
     make_folder(study.folder)
     make_folder(study.folder / "trials")
     with lock_study(study.folder, shared=executor.is_shared):

@@ -44,6 +44,7 @@ class State:
         self.faults = defaultdict(int)
         self.attempts, self.answers, self.storms, self.creates = Counter(), Counter(), Counter(), Counter()
         self.in_flight = self.most_in_flight = self.number = 0
+        self.outage = False
         self.requests = []
 
     def next_number(self):
@@ -132,6 +133,8 @@ class Handler(BaseHTTPRequestHandler):
             body = json.loads(raw) if raw else {}
         except ValueError:
             body = {}
+        if self.state.outage:
+            return self.fail(503, "down for a while", "google" if "/projects/" in address.path else "openai")
         for pattern, function in ROUTES:
             found = re.fullmatch(pattern, f"{self.command} {address.path}")
             if found:

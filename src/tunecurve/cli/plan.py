@@ -36,7 +36,9 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     rows = []
     for item in ready.planned:
         work = workloads[item.trial]
-        counts = [f"{count:,}" for count in (work.steps, work.tokens_trained, work.tokens_read, work.tokens_written)]
+        # Not every provider tells how many steps a job will take.
+        steps = "–" if not work.steps and item.trial.strategy == "fine-tune" else f"{work.steps:,}"
+        counts = [steps, *(f"{count:,}" for count in (work.tokens_trained, work.tokens_read, work.tokens_written))]
         calls = f"{work.n_calls:,}" if item.trial in quotes else "–"
         price = [calls, money(quotes[item.trial]) if item.trial in quotes else "–"] if quotes else []
         about = duration(seconds[item.trial])
@@ -49,6 +51,7 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     )
     if quotes:
         _show_quote(ready)
+        _show_what_is_missing(ready)
     if show_prompts:
         _show_prompts(ready)
 
@@ -74,6 +77,15 @@ def _show_quote(ready: Any) -> None:
         "Tokens are counted as earlier calls of the model measured them, else at four characters each; a tuning job's hours "
         "are not in the time."
     )
+
+
+def _show_what_is_missing(ready: Any) -> None:
+    from tunecurve.errors import EnvironmentProblem
+
+    try:
+        ready.check_access()
+    except EnvironmentProblem as missing:
+        click.echo(f"Before it can run: {missing}")
 
 
 def _show_prompts(ready: Any) -> None:

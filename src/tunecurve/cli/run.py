@@ -70,6 +70,7 @@ def run(
     )
     if isinstance(progress, ConsoleProgress):
         _say_what_is_to_do(progress, ready)
+    ready.check_access()
     if not yes:
         _agree_to_costs(ready)
     stop_on_interrupt(progress)
@@ -104,9 +105,14 @@ def _agree_to_costs(ready: Any) -> None:
     if not ready.quotes_usd():
         return
     left, threshold = ready.quote_left_usd(), ready.spec.hosted.ask_above
-    if left is not None and left <= threshold:
+    obstacles = [
+        f"'{name}' cannot be tuned, only prompted: {reason}" for name, reason in ready.tuning_obstacles.items()
+    ]
+    if left is not None and left <= threshold and not obstacles:
         return
-    if left is None:
+    if obstacles:
+        what = "; ".join(obstacles)
+    elif left is None:
         what = "the price of some calls is unknown (tunecurve plan shows which)"
     else:
         what = f"about {money(left)} are left to pay, more than {money(threshold)}"

@@ -271,6 +271,19 @@ class CostsMoney(Protocol):
 
 
 @runtime_checkable
+class NeedsAccess(Protocol):
+    """A learner behind someone else's door: keys, accounts, what they allow."""
+
+    def check_access(self, *, will_tune: bool) -> None:
+        """Raise EnvironmentProblem when something that it needs is not set; asks nobody."""
+        ...
+
+    def tuning_obstacle(self, trainings: Sequence[tuple[Sequence[TuningExample], dict[str, Any]]]) -> str | None:
+        """Return why these rows cannot be tuned on, in one line; None: nothing is known against it. Costs nothing."""
+        ...
+
+
+@runtime_checkable
 class HasCheckpoints(Protocol):
     """A learner whose tuned models are kept as they were after every pass."""
 

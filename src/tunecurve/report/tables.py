@@ -63,7 +63,9 @@ def _training_of(results: Mapping[str, Any], point: Mapping[str, Any]) -> str:
     keys = ("learner", "strategy", "shots", "train_size")
     for trial in results["trials"]:
         if all(trial[key] == point[key] for key in keys) and trial.get("training"):
-            return f"{trial['training']['steps']} × {trial['training']['epochs']}"
+            return (
+                f"{trial['training']['steps'] or '–'} × {trial['training']['epochs']}"  # not every provider tells steps
+            )
     return "–"
 
 

@@ -91,16 +91,19 @@ def test_waits_as_long_as_the_provider_asks(point_at, learner_of, prompts_of, na
 
 
 @pytest.mark.parametrize("name", [GEMINI, LAB])
-@pytest.mark.parametrize("mark", ["[[close]]", "[[badjson]]", "[[sleep:2]]"])
-def test_attempts_are_capped_and_the_row_stays(point_at, learner_of, prompts_of, name, mark):
-    point_at()
+@pytest.mark.parametrize(
+    ("mark", "timeout_seconds"), [("[[close]]", 30.0), ("[[badjson]]", 30.0), ("[[sleep:3]]", 1.5)]
+)
+def test_attempts_are_capped_and_the_row_stays(point_at, learner_of, prompts_of, name, mark, timeout_seconds):
+    state = point_at()
     texts = [f"row {number}" for number in range(9)] + [f"bad {mark}"]
-    learner = learner_of(name, max_attempts=2, failed_rows_allowed=0.1, timeout_seconds=0.7)
+    learner = learner_of(name, max_attempts=2, failed_rows_allowed=0.1, timeout_seconds=timeout_seconds)
     answers = predict(learner, prompts_of(texts))
     assert [answer.stop_reason for answer in answers] == ["end"] * 9 + ["error"]
     assert "2 attempts" in answers[-1].error
     assert learner.account.spending().n_doubtful == 2
-    strict = learner_of(name, max_attempts=1, failed_rows_allowed=0.0, timeout_seconds=0.7)
+    assert sorted(state.attempts.values()) == [1] * 9 + [2]  # no SDK repeats anything by itself
+    strict = learner_of(name, max_attempts=1, failed_rows_allowed=0.0, timeout_seconds=timeout_seconds)
     with pytest.raises(ModelError, match="the same command asks for the rest"):
         predict(strict, prompts_of(texts))
 
@@ -139,7 +142,9 @@ def test_unknown_model_and_missing_key_are_clear(point_at, learner_of, prompts_o
         predict(learner_of("google/vertex/projects/p/locations/us/endpoints/1"), prompts_of(["a"]))
     monkeypatch.delenv("LAB_API_KEY")
     with pytest.raises(EnvironmentProblem, match="set LAB_API_KEY"):
-        learner_of(LAB)
+        predict(learner_of(LAB), prompts_of(["a"]))
+    with pytest.raises(EnvironmentProblem, match="no batch mode"):
+        predict(learner_of(VERTEX, batch=True), prompts_of(["a"]))
 
 
 def test_the_cap_holds_at_high_concurrency(point_at, learner_of, prompts_of):

@@ -108,6 +108,54 @@ def test_money_is_asked_for_first(point_at, study_file, tmp_path, capsys):
     assert not state.jobs
 
 
+@pytest.mark.parametrize(
+    ("model", "missing", "said"),
+    [
+        (VERTEX, "GOOGLE_CLOUD_PROJECT", "set GOOGLE_CLOUD_PROJECT"),
+        (LAB, "LAB_API_KEY", "set LAB_API_KEY"),
+        (LAB, "LAB_BASE_URL", "set LAB_BASE_URL"),
+    ],
+)
+def test_what_is_missing_is_one_line_before_anything_begins(
+    point_at, study_file, tmp_path, capsys, monkeypatch, model, missing, said
+):
+    state = point_at()
+    monkeypatch.delenv(missing)
+    path, folder = study_file(model, tuning="openai" if model == LAB else "auto"), tmp_path / "run"
+    assert run_command(["run", str(path), "--out", str(folder), "--yes"]) == 7
+    last_line = capsys.readouterr().err.splitlines()[-1]
+    assert said in last_line
+    assert last_line.startswith("tunecurve: ")
+    assert not state.attempts
+    assert not folder.exists()
+    assert run_command(["plan", str(path), "--out", str(folder)]) == 0  # a quote needs no account
+    assert said in capsys.readouterr().out
+
+
+def test_a_missing_bucket_is_told_before_money_goes(point_at, study_file, tmp_path, capsys):
+    state = point_at()
+    path, folder = study_file(VERTEX), tmp_path / "run"
+    path.write_text(path.read_text().replace("vertex: {bucket: b}", ""))
+    assert run_command(["run", str(path), "--out", str(folder), "--yes"]) == 7
+    assert "set hosted.vertex.bucket" in capsys.readouterr().err
+    assert not state.attempts
+
+
+def test_an_account_that_cannot_tune_is_told_before_money_goes(point_at, study_file, tmp_path, capsys):
+    state = point_at(key="no-tuning-canary-11")
+    path, folder = study_file(LAB, tuning="openai"), tmp_path / "run"
+    command = ["run", str(path), "--out", str(folder)]
+    path.write_text(path.read_text().replace("ask_above: 0.05", "ask_above: 100"))
+    assert run_command(command) == 9
+    said = capsys.readouterr().err
+    assert "cannot be tuned, only prompted: this account or address cannot tune 'gpt-4.1-mini'" in said
+    assert "canary" not in said
+    assert not state.attempts
+    assert run_command([*command, "--yes"]) == 6  # agreed to: prompting is measured, tuning trials say why they are not
+    assert sum(state.answers.values()) == 60
+    assert not state.files
+
+
 def test_the_cap_ends_the_study_and_a_higher_one_continues(point_at, study_file, tmp_path, capsys):
     state = point_at()
     path, folder = study_file(LAB, tuning="none"), tmp_path / "run"

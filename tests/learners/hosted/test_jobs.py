@@ -180,6 +180,26 @@ def test_a_used_up_account_does_not_wait_for_ever(point_at, learner_of, tmp_path
     assert learner.account.spending().jobs_usd == 0.0
 
 
+@pytest.mark.parametrize(("name", "settings"), BOTH)
+def test_trouble_that_passes_is_waited_out(point_at, learner_of, tmp_path, name, settings, monkeypatch):
+    from tunecurve.learners.hosted import tunable
+
+    state = point_at(polls=3)
+    learner = learner_of(name, **settings)
+    with pytest.raises(StillWaiting, match="tuning job"):
+        begin(learner, tmp_path)
+    state.outage = True
+    for _ in range(2):
+        with pytest.raises(StillWaiting, match="cannot be reached"):
+            begin(learner, tmp_path)
+    monkeypatch.setattr(tunable, "LONGEST_TROUBLE_SECONDS", 0.0)
+    with pytest.raises(ModelError, match="was not to be reached"):
+        begin(learner, tmp_path)
+    state.outage = False
+    tune(learner, tmp_path)
+    assert list(state.creates.values()) == [1]
+
+
 def test_commands_list_sync_cancel_and_show(point_at, learner_of, tmp_path, capsys):
     from tunecurve.cli.main import run_command
 

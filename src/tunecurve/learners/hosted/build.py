@@ -44,15 +44,12 @@ def build_hosted_learner(asked_as: str, name: HostedName, answers: AnswerSpec, a
     Raises
     ------
     EnvironmentProblem
-        When its key is not in the environment, or the packages for hosted models are not installed.
+        When the packages for hosted models are not installed.
     """
     if find_spec("inspect_ai") is None:
         raise EnvironmentProblem(
             f"model '{asked_as}' is behind a provider's API and needs the extra 'hosted'; run: pip install 'tunecurve[hosted]'"
         )
-    missing = name.missing_key()
-    if missing:
-        raise EnvironmentProblem(f"model '{asked_as}' needs a key in the environment: set {missing}")
     backend = tuning_backend_of(name, account.settings)
     if backend is None:
         return HostedLearner(asked_as, name, answers, account)

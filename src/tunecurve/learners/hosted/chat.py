@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from tunecurve.learners.base import Completion, Workload
+from tunecurve.learners.hosted.access import check_access
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.gateway import GatewayOptions, InspectGateway
 from tunecurve.learners.hosted.names import HostedName
@@ -82,6 +83,14 @@ class HostedLearner:
             location=settings.vertex.location,
         )
 
+    def check_access(self, *, will_tune: bool = False) -> None:
+        """Raise EnvironmentProblem when a key, an address or a project is not set; asks nobody."""
+        check_access(self.target, self.name, self.account.settings, will_tune=will_tune)
+
+    def tuning_obstacle(self, trainings: Sequence[Any]) -> str | None:
+        """Return None: what cannot be tuned is given no tuning trials."""
+        return None
+
     @property
     def price(self) -> Price:
         """What a token costs, tuned models at their own price; half in batch mode."""
@@ -108,6 +117,7 @@ class HostedLearner:
                 yield index, answer
 
     def _sender(self, n_rows: int) -> Sender:
+        self.check_access()
         settings = self.account.settings
         # A batch is one request to the provider, so all its rows are in flight together.
         limits = SendingLimits(

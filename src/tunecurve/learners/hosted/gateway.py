@@ -184,8 +184,11 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
     arguments: dict[str, Any] = {}
     if name.provider == "google":
         arguments |= _google_arguments(name, options)
-    elif name.provider in ("openai", "openai-api", "anthropic", "ollama", "vllm"):
-        arguments["max_retries"] = 0  # the SDK's own retries would be a second owner
+    # The SDKs' own retries would be a second owner.
+    elif name.provider == "grok":
+        arguments["disable_retry"] = True
+    elif name.provider in ("openai", "openai-api", "anthropic", "groq", "ollama", "vllm"):
+        arguments["max_retries"] = 0
     if name.provider == "openai" and options.family:
         arguments["responses_api"] = False
     if options.family:
@@ -194,9 +197,13 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
     try:
         api = get_model(name.full_name, memoize=False, **arguments).api
         if name.provider == "google":
-            from tunecurve.learners.hosted.google_access import share_one_client
+            from tunecurve.learners.hosted.google_access import send_once, share_one_client
 
+            send_once(api)
             share_one_client(api)
+        client: Any = getattr(api, "client", None)
+        if hasattr(client, "max_retries"):  # every SDK made after OpenAI's
+            client.max_retries = 0
         return api, NO_CONTENT
     except Exception as error:
         raise ModelError(f"cannot use model '{name.full_name}': {one_line(error)}") from None

@@ -43,6 +43,28 @@ def credentials_from_environment() -> Any | None:
     return Credentials(token=token)
 
 
+def check_login(asked_as: str) -> None:
+    """See that there is a login for Google Cloud.
+
+    Raises
+    ------
+    EnvironmentProblem
+        When there is neither a token in the environment nor one of Google's own logins.
+    """
+    if os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN"):
+        return
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    try:
+        google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    except DefaultCredentialsError:
+        raise EnvironmentProblem(
+            f"model '{asked_as}' needs a login for Google Cloud: run gcloud auth application-default login, or set "
+            "GOOGLE_OAUTH_ACCESS_TOKEN"
+        ) from None
+
+
 class _OpenConnections:
     """A client's asynchronous half that stays open when a call leaves its ``async with``."""
 
@@ -69,6 +91,23 @@ class _SharedClient:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
+
+
+def send_once(api: Any) -> None:
+    """Switch off what google-genai does by itself when a connection breaks: to send the request once more, unseen by the ledger.
+
+    The SDK leaves repeats to its retry options where there are any; one attempt is none.
+    """
+    from google.genai.types import HttpRetryOptions
+
+    make = api._http_options
+
+    def with_one_attempt(config: Any = None) -> Any:
+        options = make(config)
+        options.retry_options = HttpRetryOptions(attempts=1)
+        return options
+
+    api._http_options = with_one_attempt
 
 
 def share_one_client(api: Any) -> None:

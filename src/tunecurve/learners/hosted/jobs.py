@@ -8,14 +8,17 @@ has shown up for a while is another one created.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from tunecurve.errors import ModelError
+from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.learners.base import StillWaiting
 from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.gateway import QUOTA_IS_GONE
 from tunecurve.learners.hosted.prices import Price
 from tunecurve.prompts import TuningExample
 from tunecurve.redact import redact
@@ -97,6 +100,10 @@ class JobRequest:
         rows = [[[m.role, m.content] for m in example.prompt.messages] + [example.answer] for example in self.examples]
         parts = {"model": self.base_model, "recipe": self.recipe, "seed": self.seed, "rows": stable_hash(rows, 64)}
         return "tunecurve-" + stable_hash({**parts, "place": self.place, "attempt": self.attempt}, 20)
+
+
+class PassingTrouble(Exception):
+    """The provider could not be asked, or had a fault of its own; asking later may go well."""
 
 
 class QuotaFull(Exception):
@@ -208,7 +215,8 @@ class JobFlow:
         if row["state"] in ENDED and row["detail"].get("job"):
             stored = row["detail"]["job"]
             return ProviderJob(**{**stored, "checkpoints": tuple((e, m) for e, m in stored["checkpoints"])})
-        job = self.backend.get(row["provider_id"])
+        with asking(f"cannot look at tuning job {row['provider_id']}"):
+            job = self.backend.get(row["provider_id"])
         self._save(row, job)
         return job
 
@@ -280,7 +288,8 @@ class JobFlow:
         return self._submit(request)
 
     def _find(self, key: str) -> ProviderJob | None:
-        return next((job for job in self.backend.jobs() if job.key == key), None)
+        with asking("cannot list the tuning jobs"):
+            return next((job for job in self.backend.jobs() if job.key == key), None)
 
     def _wait_for_a_place(self, key: str) -> None:
         where = "WHERE backend = ? AND key != ? AND state IN ('creating', 'waiting', 'running')"
@@ -330,6 +339,33 @@ class JobFlow:
     def retry(self, row: dict[str, Any]) -> None:
         """Give a job up that ended without a model, so that the study makes another one."""
         self.account.ledger.save_job({**row, "detail": {**row["detail"], "is_given_up": True}})
+
+
+def may_pass(error: BaseException) -> bool:
+    """Return whether an SDK's error is one that asking again later could escape."""
+    codes = (getattr(error, "status_code", None), getattr(error, "code", None))
+    status = next((code for code in codes if isinstance(code, int) and 100 <= code < 600), None)
+    if status is not None:
+        return status >= 500 or status in (408, 409, 425, 429)
+    # Without a status: a connection that broke or timed out, as every SDK calls it, or an answer that is not one.
+    names = " ".join(kind.__name__ for kind in type(error).__mro__)
+    return isinstance(error, OSError | ValueError) or bool(
+        re.search("Connect|Timeout|Transport|Protocol|Network", names)
+    )
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn an SDK's error into PassingTrouble, or a ModelError that begins with `what`."""
+    try:
+        yield
+    except (TunecurveError, PassingTrouble):
+        raise
+    except Exception as error:
+        reason = plain_reason(error)
+        if may_pass(error) and not QUOTA_IS_GONE.search(reason):
+            raise PassingTrouble(reason) from None
+        raise ModelError(f"{what}: {reason}") from None
 
 
 def plain_reason(error: Any) -> str:

@@ -81,13 +81,14 @@ class HostedName:
 
     def base_url(self) -> str | None:
         """Return the address that the environment names instead of the provider's own."""
-        if self.provider == "openai-api":
-            names = [f"{_as_variable(self.service or '')}_BASE_URL"]
-        elif self.service == "vertex":
-            names = ["GOOGLE_VERTEX_BASE_URL", "VERTEX_BASE_URL"]
-        else:
-            names = [f"{_as_variable(self.provider)}_BASE_URL"]
+        names = (
+            ["GOOGLE_VERTEX_BASE_URL", "VERTEX_BASE_URL"] if self.service == "vertex" else [self.base_url_variable()]
+        )
         return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+    def base_url_variable(self) -> str:
+        """Return the environment variable for the address."""
+        return f"{_as_variable((self.service or '') if self.provider == 'openai-api' else self.provider)}_BASE_URL"
 
 
 def _as_variable(name: str) -> str:

@@ -17,6 +17,7 @@ from tunecurve.learners.hosted.jobs import (
     NotCreated,
     ProviderJob,
     QuotaFull,
+    asking,
     plain_reason,
 )
 from tunecurve.learners.hosted.names import HostedName
@@ -82,21 +83,15 @@ class OpenAITuning:
 
     def preflight(self, base_model: str) -> None:
         """See whether this account and address offer fine-tuning jobs; costs nothing."""
-        try:
+        alone = "to measure prompting alone, set hosted.tuning: none"
+        with asking(f"this account or address cannot tune '{base_model}' ({alone})"):
             self.client.fine_tuning.jobs.list(limit=1)
-        except Exception as error:
-            raise ModelError(
-                f"this account or address cannot tune '{base_model}': {plain_reason(error)}; "
-                "to measure prompting alone, set hosted.tuning: none"
-            ) from None
 
     def upload(self, request: JobRequest) -> str:
         """Store the rows; return the file's id."""
         content = io.BytesIO(("\n".join(training_lines(request.examples)) + "\n").encode())
-        try:
+        with asking("cannot upload the training rows"):
             return self.client.files.create(file=(f"{request.key}.jsonl", content), purpose="fine-tune").id
-        except Exception as error:
-            raise ModelError(f"cannot upload the training rows: {plain_reason(error)}") from None
 
     def create(self, request: JobRequest, training_file: str) -> ProviderJob:
         """Create the job, in one attempt."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunecurve.learners.base import Learner, TrainingProgress, TrainingRecord
+from tunecurve.errors import ModelError, TunecurveError
+from tunecurve.learners.base import Learner, StillWaiting, TrainingProgress, TrainingRecord
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.chat import HostedLearner
-from tunecurve.learners.hosted.jobs import JobFlow, JobRequest, ProviderJob, TuningBackend
+from tunecurve.learners.hosted.jobs import JobFlow, JobRequest, PassingTrouble, ProviderJob, TuningBackend
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.passes import passes_over_rows
 from tunecurve.prompts import TuningExample
@@ -20,6 +22,7 @@ from tunecurve.spec import AnswerSpec
 TUNED = "tuned.json"
 # The step rule needs a batch size; Gemini's is not told, so the local default stands in for it.
 USUAL_BATCH = 8
+LONGEST_TROUBLE_SECONDS = 3600.0
 
 
 class TunableHostedLearner(HostedLearner):
@@ -45,6 +48,7 @@ class TunableHostedLearner(HostedLearner):
         super().__init__(asked_as, name, answers, account)
         self._open_backend, self.backend_name = open_backend, backend_name
         self._backend: TuningBackend | None = None
+        self._trouble_since: float | None = None
 
     @property
     def backend(self) -> TuningBackend:
@@ -88,8 +92,31 @@ class TunableHostedLearner(HostedLearner):
         StillWaiting
             Until the provider has finished.
         """
+        self.check_access(will_tune=True)
         flow = JobFlow(self.backend, self.account, self.account.price(self.target, self.name, tuned=True))
-        request = JobRequest(
+        try:
+            row, job = flow.advance(self._request(examples, recipe, seed))
+        except PassingTrouble as trouble:
+            raise self._wait_out(trouble) from None
+        except StillWaiting:
+            self._trouble_since = None
+            raise
+        self._trouble_since = None
+        self._store(folder, job)
+        return self.load_tuned(folder), _record(recipe, len(examples), row, job)
+
+    def tuning_obstacle(self, trainings: Sequence[tuple[Sequence[TuningExample], dict[str, Any]]]) -> str | None:
+        """Return why these rows, or this account and model, cannot be tuned; None: nothing is known against it."""
+        try:
+            for examples, recipe in trainings:
+                self.backend.check_limits(self._request(examples, recipe, seed=0))
+            self.backend.preflight(self.target.model)
+        except (TunecurveError, PassingTrouble) as error:
+            return str(error)
+        return None
+
+    def _request(self, examples: Sequence[TuningExample], recipe: dict[str, Any], seed: int) -> JobRequest:
+        return JobRequest(
             base_model=self.target.model,
             label=f"n{len(examples)}-seed{seed}",
             examples=examples,
@@ -98,14 +125,22 @@ class TunableHostedLearner(HostedLearner):
             tokens=self._training_tokens(examples, recipe),
             place=self.backend.place(),
         )
-        row, job = flow.advance(request)
-        self._store(folder, job)
-        return self.load_tuned(folder), _record(recipe, len(examples), row, job)
 
     def _training_tokens(self, examples: Sequence[TuningExample], recipe: dict[str, Any]) -> int:
         texts = [[message.content for message in example.prompt.messages] + [example.answer] for example in examples]
         one_pass = sum(self.count_tokens(text) + 4 for row in texts for text in row)
         return int(recipe["epochs"]) * one_pass
+
+    def _wait_out(self, trouble: PassingTrouble) -> Exception:
+        """Return the reason to ask later; after an hour of nothing but trouble, to give up."""
+        now = time.monotonic()
+        if self._trouble_since is None:
+            self._trouble_since = now
+        if now - self._trouble_since > LONGEST_TROUBLE_SECONDS:
+            minutes = LONGEST_TROUBLE_SECONDS / 60
+            return ModelError(f"the provider's tuning service was not to be reached for {minutes:.0f} min: {trouble}")
+        poll_seconds = self.account.settings.poll_seconds
+        return StillWaiting(f"the provider's tuning service cannot be reached, trying again: {trouble}", poll_seconds)
 
     def _store(self, folder: Path, job: ProviderJob) -> None:
         content = {"model": job.tuned_model, "checkpoints": [list(point) for point in job.checkpoints]}

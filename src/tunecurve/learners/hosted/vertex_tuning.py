@@ -16,6 +16,7 @@ from tunecurve.learners.hosted.jobs import (
     NotCreated,
     ProviderJob,
     QuotaFull,
+    asking,
     plain_reason,
 )
 from tunecurve.prompts import TuningExample
@@ -94,26 +95,20 @@ class VertexTuning:
 
     def preflight(self, base_model: str) -> None:
         """See whether this account may list tuning jobs; costs nothing."""
-        try:
+        with asking(f"this account cannot tune '{base_model}' in project {self.project}, {self.location}"):
             next(iter(self.client.tunings.list(config={"page_size": 1})), None)
-        except Exception as error:
-            raise ModelError(
-                f"this account cannot tune '{base_model}' in project {self.project}, {self.location}: {plain_reason(error)}"
-            ) from None
 
     def upload(self, request: JobRequest) -> str:
         """Store the rows as JSON Lines under our key; return the gs:// address."""
         from google.cloud import storage
 
         path = f"tunecurve/{request.key}.jsonl"
-        try:
+        with asking(f"cannot upload the training rows to gs://{self.bucket}"):
             client = storage.Client(project=self.project, credentials=credentials_from_environment())
             blob = client.bucket(self.bucket).blob(path)
             blob.upload_from_string(
                 "\n".join(training_lines(request.examples)) + "\n", content_type="application/jsonl"
             )
-        except Exception as error:
-            raise ModelError(f"cannot upload the training rows to gs://{self.bucket}: {plain_reason(error)}") from None
         return f"gs://{self.bucket}/{path}"
 
     def create(self, request: JobRequest, training_file: str) -> ProviderJob:

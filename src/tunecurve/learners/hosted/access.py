@@ -1,0 +1,50 @@
+"""What a provider needs before it can be asked: a key or a login, an address, a project, a bucket. Asks nobody for money."""
+
+from __future__ import annotations
+
+from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners.hosted.google_access import check_login, place_of
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.spec_hosted import HostedSpec
+
+# Where the model layer has a batch mode; elsewhere it would send one by one, at the full price.
+WITH_BATCH_MODE = frozenset({"google", "openai", "anthropic", "grok", "together"})
+
+
+def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_tune: bool) -> None:
+    """See that all is set that the calls of a model need.
+
+    Parameters
+    ----------
+    name, asked_as : HostedName, str
+        The model, and as what the study names it.
+    settings : HostedSpec
+        The study's section on hosted models.
+    will_tune : bool
+        Whether it is going to be tuned, too.
+
+    Raises
+    ------
+    EnvironmentProblem
+        With the variable or the setting that is missing.
+    """
+    if settings.batch and (name.provider not in WITH_BATCH_MODE or name.service == "vertex"):
+        raise EnvironmentProblem(
+            f"'{asked_as}' has no batch mode here; drop --batch (there is one for google/gemini-..., openai/..., "
+            "anthropic/..., grok/..., together/...)"
+        )
+    missing = name.missing_key()
+    if missing:
+        raise EnvironmentProblem(f"model '{asked_as}' needs a key in the environment: set {missing}")
+    if name.provider == "openai-api" and not name.base_url():
+        raise EnvironmentProblem(
+            f"model '{asked_as}' needs its server's address in the environment: set {name.base_url_variable()}"
+        )
+    if name.service == "vertex":
+        place_of(name.model, settings.vertex.project, settings.vertex.location)
+        check_login(asked_as)
+        if will_tune and not settings.vertex.bucket:
+            raise EnvironmentProblem(
+                f"tuning '{asked_as}' needs a Cloud Storage bucket for its training files; set hosted.vertex.bucket, or "
+                "hosted.tuning: none to measure prompting alone"
+            )
