@@ -344,6 +344,7 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
         progress.message(f"'{name}' cannot be tuned, only prompted: {reason}")
     make_folder(study.folder)
     make_folder(study.folder / "trials")
+    study.account.say, study.account.should_stop = progress.message, lambda: progress.stop_requested
     with lock_study(study.folder, shared=executor.is_shared):
         inspect_trials(study.planned, progress.message)
         tell_of_forks(study.planned, progress.message)

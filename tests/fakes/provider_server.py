@@ -296,11 +296,12 @@ def batch_create(handler, found, query, body, raw):
 def batch_view(state, name):
     row = state.batches[name]
     done = row["polls"] >= state.polls
-    status = "BATCH_STATE_SUCCEEDED" if done else "BATCH_STATE_RUNNING"
+    status = row.get("force") or ("BATCH_STATE_SUCCEEDED" if done else "BATCH_STATE_RUNNING")
+    done = done and not row.get("force")
     meta = {"model": row["model"], "displayName": "b", "state": status, "name": name}
     meta |= {"createTime": "2026-01-01T00:00:00Z", "updateTime": "2026-01-01T00:00:00Z"}
     out = {"name": name, "metadata": meta}
-    if done:
+    if done and "output" not in row:
         given = row["batch"]["inputConfig"]
         lines = [json.loads(line) for line in state.files[given["fileName"]].decode().splitlines() if line]
         output = f"files/out{state.next_number()}"
@@ -311,7 +312,9 @@ def batch_view(state, name):
             state.answers[prompt_hash(row["model"], "\n".join(texts))] += 1
             answers.append({"key": line["key"], "response": response})
         state.files[output] = "\n".join(json.dumps(answer) for answer in answers).encode()
-        meta["output"] = {"responsesFile": output}
+        row["output"] = output
+    if done:
+        meta["output"] = {"responsesFile": row["output"]}
         meta["endTime"] = "2026-01-01T00:00:00Z"
         out |= {"done": True, "response": meta["output"]}
     return out
@@ -469,6 +472,46 @@ def openai_chat(handler, found, query, body, raw):
     )
 
 
+def openai_batch_create(handler, found, query, body, raw):
+    name = f"batch_{handler.state.next_number()}"
+    handler.state.batches[name] = {"polls": 0, "request": body}
+    handler.send(openai_batch_view(handler.state, name))
+
+
+def openai_batch_view(state, name):
+    row = state.batches[name]
+    status = row.get("force") or ("completed" if row["polls"] >= state.polls else "in_progress")
+    view = {"id": name, "object": "batch", "endpoint": row["request"]["endpoint"], "completion_window": "24h"}
+    view |= {"created_at": 1, "input_file_id": row["request"]["input_file_id"], "status": status}
+    if status == "completed" and "output" not in row:
+        lines = [json.loads(line) for line in state.files[row["request"]["input_file_id"]].decode().splitlines()]
+        answers = []
+        for line in lines:
+            contents = [turn["content"] for turn in line["body"]["messages"]]
+            model, text = line["body"]["model"], model_text(state, line["body"]["model"], contents[-1])
+            state.answers[prompt_hash(model, "\n".join(contents))] += 1
+            usage = {"prompt_tokens": tokens("\n".join(contents)), "completion_tokens": tokens(text)}
+            usage["total_tokens"] = sum(usage.values())
+            message = {"role": "assistant", "content": text, "refusal": None}
+            choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+            answer = {"id": "c", "object": "chat.completion", "created": 1, "model": model, "choices": [choice]}
+            response = {"status_code": 200, "request_id": "r", "body": {**answer, "usage": usage}}
+            if "[[unanswered]]" not in contents[-1]:
+                answers.append({"id": "b", "custom_id": line["custom_id"], "response": response, "error": None})
+        row["output"] = f"file-out{state.next_number()}"
+        state.files[row["output"]] = "\n".join(json.dumps(answer) for answer in answers).encode()
+    return {**view, "output_file_id": row.get("output")}
+
+
+def openai_batch_get(handler, found, query, body, raw):
+    handler.state.batches[found["id"]]["polls"] += 1
+    handler.send(openai_batch_view(handler.state, found["id"]))
+
+
+def openai_file_content(handler, found, query, body, raw):
+    handler.send(raw=handler.state.files[found["id"]], kind="application/octet-stream")
+
+
 def openai_file(handler, found, query, body, raw):
     boundary = re.search(r'boundary="?([^";]+)"?', handler.headers["Content-Type"]).group(1).encode()
     data = next(
@@ -571,6 +614,7 @@ V = r"/v1(?:beta1?|alpha)?"
 SCOPE = r"(?P<scope>projects/[^/]+/locations/[^/]+/)"
 ROUTES = [
     (r"GET /__stats", stats),
+    (r"GET (?:/[\w./-]+)?/batches/(?P<id>batch_[^/]+)", openai_batch_get),
     (rf"POST {V}/(?P<model>models/[^/:]+):generateContent", gemini_generate),
     (rf"POST {V}/(?P<model>models/[^/:]+):batchGenerateContent", batch_create),
     (rf"GET {V}/batches/(?P<id>[^/:]+)", batch_get),
@@ -587,6 +631,8 @@ ROUTES = [
     (rf"POST {V}/(?P<name>{SCOPE}tuningJobs/[^/:]+):cancel", vertex_cancel),
     (r"POST (?:/upload)?/storage/v1/b/(?P<bucket>[^/]+)/o", storage_upload),
     (r"POST (?:/[\w./-]+)?/chat/completions", openai_chat),
+    (r"POST (?:/[\w./-]+)?/batches", openai_batch_create),
+    (r"GET (?:/[\w./-]+)?/files/(?P<id>[^/]+)/content", openai_file_content),
     (r"POST (?:/[\w./-]+)?/files", openai_file),
     (r"POST (?:/[\w./-]+)?/fine_tuning/jobs", openai_job_create),
     (r"GET (?:/[\w./-]+)?/fine_tuning/jobs", openai_job_list),

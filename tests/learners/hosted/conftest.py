@@ -52,6 +52,8 @@ def point_at(monkeypatch, tmp_path, only_loopback):
             "STORAGE_EMULATOR_HOST": url,
             "GOOGLE_API_KEY": key,
             "GOOGLE_BASE_URL": url,
+            "OPENAI_API_KEY": key,
+            "OPENAI_BASE_URL": url + "/v1",
             "LAB_API_KEY": key,
             "LAB_BASE_URL": url + "/v1",
         }

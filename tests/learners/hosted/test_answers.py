@@ -192,19 +192,16 @@ def test_a_storm_ends_with_every_answer_at_its_row(point_at, learner_of, prompts
     assert learner.account.spending().total_usd <= 1.0
 
 
-def test_provider_batches(point_at, learner_of, prompts_of, monkeypatch):
-    from inspect_ai.model._providers.util import batch
+def test_a_stop_is_heard_while_nobody_answers(point_at, learner_of, prompts_of):
+    from tunecurve.errors import Interrupted
 
-    monkeypatch.setattr(batch, "DEFAULT_SEND_DELAY", 0.2, raising=False)
-    monkeypatch.setattr(batch, "DEFAULT_BATCH_TICK", 0.2, raising=False)
-    state = point_at(polls=1)
-    texts = [f"row {number}" for number in range(12)]
-    learner = learner_of(GEMINI, batch=True)
-    answers = predict(learner, prompts_of(texts))
-    assert [answer.text for answer in answers] == texts
-    assert len(state.batches) >= 1
-    assert sum(state.attempts.values()) == 0  # nothing was sent one by one
-    assert learner.price.input_usd == 0.5
+    state = point_at()
+    state.outage = True
+    learner = learner_of(LAB, max_attempts=10**6)
+    learner.account.should_stop = lambda: learner.account.ledger._read("SELECT SUM(attempts) FROM calls")[0][0] > 2
+    with pytest.raises(Interrupted):
+        predict(learner, prompts_of(["a", "b"]))
+    assert learner.account.spending().n_doubtful == 0
 
 
 def test_what_is_kept_of_an_answer(point_at, learner_of, prompts_of):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ class Account:
         self.settings, self.study = settings, study
         self.ledger_path = ledger_path or default_ledger_path()
         self.n_doubts_found = 0
+        # Set by whoever runs the study: who is told what takes long, and whether to end the work.
+        self.say: Callable[[str], None] = lambda line: None
+        self.should_stop: Callable[[], bool] = lambda: False
         self._ledger: Ledger | None = None
         self._budget: Budget | None = None
         self._lock = threading.Lock()

@@ -9,6 +9,7 @@ from typing import Any
 from tunecurve.learners.base import Completion, Workload
 from tunecurve.learners.hosted.access import check_access
 from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.batches import BatchBook
 from tunecurve.learners.hosted.gateway import GatewayOptions, InspectGateway
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import BATCH_SHARE, Price
@@ -124,15 +125,18 @@ class HostedLearner:
             concurrency=n_rows if settings.batch else settings.concurrency,
             max_attempts=settings.max_attempts,
             max_failures=math.floor(settings.failed_rows_allowed * n_rows),
+            leaves_in_flight=settings.batch,
         )
+        book = BatchBook(self.account.ledger, self.account.say) if settings.batch else None
         return Sender(
-            lambda: InspectGateway(self.target, self._options()),
+            lambda: InspectGateway(self.target, self._options(), book),
             self.account.ledger,
             self.account.budget,
             study=self.account.study,
             model=self.name,
             price=self.price,
             limits=limits,
+            should_stop=lambda: self.account.should_stop(),
         )
 
     def _calls(self, prompts: Sequence[Prompt], done: set[int]) -> list[Call]:

@@ -12,11 +12,13 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.base import StopReason
+from tunecurve.learners.hosted.batches import BatchBook
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.prompts import Message
 from tunecurve.redact import redact
@@ -89,8 +91,8 @@ class Failure:
 class Gateway(Protocol):
     """Sends one request, once."""
 
-    async def send(self, messages: Sequence[Message], max_tokens: int) -> Reply | Failure:
-        """Return the reply or the failure of one attempt; raises nothing."""
+    async def send(self, messages: Sequence[Message], max_tokens: int, key: str) -> Reply | Failure:
+        """Return the reply or the failure of one attempt at the call with this key; raises nothing."""
         ...
 
     async def close(self) -> None:
@@ -119,17 +121,18 @@ class GatewayOptions:
 class InspectGateway:
     """The model layer of inspect_ai, one attempt at a time; made and used inside one event loop."""
 
-    def __init__(self, name: HostedName, options: GatewayOptions) -> None:
-        self.name, self.options = name, options
+    def __init__(self, name: HostedName, options: GatewayOptions, batch_book: BatchBook | None = None) -> None:
+        self.name, self.options, self._batch_book = name, options, batch_book
         self._api, self._no_content = _open_model(name, options)
 
-    async def send(self, messages: Sequence[Message], max_tokens: int) -> Reply | Failure:
+    async def send(self, messages: Sequence[Message], max_tokens: int, key: str = "") -> Reply | Failure:
         """Return the reply or the failure of one attempt."""
         started = time.perf_counter()
         wait = None if self.options.batch else self.options.timeout_seconds
         try:
             async with asyncio.timeout(wait):
-                output = await self._generate(messages, max_tokens)
+                with self._batch_book.row(key) if self._batch_book else nullcontext():
+                    output = await self._generate(messages, max_tokens)
         except TimeoutError:
             return Failure(f"no answer within {self.options.timeout_seconds:g} s", may_be_billed=True)
         except Exception as error:

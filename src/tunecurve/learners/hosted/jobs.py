@@ -8,20 +8,17 @@ has shown up for a while is another one created.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from tunecurve.errors import ModelError, TunecurveError
+from tunecurve.errors import ModelError
 from tunecurve.learners.base import StillWaiting
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.gateway import QUOTA_IS_GONE
 from tunecurve.learners.hosted.prices import Price
+from tunecurve.learners.hosted.trouble import asking
 from tunecurve.prompts import TuningExample
-from tunecurve.redact import redact
 from tunecurve.spec import stable_hash
 
 JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired"]
@@ -100,10 +97,6 @@ class JobRequest:
         rows = [[[m.role, m.content] for m in example.prompt.messages] + [example.answer] for example in self.examples]
         parts = {"model": self.base_model, "recipe": self.recipe, "seed": self.seed, "rows": stable_hash(rows, 64)}
         return "tunecurve-" + stable_hash({**parts, "place": self.place, "attempt": self.attempt}, 20)
-
-
-class PassingTrouble(Exception):
-    """The provider could not be asked, or had a fault of its own; asking later may go well."""
 
 
 class QuotaFull(Exception):
@@ -339,35 +332,3 @@ class JobFlow:
     def retry(self, row: dict[str, Any]) -> None:
         """Give a job up that ended without a model, so that the study makes another one."""
         self.account.ledger.save_job({**row, "detail": {**row["detail"], "is_given_up": True}})
-
-
-def may_pass(error: BaseException) -> bool:
-    """Return whether an SDK's error is one that asking again later could escape."""
-    codes = (getattr(error, "status_code", None), getattr(error, "code", None))
-    status = next((code for code in codes if isinstance(code, int) and 100 <= code < 600), None)
-    if status is not None:
-        return status >= 500 or status in (408, 409, 425, 429)
-    # Without a status: a connection that broke or timed out, as every SDK calls it, or an answer that is not one.
-    names = " ".join(kind.__name__ for kind in type(error).__mro__)
-    return isinstance(error, OSError | ValueError) or bool(
-        re.search("Connect|Timeout|Transport|Protocol|Network", names)
-    )
-
-
-@contextmanager
-def asking(what: str) -> Iterator[None]:
-    """Turn an SDK's error into PassingTrouble, or a ModelError that begins with `what`."""
-    try:
-        yield
-    except (TunecurveError, PassingTrouble):
-        raise
-    except Exception as error:
-        reason = plain_reason(error)
-        if may_pass(error) and not QUOTA_IS_GONE.search(reason):
-            raise PassingTrouble(reason) from None
-        raise ModelError(f"{what}: {reason}") from None
-
-
-def plain_reason(error: Any) -> str:
-    """Return a provider's reason in one line, without secrets."""
-    return redact(" ".join(str(error).split()))[:300]

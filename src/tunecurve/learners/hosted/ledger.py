@@ -18,7 +18,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     state TEXT NOT NULL, attempt INTEGER NOT NULL, provider_id TEXT, detail TEXT NOT NULL,
     reserved_usd REAL NOT NULL, cost_usd REAL, created_at REAL NOT NULL, updated_at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY, batch_id TEXT NOT NULL);
 """
 
 
@@ -219,6 +220,7 @@ class Ledger:
                 "WHERE key = ?",
                 (text, cost_usd, time.time(), key),
             )
+            connection.execute("DELETE FROM batches WHERE key = ?", (key,))
 
         return self._put(work, future)
 
@@ -231,16 +233,34 @@ class Ledger:
                 f"UPDATE calls SET state = 'open', doubtful_usd = {doubt}, reserved_usd = 0 WHERE key = ? AND state = 'sent'",
                 (key,),
             )
+            connection.execute("DELETE FROM batches WHERE key = ?", (key,))
 
         return self._put(work, future)
 
+    def remember_batch(self, batch_id: str, keys: Sequence[str], future: AnyFuture | None = None) -> AnyFuture:
+        """Write down in which batch at the provider calls travel; forgotten with their answer or their failure."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            rows = [(key, batch_id) for key in keys]
+            connection.executemany("INSERT OR REPLACE INTO batches (key, batch_id) VALUES (?, ?)", rows)
+
+        return self._put(work, future)
+
+    def batch_of(self, key: str) -> str | None:
+        """Return the batch in which a call travels, None when in none."""
+        rows = self._read("SELECT batch_id FROM batches WHERE key = ?", (key,))
+        return rows[0][0] if rows else None
+
     def settle_doubts(self, study: str) -> int:
-        """Count calls that an earlier process of this study sent without getting an answer; return how many are new."""
+        """Count calls that an earlier process of this study sent without getting an answer; return how many are new.
+
+        Calls in a batch are in no doubt: the batch goes on at the provider, and is asked for again.
+        """
 
         def work(connection: sqlite3.Connection) -> int:
             return connection.execute(
                 "UPDATE calls SET state = 'open', doubtful_usd = doubtful_usd + reserved_usd, reserved_usd = 0, "
-                "n_doubtful = n_doubtful + 1 WHERE state = 'sent' AND study = ?",
+                "n_doubtful = n_doubtful + 1 WHERE state = 'sent' AND study = ? AND key NOT IN (SELECT key FROM batches)",
                 (study,),
             ).rowcount
 

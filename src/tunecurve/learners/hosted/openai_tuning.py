@@ -17,10 +17,9 @@ from tunecurve.learners.hosted.jobs import (
     NotCreated,
     ProviderJob,
     QuotaFull,
-    asking,
-    plain_reason,
 )
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.trouble import asking, plain_reason
 from tunecurve.prompts import TuningExample
 
 FEWEST_ROWS = 10

@@ -11,22 +11,20 @@ import asyncio
 import queue
 import random
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tunecurve.errors import ModelError, MoneyError
+from tunecurve.errors import Interrupted, ModelError, MoneyError
 from tunecurve.learners.base import Completion
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.gateway import Failure, Gateway, Reply
 from tunecurve.learners.hosted.ledger import Ledger
+from tunecurve.learners.hosted.pacing import ConcurrencyLimit, Pace
 from tunecurve.learners.hosted.prices import Price
 from tunecurve.prompts import Message
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
-# Well under the whole of a call's time, so that the spreading itself holds nothing up.
-_SPREAD_OVER = 0.6
 
 
 @dataclass(frozen=True)
@@ -61,75 +59,6 @@ class Call:
         return sum(len(message.content.encode("utf-8", "replace")) + 16 for message in self.messages)
 
 
-class ConcurrencyLimit:
-    """How many calls may be in flight: halved when most are refused, a quarter more after a round without refusals.
-
-    A round is as many outcomes as calls may be in flight. That some calls are refused while most are answered is how a
-    provider's quota looks when it is used well: the refused ones wait by themselves and cost nothing. Only a round in
-    which refusals outweigh answers asks for fewer calls (the rule of client-side throttling with K = 2 in Google's
-    "Site Reliability Engineering", chapter 21).
-
-    Parameters
-    ----------
-    most : int
-        Upper bound, and where it starts.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.most, self.limit, self.in_flight = most, most, 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._n_refused = self._n_outcomes = 0
-
-    async def enter(self) -> None:
-        """Wait for a place."""
-        while self.in_flight >= self.limit:
-            place = _new_future()
-            self._waiting.append(place)
-            await place
-        self.in_flight += 1
-
-    def leave(self, *, was_refused: bool) -> None:
-        """Give the place back and learn from how it went."""
-        self.in_flight -= 1
-        self._n_outcomes += 1
-        self._n_refused += was_refused
-        if self._n_outcomes >= self.limit:
-            self._end_round()
-        for _ in range(min(self.limit - self.in_flight, len(self._waiting))):
-            self._waiting.popleft().set_result(None)
-
-    def _end_round(self) -> None:
-        if self._n_refused * 2 > self._n_outcomes:
-            self.limit = max(1, self.limit // 2)
-        elif not self._n_refused:
-            self.limit = min(self.most, self.limit + max(1, self.limit // 4))
-        self._n_refused = self._n_outcomes = 0
-
-
-class Pace:
-    """Spreads the starts of calls evenly over the time that a call takes.
-
-    Calls that start together come back together and then queue for the processor together, again and again: at 64 calls
-    in flight that alone made the whole half as long again.
-    """
-
-    def __init__(self) -> None:
-        self._call_seconds = self._next_start = 0.0
-
-    async def next_start(self, in_flight: int) -> None:
-        """Wait for this call's turn."""
-        now = asyncio.get_running_loop().time()
-        start = max(now, self._next_start)
-        self._next_start = start + _SPREAD_OVER * self._call_seconds / in_flight
-        if start > now:
-            await asyncio.sleep(start - now)
-
-    def learn(self, call_seconds: float) -> None:
-        """Take in how long a call took."""
-        weight = 0.1 if self._call_seconds else 1.0
-        self._call_seconds += weight * (call_seconds - self._call_seconds)
-
-
 @dataclass
 class SendingLimits:
     """Bounds on one stream of calls.
@@ -140,11 +69,14 @@ class SendingLimits:
         Calls in flight; attempts a call.
     max_failures : int
         Calls that may end without an answer before the whole stream does.
+    leaves_in_flight : bool
+        Whether a stop leaves calls behind: a batch goes on at the provider, and is asked for again.
     """
 
     concurrency: int
     max_attempts: int
     max_failures: int
+    leaves_in_flight: bool = False
 
 
 class Sender:
@@ -162,6 +94,8 @@ class Sender:
         Of a token.
     limits : SendingLimits
         Bounds.
+    should_stop : callable
+        Asked now and then, also while no answer comes.
     """
 
     def __init__(
@@ -174,9 +108,11 @@ class Sender:
         model: str,
         price: Price,
         limits: SendingLimits,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.open_gateway, self.ledger, self.budget = open_gateway, ledger, budget
         self.study, self.model, self.price, self.limits = study, model, price, limits
+        self.should_stop = should_stop
         self._n_failed = self._n_answered = 0
         self._stopping = threading.Event()
         self._pace = Pace()
@@ -190,18 +126,28 @@ class Sender:
             When the provider refuses for good, or too many calls end without an answer.
         MoneyError
             When the cap is reached.
+        Interrupted
+            When asked to stop; calls in flight are waited for and recorded.
         """
         out: queue.SimpleQueue[tuple[Call, Completion] | BaseException | None] = queue.SimpleQueue()
         thread = threading.Thread(target=self._work, args=(list(calls), out), name="tunecurve-sender", daemon=True)
         thread.start()
         try:
-            while (item := out.get()) is not None:
+            while (item := self._next(out)) is not None:
                 if isinstance(item, BaseException):
                     raise item
                 yield item
         finally:
             self._stopping.set()
             thread.join()
+
+    def _next(self, out: queue.SimpleQueue[Any]) -> Any:
+        while True:
+            try:
+                return out.get(timeout=0.2)
+            except queue.Empty:  # nobody answers: the moment to ask whether to go on
+                if self.should_stop():
+                    raise Interrupted("stopped while waiting for answers") from None
 
     def _work(self, calls: list[Call], out: queue.SimpleQueue[Any]) -> None:
         try:
@@ -221,6 +167,8 @@ class Sender:
                     return
                 try:
                     answer = await self._answer(call, gateway, limit)
+                except asyncio.CancelledError:
+                    return
                 except BaseException as error:
                     errors.append(error)
                     self._stopping.set()
@@ -228,12 +176,23 @@ class Sender:
                 if answer is not None:
                     out.put((call, answer))
 
+        workers = [asyncio.create_task(worker()) for _ in range(min(self.limits.concurrency, len(calls)))]
         try:
-            await asyncio.gather(*(worker() for _ in range(min(self.limits.concurrency, len(calls)))))
+            if self.limits.leaves_in_flight:
+                await self._watch(workers)
+            await asyncio.gather(*workers)
         finally:
             await gateway.close()
         if errors:
             raise errors[0]
+
+    async def _watch(self, workers: list[asyncio.Task[None]]) -> None:
+        """Wait for the workers; when asked to stop, leave what is in flight behind."""
+        while not all(worker.done() for worker in workers):
+            await asyncio.wait(workers, timeout=0.2)
+            if self._stopping.is_set():
+                for worker in workers:
+                    worker.cancel()
 
     async def _answer(self, call: Call, gateway: Gateway, limit: ConcurrencyLimit) -> Completion | None:
         """Return the answer after as many attempts as it takes and is allowed; None when asked to stop."""
@@ -250,7 +209,8 @@ class Sender:
                 limit.leave(was_refused=isinstance(outcome, Failure) and outcome.is_rate_limit)
             if isinstance(outcome, Reply):
                 self._n_answered += 1
-                self._pace.learn(outcome.seconds)
+                if not self.limits.leaves_in_flight:  # a batch's hours are no call's
+                    self._pace.learn(outcome.seconds)
                 cost = self.price.call_usd(outcome.tokens_in, outcome.tokens_out)
                 return completion_of({**reply_record(call, outcome), "cost_usd": cost})
             if outcome is None:
@@ -274,7 +234,7 @@ class Sender:
             await self.ledger.claim(
                 call.key, study=self.study, model=self.model, reserved_usd=reserved, future=_new_future()
             )
-            outcome = await gateway.send(call.messages, call.max_tokens)
+            outcome = await gateway.send(call.messages, call.max_tokens, call.key)
             if isinstance(outcome, Reply):
                 cost = self.price.call_usd(outcome.tokens_in, outcome.tokens_out)
                 await self.ledger.record(call.key, reply_record(call, outcome), cost, _new_future())

@@ -13,8 +13,9 @@ from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.learners.base import Learner, StillWaiting, TrainingProgress, TrainingRecord
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.chat import HostedLearner
-from tunecurve.learners.hosted.jobs import JobFlow, JobRequest, PassingTrouble, ProviderJob, TuningBackend
+from tunecurve.learners.hosted.jobs import JobFlow, JobRequest, ProviderJob, TuningBackend
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.trouble import PassingTrouble
 from tunecurve.learners.passes import passes_over_rows
 from tunecurve.prompts import TuningExample
 from tunecurve.spec import AnswerSpec

@@ -16,9 +16,8 @@ from tunecurve.learners.hosted.jobs import (
     NotCreated,
     ProviderJob,
     QuotaFull,
-    asking,
-    plain_reason,
 )
+from tunecurve.learners.hosted.trouble import asking, plain_reason
 from tunecurve.prompts import TuningExample
 from tunecurve.spec_hosted import VertexSpec
 

@@ -1,0 +1,162 @@
+"""Batches at a provider that outlive this process: which rows travel in which batch is on the disk once a batch is made.
+
+The model layer of inspect_ai gathers calls into batches and waits for them, up to a day, but remembers them in memory
+only, and some ends of a batch leave it waiting for ever. Here a row's name in the batch is its call's key, the ledger
+keeps the batch's id, and a later process asks for the same batch instead of paying for another one. A creation is tried
+once. It does not know what is in a batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+from tunecurve.learners.hosted.ledger import Ledger
+
+_current: contextvars.ContextVar[tuple[BatchBook, str] | None] = contextvars.ContextVar("call in a batch", default=None)
+
+
+class _CreationFailed(Exception):
+    """No batch was made; the rows have been told."""
+
+
+class BatchBook:
+    """Leads the batches of one gateway.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Where batches are written down.
+    say : callable
+        Told in a line how the batches stand.
+    """
+
+    def __init__(self, ledger: Ledger, say: Callable[[str], None]) -> None:
+        self.ledger, self._say, self._last_said = ledger, say, ""
+        self._led: list[Any] = []
+        _take_over()
+
+    @contextmanager
+    def row(self, key: str) -> Any:
+        """Make the call within this block travel under `key`."""
+        token = _current.set((self, key))
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+    async def generate(self, batcher: Any, request: dict[str, Any], key: str) -> Any:
+        """Return the answer to a request: from the batch it has travelled in before, else from a new one."""
+        import anyio
+        from inspect_ai._util.background import run_in_background
+        from inspect_ai.model._providers.util.batch import Batch, BatchRequest
+
+        if not any(batcher is known for known in self._led):
+            self._led.append(batcher)
+            self._lead(batcher)
+        send, receive = anyio.create_memory_object_stream[Any](1)
+        row = BatchRequest(request=_without_request_id(request), result_stream=send, custom_id=key)
+        batch_id = self.ledger.batch_of(key)
+        if batch_id is None:
+            batcher._intake_queue.append(row)
+        else:
+            # A batch whose results are being handed out takes no more rows; it is asked for once more afterwards.
+            while getattr(batcher._inflight_batches.get(batch_id), "is_sealed", False):
+                await asyncio.sleep(0.05)
+            batcher._inflight_batches.setdefault(batch_id, Batch(id=batch_id, requests={})).requests[key] = row
+        if not batcher._is_batch_worker_running:
+            batcher._is_batch_worker_running = True
+            run_in_background(batcher._batch_worker)
+        result = await receive.receive()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def _lead(self, batcher: Any) -> None:
+        """Lay our rules over one batcher: one attempt at a creation, the id on the disk, every end told to every row."""
+        create, check, handle = batcher._create_batch, batcher._check_batch, batcher._handle_batch_result
+        work, adapt, last_status = batcher._batch_worker, getattr(batcher, "_adapt_batch_info", None), {}
+
+        async def create_once(rows: list[Any]) -> str:
+            try:
+                batch_id = str(await create(rows))
+            except Exception as error:
+                await batcher._fail_all_requests("", rows, error)
+                raise _CreationFailed from error
+            future = asyncio.get_running_loop().create_future()
+            await self.ledger.remember_batch(batch_id, [row.custom_id for row in rows], future)
+            return batch_id
+
+        def noticing(info: Any) -> Any:
+            last_status[info.id] = info.status
+            return adapt(info) if adapt is not None else info
+
+        async def check_for_an_end(batch: Any) -> Any:
+            result = await check(batch)
+            is_over = last_status.get(batch.id) in ("completed", "cancelled", "expired")
+            # Google's says of a batch that failed, was cancelled or expired only that all of its rows failed.
+            is_over |= type(batcher).__name__ == "GoogleBatcher" and result.failed_count > 0
+            if result.completion_info is None and is_over and batch.id in batcher._inflight_batches:
+                error = RuntimeError(f"batch {batch.id} ended without results")
+                await batcher._fail_and_cleanup_inflight_batch("", batch, error)
+            return result
+
+        async def handle_all_rows(batch: Any, info: Any) -> dict[str, Any]:
+            results = await handle(batch, info)
+            batch.is_sealed = True
+            missing = RuntimeError(f"batch {batch.id} has no answer to this row")
+            return {key: results.get(key, missing) for key in batch.requests}
+
+        async def work_on() -> None:
+            while True:
+                try:
+                    return await work()
+                except _CreationFailed:
+                    continue
+
+        batcher._wrapped_create_batch, batcher._batch_worker = create_once, work_on
+        batcher._check_batch, batcher._handle_batch_result = check_for_an_end, handle_all_rows
+        if adapt is not None:
+            batcher._adapt_batch_info = noticing
+        batcher._print_aggregate_status = lambda: self._tell(list(batcher._inflight_batches.values()))
+
+    def _tell(self, batches: list[Any]) -> None:
+        n_rows = sum(len(batch.requests) for batch in batches)
+        names = ", ".join(batch.id for batch in batches)
+        line = f"{n_rows} rows wait for batch {names} at the provider, up to a day; Ctrl-C leaves it running there"
+        if batches and line != self._last_said:
+            self._last_said = line
+            self._say(line)
+
+
+def _without_request_id(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the request without the header that would replace the row's name."""
+    from inspect_ai.model._providers.util.hooks import HttpxHooks
+
+    headers = request.get("extra_headers")
+    if not headers:
+        return request
+    kept = {name: value for name, value in headers.items() if name.lower() != HttpxHooks.REQUEST_ID_HEADER}
+    return {**request, "extra_headers": kept}
+
+
+def _take_over() -> None:
+    """Send the model layer's batched calls through the book of whoever makes them; other calls go on as before."""
+    from inspect_ai.model._providers.util import batch, batch_log
+
+    if getattr(batch.Batcher.generate_for_request, "is_ours", False):
+        return
+    original = batch.Batcher.generate_for_request
+
+    async def generate_for_request(batcher: Any, request: dict[str, Any]) -> Any:
+        current = _current.get()
+        if current is None:
+            return await original(batcher, request)
+        return await current[0].generate(batcher, request, current[1])
+
+    setattr(generate_for_request, "is_ours", True)  # noqa: B010
+    setattr(batch.Batcher, "generate_for_request", generate_for_request)  # noqa: B010
+    batch_log.set_batch_log_callback(lambda _: None)  # it would print to standard output

@@ -1,0 +1,124 @@
+"""Provider batches: half the price, and a kill or Ctrl-C pays nothing twice; the real SDKs against a provider on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.learners.hosted.conftest import GEMINI
+from tunecurve.errors import Interrupted
+from tunecurve.learners.base import predict
+
+OPENAI = "openai/gpt-4.1-mini"
+TEXTS = [f"row {number}" for number in range(12)]
+
+
+@pytest.fixture(autouse=True)
+def quick_batches(monkeypatch):
+    from inspect_ai.model._providers.util import batch
+
+    monkeypatch.setattr(batch, "DEFAULT_SEND_DELAY", 0.3)
+    monkeypatch.setattr(batch, "DEFAULT_BATCH_TICK", 0.1)
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+def test_batches_answer_every_row_at_half_the_price(point_at, learner_of, prompts_of, name, capsys):
+    state = point_at(polls=2)
+    learner, said = learner_of(name, batch=True, max_cost=1.0), []
+    learner.account.say = said.append
+    answers = predict(learner, prompts_of(TEXTS))
+    assert [answer.text for answer in answers] == TEXTS
+    assert len(state.batches) == 1
+    assert sum(state.attempts.values()) == 0  # nothing was sent one by one
+    assert learner.price.input_usd == 0.5
+    costs = [(answer.tokens_in * 0.5 + answer.tokens_out * 1.0) / 1e6 for answer in answers]
+    assert learner.account.spending().answers_usd == pytest.approx(sum(costs))
+    assert any("12 rows wait for batch" in line for line in said)
+    assert capsys.readouterr().out == ""
+    assert learner.account.ledger._read("SELECT * FROM batches") == []
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+def test_a_stop_leaves_the_batch_and_the_next_process_asks_for_the_same_one(point_at, learner_of, prompts_of, name):
+    state = point_at(polls=10**6)
+    learner = learner_of(name, batch=True)
+    learner.account.should_stop = lambda: bool(state.batches) and next(iter(state.batches.values()))["polls"] > 0
+    with pytest.raises(Interrupted):
+        predict(learner, prompts_of(TEXTS))
+    learner.account.close()
+    state.polls = 1
+    later = learner_of(name, batch=True)
+    assert [answer.text for answer in predict(later, prompts_of(TEXTS))] == TEXTS
+    assert len(state.batches) == 1
+    assert later.account.spending().n_doubtful == 0
+    assert set(state.answers.values()) == {1}
+
+
+def test_a_batch_that_ended_without_results_is_made_again(point_at, learner_of, prompts_of):
+    for name, status in ((GEMINI, "BATCH_STATE_FAILED"), (OPENAI, "expired")):
+        state = point_at(polls=3)
+        threading.Thread(target=_force_first_batch, args=(state, status), daemon=True).start()
+        answers = predict(learner_of(name, ledger=f"{status}.sqlite", batch=True), prompts_of(TEXTS))
+        assert [answer.text for answer in answers] == TEXTS
+        assert len(state.batches) >= 2
+        assert set(state.answers.values()) == {1}
+
+
+def _force_first_batch(state, status):
+    while not state.batches:
+        time.sleep(0.01)
+    next(iter(state.batches.values()))["force"] = status
+
+
+def test_rows_that_a_batch_leaves_out_are_rows_without_an_answer(point_at, learner_of, prompts_of):
+    state = point_at(polls=1)
+    learner = learner_of(OPENAI, batch=True, max_attempts=2, failed_rows_allowed=0.5)
+    answers = predict(learner, prompts_of([*TEXTS, "left out [[unanswered]]"]))
+    assert [answer.stop_reason for answer in answers] == ["end"] * 12 + ["error"]
+    assert "has no answer to this row" in answers[-1].error
+    assert len(state.batches) == 2
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from inspect_ai.model._providers.util import batch
+batch.DEFAULT_SEND_DELAY, batch.DEFAULT_BATCH_TICK = 0.3, 0.1
+from tests.learners.hosted.test_batches import TEXTS
+from tunecurve.learners.base import predict
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.build import build_hosted_learner
+from tunecurve.learners.hosted.names import parse_hosted_name
+from tunecurve.prompts import PromptRenderer
+from tunecurve.spec import AnswerSpec
+from tunecurve.spec_hosted import HostedSpec
+name = sys.argv[1]
+account = Account(HostedSpec(batch=True, prices={name: {"input": 1.0, "output": 2.0}}), "study", Path(sys.argv[2]))
+learner = build_hosted_learner(name, parse_hosted_name(name), AnswerSpec(), account)
+predict(learner, [PromptRenderer("Mask the names.").prompt(text) for text in TEXTS])
+"""
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+def test_a_kill_during_a_batch_puts_no_row_in_doubt(point_at, learner_of, prompts_of, tmp_path, name):
+    state = point_at(polls=10**6)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])}
+    command = [sys.executable, "-c", DRIVER, name, str(tmp_path / "ledger.sqlite")]
+    process = subprocess.Popen(command, env=environment)
+    while not any(batch["polls"] for batch in state.batches.values()):  # asked for, so written down
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    state.polls = 1
+    learner = learner_of(name, batch=True)
+    assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
+    assert (len(state.batches), learner.account.spending().n_doubtful) == (1, 0)
+    assert set(state.answers.values()) == {1}
