@@ -58,6 +58,9 @@ class HostedSpec(Section):
         "auto",
         description="auto: on Vertex AI for google/vertex/..., at OpenAI for openai/...; openai: openai-api/... servers, too",
     )
+    deployments: dict[str, str] = Field(
+        default_factory=dict, description="Azure: the deployment that answers for a model, by the model's name there"
+    )
     learning_rate_multiplier: Annotated[float, Field(gt=0)] | None = Field(
         None, description="of the provider's own learning rate"
     )

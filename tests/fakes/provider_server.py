@@ -44,7 +44,7 @@ class State:
         self.faults = defaultdict(int)
         self.attempts, self.answers, self.storms, self.creates = Counter(), Counter(), Counter(), Counter()
         self.in_flight = self.most_in_flight = self.number = 0
-        self.outage = False
+        self.outage = self.drops_metadata = False
         self.requests = []
 
     def next_number(self):
@@ -544,6 +544,8 @@ def openai_job_view(state, name):
     view = {"object": "fine_tuning.job", "id": name, "model": request["model"], "created_at": 1, "status": status}
     view |= {"organization_id": "o", "result_files": [], "validation_file": None, "seed": 1, "error": None}
     view |= {"training_file": request["training_file"], "hyperparameters": hyper, "metadata": request.get("metadata")}
+    if state.drops_metadata:  # as some servers of this format do
+        view |= {"metadata": None, "user_provided_suffix": request.get("suffix")}
     view |= {"fine_tuned_model": None, "trained_tokens": None, "finished_at": None}
     if status == "succeeded":
         model = f"ft:{request['model']}:org:{request.get('suffix')}:{name[-4:]}"

@@ -119,14 +119,14 @@ def _foreign_jobs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the jobs at the places of our own ones that are not ours."""
     from tunecurve.learners.hosted.build import job_flow_of
 
-    ours = {row["key"] for row in rows}
+    ours = [row["key"] for row in rows]
     places = {row["backend"]: row for row in rows}
     return [
         {"key": "–", "state": job.state, "model": job.base_model, "what": "not ours", "provider_id": job.provider_id,
          "cost_usd": None, "study": "–"}
         for row in places.values()
         for job in job_flow_of(row).backend.jobs()
-        if job.key not in ours
+        if not any(job.is_of(key) for key in ours)
     ]  # fmt: skip
 
 

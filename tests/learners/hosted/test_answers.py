@@ -54,6 +54,14 @@ def test_recorded_answers_are_not_asked_for_again(point_at, learner_of, prompts_
     assert sum(state.attempts.values()) == 20  # rows with equal prompts share a call
 
 
+@pytest.mark.parametrize("settings", [{"safety": "provider"}, {"thinking": "provider"}, {"seed": 1}, {"top_k": 3}])
+def test_every_setting_that_is_sent_is_part_of_the_key(point_at, learner_of, prompts_of, settings):
+    state = point_at()
+    for given in ({}, settings, settings):
+        predict(learner_of(GEMINI, **given), prompts_of(["a"]))
+    assert sum(state.attempts.values()) == 2
+
+
 def test_another_setting_is_another_call(point_at, learner_of, prompts_of):
     state = point_at()
     predict(learner_of(LAB), prompts_of(["a"]))
@@ -76,6 +84,8 @@ def test_safety_off_and_thinking_minimal_for_gemini(point_at, learner_of, prompt
     predict(learner_of(GEMINI, safety={"harassment": "high"}), prompts_of(["a"]))
     assert {setting["threshold"] for setting in bodies[0]["safetySettings"]} == {"BLOCK_NONE"}
     assert "BLOCK_ONLY_HIGH" in {setting["threshold"] for setting in bodies[1]["safetySettings"]}
+    predict(learner_of(GEMINI, safety="provider"), prompts_of(["a"]))
+    assert not bodies[2].get("safetySettings")
     assert state.requests[0]["thinkingConfig"] == {"include_thoughts": False, "thinking_budget": 0}
     assert "temperature" not in state.requests[0]
 

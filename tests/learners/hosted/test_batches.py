@@ -14,7 +14,7 @@ import pytest
 
 from tests.learners.hosted.conftest import GEMINI
 from tunecurve.errors import Interrupted
-from tunecurve.learners.base import predict
+from tunecurve.learners.base import Workload, predict
 
 OPENAI = "openai/gpt-4.1-mini"
 TEXTS = [f"row {number}" for number in range(12)]
@@ -40,6 +40,9 @@ def test_batches_answer_every_row_at_half_the_price(point_at, learner_of, prompt
     assert learner.price.input_usd == 0.5
     costs = [(answer.tokens_in * 0.5 + answer.tokens_out * 1.0) / 1e6 for answer in answers]
     assert learner.account.spending().answers_usd == pytest.approx(sum(costs))
+    sent, answered = sum(answer.tokens_in for answer in answers), sum(answer.tokens_out for answer in answers)
+    work = Workload(0, tokens_read=sent, tokens_written=answered, steps=0, n_calls=12)
+    assert learner.quote_usd(work, is_tuned=False) == pytest.approx(sum(costs))
     assert any("12 rows wait for batch" in line for line in said)
     assert capsys.readouterr().out == ""
     assert learner.account.ledger._read("SELECT * FROM batches") == []

@@ -69,11 +69,16 @@ def test_the_tuned_endpoint_is_called_where_it_is_and_thinks_as_little(point_at,
     assert state.requests[-1]["thinkingConfig"]["thinking_budget"] == 0
 
 
-@pytest.mark.parametrize(("name", "settings"), BOTH)
-def test_a_creation_without_an_answer_is_adopted(point_at, learner_of, tmp_path, name, settings, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "settings", "drops_metadata"), [(*BOTH[0], False), (*BOTH[1], False), (*BOTH[1], True)]
+)
+def test_a_creation_without_an_answer_is_adopted(
+    point_at, learner_of, tmp_path, name, settings, drops_metadata, monkeypatch
+):
     from tunecurve.learners.hosted.jobs import CreationUnclear
 
     state = point_at()
+    state.drops_metadata = drops_metadata
     learner = learner_of(name, **{**settings, "adopt_wait_seconds": 60.0})
     create = learner.backend.create
 
@@ -107,6 +112,20 @@ def test_only_after_looking_for_long_enough_is_another_one_made(point_at, learne
     assert sum(state.creates.values()) == 1
 
 
+def test_a_deployment_answers_for_a_tuned_model(point_at, learner_of, prompts_of, tmp_path, monkeypatch):
+    state = point_at()
+    settings = {**FAST, "tuning": "openai"}
+    _, record = tune(learner_of(LAB, **settings), tmp_path)
+    name = record.job["tuned_model"]
+    state.masks["my-deployment"] = state.masks.pop(name)
+    renamed = learner_of(LAB, **settings, deployments={name: "my-deployment"}).load_tuned(tmp_path)
+    assert [a.text for a in predict(renamed, prompts_of(["Ada met Zoe."]))] == ["[FIRSTNAME] met Zoe."]
+    monkeypatch.setenv("LAB_BASE_URL", "https://mine.openai.azure.com/openai/v1")
+    with pytest.raises(ModelError, match=r"hosted\.deployments"):
+        learner_of(LAB, **settings).load_tuned(tmp_path)
+    assert learner_of(LAB, **settings, deployments={name: "d"}).load_tuned(tmp_path).target.model == name
+
+
 def test_one_job_at_a_time_and_a_full_quota_wait(point_at, learner_of, tmp_path):
     state = point_at(concurrent_jobs=1, polls=3)
     learner = learner_of(VERTEX, **{**FAST, "jobs_at_once": 5})
@@ -123,6 +142,18 @@ def test_one_job_at_a_time_and_a_full_quota_wait(point_at, learner_of, tmp_path)
         begin(careful, tmp_path, first, epochs=7)
     with pytest.raises(StillWaiting, match="1 at once are allowed"):
         begin(careful, tmp_path, second, epochs=7)
+
+
+@pytest.mark.parametrize("status", ["expired", "cancelled"])
+def test_a_job_that_ended_without_a_model_fails_its_trial(point_at, learner_of, tmp_path, status):
+    state = point_at()
+    learner = learner_of(VERTEX, **FAST)
+    with pytest.raises(StillWaiting):
+        begin(learner, tmp_path)
+    next(iter(state.jobs.values()))["force"] = f"JOB_STATE_{status.upper()}"
+    with pytest.raises(ModelError, match=f"{status}: the provider gives no reason; to pay for another one"):
+        tune(learner, tmp_path)
+    assert learner.account.spending().jobs_usd == 0.0
 
 
 def test_a_failed_job_says_why_and_is_repeated_only_when_asked(point_at, learner_of, tmp_path):

@@ -64,9 +64,18 @@ class HostedLearner:
             "model": self.target.model,
             "base_url": redact(self.target.base_url() or "") or None,
             **sent,
+            **(
+                {"deployment": self._answering().model}
+                if self.target.model in self.account.settings.deployments
+                else {}
+            ),
             "max_extra_tokens": self.account.settings.max_extra_tokens,
             "answers": {"ratio": self.answers.max_tokens_per_input_token, "extra": self.answers.max_extra_tokens},
         }
+
+    def _answering(self) -> HostedName:
+        """Return who is called: the model, or the deployment that answers for it."""
+        return self.target.with_model(self.account.settings.deployments.get(self.target.model, self.target.model))
 
     def _options(self) -> GatewayOptions:
         settings = self.account.settings
@@ -95,7 +104,10 @@ class HostedLearner:
     @property
     def price(self) -> Price:
         """What a token costs, tuned models at their own price; half in batch mode."""
-        price = self.account.price(self.base or self.target, self.name, tuned=self.base is not None)
+        return self._price_of(self.base or self.target, is_tuned=self.base is not None)
+
+    def _price_of(self, name: HostedName, *, is_tuned: bool) -> Price:
+        price = self.account.price(name, self.name, tuned=is_tuned)
         if not self.account.settings.batch or price.input_usd is None or price.output_usd is None:
             return price
         source = f"{price.source}; half of it in batch mode"
@@ -129,7 +141,7 @@ class HostedLearner:
         )
         book = BatchBook(self.account.ledger, self.account.say) if settings.batch else None
         return Sender(
-            lambda: InspectGateway(self.target, self._options(), book),
+            lambda: InspectGateway(self._answering(), self._options(), book),
             self.account.ledger,
             self.account.budget,
             study=self.account.study,
@@ -188,7 +200,7 @@ class HostedLearner:
         is_tuned : bool
             Whether the trial trains, and so is answered at the tuned model's price.
         """
-        price = self.account.price(self.target, self.name, tuned=is_tuned)
+        price = self._price_of(self.target, is_tuned=is_tuned)
         answers = price.call_usd(work.tokens_read, work.tokens_written)
         if answers is None or not is_tuned:
             return answers

@@ -204,6 +204,8 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
 
             send_once(api)
             share_one_client(api)
+            if options.safety == "provider":
+                api.safety_settings = []  # none sent: the layer's own default is to switch the filters off
         client: Any = getattr(api, "client", None)
         if hasattr(client, "max_retries"):  # every SDK made after OpenAI's
             client.max_retries = 0
@@ -214,10 +216,7 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
 
 def _google_arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
-    if options.safety == "provider":
-        kinds = ("civic_integrity", "dangerous_content", "harassment", "hate_speech", "sexually_explicit")
-        arguments["safety_settings"] = dict.fromkeys(kinds, "harm_block_threshold_unspecified")
-    elif isinstance(options.safety, dict):
+    if isinstance(options.safety, dict):
         arguments["safety_settings"] = options.safety
     if name.service == "vertex":
         from tunecurve.learners.hosted.google_access import credentials_from_environment, place_of

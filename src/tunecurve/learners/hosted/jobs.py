@@ -49,6 +49,8 @@ class ProviderJob:
         As the provider counts.
     error : str or None
         Why it ended without a model.
+    suffix : str or None
+        The end of the tuned model's name that we asked for; some servers keep this and drop our key.
     """
 
     provider_id: str
@@ -60,6 +62,16 @@ class ProviderJob:
     tokens_billed: int | None = None
     steps: int | None = None
     error: str | None = None
+    suffix: str | None = None
+
+    def is_of(self, key: str) -> bool:
+        """Return whether this is the job with our key."""
+        return self.key == key or (self.key is None and (self.suffix or "").endswith(suffix_of(key)))
+
+
+def suffix_of(key: str) -> str:
+    """Return the part of a key that is short enough for a tuned model's name."""
+    return key[-8:]
 
 
 @dataclass(frozen=True)
@@ -282,7 +294,7 @@ class JobFlow:
 
     def _find(self, key: str) -> ProviderJob | None:
         with asking("cannot list the tuning jobs"):
-            return next((job for job in self.backend.jobs() if job.key == key), None)
+            return next((job for job in self.backend.jobs() if job.is_of(key)), None)
 
     def _wait_for_a_place(self, key: str) -> None:
         where = "WHERE backend = ? AND key != ? AND state IN ('creating', 'waiting', 'running')"

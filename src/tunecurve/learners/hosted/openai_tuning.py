@@ -17,6 +17,7 @@ from tunecurve.learners.hosted.jobs import (
     NotCreated,
     ProviderJob,
     QuotaFull,
+    suffix_of,
 )
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.trouble import asking, plain_reason
@@ -105,7 +106,7 @@ class OpenAITuning:
             job = self.client.fine_tuning.jobs.create(
                 model=request.base_model,
                 training_file=training_file,
-                suffix=f"n{len(request.examples)}-{request.key[-8:]}",
+                suffix=f"n{len(request.examples)}-{suffix_of(request.key)}",
                 metadata={METADATA: request.key},
                 seed=request.seed,
                 method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
@@ -162,4 +163,5 @@ def _view(job: Any) -> ProviderJob:
         tuned_model=job.fine_tuned_model,
         tokens_billed=job.trained_tokens,
         error=plain_reason(job.error.message) if job.error and job.error.message else None,
+        suffix=getattr(job, "user_provided_suffix", None) or getattr(job, "suffix", None),
     )

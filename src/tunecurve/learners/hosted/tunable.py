@@ -161,6 +161,11 @@ class TunableHostedLearner(HostedLearner):
         return [(epoch, self._tuned(model)) for epoch, model in stored["checkpoints"]]
 
     def _tuned(self, model: str) -> HostedLearner:
+        if ".azure." in (self.target.base_url() or "") and model not in self.account.settings.deployments:
+            raise ModelError(
+                f"tuned model '{model}' is ready, but Azure answers only from deployments: deploy it, write its deployment's "
+                f"name under hosted.deployments ('{model}': NAME), and run the same command"
+            )
         return HostedLearner(self.name, self.target.with_model(model), self.answers, self.account, base=self.target)
 
 
