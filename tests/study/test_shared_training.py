@@ -10,6 +10,7 @@ from tests.study.test_study import STUDY, StopAfter
 from tunecurve.errors import Interrupted
 from tunecurve.run import prepare_study, run_study
 from tunecurve.study.plan import Trial, training_key
+from tunecurve.study.storage import read_sealed_json, write_sealed_json
 
 
 class Sharing(LookupLearner):
@@ -81,9 +82,9 @@ def test_another_training_is_not_taken_over(rows_file, tmp_path):
 def test_a_learner_added_later_finds_the_trainings_of_a_finished_study(rows_file, tmp_path):
     run(rows_file, tmp_path / "out", [Sharing("a")])
     for path in (tmp_path / "out").rglob("training.json"):  # as written before trainings were shared
-        record = json.loads(path.read_text())
-        del record["taken_from"]
-        path.write_text(json.dumps(record))
+        kept = read_sealed_json(path)
+        del kept["record"]["taken_from"]
+        write_sealed_json(path, kept)
     done = run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")])
     assert done.outcome.n_run == 1
     assert Sharing.trained == [("a", 5, 0)]
