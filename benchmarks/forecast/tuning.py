@@ -1,4 +1,4 @@
-"""Learning the prior from the forecasts it makes: tasks, draws, and the gradient of their CRPS.
+"""Learning the prior of bounded metrics from the forecasts it makes: tasks, draws, and the gradient of their CRPS.
 
 Each task's posterior under a flat prior is drawn once. Another prior only reweights those draws, so the CRPS of the
 reweighted draws, and its exact gradient with respect to the prior's log weights, cost a few array operations, and the
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from curves import Curve, Task, make_task
+from regimes import LATE
 
 from tunecurve.curve.points import CurvePoints, prepare
 from tunecurve.curve.posterior import NOISE_LEVELS, configurations, draw_curves, fit
@@ -19,18 +20,15 @@ from tunecurve.curve.predictive import Predictive
 from tunecurve.curve.priors import (
     Prior,
     base_log_weights,
-    language_model_regime,
     level_position,
     normalised,
     prior_features,
+    regime_log_weights,
 )
 
 DRAWS_PER_TASK = 400
 # The proposal prior: broad, so that reweighting can only sharpen it.
-FLAT_LOG_NOISE = {
-    "bounded": np.array([-1.0, -0.5, 0.0, 0.0, -0.5, -1.5]),
-    "loss": np.array([-4.0, -1.0, 0.0, 0.0, -0.5, -1.5]),
-}
+FLAT_LOG_NOISE = np.array([-1.0, -0.5, 0.0, 0.0, -0.5, -1.5])
 FLAT_TROUBLE = (0.08, 0.04, 0.08)
 PROPOSAL_SHARE = 0.4
 
@@ -56,7 +54,6 @@ class Draws:
     noise: np.ndarray
     trouble: np.ndarray
     levels: np.ndarray
-    kind: str
     below: np.ndarray
     above: np.ndarray
     outside: np.ndarray
@@ -92,9 +89,9 @@ def random_tasks(curves: list[Curve], per_curve: int, seed: int) -> list[Task]:
     return tasks
 
 
-def proposal_log_shape(kind: str) -> np.ndarray:
+def proposal_log_shape() -> np.ndarray:
     """Log weights of the proposal prior over shapes."""
-    late = np.log(PROPOSAL_SHARE) + language_model_regime(kind)
+    late = np.log(PROPOSAL_SHARE) + regime_log_weights(LATE)
     return np.logaddexp(np.log1p(-PROPOSAL_SHARE) + normalised(base_log_weights()), late)
 
 
@@ -104,18 +101,17 @@ def trouble_kind(mask: np.ndarray) -> np.ndarray:
     return np.where(count == 0, 0, np.where(count == 2, 2, np.where(mask[:, 0] > 0, 1, 3)))
 
 
-def draw_tasks(tasks: list[Task], kind: str, discrepancy: float) -> Draws:
+def draw_tasks(tasks: list[Task], discrepancy: float) -> Draws:
     """Fit every task under the proposal prior and keep its sorted draws at the target."""
-    prior = Prior(proposal_log_shape(kind), normalised(FLAT_LOG_NOISE[kind]), FLAT_TROUBLE, discrepancy)
+    prior = Prior(proposal_log_shape(), normalised(FLAT_LOG_NOISE), FLAT_TROUBLE, discrepancy)
     columns: list[list[np.ndarray]] = [[] for _ in range(7)]
     for task in tasks:
         curve = prepare(CurvePoints(task.train_size, task.score), task.curve.score_range, task.curve.direction)
         posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
         predictive = Predictive(curve, draw_curves(posterior, DRAWS_PER_TASK), prior, calibrated=False)
-        unit = 100.0 / task.truth if kind == "loss" else 1.0
-        scores = predictive.measured_scores(np.array([task.target]))[:, 0] * unit
+        scores = predictive.measured_scores(np.array([task.target]))[:, 0]
         order = np.argsort(scores, kind="stable")
-        scores, truth = scores[order], task.truth * unit
+        scores, truth = scores[order], task.truth
         left, right = scores[:-1], scores[1:]
         above = np.clip(right - np.maximum(left, truth), 0.0, None)
         outside = max(scores[0] - truth, 0.0) + max(truth - scores[-1], 0.0)
@@ -123,7 +119,7 @@ def draw_tasks(tasks: list[Task], kind: str, discrepancy: float) -> Draws:
             predictive.draws.shape[order],
             np.searchsorted(NOISE_LEVELS, predictive.draws.noise[order]),
             trouble_kind(predictive.draws.trouble[order]),
-            level_position(kind, float(curve.log_error[-1])),
+            level_position(float(curve.log_error[-1])),
             right - left - above,
             above,
             np.array(outside),
@@ -131,13 +127,13 @@ def draw_tasks(tasks: list[Task], kind: str, discrepancy: float) -> Draws:
         for column, value in zip(columns, row, strict=True):
             column.append(value)
     cell, noise, trouble, levels, below, above, outside = (np.array(column) for column in columns)
-    return Draws(cell, noise, trouble, levels, kind, below, above, outside)
+    return Draws(cell, noise, trouble, levels, below, above, outside)
 
 
-def shape_log_weights(weights: np.ndarray, kind: str, share: float) -> tuple[np.ndarray, np.ndarray]:
+def shape_log_weights(weights: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Log prior of shapes for one level, and the share of each weight that is generic (not the hand-set regime)."""
     generic = np.log1p(-share) + normalised(base_log_weights() + prior_features()[0] @ weights)
-    mixed = np.logaddexp(generic, np.log(share) + language_model_regime(kind))
+    mixed = np.logaddexp(generic, np.log(share) + regime_log_weights(LATE))
     return mixed, np.exp(generic - mixed)
 
 
@@ -150,8 +146,8 @@ def crps_and_gradient(draws: Draws, weights: Weights, share: float) -> tuple[np.
     cumulative weights, so its derivative with respect to each weight is a reversed cumulative sum.
     """
     features, _ = prior_features()
-    proposal = proposal_log_shape(draws.kind)
-    mixed, generic = zip(*(shape_log_weights(row, draws.kind, share) for row in weights.shape), strict=True)
+    proposal = proposal_log_shape()
+    mixed, generic = zip(*(shape_log_weights(row, share) for row in weights.shape), strict=True)
     change = np.array(mixed) - proposal
     log_weight = sum(draws.levels[:, [k]] * change[k][draws.cell] for k in range(len(change)))
     log_weight = log_weight + weights.noise[draws.noise] + weights.trouble[draws.trouble]

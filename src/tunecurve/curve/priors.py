@@ -1,15 +1,17 @@
 """What curves usually look like: the learned prior over shapes and noise, read from a small table.
 
-The table (`priors.json`, made by `benchmarks/forecast/fit_tables.py`) holds, for bounded metrics and for losses, log
-weights at a few knots of every axis (midpoint, steepness, floor) of every family, at a few levels of the last error.
-Between knots weights are interpolated, so the prior is smooth: a few numbers an axis, not a memory of curves. A
-regime for language models that adapt late is mixed in by hand: public curves for it are few, and jumps that no point
-foretells are real.
+The table (`priors.json`, made by `benchmarks/forecast/fit_tables.py`) holds, for bounded metrics, log weights at a few
+knots of every axis (midpoint, steepness, floor) of every family, at a few levels of the last error. Between knots
+weights are interpolated, so the prior is smooth: a few numbers an axis, not a memory of curves. Beside it stand regimes
+set by hand, a few numbers each: for bounded metrics "adapts late", because public curves of language models are few and
+jumps that no point foretells are real; for losses they are the whole prior, because two groups of curves teach less
+about the next group than they seem to.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -29,7 +31,7 @@ from tunecurve.curve.families import (
 # Knots an axis; few, so that the table stays smooth.
 KNOTS = {"midpoint_doublings": 9, "steepness": 7, "floor_share": 7}
 # Levels of log(error) of a bounded metric (in per cent) between which the table is interpolated.
-LEVELS = {"bounded": tuple(np.log([5.0, 20.0, 70.0]).tolist()), "loss": (0.0,)}
+LEVELS = np.log([5.0, 20.0, 70.0])
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,10 @@ def base_log_weights() -> Floats:
     return -np.log(np.array(FAMILY_SIZES, float))[shape_grid().family]
 
 
-def level_position(kind: str, last_log_error: float) -> Floats:
-    """Interpolation weights of the table's levels for a curve whose last log error is given."""
-    levels = np.array(LEVELS[kind])
-    if len(levels) == 1:
-        return np.ones(1)
-    positions = np.interp(last_log_error, levels, np.arange(len(levels))) / (len(levels) - 1)
-    return hat_functions(np.array([positions]), len(levels))[0]
+def level_position(last_log_error: float) -> Floats:
+    """Interpolation weights of the table's levels for a bounded curve whose last log error is given."""
+    position = np.interp(last_log_error, LEVELS, np.arange(len(LEVELS))) / (len(LEVELS) - 1)
+    return hat_functions(np.array([position]), len(LEVELS))[0]
 
 
 def normalised(log_weights: Floats) -> Floats:
@@ -121,9 +120,7 @@ def normalised(log_weights: Floats) -> Floats:
     return log_weights - top - np.log(np.exp(log_weights - top).sum())
 
 
-def _regime(
-    family: tuple[float, ...], midpoint: tuple[float, float], steepness: tuple[float, float], floor: float
-) -> Floats:
+def _regime(family: Sequence[float], midpoint: Sequence[float], steepness: Sequence[float], floor: float) -> Floats:
     """Log weights of a hand-set regime: Gaussian in midpoint and log steepness, falling in the floor share."""
     grid = shape_grid()
     position = -0.5 * ((grid.midpoint_doublings - midpoint[0]) / midpoint[1]) ** 2
@@ -132,18 +129,14 @@ def _regime(
     return normalised(position + bend - floor * grid.floor_share + share)
 
 
-@lru_cache(maxsize=2)
-def language_model_regime(kind: str) -> Floats:
-    """Log weights of the regime set by hand for fine-tuned language models.
-
-    Bounded metrics: "adapts late". The score may sit still while data are few and rise steeply later: the midpoint
-    lies from the middle of the data to 64 times beyond, and little error stays for ever. Losses: the rectified
-    scaling law (Lin et al. 2024): flat while the data are few against what the model already knows, then a power law
-    with a small exponent, most often just ahead of the sizes people measure first.
-    """
-    if kind == "bounded":
-        return _regime((0.6, 0.2, 0.2, 0, 0, 0), midpoint=(1.0, 3.0), steepness=(0.9, 1.8), floor=1.5)
-    return _regime((0.15, 0.75, 0.1, 0, 0, 0), midpoint=(1.0, 3.5), steepness=(0.22, 1.7), floor=2.0)
+def regime_log_weights(regimes: list[dict]) -> Floats:
+    """Log weights of a mixture of hand-set regimes, each with `share`, `family` (shares of the families), `midpoint`
+    (mean, SD; doublings beyond the data), `steepness` (centre, factor of one SD) and `floor` (rate of its decay)."""
+    parts = [
+        np.log(one["share"]) + _regime(one["family"], one["midpoint"], one["steepness"], one["floor"])
+        for one in regimes
+    ]
+    return normalised(np.logaddexp.reduce(parts))
 
 
 @lru_cache(maxsize=1)
@@ -152,16 +145,18 @@ def prior_table() -> dict:
     return json.loads(resources.files("tunecurve.curve").joinpath("priors.json").read_text(encoding="utf-8"))
 
 
-def prior_from(entry: dict, kind: str, last_log_error: float) -> Prior:
+def prior_from(entry: dict, last_log_error: float) -> Prior:
     """The prior that one kind's entry of a table stands for, at the level of the last error."""
-    features, _ = prior_features()
-    weights = level_position(kind, last_log_error) @ np.array(entry["shape_weights"])
-    generic = normalised(base_log_weights() + features @ weights)
-    share = entry["language_model_share"]
-    mixed = np.logaddexp(np.log1p(-share) + generic, np.log(share) + language_model_regime(kind))
+    log_shape = regime_log_weights(entry["regimes"])
+    if "shape_weights" in entry:
+        features, _ = prior_features()
+        weights = level_position(last_log_error) @ np.array(entry["shape_weights"])
+        generic = normalised(base_log_weights() + features @ weights)
+        share = entry["regimes_share"]
+        log_shape = np.logaddexp(np.log1p(-share) + generic, np.log(share) + log_shape)
     first, two, broken = entry["trouble"]
     return Prior(
-        log_shape=mixed,
+        log_shape=log_shape,
         log_noise=normalised(np.array(entry["noise_weights"])),
         trouble=(first, two, broken),
         discrepancy=float(entry["discrepancy_per_doubling"]),
@@ -170,4 +165,4 @@ def prior_from(entry: dict, kind: str, last_log_error: float) -> Prior:
 
 def prior_for(kind: str, last_log_error: float) -> Prior:
     """The shipped prior for a metric kind (``bounded`` or ``loss``) and the level of the last error."""
-    return prior_from(prior_table()[kind], kind, last_log_error)
+    return prior_from(prior_table()[kind], last_log_error)
