@@ -1,17 +1,24 @@
 """Seconds an answer: tunecurve's decoding against transformers' `generate`, on this machine, in one run.
 
-    python benchmarks/scoring/compare.py [--rows 48] [--repeats 2] [--run RUN] [--threads N]
+    python benchmarks/scoring/compare.py [--rows 48] [--repeats 2] [--run RUN] [--threads N] [--llama-cpp PYTHON]
 
 All write greedy answers to the same prompts (rows of builtin:pii behind the study's instruction) with the same weights,
 precision, threads and caps: the built-in model, or with --run the best fine-tuned model of a finished run, whose
 answers are nearly copies of their inputs. Contestants take turns; the first rows of every run are answered once before
 the clock starts. Besides the times it counts the answers that differ from those of `generate` one by one.
+
+llama.cpp takes part where an interpreter with xllamacpp is named (python -m venv build/peers-gguf;
+build/peers-gguf/bin/pip install xllamacpp; --llama-cpp build/peers-gguf/bin/python). It gets the adapter merged, in
+bfloat16, so some of its answers differ.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +31,7 @@ from tunecurve.data.synthetic_pii.labels import LABELS
 from tunecurve.learners.local.device import choose_compute
 from tunecurve.learners.local.generate import AnswerLimits, decode_stream
 from tunecurve.learners.local.learner import LocalLearner
-from tunecurve.learners.local.weights import resolve_model
+from tunecurve.learners.local.weights import BUILTIN_MODELS, cache_folder, resolve_model
 from tunecurve.prompts import MASKING_SYSTEM, Prompt, PromptRenderer
 
 WARM_UP_ROWS = 4
@@ -63,6 +70,41 @@ def with_generate(model: Any, learner: LocalLearner, prompts: list[Prompt], batc
     return answers
 
 
+def llama_cpp_job(learner: Any, prompts: list[Prompt], folder: Path) -> dict[str, Any]:
+    """Write the merged model and the prompts for llama.cpp and return its job."""
+    from gguf_model import write_gguf
+    from transformers import AutoModelForCausalLM
+
+    from tunecurve.learners.local.adapters import load_adapters
+
+    model: Any = AutoModelForCausalLM.from_pretrained(learner.files.folder, dtype=torch.float32)
+    if learner.adapter_folder is not None:
+        model = load_adapters(model, learner.adapter_folder).merge_and_unload()
+    original = BUILTIN_MODELS["smollm2-135m-instruct"]
+    write_gguf(model, cache_folder() / "downloads" / Path(original.member).name, folder / "tuned.gguf")
+    encoder = learner.encoder
+    asked = [
+        {"ids": encoder.prompt_ids(prompt), "cap": AnswerLimits().cap(encoder.count_tokens(prompt.source))}
+        for prompt in prompts
+    ]
+    (folder / "prompts.json").write_text(json.dumps(asked))
+    return {
+        "model": str(folder / "tuned.gguf"),
+        "prompts": str(folder / "prompts.json"),
+        "threads": learner.compute.threads,
+    }
+
+
+def run_llama_cpp(python: str, job: dict[str, Any], at_a_time: int) -> dict[str, Any]:
+    """Return what llama.cpp needed and wrote."""
+    command = [python, str(Path(__file__).parent / "llama_cpp.py"), json.dumps({**job, "at_a_time": at_a_time})]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if done.returncode or not lines:
+        raise SystemExit(f"llama.cpp failed:\n{done.stderr[-2000:]}")
+    return json.loads(lines[-1].removeprefix("RESULT "))
+
+
 def main() -> None:
     """Let the contestants take turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -70,6 +112,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--only", nargs="*", help="contestants to run besides tunecurve, by their names in the table")
+    parser.add_argument("--llama-cpp", help="interpreter of an environment with xllamacpp")
     parser.add_argument("--adapter", help="folder of a PEFT adapter for the built-in model, which then answers")
     parser.add_argument("--run", help="folder of a finished run: its best model answers, with its prompt")
     options = parser.parse_args()
@@ -110,6 +153,19 @@ def main() -> None:
                 f"  repeat {repeat + 1}, {name}: {seconds[name][-1]:.3f} s a row, {busy[name][-1]:.3f} of the processor",
                 flush=True,
             )
+        if options.llama_cpp:
+            with tempfile.TemporaryDirectory() as folder:
+                job = llama_cpp_job(learner, prompts, Path(folder))
+                for at_a_time in (1, PEER_BATCH):
+                    name = f"llama.cpp, {at_a_time} at a time"
+                    result = run_llama_cpp(options.llama_cpp, job, at_a_time)
+                    answers[name] = result["answers"]
+                    seconds.setdefault(name, []).append(result["seconds"] / len(prompts))
+                    busy.setdefault(name, []).append(result["processor_seconds"] / len(prompts))
+                    print(
+                        f"  repeat {repeat + 1}, {name}: {seconds[name][-1]:.3f} s a row, {busy[name][-1]:.3f}",
+                        flush=True,
+                    )
     n_tokens = sum(len(learner.encoder.token_ids(text)) + 1 for text in answers["tunecurve"])
     print(f"\n{len(prompts)} rows, {n_tokens / len(prompts):.0f} answer tokens a row, {learner.compute.describe()}\n")
     print(

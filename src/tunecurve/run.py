@@ -74,7 +74,12 @@ class Study:
     @cached_property
     def workloads(self) -> dict[Trial, Workload]:
         """What each trial computes or sends, in tokens."""
-        return estimate_workloads([(item.trial, item.config) for item in self.planned], self.data, self.learners)
+        return estimate_workloads(
+            [(item.trial, item.config) for item in self.planned],
+            self.data,
+            self.learners,
+            training_score_rows=self.spec.training_score_rows,
+        )
 
     def estimated_seconds(self) -> dict[Trial, float]:
         """Return about how long each trial takes on this machine, the floor aside."""

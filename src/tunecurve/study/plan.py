@@ -126,12 +126,16 @@ def training_key(config: Mapping[str, Any], learner: Learner) -> str | None:
 
 
 def estimate_workloads(
-    planned: Sequence[tuple[Trial, Mapping[str, Any]]], data: StudyData, learners: Mapping[str, Learner]
+    planned: Sequence[tuple[Trial, Mapping[str, Any]]],
+    data: StudyData,
+    learners: Mapping[str, Learner],
+    *,
+    training_score_rows: int = 0,
 ) -> dict[Trial, Workload]:
     """Return what each trial will compute or send, in tokens; answers are taken to be as long as the targets.
 
     Training rows are sampled (the first 100 of the pool) rather than all tokenised. A training that several trials
-    share counts at the first of them.
+    share counts at the first of them. `training_score_rows` are those of `run_trial`.
     """
     workloads = {}
     keys_trained: set[str] = set()
@@ -159,8 +163,11 @@ def estimate_workloads(
             if key is not None:
                 trained = 0 if key in keys_trained else trained
                 keys_trained.add(key)
+        n_answered = n_rows
+        if config["recipe"] and not isinstance(learner, CostsMoney):
+            n_answered += min(training_score_rows, trial.train_size)
         workloads[trial] = Workload(
-            trained, round(n_rows * (prefix + known.source)), round(n_rows * known.answer), steps, n_rows, passes
+            trained, round(n_rows * (prefix + known.source)), round(n_answered * known.answer), steps, n_rows, passes
         )
     return workloads
 

@@ -2,7 +2,7 @@
 
 Inside `fused_modules` these parts of a model compute what transformers and PEFT compute, with hand-written backward
 passes that keep less and touch memory less often. A part is replaced only where its kind is known; whether the whole
-gives the same loss is checked on the model at hand before it is used (`train.choose_path`).
+gives the same loss is checked on the model at hand before it is used (`ways.choose_way`).
 """
 
 from __future__ import annotations
