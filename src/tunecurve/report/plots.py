@@ -36,6 +36,7 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
     sizes = sorted({p["train_size"] for p in points if p["strategy"] == "fine-tune"})
     planned = sorted({t["train_size"] for t in results["trials"] if t["strategy"] == "fine-tune"})
     end_labels: list[tuple[float, str, str]] = []
+    point_labels: list[tuple[int, float, str]] = []
     for point in (p for p in points if p["strategy"] == "floor"):
         value = point["scores"][metric_name]["estimate"]
         axes.axhline(value, color=FLOOR_COLOUR, linewidth=1.2, linestyle=":", zorder=1)
@@ -43,7 +44,9 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
     for number, learner in enumerate(learners):
         colour = LEARNER_COLOURS[number % len(LEARNER_COLOURS)]
         own = [p for p in points if p["learner"] == learner]
-        _draw_tuned(axes, [p for p in own if p["strategy"] == "fine-tune"], metric_name, colour, learner)
+        point_labels += _draw_tuned(
+            axes, [p for p in own if p["strategy"] == "fine-tune"], metric_name, colour, learner
+        )
         if metric_name == results["primary_metric"]:
             _draw_forecast(axes, results["forecast"].get(learner) or {}, colour)
         rivals = [p for p in own if p["strategy"] in ("baseline", "zero-shot", "few-shot")]
@@ -59,6 +62,7 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
         for entry in doublings((results["forecast"].get(name) or {}).get("forecasts") or [])
     ]
     _dress(axes, metric, [*sizes, *forecast_sizes], planned)
+    _write_point_labels(axes, point_labels)
     _write_end_labels(axes, end_labels)
 
 
@@ -66,9 +70,12 @@ def _defined(score: Mapping[str, Any]) -> bool:
     return score["estimate"] is not None and score["estimate"] == score["estimate"]
 
 
-def _draw_tuned(axes: Axes, points: Sequence[Mapping[str, Any]], metric_name: str, colour: str, learner: str) -> None:
+def _draw_tuned(
+    axes: Axes, points: Sequence[Mapping[str, Any]], metric_name: str, colour: str, learner: str
+) -> list[tuple[int, float, str]]:
+    """Draw a learner's tuned points with their intervals; return (size, score, colour) to be written beside them."""
     if not points:
-        return
+        return []
     ordered = sorted(points, key=lambda point: point["train_size"])
     scores = [point["scores"][metric_name] for point in ordered]
     sizes = [point["train_size"] for point in ordered]
@@ -92,9 +99,21 @@ def _draw_tuned(axes: Axes, points: Sequence[Mapping[str, Any]], metric_name: st
             axes.scatter(
                 [point["train_size"]] * len(score["by_seed"]), score["by_seed"], s=12, color=colour, alpha=0.5, zorder=3
             )
-    for size, estimate in zip(sizes, estimates, strict=True):
+    return [(size, estimate, colour) for size, estimate in zip(sizes, estimates, strict=True)]
+
+
+def _write_point_labels(axes: Axes, labels: Sequence[tuple[int, float, str]]) -> None:
+    """Write the scores beside their points, those of one size pushed apart where they would overlap."""
+    low, high = axes.get_ylim()
+    gap = (high - low) * 0.055
+    last_size, last_position = -1, 0.0
+    for size, score, colour in sorted(labels):
+        position = score + 0.3 * gap
+        if size == last_size:
+            position = max(position, last_position + gap)
+        last_size, last_position = size, position
         axes.annotate(
-            f"{estimate:.1f}", (size, estimate), textcoords="offset points", xytext=(7, 6), ha="left", fontsize=9,
+            f"{score:.1f}", (size, position), textcoords="offset points", xytext=(7, 0), ha="left", fontsize=9,
             color=colour, fontweight="bold", zorder=5,
         )  # fmt: skip
 

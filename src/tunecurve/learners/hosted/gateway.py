@@ -205,7 +205,7 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
             send_once(api)
             share_one_client(api)
             if options.safety == "provider":
-                api.safety_settings = []  # none sent: the layer's own default is to switch the filters off
+                api.safety_settings = []  # type: ignore[attr-defined]  # none sent: the layer's own default is to switch the filters off
         client: Any = getattr(api, "client", None)
         if hasattr(client, "max_retries"):  # every SDK made after OpenAI's
             client.max_retries = 0
