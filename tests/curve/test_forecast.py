@@ -92,6 +92,24 @@ def test_what_would_settle_it_is_priced_with_labels_and_runs() -> None:
     unpriced = forecast_curve(points, delta=1.5).verdict
     assert unpriced is not None
     assert {step["cost"] for step in unpriced.settle} == {None}
+    labels_only = forecast_curve(points, delta=1.5, prices=Prices(label=2.0)).verdict
+    assert labels_only is not None
+    cost = {step["what"]: step["cost"] for step in labels_only.settle}
+    assert cost["three more seeds at the largest size"] is None  # training has no price: unknown, not free
+    assert cost["one more size: 1600 examples"] == pytest.approx(1600)
+
+
+def test_exact_power_law_losses_are_forecast_like_a_line() -> None:
+    """The average becomes the log-log line when the data ask for it (0.7 % noise, 8 times the data)."""
+    generator = np.random.default_rng(5)
+    sizes = 200.0 * 2.0 ** np.arange(7)
+    misses = []
+    for slope in np.linspace(0.02, 0.2, 12):
+        scores = 3.0 * (sizes / 200.0) ** -slope * np.exp(0.007 * generator.standard_normal(7))
+        entry = forecast_curve(CurvePoints(sizes, scores), (0.0, None), "min", at=[8 * sizes[-1]]).forecasts[0]
+        truth = 3.0 * (8 * sizes[-1] / 200.0) ** -slope
+        misses.append(abs(entry["median"] / truth - 1.0))
+    assert np.median(misses) <= 0.02
 
 
 def test_a_penalty_for_missing_the_target_moves_the_decision() -> None:

@@ -52,8 +52,9 @@ class Prices:
                 raise UsageError(f"price {name}={price}: expected a number that is not negative.")
 
     def measurement(self, more_labels: float, runs: int, size: float) -> float | None:
-        """Price of `runs` more training runs at a size with that many more labels; None when nothing has a price."""
-        if self.label is None and self.training_per_example is None and self.training_fixed is None:
+        """Price of `runs` more training runs at a size with that many more labels; None when none of it has a price."""
+        training_known = self.training_per_example is not None or self.training_fixed is not None
+        if not (training_known and runs) and not (self.label is not None and more_labels):
             return None
         one_run = size * (self.training_per_example or 0.0) + (self.training_fixed or 0.0)
         return more_labels * (self.label or 0.0) + runs * one_run

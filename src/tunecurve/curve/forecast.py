@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tunecurve.curve.decision import Prices, decide
+from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.plateau import Verdict, default_delta, find_plateau, is_speculative, judge
 from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare
 from tunecurve.curve.predictive import Predictive, predict
@@ -40,6 +41,8 @@ class Forecast:
         One entry a size asked for; see `to_dict`.
     target, plateau, verdict, crossover, backtest, decision
         Parts of the answer, None where not asked for or not possible.
+    drops : list of dict
+        Steps on which more data scored less, with the probability that it was luck.
     refusal : str or None
         Why there is no forecast.
     notes : list of str
@@ -56,6 +59,7 @@ class Forecast:
     crossover: dict[str, Any] | None = None
     backtest: dict[str, Any] | None = None
     decision: dict[str, Any] | None = None
+    drops: list[dict[str, Any]] = field(default_factory=list)
     refusal: str | None = None
     notes: list[str] = field(default_factory=list)
     predictive: Predictive | None = None
@@ -72,6 +76,7 @@ class Forecast:
             "crossover": self.crossover,
             "backtest": self.backtest,
             "decision": self.decision,
+            "drops": self.drops,
             "notes": self.notes,
         }
 
@@ -137,6 +142,7 @@ def forecast_curve(
     prices = prices or Prices()
     if target is not None and not np.isfinite(target):
         raise UsageError(f"target {target}: expected a finite score.")
+    drops = find_drops(curve)
     return Forecast(
         points=measured,
         forecasts=forecasts_at(predictive, asked),
@@ -146,7 +152,8 @@ def forecast_curve(
         crossover=crossover(predictive, rivals or {}),
         backtest=back_test(points, score_range, direction) if backtest else None,
         decision=decide(predictive, prices, target),
-        notes=_notes(predictive, asked),
+        drops=drops,
+        notes=_notes(predictive, asked) + [drop_note(drop) for drop in drops if drop["real"]],
         predictive=predictive,
     )
 

@@ -143,7 +143,11 @@ class PreparedCurve:
     seed_variance : float
         Variance of the log error of one run at the largest size (pooled, shrunk), or 0 without replicates.
     point_variance : ndarray, shape (n_sizes,)
-        Known variance of each mean log error: seeds, and the part of the test-set error that sizes do not share.
+        Known variance of each mean log error: seeds and, without bootstrap draws, the part of the test-set error that
+        sizes do not share.
+    test_covariance : ndarray, shape (n_sizes, n_sizes), or None
+        With bootstrap draws: covariance over sizes of the log error from the test rows, less what all sizes share.
+        Neighbouring sizes fail on the same rows, so their errors move together.
     own_test_variance : float
         Variance of the log error at the largest size from the part of the test-set error that sizes do not share.
     population_variance : float
@@ -159,6 +163,7 @@ class PreparedCurve:
     point_variance: Floats
     own_test_variance: float
     population_variance: float
+    test_covariance: Floats | None = None
 
     @property
     def replicated(self) -> bool:
@@ -204,7 +209,12 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
     relative_size = size / size[-1]
     seed = _pooled_seed_variance(scale, scores, mean_score, member, replicates, relative_size, error[-1])
     seed_points = seed * relative_size**-SEED_VARIANCE_EXPONENT / replicates / error**2
-    own, shared = _test_set_variance(points, scale, member, replicates, error)
+    covariance = _bootstrap_covariance(points, scale, member, replicates, error)
+    if covariance is None:
+        own, shared = _test_set_variance(points, scale, member, replicates, error)
+    else:
+        own, shared = np.zeros(len(error)), float(covariance[-1, -1]) * error[-1] ** 2
+        covariance = _without_shared_part(covariance)
     return PreparedCurve(
         scale=scale,
         size=size,
@@ -213,8 +223,9 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
         log_error=np.log(error),
         seed_variance=float(seed / error[-1] ** 2),
         point_variance=seed_points + own / error**2,
-        own_test_variance=float(own[-1] / error[-1] ** 2),
+        own_test_variance=float(own[-1] / error[-1] ** 2) if covariance is None else float(covariance[-1, -1]),
         population_variance=float(shared / error[-1] ** 2),
+        test_covariance=covariance,
     )
 
 
@@ -237,28 +248,46 @@ def _pooled_seed_variance(
     return (pooled + PRIOR_DEGREES_OF_FREEDOM * prior) / (freedom + PRIOR_DEGREES_OF_FREEDOM)
 
 
+def _bootstrap_covariance(
+    points: CurvePoints, scale: Scale, member: NDArray[np.int64], replicates: NDArray[np.int64], error: Floats
+) -> Floats | None:
+    """Covariance over sizes of the mean log error, shape (n_sizes, n_sizes), from paired draws; None without any."""
+    if points.bootstrap_draws is None:
+        return None
+    draws = np.asarray(points.bootstrap_draws, float)
+    if draws.ndim != 2 or draws.shape[0] != member.size or not np.isfinite(draws).all():
+        raise DataError(f"bootstrap_draws of shape {draws.shape}: expected ({member.size}, n_draws), all finite.")
+    if draws.shape[1] < 2:
+        return np.zeros((len(error), len(error)))
+    mean_draws = np.zeros((len(error), draws.shape[1]))
+    np.add.at(mean_draws, member, draws / scale.unit)
+    covariance = np.atleast_2d(np.cov(mean_draws / replicates[:, None]))
+    return covariance / np.outer(error, error)
+
+
+def _without_shared_part(covariance: Floats) -> Floats:
+    """Take the variance that all sizes share off every entry; what stays is still a covariance matrix.
+
+    The mean of the entries between different sizes is taken off, but never more than ``1 / (1' C^-1 1)``, the largest
+    constant that leaves no direction with a negative variance.
+    """
+    count = len(covariance)
+    if count == 1:
+        return np.zeros((1, 1))
+    between = max(float(covariance[~np.eye(count, dtype=bool)].mean()), 0.0)
+    precision = float(np.linalg.pinv(covariance, hermitian=True).sum())
+    values, vectors = np.linalg.eigh(covariance - min(between, 1.0 / precision if precision > 0 else 0.0))
+    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+
+
 def _test_set_variance(
     points: CurvePoints, scale: Scale, member: NDArray[np.int64], replicates: NDArray[np.int64], error: Floats
 ) -> tuple[Floats, float]:
     """Test-set variance of each size's mean: its own part, and the part that all sizes share (squared error units).
 
-    With paired bootstrap draws both are estimated; with only `n_test` a bounded metric is treated as a mean of 0/1
-    rows (an upper bound for any metric that is a mean of values in its range).
+    With only `n_test` a bounded metric is treated as a mean of 0/1 rows (an upper bound for any metric that is a mean
+    of values in its range).
     """
-    if points.bootstrap_draws is not None:
-        draws = np.asarray(points.bootstrap_draws, float)
-        if draws.ndim != 2 or draws.shape[0] != member.size or not np.isfinite(draws).all():
-            raise DataError(f"bootstrap_draws of shape {draws.shape}: expected ({member.size}, n_draws), all finite.")
-        if draws.shape[1] < 2:
-            return np.zeros(len(error)), 0.0
-        mean_draws = np.zeros((len(error), draws.shape[1]))
-        np.add.at(mean_draws, member, draws / scale.unit)
-        covariance = np.atleast_2d(np.cov(mean_draws / replicates[:, None]))
-        own_total = np.diag(covariance)
-        if len(error) == 1:
-            return np.zeros(1), float(own_total[0])
-        shared = max(float(covariance[~np.eye(len(error), dtype=bool)].mean()), 0.0)
-        return np.maximum(own_total - shared, 0.0), float(own_total[-1])
     if points.n_test is None or scale.kind != "bounded":
         return np.zeros(len(error)), 0.0
     rows = np.asarray(points.n_test, float)

@@ -30,7 +30,11 @@ LEVEL_SD = 2.0
 
 @dataclass(frozen=True)
 class Configurations:
-    """Noise level x trouble. `precision` (n_sizes, n_configurations), `trouble` (n_configurations, n_sizes)."""
+    """Noise level x trouble.
+
+    `precision` is (n_sizes, n_configurations), or (n_configurations, n_sizes, n_sizes) where the test-set error of the
+    sizes is correlated; `trouble` is (n_configurations, n_sizes).
+    """
 
     precision: Floats
     log_prior: Floats
@@ -90,7 +94,12 @@ def configurations(
     log_prior = log_noise_prior[:, None] + np.log(np.array(prior))[None]
     noise = np.repeat(NOISE_LEVELS, len(prior))
     trouble_of = np.tile(np.array(masks), (len(NOISE_LEVELS), 1))
-    return Configurations(1.0 / variance.reshape(-1, count).T, log_prior.ravel(), noise, trouble_of)
+    variance = variance.reshape(-1, count)
+    if curve.test_covariance is None:
+        precision = 1.0 / variance.T
+    else:
+        precision = np.linalg.inv(curve.test_covariance + np.eye(count) * variance[:, None, :])
+    return Configurations(precision, log_prior.ravel(), noise, trouble_of)
 
 
 def log_evidence(residual: Floats, config: Configurations) -> tuple[Floats, Floats, Floats]:
@@ -98,10 +107,23 @@ def log_evidence(residual: Floats, config: Configurations) -> tuple[Floats, Floa
 
     `residual` (n_shapes, n_sizes) is the log error minus the last log error minus the log shape.
     """
+    if config.precision.ndim == 3:
+        return _correlated_log_evidence(residual, config)
     total = config.precision.sum(0) + 1.0 / LEVEL_SD**2
     linear = residual @ config.precision
     square = residual**2 @ config.precision
     normaliser = 0.5 * np.log(config.precision).sum(0) - 0.5 * np.log(total)
+    evidence = -0.5 * (square - linear**2 / total) + normaliser + config.log_prior
+    return evidence, linear / total, 1.0 / total
+
+
+def _correlated_log_evidence(residual: Floats, config: Configurations) -> tuple[Floats, Floats, Floats]:
+    """`log_evidence` with a full precision matrix for every configuration."""
+    row_sums = config.precision.sum(axis=2)
+    total = row_sums.sum(axis=1) + 1.0 / LEVEL_SD**2
+    linear = residual @ row_sums.T
+    square = np.stack([((residual @ matrix) * residual).sum(axis=1) for matrix in config.precision], axis=1)
+    normaliser = 0.5 * np.linalg.slogdet(config.precision)[1] - 0.5 * np.log(total)
     evidence = -0.5 * (square - linear**2 / total) + normaliser + config.log_prior
     return evidence, linear / total, 1.0 / total
 

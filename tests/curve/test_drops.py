@@ -1,0 +1,90 @@
+"""The test-set error of several sizes is correlated: the posterior knows it, and a drop is tested on paired rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tunecurve.curve.bootstrap import bootstrap_scores, row_multiplicities
+from tunecurve.curve.drops import find_drops
+from tunecurve.curve.forecast import CurvePoints, forecast_curve
+from tunecurve.curve.points import PreparedCurve, _without_shared_part, prepare
+from tunecurve.curve.posterior import configurations, fit
+from tunecurve.curve.priors import prior_for
+
+SIZES = [50.0, 200.0, 800.0]
+ROWS = 400
+
+
+def curve_on_rows(wrong_share: list[float], own_luck: float, seed: int) -> CurvePoints:
+    """One run a size on the same rows: a row is wrong below a size's threshold of its (shared) difficulty."""
+    generator = np.random.default_rng(seed)
+    difficulty = generator.random(ROWS)
+    own = own_luck * generator.standard_normal((len(wrong_share), ROWS))
+    right = difficulty + own > np.array(wrong_share)[:, None]
+    counts = row_multiplicities(ROWS, 300, seed=0)
+    draws = [bootstrap_scores(row[:, None] * 1.0, counts, lambda total: 100.0 * total[:, 0] / ROWS) for row in right]
+    return CurvePoints(SIZES, 100.0 * right.mean(axis=1), bootstrap_draws=np.array(draws))
+
+
+def posterior_weights(curve: PreparedCurve) -> tuple[np.ndarray, np.ndarray]:
+    prior = prior_for("bounded", float(curve.log_error[-1]))
+    posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
+    return posterior.weight, posterior.level_mean
+
+
+def test_a_diagonal_covariance_gives_what_plain_variances_give() -> None:
+    plain = prepare(CurvePoints([50, 200, 800, 3200], [70.0, 80.0, 79.0, 86.0], n_test=300), (0, 100), "max")
+    assert plain.point_variance.min() > 0
+    full = replace(plain, point_variance=np.zeros(4), test_covariance=np.diag(plain.point_variance))
+    for fast, slow in zip(posterior_weights(plain), posterior_weights(full), strict=True):
+        np.testing.assert_allclose(fast, slow, rtol=1e-9, atol=1e-12)
+
+
+def test_what_all_sizes_share_is_taken_off_and_the_rest_stays() -> None:
+    own = np.diag([0.01, 0.04, 0.09])
+    np.testing.assert_allclose(_without_shared_part(own + 0.05), own, atol=1e-9)
+    growing = np.minimum.outer([1.0, 2.0, 4.0], [1.0, 2.0, 4.0])  # errors nested in each other: independent increments
+    rest = _without_shared_part(growing)
+    assert np.linalg.eigvalsh(rest).min() >= -1e-9
+    np.testing.assert_allclose(rest, growing - 1.0, atol=1e-9)
+
+
+def test_neighbouring_sizes_keep_their_correlation() -> None:
+    covariance = prepare(curve_on_rows([0.4, 0.2, 0.1], 0.0, seed=3), (0, 100), "max").test_covariance
+    assert covariance is not None
+    assert covariance[1, 2] > 0.3 * np.sqrt(covariance[1, 1] * covariance[2, 2])
+
+
+def test_a_drop_on_the_same_rows_is_real_and_unpaired_noise_would_hide_it() -> None:
+    points = curve_on_rows([0.30, 0.35, 0.20], 0.0, seed=1)
+    (drop,) = find_drops(prepare(points, (0, 100), "max"))
+    assert (drop["from_n"], drop["to_n"]) == (50.0, 200.0)
+    assert drop["real"]
+    assert drop["counts"] == ["test rows"]
+    unpaired = CurvePoints(SIZES, points.score, n_test=ROWS)
+    assert not find_drops(prepare(unpaired, (0, 100), "max"))[0]["real"]
+    forecast = forecast_curve(points)
+    assert any("more than luck" in note for note in forecast.notes)
+    assert forecast.to_dict()["drops"] == [drop]
+
+
+def test_drops_by_luck_are_seldom_called_real() -> None:
+    """Equally good sizes: one curve in twenty has a "real" drop, within three standard errors of 200 curves."""
+    called = [
+        any(drop["real"] for drop in find_drops(prepare(curve_on_rows([0.3] * 3, 0.2, seed), (0, 100), "max")))
+        for seed in range(200)
+    ]
+    assert abs(np.mean(called) - 0.05) <= 3 * np.sqrt(0.05 * 0.95 / len(called))
+
+
+@pytest.mark.parametrize("direction", ["max", "min"])
+def test_without_any_known_noise_a_drop_has_no_probability(direction: str) -> None:
+    scores = [70.0, 65.0, 80.0] if direction == "max" else [2.0, 2.2, 1.5]
+    ends = (0.0, 100.0) if direction == "max" else (0.0, None)
+    (drop,) = find_drops(prepare(CurvePoints(SIZES, scores), ends, direction))
+    assert drop["probability_of_luck"] is None
+    assert not drop["real"]
+    assert drop["drop"] == pytest.approx(5.0 if direction == "max" else 0.2)
