@@ -2,11 +2,11 @@
 
     python benchmarks/forecast/fit_coverage.py CURVES.csv src/tunecurve/curve/priors.json
 
-Forecasts the tuning half of every exam set. First, for bounded metrics, how often outcomes lie below each forecast
-quantile: a beta calibration of the levels, of which half is applied. Then, with that in place, the factor on the spread
-with which the 80 % intervals would cover 80 % of the outcomes; a part of it is stored. Only a part of each way is gone
-because other curves differ from the tuning curves more than these do from each other. Losses, with one tuning group,
-have no level correction and one factor.
+Bounded metrics only: what losses get is set by hand (`regimes.py`). Forecasts the tuning half of every accuracy set of
+the exam. First, how often outcomes lie below each forecast quantile: a beta calibration of the levels, of which half is
+applied. Then, with that in place, the factor on the spread with which the 80 % intervals would cover 80 % of the
+outcomes; a part of it is stored. Only a part of each way is gone because other curves differ from the tuning curves more
+than these do from each other.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ FACTORS = np.arange(0.4, 1.6, 0.01)
 LEVELS = np.arange(1, 20) / 20
 LEVEL_SHARE = 0.5
 COVERAGE_SHARE = 0.4
-Cases = dict[tuple[str, bool], list[tuple[np.ndarray, float]]]
+Cases = dict[bool, list[tuple[np.ndarray, float]]]
 
 
 def forecast_all(curves: list[Curve]) -> Cases:
-    """Return the 19 quantiles and the outcome of every task, by (kind, whether sizes were repeated)."""
+    """Return the 19 quantiles and the outcome of every accuracy task, by whether sizes were repeated."""
     found: Cases = {}
-    for task_set in EXAM:
+    for task_set in (one for one in EXAM if not one.relative):
         for task in make_tasks(curves, task_set):
             answer = forecast_curve(
                 CurvePoints(task.train_size, task.score),
@@ -41,10 +41,8 @@ def forecast_all(curves: list[Curve]) -> Cases:
                 at=[task.target],
                 backtest=False,
             )
-            kind = "loss" if task_set.relative else "bounded"
             quantiles = np.array(list(answer.forecasts[0]["quantiles"].values()))
-            key = (kind, kind == "bounded" and len(task.score) > len(set(task.train_size)))
-            found.setdefault(key, []).append((quantiles, task.truth))
+            found.setdefault(len(task.score) > len(set(task.train_size)), []).append((quantiles, task.truth))
     return found
 
 
@@ -86,21 +84,20 @@ def main() -> None:
     options = parser.parse_args()
     curves = [curve for curve in read_curves(options.curves) if not is_holdout(curve)]
     table = json.loads(options.table.read_text(encoding="utf-8"))
-    for kind in ("bounded", "loss"):
-        table[kind]["coverage"] = {"single": 1.0, "replicated": 1.0}
-        table[kind].pop("levels", None)
+    entry = table["bounded"]
+    entry["coverage"] = {"single": 1.0, "replicated": 1.0}
+    entry.pop("levels", None)
     write(table, options.table)
-    bounded = [case for (kind, _), cases in forecast_all(curves).items() if kind == "bounded" for case in cases]
-    table["bounded"]["levels"] = {"beta": fit_levels(bounded), "share": LEVEL_SHARE}
-    print(f"bounded: {len(bounded)} tasks, levels {table['bounded']['levels']}")
+    every = [case for cases in forecast_all(curves).values() for case in cases]
+    entry["levels"] = {"beta": fit_levels(every), "share": LEVEL_SHARE}
+    print(f"bounded: {len(every)} tasks, levels {entry['levels']}")
     write(table, options.table)
-    for (kind, replicated), cases in forecast_all(curves).items():
+    for replicated, cases in forecast_all(curves).items():
         exact = coverage_factor(cases)
         stored = round(exact**COVERAGE_SHARE, 2)
         name = "replicated" if replicated else "single"
-        print(f"{kind}, {name}: {len(cases)} tasks, 80 % at factor {exact:.2f}, stored {stored}")
-        names = ["single", "replicated"] if kind == "loss" else [name]
-        table[kind]["coverage"].update(dict.fromkeys(names, stored))
+        print(f"bounded, {name}: {len(cases)} tasks, 80 % at factor {exact:.2f}, stored {stored}")
+        entry["coverage"][name] = stored
     write(table, options.table)
 
 

@@ -153,3 +153,11 @@ def test_no_error_is_internal_for_odd_but_legal_curves(tmp_path: Path) -> None:
     result = run(write(tmp_path, "\n".join(rows)), "--json", "--at", "1", "--at", "1e12")
     assert result.exception is None or isinstance(result.exception, TunecurveError), result.exception
     assert len(result.output.splitlines()) == len(shapes)
+
+
+def test_a_loss_taken_for_a_score_is_pointed_out(tmp_path: Path) -> None:
+    path = write(tmp_path, "n,score\n50,4.2\n200,3.9\n800,3.1\n")
+    assert "--direction min" in run(path).stdout
+    as_loss = run(path, "--direction", "min")
+    assert "--direction min" not in as_loss.stdout
+    assert "none expected up to 8 times the data" in as_loss.stdout

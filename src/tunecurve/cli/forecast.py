@@ -6,6 +6,7 @@ of any length gets a forecast or a clear line; numbers are never guessed from te
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,7 +93,7 @@ def _forecast_one(
     default_range = (0.0, None) if way == "min" else (0.0, 100.0)
     sizes = sorted({*at, *table.asked_sizes})
     try:
-        return forecast_curve(
+        answer = forecast_curve(
             table.points(),
             score_range=ends or default_range,
             direction=way,
@@ -104,6 +105,11 @@ def _forecast_one(
         )
     except TunecurveError as problem:
         raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
+    scores = [point["mean_score"] for point in answer.points]
+    falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))
+    if falling and direction is None and table.direction is None:
+        answer.notes.append("Every size scores lower than the one before. If lower is better, add --direction min.")
+    return answer
 
 
 def _json_line(curve_id: str, answer: Forecast) -> str:
@@ -156,9 +162,10 @@ def _plateau_lines(plateau: dict[str, Any] | None) -> list[str]:
     )
     if plateau["observed"]:
         return [f"{what}: from n {around}; it has begun with probability {plateau['probability']:.2f}."]
-    return [
-        f"{what}: not yet observed (begun with probability {plateau['probability']:.2f}); expected from n {around}."
-    ]
+    begun = f"not yet observed (begun with probability {plateau['probability']:.2f})"
+    if plateau["low"] is None:
+        return [f"{what}: {begun}; none expected up to 8 times the data."]
+    return [f"{what}: {begun}; expected from n {around}."]
 
 
 def _target_lines(answer: Forecast) -> list[str]:

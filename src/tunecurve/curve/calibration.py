@@ -1,13 +1,14 @@
 """Conformal calibration: intervals and medians that are right as often as they say, on curves they were not built from.
 
-Three corrections of the forecast's draws, each learned from tuning curves and pulled to "no change":
+Three corrections of the forecast's draws. For bounded metrics each is learned from tuning curves and pulled to "no
+change"; losses have the second only, set by hand (`benchmarks/forecast/regimes.py`):
 
 - **levels** (bounded metrics): the outcomes of tuning curves lay below the uncorrected median two times in three, for
   the prior expects more late rises than those curves have. A beta calibration (Kull et al. 2017) maps forecast levels to
   observed ones; half of the correction is applied, because curves of language models rise late more often;
 - **spread**: a factor for better and one for worse outcomes, by horizon and number of sizes
   (`benchmarks/forecast/fit_tables.py`);
-- **coverage**: one factor a kind, apart for curves with and without replicates, that brings the coverage of the 80 %
+- **coverage** (bounded metrics): one factor, apart for curves with and without replicates, that brings the coverage of the 80 %
   interval half way to 80 %. It and the levels are made by `benchmarks/forecast/fit_coverage.py`.
 
 There is no lookup to memorise; all fade in over the first doubling beyond the data.
