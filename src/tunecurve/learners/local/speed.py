@@ -10,10 +10,10 @@ import torch
 from tunecurve.learners.base import Workload
 from tunecurve.learners.local.device import Compute
 
-# Shares of the measured matrix speed that training and writing answers reach (measured with
-# SmolLM2-135M in float32 on 2 cores; docs/how-it-works.md says how).
-TRAINING_SHARE = 0.42
-WRITING_SHARE = 0.15
+# Shares of the measured matrix speed that training and writing answers reach, measured with SmolLM2-135M: float32 in
+# whole studies on 2 cores; bfloat16 in steps of training, and in passes of decoding, on 1 core (docs/performance.md).
+TRAINING_SHARE = {torch.float32: 0.42, torch.bfloat16: 0.52}
+WRITING_SHARE = {torch.float32: 0.15, torch.bfloat16: 0.16}
 LOADING_SECONDS = 4.0
 
 
@@ -35,5 +35,6 @@ def estimate_seconds(work: Workload, n_parameters: int, compute: Compute) -> flo
     A token costs 2 operations a parameter forward and 2 backward (the frozen weights need no gradients).
     """
     peak = matmul_flops_per_second(compute.device.type, compute.dtype)
-    operations = n_parameters * (4 * work.tokens_trained / TRAINING_SHARE + 2 * work.tokens_written / WRITING_SHARE)
+    training, writing = TRAINING_SHARE[compute.dtype], WRITING_SHARE[compute.dtype]
+    operations = n_parameters * (4 * work.tokens_trained / training + 2 * work.tokens_written / writing)
     return LOADING_SECONDS + operations / peak
