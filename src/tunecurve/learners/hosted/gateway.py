@@ -198,7 +198,7 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
         set_model_info(name.full_name, ModelInfo(family=options.family))
         set_model_info(name.full_name.partition("/")[2], ModelInfo(family=options.family))
     try:
-        api = get_model(name.full_name, memoize=False, **arguments).api
+        api: Any = get_model(name.full_name, memoize=False, **arguments).api
         if name.provider == "google":
             from tunecurve.learners.hosted.google_access import send_once, share_one_client
 
