@@ -87,7 +87,8 @@ def read_curves(path: Path) -> list[Curve]:
 def is_holdout(curve: Curve) -> bool:
     """Whether a curve's group is held out: decided by a hash of the group's name, never by its scores.
 
-    Half of the accuracy groups are held out. There are only two loss groups: flan is for tuning, wmt19 is held out.
+    Half of the accuracy groups are held out. There are only two loss groups: flan counts as tuning, wmt19 as held out, but
+    nothing is learned from either (`regimes.py`).
     """
     if curve.direction == "min":
         return curve.group == "wmt19"
