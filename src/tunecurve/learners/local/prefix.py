@@ -73,8 +73,8 @@ def expand_cache(cache: DynamicCache, n_rows: int) -> DynamicCache:
     expanded.layers = []
     for layer in cache.layers:
         view = copy.copy(layer)
-        view.keys = _for_rows(layer.keys, n_rows)  # type: ignore[union-attr, arg-type]
-        view.values = _for_rows(layer.values, n_rows)  # type: ignore[union-attr, arg-type]
+        view.keys = _for_rows(layer.keys, n_rows)  # type: ignore[union-attr,arg-type]
+        view.values = _for_rows(layer.values, n_rows)  # type: ignore[union-attr,arg-type]
         expanded.layers.append(view)
     return expanded
 
