@@ -307,6 +307,8 @@ def load_spec(path: Path) -> dict[str, Any]:
         values = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506  (a SafeLoader)
     except FileNotFoundError:
         raise SpecError(f"study file '{path}' does not exist; write one with: tunecurve init {path}") from None
+    except RecursionError:
+        raise SpecError(f"{path}: not a study file: brackets are nested hundreds deep") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot read study file '{path}': {error}") from None
     except yaml.YAMLError as error:

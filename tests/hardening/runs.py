@@ -23,10 +23,10 @@ STUDY = {
 
 
 def write_rows(folder: Path) -> Path:
-    """Write 100 rows."""
+    """Write 150 rows."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in simple_rows(100)))
+    path.write_text("".join(json.dumps(row) + "\n" for row in simple_rows(150)))
     return path
 
 

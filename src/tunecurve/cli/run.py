@@ -137,10 +137,10 @@ def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet
     echo(results["headline"])
     for learner, forecast in results["forecast"].items():
         said = forecast["refusal"] or forecast["verdict"]["sentence"]
-        click.echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)
+        echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)
         if forecast["borrowed"]:
-            click.echo(forecast["borrowed"]["sentence"])
-    click.echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
+            echo(forecast["borrowed"]["sentence"])
+    echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
 
 
 def _show_money(results: dict[str, Any]) -> None:

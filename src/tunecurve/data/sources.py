@@ -63,11 +63,18 @@ def read_rows(
     """
     if source.startswith("builtin:"):
         rows = _read_builtin(source, limit, language, seed)
-    elif Path(source).suffix.lower() in _SUFFIXES or Path(source).exists():
+    elif Path(source).suffix.lower() in _SUFFIXES or _is_there(Path(source)):
         rows = _read_file(Path(source))
     else:
         rows = _read_hub(source, revision, subset, hub_split)
     return itertools.islice(rows, limit)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # longer than a name can be
+        return False
 
 
 def _read_builtin(source: str, limit: int | None, language: str, seed: int) -> Iterator[RawRow]:
@@ -80,7 +87,7 @@ def _read_builtin(source: str, limit: int | None, language: str, seed: int) -> I
 
 
 def _read_file(path: Path) -> Iterator[RawRow]:
-    if not path.exists():
+    if not _is_there(path):
         raise DataError(f"data file '{path}' does not exist; give the path of a .jsonl, .csv or .parquet file")
     if path.is_dir():
         raise DataError(f"'{path}' is a folder; expected a .jsonl, .csv or .parquet file in it")

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tunecurve.redact import shown
 from tunecurve.report.tables import doublings
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
         for style, point in zip(_RIVAL_STYLES * 3, rivals, strict=False):
             value = point["scores"][metric_name]["estimate"]
             axes.axhline(value, color=colour, linewidth=1.3, linestyle=style, alpha=0.9, zorder=2)
-            prefix = f"{learner} " if len(learners) > 1 else ""
-            name = learner if point["strategy"] == "baseline" else f"{prefix}{point['label']}"
+            prefix = f"{_plain(learner)} " if len(learners) > 1 else ""
+            name = _plain(learner) if point["strategy"] == "baseline" else f"{prefix}{point['label']}"
             end_labels.append((value, f"{name} {value:.1f}", colour))
     forecast_sizes = [
         entry["n"]
@@ -68,6 +69,11 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
 
 def _defined(score: Mapping[str, Any]) -> bool:
     return score["estimate"] is not None and score["estimate"] == score["estimate"]
+
+
+def _plain(name: str) -> str:
+    """Return a name in which nothing steers: no control character, and no dollar that begins a formula."""
+    return shown(name).replace("$", r"\$")
 
 
 def _draw_tuned(
@@ -92,7 +98,7 @@ def _draw_tuned(
         markersize=6,
         linewidth=2.2,
         zorder=4,
-        label=f"{learner}, fine-tuned",
+        label=f"{_plain(learner)}, fine-tuned",
     )
     for point, score in zip(ordered, scores, strict=True):
         if len(score["by_seed"]) > 1:

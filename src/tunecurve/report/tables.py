@@ -284,7 +284,8 @@ def tidy_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Return CSV in which no cell is live: a text that a spreadsheet would run as a formula gets a leading quote."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    # With this line end (RFC 4180) cells that hold either half of it are quoted: a bare \r would begin a row of its own.
+    writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows([formula_safe(row.get(column)) for column in columns] for row in rows)
     return buffer.getvalue()

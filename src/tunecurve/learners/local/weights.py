@@ -103,7 +103,11 @@ def resolve_model(name: str, *, say: Callable[[str], None] = lambda line: None) 
     """
     if name in BUILTIN_MODELS:
         return _builtin(name, say)
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, or the home of nobody
+        raise ModelError(f"'{name[:100]}' names no model and no file ({error}); check it") from None
     if path.suffix.lower() == ".gguf":
         if not path.is_file():
             raise ModelError(f"model file '{name}' does not exist; expected the path of a .gguf file")

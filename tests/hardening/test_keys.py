@@ -1,0 +1,121 @@
+"""A changed field that matters gives another key, so nothing is mixed; one that does not matter changes nothing."""
+
+import random
+
+import pytest
+from pydantic import ValidationError
+
+from tests.conftest import simple_rows
+from tunecurve.data.cleaning import clean_rows
+from tunecurve.errors import DataError
+from tunecurve.learners.floor import FloorLearner
+from tunecurve.spec import StudySpec
+from tunecurve.study.dataset import split_data
+from tunecurve.study.plan import list_trials, trial_config, trial_folder_name
+
+# Nothing in them changes an answer, a score or an interval of a trial that is there.
+DO_NOT_MATTER = ("name", "advice.", "hosted.", "show_texts", "models", "shots", "train_sizes", "seeds")
+
+
+class Resolving(FloorLearner):
+    """Resolves a recipe to itself."""
+
+    name = "resolving"
+
+    def resolve_recipe(self, recipe, n_examples):
+        return {**recipe, "n": n_examples}
+
+    def fine_tune(self, *arguments, **options):
+        raise NotImplementedError
+
+    def load_tuned(self, folder):
+        raise NotImplementedError
+
+
+def leaves(value, path=()):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    else:
+        yield path, value
+
+
+def changed(values, path, value):
+    copied = {**values}
+    copied[path[0]] = value if len(path) == 1 else changed(values[path[0]], path[1:], value)
+    return copied
+
+
+def another(value, path, dice):
+    """Some other value of the field; not every one is valid."""
+    choices = {
+        "task": ["generation"], "method": ["random"], "thinking": ["provider"], "safety": ["provider"], "tuning": ["none"],
+        "metrics": [["chrf"], ["exact_match"]], "models": [["other"]], "shots": [[0, dice.randint(1, 9)]],
+        "train_sizes": [[dice.randint(6, 20)]], "labels": [["X"], ["FIRSTNAME", f"L{dice.randint(0, 999)}"]],
+        "prices": [{"m": {"input": 1.0, "output": 2.0, "training": 3.0}}], "template": ["Text: {input}", "{input}!"],
+        "adapter_size": [1, 2, 4, 8, 16, 32],
+    }  # fmt: skip
+    key = path[-1]
+    if path == ("recipe", "name"):
+        return "article"
+    if key in choices:
+        return dice.choice(choices[key])
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + dice.randint(1, 50)
+    if isinstance(value, float):
+        return value * dice.uniform(0.51, 1.2) if value else dice.uniform(0.1, 0.9)
+    if isinstance(value, str):
+        return f"{value}{dice.choice('abc')}"
+    return dice.choice([dice.randint(1, 32), dice.uniform(0.01, 0.9), f"x{dice.randint(0, 99)}"])
+
+
+def keys_of(values, rows):
+    """The signature, and the folder names of the trials that the study had before."""
+    spec = StudySpec.model_validate(values)
+    cleaned, cleaning = rows
+    data = split_data(spec, cleaned, cleaning)
+    learner = Resolving()
+    fixed = StudySpec.model_validate({**BASE, "recipe": values["recipe"]})
+    trials = list_trials(fixed, {"floor": FloorLearner(), "resolving": learner})
+    configs = {trial: trial_config(trial, spec, data, learner) for trial in trials}
+    return spec.signature(), [trial_folder_name(trial, config) for trial, config in configs.items()]
+
+
+BASE = StudySpec.model_validate(
+    {"models": ["resolving"], "split": {"test_size": 10, "method": "group"}, "train_sizes": [5, 20], "shots": [0, 2]}
+).model_dump(mode="json")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    numbered = ((f"line {number}", row) for number, row in enumerate(simple_rows(140)))
+    return clean_rows(numbered, group_column="source_text")
+
+
+def test_a_thousand_random_changes_change_the_key_where_they_matter_and_nowhere_else(rows):
+    dice = random.Random(7)
+    fields = list(leaves(BASE))
+    before = keys_of(BASE, rows)
+    assert keys_of(dict(reversed(BASE.items())), rows) == before, "the order of keys does not matter"
+    tried = dict.fromkeys((path for path, _ in fields), 0)
+    n_changes = 0
+    while n_changes < 1000:
+        path, value = dice.choice(fields)
+        other = another(value, path, dice)
+        if other == value:
+            continue
+        new = changed(BASE, path, other)
+        try:
+            now = keys_of(new, rows)
+        except (ValidationError, DataError):  # no such value, or more rows than there are
+            continue
+        n_changes += 1
+        tried[path] += 1
+        name = ".".join(path)
+        if name.startswith(DO_NOT_MATTER):
+            assert now == before, f"{name} does not matter"
+        else:
+            assert now[0] != before[0] or set(now[1]) - set(before[1]), f"{name} matters: {new}"
+    assert not [path for path, count in tried.items() if not count], "every field was changed"
