@@ -81,7 +81,7 @@ def run(rows, out, executor, learner, **options):
 if __name__ == "__main__":
     import tunecurve.report.keep_current
     from tunecurve.cli.console import stop_on_interrupt
-    from tunecurve.errors import TunecurveError
+    from tunecurve.errors import TunecurveError, explain_os_error
     from tunecurve.study.choose import Executor
     from tunecurve.study.progress import Progress
 
@@ -92,6 +92,9 @@ if __name__ == "__main__":
     stop_on_interrupt(listener)
     try:
         run(rows, out, Executor(name), SlowLearner(float(seconds[0]) if seconds else 0.0), progress=listener)
-    except TunecurveError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
+    except (TunecurveError, OSError) as error:  # as the command line ends
+        problem = error if isinstance(error, TunecurveError) else explain_os_error(error)
+        if problem is None:
+            raise
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(problem.exit_code)

@@ -109,6 +109,7 @@ def every_text_shown(hostile):
     return page, [line["input"] for line in examples]
 
 
+@pytest.mark.hardening
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 def test_report_with_two_hundred_hostile_strings_does_nothing_in_a_browser(every_text_shown, hostile, tmp_path):
