@@ -138,7 +138,8 @@ def study_of(tiny_model_folder, rows_file, out, **more):
 
     return run_study(
         {"data": {"source": str(rows_file)}, "split": {"test_size": 4, "method": "random"}, "train_sizes": [4, 8],
-         "models": [str(tiny_model_folder)], "seeds": 2, "shots": [], "answers": {"max_extra_tokens": 1},
+         "models": [str(tiny_model_folder)], "shots": [], "bootstrap": {"draws": 100},
+         "answers": {"max_tokens_per_input_token": 0.5, "max_extra_tokens": 1},
          "recipe": {"epochs": 2, "batch_size": 4, "lora_rank": 4}, "training_score_rows": 0, **more},
         out=out, device="cpu",
     )  # fmt: skip
@@ -156,9 +157,9 @@ def test_a_study_trains_together_continues_and_does_nothing_when_it_is_finished(
     values = {"train_together": True}
     run = study_of(tiny_model_folder, rows_file, tmp_path / "run", **values)
     trained = [trial for trial in run.results["trials"] if trial["strategy"] == "fine-tune"]
-    assert len(trained) == 4
+    assert len(trained) == 2
     assert not run.outcome.failures
-    assert all("together with 3 other trainings" in trial["training"]["path"] for trial in trained)
+    assert all("together with 1 other trainings" in trial["training"]["path"] for trial in trained)
     assert not (tmp_path / "run" / "together").exists()
     again = study_of(tiny_model_folder, rows_file, tmp_path / "run", **values)
     assert again.outcome.n_run == 0
