@@ -127,8 +127,7 @@ def test_the_real_model_writes_the_same_answers_both_ways(smollm2):
     written = {}
     native = choose_compute("cpu").dtype  # bfloat16 only where a study computes in it: elsewhere it is emulated
     for dtype in {torch.float32, native}:
-        # Nothing that an answer adds to its input's length is compared: repetitions until the cut.
-        learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), AnswerLimits(1.0, 8))
+        learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), AnswerLimits())
         model = learner._load_for_scoring()
         assert decoder_of(model, learner.encoder, prompts) is not None
         for use_packed in (True, False):

@@ -323,7 +323,7 @@ def test_merged_export_answers_like_the_adapter(trained, tmp_path):
 def test_a_prompt_that_does_not_fit_into_the_model_is_an_error_with_advice(tiny_model_folder):
     learner = tiny(tiny_model_folder)
     long_shots = (("word " * 2100, "word"),)
-    with pytest.raises(ModelError, match=r"takes 2048 \(input 'hello'\); use fewer --shots"):
+    with pytest.raises(ModelError, match=r"takes 2048 \(test row 1\); use fewer --shots"):
         list(learner.predict_stream([RENDERER.prompt("hello", long_shots)]))
 
 
