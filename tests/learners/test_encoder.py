@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import pickle
 
 import pytest
 import torch
@@ -146,6 +147,15 @@ def test_interrupted_training_ends_with_the_same_weights(tiny_encoder, tmp_path,
     assert second.losses == record.losses
     for name, tensor in whole._load()[0].state_dict().items():
         assert torch.equal(tensor, resumed._load()[0].state_dict()[name]), name
+
+
+def test_a_learner_goes_to_another_process_without_its_loaded_model(tiny_encoder, tmp_path):
+    tagger, _ = tune(tiny_tagger(tiny_encoder, epochs=1), tmp_path)
+    prompts = [RENDERER.prompt("Ann is here")]
+    expected = [answer.text for answer in predict(tagger, prompts)]
+    other = pickle.loads(pickle.dumps(tagger))  # noqa: S301  (our own object)
+    assert other._tuned is None
+    assert [answer.text for answer in predict(other, prompts)] == expected
 
 
 def test_seeds_differ_and_repeat(tiny_encoder, tmp_path):

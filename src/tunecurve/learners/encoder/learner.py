@@ -75,6 +75,10 @@ class EncoderLearner(ABC):
         self.longest_window = longest_window(self.backbone)
         self._tuned: tuple[SegmentClassifier, dict[str, Any]] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the loaded tuned model out: another process loads it from its folder."""
+        return self.__dict__ | {"_tuned": None}
+
     def identity(self) -> dict[str, Any]:
         """Return what determines the answers: kind, weights, device, precision, threads, window."""
         return {
