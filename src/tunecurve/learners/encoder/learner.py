@@ -79,6 +79,11 @@ class EncoderLearner(ABC):
         """Leave the loaded tuned model out: another process loads it from its folder."""
         return self.__dict__ | {"_tuned": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in a worker, which computes with as many threads as the trial's identity says."""
+        self.__dict__.update(state)
+        self.compute.apply()
+
     def identity(self) -> dict[str, Any]:
         """Return what determines the answers: kind, weights, device, precision, threads, window."""
         return {
