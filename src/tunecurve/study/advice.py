@@ -112,7 +112,9 @@ def _finite(draws: np.ndarray) -> np.ndarray | None:
 def disagreements(
     first: dict[str, Any], second: dict[str, Any], first_metric: Metric, second_metric: Metric
 ) -> list[dict[str, str]]:
-    """Return, for every learner whose two verdicts are opposite, the sentence that warns of it.
+    """Return, for every learner whose headline is flat while the other metric still improves, the sentence that warns.
+
+    The other way round needs no warning: who goes by the headline goes on labelling.
 
     Parameters
     ----------
@@ -123,16 +125,11 @@ def disagreements(
     """
     found = []
     for learner in first:
-        verdicts = [forecast[learner].get("verdict") or {} for forecast in (first, second)]
-        words = [verdict.get("word") for verdict in verdicts]
-        if set(words) != {"flat", "rising"}:
-            continue
-        flat, improving = (first_metric, second_metric) if words[0] == "flat" else (second_metric, first_metric)
-        found.append(
-            {
-                "learner": learner,
-                "sentence": f"{learner}: {flat.title} is flat, but {improving.title} is still improving with more rows: do "
-                f"not stop labelling on {flat.title} alone",
-            }
-        )
+        words = [(forecast[learner].get("verdict") or {}).get("word") for forecast in (first, second)]
+        if words == ["flat", "rising"]:
+            sentence = (
+                f"{learner}: {first_metric.title} is flat, but {second_metric.title} is still improving with more rows: do "
+                f"not stop labelling on {first_metric.title} alone"
+            )
+            found.append({"learner": learner, "sentence": sentence})
     return found
