@@ -14,18 +14,28 @@ from tunecurve.study.dataset import split_data
 from tunecurve.study.plan import list_trials, trial_config, trial_folder_name
 
 # Nothing in them changes an answer, a score or an interval of a trial that is there.
-DO_NOT_MATTER = ("name", "advice.", "hosted.", "show_texts", "models", "shots", "train_sizes", "seeds")
+DO_NOT_MATTER = (
+    "name", "advice.", "hosted.", "show_texts", "models", "shots", "train_sizes", "seeds", "training_score_rows",
+)  # fmt: skip
 
 
 class Resolving(FloorLearner):
-    """Resolves a recipe to itself."""
+    """Resolves a recipe to itself: that of language models, and that of encoders, which learners get when built."""
 
     name = "resolving"
+    takes_prompts = True
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder.model_dump()
 
     def resolve_recipe(self, recipe, n_examples):
-        return {**recipe, "n": n_examples}
+        return {**recipe, "n": n_examples, "encoder": self.encoder}
 
     def fine_tune(self, *arguments, **options):
+        raise NotImplementedError
+
+    def fine_tune_together(self, *arguments, **options):
         raise NotImplementedError
 
     def load_tuned(self, folder):
@@ -76,7 +86,7 @@ def keys_of(values, rows):
     spec = StudySpec.model_validate(values)
     cleaned, cleaning = rows
     data = split_data(spec, cleaned, cleaning)
-    learner = Resolving()
+    learner = Resolving(spec.encoder)
     fixed = StudySpec.model_validate({**BASE, "recipe": values["recipe"]})
     trials = list_trials(fixed, {"floor": FloorLearner(), "resolving": learner})
     configs = {trial: trial_config(trial, spec, data, learner) for trial in trials}

@@ -13,6 +13,7 @@ from tunecurve.run import run_study
 from tunecurve.study.locks import lock_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.results import without_times
+from tunecurve.study.storage import read_sealed_json, sha256_of, write_sealed_json
 
 SCHEMA = json.loads(files("tunecurve.study").joinpath("results.schema.json").read_text())
 STUDY = {
@@ -175,6 +176,8 @@ def test_predictions_of_other_rows_are_refused(rows_file, tmp_path):
     path = next((tmp_path / "out" / "trials").glob("lookup-zero-shot*")) / "predictions.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[1], lines[0], *lines[2:]]) + "\n")
+    result = path.with_name("result.json")  # as if they had been scored so: not damaged, but those of other rows
+    write_sealed_json(result, read_sealed_json(result) | {"files": {path.name: sha256_of(path)}})
     with pytest.raises(StudyStateError, match="do not belong to this test set"):
         run(rows_file, tmp_path / "out")
 
