@@ -64,6 +64,7 @@ def another(value, path, dice):
         "train_sizes": [[dice.randint(6, 20)]], "labels": [["X"], ["FIRSTNAME", f"L{dice.randint(0, 999)}"]],
         "prices": [{"m": {"input": 1.0, "output": 2.0, "training": 3.0}}], "template": ["Text: {input}", "{input}!"],
         "adapter_size": [1, 2, 4, 8, 16, 32],
+        "sampling": ["stratified"], "prior": ["masking-presidio", "ner-conll2003"],
     }  # fmt: skip
     key = path[-1]
     if path == ("recipe", "name"):
