@@ -176,7 +176,7 @@ def study_figure(results: Mapping[str, Any]) -> Figure:
     draw_curve(top, results, results["primary_metric"])
     draw_curve(bottom, results, results["second_metric"])
     if top.get_legend_handles_labels()[0]:
-        top.legend(loc="lower right", framealpha=0.9, edgecolor="none", fontsize=9)
+        top.legend(loc="best", framealpha=0.9, edgecolor="none", fontsize=9)
     bottom.set_xlabel("training rows (log scale)")
     data = results["data"]
     level = round(100 * results["bootstrap"]["level"])
