@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
 from tunecurve.metrics.catalogue import build_metrics
-from tunecurve.run import prepare_study
+from tunecurve.prepare import prepare_study
 from tunecurve.study.choose import Executor, run_trials
 from tunecurve.study.executors import Work
 from tunecurve.study.progress import Progress

@@ -240,7 +240,7 @@ def test_dropout_resumes_bit_for_bit_too(tiny_model_folder, tmp_path):
 def test_rows_over_the_models_context_are_dropped_and_counted(tiny_model_folder, tmp_path):
     import json
 
-    from tunecurve.run import prepare_study
+    from tunecurve.prepare import prepare_study
 
     rows = [*simple_rows(40), {"source_text": "word " * 900, "target_text": "word " * 900}]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -8,7 +8,8 @@ import pytest
 from tests.fakes.lookup_learner import LookupLearner
 from tests.study.test_study import STUDY, StopAfter
 from tunecurve.errors import Interrupted
-from tunecurve.run import prepare_study, run_study
+from tunecurve.prepare import prepare_study
+from tunecurve.run import run_study
 from tunecurve.study.plan import Trial, training_key
 from tunecurve.study.storage import read_sealed_json, write_sealed_json
 

@@ -19,8 +19,8 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     from tunecurve.cli.console import ConsoleProgress, duration
     from tunecurve.cli.options import study_values
     from tunecurve.learners.hosted.prices import money
+    from tunecurve.prepare import prepare_study
     from tunecurve.report.tables import text_table
-    from tunecurve.run import prepare_study
     from tunecurve.study.executors import state_of_folder
 
     values, origin = study_values(study, options)

@@ -50,7 +50,8 @@ def run(
     from tunecurve.cli.console import ConsoleProgress, stop_on_interrupt, this_command
     from tunecurve.cli.options import study_values
     from tunecurve.errors import Interrupted, TrialsFailedError
-    from tunecurve.run import prepare_study, run_prepared
+    from tunecurve.prepare import prepare_study
+    from tunecurve.run import run_prepared
     from tunecurve.study.choose import Executor
     from tunecurve.study.progress import Progress
 

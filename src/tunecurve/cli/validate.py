@@ -22,7 +22,7 @@ def validate(study: Path | None, **options: Any) -> None:
     Needs no model; rows that are over-long for the model are counted by `plan` and `run`.
     """
     from tunecurve.cli.options import study_values
-    from tunecurve.run import split_as_asked
+    from tunecurve.prepare import split_as_asked
     from tunecurve.spec import parse_spec
     from tunecurve.study.dataset import read_clean_rows
 

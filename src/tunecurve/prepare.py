@@ -1,0 +1,136 @@
+"""From a study's description to one that is ready to run: learners built, rows read, cleaned and split, trials listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tunecurve.data.cleaning import CleaningReport
+from tunecurve.data.rows import Row
+from tunecurve.errors import DataError
+from tunecurve.learners.base import CountsTokens, Learner
+from tunecurve.learners.floor import FloorLearner
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.registry import build_learners
+from tunecurve.spec import StudySpec, load_spec, parse_spec
+from tunecurve.study.choose import Executor
+from tunecurve.study.dataset import StudyData, check_comparable, read_clean_rows, split_data, too_long_test
+from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
+from tunecurve.study.progress import Progress
+from tunecurve.study.ready import Study
+from tunecurve.study.study_file import check_study_file
+from tunecurve.study.trials import is_finished
+
+
+def prepare_study(
+    values: Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+    origin: str = "study",
+    learners: Mapping[str, Learner] | None = None,
+    executor: Executor | None = None,
+) -> Study:
+    """Return a study with data, learners and plan; writes nothing but the model cache.
+
+    Parameters
+    ----------
+    values : mapping
+        A study file's content; sizes that are not given are the default ones that the data can carry.
+    out : path, optional
+        The run's folder; default ``runs/<name>``.
+    device, threads
+        Where local models compute.
+    progress : Progress, optional
+        Told what takes time.
+    origin : str
+        Where the values come from, for messages.
+    learners : mapping of str to Learner, optional
+        Learners of your own by model name, instead of those that the names in the study stand for.
+    executor : Executor, optional
+        How the trials will be run: several workers share this machine's cores.
+    """
+    progress = progress or Progress()
+    spec = parse_spec(values, origin)
+    folder = Path(out) if out is not None else Path("runs") / spec.name
+    check_comparable(spec, folder)
+    asked, spec = spec, _with_what_is_there(spec, folder, origin)
+    account = Account(spec.hosted, str(folder.absolute()))
+    if learners is None:
+        built = build_learners(
+            spec.models,
+            spec.answers,
+            task=spec.task,
+            encoder=spec.encoder,
+            device=device,
+            threads=threads,
+            account=account,
+            say=progress.message,
+            share=(executor or Executor()).workers or 1,
+        )
+    else:
+        built = {"floor": FloorLearner(), **learners}
+    rows, cleaning = read_clean_rows(spec, _too_long_for_any(built, spec.data.max_tokens))
+    spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
+    built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
+    return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account)
+
+
+def _too_long_for_any(learners: Mapping[str, Learner], max_tokens: int) -> Callable[[str, str], bool] | None:
+    """Return the test of the strictest learner; half of a model's context is left to instruction and examples."""
+    counters = [learner for learner in learners.values() if isinstance(learner, CountsTokens)]
+    counter = min(counters, key=lambda learner: learner.context_length(), default=None)
+    if counter is None:
+        return None
+    return too_long_test(counter.count_tokens, min(max_tokens, counter.context_length() // 2))
+
+
+def _plan(
+    asked: StudySpec, spec: StudySpec, data: StudyData, learners: Mapping[str, Learner], folder: Path
+) -> list[PlannedTrial]:
+    """Return the trials that are asked for now, and those of earlier runs that are finished."""
+    wanted = set(list_trials(asked, {name: learners[name] for name in ["floor", *asked.models] if name in learners}))
+    planned = []
+    for trial in list_trials(spec, learners):
+        config = trial_config(trial, spec, data, learners[trial.learner])
+        item = PlannedTrial(trial, config, folder / "trials" / trial_folder_name(trial, config))
+        if trial in wanted or is_finished(item.folder):
+            planned.append(item)
+    return planned
+
+
+def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec:
+    """Return the study with the models, shots, sizes and seeds of its earlier runs: a study grows, and loses nothing.
+
+    Of these only finished trials are taken along; what was never finished and is not asked for any more is not run.
+    """
+    path = folder / "study.yaml"
+    if not path.exists():
+        return spec
+    if Path(origin).absolute() != path.absolute():  # else its user has changed it, and says so
+        check_study_file(path)
+    before = parse_spec(load_spec(path), str(path))
+    return spec.model_copy(
+        update={
+            "models": list(dict.fromkeys([*before.models, *spec.models])),
+            "shots": sorted({*before.shots, *spec.shots}),
+            "train_sizes": sorted({*before.train_sizes, *spec.train_sizes}),
+            "seeds": max(before.seeds, spec.seeds),
+        }
+    )
+
+
+def split_as_asked(
+    spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folder: Path, *, sizes_are_defaults: bool
+) -> tuple[StudySpec, StudyData]:
+    """Split the rows; default sizes that the data cannot carry are left out, sizes that were asked for are an error."""
+    while True:
+        try:
+            return spec, split_data(spec, rows, cleaning, folder)
+        except DataError:
+            if not sizes_are_defaults or len(spec.train_sizes) < 2:
+                raise
+            spec = spec.model_copy(update={"train_sizes": spec.train_sizes[:-1]})
