@@ -2,11 +2,11 @@
 
     python benchmarks/forecast/fit_coverage.py CURVES.csv src/tunecurve/curve/priors.json
 
-Bounded metrics only: what losses get is set by hand (`regimes.py`). Forecasts the tuning half of every accuracy set of
-the exam. First, how often outcomes lie below each forecast quantile: a beta calibration of the levels, of which half is
-applied. Then, with that in place, the factor on the spread with which the 80 % intervals would cover 80 % of the
-outcomes; a part of it is stored. Only a part of each way is gone because other curves differ from the tuning curves more
-than these do from each other.
+Forecasts the tuning half of every accuracy set of the exam, and both groups of its loss sets. First, how often outcomes
+lie below each forecast quantile: a beta calibration of the levels, of which half is applied. Then, for bounded metrics
+and with that in place, the factor on the spread with which the 80 % intervals would cover 80 % of the outcomes; a part of
+it is stored (the spread of losses is set by hand: `regimes.py`). Only a part of each way is gone because other curves
+differ from the tuning curves more than these do from each other.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ COVERAGE_SHARE = 0.4
 Cases = dict[bool, list[tuple[np.ndarray, float]]]
 
 
-def forecast_all(curves: list[Curve]) -> Cases:
-    """Return the 19 quantiles and the outcome of every accuracy task, by whether sizes were repeated."""
+def forecast_all(curves: list[Curve], *, losses: bool = False) -> Cases:
+    """Return the 19 quantiles and the outcome of every task of one kind, by whether sizes were repeated.
+
+    The more the better: losses come with their sign changed.
+    """
     found: Cases = {}
-    for task_set in (one for one in EXAM if not one.relative):
+    for task_set in (one for one in EXAM if one.relative == losses):
         for task in make_tasks(curves, task_set):
             answer = forecast_curve(
                 CurvePoints(task.train_size, task.score),
@@ -41,8 +44,10 @@ def forecast_all(curves: list[Curve]) -> Cases:
                 at=[task.target],
                 backtest=False,
             )
-            quantiles = np.array(list(answer.forecasts[0]["quantiles"].values()))
-            found.setdefault(len(task.score) > len(set(task.train_size)), []).append((quantiles, task.truth))
+            quantiles, truth = np.array(list(answer.forecasts[0]["quantiles"].values())), task.truth
+            if losses:
+                quantiles, truth = -quantiles[::-1], -truth
+            found.setdefault(len(task.score) > len(set(task.train_size)), []).append((quantiles, truth))
     return found
 
 
@@ -82,16 +87,18 @@ def main() -> None:
     parser.add_argument("curves", type=Path)
     parser.add_argument("table", type=Path)
     options = parser.parse_args()
-    curves = [curve for curve in read_curves(options.curves) if not is_holdout(curve)]
+    every_curve = read_curves(options.curves)
+    curves = [curve for curve in every_curve if not is_holdout(curve)]
     table = json.loads(options.table.read_text(encoding="utf-8"))
     entry = table["bounded"]
     entry["coverage"] = {"single": 1.0, "replicated": 1.0}
-    entry.pop("levels", None)
-    write(table, options.table)
-    every = [case for cases in forecast_all(curves).values() for case in cases]
-    entry["levels"] = {"beta": fit_levels(every), "share": LEVEL_SHARE}
-    print(f"bounded: {len(every)} tasks, levels {entry['levels']}")
-    write(table, options.table)
+    for kind, chosen in (("bounded", curves), ("loss", every_curve)):
+        table[kind].pop("levels", None)
+        write(table, options.table)
+        every = [case for cases in forecast_all(chosen, losses=kind == "loss").values() for case in cases]
+        table[kind]["levels"] = {"beta": fit_levels(every), "share": LEVEL_SHARE}
+        print(f"{kind}: {len(every)} tasks, levels {table[kind]['levels']}")
+        write(table, options.table)
     for replicated, cases in forecast_all(curves).items():
         exact = coverage_factor(cases)
         stored = round(exact**COVERAGE_SHARE, 2)

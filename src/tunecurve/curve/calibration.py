@@ -48,7 +48,7 @@ def spread_factors(kind: str, doublings: Floats, sizes: int, *, replicated: bool
     factors = []
     for side in ("better", "worse"):
         constant, slope, per_size = table[side]
-        factors.append(np.exp(fade * (overall + constant + slope * (beyond - 3.0) + per_size * (min(sizes, 8) - 4))))
+        factors.append(np.exp(fade * (overall + constant + slope * (beyond - 3.0) + per_size * (min(sizes, 6) - 4))))
     return factors[0], factors[1]
 
 
