@@ -1,13 +1,12 @@
 """Conformal calibration: intervals and medians that are right as often as they say, on curves they were not built from.
 
-Three corrections of the forecast's draws. For bounded metrics each is learned from tuning curves and pulled to "no
-change"; losses have the second only, set by hand (`benchmarks/forecast/regimes.py`):
+Three corrections of the forecast's draws, each pulled to "no change":
 
-- **levels** (bounded metrics): the outcomes of tuning curves lay below the uncorrected median two times in three, for
-  the prior expects more late rises than those curves have. A beta calibration (Kull et al. 2017) maps forecast levels to
-  observed ones; half of the correction is applied, because curves of language models rise late more often;
-- **spread**: a factor for better and one for worse outcomes, by horizon and number of sizes
-  (`benchmarks/forecast/fit_tables.py`);
+- **levels**: nearly two thirds of the outcomes lay on one side of the uncorrected median: accuracies of tuning curves below
+  it, for the prior expects more late rises than those curves have; losses better than it. A beta calibration (Kull et
+  al. 2017) maps forecast levels to observed ones; half of the correction is applied;
+- **spread**: a factor for better and one for worse outcomes, by horizon and number of sizes: fitted for bounded metrics
+  (`benchmarks/forecast/fit_tables.py`), set by hand for losses (`benchmarks/forecast/regimes.py`);
 - **coverage** (bounded metrics): one factor, apart for curves with and without replicates, that brings the coverage of the 80 %
   interval half way to 80 %. It and the levels are made by `benchmarks/forecast/fit_coverage.py`.
 
