@@ -100,7 +100,8 @@ def test_prices_give_an_answer_in_money() -> None:
         ("n,score,kind\n50,50,finetun\n", "Did you mean 'finetune'"),
         ("n,score,direction\n50,50,up\n", "direction 'up'"),
         ("n,score,n_test\n50,50,0\n", "n_test=0"),
-        ("n,score\n50,101\n100,50\n200,60\n", "outside"),
+        ("n,score\n50,50\n\n100,101\n200,60\n", "line 4: score 101 is outside the metric's range 0 to 100"),
+        ("n,score,direction\n50,-1,min\n", "line 2: score -1 is outside the metric's range 0 to any"),
     ],
 )
 def test_bad_files_get_one_clear_line(tmp_path: Path, text: str, message: str) -> None:

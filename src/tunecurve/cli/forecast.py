@@ -67,6 +67,8 @@ def forecast(
         raise UsageError(f"--miss-penalty {miss_penalty:g} needs the score that would be missed: give --target too.")
     prices = Prices(label_price, value_per_point, training_price, run_price, serving_price, miss_penalty)
     ends = parse_range(score_range)
+    for table in tables if curves is not None else []:  # all of them before the first answer is printed
+        table.check_range(*_range_of(table, direction, ends), str(curves))
     for index, table in enumerate(tables):
         answer = _forecast_one(table, at, target, direction, ends, delta, prices)
         click.echo(_json_line(table.curve_id, answer) if as_json else _text(table.curve_id, answer, bool(curves)))
@@ -74,6 +76,14 @@ def forecast(
             from tunecurve.curve.plot import plot_forecast
 
             plot_forecast(answer, plot)
+
+
+def _range_of(
+    table: CurveTable, direction: str | None, ends: tuple[float | None, float | None] | None
+) -> tuple[float | None, float | None]:
+    """Return the range that was given, else that of a score in per cent or of a loss."""
+    way = direction or table.direction or "max"
+    return ends or ((0.0, None) if way == "min" else (0.0, 100.0))
 
 
 def _forecast_one(
@@ -90,12 +100,11 @@ def _forecast_one(
     from tunecurve.errors import TunecurveError
 
     way = direction or table.direction or "max"
-    default_range = (0.0, None) if way == "min" else (0.0, 100.0)
     sizes = sorted({*at, *table.asked_sizes})
     try:
         answer = forecast_curve(
             table.points(),
-            score_range=ends or default_range,
+            score_range=_range_of(table, direction, ends),
             direction=way,
             at=sizes,
             target=target,

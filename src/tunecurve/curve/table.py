@@ -33,6 +33,7 @@ class CurveTable:
     size: array = field(default_factory=lambda: array("d"))
     score: array = field(default_factory=lambda: array("d"))
     test_rows: array = field(default_factory=lambda: array("d"))
+    line: array = field(default_factory=lambda: array("q"))
     rival_scores: dict[str, list[float]] = field(default_factory=dict)
     asked_sizes: set[float] = field(default_factory=set)
     direction: str | None = None
@@ -42,6 +43,16 @@ class CurveTable:
         rows = np.array(self.test_rows)
         known = rows.size > 0 and not np.isnan(rows).any()
         return CurvePoints(np.array(self.size), np.array(self.score), n_test=rows if known else None)
+
+    def check_range(self, low: float | None, high: float | None, path: str) -> None:
+        """Raise DataError with the line of the first score outside the metric's range."""
+        for line, score in zip(self.line, self.score, strict=True):
+            if (low is not None and score < low) or (high is not None and score > high):
+                shown = " to ".join("any" if end is None else f"{end:g}" for end in (low, high))
+                raise DataError(
+                    f"{path} line {line}: score {score:g} is outside the metric's range {shown}; "
+                    "give the range it has with --range LO,HI, and --direction min for a loss."
+                )
 
     def rivals(self) -> dict[str, tuple[float, None]]:
         """Mean score of each rival strategy."""
@@ -93,13 +104,13 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
         if line - 1 > MOST_ROWS:
             raise DataError(f"{path}: more than {MOST_ROWS} rows; expected one row a run. Keep the runs to forecast.")
         cells = {name: row[index].strip() if index < len(row) else "" for name, index in place.items()}
-        _add_row(tables, cells, f"{path} line {line}")
+        _add_row(tables, cells, f"{path} line {line}", line)
     if not tables:
         raise DataError(f"{path}: no rows; expected one row a run, with n and score.")
     return list(tables.values())
 
 
-def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str) -> None:
+def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, line: int) -> None:
     curve_id = cells.get("curve_id") or "curve"
     table = tables.setdefault(curve_id, CurveTable(curve_id))
     kind = cells.get("kind") or "finetune"
@@ -122,6 +133,7 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str) -
         raise DataError(f"{where}: n={size:g} in a finetune row; expected at least 1 (untrained is kind zeroshot).")
     table.size.append(size)
     table.score.append(score)
+    table.line.append(line)
     rows = cells.get("n_test")
     table.test_rows.append(_number(rows, "n_test", where, smallest=1.0) if rows else math.nan)
 
