@@ -119,3 +119,14 @@ def test_without_the_extra_the_command_is_named(rows, tmp_path, monkeypatch):  #
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(EnvironmentProblem, match=r"pip install 'tunecurve\[ray\]'"):
         run(rows, tmp_path / "out", Executor("ray"), SlowLearner())
+
+
+def test_usage_statistics_of_ray_are_off(monkeypatch):
+    usage_lib = pytest.importorskip("ray._common.usage.usage_lib", reason="this Ray keeps it elsewhere")
+
+    from tunecurve.study import ray_workers
+
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    assert usage_lib.usage_stats_enabled()  # what Ray does unless told otherwise
+    ray_workers._import_ray()
+    assert not usage_lib.usage_stats_enabled()

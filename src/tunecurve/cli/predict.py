@@ -19,6 +19,7 @@ from tunecurve.cli.main import echo
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: input, output, stop_reason.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option("--local-only", is_flag=True, help="Refuse every connection to another machine.")
 def predict(
     folder: Path,
     texts: tuple[str, ...],
@@ -27,6 +28,7 @@ def predict(
     as_json: bool,
     threads: int | None,
     device: str,
+    local_only: bool,
 ) -> None:
     """Answer new texts with the best (or a named) trial of a run.
 
@@ -36,6 +38,10 @@ def predict(
     from tunecurve.predictor import load_predictor
     from tunecurve.redact import shown
 
+    if local_only:
+        from tunecurve.local_only import stay_on_this_machine
+
+        stay_on_this_machine()
     lines = _read_texts(texts, file)
     predictor = load_predictor(folder, trial=trial, threads=threads, device=device)
     echo(f"using {predictor.trial_label} of {folder}", err=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -71,6 +74,14 @@ def test_prompted_and_tuned_beside_a_local_model(
         assert words in report
     assert run_command(["predict", str(folder), "--trial", f"{model}/fine-tune-n80-seed0", "--text", "Ada left."]) == 0
     assert capsys.readouterr().out.strip().endswith("[FIRSTNAME] left.")
+    asked_here = [sys.executable, "-m", "tunecurve", "predict", str(folder), "--local-only", "--text", "Ada left."]
+    elsewhere = {"LAB_BASE_URL": "http://192.0.2.1/v1", "GOOGLE_VERTEX_BASE_URL": "http://192.0.2.1"}
+    refused = subprocess.run(
+        [*asked_here, "--trial", f"{model}/fine-tune-n80-seed0"],
+        capture_output=True, text=True, env={**os.environ, **elsewhere}, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 7
+    assert "--local-only" in refused.stderr
     answered, jobs = sum(state.answers.values()), len(state.jobs)
     before = without_times(results)
     assert run_command(command) == 0
@@ -192,10 +203,6 @@ def test_odd_answers_are_in_the_report(point_at, tmp_path, capsys):
 
 
 def test_local_only_refuses_hosted_models(point_at, study_file, tmp_path):
-    import os
-    import subprocess
-    import sys
-
     point_at()
     environment = {**os.environ, "LAB_BASE_URL": "http://192.0.2.1/v1"}
     command = [sys.executable, "-m", "tunecurve", "run", str(study_file(LAB, tuning="none")), "--yes", "--local-only"]
