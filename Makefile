@@ -13,8 +13,9 @@ run: $(STAMPS)-local
 test: $(STAMPS)-test browser lint
 	$(BIN)/python -m pytest
 
-# What takes minutes: hundreds of kills, full disks, damaged files, fuzzed loaders, a 2 GB file.
+# What takes two hours: hundreds of kills, full disks, damaged files, fuzzed loaders, a 2 GB file, an hour's soak.
 hardening: $(STAMPS)-test browser
+	@$(INSTALL) atheris || echo "no atheris here: coverage-guided fuzzing will be skipped"
 	$(BIN)/python -m pytest -m hardening tests/hardening
 
 lint: $(STAMPS)-test

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
@@ -155,3 +156,15 @@ def test_ten_minutes_of_fuzzing_find_nothing():
     command = [sys.executable, "-m", "pytest", "-q", __file__, "-k", "any_bytes or parquet", "-p", "no:cacheprovider"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.hardening
+@pytest.mark.parametrize("kind", ["rows", "csv", "study", "curves"])
+def test_coverage_guided_fuzzing_finds_nothing(tmp_path, kind):
+    pytest.importorskip("atheris", reason="pip install atheris")
+    command = [sys.executable, "-m", "tests.hardening.fuzz_loaders", kind, str(tmp_path), "-max_total_time=150"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False, errors="replace"
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    assert "Done " in done.stderr  # libFuzzer's last line: Done N runs in S second(s)
