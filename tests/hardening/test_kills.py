@@ -86,7 +86,13 @@ def test_kills_in_training_checkpointing_and_scoring_of_a_real_model_change_noth
         assert process.returncode == 0, stderr
         return without_times(read_sealed_json(out / "results.json"))
 
+    started = time.monotonic()
     whole = finish(tmp_path / "whole")
-    codes = kill_at_random(lambda: start(tmp_path / "out"), 30, 25.0, seed=1)
-    assert len(codes) > 5
-    assert finish(tmp_path / "out") == whole
+    seconds = time.monotonic() - started
+    n_killed = n_studies = 0
+    while n_killed < 30:  # a study that ends before its kill is followed by another one
+        out = tmp_path / f"out{n_studies}"
+        codes = kill_at_random(lambda: start(out), 30 - n_killed, seconds, seed=n_studies)  # noqa: B023
+        n_killed += sum(code != 0 for code in codes)
+        n_studies += 1
+        assert finish(out) == whole
