@@ -1,6 +1,6 @@
 """Seconds an answer: tunecurve's decoding against transformers' `generate`, on this machine, in one run.
 
-    python benchmarks/scoring/compare.py [--rows 48] [--repeats 2] [--run RUN] [--threads N] [--llama-cpp PYTHON]
+    python benchmarks/scoring/compare.py [--rows 48] [--repeats 2] [--run RUN] [--threads N] [--llama-cpp PYTHON] [--ctranslate2 PYTHON]
 
 All write greedy answers to the same prompts (rows of builtin:pii behind the study's instruction) with the same weights,
 precision, threads and caps: the built-in model, or with --run the best fine-tuned model of a finished run, whose
@@ -9,18 +9,20 @@ the clock starts. Besides the times it counts the answers that differ from those
 
 llama.cpp takes part where an interpreter with xllamacpp is named (python -m venv build/peers-gguf;
 build/peers-gguf/bin/pip install xllamacpp; --llama-cpp build/peers-gguf/bin/python). It gets the adapter merged, in
-bfloat16, so some of its answers differ.
+bfloat16, so some of its answers differ. CTranslate2 likewise (build/peers/bin/pip install ctranslate2; --ctranslate2
+build/peers/bin/python): float32, and 8-bit weights, for it has no bfloat16 on this kind of processor.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,18 +72,18 @@ def with_generate(model: Any, learner: LocalLearner, prompts: list[Prompt], batc
     return answers
 
 
-def llama_cpp_job(learner: Any, prompts: list[Prompt], folder: Path) -> dict[str, Any]:
-    """Write the merged model and the prompts for llama.cpp and return its job."""
-    from gguf_model import write_gguf
+def merged_model(learner: Any) -> Any:
+    """Return the model with its adapter merged, in float32."""
     from transformers import AutoModelForCausalLM
 
     from tunecurve.learners.local.adapters import load_adapters
 
     model: Any = AutoModelForCausalLM.from_pretrained(learner.files.folder, dtype=torch.float32)
-    if learner.adapter_folder is not None:
-        model = load_adapters(model, learner.adapter_folder).merge_and_unload()
-    original = BUILTIN_MODELS["smollm2-135m-instruct"]
-    write_gguf(model, cache_folder() / "downloads" / Path(original.member).name, folder / "tuned.gguf")
+    return model if learner.adapter_folder is None else load_adapters(model, learner.adapter_folder).merge_and_unload()
+
+
+def job_for_peers(learner: Any, prompts: list[Prompt], folder: Path) -> dict[str, Any]:
+    """Write the prompts for engines with environments of their own and return what they have in common."""
     encoder = learner.encoder
     asked = [
         {"ids": encoder.prompt_ids(prompt), "cap": AnswerLimits().cap(encoder.count_tokens(prompt.source))}
@@ -89,20 +91,48 @@ def llama_cpp_job(learner: Any, prompts: list[Prompt], folder: Path) -> dict[str
     ]
     (folder / "prompts.json").write_text(json.dumps(asked))
     return {
-        "model": str(folder / "tuned.gguf"),
         "prompts": str(folder / "prompts.json"),
         "threads": learner.compute.threads,
+        "end": encoder.end_token_id,
     }
 
 
-def run_llama_cpp(python: str, job: dict[str, Any], at_a_time: int) -> dict[str, Any]:
-    """Return what llama.cpp needed and wrote."""
-    command = [python, str(Path(__file__).parent / "llama_cpp.py"), json.dumps({**job, "at_a_time": at_a_time})]
+def run_peer(python: str, script: str, job: dict[str, Any]) -> dict[str, Any]:
+    """Return what another engine needed and wrote."""
+    command = [python, str(Path(__file__).parent / script), json.dumps(job)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not lines:
-        raise SystemExit(f"llama.cpp failed:\n{done.stderr[-2000:]}")
+        raise SystemExit(f"{script} failed:\n{done.stderr[-2000:]}")
     return json.loads(lines[-1].removeprefix("RESULT "))
+
+
+def with_llama_cpp(python: str, learner: Any, prompts: list[Prompt]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield llama.cpp's ways with what they needed and wrote."""
+    from gguf_model import write_gguf
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        original = BUILTIN_MODELS["smollm2-135m-instruct"]
+        path = cache_folder() / "downloads" / Path(original.member).name
+        write_gguf(merged_model(learner), path, folder / "tuned.gguf")
+        job = {**job_for_peers(learner, prompts, folder), "model": str(folder / "tuned.gguf")}
+        for at_a_time in (1, PEER_BATCH):
+            yield f"llama.cpp, {at_a_time} at a time", run_peer(python, "llama_cpp.py", {**job, "at_a_time": at_a_time})
+
+
+def with_ctranslate2(python: str, learner: Any, prompts: list[Prompt]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield CTranslate2's precisions with what they needed and wrote, the instruction as its static prompt."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        merged_model(learner).save_pretrained(folder / "model")
+        for path in Path(learner.files.folder).glob("*token*"):
+            shutil.copy(path, folder / "model")
+        job = {**job_for_peers(learner, prompts, folder), "model": str(folder / "model"), "at_a_time": PEER_BATCH}
+        for kind in ("float32", "int8_float32"):
+            result = run_peer(python, "ctranslate2_peer.py", {**job, "compute_type": kind})
+            answers = [learner.encoder.decode(ids) for ids in result.pop("answer_ids")]
+            yield f"CTranslate2, {kind}, {PEER_BATCH} at a time", {**result, "answers": answers}
 
 
 def main() -> None:
@@ -113,6 +143,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--only", nargs="*", help="contestants to run besides tunecurve, by their names in the table")
     parser.add_argument("--llama-cpp", help="interpreter of an environment with xllamacpp")
+    parser.add_argument("--ctranslate2", help="interpreter of an environment with ctranslate2 and transformers")
     parser.add_argument("--adapter", help="folder of a PEFT adapter for the built-in model, which then answers")
     parser.add_argument("--run", help="folder of a finished run: its best model answers, with its prompt")
     options = parser.parse_args()
@@ -153,19 +184,14 @@ def main() -> None:
                 f"  repeat {repeat + 1}, {name}: {seconds[name][-1]:.3f} s a row, {busy[name][-1]:.3f} of the processor",
                 flush=True,
             )
-        if options.llama_cpp:
-            with tempfile.TemporaryDirectory() as folder:
-                job = llama_cpp_job(learner, prompts, Path(folder))
-                for at_a_time in (1, PEER_BATCH):
-                    name = f"llama.cpp, {at_a_time} at a time"
-                    result = run_llama_cpp(options.llama_cpp, job, at_a_time)
-                    answers[name] = result["answers"]
-                    seconds.setdefault(name, []).append(result["seconds"] / len(prompts))
-                    busy.setdefault(name, []).append(result["processor_seconds"] / len(prompts))
-                    print(
-                        f"  repeat {repeat + 1}, {name}: {seconds[name][-1]:.3f} s a row, {busy[name][-1]:.3f}",
-                        flush=True,
-                    )
+        for way, python in ((with_llama_cpp, options.llama_cpp), (with_ctranslate2, options.ctranslate2)):
+            for name, result in way(python, learner, prompts) if python else ():
+                answers[name] = result["answers"]
+                seconds.setdefault(name, []).append(result["seconds"] / len(prompts))
+                busy.setdefault(name, []).append(result["processor_seconds"] / len(prompts))
+                print(
+                    f"  repeat {repeat + 1}, {name}: {seconds[name][-1]:.3f} s a row, {busy[name][-1]:.3f}", flush=True
+                )
     n_tokens = sum(len(learner.encoder.token_ids(text)) + 1 for text in answers["tunecurve"])
     print(f"\n{len(prompts)} rows, {n_tokens / len(prompts):.0f} answer tokens a row, {learner.compute.describe()}\n")
     print(
