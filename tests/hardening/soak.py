@@ -62,7 +62,7 @@ def study_of(number: int, folder: Path) -> dict:
             "tuning": "auto",
             "concurrency": 8,
             "max_attempts": 30,
-            "timeout_seconds": 2.0,
+            "timeout_seconds": 5.0,
             "poll_seconds": 0.05,
             "adopt_wait_seconds": 0.2,
             "vertex": {"bucket": "b"},
@@ -92,12 +92,12 @@ def soak(minutes: float, folder: Path) -> dict:
     from tunecurve.run import run_study
 
     os.environ["TUNECURVE_LEDGER"] = str(folder / "ledger.sqlite")
-    provider, end, seen, n_failed = start_provider(), time.monotonic() + 60 * minutes, [], 0
+    provider, end, seen, failures = start_provider(), time.monotonic() + 60 * minutes, [], []
     try:
         while time.monotonic() < end or len(seen) < 6:
             out = folder / "run"
             done = run_study(study_of(len(seen), folder), out=out)
-            n_failed += len(done.outcome.failures)
+            failures += list(done.outcome.failures.values())
             assert (out / "report.html").exists()
             shutil.rmtree(out)
             seen.append(watch_oneself())
@@ -111,7 +111,7 @@ def soak(minutes: float, folder: Path) -> dict:
         key: statistics.median(one[key] for one in begin[-part:]) - statistics.median(one[key] for one in begin[:part])
         for key in begin[0]
     }
-    return {"studies": len(seen), "failed_trials": n_failed, "growth": growth, "last": seen[-1]}
+    return {"studies": len(seen), "failures": failures, "growth": growth, "last": seen[-1]}
 
 
 if __name__ == "__main__":
