@@ -10,11 +10,13 @@ import torch
 from tunecurve.learners.base import Workload
 from tunecurve.learners.local.device import Compute
 
-# Shares of the measured matrix speed that training and writing answers reach, measured with SmolLM2-135M: float32 in
-# whole studies on 2 cores; bfloat16 in steps of training, and in passes of decoding, on 1 core (docs/performance.md).
-TRAINING_SHARE = {torch.float32: 0.42, torch.bfloat16: 0.52}
-WRITING_SHARE = {torch.float32: 0.15, torch.bfloat16: 0.16}
-LOADING_SECONDS = 4.0
+# What a token costs over the time of its products at the measured matrix speed, as SmolLM2-135M needed on three kinds of
+# processor (docs/performance.md): a part that runs at the speed of the precision computed in, and one (attention, norms,
+# the optimizer; decoding as a whole, whose products are thin) that gains nothing from a faster bfloat16.
+TRAINING_PRODUCTS, TRAINING_REST, WRITING_REST = 1.6, 0.36, {torch.float32: 6.5, torch.bfloat16: 3.5}
+# The first step is taken both ways; the plain one reads the instruction with every row of the batch.
+CHECKED_STEPS = 4
+LOADING_SECONDS = 2.0
 
 
 @functools.cache
@@ -35,6 +37,8 @@ def estimate_seconds(work: Workload, n_parameters: int, compute: Compute) -> flo
     A token costs 2 operations a parameter forward and 2 backward (the frozen weights need no gradients).
     """
     peak = matmul_flops_per_second(compute.device.type, compute.dtype)
-    training, writing = TRAINING_SHARE[compute.dtype], WRITING_SHARE[compute.dtype]
-    operations = n_parameters * (4 * work.tokens_trained / training + 2 * work.tokens_written / writing)
-    return LOADING_SECONDS + operations / peak
+    float32_peak = matmul_flops_per_second(compute.device.type, torch.float32)
+    trained = work.tokens_trained * (1 + CHECKED_STEPS / max(work.steps, 1))
+    training = 4 * trained * (TRAINING_PRODUCTS / peak + TRAINING_REST / float32_peak)
+    writing = 2 * work.tokens_written * WRITING_REST[compute.dtype] / float32_peak
+    return LOADING_SECONDS + n_parameters * (training + writing)
