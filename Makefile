@@ -4,8 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.installed
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# All but torch by hash (docs/dependencies.md, "Locked"); `make locks` writes the lists anew from constraints.txt.
+INSTALL_LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package torch \
+  --excludes locks/excluded.txt --no-annotate --no-header -c constraints.txt pyproject.toml
 
-.PHONY: run test hardening lint docs browser clean
+.PHONY: run test hardening lint docs locks browser clean
 
 run: $(STAMPS)-local
 	$(BIN)/tunecurve run
@@ -34,13 +38,19 @@ browser:
 	       && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
 	  || echo "no chromium here: the browser test will be skipped"
 
-$(STAMPS)-local: pyproject.toml constraints.txt
+locks:
+	$(COMPILE) --extra local -o locks/run.txt
+	$(COMPILE) --extra local --extra hosted --extra ray --extra test -o locks/test.txt
+
+$(STAMPS)-local: pyproject.toml constraints.txt locks/run.txt
 	$(PYTHON) -m venv $(VENV)
+	@$(INSTALL_LOCKED) -r locks/run.txt
 	$(INSTALL) -e '.[local]'
 	@touch $@
 
-$(STAMPS)-test: pyproject.toml constraints.txt
+$(STAMPS)-test: pyproject.toml constraints.txt locks/test.txt
 	$(PYTHON) -m venv $(VENV)
+	@$(INSTALL_LOCKED) -r locks/test.txt
 	$(INSTALL) -e '.[local,hosted,ray,test]'
 	@touch $@
 

@@ -11,7 +11,7 @@ from tunecurve.cli.main import echo
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--no-texts", is_flag=True, help="Keep row texts out of the report.")
+@click.option("--no-texts", "--no-text", is_flag=True, help="Keep row texts out of the report.")
 def report(folder: Path, no_texts: bool) -> None:
     """Write curve.png, curve.svg and report.html of a run folder anew, from its results.json."""
     from tunecurve.report.learning_curve import load_study

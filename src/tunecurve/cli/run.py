@@ -26,7 +26,7 @@ from tunecurve.cli.options import study_options
 @click.option("--workers", type=click.IntRange(min=1), help="local: trials at once (one a GPU, else one).")
 @click.option("--ray-address", help="ray: the cluster ($RAY_ADDRESS, else one is started here).")
 @click.option("--gpus-per-trial", type=click.FloatRange(min=0), default=0.0, help="ray: share of a GPU, e.g. 0.25 (0).")
-@click.option("--no-texts", is_flag=True, help="Keep row texts out of the report.")
+@click.option("--no-texts", "--no-text", is_flag=True, help="Keep row texts out of the report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
 @click.option("--yes", is_flag=True, help="Agree to the quoted costs of hosted models.")
