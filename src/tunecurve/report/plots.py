@@ -110,8 +110,11 @@ def _draw_tuned(
 
 def _write_point_labels(axes: Axes, labels: Sequence[tuple[int, float, str]]) -> None:
     """Write the scores beside their points, those of one size pushed apart where they would overlap."""
+    from matplotlib.patheffects import withStroke
+
     low, high = axes.get_ylim()
     gap = (high - low) * 0.055
+    outline = withStroke(linewidth=3, foreground="white")  # or a curve behind a number strikes it out
     last_size, last_position = -1, 0.0
     for size, score, colour in sorted(labels):
         position = score + 0.3 * gap
@@ -120,7 +123,7 @@ def _write_point_labels(axes: Axes, labels: Sequence[tuple[int, float, str]]) ->
         last_size, last_position = size, position
         axes.annotate(
             f"{score:.1f}", (size, position), textcoords="offset points", xytext=(7, 0), ha="left", fontsize=9,
-            color=colour, fontweight="bold", zorder=5,
+            color=colour, fontweight="bold", zorder=5, path_effects=[outline],
         )  # fmt: skip
 
 
