@@ -1,10 +1,13 @@
 """Seconds a row of fine-tuning: tunecurve against TRL and transformers' Trainer with PEFT, on this machine, in one run.
 
     python benchmarks/training/compare.py [--steps 6] [--repeats 2] [--threads N] [--warm-up 2] [--only trl]
+        [--unsloth PYTHON]
 
 Everybody trains the built-in model on the same rows of builtin:pii behind the same instruction: LoRA of rank 16 on all
 linear layers, batch 8, the same precision and threads. Peers live in an environment of their own (`build/peers`, made
-at the first run: pip install trl peft), and contestants take turns, so that a slow minute of the machine hits all alike. The
+at the first run: pip install trl peft), and contestants take turns, so that a slow minute of the machine hits all alike.
+Unsloth, which needs older versions of them, takes part where an interpreter that has it is named (build/peers-unsloth/bin/pip
+install torch==2.13.0 unsloth; it starts where torchvision and xformers, which come along, are uninstalled again). The
 first two steps of every run are warm-up and left out. Printed: median seconds a row with their range, the ratio to
 tunecurve, the same in seconds of the processor (which others on the machine change little), and the share of the
 machine's matrix speed, measured in the same run, that the arithmetic tunecurve needs makes of its time.
@@ -44,6 +47,7 @@ CONTESTANTS = [
     Contestant("TRL SFTTrainer, its defaults", "trl"),
     Contestant("TRL SFTTrainer, no gradient checkpointing, answer-only loss", "trl", expert=True),
     Contestant("transformers Trainer + PEFT, answer-only loss", "trainer"),
+    Contestant("Unsloth, no gradient checkpointing, answer-only loss", "unsloth"),
 ]
 
 
@@ -145,6 +149,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--warm-up", type=int, default=2, help="steps of every run that are left out")
     parser.add_argument("--only", nargs="*", help="peers to run: trl, trainer (default: all)")
+    parser.add_argument("--unsloth", help="interpreter of an environment with unsloth")
     parser.add_argument("--ours", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     from tunecurve.learners.local.device import physical_cores
@@ -156,7 +161,12 @@ def main() -> None:
     from tunecurve.learners.local.weights import resolve_model
 
     model = resolve_model("smollm2-135m-instruct").folder
-    contestants = [one for one in CONTESTANTS if not options.only or one.peer in (None, *options.only)]
+    left_out = () if options.unsloth else ("unsloth",)
+    contestants = [
+        one
+        for one in CONTESTANTS
+        if one.peer not in left_out and (options.only is None or one.peer in (None, *options.only))
+    ]
     seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     processor_seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     ours: list[dict] = []
@@ -186,7 +196,9 @@ def main() -> None:
                         "dtype": ours[0]["dtype"],
                         "folder": folder,
                     }
-                    result = run_process([str(python), str(HERE / "peers.py"), json.dumps(job)])
+                    is_unsloth = contestant.peer == "unsloth"
+                    interpreter, script = (options.unsloth, "unsloth_peer.py") if is_unsloth else (python, "peers.py")
+                    result = run_process([str(interpreter), str(HERE / script), json.dumps(job)])
                 per_row = [step / BATCH for step in result["seconds"][options.warm_up :]]
                 seconds[contestant.name] += per_row
                 busy = [step / BATCH for step in result["processor_seconds"][options.warm_up :]]

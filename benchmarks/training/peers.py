@@ -100,22 +100,31 @@ def with_trainer(job: dict[str, Any], model: Any, tokenizer: Any, rows: list[dic
     )
 
 
-def main() -> None:
-    """Train as told and print the seconds of every step."""
-    job = json.loads(sys.argv[1])
-    torch.set_num_threads(job["threads"])
+def read_rows(job: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows that all train on."""
     with open(job["rows"], encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    tokenizer = AutoTokenizer.from_pretrained(job["model"])
-    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=getattr(torch, job["dtype"]))
-    clock = StepClock()
-    trainer = {"trl": with_trl, "trainer": with_trainer}[job["peer"]](job, model, tokenizer, rows, clock)
+        return [json.loads(line) for line in file]
+
+
+def train_and_print(trainer: Any, clock: StepClock) -> None:
+    """Train and print the seconds of every step."""
     trainer.train()
     steps = [
         [later - earlier for earlier, later in itertools.pairwise(times)]
         for times in (clock.times, clock.processor_times)
     ]
     print("RESULT " + json.dumps({"seconds": steps[0], "processor_seconds": steps[1]}))
+
+
+def main() -> None:
+    """Train as told."""
+    job = json.loads(sys.argv[1])
+    torch.set_num_threads(job["threads"])
+    tokenizer = AutoTokenizer.from_pretrained(job["model"])
+    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=getattr(torch, job["dtype"]))
+    clock = StepClock()
+    ways = {"trl": with_trl, "trainer": with_trainer}
+    train_and_print(ways[job["peer"]](job, model, tokenizer, read_rows(job), clock), clock)
 
 
 if __name__ == "__main__":
