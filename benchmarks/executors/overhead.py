@@ -28,6 +28,7 @@ class InstantLearner:
     """Copies its input; its training is a file of one byte."""
 
     name = "instant"
+    takes_prompts = False
 
     def identity(self) -> dict:
         """Return who it is."""
