@@ -44,13 +44,13 @@ locks:
 
 $(STAMPS)-local: pyproject.toml constraints.txt locks/run.txt
 	$(PYTHON) -m venv $(VENV)
-	@$(INSTALL_LOCKED) -r locks/run.txt
+	$(INSTALL_LOCKED) -r locks/run.txt
 	$(INSTALL) -e '.[local]'
 	@touch $@
 
 $(STAMPS)-test: pyproject.toml constraints.txt locks/test.txt
 	$(PYTHON) -m venv $(VENV)
-	@$(INSTALL_LOCKED) -r locks/test.txt
+	$(INSTALL_LOCKED) -r locks/test.txt
 	$(INSTALL) -e '.[local,hosted,ray,test]'
 	@touch $@
 

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import ctranslate2
 from ctranslate2.converters import TransformersConverter
-
-WARM_UP_PROMPTS = 4
+from timed import read_prompts, time_and_print
 
 
 def main() -> None:
     """Answer as told."""
     job = json.loads(sys.argv[1])
-    prompts = json.loads(Path(job["prompts"]).read_text(encoding="utf-8"))
+    prompts = read_prompts(job)
     folder = Path(job["model"]) / ("ct2-" + job["compute_type"])
     if not folder.exists():
         TransformersConverter(job["model"]).convert(str(folder), quantization=job["compute_type"])
@@ -55,15 +53,7 @@ def main() -> None:
                 found[index] = [place[word] for word in result.sequences[0]][: some[index]["cap"]]
         return found
 
-    answer(prompts[:WARM_UP_PROMPTS])
-    started, processor_started = time.perf_counter(), time.process_time()
-    answers = answer(prompts)
-    result = {
-        "seconds": time.perf_counter() - started,
-        "processor_seconds": time.process_time() - processor_started,
-        "answer_ids": answers,
-    }
-    print("RESULT " + json.dumps(result))
+    time_and_print(answer, prompts, "answer_ids")
 
 
 if __name__ == "__main__":

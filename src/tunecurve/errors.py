@@ -16,9 +16,12 @@ from typing import Any
 
 
 class TunecurveError(Exception):
-    """Base of all errors that are shown to the user as one line."""
+    """Base of all errors that are shown to the user as one line, whatever names and values they quote."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())
 
 
 class UsageError(TunecurveError):

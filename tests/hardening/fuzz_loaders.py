@@ -2,13 +2,12 @@
 
     python -m tests.hardening.fuzz_loaders {rows,csv,study,curves} FOLDER -max_total_time=SECONDS [-seed=1]
 
-The reader is instrumented, so that inputs that reach new lines of it are changed further. Any exception but the kind
-that is told as one line ends it with a traceback and a code that is not 0, and leaves the input in FOLDER.
+The reader is instrumented, so that inputs that reach new lines of it are changed further. Any exception but the one line
+for bad input ends it with a traceback and a code that is not 0, and leaves the input in FOLDER.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 
@@ -47,8 +46,11 @@ def main() -> None:
     def read_once(content: bytes) -> None:
         path = folder / name
         path.write_bytes(content)
-        with contextlib.suppress(TunecurveError):  # which the command prints as one line
+        try:
             read(path)
+        except TunecurveError as error:
+            if "\n" in str(error).strip():
+                raise AssertionError(f"not one line: {error}") from error
 
     arguments = [
         sys.argv[0],

@@ -41,6 +41,7 @@ def read_all(path):
     except DataError as error:
         message = str(error)
         assert len(message) < 3000
+        assert len(message.splitlines()) == 1
         return message
     return None
 
@@ -60,6 +61,7 @@ def test_any_bytes_as_json_lines(tmp_path, content):
 @given(content=TEXT_LIKE)
 @example(b'a,b\n"')
 @example(b"\x00,b\n1,2")
+@example(b'a,"x\ny"\n1,2')
 def test_any_bytes_as_csv(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
     read_all(tmp_path / "a.csv")
@@ -85,6 +87,7 @@ def test_a_damaged_parquet_file(tmp_path, flips, cut):
 @example(b"a: !!python/object/apply:os.system [echo]\n")
 @example(b"[" * 20_000)
 @example(b"x: 0x\n? [a]\n: b")
+@example(b"{999\n\n\n999}")
 def test_any_bytes_as_a_study_file(tmp_path, content):
     path = tmp_path / "study.yaml"
     path.write_bytes(content)
@@ -93,6 +96,7 @@ def test_any_bytes_as_a_study_file(tmp_path, content):
     except SpecError as error:
         message = str(error)
         assert len(message) < 3000
+        assert len(message.splitlines()) == 1
 
 
 def test_rows_that_no_memory_should_hold_are_refused_with_the_way_on(tmp_path, monkeypatch):

@@ -54,13 +54,14 @@ def test_hostile_texts_are_shown_and_not_obeyed(hostile_run):
 def test_texts_can_be_kept_out_of_the_report(hostile_run):
     from tests.cli.test_commands import invoke
 
-    assert "Worst answers" in (hostile_run / "report.html").read_text()
-    code, _, _ = invoke("report", hostile_run, "--no-texts")
-    page = (hostile_run / "report.html").read_text()
-    assert code == 0
-    assert "Worst answers" not in page
-    assert "document.title" not in page
-    invoke("report", hostile_run)
+    for option in ("--no-texts", "--no-text"):
+        assert "Worst answers" in (hostile_run / "report.html").read_text()
+        code, _, _ = invoke("report", hostile_run, option)
+        page = (hostile_run / "report.html").read_text()
+        assert code == 0
+        assert "Worst answers" not in page
+        assert "document.title" not in page
+        invoke("report", hostile_run)
 
 
 @pytest.mark.browser
