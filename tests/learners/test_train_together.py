@@ -8,7 +8,7 @@ from tests.learners.test_training import RECIPE, adapted, examples, tiny
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import TrainingJob
 from tunecurve.learners.local.checkpoint import trainable_parameters
-from tunecurve.learners.local.stacked import StackedAdapters, losses_together
+from tunecurve.learners.local.stacked import StackedAdapters, losses_together, step_tensors
 from tunecurve.learners.local.ways import loss_and_gradients, plain_way
 
 # Another number of rows (with an incomplete batch), of passes, another seed, another learning rate each.
@@ -96,8 +96,8 @@ def test_interrupted_trainings_resume_bit_for_bit(together, tiny_model_folder, t
         assert all(torch.equal(tensor, expected[name]) for name, tensor in adapter_of(job).items())
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
-def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind):
+@pytest.mark.parametrize(("kind", "multiple"), [("llama", 1), ("llama", 32), ("qwen3", 1), ("gemma2", 32)])
+def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind, multiple):
     learner = tiny(tiny_model_folder)
     model = adapted(learner, kind)
     encoded = [learner.encoder.encode_example(example) for example in examples(9)]
@@ -109,7 +109,8 @@ def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind
     adapters = StackedAdapters(model, initial)
     adapters.activate([2, 0, 1])
     with adapters.in_use():
-        losses = losses_together(model.get_base_model(), [batches[n] for n in (2, 0, 1)], 20, 2)
+        adapters.prepare_step()
+        losses = losses_together(model.get_base_model(), step_tensors([batches[n] for n in (2, 0, 1)], 20, 2, multiple))
         losses.sum().backward()
     adapters.hand_over_gradients()
     for place, number in enumerate((2, 0, 1)):
@@ -119,9 +120,10 @@ def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind
         loss, gradients = loss_and_gradients(model, plain_way(2, "reference"), batches[number])
         assert float(losses[place].detach()) == pytest.approx(loss, rel=1e-5)
         scale = max(float(gradient.abs().max()) for gradient in gradients.values())
+        found = adapters.by_name(adapters.parameters[number].grad)
+        assert set(found) == set(gradients)
         for name, gradient in gradients.items():
-            found = adapters.parameters[number][name].grad
-            assert torch.allclose(found, gradient, rtol=1e-3, atol=1e-5 * scale), name
+            assert torch.allclose(found[name], gradient, rtol=1e-3, atol=1e-5 * scale), name
 
 
 def test_adapters_with_dropout_are_refused_with_advice(tiny_model_folder, tmp_path):

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import simple_rows
-from tunecurve.errors import DamagedFile, Interrupted, ModelError
+from tunecurve.errors import DamagedFile, EnvironmentProblem, Interrupted, ModelError
 from tunecurve.learners.base import predict
 from tunecurve.learners.local.adapters import add_adapters
 from tunecurve.learners.local.checkpoint import trainable_parameters
-from tunecurve.learners.local.device import choose_compute, cpu_quota
+from tunecurve.learners.local.device import choose_compute, cpu_quota, enough_device_memory
 from tunecurve.learners.local.generate import AnswerLimits
 from tunecurve.learners.local.learner import LocalLearner
 from tunecurve.learners.local.prefix import loss_plain
@@ -350,3 +350,11 @@ def test_adapters_are_peft_safetensors(trained):
     names = {path.name for path in folder.iterdir()}
     assert {"adapter_config.json", "adapter_model.safetensors"} <= names
     assert json.loads((folder / "adapter_config.json").read_text())["r"] == 4
+
+
+def test_a_device_without_memory_left_is_one_line():
+    with (
+        pytest.raises(EnvironmentProblem, match="is not enough for this; give --device cpu"),
+        enough_device_memory("give --device cpu"),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")

@@ -28,6 +28,11 @@ class TrainingState:
     losses: list[float]
     seconds: float
 
+    @classmethod
+    def new(cls) -> TrainingState:
+        """Return the state before the first step."""
+        return cls(0, [], 0.0)
+
     def restore(self, step: int, losses: list[float], seconds: float) -> None:
         """Take over the values of another state."""
         self.step, self.losses, self.seconds = step, losses, seconds
@@ -128,5 +133,5 @@ def load_checkpoint(
     folder: Path, model: Any, optimizer: torch.optim.Optimizer, fingerprint: str
 ) -> TrainingState | None:
     """Restore model and optimizer and return the state; None without a usable checkpoint. See `load_trainings`."""
-    training = Training(trainable_parameters(model), optimizer, TrainingState(0, [], 0.0))
+    training = Training(trainable_parameters(model), optimizer, TrainingState.new())
     return training.state if load_trainings(folder, [training], fingerprint) else None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from tunecurve.errors import UsageError
+from tunecurve.errors import EnvironmentProblem, UsageError
 
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
@@ -70,6 +72,24 @@ def choose_compute(device: str = "auto", threads: int | None = None, share: int 
     compute = Compute(torch.device(device), _fastest_exact_enough(device), threads or max(1, physical_cores() // share))
     compute.apply()
     return compute
+
+
+@contextmanager
+def enough_device_memory(instead: str) -> Iterator[None]:
+    """Turn running out of a device's memory into one line that ends with what to do instead.
+
+    Raises
+    ------
+    EnvironmentProblem
+        When the device's memory does not suffice.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        held = (
+            f" of {torch.cuda.get_device_properties(0).total_memory / 1e9:.0f} GB" if torch.cuda.is_available() else ""
+        )
+        raise EnvironmentProblem(f"the GPU's memory{held} is not enough for this; {instead}") from None
 
 
 def _return_large_blocks() -> None:

@@ -183,12 +183,17 @@ def lora_weights(module: Any) -> LoraWeights | None:
     return LoraWeights(base.weight, base.bias, down.weight, up.weight, module.scaling["default"])
 
 
+def is_rms_norm(module: Any) -> bool:
+    """Return whether a module is an RMS norm of the simple kind: values over their root mean square, times weights."""
+    return type(module).__name__.endswith("RMSNorm") and type(getattr(module, "variance_epsilon", None)) is float
+
+
 def _fused_forward(module: Any) -> Callable[..., torch.Tensor] | None:
     """Return the fused forward of a module, or None for a kind that is not known."""
     lora = lora_weights(module)
     if lora is not None:
         return lambda self, hidden: _LoraLinear.apply(hidden, *lora)
-    if type(module).__name__.endswith("RMSNorm") and type(getattr(module, "variance_epsilon", None)) is float:
+    if is_rms_norm(module):
         return lambda self, hidden: _RmsNorm.apply(hidden, self.weight, self.variance_epsilon)
     gated_lora = lora_weights(getattr(module, "down_proj", None))
     is_silu = type(getattr(module, "act_fn", None)).__name__ in ("SiLU", "SiLUActivation")

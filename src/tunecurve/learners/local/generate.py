@@ -31,8 +31,10 @@ from tunecurve.prompts import Prompt
 
 COMPACT_BELOW = 0.75
 CACHED_ROWS = 32
-# Most tokens of keys and values held at a time: 46 KB each in float32 for the built-in model.
+# Most tokens of keys and values held at a time on a CPU: 46 KB each in float32 for the built-in model. Elsewhere they
+# may take this share of the device's memory.
 MAX_TOKENS_HELD = 12_000
+SHARE_OF_DEVICE_MEMORY = 0.125
 # Largest difference of logits between two ways, as a share of the largest logit.
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 5e-2}
 
@@ -151,10 +153,11 @@ def _packed_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Deco
         plain = model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1]
     if not float((packed - plain).abs().max()) <= TOLERANCE[plain.dtype] * float(plain.abs().max()):
         return None
+    max_tokens = _most_tokens_held(model)
 
     def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
         rows = [job.row(n_prefix, end_id) for job in batch]
-        n_slots = max(1, MAX_TOKENS_HELD // max(row.n_places for row in rows))
+        n_slots = max(1, max_tokens // max(row.n_places for row in rows))
         last = time.perf_counter()
         finished = decode_rows(model, rows, prefix, prefix_ids, n_slots=n_slots)
         while True:
@@ -170,14 +173,28 @@ def _packed_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Deco
     return decode
 
 
+def _most_tokens_held(model: Any) -> int:
+    """Return for how many tokens keys and values may be held at a time."""
+    if model.device.type != "cuda":
+        return MAX_TOKENS_HELD
+    config = model.config.get_text_config()
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    n_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    bytes_per_token = 2 * config.num_hidden_layers * n_heads * width * model.dtype.itemsize
+    memory = torch.cuda.get_device_properties(model.device).total_memory
+    return int(SHARE_OF_DEVICE_MEMORY * memory / bytes_per_token)
+
+
 def _cached_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Decoder:
     """Return the way of transformers' own cache, one token of every row a pass."""
     with torch.inference_mode():
         cache = prefix_cache(model, probe.prompt_ids[:n_prefix]) if n_prefix else None
+    max_tokens = _most_tokens_held(model)
 
     def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
-        for start in range(0, len(batch), CACHED_ROWS):
-            jobs = batch[start : start + CACHED_ROWS]
+        n_rows = max(CACHED_ROWS, max_tokens // max(len(job.prompt_ids) + job.cap for job in batch))
+        for start in range(0, len(batch), n_rows):
+            jobs = batch[start : start + n_rows]
             started = time.perf_counter()
             with torch.inference_mode():
                 token_ids = _decode_batch(model, jobs, n_prefix, cache, end_id)

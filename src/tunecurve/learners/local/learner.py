@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from tunecurve.errors import ModelError
 from tunecurve.learners.base import Completion, TrainingJob, TrainingProgress, TrainingRecord, Workload
 from tunecurve.learners.local.adapters import add_adapters, load_adapters
 from tunecurve.learners.local.checkpoint import trainable_parameters
-from tunecurve.learners.local.device import Compute
+from tunecurve.learners.local.device import Compute, enough_device_memory
 from tunecurve.learners.local.encoding import ChatEncoder
 from tunecurve.learners.local.generate import AnswerLimits, decode_stream
 from tunecurve.learners.local.packed_decoding import Constraint
 from tunecurve.learners.local.recipe import Recipe, resolve_recipe
 from tunecurve.learners.local.speed import estimate_seconds
+from tunecurve.learners.local.stacked import NotStackable
 from tunecurve.learners.local.train import train_adapters
 from tunecurve.learners.local.weights import ModelFiles
 from tunecurve.prompts import Prompt, TuningExample
@@ -134,14 +136,21 @@ class LocalLearner:
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ModelError(f"cannot load the model '{self.name}': {str(error).splitlines()[0][:200]}") from None
-        return model.to(self.compute.device).eval().requires_grad_(False)
+        with enough_device_memory("close other programs that use it, or give --device cpu"):
+            return model.to(self.compute.device).eval().requires_grad_(False)
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`."""
         self._check_context(prompts)
         if self._scoring_model is None:
             self._scoring_model = self._load_for_scoring()
-        return decode_stream(self._scoring_model, self.encoder, prompts, self.limits, done, constrain=self.constraint)
+        return self._decode(prompts, done)
+
+    def _decode(self, prompts: Sequence[Prompt], done: Collection[int]) -> Iterator[tuple[int, Completion]]:
+        with enough_device_memory("close other programs that use it, or give --device cpu"):
+            yield from decode_stream(
+                self._scoring_model, self.encoder, prompts, self.limits, done, constrain=self.constraint
+            )
 
     def constraint(self, prompt: Prompt) -> Constraint | None:
         """Return what the answer to a prompt may be; None: whatever the model writes."""
@@ -183,13 +192,30 @@ class LocalLearner:
         on_step: Callable[[TrainingProgress], None],
     ) -> tuple[LocalLearner, TrainingRecord]:
         """Fine-tune a fresh copy on the examples by a resolved recipe; the adapter goes to ``folder/adapter``."""
-        resolved = Recipe(**recipe)
+        record = None
+        if self.compute.device.type == "cuda" and self.use_shared_prefix:
+            job = TrainingJob(examples, recipe, seed, folder)
+            with suppress(NotStackable):
+                [record] = self.fine_tune_together([job], folder=folder, on_step=lambda _, step: on_step(step))
+        if record is None:
+            with enough_device_memory("use a smaller recipe.batch_size, or give --device cpu"):
+                record = self._fine_tune_alone(examples, Recipe(**recipe), seed, folder, on_step)
+        return self.load_tuned(folder), record
+
+    def _fine_tune_alone(
+        self,
+        examples: Sequence[TuningExample],
+        recipe: Recipe,
+        seed: int,
+        folder: Path,
+        on_step: Callable[[TrainingProgress], None],
+    ) -> TrainingRecord:
         self._scoring_model = None  # one copy of the weights in memory is enough
-        model = add_adapters(self.load_base(), resolved, seed)
+        model = add_adapters(self.load_base(), recipe, seed)
         record = train_adapters(
             model,
             [self.encoder.encode_example(example) for example in examples],
-            resolved,
+            recipe,
             seed=seed,
             pad_id=self.encoder.end_token_id,
             compute=self.compute.describe(),
@@ -199,7 +225,7 @@ class LocalLearner:
             use_shared_prefix=self.use_shared_prefix,
         )
         self._save_adapters(model, folder)
-        return self.load_tuned(folder), record
+        return record
 
     def _save_adapters(self, model: Any, folder: Path) -> None:
         model.peft_config["default"].base_model_name_or_path = self.files.name
@@ -224,16 +250,18 @@ class LocalLearner:
         for training in reversed(trainings):  # the first one last: the model is left with its adapters
             model = add_adapters(model.unload(), training.recipe, training.seed)
             initial.insert(0, {name: part.detach().clone() for name, part in trainable_parameters(model).items()})
-        trained = train_together(
-            model,
-            trainings,
-            initial,
-            pad_id=self.encoder.end_token_id,
-            compute=self.compute.describe(),
-            folder=folder,
-            on_step=on_step,
-            checkpoint_every_seconds=self.checkpoint_every_seconds,
-        )
+        fewer = "set train_together: false" if len(jobs) > 1 else "give --device cpu"
+        with enough_device_memory(f"use a smaller recipe.batch_size, or {fewer}"):
+            trained = train_together(
+                model,
+                trainings,
+                initial,
+                pad_id=self.encoder.end_token_id,
+                compute=self.compute.describe(),
+                folder=folder,
+                on_step=on_step,
+                checkpoint_every_seconds=self.checkpoint_every_seconds,
+            )
         for job, (parameters, _) in zip(jobs, trained, strict=True):
             with torch.no_grad():
                 for name, parameter in trainable_parameters(model).items():

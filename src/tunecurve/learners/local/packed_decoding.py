@@ -15,8 +15,9 @@ from tunecurve.learners.local.drafting import CopyDraft, SeenContinuations
 from tunecurve.learners.local.packed_attention import PackedView
 from tunecurve.learners.local.packed_cache import PrefixView, RowsView
 
-# Tokens of all rows in a pass: enough to keep the processor busy, few enough to stay in its caches.
-PASS_TOKENS = 512
+# Tokens of all rows in a pass: enough to keep the processor busy, few enough to stay in its caches. A GPU takes more
+# in the time that it takes to start its kernels.
+PASS_TOKENS, PASS_TOKENS_OF_GPU = 512, 8192
 
 
 class Constraint(Protocol):
@@ -148,10 +149,11 @@ def decode_rows(
     drafts = [CopyDraft(row.source, seen) for row in rows]
     view = RowsView(prefix, min(n_slots, len(rows)), max(row.n_places for row in rows))
     slots: list[int | None] = [None] * view.n_slots
+    pass_tokens = PASS_TOKENS if model.device.type == "cpu" else PASS_TOKENS_OF_GPU
     n_started = 0
     while n_started < len(rows) or any(number is not None for number in slots):
         guesses = [[] if number is None or not use_drafts else _guess(rows[number], drafts[number]) for number in slots]
-        room = PASS_TOKENS - sum(
+        room = pass_tokens - sum(
             len(rows[number].pending()) + len(guessed)
             for number, guessed in zip(slots, guesses, strict=True)
             if number is not None

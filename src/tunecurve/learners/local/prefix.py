@@ -46,10 +46,12 @@ class RowBatch:
         return self.n_prefix + (self.is_token.long().cumsum(dim=1) - 1).clamp(min=0)
 
 
-def pad_rows(rows: Sequence[Sequence[int]], n_prefix: int, pad_id: int, device: torch.device) -> RowBatch:
-    """Return the rows' ids behind the first `n_prefix`, padded on the left to one length."""
+def pad_rows(
+    rows: Sequence[Sequence[int]], n_prefix: int, pad_id: int, device: torch.device, at_least: int = 0
+) -> RowBatch:
+    """Return the rows' ids behind the first `n_prefix`, padded on the left to one length, `at_least` or longer."""
     tails = [list(row[n_prefix:]) for row in rows]
-    length = max(map(len, tails))
+    length = max(at_least, *map(len, tails))
     token_ids = torch.full((len(tails), length), pad_id, dtype=torch.long)
     is_token = torch.zeros((len(tails), length), dtype=torch.bool)
     for number, tail in enumerate(tails):

@@ -83,7 +83,7 @@ def train_adapters(
     steps = all_batches([len(e.token_ids) for e in examples], recipe.batch_size, recipe.epochs, seed=seed)
     way = choose_way(model, examples, pad_id) if use_shared_prefix else plain_way(pad_id, "as asked")
     # Only now: a resumed run must decide from the same untrained weights as the first one did.
-    state = load_checkpoint(folder, model, optimizer, fingerprint) or TrainingState(0, [], 0.0)
+    state = load_checkpoint(folder, model, optimizer, fingerprint) or TrainingState.new()
     model.train()
     last_saved = time.monotonic()
     with way.prepared(model.get_base_model()):

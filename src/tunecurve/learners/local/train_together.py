@@ -1,21 +1,22 @@
 """Several trainings over one frozen model in one process: all sizes and seeds of a ladder at the price of a few.
 
-On a GPU a step of a small model waits for its kernels to be launched, not for arithmetic, and one launch can serve the
-adapters of every training (`stacked`). Every training keeps its own rows, optimizer, clipping and learning rates, and
-leaves when its steps are done. Its adapters are those of a training of its own, but for the order of additions.
+On a GPU a step of a small model waits for its kernels to be launched, not for arithmetic; one launch can serve the
+adapters of every training (`stacked`), and a step's launches can be recorded (`recorded`). Every training keeps its own
+rows, optimizer, clipping and learning rates, and leaves when its steps are done. Its adapters are those of a training of
+its own, but for the order of additions.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tunecurve.errors import Interrupted, ModelError
+from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TrainingProgress, TrainingRecord
 from tunecurve.learners.local.batches import all_batches
 from tunecurve.learners.local.checkpoint import (
@@ -26,7 +27,8 @@ from tunecurve.learners.local.checkpoint import (
 )
 from tunecurve.learners.local.encoding import EncodedExample
 from tunecurve.learners.local.recipe import Recipe
-from tunecurve.learners.local.stacked import StackedAdapters, losses_together
+from tunecurve.learners.local.recorded import RecordedSteps
+from tunecurve.learners.local.stacked import NotStackable, StackedAdapters, StepTensors, losses_together, step_tensors
 from tunecurve.learners.local.train import (
     check_loss,
     new_optimizer,
@@ -41,6 +43,9 @@ from tunecurve.learners.local.ways import (
     shared_prefix_length,
 )
 from tunecurve.spec import stable_hash
+
+# On a GPU, lengths are padded to multiples of it: few shapes occur, so that recording them pays.
+LENGTHS_MULTIPLE = 32
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def train_together(
     folder: Path,
     on_step: Callable[[int, TrainingProgress], None],
     checkpoint_every_seconds: float = 60.0,
-) -> list[tuple[dict[str, torch.nn.Parameter], TrainingRecord]]:
+) -> list[tuple[dict[str, torch.Tensor], TrainingRecord]]:
     """Train adapters for every training, and return them with what was done.
 
     Parameters
@@ -91,26 +96,43 @@ def train_together(
 
     Raises
     ------
+    NotStackable
+        When this model's adapters cannot be trained together.
     ModelError
-        When a loss is not a number, or this model's adapters cannot be trained together.
+        When a loss is not a number.
     """
     adapters = StackedAdapters(model, initial)
     n_prefix = shared_prefix_length([example for training in trainings for example in training.examples])
     base = model.get_base_model()
+
+    def loss_and_backward(step: StepTensors) -> torch.Tensor:
+        losses = losses_together(base, step)
+        losses.sum().backward()
+        return losses.detach()
+
     path = _check(model, adapters, trainings[0].examples[:2], n_prefix, pad_id)
+    compute_step = RecordedSteps(loss_and_backward, base.device)
     runs = [
-        Training(parameters, new_optimizer(parameters, training.recipe), TrainingState(0, [], 0.0))
-        for training, parameters in zip(trainings, adapters.parameters, strict=True)
+        Training({"adapters": parameter}, new_optimizer({"adapters": parameter}, training.recipe), TrainingState.new())
+        for training, parameter in zip(trainings, adapters.parameters, strict=True)
     ]
-    fingerprint = stable_hash([training_fingerprint(t.examples, t.recipe, t.seed, compute) for t in trainings])
+    fingerprint = stable_hash(
+        ["flat", *(training_fingerprint(t.examples, t.recipe, t.seed, compute) for t in trainings)]
+    )
     load_trainings(folder, runs, fingerprint)
     steps = [training.steps() for training in trainings]
     last_saved = time.monotonic()
     with adapters.in_use():
         while active := [number for number, run in enumerate(runs) if run.state.step < len(steps[number])]:
-            adapters.activate(active)
+            if adapters.activate(active):
+                compute_step.forget()
             batches = [[trainings[n].examples[row] for row in steps[n][runs[n].state.step]] for n in active]
-            _take_step(base, adapters, runs, trainings, batches, n_prefix=n_prefix, pad_id=pad_id)
+            started = time.perf_counter()
+            tensors = step_tensors(batches, n_prefix, pad_id, 1 if base.device.type == "cpu" else LENGTHS_MULTIPLE)
+            adapters.prepare_step()
+            losses = compute_step(tensors).tolist()
+            adapters.hand_over_gradients()
+            _take_steps(runs, trainings, dict(zip(active, losses, strict=True)), started)
             try:
                 for number in active:
                     state = runs[number].state
@@ -123,34 +145,26 @@ def train_together(
                 save_trainings(folder, runs, fingerprint)
                 last_saved = time.monotonic()
     return [
-        (parameters, training_record(training.examples, batches, training.recipe, run.state, path))
-        for parameters, training, batches, run in zip(adapters.parameters, trainings, steps, runs, strict=True)
+        (
+            adapters.by_name(parameter.detach()),
+            training_record(training.examples, batches, training.recipe, run.state, path),
+        )
+        for parameter, training, batches, run in zip(adapters.parameters, trainings, steps, runs, strict=True)
     ]
 
 
-def _take_step(
-    base: Any,
-    adapters: StackedAdapters,
-    runs: Sequence[Training],
-    trainings: Sequence[EncodedTraining],
-    batches: Sequence[Sequence[EncodedExample]],
-    *,
-    n_prefix: int,
-    pad_id: int,
+def _take_steps(
+    runs: Sequence[Training], trainings: Sequence[EncodedTraining], losses: Mapping[int, float], started: float
 ) -> None:
-    """Take one optimizer step of every training that is computed, and note it in its state."""
-    started = time.perf_counter()
-    losses = losses_together(base, batches, n_prefix, pad_id)
-    losses.sum().backward()
-    adapters.hand_over_gradients()
-    for number, value in zip(adapters.active, losses.tolist(), strict=True):
+    """Take the optimizer step of every training that was computed, and note it in its state."""
+    for number, loss in losses.items():
         run = runs[number]
-        check_loss(value, run.state.step)
+        check_loss(loss, run.state.step)
         take_optimizer_step(run.optimizer, run.parameters, trainings[number].recipe, run.state.step)
         run.state.step += 1
-        run.state.losses.append(value)
-    share = (time.perf_counter() - started) / len(batches)
-    for number in adapters.active:
+        run.state.losses.append(loss)
+    share = (time.perf_counter() - started) / len(losses)
+    for number in losses:
         runs[number].state.seconds += share
 
 
@@ -166,17 +180,18 @@ def _check(model: Any, adapters: StackedAdapters, few: Sequence[EncodedExample],
     expected = loss_and_gradients(model, plain_way(pad_id, "reference"), few)
     base = model.get_base_model()
     with adapters.in_use():
-        losses = losses_together(base, [few] * len(adapters.active), n_prefix, pad_id)
+        adapters.prepare_step()
+        losses = losses_together(base, step_tensors([few] * len(adapters.active), n_prefix, pad_id).to(base.device))
         losses.sum().backward()
     adapters.hand_over_gradients()
-    found = {name: parameter.grad for name, parameter in adapters.parameters[0].items() if parameter.grad is not None}
-    for parameters in adapters.parameters:
-        for parameter in parameters.values():
-            parameter.grad = None
+    gradient = adapters.parameters[0].grad
+    assert gradient is not None
+    found = adapters.by_name(gradient)
+    for parameter in adapters.parameters:
+        parameter.grad = None
     failure = difference_between((float(losses[0].detach()), found), expected, base.dtype)
     if failure is not None:
-        raise ModelError(f"trainings of this model cannot be computed together: {failure}; set train_together: false")
-    return (
-        f"together with {len(adapters.active) - 1} other trainings, behind a cached shared prefix of {n_prefix} tokens; "
-        "loss and gradients equal the plain way's"
-    )
+        raise NotStackable(f"trainings of this model cannot be computed together: {failure}; set train_together: false")
+    others = len(adapters.active) - 1
+    described = f"cached shared prefix of {n_prefix} tokens; loss and gradients equal the plain way's"
+    return f"together with {others} other trainings, behind a {described}" if others else described

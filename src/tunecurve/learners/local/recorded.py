@@ -1,0 +1,77 @@
+"""Steps of a GPU launched as one: the kernels of a step are recorded once for every shape, then only replayed.
+
+A small model's step is thousands of short kernels, and launching them one by one takes several times as long as
+computing them. CUDA graphs launch all of them at once ("Accelerating PyTorch with CUDA Graphs", Nguyen et al. 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+
+from tunecurve.learners.local.stacked import StepTensors
+
+
+class _Recording(NamedTuple):
+    graph: torch.cuda.CUDAGraph
+    step: StepTensors
+    losses: torch.Tensor
+
+
+class RecordedSteps:
+    """Computes steps; on a CUDA device, from a shape's second step on, by replaying what the second recorded.
+
+    Parameters
+    ----------
+    compute : callable
+        From a step's tensors to its losses; adds to gradients that stay at their places in memory.
+    device : torch.device
+        Where the steps are computed.
+    may_record : bool, default True
+        False computes every step anew.
+
+    Attributes
+    ----------
+    n_recorded : int
+        Shapes recorded so far.
+    """
+
+    def __init__(
+        self, compute: Callable[[StepTensors], torch.Tensor], device: torch.device, *, may_record: bool = True
+    ) -> None:
+        self._compute, self._device = compute, device
+        self._may_record = may_record and device.type == "cuda"
+        self._seen: set[tuple[torch.Size, ...]] = set()
+        self._recordings: dict[tuple[torch.Size, ...], _Recording] = {}
+        self.n_recorded = 0
+
+    def forget(self) -> None:
+        """Drop the recordings: the memory that they compute with is another now."""
+        self._seen.clear()
+        self._recordings.clear()
+
+    def __call__(self, step: StepTensors) -> torch.Tensor:
+        """Return the losses of a step."""
+        step = step.to(self._device)
+        shape = tuple(tensor.shape for tensor in step)
+        if shape not in self._recordings:
+            # The first time is the warm-up that recording needs: libraries choose their kernels then.
+            if not self._may_record or shape not in self._seen:
+                self._seen.add(shape)
+                return self._compute(step)
+            self._recordings[shape] = self._record(step)
+        recording = self._recordings[shape]
+        for place, tensor in zip(recording.step, step, strict=True):
+            place.copy_(tensor)
+        recording.graph.replay()
+        return recording.losses
+
+    def _record(self, step: StepTensors) -> _Recording:
+        graph = torch.cuda.CUDAGraph()
+        pool = next((recording.graph.pool() for recording in self._recordings.values()), None)
+        with torch.cuda.graph(graph, pool=pool):
+            losses = self._compute(step)
+        self.n_recorded += 1
+        return _Recording(graph, step, losses)
