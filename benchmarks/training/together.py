@@ -6,8 +6,8 @@
 The rows of builtin:pii behind their instruction, the default recipe. On a GPU each of the two is measured with its
 steps recorded (`recorded.py`, what the tool does there) and with every kernel launched by itself; and one after another
 also the way of a CPU and of unknown models (`train.py`). Seconds run from the end of the first step to the end of the
-last, loading left out, recording not. With `--first N` the ways that are not recorded take N steps of every training and
-are reckoned to the end at the median of theirs. Printed: seconds, times the fastest, and how far the losses differ.
+last, loading left out, recording not. With `--first N` the ways that are not recorded take N steps of one training of
+every size and are reckoned for the rest at the median of theirs. Printed: seconds, times the fastest, and how far the losses differ.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ from tunecurve.learners.local.weights import resolve_model
 
 
 class Timed(NamedTuple):
-    """Seconds of a way, and every training's losses, as far as it was run."""
+    """Seconds of a way, those of its longest piece, and every training's losses, as far as it was run."""
 
     seconds: float
-    losses: list[list[float]]
+    longest: float
+    losses: dict[str, list[float]]
 
 
 class Clock:
@@ -70,16 +71,19 @@ class Clock:
         return step * (n_steps - 1)
 
 
-def measure(groups: Iterable[Sequence[TrainingJob]], train: Callable[..., object], n_first: int) -> Timed:
-    """Train the groups one after another, those of a group by one call of `train`."""
-    seconds, losses = 0.0, []
+def measure(
+    groups: Iterable[Sequence[TrainingJob]], train: Callable[..., object], n_first: int = 0, times: int = 1
+) -> Timed:
+    """Train the groups one after another, those of a group by one call of `train`; each stands for `times` of its kind."""
+    seconds, losses = [], {}
     for jobs in groups:
         clock = Clock(len(jobs), n_first)
         with suppress(Interrupted), tempfile.TemporaryDirectory() as folder:
             train(jobs, folder=Path(folder), on_step=clock)
-        seconds += clock.seconds(max(job.recipe["n_steps"] for job in jobs))
-        losses += clock.losses
-    return Timed(seconds, losses)
+        seconds.append(clock.seconds(max(job.recipe["n_steps"] for job in jobs)))
+        print(f"  {len(jobs)} at once, {len(clock.ends)} steps taken, {seconds[-1]:.1f} s for all", flush=True)
+        losses |= {job.folder.name: own for job, own in zip(jobs, clock.losses, strict=True)}
+    return Timed(times * sum(seconds), max(seconds), losses)
 
 
 def launched_one_by_one(train: Callable[..., object]) -> Callable[..., object]:
@@ -95,7 +99,7 @@ def launched_one_by_one(train: Callable[..., object]) -> Callable[..., object]:
 
 def difference(one: Timed, other: Timed) -> float:
     """Return the largest difference between two ways' losses, relative to the loss, over the steps that both took."""
-    pairs = zip(one.losses, other.losses, strict=True)
+    pairs = [(one.losses[name], other.losses[name]) for name in one.losses.keys() & other.losses.keys()]
     both = [(a, b) for first, second in pairs for a, b in zip(first, second, strict=False)]
     return max(abs(a - b) / max(a, b) for a, b in both)
 
@@ -127,25 +131,30 @@ def main() -> None:
             learner._fine_tune_alone(job.examples, recipe, job.seed, folder, lambda step: on_step(0, step))
 
         each, many = [[job] for job in jobs], learner.fine_tune_together
+        some, times = (each[:: options.seeds], options.seeds) if options.first else (each, 1)
         ways = {}
         if learner.compute.device.type == "cuda":
             measure([jobs[:1]], many, 5)  # the libraries' first use of the device
-            ways["all at once, steps recorded"] = measure([jobs], many, 0)
+            ways["all at once, steps recorded"] = measure([jobs], many)
             ways["all at once"] = measure([jobs], launched_one_by_one(many), options.first)
-            ways["one after another, steps recorded"] = measure(each, many, 0)
-            ways["one after another"] = measure(each, launched_one_by_one(many), options.first)
+            ways["one after another, steps recorded"] = measure(each, many)
+            ways["one after another"] = measure(some, launched_one_by_one(many), options.first, times)
             peak = torch.cuda.max_memory_allocated() / 1e9
             print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}; peak {peak:.1f} GB of its memory")
         else:
             ways["all at once"] = measure([jobs], many, options.first)
-        ways["one after another, the way of train.py"] = measure(each, alone, options.first)
+        ways["one after another, the way of train.py"] = measure(some, alone, options.first, times)
     n_steps = [job.recipe["n_steps"] for job in jobs]
     print(f"{options.model}, {learner.compute.describe()}; {len(jobs)} trainings of {sorted(set(n_steps))} steps")
     fastest = min(way.seconds for way in ways.values())
     reference = ways["one after another, the way of train.py"]
-    print("| | s | times the fastest | largest difference of a loss |\n|---|---|---|---|")
+    print("| | s | times the fastest | the longest training alone, s | largest difference of a loss |")
+    print("|---|---|---|---|---|")
     for name, way in ways.items():
-        print(f"| {name} | {way.seconds:.1f} | {way.seconds / fastest:.1f} | {difference(way, reference):.1e} |")
+        longest = "" if name.startswith("all") else f"{way.longest:.1f}"
+        print(
+            f"| {name} | {way.seconds:.1f} | {way.seconds / fastest:.1f} | {longest} | {difference(way, reference):.1e} |"
+        )
 
 
 if __name__ == "__main__":

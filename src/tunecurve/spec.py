@@ -158,7 +158,7 @@ class StudySpec(Section):
         "random", description="how training rows are drawn; stratified: small sizes hold all labels evenly"
     )
     recipe: RecipeSpec = Field(default_factory=RecipeSpec)
-    # Off: not faster on a CPU, and not measured on a GPU yet, where it should be.
+    # Off: not faster on a CPU, and on a GPU, where it is several times faster, its memory must suffice for all of them.
     train_together: bool = Field(
         False, description="compute all trainings of a local language model as one, for GPUs that one alone leaves idle"
     )

@@ -17,6 +17,8 @@ TRAINING_PRODUCTS, TRAINING_REST, WRITING_REST = 1.6, 0.36, {torch.float32: 6.5,
 # The first step is taken both ways; the plain one reads the instruction with every row of the batch.
 CHECKED_STEPS = 4
 LOADING_SECONDS = 2.0
+# A small model's step on a GPU is as many kernels, however short they are.
+GPU_STEP_SECONDS = 0.04
 
 
 @functools.cache
@@ -41,4 +43,5 @@ def estimate_seconds(work: Workload, n_parameters: int, compute: Compute) -> flo
     trained = work.tokens_trained * (1 + CHECKED_STEPS / max(work.steps, 1))
     training = 4 * trained * (TRAINING_PRODUCTS / peak + TRAINING_REST / float32_peak)
     writing = 2 * work.tokens_written * WRITING_REST[compute.dtype] / float32_peak
-    return LOADING_SECONDS + n_parameters * (training + writing)
+    launching = work.steps * GPU_STEP_SECONDS if compute.device.type == "cuda" else 0.0
+    return LOADING_SECONDS + max(n_parameters * training, launching) + n_parameters * writing
