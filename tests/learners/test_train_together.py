@@ -1,5 +1,7 @@
 """Trainings computed together end where each ends alone, also when they are interrupted."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -8,7 +10,8 @@ from tests.learners.test_training import RECIPE, adapted, examples, tiny
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import TrainingJob
 from tunecurve.learners.local.checkpoint import trainable_parameters
-from tunecurve.learners.local.stacked import StackedAdapters, losses_together, step_tensors
+from tunecurve.learners.local.recorded import RecordedSteps
+from tunecurve.learners.local.stacked import StackedAdapters, StepTensors, losses_together, step_tensors
 from tunecurve.learners.local.ways import loss_and_gradients, plain_way
 
 # Another number of rows (with an incomplete batch), of passes, another seed, another learning rate each.
@@ -170,3 +173,73 @@ def test_a_study_trains_together_continues_and_does_nothing_when_it_is_finished(
     assert (tmp_path / "cut" / "together" / "checkpoint.safetensors").exists()
     continued = run_study(str(tmp_path / "run" / "study.yaml"), out=tmp_path / "cut", device="cpu")
     assert [t["scores"] for t in continued.results["trials"]] == [t["scores"] for t in run.results["trials"]]
+
+
+def test_a_model_that_cannot_be_computed_together_is_refused_with_advice(tiny_model_folder, tmp_path, monkeypatch):
+    def refuse(model, step):
+        raise TypeError("no cache here")
+
+    monkeypatch.setattr("tunecurve.learners.local.train_together.losses_together", refuse)
+    with pytest.raises(ModelError, match="does not allow it \\(TypeError\\); set train_together: false"):
+        tiny(tiny_model_folder).fine_tune_together(
+            jobs(tiny(tiny_model_folder), tmp_path), folder=tmp_path, on_step=print
+        )
+
+
+class FakeGraph:
+    """Stands for a CUDA graph on a machine without one: what is recorded is computed at every replay."""
+
+    def pool(self):
+        return (0, 1)
+
+
+def recorded_steps(monkeypatch, record):
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", record)
+    computed = []
+
+    def compute(step):
+        computed.append(step)
+        return step.labels.sum()[None].float()
+
+    steps = RecordedSteps(compute, torch.device("cpu"))
+    steps._may_record = True
+    return steps, computed
+
+
+def step_of(length, label):
+    shape = torch.zeros(2, length, dtype=torch.long)
+    return StepTensors(shape, shape, shape, shape, shape + label)
+
+
+def test_a_step_is_recorded_at_its_shapes_second_time_and_replayed_with_new_rows(monkeypatch):
+    @contextmanager
+    def record(graph, pool):
+        inside = []
+        graph.replay = lambda: inside.append("replayed")
+        graph.inside = inside
+        yield
+
+    steps, computed = recorded_steps(monkeypatch, record)
+    for label in (1, 2, 3):
+        steps(step_of(4, label))
+    steps(step_of(8, 1))
+    assert len(computed) == 3, "warm-up and recording of one shape, warm-up of another"
+    [recording] = steps._recordings.values()
+    assert steps.n_recorded == 1
+    assert recording.graph.inside == ["replayed"] * 2
+    assert torch.equal(recording.step.labels, step_of(4, 3).labels), "the recording reads the last step's rows"
+    steps.forget()
+    steps(step_of(4, 1))
+    assert len(computed) == 4
+
+
+def test_a_step_that_cannot_be_recorded_is_computed_anew_every_time(monkeypatch):
+    @contextmanager
+    def record(graph, pool):
+        raise RuntimeError("operation not permitted when stream is capturing")
+        yield
+
+    steps, computed = recorded_steps(monkeypatch, record)
+    assert [float(steps(step_of(4, label))) for label in (1, 2, 3)] == [8.0, 16.0, 24.0]
+    assert (len(computed), steps.n_recorded) == (3, 0)

@@ -56,22 +56,29 @@ class RecordedSteps:
         """Return the losses of a step."""
         step = step.to(self._device)
         shape = tuple(tensor.shape for tensor in step)
-        if shape not in self._recordings:
-            # The first time is the warm-up that recording needs: libraries choose their kernels then.
-            if not self._may_record or shape not in self._seen:
-                self._seen.add(shape)
-                return self._compute(step)
-            self._recordings[shape] = self._record(step)
-        recording = self._recordings[shape]
+        recording = self._recordings.get(shape)
+        # The first time is the warm-up that recording needs: libraries choose their kernels then.
+        if recording is None and shape in self._seen and self._may_record:
+            recording = self._record(step)
+        self._seen.add(shape)
+        if recording is None:
+            return self._compute(step)
+        self._recordings[shape] = recording
         for place, tensor in zip(recording.step, step, strict=True):
             place.copy_(tensor)
         recording.graph.replay()
         return recording.losses
 
-    def _record(self, step: StepTensors) -> _Recording:
+    def _record(self, step: StepTensors) -> _Recording | None:
+        """Return the recorded step, which is not computed yet; None, from now on, where the model does not allow it."""
         graph = torch.cuda.CUDAGraph()
         pool = next((recording.graph.pool() for recording in self._recordings.values()), None)
-        with torch.cuda.graph(graph, pool=pool):
-            losses = self._compute(step)
+        try:
+            with torch.cuda.graph(graph, pool=pool):
+                losses = self._compute(step)
+        except RuntimeError:  # something in it waits for the GPU, or its memory does not suffice
+            self._may_record = False
+            self.forget()
+            return None
         self.n_recorded += 1
         return _Recording(graph, step, losses)

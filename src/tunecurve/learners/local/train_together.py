@@ -37,6 +37,7 @@ from tunecurve.learners.local.train import (
     training_record,
 )
 from tunecurve.learners.local.ways import (
+    NOT_ALLOWED,
     difference_between,
     loss_and_gradients,
     plain_way,
@@ -179,10 +180,13 @@ def _check(model: Any, adapters: StackedAdapters, few: Sequence[EncodedExample],
     """Return what is computed in words, after a comparison of the first training's loss and gradients with the plain way's."""
     expected = loss_and_gradients(model, plain_way(pad_id, "reference"), few)
     base = model.get_base_model()
-    with adapters.in_use():
-        adapters.prepare_step()
-        losses = losses_together(base, step_tensors([few] * len(adapters.active), n_prefix, pad_id).to(base.device))
-        losses.sum().backward()
+    try:
+        with adapters.in_use():
+            adapters.prepare_step()
+            losses = losses_together(base, step_tensors([few] * len(adapters.active), n_prefix, pad_id).to(base.device))
+            losses.sum().backward()
+    except NOT_ALLOWED as error:
+        raise NotStackable(_refusal(f"it does not allow it ({type(error).__name__})")) from None
     adapters.hand_over_gradients()
     gradient = adapters.parameters[0].grad
     assert gradient is not None
@@ -191,7 +195,11 @@ def _check(model: Any, adapters: StackedAdapters, few: Sequence[EncodedExample],
         parameter.grad = None
     failure = difference_between((float(losses[0].detach()), found), expected, base.dtype)
     if failure is not None:
-        raise NotStackable(f"trainings of this model cannot be computed together: {failure}; set train_together: false")
+        raise NotStackable(_refusal(failure))
     others = len(adapters.active) - 1
     described = f"cached shared prefix of {n_prefix} tokens; loss and gradients equal the plain way's"
     return f"together with {others} other trainings, behind a {described}" if others else described
+
+
+def _refusal(reason: str) -> str:
+    return f"trainings of this model cannot be computed together: {reason}; set train_together: false"

@@ -20,6 +20,8 @@ MIN_SHARED_PREFIX = 8
 # All ways add up the same numbers in another order; bfloat16 has 8 significant bits.
 LOSS_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2}
 GRADIENT_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 1e-1}
+# What a model raises that cannot be computed a certain way.
+NOT_ALLOWED = (RuntimeError, TypeError, AttributeError, ValueError, KeyError, IndexError)
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _difference(
     """Return why the way cannot be used, or None when it gives what is expected."""
     try:
         loss, gradients = loss_and_gradients(model, way, examples)
-    except (RuntimeError, TypeError, AttributeError, ValueError, KeyError, IndexError) as error:
+    except NOT_ALLOWED as error:
         return f"this model does not allow it ({type(error).__name__})"
     return difference_between((loss, gradients), expected, dtype)
 
