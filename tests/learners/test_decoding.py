@@ -5,16 +5,21 @@ from dataclasses import replace
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.conftest import simple_rows
 from tests.learners.test_training import ROWS, one_by_one, small_model, tiny, train
 from tunecurve.data.synthetic_pii.generate import generate_rows
 from tunecurve.learners.base import predict
 from tunecurve.learners.local import generate, packed_decoding
+from tunecurve.learners.local.adapters import add_adapters, load_adapters
+from tunecurve.learners.local.checkpoint import trainable_parameters
 from tunecurve.learners.local.device import choose_compute
 from tunecurve.learners.local.drafting import CopyDraft, SeenContinuations
 from tunecurve.learners.local.generate import AnswerLimits, decode_stream
 from tunecurve.learners.local.learner import LocalLearner
+from tunecurve.learners.local.recipe import Recipe
+from tunecurve.learners.local.weights import resolve_model
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
 
 RENDERER = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "CITY"))
@@ -35,6 +40,12 @@ def decoder_of(model, encoder, prompts):
 @pytest.fixture(scope="module")
 def tuned(tiny_model_folder, tmp_path_factory):
     return train(tiny_model_folder, tmp_path_factory.mktemp("tuned") / "t")[0]
+
+
+@pytest.fixture
+def trained_folder(tuned):
+    """Return where the adapter of the tuned tiny model lies."""
+    return tuned.adapter_folder.parent
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +200,45 @@ def test_answers_come_as_they_finish_each_once_as_generate_writes_them(tuned, ex
     assert [text for _, text in sorted((index, answer.text) for index, answer in found)] == expected
     assert {answer.stop_reason for _, answer in found} <= {"end", "length"}
     assert [answer.text for answer in predict(tuned, PROMPTS)] == expected
+
+
+def logits_of(model, encoder):
+    ids = torch.tensor([encoder.token_ids("Call Kattie on 555-0100 when you reach Paris; the train leaves at nine.")])
+    with torch.inference_mode():
+        return model(input_ids=ids, use_cache=False).logits.float()
+
+
+def small_adapter(smollm2, folder):
+    """Save an adapter of the built-in model that changes little, and return the learner that answers with it."""
+    learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=torch.float32))
+    model = add_adapters(learner.load_base(), Recipe(**learner.resolve_recipe({}, 50)), 1)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in trainable_parameters(model).items():
+            if "lora_B" in name:
+                parameter.add_(0.01 * torch.randn_like(parameter))
+    learner._save_adapters(model, folder)
+    return learner.load_tuned(folder)
+
+
+def test_merged_weights_in_bfloat16_are_as_near_to_float32_as_an_adapter_beside_them(smollm2, tmp_path):
+    exact = small_adapter(smollm2, tmp_path)
+    beside = load_adapters(exact.load_base(), exact.adapter_folder).eval().get_base_model()
+    expected = logits_of(exact._load_for_scoring(), exact.encoder)
+    assert torch.allclose(expected, logits_of(beside, exact.encoder), atol=1e-3), "in float32 both are one"
+    rounded = LocalLearner(smollm2, replace(exact.compute, dtype=torch.bfloat16)).load_tuned(tmp_path)
+    assert rounded.identity()["adapters"] == "merged"
+    merged = logits_of(rounded._load_for_scoring(), exact.encoder)
+    beside = logits_of(load_adapters(rounded.load_base(), rounded.adapter_folder).eval(), exact.encoder)
+    assert float((merged - expected).abs().mean()) < 1.25 * float((beside - expected).abs().mean())
+
+
+def test_an_adapter_stays_beside_weights_that_are_stored_in_fewer_bits(tiny_model_folder, tmp_path, trained_folder):
+    model = AutoModelForCausalLM.from_pretrained(tiny_model_folder, dtype=torch.bfloat16)
+    model.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_model_folder).save_pretrained(tmp_path)
+    learner = LocalLearner(resolve_model(str(tmp_path)), replace(choose_compute("cpu"), dtype=torch.bfloat16))
+    tuned = learner.load_tuned(trained_folder)
+    assert tuned.identity()["adapters"] == "beside the weights"
+    names = {name for name, _ in tuned._load_for_scoring().named_parameters()}
+    assert any("lora_A" in name for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -108,17 +109,19 @@ def _fastest_exact_enough(device: str) -> torch.dtype:
     """bfloat16 where the hardware multiplies it natively; emulated it is four times slower than float32."""
     if device == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if device == "cpu" and {"avx512_bf16", "amx_bf16"} & _cpu_flags():
+    if device == "cpu" and {"avx512_bf16", "amx_bf16"} & cpu_flags():
         return torch.bfloat16
     return torch.float32
 
 
-def _cpu_flags() -> set[str]:
+@functools.cache
+def cpu_flags() -> frozenset[str]:
+    """Return the instruction sets that the processor names; none where it cannot be asked."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
-        return set()
-    return {flag for line in text.splitlines() if line.startswith("flags") for flag in line.split()}
+        return frozenset()
+    return frozenset(flag for line in text.splitlines() if line.startswith("flags") for flag in line.split())
 
 
 def physical_cores() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from tunecurve.learners.local.weights import ModelFiles
 from tunecurve.prompts import Prompt, TuningExample
 
 ADAPTER_FOLDER = "adapter"
+# Of a model in fewer bits than float32, which is merged in float32: 4 GB.
+MOST_PARAMETERS_MERGED = 1_000_000_000
 
 
 class LocalLearner:
@@ -91,6 +94,7 @@ class LocalLearner:
             "weights_sha256": self.files.weights_sha256,
             "compute": self.compute.describe(),
             "decoding": "greedy",
+            "adapters": "merged" if self._merges_adapters else "beside the weights",
             "max_tokens_per_input_token": self.limits.max_tokens_per_input_token,
             "max_extra_tokens": self.limits.max_extra_tokens,
             "batch_size": self.limits.batch_size,
@@ -130,14 +134,20 @@ class LocalLearner:
 
     def load_base(self) -> Any:
         """Return a fresh copy of the model, frozen, on the device."""
+        return self._frozen(self._read_weights(self.compute.dtype))
+
+    def _read_weights(self, dtype: torch.dtype) -> Any:
         try:
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                self.files.folder, dtype=self.compute.dtype, trust_remote_code=False, use_safetensors=True
+            return AutoModelForCausalLM.from_pretrained(
+                self.files.folder, dtype=dtype, trust_remote_code=False, use_safetensors=True
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ModelError(f"cannot load the model '{self.name}': {str(error).splitlines()[0][:200]}") from None
+
+    def _frozen(self, model: Any) -> Any:
+        """Return the model as it is computed with: in its precision, on its device, not trained."""
         with enough_device_memory("close other programs that use it, or give --device cpu"):
-            return model.to(self.compute.device).eval().requires_grad_(False)
+            return model.to(self.compute.device, self.compute.dtype).eval().requires_grad_(False)
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`."""
@@ -169,14 +179,27 @@ class LocalLearner:
                 )
 
     def _load_for_scoring(self) -> Any:
-        model = self.load_base()
         if self.adapter_folder is None:
-            return model
-        tuned = load_adapters(model, self.adapter_folder)
-        # In bfloat16 merging would round the small adapter product away; in float32 it is exact enough and faster.
+            return self.load_base()
+        if self._merges_adapters:
+            model = load_adapters(self._read_weights(torch.float32), self.adapter_folder).merge_and_unload()
+            return self._frozen(model)
+        return load_adapters(self.load_base(), self.adapter_folder).eval().get_base_model()
+
+    @cached_property
+    def _merges_adapters(self) -> bool:
+        """Whether answers come from merged weights: in float32, or rounded to fewer bits only afterwards.
+
+        Added to weights that are rounded already, most of a small adapter is rounded away. So weights stored in fewer
+        bits stay as they are beside their adapter, and so do those of a size that float32 copies cost too much of.
+        """
         if self.compute.dtype == torch.float32:
-            return tuned.merge_and_unload().eval()
-        return tuned.eval().get_base_model()
+            return True
+        kinds: set[str] = set()
+        for path in self.files.folder.glob("*.safetensors"):
+            with safe_open(path, framework="pt") as file:
+                kinds |= {str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        return kinds == {"F32"} and self._n_parameters() <= MOST_PARAMETERS_MERGED
 
     def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
         """Return the recipe with every value filled in for this model and number of examples."""

@@ -10,10 +10,19 @@ from collections.abc import Sequence
 
 import torch
 
+from tunecurve.learners.local.device import cpu_flags
 from tunecurve.learners.local.packed_attention import attend_with_weight, join, repeat_heads
 
 # Rows that read their prompt in a pass and rows that write are kept apart: padding them to one length would cost more.
 _FEW_TOKENS = 24
+
+
+def attention_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """Return the precision that keys, values and scores have in attention.
+
+    On a CPU without matrix units float32: PyTorch's kernel for bfloat16 takes longer there, and rounds more.
+    """
+    return dtype if device.type != "cpu" or "amx_bf16" in cpu_flags() else torch.float32
 
 
 class PrefixView:
@@ -26,12 +35,14 @@ class PrefixView:
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
     ) -> torch.Tensor:
         """Return causal attention within the prefix."""
+        asked = query
+        query, key, value = (heads.to(attention_dtype(heads.dtype, heads.device)) for heads in (query, key, value))
         self.layers[layer] = key.contiguous(), value.contiguous()
         n_groups = query.shape[1] // key.shape[1]
         output, _ = attend_with_weight(
             query, repeat_heads(key, n_groups), repeat_heads(value, n_groups), scale, is_causal=True
         )
-        return output.transpose(1, 2)
+        return output.transpose(1, 2).to(asked.dtype)
 
 
 class RowsView:
@@ -54,6 +65,7 @@ class RowsView:
 
     def start_pass(self, places: Sequence[Sequence[int]], device: torch.device, dtype: torch.dtype) -> None:
         """Say at which of their places the rows' next tokens lie: one sequence a slot, possibly empty."""
+        dtype = attention_dtype(dtype, device)
         counts = [len(row) for row in places]
         starts = torch.tensor([0, *counts]).cumsum(0).tolist()
         self._slots = torch.arange(len(places)).repeat_interleave(torch.tensor(counts)).to(device)
@@ -70,6 +82,8 @@ class RowsView:
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
     ) -> torch.Tensor:
         """Write the new keys and values, and return attention over prefix and rows."""
+        asked = query
+        query, key, value = (heads.to(attention_dtype(heads.dtype, heads.device)) for heads in (query, key, value))
         n_heads, n_tokens, width = query.shape[1:]
         n_keys = key.shape[1]
         keys, values = self._write(layer, key, value)
@@ -85,7 +99,7 @@ class RowsView:
                 (over_prefix.reshape(n_heads, n_tokens, width), prefix_weight.reshape(n_heads, n_tokens)),
                 (output, weight),
             )
-        return output.transpose(0, 1)[None]
+        return output.transpose(0, 1)[None].to(asked.dtype)
 
     def _write(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if layer not in self._layers:
