@@ -20,7 +20,8 @@ _FEW_TOKENS = 24
 def attention_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:
     """Return the precision that keys, values and scores have in attention.
 
-    On a CPU without matrix units float32: PyTorch's kernel for bfloat16 takes longer there, and rounds more.
+    On a CPU without matrix units float32: PyTorch's kernel for bfloat16 takes longer there (on a Zen 5, within rows), and
+    rounds more.
     """
     return dtype if device.type != "cpu" or "amx_bf16" in cpu_flags() else torch.float32
 
