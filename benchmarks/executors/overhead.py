@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
 from tunecurve.metrics.catalogue import build_metrics
+from tunecurve.metrics.settings import MetricSettings
 from tunecurve.prepare import prepare_study
 from tunecurve.study.choose import Executor, run_trials
 from tunecurve.study.executors import Work
@@ -74,7 +75,9 @@ def run(folder: Path, n_trials: int, executor: Executor) -> None:
     """Run all trials; results and report are left out: they cost the study, not the trial."""
     study = study_in(folder, n_trials)
     make_folder(study.folder / "trials")
-    work = Work(study.planned, study.data, study.learners, build_metrics(study.spec.metric_names, ["NAME"]))
+    work = Work(
+        study.planned, study.data, study.learners, build_metrics(study.spec.metric_names, MetricSettings(("NAME",)))
+    )
     run_trials(work, executor, study.folder, Progress(), lambda failures: None)
 
 

@@ -9,6 +9,7 @@ from tunecurve.errors import SpecError
 from tunecurve.metrics.base import Metric, corpus_score, statistics_matrix
 from tunecurve.metrics.catalogue import METRIC_NAMES, RECALL_BY_LABEL, SECOND_METRIC, TASK_METRICS, build_metrics
 from tunecurve.metrics.recall import RecallByLabel
+from tunecurve.metrics.settings import MetricSettings
 
 LABELS = {"masking": ["NAME", "CITY"], "classification": ["refund", "top up", "card"], "ner": ["person", "place"]}
 # Rows of each task: predictions, references, sources.
@@ -53,12 +54,12 @@ def test_each_task_has_a_headline_another_metric_under_it_and_knows_its_recall_b
     assert (task in RECALL_BY_LABEL) == (task in LABELS)
     if task in RECALL_BY_LABEL:
         assert RECALL_BY_LABEL[task] in names
-        assert isinstance(build_metrics([RECALL_BY_LABEL[task]], LABELS[task])[0], RecallByLabel)
+        assert isinstance(build_metrics([RECALL_BY_LABEL[task]], MetricSettings(LABELS[task]))[0], RecallByLabel)
 
 
 @pytest.mark.parametrize(("task", "name"), CASES)
 def test_bootstrap_draws_are_the_scores_of_resampled_rows(task, name):
-    (metric,) = build_metrics([name], LABELS.get(task, ()))
+    (metric,) = build_metrics([name], MetricSettings(LABELS.get(task, ())))
     predictions, references, sources = ROWS[task]
     multiplicities = row_multiplicities(len(sources), 40, seed=1)
     draws = bootstrap_scores(statistics_matrix(metric, predictions, references, sources), multiplicities, metric.score)
@@ -71,7 +72,7 @@ def test_bootstrap_draws_are_the_scores_of_resampled_rows(task, name):
 
 @pytest.mark.parametrize(("task", "name"), CASES)
 def test_every_metric_keeps_the_contract(task, name):
-    (metric,) = build_metrics([name], LABELS.get(task, ()))
+    (metric,) = build_metrics([name], MetricSettings(LABELS.get(task, ())))
     assert isinstance(metric, Metric)
     assert metric.name == name
     assert name in metric.signature or task in ("masking", "generation", "summarization")

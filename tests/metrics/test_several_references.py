@@ -12,6 +12,7 @@ from tunecurve.metrics.catalogue import METRIC_NAMES, build_metrics
 from tunecurve.metrics.chrf import Chrf
 from tunecurve.metrics.exact_match import ExactMatch
 from tunecurve.metrics.masking import TextFidelity
+from tunecurve.metrics.settings import MetricSettings
 
 TEXT = st.lists(st.sampled_from(["the", "cat", "sat", "on", "a", "mat,", "Zürich", "."]), max_size=9).map(" ".join)
 CORPUS = st.lists(st.tuples(TEXT, st.lists(TEXT, min_size=1, max_size=3).map(tuple)), min_size=1, max_size=5)
@@ -64,7 +65,7 @@ def test_other_metrics_look_at_the_first_and_their_signature_says_so():
     assert signature_for(ExactMatch(), [("a", "b"), "a"]) == f"{ExactMatch.signature}|nrefs:var"
 
 
-@pytest.mark.parametrize("metric", build_metrics(METRIC_NAMES, ["a"]), ids=METRIC_NAMES)
+@pytest.mark.parametrize("metric", build_metrics(METRIC_NAMES, MetricSettings(("a",))), ids=METRIC_NAMES)
 def test_a_tuple_of_one_is_the_text_itself(metric):
     texts = ["a", "person: Ada", "[A] saw"], ["a", "person: Ada", "[A] saw"], ["a", "Ada", "Bo saw"]
     tuples = [(reference,) for reference in texts[1]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.metrics.base import Metric
@@ -22,37 +22,35 @@ from tunecurve.metrics.masking import (
 )
 from tunecurve.metrics.ner import EntityF1, EntityF1Partial, EntityPrecision, EntityRecall, TypeRecall
 from tunecurve.metrics.rouge import Rouge
+from tunecurve.metrics.settings import MetricSettings
 
-# The placeholders of masking, the classes of classification, the entity types of ner.
-Labels = Sequence[str]
-
-_BUILDERS: dict[str, Callable[[Labels], Metric]] = {
-    "bleu": lambda labels: Bleu(),
-    "chrf": lambda labels: Chrf(),
-    "exact_match": lambda labels: ExactMatch(),
-    "leak_documents": lambda labels: LeakingDocuments(),
-    "leak_entities": lambda labels: LeakingEntities(),
-    "leak_entities_exact": lambda labels: LeakingEntities("exact"),
-    "leak_entities_normalised": lambda labels: LeakingEntities("normalised"),
-    "leak_entities_digits": lambda labels: LeakingEntities("digits"),
-    "label_accuracy": lambda labels: LabelAccuracy(),
-    "over_masking": lambda labels: OverMasking(),
-    "text_fidelity": lambda labels: TextFidelity(),
-    "invented_placeholders": lambda labels: InventedPlaceholders(labels),
-    "wrong_placeholder_style": lambda labels: WrongPlaceholderStyle(labels),
-    "label_recall": lambda labels: LabelRecall(labels),
-    "accuracy": lambda labels: Accuracy(labels),
-    "macro_f1": lambda labels: MacroF1(labels),
-    "balanced_accuracy": lambda labels: BalancedAccuracy(labels),
-    "class_recall": lambda labels: ClassRecall(labels),
-    "entity_f1": lambda labels: EntityF1(),
-    "entity_f1_partial": lambda labels: EntityF1Partial(),
-    "entity_precision": lambda labels: EntityPrecision(),
-    "entity_recall": lambda labels: EntityRecall(),
-    "type_recall": lambda labels: TypeRecall(labels),
-    "rougeL": lambda labels: Rouge("rougeL"),
-    "rouge1": lambda labels: Rouge("rouge1"),
-    "rouge2": lambda labels: Rouge("rouge2"),
+_BUILDERS: dict[str, Callable[[MetricSettings], Metric]] = {
+    "bleu": lambda settings: Bleu(),
+    "chrf": lambda settings: Chrf(),
+    "exact_match": lambda settings: ExactMatch(),
+    "leak_documents": lambda settings: LeakingDocuments(),
+    "leak_entities": lambda settings: LeakingEntities(),
+    "leak_entities_exact": lambda settings: LeakingEntities("exact"),
+    "leak_entities_normalised": lambda settings: LeakingEntities("normalised"),
+    "leak_entities_digits": lambda settings: LeakingEntities("digits"),
+    "label_accuracy": lambda settings: LabelAccuracy(),
+    "over_masking": lambda settings: OverMasking(),
+    "text_fidelity": lambda settings: TextFidelity(),
+    "invented_placeholders": lambda settings: InventedPlaceholders(settings.labels),
+    "wrong_placeholder_style": lambda settings: WrongPlaceholderStyle(settings.labels),
+    "label_recall": lambda settings: LabelRecall(settings.labels),
+    "accuracy": lambda settings: Accuracy(settings.labels),
+    "macro_f1": lambda settings: MacroF1(settings.labels),
+    "balanced_accuracy": lambda settings: BalancedAccuracy(settings.labels),
+    "class_recall": lambda settings: ClassRecall(settings.labels),
+    "entity_f1": lambda settings: EntityF1(),
+    "entity_f1_partial": lambda settings: EntityF1Partial(),
+    "entity_precision": lambda settings: EntityPrecision(),
+    "entity_recall": lambda settings: EntityRecall(),
+    "type_recall": lambda settings: TypeRecall(settings.labels),
+    "rougeL": lambda settings: Rouge("rougeL"),
+    "rouge1": lambda settings: Rouge("rouge1"),
+    "rouge2": lambda settings: Rouge("rouge2"),
 }
 
 METRIC_NAMES = tuple(_BUILDERS)
@@ -91,15 +89,15 @@ SECOND_METRIC = {
 RECALL_BY_LABEL = {"masking": "label_recall", "classification": "class_recall", "ner": "type_recall"}
 
 
-def build_metrics(names: Iterable[str], labels: Labels = ()) -> list[Metric]:
+def build_metrics(names: Iterable[str], settings: MetricSettings | None = None) -> list[Metric]:
     """Return the metrics with these names.
 
     Parameters
     ----------
     names : iterable of str
         Names out of `METRIC_NAMES`.
-    labels : sequence of str
-        The task's label set, for the metrics that need one.
+    settings : MetricSettings, optional
+        The label set, and how texts are read; default: no labels, all else as for English.
 
     Raises
     ------
@@ -107,10 +105,11 @@ def build_metrics(names: Iterable[str], labels: Labels = ()) -> list[Metric]:
         For an unknown name.
     """
     metrics = []
+    settings = settings or MetricSettings()
     for name in names:
         if name not in _BUILDERS:
             raise SpecError(
                 f"unknown metric '{name}'; expected one of {', '.join(METRIC_NAMES)}.{did_you_mean(name, METRIC_NAMES)}"
             )
-        metrics.append(_BUILDERS[name](labels))
+        metrics.append(_BUILDERS[name](settings))
     return metrics

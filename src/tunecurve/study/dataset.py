@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +17,12 @@ from tunecurve.data.rows import Row
 from tunecurve.data.sources import read_rows
 from tunecurve.data.split import Split, count_overlap, split_rows, stratified_order, training_order
 from tunecurve.errors import DataError, StudyStateError
+from tunecurve.findings import Finding
 from tunecurve.metrics.alignment import PLACEHOLDER, label_class
+from tunecurve.metrics.settings import MetricSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec import StudySpec
+from tunecurve.study.decisions import Decisions
 from tunecurve.study.storage import TRIALS, read_sealed_json, write_sealed_json
 from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
 
@@ -40,6 +43,12 @@ class StudyData:
         Labels of every pool row, where training rows are drawn so that small sizes hold all labels.
     facts : dict
         Counts and hashes, JSON-able, for results and report.
+    decisions : Decisions
+        What was decided once from the rows; frozen with them.
+    findings : list of Finding
+        What is odd about the data; later checks of a study add theirs.
+    metric_settings : MetricSettings
+        How the metrics read the texts.
     """
 
     test: list[Row]
@@ -48,6 +57,9 @@ class StudyData:
     split_seed: int
     facts: dict[str, Any]
     pool_labels: list[list[str]] | None = None
+    decisions: Decisions = field(default_factory=Decisions)
+    findings: list[Finding] = field(default_factory=list)
+    metric_settings: MetricSettings = field(default_factory=MetricSettings)
 
     def training_rows(self, train_size: int, seed: int) -> list[Row]:
         """Return the training rows of a size and seed; smaller sizes are the beginning of larger ones."""
@@ -100,6 +112,7 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
     StudyStateError
         When the rows no longer hold the frozen ones.
     """
+    decisions = frozen_decisions(folder)
     if folder is not None and (folder / FROZEN).exists():
         split = _frozen_split(rows, folder, spec.n_train_needed)
     else:
@@ -116,7 +129,23 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
     renderer = PromptRenderer(spec.system_prompt, spec.prompt.template, labels, numbered)
     pool_labels = [labels_of(spec.task, row.target) for row in pool] if spec.sampling == "stratified" else None
     facts = _facts(rows, cleaning, split, test, pool, labels, spec.kind.group_by)
-    return StudyData(test, pool, renderer, spec.split.seed, facts, pool_labels)
+    return StudyData(
+        test,
+        pool,
+        renderer,
+        spec.split.seed,
+        facts,
+        pool_labels,
+        decisions=decisions,
+        metric_settings=MetricSettings(labels),
+    )
+
+
+def frozen_decisions(folder: Path | None) -> Decisions:
+    """Return what the study in a folder has decided before; nothing where none is frozen there."""
+    if folder is None or not (folder / FROZEN).exists():
+        return Decisions()
+    return Decisions(read_sealed_json(folder / FROZEN)["decided"])
 
 
 def _labels(spec: StudySpec, pool: Sequence[Row]) -> tuple[str, ...]:
@@ -200,7 +229,10 @@ def freeze(data: StudyData, spec: StudySpec, folder: Path) -> None:
         return
     check_no_other_split(data, folder)
     ids = {"test": [row.row_id for row in data.test], "pool": [row.row_id for row in data.pool]}
-    write_sealed_json(path, {"comparable": spec.comparable_part(), "facts": data.facts, **ids})
+    write_sealed_json(
+        path,
+        {"comparable": spec.comparable_part(), "decided": data.decisions.to_json(), "facts": data.facts, **ids},
+    )
 
 
 def check_no_other_split(data: StudyData, folder: Path) -> None:

@@ -56,7 +56,7 @@ class Collector:
 
     def __init__(self, spec: StudySpec, data: StudyData, planned: Sequence[PlannedTrial], account: Account) -> None:
         self.spec, self.data, self.planned, self.account = spec, data, planned, account
-        self.metrics: list[Metric] = build_metrics(spec.metric_names, data.facts["labels"])
+        self.metrics: list[Metric] = build_metrics(spec.metric_names, data.metric_settings)
         self._recall: Any = next((m for m in self.metrics if m.name == RECALL_BY_LABEL.get(spec.task)), None)
         groups = [row.group for row in data.test]
         self.unit = "groups" if spec.split.method == "group" and len(set(groups)) < len(groups) else "rows"
@@ -93,6 +93,8 @@ class Collector:
             "headline": headline(described, found, self.metrics, second.name),
             "complete": len(finished) == len(self.planned),
             "data": self.data.facts,
+            "decided": self.data.decisions.to_json(),
+            "findings": [finding.to_json() for finding in self.data.findings],
             "prompt": {"system": self.data.renderer.system_text, "template": self.data.renderer.template},
             "metrics": [_describe_metric(metric, self.data.test) for metric in self.metrics],
             "primary_metric": self.metrics[0].name,

@@ -1,0 +1,18 @@
+"""What metrics are told about the data set that they score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """How the texts of a data set are to be read, the same for all its trials.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        The placeholders of masking, the classes of classification, the entity types of ner.
+    """
+
+    labels: tuple[str, ...] = ()

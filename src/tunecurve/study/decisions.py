@@ -1,0 +1,33 @@
+"""What a study decides once from its rows, and keeps with its frozen split.
+
+How placeholders are dressed, how BLEU splits words, which rows are too long: such decisions depend on the rows that were there
+at the first run. They are frozen with them, so that no later row, model or day changes what earlier trials were measured with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+class Decisions:
+    """Decisions by name, each a JSON-able value.
+
+    Parameters
+    ----------
+    frozen : mapping of str to any
+        What earlier runs of the study decided; empty before the first.
+    """
+
+    def __init__(self, frozen: Mapping[str, Any] | None = None) -> None:
+        self._made: dict[str, Any] = dict(frozen or {})
+
+    def once(self, name: str, decide: Callable[[], Any]) -> Any:
+        """Return the decision of this name; it is made now if it was never made before."""
+        if name not in self._made:
+            self._made[name] = decide()
+        return self._made[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all decisions by name."""
+        return dict(self._made)
