@@ -5,12 +5,15 @@ Every part that sees something odd says it as a finding; `validate`, `plan`, `ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 # What a finding can forbid: the verdict and forecast of the curve, and any statement that texts are free of leaks.
 Claim = Literal["verdict", "leaks"]
+Kind = Literal["blocked", "warning", "note"]
+# More places than these are counted, not named, where a finding is shown in a line.
+MOST_PLACES = 4
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,40 @@ class Finding:
     is_note: bool = False
 
     @property
+    def kind(self) -> Kind:
+        """Return what it means for the reader: a claim is blocked, a warning, a note."""
+        return "blocked" if self.blocks else "note" if self.is_note else "warning"
+
+    @property
     def line(self) -> str:
-        """Return text, places and remedy as one line."""
-        where = f" ({', '.join(self.places)})" if self.places else ""
+        """Return text, places and remedy as one line; of many places the first ones."""
+        places = [*self.places[:MOST_PLACES], *(["..."] if self.places[MOST_PLACES:] else [])]
+        where = f" ({', '.join(places)})" if places else ""
         return f"{self.text}{where}" + (f"; {self.remedy}" if self.remedy else "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as a JSON-able dict, with its line."""
         return {**asdict(self), "places": list(self.places), "blocks": list(self.blocks), "line": self.line}
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Finding:
+        """Return the finding that `to_json` gave."""
+        return cls(
+            values["code"],
+            values["text"],
+            values["remedy"],
+            tuple(values["places"]),
+            tuple(values["blocks"]),
+            values["is_note"],
+        )
+
 
 def blocked(findings: Iterable[Finding], claim: Claim) -> list[Finding]:
     """Return the findings that forbid a claim."""
     return [finding for finding in findings if claim in finding.blocks]
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings, each once: first what blocks, then warnings, then notes, else in their order."""
+    kinds: tuple[Kind, ...] = ("blocked", "warning", "note")
+    return sorted(dict.fromkeys(findings), key=lambda finding: kinds.index(finding.kind))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import TunecurveError
+from tunecurve.findings import in_order
 from tunecurve.learners.base import Learner
 from tunecurve.prepare import prepare_study
 from tunecurve.report.keep_current import KeepCurrent
@@ -110,7 +111,10 @@ def run_study(
         learners=learners,
         executor=executor,
     )
-    return run_prepared(ready, progress or Progress(), executor)
+    progress = progress or Progress()
+    for finding in in_order(ready.data.findings):
+        progress.message(f"{finding.kind}: {finding.line}")
+    return run_prepared(ready, progress, executor)
 
 
 def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

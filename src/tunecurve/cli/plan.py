@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tunecurve.cli.findings import show_findings, show_rows
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
 
@@ -32,6 +33,9 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
         progress=ConsoleProgress(),
         origin=origin,
     )
+    show_rows(ready.data.facts)
+    show_findings(ready.data.findings)
+    echo()
     workloads, seconds, quotes = ready.workloads, ready.estimated_seconds(), ready.quotes_usd()
     rows = []
     for item in ready.planned:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from tunecurve.cli.findings import finding_lines, show_findings
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
 
@@ -95,6 +96,8 @@ def _say_what_is_to_do(progress: Any, ready: Any) -> None:
         f"{ready.spec.name}: {data['rows_in']} rows in, {data['rows_kept']} kept; {data['n_test']} test rows, "
         f"{data['n_pool']} to train on, {data['n_set_aside']} set aside ({data['split_method']})"
     )
+    for line in finding_lines(ready.data.findings):
+        progress.message(line)
     progress.message(f"look at {ready.folder / 'report.html'} while it grows")
 
 
@@ -124,6 +127,7 @@ def _agree_to_costs(ready: Any) -> None:
 
 
 def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+    from tunecurve.findings import Finding
     from tunecurve.report.tables import default_columns, point_table, text_table
     from tunecurve.study.storage import without_nan
 
@@ -136,6 +140,7 @@ def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet
     echo(text_table(*point_table(results, default_columns(results))))
     echo()
     echo(results["headline"])
+    show_findings(finding for finding in map(Finding.from_json, results["findings"]) if finding.blocks)
     for learner, forecast in results["forecast"].items():
         said = forecast["refusal"] or forecast["verdict"]["sentence"]
         echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)

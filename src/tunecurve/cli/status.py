@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tunecurve.cli.findings import show_findings
 from tunecurve.cli.main import echo
 
 
@@ -16,6 +17,7 @@ from tunecurve.cli.main import echo
 def status(folder: Path, as_json: bool) -> None:
     """Show the state of every trial in a run folder."""
     from tunecurve.cli.main import visible
+    from tunecurve.findings import Finding
     from tunecurve.report.learning_curve import load_study
     from tunecurve.report.tables import text_table
 
@@ -47,6 +49,7 @@ def status(folder: Path, as_json: bool) -> None:
     echo(text_table(["learner", "trial", "state", primary, "failure"], rows))
     n_finished = sum(trial["state"] == "finished" for trial in trials)
     echo(f"\n{n_finished} of {len(trials)} trials finished. {results['headline']}")
+    show_findings(map(Finding.from_json, results.get("findings", [])))
 
 
 def _state_now(folder: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 
+from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.prices import money
 from tunecurve.report.tables import (
     advice_lines,
@@ -140,5 +141,6 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             spent=money_table(results),
             money=money,
             checkpoints=checkpoint_table(results),
+            findings=in_order(map(Finding.from_json, results["findings"])),
         )
     )

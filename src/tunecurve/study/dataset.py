@@ -22,6 +22,7 @@ from tunecurve.metrics.alignment import PLACEHOLDER, label_class
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec import StudySpec
+from tunecurve.study.data_findings import data_findings
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.storage import TRIALS, read_sealed_json, write_sealed_json
 from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
@@ -137,6 +138,7 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
         facts,
         pool_labels,
         decisions=decisions,
+        findings=data_findings(spec.task, test, pool, facts),
         metric_settings=MetricSettings(labels),
     )
 

@@ -1,0 +1,94 @@
+"""What in a study's rows could mislead: its labels, its targets, what training and test rows share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tunecurve.data.rows import Row
+from tunecurve.findings import Finding
+from tunecurve.tasks import TaskName, labels_of, suggest_task
+
+MIN_TEST_ROWS = 100
+# A template whose twins stand on both sides of the split matters from here on.
+MOST_TWINS = 0.1
+
+
+def data_findings(task: TaskName, test: Sequence[Row], pool: Sequence[Row], facts: Mapping[str, Any]) -> list[Finding]:
+    """Return what the rows of a study could mislead by.
+
+    Parameters
+    ----------
+    task : str
+        The kind of task.
+    test, pool : sequence of Row
+        The two sides.
+    facts : mapping
+        Of `StudyData`: counts, labels, overlap.
+    """
+    found = [*_other_task(task, pool), *_underivable(task, test), *_unseen_labels(task, test, facts["labels"])]
+    if task == "classification":
+        found += _lonely_classes(pool)
+    return [*found, *_overlap(facts), *_few_test_rows(facts["n_test"])]
+
+
+def _other_task(task: TaskName, pool: Sequence[Row]) -> list[Finding]:
+    suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]])
+    if suggested == task:
+        return []
+    text = f"this looks like a {suggested} task rather than {task}: {why}"
+    return [Finding("other-task", text, f"if so, give --task {suggested}")]
+
+
+def _underivable(task: TaskName, test: Sequence[Row]) -> list[Finding]:
+    """Count the targets that the task's format cannot write."""
+    from tunecurve.learners.spans import EntityFormat
+    from tunecurve.metrics.alignment import align_exactly
+
+    format_of: dict[str, Callable[[str, str], object]] = {"masking": align_exactly, "ner": EntityFormat().derive}
+    if task not in format_of:
+        return []
+    odd = sum(format_of[task](row.source, row.target) is None for row in test)
+    what = {"masking": "the input with stretches replaced", "ner": "lists of words that stand in the input"}[task]
+    text = f"{odd} of {len(test)} test targets are not {what} (noisy labels); a tagger cannot give them"
+    return [Finding("underivable-targets", text)] if odd else []
+
+
+def _unseen_labels(task: TaskName, test: Sequence[Row], known: Sequence[str]) -> list[Finding]:
+    unseen = sorted({label for row in test for label in labels_of(task, row.target)} - set(known))
+    if not unseen:
+        return []
+    return [Finding("unseen-labels", f"labels only in the test set, which nothing can learn: {', '.join(unseen)}")]
+
+
+def _lonely_classes(pool: Sequence[Row]) -> list[Finding]:
+    counts = Counter(row.target.strip() for row in pool)
+    lonely = sorted(name for name, count in counts.items() if count == 1)
+    if not lonely:
+        return []
+    text = f"classes with a single row to train on: {', '.join(lonely[:8])}{', ...' if lonely[8:] else ''}"
+    return [Finding("lonely-classes", text)]
+
+
+def _overlap(facts: Mapping[str, Any]) -> list[Finding]:
+    found = []
+    n_same = facts["overlap"]["test_rows_with_input_in_pool"]
+    n_twins = facts["overlap"]["test_rows_with_skeleton_in_pool"]
+    if n_same:
+        text = f"{n_same} test rows have the same input as a training row: scores will be too good"
+        found.append(Finding("same-input", text))
+    if n_twins > MOST_TWINS * facts["n_test"]:
+        text = (
+            f"{n_twins} of {facts['n_test']} test rows have a template twin among the training rows: the curve will show "
+            "memorising"
+        )
+        found.append(Finding("template-twins", text, "name the template with --group-column, or use --split group"))
+    return found
+
+
+def _few_test_rows(n_test: int) -> list[Finding]:
+    if n_test >= MIN_TEST_ROWS:
+        return []
+    text = f"{n_test} test rows give wide intervals; {MIN_TEST_ROWS} or more tell sizes apart"
+    return [Finding("few-test-rows", text)]
