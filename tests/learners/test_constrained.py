@@ -16,7 +16,8 @@ from tunecurve.learners.local.drafting import CopyDraft
 from tunecurve.learners.local.generate import AnswerLimits, decode_stream
 from tunecurve.learners.local.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.learners.registry import build_learners
-from tunecurve.metrics.alignment import PLACEHOLDER, align_exactly
+from tunecurve.metrics.alignment import align_exactly
+from tunecurve.metrics.placeholders import CLASSIC
 from tunecurve.predictor import load_predictor
 from tunecurve.prompts import MASKING_SYSTEM, Prompt, PromptRenderer
 from tunecurve.run import run_study
@@ -41,7 +42,7 @@ def answers(learner, prompts, **options):
 
 
 def is_masking(prompt, text):
-    labels = set(PLACEHOLDER.findall(text)) - set(PLACEHOLDER.findall(prompt.source))
+    labels = set(CLASSIC.pattern.findall(text)) - set(CLASSIC.pattern.findall(prompt.source))
     return align_exactly(prompt.source, text) is not None and labels <= set(prompt.labels)
 
 
@@ -130,7 +131,7 @@ def test_a_model_that_wants_nothing_that_is_allowed_copies_on(real):
 
 def test_an_answer_that_is_a_masking_anyway_is_left_as_it_is(real):
     rows = [row for language in ("en", "de") for row in generate_rows(30, seed=3, language=language)]
-    labels = tuple({label for row in rows for label in PLACEHOLDER.findall(row["target_text"])})
+    labels = tuple({label for row in rows for label in CLASSIC.pattern.findall(row["target_text"])})
     renderer = PromptRenderer(MASKING_SYSTEM, labels=labels)
     for row in rows:
         wanted = [*real.encoder.token_ids(row["target_text"]), real.encoder.end_token_id]

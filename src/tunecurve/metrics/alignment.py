@@ -1,18 +1,21 @@
 """Where a masked text replaced the input: spans with labels, from the two texts alone.
 
-A masked text is literals with `[LABEL]` between them, so exact alignment is wildcard matching, for which taking every
+A masked text is literals with placeholders between them, so exact alignment is wildcard matching, for which taking every
 literal as far left as it goes (and the last one at the end) finds a match whenever there is one. Texts that are not
 such a masking (a model's free answer, a noisy target) are aligned by a token-wise longest common subsequence instead.
+What a placeholder looks like is said by a `PlaceholderForm`; what the input has of that kind itself is text.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-PLACEHOLDER = re.compile(r"\[([A-Z][A-Z0-9_]*)\]")
+from tunecurve.metrics.placeholders import CLASSIC, Placeholder, PlaceholderForm
+
 # Blanks are no tokens: a blank inside a value would match any blank of the masked text.
-_TOKEN = re.compile(r"\[[A-Z][A-Z0-9_]*\]|\w+|[^\w\s]")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -32,45 +35,65 @@ class Span:
     labels: tuple[str, ...]
 
 
-def label_class(label: str) -> str:
-    """Return the label without a trailing number: ``NAME_2`` -> ``NAME``."""
-    return re.sub(r"_\d+$", "", label)
+def label_class(label: str, form: PlaceholderForm = CLASSIC) -> str:
+    """Return the label without its number: ``NAME_2`` -> ``NAME``."""
+    return form.label_class(label)
 
 
-def placeholders(text: str) -> list[str]:
-    """Return the label classes of all ``[LABEL]`` placeholders in the text, in order."""
-    return [label_class(label) for label in PLACEHOLDER.findall(text)]
+def placeholders(text: str, form: PlaceholderForm = CLASSIC, source: str = "") -> list[str]:
+    """Return the label classes of all placeholders in the text, in order, aside from what the input has itself."""
+    return form.labels_in(text, source)
 
 
-def literal_text(masked: str) -> str:
+def literal_text(masked: str, form: PlaceholderForm = CLASSIC, source: str = "") -> str:
     """Return the masked text with every placeholder replaced by a NUL, so that literals never join across it."""
-    return PLACEHOLDER.sub("\0", masked)
+    return form.replace(masked, "\0", source)
 
 
-def align_exactly(source: str, masked: str, *, keep_numbers: bool = False) -> list[Span] | None:
+def align_exactly(
+    source: str, masked: str, form: PlaceholderForm = CLASSIC, *, keep_numbers: bool = False
+) -> list[Span] | None:
     """Return the replaced spans, or None if `masked` is not `source` with non-empty stretches replaced.
 
     Parameters
     ----------
     source, masked : str
         The two texts.
+    form : PlaceholderForm, default `[LABEL]`
+        What a placeholder is. One that the input has at this place is text.
     keep_numbers : bool, default False
         Whether the spans carry the labels as they stand (`NAME_2`) or their classes (`NAME`).
     """
-    parts = PLACEHOLDER.split(masked)
-    literals = parts[0::2]
-    labels = parts[1::2] if keep_numbers else [label_class(label) for label in parts[1::2]]
-    if not labels:
+    found = form.find(masked)
+    is_copied = [masked[one.start : one.end] in source for one in found]
+    taken = [one for one, copied in zip(found, is_copied, strict=True) if not copied]
+    spans = _match(source, masked, taken, keep_numbers)
+    if spans is not None or len(taken) == len(found):
+        return spans
+    # Some of what the input has too is a placeholder all the same: as few as will do, the last ones first.
+    taken = list(found)
+    for one, copied in zip(found, is_copied, strict=True):
+        if copied and _match(source, masked, rest := [it for it in taken if it is not one], keep_numbers) is not None:
+            taken = rest
+    return _match(source, masked, taken, keep_numbers)
+
+
+def _match(source: str, masked: str, found: Sequence[Placeholder], keep_numbers: bool) -> list[Span] | None:
+    """Return the stretches of the source that the placeholders replace."""
+    if not found:
         return [] if source == masked else None
+    ends = [one.end for one in found]
+    literals = [masked[: found[0].start]]
+    literals += [masked[end:start] for end, start in zip(ends, [*(one.start for one in found[1:]), None], strict=True)]
     if not source.startswith(literals[0]):
         return None
     spans: list[Span] = []
     start = len(literals[0])
     pending: tuple[str, ...] = ()
-    for index, label in enumerate(labels):
-        pending = (*pending, label)
+    for index, one in enumerate(found):
+        pending = (*pending, one.name if keep_numbers else one.label)
         literal = literals[index + 1]
-        is_last = index == len(labels) - 1
+        is_last = index == len(found) - 1
         if literal == "" and not is_last:
             continue
         end = _literal_position(source, literal, start + 1, is_last)
@@ -89,25 +112,44 @@ def _literal_position(source: str, literal: str, earliest: int, is_last: bool) -
     return position if position >= earliest and source.endswith(literal) else None
 
 
-def align_approximately(source: str, masked: str) -> list[Span]:
+def align_approximately(source: str, masked: str, form: PlaceholderForm = CLASSIC) -> list[Span]:
     """Return replaced spans from a token-wise longest common subsequence; always succeeds.
 
     Stretches of the input that vanished without a placeholder beside them are not spans.
     """
     from rapidfuzz.distance import LCSseq
 
-    places = [match.span() for match in _TOKEN.finditer(source)]
-    source_tokens, masked_tokens = _TOKEN.findall(source), _TOKEN.findall(masked)
+    source_tokens, masked_tokens = list(_tokens(source, form)), list(_tokens(masked, form))
+    texts = [[token.text for token in tokens] for tokens in (source_tokens, masked_tokens)]
     spans = []
-    for source_from, source_to, masked_from, masked_to in _changed_blocks(LCSseq.opcodes(source_tokens, masked_tokens)):
-        labels = [
-            label_class(match.group(1))
-            for token in masked_tokens[masked_from:masked_to]
-            if (match := PLACEHOLDER.fullmatch(token))
-        ]
+    for source_from, source_to, masked_from, masked_to in _changed_blocks(LCSseq.opcodes(*texts)):
+        labels = [token.label for token in masked_tokens[masked_from:masked_to] if token.label is not None]
         if labels and source_to > source_from:
-            spans.append(Span(places[source_from][0], places[source_to - 1][1], tuple(labels)))
+            spans.append(Span(source_tokens[source_from].start, source_tokens[source_to - 1].end, tuple(labels)))
     return spans
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str
+    start: int
+    end: int
+    label: str | None = None
+
+
+def _tokens(text: str, form: PlaceholderForm) -> Iterator[_Token]:
+    """Yield placeholders, words and other marks in their order."""
+    place = 0
+    for one in form.find(text):
+        yield from _words(text, place, one.start)
+        yield _Token(text[one.start : one.end], one.start, one.end, one.label)
+        place = one.end
+    yield from _words(text, place, len(text))
+
+
+def _words(text: str, start: int, end: int) -> Iterator[_Token]:
+    for match in _TOKEN.finditer(text, start, end):
+        yield _Token(match.group(), match.start(), match.end())
 
 
 def _changed_blocks(opcodes) -> list[tuple[int, int, int, int]]:  # type: ignore[no-untyped-def]
@@ -123,7 +165,7 @@ def _changed_blocks(opcodes) -> list[tuple[int, int, int, int]]:  # type: ignore
     return blocks
 
 
-def align(source: str, masked: str) -> tuple[list[Span], bool]:
+def align(source: str, masked: str, form: PlaceholderForm = CLASSIC) -> tuple[list[Span], bool]:
     """Return the replaced spans and whether the alignment is exact."""
-    spans = align_exactly(source, masked)
-    return (spans, True) if spans is not None else (align_approximately(source, masked), False)
+    spans = align_exactly(source, masked, form)
+    return (spans, True) if spans is not None else (align_approximately(source, masked, form), False)

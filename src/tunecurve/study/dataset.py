@@ -18,7 +18,7 @@ from tunecurve.data.sources import read_rows
 from tunecurve.data.split import Split, count_overlap, split_rows, stratified_order, training_order
 from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
-from tunecurve.metrics.alignment import PLACEHOLDER, label_class
+from tunecurve.metrics.placeholders import CLASSIC
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec import StudySpec
@@ -86,7 +86,7 @@ def ids_hash(rows: Sequence[Row]) -> str:
 
 def are_numbered(rows: Sequence[Row]) -> bool:
     """Return whether a label in the rows' targets carries a number: ``[NAME_2]``."""
-    return any(label != label_class(label) for row in rows for label in PLACEHOLDER.findall(row.target))
+    return any(one.name != one.label for row in rows for one in CLASSIC.find(row.target))
 
 
 def too_long_test(count_tokens: Callable[[str], int], max_tokens: int) -> Callable[[str, str], bool]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tunecurve.errors import ModelError
-from tunecurve.metrics.alignment import PLACEHOLDER
+from tunecurve.metrics.placeholders import CLASSIC
 
 OPEN, CLOSE = ord("["), ord("]")
 _NUMBERED = re.compile(rb"(.+)_([0-9]{0,4})")
@@ -36,7 +36,7 @@ class KnownLabels:
 
     def __init__(self, names: Iterable[str], numbered: bool = False) -> None:
         for name in (names := tuple(names)):
-            if not PLACEHOLDER.fullmatch(f"[{name}]"):
+            if not CLASSIC.pattern.fullmatch(f"[{name}]"):
                 raise ModelError(
                     f"label '{name}' cannot be written as a placeholder: expected capital letters, digits and '_', a "
                     "letter first; correct prompt.labels"
