@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import StudyStateError, UsageError, did_you_mean
-from tunecurve.learners.base import Completion, FineTunable, Learner, predict
+from tunecurve.learners.answers import predict_answers
+from tunecurve.learners.base import Completion, FineTunable, Learner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
 from tunecurve.prompts import PromptRenderer
@@ -36,7 +37,7 @@ class Predictor:
 
     def complete(self, texts: Sequence[str]) -> list[Completion]:
         """Return the answers with stop reason and token counts."""
-        return predict(self.learner, [self.renderer.prompt(text) for text in texts])
+        return predict_answers(self.learner, [self.renderer.prompt(text) for text in texts])
 
     def __call__(self, text: str) -> str:
         """Return the answer to one text."""

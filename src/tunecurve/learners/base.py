@@ -50,6 +50,8 @@ class Completion:
         The version that the provider says has answered.
     cost_usd : float or None
         What the answer cost; None: unknown, or nothing is paid.
+    thought : {"", "removed", "cut"}
+        What was done with a thought before the answer: ``removed``; or ``cut``, never closed, so that no answer came.
     """
 
     text: str
@@ -60,6 +62,7 @@ class Completion:
     error: str | None = None
     model_version: str | None = None
     cost_usd: float | None = None
+    thought: Literal["", "removed", "cut"] = ""
 
 
 @dataclass(frozen=True)

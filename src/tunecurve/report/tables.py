@@ -78,12 +78,22 @@ def answer_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
     rows = []
     for trial in results["trials"]:
         answers = trial.get("answers")
-        if not answers or (set(answers["stop_reasons"]) <= {"end"} and not answers["n_empty"]):
+        if not answers or (
+            set(answers["stop_reasons"]) <= {"end"} and not answers["n_empty"] and not _thoughts_of(answers)
+        ):
             continue
         counts = [str(answers["stop_reasons"].get(kind, 0)) for kind in ANSWER_KINDS]
-        why = "; ".join(answers["errors"][:3]) + ("; ..." if len(answers["errors"]) > 3 else "")
+        told = [*_thoughts_of(answers), *answers["errors"][:3]]
+        why = "; ".join(told) + ("; ..." if len(answers["errors"]) > 3 else "")
         rows.append([trial["learner"], trial["label"], *counts, str(answers["n_empty"]), why or "–"])
     return header, rows
+
+
+def _thoughts_of(answers: Mapping[str, Any]) -> list[str]:
+    """Return in how many answers thoughts were found, and what became of them."""
+    removed, cut = answers.get("n_thoughts_removed", 0), answers.get("n_thoughts_cut", 0)
+    told = [f"thoughts removed from {removed}"] if removed else []
+    return told + ([f"{cut} with nothing but a cut thought"] if cut else [])
 
 
 def money_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile, Interrupted
+from tunecurve.learners.answers import answer_stream, has_thought_marks, predict_answers
 from tunecurve.learners.base import (
     Completion,
     CostsMoney,
@@ -25,7 +26,6 @@ from tunecurve.learners.base import (
     Learner,
     SharesTraining,
     TrainingProgress,
-    predict,
 )
 from tunecurve.metrics.base import Metric, corpus_score, signature_for
 from tunecurve.study.dataset import StudyData
@@ -196,7 +196,7 @@ def answer_all(trial: Trial, data: StudyData, learner: Learner, kept_in: Path, p
     answers = {line["index"]: Completion(**line["answer"]) for line in store.values if "index" in line}
     started, tokens_written = time.perf_counter(), 0
     try:
-        for index, answer in learner.predict_stream(prompts, set(answers)):
+        for index, answer in answer_stream(learner, prompts, set(answers), keep_thoughts=_keeps_thoughts(data)):
             store.append({"index": index, "answer": asdict(answer)})
             answers[index] = answer
             tokens_written += answer.tokens_out
@@ -207,6 +207,11 @@ def answer_all(trial: Trial, data: StudyData, learner: Learner, kept_in: Path, p
     finally:
         store.close()
     return [answers[index] for index in range(len(prompts))]
+
+
+def _keeps_thoughts(data: StudyData) -> bool:
+    """Whether thoughts are part of the answers that are wanted: training targets have them."""
+    return any(has_thought_marks(row.target) for row in data.pool)
 
 
 def _continue_answers(kept_in: Path, trial: Trial, progress: Progress) -> GrowingLines:
@@ -236,7 +241,8 @@ def _score_on_training_rows(
     if trial.strategy != "fine-tune" or not n_rows or isinstance(learner, CostsMoney):
         return None
     rows = data.training_rows(trial.train_size, trial.seed)[:n_rows]
-    answers = predict(learner, [data.renderer.prompt(row.source) for row in rows])
+    prompts = [data.renderer.prompt(row.source) for row in rows]
+    answers = predict_answers(learner, prompts, keep_thoughts=_keeps_thoughts(data))
     return {"n_rows": len(rows), "scores": score_answers(rows, answers, metrics)}
 
 
@@ -273,6 +279,8 @@ def summarise_answers(answers: Sequence[Completion]) -> dict[str, Any]:
         "n": len(answers),
         "stop_reasons": {reason: reasons[reason] for reason in sorted(reasons)},
         "n_empty": sum(not answer.text.strip() for answer in answers),
+        "n_thoughts_removed": sum(answer.thought == "removed" for answer in answers),
+        "n_thoughts_cut": sum(answer.thought == "cut" for answer in answers),
         "errors": sorted({answer.error for answer in answers if answer.error}),
         "model_versions": sorted({answer.model_version for answer in answers if answer.model_version}),
         "tokens_in": sum(answer.tokens_in for answer in answers),
