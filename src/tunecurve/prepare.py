@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
-from tunecurve.learners.base import CountsTokens, Learner
+from tunecurve.learners.base import Learner
 from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
 from tunecurve.spec import StudySpec, load_spec, parse_spec
 from tunecurve.study.choose import Executor
-from tunecurve.study.dataset import StudyData, check_comparable, read_clean_rows, split_data, too_long_test
+from tunecurve.study.dataset import StudyData, split_data
+from tunecurve.study.frozen import check_comparable
 from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
 from tunecurve.study.progress import Progress
+from tunecurve.study.reading import read_clean_rows
 from tunecurve.study.ready import Study
 from tunecurve.study.study_file import check_study_file
 from tunecurve.study.trials import is_finished
@@ -73,19 +75,10 @@ def prepare_study(
         )
     else:
         built = {"floor": FloorLearner(), **learners}
-    rows, cleaning = read_clean_rows(spec, _too_long_for_any(built, spec.data.max_tokens))
+    rows, cleaning = read_clean_rows(spec)
     spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
     built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
     return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account)
-
-
-def _too_long_for_any(learners: Mapping[str, Learner], max_tokens: int) -> Callable[[str, str], bool] | None:
-    """Return the test of the strictest learner; half of a model's context is left to instruction and examples."""
-    counters = [learner for learner in learners.values() if isinstance(learner, CountsTokens)]
-    counter = min(counters, key=lambda learner: learner.context_length(), default=None)
-    if counter is None:
-        return None
-    return too_long_test(counter.count_tokens, min(max_tokens, counter.context_length() // 2))
 
 
 def _plan(

@@ -20,8 +20,8 @@ from tunecurve.report.keep_current import KeepCurrent
 from tunecurve.spec import QUICK_STUDY, load_spec
 from tunecurve.study.checkpoints import score_checkpoints
 from tunecurve.study.choose import Executor, run_trials
-from tunecurve.study.dataset import freeze
 from tunecurve.study.executors import Outcome, Work, known_failures
+from tunecurve.study.frozen import freeze
 from tunecurve.study.integrity import inspect_trials, tell_of_forks
 from tunecurve.study.locks import lock_study
 from tunecurve.study.progress import Progress

@@ -43,7 +43,8 @@ class DataSpec(Section):
     )
     drop_duplicates: bool = Field(True, description="drop rows whose input was seen before")
     max_tokens: PositiveInt = Field(
-        1024, description="drop rows whose input and target together have more tokens of the first local model"
+        1024,
+        description="drop rows whose input and target together have more tokens than this, estimated from the text alone",
     )
     language: str = Field("en", description="language of builtin:pii: en, fr, de or it")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of builtin:pii")

@@ -34,7 +34,7 @@ def test_rows_in_equals_kept_plus_dropped_with_every_reason_named():
         "input not text": 1,
         "target not text": 1,
         "input not valid Unicode": 1,
-        "over-long for the model": 1,
+        "longer than data.max_tokens": 1,
     }
     assert report.rows_in == report.rows_kept + sum(report.dropped.values()) == 11
     assert report.places["empty target"] == ["line 3", "line 7"]

@@ -237,18 +237,19 @@ def test_dropout_resumes_bit_for_bit_too(tiny_model_folder, tmp_path):
     assert losses[0] == losses[1]
 
 
-def test_rows_over_the_models_context_are_dropped_and_counted(tiny_model_folder, tmp_path):
+def test_which_rows_are_too_long_is_no_matter_of_the_model(tiny_model_folder, tmp_path):
     import json
 
     from tunecurve.prepare import prepare_study
 
     rows = [*simple_rows(40), {"source_text": "word " * 900, "target_text": "word " * 900}]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    study = prepare_study(
-        {"data": {"source": str(tmp_path / "rows.jsonl"), "max_tokens": 5000}, "models": [str(tiny_model_folder)],
-         "split": {"test_size": 5, "method": "random"}, "train_sizes": [10]}, device="cpu",
-    )  # fmt: skip
-    assert study.data.facts["dropped"] == {"over-long for the model": 1}
+    for max_tokens, dropped in ((5000, {}), (1000, {"longer than data.max_tokens": 1})):
+        study = prepare_study(
+            {"data": {"source": str(tmp_path / "rows.jsonl"), "max_tokens": max_tokens}, "models": [str(tiny_model_folder)],
+             "split": {"test_size": 5, "method": "random"}, "train_sizes": [10]}, device="cpu",
+        )  # fmt: skip
+        assert study.data.facts["dropped"] == dropped
 
 
 @pytest.mark.parametrize("harm", ["truncated", "one bit", "other rows", "other versions"])

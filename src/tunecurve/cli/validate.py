@@ -17,12 +17,12 @@ from tunecurve.cli.options import study_options
 def validate(study: Path | None, **options: Any) -> None:
     """Check a study file and its data: counts, what would be dropped, and what could mislead.
 
-    Needs no model; rows that are over-long for the model are counted by `plan` and `run`.
+    Needs no model; `plan` and `run` count the same rows.
     """
     from tunecurve.cli.options import study_values
     from tunecurve.prepare import split_as_asked
     from tunecurve.spec import parse_spec
-    from tunecurve.study.dataset import read_clean_rows
+    from tunecurve.study.reading import read_clean_rows
 
     values, origin = study_values(study, options)
     spec = parse_spec(values, origin)

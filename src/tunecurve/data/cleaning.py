@@ -71,7 +71,7 @@ def clean_rows(
     drop_duplicates : bool, default True
         Drop rows whose input was seen before.
     is_too_long : callable, optional
-        Says whether (input, target) is over-long for the model.
+        Says whether (input, target) is longer than the study takes.
 
     Raises
     ------
@@ -154,5 +154,5 @@ def _reason_to_drop(
     if source in first_target:
         return "duplicate" if first_target[source] == target else "duplicate input with another target"
     if is_too_long is not None and is_too_long(source, target):
-        return "over-long for the model"
+        return "longer than data.max_tokens"
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _LABEL = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
@@ -53,6 +54,11 @@ def content_id(*texts: str) -> str:
         encoded = text.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
     return digest.hexdigest()[:16]
+
+
+def ids_hash(rows: Sequence[Row]) -> str:
+    """Return the hash of the rows' contents in their order, 16 hexadecimal digits."""
+    return hashlib.sha256("\n".join(row.row_id for row in rows).encode()).hexdigest()[:16]
 
 
 def skeleton(text: str) -> str:

@@ -1,20 +1,18 @@
-"""The data of a study, frozen: cleaned rows, test set, training pool, prompts.
+"""The data of a study: test set, training pool, prompts, and what was decided about them.
 
-What was frozen is written to `split.json` at the first run and must be the same ever after: a study whose test set
-could change under it would compare scores on different rows.
+What was frozen at the first run (`frozen.py`) is taken as it is there.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from tunecurve.data.cleaning import CleaningReport, clean_rows
-from tunecurve.data.rows import Row
-from tunecurve.data.sources import read_rows
+from tunecurve.data.cleaning import CleaningReport
+from tunecurve.data.rows import Row, ids_hash
 from tunecurve.data.split import Split, count_overlap, split_rows, stratified_order, training_order
 from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
@@ -24,10 +22,9 @@ from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec import StudySpec
 from tunecurve.study.data_findings import data_findings
 from tunecurve.study.decisions import Decisions
-from tunecurve.study.storage import TRIALS, read_sealed_json, write_sealed_json
+from tunecurve.study.frozen import FROZEN, frozen_decisions
+from tunecurve.study.storage import read_sealed_json
 from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
-
-FROZEN = "split.json"
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,11 @@ class StudyData:
     findings: list[Finding] = field(default_factory=list)
     metric_settings: MetricSettings = field(default_factory=MetricSettings)
 
+    @property
+    def frozen_date(self) -> str:
+        """The ISO date of the study's first run: what a date in a prompt says, on whatever day."""
+        return self.decisions.once("date", lambda: date.today().isoformat())
+
     def training_rows(self, train_size: int, seed: int) -> list[Row]:
         """Return the training rows of a size and seed; smaller sizes are the beginning of larger ones."""
         order = training_order(len(self.pool), seed, self.split_seed)
@@ -79,28 +81,9 @@ class StudyData:
         return [self.renderer.tuning_example(row.source, row.target) for row in self.training_rows(train_size, seed)]
 
 
-def ids_hash(rows: Sequence[Row]) -> str:
-    """Return the hash of the rows' contents in their order, 16 hexadecimal digits."""
-    return hashlib.sha256("\n".join(row.row_id for row in rows).encode()).hexdigest()[:16]
-
-
 def are_numbered(rows: Sequence[Row]) -> bool:
     """Return whether a label in the rows' targets carries a number: ``[NAME_2]``."""
     return any(one.name != one.label for row in rows for one in CLASSIC.find(row.target))
-
-
-def too_long_test(count_tokens: Callable[[str], int], max_tokens: int) -> Callable[[str, str], bool]:
-    """Return a test whether input and target have more than `max_tokens` tokens together.
-
-    Few texts are tokenised: a text never has more tokens than bytes.
-    """
-
-    def is_too_long(source: str, target: str) -> bool:
-        if len(source.encode("utf-8", "replace")) + len(target.encode("utf-8", "replace")) <= max_tokens:
-            return False
-        return count_tokens(source) + count_tokens(target) > max_tokens
-
-    return is_too_long
 
 
 def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folder: Path | None = None) -> StudyData:
@@ -114,6 +97,7 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
         When the rows no longer hold the frozen ones.
     """
     decisions = frozen_decisions(folder)
+    decisions.once("date", lambda: date.today().isoformat())
     if folder is not None and (folder / FROZEN).exists():
         split = _frozen_split(rows, folder, spec.n_train_needed)
     else:
@@ -125,29 +109,48 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
             n_train_needed=spec.n_train_needed,
         )
     test, pool = [rows[index] for index in split.test], [rows[index] for index in split.pool]
-    labels = _labels(spec, pool)
-    numbered = spec.task == "masking" and are_numbered(pool)
-    renderer = PromptRenderer(spec.system_prompt, spec.prompt.template, labels, numbered)
-    pool_labels = [labels_of(spec.task, row.target) for row in pool] if spec.sampling == "stratified" else None
-    facts = _facts(rows, cleaning, split, test, pool, labels, spec.kind.group_by)
+    findings: list[Finding] = []
+    decided = _decide(spec, test, pool, decisions, findings)
+    facts = _facts(rows, cleaning, split, test, pool, decided, spec.kind.group_by)
+    findings += data_findings(spec.task, test, pool, facts)
     return StudyData(
         test,
         pool,
-        renderer,
+        decided.renderer(spec),
         spec.split.seed,
         facts,
-        pool_labels,
+        [labels_of(spec.task, row.target) for row in pool] if spec.sampling == "stratified" else None,
         decisions=decisions,
-        findings=data_findings(spec.task, test, pool, facts),
-        metric_settings=MetricSettings(labels),
+        findings=findings,
+        metric_settings=decided.metric_settings,
     )
 
 
-def frozen_decisions(folder: Path | None) -> Decisions:
-    """Return what the study in a folder has decided before; nothing where none is frozen there."""
-    if folder is None or not (folder / FROZEN).exists():
-        return Decisions()
-    return Decisions(read_sealed_json(folder / FROZEN)["decided"])
+@dataclass(frozen=True)
+class _Decided:
+    """What a study has decided about its rows; made in `_decide`, and nowhere else."""
+
+    labels: tuple[str, ...]
+    is_numbered: bool
+
+    def renderer(self, spec: StudySpec) -> PromptRenderer:
+        return PromptRenderer(spec.system_prompt, spec.prompt.template, self.labels, self.is_numbered)
+
+    @property
+    def metric_settings(self) -> MetricSettings:
+        return MetricSettings(self.labels)
+
+
+def _decide(
+    spec: StudySpec, test: list[Row], pool: list[Row], decisions: Decisions, findings: list[Finding]
+) -> _Decided:
+    """Decide how the rows are understood, each thing once in a study's life; say what is odd.
+
+    Every decision goes through `Decisions.once`, so that rows which join later change no prompt and no metric.
+    """
+    labels = tuple(decisions.once("labels", lambda: list(_labels(spec, pool))))
+    is_numbered = decisions.once("labels_are_numbered", lambda: spec.task == "masking" and are_numbered(pool))
+    return _Decided(labels, is_numbered)
 
 
 def _labels(spec: StudySpec, pool: Sequence[Row]) -> tuple[str, ...]:
@@ -171,39 +174,13 @@ def _labels(spec: StudySpec, pool: Sequence[Row]) -> tuple[str, ...]:
     return labels
 
 
-def read_clean_rows(
-    spec: StudySpec, is_too_long: Callable[[str, str], bool] | None = None
-) -> tuple[list[Row], CleaningReport]:
-    """Read and clean the rows of a study."""
-    data = spec.data
-    raw_rows = read_rows(
-        data.source,
-        limit=data.limit,
-        revision=data.revision,
-        subset=data.subset,
-        hub_split=data.hub_split,
-        language=data.language,
-        seed=data.seed,
-    )
-    group_column = "template_id" if data.source.startswith("builtin:") and not data.group_column else data.group_column
-    return clean_rows(
-        raw_rows,
-        input_column=data.input_column,
-        target_column=data.target_column,
-        group_column=group_column,
-        group_by=spec.kind.group_by,
-        drop_duplicates=data.drop_duplicates,
-        is_too_long=is_too_long,
-    )
-
-
 def _facts(
     rows: list[Row],
     cleaning: CleaningReport,
     split: Split,
     test: list[Row],
     pool: list[Row],
-    labels: tuple[str, ...],
+    decided: _Decided,
     skeleton_of: Literal["target", "input"],
 ) -> dict[str, Any]:
     return {
@@ -219,77 +196,8 @@ def _facts(
         "test_sha256": ids_hash(test),
         "pool_sha256": ids_hash(pool),
         "overlap": count_overlap(rows, split, skeleton_of),
-        "labels": list(labels),
-        "labels_are_numbered": are_numbered(pool),
-    }
-
-
-def freeze(data: StudyData, spec: StudySpec, folder: Path) -> None:
-    """Write the split and what it was made for, at the first run."""
-    path = folder / FROZEN
-    if path.exists():
-        return
-    check_no_other_split(data, folder)
-    ids = {"test": [row.row_id for row in data.test], "pool": [row.row_id for row in data.pool]}
-    write_sealed_json(
-        path,
-        {"comparable": spec.comparable_part(), "decided": data.decisions.to_json(), "facts": data.facts, **ids},
-    )
-
-
-def check_no_other_split(data: StudyData, folder: Path) -> None:
-    """Refuse to freeze a split where trials were finished on another one, whose file is gone.
-
-    Raises
-    ------
-    StudyStateError
-        Naming such a trial.
-    """
-    for result in sorted((folder / TRIALS).glob("*/result.json")):
-        config = result.with_name("config.json")
-        if config.exists() and read_sealed_json(config)["test_sha256"] != data.facts["test_sha256"]:
-            raise StudyStateError(
-                f"'{folder / FROZEN}' is gone, and '{result.parent}' was scored on other test rows than the data gives now; "
-                "restore the file or the data, or start anew in another folder with --out"
-            )
-
-
-def check_comparable(spec: StudySpec, folder: Path) -> None:
-    """Refuse to continue a study whose data, split, prompt, answers or metrics were changed; say which.
-
-    Raises
-    ------
-    StudyStateError
-        With the changed keys, their old and new values.
-    """
-    path = folder / FROZEN
-    if not path.exists():
-        return
-    before, now = flat(read_sealed_json(path)["comparable"]), flat(spec.comparable_part())
-    changed = [
-        f"{key}: {in_short(before.get(key))} -> {in_short(now.get(key))}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-    if changed:
-        raise StudyStateError(
-            f"'{folder}' holds a study with other settings ({'; '.join(changed)}); its results cannot be mixed with new "
-            "ones: choose another folder with --out"
-        )
-
-
-def in_short(value: Any) -> str:
-    """Return a value for a message, cut to a line's length."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, with dotted keys."""
-    if not isinstance(value, dict):
-        return {prefix: value}
-    return {
-        name: leaf for key, item in value.items() for name, leaf in flat(item, f"{prefix}.{key}".strip(".")).items()
+        "labels": list(decided.labels),
+        "labels_are_numbered": decided.is_numbered,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tunecurve.data.rows import ids_hash
 from tunecurve.learners.base import (
     CostsMoney,
     CountsTokens,
@@ -17,7 +18,7 @@ from tunecurve.learners.base import (
     Workload,
 )
 from tunecurve.spec import StudySpec, stable_hash
-from tunecurve.study.dataset import StudyData, ids_hash
+from tunecurve.study.dataset import StudyData
 
 Strategy = Literal["floor", "baseline", "zero-shot", "few-shot", "fine-tune"]
 TRIAL_FORMAT = 1
