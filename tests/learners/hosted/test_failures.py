@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.learners.hosted.conftest import LAB
-from tunecurve.learners.hosted.gateway import explain_failure
+from tunecurve.learners.hosted.failures import explain_failure
 from tunecurve.learners.hosted.names import parse_hosted_name
 
 
@@ -21,7 +21,7 @@ class Decision:
 
 
 def explain(error, retry_after=None):
-    return explain_failure(error, lambda _: Decision(retry_after), parse_hosted_name(LAB))
+    return explain_failure(error, parse_hosted_name(LAB), retry_after)
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_a_wait_that_nobody_would_sit_out_ends_the_work():
     [
         (StatusError(429, "slow"), True, False),
         (StatusError(503, "busy"), False, False),
-        (StatusError(500, "oops"), False, False),
+        (StatusError(500, "oops"), False, True),  # a gateway gives up after the model has answered
         (ConnectionResetError("reset by peer"), False, True),
         (ValueError("Expecting value: line 1 column 1"), False, True),
-        (OSError("Cannot connect to host x"), False, False),
+        (ConnectionRefusedError("refused"), False, False),
     ],
 )
 def test_what_is_tried_again(error, is_rate_limit, may_be_billed):

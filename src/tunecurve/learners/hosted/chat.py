@@ -10,7 +10,8 @@ from tunecurve.learners.base import Completion, Workload
 from tunecurve.learners.hosted.access import check_access
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.batches import BatchBook
-from tunecurve.learners.hosted.gateway import GatewayOptions, InspectGateway
+from tunecurve.learners.hosted.gateway import GatewayOptions
+from tunecurve.learners.hosted.inspect_adapter import InspectGateway
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import BATCH_SHARE, Price
 from tunecurve.learners.hosted.sending import Call, Sender, SendingLimits, completion_of
@@ -149,6 +150,7 @@ class HostedLearner:
             price=self.price,
             limits=limits,
             should_stop=lambda: self.account.should_stop(),
+            say=lambda line: self.account.say(line),
         )
 
     def _calls(self, prompts: Sequence[Prompt], done: set[int]) -> list[Call]:

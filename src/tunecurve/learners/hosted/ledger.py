@@ -286,7 +286,11 @@ class Ledger:
             (model,),
         )
         answers = [json.loads(row[0]) for row in rows]
-        answers = [answer for answer in answers if answer["stop_reason"] == "end" and answer["text"]]
+        answers = [
+            answer
+            for answer in answers
+            if answer["stop_reason"] == "end" and answer["text"] and not answer.get("is_estimated")
+        ]
         if len(answers) < 20:
             return None
         sent = sum(answer["tokens_in"] for answer in answers) / sum(answer["characters_in"] for answer in answers)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
-from tunecurve.learners.hosted.gateway import QUOTA_IS_GONE
+from tunecurve.learners.hosted.failures import quota_is_used_up
 from tunecurve.learners.hosted.jobs import (
     CreationUnclear,
     JobRequest,
@@ -59,7 +59,10 @@ class OpenAITuning:
             raise EnvironmentProblem(f"tuning '{name.full_name}' needs a key in the environment: set {missing}")
         key = next((os.environ[variable] for variable in name.key_variables() if os.environ.get(variable)), None)
         self.openai, self.whose, self.base_url = openai, name, name.base_url()
-        self.client = openai.OpenAI(api_key=key, base_url=self.base_url, max_retries=0, timeout=60.0)
+        straight = openai.DefaultHttpxClient(follow_redirects=False)
+        self.client = openai.OpenAI(
+            api_key=key, base_url=self.base_url, max_retries=0, timeout=60.0, http_client=straight
+        )
 
     def place(self) -> dict[str, Any]:
         """Return whose key and which address hold."""
@@ -112,8 +115,7 @@ class OpenAITuning:
                 method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
             )
         except self.openai.RateLimitError as error:
-            is_used_up = QUOTA_IS_GONE.search(str(error))
-            raise (NotCreated if is_used_up else QuotaFull)(plain_reason(error)) from None
+            raise (NotCreated if quota_is_used_up(error) else QuotaFull)(plain_reason(error)) from None
         except self.openai.APIStatusError as error:
             if error.status_code < 500 and error.status_code not in (408, 409):
                 raise NotCreated(plain_reason(error)) from None

@@ -24,9 +24,14 @@ from tunecurve.learners.hosted.gateway import Failure, Gateway, Reply
 from tunecurve.learners.hosted.ledger import Ledger
 from tunecurve.learners.hosted.pacing import ConcurrencyLimit, Pace
 from tunecurve.learners.hosted.prices import Price
+from tunecurve.learners.hosted.usage import check_usage
 from tunecurve.prompts import Message
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
+# Attempts that never reached a server, and answers that nobody could read, before the stream ends: more would be no better.
+MOST_UNREACHABLE, MOST_UNREADABLE = 2, 3
+# A wait of this length is told, and told again no sooner.
+TOLD_WAIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,8 @@ class Sender:
         Bounds.
     should_stop : callable
         Asked now and then, also while no answer comes.
+    say : callable
+        Told in a line what the stream waits for.
     """
 
     def __init__(
@@ -111,11 +118,13 @@ class Sender:
         price: Price,
         limits: SendingLimits,
         should_stop: Callable[[], bool] = lambda: False,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.open_gateway, self.ledger, self.budget = open_gateway, ledger, budget
         self.study, self.model, self.price, self.limits = study, model, price, limits
-        self.should_stop = should_stop
-        self._n_failed = self._n_answered = 0
+        self.should_stop, self.say = should_stop, say
+        self._n_failed = self._n_answered = self._n_unreachable = self._n_unreadable = 0
+        self._silent_until = 0.0
         self._stopping = threading.Event()
         self._being_recorded: set[asyncio.Future[Any]] = set()
         self._pace = Pace()
@@ -225,7 +234,7 @@ class Sender:
         self, call: Call, gateway: Gateway, limit: ConcurrencyLimit
     ) -> tuple[Completion, asyncio.Future[Any] | None] | None:
         """Return the answer after as many attempts as it takes and is allowed, and its record; None when asked to stop."""
-        reason, wait = "", FIRST_WAIT_SECONDS
+        reason, wait, n_unreadable = "", FIRST_WAIT_SECONDS, 0
         for attempt in range(1, self.limits.max_attempts + 1):
             await limit.enter()
             outcome: tuple[Completion, asyncio.Future[Any]] | Failure | None = None
@@ -242,15 +251,37 @@ class Sender:
                     self._pace.learn(outcome[0].seconds)
             if not isinstance(outcome, Failure):
                 return outcome
-            if outcome.is_fatal:
-                raise ModelError(outcome.reason)
+            self._end_where_no_call_could_end_better(outcome)
             reason = outcome.reason
-            if attempt < self.limits.max_attempts:
+            n_unreadable += outcome.is_unreadable
+            if attempt < self.limits.max_attempts and n_unreadable < MOST_UNREADABLE:
                 n_before = self._n_answered
-                await self._pause(max(random.uniform(0.5, 1.0) * wait, outcome.retry_after_seconds or 0.0))
+                seconds = max(random.uniform(0.5, 1.0) * wait, outcome.retry_after_seconds or 0.0)
+                self._tell_wait(seconds, outcome)
+                await self._pause(seconds)
                 # Waits grow while nobody gets an answer; when others do, this call was only unlucky.
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS) if self._n_answered == n_before else FIRST_WAIT_SECONDS
-        return self._give_up(reason), None
+            else:
+                break
+        return self._give_up(f"no answer after {attempt} attempts: {reason}"), None
+
+    def _end_where_no_call_could_end_better(self, failure: Failure) -> None:
+        """Raise for what every other call would meet, too: said by the provider, or seen often enough with no answer at all."""
+        self._n_unreachable += failure.is_unreachable
+        self._n_unreadable += failure.is_unreadable
+        is_hopeless = not self._n_answered and (
+            self._n_unreachable >= MOST_UNREACHABLE or self._n_unreadable >= MOST_UNREADABLE
+        )
+        if failure.is_fatal or is_hopeless:
+            raise ModelError(failure.reason)
+
+    def _tell_wait(self, seconds: float, failure: Failure) -> None:
+        now = asyncio.get_running_loop().time()
+        if seconds < TOLD_WAIT_SECONDS or now < self._silent_until:
+            return
+        self._silent_until = now + seconds
+        asked = " as the provider asks" if (failure.retry_after_seconds or 0.0) >= seconds else ""
+        self.say(f"'{self.model}': waits {seconds:.0f} s{asked} after: {failure.reason}")
 
     async def _attempt(self, call: Call, gateway: Gateway) -> tuple[Completion, asyncio.Future[Any]] | Failure | None:
         reserved = await self._reserve(call)
@@ -263,15 +294,20 @@ class Sender:
             )
             outcome = await gateway.send(call.messages, call.max_tokens, call.key)
             if isinstance(outcome, Reply):
-                cost = self.price.call_usd(outcome.tokens_in, outcome.tokens_out)
                 record = reply_record(call, outcome)
+                cost = self._cost(record, reserved)
                 recorded = self.ledger.record(call.key, record, cost, _new_future())
-                return completion_of({**record, "cost_usd": cost}), recorded
+                return self._counted(completion_of({**record, "cost_usd": cost})), recorded
             cost = reserved if outcome.may_be_billed else 0.0
             await self.ledger.release(call.key, may_be_billed=outcome.may_be_billed, future=_new_future())
             return outcome
         finally:
             self.budget.settle(reserved, cost)
+
+    def _cost(self, record: dict[str, Any], reserved: float) -> float | None:
+        """Return what an answer cost; where the server tells no usage, the most that it can have cost."""
+        told = self.price.call_usd(record["tokens_in"], record["tokens_out"])
+        return reserved if record["is_estimated"] and told is not None else told
 
     async def _reserve(self, call: Call) -> float | None:
         """Return the money set aside; waits while what is in flight may still turn out cheaper than reserved."""
@@ -290,14 +326,19 @@ class Sender:
         while not self._stopping.is_set() and (left := end - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(min(left, 0.2))
 
-    def _give_up(self, reason: str) -> Completion:
+    def _counted(self, answer: Completion) -> Completion:
+        """Return the answer; one that is no answer counts against the failures that are allowed."""
+        return self._give_up(answer.error or "no answer", answer) if answer.stop_reason == "error" else answer
+
+    def _give_up(self, reason: str, answer: Completion | None = None) -> Completion:
         self._n_failed += 1
         if self._n_failed > self.limits.max_failures:
             raise ModelError(
-                f"{self._n_failed} rows have no answer from '{self.model}' after {self.limits.max_attempts} attempts each "
-                f"(last: {reason}); what was answered is kept, the same command asks for the rest"
+                f"{self._n_failed} rows have no answer from '{self.model}' (last: {reason}); more than the "
+                f"{self.limits.max_failures} that hosted.failed_rows_allowed lets pass; what was answered is kept, the same "
+                "command asks for the rest"
             )
-        return Completion("", "error", error=f"no answer after {self.limits.max_attempts} attempts: {reason}")
+        return answer or Completion("", "error", error=reason)
 
 
 @contextmanager
@@ -316,8 +357,18 @@ def rare_garbage_collection() -> Iterator[None]:
 
 
 def reply_record(call: Call, reply: Reply) -> dict[str, Any]:
-    """Return what the ledger keeps of a reply."""
-    return {**asdict(reply), "characters_in": call.characters}
+    """Return what the ledger keeps of a reply, with usage that can be true."""
+    usage = check_usage(
+        reply.tokens_in,
+        reply.tokens_out,
+        characters=0 if reply.is_free else call.characters,
+        most_in=call.most_tokens_in,
+        text=reply.text,
+        most_out=call.max_tokens,
+    )
+    kept = {key: value for key, value in asdict(reply).items() if key != "is_free"}
+    is_estimated = usage.is_estimated and not reply.is_free
+    return {**kept, **asdict(usage), "is_estimated": is_estimated, "characters_in": call.characters}
 
 
 def completion_of(record: dict[str, Any]) -> Completion:

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tunecurve.errors import ModelError, TunecurveError
-from tunecurve.learners.hosted.gateway import QUOTA_IS_GONE
-from tunecurve.redact import redact
+from tunecurve.learners.hosted.failures import quota_is_used_up, reason_of, redirect_target, shorten, status_of
 
 
 class PassingTrouble(Exception):
@@ -18,8 +17,7 @@ class PassingTrouble(Exception):
 
 def may_pass(error: BaseException) -> bool:
     """Return whether an SDK's error is one that asking again later could escape."""
-    codes = (getattr(error, "status_code", None), getattr(error, "code", None))
-    status = next((code for code in codes if isinstance(code, int) and 100 <= code < 600), None)
+    status = status_of(error)
     if status is not None:
         return status >= 500 or status in (408, 409, 425, 429)
     # Without a status: a connection that broke or timed out, as every SDK calls it, or an answer that is not one.
@@ -38,11 +36,16 @@ def asking(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = plain_reason(error)
-        if may_pass(error) and not QUOTA_IS_GONE.search(reason):
+        if may_pass(error) and not quota_is_used_up(error):
             raise PassingTrouble(reason) from None
         raise ModelError(f"{what}: {reason}") from None
 
 
 def plain_reason(error: Any) -> str:
-    """Return a provider's reason in one line, without secrets."""
-    return redact(" ".join(str(error).split()))[:300]
+    """Return a provider's reason in one line, without secrets; of a redirect, where it leads."""
+    if not isinstance(error, BaseException):
+        return shorten(str(error))
+    status = status_of(error)
+    if status is not None and 300 <= status < 400:
+        return f"the server sends calls on to {redirect_target(error)} ({status}); nothing was sent there"
+    return reason_of(error) if status is None else f"{status}: {reason_of(error)}"

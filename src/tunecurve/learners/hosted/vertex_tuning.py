@@ -17,6 +17,7 @@ from tunecurve.learners.hosted.jobs import (
     ProviderJob,
     QuotaFull,
 )
+from tunecurve.learners.hosted.redirects import refuse_redirects_of_google, refuse_redirects_of_storage
 from tunecurve.learners.hosted.trouble import asking, plain_reason
 from tunecurve.prompts import TuningExample
 from tunecurve.spec_hosted import VertexSpec
@@ -63,12 +64,14 @@ class VertexTuning:
                 "run: pip install 'tunecurve[hosted]'"
             ) from None
         self.types = types
-        self.client = genai.Client(
-            vertexai=True,
-            project=self.project,
-            location=self.location,
-            credentials=credentials_from_environment(),
-            http_options=types.HttpOptions(base_url=self.base_url, timeout=60_000),
+        self.client = refuse_redirects_of_google(
+            genai.Client(
+                vertexai=True,
+                project=self.project,
+                location=self.location,
+                credentials=credentials_from_environment(),
+                http_options=types.HttpOptions(base_url=self.base_url, timeout=60_000),
+            )
         )
 
     def place(self) -> dict[str, Any]:
@@ -103,7 +106,9 @@ class VertexTuning:
 
         path = f"tunecurve/{request.key}.jsonl"
         with asking(f"cannot upload the training rows to gs://{self.bucket}"):
-            client = storage.Client(project=self.project, credentials=credentials_from_environment())
+            client = refuse_redirects_of_storage(
+                storage.Client(project=self.project, credentials=credentials_from_environment())
+            )
             blob = client.bucket(self.bucket).blob(path)
             blob.upload_from_string(
                 "\n".join(training_lines(request.examples)) + "\n", content_type="application/jsonl"
@@ -134,7 +139,7 @@ class VertexTuning:
             reason = plain_reason(error)
             if status == 429:
                 raise QuotaFull(reason) from None
-            if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409):
+            if isinstance(status, int) and 300 <= status < 500 and status not in (408, 409):
                 raise NotCreated(reason) from None
             raise CreationUnclear(reason) from None
         return _view(job)

@@ -1,0 +1,248 @@
+"""The model layer of inspect_ai as a gateway. Everything that touches its private parts is here and in `batches`.
+
+inspect_ai 0.3.280 to 0.3.x: request formats, stop reasons, usage, batches. Its repeats, its concurrency, its cache and
+its hidden probe are switched off: those have one owner each (`sending`, `ledger`). No client within it follows a
+redirect. What it would turn into an answer's text - a notice that the prompt was blocked, that there was no content, that
+the context is full - is told apart from what a model has written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
+from tunecurve.learners.base import StopReason
+from tunecurve.learners.hosted.answer_bodies import mend_chat, mend_gemini, mend_response
+from tunecurve.learners.hosted.batches import BatchBook
+from tunecurve.learners.hosted.failures import explain_failure, one_line
+from tunecurve.learners.hosted.gateway import Failure, GatewayOptions, Reply
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.redirects import refuse_redirects, refuse_redirects_of_google
+from tunecurve.learners.hosted.usage import whole_number
+from tunecurve.prompts import Message
+from tunecurve.redact import redact
+
+# Their SDKs speak HTTP/2 remote calls or sign every request for one host; there are no redirects to follow.
+_WITHOUT_REDIRECTS = frozenset({"grok", "bedrock"})
+# The model layer makes a client a call for these, of a class that follows none by itself, or is told so below.
+_CLIENT_A_CALL = frozenset({"mistral", "azureai"})
+
+
+class InspectGateway:
+    """The model layer of inspect_ai, one attempt at a time; made and used inside one event loop."""
+
+    def __init__(self, name: HostedName, options: GatewayOptions, batch_book: BatchBook | None = None) -> None:
+        self.name, self.options, self._batch_book = name, options, batch_book
+        self._api, self._no_content = _open_model(name, options)
+
+    async def send(self, messages: Sequence[Message], max_tokens: int, key: str = "") -> Reply | Failure:
+        """Return the reply or the failure of one attempt."""
+        started = time.perf_counter()
+        wait = None if self.options.batch else self.options.timeout_seconds
+        try:
+            async with asyncio.timeout(wait):
+                with self._batch_book.row(key) if self._batch_book else nullcontext():
+                    output, is_free = await self._generate(messages, max_tokens)
+            if isinstance(output, Exception):
+                return self._failure(output)
+            return _reply(output, time.perf_counter() - started, self._no_content, is_free=is_free)
+        except TimeoutError:
+            return Failure(f"no answer within {self.options.timeout_seconds:g} s", may_be_billed=True)
+        except Exception as error:
+            return self._failure(error)
+
+    async def _generate(self, messages: Sequence[Message], max_tokens: int) -> tuple[Any, bool]:
+        """Return the layer's output, and whether it stands for a refusal by status, which costs nothing."""
+        from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
+
+        kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
+        turns = [kinds[message.role](content=message.content) for message in messages]
+        result = await self._api.generate(turns, [], "none", self._config(max_tokens))
+        if not isinstance(result, tuple):
+            return result, False
+        output, call = result
+        return output, bool(call is not None and call.error)
+
+    def _config(self, max_tokens: int) -> Any:
+        from inspect_ai.model import GenerateConfig
+
+        options = self.options
+        given = {key: getattr(options, key) for key in ("temperature", "top_p", "top_k", "seed")}
+        if self.name.provider == "google" and options.thinking == "minimal":
+            # Flash models of generation 2.5 can switch thinking off; later ones and Pro only turn it down.
+            can_be_off = "2.5-flash" in (options.family or self.name.model)
+            given["reasoning_effort"] = "none" if can_be_off else "minimal"
+        if options.batch:
+            given["batch"] = True
+        return GenerateConfig(
+            max_tokens=max_tokens,
+            reasoning_summary="none",  # else the layer asks once, unseen and without a cap, whether summaries are allowed
+            **{key: value for key, value in given.items() if value is not None},
+        )
+
+    def _failure(self, error: Exception) -> Failure:
+        decision = self._api.should_retry(error)
+        return explain_failure(error, self.name, getattr(decision, "retry_after", None))
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._api.aclose()
+
+
+def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
+    try:
+        from inspect_ai._util.constants import NO_CONTENT
+        from inspect_ai.model import ModelInfo, get_model, set_model_info
+    except ImportError as error:
+        raise EnvironmentProblem(
+            f"model '{name.full_name}' needs the extra 'hosted' ({error.name or error} is missing); "
+            "run: pip install 'tunecurve[hosted]'"
+        ) from None
+    # The layer warns at length about things that are handled here.
+    logging.getLogger("inspect_ai").setLevel(logging.ERROR)
+    if options.family:
+        set_model_info(name.full_name, ModelInfo(family=options.family))
+        set_model_info(name.full_name.partition("/")[2], ModelInfo(family=options.family))
+    try:
+        api: Any = get_model(name.full_name, memoize=False, **_arguments(name, options)).api
+        if name.provider == "google":
+            _tame_google(api, options)
+        else:
+            _tame(api, name)
+        return api, NO_CONTENT
+    except TunecurveError:
+        raise
+    except Exception as error:
+        raise ModelError(f"cannot use model '{name.full_name}': {one_line(error)}") from None
+
+
+def _arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:
+    if name.provider == "google":
+        return _google_arguments(name, options)
+    arguments: dict[str, Any] = {}
+    # The SDKs' own retries would be a second owner.
+    if name.provider == "grok":
+        arguments["disable_retry"] = True
+    elif name.provider in ("openai", "openai-api", "anthropic", "groq", "ollama", "vllm"):
+        arguments["max_retries"] = 0
+    if name.provider == "openai" and options.family:
+        arguments["responses_api"] = False
+    return arguments
+
+
+def _tame_google(api: Any, options: GatewayOptions) -> None:
+    from inspect_ai.model._providers import google
+
+    from tunecurve.learners.hosted.google_access import send_once, share_one_client
+
+    google.MAX_TOOL_CALLING_ATTEMPTS = 1  # a broken function call, which nobody asked for, is no reason to ask again
+    send_once(api)
+    make = api.model_client
+
+    def make_tame(http_options: Any = None) -> Any:
+        client = refuse_redirects_of_google(make(http_options))
+        request = client._api_client.async_request
+
+        async def readable(*arguments: Any, **named: Any) -> Any:
+            response = await request(*arguments, **named)
+            if response.body and "enerateContent" in str(arguments[1] if len(arguments) > 1 else named.get("path")):
+                response.body = mend_gemini(response.body)
+            return response
+
+        client._api_client.async_request = readable
+        return client
+
+    api.model_client = make_tame
+    share_one_client(api)
+    if options.safety == "provider":
+        api.safety_settings = []  # none sent: the layer's own default is to switch the filters off
+
+
+def _tame(api: Any, name: HostedName) -> None:
+    client: Any = getattr(api, "client", None)
+    if hasattr(client, "max_retries"):  # every SDK made after OpenAI's
+        client.max_retries = 0
+    if name.provider == "azureai":
+        from inspect_ai.model._providers import azureai
+
+        made = azureai.ChatCompletionsClient
+        if not isinstance(made, functools.partial):
+            azureai.ChatCompletionsClient = functools.partial(made, permit_redirects=False)
+    n_clients = refuse_redirects(api)
+    if not n_clients and name.provider not in _WITHOUT_REDIRECTS | _CLIENT_A_CALL:
+        raise EnvironmentProblem(
+            f"model '{name.full_name}' cannot be used: its client cannot be kept from following redirects; install the "
+            "versions that pyproject.toml names: pip install 'tunecurve[hosted]'"
+        )
+    if hasattr(client, "chat") and type(client).__module__.partition(".")[0] == "openai":
+        _read_leniently(client.chat.completions, "create", mend_chat)
+        _read_leniently(client.responses, "create", mend_response)
+
+
+def _read_leniently(owner: Any, method: str, mend: Any) -> None:
+    create = getattr(owner, method)
+
+    async def readable(*arguments: Any, **named: Any) -> Any:
+        return mend(await create(*arguments, **named))
+
+    setattr(owner, method, readable)
+
+
+def _google_arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    if isinstance(options.safety, dict):
+        arguments["safety_settings"] = options.safety
+    if name.service == "vertex":
+        from tunecurve.learners.hosted.google_access import credentials_from_environment, place_of
+
+        project, location = place_of(name.model, options.project, options.location)
+        arguments |= {"project": project, "location": location}
+        credentials = credentials_from_environment()
+        if credentials is not None:
+            arguments["credentials"] = credentials
+    return arguments
+
+
+def _reply(output: Any, seconds: float, no_content: str, *, is_free: bool) -> Reply:
+    """Return the model layer's output as what it is."""
+    usage, choice = output.usage, output.choices[0] if output.choices else None
+    tokens_in = tokens_out = None
+    if usage is not None:
+        cached = (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
+        tokens_in, tokens_out = whole_number(usage.input_tokens + cached), whole_number(usage.output_tokens)
+    elif is_free:
+        tokens_in = tokens_out = 0
+    stop_reason, detail = _stop_reason(choice, output)
+    text = output.completion if stop_reason in ("end", "length") else ""
+    if text == no_content:
+        text = ""
+    return Reply(text, stop_reason, tokens_in, tokens_out, seconds, detail, output.model or None, is_free)
+
+
+def _stop_reason(choice: Any, output: Any) -> tuple[StopReason, str | None]:
+    if choice is None:
+        return "error", redact(str(output.error or "the provider sent no answer"))
+    details = choice.stop_details
+    because = redact(details.explanation or details.category or details.type or "") if details is not None else ""
+    content = choice.message.content
+    refused = not isinstance(content, str) and any(getattr(part, "refusal", None) for part in content)
+    # The layer calls a filter's verdict on the prompt a refusal, too; a filter says content_filter.
+    if refused or (details is not None and details.type == "refusal" and choice.stop_reason != "content_filter"):
+        return "refused", because or "the model refused"
+    match choice.stop_reason:
+        case "stop" | "tool_calls":
+            return "end", None
+        case "max_tokens":
+            return "length", None
+        case "content_filter":
+            return "blocked", because or "blocked by the provider's filter"
+        case "model_length":
+            return "error", "longer than the model's context"
+        case other:
+            return "error", f"the provider ended the answer for another reason ({because or other})"

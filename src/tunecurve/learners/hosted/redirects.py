@@ -1,0 +1,43 @@
+"""No client follows a redirect: another host would get the rows, and Google's key, and its answers would be scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunecurve.errors import EnvironmentProblem
+
+
+def refuse_redirects(owner: Any, depth: int = 3) -> int:
+    """Make every HTTP client within an SDK's object return a redirect as it is; return how many clients there are."""
+    if hasattr(owner, "follow_redirects") and hasattr(owner, "event_hooks"):  # a client of httpx or httpx2
+        owner.follow_redirects = False
+        return 1
+    if depth == 0 or not hasattr(owner, "__dict__"):
+        return 0
+    return sum(
+        refuse_redirects(part, depth - 1)
+        for name, part in list(vars(owner).items())
+        if name.rsplit("_", 1)[-1] in ("client", "configuration") or name.endswith("_client")
+    )
+
+
+def refuse_redirects_of_google(client: Any) -> Any:
+    """Make a client of google-genai return a redirect as it is, whichever HTTP library it uses; return the client."""
+    inner = client._api_client
+    refuse_redirects(inner)
+    if inner._use_aiohttp():
+        arguments = getattr(inner, "_async_client_session_request_args", None)
+        if arguments is None:
+            raise EnvironmentProblem(
+                "this version of google-genai cannot be kept from following redirects; install one of those that "
+                "pyproject.toml names: pip install 'tunecurve[hosted]'"
+            )
+        arguments["allow_redirects"] = False
+    return client
+
+
+def refuse_redirects_of_storage(client: Any) -> Any:
+    """Make a client of google-cloud-storage raise on a redirect; return the client."""
+    session = client._http
+    session.get_redirect_target = lambda response: None
+    return client

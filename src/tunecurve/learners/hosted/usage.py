@@ -1,0 +1,73 @@
+"""The tokens that a provider tells, and whether a bill can be read off them.
+
+A server may tell none, or nonsense. Then the most that the call can have cost, which was reserved before it was sent, is
+booked and marked as an estimate: the books are never lower than the bill.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+# A server may send more than it was given, its own instruction above all; beyond this the number is nonsense.
+MOST_TIMES, MOST_BEYOND = 4, 4096
+# No tokenizer packs more characters of ordinary text into a token.
+MOST_CHARACTERS_A_TOKEN = 32
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a call used.
+
+    Attributes
+    ----------
+    tokens_in, tokens_out : int
+        As told, or estimated at four characters a token.
+    is_estimated : bool
+        The server told no usable numbers.
+    """
+
+    tokens_in: int
+    tokens_out: int
+    is_estimated: bool
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a count of tokens as told, fractions rounded up; None for what is no count."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        return None
+    return math.ceil(value)
+
+
+def check_usage(
+    tokens_in: int | None, tokens_out: int | None, *, characters: int, most_in: int, text: str, most_out: int
+) -> Usage:
+    """Return the usage as told where it can be true, else an estimate.
+
+    Parameters
+    ----------
+    tokens_in, tokens_out : int or None
+        As told.
+    characters, most_in : int
+        Characters sent, and a bound on the tokens they are.
+    text : str
+        The answer.
+    most_out : int
+        The answer cap.
+    """
+    is_plausible = (
+        tokens_in is not None
+        and tokens_out is not None
+        and max(1, characters / MOST_CHARACTERS_A_TOKEN) <= tokens_in <= most_in * MOST_TIMES + MOST_BEYOND
+        and len(text) / MOST_CHARACTERS_A_TOKEN <= tokens_out <= most_out * MOST_TIMES + MOST_BEYOND
+        and (tokens_out > 0 or not text)
+    )
+    if is_plausible and tokens_in is not None and tokens_out is not None:
+        return Usage(tokens_in, tokens_out, is_estimated=False)
+    return Usage(math.ceil(characters / 4), math.ceil(len(text) / 4), is_estimated=True)
