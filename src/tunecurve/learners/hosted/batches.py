@@ -19,6 +19,10 @@ from tunecurve.learners.hosted.ledger import Ledger
 _current: contextvars.ContextVar[tuple[BatchBook, str] | None] = contextvars.ContextVar("call in a batch", default=None)
 
 
+class BatchBroken(ConnectionError):
+    """A batch ended without this row's answer; asking again may go well."""
+
+
 class _CreationFailed(Exception):
     """No batch was made; the rows have been told."""
 
@@ -100,14 +104,14 @@ class BatchBook:
             # Google's says of a batch that failed, was cancelled or expired only that all of its rows failed.
             is_over |= type(batcher).__name__ == "GoogleBatcher" and result.failed_count > 0
             if result.completion_info is None and is_over and batch.id in batcher._inflight_batches:
-                error = RuntimeError(f"batch {batch.id} ended without results")
+                error = BatchBroken(f"batch {batch.id} ended without results")
                 await batcher._fail_and_cleanup_inflight_batch("", batch, error)
             return result
 
         async def handle_all_rows(batch: Any, info: Any) -> dict[str, Any]:
             results = await handle(batch, info)
             batch.is_sealed = True
-            missing = RuntimeError(f"batch {batch.id} has no answer to this row")
+            missing = BatchBroken(f"batch {batch.id} has no answer to this row")
             return {key: results.get(key, missing) for key in batch.requests}
 
         async def work_on() -> None:
