@@ -15,9 +15,16 @@ LABELS = {"masking": ["NAME", "CITY"], "classification": ["refund", "top up", "c
 # Rows of each task: predictions, references, sources.
 ROWS = {
     "masking": (
-        ["[NAME] ran to [CITY]", "Bo ran to 5550100", "", "<NAME> came", "[CITY] [DOG] well"],
-        ["[NAME] ran to [CITY]", "[NAME] ran to [CITY]", "[NAME] sat", "[NAME] came", "[NAME] sleeps well"],
-        ["Bo ran to Rome", "Bo ran to 555 0100", "Li sat", "Li came", "Ann sleeps well"],
+        ["[NAME] ran to [CITY]", "Bo ran to 5550100", "", "<NAME> came", "[CITY] [DOG] well", "[NAME] Quist came"],
+        [
+            "[NAME] ran to [CITY]",
+            "[NAME] ran to [CITY]",
+            "[NAME] sat",
+            "[NAME] came",
+            "[NAME] sleeps well",
+            "[NAME] came",
+        ],
+        ["Bo ran to Rome", "Bo ran to 555 0100", "Li sat", "Li came", "Ann sleeps well", "Ann Quist came"],
     ),
     "classification": (
         ["refund", "card", "refund", "no idea", "top up"],

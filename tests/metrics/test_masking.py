@@ -3,7 +3,7 @@ import pytest
 
 from tunecurve.metrics.base import Metric, corpus_score
 from tunecurve.metrics.catalogue import TASK_METRICS, build_metrics
-from tunecurve.metrics.leaks import leaking
+from tunecurve.metrics.leaks import Value, find_leaks
 from tunecurve.metrics.masking import LabelRecall
 from tunecurve.metrics.settings import MetricSettings
 
@@ -62,16 +62,16 @@ def test_brackets_of_the_input_are_not_wrong_style():
 
 
 def leaks(value, output, correct, test):
-    return leaking([value], output, correct, test) == (True,)
+    return getattr(find_leaks([Value(value)], output, correct), test) == (True,)
 
 
 def test_leak_tests_see_through_case_spacing_and_separators():
-    assert leaks("Bo Li", "Hi Bo Li!", "Hi \0!", "exact")
-    assert not leaks("Bo", "Bobo", "\0", "exact")
-    assert leaks("Bo  Li", "hi bo-li", "hi \0", "normalised")
-    assert not leaks("Bo  Li", "hi bo-li", "hi \0", "exact")
-    assert leaks("555-01 00", "call 5550100", "call \0", "digits")
-    assert not leaks("12", "call 12", "call \0", "digits"), "too few digits to tell"
+    assert leaks("Bo Li", "Hi Bo Li!", "Hi \0!", "exactly")
+    assert not leaks("Bo", "Bobo", "\0", "exactly")
+    assert leaks("Bo  Li", "hi bo-li", "hi \0", "as_read")
+    assert not leaks("Bo  Li", "hi bo-li", "hi \0", "exactly")
+    assert leaks("555-01 00", "call 5550100", "call \0", "by_digits")
+    assert not leaks("12", "call 12", "call \0", "by_digits"), "too few digits to tell"
 
 
 def test_one_surviving_copy_is_one_leak():
@@ -88,8 +88,9 @@ def test_a_value_that_also_stands_in_the_public_text_is_no_leak_by_itself():
     assert score("leak_entities", source, source, target) == 100
 
 
-def test_an_empty_answer_leaks_nothing_and_is_worth_nothing():
-    assert score("leak_documents", "") == 0
+def test_an_empty_answer_is_not_counted_as_safe_and_is_worth_nothing():
+    assert np.isnan(score("leak_documents", ""))
+    assert score("unanswered", "") == 100
     assert score("bleu", "") == 0
     assert score("text_fidelity", "") == 0
 

@@ -2,20 +2,23 @@
 
 A masked text is literals with placeholders between them, so exact alignment is wildcard matching, for which taking every
 literal as far left as it goes (and the last one at the end) finds a match whenever there is one. Texts that are not
-such a masking (a model's free answer, a noisy target) are aligned by a token-wise longest common subsequence instead.
+such a masking (a model's free answer, a noisy target) are aligned by a longest common subsequence of words instead.
 What a placeholder looks like is said by a `PlaceholderForm`; what the input has of that kind itself is text.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import regex
+
+from tunecurve.metrics.folding import compose
 from tunecurve.metrics.placeholders import CLASSIC, Placeholder, PlaceholderForm
+from tunecurve.metrics.segmentation import TOKEN
 
 # Blanks are no tokens: a blank inside a value would match any blank of the masked text.
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+_TOKEN = regex.compile(f"(?V1){TOKEN}")
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def _tokens(text: str, form: PlaceholderForm) -> Iterator[_Token]:
 
 def _words(text: str, start: int, end: int) -> Iterator[_Token]:
     for match in _TOKEN.finditer(text, start, end):
-        yield _Token(match.group(), match.start(), match.end())
+        yield _Token(compose(match.group()), match.start(), match.end())
 
 
 def _changed_blocks(opcodes) -> list[tuple[int, int, int, int]]:  # type: ignore[no-untyped-def]

@@ -16,7 +16,8 @@ import numpy as np
 
 from tunecurve.metrics.alignment import Span, align, label_class, literal_text, placeholders
 from tunecurve.metrics.base import Direction, FloatArray, percentage
-from tunecurve.metrics.leaks import leaking
+from tunecurve.metrics.folding import fold
+from tunecurve.metrics.leaks import Value, find_leaks
 from tunecurve.metrics.recall import RecallByLabel
 
 OVERLAP_NEEDED = 0.5
@@ -25,12 +26,17 @@ _BRACKETED = re.compile(r"[\[<({]{1,2}\s*([A-Za-z][A-Za-z0-9_ ]{0,40}?)\s*[\])}>
 
 @dataclass(frozen=True)
 class RowAnalysis:
-    """What one answer did to one input; counts are per gold span where a tuple, per row where a number."""
+    """What one answer did to one input; counts are per gold span where a tuple, per row where a number.
 
+    Values are what the correct target replaces; the tuples of leaks have one entry for each.
+    """
+
+    is_answered: bool
     gold_labels: tuple[tuple[str, ...], ...]
     leaked_exactly: tuple[bool, ...]
     leaked_normalised: tuple[bool, ...]
     leaked_digits: tuple[bool, ...]
+    parts_found: tuple[bool, ...]
     labelled_correctly: tuple[bool, ...]
     over_masked_characters: int
     public_characters: int
@@ -39,9 +45,14 @@ class RowAnalysis:
 
     @property
     def leaked(self) -> tuple[bool, ...]:
-        """Whether each gold span leaks by any of the three tests."""
+        """Whether each value leaks by any of the three tests."""
         tests = zip(self.leaked_exactly, self.leaked_normalised, self.leaked_digits, strict=True)
         return tuple(any(results) for results in tests)
+
+    @property
+    def leaked_in_part(self) -> tuple[bool, ...]:
+        """Whether of each value a part leaks, and not the whole."""
+        return tuple(part and not whole for part, whole in zip(self.parts_found, self.leaked, strict=True))
 
 
 @functools.lru_cache(maxsize=8192)
@@ -52,13 +63,16 @@ def analyse_row(prediction: str, reference: str, source: str) -> RowAnalysis:
     gold, _ = align(source, reference)
     predicted, _ = align(source, prediction)
     output_text, correct_text = literal_text(prediction), literal_text(reference)
-    values = [source[span.start : span.end].strip() for span in gold]
+    values = [Value.at(source, span.start, span.end) for span in gold]
+    leaks = find_leaks([value for value in values if value.text], output_text, correct_text)
     over_masked, public = _over_masking(source, gold, predicted)
     return RowAnalysis(
+        is_answered=bool(fold(prediction).strip()),
         gold_labels=tuple(span.labels for span in gold),
-        leaked_exactly=leaking(values, output_text, correct_text, "exact"),
-        leaked_normalised=leaking(values, output_text, correct_text, "normalised"),
-        leaked_digits=leaking(values, output_text, correct_text, "digits"),
+        leaked_exactly=leaks.exactly,
+        leaked_normalised=leaks.as_read,
+        leaked_digits=leaks.by_digits,
+        parts_found=leaks.in_part,
         labelled_correctly=tuple(_is_found(span, predicted) for span in gold),
         over_masked_characters=over_masked,
         public_characters=public,
@@ -116,22 +130,38 @@ class _RatioOfRow:
         return percentage(summed[..., 0], summed[..., 1])
 
 
-class LeakingDocuments(_RatioOfRow):
-    """Percentage of the rows with personal data in which at least one gold value leaks."""
+class _LeakRatio(_RatioOfRow):
+    """A percentage that leaks; a row without an answer is left out: it is neither a leak nor safe."""
 
-    name, title = "leak_documents", "Documents that leak"
     direction: Direction = "min"
+
+    @property
+    def signature(self) -> str:
+        """Return name, options and version of the definition."""
+        return f"{self.name}|compared:as-read|inside-words:yes|unanswered:left-out|align:exact-else-lcs|v2"
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
-        """Return (1 if anything leaks, 1 if there is anything to leak)."""
+        """Return (what leaks, what could leak)."""
         row = analyse_row(prediction, reference, source)
-        return float(any(row.leaked)), float(bool(row.gold_labels))
+        return self.ratio_of(row) if row.is_answered else (0.0, 0.0)
+
+    def ratio_of(self, row: RowAnalysis) -> tuple[float, float]:
+        """Return (what leaks, what could leak) of a row with an answer."""
+        raise NotImplementedError
 
 
-class LeakingEntities(_RatioOfRow):
+class LeakingDocuments(_LeakRatio):
+    """Percentage of the answered rows with personal data in which at least one gold value leaks."""
+
+    name, title = "leak_documents", "Documents that leak"
+
+    def ratio_of(self, row: RowAnalysis) -> tuple[float, float]:
+        """Return (1 if anything leaks, 1 if there is anything to leak)."""
+        return float(any(row.leaked)), float(bool(row.leaked))
+
+
+class LeakingEntities(_LeakRatio):
     """Percentage of gold values that leak, by any of the tests `exact`, `normalised`, `digits`, or by one of them."""
-
-    direction: Direction = "min"
 
     def __init__(self, test: str = "any") -> None:
         self._attribute = {
@@ -143,10 +173,45 @@ class LeakingEntities(_RatioOfRow):
         self.name = "leak_entities" if test == "any" else f"leak_entities_{test}"
         self.title = "Entities that leak" if test == "any" else f"Entities that leak ({test})"
 
-    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+    def ratio_of(self, row: RowAnalysis) -> tuple[float, float]:
         """Return (values that leak, values)."""
-        row = analyse_row(prediction, reference, source)
-        return float(sum(getattr(row, self._attribute))), float(len(row.gold_labels))
+        return float(sum(getattr(row, self._attribute))), float(len(row.leaked))
+
+
+class LeakingPartsDocuments(_LeakRatio):
+    """Percentage of the answered rows with personal data in which a part of a value leaks that does not leak whole."""
+
+    name, title = "leak_parts_documents", "Documents that leak parts"
+
+    def ratio_of(self, row: RowAnalysis) -> tuple[float, float]:
+        """Return (1 if a part leaks, 1 if there is anything to leak)."""
+        return float(any(row.leaked_in_part)), float(bool(row.leaked))
+
+
+class LeakingPartsEntities(_LeakRatio):
+    """Percentage of gold values of which a part leaks and not the whole."""
+
+    name, title = "leak_parts_entities", "Entities that leak in part"
+
+    def ratio_of(self, row: RowAnalysis) -> tuple[float, float]:
+        """Return (values that leak in part, values)."""
+        return float(sum(row.leaked_in_part)), float(len(row.leaked))
+
+
+class Unanswered(_RatioOfRow):
+    """Percentage of the rows without an answer: nothing, or nothing that can be seen."""
+
+    name, title = "unanswered", "Rows without an answer"
+    direction: Direction = "min"
+
+    @property
+    def signature(self) -> str:
+        """Return name, what counts as no answer, and version."""
+        return f"{self.name}|invisible-characters:ignored|v1"
+
+    def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
+        """Return (1 if there is no answer, 1)."""
+        return float(not fold(prediction).strip()), 1.0
 
 
 class LabelAccuracy(_RatioOfRow):
