@@ -123,7 +123,7 @@ def split_as_asked(
     while True:
         try:
             return spec, split_data(spec, rows, cleaning, folder)
-        except DataError:
+        except DataError as error:
             if not sizes_are_defaults or len(spec.train_sizes) < 2:
-                raise
+                raise DataError(f"{error}{cleaning.losses()}") from None
             spec = spec.model_copy(update={"train_sizes": spec.train_sizes[:-1]})

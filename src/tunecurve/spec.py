@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
 from tunecurve.prompts import DEFAULT_TEMPLATE
@@ -35,7 +36,9 @@ class DataSpec(Section):
     source: str = Field(
         "builtin:pii", description="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name"
     )
-    input_column: str = Field("source_text", description="column with the input text")
+    input_column: str | list[str] = Field(
+        DEFAULT_COLUMN, description="column with the input text; a list: their texts, joined by line breaks"
+    )
     target_column: str = Field("target_text", description="column with the text that should come out")
     group_column: str | None = Field(None, description="rows with the same value here stay on one side of the split")
     limit: PositiveInt | None = Field(
@@ -51,6 +54,19 @@ class DataSpec(Section):
     revision: str | None = Field(None, description="commit or tag of a hub data set")
     subset: str | None = Field(None, description="configuration of a hub data set")
     hub_split: str = Field("train", description="split of a hub data set")
+
+    @field_validator("input_column")
+    @classmethod
+    def _at_least_one(cls, value: str | list[str]) -> str | list[str]:
+        if not value:
+            raise ValueError("expected the name of a column")
+        # One column is written one way, so that a study has one signature.
+        return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+    @property
+    def input_columns(self) -> tuple[str, ...]:
+        """The input columns, one or several."""
+        return (self.input_column,) if isinstance(self.input_column, str) else tuple(self.input_column)
 
 
 class SplitSpec(Section):
@@ -68,15 +84,28 @@ class PromptSpec(Section):
     """What the models are told."""
 
     system: str | None = Field(None, description="instruction; {labels} is replaced; default: the task's own")
-    template: str = Field(DEFAULT_TEMPLATE, description="user turn; {input} is replaced by the row's text")
+    template: str = Field(
+        DEFAULT_TEMPLATE,
+        description="user turn; {input} is replaced by the row's text, {name} by the column of that name (docs/data.md)",
+    )
     labels: list[str] | None = Field(None, description="label list; default: the labels found in the training targets")
 
     @field_validator("template")
     @classmethod
     def _has_input(cls, value: str) -> str:
-        if value.count("{input}") != 1:
-            raise ValueError("expected exactly one {input} in the template")
+        if value.count("{input}") != 1 and not columns_in_template(value):
+            raise ValueError("expected exactly one {input} in the template, or the names of columns: {name}")
         return value
+
+    @property
+    def column_template(self) -> str:
+        """The template where it names columns, and so is a part of reading the rows; else empty."""
+        return self.template if columns_in_template(self.template) else ""
+
+    @property
+    def user_template(self) -> str:
+        """The template around a row's whole input."""
+        return DEFAULT_TEMPLATE if self.column_template else self.template
 
 
 class AnswerSpec(Section):
@@ -214,6 +243,15 @@ class StudySpec(Section):
                     f"unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)} Known: {', '.join(METRIC_NAMES)}"
                 )
         return value
+
+    @model_validator(mode="after")
+    def _input_columns_are_used(self) -> StudySpec:
+        template, columns = self.prompt.column_template, self.data.input_columns
+        if template and not names_input(template) and columns != (DEFAULT_COLUMN,):
+            unused = [column for column in columns if column not in columns_in_template(template)]
+            if unused:
+                raise ValueError(f"prompt.template names columns, but neither {{input}} nor the input column '{unused[0]}'")
+        return self
 
     @model_validator(mode="after")
     def _something_to_do(self) -> StudySpec:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from tunecurve.data.cells import TargetRule
 from tunecurve.metrics.alignment import align_exactly, placeholders
-from tunecurve.metrics.entities import parse_entities
+from tunecurve.metrics.entities import NO_ENTITY, parse_entities
 from tunecurve.prompts import MASKING_SYSTEM
 
 TaskName = Literal["masking", "classification", "ner", "summarization", "generation"]
@@ -45,6 +46,8 @@ class Task:
         The text whose skeleton groups rows where no column does.
     needs_labels : bool
         Whether the targets must show a label set.
+    targets : TargetRule
+        What a list and an empty cell mean as a target.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Task:
     floor_title: str
     group_by: Literal["target", "input"] = "input"
     needs_labels: bool = True
+    targets: TargetRule = field(default_factory=TargetRule)
 
 
 _LANGUAGE_MODEL = "smollm2-135m-instruct"
@@ -74,6 +78,7 @@ TASKS: dict[str, Task] = {
             ("classifier", "tfidf"),
             "majority",
             "most frequent class",
+            targets=TargetRule("classes"),
         ),
         Task(
             "ner",
@@ -82,6 +87,7 @@ TASKS: dict[str, Task] = {
             (_LANGUAGE_MODEL, "tagger"),
             "none",
             "always 'none'",
+            targets=TargetRule("entities", empty_is=NO_ENTITY),
         ),
         Task(
             "summarization",
@@ -90,6 +96,7 @@ TASKS: dict[str, Task] = {
             "first sentence",
             "first sentence",
             needs_labels=False,
+            targets=TargetRule("references"),
         ),
         Task(
             "generation",
@@ -98,6 +105,7 @@ TASKS: dict[str, Task] = {
             "copy",
             "copying the input",
             needs_labels=False,
+            targets=TargetRule("references"),
         ),
     )
 }

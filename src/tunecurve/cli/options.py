@@ -27,7 +27,12 @@ class IntegerList(click.ParamType):
 _OPTIONS = [
     click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.yaml]"),
     click.option("--data", help="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name."),
-    click.option("--input-column", help="Column with the input text (source_text)."),
+    click.option(
+        "--input-column",
+        "input_column",
+        multiple=True,
+        help="Column with the input text (source_text); repeatable: the texts, joined by line breaks.",
+    ),
     click.option("--target-column", help="Column with the text that should come out (target_text)."),
     click.option("--group-column", help="Rows with the same value here stay on one side of the split."),
     click.option(

@@ -2,56 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tunecurve.data.cells import Reading, TargetRule, is_missing, read_target
+from tunecurve.data.drops import CleaningReport
+from tunecurve.data.inputs import DEFAULT_COLUMN, InputText
 from tunecurve.data.rows import Row, skeleton
+from tunecurve.data.shapes import ShapeCounts, columns_in_words, way_on
 from tunecurve.data.sources import RawRow
+from tunecurve.data.understood import Understood
 from tunecurve.errors import DataError, did_you_mean
 
-MAX_PLACES_KEPT = 5
+__all__ = ["CleaningReport", "clean_rows"]
+
 # A study needs some thousand rows. All kept rows are in memory, at about three times their text.
 MAX_CHARACTERS_KEPT = 500_000_000
-
-
-@dataclass
-class CleaningReport:
-    """How many rows came in, stayed, and went, by reason.
-
-    Attributes
-    ----------
-    rows_in, rows_kept : int
-        Counts; ``rows_in == rows_kept + sum(dropped.values())``.
-    dropped : dict of str to int
-        Count by reason.
-    places : dict of str to list of str
-        The first places of each reason.
-    """
-
-    rows_in: int = 0
-    rows_kept: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    places: dict[str, list[str]] = field(default_factory=dict)
-
-    def drop(self, reason: str, place: str) -> None:
-        """Count one dropped row."""
-        self.dropped[reason] = self.dropped.get(reason, 0) + 1
-        known = self.places.setdefault(reason, [])
-        if len(known) < MAX_PLACES_KEPT:
-            known.append(place)
-
-    def summary(self) -> str:
-        """Return one line: rows in, kept, and dropped by reason."""
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dropped.items()))
-        return f"{self.rows_in} rows in, {self.rows_kept} kept" + (f", dropped: {reasons}" if reasons else "")
 
 
 def clean_rows(
     raw_rows: Iterable[RawRow],
     *,
-    input_column: str = "source_text",
+    input_column: str | Sequence[str] = DEFAULT_COLUMN,
+    template: str = "",
     target_column: str = "target_text",
+    target_rule: TargetRule | None = None,
     group_column: str | None = None,
     group_by: str = "target",
     drop_duplicates: bool = True,
@@ -63,96 +39,158 @@ def clean_rows(
     ----------
     raw_rows : iterable of (place, cells)
         As from `tunecurve.data.sources.read_rows`.
-    input_column, target_column, group_column : str
-        Column names; without a group column, rows are grouped by the skeleton of a text. A target that is a list of
-        texts has several references, of which the first is trained on.
+    input_column : str or sequence of str
+        Column with the input text; several are joined by line breaks.
+    template : str, optional
+        A template that names columns, see `tunecurve.data.inputs`; its filled text is the input.
+    target_column, group_column : str
+        Column names; without a group column, rows are grouped by the skeleton of a text.
+    target_rule : TargetRule, optional
+        What an empty target and a list mean to the task; default: a row has one target.
     group_by : {"target", "input"}, default "target"
         The text whose skeleton groups rows when there is no group column.
     drop_duplicates : bool, default True
-        Drop rows whose input was seen before.
+        Drop rows whose whole input was seen before.
     is_too_long : callable, optional
         Says whether (input, target) is longer than the study takes.
 
     Raises
     ------
     DataError
-        When a column is missing, no row is left, or there are more than memory should hold.
+        When a column is missing, a cell holds more than a text, no row is left, or there are more than memory should hold.
     """
+    columns = (input_column,) if isinstance(input_column, str) else tuple(input_column)
+    reader = _RowReader(InputText(columns, template), target_column, target_rule or TargetRule(), group_column)
     report = CleaningReport()
     rows: list[Row] = []
     first_target: dict[str, str] = {}
     n_characters = 0
-    for place, cells in raw_rows:
-        if report.rows_in == 0:
-            _check_columns(cells, [input_column, target_column, *([group_column] if group_column else [])], place)
-        report.rows_in += 1
-        source, (target, *others) = cells.get(input_column), _targets_in(cells.get(target_column))
+    for place, source, target in reader.read(raw_rows, report):
         reason = _reason_to_drop(source, target, first_target if drop_duplicates else {}, is_too_long)
         if reason:
-            report.drop(reason, place)
+            report.drop(reason, place, reader.traits)
             continue
-        assert isinstance(source, str)  # checked above
-        assert isinstance(target, str)
-        n_characters += len(source) + len(target)
+        text, (answer, *others) = source.texts[0], target.texts
+        n_characters += len(text) + sum(map(len, target.texts))
         if n_characters > MAX_CHARACTERS_KEPT:
             raise DataError(
                 f"{place}: the rows up to here hold more than {MAX_CHARACTERS_KEPT:,} characters; use fewer with --limit, e.g. "
                 "--limit 50000"
             )
-        first_target[source] = target
-        cell = cells.get(group_column) if group_column else None
-        # A row without a group is a group of its own kind: its skeleton.
-        named = cell is not None and str(cell).strip() != ""
-        group = str(cell) if named else skeleton(target if group_by == "target" else source)
-        other_targets = tuple(text for text in others if isinstance(text, str) and text.strip() and _is_unicode(text))
-        rows.append(Row(source, target, group, place, other_targets))
+        first_target[text] = answer
+        group = reader.group or skeleton(answer if group_by == "target" else text)
+        rows.append(Row(text, answer, group, place, tuple(others)))
     report.rows_kept = len(rows)
-    if report.rows_in == 0:
-        raise DataError("the data has no rows; expected at least a few dozen labelled rows")
+    reader.check_all(report)
     if not rows:
-        raise DataError(f"no usable row is left ({report.summary()}); check the columns and the data")
+        raise DataError(_nothing_left(report))
     return rows, report
 
 
-def _targets_in(cell: object) -> list[object]:
-    """Return the targets in a cell: one text, or a list of several that are all right; at least one entry."""
-    return list(cell) if isinstance(cell, list | tuple) and cell else [cell]
+@dataclass
+class _RowReader:
+    """Reads the cells of one row after the other, and keeps count of what they are.
 
+    Attributes
+    ----------
+    group : str
+        The group that the last row names; empty where it names none.
+    traits : list of str
+        What the last row is: its class, the kinds of its cells.
+    """
 
-def _check_columns(cells: Mapping[str, Any], wanted: list[str], place: str) -> None:
-    for column in wanted:
-        if column not in cells:
-            known = ", ".join(map(str, list(cells)[:12]))
-            option = "--input-column, --target-column or --group-column"
-            raise DataError(
-                f"{place}: no column '{column}'; the columns are: {known}.{did_you_mean(column, map(str, cells))} "
-                f"Name the right one with {option}"
-            )
+    inputs: InputText
+    target_column: str
+    rule: TargetRule
+    group_column: str | None
+    group: str = ""
+    traits: list[str] = field(default_factory=list)
+    shapes: ShapeCounts = field(default_factory=ShapeCounts)
+    understood: Understood = field(default_factory=Understood)
+    seen: set[str] = field(default_factory=set)
+    known: str = ""
 
+    def read(self, raw_rows: Iterable[RawRow], report: CleaningReport) -> Iterator[tuple[str, Reading, Reading]]:
+        """Yield place, input and target of every row."""
+        for place, cells in raw_rows:
+            if report.rows_in == 0:
+                self.inputs = self.inputs.for_columns(cells)
+                self._check_columns(cells, place)
+            source, parts = self.inputs.read(cells)
+            target = Reading(problem="missing")
+            if self.target_column in cells:
+                target = read_target(cells[self.target_column], self.rule)
+            self.seen.update(parts)
+            self.shapes.count(parts, self.target_column, target, place)
+            self.understood.count(parts, self.target_column, target, cells, place)
+            self.group = self._group_in(cells)
+            self.traits = self._traits_of(source, target)
+            report.count(self.traits)
+            yield place, source, target
 
-def _is_unicode(text: str) -> bool:
-    """Whether the text can be encoded; half a surrogate pair, as from a cut emoji, cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    def _group_in(self, cells: Mapping[str, Any]) -> str:
+        """Return the group; a row without one is a group of its own kind: its skeleton."""
+        cell = cells.get(self.group_column) if self.group_column else None
+        return "" if is_missing(cell) or not str(cell).strip() else str(cell)
+
+    def _traits_of(self, source: Reading, target: Reading) -> list[str]:
+        sides = (("input", source), ("target", target))
+        traits = [f"rows whose {side} is a {reading.kind}" for side, reading in sides if reading.kind != "empty"]
+        if self.rule.list_is == "classes" and target.texts:
+            traits.append(f"rows of class '{target.texts[0].strip()[:60]}'")
+        return traits
+
+    def _check_columns(self, cells: Mapping[str, Any], place: str) -> None:
+        """Refuse names that the first row does not have; of several parts of the input, one is enough to go on."""
+        self.known = columns_in_words(cells)
+        parts = self.inputs.wanted
+        missing = [column for column in parts if column not in cells]
+        if len(missing) < len(parts):
+            missing = []
+        missing += [column for column in (self.target_column, self.group_column) if column and column not in cells]
+        if missing:
+            raise DataError(self._no_column(missing[0], place, cells))
+
+    def _no_column(self, column: str, place: str, cells: Mapping[str, Any]) -> str:
+        option = "--input-column, --target-column or --group-column"
+        way = way_on(cells) or f"Name the right one with {option}"
+        return f"{place}: no column '{column}'; the columns are: {self.known}.{did_you_mean(column, map(str, cells))} {way}"
+
+    def check_all(self, report: CleaningReport) -> None:
+        """Refuse shapes that hold more than a text, and parts of the input that no row has; note what was understood."""
+        if report.rows_in == 0:
+            raise DataError("the data has no rows; expected at least a few dozen labelled rows")
+        self.shapes.refuse(report.rows_in)
+        for column in self.inputs.wanted:
+            if column not in self.seen:
+                raise DataError(
+                    f"no row has the column '{column}' that the input is made of; the columns are: {self.known}; mend "
+                    "--input-column or prompt.template ({{...}} is {...} as a text)"
+                )
+        report.notes += self.understood.notes(report.rows_in)
 
 
 def _reason_to_drop(
-    source: object, target: object, first_target: dict[str, str], is_too_long: Callable[[str, str], bool] | None
+    source: Reading,
+    target: Reading,
+    first_target: Mapping[str, str],
+    is_too_long: Callable[[str, str], bool] | None,
 ) -> str | None:
-    for text, side in ((source, "input"), (target, "target")):
-        if text is None or (isinstance(text, str) and not text.strip()):
-            return f"empty {side}"
-        if not isinstance(text, str):
-            return f"{side} not text"
-        if not _is_unicode(text):
-            return f"{side} not valid Unicode"
-    assert isinstance(source, str)  # checked above
-    assert isinstance(target, str)
-    if source in first_target:
-        return "duplicate" if first_target[source] == target else "duplicate input with another target"
-    if is_too_long is not None and is_too_long(source, target):
+    for reading, side in ((source, "input"), (target, "target")):
+        if reading.shape:
+            return f"{side} not one text"  # counted here, refused when all rows are read
+        if reading.problem:
+            return {"empty": f"empty {side}", "missing": f"no {side} column"}.get(
+                reading.problem, f"{side} {reading.problem}"
+            )
+    text, answer = source.texts[0], target.texts[0]
+    if text in first_target:
+        return "duplicate" if first_target[text] == answer else "duplicate input with another target"
+    if is_too_long is not None and is_too_long(text, answer):
         return "longer than data.max_tokens"
     return None
+
+
+def _nothing_left(report: CleaningReport) -> str:
+    reasons = "; ".join(finding.line for finding in report.loud_drops())
+    return f"no usable row is left ({report.summary()}): {reasons}"

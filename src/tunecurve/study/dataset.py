@@ -109,7 +109,7 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
             n_train_needed=spec.n_train_needed,
         )
     test, pool = [rows[index] for index in split.test], [rows[index] for index in split.pool]
-    findings: list[Finding] = []
+    findings = cleaning.findings()
     decided = _decide(spec, test, pool, decisions, findings)
     facts = _facts(rows, cleaning, split, test, pool, decided, spec.kind.group_by)
     findings += data_findings(spec.task, test, pool, facts)
@@ -134,7 +134,7 @@ class _Decided:
     is_numbered: bool
 
     def renderer(self, spec: StudySpec) -> PromptRenderer:
-        return PromptRenderer(spec.system_prompt, spec.prompt.template, self.labels, self.is_numbered)
+        return PromptRenderer(spec.system_prompt, spec.prompt.user_template, self.labels, self.is_numbered)
 
     @property
     def metric_settings(self) -> MetricSettings:

@@ -24,8 +24,10 @@ def read_clean_rows(spec: StudySpec) -> tuple[list[Row], CleaningReport]:
     group_column = "template_id" if data.source.startswith("builtin:") and not data.group_column else data.group_column
     return clean_rows(
         raw_rows,
-        input_column=data.input_column,
+        input_column=data.input_columns,
+        template=spec.prompt.column_template,
         target_column=data.target_column,
+        target_rule=spec.kind.targets,
         group_column=group_column,
         group_by=spec.kind.group_by,
         drop_duplicates=data.drop_duplicates,

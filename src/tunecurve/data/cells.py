@@ -1,0 +1,260 @@
+"""What a cell means: its text, or why it has none.
+
+A cell comes from JSON, CSV, Parquet or the hub. Numbers, truth values and dates are text as soon as they are written, so they are
+read as that text; the text of a cell depends on that cell alone, never on its neighbours. Shapes that hold more than one text (chat
+turns, tokens, spans, objects) are recognised and named, never guessed at.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import decimal
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tunecurve.metrics.entities import parse_entities
+
+MAX_LIST_TEXT = 20_000
+# Floating-point numbers below hold every whole number exactly.
+_MAX_EXACT = 2**53
+_TURN_KEYS = ({"role", "content"}, {"from", "value"})
+_SPAN_KEYS = ({"start", "end"}, {"begin", "end"}, {"start_offset", "end_offset"}, {"offset", "length"})
+# numpy prints a list without commas: ['fire' 'water'].
+_NO_COMMA = re.compile(r"(['\"])\s+(['\"])")
+_IOB_TAG = re.compile(r"O|[BIESLU][-_]\S+")
+
+Shape = Literal[
+    "",
+    "chat turns",
+    "spans with offsets",
+    "an object",
+    "a list of objects",
+    "a list of lists",
+    "a list of texts",
+    "several classes",
+    "entities without a type",
+    "tags of words",
+]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a cell was read as.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        The texts in it: one, or several right targets; none where it is not usable.
+    kind : str
+        What stands in the cell: ``"text"``, ``"number"``, ``"truth value"``, ``"date"``, ``"empty"``, ``"list"``, ...
+    problem : str
+        Why the row cannot be used, e.g. ``"empty"``.
+    shape : str
+        The name of a shape that holds more than a text, and is not read.
+    """
+
+    texts: tuple[str, ...] = ()
+    kind: str = "text"
+    problem: str = ""
+    shape: Shape = ""
+
+
+@dataclass(frozen=True)
+class TargetRule:
+    """What a target cell means to a task.
+
+    Attributes
+    ----------
+    list_is : {"one", "references", "entities", "classes"}
+        What a list holds: nothing but one target, several targets that are all right, the entities of one text, or several
+        classes.
+    empty_is : str, optional
+        The target that an empty cell stands for; without one, the row has no target.
+    """
+
+    list_is: Literal["one", "references", "entities", "classes"] = "one"
+    empty_is: str | None = None
+
+
+def read_input(cell: Any) -> Reading:
+    """Return what an input cell holds."""
+    cell = _plain(cell)
+    shape = shape_of(cell)
+    if not shape:
+        return _read_scalar(cell)
+    if shape == "a list of texts" and len(cell) <= 1:
+        return _read_scalar(_plain(cell[0]) if cell else None)
+    return Reading(kind="list" if isinstance(cell, list) else "object", shape=shape)
+
+
+def read_target(cell: Any, rule: TargetRule) -> Reading:
+    """Return what a target cell holds, as the task understands it."""
+    cell = _plain(cell)
+    if isinstance(cell, str) and rule.list_is != "references":
+        cell = _list_in_text(cell, with_scalars=rule.list_is != "one")
+    shape = shape_of(cell)
+    if cell == {} or cell == []:
+        found = Reading(kind="empty", problem="empty")
+    elif not shape:
+        found = _read_scalar(cell)
+    elif shape == "a list of texts":
+        found = _read_list(cell, rule)
+    else:
+        found = Reading(kind="list" if isinstance(cell, list) else "object", shape=shape)
+    if found.problem == "empty" and rule.empty_is is not None:
+        return Reading((rule.empty_is,), kind="empty")
+    return found
+
+
+def _read_list(cells: list[Any], rule: TargetRule) -> Reading:
+    readings = [_read_scalar(_plain(item)) for item in cells]
+    texts = tuple(text for reading in readings for text in reading.texts)
+    if not texts:
+        return Reading(kind="list", problem=readings[0].problem)
+    if rule.list_is == "references":
+        return Reading(texts, kind="list")
+    if rule.list_is == "entities":
+        return _read_entities(texts)
+    if len(set(texts)) == 1:
+        return Reading(texts[:1], kind="list")
+    return Reading(kind="list", shape="several classes" if rule.list_is == "classes" else "a list of texts")
+
+
+def _read_entities(texts: tuple[str, ...]) -> Reading:
+    """Return a list of 'type: entity' as the one text that names them all."""
+    if all(_IOB_TAG.fullmatch(text) for text in texts):
+        return Reading(kind="list", shape="tags of words")
+    if not all(kind for text in texts for kind, _ in parse_entities(text)):
+        return Reading(kind="list", shape="entities without a type")
+    joined = "; ".join(text.strip().rstrip(";") for text in texts)
+    return Reading((joined,), kind="list")
+
+
+def shape_of(cell: Any) -> Shape:
+    """Return the name of a cell's shape; empty for one text, number, date or nothing."""
+    cell = _plain(cell)
+    if isinstance(cell, Mapping):
+        return _shape_of_object(cell)
+    if not isinstance(cell, list):
+        return ""
+    items = [_plain(item) for item in cell]
+    if any(_is_span(item) for item in items):
+        return "spans with offsets"
+    if items and all(isinstance(item, Mapping) for item in items):
+        return "chat turns" if all(_has_keys(item, _TURN_KEYS) for item in items) else "a list of objects"
+    if any(isinstance(item, Mapping | list) for item in items):
+        return "a list of lists"
+    return "a list of texts"
+
+
+def _shape_of_object(cell: Mapping[Any, Any]) -> Shape:
+    if _has_keys(cell, _TURN_KEYS):
+        return "chat turns"
+    if _is_span(cell) or any(shape_of(value) == "spans with offsets" for value in cell.values()):
+        return "spans with offsets"
+    return "an object"
+
+
+def _is_span(item: Any) -> bool:
+    if isinstance(item, Mapping):
+        return _has_keys(item, _SPAN_KEYS) or isinstance(item.get("value"), Mapping) and _is_span(item["value"])
+    if not isinstance(item, list) or len(item) < 3:
+        return False
+    numbers = [isinstance(part, int) and not isinstance(part, bool) for part in item[:3]]
+    return sum(numbers) == 2 and sum(isinstance(part, str) for part in item[:3]) == 1
+
+
+def _has_keys(item: Mapping[Any, Any], known: tuple[set[str], ...]) -> bool:
+    return any(keys <= item.keys() for keys in known)
+
+
+def _plain(value: Any) -> Any:
+    """Return arrow's, numpy's and other containers' values as Python's own."""
+    if hasattr(value, "as_py"):
+        value = value.as_py()
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        value = value.tolist()
+    return list(value) if isinstance(value, tuple | set | frozenset) else value
+
+
+def _list_in_text(text: str, *, with_scalars: bool) -> Any:
+    """Return the list that a text spells out, as a CSV file holds it, else the text."""
+    stripped = text.strip()
+    if not (stripped.startswith("[") and stripped.endswith("]")) or len(stripped) > MAX_LIST_TEXT:
+        return text
+    found: Any = text
+    try:
+        found = json.loads(stripped)
+    except (ValueError, RecursionError):
+        try:
+            found = ast.literal_eval(_NO_COMMA.sub(r"\1, \2", stripped))
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            return text
+    if not isinstance(found, list):
+        return text
+    return found if with_scalars or shape_of(found) != "a list of texts" else text
+
+
+def _read_scalar(value: Any) -> Reading:
+    if is_missing(value):
+        return Reading(kind="empty", problem="empty")
+    text, kind = _text_and_kind(value)
+    if text is None:
+        return Reading(kind=kind, problem="not text")
+    if not text.strip():
+        return Reading(kind="empty", problem="empty")
+    if not _is_unicode(text):
+        return Reading(kind=kind, problem="not valid Unicode")
+    return Reading((text,), kind=kind)
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value stands for nothing: None, NaN, NaT, NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    if isinstance(value, decimal.Decimal):
+        return value.is_nan()
+    return isinstance(value, float) and value != value
+
+
+def _text_and_kind(value: Any) -> tuple[str | None, str]:
+    if isinstance(value, str):
+        return str(value), "text"
+    if isinstance(value, bool):
+        return ("true" if value else "false"), "truth value"
+    if isinstance(value, int | float | decimal.Decimal):
+        return _number_text(value), "number"
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat(), "date"
+    if isinstance(value, datetime.timedelta | uuid.UUID):
+        return str(value), "date" if isinstance(value, datetime.timedelta) else "text"
+    if isinstance(value, bytes):
+        try:
+            return value.decode(), "bytes"
+        except UnicodeDecodeError:
+            return None, "bytes"
+    return None, type(value).__name__
+
+
+def _number_text(value: int | float | decimal.Decimal) -> str | None:
+    """Return the number as it is written; 404.0 as 404, because a column of whole numbers with a gap has only such."""
+    try:
+        if isinstance(value, float):
+            return str(int(value)) if value.is_integer() and abs(value) < _MAX_EXACT else repr(value)
+        return format(value, "f") if isinstance(value, decimal.Decimal) else str(value)
+    except ValueError:  # more digits than Python writes
+        return None
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether the text can be encoded; half a surrogate pair, as from a cut emoji, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

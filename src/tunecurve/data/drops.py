@@ -1,0 +1,153 @@
+"""Which rows went and why, counted, and said aloud where it matters: rows in = kept + dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tunecurve.findings import Finding
+
+MAX_PLACES_KEPT = 5
+# More than this share of the rows, and a reason is a warning; so is one that takes most rows of one class or kind of cell.
+LOUD_SHARE = 0.02
+# Of a class or kind of cell with fewer rows, "most rows" says nothing.
+MIN_ROWS_OF_A_TRAIT = 3
+MAX_TRAITS = 2000
+
+
+def first_places(places: Sequence[str], count: int) -> tuple[str, ...]:
+    """Return the first of `count` places, with dots where there are more."""
+    return (*places, "...") if count > len(places) else tuple(places)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows are dropped.
+
+    Attributes
+    ----------
+    because : str
+        Completes "... rows were dropped because ...".
+    remedy : str
+        The next step.
+    """
+
+    because: str
+    remedy: str
+
+
+REASONS: dict[str, Reason] = {
+    "empty input": Reason(
+        "their input is empty",
+        "check --input-column; where several columns make the input, repeat --input-column",
+    ),
+    "empty target": Reason(
+        "their target is empty",
+        "check --target-column; write the target that is right for these rows (for masking, the input itself where there is "
+        "nothing to mask), else the scores are those of the other rows only",
+    ),
+    "no input column": Reason("they lack the input column", "give every row the same columns"),
+    "no target column": Reason("they lack the target column", "give every row the same columns"),
+    "duplicate": Reason(
+        "their input and target repeat an earlier row",
+        "nothing to do if these are copies; data.drop_duplicates: false keeps them",
+    ),
+    "duplicate input with another target": Reason(
+        "their input repeats, with another target than the first",
+        "if the input is made of several columns, repeat --input-column or name them in prompt.template; else the targets "
+        "disagree: mend them",
+    ),
+    "longer than data.max_tokens": Reason(
+        "input and target together are longer than data.max_tokens",
+        "raise data.max_tokens, or cut the texts; else the scores are those of short texts only",
+    ),
+    "input not text": Reason("their input is not text", "write it as text"),
+    "target not text": Reason("their target is not text", "write it as text"),
+    "input not valid Unicode": Reason("their input has half a character (a lone surrogate)", "mend the texts there"),
+    "target not valid Unicode": Reason("their target has half a character (a lone surrogate)", "mend the texts there"),
+}
+
+
+@dataclass
+class CleaningReport:
+    """How many rows came in, stayed, and went, by reason.
+
+    Attributes
+    ----------
+    rows_in, rows_kept : int
+        Counts; ``rows_in == rows_kept + sum(dropped.values())``.
+    dropped : dict of str to int
+        Count by reason.
+    places : dict of str to list of str
+        The first places of each reason.
+    notes : list of Finding
+        How the rows were understood, and what else is odd about them.
+    """
+
+    rows_in: int = 0
+    rows_kept: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[Finding] = field(default_factory=list)
+    _rows_with: Counter[str] = field(default_factory=Counter, repr=False)
+    _dropped_with: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
+
+    def count(self, traits: Iterable[str] = ()) -> None:
+        """Count one row that came in, with what it is: its class, the kinds of its cells."""
+        self.rows_in += 1
+        for trait in traits:
+            if trait in self._rows_with or len(self._rows_with) < MAX_TRAITS:
+                self._rows_with[trait] += 1
+
+    def drop(self, reason: str, place: str, traits: Iterable[str] = ()) -> None:
+        """Count one dropped row."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        known = self.places.setdefault(reason, [])
+        if len(known) < MAX_PLACES_KEPT:
+            known.append(place)
+        for trait in traits:
+            if trait in self._rows_with:
+                self._dropped_with[trait, reason] += 1
+
+    def summary(self) -> str:
+        """Return one line: rows in, kept, and dropped by reason."""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dropped.items()))
+        return f"{self.rows_in} rows in, {self.rows_kept} kept" + (f", dropped: {reasons}" if reasons else "")
+
+    def losses(self) -> str:
+        """Return what an error about too few rows should add: how many came in, and where the others went."""
+        lines = [finding.line for finding in self.loud_drops()]
+        return f" ({self.rows_in} rows came in: {'; '.join(lines)})" if lines else ""
+
+    def findings(self) -> list[Finding]:
+        """Return what the reader should know about these rows: loud reasons first, then notes."""
+        return [*self.loud_drops(), *self.notes]
+
+    def loud_drops(self) -> list[Finding]:
+        """Return a warning for each reason that takes many rows, or most of a class or kind of cell; largest first."""
+        found = []
+        for reason, count in sorted(self.dropped.items(), key=lambda item: (-item[1], item[0])):
+            traits = self._mostly_dropped(reason)
+            if count > LOUD_SHARE * self.rows_in or traits:
+                found.append(self._finding(reason, count, traits))
+        return found
+
+    def _mostly_dropped(self, reason: str) -> list[str]:
+        return [
+            f"{count} of {self._rows_with[trait]} {trait}"
+            for (trait, its_reason), count in self._dropped_with.most_common()
+            if its_reason == reason
+            and count >= MIN_ROWS_OF_A_TRAIT
+            and 0.5 * self.rows_in > count > 0.5 * self._rows_with[trait]
+        ]
+
+    def _finding(self, reason: str, count: int, traits: list[str]) -> Finding:
+        why = REASONS.get(reason, Reason(reason, ""))
+        among = f", among them {'; '.join(traits[:3])}" if traits else ""
+        return Finding(
+            "rows-dropped",
+            f"{count} of {self.rows_in} rows were dropped because {why.because}{among}",
+            why.remedy,
+            first_places(self.places.get(reason, ()), count),
+        )
