@@ -125,5 +125,5 @@ def split_as_asked(
             return spec, split_data(spec, rows, cleaning, folder)
         except DataError as error:
             if not sizes_are_defaults or len(spec.train_sizes) < 2:
-                raise DataError(f"{error}{cleaning.losses()}") from None
+                raise DataError(f"{cleaning.losses()}{error}") from None
             spec = spec.model_copy(update={"train_sizes": spec.train_sizes[:-1]})

@@ -250,7 +250,9 @@ class StudySpec(Section):
         if template and not names_input(template) and columns != (DEFAULT_COLUMN,):
             unused = [column for column in columns if column not in columns_in_template(template)]
             if unused:
-                raise ValueError(f"prompt.template names columns, but neither {{input}} nor the input column '{unused[0]}'")
+                raise ValueError(
+                    f"prompt.template names columns, but neither {{input}} nor the input column '{unused[0]}'"
+                )
         return self
 
     @model_validator(mode="after")

@@ -1,7 +1,14 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.fakes.cells import CELLS
+from tunecurve.data.cells import TargetRule
 from tunecurve.data.cleaning import clean_rows
 from tunecurve.errors import DataError
+from tunecurve.tasks import TASKS
+
+REFERENCES = TargetRule("references")
 
 
 def raw(*pairs, **more):
@@ -22,21 +29,27 @@ def test_rows_in_equals_kept_plus_dropped_with_every_reason_named():
             ("e", ["f", "also f"]),
             ("g", [7]),
             ("cut \ud83d", "x"),
+            (object(), "x"),
         ),
+        target_rule=REFERENCES,
         is_too_long=lambda source, target: len(source) > 20,
     )
-    assert [(row.source, row.references) for row in rows] == [("a", "b"), ("e", ("f", "also f"))]
+    assert [(row.source, row.references) for row in rows] == [
+        ("a", "b"),
+        ("5", "b"),
+        ("e", ("f", "also f")),
+        ("g", "7"),
+    ]
     assert report.dropped == {
         "empty input": 1,
         "empty target": 2,
         "duplicate": 1,
         "duplicate input with another target": 1,
         "input not text": 1,
-        "target not text": 1,
         "input not valid Unicode": 1,
         "longer than data.max_tokens": 1,
     }
-    assert report.rows_in == report.rows_kept + sum(report.dropped.values()) == 11
+    assert report.rows_in == report.rows_kept + sum(report.dropped.values()) == 12
     assert report.places["empty target"] == ["line 3", "line 7"]
 
 
@@ -64,3 +77,137 @@ def test_groups_come_from_the_column_or_from_the_skeleton():
     assert without_value[0].group != without_value[1].group
     rows, _ = clean_rows(raw(("Bo is 5", "[NAME] is 5"), ("Al  is 66", "[CITY]  is 66"), ("Al was 5", "[NAME] was 5")))
     assert rows[0].group == rows[1].group != rows[2].group
+
+
+def clean(task, pairs):
+    return clean_rows(raw(*pairs), target_rule=TASKS[task].targets)
+
+
+def warnings(report):
+    return [finding.line for finding in report.findings() if not finding.is_note]
+
+
+def notes(report):
+    return [finding.line for finding in report.findings() if finding.is_note]
+
+
+@pytest.mark.parametrize("codes", [(404, "other"), (0, 1), (True, False), (1.0, 2.5), (404, "404 not found")])
+def test_classes_that_are_no_texts_stay_and_are_said(codes):
+    rows, report = clean("classification", [(f"text {n}", codes[n % 2]) for n in range(40)])
+    assert len({row.target for row in rows}) == 2
+    assert report.rows_kept == 40
+    assert warnings(report) == []
+    assert sum("read as their text" in line for line in notes(report)) == len({type(c) for c in codes} - {str})
+
+
+@pytest.mark.parametrize(
+    ("n_dropped", "is_loud"), [(1, False), (2, False), (3, True), (50, True)]
+)  # of 100: more than 2 %
+def test_a_reason_that_takes_more_than_two_in_a_hundred_rows_is_a_warning(n_dropped, is_loud):
+    _, report = clean("classification", [(f"text {n}", "" if n < n_dropped else f"class {n % 2}") for n in range(100)])
+    assert report.dropped == {"empty target": n_dropped}
+    (*lines,) = warnings(report)
+    assert bool(lines) == is_loud
+    if is_loud:
+        assert f"{n_dropped} of 100 rows were dropped because their target is empty (line 1, line 2" in lines[0]
+        assert "--target-column" in lines[0]
+
+
+def test_a_reason_that_takes_most_of_a_class_is_a_warning_however_few():
+    pairs = [(f"text {n}", "ok") for n in range(496)] + [("", "fraud")] * 3 + [("one text", "fraud")]
+    _, report = clean("classification", pairs)
+    (line,) = warnings(report)
+    assert "3 of 500 rows were dropped because their input is empty" in line
+    assert "3 of 4 rows of class 'fraud'" in line
+
+
+def test_a_reason_that_takes_most_cells_of_a_kind_is_a_warning():
+    pairs = [(f"text {n}", "ok") for n in range(300)] + [(object(), "ok")] * 4
+    _, report = clean("generation", pairs)
+    (line,) = warnings(report)
+    assert "4 of 304 rows were dropped because their input is not text" in line
+
+
+def test_masking_needs_a_target_even_where_nothing_is_to_mask():
+    rows, report = clean("masking", [("Ada ran", "[N] ran"), ("It rained", ""), ("It snowed", "It snowed")])
+    assert [row.source for row in rows] == ["Ada ran", "It snowed"]
+    assert "the input itself where there is nothing to mask" in warnings(report)[0]
+
+
+def test_empty_targets_of_ner_are_none_and_that_is_said_but_a_missing_column_is_not():
+    pairs = [("a", "person: Ada"), ("b", None), ("c", []), ("d", ""), ("e", "none"), ("f", "[]"), ("g", float("nan"))]
+    rows, report = clean("ner", pairs)
+    assert [row.target for row in rows] == ["person: Ada", *["none"] * 6]
+    assert warnings(report) == []
+    assert notes(report)[0].startswith("5 of 7 cells of column 'target_text' are empty and read as 'none'")
+    without = [*raw(("a", "person: Ada")), *[(f"line {n}", {"source_text": f"x {n}"}) for n in range(2, 9)]]
+    _, report = clean_rows(without, target_rule=TASKS["ner"].targets)
+    assert report.dropped == {"no target column": 7}
+    assert "they lack the target column" in warnings(report)[0]
+
+
+@pytest.mark.parametrize(
+    ("task", "cell", "parts"),
+    [
+        ("classification", ["fire", "water"], ["have several classes", "one class a row"]),
+        ("classification", "['fire', 'water']", ["have several classes"]),
+        ("classification", ("fire", "water"), ["have several classes"]),
+        ("ner", ["Ada", "Rome"], ["have entities without a type", "'type: entity'"]),
+        ("ner", ["B-PER", "O"], ["have tags of words"]),
+        ("ner", [[0, 3, "PER"]], ["have spans with offsets", "[LABEL]"]),
+        ("ner", {"PER": ["Ada"]}, ["have an object"]),
+        ("masking", ["a", "b"], ["have a list of texts", "summarization and generation only"]),
+        ("masking", [{"start": 0, "end": 3, "label": "X"}], ["have spans with offsets"]),
+        ("generation", {"a": 1}, ["have an object", "JSON text", "json.dumps"]),
+        ("generation", [{"role": "assistant", "content": "x"}], ["have chat turns", "last answer"]),
+        ("summarization", [{"a": 1}, {"a": 2}], ["have a list of objects"]),
+    ],
+)
+def test_shapes_that_hold_more_than_a_text_are_one_line_with_count_places_and_the_way_on(task, cell, parts):
+    good = "person: Ada" if task == "ner" else "fine"
+    with pytest.raises(DataError) as caught:
+        clean(task, [(f"text {n}", cell if n % 5 < 3 else good) for n in range(45)])
+    line = str(caught.value)
+    assert line.startswith("27 of 45 rows ")
+    for part in [*parts, "column 'target_text'", "line 1, line 2", "docs/data.md"]:
+        assert part in line
+
+
+def test_tokens_with_their_tags_are_named_together():
+    rows = [(["Ada", "ran"], ["B-PER", "O"]), (["It", "rained"], ["O", "O"]), (["Bo", "ran"], [1, 0])]
+    for task in ("ner", "classification", "masking", "generation"):
+        with pytest.raises(DataError, match=r"3 of 3 rows have tokens and tags .*'source_text' and 'target_text'"):
+            clean(task, rows)
+
+
+@pytest.mark.parametrize(
+    "turns", [[{"role": "user", "content": "a"}], [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]]
+)
+def test_a_missing_column_beside_chat_turns_names_these(turns):
+    with pytest.raises(DataError, match=r"the columns are: talk \(chat turns\)\..*'talk' holds chat turns; make two"):
+        clean_rows([("line 1", {"talk": turns})])
+
+
+def test_where_everything_went_stands_in_the_error():
+    with pytest.raises(
+        DataError, match=r"no usable row is left .*2 of 2 rows were dropped because their target is empty"
+    ):
+        clean("classification", [("a", None), ("b", "")])
+
+
+PAIRS = st.lists(st.tuples(CELLS, CELLS), max_size=12)
+
+
+@given(pairs=PAIRS, task=st.sampled_from(list(TASKS)), template=st.sampled_from(["", "{source_text}: {target_text}"]))
+def test_rows_in_are_kept_or_dropped_whatever_the_cells(pairs, task, template):
+    try:
+        rows, report = clean_rows(raw(*pairs), target_rule=TASKS[task].targets, template=template)
+    except DataError:
+        return
+    assert report.rows_in == len(pairs) == len(rows) + sum(report.dropped.values())
+    assert report.rows_kept == len(rows)
+    for reason, count in report.dropped.items():
+        if count > 0.02 * len(pairs):
+            assert any(f"{count} of {len(pairs)} rows were dropped" in line for line in warnings(report)), reason
+    for finding in report.findings():
+        assert len(finding.line.splitlines()) == 1

@@ -162,7 +162,7 @@ def _shape_of_object(cell: Mapping[Any, Any]) -> Shape:
 
 def _is_span(item: Any) -> bool:
     if isinstance(item, Mapping):
-        return _has_keys(item, _SPAN_KEYS) or isinstance(item.get("value"), Mapping) and _is_span(item["value"])
+        return _has_keys(item, _SPAN_KEYS) or (isinstance(item.get("value"), Mapping) and _is_span(item["value"]))
     if not isinstance(item, list) or len(item) < 3:
         return False
     numbers = [isinstance(part, int) and not isinstance(part, bool) for part in item[:3]]

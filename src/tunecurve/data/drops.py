@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tunecurve.findings import Finding
@@ -14,11 +14,6 @@ LOUD_SHARE = 0.02
 # Of a class or kind of cell with fewer rows, "most rows" says nothing.
 MIN_ROWS_OF_A_TRAIT = 3
 MAX_TRAITS = 2000
-
-
-def first_places(places: Sequence[str], count: int) -> tuple[str, ...]:
-    """Return the first of `count` places, with dots where there are more."""
-    return (*places, "...") if count > len(places) else tuple(places)
 
 
 @dataclass(frozen=True)
@@ -116,9 +111,8 @@ class CleaningReport:
         return f"{self.rows_in} rows in, {self.rows_kept} kept" + (f", dropped: {reasons}" if reasons else "")
 
     def losses(self) -> str:
-        """Return what an error about too few rows should add: how many came in, and where the others went."""
-        lines = [finding.line for finding in self.loud_drops()]
-        return f" ({self.rows_in} rows came in: {'; '.join(lines)})" if lines else ""
+        """Return what an error about too few rows begins with: where the others went, each reason a sentence; else nothing."""
+        return ". ".join([*(finding.line for finding in self.loud_drops()), ""])
 
     def findings(self) -> list[Finding]:
         """Return what the reader should know about these rows: loud reasons first, then notes."""
@@ -149,5 +143,5 @@ class CleaningReport:
             "rows-dropped",
             f"{count} of {self.rows_in} rows were dropped because {why.because}{among}",
             why.remedy,
-            first_places(self.places.get(reason, ()), count),
+            tuple(self.places.get(reason, ())),
         )

@@ -83,7 +83,7 @@ class InputText:
 def fill(texts: Mapping[str, str], template: str) -> str:
     """Return a template with the texts of columns in their places, and without the blocks and lines that have none."""
     pieces = _BLANK_LINES.split(template)
-    kept = []
+    kept: list[str] = []
     for block, gap in zip(pieces[::2], ["", *pieces[1::2]], strict=True):
         if not _has_something(block, texts):
             continue

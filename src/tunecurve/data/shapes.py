@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunecurve.data.cells import Reading, shape_of
-from tunecurve.data.drops import MAX_PLACES_KEPT, first_places
+from tunecurve.data.drops import MAX_PLACES_KEPT
 from tunecurve.errors import DataError
 
 _DOCS = "docs/data.md has the lines of Python"
@@ -25,7 +25,8 @@ WAYS_ON: dict[str, str] = {
     "several classes": "tunecurve measures one class a row: keep the one that matters, or make a study of each class with "
     "yes and no as targets: " + _DOCS,
     "entities without a type": "write each as 'type: entity', e.g. 'person: Ada Lovelace': " + _DOCS,
-    "a list of texts": "write one text a row; several right targets are read in summarization and generation only: " + _DOCS,
+    "a list of texts": "write one text a row; several right targets are read in summarization and generation only: "
+    + _DOCS,
 }
 
 
@@ -71,10 +72,9 @@ class ShapeCounts:
         if not self.counts:
             return
         (column, shape), count = self.counts.most_common(1)[0]
-        places = ", ".join(first_places(self.places[column, shape], count))
-        raise DataError(
-            f"{count} of {n_rows} rows have {shape} (column '{column}'; {places}); {WAYS_ON[shape]}"
-        )
+        known = self.places[column, shape]
+        places = ", ".join([*known, "..."] if count > len(known) else known)
+        raise DataError(f"{count} of {n_rows} rows have {shape} (column '{column}': {places}); {WAYS_ON[shape]}")
 
 
 def columns_in_words(cells: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunecurve.data.cells import Reading
-from tunecurve.data.drops import MAX_PLACES_KEPT, first_places
+from tunecurve.data.drops import MAX_PLACES_KEPT
 from tunecurve.findings import Finding
 
 _READ_AS_TEXT = {"number": "numbers", "truth value": "truth values", "date": "dates or times", "bytes": "bytes"}
@@ -53,7 +53,7 @@ class Understood:
 
     def _note(self, column: str, kind: str, n_rows: int) -> Finding:
         count, (cell, text) = self.counts[column, kind], self.example[column, kind]
-        places = first_places(self.places[column, kind], count)
+        places = tuple(self.places[column, kind])
         which = f"{count} of {n_rows} cells of column '{column}'"
         shown = f"'{text[:60]}'"
         if kind == "empty":
