@@ -34,6 +34,8 @@ class Finding:
         Statements that must not be made while this holds.
     is_note : bool
         Whether this only says how something was understood, and warns of nothing.
+    learner : str, optional
+        The learner whose claims it forbids; default: everybody's.
     """
 
     code: str
@@ -42,6 +44,7 @@ class Finding:
     places: tuple[str, ...] = ()
     blocks: tuple[Claim, ...] = ()
     is_note: bool = False
+    learner: str | None = None
 
     @property
     def kind(self) -> Kind:
@@ -69,12 +72,13 @@ class Finding:
             tuple(values["places"]),
             tuple(values["blocks"]),
             values["is_note"],
+            values.get("learner"),
         )
 
 
-def blocked(findings: Iterable[Finding], claim: Claim) -> list[Finding]:
-    """Return the findings that forbid a claim."""
-    return [finding for finding in findings if claim in finding.blocks]
+def blocked(findings: Iterable[Finding], claim: Claim, learner: str | None = None) -> list[Finding]:
+    """Return the findings that forbid a claim about a learner; without a learner, those that forbid it about all."""
+    return [finding for finding in findings if claim in finding.blocks and finding.learner in (None, learner)]
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -14,6 +14,7 @@ from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
 from tunecurve.spec import StudySpec, load_spec, parse_spec
+from tunecurve.study.checks import check_study
 from tunecurve.study.choose import Executor
 from tunecurve.study.dataset import StudyData, split_data
 from tunecurve.study.frozen import check_comparable
@@ -78,6 +79,7 @@ def prepare_study(
     rows, cleaning = read_clean_rows(spec)
     spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
     built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
+    check_study(spec, data, built)
     return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account)
 
 

@@ -22,6 +22,7 @@ def validate(study: Path | None, **options: Any) -> None:
     from tunecurve.cli.options import study_values
     from tunecurve.prepare import split_as_asked
     from tunecurve.spec import parse_spec
+    from tunecurve.study.checks import check_without_models
     from tunecurve.study.reading import read_clean_rows
 
     values, origin = study_values(study, options)
@@ -29,6 +30,7 @@ def validate(study: Path | None, **options: Any) -> None:
     rows, cleaning = read_clean_rows(spec)
     folder = Path(options["out"] or Path("runs") / spec.name)
     spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
+    check_without_models(spec, data)
     facts = data.facts
     echo(f"study    {spec.name} ({spec.task}), signature {spec.signature()}")
     show_rows(facts)

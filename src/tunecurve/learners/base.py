@@ -295,6 +295,55 @@ class HasCheckpoints(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Loss:
+    """Right answers that a step on the way from a model to its text does not let through whole.
+
+    Attributes
+    ----------
+    step : str
+        The step, e.g. ``"answer cap"``.
+    rows : tuple of int
+        Places of the answers.
+    text : str
+        What is wrong with them, to be read behind their count: ``"test targets are longer than ..."``.
+    remedy : str
+        What to do.
+    """
+
+    step: str
+    rows: tuple[int, ...]
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """The right answers as they would come back from a perfect model, and what was lost on the way."""
+
+    texts: list[str]
+    losses: tuple[Loss, ...] = ()
+
+
+@runtime_checkable
+class ReturnsTargets(Protocol):
+    """A learner that can say, without weights, how right answers would come back from it."""
+
+    def return_targets(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> RoundTrip:
+        """Send the right answers through encoding, answer cap and decoding, or through tags and rendering.
+
+        Parameters
+        ----------
+        prompts, targets : sequence of Prompt, sequence of str
+            The test rows, shape (rows,).
+        examples : sequence of TuningExample
+            All training rows: what a tagger or classifier takes its labels from.
+        """
+        ...
+
+
 def predict(learner: Learner, prompts: Sequence[Prompt]) -> list[Completion]:
     """Return the answers to all prompts, in their order."""
     answers = dict(learner.predict_stream(prompts))

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
+from tunecurve.learners.answer_bounds import among_classes
+from tunecurve.learners.base import Completion, RoundTrip, TrainingProgress, TrainingRecord
 from tunecurve.prompts import Prompt, TuningExample
 
 TUNED_FOLDER = "tfidf"
@@ -78,6 +79,12 @@ class TfidfLearner:
         on_step(TrainingProgress(1, 1, loss, len(texts) / max(seconds, 1e-9)))
         record = TrainingRecord(1, 1, len(texts), [loss], seconds, 0, recipe, f"{len(classes)} classes")
         return self.load_tuned(folder), record
+
+    def return_targets(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> RoundTrip:
+        """Return the right answers that are classes of the training rows; the others cannot be given."""
+        return among_classes(targets, {example.answer.strip() for example in examples})
 
     def load_tuned(self, folder: Path) -> TfidfLearner:
         """Return the learner stored in ``folder/tfidf``."""

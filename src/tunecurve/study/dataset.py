@@ -47,6 +47,8 @@ class StudyData:
         What is odd about the data; later checks of a study add theirs.
     metric_settings : MetricSettings
         How the metrics read the texts.
+    checks : list of dict
+        Known answers that were scored on the test rows; see `known_answers`.
     """
 
     test: list[Row]
@@ -58,6 +60,7 @@ class StudyData:
     decisions: Decisions = field(default_factory=Decisions)
     findings: list[Finding] = field(default_factory=list)
     metric_settings: MetricSettings = field(default_factory=MetricSettings)
+    checks: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def frozen_date(self) -> str:

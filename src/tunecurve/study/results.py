@@ -94,6 +94,7 @@ class Collector:
             "complete": len(finished) == len(self.planned),
             "data": self.data.facts,
             "decided": self.data.decisions.to_json(),
+            "checks": self.data.checks,
             "findings": [finding.to_json() for finding in self.data.findings],
             "prompt": {"system": self.data.renderer.system_text, "template": self.data.renderer.template},
             "metrics": [_describe_metric(metric, self.data.test) for metric in self.metrics],

@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
+from tunecurve.learners.answer_bounds import among_classes
+from tunecurve.learners.base import RoundTrip
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.words import Words, split_words, windows_over
-from tunecurve.prompts import TuningExample
+from tunecurve.prompts import Prompt, TuningExample
 
 TOKENS_A_BATCH = 4096
 CLASS_WEIGHT_POWER = 0.25
@@ -25,6 +27,12 @@ class ClassifierLearner(EncoderLearner):
     def prepare(self, examples: Sequence[TuningExample]) -> dict[str, Any]:
         """Return the classes."""
         return {"classes": sorted({example.answer.strip() for example in examples})}
+
+    def return_targets(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> RoundTrip:
+        """Return the right answers that are classes of the training rows; the others cannot be given."""
+        return among_classes(targets, self.prepare(examples)["classes"])
 
     def training_task(
         self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tunecurve.learners.base import Loss, RoundTrip
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tag_names, tags_of
 from tunecurve.learners.encoder.words import Window, Words, distance_to_border, split_words, windows_over
 from tunecurve.learners.spans import EntityFormat, LabelledSpan, MaskFormat, SpanFormat
-from tunecurve.prompts import TuningExample
+from tunecurve.prompts import Prompt, TuningExample
 
 TOKENS_A_BATCH = 4096
 CALIBRATION_SHARE = 0.2
@@ -118,6 +119,26 @@ class TaggerLearner(EncoderLearner):
             form.render(source, found_spans(words, shares, head))
             for source, words, shares in zip(sources, texts, found, strict=True)
         ]
+
+    def return_targets(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> RoundTrip:
+        """Send the right answers through spans, one tag a word, and rendering."""
+        head = self.prepare(examples)
+        form, numbers = span_format(head), {label: place for place, label in enumerate(head["labels"])}
+        sources = [prompt.source for prompt in prompts]
+        kept, lost = [], []
+        for row, (source, target, words) in enumerate(
+            zip(sources, targets, split_words(self.tokenizer, sources), strict=True)
+        ):
+            tags = tags_of(words, form.derive(source, target) or [], numbers)
+            certain = np.eye(len(head["classes"]), dtype=np.float32)[tags]
+            kept.append(form.render(source, found_spans(words, certain, head)))
+            if kept[-1] != target:
+                lost.append(row)
+        what = "test targets cannot be written as labelled words of their inputs"
+        remedy = "check these targets, or let a language model stand beside the tagger"
+        return RoundTrip(kept, (Loss("tags", tuple(lost), what, remedy),) if lost else ())
 
     def calibrate(
         self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]

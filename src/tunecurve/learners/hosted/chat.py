@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from tunecurve.learners.base import Completion, Workload
+from tunecurve.learners.base import Completion, Loss, RoundTrip, Workload
 from tunecurve.learners.hosted.access import check_access
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.batches import BatchBook
@@ -172,6 +172,18 @@ class HostedLearner:
         tokens = len(source) * MOST_TOKENS_PER_CHARACTER
         study_cap = math.ceil(tokens * self.answers.max_tokens_per_input_token) + self.answers.max_extra_tokens
         return study_cap + self.account.settings.max_extra_tokens
+
+    def return_targets(self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[Any]) -> RoundTrip:
+        """Cut the right answers at the cap, their tokens estimated."""
+        kept, cut = list(targets), []
+        for row, (prompt, target) in enumerate(zip(prompts, targets, strict=True)):
+            cap, tokens = self._answer_cap(prompt.source), self.count_tokens(target)
+            if tokens > cap:
+                kept[row] = target[: len(target) * cap // tokens]
+                cut.append(row)
+        what = "test targets are longer than the longest answer allowed (tokens estimated)"
+        remedy = "raise answers.max_tokens_per_input_token or answers.max_extra_tokens"
+        return RoundTrip(kept, (Loss("answer cap", tuple(cut), what, remedy),) if cut else ())
 
     # What `plan` asks
 

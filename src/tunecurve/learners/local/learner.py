@@ -14,13 +14,14 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.base import Completion, TrainingJob, TrainingProgress, TrainingRecord, Workload
+from tunecurve.learners.base import Completion, RoundTrip, TrainingJob, TrainingProgress, TrainingRecord, Workload
 from tunecurve.learners.local.adapters import add_adapters, load_adapters
 from tunecurve.learners.local.checkpoint import trainable_parameters
 from tunecurve.learners.local.device import Compute, enough_device_memory
 from tunecurve.learners.local.encoding import ChatEncoder
 from tunecurve.learners.local.generate import AnswerLimits, decode_stream
 from tunecurve.learners.local.packed_decoding import Constraint
+from tunecurve.learners.local.perfect_answers import through_tokens
 from tunecurve.learners.local.recipe import Recipe, resolve_recipe
 from tunecurve.learners.local.speed import estimate_seconds
 from tunecurve.learners.local.stacked import NotStackable
@@ -131,6 +132,12 @@ class LocalLearner:
     def context_length(self) -> int:
         """Return the most tokens the model takes, prompt and answer together."""
         return int(getattr(self.config.get_text_config(), "max_position_embeddings", 2048))
+
+    def return_targets(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> RoundTrip:
+        """Send the right answers through tokens, answer cap and decoding."""
+        return through_tokens(self.encoder, self.limits, [prompt.source for prompt in prompts], targets)
 
     def load_base(self) -> Any:
         """Return a fresh copy of the model, frozen, on the device."""

@@ -1,0 +1,251 @@
+"""Two known answers, scored on a study's own test rows before anything is trained.
+
+The right answers themselves must reach every metric's best and leak nothing, through the metrics alone and through each
+learner's tokens, answer cap and decoding, or tags and rendering. The copied input must leak every document that has
+values, and have no label right. Where they do not, the findings say which rows, which step, and what to do; a metric
+that is blind, or a ceiling far below the best, forbids the claims that would rest on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tunecurve.data.rows import Row
+from tunecurve.findings import Claim, Finding
+from tunecurve.learners.base import Loss, RoundTrip
+from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
+
+# Shares of a metric's range. Below the first one, scores are the same but for rounding; above the second one, what is
+# missing is more than the noise of labels and intervals, and nothing may be said that rests on it.
+SMALLEST_SHORTFALL, MOST_SHORTFALL = 1e-6, 0.05
+LEAKS, LABELS_RIGHT = "leak_documents", "label_accuracy"
+# The metric by which a copied input must have nothing right.
+NOTHING_RIGHT = {"masking": LABELS_RIGHT, "classification": "accuracy", "ner": "entity_recall"}
+_LEAK_METRICS = "leak_"
+
+
+@dataclass
+class KnownAnswers:
+    """What the known answers showed.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        What is not as it should be.
+    checks : list of dict
+        What was scored, JSON-able: ``answer``, ``learner``, ``n_lost``, ``scores``.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+
+
+def best_score(metric: Metric) -> float:
+    """Return the best possible score."""
+    return metric.score_range[1] if metric.direction == "max" else metric.score_range[0]
+
+
+def check_known_answers(
+    task: str, metrics: Sequence[Metric], rows: Sequence[Row], trips: Mapping[str, RoundTrip]
+) -> KnownAnswers:
+    """Score the right answers and the copied inputs.
+
+    Parameters
+    ----------
+    task : str
+        The kind of task.
+    metrics : sequence of Metric
+        The headline metric first.
+    rows : sequence of Row
+        The test rows.
+    trips : mapping of str to RoundTrip
+        How the right answers come back from each learner that can say so.
+    """
+    found = KnownAnswers()
+    scorer = _Scorer(metrics, rows)
+    right = scorer.matrices([row.target for row in rows])
+    copied = scorer.matrices([row.source for row in rows])
+    _check_metrics(found, scorer, right)
+    _check_copy(found, scorer, copied, task)
+    for name, trip in trips.items():
+        _check_trip(found, scorer, right, name, trip)
+    return found
+
+
+class _Scorer:
+    """Scores texts as answers to the test rows."""
+
+    def __init__(self, metrics: Sequence[Metric], rows: Sequence[Row]) -> None:
+        self.metrics, self.rows = metrics, rows
+        self.by_name = {metric.name: metric for metric in metrics}
+
+    def matrices(self, texts: Sequence[str]) -> dict[str, FloatArray]:
+        """Return every metric's statistics, shape (rows, d)."""
+        references, sources = [row.references for row in self.rows], [row.source for row in self.rows]
+        return {metric.name: statistics_matrix(metric, texts, references, sources) for metric in self.metrics}
+
+    def scores(self, matrices: Mapping[str, FloatArray]) -> dict[str, float]:
+        """Return every metric's score."""
+        return {metric.name: float(metric.score(matrices[metric.name].sum(axis=0))) for metric in self.metrics}
+
+    def places(self, rows: Sequence[int]) -> tuple[str, ...]:
+        """Return where rows stand."""
+        return tuple(self.rows[row].place for row in rows if self.rows[row].place)
+
+    def rows_below_best(self, metric: Metric, matrix: FloatArray) -> list[int]:
+        """Return the rows that alone do not reach the best score; rows that the metric does not judge aside."""
+        alone = np.asarray(metric.score(matrix))
+        return [int(row) for row in np.flatnonzero(np.abs(alone - best_score(metric)) > 1e-6)]
+
+
+def shortfall(metric: Metric, score: float) -> float:
+    """Return how far a score lies from the best, as a share of the metric's range; NaN where it is undefined."""
+    low, high = metric.score_range
+    return abs(best_score(metric) - score) / (high - low)
+
+
+def _check_metrics(found: KnownAnswers, scorer: _Scorer, right: Mapping[str, FloatArray]) -> None:
+    """The right answers, by the metrics alone."""
+    scores = scorer.scores(right)
+    n_lost = 0
+    for place, metric in enumerate(scorer.metrics):
+        score = scores[metric.name]
+        if math.isnan(score):
+            found.findings += _undefined(metric, is_headline=place == 0)
+            continue
+        missing = shortfall(metric, score)
+        if missing <= SMALLEST_SHORTFALL:
+            continue
+        rows = scorer.rows_below_best(metric, right[metric.name])
+        n_lost = max(n_lost, len(rows))
+        blocks = _claims_on(metric, missing, is_headline=place == 0)
+        text = (
+            f"the right answers themselves score {score:.1f} {metric.title}, not {best_score(metric):g}: the metric does "
+            f"not see {_of_all(rows, scorer)} as right"
+        )
+        remedy = f"go by another metric, with --metric, or mend these rows: {metric.title} cannot show a perfect model"
+        is_aside = place > 0 and not metric.name.startswith(_LEAK_METRICS) and missing <= MOST_SHORTFALL
+        found.findings.append(Finding("blind-metric", text, remedy, scorer.places(rows), blocks, is_note=is_aside))
+    found.checks.append(_described("targets", None, n_lost, scores))
+
+
+def _undefined(metric: Metric, *, is_headline: bool) -> list[Finding]:
+    blocks: tuple[Claim, ...] = ("verdict",) if is_headline else ("leaks",) if metric.name == LEAKS else ()
+    if not blocks:
+        return []
+    text = f"{metric.title} is undefined on these test rows: none of them has anything that it counts"
+    return [Finding("undefined-metric", text, "check the targets, or go by another metric with --metric", (), blocks)]
+
+
+def _claims_on(metric: Metric, missing: float, *, is_headline: bool) -> tuple[Claim, ...]:
+    """Return the claims that rest on a metric which misses this share of its range."""
+    if missing <= MOST_SHORTFALL:
+        return ()
+    claims: list[Claim] = ["verdict"] if is_headline else []
+    return (*claims, "leaks") if metric.name.startswith(_LEAK_METRICS) else tuple(claims)
+
+
+def _of_all(rows: Sequence[int], scorer: _Scorer) -> str:
+    return f"{len(rows)} of {len(scorer.rows)}"
+
+
+def _check_copy(found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, FloatArray], task: str) -> None:
+    """The copied inputs: they must leak, and have no label right."""
+    blind: list[int] = []
+    if task == "masking" and LEAKS in scorer.by_name:
+        blind = _rows_that_do_not_leak(found, scorer, copied)
+    name = NOTHING_RIGHT.get(task)
+    scores = scorer.scores(copied)
+    if name in scores and scores[name] > 0:
+        assert name is not None
+        metric = scorer.by_name[name]
+        rows = [int(row) for row in np.flatnonzero(np.asarray(metric.score(copied[name])) > 0)]
+        text = (
+            f"copying the input has {scores[name]:.1f} {metric.title}: the answer of {_of_all(rows, scorer)} test rows stands "
+            "in their inputs as it is"
+        )
+        remedy = "check --input-column and --target-column: nothing has to be learnt to answer these rows"
+        blocks: tuple[Claim, ...] = ("verdict",) if scores[name] > 100 * MOST_SHORTFALL else ()
+        found.findings.append(Finding("copy-is-right", text, remedy, scorer.places(rows), blocks))
+    found.checks.append(_described("input", None, len(blind), scores))
+
+
+def _rows_that_do_not_leak(found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, FloatArray]) -> list[int]:
+    metric = scorer.by_name[LEAKS]
+    alone = np.asarray(metric.score(copied[LEAKS]))
+    judged = np.flatnonzero(~np.isnan(alone))
+    blind = [int(row) for row in judged if alone[row] < 100.0]
+    if blind:
+        text = (
+            f"copying the input, values and all, leaks nothing in {len(blind)} of {len(judged)} documents with values, as "
+            "the leak metric sees it"
+        )
+        remedy = "read these rows: how their values are written is not seen, so no leak of theirs would be counted"
+        is_blind = len(blind) > MOST_SHORTFALL * len(judged)
+        blocks: tuple[Claim, ...] = ("leaks",) if is_blind else ()
+        found.findings.append(Finding("blind-leaks", text, remedy, scorer.places(blind), blocks))
+    unseen = [int(row) for row in np.flatnonzero(np.isnan(alone)) if _differs(scorer.rows[int(row)])]
+    if len(unseen) > MOST_SHORTFALL * len(scorer.rows):
+        text = (
+            f"{_of_all(unseen, scorer)} test targets differ from their inputs, and no placeholder is seen in them: their "
+            "values are not counted"
+        )
+        blocks = ("leaks",)
+        found.findings.append(
+            Finding("unseen-values", text, "check how they are masked", scorer.places(unseen), blocks)
+        )
+    return blind
+
+
+def _differs(row: Row) -> bool:
+    return "".join(row.source.split()) != "".join(row.target.split())
+
+
+def _check_trip(
+    found: KnownAnswers, scorer: _Scorer, right: Mapping[str, FloatArray], name: str, trip: RoundTrip
+) -> None:
+    """The right answers as they come back from one learner."""
+    if trip.texts == [row.target for row in scorer.rows]:
+        found.checks.append(_described("targets", name, 0, scorer.scores(right)))
+        return
+    back = scorer.matrices(trip.texts)
+    scores, perfect = scorer.scores(back), scorer.scores(right)
+    changed = {int(row) for key, matrix in back.items() for row in np.flatnonzero(np.any(matrix != right[key], axis=1))}
+    lost = [row for loss in trip.losses for row in loss.rows if row in changed]
+    found.checks.append(_described("targets", name, len(changed), scores))
+    headline = scorer.metrics[0]
+    missing = shortfall(headline, scores[headline.name]) - shortfall(headline, perfect[headline.name])
+    leaks = scores.get(LEAKS, 0.0) - perfect.get(LEAKS, 0.0)
+    if not changed or not (missing > SMALLEST_SHORTFALL or leaks > 0):
+        return
+    blocks: list[Claim] = ["verdict"] if missing > MOST_SHORTFALL else []
+    if leaks > 100 * MOST_SHORTFALL:
+        blocks.append("leaks")
+    text = (
+        f"{name}: a perfect model would score {scores[headline.name]:.1f} {headline.title} here, not "
+        f"{best_score(headline):g}"
+    )
+    text += f" ({_percent(leaks)} of the documents would leak)" if leaks > 0 else ""
+    reasons = [_said(loss, changed, scorer) for loss in trip.losses if changed & set(loss.rows)]
+    text += f": {'; '.join(reasons)}" if reasons else f": {len(changed)} answers do not come back as they are"
+    remedy = "; ".join(dict.fromkeys(loss.remedy for loss in trip.losses if loss.remedy and changed & set(loss.rows)))
+    places = scorer.places(lost or sorted(changed))
+    found.findings.append(Finding("ceiling", text, remedy, places, tuple(blocks), learner=name))
+
+
+def _said(loss: Loss, changed: set[int], scorer: _Scorer) -> str:
+    return f"{len(changed & set(loss.rows))} of {len(scorer.rows)} {loss.text}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1f} %"
+
+
+def _described(answer: str, learner: str | None, n_lost: int, scores: Mapping[str, float]) -> dict[str, Any]:
+    defined = {name: None if math.isnan(score) else score for name, score in scores.items()}
+    return {"answer": answer, "learner": learner, "n_lost": n_lost, "scores": defined}
