@@ -40,10 +40,10 @@ def test_every_kind_has_metrics_models_and_a_floor(task):
 
 
 def test_labels_are_found_by_kind():
-    assert find_labels("masking", ["[B] and [A_2]"]) == ("A", "B")
-    assert find_labels("classification", [" yes", "no", "yes"]) == ("no", "yes")
-    assert find_labels("ner", ["person: Ann; city: Bern", "none"]) == ("city", "person")
-    assert find_labels("summarization", ["whatever"]) == ()
+    assert find_labels("masking", [("b and a", "[B] and [A_2]")]) == ("A", "B")
+    assert find_labels("classification", [("", " yes"), ("", "no"), ("", "yes")]) == ("no", "yes")
+    assert find_labels("ner", [("", "person: Ann; city: Bern"), ("", "none")]) == ("city", "person")
+    assert find_labels("summarization", [("", "whatever")]) == ()
 
 
 @pytest.mark.parametrize(

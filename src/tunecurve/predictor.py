@@ -12,6 +12,7 @@ from tunecurve.learners.answers import predict_answers
 from tunecurve.learners.base import Completion, FineTunable, Learner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
+from tunecurve.metrics.placeholders import form_of_decision
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.learning_curve import load_study
 from tunecurve.spec import AnswerSpec, parse_spec
@@ -137,6 +138,7 @@ def load_predictor(
         results["prompt"]["template"],
         tuple(data["labels"]),
         data.get("labels_are_numbered", False),
+        form_of_decision(results.get("decided", {}).get("placeholders")),
     )
     return Predictor(learner, renderer, f"{chosen['learner']}/{chosen['label']}")
 

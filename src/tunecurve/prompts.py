@@ -10,11 +10,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+
 MASKING_SYSTEM = (
     "Mask the personal data in the text: replace each piece with its label in square brackets and change nothing else. "
     "Answer with the masked text only. Labels: {labels}."
 )
 DEFAULT_TEMPLATE = "{input}"
+
+
+def masking_instruction(form: PlaceholderForm) -> str:
+    """Return the default instruction of masking for placeholders of a form; ``{labels}`` stands for the label list."""
+    if form.is_classic:
+        return MASKING_SYSTEM
+    if all(style.is_run for style in form.styles):
+        return (
+            f"Mask the personal data in the text: replace each piece with {form.example} and change nothing else. "
+            "Answer with the masked text only."
+        )
+    if all(style.is_bare for style in form.styles):
+        how = "replace each piece with its label"
+    else:
+        how = f"replace each piece with its label, written as {form.numbered_example},"
+    return (
+        f"Mask the personal data in the text: {how} and change nothing else. "
+        "Answer with the masked text only. Labels: {labels}."
+    )
 
 
 @dataclass(frozen=True)
@@ -39,12 +60,15 @@ class Prompt:
         What a masking of the input may put in its place; empty where the task has no labels.
     numbered : bool
         Whether labels may carry numbers: ``[NAME_2]``.
+    form : PlaceholderForm
+        How a masking writes its placeholders.
     """
 
     messages: tuple[Message, ...]
     source: str
     labels: tuple[str, ...] = ()
     numbered: bool = False
+    form: PlaceholderForm = CLASSIC
 
 
 @dataclass(frozen=True)
@@ -69,12 +93,15 @@ class PromptRenderer:
         The task's labels.
     numbered : bool
         Whether the training targets number them: ``[NAME_2]``.
+    form : PlaceholderForm
+        How the targets write placeholders.
     """
 
     system: str
     template: str = DEFAULT_TEMPLATE
     labels: tuple[str, ...] = ()
     numbered: bool = False
+    form: PlaceholderForm = CLASSIC
 
     @property
     def system_text(self) -> str:
@@ -93,7 +120,7 @@ class PromptRenderer:
             messages.append(Message("user", self.user_text(example_source)))
             messages.append(Message("assistant", example_target))
         messages.append(Message("user", self.user_text(source)))
-        return Prompt(tuple(messages), source, self.labels, self.numbered)
+        return Prompt(tuple(messages), source, self.labels, self.numbered, self.form)
 
     def tuning_example(self, source: str, target: str) -> TuningExample:
         """Return the tuning example: the zero-shot prompt and its answer."""

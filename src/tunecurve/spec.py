@@ -41,6 +41,11 @@ class DataSpec(Section):
     )
     target_column: str = Field("target_text", description="column with the text that should come out")
     group_column: str | None = Field(None, description="rows with the same value here stay on one side of the split")
+    placeholders: list[str] | None = Field(
+        None,
+        description="masking: how the targets write placeholders, e.g. ['<LABEL>'], ['{{label_0}}'], ['***'], or whole ones: "
+        "['<PERSON>', '<PHONE>']; default: found from the rows",
+    )
     limit: PositiveInt | None = Field(
         None, description="use only the first rows; for builtin:pii the rows to make (5000)"
     )

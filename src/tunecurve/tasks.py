@@ -14,6 +14,8 @@ from typing import Literal, get_args
 from tunecurve.data.cells import TargetRule
 from tunecurve.metrics.alignment import align_exactly, placeholders
 from tunecurve.metrics.entities import NO_ENTITY, parse_entities
+from tunecurve.metrics.placeholder_discovery import find_form
+from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.prompts import MASKING_SYSTEM
 
 TaskName = Literal["masking", "classification", "ner", "summarization", "generation"]
@@ -111,10 +113,20 @@ TASKS: dict[str, Task] = {
 }
 
 
-def labels_of(task: str, target: str) -> list[str]:
-    """Return the labels that stand in a target: placeholders, the class, or the types of its entities."""
+def labels_of(task: str, target: str, form: PlaceholderForm = CLASSIC, source: str = "") -> list[str]:
+    """Return the labels that stand in a target: placeholders, the class, or the types of its entities.
+
+    Parameters
+    ----------
+    task, target : str
+        The kind of task, and the text that should come out.
+    form : PlaceholderForm, default `[LABEL]`
+        How placeholders are written.
+    source : str, optional
+        The input: what it has of placeholders itself is text.
+    """
     if task == "masking":
-        return placeholders(target)
+        return placeholders(target, form, source)
     if task == "classification":
         return [target.strip()]
     if task == "ner":
@@ -122,23 +134,29 @@ def labels_of(task: str, target: str) -> list[str]:
     return []
 
 
-def find_labels(task: str, targets: Sequence[str]) -> tuple[str, ...]:
-    """Return the label set of a task as its targets show it, sorted."""
-    return tuple(sorted({label for target in targets for label in labels_of(task, target)}))
+def find_labels(task: str, pairs: Sequence[tuple[str, str]], form: PlaceholderForm = CLASSIC) -> tuple[str, ...]:
+    """Return the label set of a task as its (input, target) pairs show it, sorted."""
+    return tuple(sorted({label for source, target in pairs for label in labels_of(task, target, form, source)}))
 
 
-def suggest_task(pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
+def suggest_task(pairs: Sequence[tuple[str, str]], form: PlaceholderForm | None = None) -> tuple[str, str]:
     """Return the kind of task that (input, target) pairs look like, and why, in a sentence.
 
     Parameters
     ----------
     pairs : sequence of (str, str)
         Inputs and targets; a few hundred are enough. At least one.
+    form : PlaceholderForm, optional
+        How placeholders would be written; default: as the pairs show it.
     """
     n_pairs = len(pairs)
-    n_masked = sum(bool(placeholders(target)) and align_exactly(source, target) is not None for source, target in pairs)
+    form = form or find_form(pairs)
+    n_masked = sum(
+        bool(placeholders(target, form, source)) and align_exactly(source, target, form) is not None
+        for source, target in pairs
+    )
     if n_masked >= 0.3 * n_pairs:
-        return "masking", f"{n_masked} of {n_pairs} targets are the input with [LABEL]s in it"
+        return "masking", f"{n_masked} of {n_pairs} targets are the input with {form.example}s in it"
     n_lists = sum(_is_entity_list(source, target) for source, target in pairs)
     if n_lists >= 0.8 * n_pairs and any(":" in target for _, target in pairs):
         return "ner", f"{n_lists} of {n_pairs} targets are 'none' or lists of 'type: words of the input'"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+
 _LABEL = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
 _DIGITS = re.compile(r"\d+")
 _SPACE = re.compile(r"\s+")
@@ -61,6 +63,8 @@ def ids_hash(rows: Sequence[Row]) -> str:
     return hashlib.sha256("\n".join(row.row_id for row in rows).encode()).hexdigest()[:16]
 
 
-def skeleton(text: str) -> str:
+def skeleton(text: str, form: PlaceholderForm = CLASSIC) -> str:
     """Return the text with labels, digits, case and spacing levelled, so that template twins look alike."""
+    # Labels that look classic are levelled in any case, also those of the text: templates are told apart by their words.
+    text = text if form.is_classic else form.replace(text, "[]")
     return _SPACE.sub(" ", _DIGITS.sub("0", _LABEL.sub("[]", text))).strip().casefold()

@@ -17,6 +17,7 @@ import numpy as np
 
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.errors import DataError
+from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 
 MAX_TEST_SHARE_OF_GROUPS = 0.25
 
@@ -172,17 +173,21 @@ def stratified_order(order: Sequence[int], labels: Sequence[Sequence[str]]) -> l
     return found
 
 
-def count_overlap(rows: Sequence[Row], split: Split, skeleton_of: Literal["target", "input"]) -> dict[str, Any]:
+def count_overlap(
+    rows: Sequence[Row], split: Split, skeleton_of: Literal["target", "input"], form: PlaceholderForm = CLASSIC
+) -> dict[str, Any]:
     """Return how many test rows have a twin in the pool: same input, or same skeleton of a text.
 
     Parameters
     ----------
     skeleton_of : {"target", "input"}
         The text that shows the template: the target of a masking, else the input (classes and summaries do not).
+    form : PlaceholderForm, default `[LABEL]`
+        How placeholders are written.
     """
 
     def text_of(index: int) -> str:
-        return skeleton(rows[index].target if skeleton_of == "target" else rows[index].source)
+        return skeleton(rows[index].target, form) if skeleton_of == "target" else skeleton(rows[index].source)
 
     pool_inputs = {rows[index].source for index in split.pool}
     pool_skeletons = {text_of(index) for index in split.pool}

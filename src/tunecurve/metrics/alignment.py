@@ -58,6 +58,8 @@ def align_exactly(
 ) -> list[Span] | None:
     """Return the replaced spans, or None if `masked` is not `source` with non-empty stretches replaced.
 
+    Blanks at the ends of a text do not count, as they do not in exact match.
+
     Parameters
     ----------
     source, masked : str
@@ -67,6 +69,19 @@ def align_exactly(
     keep_numbers : bool, default False
         Whether the spans carry the labels as they stand (`NAME_2`) or their classes (`NAME`).
     """
+    spans = _align(source, masked, form, keep_numbers)
+    if spans is not None or not (_has_outer_blanks(source) or _has_outer_blanks(masked)):
+        return spans
+    spans = _align(source.strip(), masked.strip(), form, keep_numbers)
+    n_before = len(source) - len(source.lstrip())
+    return spans and [Span(span.start + n_before, span.end + n_before, span.labels) for span in spans]
+
+
+def _has_outer_blanks(text: str) -> bool:
+    return text[:1].isspace() or text[-1:].isspace()
+
+
+def _align(source: str, masked: str, form: PlaceholderForm, keep_numbers: bool) -> list[Span] | None:
     found = form.find(masked)
     is_copied = [masked[one.start : one.end] in source for one in found]
     taken = [one for one, copied in zip(found, is_copied, strict=True) if not copied]

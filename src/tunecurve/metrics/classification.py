@@ -102,8 +102,7 @@ class ClassRecall(RecallByLabel):
 
     name, title = "class_recall", "Class recall"
 
-    @staticmethod
-    def label_key(label: str) -> str:
+    def label_key(self, label: str) -> str:
         """Return the class without outer whitespace."""
         return label.strip()
 

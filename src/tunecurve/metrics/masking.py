@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,14 @@ from tunecurve.metrics.alignment import Span, align, label_class, literal_text, 
 from tunecurve.metrics.base import Direction, FloatArray, percentage
 from tunecurve.metrics.folding import fold
 from tunecurve.metrics.leaks import Value, find_leaks
+from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.recall import RecallByLabel
 
 OVERLAP_NEEDED = 0.5
-_BRACKETED = re.compile(r"[\[<({]{1,2}\s*([A-Za-z][A-Za-z0-9_ ]{0,40}?)\s*[\])}>]{1,2}")
+# A label in any dress but none.
+_DRESSED = re.compile(
+    r"(?:[\[<({【《«（［＜｛]{1,2}|__|\*\*|%%?|@@)\s*([^\W\d_][\w \-/.]{0,40}?)\s*(?:[\])}>】》»）］＞｝]{1,2}|__|\*\*|%%?|@@)"
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,13 @@ class RowAnalysis:
 
 
 @functools.lru_cache(maxsize=8192)
-def analyse_row(prediction: str, reference: str, source: str) -> RowAnalysis:
+def analyse_row(prediction: str, reference: str, source: str, form: PlaceholderForm = CLASSIC) -> RowAnalysis:
     """Compare one output with the correct target and the input."""
     from rapidfuzz.distance import LCSseq
 
-    gold, _ = align(source, reference)
-    predicted, _ = align(source, prediction)
-    output_text, correct_text = literal_text(prediction), literal_text(reference)
+    gold, _ = align(source, reference, form)
+    predicted, _ = align(source, prediction, form)
+    output_text, correct_text = literal_text(prediction, form, source), literal_text(reference, form, source)
     values = [Value.at(source, span.start, span.end) for span in gold]
     leaks = find_leaks([value for value in values if value.text], output_text, correct_text)
     over_masked, public = _over_masking(source, gold, predicted)
@@ -104,6 +108,11 @@ def _over_masking(source: str, gold: list[Span], predicted: list[Span]) -> tuple
     return int((is_public & is_masked).sum()), int(is_public.sum())
 
 
+def dress_in_signature(form: PlaceholderForm) -> str:
+    """Return what a signature says of placeholders that are not of the classic form."""
+    return "" if form.is_classic else f"|placeholders:{form.example}"
+
+
 class _RatioOfRow:
     """A metric whose statistics are [numerator, denominator] of one row."""
 
@@ -112,10 +121,13 @@ class _RatioOfRow:
     direction: Direction = "max"
     score_range = (0.0, 100.0)
 
+    def __init__(self, form: PlaceholderForm = CLASSIC) -> None:
+        self.form = form
+
     @property
     def signature(self) -> str:
         """Return name, options and version of the definition."""
-        return f"{self.name}|labels:by-class|align:exact-else-lcs|v1"
+        return f"{self.name}|labels:by-class|align:exact-else-lcs|v1{dress_in_signature(self.form)}"
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return the row's numerator and denominator."""
@@ -138,11 +150,12 @@ class _LeakRatio(_RatioOfRow):
     @property
     def signature(self) -> str:
         """Return name, options and version of the definition."""
-        return f"{self.name}|compared:as-read|inside-words:yes|unanswered:left-out|align:exact-else-lcs|v2"
+        rules = "compared:as-read|inside-words:yes|unanswered:left-out|align:exact-else-lcs|v2"
+        return f"{self.name}|{rules}{dress_in_signature(self.form)}"
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (what leaks, what could leak)."""
-        row = analyse_row(prediction, reference, source)
+        row = analyse_row(prediction, reference, source, self.form)
         return self.ratio_of(row) if row.is_answered else (0.0, 0.0)
 
     def ratio_of(self, row: RowAnalysis) -> tuple[float, float]:
@@ -163,7 +176,8 @@ class LeakingDocuments(_LeakRatio):
 class LeakingEntities(_LeakRatio):
     """Percentage of gold values that leak, by any of the tests `exact`, `normalised`, `digits`, or by one of them."""
 
-    def __init__(self, test: str = "any") -> None:
+    def __init__(self, test: str = "any", form: PlaceholderForm = CLASSIC) -> None:
+        super().__init__(form)
         self._attribute = {
             "any": "leaked",
             "exact": "leaked_exactly",
@@ -221,7 +235,7 @@ class LabelAccuracy(_RatioOfRow):
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (spans with the right label, spans)."""
-        row = analyse_row(prediction, reference, source)
+        row = analyse_row(prediction, reference, source, self.form)
         return float(sum(row.labelled_correctly)), float(len(row.gold_labels))
 
 
@@ -233,7 +247,7 @@ class OverMasking(_RatioOfRow):
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (public characters masked, public characters)."""
-        row = analyse_row(prediction, reference, source)
+        row = analyse_row(prediction, reference, source, self.form)
         return float(row.over_masked_characters), float(row.public_characters)
 
 
@@ -247,7 +261,7 @@ class TextFidelity(_RatioOfRow):
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (twice the common characters, characters of both)."""
-        row = analyse_row(prediction, reference, source)
+        row = analyse_row(prediction, reference, source, self.form)
         return float(row.common_characters), float(row.literal_characters)
 
 
@@ -256,40 +270,58 @@ class _PlaceholderRows(_RatioOfRow):
 
     direction: Direction = "min"
 
-    def __init__(self, labels: Iterable[str]) -> None:
-        self.labels = frozenset(label_class(label) for label in labels)
+    def __init__(self, labels: Iterable[str], form: PlaceholderForm = CLASSIC) -> None:
+        super().__init__(form)
+        self.labels = frozenset(label_class(label, form) for label in labels)
 
     @property
     def signature(self) -> str:
         """Return name, label set and version."""
-        return f"{self.name}|labels:{','.join(sorted(self.labels))}|v1"
+        return f"{self.name}|labels:{','.join(sorted(self.labels))}|v1{dress_in_signature(self.form)}"
 
 
 class InventedPlaceholders(_PlaceholderRows):
-    """Percentage of rows with a `[LABEL]` that is not of the label set and not in the input."""
+    """Percentage of rows with a placeholder that is not of the label set and not in the input."""
 
     name, title = "invented_placeholders", "Invented placeholders"
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (1 if a placeholder is invented, 1)."""
-        known = self.labels | set(placeholders(source))
-        return float(any(label not in known for label in placeholders(prediction))), 1.0
+        known = self.labels | set(placeholders(source, self.form))
+        written = placeholders(prediction, self.form) + self.form.strange_labels(prediction, source)
+        return float(any(label not in known for label in written)), 1.0
 
 
 class WrongPlaceholderStyle(_PlaceholderRows):
-    """Percentage of rows with a known label in another dress: ``<NAME>``, ``{NAME}``, ``[name]``, ``[[NAME]]``."""
+    """Percentage of rows with a known label in another dress than the data's: ``<NAME>``, ``[name]``, ``[[NAME]]``."""
 
     name, title = "wrong_placeholder_style", "Wrong placeholder style"
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (1 if a label is dressed wrongly, 1)."""
-        for match in _BRACKETED.finditer(prediction):
-            inner = match.group(1)
-            dressed_right = match.group(0) == f"[{inner}]" and inner == inner.upper() and " " not in inner
-            name = label_class(re.sub(r"\s+", "", inner).upper())
-            if name in self.labels and not dressed_right and match.group(0) not in source:
+        known = {_plain(label) for label in self.labels}
+        right = [(one.start, one.end) for one in self.form.find(prediction)]
+        for match in _DRESSED.finditer(prediction):
+            names_label = {_plain(match[1]), _plain(re.sub(r"[\W_]*\d+$", "", match[1]))} & known
+            if names_label and match[0] not in source and not _is_dressed_right(match, right, source):
                 return 1.0, 1.0
         return 0.0, 1.0
+
+
+def _plain(label: str) -> str:
+    """Return a label as it is compared across dresses."""
+    return re.sub(r"[\W_]+", "", label.casefold())
+
+
+def _is_dressed_right(match: re.Match[str], right: Sequence[tuple[int, int]], source: str) -> bool:
+    """Whether a placeholder of the data's own dress stands there, and all else around it is of the input."""
+    for start, end in right:
+        if match.start() <= start and end <= match.end():
+            around = match.string[match.start() : start] + match.string[end : match.end()]
+            return all(mark in source for mark in around)
+        if start <= match.start() and match.end() <= end:
+            return True
+    return False
 
 
 class LabelRecall(RecallByLabel):
@@ -297,14 +329,22 @@ class LabelRecall(RecallByLabel):
 
     name, title = "label_recall", "Label recall"
 
-    @staticmethod
-    def label_key(label: str) -> str:
+    def __init__(self, labels: Iterable[str], form: PlaceholderForm = CLASSIC) -> None:
+        self.form = form
+        super().__init__(labels)
+
+    @property
+    def signature(self) -> str:
+        """Return name, label set and version."""
+        return super().signature + dress_in_signature(self.form)
+
+    def label_key(self, label: str) -> str:
         """Return the label's class, without a number."""
-        return label_class(label)
+        return label_class(label, self.form)
 
     def findings(self, prediction: str, reference: str, source: str) -> Iterable[tuple[str, bool]]:
         """Yield (label, found) for each label of each gold span."""
-        row = analyse_row(prediction, reference, source)
+        row = analyse_row(prediction, reference, source, self.form)
         for labels, found in zip(row.gold_labels, row.labelled_correctly, strict=True):
             for label in labels:
                 yield label, found

@@ -141,8 +141,7 @@ class TypeRecall(RecallByLabel):
 
     name, title = "type_recall", "Type recall"
 
-    @staticmethod
-    def label_key(label: str) -> str:
+    def label_key(self, label: str) -> str:
         """Return the type in lower case, whitespace normalised."""
         return normalise_whitespace(label).casefold()
 

@@ -10,7 +10,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tunecurve.metrics.placeholder_numbers import Numbering
@@ -55,9 +55,20 @@ class Style:
         return not self.before and not self.after
 
     @property
+    def is_square(self) -> bool:
+        """Whether this is `[LABEL]`, in capitals."""
+        return (self.before, self.after) == ("[", "]") and all(name == name.upper() for name in self.names)
+
+    @property
     def is_run(self) -> bool:
         """Whether the placeholder is one character repeated: it says no label, and may be as long as what it hides."""
         return self.is_bare and all(len(set(name)) == 1 for name in self.names)
+
+    @property
+    def any_label(self) -> str:
+        """A regular expression for whatever may be meant as a label in this dress."""
+        end = re.escape((self.after or "\n")[0])
+        return rf"{re.escape(self.before)}([^\W\d_][^\n{end}]{{0,40}}){re.escape(self.after)}"
 
     def pattern(self, number: str) -> str:
         """Return a regular expression for placeholders of this dress; its one group is the label with its number."""
@@ -132,8 +143,25 @@ class PlaceholderForm:
 
     @property
     def is_classic(self) -> bool:
-        """Whether placeholders are written `[LABEL]`, `[LABEL_1]`, `[LABEL_2]`, as everything here once assumed."""
-        return self.styles == (Style(),) and self.numbering.is_classic
+        """Whether placeholders are written `[LABEL]`, in capitals, and numbered `[LABEL_1]`, `[LABEL_2]`."""
+        return all(style.is_square for style in self.styles) and self.numbering.is_classic
+
+    @property
+    def example(self) -> str:
+        """A placeholder as the data set writes it, around a made-up label."""
+        return " or ".join(style.example for style in self.styles)
+
+    @property
+    def numbered_example(self) -> str:
+        """A placeholder as the data set writes it, or the first two of a label where they carry numbers."""
+        numbering, style = self.numbering, self.styles[0]
+        if not numbering.labels or style.is_bare:
+            return self.example
+        label = style.example.removeprefix(style.before).removesuffix(style.after)
+        items = [(label, "a"), (label, "b")]
+        return ", ".join(
+            style.dress(name) for name in replace(numbering, labels=(label,), is_backward=False).numbers(items)
+        )
 
     def label_class(self, name: str) -> str:
         """Return a label without its number: ``NAME_2`` -> ``NAME``; runs of one character are one label."""
@@ -180,6 +208,17 @@ class PlaceholderForm:
         """Return the label classes of the placeholders of a text, in order; see `find`."""
         return [placeholder.label for placeholder in self.find(text, source)]
 
+    def strange_labels(self, text: str, source: str) -> list[str]:
+        """Return what stands in this form's dress and is neither a placeholder of it nor of the input."""
+        right = {(one.start, one.end) for one in self.find(text)}
+        return [
+            match[1]
+            for style in self.styles
+            if style.before and style.after
+            for match in re.finditer(style.any_label, text)
+            if (match.start(), match.end()) not in right and match[0] not in source and not style.is_square
+        ]
+
     def replace(self, text: str, replacement: str, source: str = "") -> str:
         """Return the text with every placeholder replaced; see `find`."""
         pieces, place = [], 0
@@ -225,3 +264,8 @@ def _not_copied(found: Sequence[Placeholder], text: str, source: str) -> Iterato
 
 
 CLASSIC = PlaceholderForm()
+
+
+def form_of_decision(decided: Any) -> PlaceholderForm:
+    """Return the form that a study decided on; the classic one where it decided nothing."""
+    return PlaceholderForm.from_json(decided) if decided else CLASSIC

@@ -31,8 +31,7 @@ class RecallByLabel:
         self.labels = tuple(sorted({self.label_key(label) for label in labels}))
         self._position = {label: index for index, label in enumerate(self.labels)}
 
-    @staticmethod
-    def label_key(label: str) -> str:
+    def label_key(self, label: str) -> str:
         """Return the form in which labels are compared and shown."""
         return label
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+
 
 @dataclass(frozen=True)
 class MetricSettings:
@@ -13,6 +15,9 @@ class MetricSettings:
     ----------
     labels : tuple of str
         The placeholders of masking, the classes of classification, the entity types of ner.
+    placeholders : PlaceholderForm
+        How placeholders of masking are written.
     """
 
     labels: tuple[str, ...] = ()
+    placeholders: PlaceholderForm = CLASSIC

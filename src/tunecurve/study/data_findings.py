@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
+from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.study.placeholder_findings import placeholder_findings
 from tunecurve.tasks import TaskName, labels_of, suggest_task
 
 MIN_TEST_ROWS = 100
@@ -15,7 +17,13 @@ MIN_TEST_ROWS = 100
 MOST_TWINS = 0.1
 
 
-def data_findings(task: TaskName, test: Sequence[Row], pool: Sequence[Row], facts: Mapping[str, Any]) -> list[Finding]:
+def data_findings(
+    task: TaskName,
+    test: Sequence[Row],
+    pool: Sequence[Row],
+    facts: Mapping[str, Any],
+    form: PlaceholderForm = CLASSIC,
+) -> list[Finding]:
     """Return what the rows of a study could mislead by.
 
     Parameters
@@ -26,15 +34,20 @@ def data_findings(task: TaskName, test: Sequence[Row], pool: Sequence[Row], fact
         The two sides.
     facts : mapping
         Of `StudyData`: counts, labels, overlap.
+    form : PlaceholderForm, default `[LABEL]`
+        How placeholders are written.
     """
-    found = [*_other_task(task, pool), *_underivable(task, test), *_unseen_labels(task, test, facts["labels"])]
+    found = placeholder_findings(form, [*test, *pool]) if task == "masking" else []
+    if not any(finding.code == "targets-differ" for finding in found):
+        found += _other_task(task, pool, form if task == "masking" else None)
+    found += [*_underivable(task, test), *_unseen_labels(task, test, facts["labels"], form)]
     if task == "classification":
         found += _lonely_classes(pool)
     return [*found, *_overlap(facts), *_few_test_rows(facts["n_test"])]
 
 
-def _other_task(task: TaskName, pool: Sequence[Row]) -> list[Finding]:
-    suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]])
+def _other_task(task: TaskName, pool: Sequence[Row], form: PlaceholderForm | None) -> list[Finding]:
+    suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]], form)
     if suggested == task:
         return []
     text = f"this looks like a {suggested} task rather than {task}: {why}"
@@ -44,19 +57,18 @@ def _other_task(task: TaskName, pool: Sequence[Row]) -> list[Finding]:
 def _underivable(task: TaskName, test: Sequence[Row]) -> list[Finding]:
     """Count the targets that the task's format cannot write."""
     from tunecurve.learners.spans import EntityFormat
-    from tunecurve.metrics.alignment import align_exactly
 
-    format_of: dict[str, Callable[[str, str], object]] = {"masking": align_exactly, "ner": EntityFormat().derive}
-    if task not in format_of:
+    if task != "ner":
         return []
-    odd = sum(format_of[task](row.source, row.target) is None for row in test)
-    what = {"masking": "the input with stretches replaced", "ner": "lists of words that stand in the input"}[task]
-    text = f"{odd} of {len(test)} test targets are not {what} (noisy labels); a tagger cannot give them"
+    odd = sum(EntityFormat().derive(row.source, row.target) is None for row in test)
+    text = (
+        f"{odd} of {len(test)} test targets are not lists of words that stand in the input; a tagger cannot give them"
+    )
     return [Finding("underivable-targets", text)] if odd else []
 
 
-def _unseen_labels(task: TaskName, test: Sequence[Row], known: Sequence[str]) -> list[Finding]:
-    unseen = sorted({label for row in test for label in labels_of(task, row.target)} - set(known))
+def _unseen_labels(task: TaskName, test: Sequence[Row], known: Sequence[str], form: PlaceholderForm) -> list[Finding]:
+    unseen = sorted({label for row in test for label in labels_of(task, row.target, form, row.source)} - set(known))
     if not unseen:
         return []
     return [Finding("unseen-labels", f"labels only in the test set, which nothing can learn: {', '.join(unseen)}")]

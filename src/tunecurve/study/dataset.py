@@ -16,13 +16,14 @@ from tunecurve.data.rows import Row, ids_hash
 from tunecurve.data.split import Split, count_overlap, split_rows, stratified_order, training_order
 from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
-from tunecurve.metrics.placeholders import CLASSIC
+from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.settings import MetricSettings
-from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
+from tunecurve.prompts import Prompt, PromptRenderer, TuningExample, masking_instruction
 from tunecurve.spec import StudySpec
 from tunecurve.study.data_findings import data_findings
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.frozen import FROZEN, frozen_decisions
+from tunecurve.study.placeholder_form import decide_form, grouped_by_form
 from tunecurve.study.storage import read_sealed_json
 from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
 
@@ -84,9 +85,9 @@ class StudyData:
         return [self.renderer.tuning_example(row.source, row.target) for row in self.training_rows(train_size, seed)]
 
 
-def are_numbered(rows: Sequence[Row]) -> bool:
+def are_numbered(rows: Sequence[Row], form: PlaceholderForm = CLASSIC) -> bool:
     """Return whether a label in the rows' targets carries a number: ``[NAME_2]``."""
-    return any(one.name != one.label for row in rows for one in CLASSIC.find(row.target))
+    return any(one.name != one.label for row in rows for one in form.find(row.target, row.source))
 
 
 def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folder: Path | None = None) -> StudyData:
@@ -100,6 +101,8 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
         When the rows no longer hold the frozen ones.
     """
     decisions = frozen_decisions(folder)
+    form = decide_form(spec, rows, decisions)
+    rows = grouped_by_form(rows, form)
     decisions.once("date", lambda: date.today().isoformat())
     if folder is not None and (folder / FROZEN).exists():
         split = _frozen_split(rows, folder, spec.n_train_needed)
@@ -113,16 +116,16 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
         )
     test, pool = [rows[index] for index in split.test], [rows[index] for index in split.pool]
     findings = cleaning.findings()
-    decided = _decide(spec, test, pool, decisions, findings)
+    decided = _decide(spec, test, pool, form, decisions, findings)
     facts = _facts(rows, cleaning, split, test, pool, decided, spec.kind.group_by)
-    findings += data_findings(spec.task, test, pool, facts)
+    findings += data_findings(spec.task, test, pool, facts, form)
     return StudyData(
         test,
         pool,
         decided.renderer(spec),
         spec.split.seed,
         facts,
-        [labels_of(spec.task, row.target) for row in pool] if spec.sampling == "stratified" else None,
+        [labels_of(spec.task, row.target, form, row.source) for row in pool] if spec.sampling == "stratified" else None,
         decisions=decisions,
         findings=findings,
         metric_settings=decided.metric_settings,
@@ -135,36 +138,46 @@ class _Decided:
 
     labels: tuple[str, ...]
     is_numbered: bool
+    form: PlaceholderForm
 
     def renderer(self, spec: StudySpec) -> PromptRenderer:
-        return PromptRenderer(spec.system_prompt, spec.prompt.user_template, self.labels, self.is_numbered)
+        own_instruction = spec.task != "masking" or spec.prompt.system is not None
+        system = spec.system_prompt if own_instruction else masking_instruction(self.form)
+        return PromptRenderer(system, spec.prompt.user_template, self.labels, self.is_numbered, self.form)
 
     @property
     def metric_settings(self) -> MetricSettings:
-        return MetricSettings(self.labels)
+        return MetricSettings(self.labels, self.form)
 
 
 def _decide(
-    spec: StudySpec, test: list[Row], pool: list[Row], decisions: Decisions, findings: list[Finding]
+    spec: StudySpec,
+    test: list[Row],
+    pool: list[Row],
+    form: PlaceholderForm,
+    decisions: Decisions,
+    findings: list[Finding],
 ) -> _Decided:
     """Decide how the rows are understood, each thing once in a study's life; say what is odd.
 
     Every decision goes through `Decisions.once`, so that rows which join later change no prompt and no metric.
     """
-    labels = tuple(decisions.once("labels", lambda: list(_labels(spec, pool))))
-    is_numbered = decisions.once("labels_are_numbered", lambda: spec.task == "masking" and are_numbered(pool))
-    return _Decided(labels, is_numbered)
+    labels = tuple(decisions.once("labels", lambda: list(_labels(spec, pool, form))))
+    is_numbered = decisions.once("labels_are_numbered", lambda: spec.task == "masking" and are_numbered(pool, form))
+    return _Decided(labels, is_numbered, form)
 
 
-def _labels(spec: StudySpec, pool: Sequence[Row]) -> tuple[str, ...]:
+def _labels(spec: StudySpec, pool: Sequence[Row], form: PlaceholderForm) -> tuple[str, ...]:
     """Return the study's label list, else the labels of the training pool; check that they make the task."""
     labels = tuple(spec.prompt.labels) if spec.prompt.labels is not None else ()
-    labels = labels or find_labels(spec.task, [row.target for row in pool])
+    labels = labels or find_labels(spec.task, [(row.source, row.target) for row in pool], form)
     if not spec.kind.needs_labels:
         return labels
     suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]])
     if not labels:
-        missing = {"masking": "[LABEL] placeholder", "ner": "'type: entity'"}.get(spec.task, "label")
+        missing = {"masking": "placeholder ([LABEL], <LABEL>, {{label}}, ***, ...)", "ner": "'type: entity'"}.get(
+            spec.task, "label"
+        )
         raise DataError(
             f"no {missing} in any training target, so this is not a {spec.task} task; this looks like --task {suggested} "
             f"({why}); or check --target-column"
@@ -198,7 +211,7 @@ def _facts(
         "split_method": split.method,
         "test_sha256": ids_hash(test),
         "pool_sha256": ids_hash(pool),
-        "overlap": count_overlap(rows, split, skeleton_of),
+        "overlap": count_overlap(rows, split, skeleton_of, decided.form),
         "labels": list(decided.labels),
         "labels_are_numbered": decided.is_numbered,
     }
