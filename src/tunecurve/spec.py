@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
+from tunecurve.metrics.tokenizers import BleuTokenizer, RougeTokenizer, how_to_install, is_installed
 from tunecurve.prompts import DEFAULT_TEMPLATE
 from tunecurve.spec_hosted import HostedSpec
 from tunecurve.spec_section import PositiveInt, Section
@@ -124,6 +125,26 @@ class AnswerSpec(Section):
     batch_size: PositiveInt = Field(256, description="rows a local model decodes as one piece of work")
 
 
+class MetricOptions(Section):
+    """How metrics read texts, where the choice by script is not wanted."""
+
+    bleu_tokenizer: BleuTokenizer | None = Field(
+        None, description="how BLEU cuts texts into words, sacrebleu's names; default: by the script of the targets"
+    )
+    rouge_tokenizer: RougeTokenizer | None = Field(
+        None, description="how ROUGE does; default: rouge-score for the letters a to z, else unicode"
+    )
+
+    @field_validator("bleu_tokenizer")
+    @classmethod
+    def _is_installed(cls, value: BleuTokenizer | None) -> BleuTokenizer | None:
+        if value is not None and not is_installed(value):
+            raise ValueError(
+                f"sacrebleu's tokenizer '{value}' is not installed; {how_to_install(value)}, or leave it out"
+            )
+        return value
+
+
 class BootstrapSpec(Section):
     """How intervals are made."""
 
@@ -204,6 +225,7 @@ class StudySpec(Section):
     )
     answers: AnswerSpec = Field(default_factory=AnswerSpec)
     metrics: list[str] | None = Field(None, description="metric names, the first is the headline; default: the task's")
+    metric_options: MetricOptions = Field(default_factory=MetricOptions)
     bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
     advice: AdviceSpec = Field(default_factory=AdviceSpec)
     hosted: HostedSpec = Field(default_factory=HostedSpec)
@@ -290,7 +312,9 @@ class StudySpec(Section):
     def comparable_part(self) -> dict[str, Any]:
         """Return what all trials of a study must share to stand in one curve."""
         everything = self.model_dump(mode="json")
-        keys = ("task", "data", "split", "sampling", "prompt", "answers", "bootstrap")
+        keys = ["task", "data", "split", "sampling", "prompt", "answers", "bootstrap"]
+        if self.metric_options != MetricOptions():
+            keys.append("metric_options")
         return {key: everything[key] for key in keys} | {"system": self.system_prompt, "metrics": self.metric_names}
 
     def signature(self) -> str:

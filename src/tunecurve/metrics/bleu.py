@@ -11,23 +11,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tunecurve.errors import SpecError
 from tunecurve.metrics.base import Direction, FloatArray
+from tunecurve.metrics.folding import compose
+from tunecurve.metrics.tokenizers import how_to_install, is_installed
 
 MAX_ORDER = 4
 
 
 @functools.cache
-def _sacrebleu_bleu():  # type: ignore[no-untyped-def]  # sacrebleu is imported late: it costs 0.1 s
+def _sacrebleu_bleu(tokenizer: str):  # type: ignore[no-untyped-def]  # sacrebleu is imported late: it costs 0.1 s
     from sacrebleu.metrics.bleu import BLEU
 
-    return BLEU()
+    return BLEU(tokenize=tokenizer)
 
 
 class Bleu:
-    """BLEU with sacrebleu's defaults (13a tokeniser, exponential smoothing).
+    """BLEU with sacrebleu's exponential smoothing and one of its tokenizers.
 
     Statistics are [system length, reference length, matches of order 1..4, totals of order 1..4], the layout that
-    sacrebleu uses itself.
+    sacrebleu uses itself. Texts are taken in Unicode's composed form.
+
+    Parameters
+    ----------
+    tokenizer : str, default "13a"
+        sacrebleu's name of the tokenizer; what it needs must be installed.
 
     References
     ----------
@@ -39,12 +47,21 @@ class Bleu:
     direction: Direction = "max"
     score_range = (0.0, 100.0)
 
+    def __init__(self, tokenizer: str = "13a") -> None:
+        if not is_installed(tokenizer):
+            raise SpecError(
+                f"BLEU is computed with sacrebleu's tokenizer '{tokenizer}' here, which is not installed; "
+                f"{how_to_install(tokenizer)}, or choose another one in another folder (metric_options: bleu_tokenizer)"
+            )
+        self.tokenizer = tokenizer
+
     @property
     def signature(self) -> str:
         """Return sacrebleu's signature for one reference a row."""
         import sacrebleu
 
-        return f"nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:{sacrebleu.__version__}"
+        tokenizer = _sacrebleu_bleu(self.tokenizer).tokenizer.signature()
+        return f"nrefs:1|case:mixed|eff:no|tok:{tokenizer}|smooth:exp|version:{sacrebleu.__version__}"
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return the counts sacrebleu extracts from one row, shape (10,)."""
@@ -57,8 +74,8 @@ class Bleu:
         numbers of them. sacrebleu's `corpus_score` gives the same if missing ones are None; an empty text is a
         reference to it.
         """
-        streams = [[reference] for reference in references]
-        (row,) = _sacrebleu_bleu()._extract_corpus_statistics([prediction], streams)
+        streams = [[compose(reference)] for reference in references]
+        (row,) = _sacrebleu_bleu(self.tokenizer)._extract_corpus_statistics([compose(prediction)], streams)
         return np.asarray(row, dtype=np.float64)
 
     def score(self, summed: FloatArray) -> FloatArray:

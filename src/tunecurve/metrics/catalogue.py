@@ -28,7 +28,7 @@ from tunecurve.metrics.rouge import Rouge
 from tunecurve.metrics.settings import MetricSettings
 
 _BUILDERS: dict[str, Callable[[MetricSettings], Metric]] = {
-    "bleu": lambda settings: Bleu(),
+    "bleu": lambda settings: Bleu(settings.bleu_tokenizer),
     "chrf": lambda settings: Chrf(),
     "exact_match": lambda settings: ExactMatch(),
     "leak_documents": lambda settings: LeakingDocuments(settings.placeholders),
@@ -54,9 +54,9 @@ _BUILDERS: dict[str, Callable[[MetricSettings], Metric]] = {
     "entity_precision": lambda settings: EntityPrecision(),
     "entity_recall": lambda settings: EntityRecall(),
     "type_recall": lambda settings: TypeRecall(settings.labels),
-    "rougeL": lambda settings: Rouge("rougeL"),
-    "rouge1": lambda settings: Rouge("rouge1"),
-    "rouge2": lambda settings: Rouge("rouge2"),
+    "rougeL": lambda settings: Rouge("rougeL", settings.rouge_tokenizer),
+    "rouge1": lambda settings: Rouge("rouge1", settings.rouge_tokenizer),
+    "rouge2": lambda settings: Rouge("rouge2", settings.rouge_tokenizer),
 }
 
 METRIC_NAMES = tuple(_BUILDERS)

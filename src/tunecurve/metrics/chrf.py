@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunecurve.metrics.base import Direction, FloatArray
+from tunecurve.metrics.folding import compose
 
 CHARACTER_ORDER = 6
 BETA_SQUARED = 4.0
@@ -23,7 +24,8 @@ def _sacrebleu_chrf():  # type: ignore[no-untyped-def]  # sacrebleu is imported 
 class Chrf:
     """chrF2 with sacrebleu's defaults (character order 6, no word n-grams, beta 2).
 
-    Statistics are [hypothesis, reference, matching] n-gram counts for orders 1..6, shape (18,).
+    Statistics are [hypothesis, reference, matching] n-gram counts for orders 1..6, shape (18,). Texts are taken in
+    Unicode's composed form.
 
     References
     ----------
@@ -53,8 +55,8 @@ class Chrf:
         numbers of them. sacrebleu's `corpus_score` gives the same if missing ones are None; an empty text is a
         reference to it.
         """
-        streams = [[reference] for reference in references]
-        (row,) = _sacrebleu_chrf()._extract_corpus_statistics([prediction], streams)
+        streams = [[compose(reference)] for reference in references]
+        (row,) = _sacrebleu_chrf()._extract_corpus_statistics([compose(prediction)], streams)
         return np.asarray(row, dtype=np.float64)
 
     def score(self, summed: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """Scores of answers out of a closed set of classes, with scikit-learn's definitions.
 
-An answer counts as a class only if it is one, outer whitespace aside; anything else is wrong and predicts no class.
+An answer counts as a class only if it is one, outer whitespace and canonical Unicode form aside; anything else is wrong and
+predicts no class.
 scikit-learn itself is not needed here: tests hold these formulas to it.
 """
 
@@ -11,7 +12,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.folding import compose
 from tunecurve.metrics.recall import RecallByLabel
+
+
+def as_class(text: str) -> str:
+    """Return the text in the form in which classes are compared."""
+    return compose(text).strip()
 
 
 class _CountsByClass:
@@ -31,7 +38,7 @@ class _CountsByClass:
     score_range = (0.0, 100.0)
 
     def __init__(self, classes: Iterable[str]) -> None:
-        self.classes = tuple(sorted({label.strip() for label in classes}))
+        self.classes = tuple(sorted({as_class(label) for label in classes}))
         self._position = {label: index for index, label in enumerate(self.classes)}
 
     @property
@@ -42,7 +49,7 @@ class _CountsByClass:
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return the row's counts by class, and 1."""
         counts = np.zeros((len(self.classes), 3))
-        predicted, gold = self._position.get(prediction.strip()), self._position.get(reference.strip())
+        predicted, gold = self._position.get(as_class(prediction)), self._position.get(as_class(reference))
         if predicted is not None:
             counts[predicted, 1] = 1.0
         if gold is not None:
@@ -104,8 +111,8 @@ class ClassRecall(RecallByLabel):
 
     def label_key(self, label: str) -> str:
         """Return the class without outer whitespace."""
-        return label.strip()
+        return as_class(label)
 
     def findings(self, prediction: str, reference: str, source: str) -> Iterable[tuple[str, bool]]:
         """Yield the row's class and whether it was predicted."""
-        yield reference, prediction.strip() == reference.strip()
+        yield reference, as_class(prediction) == as_class(reference)

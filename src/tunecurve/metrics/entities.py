@@ -1,7 +1,8 @@
 """Lists of entities as text: ``person: Ada Lovelace; location: London``, or ``none``.
 
 The format is for people and language models, so reading it never fails: what is no `type: surface` becomes an entity
-without a type, which equals nothing but itself. A semicolon within a surface is written ``\\;``.
+without a type, which equals nothing but itself. A semicolon within a surface is written ``\\;``. Colons and semicolons of
+Chinese, Japanese and Arabic are read like those of ASCII.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from collections.abc import Iterable
 
 NO_ENTITY = "none"
 # A line that begins with `type:` begins an entity as well: models like to write one a line.
-_SEPARATOR = re.compile(r"(?<!\\);|\n(?=[^\n;:]+:)")
+_SEPARATOR = re.compile(r"(?<!\\)[;；؛]|\n(?=[^\n;:；：؛]+[:：])")
+_SEMICOLON = re.compile(r"[;；؛]")
+_ESCAPED = re.compile(r"\\([;；؛])")
+_COLON = re.compile(r"[:：]")
 
 Entity = tuple[str, str]
 
@@ -35,12 +39,12 @@ def parse_entities(text: str) -> list[Entity]:
     list of (str, str)
         Type and surface, as written, whitespace normalised. A part that is no such pair is ``("", part)``.
     """
-    parts = (normalise_whitespace(part).replace("\\;", ";") for part in _SEPARATOR.split(text))
+    parts = (_ESCAPED.sub(r"\1", normalise_whitespace(part)) for part in _SEPARATOR.split(text))
     return [_entity(part) for part in parts if part and part.casefold().rstrip(".") != NO_ENTITY]
 
 
 def _entity(part: str) -> Entity:
-    entity_type, _, surface = part.partition(":")
+    entity_type, surface = (*_COLON.split(part, maxsplit=1), "")[:2]
     entity_type, surface = entity_type.strip(), surface.strip()
     return (entity_type, surface) if entity_type and surface else ("", part)
 
@@ -56,7 +60,7 @@ def format_entities(entities: Iterable[Entity]) -> str:
     parts = []
     for entity_type, surface in entities:
         wanted = (normalise_whitespace(entity_type), normalise_whitespace(surface))
-        part = ": ".join(wanted).replace(";", "\\;")
+        part = _SEMICOLON.sub(r"\\\g<0>", ": ".join(wanted))
         if parse_entities(part) != [wanted]:
             raise ValueError(
                 f"cannot write the entity {(entity_type, surface)!r}; "

@@ -1,4 +1,7 @@
-"""Exact match: the share of rows whose prediction equals the reference, outer whitespace aside."""
+"""Exact match: the share of rows whose prediction equals the reference.
+
+Outer whitespace does not count, nor whether letters with accents are written as one character or as two (canonical equivalence).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.folding import compose
 
 
 class ExactMatch:
@@ -19,12 +23,13 @@ class ExactMatch:
     signature = "exact_match|outer-whitespace:ignored|v1"
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
-        """Return [1 if equal after stripping else 0, 1]."""
+        """Return [1 if equal after stripping, in one canonical form, else 0; 1]."""
         return self.statistics_of_several(prediction, [reference], source)
 
     def statistics_of_several(self, prediction: str, references: Sequence[str], source: str) -> FloatArray:
         """Return [1 if equal to any reference after stripping else 0, 1]."""
-        return np.array([float(any(prediction.strip() == reference.strip() for reference in references)), 1.0])
+        wanted = {compose(reference).strip() for reference in references}
+        return np.array([float(compose(prediction).strip() in wanted), 1.0])
 
     def score(self, summed: FloatArray) -> FloatArray:
         """Return the percentage of hits."""

@@ -30,11 +30,16 @@ def fold(text: str) -> str:
     """Return the text as readers compare it; two texts that read the same fold to the same."""
     if text.isascii():
         return text.lower()
-    visible = _INVISIBLE.sub("", text)
-    level = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", visible).casefold())
-    level = _OPTIONAL_MARKS.sub("", level).replace("ı", "i")
-    level = _DIGIT.sub(lambda match: str(unicodedata.decimal(match.group())), level)
-    return unicodedata.normalize("NFKC", level)
+    bare = _OPTIONAL_MARKS.sub("", unicodedata.normalize("NFKD", level(text))).replace("ı", "i")
+    digits = _DIGIT.sub(lambda match: str(unicodedata.decimal(match.group())), bare)
+    return unicodedata.normalize("NFKC", digits)
+
+
+def level(text: str) -> str:
+    """Return the text in one case and without compatibility forms and invisible characters; accents stay."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold())
 
 
 def compose(text: str) -> str:

@@ -1,13 +1,12 @@
 """How well entities are found: type and surface of each, in any order, as multisets.
 
-Types are compared without case, surfaces with it. Targets and answers are texts (`entities.py`); there are no offsets
-in them, so two mentions of one name are told apart by their number alone.
+Types are compared without case, surfaces with it, both in one canonical Unicode form. Targets and answers are texts
+(`entities.py`); there are no offsets in them, so two mentions of one name are told apart by their number alone.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -15,16 +14,17 @@ import numpy as np
 
 from tunecurve.metrics.base import Direction, FloatArray, percentage
 from tunecurve.metrics.entities import Entity, normalise_whitespace, parse_entities
+from tunecurve.metrics.folding import compose
 from tunecurve.metrics.recall import RecallByLabel
+from tunecurve.metrics.segmentation import words
 
 PARTIAL_CREDIT = 0.5
-_WORD = re.compile(r"\w+")
 
 
 @functools.lru_cache(maxsize=16384)
 def entity_counts(text: str) -> Counter[Entity]:
     """Return how often each entity stands in the text, types in lower case; do not change the result."""
-    return Counter((entity_type.casefold(), surface) for entity_type, surface in parse_entities(text))
+    return Counter((entity_type.casefold(), surface) for entity_type, surface in parse_entities(compose(text)))
 
 
 @functools.lru_cache(maxsize=8192)
@@ -59,7 +59,7 @@ def _partial_matches(predicted: Counter[Entity], gold: Counter[Entity]) -> int:
 
 
 def _shared_words(first: str, second: str) -> int:
-    return (Counter(_WORD.findall(first)) & Counter(_WORD.findall(second))).total()
+    return (Counter(words(first)) & Counter(words(second))).total()
 
 
 class _EntityScore:
@@ -143,7 +143,7 @@ class TypeRecall(RecallByLabel):
 
     def label_key(self, label: str) -> str:
         """Return the type in lower case, whitespace normalised."""
-        return normalise_whitespace(label).casefold()
+        return normalise_whitespace(compose(label)).casefold()
 
     def findings(self, prediction: str, reference: str, source: str) -> Iterable[tuple[str, bool]]:
         """Yield (type, found) for each gold entity."""

@@ -1,7 +1,7 @@
 """ROUGE F-measures by the package rouge-score: words or word pairs in common, or the longest common subsequence.
 
-The package reads letters a-z and digits only: accented letters split words, and text in another script has no words
-and scores 0. Read chrF beside it there.
+The package's own words are made of the letters a to z and digits, reduced to their stems. In other texts its accented letters
+split words, and other scripts have no words at all; there the words of `UnicodeTokenizer` are compared as they are.
 """
 
 from __future__ import annotations
@@ -12,32 +12,41 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.tokenizers import UnicodeTokenizer, choose_rouge_tokenizer
 
+BY_ROW = "by-row"
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL")
 _TITLES = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 
 
 @functools.cache
-def _scorer():  # type: ignore[no-untyped-def]  # rouge-score is imported late: it costs seconds
+def _scorer(tokenizer: str):  # type: ignore[no-untyped-def]  # rouge-score is imported late: it costs seconds
     from rouge_score.rouge_scorer import RougeScorer
 
+    if tokenizer == "unicode":
+        return RougeScorer(list(ROUGE_TYPES), tokenizer=UnicodeTokenizer())
     return RougeScorer(list(ROUGE_TYPES), use_stemmer=True)
 
 
 @functools.lru_cache(maxsize=8192)
-def _f_measures(prediction: str, reference: str) -> dict[str, float]:
+def _f_measures(prediction: str, reference: str, tokenizer: str) -> dict[str, float]:
     """Return all F-measures of a row, 0 to 1: the metrics here share them."""
-    scores = _scorer().score(reference, prediction)
+    if tokenizer == BY_ROW:
+        tokenizer = choose_rouge_tokenizer((prediction, reference)).name
+    scores = _scorer(tokenizer).score(reference, prediction)
     return {name: float(scores[name].fmeasure) for name in ROUGE_TYPES}
 
 
 class Rouge:
-    """Mean F-measure over rows, Porter stemmer on; statistics are [F-measure, 1].
+    """Mean F-measure over rows; statistics are [F-measure, 1].
 
     Parameters
     ----------
     rouge_type : {"rouge1", "rouge2", "rougeL"}
         Single words, word pairs, or the longest common subsequence of the whole texts.
+    tokenizer : {"rouge-score", "unicode", "by-row"}, default "by-row"
+        The package's own words with Porter's stemmer, for English; words of any script, without one; or what fits the letters
+        of the row, where nothing is known of the data set.
 
     References
     ----------
@@ -48,8 +57,9 @@ class Rouge:
     direction: Direction = "max"
     score_range = (0.0, 100.0)
 
-    def __init__(self, rouge_type: str) -> None:
+    def __init__(self, rouge_type: str, tokenizer: str = BY_ROW) -> None:
         self.name = rouge_type
+        self.tokenizer = tokenizer
         self.title = _TITLES[rouge_type]
 
     @property
@@ -57,15 +67,20 @@ class Rouge:
         """Return name, settings for one reference a row, and the package's version."""
         from importlib.metadata import version
 
-        return f"{self.name}|nrefs:1|stem:porter|measure:f|avg:rows|tok:rouge-score|version:{version('rouge-score')}"
+        stemmer = {"unicode": "none", "rouge-score": "porter"}.get(self.tokenizer, self.tokenizer)
+        words = f"stem:{stemmer}|measure:f|avg:rows|tok:{self.tokenizer}"
+        return f"{self.name}|nrefs:1|{words}|version:{version('rouge-score')}"
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return [F-measure, 1]."""
-        return np.array([_f_measures(prediction, reference)[self.name], 1.0])
+        return np.array([self._f_measure(prediction, reference), 1.0])
 
     def statistics_of_several(self, prediction: str, references: Sequence[str], source: str) -> FloatArray:
         """Return [F-measure against the best reference, 1]."""
-        return np.array([max(_f_measures(prediction, reference)[self.name] for reference in references), 1.0])
+        return np.array([max(self._f_measure(prediction, reference) for reference in references), 1.0])
+
+    def _f_measure(self, prediction: str, reference: str) -> float:
+        return _f_measures(prediction, reference, self.tokenizer)[self.name]
 
     def score(self, summed: FloatArray) -> FloatArray:
         """Return 100 times the mean F-measure."""

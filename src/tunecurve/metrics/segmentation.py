@@ -1,6 +1,6 @@
 """Words in every script, for all that cuts texts into words: alignment, taggers, overlaps of entities, ROUGE.
 
-Where blanks separate words, a word is a run of letters, marks and digits. Some scripts set no blanks between words
+Where blanks separate words, a word is a run of letters, marks, digits and underscores. Some scripts set no blanks between words
 (Chinese, Japanese, Thai, Khmer, ...): there every character as readers see it (a grapheme cluster) is a word of its own.
 Korean sets blanks, but glues particles to names: names end within its words, syllable by syllable.
 """
@@ -8,6 +8,7 @@ Korean sets blanks, but glues particles to names: names end within its words, sy
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import regex
 
@@ -26,9 +27,8 @@ def _words_beside(letter: str, in_word: str) -> str:
     return rf"(?={letter})\X|(?:(?!{letter})[{in_word}])+"
 
 
-_WORD = regex.compile(rf"(?V1){_words_beside(_LETTER_WITHOUT_BLANKS, _IN_WORD)}")
+_WORD = regex.compile(rf"(?V1){_words_beside(_LETTER_WITHOUT_BLANKS, _IN_WORD + '_')}")
 _GLUED = regex.compile(rf"(?V1)(?={_LETTER_GLUED})\X")
-_WITHOUT = regex.compile(rf"(?V1){_LETTER_WITHOUT_BLANKS}")
 _GLUED_LETTER = regex.compile(rf"(?V1){_LETTER_GLUED}")
 _LETTERS = regex.compile(r"\p{L}")
 _RUN = regex.compile(rf"[{_IN_WORD}]+")
@@ -88,7 +88,36 @@ def _glued_base(text: str, place: int) -> bool:
     return is_glued(text[place])
 
 
-def share_without_blanks(texts: Iterable[str]) -> float:
-    """Return the share of the letters that belong to scripts without blanks between words, 0 to 1."""
-    counts = [(len(_WITHOUT.findall(text)), len(_LETTERS.findall(text))) for text in texts]
-    return sum(without for without, _ in counts) / max(1, sum(letters for _, letters in counts))
+@dataclass(frozen=True)
+class LetterCounts:
+    """How many letters some texts have, and of which scripts."""
+
+    letters: int = 0
+    ascii: int = 0
+    without_blanks: int = 0
+    han: int = 0
+    kana: int = 0
+    hangul: int = 0
+
+    def share(self, number: int) -> float:
+        """Return a number of letters as a share of all, 0 to 1."""
+        return number / max(1, self.letters)
+
+
+_COUNTED = {
+    "letters": _LETTERS,
+    "ascii": regex.compile("[A-Za-z]"),
+    "without_blanks": regex.compile(rf"(?V1){_LETTER_WITHOUT_BLANKS}"),
+    "han": regex.compile(r"\p{Han}"),
+    "kana": regex.compile(r"[\p{Hiragana}\p{Katakana}]"),
+    "hangul": regex.compile(r"\p{Hangul}"),
+}
+
+
+def count_letters(texts: Iterable[str]) -> LetterCounts:
+    """Return how many letters the texts have together, and of which scripts."""
+    counts = dict.fromkeys(_COUNTED, 0)
+    for text in texts:
+        for name, pattern in _COUNTED.items():
+            counts[name] += len(pattern.findall(text))
+    return LetterCounts(**counts)

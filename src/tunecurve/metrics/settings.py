@@ -17,7 +17,13 @@ class MetricSettings:
         The placeholders of masking, the classes of classification, the entity types of ner.
     placeholders : PlaceholderForm
         How placeholders of masking are written.
+    bleu_tokenizer : str
+        sacrebleu's name of the way BLEU cuts texts into words.
+    rouge_tokenizer : {"rouge-score", "unicode", "by-row"}
+        How ROUGE does; by the letters of each row where nothing is known of the data set.
     """
 
     labels: tuple[str, ...] = ()
     placeholders: PlaceholderForm = CLASSIC
+    bleu_tokenizer: str = "13a"
+    rouge_tokenizer: str = "by-row"

@@ -23,6 +23,7 @@ from tunecurve.spec import StudySpec
 from tunecurve.study.data_findings import data_findings
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.frozen import FROZEN, frozen_decisions
+from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizers
 from tunecurve.study.placeholder_form import decide_form, grouped_by_form
 from tunecurve.study.storage import read_sealed_json
 from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
@@ -139,6 +140,7 @@ class _Decided:
     labels: tuple[str, ...]
     is_numbered: bool
     form: PlaceholderForm
+    tokenizers: MetricTokenizers
 
     def renderer(self, spec: StudySpec) -> PromptRenderer:
         own_instruction = spec.task != "masking" or spec.prompt.system is not None
@@ -147,7 +149,7 @@ class _Decided:
 
     @property
     def metric_settings(self) -> MetricSettings:
-        return MetricSettings(self.labels, self.form)
+        return MetricSettings(self.labels, self.form, self.tokenizers.bleu, self.tokenizers.rouge)
 
 
 def _decide(
@@ -164,7 +166,9 @@ def _decide(
     """
     labels = tuple(decisions.once("labels", lambda: list(_labels(spec, pool, form))))
     is_numbered = decisions.once("labels_are_numbered", lambda: spec.task == "masking" and are_numbered(pool, form))
-    return _Decided(labels, is_numbered, form)
+    tokenizers = decide_tokenizers(spec, [*test, *pool], decisions)
+    findings += tokenizers.findings
+    return _Decided(labels, is_numbered, form, tokenizers)
 
 
 def _labels(spec: StudySpec, pool: Sequence[Row], form: PlaceholderForm) -> tuple[str, ...]:
