@@ -46,6 +46,9 @@ def test_calls_left_in_flight_are_doubts_once(ledger):
     for key in ("k1", "k2"):
         ledger.claim(key, study="a", model="m", reserved_usd=0.5).result()
     ledger.claim("k3", study="other", model="m", reserved_usd=0.5).result()
+    assert ledger.settle_doubts("a") == 0  # who sent them is alive
+    ledger.close()
+    ledger = Ledger(ledger.path)
     assert ledger.settle_doubts("a") == 2
     assert ledger.settle_doubts("a") == 0
     assert (ledger.spending("a").n_doubtful, ledger.spending("a").total_usd) == (2, 1.0)

@@ -131,6 +131,8 @@ def mend_gemini(body: str) -> str:
         raise OddAnswer(
             f"the server answered 200 with an error: {error.get('message')}", code if isinstance(code, int) else None
         )
+    if not answer.get("candidates") and "promptFeedback" not in answer:
+        raise OddAnswer("the server answered 200 without a candidate")
     answer["usageMetadata"] = _gemini_usage(answer.get("usageMetadata"))
     if not isinstance(answer.get("modelVersion"), str):
         answer.pop("modelVersion", None)

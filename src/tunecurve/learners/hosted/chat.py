@@ -10,11 +10,12 @@ from tunecurve.learners.base import Completion, Loss, RoundTrip, Workload
 from tunecurve.learners.hosted.access import check_access
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.batches import BatchBook
+from tunecurve.learners.hosted.calls import Call, SendingLimits, completion_of
 from tunecurve.learners.hosted.gateway import GatewayOptions
 from tunecurve.learners.hosted.inspect_adapter import InspectGateway
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import BATCH_SHARE, Price
-from tunecurve.learners.hosted.sending import Call, Sender, SendingLimits, completion_of
+from tunecurve.learners.hosted.sending import Sender
 from tunecurve.prompts import Prompt
 from tunecurve.redact import redact
 from tunecurve.spec import AnswerSpec, stable_hash

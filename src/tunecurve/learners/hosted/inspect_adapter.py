@@ -151,8 +151,8 @@ def _tame_google(api: Any, options: GatewayOptions) -> None:
 
         async def readable(*arguments: Any, **named: Any) -> Any:
             response = await request(*arguments, **named)
-            if response.body and "enerateContent" in str(arguments[1] if len(arguments) > 1 else named.get("path")):
-                response.body = mend_gemini(response.body)
+            if str(arguments[1] if len(arguments) > 1 else named.get("path")).endswith(":generateContent"):
+                response.body = mend_gemini(response.body or "")
             return response
 
         client._api_client.async_request = readable

@@ -5,42 +5,23 @@ whatever waits while a commit is on its way to the disk goes into the next one t
 do not pay for one flush each.
 
 The key of a call is a hash of everything that is sent. An answer under that key is never paid for again, in this study
-or in another one. A call that was sent and has no answer when its process is gone is *in doubt*: it may have been
-billed, so its reserved money counts as spent, and it is asked for again.
+or in another one: a call that another living process has sent is waited for. Every attempt at a call has a row of its
+own, in the study that pays for it. An attempt without an answer whose process is gone is *in doubt*: it may have been
+billed, so its reserved money counts as spent, and the call is sent again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import queue
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from tunecurve.errors import EnvironmentProblem
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS calls (
-    key TEXT PRIMARY KEY, study TEXT NOT NULL, model TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('sent', 'answered', 'open')),
-    attempts INTEGER NOT NULL, reserved_usd REAL NOT NULL, doubtful_usd REAL NOT NULL DEFAULT 0,
-    n_doubtful INTEGER NOT NULL DEFAULT 0, cost_usd REAL, answer TEXT, sent_at REAL NOT NULL, answered_at REAL
-);
-CREATE INDEX IF NOT EXISTS calls_of_study ON calls (study, state);
-CREATE TABLE IF NOT EXISTS jobs (
-    key TEXT PRIMARY KEY, study TEXT NOT NULL, backend TEXT NOT NULL, model TEXT NOT NULL, label TEXT NOT NULL,
-    state TEXT NOT NULL, attempt INTEGER NOT NULL, provider_id TEXT, detail TEXT NOT NULL,
-    reserved_usd REAL NOT NULL, cost_usd REAL, created_at REAL NOT NULL, updated_at REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY, batch_id TEXT NOT NULL);
-"""
+from tunecurve.learners.hosted.ledger_file import AnyFuture, LedgerFile
 
 
 def default_ledger_path() -> Path:
@@ -66,6 +47,10 @@ class Spending:
         Calls answered; calls in doubt.
     n_unpriced : int
         Answers whose price is unknown.
+    estimated_usd : float
+        The part of `answers_usd` that no server has told: booked at what was reserved.
+    n_estimated : int
+        Answers without usable usage.
     """
 
     answers_usd: float = 0.0
@@ -74,6 +59,8 @@ class Spending:
     n_answers: int = 0
     n_doubtful: int = 0
     n_unpriced: int = 0
+    estimated_usd: float = 0.0
+    n_estimated: int = 0
 
     @property
     def total_usd(self) -> float:
@@ -81,102 +68,29 @@ class Spending:
         return self.answers_usd + self.jobs_usd + self.doubtful_usd
 
 
-# Either kind: of a thread that may block, or of an event loop.
-AnyFuture = Any
-_Operation = tuple[Callable[[sqlite3.Connection], Any], AnyFuture]
+@dataclass(frozen=True)
+class Claim:
+    """Whether a call may be sent.
 
-
-def _set_results(together: list[tuple[asyncio.Future[Any], Any]]) -> None:
-    for future, result in together:
-        if not future.done():
-            future.set_result(result)
-
-
-class Ledger:
-    """The ledger file. Every write returns a future that is done once the row is on the disk: one to block on, or `future`,
-    which belongs to an event loop.
-
-    Parameters
+    Attributes
     ----------
-    path : Path
-        The file; made, private to the user, if need be.
-
-    Raises
-    ------
-    EnvironmentProblem
-        When it cannot be opened.
+    state : {"yours", "answered", "taken"}
+        Send it; use the answer that is there; wait for another process's answer.
+    attempt : int or None
+        The attempt's row, where it is yours.
+    owner : str or None
+        Who has sent it, where it is taken.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise EnvironmentProblem(
-                f"cannot open the ledger of paid calls '{path}' ({error}); set TUNECURVE_LEDGER to a file that can be written"
-            ) from None
-        self._lock = threading.Lock()
-        self._waiting: queue.SimpleQueue[_Operation | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write, name="tunecurve-ledger", daemon=True)
-        self._writer.start()
+    state: Literal["yours", "answered", "taken"]
+    attempt: int | None = None
+    owner: str | None = None
 
-    def close(self) -> None:
-        """Write what is waiting and close the file."""
-        self._waiting.put(None)
-        self._writer.join()
-        self._connection.close()
 
-    def _write(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            together, is_last = [first], False
-            while not self._waiting.empty():
-                operation = self._waiting.get()
-                if operation is None:
-                    is_last = True
-                    break
-                together.append(operation)
-            self._commit(together)
-            if is_last:
-                return
-
-    def _commit(self, operations: list[_Operation]) -> None:
-        results = []
-        with self._lock:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                results = [work(self._connection) for work, _ in operations]
-                self._connection.execute("COMMIT")
-            except BaseException as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                for _, future in operations:
-                    if isinstance(future, asyncio.Future):
-                        future.get_loop().call_soon_threadsafe(future.set_exception, error)
-                    else:
-                        future.set_exception(error)
-                return
-        in_loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
-        for (_, future), result in zip(operations, results, strict=True):
-            if isinstance(future, asyncio.Future):
-                in_loops.setdefault(future.get_loop(), []).append((future, result))
-            else:
-                future.set_result(result)
-        for loop, together in in_loops.items():  # one wake-up for all calls whose rows went to the disk together
-            loop.call_soon_threadsafe(_set_results, together)
-
-    def _put(self, work: Callable[[sqlite3.Connection], Any], future: AnyFuture | None = None) -> AnyFuture:
-        chosen = Future() if future is None else future
-        self._waiting.put((work, chosen))
-        return chosen
-
-    def _read(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._connection.execute(statement, tuple(values)).fetchall()
+class Ledger(LedgerFile):
+    """The ledger. Every write returns a future that is done once the row is on the disk: one to block on, or `future`, which
+    belongs to an event loop.
+    """
 
     # Calls
 
@@ -195,47 +109,106 @@ class Ledger:
     def claim(
         self, key: str, *, study: str, model: str, reserved_usd: float, future: AnyFuture | None = None
     ) -> AnyFuture:
-        """Write that a call is about to be sent; it may be sent once the future is done."""
+        """Write that a call is about to be sent, unless it is answered or on its way; the future holds the `Claim`."""
+        token = self.owner.token
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> Claim:
+            found = connection.execute("SELECT state FROM calls WHERE key = ?", (key,)).fetchone()
+            if found == ("answered",):
+                return Claim("answered")
+            kept = self._attempt_on_its_way(connection, key) if found == ("sent",) else None
+            if isinstance(kept, Claim):
+                return kept
+            now = time.time()
             connection.execute(
                 "INSERT INTO calls (key, study, model, state, attempts, reserved_usd, sent_at) "
                 "VALUES (?, ?, ?, 'sent', 1, ?, ?) ON CONFLICT (key) DO UPDATE SET state = 'sent', study = excluded.study, "
-                "attempts = attempts + 1, reserved_usd = excluded.reserved_usd, sent_at = excluded.sent_at "
-                "WHERE state != 'answered'",
-                (key, study, model, reserved_usd, time.time()),
+                "attempts = attempts + 1, reserved_usd = excluded.reserved_usd, sent_at = excluded.sent_at",
+                (key, study, model, reserved_usd, now),
             )
+            if kept is not None:  # its batch goes on at the provider: the same attempt, in other hands
+                connection.execute("UPDATE attempts SET owner = ?, study = ? WHERE id = ?", (token, study, kept))
+                return Claim("yours", kept)
+            attempt = connection.execute(
+                "INSERT INTO attempts (key, study, model, owner, state, reserved_usd, sent_at) VALUES (?, ?, ?, ?, 'sent', ?, ?)",
+                (key, study, model, token, reserved_usd, now),
+            ).lastrowid
+            return Claim("yours", attempt)
 
         return self._put(work, future)
 
+    def _attempt_on_its_way(self, connection: sqlite3.Connection, key: str) -> Claim | int | None:
+        """Return that a living process has sent the call; the attempt, where it travels in a batch that nobody waits for;
+        None after what a dead process had sent has become a doubt."""
+        row = connection.execute("SELECT id, owner FROM attempts WHERE key = ? AND state = 'sent'", (key,)).fetchone()
+        if row is None:
+            return None
+        attempt, owner = row
+        if self.owner.lives(owner):
+            return Claim("taken", owner=owner)
+        if connection.execute("SELECT 1 FROM batches WHERE key = ?", (key,)).fetchone():
+            return int(attempt)
+        connection.execute("UPDATE attempts SET state = 'doubtful', ended_at = ? WHERE id = ?", (time.time(), attempt))
+        return None
+
     def record(
-        self, key: str, answer: dict[str, Any], cost_usd: float | None, future: AnyFuture | None = None
+        self,
+        key: str,
+        answer: dict[str, Any],
+        cost_usd: float | None,
+        future: AnyFuture | None = None,
+        *,
+        is_usable: bool = True,
     ) -> AnyFuture:
-        """Keep an answer; it may be used once the future is done."""
+        """Keep an answer and what it cost; it may be used once the future is done.
+
+        One that is paid for and no answer (`is_usable` False) keeps its cost alone, and the call is sent again one day.
+        """
         text = json.dumps(answer, ensure_ascii=True)
+        is_estimated = bool(answer.get("is_estimated"))
 
         def work(connection: sqlite3.Connection) -> None:
+            now = time.time()
             connection.execute(
-                "UPDATE calls SET state = 'answered', answer = ?, cost_usd = ?, reserved_usd = 0, answered_at = ? "
-                "WHERE key = ?",
-                (text, cost_usd, time.time(), key),
+                "UPDATE attempts SET state = ?, cost_usd = ?, is_estimated = ?, ended_at = ? "
+                "WHERE key = ? AND state = 'sent' AND owner = ?",
+                ("answered" if is_usable else "unusable", cost_usd, is_estimated, now, key, self.owner.token),
             )
+            if is_usable:
+                connection.execute(
+                    "UPDATE calls SET state = 'answered', answer = ?, cost_usd = ?, reserved_usd = 0, answered_at = ? "
+                    "WHERE key = ?",
+                    (text, cost_usd, now, key),
+                )
+            else:
+                connection.execute("UPDATE calls SET state = 'open', reserved_usd = 0 WHERE key = ?", (key,))
             connection.execute("DELETE FROM batches WHERE key = ?", (key,))
 
         return self._put(work, future)
 
     def release(self, key: str, *, may_be_billed: bool, future: AnyFuture | None = None) -> AnyFuture:
         """Write that an attempt came back without an answer; what may have been billed counts as spent."""
-        doubt = "doubtful_usd + reserved_usd, n_doubtful = n_doubtful + 1" if may_be_billed else "doubtful_usd"
 
         def work(connection: sqlite3.Connection) -> None:
+            state = "doubtful" if may_be_billed else "free"
             connection.execute(
-                f"UPDATE calls SET state = 'open', doubtful_usd = {doubt}, reserved_usd = 0 WHERE key = ? AND state = 'sent'",
-                (key,),
+                "UPDATE attempts SET state = ?, ended_at = ? WHERE key = ? AND state = 'sent' AND owner = ?",
+                (state, time.time(), key, self.owner.token),
+            )
+            connection.execute(
+                "UPDATE calls SET state = 'open', reserved_usd = 0 WHERE key = ? AND state = 'sent'", (key,)
             )
             connection.execute("DELETE FROM batches WHERE key = ?", (key,))
 
         return self._put(work, future)
+
+    def leave_behind(self, key: str) -> AnyFuture:
+        """Write that nobody waits for a call that goes on at the provider, in a batch; whoever asks for it takes it over."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE attempts SET owner = NULL WHERE key = ? AND state = 'sent'", (key,))
+
+        return self._put(work)
 
     def remember_batch(self, batch_id: str, keys: Sequence[str], future: AnyFuture | None = None) -> AnyFuture:
         """Write down in which batch at the provider calls travel; forgotten with their answer or their failure."""
@@ -258,26 +231,37 @@ class Ledger:
         """
 
         def work(connection: sqlite3.Connection) -> int:
-            return connection.execute(
-                "UPDATE calls SET state = 'open', doubtful_usd = doubtful_usd + reserved_usd, reserved_usd = 0, "
-                "n_doubtful = n_doubtful + 1 WHERE state = 'sent' AND study = ? AND key NOT IN (SELECT key FROM batches)",
-                (study,),
-            ).rowcount
+            of_study = "state = 'sent' AND study = ? AND key NOT IN (SELECT key FROM batches)"
+            owners = connection.execute(f"SELECT DISTINCT owner FROM attempts WHERE {of_study}", (study,)).fetchall()
+            n_new = 0
+            for (owner,) in owners:
+                if self.owner.lives(owner):
+                    continue
+                theirs = f"{of_study} AND owner IS ?"
+                connection.execute(
+                    f"UPDATE calls SET state = 'open', reserved_usd = 0 WHERE key IN (SELECT key FROM attempts WHERE {theirs})",
+                    (study, owner),
+                )
+                n_new += connection.execute(
+                    f"UPDATE attempts SET state = 'doubtful', ended_at = ? WHERE {theirs}", (time.time(), study, owner)
+                ).rowcount
+            return n_new
 
         return int(self._put(work).result())
 
     def spending(self, study: str) -> Spending:
         """Return what a study has spent so far."""
         calls = self._read(
-            "SELECT COALESCE(SUM(cost_usd), 0), COALESCE(SUM(doubtful_usd), 0), COALESCE(SUM(state = 'answered'), 0), "
-            "COALESCE(SUM(n_doubtful), 0), COALESCE(SUM(state = 'answered' AND cost_usd IS NULL), 0) "
-            "FROM calls WHERE study = ?",
+            "SELECT COALESCE(SUM(cost_usd), 0), COALESCE(SUM(reserved_usd * (state = 'doubtful')), 0), "
+            "COALESCE(SUM(state = 'answered'), 0), COALESCE(SUM(n_calls * (state = 'doubtful')), 0), "
+            "COALESCE(SUM(state IN ('answered', 'unusable') AND cost_usd IS NULL), 0), "
+            "COALESCE(SUM(cost_usd * is_estimated), 0), COALESCE(SUM(is_estimated), 0) FROM attempts WHERE study = ?",
             (study,),
         )[0]
         jobs = self._read(
             "SELECT COALESCE(SUM(COALESCE(cost_usd, reserved_usd)), 0) FROM jobs WHERE study = ?", (study,)
         )
-        return Spending(calls[0], jobs[0][0], calls[1], calls[2], calls[3], calls[4])
+        return Spending(calls[0], jobs[0][0], calls[1], calls[2], calls[3], calls[4], calls[5], calls[6])
 
     def tokens_per_character(self, model: str) -> tuple[float, float] | None:
         """Return measured tokens per character of (sent, answered) text of a model; None under 20 answers."""

@@ -14,76 +14,26 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from tunecurve.errors import Interrupted, ModelError, MoneyError
 from tunecurve.learners.base import Completion
 from tunecurve.learners.hosted.budget import Budget
+from tunecurve.learners.hosted.calls import Call, SendingLimits, completion_of, reply_record
 from tunecurve.learners.hosted.gateway import Failure, Gateway, Reply
-from tunecurve.learners.hosted.ledger import Ledger
+from tunecurve.learners.hosted.ledger import Claim, Ledger
 from tunecurve.learners.hosted.pacing import ConcurrencyLimit, Pace
 from tunecurve.learners.hosted.prices import Price
-from tunecurve.learners.hosted.usage import check_usage
-from tunecurve.prompts import Message
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
 # Attempts that never reached a server, and answers that nobody could read, before the stream ends: more would be no better.
 MOST_UNREACHABLE, MOST_UNREADABLE = 2, 3
+# Where other calls are answered, one whose answers cannot be read may be unlucky; every attempt may be billed.
+MOST_UNREADABLE_OF_A_CALL = 5
 # A wait of this length is told, and told again no sooner.
 TOLD_WAIT_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request.
-
-    Attributes
-    ----------
-    key : str
-        Hash of everything that is sent.
-    messages : tuple of Message
-        The chat turns.
-    max_tokens : int
-        Answer cap.
-    indexes : tuple of int
-        The rows that it answers; rows with equal prompts share a call.
-    """
-
-    key: str
-    messages: tuple[Message, ...]
-    max_tokens: int
-    indexes: tuple[int, ...]
-
-    @property
-    def characters(self) -> int:
-        """Characters sent."""
-        return sum(len(message.content) for message in self.messages)
-
-    @property
-    def most_tokens_in(self) -> int:
-        """A bound on the tokens sent: no token is shorter than a byte; a turn adds a few of its own."""
-        return sum(len(message.content.encode("utf-8", "replace")) + 16 for message in self.messages)
-
-
-@dataclass
-class SendingLimits:
-    """Bounds on one stream of calls.
-
-    Attributes
-    ----------
-    concurrency, max_attempts : int
-        Calls in flight; attempts a call.
-    max_failures : int
-        Calls that may end without an answer before the whole stream does.
-    leaves_in_flight : bool
-        Whether a stop leaves calls behind: a batch goes on at the provider, and is asked for again.
-    """
-
-    concurrency: int
-    max_attempts: int
-    max_failures: int
-    leaves_in_flight: bool = False
+# How often to look whether another process has its answer, and to say that it is waited for.
+OTHERS_POLL_SECONDS, TOLD_AGAIN_SECONDS = 0.2, 20.0
 
 
 class Sender:
@@ -236,15 +186,13 @@ class Sender:
         """Return the answer after as many attempts as it takes and is allowed, and its record; None when asked to stop."""
         reason, wait, n_unreadable = "", FIRST_WAIT_SECONDS, 0
         for attempt in range(1, self.limits.max_attempts + 1):
-            await limit.enter()
-            outcome: tuple[Completion, asyncio.Future[Any]] | Failure | None = None
-            try:
+            while isinstance(outcome := await self._attempt_in_turn(call, gateway, limit), Claim):
+                if outcome.state == "answered":
+                    return completion_of(self.ledger.answers([call.key])[call.key]), None
+                self._tell_whom_it_waits_for(outcome)
+                await self._pause(OTHERS_POLL_SECONDS)
                 if self._stopping.is_set():
                     return None
-                await self._pace.next_start(limit.limit)
-                outcome = await self._attempt(call, gateway)
-            finally:
-                limit.leave(was_refused=isinstance(outcome, Failure) and outcome.is_rate_limit)
             if isinstance(outcome, tuple):
                 self._n_answered += 1
                 if not self.limits.leaves_in_flight:  # a batch's hours are no call's
@@ -254,7 +202,7 @@ class Sender:
             self._end_where_no_call_could_end_better(outcome)
             reason = outcome.reason
             n_unreadable += outcome.is_unreadable
-            if attempt < self.limits.max_attempts and n_unreadable < MOST_UNREADABLE:
+            if attempt < self.limits.max_attempts and n_unreadable < MOST_UNREADABLE_OF_A_CALL:
                 n_before = self._n_answered
                 seconds = max(random.uniform(0.5, 1.0) * wait, outcome.retry_after_seconds or 0.0)
                 self._tell_wait(seconds, outcome)
@@ -283,26 +231,66 @@ class Sender:
         asked = " as the provider asks" if (failure.retry_after_seconds or 0.0) >= seconds else ""
         self.say(f"'{self.model}': waits {seconds:.0f} s{asked} after: {failure.reason}")
 
-    async def _attempt(self, call: Call, gateway: Gateway) -> tuple[Completion, asyncio.Future[Any]] | Failure | None:
+    def _tell_whom_it_waits_for(self, claim: Claim) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._silent_until:
+            self._silent_until = now + TOLD_AGAIN_SECONDS
+            who = self.ledger.owner.in_words(claim.owner or "")
+            self.say(f"'{self.model}': waits for answers to the same calls, which {who} has sent")
+
+    async def _attempt_in_turn(
+        self, call: Call, gateway: Gateway, limit: ConcurrencyLimit
+    ) -> tuple[Completion, asyncio.Future[Any]] | Failure | Claim | None:
+        await limit.enter()
+        outcome = None
+        try:
+            if self._stopping.is_set():
+                return None
+            await self._pace.next_start(limit.limit)
+            outcome = await self._attempt(call, gateway)
+            return outcome
+        finally:
+            limit.leave(was_refused=isinstance(outcome, Failure) and outcome.is_rate_limit)
+
+    async def _attempt(
+        self, call: Call, gateway: Gateway
+    ) -> tuple[Completion, asyncio.Future[Any]] | Failure | Claim | None:
+        """Return the answer and its record, why there is none, or the claim of somebody else; None when asked to stop."""
         reserved = await self._reserve(call)
         if reserved is None:
             return None
         cost: float | None = 0.0
         try:
-            await self.ledger.claim(
+            claim: Claim = await self.ledger.claim(
                 call.key, study=self.study, model=self.model, reserved_usd=reserved, future=_new_future()
             )
-            outcome = await gateway.send(call.messages, call.max_tokens, call.key)
+            if claim.state != "yours":
+                return claim
+            outcome = await self._send(call, gateway)
             if isinstance(outcome, Reply):
                 record = reply_record(call, outcome)
                 cost = self._cost(record, reserved)
-                recorded = self.ledger.record(call.key, record, cost, _new_future())
+                is_usable = outcome.stop_reason != "error"
+                recorded = self.ledger.record(call.key, record, cost, _new_future(), is_usable=is_usable)
+                if not is_usable:
+                    await recorded
                 return self._counted(completion_of({**record, "cost_usd": cost})), recorded
             cost = reserved if outcome.may_be_billed else 0.0
             await self.ledger.release(call.key, may_be_billed=outcome.may_be_billed, future=_new_future())
             return outcome
         finally:
             self.budget.settle(reserved, cost)
+
+    async def _send(self, call: Call, gateway: Gateway) -> Reply | Failure:
+        """Send the call; where nobody waits for its end any longer, say so in the ledger."""
+        try:
+            return await gateway.send(call.messages, call.max_tokens, call.key)
+        except BaseException:
+            if self.limits.leaves_in_flight:
+                self.ledger.leave_behind(call.key)
+            else:
+                self.ledger.release(call.key, may_be_billed=True)
+            raise
 
     def _cost(self, record: dict[str, Any], reserved: float) -> float | None:
         """Return what an answer cost; where the server tells no usage, the most that it can have cost."""
@@ -354,35 +342,6 @@ def rare_garbage_collection() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-def reply_record(call: Call, reply: Reply) -> dict[str, Any]:
-    """Return what the ledger keeps of a reply, with usage that can be true."""
-    usage = check_usage(
-        reply.tokens_in,
-        reply.tokens_out,
-        characters=0 if reply.is_free else call.characters,
-        most_in=call.most_tokens_in,
-        text=reply.text,
-        most_out=call.max_tokens,
-    )
-    kept = {key: value for key, value in asdict(reply).items() if key != "is_free"}
-    is_estimated = usage.is_estimated and not reply.is_free
-    return {**kept, **asdict(usage), "is_estimated": is_estimated, "characters_in": call.characters}
-
-
-def completion_of(record: dict[str, Any]) -> Completion:
-    """Return the answer that a ledger record, with its cost, stands for."""
-    return Completion(
-        record["text"],
-        record["stop_reason"],
-        record["tokens_in"],
-        record["tokens_out"],
-        record["seconds"],
-        record["detail"],
-        record["model_version"],
-        record["cost_usd"],
-    )
 
 
 def _new_future() -> asyncio.Future[Any]:

@@ -34,7 +34,7 @@ class Usage:
 
 
 def whole_number(value: Any) -> int | None:
-    """Return a count of tokens as told, fractions rounded up; None for what is no count."""
+    """Return a count of tokens as told; None for what is no count."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -42,7 +42,7 @@ def whole_number(value: Any) -> int | None:
             return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         return None
-    return math.ceil(value)
+    return int(value) if value == int(value) else None
 
 
 def check_usage(
