@@ -13,7 +13,6 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from tunecurve.errors import Interrupted, ModelError, MoneyError
@@ -113,7 +112,7 @@ class Sender:
 
     def _work(self, calls: list[Call], out: queue.SimpleQueue[Any]) -> None:
         try:
-            with rare_garbage_collection():
+            with _rare_garbage_collection:
                 asyncio.run(self._send_all(calls, out))
         except BaseException as error:
             out.put(error)
@@ -329,19 +328,31 @@ class Sender:
         return answer or Completion("", "error", error=reason)
 
 
-@contextmanager
-def rare_garbage_collection() -> Iterator[None]:
-    """Look for garbage in cycles a thirtieth as often while calls are sent.
+class _RareGarbageCollection:
+    """Look for garbage in cycles a thirtieth as often while calls are sent, by however many senders at once.
 
     The providers' SDKs make thousands of objects a call and leave no cycles worth the search, which is a tenth of the
     processor time of a call: at 64 calls in flight that is what they wait for.
     """
-    before = gc.get_threshold()
-    gc.set_threshold(30 * before[0], *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+
+    def __init__(self) -> None:
+        self._lock, self._n_within, self._before = threading.Lock(), 0, gc.get_threshold()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._n_within:
+                self._before = gc.get_threshold()
+                gc.set_threshold(30 * self._before[0], *self._before[1:])
+            self._n_within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_within -= 1
+            if not self._n_within:
+                gc.set_threshold(*self._before)
+
+
+_rare_garbage_collection = _RareGarbageCollection()
 
 
 def _new_future() -> asyncio.Future[Any]:
