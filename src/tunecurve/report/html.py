@@ -16,6 +16,7 @@ from tunecurve.learners.hosted.prices import money
 from tunecurve.report.tables import (
     advice_lines,
     answer_table,
+    check_table,
     checkpoint_table,
     comparison_table,
     default_columns,
@@ -141,6 +142,7 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             spent=money_table(results),
             money=money,
             checkpoints=checkpoint_table(results),
+            checks=check_table(results),
             findings=in_order(map(Finding.from_json, results["findings"])),
         )
     )

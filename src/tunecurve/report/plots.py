@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunecurve.redact import shown
-from tunecurve.report.tables import doublings
+from tunecurve.report.tables import ceilings, doublings, may_be_said
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours: told apart by colour-blind readers too.
 LEARNER_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 FLOOR_COLOUR = "#777777"
+CEILING_COLOUR = "#333333"
 _RIVAL_STYLES = ((0, (5, 2)), (0, (2, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1, 1)))
 
 
@@ -32,7 +33,11 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
         Which metric.
     """
     metric = next(item for item in results["metrics"] if item["name"] == metric_name)
-    points = [p for p in results["points"] if _defined(p["scores"][metric_name])]
+    points = [
+        p
+        for p in results["points"]
+        if _defined(p["scores"][metric_name]) and may_be_said(results, metric_name, p["learner"])
+    ]
     learners = list(dict.fromkeys(p["learner"] for p in points if p["strategy"] != "floor"))
     sizes = sorted({p["train_size"] for p in points if p["strategy"] == "fine-tune"})
     planned = sorted({t["train_size"] for t in results["trials"] if t["strategy"] == "fine-tune"})
@@ -42,6 +47,9 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
         value = point["scores"][metric_name]["estimate"]
         axes.axhline(value, color=FLOOR_COLOUR, linewidth=1.2, linestyle=":", zorder=1)
         end_labels.append((value, f"{point['label']} {value:.1f}", FLOOR_COLOUR))
+    for learner, value in ceilings(results, metric_name).items():
+        axes.axhline(value, color=CEILING_COLOUR, linewidth=0.8, linestyle=(0, (8, 4)), zorder=1)
+        end_labels.append((value, f"ceiling of {_plain(learner)} {value:.1f}", CEILING_COLOUR))
     for number, learner in enumerate(learners):
         colour = LEARNER_COLOURS[number % len(LEARNER_COLOURS)]
         own = [p for p in points if p["learner"] == learner]

@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tunecurve.findings import Finding, blocked
 from tunecurve.learners.hosted.prices import money
+from tunecurve.study.summary import percent
 
 TIDY_COLUMNS = (
     "learner",
@@ -51,12 +53,49 @@ def point_table(results: Mapping[str, Any], metric_names: Sequence[str]) -> tupl
             [
                 point["learner"],
                 point["label"] + (f" ({point['n_seeds']} seeds)" if point["n_seeds"] > 1 else ""),
-                *(with_interval(point["scores"][name]) for name in metric_names),
-                "–" if share is None or share != share else f"{round(share) + 0} %",
+                *(_cell(results, point, name) for name in metric_names),
+                "–" if share is None or share != share else percent(share + 0.0),
                 _training_of(results, point),
             ]
         )
     return header, rows
+
+
+def may_be_said(results: Mapping[str, Any], metric_name: str, learner: str) -> bool:
+    """Return whether a metric may be shown for a learner: a leak metric that is blind would show a false 0."""
+    findings = map(Finding.from_json, results["findings"])
+    return not metric_name.startswith("leak_") or not blocked(findings, "leaks", learner)
+
+
+def _cell(results: Mapping[str, Any], point: Mapping[str, Any], name: str) -> str:
+    said = may_be_said(results, name, point["learner"])
+    return with_interval(point["scores"][name]) if said else "cannot be said"
+
+
+def check_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: the known answers, what they went through, and what they scored."""
+    titles = metric_titles(results)
+    names = list(dict.fromkeys((results["primary_metric"], results["second_metric"])))
+    rows = []
+    for check in results["checks"]:
+        answer = {"targets": "the right answers", "input": "the inputs, copied"}[check["answer"]]
+        scores = [check["scores"][name] for name in names]
+        cells = ["–" if score is None else f"{score:.1f}" for score in scores]
+        rows.append([answer, check["learner"] or "the metrics alone", *cells, str(check["n_lost"])])
+    return ["scored as answers", "through", *(titles[name] for name in names), "not as they should be"], rows
+
+
+def ceilings(results: Mapping[str, Any], metric_name: str) -> dict[str, float]:
+    """Return by learner what a perfect model would score, where that is less than the best."""
+    metric = next(item for item in results["metrics"] if item["name"] == metric_name)
+    best = metric["range"][1] if metric["direction"] == "max" else metric["range"][0]
+    return {
+        check["learner"] or "any model": check["scores"][metric_name]
+        for check in results["checks"]
+        if check["answer"] == "targets"
+        and check["scores"].get(metric_name) is not None
+        and abs(check["scores"][metric_name] - best) >= 0.05
+    }
 
 
 def _training_of(results: Mapping[str, Any], point: Mapping[str, Any]) -> str:

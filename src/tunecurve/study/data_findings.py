@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunecurve.data.rows import Row
+from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.study.placeholder_findings import placeholder_findings
@@ -15,6 +16,8 @@ from tunecurve.tasks import TaskName, labels_of, suggest_task
 MIN_TEST_ROWS = 100
 # A template whose twins stand on both sides of the split matters from here on.
 MOST_TWINS = 0.1
+# From this share of one class on, accuracy says little.
+MOST_FREQUENT = 0.85
 
 
 def data_findings(
@@ -42,7 +45,7 @@ def data_findings(
         found += _other_task(task, pool, form if task == "masking" else None)
     found += [*_underivable(task, test), *_unseen_labels(task, test, facts["labels"], form)]
     if task == "classification":
-        found += _lonely_classes(pool)
+        found += [*_rare_classes(test, pool), *_lonely_classes(pool)]
     return [*found, *_overlap(facts), *_few_test_rows(facts["n_test"])]
 
 
@@ -72,6 +75,45 @@ def _unseen_labels(task: TaskName, test: Sequence[Row], known: Sequence[str], fo
     if not unseen:
         return []
     return [Finding("unseen-labels", f"labels only in the test set, which nothing can learn: {', '.join(unseen)}")]
+
+
+def check_classes(task: TaskName, test: Sequence[Row], pool: Sequence[Row], has_limit: bool) -> None:
+    """Refuse a classification of one class.
+
+    Raises
+    ------
+    DataError
+        Naming the class, and why there may be no other.
+    """
+    if task != "classification":
+        return
+    trained, everywhere = ({row.target.strip() for row in rows} for rows in (pool, [*pool, *test]))
+    if len(trained) > 1:
+        return
+    which = "all rows are" if len(everywhere) == 1 else "all rows to train on are"
+    limit = "--limit may have kept one class alone: leave it out or raise it; " if has_limit else ""
+    raise DataError(
+        f"{which} '{next(iter(trained), '')}', and a classification needs two classes at least; is the file sorted by class? "
+        f"{limit}shuffle the rows, or check --target-column"
+    )
+
+
+def _rare_classes(test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
+    """Say where one class has nearly all rows: the floor is as high, and the others have few test rows."""
+    counts = Counter(row.target.strip() for row in [*test, *pool])
+    name, n_frequent = counts.most_common(1)[0]
+    n_rows = counts.total()
+    if len(counts) < 2 or n_frequent < MOST_FREQUENT * n_rows:
+        return []
+    in_test = Counter(row.target.strip() for row in test)
+    others = [other for other, _ in counts.most_common() if other != name]
+    rows = ", ".join(f"'{other}' {in_test[other]}" for other in others[:8]) + (", ..." if others[8:] else "")
+    text = (
+        f"one class is {100 * n_frequent / n_rows:.0f} % of the rows ('{name}', {n_frequent} of {n_rows}), which always "
+        f"answering it gets right; test rows of the others, of {len(test)}: {rows}"
+    )
+    remedy = "go by macro_f1 (--metric macro_f1), draw with --sampling stratified, and have a few dozen test rows of each class"
+    return [Finding("rare-classes", text, remedy)]
 
 
 def _lonely_classes(pool: Sequence[Row]) -> list[Finding]:

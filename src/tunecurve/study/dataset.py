@@ -20,7 +20,7 @@ from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample, masking_instruction
 from tunecurve.spec import StudySpec
-from tunecurve.study.data_findings import data_findings
+from tunecurve.study.data_findings import check_classes, data_findings
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.frozen import FROZEN, frozen_decisions
 from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizers
@@ -116,6 +116,7 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
             n_train_needed=spec.n_train_needed,
         )
     test, pool = [rows[index] for index in split.test], [rows[index] for index in split.pool]
+    check_classes(spec.task, test, pool, spec.data.limit is not None)
     findings = cleaning.findings()
     decided = _decide(spec, test, pool, form, decisions, findings)
     facts = _facts(rows, cleaning, split, test, pool, decided, spec.kind.group_by)

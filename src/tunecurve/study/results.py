@@ -12,6 +12,7 @@ from tunecurve import __version__
 from tunecurve.curve.bootstrap import row_multiplicities
 from tunecurve.data.rows import Row
 from tunecurve.errors import StudyStateError
+from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
 from tunecurve.metrics.base import Metric, signature_for, statistics_matrix
 from tunecurve.metrics.catalogue import RECALL_BY_LABEL, SECOND_METRIC, build_metrics
@@ -22,14 +23,26 @@ from tunecurve.study.checkpoints import scored_checkpoints
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.diagnosis import diagnose
 from tunecurve.study.executors import PlannedTrial, state_of_folder
+from tunecurve.study.gates import (
+    answer_findings,
+    constant_findings,
+    floor_findings,
+    gated,
+    judged_documents,
+    n_different_answers,
+    verdict_words,
+)
 from tunecurve.study.plan import Trial
 from tunecurve.study.storage import read_sealed_json
 from tunecurve.study.summary import (
+    Point,
     ScoredTrial,
+    best_point,
     combine_points,
     comparisons,
     describe_point,
     headline,
+    leak_sentence,
     score_trial,
 )
 from tunecurve.study.trials import RESULT, is_finished, stored_predictions
@@ -69,6 +82,8 @@ class Collector:
         self._scored: dict[Path, ScoredTrial] = {}
         self._label_counts: dict[Path, np.ndarray] = {}
         self._label_advisor = LabelAdvisor()
+        self._n_different: dict[str, int] = {}
+        self._n_judged: dict[Path, int | None] = {}
 
     def collect(self, failures: Mapping[Trial, str]) -> dict[str, Any]:
         """Return results.json as a dict."""
@@ -85,17 +100,22 @@ class Collector:
         forecast = forecast_study(scored, points, self.metrics[0], n_test, self.spec.advice)
         # Target, prices and the gain that matters are in the headline metric's units.
         second_forecast = forecast_study(scored, points, second, n_test, AdviceSpec())
+        trials = [self._describe_trial(item, failures) for item in self.planned]
+        findings = [*self.data.findings, *self._gates(points, forecast, trials)]
+        forecast, second_forecast = gated(forecast, findings), gated(second_forecast, findings)
+        best = best_point(described, self.metrics[0])
+        leaks = leak_sentence(best, second.name, findings, self._n_judged_at(best), level)
         return {
             "schema_version": SCHEMA_VERSION,
             "tunecurve_version": __version__,
             "signature": self.spec.signature(),
             "spec": self.spec.model_dump(mode="json"),
-            "headline": headline(described, found, self.metrics, second.name),
+            "headline": headline(described, found, self.metrics, leaks),
             "complete": len(finished) == len(self.planned),
             "data": self.data.facts,
             "decided": self.data.decisions.to_json(),
             "checks": self.data.checks,
-            "findings": [finding.to_json() for finding in self.data.findings],
+            "findings": [finding.to_json() for finding in in_order(findings)],
             "prompt": {"system": self.data.renderer.system_text, "template": self.data.renderer.template},
             "metrics": [_describe_metric(metric, self.data.test) for metric in self.metrics],
             "primary_metric": self.metrics[0].name,
@@ -110,9 +130,32 @@ class Collector:
             "forecast": forecast,
             "second_forecast": second_forecast,
             "disagreements": disagreements(forecast, second_forecast, self.metrics[0], second),
-            "trials": [self._describe_trial(item, failures) for item in self.planned],
+            "trials": trials,
             "money": self._money(),
         }
+
+    def _gates(
+        self, points: Sequence[Point], forecast: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
+    ) -> list[Finding]:
+        """Return what the measurements show that no verdict may rest on."""
+        targets = [row.target.strip() for row in self.data.test]
+        words = verdict_words(forecast)
+        return [
+            *floor_findings(points, self.metrics[0], self.spec.bootstrap.level, words, self.spec.task),
+            *answer_findings(trials, targets.count("")),
+            *constant_findings(trials, self._n_different, len(set(targets))),
+        ]
+
+    def _n_judged_at(self, point: Mapping[str, Any] | None) -> int | None:
+        """Return how many documents the leak metric has judged at a point; of its seeds the fewest."""
+        if point is None:
+            return None
+        judged = [
+            self._n_judged[item.folder]
+            for item in self.planned
+            if item.folder in self._n_judged and _belongs(item.trial, point)
+        ]
+        return min((count for count in judged if count is not None), default=None)
 
     def _money(self) -> dict[str, Any] | None:
         """Return what the study has spent; None when none of its models is paid for."""
@@ -142,6 +185,8 @@ class Collector:
             statistics = {
                 metric.name: statistics_matrix(metric, predictions, references, sources) for metric in self.metrics
             }
+            self._n_different[folder_name(item.folder)] = n_different_answers(predictions)
+            self._n_judged[item.folder] = judged_documents(statistics)
             self._scored[item.folder] = score_trial(item.trial, statistics, self.metrics, self.multiplicities)
             if self._recall is not None:
                 self._label_counts[item.folder] = statistics[self._recall.name].sum(axis=0)
@@ -199,7 +244,7 @@ class Collector:
             "train_size": trial.train_size,
             "seed": trial.seed,
             "label": trial.label,
-            "folder": f"{item.folder.parent.name}/{item.folder.name}",
+            "folder": folder_name(item.folder),
             "config_sha256": stable_hash(item.config, 64),
             "config": item.config,
             "state": state_of_folder(item.folder),
@@ -212,6 +257,11 @@ class Collector:
             described["checkpoints"] = scored_checkpoints(item.folder)
             described["scores"] = self._score(item).scores
         return described
+
+
+def folder_name(folder: Path) -> str:
+    """Return a trial's folder as results.json names it."""
+    return f"{folder.parent.name}/{folder.name}"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tunecurve.curve.bootstrap import FloatArray, bootstrap_scores, combine_seeds, percentile_interval
+from tunecurve.findings import Finding, blocked
 from tunecurve.metrics.base import Metric
 from tunecurve.study.plan import Trial
 
@@ -170,9 +171,9 @@ def best_point(points: Sequence[dict[str, Any]], metric: Metric) -> dict[str, An
 
 
 def headline(
-    points: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]], metrics: Sequence[Metric], second: str
+    points: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]], metrics: Sequence[Metric], leaks: str
 ) -> str:
-    """Return what was found, in two or three sentences that say what the numbers say."""
+    """Return what was found, in two or three sentences that say what the numbers say; `leaks` is the last one."""
     metric = metrics[0]
     best = best_point(points, metric)
     if best is None:
@@ -187,10 +188,53 @@ def headline(
     if rivals:
         sentences[0] += "; beside it: " + ", ".join(_name_and_score(rival, best, metric) for rival in rivals[:5])
     sentences += _last_step(best, found, metric)
-    leak = best["scores"].get(second)
-    if second == "leak_documents" and leak is not None:
-        sentences.append(f"{leak['estimate']:.0f} % of the documents with personal data still leak some of it")
-    return ". ".join(sentences) + "."
+    return ". ".join([*sentences, *([leaks] if leaks else [])]) + "."
+
+
+def leak_sentence(
+    best: Mapping[str, Any] | None, second: str, findings: Sequence[Finding], n_judged: int | None, level: float
+) -> str:
+    """Return how many documents the best point leaks, or why that cannot be said; empty where the task has no leaks.
+
+    Parameters
+    ----------
+    best : mapping or None
+        The described point.
+    second : str
+        Name of the second metric.
+    findings : sequence of Finding
+        Those that forbid the claim take its place.
+    n_judged : int or None
+        Documents that the metric has judged: where none leaks, this says how many may.
+    level : float
+        Of that bound.
+    """
+    if second != "leak_documents" or best is None:
+        return ""
+    reasons = blocked(findings, "leaks", best["learner"])
+    if reasons:
+        return f"How many documents leak cannot be said: {reasons[0].text}"
+    leak = best["scores"][second]["estimate"]
+    if leak is None or not math.isfinite(leak):
+        return "How many documents leak cannot be said: none of the answers could be judged"
+    if leak == 0 and n_judged:
+        most = 100.0 * (1.0 - (1.0 - level) ** (1.0 / n_judged))
+        return (
+            f"No leak was found in the {n_judged:,} documents with personal data (with {100 * level:.0f} % confidence at "
+            f"most {percent(most)} leak)"
+        )
+    return f"{percent(leak)} of the documents with personal data still leak some of it"
+
+
+def percent(value: float) -> str:
+    """Return a percentage in whole per cent, small and nearly full ones finer: nothing rounds to 0 % or 100 %."""
+    if value in (0, 100) or 9.5 <= value < 99.0 or value <= -9.5 or value > 100:
+        return f"{value:.0f} %"
+    if 0 < value < 0.05:
+        return "less than 0.1 %"
+    if 99.95 <= value < 100:
+        return "more than 99.9 %"
+    return f"{value:.1f} %"
 
 
 def _name_and_score(rival: dict[str, Any], best: dict[str, Any], metric: Metric) -> str:
