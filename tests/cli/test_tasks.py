@@ -43,7 +43,7 @@ def test_data_without_placeholders_are_no_masking_task_and_the_message_names_the
     code, stdout, stderr = invoke("validate", "--data", classes_file, "--test-size", "30")
     assert (code, stdout) == (3, "")
     assert len(stderr.splitlines()) == 1
-    assert "no [LABEL] placeholder in any training target" in stderr
+    assert "no placeholder ([LABEL], <LABEL>, {{label}}, ***, ...) in any training target" in stderr
     assert "this looks like --task classification" in stderr
 
 
