@@ -9,7 +9,7 @@ from typing import Any
 
 from tunecurve.errors import StudyStateError, UsageError, did_you_mean
 from tunecurve.learners.answers import predict_answers
-from tunecurve.learners.base import Completion, FineTunable, Learner
+from tunecurve.learners.base import Completion, FineTunable, Learner, OwnsPromptForm
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
 from tunecurve.metrics.placeholders import form_of_decision
@@ -92,6 +92,9 @@ def _tuned_learner(
         account=account,
     )
     learner = built[trial["learner"]]
+    day = results.get("decided", {}).get("date")
+    if day and isinstance(learner, OwnsPromptForm):
+        learner.use_date(day)
     expected, found = trial["config"]["learner"].get("weights_sha256"), learner.identity().get("weights_sha256")
     if expected != found:
         raise StudyStateError(

@@ -9,7 +9,7 @@ from typing import Any
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
-from tunecurve.learners.base import Learner
+from tunecurve.learners.base import Learner, OwnsPromptForm
 from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
@@ -79,8 +79,18 @@ def prepare_study(
     rows, cleaning = read_clean_rows(spec)
     spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
     built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
+    _settle_prompt_forms(built, data)
     check_study(spec, data, built)
     return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account)
+
+
+def _settle_prompt_forms(learners: Mapping[str, Learner], data: StudyData) -> None:
+    """Give every learner the study's own day, decided also where none asks for it yet, and note how prompts are formed."""
+    day = data.frozen_date
+    for learner in learners.values():
+        if isinstance(learner, OwnsPromptForm):
+            learner.use_date(day)
+            data.findings.extend(learner.prompt_findings())
 
 
 def _plan(

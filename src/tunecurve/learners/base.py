@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from tunecurve.findings import Finding
 from tunecurve.prompts import Prompt, TuningExample
 
 StopReason = Literal["end", "length", "blocked", "refused", "error"]
@@ -283,6 +284,19 @@ class NeedsAccess(Protocol):
 
     def tuning_obstacle(self, trainings: Sequence[tuple[Sequence[TuningExample], dict[str, Any]]]) -> str | None:
         """Return why these rows cannot be tuned on, in one line; None: nothing is known against it. Costs nothing."""
+        ...
+
+
+@runtime_checkable
+class OwnsPromptForm(Protocol):
+    """A learner that puts prompts into a form of its own, such as a local model's chat template."""
+
+    def use_date(self, day: str) -> None:
+        """Write this day (ISO), the study's own, wherever the form has a date."""
+        ...
+
+    def prompt_findings(self) -> list[Finding]:
+        """Return what a reader should know about the form: switches, dates, what it cannot write."""
         ...
 
 

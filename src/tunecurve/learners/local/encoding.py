@@ -1,21 +1,25 @@
 """From prompts and answers to token ids, by the model's own chat template.
 
 Prompt and answer are tokenised apart and joined: generation starts from exactly the prompt's ids, so training must
-too. What carries loss is decided by position, never by token id, because many models pad with their end token.
+too. What carries loss is decided by position, never by token id, because many models pad with their end token. Control
+tokens are made of what the template writes, never of a row's text.
 """
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
-
 from tunecurve.errors import ModelError
+from tunecurve.learners.answers import THOUGHT_MARKS
+from tunecurve.learners.local.chat_template import ChatTemplate
+from tunecurve.learners.local.plain_text import PlainTextTokenizer, control_tokens
 from tunecurve.prompts import Message, Prompt, TuningExample
 
 _PLAIN_TEMPLATE_ANSWER = "Output:"
+_PROBE = "ANSWER"
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,20 @@ class ChatEncoder:
     Parameters
     ----------
     tokenizer : transformers.PreTrainedTokenizerBase
-        With or without a chat template; without one a plain ``Input: ... Output:`` form is used.
+        A fast one, with or without a chat template; without one a plain ``Input: ... Output:`` form is used.
+    date : datetime.date, optional
+        The day that templates write; default: today.
+
+    Attributes
+    ----------
+    template : ChatTemplate or None
+        The chat template, if there is one.
+    end_token_id : int
+        Token that ends an answer.
+    answer_lead : str
+        Blanks that stand before every answer, and are taken off again by `decode`.
+    lead_ids : list of int
+        What the tokenizer itself puts first, such as a token for the beginning; every prompt starts with it, once.
 
     Raises
     ------
@@ -40,23 +57,38 @@ class ChatEncoder:
         When no token ends an answer: such a model would never learn to stop.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, date: datetime.date | None = None) -> None:
         self.tokenizer = tokenizer
-        self.takes_system = self._takes_system_turn()
+        self.date = date or datetime.date.today()
+        has_template = tokenizer.chat_template is not None
+        control = control_tokens(tokenizer, tokenizer.get_chat_template() if has_template else "")
+        self._tokens = PlainTextTokenizer(tokenizer, control)
+        self.template = ChatTemplate(tokenizer, self.date, list(control)) if has_template else None
+        self.answer_lead = self.template.answer_lead if self.template else " "
+        self.lead_ids = self._find_lead()
         self.end_token_id = self._find_end_token()
-        # What stands before every answer, and is taken off again by `decode`.
-        self.answer_lead = "" if tokenizer.chat_template is not None else " "
+        marks = {mark for pair in THOUGHT_MARKS for mark in pair}
+        self._silent = {number for text, number in control.items() if text not in marks} & _special(tokenizer)
+        self._continues = True
+        self._continues = self._answers_continue()
+
+    @property
+    def takes_system(self) -> bool:
+        """Whether the instruction has a turn of its own."""
+        return self.template is None or self.template.takes_system
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the prompts that the model reads, rows and instruction aside (JSON-able)."""
+        described: dict[str, Any] = {"encoding": 2, "first": self.lead_ids}
+        return described | {"template": self.template.identity() if self.template else "plain"}
 
     def prompt_text(self, prompt: Prompt) -> str:
         """Return the text the model reads, up to where its answer starts."""
-        if self.tokenizer.chat_template is None:
-            return _plain_text(prompt.messages) + _PLAIN_TEMPLATE_ANSWER
-        messages = prompt.messages if self.takes_system else _system_into_user(prompt.messages)
-        return self.tokenizer.apply_chat_template(_as_dicts(messages), tokenize=False, add_generation_prompt=True)
+        return ChatTemplate.unescape(self._render(prompt.messages))
 
     def prompt_ids(self, prompt: Prompt) -> list[int]:
         """Return the prompt's token ids."""
-        return self._encode(self.prompt_text(prompt))
+        return self._with_lead(self._encode_prompt(self._render(prompt.messages)))
 
     def encode_example(self, example: TuningExample) -> EncodedExample:
         """Return the example's ids: prompt, answer, end token.
@@ -66,7 +98,7 @@ class ChatEncoder:
         ModelError
             When the answer has no token: nothing would be trained.
         """
-        answer = self._encode(self.answer_lead + example.answer)
+        answer = self.token_ids(example.answer) if example.answer else []
         if not answer:
             raise ModelError(
                 f"a tuning example has an empty answer (input {example.prompt.source[:40]!r}); nothing to train on"
@@ -74,56 +106,62 @@ class ChatEncoder:
         return EncodedExample([*self.prompt_ids(example.prompt), *answer, self.end_token_id], len(answer) + 1)
 
     def token_ids(self, text: str) -> list[int]:
-        """Return the token ids of a bare text."""
-        return self._encode(text)
+        """Return the token ids of a text as an answer; `decode` gives the text back."""
+        return self._tokens.encode(self.answer_lead + text, continues=self._continues)
 
     def count_tokens(self, text: str) -> int:
-        """Return the number of tokens of a bare text."""
-        return len(self._encode(text))
+        """Return the number of tokens of a text."""
+        return len(self.token_ids(text))
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """Return the answer's text."""
-        text = self.tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text.removeprefix(self.answer_lead)
+        """Return the answer's text; special tokens that a model has written in it say nothing."""
+        written = [number for number in token_ids if number not in self._silent]
+        return self._tokens.decode(written, continues=self._continues).removeprefix(self.answer_lead)
 
-    def _encode(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+    def _render(self, messages: Sequence[Message]) -> str:
+        return self.template.render(messages) if self.template else _plain_text(messages) + _PLAIN_TEMPLATE_ANSWER
 
-    def _takes_system_turn(self) -> bool:
-        """Whether the chat template knows a system role; some models' templates raise an error for it."""
-        turns = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
-        try:
-            if self.tokenizer.chat_template is not None:
-                self.tokenizer.apply_chat_template(turns, tokenize=False)
-        except jinja2.TemplateError:
-            return False
-        return True
+    def _encode_prompt(self, rendered: str) -> list[int]:
+        if self.template is None:
+            return self._tokens.encode(rendered)
+        return self._tokens.encode(ChatTemplate.unescape(self._tokens.rename(rendered)))
+
+    def _with_lead(self, ids: list[int]) -> list[int]:
+        return ids if ids[: len(self.lead_ids)] == self.lead_ids else [*self.lead_ids, *ids]
+
+    def _find_lead(self) -> list[int]:
+        bare = self.tokenizer(_PROBE, add_special_tokens=False)["input_ids"]
+        dressed = self.tokenizer(_PROBE)["input_ids"]
+        for start in range(len(dressed) - len(bare) + 1):
+            if dressed[start : start + len(bare)] == bare:
+                return list(dressed[:start])
+        return []
 
     def _find_end_token(self) -> int:
-        """The token that the chat template puts behind an answer; else the tokenizer's end-of-sequence token."""
-        if self.tokenizer.chat_template is not None:
-            turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "ANSWER"}]
-            behind = self.tokenizer.apply_chat_template(turns, tokenize=False).rpartition("ANSWER")[2]
-            ids = self._encode(behind.strip())
-            if ids:
-                return ids[0]
+        """The control token that the chat template puts behind an answer; else the tokenizer's end-of-sequence token."""
+        if self.template is not None:
+            behind = self._tokens.encode(self._tokens.rename(self.template.behind_answer.strip()), continues=True)
+            written = [number for number in behind if number in self._tokens.control.values()]
+            if written:
+                return written[0]
         if self.tokenizer.eos_token_id is None:
             raise ModelError(
                 "the tokenizer has neither a chat template nor an end token; the model could not learn to stop"
             )
         return self.tokenizer.eos_token_id
 
+    def _answers_continue(self) -> bool:
+        """Whether an answer's ids are those of a text that goes on, or of a text of its own: as behind a prompt."""
+        rendered = self._render([Message("user", "QUESTION")])
+        before = self._encode_prompt(rendered)
+        whole = self._encode_prompt(rendered + self.answer_lead + _PROBE)
+        answer = whole[len(before) :] if whole[: len(before)] == before else []
+        going_on, of_its_own = (self._tokens.encode(self.answer_lead + _PROBE, continues=yes) for yes in (True, False))
+        return answer == going_on or answer != of_its_own
 
-def _as_dicts(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
 
-
-def _system_into_user(messages: Sequence[Message]) -> list[Message]:
-    """Put the instruction in front of the first user turn, for templates without a system role."""
-    if not messages or messages[0].role != "system":
-        return list(messages)
-    system, first, *rest = messages
-    return [Message("user", f"{system.content}\n\n{first.content}"), *rest]
+def _special(tokenizer: Any) -> set[int]:
+    return {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
 
 
 def _plain_text(messages: Sequence[Message]) -> str:

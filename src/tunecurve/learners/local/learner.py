@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -14,8 +15,10 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from tunecurve.errors import ModelError
+from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, RoundTrip, TrainingJob, TrainingProgress, TrainingRecord, Workload
 from tunecurve.learners.local.adapters import add_adapters, load_adapters
+from tunecurve.learners.local.chat_template import template_findings
 from tunecurve.learners.local.checkpoint import trainable_parameters
 from tunecurve.learners.local.device import Compute, enough_device_memory
 from tunecurve.learners.local.encoding import ChatEncoder
@@ -51,6 +54,8 @@ class LocalLearner:
         Time between training checkpoints.
     use_shared_prefix : bool, default True
         False trains the plain way.
+    day : str, optional
+        ISO date that the chat template writes, if it writes one; default: today.
     """
 
     takes_prompts = True
@@ -64,6 +69,7 @@ class LocalLearner:
         adapter_folder: Path | None = None,
         checkpoint_every_seconds: float = 60.0,
         use_shared_prefix: bool = True,
+        day: str | None = None,
     ) -> None:
         self.files = files
         self.name = files.name
@@ -73,10 +79,11 @@ class LocalLearner:
         self.checkpoint_every_seconds = checkpoint_every_seconds
         self.use_shared_prefix = use_shared_prefix
         try:
-            self.encoder = ChatEncoder(AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False))
+            tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
             self.config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise ModelError(f"cannot load the model '{files.name}': {str(error).splitlines()[0][:200]}") from None
+        self.encoder = ChatEncoder(tokenizer, datetime.date.fromisoformat(day) if day else None)
         self._scoring_model: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -94,6 +101,7 @@ class LocalLearner:
             "kind": "local",
             "weights_sha256": self.files.weights_sha256,
             "compute": self.compute.describe(),
+            "prompts": self.encoder.identity(),
             "decoding": "greedy",
             "adapters": "merged" if self._merges_adapters else "beside the weights",
             "max_tokens_per_input_token": self.limits.max_tokens_per_input_token,
@@ -107,8 +115,18 @@ class LocalLearner:
             "kind": "local",
             "weights_sha256": self.files.weights_sha256,
             "compute": self.compute.describe(),
+            "prompts": self.encoder.identity(),
             "use_shared_prefix": self.use_shared_prefix,
         }
+
+    def use_date(self, day: str) -> None:
+        """Write this day (ISO) wherever the chat template has a date."""
+        if self.encoder.template is not None and self.encoder.template.has_date:
+            self.encoder = ChatEncoder(self.encoder.tokenizer, datetime.date.fromisoformat(day))
+
+    def prompt_findings(self) -> list[Finding]:
+        """Return what a reader should know about the model's chat template."""
+        return [] if self.encoder.template is None else template_findings(self.name, self.encoder.template)
 
     def tuned_files(self) -> tuple[str, ...]:
         """Return what `fine_tune` stores in a trial's folder."""
@@ -301,7 +319,13 @@ class LocalLearner:
 
     def load_tuned(self, folder: Path) -> LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``."""
-        return type(self)(self.files, self.compute, self.limits, adapter_folder=folder / ADAPTER_FOLDER)
+        return type(self)(
+            self.files,
+            self.compute,
+            self.limits,
+            adapter_folder=folder / ADAPTER_FOLDER,
+            day=self.encoder.date.isoformat(),
+        )
 
     def show_training_example(self, example: TuningExample) -> str:
         """Return the text of a training example with the tokens that carry loss between « and »."""

@@ -25,7 +25,7 @@ def through_tokens(
         The test rows.
     """
     n_in = [encoder.count_tokens(source) for source in sources]
-    answers = [encoder.token_ids(encoder.answer_lead + target) for target in targets]
+    answers = [encoder.token_ids(target) for target in targets]
     texts = [encoder.decode(ids[: limits.cap(n)]) for ids, n in zip(answers, n_in, strict=True)]
     whole = [encoder.decode(ids) for ids in answers]
     changed = tuple(row for row, (text, target) in enumerate(zip(whole, targets, strict=True)) if text != target)
