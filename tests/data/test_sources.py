@@ -1,6 +1,9 @@
 """Every way a file can be broken ends in one clear line with place, value and next step."""
 
+import bz2
+import gzip
 import json
+import lzma
 
 import pyarrow
 import pyarrow.parquet
@@ -51,12 +54,38 @@ def test_blank_lines_are_skipped_but_counted_as_lines(tmp_path):
 
 BROKEN = {
     "middle.jsonl": (b'{"a": 1}\n{"a": \n{"a": 3}\n', ["middle.jsonl, line 2", "not JSON", "mend or delete"]),
-    "array.json": (b'[\n{"a": 1}\n]\n', ["line 1", "one object a line"]),
+    "cut array.json": (b'[\n{"a": 1},\n{"a": \n', ["line 4", "not JSON", "one array of objects"]),
+    "numbers.json": (b"[1, 2]", ["line 1", "list of int", "one object a line"]),
+    "printed.json": (b'{\n"a": 1\n}\n{\n"a": 2\n}\n', ["line 1", "one object a line", "jq -c ."]),
+    "mixed.json": (b'[{"a": 1}, 5]', ["list of int", "one object a line"]),
     "number.jsonl": (b"17\n", ["line 1", "JSON object", "int"]),
-    "latin.jsonl": (b'{"a": "\xe9"}\n', ["not UTF-8", "0xe9", "save it as UTF-8"]),
+    "latin.jsonl": (b'{"a": "\xe9"}\n', ["line 1 is not UTF-8", "0xe9", "save it as UTF-8", "iconv"]),
+    "latin.csv": (b"a,b\n1,2\n1,\xfc\n", ["line 3 is not UTF-8", "0xfc", "'\xfc'", "CSV UTF-8", "Excel"]),
+    "latin.tsv": (b"a\tb\n\x93\t2\n", ["line 2 is not UTF-8", "0x93", "CSV UTF-8"]),
     "ragged.csv": (b"a,b\n1,2\n1,2,3\n", ["line 3", "3 cells", "expected 2", "double quotes"]),
-    "quote.csv": (b'a,b\n"1,2\n', ["not CSV"]),
+    "short.csv": (b"a,b,c\n1,2\n", ["line 2", "2 cells", "expected 3"]),
+    "ragged.tsv": (b"a\tb\n1\t2\n1\t2\t3\n", ["line 3", "3 cells", "tabs"]),
+    "semi.csv": (b"a;b\n1;2\n1;2;3\n", ["line 3", "3 cells", "semicolons", "double quotes"]),
+    "quote.csv": (b'a,b\n1,2\n"1,2\n3,4\n', ["line 3", "not CSV", "closed nowhere"]),
+    "inner.csv": (b'a,b\n1,2\n"1,2\n3,"4" 5\n', ["line 4", "opened in line 3", "doubled"]),
+    "speech.csv": (b'a,b\n"No" he said,2\n', ["line 2", "marks within it are doubled"]),
+    "twice.csv": (b"text,text,label\n1,2,3\n", ["line 1", "two columns are called 'text'"]),
     "no.parquet": (b"not parquet", ["not a readable Parquet file"]),
+    "excel.xlsx": (b"PK\x03\x04", ["spreadsheet", "CSV UTF-8"]),
+    "excel.csv": (b"PK\x03\x04\x00", ["zip archive or a spreadsheet"]),
+    "rows.zip": (b"PK\x03\x04", ["archive", "unpack"]),
+    "packed.jsonl": (b"\x1f\x8b\x08\x00", ["compressed by gzip", ".gz"]),
+    "cut.jsonl.gz": (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab", ["not a whole .gz file"]),
+    "not.csv.gz": (b"a,b\n1,2\n", ["cannot read"]),
+    "rows.parquet.gz": (b"x", ["Parquet is compressed itself"]),
+    "parquet.csv": (b"PAR1", ["Parquet file", ".parquet"]),
+    "columns.json": (
+        b'{"text": {"0": "a", "1": "b"}, "label": {"0": "x", "1": "y"}}',
+        ["columns, not rows", "text, label", "2 cells", "to_json"],
+    ),
+    "lists.json": (b'{"text": ["a", "b", "c"],\n "label": ["x", "y", "z"]}', ["columns, not rows", "3 cells"]),
+    "split.json": (b'{"columns": ["text"], "index": [0], "data": [["a"]]}', ["by columns", "orient='split'"]),
+    "under.json": (b'{"version": 1, "data": [{"a": 1}, {"a": 2}]}', ["2 rows under the key 'data'", "jq"]),
     "what.txt": (b"x", ["unknown ending '.txt'", ".jsonl"]),
 }
 
@@ -87,6 +116,11 @@ def test_the_offset_of_a_byte_that_is_not_text_counts_from_the_start_of_the_file
         ("missing.jsonl", "does not exist"),
         ("builtin:nothing", "expected builtin:pii"),
         ("../a/b/c", "neither a file that exists nor a hub id"),
+        ("https://example.org/a//rows.jsonl", "'https://example.org/a//rows.jsonl' is a web address"),
+        ("s3://bucket/rows.parquet", "'s3://bucket/rows.parquet' is a web address"),
+        ("file:///data/rows.csv", "give the path of the file"),
+        ("https://huggingface.co/datasets/owner/name", "give its id: --data owner/name"),
+        ("missing.csv.gz", "does not exist"),
         ("no/such-data-set", "cannot load 'no/such-data-set' from the hub"),
     ],
 )
@@ -95,9 +129,90 @@ def test_sources_that_are_not_there(source, part):
         cells(source)
 
 
-def test_a_folder_is_not_a_file(tmp_path):
-    with pytest.raises(DataError, match="is a folder"):
+def test_a_folder_of_parts_is_read_in_the_order_of_their_names(tmp_path):
+    for name in ("b", "a"):
+        write_jsonl(tmp_path / f"{name}.jsonl", [{"text": f"{name} {n}"} for n in range(2)])
+    (tmp_path / "README.md").write_text("about")
+    findings = []
+    found = list(read_rows(str(tmp_path), findings=findings))
+    assert [place for place, _ in found] == ["a.jsonl, line 1", "a.jsonl, line 2", "b.jsonl, line 1", "b.jsonl, line 2"]
+    assert [row["text"] for _, row in found] == ["a 0", "a 1", "b 0", "b 1"]
+    assert "a.jsonl, b.jsonl" in findings[0].line
+
+
+@pytest.mark.parametrize(
+    ("names", "part"),
+    [
+        ([], "is a folder without a data file"),
+        (["a.txt"], "is a folder without a data file"),
+        (["deep/a.jsonl"], "name one of its folders: deep"),
+        (["a.jsonl", "b.csv"], "several kinds"),
+        (["train.jsonl", "test.jsonl"], "several splits"),
+        (["train-00000-of-00001.parquet", "validation-00000-of-00001.parquet"], "several splits"),
+        (["data-00000-of-00001.arrow", "dataset_info.json", "state.json"], "save_to_disk"),
+    ],
+)
+def test_a_folder_that_is_no_data_set_is_named_for_what_it_is(tmp_path, names, part):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('{"a": 1}\n')
+    with pytest.raises(DataError, match=part):
         cells(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[{}, {}]", "[\n {},\n {}\n]\n", "\n\n[{},{}]"])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_an_array_of_objects_holds_the_rows(tmp_path, name, text):
+    (tmp_path / name).write_text(text.replace("{}", "%s") % tuple(json.dumps(row) for row in ROWS))
+    assert cells(tmp_path / name) == ROWS
+
+
+def test_one_object_over_several_lines_is_one_row(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(ROWS[0], indent=2))
+    assert cells(tmp_path / "a.json") == ROWS[:1]
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_compressed_files_hold_their_rows(tmp_path, suffix, pack):
+    plain = write_jsonl(tmp_path / "a.jsonl", ROWS)
+    (tmp_path / f"a.jsonl.{suffix}").write_bytes(pack(plain.read_bytes()))
+    assert cells(tmp_path / f"a.jsonl.{suffix}") == ROWS
+    (tmp_path / f"a.tsv.{suffix}").write_bytes(pack(b"a\tb\n1\t2\n"))
+    assert cells(tmp_path / f"a.tsv.{suffix}") == [{"a": "1", "b": "2"}]
+
+
+def test_numbers_of_classes_in_parquet_have_the_names_that_the_file_knows(tmp_path):
+    features = {
+        "label": {"names": ["neg", "pos"], "_type": "ClassLabel"},
+        "tags": {"feature": {"names": ["O", "B-PER"], "_type": "ClassLabel"}, "_type": "Sequence"},
+        "text": {"dtype": "string", "_type": "Value"},
+    }
+    rows = [{"text": "a", "label": 1, "tags": [0, 1]}, {"text": "b", "label": -1, "tags": []}]
+    table = pyarrow.Table.from_pylist(rows).replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    findings = []
+    found = [dict(row) for _, row in read_rows(str(tmp_path / "a.parquet"), findings=findings)]
+    assert found == [
+        {"text": "a", "label": "pos", "tags": ["O", "B-PER"]},
+        {"text": "b", "label": None, "tags": []},
+    ]
+    assert "column 'label' are read as the names that the data set gives them: 0 = neg, 1 = pos" in findings[0].line
+
+
+def test_a_parquet_file_without_names_keeps_its_numbers(tmp_path):
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([{"label": 1}]), tmp_path / "a.parquet")
+    assert cells(tmp_path / "a.parquet") == [{"label": 1}]
+
+
+def test_hub_classes_have_their_names(monkeypatch):
+    import datasets
+
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])})
+    rows = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [1, 0]}, features=features)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows)
+    assert [row["label"] for row in cells("owner/name")] == ["pos", "neg"]
 
 
 def test_hub_rows_come_through_datasets(monkeypatch):
