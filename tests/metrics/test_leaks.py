@@ -208,10 +208,30 @@ def test_half_a_name_is_counted_apart():
         ("ガブリエル・マルケス", ["ガブリエル", "マルケス"]),
         ("4111 1111 12", ["4111", "1111"]),
         ("Mrs Rose Quist", ["Rose", "Quist"]),
+        ("林晓燕", ["林晓", "晓燕"]),
+        ("김민수", ["김민", "민수"]),
+        ("林燕", []),
+        ("さくら", []),
+        ("สมชาย", []),
     ],
 )
 def test_parts_are_words_that_tell(value, parts):
     assert parts_of(value) == parts
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "answer"),
+    [
+        ("今天林晓燕说", "今天[NAME]说", "今天小晓燕说"),
+        ("오늘 김민수는 왔다", "오늘 [NAME]는 왔다", "오늘 민수는 왔다"),
+        ("林晓燕昆明人", "[NAME][CITY]人", "[NAME]昆明人"),
+        ("昨日、田中花子さんは", "昨日、[NAME]さんは", "昨日、花子さんは"),
+    ],
+)
+def test_a_given_name_without_the_family_name_is_a_part(source, target, answer):
+    assert score("leak_parts_documents", [answer], target, source) == 100
+    assert score("leak_documents", [answer], target, source) == 0
+    assert score("leak_parts_documents", [target], target, source) == 0
 
 
 def test_a_part_in_the_public_text_is_subtracted():

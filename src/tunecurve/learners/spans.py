@@ -7,6 +7,7 @@ is not alignable. Knows nothing of models.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Literal, Protocol
 
 from tunecurve.metrics.alignment import align_exactly, label_class
 from tunecurve.metrics.entities import format_entities, parse_entities
+from tunecurve.metrics.segmentation import is_edge
 
 Numbering = Literal["by value", "by occurrence"]
 BETWEEN_LABELS = "]["
@@ -129,8 +131,8 @@ class EntityFormat:
             found = _find_free(source, surface, behind, spans)
             if found is None:
                 return None
-            spans.append(LabelledSpan(found, found + len(surface), kind))
-            behind = max(behind, found + len(surface))
+            spans.append(LabelledSpan(*found, kind))
+            behind = max(behind, found[1])
         return sorted(spans, key=lambda span: span.start)
 
     def render(self, source: str, spans: Sequence[LabelledSpan]) -> str:
@@ -138,20 +140,18 @@ class EntityFormat:
         return format_entities([(span.label, source[span.start : span.end]) for span in spans])
 
 
-def _find_free(source: str, surface: str, behind: int, taken: Sequence[LabelledSpan]) -> int | None:
-    """Return where a surface stands as whole words outside of spans that are taken: behind a place, else anywhere."""
+def _find_free(source: str, surface: str, behind: int, taken: Sequence[LabelledSpan]) -> tuple[int, int] | None:
+    """Return where a surface stands as whole words outside of spans that are taken: behind a place, else anywhere.
+
+    The same letters may be composed in another way there.
+    """
     for start in (behind, 0):
-        place = source.find(surface, start)
-        while place >= 0:
-            end = place + len(surface)
-            is_free = all(end <= span.start or place >= span.end for span in taken)
-            if is_free and _is_whole(source, place, end):
-                return place
-            place = source.find(surface, place + 1)
+        for written in dict.fromkeys([surface, *(unicodedata.normalize(form, surface) for form in ("NFC", "NFD"))]):
+            place = source.find(written, start)
+            while place >= 0:
+                end = place + len(written)
+                is_free = all(end <= span.start or place >= span.end for span in taken)
+                if is_free and is_edge(source, place) and is_edge(source, end):
+                    return place, end
+                place = source.find(written, place + 1)
     return None
-
-
-def _is_whole(source: str, start: int, end: int) -> bool:
-    cuts_before = start > 0 and source[start - 1].isalnum() and source[start].isalnum()
-    cuts_after = end < len(source) and source[end].isalnum() and source[end - 1].isalnum()
-    return not cuts_before and not cuts_after

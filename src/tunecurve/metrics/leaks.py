@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import regex
 
 from tunecurve.metrics.folding import fold
-from tunecurve.metrics.segmentation import NO_BLANK_BETWEEN, has_case, in_word, is_edge, is_glued, runs
+from tunecurve.metrics.segmentation import NAME_PAIR, NO_BLANK_BETWEEN, has_case, in_word, is_edge, is_glued, runs
 
 MIN_DIGITS = 4
 # Shorter values are found inside other words only where the input has them inside the same word.
@@ -210,14 +210,16 @@ def find_leaks(values: Sequence[Value], output: str, correct: str) -> Leaks:
 
 
 def parts_of(value: str) -> list[str]:
-    """Return the words of a value of several words that tell on it by themselves.
+    """Return the parts of a value that tell on it by themselves: words of several, two neighbours of Chinese or Korean letters.
 
-    Where the value has a capital letter, they begin with one. They have three letters, four in a value without capitals, two
+    Where the value has a capital letter, words begin with one. They have three letters, four in a value without capitals, two
     in scripts without blanks or in Korean, or four digits; articles, prepositions and forms of address are none.
     """
     found = runs(value)
     is_capitalised = any(word[:1].isupper() for word in found)
-    return [word for word in found if _tells(word, is_capitalised)] if len(found) > 1 else []
+    words = [word for word in found if _tells(word, is_capitalised)] if len(found) > 1 else []
+    pairs = [match.group() for word in found if len(word) > 2 for match in NAME_PAIR.finditer(word, overlapped=True)]
+    return list(dict.fromkeys(words + pairs))
 
 
 def _tells(word: str, is_capitalised: bool) -> bool:

@@ -34,6 +34,8 @@ _LETTERS = regex.compile(r"\p{L}")
 _RUN = regex.compile(rf"[{_IN_WORD}]+")
 _MARK = regex.compile(r"\p{M}")
 _CASED = regex.compile(r"[\p{Lu}\p{Ll}\p{Lt}]")
+# Two letters of scripts in which a given name mostly has two; kana and the letters of Thai say too little by twos.
+NAME_PAIR = regex.compile(r"[\p{Han}\p{Hangul}]{2}")
 # A blank between two letters of scripts without blanks: no word ends there that did not end without it.
 NO_BLANK_BETWEEN = regex.compile(rf"(?V1)(?<={_LETTER_WITHOUT_BLANKS}\p{{M}}{{0,3}}) (?={_LETTER_WITHOUT_BLANKS})")
 # Finest units, for regular expressions with (?V1): a character of its own, a word (with underscores), or one other sign.
@@ -58,6 +60,11 @@ def glued_characters(text: str) -> Iterator[tuple[int, int]]:
 def in_word(character: str) -> bool:
     """Return whether a character is part of a word: a letter, a mark or a digit."""
     return character.isalnum() or _MARK.match(character) is not None
+
+
+def is_mark(character: str) -> bool:
+    """Return whether a character belongs to the one before it: an accent, a vowel sign."""
+    return _MARK.match(character) is not None
 
 
 def has_case(text: str) -> bool:

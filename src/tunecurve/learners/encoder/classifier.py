@@ -40,7 +40,7 @@ class ClassifierLearner(EncoderLearner):
         """Return the loss over texts and their lengths."""
         numbers = {name: place for place, name in enumerate(head["classes"])}
         gold = [numbers[example.answer.strip()] for example in examples]
-        texts = split_words(self.tokenizer, [example.prompt.source for example in examples])
+        texts = split_words(self.tokenizer, [example.prompt.source for example in examples], by_character=False)
         counts = Counter(gold)
         weights = torch.tensor(class_weights([counts[place] for place in range(len(numbers))], CLASS_WEIGHT_POWER))
         weights = weights.to(self.compute.device)
@@ -64,7 +64,7 @@ class ClassifierLearner(EncoderLearner):
 
     def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
         """Return the likeliest class of every input."""
-        texts = split_words(self.tokenizer, sources)
+        texts = split_words(self.tokenizer, sources, by_character=False)
         answers = [""] * len(texts)
         for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
             best = self._logits(model, [texts[number] for number in numbers]).argmax(dim=-1).tolist()

@@ -178,8 +178,8 @@ def span_format(head: dict[str, Any]) -> SpanFormat:
 def found_spans(words: Words, shares: NDArray[np.float32], head: dict[str, Any]) -> list[LabelledSpan]:
     """Return the spans that tag probabilities stand for: the likeliest tags, or all words above the threshold.
 
-    Spans that touch are one: in targets nothing but a joint label stands for touching labels. A span of several words
-    gets the label that is likeliest over all of them.
+    Spans that touch are one: in targets nothing but a joint label stands for touching labels (entities of scripts without
+    blanks may follow one another). A span of several words gets the label that is likeliest over all of them.
     """
     if not len(words) or shares.shape[1] == 1:
         return []
@@ -189,7 +189,7 @@ def found_spans(words: Words, shares: NDArray[np.float32], head: dict[str, Any])
         tags = np.where(is_inside, 1 + shares[:, 1:].argmax(axis=1), OUTSIDE)
     by_label = shares[:, 1::2] + shares[:, 2::2]
     spans = []
-    for first, last in runs_of_tags(words, tags.tolist()):
+    for first, last in runs_of_tags(words, tags.tolist(), may_touch=head["task"] == "ner"):
         label = head["labels"][int(by_label[first:last].sum(axis=0).argmax())]
         spans.append(LabelledSpan(words.starts[first], words.ends[last - 1], label))
     return spans

@@ -35,11 +35,17 @@ def tags_of(words: Words, spans: Sequence[LabelledSpan], label_numbers: dict[str
     return tags
 
 
-def runs_of_tags(words: Words, tags: Sequence[int]) -> list[tuple[int, int]]:
+def runs_of_tags(words: Words, tags: Sequence[int], *, may_touch: bool = False) -> list[tuple[int, int]]:
     """Return the runs of words [first, last) that make one span each.
 
     A word goes on with the run before it when it touches that (no character between), or when its tag is the I of the
     same label; otherwise it begins a run.
+
+    Parameters
+    ----------
+    may_touch : bool, default False
+        Whether one span may follow another without a character between where every character is a word: there a B begins
+        a run.
     """
     runs: list[tuple[int, int]] = []
     for number, tag in enumerate(tags):
@@ -47,6 +53,8 @@ def runs_of_tags(words: Words, tags: Sequence[int]) -> list[tuple[int, int]]:
             continue
         is_next = bool(runs) and runs[-1][1] == number
         touches = is_next and words.ends[number - 1] == words.starts[number]
+        if may_touch and number in words.characters and tag % 2 == 1:
+            touches = False
         goes_on = is_next and tag % 2 == 0 and (tags[number - 1] - 1) // 2 == (tag - 1) // 2
         if touches or goes_on:
             runs[-1] = (runs[-1][0], number + 1)

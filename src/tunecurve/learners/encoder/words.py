@@ -1,14 +1,18 @@
 """Texts as words with exact character offsets, their pieces as the encoder reads them, and windows over long texts.
 
-A word is what the tokenizer splits before it makes pieces: letters, or one punctuation mark. Offsets are those of the
-text as it came, whatever casing or accents the tokenizer levels.
+A word is what the tokenizer splits before it makes pieces: letters, or one punctuation mark. Where scripts set no blanks
+between words (Chinese, Thai, ...), or glue particles to names (Korean), every character as readers see it is a word, because names
+begin and end within runs of letters there. Offsets are those of the text as it came, whatever casing or accents the tokenizer
+levels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+from tunecurve.metrics.segmentation import glued_characters, is_mark
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,15 @@ class Words:
         Token ids of all pieces in order.
     piece_words : tuple of int
         For each piece, the number of its word.
+    characters : frozenset of int
+        Numbers of the words that are characters of a script without blanks between words, or Korean.
     """
 
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     piece_ids: tuple[int, ...]
     piece_words: tuple[int, ...]
+    characters: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -43,31 +50,71 @@ class Window:
     last: int
 
 
-def split_words(tokenizer: Any, texts: Sequence[str]) -> list[Words]:
+def split_words(tokenizer: Any, texts: Sequence[str], *, by_character: bool = True) -> list[Words]:
     """Return every text in words; a text of unknown signs alone may have none.
 
     Parameters
     ----------
     tokenizer : transformers fast tokenizer
         Slow ones do not know offsets.
+    texts : sequence of str
+        The texts.
+    by_character : bool, default True
+        Whether characters of scripts without blanks are words of their own; else all words are the tokenizer's.
     """
-    encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
+    spread = [_spread(text) if by_character else _Spread(text, text) for text in texts]
+    encoded = tokenizer([text.text for text in spread], add_special_tokens=False, return_offsets_mapping=True)
     return [
         _words_of(encoded["input_ids"][number], encoded["offset_mapping"][number], encoded.word_ids(number), text)
-        for number, text in enumerate(texts)
+        for number, text in enumerate(spread)
     ]
 
 
+@dataclass(frozen=True)
+class _Spread:
+    """A text with blanks set around some characters: the offsets it came from, and those characters, start to end."""
+
+    source: str
+    text: str
+    origin: tuple[int, ...] | None = None
+    set_apart: Mapping[int, int] = field(default_factory=dict)
+
+    def span_of(self, start: int, end: int) -> tuple[int, int]:
+        """Return the offsets of a stretch, blanks before it aside, in the text as it came."""
+        while start < end and self.text[start].isspace():  # some tokenizers count the blank before a word to it
+            start += 1
+        if start >= end:
+            return start, end
+        if self.origin is not None:
+            start, end = self.origin[start], self.origin[end - 1] + 1
+        while end < len(self.source) and is_mark(
+            self.source[end]
+        ):  # some level accents, and leave them out of the offsets
+            end += 1
+        return start, max(end, self.set_apart.get(start, end))
+
+
+def _spread(text: str) -> _Spread:
+    apart = list(glued_characters(text))
+    if not apart:
+        return _Spread(text, text)
+    pieces, origin, place = [], list[int](), 0
+    for start, end in [*apart, (len(text), len(text))]:
+        pieces += [text[place:start], " ", text[start:end], " "]
+        origin += [*range(place, start), start, *range(start, end), end]
+        place = end
+    return _Spread(text, "".join(pieces), tuple(origin), dict(apart))
+
+
 def _words_of(
-    piece_ids: Sequence[int], offsets: Sequence[tuple[int, int]], word_ids: Sequence[int | None], text: str
+    piece_ids: Sequence[int], offsets: Sequence[tuple[int, int]], word_ids: Sequence[int | None], spread: _Spread
 ) -> Words:
     starts: list[int] = []
     ends: list[int] = []
     kept_ids, piece_words = [], []
     last: int | None = None
-    for piece, (start, end), word in zip(piece_ids, offsets, word_ids, strict=True):
-        while start < end and text[start].isspace():  # some tokenizers count the blank before a word to it
-            start += 1
+    for piece, offset, word in zip(piece_ids, offsets, word_ids, strict=True):
+        start, end = spread.span_of(*offset)
         if word is None or start >= end:
             continue
         if word != last:
@@ -77,7 +124,8 @@ def _words_of(
         ends[-1] = max(ends[-1], end)
         kept_ids.append(piece)
         piece_words.append(len(starts) - 1)
-    return Words(tuple(starts), tuple(ends), tuple(kept_ids), tuple(piece_words))
+    characters = frozenset(number for number, start in enumerate(starts) if start in spread.set_apart)
+    return Words(tuple(starts), tuple(ends), tuple(kept_ids), tuple(piece_words), characters)
 
 
 def windows_over(words: Sequence[Words], longest: int) -> list[Window]:
