@@ -162,3 +162,39 @@ def test_a_loss_taken_for_a_score_is_pointed_out(tmp_path: Path) -> None:
     as_loss = run(path, "--direction", "min")
     assert "--direction min" not in as_loss.stdout
     assert "none expected up to 8 times the data" in as_loss.stdout
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(50, 86.38), (200, 90.97), (800, 94.3)],
+        [(50, 40.0), (100, 55.0), (200, 66.0), (400, 74.0)],
+        [(10, 20.0), (40, 21.0), (160, 20.5)],
+    ],
+)
+def test_one_curve_gets_one_verdict_in_per_cent_and_in_fractions(points: list[tuple[int, float]]) -> None:
+    from tunecurve.curve.forecast import CurvePoints, forecast_curve
+
+    def typed(scale: float) -> str:
+        return ",".join(f"{n}:{score / scale:.6g}" for n, score in points)
+
+    per_cent = run("--points", typed(1), "--json")
+    fractions = run("--points", typed(100), "--json")
+    word = json.loads(per_cent.output)["verdict"]["word"]
+    assert json.loads(fractions.output)["verdict"]["word"] == word
+    assert any(
+        "fractions" in note and "--range 0,1" in note and "0,100" in note
+        for note in json.loads(fractions.output)["notes"]
+    )
+    assert "fractions" not in per_cent.output
+    sizes, scores = zip(*points, strict=True)
+    answer = forecast_curve(CurvePoints(sizes, [score / 100 for score in scores]))
+    assert answer.verdict.word == word
+    assert "fractions" in answer.notes[0]
+
+
+def test_scores_below_one_per_cent_are_so_when_it_is_said() -> None:
+    said = run("--points", "50:0.2,200:0.4,800:0.7", "--range", "0,100", "--json")
+    assert "fractions" not in said.output
+    mixed = run("--points", "50:0.9,200:1.4,800:2.7", "--json")
+    assert "fractions" not in mixed.output

@@ -81,9 +81,11 @@ def forecast(
 def _range_of(
     table: CurveTable, direction: str | None, ends: tuple[float | None, float | None] | None
 ) -> tuple[float | None, float | None]:
-    """Return the range that was given, else that of a score in per cent or of a loss."""
-    way = direction or table.direction or "max"
-    return ends or ((0.0, None) if way == "min" else (0.0, 100.0))
+    """Return the range that was given, else that of a score in per cent, of a fraction, or of a loss."""
+    from tunecurve.curve.points import usual_range
+
+    rivals = [score for score, _ in table.rivals().values()]
+    return ends or usual_range([*table.score, *rivals], direction or table.direction or "max")[0]
 
 
 def _forecast_one(
@@ -104,7 +106,7 @@ def _forecast_one(
     try:
         answer = forecast_curve(
             table.points(),
-            score_range=_range_of(table, direction, ends),
+            score_range=ends,
             direction=way,
             at=sizes,
             target=target,

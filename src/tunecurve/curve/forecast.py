@@ -16,7 +16,7 @@ import numpy as np
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.plateau import Verdict, default_delta, find_plateau, is_speculative, judge
-from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare
+from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare, usual_range
 from tunecurve.curve.predictive import Predictive, predict
 from tunecurve.curve.targets import Target, crossover, reach_target
 from tunecurve.errors import UsageError
@@ -83,7 +83,7 @@ class Forecast:
 
 def forecast_curve(
     points: CurvePoints,
-    score_range: tuple[float | None, float | None] = (0.0, 100.0),
+    score_range: tuple[float | None, float | None] | None = None,
     direction: str = "max",
     at: Sequence[float] = (),
     target: float | None = None,
@@ -99,7 +99,8 @@ def forecast_curve(
     points : CurvePoints
         Fine-tuned scores only; zero-shot and few-shot scores go into `rivals`.
     score_range : (low, high)
-        Range of the metric; ``(0, 100)`` for accuracy or BLEU, ``(0, None)`` for a loss.
+        Range of the metric; ``(0, 100)`` for accuracy or BLEU, ``(0, None)`` for a loss. Default: by the scores, where all
+        within 0 to 1 are fractions of 1, which a note then says.
     direction : {"max", "min"}
         Whether larger or smaller scores are better.
     at : sequence of float
@@ -132,10 +133,15 @@ def forecast_curve(
     Shapes are averaged by evidence under a prior learned from curves (MMF of LCDB, Mohr et al. 2022; the rectified
     scaling law, Lin et al. 2024); see docs/forecasting.md.
     """
+    said_of_range = None
+    if score_range is None:
+        scores = [*checked_arrays(points)[1], *(score for score, _ in (rivals or {}).values())]
+        score_range, said_of_range = usual_range(scores, direction)
+    notes = [said_of_range] if said_of_range else []
     curve = prepare(points, score_range, direction)
     measured = _measured(curve)
     if len(curve.size) < FEWEST_SIZES:
-        return Forecast(points=measured, refusal=_refusal(len(curve.size)))
+        return Forecast(points=measured, refusal=_refusal(len(curve.size)), notes=notes)
     asked = _asked_sizes(at, float(curve.size[-1]))
     predictive = predict(curve)
     delta = default_delta(predictive) if delta is None else _positive("delta", delta)
@@ -153,7 +159,7 @@ def forecast_curve(
         backtest=back_test(points, score_range, direction) if backtest else None,
         decision=decide(predictive, prices, target),
         drops=drops,
-        notes=_notes(predictive, asked) + [drop_note(drop) for drop in drops if drop["real"]],
+        notes=notes + _notes(predictive, asked) + [drop_note(drop) for drop in drops if drop["real"]],
         predictive=predictive,
     )
 

@@ -105,6 +105,31 @@ def make_scale(score_range: tuple[float | None, float | None], direction: str, s
     return Scale(low, high, direction, best, unit)
 
 
+FRACTIONS = "All scores lie within 0 to 1 and are read as fractions of 1, as with --range 0,1; if they are per cent, give --range 0,100."
+
+
+def usual_range(scores: ArrayLike, direction: str) -> tuple[tuple[float | None, float | None], str | None]:
+    """Return the range of a metric whose range nobody gave, and what must be said of it.
+
+    Parameters
+    ----------
+    scores : array_like
+        All scores of the curve, its rivals' too.
+    direction : {"max", "min"}
+        What falls with more data is a loss, which has no upper end.
+
+    Returns
+    -------
+    (low, high), note
+        Scores within 0 to 1 are fractions of 1, so that a curve gets one verdict in either unit; all others are in per cent.
+    """
+    if direction == "min":
+        return (0.0, None), None
+    values = np.asarray(scores, float)
+    are_fractions = values.size > 0 and bool(((values >= 0) & (values <= 1)).all()) and bool((values > 0).any())
+    return ((0.0, 1.0), FRACTIONS) if are_fractions else ((0.0, 100.0), None)
+
+
 @dataclass(frozen=True)
 class CurvePoints:
     """Points of one learning curve, one entry a run.
