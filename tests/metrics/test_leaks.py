@@ -249,3 +249,37 @@ def test_no_answer_is_neither_a_leak_nor_safe(nothing):
     assert score("leak_documents", [nothing, target], target, source) == 0
     assert score("unanswered", [nothing, target], target, source) == 50
     assert score("unanswered", [target], target, source) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("Tilda Quist called, Bo Ansgar too.", "[NAME] called, too."),
+        ("Ring 080-7710 now, Tilda.", "Ring now."),
+        ("今天林晓燕说，昆明的发票丢了。", "今天[NAME]说，的发票丢了。"),
+        ("My name is Wenna, see [1] there.", "My name is, see [1] there."),
+    ],
+)
+def test_what_the_target_leaves_out_without_a_placeholder_is_a_value_too(source, target):
+    assert leaks(source, target, source)
+    assert not leaks(source, target, target)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("The the mill, Ask Tilda’s.", "The mill, Ask [NAME]'s."),
+        ("Ask  Tilda , please !", "Ask [NAME], please"),
+        ("Teh mill of Tilda’s.", "The mill of [NAME]'s."),
+    ],
+)
+def test_repeated_words_signs_and_mended_spelling_are_no_values(source, target):
+    answer = source.replace("Tilda", "[NAME]")
+    assert not leaks(source, target, answer)
+    assert leaks(source, target, source)
+
+
+def test_a_name_as_a_label_is_a_name():
+    assert leaks("Ask Tilda Quist.", "Ask [NAME].", "Ask [TILDA_QUIST].")
+    assert not leaks("Ask Tilda Quist.", "Ask [NAME].", "Ask [PERSON].")
+    assert not leaks("Ask Tilda Quist.", "Ask [NAME].", "Ask [NAME].")

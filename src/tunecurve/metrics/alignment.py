@@ -131,20 +131,29 @@ def _literal_position(source: str, literal: str, earliest: int, is_last: bool) -
 
 
 def align_approximately(source: str, masked: str, form: PlaceholderForm = CLASSIC) -> list[Span]:
-    """Return replaced spans from a token-wise longest common subsequence; always succeeds.
+    """Return replaced spans from a longest common subsequence of words; always succeeds.
 
-    Stretches of the input that vanished without a placeholder beside them are not spans.
+    Stretches of the input that vanished without a placeholder beside them are not spans; see `removed_stretches`.
     """
+    return [Span(start, end, labels) for start, end, labels, _ in _changes(source, masked, form) if labels]
+
+
+def removed_stretches(source: str, masked: str, form: PlaceholderForm = CLASSIC) -> list[tuple[int, int]]:
+    """Return start and end of what vanished from the input with nothing in its place, by the same subsequence."""
+    return [(start, end) for start, end, _, n_instead in _changes(source, masked, form) if not n_instead]
+
+
+def _changes(source: str, masked: str, form: PlaceholderForm) -> Iterator[tuple[int, int, tuple[str, ...], int]]:
+    """Yield start and end of what is gone from the source, the labels in its place, and how many words or labels are."""
     from rapidfuzz.distance import LCSseq
 
     source_tokens, masked_tokens = list(_tokens(source, form)), list(_tokens(masked, form))
     texts = [[token.text for token in tokens] for tokens in (source_tokens, masked_tokens)]
-    spans = []
     for source_from, source_to, masked_from, masked_to in _changed_blocks(LCSseq.opcodes(*texts)):
-        labels = [token.label for token in masked_tokens[masked_from:masked_to] if token.label is not None]
-        if labels and source_to > source_from:
-            spans.append(Span(source_tokens[source_from].start, source_tokens[source_to - 1].end, tuple(labels)))
-    return spans
+        labels = tuple(token.label for token in masked_tokens[masked_from:masked_to] if token.label is not None)
+        if source_to > source_from:
+            start, end = source_tokens[source_from].start, source_tokens[source_to - 1].end
+            yield start, end, labels, masked_to - masked_from
 
 
 @dataclass(frozen=True)

@@ -6,106 +6,22 @@ row is made once and shared by all metrics here. Numbered tags count by class: `
 
 from __future__ import annotations
 
-import functools
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from tunecurve.metrics.alignment import Span, align, label_class, literal_text, placeholders
+from tunecurve.metrics.alignment import label_class, placeholders
 from tunecurve.metrics.base import Direction, FloatArray, percentage
 from tunecurve.metrics.folding import fold
-from tunecurve.metrics.leaks import Value, find_leaks
+from tunecurve.metrics.masked_row import RowAnalysis, analyse_row
 from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.recall import RecallByLabel
 
-OVERLAP_NEEDED = 0.5
 # A label in any dress but none.
 _DRESSED = re.compile(
     r"(?:[\[<({【《«（［＜｛]{1,2}|__|\*\*|%%?|@@)\s*([^\W\d_][\w \-/.]{0,40}?)\s*(?:[\])}>】》»）］＞｝]{1,2}|__|\*\*|%%?|@@)"
 )
-
-
-@dataclass(frozen=True)
-class RowAnalysis:
-    """What one answer did to one input; counts are per gold span where a tuple, per row where a number.
-
-    Values are what the correct target replaces; the tuples of leaks have one entry for each.
-    """
-
-    is_answered: bool
-    gold_labels: tuple[tuple[str, ...], ...]
-    leaked_exactly: tuple[bool, ...]
-    leaked_normalised: tuple[bool, ...]
-    leaked_digits: tuple[bool, ...]
-    parts_found: tuple[bool, ...]
-    labelled_correctly: tuple[bool, ...]
-    over_masked_characters: int
-    public_characters: int
-    common_characters: int
-    literal_characters: int
-
-    @property
-    def leaked(self) -> tuple[bool, ...]:
-        """Whether each value leaks by any of the three tests."""
-        tests = zip(self.leaked_exactly, self.leaked_normalised, self.leaked_digits, strict=True)
-        return tuple(any(results) for results in tests)
-
-    @property
-    def leaked_in_part(self) -> tuple[bool, ...]:
-        """Whether of each value a part leaks, and not the whole."""
-        return tuple(part and not whole for part, whole in zip(self.parts_found, self.leaked, strict=True))
-
-
-@functools.lru_cache(maxsize=8192)
-def analyse_row(prediction: str, reference: str, source: str, form: PlaceholderForm = CLASSIC) -> RowAnalysis:
-    """Compare one output with the correct target and the input."""
-    from rapidfuzz.distance import LCSseq
-
-    gold, _ = align(source, reference, form)
-    predicted, _ = align(source, prediction, form)
-    output_text, correct_text = literal_text(prediction, form, source), literal_text(reference, form, source)
-    values = [Value.at(source, span.start, span.end) for span in gold]
-    leaks = find_leaks([value for value in values if value.text], output_text, correct_text)
-    over_masked, public = _over_masking(source, gold, predicted)
-    return RowAnalysis(
-        is_answered=bool(fold(prediction).strip()),
-        gold_labels=tuple(span.labels for span in gold),
-        leaked_exactly=leaks.exactly,
-        leaked_normalised=leaks.as_read,
-        leaked_digits=leaks.by_digits,
-        parts_found=leaks.in_part,
-        labelled_correctly=tuple(_is_found(span, predicted) for span in gold),
-        over_masked_characters=over_masked,
-        public_characters=public,
-        common_characters=2 * LCSseq.similarity(output_text, correct_text),
-        literal_characters=len(output_text) + len(correct_text),
-    )
-
-
-def _is_found(gold: Span, predicted: Iterable[Span]) -> bool:
-    """Whether spans with the gold labels cover at least half of the gold span."""
-    needed = OVERLAP_NEEDED * (gold.end - gold.start)
-    covered, labels = 0, Counter[str]()
-    for span in predicted:
-        overlap = min(gold.end, span.end) - max(gold.start, span.start)
-        if overlap > 0:
-            covered += overlap
-            labels.update(span.labels)
-    return covered >= needed and not Counter(gold.labels) - labels
-
-
-def _over_masking(source: str, gold: list[Span], predicted: list[Span]) -> tuple[int, int]:
-    """Return (public letters and digits that were masked, public letters and digits)."""
-    is_public = np.array([character.isalnum() for character in source], dtype=bool)
-    for span in gold:
-        is_public[span.start : span.end] = False
-    is_masked = np.zeros(len(source), dtype=bool)
-    for span in predicted:
-        is_masked[span.start : span.end] = True
-    return int((is_public & is_masked).sum()), int(is_public.sum())
 
 
 def dress_in_signature(form: PlaceholderForm) -> str:

@@ -217,13 +217,17 @@ def leak_sentence(
     leak = best["scores"][second]["estimate"]
     if leak is None or not math.isfinite(leak):
         return "How many documents leak cannot be said: none of the answers could be judged"
+    missing = best["scores"].get("unanswered", {}).get("estimate") or 0.0
+    aside = (
+        f"; {percent(missing)} of the rows have no answer, which is no safety, and are not counted" if missing else ""
+    )
     if leak == 0 and n_judged:
         most = 100.0 * (1.0 - (1.0 - level) ** (1.0 / n_judged))
         return (
             f"No leak was found in the {n_judged:,} documents with personal data (with {100 * level:.0f} % confidence at "
-            f"most {percent(most)} leak)"
+            f"most {percent(most)} leak){aside}"
         )
-    return f"{percent(leak)} of the documents with personal data still leak some of it"
+    return f"{percent(leak)} of the documents with personal data still leak some of it{aside}"
 
 
 def percent(value: float) -> str:
