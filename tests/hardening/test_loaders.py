@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tunecurve.data import cleaning, sources
+from tunecurve.data import cleaning, json_rows
 from tunecurve.data.cleaning import clean_rows
 from tunecurve.data.sources import read_rows
 from tunecurve.errors import DataError, SpecError
@@ -106,7 +106,7 @@ def test_rows_that_no_memory_should_hold_are_refused_with_the_way_on(tmp_path, m
 
 
 def test_a_line_that_no_memory_should_hold_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_LINE_CHARACTERS", 1000)
+    monkeypatch.setattr(json_rows, "MAX_LINE_CHARACTERS", 1000)
     (tmp_path / "a.jsonl").write_text('{"source_text": "a", "target_text": "b"}\n' + '{"source_text": "' + "x" * 2000)
     with pytest.raises(DataError, match="line 2: longer than 1,000 characters"):
         list(read_rows(str(tmp_path / "a.jsonl")))

@@ -222,6 +222,16 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, float) and value != value
 
 
+def is_json_text(text: str) -> bool:
+    """Return whether a text is a JSON object or array."""
+    if text.strip()[:1] not in ("{", "["):
+        return False
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _text_and_kind(value: Any) -> tuple[str | None, str]:
     if isinstance(value, str):
         return str(value), "text"

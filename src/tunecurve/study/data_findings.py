@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tunecurve.data.cells import is_json_text
+from tunecurve.data.labels import class_findings, untidy_labels
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
@@ -18,6 +20,8 @@ MIN_TEST_ROWS = 100
 MOST_TWINS = 0.1
 # From this share of one class on, accuracy says little.
 MOST_FREQUENT = 0.85
+# From this share of targets that are JSON on, they are meant to be.
+MOST_JSON = 0.5
 
 
 def data_findings(
@@ -46,7 +50,21 @@ def data_findings(
     found += [*_underivable(task, test), *_unseen_labels(task, test, facts["labels"], form)]
     if task == "classification":
         found += [*_rare_classes(test, pool), *_lonely_classes(pool)]
+    found += _label_spelling(task, [*test, *pool], form)
     return [*found, *_overlap(facts), *_few_test_rows(facts["n_test"])]
+
+
+def _label_spelling(task: TaskName, rows: Sequence[Row], form: PlaceholderForm) -> list[Finding]:
+    """Find classes or types that are probably one, and targets whose spelling an exact match hangs on."""
+    if task == "classification":
+        return class_findings(Counter(row.target for row in rows))
+    if task in ("ner", "masking"):
+        return untidy_labels(Counter(label for row in rows for label in labels_of(task, row.target, form)))
+    n_json = sum(is_json_text(row.target) for row in rows)
+    if n_json < MOST_JSON * len(rows):
+        return []
+    text = f"{n_json} of {len(rows)} targets are JSON text: exact match compares characters, so that blanks and the order of keys count"
+    return [Finding("json-targets", text, "write all with the same json.dumps(..., sort_keys=True)", is_note=True)]
 
 
 def _other_task(task: TaskName, pool: Sequence[Row], form: PlaceholderForm | None) -> list[Finding]:

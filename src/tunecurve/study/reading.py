@@ -6,6 +6,7 @@ from tunecurve.data.cleaning import CleaningReport, clean_rows
 from tunecurve.data.length import too_long_test
 from tunecurve.data.rows import Row
 from tunecurve.data.sources import read_rows
+from tunecurve.findings import Finding
 from tunecurve.spec import StudySpec
 
 
@@ -20,9 +21,10 @@ def read_clean_rows(spec: StudySpec) -> tuple[list[Row], CleaningReport]:
         hub_split=data.hub_split,
         language=data.language,
         seed=data.seed,
+        findings=(findings := list[Finding]()),
     )
     group_column = "template_id" if data.source.startswith("builtin:") and not data.group_column else data.group_column
-    return clean_rows(
+    rows, report = clean_rows(
         raw_rows,
         input_column=data.input_columns,
         template=spec.prompt.column_template,
@@ -33,3 +35,5 @@ def read_clean_rows(spec: StudySpec) -> tuple[list[Row], CleaningReport]:
         drop_duplicates=data.drop_duplicates,
         is_too_long=too_long_test(data.max_tokens),
     )
+    report.notes += findings
+    return rows, report

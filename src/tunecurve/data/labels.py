@@ -1,0 +1,98 @@
+"""Labels that are probably one, written in several ways; several in one; and what stands for none."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping
+
+from tunecurve.findings import Finding
+
+MAX_GROUPS_SHOWN = 5
+_OUTER_MARKS = " .,;:!?\"'`´‘’“”()[]{}"
+_BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
+_SEPARATED = re.compile(r"\s*[,;|/+&]\s*|\s+and\s+")
+# What programs write for a missing value.
+_MISSING = {"nan", "NaN", "NAN", "null", "NULL", "N/A", "#N/A", "<NA>", "NaT"}
+
+
+def levelled(label: str) -> str:
+    """Return a label without case, blanks, outer punctuation, Unicode form, width and invisible characters.
+
+    Signs that carry meaning stay: ``C++``, ``C#``, ``-1``, and a label that is nothing but signs.
+    """
+    text = unicodedata.normalize("NFKC", label)
+    text = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    text = _BETWEEN_WORDS.sub(" ", " ".join(text.casefold().split())).strip(_OUTER_MARKS)
+    return unicodedata.normalize("NFKC", text) or label.strip()
+
+
+def class_findings(counts: Mapping[str, int]) -> list[Finding]:
+    """Return what is odd about the classes of a data set, from how often each is there."""
+    return [*untidy_labels(counts), *_several_in_one(counts), *_missing(counts)]
+
+
+def untidy_labels(counts: Mapping[str, int]) -> list[Finding]:
+    """Return one finding that names the labels which differ by their spelling only; none where there are none."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for label in sorted(counts, key=lambda label: (-counts[label], label)):
+        groups[levelled(label)].append(label)
+    untidy = [group for group in groups.values() if len(group) > 1]
+    if not untidy:
+        return []
+    shown = "; ".join(", ".join(_in_words(label, counts) for label in group[:8]) for group in untidy[:MAX_GROUPS_SHOWN])
+    more = f"; and {len(untidy) - MAX_GROUPS_SHOWN} more" if len(untidy) > MAX_GROUPS_SHOWN else ""
+    return [
+        Finding(
+            "untidy-labels",
+            f"labels that differ only by case, blanks, punctuation or Unicode form: {shown}{more}; each is measured as a label of "
+            "its own",
+            "if they are one, write them alike: docs/data.md has the lines of Python",
+        )
+    ]
+
+
+def _in_words(label: str, counts: Mapping[str, int]) -> str:
+    return f"{ascii(label) if _is_odd(label) else repr(label)} ({counts[label]})"
+
+
+def _is_odd(label: str) -> bool:
+    """Return whether a label looks like another one on the screen: accents apart, wide letters, invisible characters."""
+    return unicodedata.normalize("NFKC", label) != label or any(unicodedata.category(c) == "Cf" for c in label)
+
+
+def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
+    """Find labels that are other labels in a row: 'fire; water' where 'fire' and 'water' are there, too."""
+    known = {levelled(label) for label in counts}
+    joined = []
+    for label in counts:
+        parts = [levelled(part) for part in _SEPARATED.split(label) if part.strip()]
+        if len(set(parts)) > 1 and all(part in known for part in parts):
+            joined.append(label)
+    if not joined:
+        return []
+    n_rows, n_all = sum(counts[label] for label in joined), sum(counts.values())
+    shown = ", ".join(f"'{label}'" for label in sorted(joined)[:5]) + (", ..." if len(joined) > 5 else "")
+    return [
+        Finding(
+            "several-classes",
+            f"{n_rows} of {n_all} rows seem to have several classes ({shown}); tunecurve measures one class a row, and each of "
+            "these is one of its own",
+            "keep the one that matters, or make a study of each class with yes and no as targets",
+        )
+    ]
+
+
+def _missing(counts: Mapping[str, int]) -> list[Finding]:
+    names = [label for label in counts if label.strip() in _MISSING]
+    if not names:
+        return []
+    shown = ", ".join(f"'{label}' ({counts[label]})" for label in sorted(names))
+    return [
+        Finding(
+            "missing-as-label",
+            f"labels that programs write for a missing value: {shown}; each is measured as a label of its own",
+            "if these rows have no label, leave the cell empty",
+        )
+    ]

@@ -1,0 +1,61 @@
+"""Labels that are probably one are named with their counts, and never merged."""
+
+import unicodedata
+
+import pytest
+
+from tunecurve.data.labels import class_findings, levelled
+from tunecurve.data.sources import read_rows
+from tunecurve.spec import parse_spec
+from tunecurve.study.reading import read_clean_rows
+
+CAFE = "caf\u00e9"
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["Credit card", "CREDIT CARD", " credit card", "credit  card", "credit card.", "credit-card", "credit_card",
+     '"credit card"', "credit card!", "\uff43redit card", "credit\u00a0card", "credit\u200b card"],
+)  # fmt: skip
+def test_spellings_of_one_label_are_named_with_their_counts(other):
+    (finding,) = class_findings({"credit card": 8, other: 3, "loan": 5})
+    assert "differ only by case, blanks, punctuation or Unicode form: 'credit card' (8), " in finding.text
+    assert "(3)" in finding.text
+    assert "loan" not in finding.text
+    assert finding.remedy
+    assert not finding.is_note
+
+
+def test_accents_apart_are_shown_as_what_they_are():
+    (finding,) = class_findings({CAFE: 2, unicodedata.normalize("NFD", CAFE): 1})
+    assert r"'cafe\u0301' (1)" in finding.text
+
+
+@pytest.mark.parametrize(
+    "labels", [("C", "C++", "C#"), ("-1", "1", "0"), (":)", ":("), ("+", "-"), ("a", "b"), ("1.0", "10"), ("!", "?")]
+)
+def test_labels_that_are_not_the_same_stay_apart(labels):
+    assert len({levelled(label) for label in labels}) == len(labels)
+    assert class_findings(dict.fromkeys(labels, 3)) == []
+
+
+@pytest.mark.parametrize("joined", ["fire; water", "fire,water", "water|fire", "Fire / water", "fire and water"])
+def test_a_class_that_is_other_classes_in_a_row_is_named(joined):
+    found = {finding.code: finding.text for finding in class_findings({"fire": 5, "water": 4, joined: 3})}
+    assert "3 of 12 rows seem to have several classes" in found["several-classes"]
+    assert class_findings({"fire": 5, "search and rescue": 4}) == []
+
+
+@pytest.mark.parametrize("label", ["nan", "NaN", "null", "NULL", "N/A"])
+def test_what_programs_write_for_nothing_is_no_silent_class(label):
+    (finding,) = class_findings({"spam": 5, label: 2})
+    assert f"'{label}' (2)" in finding.text
+    assert class_findings({"spam": 5, "none": 2}) == []
+
+
+def test_how_a_file_was_read_is_among_the_findings_of_its_rows(tmp_path):
+    (tmp_path / "a.csv").write_text("text;label\n" + "".join(f"text {n};{n % 2}\n" for n in range(9)))
+    values = {"source": str(tmp_path / "a.csv"), "input_column": "text", "target_column": "label"}
+    rows, report = read_clean_rows(parse_spec({"task": "classification", "data": values}))
+    assert len(rows) == 9 == len(list(read_rows(str(tmp_path / "a.csv"))))
+    assert any("separated by semicolons" in finding.line for finding in report.findings())
