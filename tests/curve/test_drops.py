@@ -12,7 +12,7 @@ from tunecurve.curve.drops import find_drops
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
 from tunecurve.curve.points import PreparedCurve, _without_shared_part, prepare
 from tunecurve.curve.posterior import configurations, fit
-from tunecurve.curve.priors import prior_for
+from tunecurve.curve.priors import priors_for
 
 SIZES = [50.0, 200.0, 800.0]
 ROWS = 400
@@ -30,7 +30,7 @@ def curve_on_rows(wrong_share: list[float], own_luck: float, seed: int) -> Curve
 
 
 def posterior_weights(curve: PreparedCurve) -> tuple[np.ndarray, np.ndarray]:
-    prior = prior_for("bounded", float(curve.log_error[-1]))
+    ((_, prior),) = priors_for("bounded", float(curve.log_error[-1]), float(curve.size[-1]), "classical")
     posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
     return posterior.weight, posterior.level_mean
 

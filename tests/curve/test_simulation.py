@@ -1,4 +1,9 @@
-"""Known curves, measured with noise: intervals cover, flat is not called rising, sizes are found."""
+"""Known curves, measured with noise: intervals cover, flat is not called rising, sizes are found.
+
+Two fifths of these curves are flat and none drifts off its shape or collapses: they are not what language models do, so
+exact calibration is asked of the classical prior, which knows such curves; of the default, whose prior is learned from
+language models, it is asked that it never covers less, nor calls a flat curve rising.
+"""
 
 from __future__ import annotations
 
@@ -30,22 +35,22 @@ def simulation() -> ModuleType:
     return module
 
 
-@lru_cache(maxsize=1)
-def results() -> dict[str, dict[str, np.ndarray]]:
+@lru_cache(maxsize=2)
+def results(learner: str | None = "classical", count: int = CURVES_PER_KIND) -> dict[str, dict[str, np.ndarray]]:
     """All answers about all simulated curves, made once."""
     answers: dict[str, dict[str, np.ndarray]] = {}
     for kind in KINDS:
         noise = simulation().SEED_NOISE.get(kind, 1.0)
-        curves = simulation().simulate(kind, CURVES_PER_KIND, seed=7)
-        rows = [_one(curve, index, noise) for index, curve in enumerate(curves)]
+        curves = simulation().simulate(kind, count, seed=7)
+        rows = [_one(curve, index, noise, learner) for index, curve in enumerate(curves)]
         answers[kind] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     return answers
 
 
-def _one(curve: object, index: int, noise: float) -> dict[str, float]:
+def _one(curve: object, index: int, noise: float, learner: str | None) -> dict[str, float]:
     size, score, truth = curve.size, curve.score, curve.truth  # type: ignore[attr-defined]
     last = float(size.max())
-    predictive = predict(prepare(CurvePoints(size, score, n_test=1000), (0.0, 100.0), "max"))
+    predictive = predict(prepare(CurvePoints(size, score, n_test=1000), (0.0, 100.0), "max"), learner)
     _, runs = simulation().measure(truth, np.array([last * 4]), 1, np.random.default_rng(index), noise)
     low, high = np.quantile(predictive.measured_scores(np.array([last * 4])), [0.1, 0.9])
     delta = default_delta(predictive)
@@ -74,6 +79,14 @@ def test_eighty_per_cent_intervals_cover_eighty_per_cent() -> None:
     covered = np.concatenate([results()[kind]["covered"] for kind in KINDS])
     assert len(covered) == 1000
     assert abs(covered.mean() - 0.8) <= 0.03
+
+
+def test_the_default_covers_no_less_and_calls_no_flat_curve_rising() -> None:
+    default = results(None, 60)
+    covered = np.concatenate([default[kind]["covered"] for kind in KINDS])
+    assert 0.77 <= covered.mean() < 0.97
+    assert min(default[kind]["covered"].mean() for kind in KINDS) >= 0.7
+    assert np.mean([default[kind]["rising"].mean() for kind in ("flat", "noise only")]) <= 0.05
 
 
 def test_the_probability_of_reaching_a_target_is_reliable() -> None:

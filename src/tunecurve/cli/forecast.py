@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 @click.option("--target", type=float, help="Score to reach: gives the required size and P(reached by n).")
 @click.option("--direction", type=click.Choice(["max", "min"]), help="Whether larger or smaller scores are better.")
 @click.option("--range", "score_range", metavar="LO,HI", help="Range of the metric, 0,100 by default; 0, for a loss.")
+@click.option(
+    "--learner",
+    type=click.Choice(["language-model", "classical"]),
+    help="What was trained; without it, a mixture of both.",
+)
 @click.option("--delta", type=float, help="Gain per doubling that matters, in the metric's units.")
 @click.option("--label-price", type=float, help="Price of one more labelled example.")
 @click.option("--value-per-point", type=float, help="Worth of one unit of the metric.")
@@ -39,6 +44,7 @@ def forecast(
     target: float | None,
     direction: str | None,
     score_range: str | None,
+    learner: str | None,
     delta: float | None,
     label_price: float | None,
     value_per_point: float | None,
@@ -70,7 +76,7 @@ def forecast(
     for table in tables if curves is not None else []:  # all of them before the first answer is printed
         table.check_range(*_range_of(table, direction, ends), str(curves))
     for index, table in enumerate(tables):
-        answer = _forecast_one(table, at, target, direction, ends, delta, prices)
+        answer = _forecast_one(table, at, target, direction, ends, delta, prices, learner)
         click.echo(_json_line(table.curve_id, answer) if as_json else _text(table.curve_id, answer, bool(curves)))
         if plot and index == 0:
             from tunecurve.curve.plot import plot_forecast
@@ -96,6 +102,7 @@ def _forecast_one(
     ends: tuple[float | None, float | None] | None,
     delta: float | None,
     prices: Any,
+    learner: str | None,
 ) -> Forecast:
     """Forecast one curve of a table, with its name in front of anything that is wrong with it."""
     from tunecurve.curve.forecast import forecast_curve
@@ -113,6 +120,7 @@ def _forecast_one(
             delta=delta,
             rivals=table.rivals(),
             prices=prices,
+            kind=learner,
         )
     except TunecurveError as problem:
         raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None

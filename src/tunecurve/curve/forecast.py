@@ -18,6 +18,7 @@ from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.plateau import Verdict, default_delta, find_plateau, is_speculative, judge
 from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare, usual_range
 from tunecurve.curve.predictive import Predictive, predict
+from tunecurve.curve.priors import KINDS
 from tunecurve.curve.targets import Target, crossover, reach_target
 from tunecurve.errors import UsageError
 
@@ -91,6 +92,7 @@ def forecast_curve(
     rivals: Mapping[str, tuple[float, Floats | None]] | None = None,
     prices: Prices | None = None,
     backtest: bool = True,
+    kind: str | None = None,
 ) -> Forecast:
     """Forecast a learning curve from its measured points.
 
@@ -116,6 +118,9 @@ def forecast_curve(
         For the decision.
     backtest : bool
         Whether to fit once more without the largest size and report the miss.
+    kind : {"language-model", "classical"}, optional
+        What was trained: a language model (encoder or decoder), or a classical learner such as logistic regression.
+        Default: a mixture of both, weighed by how well each explains the points.
 
     Returns
     -------
@@ -126,7 +131,7 @@ def forecast_curve(
     DataError
         For points that cannot be points: not a number, outside the range, a size that is not positive.
     UsageError
-        For a range, direction, size, target or delta that makes no sense.
+        For a range, direction, kind, size, target or delta that makes no sense.
 
     Notes
     -----
@@ -143,7 +148,7 @@ def forecast_curve(
     if len(curve.size) < FEWEST_SIZES:
         return Forecast(points=measured, refusal=_refusal(len(curve.size)), notes=notes)
     asked = _asked_sizes(at, float(curve.size[-1]))
-    predictive = predict(curve)
+    predictive = predict(curve, _known_kind(kind))
     delta = default_delta(predictive) if delta is None else _positive("delta", delta)
     prices = prices or Prices()
     if target is not None and not np.isfinite(target):
@@ -156,7 +161,7 @@ def forecast_curve(
         plateau=find_plateau(predictive, delta),
         verdict=judge(predictive, delta, prices),
         crossover=crossover(predictive, rivals or {}),
-        backtest=back_test(points, score_range, direction) if backtest else None,
+        backtest=back_test(points, score_range, direction, kind) if backtest else None,
         decision=decide(predictive, prices, target),
         drops=drops,
         notes=notes + _notes(predictive, asked) + [drop_note(drop) for drop in drops if drop["real"]],
@@ -168,6 +173,12 @@ def _positive(name: str, value: float) -> float:
     if not (np.isfinite(value) and value > 0):
         raise UsageError(f"{name} {value:g}: expected a positive number.")
     return float(value)
+
+
+def _known_kind(kind: str | None) -> str | None:
+    if kind not in (None, *KINDS):
+        raise UsageError(f"kind {kind!r}: expected {' or '.join(KINDS)}, or none when it is not known.")
+    return kind
 
 
 def _asked_sizes(at: Sequence[float], last_size: float) -> Floats:
@@ -226,7 +237,10 @@ def forecasts_at(predictive: Predictive, sizes: Floats) -> list[dict[str, Any]]:
 
 
 def back_test(
-    points: CurvePoints, score_range: tuple[float | None, float | None], direction: str
+    points: CurvePoints,
+    score_range: tuple[float | None, float | None],
+    direction: str,
+    kind: str | None = None,
 ) -> dict[str, Any] | None:
     """Forecast the largest measured size from the others; None with fewer than four sizes."""
     size, score = checked_arrays(points)
@@ -237,7 +251,7 @@ def back_test(
     rows = None if points.n_test is None else np.broadcast_to(np.asarray(points.n_test, float), size.shape)[kept]
     draws = None if points.bootstrap_draws is None else np.asarray(points.bootstrap_draws, float)[kept]
     fewer = CurvePoints(size[kept], score[kept], None, rows, draws)
-    entry = forecasts_at(predict(prepare(fewer, score_range, direction)), np.array([last]))[0]
+    entry = forecasts_at(predict(prepare(fewer, score_range, direction), kind), np.array([last]))[0]
     actual = float(score[~kept].mean())
     low, high = entry["intervals"]["0.80"]
     return {

@@ -8,6 +8,7 @@ the same points give the same answer for ever. This module knows nothing of scor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -54,6 +55,8 @@ class Posterior:
     level_variance, noise : ndarray, shape (n_configurations,)
     trouble : ndarray, shape (n_configurations, n_sizes)
         One where a size is taken not to belong to the curve.
+    log_evidence : float
+        How well the prior explains the points, up to a constant that all priors of one curve share.
     """
 
     grid: ShapeGrid
@@ -62,6 +65,7 @@ class Posterior:
     level_variance: Floats
     noise: Floats
     trouble: Floats
+    log_evidence: float
 
 
 def configurations(
@@ -142,8 +146,11 @@ def fit(curve: PreparedCurve, log_shape_prior: Floats, config: Configurations) -
     residual = curve.log_error - curve.log_error[-1] - _all_shapes_at(tuple(curve.size / curve.size[-1]))
     evidence, level, variance = log_evidence(residual, config)
     evidence += log_shape_prior[:, None]
-    weight = np.exp(evidence - evidence.max())
-    return Posterior(grid, weight / weight.sum(), curve.log_error[-1] + level, variance, config.noise, config.trouble)
+    top = float(evidence.max())
+    weight = np.exp(evidence - top)
+    total = float(weight.sum())
+    level = curve.log_error[-1] + level
+    return Posterior(grid, weight / total, level, variance, config.noise, config.trouble, top + float(np.log(total)))
 
 
 @lru_cache(maxsize=4)
@@ -156,13 +163,14 @@ def normal_scores(count: int, dimensions: int) -> Floats:
 @dataclass(frozen=True)
 class CurveDraws:
     """Curves drawn from a posterior: row i is ``level[i] + log shape[shape[i]]`` with run noise `noise[i]` and
-    `trouble[i]`."""
+    `trouble[i]`, drawn under the prior number `prior[i]`."""
 
     grid: ShapeGrid
     shape: np.ndarray
     level: Floats
     noise: Floats
     trouble: Floats
+    prior: np.ndarray
 
     def log_error(self, size_ratio: Floats) -> Floats:
         """Log error of every drawn curve, shape (n_draws, n_sizes), at size over the largest measured size."""
@@ -170,12 +178,22 @@ class CurveDraws:
         return self.level[:, None] + log_shape(self.grid, size_ratio, distinct)[member]
 
 
-def draw_curves(posterior: Posterior, count: int) -> CurveDraws:
-    """Draw `count` curves by systematic sampling of the cells and fixed normal scores for the level."""
-    cumulative = np.cumsum(posterior.weight.ravel())
+def prior_probabilities(posteriors: Sequence[Posterior], shares: Sequence[float]) -> Floats:
+    """Probability of each prior, given the points: its share times its evidence."""
+    log_weight = np.array([one.log_evidence for one in posteriors]) + np.log(np.array(shares))
+    weight = np.exp(log_weight - log_weight.max())
+    return weight / weight.sum()
+
+
+def draw_curves(posteriors: Sequence[Posterior], probability: Floats, count: int) -> CurveDraws:
+    """Draw `count` curves by systematic sampling of the cells of all priors and fixed normal scores for the level."""
+    first = posteriors[0]
+    weight = np.concatenate([chance * one.weight.ravel() for chance, one in zip(probability, posteriors, strict=True)])
+    cumulative = np.cumsum(weight)
     ticks = (np.arange(count) + 0.5) / count * cumulative[-1]
-    cell = np.searchsorted(cumulative, ticks)
-    shape, config = np.unravel_index(np.minimum(cell, cumulative.size - 1), posterior.weight.shape)
-    spread = np.sqrt(posterior.level_variance[config])
-    level = posterior.level_mean[shape, config] + spread * normal_scores(count, 4)[:, 0]
-    return CurveDraws(posterior.grid, shape, level, posterior.noise[config], posterior.trouble[config])
+    cell = np.minimum(np.searchsorted(cumulative, ticks), cumulative.size - 1)
+    prior, cell = np.divmod(cell, first.weight.size)
+    shape, config = np.unravel_index(cell, first.weight.shape)
+    # The cells of all priors are the same; only their weights differ.
+    level = first.level_mean[shape, config] + np.sqrt(first.level_variance[config]) * normal_scores(count, 4)[:, 0]
+    return CurveDraws(first.grid, shape, level, first.noise[config], first.trouble[config], prior)

@@ -7,6 +7,7 @@ their random numbers over sizes, so statements about several sizes (a gain, a cr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,8 +15,15 @@ import numpy as np
 
 from tunecurve.curve.calibration import recalibrate
 from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
-from tunecurve.curve.posterior import CurveDraws, configurations, draw_curves, fit, normal_scores
-from tunecurve.curve.priors import Prior, prior_for
+from tunecurve.curve.posterior import (
+    CurveDraws,
+    configurations,
+    draw_curves,
+    fit,
+    normal_scores,
+    prior_probabilities,
+)
+from tunecurve.curve.priors import Prior, priors_for
 
 # Enough that quantiles move by less than 1 % of the interval when it is doubled.
 DRAWS = 2000
@@ -23,17 +31,19 @@ DRAWS = 2000
 SEARCHED_DOUBLINGS = 10
 STEPS_PER_DOUBLING = 4
 MOST_STEPS_INSIDE = 60
-# Heavy tail of the discrepancy: most curves follow the shapes, some do not (share, multiple of the SD).
-DISCREPANCY_MIXTURE = ((0.75, 0.5), (0.25, 1.8))
 
 
 @dataclass(frozen=True)
 class Predictive:
-    """Forecast distribution of one curve; `calibrated` is off only while the calibration itself is being fitted."""
+    """Forecast distribution of one curve; `calibrated` is off only while the calibration itself is being fitted.
+
+    `priors` are those the draws come from, `probability` is what the points say about each.
+    """
 
     curve: PreparedCurve
     draws: CurveDraws
-    prior: Prior
+    priors: Sequence[Prior]
+    probability: Floats
     calibrated: bool = True
 
     @property
@@ -46,11 +56,20 @@ class Predictive:
         return normal_scores(len(self.draws.level), 4)
 
     @cached_property
-    def _discrepancy(self) -> Floats:
+    def _drift(self) -> Floats:
         """Each draw's own drift away from its shape, log error per doubling."""
-        (usual, small), (_, large) = DISCREPANCY_MIXTURE
         chance = (np.arange(len(self._normals)) * 0.6180339887498949) % 1.0
-        return self.prior.discrepancy * np.where(chance < usual, small, large) * self._normals[:, 1]
+        spread = np.empty(len(chance))
+        for index, prior in enumerate(self.priors):
+            share, sd = np.array(prior.drift).T
+            mine = self.draws.prior == index
+            spread[mine] = sd[np.minimum(np.searchsorted(np.cumsum(share), chance[mine]), len(sd) - 1)]
+        return spread * self._normals[:, 1]
+
+    @property
+    def kinds(self) -> dict[str, float]:
+        """Probability of each kind of learner, given the points."""
+        return {prior.kind: float(chance) for prior, chance in zip(self.priors, self.probability, strict=True)}
 
     @property
     def rival_normals(self) -> Floats:
@@ -80,7 +99,7 @@ class Predictive:
         key = size.tobytes()
         if key not in self._latent_at:
             doublings = np.log2(size / self.last_size)
-            drift = self._discrepancy[:, None] * np.maximum(doublings, 0.0)
+            drift = self._drift[:, None] * np.maximum(doublings, 0.0)
             self._latent_at[key] = self.draws.log_error(size / self.last_size) + drift
         return self._latent_at[key]
 
@@ -88,7 +107,7 @@ class Predictive:
         doublings = np.log2(size / self.last_size)
         if self.calibrated:
             log_error = recalibrate(
-                log_error, self.curve.scale.kind, doublings, len(self.curve.size), replicated=self.curve.replicated
+                log_error, self.kinds, doublings, len(self.curve.size), replicated=self.curve.replicated
             )
         return self.curve.scale.score(np.exp(np.minimum(log_error, 300.0)))
 
@@ -126,8 +145,13 @@ class Predictive:
         return self._scores(self._latent(size) + shared, size)
 
 
-def predict(curve: PreparedCurve, draws: int = DRAWS) -> Predictive:
-    """Fit a prepared curve of three or more sizes and draw from its posterior."""
-    prior = prior_for(curve.scale.kind, float(curve.log_error[-1]))
-    posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
-    return Predictive(curve, draw_curves(posterior, draws), prior)
+def predict(curve: PreparedCurve, kind: str | None = None, draws: int = DRAWS) -> Predictive:
+    """Fit a prepared curve and draw from its posterior, under the priors of `kind` (`tunecurve.curve.priors`)."""
+    shares, priors = zip(
+        *priors_for(curve.scale.kind, float(curve.log_error[-1]), float(curve.size[-1]), kind), strict=True
+    )
+    posteriors = [
+        fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble)) for prior in priors
+    ]
+    probability = prior_probabilities(posteriors, shares)
+    return Predictive(curve, draw_curves(posteriors, probability, draws), priors, probability)

@@ -1,11 +1,12 @@
-"""What curves usually look like: the learned prior over shapes and noise, read from a small table.
+"""What curves usually look like: the learned priors over shapes and noise, one for each kind, read from a small table.
 
-The table (`priors.json`, made by `benchmarks/forecast/fit_tables.py`) holds, for bounded metrics, log weights at a few
-knots of every axis (midpoint, steepness, floor) of every family, at a few levels of the last error. Between knots
-weights are interpolated, so the prior is smooth: a few numbers an axis, not a memory of curves. Beside it stand regimes
-set by hand, a few numbers each: for bounded metrics "adapts late", because public curves of language models are few and
-jumps that no point foretells are real; for losses they are the whole prior, because two groups of curves teach less
-about the next group than they seem to.
+The table (`priors.json`) holds, for the two kinds of bounded metrics (language models, made by
+`benchmarks/forecast/leave_one_source_out.py`; classical learners, made by `benchmarks/forecast/fit_tables.py`), log
+weights at a few knots of every axis (midpoint, steepness, floor) of every family, at a few levels of the last error and,
+for language models, of the largest size. Between knots weights are interpolated, so the prior is smooth: a few numbers an
+axis, not a memory of curves. Beside the classical prior stands a regime set by hand ("adapts late"); for losses regimes
+are the whole prior, because two groups of curves teach less about the next group than they seem to. A curve whose kind
+nobody states gets a mixture, weighed by how well each kind explains its points.
 """
 
 from __future__ import annotations
@@ -30,8 +31,14 @@ from tunecurve.curve.families import (
 
 # Knots an axis; few, so that the table stays smooth.
 KNOTS = {"midpoint_doublings": 9, "steepness": 7, "floor_share": 7}
-# Levels of log(error) of a bounded metric (in per cent) between which the table is interpolated.
+# Levels of log(error) of a bounded metric (in per cent) and of log2(largest size) between which a table is interpolated.
 LEVELS = np.log([5.0, 20.0, 70.0])
+SIZE_LEVELS = np.log2([32.0, 512.0, 8192.0])
+# Kinds of learners of a bounded metric, and their shares for a curve whose kind nobody states.
+LANGUAGE_MODEL, CLASSICAL = "language-model", "classical"
+SHARES = {LANGUAGE_MODEL: 0.8, CLASSICAL: 0.2}
+KINDS = tuple(SHARES)
+LOSS = "loss"
 
 
 @dataclass(frozen=True)
@@ -40,18 +47,21 @@ class Prior:
 
     Attributes
     ----------
+    kind : str
+        Name of its entry in the table.
     log_shape : ndarray, shape (n_shapes,)
     log_noise : ndarray, shape (n_noise_levels,)
     trouble : (float, float, float)
         First size off, first two sizes off, one other run broken.
-    discrepancy : float
-        SD of the log error per doubling beyond the data, on top of the shapes.
+    drift : tuple of (share, SD)
+        Heavy-tailed drift off the shapes: SD of the log error per doubling beyond the data, and its share of curves.
     """
 
+    kind: str
     log_shape: Floats
     log_noise: Floats
     trouble: tuple[float, float, float]
-    discrepancy: float
+    drift: tuple[tuple[float, float], ...]
 
 
 def hat_functions(position: Floats, count: int) -> Floats:
@@ -108,10 +118,20 @@ def base_log_weights() -> Floats:
     return -np.log(np.array(FAMILY_SIZES, float))[shape_grid().family]
 
 
-def level_position(last_log_error: float) -> Floats:
-    """Interpolation weights of the table's levels for a bounded curve whose last log error is given."""
-    position = np.interp(last_log_error, LEVELS, np.arange(len(LEVELS))) / (len(LEVELS) - 1)
-    return hat_functions(np.array([position]), len(LEVELS))[0]
+def level_position(value: float, levels: Floats = LEVELS) -> Floats:
+    """Interpolation weights of a table's levels at `value`, by default of the last log error of a bounded curve."""
+    position = np.interp(value, levels, np.arange(len(levels))) / (len(levels) - 1)
+    return hat_functions(np.array([position]), len(levels))[0]
+
+
+def contexts(names: Sequence[str], last_log_error: float, last_size: float) -> Floats:
+    """What a prior may depend on: weights of the rows of a table's matrices, block after block as `names` says."""
+    blocks = {
+        "constant": lambda: np.ones(1),
+        "error": lambda: level_position(last_log_error),
+        "size": lambda: level_position(float(np.log2(last_size)), SIZE_LEVELS),
+    }
+    return np.concatenate([blocks[name]() for name in names])
 
 
 def normalised(log_weights: Floats) -> Floats:
@@ -145,24 +165,43 @@ def prior_table() -> dict:
     return json.loads(resources.files("tunecurve.curve").joinpath("priors.json").read_text(encoding="utf-8"))
 
 
-def prior_from(entry: dict, last_log_error: float) -> Prior:
-    """The prior that one kind's entry of a table stands for, at the level of the last error."""
-    log_shape = regime_log_weights(entry["regimes"])
+def prior_from(kind: str, entry: dict, last_log_error: float, last_size: float) -> Prior:
+    """The prior that one kind's entry of a table stands for, for a curve that ends at this error and size."""
+    context = contexts(entry["contexts"], last_log_error, last_size)
+    parts = []
+    share = entry.get("regimes_share", 1.0 if "regimes" in entry else 0.0)
     if "shape_weights" in entry:
         features, _ = prior_features()
-        weights = level_position(last_log_error) @ np.array(entry["shape_weights"])
-        generic = normalised(base_log_weights() + features @ weights)
-        share = entry["regimes_share"]
-        log_shape = np.logaddexp(np.log1p(-share) + generic, np.log(share) + log_shape)
+        weights = context @ np.array(entry["shape_weights"])
+        parts.append(np.log1p(-share) + normalised(base_log_weights() + features @ weights))
+    if "regimes" in entry:
+        parts.append(np.log(share) + regime_log_weights(entry["regimes"]))
     first, two, broken = entry["trouble"]
     return Prior(
-        log_shape=log_shape,
-        log_noise=normalised(np.array(entry["noise_weights"])),
+        kind=kind,
+        log_shape=np.logaddexp.reduce(parts),
+        log_noise=normalised(context @ np.array(entry["noise_weights"])),
         trouble=(first, two, broken),
-        discrepancy=float(entry["discrepancy_per_doubling"]),
+        drift=tuple((share, sd) for share, sd in entry["drift"]),
     )
 
 
-def prior_for(kind: str, last_log_error: float) -> Prior:
-    """The shipped prior for a metric kind (``bounded`` or ``loss``) and the level of the last error."""
-    return prior_from(prior_table()[kind], last_log_error)
+def priors_for(
+    metric_kind: str, last_log_error: float, last_size: float, kind: str | None = None
+) -> list[tuple[float, Prior]]:
+    """The shipped priors of one curve, each with its share.
+
+    Parameters
+    ----------
+    metric_kind : {"bounded", "loss"}
+    last_log_error, last_size : float
+        Where the curve ends.
+    kind : {"language-model", "classical"}, optional
+        What was trained; a mixture by default. Losses have one prior whatever was trained.
+    """
+    if metric_kind == LOSS:
+        shares = {LOSS: 1.0}
+    else:
+        shares = SHARES if kind is None else {kind: 1.0}
+    table = prior_table()
+    return [(share, prior_from(name, table[name], last_log_error, last_size)) for name, share in shares.items()]
