@@ -23,7 +23,7 @@ def masking_instruction(form: PlaceholderForm) -> str:
     """Return the default instruction of masking for placeholders of a form; ``{labels}`` stands for the label list."""
     if form.is_classic:
         return MASKING_SYSTEM
-    if all(style.is_run for style in form.styles):
+    if all(style.says_no_label for style in form.styles):
         return (
             f"Mask the personal data in the text: replace each piece with {form.example} and change nothing else. "
             "Answer with the masked text only."

@@ -1,6 +1,7 @@
 """Spans derived from input and target rebuild the target exactly, or the row is counted as not alignable."""
 
 import itertools
+import json
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,8 @@ def test_derived_masks_rebuild_the_target_or_the_row_is_not_alignable(case):
 @given(TEXT, st.text(alphabet=st.sampled_from("ab []NAME\n"), max_size=40))
 def test_any_other_target_is_either_rebuilt_or_refused(source, target):
     found = derive_mask(source, target)
-    assert found is None or replace_spans(source, found) == target
+    # Blanks at the ends do not count: exact match does not count them either.
+    assert found is None or replace_spans(source, found).strip() == target.strip()
 
 
 @pytest.mark.parametrize(
@@ -62,20 +64,92 @@ def test_a_target_that_changes_the_rest_is_not_alignable():
     assert derive_mask("Ann", "[NAME]!") is None
 
 
-def test_numbers_follow_the_training_targets():
-    by_value = [("Ann, Bo, Ann", "[NAME_1], [NAME_2], [NAME_1]")]
-    by_occurrence = [("Ann, Bo, Ann", "[NAME_1], [NAME_2], [NAME_3]")]
-    for pairs, numbering in ((by_value, "by value"), (by_occurrence, "by occurrence")):
-        form = MaskFormat.of_targets(pairs)
-        assert (form.numbering, form.numbered) == (numbering, ("NAME",))
-        for source, target in pairs:
-            assert form.render(source, form.derive(source, target)) == target
+TEXT_OF_NAMES = "Ann, Bo, Ann"
+
+
+@pytest.mark.parametrize(
+    ("target", "written_of_another"),
+    [
+        ("[NAME_1], [NAME_2], [NAME_1]", "[NAME_1] [NAME_2] [NAME_2]"),
+        ("[NAME_1], [NAME_2], [NAME_3]", "[NAME_1] [NAME_2] [NAME_3]"),
+        ("[NAME_0], [NAME_1], [NAME_0]", "[NAME_0] [NAME_1] [NAME_1]"),
+        ("[NAME_0], [NAME_1], [NAME_2]", "[NAME_0] [NAME_1] [NAME_2]"),
+        ("[NAME_01], [NAME_02], [NAME_01]", "[NAME_01] [NAME_02] [NAME_02]"),
+        ("[NAME1], [NAME2], [NAME1]", "[NAME1] [NAME2] [NAME2]"),
+        ("[NAME_3], [NAME_2], [NAME_1]", "[NAME_3] [NAME_2] [NAME_1]"),
+        ("[NAME-1], [NAME-2], [NAME-1]", "[NAME-1] [NAME-2] [NAME-2]"),
+        ("[NAME 1], [NAME 2], [NAME 1]", "[NAME 1] [NAME 2] [NAME 2]"),
+        ("<NAME>, <NAME>, <NAME>", "<NAME> <NAME> <NAME>"),
+        ("{{name_1}}, {{name_2}}, {{name_1}}", "{{name_1}} {{name_2}} {{name_2}}"),
+        ("{{ name }}, {{ name }}, {{ name }}", "{{ name }} {{ name }} {{ name }}"),
+        ("***, ***, ***", "*** *** ***"),
+        ("XXXX, XXXX, XXXX", "XXXX XXXX XXXX"),
+        ("[REDACTED], [REDACTED], [REDACTED]", "[REDACTED] [REDACTED] [REDACTED]"),
+        ("__NAME__, __NAME__, __NAME__", "__NAME__ __NAME__ __NAME__"),
+        ("[PRÉNOM], [PRÉNOM], [PRÉNOM]", "[PRÉNOM] [PRÉNOM] [PRÉNOM]"),
+        ("【姓名】, 【姓名】, 【姓名】", "【姓名】 【姓名】 【姓名】"),
+    ],
+)
+def test_dress_and_numbers_follow_the_training_targets(target, written_of_another):
+    pairs = [(TEXT_OF_NAMES, target)] * 3
+    form = MaskFormat.of_targets(pairs)
+    (label,) = {span.label for span in form.derive(*pairs[0])}
+    assert form.render(*[TEXT_OF_NAMES, form.derive(*pairs[0])]) == target
+    spans = [LabelledSpan(0, 2, label), LabelledSpan(3, 6, label), LabelledSpan(7, 10, label)]
+    assert form.render("Cy Dag Dag", spans) == written_of_another
+    assert MaskFormat.from_json(json.loads(json.dumps(form.to_json()))) == form
 
 
 def test_classes_without_numbers_keep_their_names():
     form = MaskFormat.of_targets([("Ann, 12", "[NAME_1], [AGE]")])
-    assert form.numbered == ("NAME",)
+    assert form.form.numbering.labels == ("NAME",)
     assert form.render("Bo, 9", [LabelledSpan(0, 2, "NAME"), LabelledSpan(4, 5, "AGE")]) == "[NAME_1], [AGE]"
+
+
+def test_touching_labels_are_numbered_one_by_one():
+    pairs = [
+        ("pay $50 to Ann", "pay [SIGN_1][SUM_1] to [NAME_1]"),
+        ("Bo, $7 or $7", "[NAME_1], [SIGN_1][SUM_1] or [SIGN_1][SUM_1]"),
+    ]
+    form = MaskFormat.of_targets(pairs)
+    assert all(form.render(source, form.derive(source, target)) == target for source, target in pairs)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "source", "word", "written"),
+    [
+        ([("Tildas Akte", "[NAME]s Akte"), ("Ansgars Akte", "[NAME]s Akte")], "Wennas Akte", (0, 6), "[NAME]s Akte"),
+        ([("Tildas Akte", "[NAME]s Akte"), ("Ansgars Akte", "[NAME]s Akte")], "Bo kam", (0, 2), "[NAME] kam"),
+        (
+            [("Tildas Akte", "[NAME]s Akte"), *[(f"{n} kam", "[NAME] kam") for n in ("Hans", "Klaus", "Lars")]],
+            "Jonas kam",
+            (0, 5),
+            "[NAME] kam",
+        ),
+        ([("לטל נאמר", "ל[NAME] נאמר"), ("לרון נאמר", "ל[NAME] נאמר")], "לגיל נאמר", (0, 4), "ל[NAME] נאמר"),
+        (
+            [("Annan kirja", "[NAME]n kirja"), ("Leenan kirja", "[NAME]n kirja")],
+            "Minnan kirja",
+            (0, 6),
+            "[NAME]n kirja",
+        ),
+    ],
+)
+def test_letters_that_stay_beside_a_label_stay_where_training_shows_it(pairs, source, word, written):
+    form = MaskFormat.of_targets(pairs)
+    assert form.render(source, [LabelledSpan(*word, "NAME")]) == written
+
+
+def test_blanks_at_the_ends_go_where_they_go_in_training():
+    form = MaskFormat.of_targets([("Ask Ann. \n", "Ask [NAME]."), ("Ask Bo. \n", "Ask [NAME].")])
+    assert form.render("Ask Cy. \n", form.derive("Ask Cy. \n", "Ask [NAME].")) == "Ask [NAME]."
+    kept = MaskFormat.of_targets([("Ask Ann. \n", "Ask [NAME]. \n")])
+    assert kept.render("Ask Cy. \n", [LabelledSpan(4, 6, "NAME")]) == "Ask [NAME]. \n"
+
+
+def test_runs_may_be_as_long_as_what_they_hide():
+    form = MaskFormat.of_targets([("Ann saw Wenna", "*** saw *****"), ("Ansgar left", "****** left")])
+    assert form.render("Tilda saw Bob", [LabelledSpan(0, 5, "***"), LabelledSpan(10, 13, "***")]) == "***** saw ***"
 
 
 def test_entities_are_found_as_whole_words_and_in_their_order():

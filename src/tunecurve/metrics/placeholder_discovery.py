@@ -22,7 +22,6 @@ Pairs = Sequence[tuple[str, str]]
 
 N_ROWS_SCORED = 300
 N_DRESSES_SCORED = 8
-N_LABELS_MANY = 3
 # A further dress must explain whole rows; where no row can be explained whole, this share of them in part.
 SHARE_EXPLAINED = 0.05
 _MIRROR = dict(zip("[<{(【〔「『《〈«‹⟨［｛（＜", "]>})】〕」』》〉»›⟩］｝）＞", strict=True))
@@ -41,6 +40,7 @@ _BARE = re.compile(
     rf"(?<![{_AROUND}])(?P<name>(?!(.)\2+)[A-Z][A-Z_]{{2,30}}\d{{0,3}})(?![A-Z0-9_{_BRACKETS}{re.escape(_SYMMETRIC)}])"
 )
 _RUN = re.compile(r"(?P<name>([*#_█■▇▪●○•·.…Xx~–—-])\2{2,}|[█■▇]+|\*\*|[…]{1,})")
+_BOXED = re.compile(r"(?P<name>[\[<({【]\s?(?:([*#_█•.…–—-])\2*)?\s?[\])}>】])")
 _CLASSIC_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -64,7 +64,7 @@ class _Dress:
         if self.kind == "bare":
             return n_seen >= 2 * len(classes)
         is_upper = all(name == name.upper() for name in self.names)
-        return is_upper or len(classes) <= max(N_LABELS_MANY, n_seen / 2)
+        return is_upper or 2 * len(classes) <= n_seen
 
 
 def find_form(pairs: Pairs) -> PlaceholderForm:
@@ -160,7 +160,7 @@ def _dresses(pairs: Pairs) -> list[_Dress]:
             more = min(count, target.count(placeholder) - source.count(placeholder))
             more = min(more, target.count(name) - source.count(name))
             if more > 0:
-                where = (kind, "", "") if kind in ("bare", "run") else (kind, before, after)
+                where = (kind, "", "") if kind in ("bare", "boxed", "run") else (kind, before, after)
                 dress = found.setdefault(where, _Dress(where[1], where[2], kind))
                 dress.names[name] += more
                 if not dress.rows or dress.rows[-1] != row:
@@ -179,6 +179,8 @@ def _written(text: str) -> Iterable[tuple[str, str, str, str]]:
         yield "dressed", match["before"], match["name"], ""
     for match in _RUN.finditer(text):
         yield "run", "", match["name"], ""
+    for match in _BOXED.finditer(text):
+        yield "boxed", "", match["name"], ""
     for match in _BARE.finditer(text):
         yield "bare", "", match["name"], ""
 
@@ -277,6 +279,11 @@ def _count(names: Counter[str]) -> Numbering:
         for (stem, it), digits in numbers.items()
         if it == separator and (it == "_" or is_a_count(map(int, digits)) or _runs_on(digits))
     }
+    # Beside labels that count, one that never gets further than the first number counts, too.
+    first = {min(map(int, digits)) for digits in counted.values()}
+    for (stem, it), digits in numbers.items():
+        if it == separator and stem not in counted and len(set(digits)) == 1 and {int(digits[0])} <= first <= {0, 1}:
+            counted[stem] = digits
     labels = tuple(sorted(stem for stem, digits in counted.items() if len(digits) > names[stem]))
     if not labels:
         return Numbering()

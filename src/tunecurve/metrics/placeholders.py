@@ -60,6 +60,11 @@ class Style:
         return (self.before, self.after) == ("[", "]") and all(name == name.upper() for name in self.names)
 
     @property
+    def says_no_label(self) -> bool:
+        """Whether the placeholder says only that something was here: ``***``, ``[...]``."""
+        return self.is_bare and not any(character.isalpha() for name in self.names for character in set(name) - {*"Xx"})
+
+    @property
     def is_run(self) -> bool:
         """Whether the placeholder is one character repeated: it says no label, and may be as long as what it hides."""
         return self.is_bare and all(len(set(name)) == 1 for name in self.names)
@@ -77,7 +82,7 @@ class Style:
         known = "|".join(re.escape(name) for name in sorted(self.names, key=lambda name: (-len(name), name)))
         names = [f"(?:{known}){number}"] if known else []
         if not self.is_bare:
-            names += [self._other_names()] if self._other_names() else []
+            names += [self._other_names() + number] if self._other_names() else []
             return f"{re.escape(self.before)}({'|'.join(names)}){re.escape(self.after)}" if names else r"(?!)"
         return f"(?<![A-Za-z0-9_])({'|'.join(names)})(?![A-Z0-9_])" if names else r"(?!)"
 

@@ -45,8 +45,7 @@ class TaggerLearner(EncoderLearner):
         pairs = [(example.prompt.source, example.answer) for example in examples]
         head: dict[str, Any] = {"task": self.task, "threshold": None}
         if self.task == "masking":
-            form = MaskFormat.of_targets(pairs)
-            head |= {"numbering": form.numbering, "numbered": list(form.numbered)}
+            head["format"] = MaskFormat.of_targets(pairs, examples[0].prompt.form if examples else None).to_json()
         form_of = span_format(head)
         counts = Counter(span.label for pair in pairs for span in form_of.derive(*pair) or [])
         head["labels"] = sorted(counts)
@@ -172,7 +171,7 @@ def span_format(head: dict[str, Any]) -> SpanFormat:
     """Return how the targets of a tuned tagger say spans."""
     if head["task"] == "ner":
         return EntityFormat()
-    return MaskFormat(head["numbering"], tuple(head["numbered"]))
+    return MaskFormat.from_json(head["format"])
 
 
 def found_spans(words: Words, shares: NDArray[np.float32], head: dict[str, Any]) -> list[LabelledSpan]:
