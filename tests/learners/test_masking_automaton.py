@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from tunecurve.errors import ModelError
 from tunecurve.learners.local.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.metrics.alignment import align_exactly
+from tunecurve.metrics.placeholder_numbers import Numbering
+from tunecurve.metrics.placeholders import PlaceholderForm, Style
 
 NAMES = ("A", "AB", "NAME", "NAME_TAG", "N2")
 # Few letters, so that stretches repeat; brackets, labels and digits, so that the input looks like a masking itself.
@@ -145,3 +147,27 @@ def test_labels_that_are_none_are_named():
         KnownLabels([])
     with pytest.raises(ModelError, match=r"label 'first name' cannot be written .* correct prompt\.labels"):
         KnownLabels(["first name"])
+
+
+@pytest.mark.parametrize(
+    ("form", "names", "taken", "refused"),
+    [
+        (
+            PlaceholderForm((Style("<", ">", ("NAME",)),)),
+            ("NAME",),
+            ["<NAME> < 5", "a <NAME>"],
+            ["[NAME] < 5", "<X> < 5"],
+        ),
+        (PlaceholderForm((Style("[[", "]]", ("NAME",)),)), ("NAME",), ["[[NAME]] < 5"], ["[NAME] < 5", "[[NAME] < 5"]),
+        (PlaceholderForm((Style("{{ ", " }}", ("name",)),)), ("name",), ["{{ name }} < 5"], ["{{name}} < 5"]),
+        (PlaceholderForm((Style("", "", ("***",)),)), ("***",), ["*** < 5", "a < ***"], ["** < 5", "**** < 5"]),
+        (PlaceholderForm((Style("【", "】", ("姓名",)),)), ("姓名",), ["【姓名】 < 5"], ["【姓】 < 5"]),
+        (PlaceholderForm((Style("", "", ("N",)),), Numbering(("N",), "")), ("N",), ["N1 < 5", "N < 5"], ["N11111 < 5"]),
+    ],
+)
+def test_placeholders_in_every_dress_and_no_other(form, names, taken, refused):
+    labels = KnownLabels(names, numbered=bool(form.numbering.labels), form=form)
+    for text in taken:
+        assert finish(MaskingAutomaton("a < 5", labels), text), text
+    for text in refused:
+        assert not finish(MaskingAutomaton("a < 5", labels), text), text

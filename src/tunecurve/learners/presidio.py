@@ -74,7 +74,7 @@ class PresidioLearner:
             begin = time.perf_counter()
             # The label set holds classes; whether they carry numbers stands beside it.
             labels = tuple(f"{label}_1" for label in prompt.labels) if prompt.numbered else prompt.labels
-            text = mask_text(prompt.source, self.find(prompt.source), labels)
+            text = mask_text(prompt.source, self.find(prompt.source), labels, prompt.form)
             yield index, Completion(text, "end", seconds=time.perf_counter() - begin)
 
     def find(self, text: str) -> list[Finding]:

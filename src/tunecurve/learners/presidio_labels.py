@@ -8,10 +8,12 @@ ages) are left standing, because a label set without any word for them shows tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tunecurve.metrics.alignment import label_class
+from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 
 # Labels compare without case and underscores: FULLNAME is FULL_NAME.
 ALTERNATIVES: Mapping[str, tuple[str, ...]] = {
@@ -107,7 +109,7 @@ class LabelNames:
 
 
 def _plain(label: str) -> str:
-    return label.replace("_", "").casefold()
+    return re.sub(r"[\W_]+", "", label).casefold()
 
 
 def resolve_overlaps(findings: Iterable[Finding]) -> list[Finding]:
@@ -131,8 +133,8 @@ def resolve_overlaps(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(settled, key=lambda it: it.start)
 
 
-def mask_text(text: str, findings: Iterable[Finding], labels: Sequence[str]) -> str:
-    """Return the text with every finding replaced by ``[LABEL]``.
+def mask_text(text: str, findings: Iterable[Finding], labels: Sequence[str], form: PlaceholderForm = CLASSIC) -> str:
+    """Return the text with every finding replaced by a placeholder.
 
     Parameters
     ----------
@@ -142,22 +144,22 @@ def mask_text(text: str, findings: Iterable[Finding], labels: Sequence[str]) -> 
         May overlap, in any order.
     labels : sequence of str
         The task's label set; with numbers in it, labels are numbered by order of first appearance, and a value that
-        comes again under a label keeps its number.
+        comes again under a label keeps its number (or as the form counts).
+    form : PlaceholderForm, default `[LABEL]`
+        How placeholders are written.
     """
     names = LabelNames.of(labels)
     named = [(finding, names.name(finding.entity_type)) for finding in findings]
-    spans = resolve_overlaps(finding for finding, name in named if name is not None)
-    numbers: dict[str, dict[str, int]] = {}
-    pieces, position = [], 0
-    for span in spans:
+    spans = []
+    for span in resolve_overlaps(finding for finding, name in named if name is not None):
         start, end = _without_edges(text, span.start, span.end)
-        if start == end:  # what is left of a finding that lost is a blank or a comma
-            continue
-        label = names.name(span.entity_type)
-        if names.is_numbered:
-            seen = numbers.setdefault(label or "", {})
-            label = f"{label}_{seen.setdefault(text[start:end], len(seen) + 1)}"
-        pieces += [text[position:start], f"[{label}]"]
+        if start < end:  # what is left of a finding that lost may be a blank or a comma
+            spans.append((start, end, form.only_name or names.name(span.entity_type) or ""))
+    numbering = replace(form.numbering, labels=tuple({label for *_, label in spans}) if names.is_numbered else ())
+    written = numbering.numbers([(label, text[start:end]) for start, end, label in spans])
+    pieces, position = [], 0
+    for (start, end, _), name in zip(spans, written, strict=True):
+        pieces += [text[position:start], form.write(name)]
         position = end
     return "".join([*pieces, text[position:]])
 

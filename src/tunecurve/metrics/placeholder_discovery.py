@@ -39,7 +39,8 @@ _AROUND = rf"\w{_BRACKETS}{re.escape(_SYMMETRIC)}"
 _BARE = re.compile(
     rf"(?<![{_AROUND}])(?P<name>(?!(.)\2+)[A-Z][A-Z_]{{2,30}}\d{{0,3}})(?![A-Z0-9_{_BRACKETS}{re.escape(_SYMMETRIC)}])"
 )
-_RUN = re.compile(r"(?P<name>([*#_█■▇▪●○•·.…Xx~–—-])\2{2,}|[█■▇]+|\*\*|[…]{1,})")
+# Dots and dashes are no runs: one side may write them where the other has one sign.
+_RUN = re.compile(r"(?P<name>([*#_█■▇▪●○•·Xx])\2{2,}|[█■▇]+|\*\*)")
 _BOXED = re.compile(r"(?P<name>[\[<({【]\s?(?:([*#_█•.…–—-])\2*)?\s?[\])}>】])")
 _CLASSIC_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 

@@ -62,7 +62,8 @@ class Style:
     @property
     def says_no_label(self) -> bool:
         """Whether the placeholder says only that something was here: ``***``, ``[...]``."""
-        return self.is_bare and not any(character.isalpha() for name in self.names for character in set(name) - {*"Xx"})
+        letters = {character for name in self.names for character in name if character.isalpha()}
+        return self.is_bare and bool(self.names) and letters <= {"X", "x"}
 
     @property
     def is_run(self) -> bool:
@@ -155,6 +156,12 @@ class PlaceholderForm:
     def example(self) -> str:
         """A placeholder as the data set writes it, around a made-up label."""
         return " or ".join(style.example for style in self.styles)
+
+    @property
+    def only_name(self) -> str:
+        """The placeholder of a data set whose placeholders say no label; empty where they do."""
+        style = self.styles[0]
+        return style.names[0] if style.says_no_label else ""
 
     @property
     def numbered_example(self) -> str:

@@ -98,6 +98,8 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
         "template": data.renderer.template,
         "recipe": None,
     }
+    if not data.renderer.form.is_classic:
+        config["placeholders"] = data.renderer.form.to_json()  # taggers, constraints and baselines write them
     if trial.strategy == "fine-tune":
         assert isinstance(learner, FineTunable)
         config["recipe"] = learner.resolve_recipe(spec.recipe.model_dump(), trial.train_size)

@@ -184,4 +184,4 @@ class ConstrainedLearner(LocalLearner):
         return MaskingConstraint(automaton, self._tokens, self.encoder.end_token_id)
 
     def _labels_of(self, prompt: Prompt) -> KnownLabels:
-        return self._known_labels(prompt.labels, prompt.numbered)
+        return self._known_labels(prompt.labels, prompt.numbered, prompt.form)
