@@ -13,6 +13,7 @@ from tunecurve.metrics.base import corpus_score
 from tunecurve.metrics.catalogue import TASK_METRICS, build_metrics
 from tunecurve.metrics.leaks import Value, find_leaks, parts_of
 from tunecurve.metrics.masking import analyse_row
+from tunecurve.study.summary import leak_sentence
 
 # Script -> (names, public words, whether blanks separate words).
 SCRIPTS = {
@@ -282,4 +283,13 @@ def test_repeated_words_signs_and_mended_spelling_are_no_values(source, target):
 def test_a_name_as_a_label_is_a_name():
     assert leaks("Ask Tilda Quist.", "Ask [NAME].", "Ask [TILDA_QUIST].")
     assert not leaks("Ask Tilda Quist.", "Ask [NAME].", "Ask [PERSON].")
+    assert score("leak_parts_documents", ["At [STREET_ADDRESS]."], "At [ADDRESS].", "At Union Street.") == 0
     assert not leaks("Ask Tilda Quist.", "Ask [NAME].", "Ask [NAME].")
+
+
+@pytest.mark.parametrize("leak", [0.0, 40.0])
+def test_the_sentence_on_leaks_tells_of_missing_answers(leak):
+    point = {"learner": "m", "scores": {"leak_documents": {"estimate": leak}, "unanswered": {"estimate": 12.0}}}
+    assert "12 % of the rows have no answer" in leak_sentence(point, "leak_documents", [], 50, 0.95)
+    point["scores"]["unanswered"] = {"estimate": 0.0}
+    assert "no answer" not in leak_sentence(point, "leak_documents", [], 50, 0.95)

@@ -60,7 +60,9 @@ def analyse_row(prediction: str, reference: str, source: str, form: PlaceholderF
     values = [value for place in places if (value := Value.at(source, *place)).text]
     if not is_exact:
         values += _removed_values(source, reference, correct_text, form)
-    leaks = find_leaks(values, output_text + _labels_made_up(prediction, reference, source, form), correct_text)
+    leaks = find_leaks(
+        values, output_text + _values_as_labels(prediction, values, reference, source, form), correct_text
+    )
     over_masked, public = _over_masking(source, gold, predicted)
     return RowAnalysis(
         is_answered=bool(fold(prediction).strip()),
@@ -84,10 +86,14 @@ def _removed_values(source: str, reference: str, correct_text: str, form: Placeh
     return [value for value in removed if (seen := as_read(value.text).strip()) and seen not in correct]
 
 
-def _labels_made_up(prediction: str, reference: str, source: str, form: PlaceholderForm) -> str:
-    """Return the labels that an answer has and the target has not: a name in brackets is a name."""
+def _values_as_labels(
+    prediction: str, values: Iterable[Value], reference: str, source: str, form: PlaceholderForm
+) -> str:
+    """Return the labels of an answer that are values of the row: a name in brackets is a name."""
     known = set(placeholders(reference, form, source))
-    return "".join(f"\0 {label}" for label in placeholders(prediction, form, source) if label not in known)
+    written = {as_read(value.text) for value in values}
+    labels = [label for label in placeholders(prediction, form, source) if label not in known]
+    return "".join(f"\0 {label}" for label in labels if as_read(label) in written)
 
 
 def _is_found(gold: Span, predicted: Iterable[Span]) -> bool:
