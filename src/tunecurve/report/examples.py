@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.metrics.masking import analyse_row
+from tunecurve.metrics.placeholders import PlaceholderForm, form_of_decision
 from tunecurve.study.trials import stored_predictions
 
 
@@ -43,17 +44,18 @@ def worst_examples(folder: Path, results: Mapping[str, Any], n_examples: int = 8
     if trial is None:
         return []
     rated = []
+    form = form_of_decision(results.get("decided", {}).get("placeholders"))
     for line in stored_predictions(folder / trial["folder"]):
         if line["prediction"].strip() == line["target"].strip():
             continue
-        rated.append(_rate(line, is_masking=results["spec"]["task"] == "masking"))
+        rated.append(_rate(line, form, is_masking=results["spec"]["task"] == "masking"))
     rated.sort(key=lambda item: item[:2])
     return [line for _, _, line in rated[:n_examples]]
 
 
-def _rate(line: dict[str, Any], *, is_masking: bool) -> tuple[int, float, dict[str, Any]]:
+def _rate(line: dict[str, Any], form: PlaceholderForm, *, is_masking: bool) -> tuple[int, float, dict[str, Any]]:
     """Return what an answer is sorted by, leaks first, and what the report shows of it."""
-    row = analyse_row(line["prediction"], line["target"], line["input"])
+    row = analyse_row(line["prediction"], line["target"], line["input"], form)
     similarity = row.common_characters / max(1, row.literal_characters)
     n_leaked = sum(row.leaked) if is_masking else 0
     shown = line | {"n_leaked": n_leaked if is_masking else None, "n_values": len(row.leaked)}
