@@ -50,21 +50,21 @@ def test_good_rows_have_no_findings_and_say_what_was_checked():
 
 
 def test_a_leak_metric_that_finds_nothing_is_caught(monkeypatch):
-    import tunecurve.metrics.masking as masking
+    import tunecurve.metrics.masked_row as masked_row
 
-    honest = masking.find_leaks
+    honest = masked_row.find_leaks
 
     def blind(values, output, correct):
         leaks = honest(values, output, correct)
         none = tuple(False for _ in leaks.exactly)
         return replace(leaks, exactly=none, as_read=none, by_digits=none)
 
-    masking.analyse_row.cache_clear()
-    monkeypatch.setattr(masking, "find_leaks", blind)
+    masked_row.analyse_row.cache_clear()
+    monkeypatch.setattr(masked_row, "find_leaks", blind)
     try:
         (caught,) = found(check(rows_of()), "blind-leaks")
     finally:
-        masking.analyse_row.cache_clear()
+        masked_row.analyse_row.cache_clear()
     assert "leaks nothing in 120 of 120 documents with values" in caught.text
     assert caught.blocks == ("leaks",)
     assert caught.places[0] == "line 1"
