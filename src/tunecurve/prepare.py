@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tunecurve.data.cleaning import CleaningReport
-from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.learners.base import Learner, OwnsPromptForm
 from tunecurve.learners.floor import FloorLearner
@@ -20,7 +19,7 @@ from tunecurve.study.dataset import StudyData, split_data
 from tunecurve.study.frozen import check_comparable
 from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
 from tunecurve.study.progress import Progress
-from tunecurve.study.reading import read_clean_rows
+from tunecurve.study.reading import StudyRows, read_study_rows
 from tunecurve.study.ready import Study
 from tunecurve.study.study_file import check_study_file
 from tunecurve.study.trials import is_finished
@@ -36,6 +35,7 @@ def prepare_study(
     origin: str = "study",
     learners: Mapping[str, Learner] | None = None,
     executor: Executor | None = None,
+    accept_data_changes: bool = False,
 ) -> Study:
     """Return a study with data, learners and plan; writes nothing but the model cache.
 
@@ -55,6 +55,8 @@ def prepare_study(
         Learners of your own by model name, instead of those that the names in the study stand for.
     executor : Executor, optional
         How the trials will be run: several workers share this machine's cores.
+    accept_data_changes : bool, default False
+        Whether frozen rows that were changed or are gone are taken as the data hold them now.
     """
     progress = progress or Progress()
     spec = parse_spec(values, origin)
@@ -76,8 +78,13 @@ def prepare_study(
         )
     else:
         built = {"floor": FloorLearner(), **learners}
-    rows, cleaning = read_clean_rows(spec)
-    spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
+    spec, data = split_as_asked(
+        spec,
+        read_study_rows(spec, folder),
+        folder,
+        sizes_are_defaults="train_sizes" not in values,
+        accept_data_changes=accept_data_changes,
+    )
     built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
     _settle_prompt_forms(built, data)
     check_study(spec, data, built)
@@ -102,9 +109,16 @@ def _plan(
     for trial in list_trials(spec, learners):
         config = trial_config(trial, spec, data, learners[trial.learner])
         item = PlannedTrial(trial, config, folder / "trials" / trial_folder_name(trial, config))
-        if trial in wanted or is_finished(item.folder):
+        if trial in wanted or is_finished(item.folder) or (data.has_accepted_changes and _was_finished(item)):
             planned.append(item)
     return planned
+
+
+def _was_finished(item: PlannedTrial) -> bool:
+    """Return whether the trial was finished on rows that have changed since, with consent."""
+    stem = item.folder.name.rpartition("-")[0]
+    folders = item.folder.parent.glob(f"{glob.escape(stem)}-*")
+    return any(folder.name.rpartition("-")[0] == stem and is_finished(folder) for folder in folders)
 
 
 def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec:
@@ -129,13 +143,18 @@ def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec
 
 
 def split_as_asked(
-    spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folder: Path, *, sizes_are_defaults: bool
+    spec: StudySpec,
+    found: StudyRows,
+    folder: Path,
+    *,
+    sizes_are_defaults: bool,
+    accept_data_changes: bool = False,
 ) -> tuple[StudySpec, StudyData]:
     """Split the rows; default sizes that the data cannot carry are left out, sizes that were asked for are an error."""
     while True:
         try:
-            return spec, split_data(spec, rows, cleaning, folder)
+            return spec, split_data(spec, found, folder, accept_data_changes=accept_data_changes)
         except DataError as error:
             if not sizes_are_defaults or len(spec.train_sizes) < 2:
-                raise DataError(f"{cleaning.losses()}{error}") from None
+                raise DataError(f"{found.cleaning.losses()}{error}") from None
             spec = spec.model_copy(update={"train_sizes": spec.train_sizes[:-1]})

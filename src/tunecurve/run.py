@@ -61,6 +61,7 @@ def run_study(
     progress: Progress | None = None,
     learners: Mapping[str, Learner] | None = None,
     executor: Executor | None = None,
+    accept_data_changes: bool = False,
     **overrides: Any,
 ) -> StudyRun:
     """Measure a learning curve: zero-shot, few-shot and fine-tuned at growing sizes, on one frozen test set.
@@ -81,6 +82,9 @@ def run_study(
         Learners of your own by name, instead of those that the study's models stand for.
     executor : Executor, optional
         Where the trials run; default: on this machine, one after the other. Results do not depend on it.
+    accept_data_changes : bool, default False
+        Whether frozen rows that were changed or are gone are taken as the data hold them now; what they affect is measured
+        anew.
     **overrides
         Keys of the study file, e.g. ``train_sizes=[50, 200]`` or ``data={"source": "rows.jsonl"}``; a mapping
         replaces only the keys it names.
@@ -110,6 +114,7 @@ def run_study(
         origin=origin,
         learners=learners,
         executor=executor,
+        accept_data_changes=accept_data_changes,
     )
     progress = progress or Progress()
     for finding in in_order(ready.data.findings):

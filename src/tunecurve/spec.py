@@ -22,6 +22,7 @@ from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
 from tunecurve.metrics.tokenizers import BleuTokenizer, RougeTokenizer, how_to_install, is_installed
 from tunecurve.prompts import DEFAULT_TEMPLATE
+from tunecurve.spec_data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
 from tunecurve.spec_hosted import HostedSpec
 from tunecurve.spec_section import PositiveInt, Section
 from tunecurve.spec_training import EncoderSpec, RecipeSpec
@@ -29,61 +30,6 @@ from tunecurve.tasks import TASKS, Task, TaskName
 
 # Before a local model's name: its answers can be nothing but the input with stretches replaced by labels.
 CONSTRAINED = "constrained:"
-
-
-class DataSpec(Section):
-    """Where the rows are."""
-
-    source: str = Field(
-        "builtin:pii", description="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name"
-    )
-    input_column: str | list[str] = Field(
-        DEFAULT_COLUMN, description="column with the input text; a list: their texts, joined by line breaks"
-    )
-    target_column: str = Field("target_text", description="column with the text that should come out")
-    group_column: str | None = Field(None, description="rows with the same value here stay on one side of the split")
-    placeholders: list[str] | None = Field(
-        None,
-        description="masking: how the targets write placeholders, e.g. ['<LABEL>'], ['{{label_0}}'], ['***'], or whole ones: "
-        "['<PERSON>', '<PHONE>']; default: found from the rows",
-    )
-    limit: PositiveInt | None = Field(
-        None, description="use only the first rows; for builtin:pii the rows to make (5000)"
-    )
-    drop_duplicates: bool = Field(True, description="drop rows whose input was seen before")
-    max_tokens: PositiveInt = Field(
-        1024,
-        description="drop rows whose input and target together have more tokens than this, estimated from the text alone",
-    )
-    language: str = Field("en", description="language of builtin:pii: en, fr, de or it")
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of builtin:pii")
-    revision: str | None = Field(None, description="commit or tag of a hub data set")
-    subset: str | None = Field(None, description="configuration of a hub data set")
-    hub_split: str = Field("train", description="split of a hub data set")
-
-    @field_validator("input_column")
-    @classmethod
-    def _at_least_one(cls, value: str | list[str]) -> str | list[str]:
-        if not value:
-            raise ValueError("expected the name of a column")
-        # One column is written one way, so that a study has one signature.
-        return value[0] if isinstance(value, list) and len(value) == 1 else value
-
-    @property
-    def input_columns(self) -> tuple[str, ...]:
-        """The input columns, one or several."""
-        return (self.input_column,) if isinstance(self.input_column, str) else tuple(self.input_column)
-
-
-class SplitSpec(Section):
-    """How test rows and training rows are parted."""
-
-    method: Literal["group", "random"] = Field(
-        "group", description="group: template twins never on both sides; random: as datasets.train_test_split"
-    )
-    # 200 rows as in the article; with fewer, differences of a few points drown in the interval.
-    test_size: PositiveInt = Field(200, description="number of test rows, frozen before anything is trained")
-    seed: Annotated[int, Field(ge=0)] = Field(42, description="seed of the split")
 
 
 class PromptSpec(Section):
@@ -305,6 +251,11 @@ class StudySpec(Section):
         return [*own, *(name for name in TASK_METRICS[self.task] if name not in own)]
 
     @property
+    def n_test_rows(self) -> int | None:
+        """Test rows to take; None: all that the data name."""
+        return self.split.test_size or (None if self.data.names_test_rows else DEFAULT_TEST_SIZE)
+
+    @property
     def n_train_needed(self) -> int:
         """Training rows the largest trial needs."""
         return max([1, *self.train_sizes, *self.shots])
@@ -315,11 +266,12 @@ class StudySpec(Section):
         keys = ["task", "data", "split", "sampling", "prompt", "answers", "bootstrap"]
         if self.metric_options != MetricOptions():
             keys.append("metric_options")
+        everything["data"] = self.data.kept_the_same()
         return {key: everything[key] for key in keys} | {"system": self.system_prompt, "metrics": self.metric_names}
 
     def signature(self) -> str:
-        """Return the hash of `comparable_part`, 16 hexadecimal digits."""
-        return stable_hash(self.comparable_part())
+        """Return the hash of `comparable_part` and of where the rows are, 16 hexadecimal digits."""
+        return stable_hash({**self.comparable_part(), "data": self.data.model_dump(mode="json")})
 
 
 def stable_hash(value: Any, length: int = 16) -> str:

@@ -7,7 +7,7 @@ import pytest
 from tunecurve.data.labels import class_findings, levelled
 from tunecurve.data.sources import read_rows
 from tunecurve.spec import parse_spec
-from tunecurve.study.reading import read_clean_rows
+from tunecurve.study.reading import read_study_rows
 
 CAFE = "caf\u00e9"
 
@@ -56,6 +56,6 @@ def test_what_programs_write_for_nothing_is_no_silent_class(label):
 def test_how_a_file_was_read_is_among_the_findings_of_its_rows(tmp_path):
     (tmp_path / "a.csv").write_text("text;label\n" + "".join(f"text {n};{n % 2}\n" for n in range(9)))
     values = {"source": str(tmp_path / "a.csv"), "input_column": "text", "target_column": "label"}
-    rows, report = read_clean_rows(parse_spec({"task": "classification", "data": values}))
-    assert len(rows) == 9 == len(list(read_rows(str(tmp_path / "a.csv"))))
-    assert any("separated by semicolons" in finding.line for finding in report.findings())
+    found = read_study_rows(parse_spec({"task": "classification", "data": values}))
+    assert len(found.rows) == 9 == len(list(read_rows(str(tmp_path / "a.csv"))))
+    assert any("separated by semicolons" in finding.line for finding in found.cleaning.findings())

@@ -12,6 +12,7 @@ from tunecurve.learners.floor import FloorLearner
 from tunecurve.spec import StudySpec
 from tunecurve.study.dataset import split_data
 from tunecurve.study.plan import list_trials, trial_config, trial_folder_name
+from tunecurve.study.reading import StudyRows
 
 # Nothing in them changes an answer, a score or an interval of a trial that is there.
 DO_NOT_MATTER = (
@@ -64,7 +65,8 @@ def another(value, path, dice):
         "train_sizes": [[dice.randint(6, 20)]], "labels": [["X"], ["FIRSTNAME", f"L{dice.randint(0, 999)}"]],
         "prices": [{"m": {"input": 1.0, "output": 2.0, "training": 3.0}}], "template": ["Text: {input}", "{input}!"],
         "adapter_size": [1, 2, 4, 8, 16, 32],
-        "sampling": ["stratified"], "prior": ["masking-presidio", "ner-conll2003"],
+        "sampling": ["stratified"], "limit_takes": ["first"], "where": [["kind=1"], ["kind!=2"]], "both_sides": ["keep"],
+        "prior": ["masking-presidio", "ner-conll2003"],
     }  # fmt: skip
     key = path[-1]
     if path == ("recipe", "name"):
@@ -86,7 +88,7 @@ def keys_of(values, rows):
     """The signature, and the folder names of the trials that the study had before."""
     spec = StudySpec.model_validate(values)
     cleaned, cleaning = rows
-    data = split_data(spec, cleaned, cleaning)
+    data = split_data(spec, StudyRows(cleaned, cleaning))
     learner = Resolving(spec.encoder)
     fixed = StudySpec.model_validate({**BASE, "recipe": values["recipe"]})
     trials = list_trials(fixed, {"floor": FloorLearner(), "resolving": learner})

@@ -167,7 +167,10 @@ def test_changed_data_is_refused(rows_file, tmp_path):
     run(rows_file, tmp_path / "out")
     lines = rows_file.read_text().splitlines()
     rows_file.write_text("\n".join([lines[0].replace("Ada", "Zoe"), *lines[1:]]))
-    with pytest.raises(StudyStateError, match=r"of the 150 rows .* are gone"):
+    with pytest.raises(
+        StudyStateError,
+        match=r"1 of the 150 rows .* are not as they were \(1 changed\): line 1: .*--accept-data-changes",
+    ):
         run(rows_file, tmp_path / "out")
 
 

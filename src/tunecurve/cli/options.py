@@ -50,7 +50,9 @@ _OPTIONS = [
     click.option("--train-sizes", type=IntegerList(), help="Training rows to fine-tune on, e.g. 50,200,800."),
     click.option("--shots", type=IntegerList(), help="Numbers of examples in the prompt (0,3)."),
     click.option("--seeds", type=click.IntRange(min=1), help="Repeats on other draws of rows (1)."),
-    click.option("--test-size", type=click.IntRange(min=1), help="Number of test rows (200)."),
+    click.option(
+        "--test-size", type=click.IntRange(min=1), help="Number of test rows (200; of test rows of your own: all)."
+    ),
     click.option("--metric", "metrics", multiple=True, help="Metric; the first is the headline; repeatable."),
     click.option("--recipe", type=click.Choice(["default", "article"]), help="How to fine-tune (default)."),
     click.option("--split", type=click.Choice(["group", "random"]), help="How to part test and training rows (group)."),
@@ -59,7 +61,23 @@ _OPTIONS = [
         type=click.Choice(["random", "stratified"]),
         help="How training rows are drawn (random); stratified: small sizes hold all labels evenly.",
     ),
-    click.option("--limit", type=click.IntRange(min=1), help="Use only the first rows of the data."),
+    click.option("--limit", type=click.IntRange(min=1), help="Use only so many rows, drawn at random."),
+    click.option(
+        "--first-rows", "limit_takes", flag_value="first", help="With --limit: the first rows, not drawn ones."
+    ),
+    click.option(
+        "--where",
+        multiple=True,
+        help="Use only rows with COLUMN=VALUE, COLUMN!=VALUE or 'COLUMN in VALUE,VALUE'; repeatable.",
+    ),
+    click.option("--test-data", help="Test rows of your own: a file or hub id with the same columns."),
+    click.option("--split-column", help="Column that says which rows are train, test or dev."),
+    click.option("--dev-data", help="Development rows, kept out of both training and test rows."),
+    click.option(
+        "--accept-data-changes",
+        is_flag=True,
+        help="Take rows that were changed or are gone since the study began as they are now; what they affect is measured anew.",
+    ),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/<name>)."),
     click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores)."),
     click.option(
@@ -116,6 +134,11 @@ def _overrides(options: dict[str, Any]) -> dict[str, Any]:
         "target_column": ("data", "target_column"),
         "group_column": ("data", "group_column"),
         "limit": ("data", "limit"),
+        "limit_takes": ("data", "limit_takes"),
+        "where": ("data", "where"),
+        "test_data": ("data", "test_source"),
+        "split_column": ("data", "split_column"),
+        "dev_data": ("data", "dev_source"),
         "task": ("task",),
         "models": ("models",),
         "train_sizes": ("train_sizes",),

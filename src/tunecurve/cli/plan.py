@@ -32,6 +32,7 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
         threads=options["threads"],
         progress=ConsoleProgress(),
         origin=origin,
+        accept_data_changes=options["accept_data_changes"],
     )
     show_rows(ready.data.facts)
     show_findings(ready.data.findings)

@@ -68,6 +68,7 @@ def run(
         threads=options["threads"],
         progress=progress,
         origin=origin,
+        accept_data_changes=options["accept_data_changes"],
         executor=executor,
     )
     if isinstance(progress, ConsoleProgress):

@@ -23,13 +23,18 @@ def validate(study: Path | None, **options: Any) -> None:
     from tunecurve.prepare import split_as_asked
     from tunecurve.spec import parse_spec
     from tunecurve.study.checks import check_without_models
-    from tunecurve.study.reading import read_clean_rows
+    from tunecurve.study.reading import read_study_rows
 
     values, origin = study_values(study, options)
     spec = parse_spec(values, origin)
-    rows, cleaning = read_clean_rows(spec)
     folder = Path(options["out"] or Path("runs") / spec.name)
-    spec, data = split_as_asked(spec, rows, cleaning, folder, sizes_are_defaults="train_sizes" not in values)
+    spec, data = split_as_asked(
+        spec,
+        read_study_rows(spec, folder),
+        folder,
+        sizes_are_defaults="train_sizes" not in values,
+        accept_data_changes=options["accept_data_changes"],
+    )
     check_without_models(spec, data)
     facts = data.facts
     echo(f"study    {spec.name} ({spec.task}), signature {spec.signature()}")

@@ -30,6 +30,8 @@ class Row:
         Where the row stands in its file, for messages, e.g. ``"line 7"``.
     other_targets : tuple of str
         Further texts that are as right as the target; models are tuned on the target alone.
+    side : {"", "train", "test", "dev"}
+        The side that the data name for the row; empty where they name none.
     """
 
     source: str
@@ -37,6 +39,7 @@ class Row:
     group: str
     place: str = ""
     other_targets: tuple[str, ...] = ()
+    side: str = ""
 
     @property
     def row_id(self) -> str:

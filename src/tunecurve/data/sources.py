@@ -65,11 +65,16 @@ def read_rows(
         rows = _read_builtin(source, limit, language, seed)
     elif _ADDRESS.match(source):
         raise DataError(_address_in_words(source))
-    elif kind_of(Path(source)) or is_there(Path(source)):
+    elif is_on_this_machine(source):
         rows = read_path(Path(source), noted)
     else:
         rows = _read_hub(source, revision, subset, hub_split, noted)
     return itertools.islice(rows, limit)
+
+
+def is_on_this_machine(source: str) -> bool:
+    """Return whether a source is read as a file or folder, not as a hub id."""
+    return bool(kind_of(Path(source))) or is_there(Path(source))
 
 
 def _address_in_words(source: str) -> str:

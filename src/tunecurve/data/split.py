@@ -121,17 +121,52 @@ def _take(groups: Sequence[Sequence[int]], test_size: int, cap: int) -> tuple[li
     return taken[:test_size], len(groups)
 
 
-def training_order(n_pool: int, seed: int, split_seed: int = 42) -> list[int]:
+def training_order(n_pool: int, seed: int, split_seed: int = 42, generation: int = 0) -> list[int]:
     """Return a seed's order of the pool: positions 0..n_pool-1; seed 0 keeps the pool's own order.
 
-    The training set of size n is the first n of it, so sizes are nested within a seed.
+    The training set of size n is the first n of it, so sizes are nested within a seed. Rows that joined the pool later are a
+    generation with an order of its own.
     """
     if seed == 0:
         return list(range(n_pool))
-    return np.random.default_rng([split_seed, seed]).permutation(n_pool).tolist()
+    return np.random.default_rng([split_seed, seed, generation]).permutation(n_pool).tolist()
 
 
-def stratified_order(order: Sequence[int], labels: Sequence[Sequence[str]]) -> list[int]:
+def grown_order(
+    pool: Sequence[int | None],
+    generations: Sequence[int],
+    seed: int,
+    split_seed: int = 42,
+    labels: Sequence[Sequence[str]] | None = None,
+) -> list[int]:
+    """Return a seed's order of a pool that has grown: every generation in its own order, behind the earlier ones.
+
+    Parameters
+    ----------
+    pool : sequence of int or None
+        The rows by number, in the order in which they joined; None where one is gone. The others stay where they are.
+    generations : sequence of int
+        How many joined at once.
+    seed, split_seed : int
+        The order, and the split's seed.
+    labels : sequence of sequences of str, optional
+        Labels by row number, where beginnings are to hold all labels evenly.
+    """
+    found: list[int] = []
+    start = 0
+    for number, size in enumerate(generations):
+        members = pool[start : start + size]
+        order = [
+            row for position in training_order(size, seed, split_seed, number) if (row := members[position]) is not None
+        ]
+        found += order if labels is None else stratified_order(order, labels, drawn_before=found)
+        start += size
+    return found
+
+
+def stratified_order(
+    order: Sequence[int], labels: Sequence[Sequence[str]], drawn_before: Sequence[int] = ()
+) -> list[int]:
     """Return the order rearranged so that its beginnings hold all labels about evenly.
 
     The next row is always one with the label that was drawn least so far, rarer labels first; rows without labels
@@ -143,6 +178,8 @@ def stratified_order(order: Sequence[int], labels: Sequence[Sequence[str]]) -> l
         Positions of rows, at random.
     labels : sequence of sequences of str
         Labels of every row; a class is one label.
+    drawn_before : sequence of int, default ()
+        Rows whose labels count as drawn.
     """
     waiting: dict[str, deque[int]] = defaultdict(deque)
     for position in order:
@@ -151,7 +188,11 @@ def stratified_order(order: Sequence[int], labels: Sequence[Sequence[str]]) -> l
     # (times drawn, rows that have it, label): the smallest is drawn next.
     rarity = {label: len(rows) for label, rows in waiting.items()}
     drawn = dict.fromkeys(waiting, 0)
-    heap = [(0, rarity[label], label) for label in waiting]
+    for position in drawn_before:
+        for label in set(labels[position]) or {""}:
+            if label in drawn:
+                drawn[label] += 1
+    heap = [(drawn[label], rarity[label], label) for label in waiting]
     heapq.heapify(heap)
     taken: set[int] = set()
     found = []

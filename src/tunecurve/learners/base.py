@@ -174,6 +174,15 @@ class FineTunable(Learner, Protocol):
 
 
 @runtime_checkable
+class WrapsPrompts(Protocol):
+    """A learner that puts something of its own around a prompt: a model's chat template."""
+
+    def prompt_text(self, prompt: Prompt) -> str:
+        """Return the text that the model reads."""
+        ...
+
+
+@runtime_checkable
 class SharesTraining(Protocol):
     """A learner whose training may serve other learners too, which differ from it only in how answers are written."""
 

@@ -5,27 +5,30 @@ What was frozen at the first run (`frozen.py`) is taken as it is there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row, ids_hash
-from tunecurve.data.split import Split, count_overlap, split_rows, stratified_order, training_order
-from tunecurve.errors import DataError, StudyStateError
+from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, split_own
+from tunecurve.data.split import Split, count_overlap, grown_order, split_rows
+from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample, masking_instruction
 from tunecurve.spec import StudySpec
+from tunecurve.spec_data import DEFAULT_TEST_SIZE
 from tunecurve.study.data_findings import check_classes, data_findings
 from tunecurve.study.decisions import Decisions
-from tunecurve.study.frozen import FROZEN, frozen_decisions
+from tunecurve.study.frozen import Frozen, freeze_rows, frozen_decisions, read_frozen
+from tunecurve.study.growth import Grown, grow, growth_findings
 from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizers
 from tunecurve.study.placeholder_form import decide_form, grouped_by_form
-from tunecurve.study.storage import read_sealed_json
+from tunecurve.study.reading import StudyRows
 from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
 
 
@@ -51,6 +54,8 @@ class StudyData:
         How the metrics read the texts.
     checks : list of dict
         Known answers that were scored on the test rows; see `known_answers`.
+    frozen : Frozen, optional
+        What the study keeps of its rows on disk.
     """
 
     test: list[Row]
@@ -63,18 +68,30 @@ class StudyData:
     findings: list[Finding] = field(default_factory=list)
     metric_settings: MetricSettings = field(default_factory=MetricSettings)
     checks: list[dict[str, Any]] = field(default_factory=list)
+    frozen: Frozen | None = None
 
     @property
     def frozen_date(self) -> str:
         """The ISO date of the study's first run: what a date in a prompt says, on whatever day."""
         return self.decisions.once("date", lambda: date.today().isoformat())
 
+    @property
+    def has_accepted_changes(self) -> bool:
+        """Whether frozen rows were changed or went, with consent."""
+        return self.frozen is not None and bool(self.frozen.accepted)
+
     def training_rows(self, train_size: int, seed: int) -> list[Row]:
         """Return the training rows of a size and seed; smaller sizes are the beginning of larger ones."""
-        order = training_order(len(self.pool), seed, self.split_seed)
-        if self.pool_labels is not None:
-            order = stratified_order(order, self.pool_labels)
+        slots, generations = self._slots()
+        order = grown_order(slots, generations, seed, self.split_seed, self.pool_labels)
         return [self.pool[position] for position in order[:train_size]]
+
+    def _slots(self) -> tuple[list[int | None], Sequence[int]]:
+        """Return the pool's rows by number in the order in which they joined, and how many joined at once."""
+        if self.frozen is None:
+            return list(range(len(self.pool))), [len(self.pool)]
+        numbers = iter(range(len(self.pool)))
+        return [None if slot is None else next(numbers) for slot in self.frozen.pool], self.frozen.generations
 
     def prompts(self, shots: int = 0, seed: int = 0) -> list[Prompt]:
         """Return the prompts of all test rows, with `shots` training examples as earlier turns."""
@@ -91,36 +108,59 @@ def are_numbered(rows: Sequence[Row], form: PlaceholderForm = CLASSIC) -> bool:
     return any(one.name != one.label for row in rows for one in form.find(row.target, row.source))
 
 
-def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folder: Path | None = None) -> StudyData:
-    """Split cleaned rows into the sides of a study; a split that is frozen in `folder` is taken as it is there.
+def split_data(
+    spec: StudySpec, found: StudyRows, folder: Path | None = None, *, accept_data_changes: bool = False
+) -> StudyData:
+    """Split cleaned rows into the sides of a study; what is frozen in `folder` stays, and grows by what has joined.
 
     Raises
     ------
     DataError
         When the rows cannot carry the study.
     StudyStateError
-        When the rows no longer hold the frozen ones.
+        When the rows no longer hold the frozen ones, and `accept_data_changes` is not given.
     """
+    rows, cleaning = found.rows, found.cleaning
     decisions = frozen_decisions(folder)
     form = decide_form(spec, rows, decisions)
     rows = grouped_by_form(rows, form)
     decisions.once("date", lambda: date.today().isoformat())
-    if folder is not None and (folder / FROZEN).exists():
-        split = _frozen_split(rows, folder, spec.n_train_needed)
+    before = read_frozen(folder)
+    grown: Grown | None = None
+    if before is None or folder is None:
+        split = _first_split(spec, rows)
+        test, pool = [rows[index] for index in split.test], [rows[index] for index in split.pool]
+        frozen = freeze_rows(test, pool, spec, split.method, found.drawn)
     else:
-        split = split_rows(
+        grown = grow(
+            before,
             rows,
-            method=spec.split.method,
-            test_size=spec.split.test_size,
-            seed=spec.split.seed,
-            n_train_needed=spec.n_train_needed,
+            spec,
+            folder,
+            lambda test: _stay_out_test(spec, rows, test),
+            accept_data_changes=accept_data_changes,
         )
-    test, pool = [rows[index] for index in split.test], [rows[index] for index in split.pool]
-    check_classes(spec.task, test, pool, spec.data.limit is not None)
+        frozen = replace(grown.frozen, drawn=tuple(found.drawn) or grown.frozen.drawn)
+        _check_enough(spec, grown, folder)
+        test, pool = [rows[index] for index in grown.test], [rows[index] for index in grown.pool]
+        split = Split(grown.test, grown.pool, len(rows) - len(test) - len(pool), _method_in_words(frozen))
+    check_classes(spec.task, test, pool, spec.data.limit is not None and spec.data.limit_takes == "first")
     findings = cleaning.findings()
     decided = _decide(spec, test, pool, form, decisions, findings)
     facts = _facts(rows, cleaning, split, test, pool, decided, spec.kind.group_by)
     findings += data_findings(spec.task, test, pool, facts, form)
+    findings += side_findings(
+        rows,
+        split,
+        spec.split.both_sides,
+        groups_are_named=spec.data.group_column is not None,
+        names_test_rows=spec.data.names_test_rows,
+    )
+    if grown is not None:
+        known = decided.labels if spec.prompt.labels is None else None
+        findings += growth_findings(
+            grown, rows, known, find_labels(spec.task, [(row.source, row.target) for row in pool], form)
+        )
     return StudyData(
         test,
         pool,
@@ -131,7 +171,54 @@ def split_data(spec: StudySpec, rows: list[Row], cleaning: CleaningReport, folde
         decisions=decisions,
         findings=findings,
         metric_settings=decided.metric_settings,
+        frozen=frozen,
     )
+
+
+def _first_split(spec: StudySpec, rows: list[Row]) -> Split:
+    if has_own_test_rows(rows):
+        return split_own(
+            rows,
+            spec.n_test_rows,
+            spec.split.seed,
+            spec.n_train_needed,
+            spec.split.both_sides,
+            groups_are_named=spec.data.group_column is not None,
+        )
+    is_dev = clash_test(rows, [], spec.split.both_sides, groups_are_named=spec.data.group_column is not None)
+    free = [index for index, row in enumerate(rows) if row.side != "dev" and not is_dev(row)]
+    split = split_rows(
+        [rows[index] for index in free],
+        method=spec.split.method,
+        test_size=spec.n_test_rows or DEFAULT_TEST_SIZE,
+        seed=spec.split.seed,
+        n_train_needed=spec.n_train_needed,
+    )
+    test, pool = [free[index] for index in split.test], [free[index] for index in split.pool]
+    return Split(test, pool, len(rows) - len(test) - len(pool), split.method)
+
+
+def _stay_out_test(spec: StudySpec, rows: Sequence[Row], test: Sequence[Row]) -> Callable[[Row], bool]:
+    """Return the test for rows that must not join the pool of a study: those that the first split would not have taken."""
+    named = spec.data.group_column is not None
+    if spec.data.names_test_rows:
+        own = [*test, *(row for row in rows if row.side == "test")]
+        return clash_test(rows, own, spec.split.both_sides, groups_are_named=named)
+    is_clash = clash_test(rows, test, "drop", groups_are_named=spec.split.method == "group")
+    return is_clash
+
+
+def _check_enough(spec: StudySpec, grown: Grown, folder: Path) -> None:
+    if spec.n_train_needed > len(grown.pool):
+        raise DataError(
+            f"'{folder}' has {len(grown.pool)} training rows now, {spec.n_train_needed} are asked for; lower --train-sizes, or "
+            "add labelled rows to the data: they join the training rows, and the test rows stay"
+        )
+
+
+def _method_in_words(frozen: Frozen) -> str:
+    joined = sum(frozen.generations[1:])
+    return frozen.split_method + (f"; {joined} training rows joined later" if joined else "")
 
 
 @dataclass(frozen=True)
@@ -204,6 +291,7 @@ def _facts(
     decided: _Decided,
     skeleton_of: Literal["target", "input"],
 ) -> dict[str, Any]:
+    dev = [row for row in rows if row.side == "dev"]
     return {
         "rows_in": cleaning.rows_in,
         "rows_kept": cleaning.rows_kept,
@@ -212,6 +300,8 @@ def _facts(
         "n_test": len(test),
         "n_pool": len(pool),
         "n_set_aside": split.set_aside,
+        "n_dev": len(dev),
+        "dev_sha256": ids_hash(dev) if dev else None,
         "groups_in_test": len({row.group for row in test}),
         "split_method": split.method,
         "test_sha256": ids_hash(test),
@@ -220,22 +310,3 @@ def _facts(
         "labels": list(decided.labels),
         "labels_are_numbered": decided.is_numbered,
     }
-
-
-def _frozen_split(rows: list[Row], folder: Path, n_train_needed: int) -> Split:
-    frozen = read_sealed_json(folder / FROZEN)
-    index_of = {row.row_id: index for index, row in enumerate(rows)}
-    missing = sum(row_id not in index_of for side in ("test", "pool") for row_id in frozen[side])
-    if missing:
-        n_frozen = len(frozen["test"]) + len(frozen["pool"])
-        raise StudyStateError(
-            f"{missing} of the {n_frozen} rows that '{folder}' was started with are gone from the data; restore the data, "
-            "or start anew in another folder with --out"
-        )
-    if n_train_needed > len(frozen["pool"]):
-        raise DataError(
-            f"'{folder}' was frozen with {len(frozen['pool'])} training rows, {n_train_needed} are asked for; "
-            "lower --train-sizes, or start anew in another folder with --out"
-        )
-    test, pool = ([index_of[row_id] for row_id in frozen[side]] for side in ("test", "pool"))
-    return Split(test, pool, len(rows) - len(test) - len(pool), frozen["facts"]["split_method"])

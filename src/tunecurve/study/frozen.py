@@ -1,13 +1,17 @@
-"""What a study froze at its first run: `split.json`. It must be the same ever after.
+"""What a study froze at its first run: `split.json`. Test rows stay; the training pool grows, and nothing in it moves.
 
-A study whose test set could change under it would compare scores on different rows.
+A study whose test set could change under it would compare scores on different rows. No row's text is kept here, only hashes,
+places and, where they are classes, labels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tunecurve.data.rows import Row, content_id
 from tunecurve.errors import StudyStateError
 from tunecurve.spec import StudySpec
 from tunecurve.study.decisions import Decisions
@@ -19,24 +23,141 @@ if TYPE_CHECKING:
 FROZEN = "split.json"
 
 
+@dataclass(frozen=True)
+class Slot:
+    """One frozen row.
+
+    Attributes
+    ----------
+    row_id, input_id, target_id : str
+        Hashes of the whole row, of its input, of its target.
+    place : str
+        Where it stood when the study last ran.
+    label : str
+        Its target where that is a class; else empty.
+    """
+
+    row_id: str
+    input_id: str
+    target_id: str
+    place: str
+    label: str = ""
+
+    @classmethod
+    def of(cls, row: Row, task: str) -> Slot:
+        """Return the slot of a row."""
+        label = row.target if task == "classification" else ""
+        return cls(row.row_id, content_id(row.source), content_id(row.target), row.place, label)
+
+    def to_json(self) -> list[str]:
+        """Return the slot as a list."""
+        return [self.row_id, self.input_id, self.target_id, self.place, self.label]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The frozen rows of a study.
+
+    Attributes
+    ----------
+    test : tuple of Slot
+        Test rows in their order.
+    pool : tuple of Slot or None
+        Training rows in the order in which they joined; None where a row is gone: the others keep their numbers.
+    generations : tuple of int
+        How many of them joined at once: at the first run, and whenever there were more.
+    split_method : str
+        How test rows were chosen, in words.
+    drawn : tuple of str
+        Keys of the raw rows that a limit drew; empty without one.
+    data : dict
+        The study file's `data` when the study last ran, for messages.
+    accepted : tuple of dict
+        Changes of rows that were agreed to: date and what it was.
+    """
+
+    test: tuple[Slot, ...]
+    pool: tuple[Slot | None, ...]
+    generations: tuple[int, ...]
+    split_method: str
+    drawn: tuple[str, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+    accepted: tuple[dict[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what stands in the file."""
+        return {
+            "test": [slot.row_id for slot in self.test],
+            "pool": [slot and slot.row_id for slot in self.pool],
+            "generations": list(self.generations),
+            "test_rows": [slot.to_json() for slot in self.test],
+            "pool_rows": [slot and slot.to_json() for slot in self.pool],
+            "split_method": self.split_method,
+            "drawn": list(self.drawn),
+            "data": self.data,
+            "accepted": list(self.accepted),
+        }
+
+
+def read_frozen(folder: Path | None) -> Frozen | None:
+    """Return what the study in a folder froze; None where nothing is frozen there.
+
+    Raises
+    ------
+    StudyStateError
+        When the file is damaged, or of an earlier version.
+    """
+    if folder is None or not (folder / FROZEN).exists():
+        return None
+    kept = read_sealed_json(folder / FROZEN)
+    if "pool_rows" not in kept:
+        raise StudyStateError(
+            f"'{folder}' was started with an earlier version of tunecurve, which froze less; start anew in another folder "
+            "with --out"
+        )
+    return Frozen(
+        tuple(Slot(*slot) for slot in kept["test_rows"]),
+        tuple(slot and Slot(*slot) for slot in kept["pool_rows"]),
+        tuple(kept["generations"]),
+        kept["split_method"],
+        tuple(kept["drawn"]),
+        kept["data"],
+        tuple(kept["accepted"]),
+    )
+
+
+def freeze_rows(
+    test: Sequence[Row], pool: Sequence[Row], spec: StudySpec, split_method: str, drawn: Sequence[str]
+) -> Frozen:
+    """Return the frozen rows of a study that begins."""
+    return Frozen(
+        tuple(Slot.of(row, spec.task) for row in test),
+        tuple(Slot.of(row, spec.task) for row in pool),
+        (len(pool),),
+        split_method,
+        tuple(drawn),
+        spec.data.model_dump(mode="json"),
+    )
+
+
 def frozen_decisions(folder: Path | None) -> Decisions:
     """Return what the study in a folder has decided before; nothing where none is frozen there."""
     if folder is None or not (folder / FROZEN).exists():
         return Decisions()
-    return Decisions(read_sealed_json(folder / FROZEN)["decided"])
+    return Decisions(read_sealed_json(folder / FROZEN).get("decided"))
 
 
 def freeze(data: StudyData, spec: StudySpec, folder: Path) -> None:
-    """Write the split and what it was made for, at the first run."""
+    """Write the frozen rows and what they were made for: at the first run, and whenever they have grown."""
     path = folder / FROZEN
-    if path.exists():
-        return
-    check_no_other_split(data, folder)
-    ids = {"test": [row.row_id for row in data.test], "pool": [row.row_id for row in data.pool]}
-    write_sealed_json(
-        path,
-        {"comparable": spec.comparable_part(), "decided": data.decisions.to_json(), "facts": data.facts, **ids},
-    )
+    before = read_sealed_json(path) if path.exists() else None
+    if before is None:
+        check_no_other_split(data, folder)
+    assert data.frozen is not None
+    frozen = replace(data.frozen, data=spec.data.model_dump(mode="json"))
+    now = {"comparable": spec.comparable_part(), "decided": data.decisions.to_json(), **frozen.to_json()}
+    if before != now:
+        write_sealed_json(path, now)
 
 
 def check_no_other_split(data: StudyData, folder: Path) -> None:
@@ -57,7 +178,9 @@ def check_no_other_split(data: StudyData, folder: Path) -> None:
 
 
 def check_comparable(spec: StudySpec, folder: Path) -> None:
-    """Refuse to continue a study whose data, split, prompt, answers or metrics were changed; say which.
+    """Refuse to continue a study whose split, prompt, answers or metrics were changed; say which.
+
+    Where the rows come from may change: that they are the same rows is seen in the rows.
 
     Raises
     ------
@@ -67,17 +190,22 @@ def check_comparable(spec: StudySpec, folder: Path) -> None:
     path = folder / FROZEN
     if not path.exists():
         return
-    before, now = flat(read_sealed_json(path)["comparable"]), flat(spec.comparable_part())
-    changed = [
-        f"{key}: {in_short(before.get(key))} -> {in_short(now.get(key))}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
+    changed = changes(read_sealed_json(path)["comparable"], spec.comparable_part())
     if changed:
         raise StudyStateError(
             f"'{folder}' holds a study with other settings ({'; '.join(changed)}); its results cannot be mixed with new "
             "ones: choose another folder with --out"
         )
+
+
+def changes(before: Any, now: Any, prefix: str = "") -> list[str]:
+    """Return the keys whose values differ, each with both values."""
+    old, new = flat(before, prefix), flat(now, prefix)
+    return [
+        f"{key}: {in_short(old.get(key))} -> {in_short(new.get(key))}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
 
 
 def in_short(value: Any) -> str:

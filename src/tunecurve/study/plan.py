@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tunecurve.data.rows import ids_hash
+from tunecurve.data.rows import content_id, ids_hash
 from tunecurve.learners.base import (
     CostsMoney,
     CountsTokens,
@@ -16,7 +16,9 @@ from tunecurve.learners.base import (
     SharesTraining,
     TrainsTogether,
     Workload,
+    WrapsPrompts,
 )
+from tunecurve.prompts import Prompt
 from tunecurve.spec import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData
 
@@ -100,12 +102,27 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
     }
     if not data.renderer.form.is_classic:
         config["placeholders"] = data.renderer.form.to_json()  # taggers, constraints and baselines write them
+    if learner.takes_prompts:
+        config["prompts_sha256"] = prompts_hash(data.prompts(trial.shots, trial.seed), learner)
     if trial.strategy == "fine-tune":
         assert isinstance(learner, FineTunable)
+        examples = [example.prompt for example in data.tuning_examples(1, trial.seed)]
+        config["training_prompt_sha256"] = prompts_hash(examples, learner) if learner.takes_prompts else None
         config["recipe"] = learner.resolve_recipe(spec.recipe.model_dump(), trial.train_size)
         if spec.train_together and isinstance(learner, TrainsTogether):
             config["trained_together"] = True  # its additions come in another order
     return config
+
+
+def prompts_hash(prompts: Sequence[Prompt], learner: Learner) -> str:
+    """Return the hash of prompts as they are rendered, and of the first one as the learner reads it, 16 hexadecimal digits.
+
+    A learner puts its own turns, dates and tokens around a prompt, the same ones around all of them.
+    """
+    texts = [f"{message.role}: {message.content}" for prompt in prompts for message in prompt.messages]
+    if isinstance(learner, WrapsPrompts) and prompts:
+        texts.append(learner.prompt_text(prompts[0]))
+    return content_id(*texts)
 
 
 def trial_folder_name(trial: Trial, config: Mapping[str, Any]) -> str:
@@ -123,7 +140,7 @@ def training_key(config: Mapping[str, Any], learner: Learner) -> str | None:
     """
     if config["strategy"] != "fine-tune" or not isinstance(learner, SharesTraining):
         return None
-    keys = ("format", "train_size", "seed", "train_sha256", "system", "template", "recipe")
+    keys = ("format", "train_size", "seed", "train_sha256", "system", "template", "training_prompt_sha256", "recipe")
     together = {"trained_together": True} if config.get("trained_together") else {}
     return stable_hash({key: config[key] for key in keys} | together | {"learner": learner.training_identity()})
 

@@ -1,39 +1,215 @@
-"""Reading the rows of a study: from where its description says, cleaned; too long or not by a rule of the text alone."""
+"""Reading the rows of a study: from where its description says, cleaned; too long or not by a rule of the text alone.
+
+Which rows these are does not depend on the models of the study, nor on where in their file the rows stand.
+"""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 from tunecurve.data.cleaning import CleaningReport, clean_rows
 from tunecurve.data.length import too_long_test
 from tunecurve.data.rows import Row
-from tunecurve.data.sources import read_rows
+from tunecurve.data.selecting import draw_rows, first_rows, rows_where, text_of_cell
+from tunecurve.data.sides import SIDES, Side, check_is_no_split_column, with_sides
+from tunecurve.data.sources import RawRow, read_rows
+from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.spec import StudySpec
+from tunecurve.study.frozen import read_frozen
+
+Report = TypeVar("Report", bound=CleaningReport)
+MOST_GROUPS_LOOKED_AT = 1000
 
 
-def read_clean_rows(spec: StudySpec) -> tuple[list[Row], CleaningReport]:
-    """Read and clean the rows of a study; which rows these are does not depend on its models."""
+@dataclass
+class StudyRows:
+    """The rows of a study before they are split.
+
+    Attributes
+    ----------
+    rows : list of Row
+        Cleaned rows; where the data name test rows, each knows its side.
+    cleaning : CleaningReport
+        What came in, stayed, and went.
+    drawn : list of str
+        Keys of the raw rows that a limit drew; empty without one.
+    """
+
+    rows: list[Row]
+    cleaning: CleaningReport
+    drawn: list[str] = field(default_factory=list)
+
+
+def read_study_rows(spec: StudySpec, folder: Path | None = None) -> StudyRows:
+    """Read and clean the rows of a study; what a limit drew before in `folder` is drawn again.
+
+    Raises
+    ------
+    DataError
+        When the data cannot be read, or do not hold what the study file says of them.
+    """
+    frozen = read_frozen(folder)
+    reader = _Reader(spec, frozen.drawn if frozen is not None else ())
     data = spec.data
-    raw_rows = read_rows(
-        data.source,
-        limit=data.limit,
-        revision=data.revision,
-        subset=data.subset,
-        hub_split=data.hub_split,
-        language=data.language,
-        seed=data.seed,
-        findings=(findings := list[Finding]()),
-    )
-    group_column = "template_id" if data.source.startswith("builtin:") and not data.group_column else data.group_column
-    rows, report = clean_rows(
-        raw_rows,
-        input_column=data.input_columns,
-        template=spec.prompt.column_template,
-        target_column=data.target_column,
-        target_rule=spec.kind.targets,
-        group_column=group_column,
-        group_by=spec.kind.group_by,
-        drop_duplicates=data.drop_duplicates,
-        is_too_long=too_long_test(data.max_tokens),
-    )
-    report.notes += findings
-    return rows, report
+    sources = {"test": data.test_source, "dev": data.dev_source}
+    if not data.names_test_rows and not data.dev_source:
+        rows, cleaning = reader.clean(reader.limited(reader.read(data.source)))
+        return reader.as_read(rows, cleaning)
+    _check_sources(spec)
+    found: list[Row] = []
+    reports: list[CleaningReport] = []
+    for side in SIDES:
+        raw_rows = reader.of_side(side, sources.get(side))
+        if raw_rows is None:
+            continue
+        rows, report = reader.clean(reader.limited(raw_rows) if side == "train" else raw_rows)
+        found += [replace(row, side=side) for row in rows]
+        reports.append(report)
+    if not data.names_test_rows:  # development rows alone: the others are split
+        found = [replace(row, side="" if row.side == "train" else row.side) for row in found]
+    return reader.as_read(found, merged(reports))
+
+
+def _check_sources(spec: StudySpec) -> None:
+    data = spec.data
+    for key in ("test_source", "dev_source"):
+        value = getattr(data, key)
+        if value and value.startswith("builtin:"):
+            raise DataError(f"data.{key} is '{value}', made-up rows; expected a file or a hub id with labelled rows")
+        if value and value == data.source:
+            raise DataError(
+                f"data.{key} and data.source are the same ('{value}'); if a column tells its test rows, name it with --split-column"
+            )
+    if data.hub_test_split and (
+        data.source.startswith("builtin:") or Path(data.source).suffix or Path(data.source).exists()
+    ):
+        raise DataError(
+            f"data.hub_test_split is '{data.hub_test_split}', but '{data.source}' is not on the hub; name a file of test rows with "
+            "--test-data"
+        )
+    if data.hub_test_split == data.hub_split:
+        raise DataError(f"data.hub_test_split and data.hub_split are both '{data.hub_split}'; expected two splits")
+
+
+class _Reader:
+    """Reads the sources of one study."""
+
+    def __init__(self, spec: StudySpec, drawn_before: Sequence[str]) -> None:
+        self.spec, self.data = spec, spec.data
+        self.drawn_before = drawn_before
+        self.drawn: list[str] = []
+        self.findings: list[Finding] = []
+
+    @property
+    def is_builtin(self) -> bool:
+        return self.data.source.startswith("builtin:")
+
+    @property
+    def group_column(self) -> str | None:
+        return "template_id" if self.is_builtin and not self.data.group_column else self.data.group_column
+
+    def as_read(self, rows: list[Row], cleaning: CleaningReport) -> StudyRows:
+        """Return the rows with what was found about their sources; one that was read several times says it once."""
+        cleaning.notes += dict.fromkeys(self.findings)
+        return StudyRows(rows, cleaning, self.drawn)
+
+    def read(self, source: str, hub_split: str | None = None) -> Iterator[RawRow]:
+        """Yield the rows of a source for which the study's conditions hold."""
+        data = self.data
+        raw_rows = read_rows(
+            source,
+            limit=data.limit if source.startswith("builtin:") else None,
+            revision=data.revision,
+            subset=data.subset,
+            hub_split=hub_split or data.hub_split,
+            language=data.language,
+            seed=data.seed,
+            findings=self.findings,
+        )
+        return rows_where(raw_rows, data.where, source) if data.where else raw_rows
+
+    def of_side(self, side: Side, source: str | None) -> Iterator[RawRow] | None:
+        """Return the rows of a side; None where nothing names it."""
+        data = self.data
+        if source is not None:
+            name = Path(source).name
+            return ((f"{name}, {place}", cells) for place, cells in self.read(source))
+        if side == "test" and data.hub_test_split:
+            split = data.hub_test_split
+            return ((f"{split}, {place}", cells) for place, cells in self.read(data.source, split))
+        if data.split_column:
+            return self._of_column(data.split_column, side)
+        return self.read(data.source) if side == "train" else None
+
+    def _of_column(self, column: str, side: Side) -> Iterator[RawRow] | None:
+        """Return the rows that a column gives to a side; the source is read once a side."""
+        counts = Counter(
+            one for one, _ in with_sides(self.read(self.data.source), column, self.data.split_roles, self.data.source)
+        )
+        for needed in ("train", "test"):
+            if not counts[needed]:
+                there = ", ".join(f"{name} ({count})" for name, count in counts.items())
+                raise DataError(f"the split column '{column}' names no {needed} rows, only: {there or 'nothing'}")
+        if not counts[side]:
+            return None
+        return (
+            row
+            for one, row in with_sides(self.read(self.data.source), column, self.data.split_roles, self.data.source)
+            if one == side
+        )
+
+    def limited(self, raw_rows: Iterable[RawRow]) -> Iterable[RawRow]:
+        """Return as many rows as the study's limit says."""
+        data = self.data
+        if data.limit is None or self.is_builtin:
+            return raw_rows
+        if data.limit_takes == "first":
+            return first_rows(raw_rows, data.limit)
+        seed, columns = self.spec.split.seed, data.input_columns
+        rows, self.drawn = draw_rows(raw_rows, data.limit, seed, columns, self.drawn_before)
+        return rows
+
+    def clean(self, raw_rows: Iterable[RawRow]) -> tuple[list[Row], CleaningReport]:
+        """Clean the rows of one side."""
+        data = self.data
+        return clean_rows(
+            self._with_groups_checked(raw_rows),
+            input_column=data.input_columns,
+            template=self.spec.prompt.column_template,
+            target_column=data.target_column,
+            target_rule=self.spec.kind.targets,
+            group_column=self.group_column,
+            group_by=self.spec.kind.group_by,
+            drop_duplicates=data.drop_duplicates,
+            is_too_long=too_long_test(data.max_tokens),
+        )
+
+    def _with_groups_checked(self, raw_rows: Iterable[RawRow]) -> Iterator[RawRow]:
+        column, values = self.data.group_column, Counter[str]()
+        for place, cells in raw_rows:
+            if column is not None and column in cells and len(values) < MOST_GROUPS_LOOKED_AT:
+                values[text_of_cell(cells[column])] += 1
+            yield place, cells
+        if column is not None:
+            check_is_no_split_column(column, values)
+
+
+def merged(reports: Sequence[Report]) -> Report:
+    """Return one report of several: counts added, lists joined."""
+    first, *others = reports
+    for other in others:
+        for part in fields(first):
+            setattr(first, part.name, _added(getattr(first, part.name), getattr(other, part.name)))
+    return first
+
+
+def _added(left: Any, right: Any) -> Any:
+    if isinstance(left, dict) and not isinstance(left, Counter):
+        both = {key: _added(left[key], right[key]) for key in left.keys() & right.keys()}
+        return {**left, **right, **both}
+    return left + right

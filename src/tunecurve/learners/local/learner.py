@@ -132,6 +132,10 @@ class LocalLearner:
         """Return what `fine_tune` stores in a trial's folder."""
         return (ADAPTER_FOLDER,)
 
+    def prompt_text(self, prompt: Prompt) -> str:
+        """Return the text that the model reads."""
+        return self.encoder.prompt_text(prompt)
+
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text."""
         return self.encoder.count_tokens(text)

@@ -1,0 +1,211 @@
+"""Test, training and development rows that the data name themselves, and rows that stand on two sides.
+
+A row's side is named by a column of the data (``train``, ``test``, ``dev`` and their usual spellings), or by the file or split
+it comes from.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, cast
+
+import numpy as np
+
+from tunecurve.data.rows import Row
+from tunecurve.data.selecting import text_of_cell
+from tunecurve.data.sources import RawRow
+from tunecurve.data.split import Split
+from tunecurve.errors import DataError, did_you_mean
+from tunecurve.findings import Finding
+
+Side = Literal["train", "test", "dev"]
+SIDES: tuple[Side, ...] = ("train", "test", "dev")
+BothSides = Literal["drop", "drop_groups", "keep"]
+ROLES: dict[str, Side] = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "dev": "dev",
+    "development": "dev",
+    "val": "dev",
+    "valid": "dev",
+    "validation": "dev",
+}
+MOST_PLACES = 5
+_SPACE = re.compile(r"\s+")
+
+
+def levelled(text: str) -> str:
+    """Return a text in the form in which inputs are the same: NFKC, case folded, blanks levelled."""
+    return _SPACE.sub(" ", unicodedata.normalize("NFKC", text)).strip().casefold()
+
+
+def side_named(value: str, roles: Mapping[str, str]) -> Side | None:
+    """Return the side that a value of a split column names, by the study's own roles first; None: unknown."""
+    own = {key.strip().casefold(): role for key, role in roles.items()}
+    known = {**ROLES, **cast(dict[str, Side], own)}
+    return known.get(value.strip().casefold())
+
+
+def with_sides(
+    raw_rows: Iterable[RawRow], column: str, roles: Mapping[str, str], source: str
+) -> Iterator[tuple[Side, RawRow]]:
+    """Yield every row with the side that its split column names.
+
+    Raises
+    ------
+    DataError
+        When there is no such column, or it holds values that name no side; all are counted.
+    """
+    unknown: Counter[str] = Counter()
+    first_place: dict[str, str] = {}
+    for place, cells in raw_rows:
+        if column not in cells:
+            known = ", ".join(map(str, list(cells)[:12]))
+            raise DataError(
+                f"{place}: no column '{column}' to tell test rows by; the columns of '{source}' are: {known}."
+                f"{did_you_mean(column, map(str, cells))} Name the right one with --split-column"
+            )
+        value = text_of_cell(cells[column])
+        side = side_named(value, roles)
+        if side is None:
+            unknown[value] += 1
+            first_place.setdefault(value, place)
+            continue
+        yield side, (place, cells)
+    if unknown:
+        shown = ", ".join(
+            f"'{value}' ({count}, first at {first_place[value]})" for value, count in unknown.most_common(5)
+        )
+        raise DataError(
+            f"values of the split column '{column}' name no side: {shown}; expected train, test or dev, or say what they mean: "
+            "data.split_roles: {VALUE: test}"
+        )
+
+
+def check_is_no_split_column(column: str, values: Counter[str]) -> None:
+    """Refuse a group column that holds the names of sides.
+
+    Raises
+    ------
+    DataError
+        With the way to use such a column.
+    """
+    if len(values) > 1 and all(side_named(value, {}) for value in values):
+        counts = ", ".join(f"{value} ({count})" for value, count in values.most_common())
+        raise DataError(
+            f"the group column '{column}' names the sides of a split ({counts}), not groups; use --split-column {column}: its "
+            "test rows are then the test set, and only its training rows are trained on"
+        )
+
+
+def has_own_test_rows(rows: Sequence[Row]) -> bool:
+    """Return whether the data say which rows are the test rows."""
+    return any(row.side == "test" for row in rows)
+
+
+def clash_test(
+    rows: Sequence[Row], kept_out: Sequence[Row], both_sides: BothSides, *, groups_are_named: bool
+) -> Callable[[Row], bool]:
+    """Return a test whether a row must not be trained on because of rows on another side.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        All rows; those named as development rows are kept out, too.
+    kept_out : sequence of Row
+        The test rows.
+    both_sides : {"drop", "drop_groups", "keep"}
+        ``drop``: the same input, or the same named group; ``drop_groups``: template twins, too.
+    groups_are_named : bool
+        Whether the groups are those of a column.
+    """
+    if both_sides == "keep":
+        return lambda row: False
+    others = [*kept_out, *(row for row in rows if row.side == "dev")]
+    if not others:
+        return lambda row: False
+    inputs = {levelled(row.source) for row in others}
+    by_group = groups_are_named or both_sides == "drop_groups"
+    groups = {row.group for row in others} if by_group else set()
+    return lambda row: row.group in groups or levelled(row.source) in inputs
+
+
+def split_own(
+    rows: Sequence[Row],
+    test_size: int | None,
+    seed: int,
+    n_train_needed: int,
+    both_sides: BothSides,
+    *,
+    groups_are_named: bool,
+) -> Split:
+    """Split rows as the data say: their test rows are the test set, the others the pool.
+
+    Raises
+    ------
+    DataError
+        When too few rows are left to train on.
+    """
+    named = [index for index, row in enumerate(rows) if row.side == "test"]
+    generator = np.random.default_rng(seed)
+    test, how = named, f"all {len(named)} test rows that the data name"
+    if test_size is not None and test_size < len(named):
+        test = sorted(named[position] for position in generator.permutation(len(named))[:test_size].tolist())
+        how = f"{test_size} of the {len(named)} test rows that the data name, seed {seed}"
+    is_clash = clash_test(rows, [rows[index] for index in named], both_sides, groups_are_named=groups_are_named)
+    training = [index for index, row in enumerate(rows) if row.side == "train"]
+    pool = [index for index in training if not is_clash(rows[index])]
+    if len(pool) < n_train_needed:
+        gone = len(training) - len(pool)
+        because = f", {gone} more stand on another side, too (split.both_sides)" if gone else ""
+        raise DataError(
+            f"the data name {len(pool)} usable training rows{because}; {n_train_needed} are asked for: lower --train-sizes or "
+            "label more rows"
+        )
+    pool = [pool[position] for position in generator.permutation(len(pool)).tolist()]
+    return Split(test, pool, len(rows) - len(test) - len(pool), how)
+
+
+def side_findings(
+    rows: Sequence[Row], split: Split, both_sides: BothSides, *, groups_are_named: bool, names_test_rows: bool
+) -> list[Finding]:
+    """Return what the reader should know about rows that stand on two sides, and about development rows."""
+    found = []
+    test = [rows[index] for index in split.test]
+    if names_test_rows:
+        named = [row for row in rows if row.side == "test"]
+        is_clash = clash_test(
+            [], named, "drop" if both_sides == "keep" else both_sides, groups_are_named=groups_are_named
+        )
+        both = [row for row in rows if row.side == "train" and is_clash(row)]
+        if both:
+            found.append(_on_both_sides(both, both_sides))
+    dev = [row for row in rows if row.side == "dev"]
+    if dev:
+        text = f"{len(dev)} development rows are kept out of both test and training rows; nothing is measured on them"
+        found.append(Finding("development-rows", text, is_note=True))
+        inputs = {levelled(row.source) for row in dev}
+        shared = [row for row in test if levelled(row.source) in inputs]
+        if shared:
+            text = f"{len(shared)} test rows have the same input as a development row"
+            found.append(Finding("development-rows-in-test", text, "take them out of one of the two", _places(shared)))
+    return found
+
+
+def _on_both_sides(both: Sequence[Row], both_sides: BothSides) -> Finding:
+    what = f"{len(both)} training rows have the same input{' or group' if both_sides != 'keep' else ''} as a test row"
+    if both_sides == "keep":
+        text = f"{what} and are trained on all the same: scores will be too good"
+        return Finding("rows-on-both-sides", text, "leave them out with split.both_sides: drop", _places(both))
+    return Finding(
+        "rows-on-both-sides", f"{what} and are not trained on", "to keep them: split.both_sides: keep", _places(both)
+    )
+
+
+def _places(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(row.place for row in rows[:MOST_PLACES])
