@@ -15,6 +15,7 @@ from tunecurve.learners.registry import build_learners
 from tunecurve.spec import StudySpec, load_spec, parse_spec
 from tunecurve.study.checks import check_study
 from tunecurve.study.choose import Executor
+from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData, split_data
 from tunecurve.study.frozen import check_comparable
 from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
@@ -88,6 +89,7 @@ def prepare_study(
     built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
     _settle_prompt_forms(built, data)
     check_study(spec, data, built)
+    data.findings.extend(context_findings(data, built, spec.shots))
     return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account)
 
 

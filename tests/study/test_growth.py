@@ -308,3 +308,20 @@ def test_rows_know_their_slots_without_their_texts(tmp_path):
     study_data(path, out, keep=True)
     assert "anvil" not in (out / "split.json").read_text()
     assert Row("a", "b", "c").row_id == Row("a", "b", "other group", "line 9", side="test").row_id
+
+
+@pytest.mark.parametrize(("context", "n_over"), [(100_000, 0), (80, 10)])
+def test_rows_that_a_model_cannot_hold_stay_and_are_told_before_anything_runs(tmp_path, context, n_over):
+    class Small(LookupLearner):
+        def context_length(self):
+            return context
+
+        def tokens_needed(self, prompt):
+            return 10 * len(prompt.messages)
+
+    path = write(tmp_path / "rows.jsonl", sentences(0, 40))
+    study = prepare_study(values_for(path, shots=[0, 8]), out=tmp_path / "out", learners={"lookup": Small()})
+    told = [finding for finding in study.data.findings if finding.code == "context-too-short"]
+    assert len(study.data.test) == 10
+    assert [finding.text.split()[0] for finding in told] == ([str(n_over)] if n_over else [])
+    assert all("with 8 examples will fail" in finding.text for finding in told)

@@ -204,8 +204,10 @@ def test_a_limit_draws_from_a_sorted_file_and_keeps_its_order(tmp_path):
     assert len(rows) == 60
     lines = [int(row.place.split()[1]) for row in rows]
     assert lines == sorted(lines)
-    first = read_study_rows(limited(path, 50, limit_takes="first", where=["masked in neg,pos"])[0]).rows
-    assert [row.place for row in first] == [f"line {n}" for n in range(1, 51)]
+    with pytest.raises(DataError, match=r"all rows are 'neg'.*--first-rows"):
+        limited(path, 60, limit_takes="first")
+    first = read_study_rows(limited(path, 70, limit_takes="first")[0]).rows
+    assert [row.place for row in first] == [f"line {n}" for n in range(1, 71)]
 
 
 def test_a_larger_limit_holds_the_rows_of_a_smaller_one_and_order_does_not_matter(tmp_path):

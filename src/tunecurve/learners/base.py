@@ -183,6 +183,19 @@ class WrapsPrompts(Protocol):
 
 
 @runtime_checkable
+class HasContext(Protocol):
+    """A learner whose prompts and answers must fit into a context, or its trial fails."""
+
+    def context_length(self) -> int:
+        """Return the most tokens the model takes, prompt and answer together."""
+        ...
+
+    def tokens_needed(self, prompt: Prompt) -> int:
+        """Return the tokens of a prompt and its longest answer."""
+        ...
+
+
+@runtime_checkable
 class SharesTraining(Protocol):
     """A learner whose training may serve other learners too, which differ from it only in how answers are written."""
 

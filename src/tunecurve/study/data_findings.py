@@ -109,7 +109,11 @@ def check_classes(task: TaskName, test: Sequence[Row], pool: Sequence[Row], has_
     if len(trained) > 1:
         return
     which = "all rows are" if len(everywhere) == 1 else "all rows to train on are"
-    limit = "--limit may have kept one class alone: leave it out or raise it; " if has_limit else ""
+    limit = (
+        "--first-rows (data.limit_takes) takes the first rows of the file: leave it out, and --limit draws at random; "
+        if has_limit
+        else ""
+    )
     raise DataError(
         f"{which} '{next(iter(trained), '')}', and a classification needs two classes at least; is the file sorted by class? "
         f"{limit}shuffle the rows, or check --target-column"

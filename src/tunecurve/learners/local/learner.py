@@ -195,6 +195,10 @@ class LocalLearner:
         """Return what the answer to a prompt may be; None: whatever the model writes."""
         return None
 
+    def tokens_needed(self, prompt: Prompt) -> int:
+        """Return the tokens of a prompt and its longest answer."""
+        return len(self.encoder.prompt_ids(prompt)) + self.limits.cap(self.encoder.count_tokens(prompt.source))
+
     def _check_context(self, prompts: Sequence[Prompt]) -> None:
         """Refuse prompts that with their longest answer do not fit into the model."""
         for number, prompt in enumerate(prompts, start=1):

@@ -1,0 +1,53 @@
+"""Rows that a model cannot hold: told before anything is trained. The rows stay, because they are those of all models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tunecurve.findings import Finding
+from tunecurve.learners.base import HasContext, Learner
+from tunecurve.prompts import Prompt
+from tunecurve.study.dataset import StudyData
+
+# A prompt of fewer bytes than this share of the context fits with its answer, whatever the tokenizer.
+SURE_SHARE = 0.3
+MOST_PLACES = 5
+
+
+def context_findings(data: StudyData, learners: Mapping[str, Learner], shots: Sequence[int]) -> list[Finding]:
+    """Return which models cannot hold which test rows: their trials will fail.
+
+    Parameters
+    ----------
+    data : StudyData
+        Rows and prompts.
+    learners : mapping of str to Learner
+        By name.
+    shots : sequence of int
+        Numbers of examples in the prompt.
+    """
+    found = []
+    for name, learner in learners.items():
+        if isinstance(learner, HasContext):
+            for count in sorted({0, *shots}):
+                found += _overlong(data, name, learner, count)
+    return found
+
+
+def _overlong(data: StudyData, name: str, learner: HasContext, shots: int) -> list[Finding]:
+    context = learner.context_length()
+    rows = [
+        row
+        for row, prompt in zip(data.test, data.prompts(shots), strict=True)
+        if _n_bytes(prompt) > SURE_SHARE * context and learner.tokens_needed(prompt) > context
+    ]
+    if not rows:
+        return []
+    which = f"with {shots} examples" if shots else "without examples, and its tuned ones,"
+    text = f"{len(rows)} of {len(data.test)} test rows do not fit into the {context:,} tokens of {name}: its trials {which} will fail"
+    remedy = "use fewer --shots or a model with a longer context, or start a study with a smaller data.max_tokens"
+    return [Finding("context-too-short", text, remedy, tuple(row.place for row in rows[:MOST_PLACES]))]
+
+
+def _n_bytes(prompt: Prompt) -> int:
+    return sum(len(message.content.encode("utf-8", "replace")) for message in prompt.messages)
