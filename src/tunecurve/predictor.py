@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import StudyStateError, UsageError, did_you_mean
-from tunecurve.learners.answers import predict_answers
+from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, predict_answers
 from tunecurve.learners.base import Completion, FineTunable, Learner, OwnsPromptForm
 from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.registry import build_learners
 from tunecurve.metrics.placeholders import form_of_decision
 from tunecurve.prompts import PromptRenderer
@@ -31,14 +32,18 @@ class Predictor:
         Makes the prompts the model was tuned on.
     trial_label : str
         Which trial it is.
+    cleaning : Cleaning
+        What was taken off the trial's answers.
     """
 
-    def __init__(self, learner: Learner, renderer: PromptRenderer, trial_label: str) -> None:
-        self.learner, self.renderer, self.trial_label = learner, renderer, trial_label
+    def __init__(
+        self, learner: Learner, renderer: PromptRenderer, trial_label: str, cleaning: Cleaning = USUAL_CLEANING
+    ) -> None:
+        self.learner, self.renderer, self.trial_label, self.cleaning = learner, renderer, trial_label, cleaning
 
     def complete(self, texts: Sequence[str]) -> list[Completion]:
         """Return the answers with stop reason and token counts."""
-        return predict_answers(self.learner, [self.renderer.prompt(text) for text in texts])
+        return predict_answers(self.learner, [self.renderer.prompt(text) for text in texts], cleaning=self.cleaning)
 
     def __call__(self, text: str) -> str:
         """Return the answer to one text."""
@@ -143,16 +148,23 @@ def load_predictor(
         data.get("labels_are_numbered", False),
         form_of_decision(results.get("decided", {}).get("placeholders")),
     )
-    return Predictor(learner, renderer, f"{chosen['learner']}/{chosen['label']}")
+    cleaning = Cleaning.from_json(chosen["answers"].get("cleaning"))
+    return Predictor(learner, renderer, f"{chosen['learner']}/{chosen['label']}", cleaning)
 
 
 def export_merged(folder: str | Path, destination: Path, *, trial: str | None = None) -> str:
     """Write the chosen trial's model, adapter merged, as safetensors; return the trial's label."""
-    from tunecurve.learners.local.learner import LocalLearner
     from tunecurve.study.storage import make_folder
 
     results = load_study(folder).results
     chosen = choose_trial(results, trial)
+    if parse_hosted_name(chosen["learner"]) is not None:
+        raise UsageError(
+            f"'{chosen['learner']}' is not a local model; only local models can be merged (its tuned model stays with its "
+            "provider; tunecurve predict asks it)"
+        )
+    from tunecurve.learners.local.learner import LocalLearner
+
     learner = _tuned_learner(Path(folder), results, chosen, "cpu", None)
     if not isinstance(learner, LocalLearner):
         raise UsageError(f"'{chosen['learner']}' is not a local model; only local models can be merged")

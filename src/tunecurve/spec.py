@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 
 from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
 from tunecurve.errors import SpecError, did_you_mean
+from tunecurve.learners.wrappers import SAFE_TO_CLEAN, Cleanable
 from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
 from tunecurve.metrics.tokenizers import BleuTokenizer, RougeTokenizer, how_to_install, is_installed
 from tunecurve.prompts import DEFAULT_TEMPLATE
@@ -69,6 +70,12 @@ class AnswerSpec(Section):
     )
     max_extra_tokens: Annotated[int, Field(ge=1)] = Field(16, description="plus this many tokens")
     batch_size: PositiveInt = Field(256, description="rows a local model decodes as one piece of work")
+    # Prompted and tuned models alike: else tuning would be credited with leaving out a fence.
+    clean: list[Cleanable] = Field(
+        default_factory=lambda: list(SAFE_TO_CLEAN),
+        description="what is taken off every answer before it is scored: thoughts, a code fence, an announcement, JSON "
+        "around one text, quotes; what targets or the input have themselves stays",
+    )
 
 
 class MetricOptions(Section):

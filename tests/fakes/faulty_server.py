@@ -45,7 +45,7 @@ class FaultyServer(ThreadingHTTPServer):
     def __init__(self, fault="", times=10**9, elsewhere=None):
         super().__init__(("127.0.0.1", 0), Handler)
         self.fault, self.times, self.elsewhere = fault, times, elsewhere
-        self.lock = threading.Lock()
+        self.lock, self.around = threading.Lock(), "{}"  # what the model puts around its answers
         self.bill_usd, self.n_requests, self.n_answers, self.bodies, self.headers = 0.0, 0, 0, [], []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -122,6 +122,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.send({"error": {"message": "the upstream is gone", "code": int(rest) if rest else None}})
         if kind == "slow":
             time.sleep(float(rest))
+        text = self.server.around.format(text)
         usage = self.billed(whole, text)
         told = USAGES[kind](*usage) if kind in USAGES else usage
         return self.send(self.gemini(fault, text, told) if self.is_gemini else self.chat(fault, model, text, told))

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunecurve.learners.answers import THOUGHT_MARKS, answer_stream, predict_answers, strip_thoughts, without_thoughts
+from tunecurve.learners.answers import (
+    THOUGHT_MARKS,
+    Cleaning,
+    answer_stream,
+    predict_answers,
+    strip_thoughts,
+    without_thoughts,
+)
 from tunecurve.learners.base import Completion
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.tables import answer_table
@@ -76,7 +83,7 @@ def test_thoughts_of_every_learner_are_removed_and_counted():
     answers = predict_answers(Thinking(), prompts)
     assert [(answer.text, answer.thought) for answer in answers] == [("one", "removed"), ("", "cut"), ("three", "")]
     assert [index for index, _ in answer_stream(Thinking(), prompts, {0, 1})] == [2]
-    kept = [answer.text for answer in predict_answers(Thinking(), prompts, keep_thoughts=True)]
+    kept = [answer.text for answer in predict_answers(Thinking(), prompts, cleaning=Cleaning(thoughts=False))]
     assert kept == ["<think>a</think>one", "<think>b", "three"]
 
 

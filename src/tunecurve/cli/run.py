@@ -141,6 +141,8 @@ def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet
     echo(text_table(*point_table(results, default_columns(results))))
     echo()
     echo(results["headline"])
+    for line in _remarks(results):
+        echo(line)
     show_findings(finding for finding in map(Finding.from_json, results["findings"]) if finding.blocks)
     for learner, forecast in results["forecast"].items():
         said = forecast["refusal"] or forecast["verdict"]["sentence"]
@@ -148,6 +150,19 @@ def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet
         if forecast["borrowed"]:
             echo(forecast["borrowed"]["sentence"])
     echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
+
+
+def _remarks(results: dict[str, Any]) -> list[str]:
+    """Return what of the answers belongs beside the headline: rows without one, answers cut, or in a wrapper."""
+    from tunecurve.study.answer_report import remarks_on_answers
+
+    name = results["primary_metric"]
+    title = next(metric["title"] for metric in results["metrics"] if metric["name"] == name)
+    return [
+        f"{trial['learner']} {trial['label']}: {'; '.join(remarks)}"
+        for trial in results["trials"]
+        if trial.get("answers") and (remarks := remarks_on_answers(trial["answers"], name, title))
+    ]
 
 
 def _show_money(results: dict[str, Any]) -> None:

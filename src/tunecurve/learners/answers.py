@@ -1,4 +1,4 @@
-"""Answers as they are scored: without the thoughts that some models write before them.
+"""Answers as they are scored: without the thoughts that some models write before them, and what they put around them.
 
 Models that reason write their thoughts between two marks, and the answer behind them. A thought that is never closed was
 cut, and no answer came. Text that has such marks of its own, in the input or in the study's targets, is left alone.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from tunecurve.learners.base import Completion, Learner
+from tunecurve.learners.wrappers import WRAPPERS, unwrap, wrappers_of
 from tunecurve.prompts import Prompt
 
 # "": no thought; "removed": a whole one was before the answer; "cut": it was never closed, so there is no answer.
@@ -71,10 +72,63 @@ def without_thoughts(answer: Completion, prompt: Prompt) -> Completion:
     return replace(answer, text=text, thought=kind) if kind else answer
 
 
+@dataclass(frozen=True)
+class Cleaning:
+    """What is taken off every answer of a study's models, prompted and tuned alike.
+
+    Attributes
+    ----------
+    thoughts : bool
+        Whether thoughts are.
+    wrappers : tuple of str
+        Wrappers that are.
+    watched : tuple of str
+        Wrappers that are looked for, and told where they are left.
+    """
+
+    thoughts: bool = True
+    wrappers: tuple[str, ...] = ("fence",)
+    watched: tuple[str, ...] = WRAPPERS
+
+    @classmethod
+    def for_targets(cls, kinds: Collection[str], targets: Sequence[str]) -> Cleaning:
+        """Return what is taken off where the study's targets are these: what targets have themselves is part of answers."""
+        of_targets = wrappers_of(targets)
+        watched = tuple(kind for kind in WRAPPERS if kind not in of_targets)
+        return cls(
+            thoughts="think" in kinds and not any(map(has_thought_marks, targets)),
+            wrappers=tuple(kind for kind in watched if kind in kinds),
+            watched=watched,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a dict of lists and truth values."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any] | None) -> Cleaning:
+        """Return what `to_json` gave; None: nothing is recorded, so the default."""
+        return cls(**{key: tuple(part) if isinstance(part, list) else part for key, part in (value or {}).items()})
+
+    def clean(self, answer: Completion, prompt: Prompt) -> Completion:
+        """Return the answer as it is scored."""
+        if self.thoughts:
+            answer = without_thoughts(answer, prompt)
+        if answer.unwrapped or answer.wrapped or not answer.text:
+            return answer
+        text, taken_off = unwrap(answer.text, prompt.source, self.wrappers)
+        _, left = unwrap(text, prompt.source, self.watched)
+        as_given = answer.text if taken_off else None
+        return replace(answer, text=text, unwrapped="+".join(taken_off), wrapped="+".join(left), as_given=as_given)
+
+
+USUAL_CLEANING = Cleaning()
+
+
 def answer_stream(
-    learner: Learner, prompts: Sequence[Prompt], done: Collection[int] = (), *, keep_thoughts: bool = False
+    learner: Learner, prompts: Sequence[Prompt], done: Collection[int] = (), *, cleaning: Cleaning = USUAL_CLEANING
 ) -> Iterator[tuple[int, Completion]]:
-    """Yield (index, answer) as the learner does, thoughts removed.
+    """Yield (index, answer) as the learner does, cleaned; answers of a learner that takes no prompts have nothing to clean.
 
     Parameters
     ----------
@@ -82,16 +136,18 @@ def answer_stream(
     prompts : sequence of Prompt
     done : collection of int
         As in `Learner.predict_stream`.
-    keep_thoughts : bool, default False
-        True where thoughts are part of the answers: the study's targets have them.
+    cleaning : Cleaning
+        What is taken off.
     """
     for index, answer in learner.predict_stream(prompts, done):
-        yield index, answer if keep_thoughts else without_thoughts(answer, prompts[index])
+        yield index, cleaning.clean(answer, prompts[index]) if learner.takes_prompts else answer
 
 
-def predict_answers(learner: Learner, prompts: Sequence[Prompt], *, keep_thoughts: bool = False) -> list[Completion]:
-    """Return the answers to all prompts in their order, thoughts removed as by `answer_stream`."""
-    answers = dict(answer_stream(learner, prompts, keep_thoughts=keep_thoughts))
+def predict_answers(
+    learner: Learner, prompts: Sequence[Prompt], *, cleaning: Cleaning = USUAL_CLEANING
+) -> list[Completion]:
+    """Return the answers to all prompts in their order, cleaned as by `answer_stream`."""
+    answers = dict(answer_stream(learner, prompts, cleaning=cleaning))
     return [answers[index] for index in range(len(prompts))]
 
 

@@ -53,6 +53,10 @@ class Completion:
         What the answer cost; None: unknown, or nothing is paid.
     thought : {"", "removed", "cut"}
         What was done with a thought before the answer: ``removed``; or ``cut``, never closed, so that no answer came.
+    unwrapped, wrapped : str
+        Wrappers that were taken off the answer, and those that are still around it; see `wrappers`.
+    as_given : str or None
+        The answer with the wrappers that were taken off.
     """
 
     text: str
@@ -64,6 +68,9 @@ class Completion:
     model_version: str | None = None
     cost_usd: float | None = None
     thought: Literal["", "removed", "cut"] = ""
+    unwrapped: str = ""
+    wrapped: str = ""
+    as_given: str | None = None
 
 
 @dataclass(frozen=True)

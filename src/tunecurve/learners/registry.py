@@ -160,7 +160,7 @@ def _local(name: str, wishes: _Wishes, *, is_constrained: bool) -> Learner:
     return build(
         resolve_model(name, say=wishes.say),
         compute,
-        AnswerLimits(**wishes.answers.model_dump()),
+        AnswerLimits(**wishes.answers.model_dump(exclude={"clean"})),
         checkpoint_every_seconds=_checkpoint_seconds(),
     )
 

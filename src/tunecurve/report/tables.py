@@ -117,12 +117,13 @@ def answer_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
     rows = []
     for trial in results["trials"]:
         answers = trial.get("answers")
+        wrapped = _wrappers_of(answers, results.get("primary_metric")) if answers else []
         if not answers or (
-            set(answers["stop_reasons"]) <= {"end"} and not answers["n_empty"] and not _thoughts_of(answers)
+            set(answers["stop_reasons"]) <= {"end"} and not answers["n_empty"] and not _thoughts_of(answers) + wrapped
         ):
             continue
         counts = [str(answers["stop_reasons"].get(kind, 0)) for kind in ANSWER_KINDS]
-        told = [*_thoughts_of(answers), *answers["errors"][:3]]
+        told = [*_thoughts_of(answers), *wrapped, *answers["errors"][:3]]
         why = "; ".join(told) + ("; ..." if len(answers["errors"]) > 3 else "")
         rows.append([trial["learner"], trial["label"], *counts, str(answers["n_empty"]), why or "–"])
     return header, rows
@@ -133,6 +134,19 @@ def _thoughts_of(answers: Mapping[str, Any]) -> list[str]:
     removed, cut = answers.get("n_thoughts_removed", 0), answers.get("n_thoughts_cut", 0)
     told = [f"thoughts removed from {removed}"] if removed else []
     return told + ([f"{cut} with nothing but a cut thought"] if cut else [])
+
+
+def _wrappers_of(answers: Mapping[str, Any], metric: str | None) -> list[str]:
+    """Return what stood around answers, taken off or left, with the headline score the other way."""
+    told = []
+    for key, other, words in (
+        ("wrappers_removed", "scores_as_given", "taken off"),
+        ("wrappers_left", "scores_unwrapped", "left"),
+    ):
+        kinds, score = answers.get(key) or {}, (answers.get(other) or {}).get(metric)
+        otherwise = f" (the other way: {score:.1f})" if score is not None else ""
+        told += [f"{kind} {words}: {n}{otherwise}" for kind, n in kinds.items()]
+    return told
 
 
 def money_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -12,11 +12,12 @@ from typing import Any
 
 from tunecurve.learners.base import HasCheckpoints, Learner
 from tunecurve.metrics.base import Metric
+from tunecurve.study.answer_report import score_answers, summarise_answers
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.executors import PlannedTrial
 from tunecurve.study.progress import Progress
 from tunecurve.study.storage import read_sealed_json, write_sealed_json
-from tunecurve.study.trials import answer_all, is_finished, score_answers, summarise_answers
+from tunecurve.study.trials import answer_all, is_finished
 
 CHECKPOINTS = "checkpoints.json"
 

@@ -17,6 +17,7 @@ from tunecurve.errors import Interrupted, MoneyError, TunecurveError, explain_os
 from tunecurve.learners.base import Learner, StillWaiting
 from tunecurve.metrics.base import Metric
 from tunecurve.redact import redact
+from tunecurve.study.answer_report import remarks_on_answers
 from tunecurve.study.claims import ClaimLost
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial, training_key
@@ -183,7 +184,9 @@ def run_one(item: PlannedTrial, work: Work, progress: Progress) -> Ended:
     (item.folder / FAILURE).unlink(missing_ok=True)
     headline = work.metrics[0]
     score = result["scores"][headline.name]
-    return Ended("finished", f"{headline.title} {score:.2f}", time.perf_counter() - started)
+    remarks = remarks_on_answers(result["answers"], headline.name, headline.title)
+    line = "; ".join([f"{headline.title} {score:.2f}", *remarks])
+    return Ended("finished", line, time.perf_counter() - started)
 
 
 def sleep_unless_stopped(seconds: float, progress: Progress) -> None:

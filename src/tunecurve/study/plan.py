@@ -19,6 +19,7 @@ from tunecurve.learners.base import (
     WrapsPrompts,
 )
 from tunecurve.prompts import Prompt
+from tunecurve.learners.wrappers import SAFE_TO_CLEAN
 from tunecurve.spec import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData
 
@@ -104,6 +105,8 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
         config["placeholders"] = data.renderer.form.to_json()  # taggers, constraints and baselines write them
     if learner.takes_prompts:
         config["prompts_sha256"] = prompts_hash(data.prompts(trial.shots, trial.seed), learner)
+    if learner.takes_prompts and sorted(spec.answers.clean) != sorted(SAFE_TO_CLEAN):
+        config["clean"] = sorted(spec.answers.clean)
     if trial.strategy == "fine-tune":
         assert isinstance(learner, FineTunable)
         examples = [example.prompt for example in data.tuning_examples(1, trial.seed)]

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile, Interrupted
-from tunecurve.learners.answers import answer_stream, has_thought_marks, predict_answers
+from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream, predict_answers
 from tunecurve.learners.base import (
     Completion,
     CostsMoney,
@@ -27,7 +25,15 @@ from tunecurve.learners.base import (
     SharesTraining,
     TrainingProgress,
 )
-from tunecurve.metrics.base import Metric, corpus_score, signature_for
+from tunecurve.learners.wrappers import SAFE_TO_CLEAN
+from tunecurve.metrics.base import Metric, signature_for
+from tunecurve.study.answer_report import (
+    can_be_empty,
+    describe_wrappers,
+    refuse_to_score_nothing,
+    score_answers,
+    summarise_answers,
+)
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
@@ -106,16 +112,22 @@ def run_trial(
         training = _take_over(trial, learner, folder, same_training, progress)
         training = training or _fine_tune(trial, config, data, learner, folder, progress)
         learner = learner.load_tuned(folder)
-    answers = answer_all(trial, data, learner, folder / PARTIAL, progress)
+    cleaning = Cleaning.for_targets(config.get("clean", SAFE_TO_CLEAN), [row.target for row in data.pool])
+    answers = answer_all(trial, data, learner, folder / PARTIAL, progress, cleaning)
+    empty_is_an_answer = not learner.takes_prompts or can_be_empty(data.test)
+    if isinstance(learner, CostsMoney):
+        refuse_to_score_nothing(answers, empty_is_an_answer=empty_is_an_answer)
     write_lines(folder / PREDICTIONS, [_line(data, index, answer) for index, answer in enumerate(answers)])
     result = {
         "scores": score_answers(data.test, answers, metrics),
         "metric_signatures": {
             metric.name: signature_for(metric, [row.references for row in data.test]) for metric in metrics
         },
-        "answers": summarise_answers(answers),
+        "answers": summarise_answers(answers, empty_is_an_answer=empty_is_an_answer)
+        | {"cleaning": cleaning.to_json()}
+        | describe_wrappers(data.test, answers, metrics),
         "training": training,
-        "training_scores": _score_on_training_rows(trial, data, learner, metrics, training_score_rows),
+        "training_scores": _score_on_training_rows(trial, data, learner, metrics, training_score_rows, cleaning),
         "cost_usd": _cost(learner, answers, training),
         "answer_seconds": sum(answer.seconds for answer in answers),
         "made_by": made_by(),
@@ -189,14 +201,22 @@ def _model_files(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): sha256_of(path) for path in files if not path.name.endswith(TEMPORARY)}
 
 
-def answer_all(trial: Trial, data: StudyData, learner: Learner, kept_in: Path, progress: Progress) -> list[Completion]:
-    """Return the answers to all test rows; those already in the file `kept_in` are not asked for again."""
+def answer_all(
+    trial: Trial,
+    data: StudyData,
+    learner: Learner,
+    kept_in: Path,
+    progress: Progress,
+    cleaning: Cleaning = USUAL_CLEANING,
+) -> list[Completion]:
+    """Return the answers to all test rows; those already in the file `kept_in` are not asked for again, failures are."""
     prompts = data.prompts(trial.shots, trial.seed)
     store = _continue_answers(kept_in, trial, progress)
     answers = {line["index"]: Completion(**line["answer"]) for line in store.values if "index" in line}
+    answers = {index: answer for index, answer in answers.items() if answer.stop_reason != "error"}
     started, tokens_written = time.perf_counter(), 0
     try:
-        for index, answer in answer_stream(learner, prompts, set(answers), keep_thoughts=_keeps_thoughts(data)):
+        for index, answer in answer_stream(learner, prompts, set(answers), cleaning=cleaning):
             store.append({"index": index, "answer": asdict(answer)})
             answers[index] = answer
             tokens_written += answer.tokens_out
@@ -207,11 +227,6 @@ def answer_all(trial: Trial, data: StudyData, learner: Learner, kept_in: Path, p
     finally:
         store.close()
     return [answers[index] for index in range(len(prompts))]
-
-
-def _keeps_thoughts(data: StudyData) -> bool:
-    """Whether thoughts are part of the answers that are wanted: training targets have them."""
-    return any(has_thought_marks(row.target) for row in data.pool)
 
 
 def _continue_answers(kept_in: Path, trial: Trial, progress: Progress) -> GrowingLines:
@@ -234,7 +249,7 @@ def _continue_answers(kept_in: Path, trial: Trial, progress: Progress) -> Growin
 
 
 def _score_on_training_rows(
-    trial: Trial, data: StudyData, learner: Learner, metrics: Sequence[Metric], n_rows: int
+    trial: Trial, data: StudyData, learner: Learner, metrics: Sequence[Metric], n_rows: int, cleaning: Cleaning
 ) -> dict[str, Any] | None:
     """Return the scores on the first rows that the model was tuned on: beside the test scores they tell apart a model
     that has not learnt its rows from one that has learnt nothing else."""
@@ -242,7 +257,7 @@ def _score_on_training_rows(
         return None
     rows = data.training_rows(trial.train_size, trial.seed)[:n_rows]
     prompts = [data.renderer.prompt(row.source) for row in rows]
-    answers = predict_answers(learner, prompts, keep_thoughts=_keeps_thoughts(data))
+    answers = predict_answers(learner, prompts, cleaning=cleaning)
     return {"n_rows": len(rows), "scores": score_answers(rows, answers, metrics)}
 
 
@@ -263,29 +278,6 @@ def _line(data: StudyData, index: int, answer: Completion) -> dict[str, Any]:
         line["other_targets"] = list(row.other_targets)
     line["prediction"] = answer.text
     return line | {key: value for key, value in asdict(answer).items() if key not in ("text", "seconds")}
-
-
-def score_answers(rows: Sequence[Row], answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, float]:
-    """Return every metric's score of the answers to rows."""
-    predictions = [answer.text for answer in answers]
-    references, sources = [row.references for row in rows], [row.source for row in rows]
-    return {metric.name: corpus_score(metric, predictions, references, sources) for metric in metrics}
-
-
-def summarise_answers(answers: Sequence[Completion]) -> dict[str, Any]:
-    """Return counts by stop reason, empty answers, failures and tokens; nothing is dropped silently."""
-    reasons = Counter(answer.stop_reason for answer in answers)
-    return {
-        "n": len(answers),
-        "stop_reasons": {reason: reasons[reason] for reason in sorted(reasons)},
-        "n_empty": sum(not answer.text.strip() for answer in answers),
-        "n_thoughts_removed": sum(answer.thought == "removed" for answer in answers),
-        "n_thoughts_cut": sum(answer.thought == "cut" for answer in answers),
-        "errors": sorted({answer.error for answer in answers if answer.error}),
-        "model_versions": sorted({answer.model_version for answer in answers if answer.model_version}),
-        "tokens_in": sum(answer.tokens_in for answer in answers),
-        "tokens_out": sum(answer.tokens_out for answer in answers),
-    }
 
 
 def stored_predictions(folder: Path) -> list[dict[str, Any]]:

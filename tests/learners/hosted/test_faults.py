@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -311,3 +312,76 @@ def test_a_wait_of_the_providers_is_told(serve, learner_of, prompts_of, monkeypa
     ask(learner, prompts_of)
     assert len(said) == 1
     assert "waits 0 s as the provider asks after: 429: slow down" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("blocked", "6 blocked by a filter"),
+        ("thought-it-all-away", "6 nothing written before the answer cap"),
+        ("no-text", "6 empty"),
+        ("finish-is OTHER", "rows have no answer"),
+    ],
+)
+def test_a_study_that_nobody_answered_fails_and_says_so(serve, run_study, fault, words):
+    serve(fault)
+    code, said = run_study(GEMINI)
+    assert code == 6, said
+    assert words in said
+    assert "still leak" not in said
+
+
+@pytest.fixture
+def run_study(tmp_path, monkeypatch, capsys):
+    """Return a function that runs a small study and gives its exit code and all it printed."""
+    from tunecurve.cli.main import run_command
+
+    monkeypatch.setenv("TUNECURVE_LEDGER", str(tmp_path / "ledger.sqlite"))
+    monkeypatch.chdir(tmp_path)
+    names = ["Ada", "Bo", "Cleo", "Dai", "Eve", "Finn", "Gus", "Hal", "Ida", "Jo", "Kim", "Lea"]
+    told = "said that the committee would meet again at the old library on day"
+    rows = [{"source_text": f"{n} {told} {i}.", "target_text": f"[NAME] {told} {i}."} for i, n in enumerate(names)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    def run(name, *options, **answers):
+        study = {
+            "name": "small", "data": {"source": "rows.jsonl"}, "models": [name], "shots": [0], "train_sizes": [],
+            "split": {"test_size": 6, "method": "random"}, "hosted": {"tuning": "none"}, "answers": answers,
+        }  # fmt: skip
+        (tmp_path / "study.yaml").write_text(json.dumps(study))
+        code = run_command(["run", "study.yaml", "--out", "runs/a", "--yes", *options])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("around", "clean", "words", "score"),
+    [
+        ("```\n{}\n```", None, "6 of 6 answers stood in a code fence, which was taken off; as given BLEU is ", 1),
+        ("```text\n{}\n```", None, "stood in a code fence", 1),
+        ("```text\n{}\n```", [], "6 of 6 answers stand in a code fence; without BLEU is ", 0),
+        (
+            "Here is the masked text:\n{}",
+            None,
+            "6 of 6 answers stand in an announcement before the text; without BLEU",
+            0,
+        ),
+        ("Text: {}", ["think", "fence", "prefix"], "stood in an announcement before the text, which was taken off", 1),
+        ('{{"text": "{}"}}', None, "stand in JSON around the text", 0),
+        ('{{"text": "{}"}}', ["json"], "stood in JSON around the text", 1),
+        ('"{}"', None, "stand in quotes", 0),
+    ],
+)
+def test_what_stands_around_answers_is_said_with_the_score_without_it(serve, run_study, around, clean, words, score):
+    server = serve()
+    server.around = around
+    code, said = run_study(LAB, **({} if clean is None else {"clean": clean}))
+    assert code == 0, said
+    assert words in said
+    results = json.loads(Path("runs/a/results.json").read_text())
+    trial = next(trial for trial in results["trials"] if trial["label"] == "zero-shot")
+    other = trial["answers"]["scores_as_given" if score else "scores_unwrapped"]["bleu"]
+    high, low = (trial["scores"]["bleu"], other) if score else (other, trial["scores"]["bleu"])
+    assert high > low
