@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import DataError
-from tunecurve.learners.base import Learner, OwnsPromptForm
+from tunecurve.learners.base import BehindAnApi, Learner, OwnsPromptForm
 from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import build_learners
@@ -18,7 +18,7 @@ from tunecurve.study.choose import Executor
 from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData, split_data
 from tunecurve.study.frozen import check_comparable
-from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
+from tunecurve.study.plan import PlannedTrial, list_trials, sizes_left_out, trial_config, trial_folder_name
 from tunecurve.study.progress import Progress
 from tunecurve.study.reading import StudyRows, read_study_rows
 from tunecurve.study.ready import Study
@@ -88,6 +88,13 @@ def prepare_study(
     )
     built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
     _settle_prompt_forms(built, data)
+    data.findings.extend(sizes_left_out(spec, built))
+    data.findings.extend(
+        finding
+        for learner in built.values()
+        if isinstance(learner, BehindAnApi)
+        for finding in learner.model_findings()
+    )
     check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
     return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account)

@@ -22,6 +22,9 @@ class VertexSpec(Section):
 
     project: str | None = Field(None, description="Google Cloud project; default: $GOOGLE_CLOUD_PROJECT")
     location: str | None = Field(None, description="region; default: $GOOGLE_CLOUD_LOCATION, else us-central1")
+    tuning_location: str | None = Field(
+        None, description="region of the tuning jobs alone, where prompts are answered elsewhere, e.g. in global"
+    )
     bucket: str | None = Field(None, description="Cloud Storage bucket for training files, without gs://")
 
 

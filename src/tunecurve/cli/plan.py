@@ -51,9 +51,12 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     header = ["learner", "trial", "steps", "tokens trained", "tokens read", "tokens written", "about"]
     echo(text_table([*header, *(["calls", "costs about"] if quotes else []), "state"], rows))
     left = sum(seconds[item.trial] for item in ready.planned if state_of_folder(item.folder) != "finished")
-    echo(
-        f"\nAbout {duration(left)} on this machine, as its matrix speed measured just now says. Local models cost nothing."
-    )
+    if all(item.trial in quotes or item.trial.strategy == "floor" for item in ready.planned):
+        echo(f"\nAbout {duration(left)}, most of it waiting for answers.")
+    else:
+        echo(
+            f"\nAbout {duration(left)} on this machine, as its matrix speed measured just now says. Local models cost nothing."
+        )
     if quotes:
         _show_quote(ready)
         _show_what_is_missing(ready)
@@ -85,11 +88,11 @@ def _show_quote(ready: Any) -> None:
 
 
 def _show_what_is_missing(ready: Any) -> None:
-    from tunecurve.errors import EnvironmentProblem
+    from tunecurve.errors import EnvironmentProblem, MoneyError
 
     try:
         ready.check_access()
-    except EnvironmentProblem as missing:
+    except (EnvironmentProblem, MoneyError) as missing:
         click.echo(f"Before it can run: {missing}")
 
 

@@ -330,6 +330,28 @@ class OwnsPromptForm(Protocol):
 
 
 @runtime_checkable
+class BehindAnApi(Protocol):
+    """A learner that somebody else runs."""
+
+    def model_findings(self) -> list[Finding]:
+        """Return what is to be said of the model before anything is sent."""
+        ...
+
+
+@runtime_checkable
+class TunesFromSomeRows(Protocol):
+    """A learner that is tuned on no fewer rows than its provider takes.
+
+    Attributes
+    ----------
+    fewest_training_rows : int
+        The fewest.
+    """
+
+    fewest_training_rows: int
+
+
+@runtime_checkable
 class HasCheckpoints(Protocol):
     """A learner whose tuned models are kept as they were after every pass."""
 

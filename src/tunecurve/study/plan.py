@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tunecurve.data.rows import content_id, ids_hash
+from tunecurve.findings import Finding
 from tunecurve.learners.base import (
     CostsMoney,
     CountsTokens,
@@ -15,11 +16,12 @@ from tunecurve.learners.base import (
     Learner,
     SharesTraining,
     TrainsTogether,
+    TunesFromSomeRows,
     Workload,
     WrapsPrompts,
 )
-from tunecurve.prompts import Prompt
 from tunecurve.learners.wrappers import SAFE_TO_CLEAN
+from tunecurve.prompts import Prompt
 from tunecurve.spec import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData
 
@@ -81,9 +83,28 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
                 trials += [Trial(name, "few-shot", shots=shots, seed=seed) for seed in range(spec.seeds)]
     for size in spec.train_sizes:
         for name in models:
-            if isinstance(learners[name], FineTunable):
+            if isinstance(learners[name], FineTunable) and size >= fewest_rows(learners[name]):
                 trials += [Trial(name, "fine-tune", train_size=size, seed=seed) for seed in range(spec.seeds)]
     return trials
+
+
+def fewest_rows(learner: Learner) -> int:
+    """Return the fewest rows that a learner is tuned on."""
+    return learner.fewest_training_rows if isinstance(learner, TunesFromSomeRows) else 1
+
+
+def sizes_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Finding]:
+    """Return for every learner which training sizes are smaller than its provider takes."""
+    found = []
+    for name, learner in learners.items():
+        too_small = [size for size in spec.train_sizes if size < fewest_rows(learner)]
+        if too_small and isinstance(learner, FineTunable):
+            sizes = f"size {too_small[0]} is" if len(too_small) == 1 else f"sizes {', '.join(map(str, too_small))} are"
+            all_of_them = len(too_small) == len(spec.train_sizes)
+            text = f"'{name}': {sizes} left out: fine-tuning jobs there take {fewest_rows(learner)} rows at least"
+            text += "; it is prompted only" if all_of_them else ""
+            found.append(Finding("size-left-out", text, f"ask for {fewest_rows(learner)} or more with --train-sizes"))
+    return found
 
 
 def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learner) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tunecurve.errors import EnvironmentProblem
-from tunecurve.learners.hosted.google_access import check_login, place_of
+from tunecurve.learners.hosted.google_access import check_login, place_of, tuning_region
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.spec_hosted import HostedSpec
 
@@ -43,6 +43,8 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
     if name.service == "vertex":
         place_of(name.model, settings.vertex.project, settings.vertex.location)
         check_login(asked_as)
+        if will_tune:
+            tuning_region(settings.vertex.project, settings.vertex.location, settings.vertex.tuning_location)
         if will_tune and not settings.vertex.bucket:
             raise EnvironmentProblem(
                 f"tuning '{asked_as}' needs a Cloud Storage bucket for its training files; set hosted.vertex.bucket, or "

@@ -8,6 +8,14 @@ from tunecurve.errors import MoneyError
 from tunecurve.learners.hosted.prices import money
 
 
+def unknown_price(what: str) -> MoneyError:
+    """Return the error for a price that a cap needs."""
+    return MoneyError(
+        f"the price of {what} is unknown, so --max-cost cannot be kept; give it in the study file under hosted.prices, or drop "
+        "--max-cost"
+    )
+
+
 class Budget:
     """Money spent and reserved by one study.
 
@@ -35,10 +43,7 @@ class Budget:
         with self._lock:
             if at_most_usd is None:
                 if self.cap_usd is not None:
-                    raise MoneyError(
-                        f"the price of {what} is unknown, so --max-cost cannot be kept; give it in the study file under "
-                        "hosted.prices, or drop --max-cost"
-                    )
+                    raise unknown_price(what)
                 self.n_reserved += 1
                 return 0.0
             if self.cap_usd is not None and self.spent_usd + self.reserved_usd + at_most_usd > self.cap_usd:

@@ -6,13 +6,16 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Loss, RoundTrip, Workload
 from tunecurve.learners.hosted.access import check_access
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.batches import BatchBook
+from tunecurve.learners.hosted.budget import unknown_price
 from tunecurve.learners.hosted.calls import Call, SendingLimits, completion_of
 from tunecurve.learners.hosted.gateway import GatewayOptions
 from tunecurve.learners.hosted.inspect_adapter import InspectGateway
+from tunecurve.learners.hosted.known_models import findings_on
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import BATCH_SHARE, Price
 from tunecurve.learners.hosted.sending import Sender
@@ -96,8 +99,24 @@ class HostedLearner:
         )
 
     def check_access(self, *, will_tune: bool = False) -> None:
-        """Raise EnvironmentProblem when a key, an address or a project is not set; asks nobody."""
+        """Raise EnvironmentProblem when a key, an address or a project is not set, MoneyError when a cap cannot be kept; asks
+        nobody."""
         check_access(self.target, self.name, self.account.settings, will_tune=will_tune)
+        if self.account.settings.max_cost is not None:
+            self._refuse_unknown_prices(will_tune=will_tune)
+
+    def _refuse_unknown_prices(self, *, will_tune: bool) -> None:
+        """Raise MoneyError where the cap would stop the study only after something else has been paid."""
+        unknown = [] if self.price.call_usd(1, 1) is not None else [f"a call to '{self.name}'"]
+        if will_tune and self.account.price(self.target, self.name, tuned=True).training_usd is None:
+            unknown.append(f"tuning '{self.name}'")
+        if unknown:
+            raise unknown_price(" and of ".join(unknown))
+
+    def model_findings(self) -> list[Finding]:
+        """Return what is to be said of the model before anything is sent: that it is retired, or in no table."""
+        is_priced = self.price.call_usd(1, 1) is not None
+        return findings_on(self.name, self.target, is_priced=is_priced)
 
     def tuning_obstacle(self, trainings: Sequence[Any]) -> str | None:
         """Return None: what cannot be tuned is given no tuning trials."""

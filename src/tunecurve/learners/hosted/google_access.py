@@ -33,6 +33,23 @@ def place_of(model: str, project: str | None = None, location: str | None = None
     return project, location or os.environ.get("GOOGLE_CLOUD_LOCATION") or DEFAULT_LOCATION
 
 
+def tuning_region(project: str | None, location: str | None, tuning_location: str | None) -> tuple[str, str]:
+    """Return project and region for tuning jobs.
+
+    Raises
+    ------
+    EnvironmentProblem
+        For `global`, where prompts may be answered and nothing is tuned.
+    """
+    found, region = place_of("", project, tuning_location or location)
+    if region.lower() == "global":
+        raise EnvironmentProblem(
+            "tuning on Vertex AI needs a region, and `global` has none; set hosted.vertex.location to one, e.g. us-central1, or "
+            "hosted.vertex.tuning_location alone: prompting may stay global"
+        )
+    return found, region
+
+
 def credentials_from_environment() -> Any | None:
     """Return credentials for the token in $GOOGLE_OAUTH_ACCESS_TOKEN; None: Google's own search for a login."""
     token = os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN")

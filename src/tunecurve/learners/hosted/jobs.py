@@ -23,6 +23,8 @@ from tunecurve.spec import stable_hash
 
 JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired"]
 ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
+# OpenAI's documented minimum of rows in a training file, by backend; Vertex AI documents none.
+FEWEST_ROWS = {"openai": 10}
 # Ours, before the provider knows of the job.
 CREATING, QUEUED_HERE = "creating", "queued here"
 

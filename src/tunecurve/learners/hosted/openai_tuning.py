@@ -11,6 +11,7 @@ from typing import Any
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.failures import quota_is_used_up
 from tunecurve.learners.hosted.jobs import (
+    FEWEST_ROWS,
     CreationUnclear,
     JobRequest,
     JobState,
@@ -23,7 +24,6 @@ from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.trouble import asking, plain_reason
 from tunecurve.prompts import TuningExample
 
-FEWEST_ROWS = 10
 MOST_TOKENS_A_ROW = 65_536
 MOST_FILE_BYTES = 512_000_000
 METADATA = "tunecurve_key"
@@ -72,9 +72,10 @@ class OpenAITuning:
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what the provider would refuse after the upload."""
         lines = training_lines(request.examples)
-        if len(lines) < FEWEST_ROWS:
+        fewest = FEWEST_ROWS["openai"]
+        if len(lines) < fewest:
             raise ModelError(
-                f"{len(lines)} rows are fewer than the {FEWEST_ROWS} that fine-tuning jobs take; raise --train-sizes"
+                f"{len(lines)} rows are fewer than the {fewest} that fine-tuning jobs take; raise --train-sizes"
             )
         if sum(map(len, lines)) > MOST_FILE_BYTES:
             raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")

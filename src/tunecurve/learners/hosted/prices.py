@@ -24,6 +24,7 @@ _TRAINING_USD: dict[tuple[str, str], tuple[float, ...]] = {
     ("openai", "gpt-4.1-nano"): (1.5, 0.20, 0.80),
     ("openai", "gpt-4o"): (25.0, 3.75, 15.0),
     ("openai", "gpt-4o-mini"): (3.0, 0.30, 1.20),
+    # For Gemini 3.5 and 3.1 no training price could be confirmed: it is unknown here, and asked for under hosted.prices.
     ("google", "gemini-2.5-pro"): (25.0,),
     ("google", "gemini-2.5-flash"): (5.0,),
     ("google", "gemini-2.5-flash-lite"): (1.5,),

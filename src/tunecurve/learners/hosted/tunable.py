@@ -13,7 +13,7 @@ from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.learners.base import Learner, StillWaiting, TrainingProgress, TrainingRecord
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.chat import HostedLearner
-from tunecurve.learners.hosted.jobs import JobFlow, JobRequest, ProviderJob, TuningBackend
+from tunecurve.learners.hosted.jobs import FEWEST_ROWS, JobFlow, JobRequest, ProviderJob, TuningBackend
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.trouble import PassingTrouble
 from tunecurve.learners.passes import passes_over_rows
@@ -50,6 +50,11 @@ class TunableHostedLearner(HostedLearner):
         self._open_backend, self.backend_name = open_backend, backend_name
         self._backend: TuningBackend | None = None
         self._trouble_since: float | None = None
+
+    @property
+    def fewest_training_rows(self) -> int:
+        """The fewest rows that the provider's jobs take."""
+        return FEWEST_ROWS.get(self.backend_name, 1)
 
     @property
     def backend(self) -> TuningBackend:

@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
-from tunecurve.learners.hosted.google_access import credentials_from_environment, place_of
+from tunecurve.learners.hosted.google_access import credentials_from_environment, tuning_region
 from tunecurve.learners.hosted.jobs import (
     CreationUnclear,
     JobRequest,
@@ -52,7 +52,7 @@ class VertexTuning:
     name = "vertex"
 
     def __init__(self, where: VertexSpec) -> None:
-        self.project, self.location = place_of("", where.project, where.location)
+        self.project, self.location = tuning_region(where.project, where.location, where.tuning_location)
         self.bucket = where.bucket
         self.base_url = os.environ.get("GOOGLE_VERTEX_BASE_URL") or None
         try:

@@ -1,0 +1,97 @@
+"""What providers have announced about models: when they stop answering, and what then answers under their names.
+
+Dated by hand, from the providers' own pages as they were on `AS_OF`; see docs/hosted.md for the sources. A name that is
+not here is not known to be retired.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from tunecurve.findings import Finding
+from tunecurve.learners.hosted.names import HostedName
+
+AS_OF = "2026-11"
+
+
+@dataclass(frozen=True)
+class Retirement:
+    """The end of a model.
+
+    Attributes
+    ----------
+    day : str
+        ISO date from which it does not answer any more.
+    then : str
+        What happens then, and the way on.
+    source : str
+        Who says so.
+    """
+
+    day: str
+    then: str
+    source: str
+
+
+_VERTEX_PAGE = "Google Cloud's page on model versions"
+_OPENAI_PAGE = "OpenAI's page on deprecations"
+_VERTEX_WAY_ON = "tuning is open for gemini-3.5-flash, gemini-3.5-flash-lite and gemini-3.1-flash-lite"
+_TUNES_GO_TOO = "models tuned from it end with it, and OpenAI makes no new tuning jobs from 2027-01-06"
+# By provider (vertex apart) and name; a name stands for its dated versions, too.
+_RETIREMENTS: dict[tuple[str, str], Retirement] = {
+    ("vertex", "gemini-2.5-pro"): Retirement("2026-10-20", _VERTEX_WAY_ON, _VERTEX_PAGE),
+    ("vertex", "gemini-2.5-flash"): Retirement("2026-10-20", _VERTEX_WAY_ON, _VERTEX_PAGE),
+    ("vertex", "gemini-2.5-flash-lite"): Retirement("2026-10-20", _VERTEX_WAY_ON, _VERTEX_PAGE),
+    ("google", "gemini-2.5-flash"): Retirement(
+        "2026-12-01",
+        "gemini-3.5-flash-lite answers under its name, at other prices",
+        "Google's notice, as quoted by dev.to",
+    ),
+    ("openai", "gpt-4.1-nano"): Retirement("2026-10-23", "choose another model", _OPENAI_PAGE),
+    ("openai", "gpt-4.1"): Retirement("2027-01-14", _TUNES_GO_TOO, _OPENAI_PAGE),
+    ("openai", "gpt-4.1-mini"): Retirement("2027-01-14", _TUNES_GO_TOO, _OPENAI_PAGE),
+    ("openai", "gpt-4o"): Retirement("2027-01-14", _TUNES_GO_TOO, _OPENAI_PAGE),
+    ("openai", "gpt-4o-mini"): Retirement("2027-01-14", _TUNES_GO_TOO, _OPENAI_PAGE),
+}
+
+
+def retirement_of(name: HostedName) -> Retirement | None:
+    """Return when a model ends, None when nothing is known of that."""
+    if name.provider == "openai-api":
+        return None
+    family = re.sub(r"[-@](\d{4}-\d{2}-\d{2}|\d{3}|default)$", "", name.model)
+    return _RETIREMENTS.get((name.service or name.provider, family))
+
+
+def findings_on(asked_as: str, name: HostedName, *, is_priced: bool, today: date | None = None) -> list[Finding]:
+    """Return what is to be said of a model's name before anything is sent.
+
+    Parameters
+    ----------
+    asked_as : str
+        As the study names it.
+    name : HostedName
+        Taken apart.
+    is_priced : bool
+        Whether a table or the study file has its price.
+    today : date, optional
+        For tests.
+    """
+    found = []
+    end = retirement_of(name)
+    if end is not None:
+        is_over = (today or date.today()).isoformat() >= end.day
+        verb = "was retired on" if is_over else "ends on"
+        text = f"'{asked_as}' {verb} {end.day} ({end.source}, {AS_OF}): {end.then}"
+        found.append(Finding("model-retired" if is_over else "model-ends", text, is_note=not is_over))
+    if not is_priced and name.base_url() is None:
+        found.append(
+            Finding(
+                "model-unknown",
+                f"'{asked_as}' is in no price table here, so that its name may be wrong and its cost is unknown",
+                "check the name with its provider; give prices under hosted.prices",
+            )
+        )
+    return found
