@@ -108,7 +108,10 @@ class Cleaning:
     @classmethod
     def from_json(cls, value: dict[str, Any] | None) -> Cleaning:
         """Return what `to_json` gave; None: nothing is recorded, so the default."""
-        return cls(**{key: tuple(part) if isinstance(part, list) else part for key, part in (value or {}).items()})
+        parts: dict[str, Any] = {
+            key: tuple(part) if isinstance(part, list) else part for key, part in (value or {}).items()
+        }
+        return cls(**parts)
 
     def clean(self, answer: Completion, prompt: Prompt) -> Completion:
         """Return the answer as it is scored."""
