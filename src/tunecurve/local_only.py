@@ -20,6 +20,10 @@ def stay_on_this_machine() -> None:
     """
     global _is_on
     os.environ.update({"PIP_NO_INDEX": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"})
+    # A proxy would carry calls to this machine's own servers elsewhere, their keys too.
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        os.environ.pop(name, None)
+        os.environ.pop(name.upper(), None)
     if not _is_on:
         _is_on = True
         sys.addaudithook(_check)
@@ -35,7 +39,7 @@ def refuse_address(what: str, url: str | None) -> None:
     url : str or None
         Where to; None: a provider's own address.
     """
-    if _is_on and not (url and _is_here(urlsplit(url).hostname or "")):
+    if _is_on and not (url and is_this_machine(urlsplit(url).hostname or "")):
         raise EnvironmentProblem(
             f"--local-only: '{what}' is behind another machine's API; drop --local-only to allow it, or name a local model"
         )
@@ -49,7 +53,7 @@ def _check(event: str, arguments: tuple[Any, ...]) -> None:
         host = arguments[0]
     else:
         return
-    if host is not None and not _is_here(host):
+    if host is not None and not is_this_machine(host):
         raise EnvironmentProblem(
             f"--local-only: refused a connection to '{_text(host)}'; drop --local-only to allow it"
         )
@@ -59,7 +63,8 @@ def _text(host: Any) -> str:
     return host.decode(errors="replace") if isinstance(host, bytes) else str(host)
 
 
-def _is_here(host: Any) -> bool:
+def is_this_machine(host: Any) -> bool:
+    """Return whether a host name or address is this machine's own."""
     name = _text(host)
     if name in ("", "localhost"):
         return True

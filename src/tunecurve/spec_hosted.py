@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -49,6 +49,23 @@ class HostedSpec(Section):
     seed: int | None = Field(None, description="sampling seed; not sent unless set")
     thinking: Literal["minimal", "provider"] = Field(
         "minimal", description="Gemini: think as little as the model allows, or as the provider sets it"
+    )
+    # How a server speaks, where it is not as its name says; the error that needs one of these names it.
+    api: Literal["auto", "chat", "responses"] = Field(
+        "auto", description="OpenAI's format: which of its two interfaces is called; auto: as the model's name says"
+    )
+    stream: bool = Field(False, description="OpenAI's format: answers come as a stream, for servers that give no other")
+    max_tokens_field: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
+        "auto", description="chat completions: the name of the answer cap; auto: as the model's name says"
+    )
+    system_as_user: bool = Field(
+        False, description="the instruction goes before the first user turn, for models without a system role"
+    )
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = Field(
+        None, description="how long models may think; not sent unless set (Gemini: see thinking)"
+    )
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict, description="OpenAI's format: more fields of every request, as they are"
     )
     max_extra_tokens: PositiveInt = Field(
         256, description="answer cap beyond the study's own, for other tokenizers and thinking"

@@ -47,7 +47,9 @@ def sync() -> None:
 @click.argument("key")
 def show(key: str) -> None:
     """Show everything known of one job; KEY is ours or the provider's, or the beginning of ours."""
-    click.echo(json.dumps(_find(key), indent=1))
+    from tunecurve.redact import redact
+
+    click.echo(redact(json.dumps(_find(key), indent=1)))
 
 
 @jobs.command()

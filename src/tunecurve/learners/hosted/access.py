@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from urllib.parse import urlsplit
+
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.learners.hosted.google_access import check_login, place_of, tuning_region
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.redact import redact
 from tunecurve.spec_hosted import HostedSpec
 
 # Where the model layer has a batch mode; elsewhere it would send one by one, at the full price.
@@ -36,6 +40,11 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
     missing = name.missing_key()
     if missing:
         raise EnvironmentProblem(f"model '{asked_as}' needs a key in the environment: set {missing}")
+    for variable in name.key_variables():
+        _check_key(variable, os.environ.get(variable, ""))
+    address = name.base_url()
+    if address is not None:
+        _check_address(name, address)
     if name.provider == "openai-api" and not name.base_url():
         raise EnvironmentProblem(
             f"model '{asked_as}' needs its server's address in the environment: set {name.base_url_variable()}"
@@ -50,3 +59,25 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
                 f"tuning '{asked_as}' needs a Cloud Storage bucket for its training files; set hosted.vertex.bucket, or "
                 "hosted.tuning: none to measure prompting alone"
             )
+
+
+def _check_key(variable: str, key: str) -> None:
+    """Raise EnvironmentProblem for a key that no HTTP header can hold: a line break, a blank, a letter from a text program."""
+    odd = next((letter for letter in key if not "!" <= letter <= "~"), None)
+    if odd is not None:
+        raise EnvironmentProblem(
+            f"the key in {variable} holds {odd!r}, which no key does (a line break or a blank at its end?); copy it again"
+        )
+
+
+def _check_address(name: HostedName, address: str) -> None:
+    variable = "GOOGLE_VERTEX_BASE_URL" if name.service == "vertex" else name.base_url_variable()
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise EnvironmentProblem(
+            f"{variable} is no address of a server: '{redact(address)}'; it begins with https:// and a host"
+        )

@@ -32,6 +32,11 @@ CONTEXT_TOKENS = 100_000
 CALL_FORMAT = 1
 
 
+# Settings that say how the server speaks.
+_MANNERS = ("api", "stream", "max_tokens_field", "system_as_user", "reasoning_effort", "extra_body")
+_USUAL = GatewayOptions()
+
+
 class HostedLearner:
     """A hosted model that answers prompts.
 
@@ -69,6 +74,8 @@ class HostedLearner:
             "model": self.target.model,
             "base_url": redact(self.target.base_url() or "") or None,
             **sent,
+            # Only what is set: earlier answers keep their keys.
+            **{key: value for key in _MANNERS if (value := getattr(options, key)) != getattr(_USUAL, key)},
             **(
                 {"deployment": self._answering().model}
                 if self.target.model in self.account.settings.deployments
@@ -94,6 +101,7 @@ class HostedLearner:
             batch=settings.batch,
             timeout_seconds=settings.timeout_seconds,
             family=self.base.model if self.base is not None else None,
+            **{key: getattr(settings, key) for key in _MANNERS},
             project=settings.vertex.project,
             location=settings.vertex.location,
         )

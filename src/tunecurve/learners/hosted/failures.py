@@ -27,6 +27,18 @@ _PER_DAY = re.compile(r"per[ _-]?day|\((RPD|TPD)\)|daily", re.IGNORECASE)
 _PER_MINUTE = re.compile(r"per[ _-]?(minute|second)|\((RPM|TPM)\)", re.IGNORECASE)
 _ASKED_WAIT = re.compile(r"(?:again|retry) (?:in|after) ((?:[\d.]+ ?(?:ms|seconds?|s|minutes?|m|hours?|h)\b ?)+)", re.I)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+# What a server says of a request in a form that it does not take, and the setting that changes the form.
+_SETTINGS_BY_WORDS = (
+    (re.compile(r"max_completion_tokens", re.I), "set hosted.max_tokens_field: max_completion_tokens"),
+    (re.compile(r"max_tokens.{0,40}(required|missing)|use 'max_tokens'", re.I), "set hosted.max_tokens_field: max_tokens"),
+    (re.compile(r"v1/responses|responses api|not a chat model", re.I), "set hosted.api: responses"),
+    (re.compile(r"v1/chat/completions", re.I), "set hosted.api: chat"),
+    (re.compile(r"\bstream(ing)?\b", re.I), "set hosted.stream: true"),
+    (re.compile(r"system (role|message|instruction)|role.{0,20}system|developer instruction", re.I),
+     "set hosted.system_as_user: true"),
+    (re.compile(r"reasoning[_ .]?effort|thinking", re.I), "set hosted.reasoning_effort, or leave it unset"),
+    (re.compile(r"temperature|top_p|top_k|\bseed\b", re.I), "leave this hosted setting unset, or set what the server takes"),
+)  # fmt: skip
 # Names of exceptions that SDKs and HTTP clients raise before a byte of the request has left.
 _NOT_CONNECTED = re.compile(
     r"^(ConnectError|ConnectTimeout|PoolTimeout|ProxyError|ClientConnector\w*Error|ClientProxyConnectionError)$"
@@ -202,6 +214,9 @@ def _clear_line(status: int, text: str, body: Any, name: HostedName) -> str:
     keys = " or ".join(name.key_variables()) or "the login (gcloud auth application-default login)"
     if status in (401, 403) or "API_KEY_INVALID" in json.dumps(body, default=str):
         return f"{who} refuses the key or the account ({status}): {text}; check {keys}"
+    hint = next((setting for pattern, setting in _SETTINGS_BY_WORDS if pattern.search(text)), None)
+    if hint is not None:
+        return f"{who} rejects the request ({status}): {text}; {hint}"
     if status == 404:
         return f"the provider knows no model {who} at this address ({status}): {text}; check the model's name"
     return f"{who} rejects the request ({status}): {text}"

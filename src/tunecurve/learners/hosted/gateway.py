@@ -6,8 +6,8 @@ that a provider tells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tunecurve.learners.base import StopReason
@@ -101,6 +101,13 @@ class GatewayOptions:
     safety: Any = "off"
     batch: bool = False
     timeout_seconds: float = 120.0
+    # How the server speaks; see the study file's section.
+    api: str = "auto"
+    stream: bool = False
+    max_tokens_field: str = "auto"
+    system_as_user: bool = False
+    reasoning_effort: str | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
     # Family of a tuned model's base: an endpoint's name does not say that it is a Gemini.
     family: str | None = None
     project: str | None = None

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
@@ -28,6 +29,8 @@ from tunecurve.learners.hosted.usage import whole_number
 from tunecurve.prompts import Message
 from tunecurve.redact import redact
 
+# Gemini 2.5 Pro thinks with no smaller budget than this.
+LEAST_BUDGET_OF_PRO = 128
 # Their SDKs speak HTTP/2 remote calls or sign every request for one host; there are no redirects to follow.
 _WITHOUT_REDIRECTS = frozenset({"grok", "bedrock"})
 # The model layer makes a client a call for these, of a class that follows none by itself, or is told so below.
@@ -62,6 +65,8 @@ class InspectGateway:
         from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
         kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
+        if self.options.system_as_user:
+            messages = _without_system_role(messages)
         turns = [kinds[message.role](content=message.content) for message in messages]
         result = await self._api.generate(turns, [], "none", self._config(max_tokens))
         if not isinstance(result, tuple):
@@ -76,8 +81,16 @@ class InspectGateway:
         given = {key: getattr(options, key) for key in ("temperature", "top_p", "top_k", "seed")}
         if self.name.provider == "google" and options.thinking == "minimal":
             # Flash models of generation 2.5 can switch thinking off; later ones and Pro only turn it down.
-            can_be_off = "2.5-flash" in (options.family or self.name.model)
-            given["reasoning_effort"] = "none" if can_be_off else "minimal"
+            family = options.family or self.name.model
+            if "2.5-pro" in family:  # the layer's budget for "minimal" would be larger than most answer caps
+                given["reasoning_tokens"] = LEAST_BUDGET_OF_PRO
+            else:
+                given["reasoning_effort"] = "none" if "2.5-flash" in family else "minimal"
+        if options.reasoning_effort is not None:
+            given.pop("reasoning_tokens", None)
+            given["reasoning_effort"] = options.reasoning_effort
+        if options.extra_body:
+            given["extra_body"] = dict(options.extra_body)
         if options.batch:
             given["batch"] = True
         return GenerateConfig(
@@ -114,7 +127,7 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
         if name.provider == "google":
             _tame_google(api, options)
         else:
-            _tame(api, name)
+            _tame(api, name, options)
         return api, NO_CONTENT
     except TunecurveError:
         raise
@@ -133,6 +146,11 @@ def _arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:
         arguments["max_retries"] = 0
     if name.provider == "openai" and options.family:
         arguments["responses_api"] = False
+    if name.provider in ("openai", "openai-api"):
+        if options.api != "auto":
+            arguments["responses_api"] = options.api == "responses"
+        if options.stream:
+            arguments["streaming" if name.provider == "openai" else "stream"] = True
     return arguments
 
 
@@ -164,7 +182,7 @@ def _tame_google(api: Any, options: GatewayOptions) -> None:
         api.safety_settings = []  # none sent: the layer's own default is to switch the filters off
 
 
-def _tame(api: Any, name: HostedName) -> None:
+def _tame(api: Any, name: HostedName, options: GatewayOptions) -> None:
     client: Any = getattr(api, "client", None)
     if hasattr(client, "max_retries"):  # every SDK made after OpenAI's
         client.max_retries = 0
@@ -181,14 +199,26 @@ def _tame(api: Any, name: HostedName) -> None:
             "versions that pyproject.toml names: pip install 'tunecurve[hosted]'"
         )
     if hasattr(client, "chat") and type(client).__module__.partition(".")[0] == "openai":
-        _read_leniently(client.chat.completions, "create", mend_chat)
+        _read_leniently(client.chat.completions, "create", mend_chat, options.max_tokens_field)
         _read_leniently(client.responses, "create", mend_response)
 
 
-def _read_leniently(owner: Any, method: str, mend: Any) -> None:
+def _without_system_role(messages: Sequence[Message]) -> list[Message]:
+    """Return the turns with the instruction before the first user turn."""
+    instruction = [message.content for message in messages if message.role == "system"]
+    turns = [message for message in messages if message.role != "system"]
+    if not instruction or not turns:
+        return turns
+    return [replace(turns[0], content="\n\n".join([*instruction, turns[0].content])), *turns[1:]]
+
+
+def _read_leniently(owner: Any, method: str, mend: Any, max_tokens_field: str = "auto") -> None:
     create = getattr(owner, method)
 
     async def readable(*arguments: Any, **named: Any) -> Any:
+        if max_tokens_field != "auto":
+            caps = [named.pop(field) for field in ("max_tokens", "max_completion_tokens") if field in named]
+            named |= {max_tokens_field: caps[0]} if caps else {}
         return mend(await create(*arguments, **named))
 
     setattr(owner, method, readable)

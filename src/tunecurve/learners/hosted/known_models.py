@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import urlsplit
 
 from tunecurve.findings import Finding
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.local_only import is_this_machine
 
 AS_OF = "2026-11"
 
@@ -94,4 +96,8 @@ def findings_on(asked_as: str, name: HostedName, *, is_priced: bool, today: date
                 "check the name with its provider; give prices under hosted.prices",
             )
         )
+    address = urlsplit(name.base_url() or "")
+    if address.scheme == "http" and not is_this_machine(address.hostname or ""):
+        text = f"'{asked_as}': its key and the rows' texts go to {address.hostname} over http, which anybody between can read"
+        found.append(Finding("sent-in-the-clear", text, "use an https address"))
     return found

@@ -23,6 +23,7 @@ from tunecurve.learners.hosted.jobs import (
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.trouble import asking, plain_reason
 from tunecurve.prompts import TuningExample
+from tunecurve.redact import redact
 
 MOST_TOKENS_A_ROW = 65_536
 MOST_FILE_BYTES = 512_000_000
@@ -67,7 +68,7 @@ class OpenAITuning:
     def place(self) -> dict[str, Any]:
         """Return whose key and which address hold."""
         provider = {"provider": self.whose.provider, "service": self.whose.service}
-        return {"backend": "openai", **provider, "base_url": self.base_url}
+        return {"backend": "openai", **provider, "base_url": redact(self.base_url) if self.base_url else None}
 
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what the provider would refuse after the upload."""

@@ -20,6 +20,7 @@ from tunecurve.learners.hosted.jobs import (
 from tunecurve.learners.hosted.redirects import refuse_redirects_of_google, refuse_redirects_of_storage
 from tunecurve.learners.hosted.trouble import asking, plain_reason
 from tunecurve.prompts import TuningExample
+from tunecurve.redact import redact
 from tunecurve.spec_hosted import VertexSpec
 
 # Documented for supervised tuning of Gemini 2.5 Flash and Flash-Lite; counted here at two characters a token at worst.
@@ -76,7 +77,12 @@ class VertexTuning:
 
     def place(self) -> dict[str, Any]:
         """Return project, region and address."""
-        return {"backend": "vertex", "project": self.project, "location": self.location, "base_url": self.base_url}
+        return {
+            "backend": "vertex",
+            "project": self.project,
+            "location": self.location,
+            "base_url": redact(self.base_url) if self.base_url else None,
+        }
 
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what Vertex AI would refuse after the upload."""

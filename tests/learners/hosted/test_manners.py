@@ -1,0 +1,152 @@
+"""How a server speaks is a setting, and the error that needs one names it; keys and addresses are read before they are used."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.fakes.faulty_server import FaultyServer
+from tests.learners.hosted.conftest import GEMINI, LAB
+from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError
+from tunecurve.learners.base import predict
+from tunecurve.learners.hosted.known_models import findings_on
+from tunecurve.learners.hosted.names import parse_hosted_name
+
+
+@pytest.fixture
+def lab(monkeypatch, only_loopback):
+    """Return a function that starts a server of OpenAI's format."""
+    servers = []
+
+    def begin(fault=""):
+        servers.append(FaultyServer(fault))
+        monkeypatch.setenv("LAB_API_KEY", "canary-lab-key")
+        monkeypatch.setenv("LAB_BASE_URL", servers[-1].url + "/v1")
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_request_is_as_the_settings_say(lab, learner_of, prompts_of):
+    server = lab()
+    settings = {
+        "max_tokens_field": "max_completion_tokens", "system_as_user": True, "reasoning_effort": "low",
+        "extra_body": {"top_logprobs_mode": "none"},
+    }  # fmt: skip
+    predict(learner_of(LAB), prompts_of(["Ada"]))
+    predict(learner_of(LAB, **settings), prompts_of(["Ada"]))
+    usual, as_set = server.bodies
+    assert "max_tokens" in usual
+    assert [turn["role"] for turn in usual["messages"]] == ["system", "user"]
+    assert "reasoning_effort" not in usual
+    assert as_set["max_completion_tokens"] == usual["max_tokens"]
+    assert "max_tokens" not in as_set
+    assert [turn["role"] for turn in as_set["messages"]] == ["user"]
+    assert as_set["messages"][0]["content"] == "\n\n".join(turn["content"] for turn in usual["messages"])
+    assert as_set["reasoning_effort"] == "low"
+    assert as_set["top_logprobs_mode"] == "none"
+
+
+def test_settings_that_are_not_set_leave_the_keys_of_earlier_answers(learner_of):
+    usual, other = learner_of(LAB).identity(), learner_of(LAB, stream=True).identity()
+    assert "stream" not in usual
+    assert other == {**usual, "stream": True}
+
+
+@pytest.mark.parametrize(
+    ("said", "setting"),
+    [
+        ("Unsupported parameter: 'max_tokens'... Use 'max_completion_tokens' instead.", "hosted.max_tokens_field"),
+        ("This model is only supported in v1/responses and not in v1/chat/completions.", "hosted.api: responses"),
+        ("This is not a chat model", "hosted.api: responses"),
+        ("This model only supports streaming output; set stream to true", "hosted.stream: true"),
+        ("System role not supported", "hosted.system_as_user: true"),
+        ("Developer instruction is not enabled for this model", "hosted.system_as_user: true"),
+        ("Unsupported value: 'reasoning_effort' does not support 'minimal'", "hosted.reasoning_effort"),
+        ("Unsupported value: 'temperature' does not support 0.5", "hosted setting unset"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_the_error_names_the_setting(lab, learner_of, prompts_of, said, setting, status):
+    server = lab(f"status {status} " + json.dumps({"error": {"message": said, "code": None, "type": None}}))
+    with pytest.raises(ModelError) as caught:
+        predict(learner_of(LAB, concurrency=1), prompts_of(["Ada"]))
+    assert setting in str(caught.value)
+    assert said[:40] in str(caught.value)
+    assert server.n_requests == 1
+
+
+@pytest.mark.parametrize("key", ["canary\n", " canary", "canary key", "canar\u00fd", "canary\u200b"])
+def test_a_key_that_no_header_can_hold_is_said_before_anything_is_sent(lab, learner_of, prompts_of, monkeypatch, key):
+    server = lab()
+    monkeypatch.setenv("LAB_API_KEY", key)
+    with pytest.raises(EnvironmentProblem, match="LAB_API_KEY") as caught:
+        predict(learner_of(LAB), prompts_of(["Ada"]))
+    assert "canar" not in str(caught.value)
+    assert server.n_requests == 0
+
+
+@pytest.mark.parametrize("address", ["ftp://host/v1", "127.0.0.1:8000/v1", "http://", "https://host:99999/v1", "/v1"])
+def test_what_is_no_address_is_said(learner_of, prompts_of, monkeypatch, address):
+    monkeypatch.setenv("LAB_API_KEY", "k")
+    monkeypatch.setenv("LAB_BASE_URL", address)
+    with pytest.raises(EnvironmentProblem, match="LAB_BASE_URL is no address"):
+        predict(learner_of(LAB), prompts_of(["Ada"]))
+
+
+def test_a_cap_with_an_unknown_price_is_refused_before_the_first_call(lab, learner_of, prompts_of):
+    server = lab()
+    with pytest.raises(MoneyError, match=r"hosted\.prices"):
+        predict(learner_of(LAB, max_cost=1.0, prices={}), prompts_of(["Ada"]))
+    answered_only = {LAB: {"input": 1.0, "output": 2.0}}
+    with pytest.raises(MoneyError, match=f"tuning '{LAB}'"):
+        learner_of(LAB, max_cost=1.0, prices=answered_only).check_access(will_tune=True)
+    learner_of(LAB, max_cost=1.0, prices=answered_only).check_access(will_tune=False)
+    assert server.n_requests == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "code"),
+    [
+        ("google/vertex/gemini-2.5-flash", "2026-11-27", "model-retired"),
+        ("google/vertex/gemini-2.5-flash", "2026-10-01", "model-ends"),
+        ("google/vertex/gemini-2.5-flash-lite-001", "2026-11-27", "model-retired"),
+        ("google/gemini-2.5-flash", "2026-12-01", "model-retired"),
+        ("openai/gpt-4.1-nano-2025-04-14", "2026-11-27", "model-retired"),
+        ("openai/gpt-4.1-mini", "2026-11-27", "model-ends"),
+        ("google/vertex/gemini-3.5-flash-lite", "2026-11-27", None),
+        ("openai-api/lab/gpt-4.1-nano", "2026-11-27", None),
+    ],
+)
+def test_a_retired_name_is_said(name, day, code):
+    from datetime import date
+
+    found = findings_on(name, parse_hosted_name(name), is_priced=True, today=date.fromisoformat(day))
+    assert [finding.code for finding in found] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("address", "is_said"),
+    [
+        ("http://10.0.0.5/v1", True),
+        ("http://127.0.0.1:1/v1", False),
+        ("https://lab/v1", False),
+        ("http://lab/v1", True),
+    ],
+)
+def test_a_key_over_http_is_said(monkeypatch, address, is_said):
+    monkeypatch.setenv("LAB_BASE_URL", address)
+    codes = [finding.code for finding in findings_on(LAB, parse_hosted_name(LAB), is_priced=True)]
+    assert ("sent-in-the-clear" in codes) == is_said
+
+
+def test_an_unknown_name_is_said(monkeypatch):
+    monkeypatch.delenv("GOOGLE_BASE_URL", raising=False)
+    assert [f.code for f in findings_on("google/gemini-9", parse_hosted_name("google/gemini-9"), is_priced=False)] == [
+        "model-unknown"
+    ]
+    assert not findings_on(GEMINI, parse_hosted_name("google/gemini-3.5-flash"), is_priced=True)
