@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tunecurve.curve.bootstrap import bootstrap_scores, combine_seeds, percentile_interval, row_multiplicities
+from tunecurve.curve.bootstrap import bootstrap_scores, combine_seeds, row_multiplicities
 
 
 def mean(summed):
@@ -27,45 +27,6 @@ def test_whole_groups_are_drawn():
     counts = row_multiplicities(5, 100, seed=0, groups=groups)
     assert (counts[:, 0] == counts[:, 2]).all()
     assert (counts[:, 1] == counts[:, 4]).all()
-
-
-def test_the_interval_of_a_mean_is_the_textbook_one():
-    values = np.random.default_rng(1).normal(10, 2, size=400)
-    statistics = np.stack([values, np.ones(400)], axis=1)
-    draws = bootstrap_scores(statistics, row_multiplicities(400, 4000), mean)
-    interval = percentile_interval(values.mean(), draws, method="rows")
-    half = 1.96 * values.std(ddof=1) / 20
-    assert interval.low == pytest.approx(values.mean() - half, abs=0.02)
-    assert interval.high == pytest.approx(values.mean() + half, abs=0.02)
-
-
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
-    generator = np.random.default_rng(2)
-    counts = row_multiplicities(150, 1000)
-    hits = 0
-    for _ in range(400):
-        rows = generator.binomial(1, 0.7, 150).astype(float)
-        draws = bootstrap_scores(np.stack([rows, np.ones(150)], axis=1), counts, mean)
-        interval = percentile_interval(rows.mean(), draws, method="rows")
-        hits += interval.low <= 0.7 <= interval.high
-    assert 0.92 <= hits / 400 <= 0.98
-
-
-def test_rows_that_move_together_need_the_grouped_interval():
-    generator = np.random.default_rng(3)
-    groups = np.repeat(np.arange(40), 5)
-    by_row, by_group = 0, 0
-    for _ in range(200):
-        rows = np.repeat(generator.binomial(1, 0.5, 40), 5).astype(float)
-        statistics = np.stack([rows, np.ones(200)], axis=1)
-        for grouped in (False, True):
-            names = [str(group) for group in groups] if grouped else None
-            draws = bootstrap_scores(statistics, row_multiplicities(200, 400, groups=names), mean)
-            interval = percentile_interval(rows.mean(), draws, method="")
-            hit = interval.low <= 0.5 <= interval.high
-            by_group, by_row = by_group + (grouped and hit), by_row + (not grouped and hit)
-    assert by_row / 200 < 0.75
-    assert 0.90 <= by_group / 200 <= 0.99
 
 
 def test_paired_differences_are_narrower_than_unpaired_ones():

@@ -61,7 +61,7 @@ def test_every_number_in_the_results_can_be_traced(rows_file, tmp_path):
     for point in results["points"]:
         score = point["scores"]["bleu"]
         assert score["low"] <= score["estimate"] <= score["high"]
-        assert "paired bootstrap" in score["method"]
+        assert score["method"] == "delete-one jackknife over test rows"
         assert len(score["by_seed"]) == point["n_seeds"]
 
 

@@ -1,40 +1,18 @@
-"""Intervals from one paired bootstrap: the same resampled test rows for every trial of a study.
+"""One paired bootstrap for the forecaster: the same resampled test rows for every trial of a study.
 
 A bootstrap draw is a vector of row multiplicities; a metric's draws are `multiplicities @ statistics`, then the
-metric's formula. Because all trials share the draws, the difference of two trials has its own, narrower interval.
-Knows nothing of metrics beyond a function from summed statistics to scores.
+metric's formula. Because all trials share the draws, they say how scores of different sizes rise and fall together. Intervals are
+not made of them (`intervals`): quantiles of draws are too narrow over few groups and empty where nothing happens. Knows nothing of metrics beyond a function from summed statistics to scores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A score with its interval.
-
-    Attributes
-    ----------
-    estimate, low, high : float
-        In the metric's own units.
-    level : float
-        Nominal coverage, e.g. 0.95.
-    method : str
-        How it was made, e.g. ``"paired bootstrap over rows"``.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    level: float
-    method: str
 
 
 def row_multiplicities(
@@ -71,15 +49,6 @@ def bootstrap_scores(
 ) -> FloatArray:
     """Return the score in every draw, shape (n_draws,), from statistics of shape (n_rows, d)."""
     return np.asarray(score(multiplicities @ statistics), dtype=np.float64)
-
-
-def percentile_interval(estimate: float, draws: FloatArray, *, level: float = 0.95, method: str) -> Interval:
-    """Return the percentile interval of the draws; NaN bounds where no draw is defined."""
-    finite = draws[np.isfinite(draws)]
-    if finite.size == 0:
-        return Interval(estimate, float("nan"), float("nan"), level, method)
-    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(estimate), float(low), float(high), level, method)
 
 
 def combine_seeds(scores: Sequence[float], draws: FloatArray, *, seed: int = 0) -> FloatArray:

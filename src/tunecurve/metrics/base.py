@@ -68,6 +68,20 @@ class SeveralReferences(Protocol):
         ...
 
 
+@runtime_checkable
+class ShareOfParts(Protocol):
+    """What a metric offers beside `Metric` if it is a share of something that not every row holds one of."""
+
+    def n_parts(self, statistics: FloatArray) -> FloatArray:
+        """Return how much each row holds of what the score is a share of, shape (rows,), from shape (rows, d)."""
+        ...
+
+
+def row_weights(metric: Metric, statistics: FloatArray) -> FloatArray:
+    """Return what each row weighs in the score, shape (rows,): its parts for a `ShareOfParts`, else 1."""
+    return metric.n_parts(statistics) if isinstance(metric, ShareOfParts) else np.ones(len(statistics))
+
+
 def statistics_matrix(
     metric: Metric, predictions: Sequence[str], references: Sequence[Reference], sources: Sequence[str]
 ) -> FloatArray:

@@ -53,6 +53,10 @@ class _RatioOfRow:
         """Return [numerator, denominator], shape (2,)."""
         return np.array(self.ratio(prediction, reference, source), dtype=np.float64)
 
+    def n_parts(self, statistics: FloatArray) -> FloatArray:
+        """Return the denominators, shape (rows,)."""
+        return statistics[:, 1]
+
     def score(self, summed: FloatArray) -> FloatArray:
         """Return the percentage."""
         return percentage(summed[..., 0], summed[..., 1])

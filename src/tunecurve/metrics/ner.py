@@ -84,6 +84,10 @@ class _EntityScore:
         exact, partial, predicted, gold = matches(prediction, reference)
         return np.array([self.credit(exact, partial), predicted, gold], dtype=np.float64)
 
+    def n_parts(self, statistics: FloatArray) -> FloatArray:
+        """Return the entities predicted and in gold, shape (rows,): a row without any does not count."""
+        return statistics[:, 1] + statistics[:, 2]
+
 
 class EntityF1(_EntityScore):
     """F1 of entities whose type and surface are both right."""

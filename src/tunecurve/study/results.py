@@ -79,6 +79,7 @@ class Collector:
             seed=spec.bootstrap.seed,
             groups=groups if self.unit == "groups" else None,
         )
+        self.groups = np.unique(groups, return_inverse=True)[1] if self.unit == "groups" else np.arange(len(groups))
         self._scored: dict[Path, ScoredTrial] = {}
         self._label_counts: dict[Path, np.ndarray] = {}
         self._label_advisor = LabelAdvisor()
@@ -187,7 +188,9 @@ class Collector:
             }
             self._n_different[folder_name(item.folder)] = n_different_answers(predictions)
             self._n_judged[item.folder] = judged_documents(statistics)
-            self._scored[item.folder] = score_trial(item.trial, statistics, self.metrics, self.multiplicities)
+            self._scored[item.folder] = score_trial(
+                item.trial, statistics, self.metrics, self.multiplicities, self.groups
+            )
             if self._recall is not None:
                 self._label_counts[item.folder] = statistics[self._recall.name].sum(axis=0)
         return self._scored[item.folder]

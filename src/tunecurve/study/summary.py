@@ -1,7 +1,7 @@
 """From the statistics of finished trials to curve points, comparisons and the headline: numbers first, then words.
 
-All intervals come from one set of bootstrap draws, so differences are paired. What the report and the tables show is
-computed here and nowhere else.
+Intervals come from leaving out one group of test rows at a time, the same groups for all trials, so differences are paired. What
+the report and the tables show is computed here and nowhere else; the forecaster gets paired bootstrap draws.
 """
 
 from __future__ import annotations
@@ -13,20 +13,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tunecurve.curve.bootstrap import FloatArray, bootstrap_scores, combine_seeds, percentile_interval
+from tunecurve.curve.bootstrap import FloatArray, bootstrap_scores, combine_seeds
+from tunecurve.curve.intervals import (
+    Jackknife,
+    difference_interval,
+    difference_of,
+    interval,
+    jackknife,
+    lower_bound,
+    mean_of_seeds,
+    probability_above_zero,
+    sums_by_group,
+    upper_bound,
+)
 from tunecurve.findings import Finding, blocked
-from tunecurve.metrics.base import Metric
+from tunecurve.metrics.base import Metric, row_weights
 from tunecurve.study.plan import Trial
 
 
 @dataclass(frozen=True)
 class ScoredTrial:
-    """A finished trial's statistics and bootstrap draws by metric name."""
+    """A finished trial's scores, jackknives and bootstrap draws by metric name."""
 
     trial: Trial
     scores: dict[str, float]
     draws: dict[str, FloatArray]
+    jackknives: dict[str, Jackknife]
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,7 @@ class Point:
     train_size: int
     scores: dict[str, list[float]]
     draws: dict[str, FloatArray]
+    jackknives: dict[str, Jackknife]
     floor_title: str = "copying the input"
 
     @property
@@ -54,12 +69,24 @@ class Point:
 
 
 def score_trial(
-    trial: Trial, statistics: Mapping[str, FloatArray], metrics: Sequence[Metric], multiplicities: FloatArray
+    trial: Trial,
+    statistics: Mapping[str, FloatArray],
+    metrics: Sequence[Metric],
+    multiplicities: FloatArray,
+    groups: NDArray[np.int_],
 ) -> ScoredTrial:
-    """Return a trial's scores and draws from its per-row statistics."""
+    """Return a trial's scores, draws and jackknives from its per-row statistics; `groups` numbers each row's group."""
     scores = {metric.name: float(metric.score(statistics[metric.name].sum(axis=0))) for metric in metrics}
     draws = {metric.name: bootstrap_scores(statistics[metric.name], multiplicities, metric.score) for metric in metrics}
-    return ScoredTrial(trial, scores, draws)
+    jackknives = {
+        metric.name: jackknife(
+            sums_by_group(statistics[metric.name], groups),
+            metric.score,
+            sums_by_group(row_weights(metric, statistics[metric.name]), groups),
+        )
+        for metric in metrics
+    }
+    return ScoredTrial(trial, scores, draws, jackknives)
 
 
 def combine_points(scored: Sequence[ScoredTrial], *, seed: int, floor_title: str = "copying the input") -> list[Point]:
@@ -76,7 +103,8 @@ def combine_points(scored: Sequence[ScoredTrial], *, seed: int, floor_title: str
             name: combine_seeds(scores[name], np.stack([member.draws[name] for member in members]), seed=seed)
             for name in names
         }
-        points.append(Point(learner, strategy, shots, train_size, scores, draws, floor_title))
+        jackknives = {name: mean_of_seeds([member.jackknives[name] for member in members]) for name in names}
+        points.append(Point(learner, strategy, shots, train_size, scores, draws, jackknives, floor_title))
     return points
 
 
@@ -95,18 +123,21 @@ def describe_point(
     }
     for metric in metrics:
         values = point.scores[metric.name]
-        method = f"paired bootstrap over test {unit}" + (" and seeds" if len(values) > 1 else "")
-        interval = percentile_interval(float(np.mean(values)), point.draws[metric.name], level=level, method=method)
+        item = point.jackknives[metric.name]
+        low, high = interval(item, metric.score_range, level)
+        worst = upper_bound if metric.direction == "min" else lower_bound
+        method = f"delete-one jackknife over test {unit}" + (" and seeds" if len(values) > 1 else "")
+        estimate = float(np.mean(values))
         described["scores"][metric.name] = {
-            "estimate": interval.estimate,
-            # Draws of the seeds can step over the metric's own bounds.
-            "low": max(interval.low, metric.score_range[0]) if math.isfinite(interval.low) else interval.low,
-            "high": min(interval.high, metric.score_range[1]) if math.isfinite(interval.high) else interval.high,
+            "estimate": estimate,
+            "low": low,
+            "high": high,
+            "bound": worst(item, metric.score_range, level),
             "level": level,
             "method": method,
             "by_seed": values,
             "seed_sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-            "above_floor": _share_above_floor(interval.estimate, floor, metric),
+            "above_floor": _share_above_floor(estimate, floor, metric),
         }
     return described
 
@@ -126,15 +157,15 @@ def compare(first: Point, second: Point, metrics: Sequence[Metric], level: float
     """Return the paired differences second - first by metric, with intervals and P(second is better)."""
     differences = {}
     for metric in metrics:
-        draws = second.draws[metric.name] - first.draws[metric.name]
-        estimate = float(np.mean(second.scores[metric.name]) - np.mean(first.scores[metric.name]))
-        interval = percentile_interval(estimate, draws, level=level, method="paired bootstrap")
-        finite = draws[np.isfinite(draws)] * (1.0 if metric.direction == "max" else -1.0)
-        better = float(np.mean((finite > 0) + 0.5 * (finite == 0))) if finite.size else float("nan")
+        item = difference_of(second.jackknives[metric.name], first.jackknives[metric.name])
+        width = metric.score_range[1] - metric.score_range[0]
+        low, high = difference_interval(item, width, level)
+        above = probability_above_zero(item, width)
+        better = above if metric.direction == "max" else 1.0 - above
         differences[metric.name] = {
-            "difference": estimate,
-            "low": interval.low,
-            "high": interval.high,
+            "difference": item.estimate,
+            "low": low,
+            "high": high,
             "p_better": better,
         }
     return {
@@ -221,13 +252,10 @@ def leak_sentence(
     aside = (
         f"; {percent(missing)} of the rows have no answer, which is no safety, and are not counted" if missing else ""
     )
+    bound = f"with {100 * level:.0f} % confidence at most {percent(best['scores'][second]['bound'])}"
     if leak == 0 and n_judged:
-        most = 100.0 * (1.0 - (1.0 - level) ** (1.0 / n_judged))
-        return (
-            f"No leak was found in the {n_judged:,} documents with personal data (with {100 * level:.0f} % confidence at "
-            f"most {percent(most)} leak){aside}"
-        )
-    return f"{percent(leak)} of the documents with personal data still leak some of it{aside}"
+        return f"No leak was found in the {n_judged:,} documents with personal data ({bound} leak){aside}"
+    return f"{percent(leak)} of the documents with personal data still leak some of it ({bound}){aside}"
 
 
 def percent(value: float) -> str:
