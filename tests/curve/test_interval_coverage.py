@@ -115,10 +115,11 @@ def f1(summed):
 
 @pytest.mark.parametrize("n_groups", [20, 50, 200])
 @pytest.mark.parametrize(("make", "score"), [(translations, Bleu().score), (entity_lists, f1)], ids=["bleu", "f1"])
-def test_corpus_scores_over_few_groups_are_covered(make, score, n_groups, repeats=200):
+def test_corpus_scores_over_few_groups_are_covered(make, score, n_groups):
     def rows_a_group(generator):
         return 1 if n_groups == 200 else 1 + generator.poisson(3)
 
+    repeats = 200
     everything, _ = make(np.random.default_rng(99), 12_000, rows_a_group)
     truth = float(score(everything.sum(axis=0)))
     generator = np.random.default_rng(5)
@@ -130,8 +131,8 @@ def test_corpus_scores_over_few_groups_are_covered(make, score, n_groups, repeat
     assert 0.93 - 0.015 <= hits / repeats <= 0.99
 
 
-def test_macro_f1_over_many_classes_is_covered_where_the_percentile_bootstrap_fails(repeats=100):
-    n_classes, n_rows = 77, 500
+def test_macro_f1_over_many_classes_is_covered_where_the_percentile_bootstrap_fails():
+    n_classes, n_rows, repeats = 77, 500, 100
     metric = MacroF1([f"{number:03}" for number in range(n_classes)])
     shares = 1 / np.arange(1, n_classes + 1) ** 0.5
     recall = np.random.default_rng(1).beta(2, 2, n_classes)
@@ -162,8 +163,8 @@ def test_macro_f1_over_many_classes_is_covered_where_the_percentile_bootstrap_fa
 
 @pytest.mark.parametrize(("n_groups", "alike"), [(20, 0.0), (20, 0.3), (51, 0.0), (51, 0.3), (200, 0.0)])
 @pytest.mark.parametrize(("gained", "lost"), [(0.005, 0.005), (0.02, 0.0), (0.1, 0.05), (0.3, 0.2)])
-def test_paired_differences_are_covered(gained, lost, n_groups, alike, repeats=300):
-    generator = np.random.default_rng(13)
+def test_paired_differences_are_covered(gained, lost, n_groups, alike):
+    repeats, generator = 300, np.random.default_rng(13)
     shares = np.array([gained, lost, 1 - gained - lost])
     hits = 0
     for _ in range(repeats):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cli.test_commands import invoke
+from tunecurve.curve.intervals import Jackknife
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
 from tunecurve.metrics.classification import Accuracy
@@ -209,9 +210,9 @@ def test_one_answer_for_all_is_said_and_blocks_only_at_the_largest_size():
 
 def point(strategy, score, size=0, spread=1.0):
     draws = {ACCURACY.name: score + spread * np.linspace(-1, 1, 201)}
-    return Point(
-        "floor" if strategy == "floor" else "m", strategy, 0, size, {ACCURACY.name: [score]}, draws, "majority"
-    )
+    jackknives = {ACCURACY.name: Jackknife(score, score + 0.05 * spread * np.linspace(-1, 1, 200), np.ones(200))}
+    learner = "floor" if strategy == "floor" else "m"
+    return Point(learner, strategy, 0, size, {ACCURACY.name: [score]}, draws, jackknives, "majority")
 
 
 @pytest.mark.parametrize(
@@ -261,13 +262,15 @@ def test_no_percentage_is_rounded_to_nothing_or_to_all(value, expected):
 
 
 def test_no_leak_is_said_with_the_most_that_may_leak():
-    def best(estimate):
-        return {"learner": "m", "scores": {"leak_documents": {"estimate": estimate}}}
+    def best(estimate, bound=3.0):
+        return {"learner": "m", "scores": {"leak_documents": {"estimate": estimate, "bound": bound}}}
 
     said = leak_sentence(best(0.0), "leak_documents", [], 100, 0.95)
     assert said.startswith("No leak was found in the 100 documents")
     assert "at most 3.0 % leak" in said
-    assert leak_sentence(best(0.5), "leak_documents", [], 200, 0.95).startswith("0.5 % of the documents")
+    some = leak_sentence(best(0.5, 2.7), "leak_documents", [], 200, 0.95)
+    assert some.startswith("0.5 % of the documents")
+    assert "at most 2.7 %" in some
     assert "cannot be said" in leak_sentence(best(math.nan), "leak_documents", [], 0, 0.95)
     blind = Finding("blind-leaks", "copying leaks nothing", blocks=("leaks",))
     assert leak_sentence(best(0.0), "leak_documents", [blind], 100, 0.95) == (

@@ -1,8 +1,9 @@
 """One paired bootstrap for the forecaster: the same resampled test rows for every trial of a study.
 
-A bootstrap draw is a vector of row multiplicities; a metric's draws are `multiplicities @ statistics`, then the
-metric's formula. Because all trials share the draws, they say how scores of different sizes rise and fall together. Intervals are
-not made of them (`intervals`): quantiles of draws are too narrow over few groups and empty where nothing happens. Knows nothing of metrics beyond a function from summed statistics to scores.
+A bootstrap draw is a vector of row multiplicities; a metric's draws are `multiplicities @ statistics`, then the metric's formula.
+Because all trials share the draws, they say how scores of different sizes rise and fall together. Intervals are not made of
+them (`intervals`): quantiles of draws are too narrow over few groups and empty where nothing happens. Knows nothing of metrics
+beyond a function from summed statistics to scores.
 """
 
 from __future__ import annotations
