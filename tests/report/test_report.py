@@ -29,11 +29,11 @@ def hostile_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     rows = [
         {"source_text": f"{text} Bo{number}", "target_text": f"{text} [NAME]"}
-        for number, text in enumerate(HOSTILE * 12)
+        for number, text in enumerate(HOSTILE * 9)
     ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run_study(
-        {"name": "hostile", "data": {"source": str(folder / "rows.jsonl")}, "split": {"test_size": 64, "method": "random"},
+        {"name": "hostile", "data": {"source": str(folder / "rows.jsonl")}, "split": {"test_size": 40, "method": "random"},
          "models": ["<b>model"], "shots": [0], "train_sizes": [4, 8, 16]},
         out=folder / "out", learners={"<b>model": LookupLearner("<b>model")},
     )  # fmt: skip
