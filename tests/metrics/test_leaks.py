@@ -289,7 +289,10 @@ def test_a_name_as_a_label_is_a_name():
 
 @pytest.mark.parametrize("leak", [0.0, 40.0])
 def test_the_sentence_on_leaks_tells_of_missing_answers(leak):
-    point = {"learner": "m", "scores": {"leak_documents": {"estimate": leak, "bound": 9.0}, "unanswered": {"estimate": 12.0}}}
+    point = {
+        "learner": "m",
+        "scores": {"leak_documents": {"estimate": leak, "bound": 9.0}, "unanswered": {"estimate": 12.0}},
+    }
     assert "12 % of the rows have no answer" in leak_sentence(point, "leak_documents", [], 50, 0.95)
     point["scores"]["unanswered"] = {"estimate": 0.0}
     assert "no answer" not in leak_sentence(point, "leak_documents", [], 50, 0.95)

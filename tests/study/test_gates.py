@@ -79,19 +79,22 @@ def codes(results):
     return {finding["code"] for finding in results["findings"]}
 
 
+@pytest.mark.parametrize(
+    ("options", "remedy"), [((), "check --target-column"), (("--first-rows",), "--limit draws at random")]
+)
 @pytest.mark.parametrize("label", ["neg", " neg", "class 1", "日本"])
-def test_one_class_is_refused_and_named(tmp_path, label):
+def test_one_class_is_refused_and_named(tmp_path, label, options, remedy):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in class_rows(60, lambda i: label)))
     for command in ("validate", "plan"):
         code, _, stderr = invoke(
             command, "--task", "classification", "--data", path, "--test-size", "10", "--train-sizes", "20", "--limit", "50",
-            "--model", "tfidf", "--out", tmp_path / "out",
+            "--model", "tfidf", "--out", tmp_path / "out", *options,
         )  # fmt: skip
         assert code == 3
         assert f"all rows are '{label.strip()}'" in stderr
-        assert "is the file sorted" in stderr
-        assert "--limit" in stderr
+        assert remedy in stderr
+        assert ("is the file sorted" in stderr) == bool(options), "a random draw does not hang on the order of the file"
         assert len(stderr.strip().splitlines()) == 1
 
 

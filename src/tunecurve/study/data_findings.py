@@ -109,15 +109,13 @@ def check_classes(task: TaskName, test: Sequence[Row], pool: Sequence[Row], has_
     if len(trained) > 1:
         return
     which = "all rows are" if len(everywhere) == 1 else "all rows to train on are"
-    limit = (
-        "--first-rows (data.limit_takes) takes the first rows of the file: leave it out, and --limit draws at random; "
+    remedy = (
+        "is the file sorted by class? --first-rows (data.limit_takes) takes the first rows of the file: leave it out, and --limit "
+        "draws at random"
         if has_limit
-        else ""
+        else "check --target-column, or add rows of another class"
     )
-    raise DataError(
-        f"{which} '{next(iter(trained), '')}', and a classification needs two classes at least; is the file sorted by class? "
-        f"{limit}shuffle the rows, or check --target-column"
-    )
+    raise DataError(f"{which} '{next(iter(trained), '')}', and a classification needs two classes at least; {remedy}")
 
 
 def _rare_classes(test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
