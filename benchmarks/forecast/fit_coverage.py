@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from curves import EXAM, Curve, is_holdout, make_tasks, read_curves
 
-from tunecurve.curve import calibration, priors
+from tunecurve.curve import priors
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
 
 FACTORS = np.arange(0.4, 1.6, 0.01)
@@ -43,6 +43,7 @@ def forecast_all(curves: list[Curve], *, losses: bool = False) -> Cases:
                 task.curve.direction,
                 at=[task.target],
                 backtest=False,
+                kind=None if losses else priors.CLASSICAL,
             )
             quantiles, truth = np.array(list(answer.forecasts[0]["quantiles"].values())), task.truth
             if losses:
@@ -78,7 +79,6 @@ def write(table: dict, path: Path) -> None:
     """Write the table and let the engine read it anew."""
     path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     priors.prior_table.cache_clear()
-    calibration._forecast_levels.cache_clear()
 
 
 def main() -> None:
@@ -90,12 +90,12 @@ def main() -> None:
     every_curve = read_curves(options.curves)
     curves = [curve for curve in every_curve if not is_holdout(curve)]
     table = json.loads(options.table.read_text(encoding="utf-8"))
-    entry = table["bounded"]
+    entry = table[priors.CLASSICAL]
     entry["coverage"] = {"single": 1.0, "replicated": 1.0}
-    for kind, chosen in (("bounded", curves), ("loss", every_curve)):
+    for kind, chosen in ((priors.CLASSICAL, curves), (priors.LOSS, every_curve)):
         table[kind].pop("levels", None)
         write(table, options.table)
-        every = [case for cases in forecast_all(chosen, losses=kind == "loss").values() for case in cases]
+        every = [case for cases in forecast_all(chosen, losses=kind == priors.LOSS).values() for case in cases]
         table[kind]["levels"] = {"beta": fit_levels(every), "share": LEVEL_SHARE}
         print(f"{kind}: {len(every)} tasks, levels {table[kind]['levels']}")
         write(table, options.table)

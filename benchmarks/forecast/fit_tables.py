@@ -1,4 +1,4 @@
-"""Learn the prior and the calibration from tuning curves, and write them as one small table.
+"""Learn prior and calibration of classical learners from tuning curves, and write them into the shipped table.
 
     python benchmarks/forecast/fit_tables.py CURVES.csv [MORE.csv ...] --out src/tunecurve/curve/priors.json
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from curves import Curve, Task, is_holdout, read_curves
 from regimes import LATE, LATE_SHARE, loss_entry
-from tuning import FLAT_LOG_NOISE, FLAT_TROUBLE, Penalty, Weights, draw_tasks, learn, random_tasks
+from tuning import FLAT_LOG_NOISE, FLAT_TROUBLE, Penalty, Weights, draw_tasks, drift_mixture, learn, random_tasks
 
 from tunecurve.curve import priors
 from tunecurve.curve.points import CurvePoints, prepare
@@ -32,10 +32,6 @@ PENALTY = Penalty(10.0, 3.0, 8.0)
 OUTER_LEVELS = np.array([0.05, 0.1, 0.15, 0.25])
 # Pull of the calibration coefficients (constant, per doubling, per size) towards no change.
 CALIBRATION_RIDGE = np.array([0.02, 0.3, 0.3])
-SOURCES = [
-    "LCDB 1.0 (Mohr et al. 2022, MIT)",
-    "Rectified Scaling Law (Lin et al. 2024, Apache-2.0)",
-]
 
 
 def tuning_curves(paths: list[Path]) -> list[Curve]:
@@ -53,9 +49,10 @@ def table_entry(weights: Weights) -> dict:
         "shape_weights": np.round(weights.shape, 2).tolist(),
         "regimes": LATE,
         "regimes_share": LATE_SHARE,
-        "noise_weights": np.round(FLAT_LOG_NOISE + weights.noise, 2).tolist(),
+        "contexts": ["error"],
+        "noise_weights": [np.round(FLAT_LOG_NOISE + weights.noise, 2).tolist()] * len(priors.LEVELS),
         "trouble": np.round(trouble[1:], 3).tolist(),
-        "discrepancy_per_doubling": DISCREPANCY,
+        "drift": drift_mixture(DISCREPANCY),
         "calibration": {"better": [0.0, 0.0, 0.0], "worse": [0.0, 0.0, 0.0]},
         "coverage": {"single": 1.0, "replicated": 1.0},  # set by fit_coverage.py, from the finished table's forecasts
     }
@@ -66,9 +63,11 @@ def deviations(tasks: list[Task], entry: dict) -> tuple[np.ndarray, np.ndarray, 
     spreads, truths, forms = [], [], []
     for task in tasks:
         curve = prepare(CurvePoints(task.train_size, task.score), task.curve.score_range, task.curve.direction)
-        prior = priors.prior_from(entry, float(curve.log_error[-1]))
+        prior = priors.prior_from(priors.CLASSICAL, entry, float(curve.log_error[-1]), float(curve.size[-1]))
         posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
-        predictive = Predictive(curve, draw_curves(posterior, 1000), prior, calibrated=False)
+        predictive = Predictive(
+            curve, draw_curves([posterior], np.ones(1), 1000), [prior], np.ones(1), calibrated=False
+        )
         scores = predictive.measured_scores(np.array([task.target]))[:, 0]
         log_error = np.log(curve.scale.error(scores))
         middle = np.median(log_error)
@@ -118,14 +117,13 @@ def main() -> None:
     """Fit and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("curves", type=Path, nargs="+", help="curves files; the first decides the hold-out")
-    parser.add_argument("--out", type=Path, required=True, help="where to write the table")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the table whose entries for classical learners and losses are replaced"
+    )
     options = parser.parse_args()
-    script = "made by benchmarks/forecast/fit_tables.py: bounded from tuning groups only, losses by hand"
-    table = {
-        "provenance": {"sources": SOURCES, "script": script},
-        "bounded": fit_bounded(tuning_curves(options.curves)),
-        "loss": dict(loss_entry()),
-    }
+    table = json.loads(options.out.read_text(encoding="utf-8"))
+    table[priors.CLASSICAL] = fit_bounded(tuning_curves(options.curves))
+    table[priors.LOSS] = dict(loss_entry())
     options.out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 

@@ -37,11 +37,11 @@ class Answer:
     failed: bool = False
 
 
-def ours(task: Task) -> Answer:
+def ours(task: Task, kind: str | None = None) -> Answer:
     """This forecaster, as a user calls it."""
     points = CurvePoints(task.train_size, task.score)
     curve = task.curve
-    answer = forecast_curve(points, curve.score_range, curve.direction, at=[task.target], backtest=False)
+    answer = forecast_curve(points, curve.score_range, curve.direction, at=[task.target], backtest=False, kind=kind)
     if answer.refusal:
         return Answer(np.full(19, np.unique(task.score)[-1]), failed=True)
     return Answer(np.array(list(answer.forecasts[0]["quantiles"].values())))
@@ -112,18 +112,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("curves", type=Path)
     parser.add_argument("--table", type=Path, help="another table than the shipped one (cross-fitting)")
+    parser.add_argument("--kind", choices=priors.KINDS, help="state the kind of learner; by default it is not known")
     parser.add_argument("--no-baselines", action="store_true")
     options = parser.parse_args()
     if options.table:
         table = json.loads(options.table.read_text(encoding="utf-8"))
         priors.prior_table.cache_clear()
-        priors.prior_table = lambda: table  # type: ignore[assignment]
-        import tunecurve.curve.calibration as calibration
-
-        calibration.prior_table = priors.prior_table
+        priors.prior_table().update(table)
     baselines = {"last value": last_value} if options.no_baselines else all_baselines()
     methods = {name: as_answer(method) for name, method in baselines.items()}
-    methods[OURS] = ours
+    methods[OURS] = lambda task: ours(task, options.kind)
     curves = read_curves(options.curves)
     results = []
     for task_set in EXAM:

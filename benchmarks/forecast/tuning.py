@@ -9,6 +9,7 @@ enough to flat).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from curves import Curve, Task, make_task
@@ -89,6 +90,12 @@ def random_tasks(curves: list[Curve], per_curve: int, seed: int) -> list[Task]:
     return tasks
 
 
+def drift_mixture(discrepancy: float) -> tuple[tuple[float, float], ...]:
+    """Heavy tail of the drift: most curves follow the shapes, some do not (share, SD per doubling)."""
+    return (0.75, round(0.5 * discrepancy, 5)), (0.25, round(1.8 * discrepancy, 5))
+
+
+@lru_cache(maxsize=1)
 def proposal_log_shape() -> np.ndarray:
     """Log weights of the proposal prior over shapes."""
     late = np.log(PROPOSAL_SHARE) + regime_log_weights(LATE)
@@ -103,12 +110,15 @@ def trouble_kind(mask: np.ndarray) -> np.ndarray:
 
 def draw_tasks(tasks: list[Task], discrepancy: float) -> Draws:
     """Fit every task under the proposal prior and keep its sorted draws at the target."""
-    prior = Prior(proposal_log_shape(), normalised(FLAT_LOG_NOISE), FLAT_TROUBLE, discrepancy)
+    prior = Prior(
+        "proposal", proposal_log_shape(), normalised(FLAT_LOG_NOISE), FLAT_TROUBLE, drift_mixture(discrepancy)
+    )
     columns: list[list[np.ndarray]] = [[] for _ in range(7)]
     for task in tasks:
         curve = prepare(CurvePoints(task.train_size, task.score), task.curve.score_range, task.curve.direction)
         posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
-        predictive = Predictive(curve, draw_curves(posterior, DRAWS_PER_TASK), prior, calibrated=False)
+        draws = draw_curves([posterior], np.ones(1), DRAWS_PER_TASK)
+        predictive = Predictive(curve, draws, [prior], np.ones(1), calibrated=False)
         scores = predictive.measured_scores(np.array([task.target]))[:, 0]
         order = np.argsort(scores, kind="stable")
         scores, truth = scores[order], task.truth

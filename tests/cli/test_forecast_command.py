@@ -64,7 +64,9 @@ def test_json_has_one_object_a_curve_with_nineteen_quantiles(tmp_path: Path) -> 
     assert a["crossover"]["rival_score"] == 65.0
     assert b["forecasts"][0]["median"] < 3.7
     assert c["refusal"] is not None
-    assert c["forecasts"] == []
+    assert c["verdict"] is None
+    assert [entry["borrowed"] for entry in c["forecasts"]] == [True]
+    assert not any(entry["borrowed"] for entry in a["forecasts"] + b["forecasts"])
 
 
 def test_byte_order_mark_and_unsorted_repeated_sizes_are_fine(tmp_path: Path) -> None:

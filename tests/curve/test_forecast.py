@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
+from tunecurve.curve.plateau import Verdict
 from tunecurve.errors import DataError, UsageError
 
 ARTICLE = CurvePoints([50, 200, 800], [86.38, 90.97, 94.30])
@@ -21,11 +23,53 @@ def test_published_experiment_is_foretold() -> None:
 
 
 @pytest.mark.parametrize("sizes", [[], [50], [50, 50, 50], [50, 200]])
-def test_fewer_than_three_sizes_is_refused_with_a_reason(sizes: list[float]) -> None:
-    forecast = forecast_curve(CurvePoints(sizes, [80.0] * len(sizes)))
+@pytest.mark.parametrize("zero_shot", [None, 40.0])
+def test_fewer_than_three_sizes_get_a_borrowed_forecast_and_no_verdict(
+    sizes: list[float], zero_shot: float | None
+) -> None:
+    rivals = {} if zero_shot is None else {"zero-shot": (zero_shot, None)}
+    forecast = forecast_curve(CurvePoints(sizes, [80.0] * len(sizes)), rivals=rivals, at=[400.0])
     assert forecast.refusal is not None
-    assert "sizes" in forecast.refusal or "size" in forecast.refusal
-    assert forecast.to_dict()["forecasts"] == []
+    assert "No verdict" in forecast.refusal
+    assert forecast.verdict is None
+    assert forecast.plateau is None
+    (entry,) = forecast.forecasts
+    assert entry["borrowed"]
+    low, high = entry["intervals"]["0.80"]
+    assert 0.0 <= low < entry["median"] < high <= 100.0
+    assert high - low > 5.0
+    assert any(note.startswith("Borrowed") for note in forecast.notes)
+    assert forecast.first_study is not None
+    assert forecast.first_study["width_then"] < forecast.first_study["width_now"]
+    assert forecast.first_study["rows"] > max(sizes, default=0.0)
+    json.dumps(forecast.to_dict(), allow_nan=False)
+
+
+def test_the_fewer_sizes_the_wider_the_forecast() -> None:
+    sizes, scores = [50, 100, 200, 400], [60.0, 66.0, 71.0, 75.0]
+    widths = []
+    for count in (1, 2, 4):
+        (entry,) = forecast_curve(CurvePoints(sizes[-count:], scores[-count:]), at=[1600.0]).forecasts
+        low, high = entry["intervals"]["0.80"]
+        widths.append(high - low)
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_a_better_untrained_model_promises_more() -> None:
+    medians = [
+        forecast_curve(CurvePoints([], []), rivals={"zero-shot": (score, None)}, at=[400.0]).forecasts[0]["median"]
+        for score in (10.0, 40.0, 70.0, 90.0)
+    ]
+    assert medians == sorted(medians)
+    assert medians[0] > 10.0
+
+
+def test_a_loss_of_which_nothing_is_known_is_not_forecast() -> None:
+    unknown = forecast_curve(CurvePoints([], []), (0.0, None), "min")
+    assert unknown.forecasts == []
+    assert unknown.refusal is not None
+    known = forecast_curve(CurvePoints([200.0], [3.0]), (0.0, None), "min", at=[800.0])
+    assert 0.5 < known.forecasts[0]["median"] < 3.0
 
 
 def test_same_points_same_answer_in_any_order() -> None:
@@ -120,6 +164,57 @@ def test_a_penalty_for_missing_the_target_moves_the_decision() -> None:
     assert careful is not None
     assert careless["best"]["n"] == 800
     assert careful["best"]["n"] > 1600
+
+
+def verdict_of(sizes: list[float], scores: list[float], **options: Any) -> Verdict:
+    n_test = options.pop("n_test", None)
+    verdict = forecast_curve(CurvePoints(sizes, scores, n_test=n_test), **options).verdict
+    assert verdict is not None
+    return verdict
+
+
+RISING_SLOWLY = ([50, 200, 800, 3200], [70.0, 74.0, 77.5, 79.0])
+
+
+@pytest.mark.parametrize(
+    ("points", "options", "reason", "words"),
+    [
+        (
+            ([50, 200, 800, 3200], [70.0, 74.0, 77.5, 79.0]),
+            {"n_test": 40, "delta": 1.2},
+            "test set",
+            "test set is too small",
+        ),
+        (
+            ([50, 200, 800, 3200], [70.0, 74.0, 77.5, 79.0]),
+            {"n_test": 90, "delta": 1.2},
+            "test set",
+            "test set is too small",
+        ),
+        (
+            ([50, 50, 200, 200, 800, 800], [70.0, 78.0, 76.0, 82.0, 78.0, 86.0]),
+            {"delta": 1.5},
+            "noise",
+            "runs of one size",
+        ),
+        (RISING_SLOWLY, {"settled": False, "delta": 1.2}, "training not settled", "train longer"),
+        (([400, 500, 600, 700], [70.0, 70.6, 71.2, 71.8]), {"delta": 2.5}, "sizes", "too few or too close"),
+    ],
+)
+def test_cannot_tell_names_its_reason(points: tuple, options: dict, reason: str, words: str) -> None:
+    verdict = verdict_of(*points, **options)
+    assert verdict.word == "cannot tell"
+    assert verdict.reason == reason
+    assert words in verdict.sentence
+
+
+@pytest.mark.parametrize("rows", [30, 60, 100])
+def test_flat_is_not_said_where_the_test_set_could_not_have_shown_a_gain(rows: int) -> None:
+    sizes, scores = [50, 100, 200, 400, 800, 1600], [80.1, 80.0, 80.2, 79.9, 80.1, 80.0]
+    word = verdict_of(sizes, scores, n_test=rows).word
+    assert word in ("no gain that this test set can show", "cannot tell")
+    assert verdict_of(sizes, scores, n_test=200_000, delta=4.0).word == "flat"
+    assert "not known" in verdict_of(sizes, scores, delta=4.0).sentence
 
 
 def test_without_prices_there_is_no_decision() -> None:

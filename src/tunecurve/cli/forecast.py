@@ -141,10 +141,10 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
     """What a person reads: one short paragraph a curve."""
     lines = [f"{curve_id}"] if named else []
     if answer.refusal:
-        return "\n".join([*lines, f"  {answer.refusal}"])
+        lines.append(f"  {answer.refusal}")
     for entry in answer.forecasts:
         low, high = entry["intervals"]["0.80"]
-        mark = "  (speculative)" if entry["speculative"] else ""
+        mark = "  (borrowed)" if entry["borrowed"] else "  (speculative)" if entry["speculative"] else ""
         lines.append(f"  n={entry['n']:g}: {entry['median']:.4g}, 80 % interval {low:.4g} to {high:.4g}{mark}")
     if answer.verdict:
         lines.append(f"  {answer.verdict.sentence}")
@@ -159,6 +159,8 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
         )
     if answer.decision:
         lines.append(f"  {answer.decision['sentence']}")
+    if answer.first_study:
+        lines.append(f"  {answer.first_study['sentence']}")
     lines += [f"  Note: {note}" for note in answer.notes]
     return "\n".join(lines)
 

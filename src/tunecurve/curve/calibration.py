@@ -45,12 +45,13 @@ def spread_factors(kinds: Kinds, doublings: Floats, sizes: int, *, replicated: b
     """
     beyond = np.clip(doublings, 0.0, 6.0)
     fade = np.minimum(beyond, 1.0)
-    logs = {"better": np.zeros(len(beyond)), "worse": np.zeros(len(beyond))}
+    few = float(np.log(prior_table()["few_sizes"].get(str(sizes), 1.0)))
+    logs = {"better": few * fade, "worse": few * fade}
     for kind, chance in kinds.items():
         entry = prior_table()[kind]
         overall = np.log(entry["coverage"]["replicated" if replicated else "single"])
         for side, (constant, slope, per_size) in entry["calibration"].items():
-            factor = overall + constant + slope * (beyond - 3.0) + per_size * (min(sizes, 6) - 4)
+            factor = overall + constant + slope * (beyond - 3.0) + per_size * (min(max(sizes, 3), 6) - 4)
             logs[side] += chance * fade * factor
     return np.exp(logs["better"]), np.exp(logs["worse"])
 

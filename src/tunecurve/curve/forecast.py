@@ -1,7 +1,7 @@
 """One call from measured points to a forecast that can be trusted: intervals, plateau, verdict, target, money.
 
 `forecast_curve` fits once and asks the drawn curves every question, so all answers agree with each other. With fewer
-than three sizes it refuses, and says why: a line through two points has no error. The same points give the same answer
+than three sizes there is no verdict, only a wide forecast borrowed from other curves, and marked so. The same points give the same answer
 for ever. It does not know how the points were made, and cannot see a jump that no point announces.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tunecurve.curve.borrowed import FIRST_SIZES, rows_to_find_out, with_start
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.plateau import Verdict, default_delta, find_plateau, is_speculative, judge
@@ -32,7 +33,7 @@ FEWEST_SIZES = 3
 
 @dataclass(frozen=True)
 class Forecast:
-    """Everything said about one curve; `refusal` is set, and the rest empty, when nothing can be said.
+    """Everything said about one curve; `refusal` is set when its points alone say nothing (fewer than three sizes).
 
     Attributes
     ----------
@@ -45,7 +46,9 @@ class Forecast:
     drops : list of dict
         Steps on which more data scored less, with the probability that it was luck.
     refusal : str or None
-        Why there is no forecast.
+        Why there is no verdict; forecasts are borrowed from other curves then, or empty.
+    first_study : dict or None
+        With a refusal: how many rows to label to find out.
     notes : list of str
         What a reader must know: broken runs suspected, sizes that are speculative, replicates missing.
     predictive : Predictive or None
@@ -63,6 +66,7 @@ class Forecast:
     drops: list[dict[str, Any]] = field(default_factory=list)
     refusal: str | None = None
     notes: list[str] = field(default_factory=list)
+    first_study: dict[str, Any] | None = None
     predictive: Predictive | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,6 +83,7 @@ class Forecast:
             "decision": self.decision,
             "drops": self.drops,
             "notes": self.notes,
+            "first_study": self.first_study,
         }
 
 
@@ -93,6 +98,7 @@ def forecast_curve(
     prices: Prices | None = None,
     backtest: bool = True,
     kind: str | None = None,
+    settled: bool = True,
 ) -> Forecast:
     """Forecast a learning curve from its measured points.
 
@@ -121,6 +127,8 @@ def forecast_curve(
     kind : {"language-model", "classical"}, optional
         What was trained: a language model (encoder or decoder), or a classical learner such as logistic regression.
         Default: a mixture of both, weighed by how well each explains the points.
+    settled : bool
+        Whether the training behind the largest size had settled; if not, `cannot tell` says so first.
 
     Returns
     -------
@@ -146,7 +154,7 @@ def forecast_curve(
     curve = prepare(points, score_range, direction)
     measured = _measured(curve)
     if len(curve.size) < FEWEST_SIZES:
-        return Forecast(points=measured, refusal=_refusal(len(curve.size)), notes=notes)
+        return _borrowed(curve, at, rivals or {}, _known_kind(kind), notes)
     asked = _asked_sizes(at, float(curve.size[-1]))
     predictive = predict(curve, _known_kind(kind))
     delta = default_delta(predictive) if delta is None else _positive("delta", delta)
@@ -159,7 +167,7 @@ def forecast_curve(
         forecasts=forecasts_at(predictive, asked),
         target=None if target is None else reach_target(predictive, float(target), asked),
         plateau=find_plateau(predictive, delta),
-        verdict=judge(predictive, delta, prices),
+        verdict=judge(predictive, delta, prices, settled=settled),
         crossover=crossover(predictive, rivals or {}),
         backtest=back_test(points, score_range, direction, kind) if backtest else None,
         decision=decide(predictive, prices, target),
@@ -193,11 +201,36 @@ def _measured(curve: PreparedCurve) -> list[dict[str, float]]:
     return [{"n": float(n), "mean_score": float(score), "runs": int(runs)} for n, score, runs in rows]
 
 
-def _refusal(sizes: int) -> str:
-    return (
-        f"No forecast from {sizes} training size{'s' if sizes != 1 else ''}: with fewer than {FEWEST_SIZES} sizes the "
-        "bend of the curve is unknown and no interval would mean anything. Measure "
-        f"{FEWEST_SIZES - sizes} more, each 2 to 4 times the one before. What similar tasks needed: tunecurve atlas."
+def _borrowed(
+    curve: PreparedCurve,
+    at: Sequence[float],
+    rivals: Mapping[str, tuple[float, Floats | None]],
+    kind: str | None,
+    notes: list[str],
+) -> Forecast:
+    """With fewer than three sizes: a forecast borrowed from other curves, no verdict, and what to measure."""
+    zero_shot = next((score for name, (score, _) in rivals.items() if name.startswith("zero-shot")), None)
+    sizes, measured = len(curve.size), _measured(curve)
+    asked = _asked_sizes(at or (() if sizes else FIRST_SIZES), float(curve.size[-1]) if sizes else 1.0)
+    refusal = (
+        f"No verdict from {sizes or 'no'} training size{'s' if sizes != 1 else ''}: with fewer than {FEWEST_SIZES} sizes "
+        f"the bend of the curve is unknown. Measure {FEWEST_SIZES - sizes} more, each 2 to 4 times the one before."
+    )
+    started = with_start(curve, zero_shot)
+    if started is None:
+        nothing = f"{refusal} Nothing is known of where this loss starts: no forecast."
+        return Forecast(points=measured, refusal=nothing, notes=notes)
+    predictive = predict(started, kind)
+    entries = [{**entry, "borrowed": True} for entry in forecasts_at(predictive, asked)]
+    note = "Borrowed: what other curves did from such a start, in wide intervals; these points alone say little."
+    study = rows_to_find_out(predictive)
+    return Forecast(
+        points=measured,
+        forecasts=entries,
+        refusal=refusal,
+        notes=[*notes, note],
+        first_study=study,
+        predictive=predictive,
     )
 
 
@@ -230,6 +263,7 @@ def forecasts_at(predictive: Predictive, sizes: Floats) -> list[dict[str, Any]]:
                     "median": float(population[MEDIAN, index]),
                     "intervals": _intervals(population[:, index]),
                 },
+                "borrowed": False,
                 "speculative": is_speculative(float(size), predictive.last_size),
             }
         )

@@ -7,6 +7,7 @@ is found by asking the drawn curves: imagine the new measurement, update, and co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,15 +25,32 @@ DEFAULT_DELTA_PERCENT = 1.0
 # Doublings beyond the data that a plateau must hold.
 PLATEAU_DOUBLINGS = 3
 IMAGINED_OUTCOMES = 40
+# What is said where a gain is unlikely, but the test set could not have shown it.
+NOTHING_SHOWN = "no gain that this test set can show"
+# A curve of fewer sizes, or of a narrower span, leaves its bend open.
+ENOUGH_SIZES, ENOUGH_SPAN = 4, 8.0
+# Why a curve is not clear, in words, and the step that answers it (a kind of step of `settling_steps`).
+REASONS = {
+    "training not settled": ("training has not settled at the largest size", "training"),
+    "test set": ("the test set is too small to show a gain of that size", "test set"),
+    "noise": ("runs of one size differ by as much as the gain in question", "seeds"),
+    "sizes": ("the sizes are too few or too close", "size"),
+    "shapes": ("curves that go on and curves that stop both fit the points", "size"),
+}
 
 
 def default_delta(predictive: Predictive) -> float:
     """Smallest gain per doubling that is worth a word, in score units: what matters, or what the test set resolves."""
     scale = predictive.curve.scale
     last_error = float(np.exp(predictive.curve.log_error[-1]))
-    matters = DEFAULT_DELTA_PERCENT * (1.0 if scale.kind == "bounded" else last_error / 100.0)
-    resolved = float(np.sqrt(2.0 * predictive.curve.own_test_variance)) * last_error
-    return max(matters, resolved) * scale.unit
+    matters = DEFAULT_DELTA_PERCENT * (1.0 if scale.kind == "bounded" else last_error / 100.0) * scale.unit
+    return max(matters, resolution(predictive))
+
+
+def resolution(predictive: Predictive) -> float:
+    """SD of the difference of two scores from the test rows alone, in score units; 0 where the rows are not known."""
+    last_error = float(np.exp(predictive.curve.log_error[-1]))
+    return float(np.sqrt(2.0 * predictive.curve.own_test_variance)) * last_error * predictive.curve.scale.unit
 
 
 def doubling_gains(predictive: Predictive) -> tuple[Floats, Floats]:
@@ -73,38 +91,95 @@ def find_plateau(predictive: Predictive, delta: float) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The word, why, and what would settle a `cannot tell`."""
+    """The word, why, and what would settle a `cannot tell`; `reason` is a key of `REASONS`, or None for a clear word."""
 
     word: str
     sentence: str
     probability_rising: float
     expected_gain: float
     settle: list[dict[str, Any]]
+    reason: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return dict(vars(self))
 
 
-def judge(predictive: Predictive, delta: float, prices: Prices | None = None) -> Verdict:
-    """Say whether the next doubling of the data gains at least `delta`, and if not, what would settle it at what cost."""
+def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *, settled: bool = True) -> Verdict:
+    """Say whether the next doubling of the data gains at least `delta`, and if not, what would settle it at what cost.
+
+    Parameters
+    ----------
+    predictive : Predictive
+    delta : float
+        Gain that matters, in score units.
+    prices : Prices, optional
+    settled : bool
+        Whether the training behind the largest size had settled.
+    """
     last = predictive.last_size
     gain = doubling_gains(predictive)[1][:, predictive.search_last]
     rising = float(np.mean(gain >= delta))
     expected = float(gain.mean())
     low, high = np.quantile(gain, [0.1, 0.9])
-    word = "rising" if rising >= SURE else "flat" if rising <= 1.0 - SURE else "cannot tell"
     numbers = f"doubling the {last:g} examples would gain {expected:.3g} (80 % interval {low:.3g} to {high:.3g})"
-    if word == "rising":
+    if rising >= SURE:
         sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {rising:.2f}."
-    elif word == "flat":
-        sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability only {rising:.2f}."
+        return Verdict("rising", sentence, rising, expected, [])
+    if rising <= 1.0 - SURE:
+        return _no_gain(predictive, delta, rising, expected, numbers)
+    reason = _reason(predictive, delta, settled=settled)
+    words, step_kind = REASONS[reason]
+    sentence = (
+        f"Cannot tell: {numbers}, on both sides of the {delta:.3g} that matters (probability {rising:.2f}), "
+        f"because {words}."
+    )
+    settle = settling_steps(predictive, gain >= delta, prices or Prices())
+    if reason == "training not settled":
+        sentence += " First step: train longer at the largest size."
     else:
-        sentence = f"Cannot tell: {numbers}, on both sides of the {delta:.3g} that matters (probability {rising:.2f})."
-    settle = settling_steps(predictive, gain >= delta, prices or Prices()) if word == "cannot tell" else []
-    if settle:
-        sentence += f" Most likely to settle it: {settle[0]['what']}."
-    return Verdict(word, sentence, rising, expected, settle)
+        answer = _cheapest(step for step in settle if step["kind"] == step_kind)
+        sentence += f" Cheapest step against that: {answer['what']}."
+    sentence += f" Most likely to settle it: {settle[0]['what']}."
+    return Verdict("cannot tell", sentence, rising, expected, settle, reason)
+
+
+def _no_gain(predictive: Predictive, delta: float, rising: float, expected: float, numbers: str) -> Verdict:
+    """`flat` where the test set could have shown a gain of delta; otherwise only that nothing was shown."""
+    shows = resolution(predictive)
+    if shows >= delta:
+        sentence = (
+            f"{NOTHING_SHOWN.capitalize()}: {numbers}; with its rows, two scores differ by {shows:.3g} by chance alone. "
+            "A larger test set would tell more."
+        )
+        return Verdict(NOTHING_SHOWN, sentence, rising, expected, [], "test set")
+    sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability only {rising:.2f}."
+    if shows == 0.0 and predictive.curve.scale.kind == "bounded":
+        sentence += (
+            " How many test rows stand behind it is not known: whether they could show such a gain is not checked."
+        )
+    return Verdict("flat", sentence, rising, expected, [])
+
+
+def _reason(predictive: Predictive, delta: float, *, settled: bool) -> str:
+    """The first thing in the way of a clear word."""
+    curve = predictive.curve
+    last_error = float(np.exp(curve.log_error[-1])) * curve.scale.unit
+    run = float(predictive.run_variance(curve.size[-1:])[0]) / curve.replicates[-1]
+    if not settled:
+        return "training not settled"
+    if resolution(predictive) >= delta:
+        return "test set"
+    if np.sqrt(2.0 * run) * last_error >= delta:
+        return "noise"
+    if len(curve.size) < ENOUGH_SIZES or curve.size[-1] < ENOUGH_SPAN * curve.size[0]:
+        return "sizes"
+    return "shapes"
+
+
+def _cheapest(steps: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The step with the lowest price, else with the fewest labels and runs."""
+    return min(steps, key=lambda step: (step["cost"] or 0.0, step["more_labels"], step["more_runs"]))
 
 
 def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) -> list[dict[str, Any]]:
@@ -118,18 +193,26 @@ def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) ->
     run = float(predictive.run_variance(np.array([last]))[0])
     own = predictive.curve.own_test_variance
     options = [
-        ("three more seeds at the largest size", last, run / 3.0, 0.0, 3),
-        (f"one more size: {2 * last:g} examples", 2.0 * last, run, last, 1),
-        (f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * last, 1),
+        ("seeds", "three more seeds at the largest size", last, run / 3.0, 0.0, 3),
+        ("size", f"one more size: {2 * last:g} examples", 2.0 * last, run, last, 1),
+        ("size", f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * last, 1),
     ]
     if own > 0:
-        options.append(("a test set four times as large", last, run / 4.0 + own / 4.0, 0.0, 0))
+        options.append(("test set", "a test set four times as large", last, run / 4.0 + own / 4.0, 0.0, 0))
     steps = []
-    for what, size, variance, more_labels, runs in options:
+    for kind, what, size, variance, more_labels, runs in options:
         chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
         cost = prices.measurement(more_labels, runs, size)
         steps.append(
-            {"what": what, "n": size, "chance": chance, "more_labels": more_labels, "more_runs": runs, "cost": cost}
+            {
+                "kind": kind,
+                "what": what,
+                "n": size,
+                "chance": chance,
+                "more_labels": more_labels,
+                "more_runs": runs,
+                "cost": cost,
+            }
         )
     return sorted(steps, key=lambda step: -step["chance"])
 

@@ -24,7 +24,7 @@ def plot_forecast(forecast: Forecast, path: str) -> None:
     Raises
     ------
     DataError
-        When the forecast was refused: there is nothing to draw.
+        When there is no forecast: there is nothing to draw.
     EnvironmentProblem
         When the file cannot be written.
     """

@@ -173,6 +173,8 @@ class PreparedCurve:
     test_covariance : ndarray, shape (n_sizes, n_sizes), or None
         With bootstrap draws: covariance over sizes of the log error from the test rows, less what all sizes share.
         Neighbouring sizes fail on the same rows, so their errors move together.
+    starts : int
+        How many of the first entries are not measured but stand for where curves start (`tunecurve.curve.borrowed`).
     own_test_variance : float
         Variance of the log error at the largest size from the part of the test-set error that sizes do not share.
     population_variance : float
@@ -189,6 +191,7 @@ class PreparedCurve:
     own_test_variance: float
     population_variance: float
     test_covariance: Floats | None = None
+    starts: int = 0
 
     @property
     def replicated(self) -> bool:

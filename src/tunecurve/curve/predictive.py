@@ -106,9 +106,8 @@ class Predictive:
     def _scores(self, log_error: Floats, size: Floats) -> Floats:
         doublings = np.log2(size / self.last_size)
         if self.calibrated:
-            log_error = recalibrate(
-                log_error, self.kinds, doublings, len(self.curve.size), replicated=self.curve.replicated
-            )
+            sizes = len(self.curve.size) - self.curve.starts
+            log_error = recalibrate(log_error, self.kinds, doublings, sizes, replicated=self.curve.replicated)
         return self.curve.scale.score(np.exp(np.minimum(log_error, 300.0)))
 
     def curve_scores(self, size: Floats) -> Floats:

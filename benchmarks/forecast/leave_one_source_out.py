@@ -1,0 +1,223 @@
+"""The yardstick: forecasts of language-model curves with everything learned from the other sources.
+
+    python benchmarks/forecast/leave_one_source_out.py CURVES.csv --work FOLDER [--out PRIORS.json]
+
+For each source: learn the prior from all others, forecast the source with the engine as users call it (kind of learner
+not stated), compare. Sources count the same. Tasks: all sizes but the last, and the first three sizes to the largest
+within 8 times; one run a size is shown. Fewer sizes ("none", "one", "two") are forecast too, apart. Each source's answers
+are kept in FOLDER, so an interrupted run goes on. `--out` learns from all
+sources and writes the table that is shipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from baselines import all_baselines
+from curves import Curve, Task
+from language_models import Draws, draw_tasks, learn, table_entry
+from run_exam import LEVELS, NORMAL
+
+from tunecurve.curve import priors
+from tunecurve.curve.points import CurvePoints, prepare
+from tunecurve.curve.predictive import predict
+
+FARTHEST = 8.0
+OVERLAP = ("rougeL", "rouge1", "rouge2", "bleu", "chrf", "f1")
+ACCURACY = ("accuracy", "macro_f1")
+DECODERS = ("llama", "mistral", "qwen", "gpt2", "gpt-3", "gpt3", "open_llama")
+CORRELATIONS = ("matthews_correlation", "spearman_x100")
+SMALL_FAMILY = 20
+UNCHANGED = {
+    "calibration": {"better": [0.0, 0.0, 0.0], "worse": [0.0, 0.0, 0.0]},
+    "coverage": {"single": 1.0, "replicated": 1.0},
+}
+
+
+def read(path: Path) -> tuple[list[Curve], dict[str, str]]:
+    """Curves of fine-tuned models, and the family of each."""
+    curves: dict[str, Curve] = {}
+    families: dict[str, str] = {}
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        for row in csv.DictReader(handle):
+            if row["kind"] != "finetune":
+                continue
+            name = row["curve_id"]
+            ends = (-100.0 if row["metric"] in CORRELATIONS else 0.0, 100.0)
+            fresh = Curve(name, row["source"], row["group"], row["direction"], ends)
+            runs = curves.setdefault(name, fresh).runs.setdefault(float(row["n"]), {})
+            runs[f"{len(runs)}:{row['replicate']}"] = float(row["score"])
+            families[name] = family(row["model"].lower(), row["metric"])
+    return list(curves.values()), families
+
+
+def family(model: str, metric: str) -> str:
+    """Which of the reported families a curve belongs to."""
+    if metric in OVERLAP:
+        return "BLEU, ROUGE, F1"
+    if "embedding" in model or not model.startswith(DECODERS):
+        return "encoders"
+    return "decoders, classification" if metric in ACCURACY else "decoders, other"
+
+
+def task(curve: Curve, shown: list[float], target: float) -> Task:
+    """One run of each size shown; the truth is the mean of all runs at the target."""
+    scores = np.array([next(iter(curve.runs[size].values())) for size in shown])
+    return Task(curve, np.array(shown), scores, target, float(np.mean(list(curve.runs[target].values()))))
+
+
+def make_tasks(curves: list[Curve]) -> list[Task]:
+    """The tasks of the yardstick."""
+    tasks = []
+    for curve in curves:
+        sizes = sorted(curve.runs)
+        if len(sizes) < 4:
+            continue
+        if sizes[-1] <= FARTHEST * sizes[-2]:
+            tasks.append(task(curve, sizes[:-1], sizes[-1]))
+        near = [size for size in sizes[3:] if size <= FARTHEST * sizes[2]]
+        if near and len(sizes) > 4:
+            tasks.append(task(curve, sizes[:3], near[-1]))
+    return tasks
+
+
+def ours(one: Task) -> np.ndarray:
+    """The engine's quantiles under the table in force."""
+    curve = prepare(CurvePoints(one.train_size, one.score), one.curve.score_range, one.curve.direction)
+    return np.quantile(predict(curve).measured_scores(np.array([one.target]))[:, 0], LEVELS)
+
+
+def with_table(table: dict[str, Any], forecast: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
+    """Forecast under another table than the shipped one."""
+    shipped = dict(priors.prior_table())
+    priors.prior_table().update(table)
+    try:
+        return forecast()
+    finally:
+        priors.prior_table().update(shipped)
+
+
+def entries(tasks: list[Task], work: Path) -> dict[str, dict]:
+    """For every source the prior learned from the others; kept one file a source."""
+    curves_of = curve_counts(tasks)
+    draws: Draws | None = None
+    found = {}
+    for source in sorted(curves_of):
+        file = work / f"{source}.json"
+        if not file.exists():
+            draws = draws or draw_tasks(tasks)
+            entry = table_entry(learn(draws.keep(draws.source != source), curves_of), UNCHANGED)
+            file.write_text(json.dumps(entry), encoding="utf-8")
+            print(f"learned without {source}", flush=True)
+        found[source] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def left_out(tasks: list[Task], tables: dict[str, dict]) -> np.ndarray:
+    """Quantiles of every task under the prior that its source had no part in."""
+    answers = np.empty((len(tasks), len(LEVELS)))
+    for source, entry in tables.items():
+        rows = [index for index, one in enumerate(tasks) if one.curve.source == source]
+        answers[rows] = with_table({priors.LANGUAGE_MODEL: entry}, lambda rows=rows: [ours(tasks[row]) for row in rows])
+    return answers
+
+
+def curve_counts(tasks: list[Task]) -> dict[str, int]:
+    """Number of curves of every source."""
+    named = {(one.curve.source, one.curve.curve_id) for one in tasks}
+    return {source: sum(name == source for name, _ in named) for source, _ in named}
+
+
+def classical(tasks: list[Task]) -> dict[str, np.ndarray]:
+    """What people do today, on the same tasks."""
+    answers = {}
+    for name, method in all_baselines().items():
+        found = [method(one.train_size, one.score, one.target, True) for one in tasks]
+        answers[name] = np.array([one.mean + one.sd * NORMAL for one in found])
+    return answers
+
+
+def figures(quantiles: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> tuple[float, float, float]:
+    """CRPS, and coverage of the 80 and 90 % intervals, as weighted means."""
+    miss = truth[:, None] - quantiles
+    crps = 2.0 * np.maximum(LEVELS * miss, (LEVELS - 1.0) * miss).mean(axis=1)
+    inside = [(quantiles[:, low] <= truth) & (truth <= quantiles[:, 18 - low]) for low in (1, 0)]
+    total = weight.sum()
+    return crps @ weight / total, inside[0] @ weight / total, inside[1] @ weight / total
+
+
+def table_of(tasks: list[Task], families: dict[str, str], answers: dict[str, np.ndarray]) -> str:
+    """Markdown: pooled, by family, by source; the best classical method is picked per row, which favours it."""
+    truth = np.array([one.truth for one in tasks])
+    source = np.array([one.curve.source for one in tasks])
+    kind = np.array([families[one.curve.curve_id] for one in tasks])
+    names, member, count = np.unique(source, return_inverse=True, return_counts=True)
+    weight = (1.0 / count)[member]
+    rivals = [name for name in answers if name not in ("tunecurve", "today", "last value")]
+    lines = [
+        "| | tasks | CRPS | before | last value | best classical | in 80 % | in 90 % | before, 80 / 90 % |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    rows = [("all, every source the same", np.ones(len(tasks), bool))]
+    rows += [(name, kind == name) for name in sorted(set(kind))] + [(str(name), source == name) for name in names]
+    for title, chosen in rows:
+        found = {name: figures(quantiles[chosen], truth[chosen], weight[chosen]) for name, quantiles in answers.items()}
+        best = min(rivals, key=lambda name: found[name][0])
+        mine, before = found["tunecurve"], found.get("today", (np.nan,) * 3)
+        lines.append(
+            f"| {title} | {chosen.sum()} | {mine[0]:.2f} | {before[0]:.2f} | {found['last value'][0]:.2f} | "
+            f"{found[best][0]:.2f} ({best}) | {mine[1]:.2f} | {mine[2]:.2f} | {before[1]:.2f} / {before[2]:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Forecast every source from the others, print the table, and write the shipped table on demand."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("curves", type=Path)
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is done already")
+    parser.add_argument(
+        "--out", type=Path, help="the table whose language-model entry is learned anew from all sources"
+    )
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    curves, families = read(options.curves)
+    tasks = make_tasks(curves)
+    if options.out:
+        table = json.loads(options.out.read_text(encoding="utf-8"))
+        learned = table_entry(learn(draw_tasks(tasks), curve_counts(tasks)), UNCHANGED)
+        table[priors.LANGUAGE_MODEL] = learned
+        options.out.write_text(priors_text(table), encoding="utf-8")
+        return
+    tables = entries(tasks, options.work)
+    answers = {"tunecurve": left_out(tasks, tables)}
+    # The engine before: the classical prior alone, learned without any language model.
+    answers["today"] = np.array([ours_as(one, priors.CLASSICAL) for one in tasks])
+    print(table_of(tasks, families, answers | classical(tasks)))
+
+
+def ours_as(one: Task, kind: str) -> np.ndarray:
+    """Quantiles under one kind's shipped prior."""
+    curve = prepare(CurvePoints(one.train_size, one.score), one.curve.score_range, one.curve.direction)
+    return np.quantile(predict(curve, kind).measured_scores(np.array([one.target]))[:, 0], LEVELS)
+
+
+def priors_text(value: Any, indent: int = 0) -> str:
+    """JSON with rows of numbers on one line."""
+    pad = " " * indent
+    if isinstance(value, dict):
+        inner = [f"{pad} {json.dumps(key)}: {priors_text(part, indent + 1)}" for key, part in value.items()]
+        return "{\n" + ",\n".join(inner) + f"\n{pad}}}" + ("\n" if not indent else "")
+    if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
+        return "[\n" + ",\n".join(f"{pad} {priors_text(part, indent + 1)}" for part in value) + f"\n{pad}]"
+    return json.dumps(value)
+
+
+if __name__ == "__main__":
+    main()

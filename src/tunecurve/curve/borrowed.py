@@ -1,0 +1,118 @@
+"""Fewer than three sizes: a wide forecast borrowed from other curves, and how many rows to label to find out.
+
+Where a curve starts is known before it is measured: an untrained model's score stands at a few rows, loosely; without one
+a usual start does. The fit is the same as for a measured curve, the spread has factors of its own, found by leaving
+sources out. No verdict comes from it. From three sizes on the start is not used: it did not improve held-out forecasts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tunecurve.curve.points import Floats, PreparedCurve
+from tunecurve.curve.predictive import Predictive
+
+# An untrained model's score stands at this many rows, with this SD of its log error.
+ZERO_SHOT_ROWS, ZERO_SHOT_SD = 8.0, 0.3
+# Where nothing is known of a bounded metric: rows, error in per cent of the range, SD of its logarithm.
+USUAL_ROWS, USUAL_ERROR, USUAL_SD = 32.0, 40.0, 0.5
+# Sizes of a first forecast without any measured one.
+FIRST_SIZES = (100.0, 400.0, 1600.0)
+# Largest sizes of a first study that are weighed, and how far beyond the largest of them the forecast is wanted.
+FIRST_STUDIES = (100.0, 200.0, 400.0, 800.0, 1600.0)
+NEXT_STEPS = (2.0, 4.0, 8.0)
+WANTED_BEYOND = 4.0
+SEEDS = (1, 3)
+# The smallest study that brings this share of what the largest one brings.
+ENOUGH = 0.7
+IMAGINED_OUTCOMES = 30
+
+
+def with_start(curve: PreparedCurve, zero_shot: float | None) -> PreparedCurve | None:
+    """Put the start in front of the measured sizes; None where nothing at all is known (a loss without a score).
+
+    Parameters
+    ----------
+    curve : PreparedCurve
+        Of no, one or two sizes.
+    zero_shot : float or None
+        Score of the untrained model.
+    """
+    first = float(curve.size[0]) if len(curve.size) else np.inf
+    if zero_shot is not None:
+        rows, error, spread = ZERO_SHOT_ROWS, float(curve.scale.error(zero_shot)), ZERO_SHOT_SD
+    elif len(curve.size):
+        return curve
+    elif curve.scale.kind == "bounded":
+        rows, error, spread = USUAL_ROWS, USUAL_ERROR, USUAL_SD
+    else:
+        return None
+    return replace(
+        curve,
+        size=np.append(min(rows, first / 2.0), curve.size),
+        mean_score=np.append(float(curve.scale.score(error)), curve.mean_score),
+        replicates=np.append(1, curve.replicates),
+        log_error=np.append(np.log(error), curve.log_error),
+        point_variance=np.append(spread**2, curve.point_variance),
+        test_covariance=None,
+        starts=1,
+    )
+
+
+def rows_to_find_out(predictive: Predictive) -> dict[str, Any]:
+    """Sizes and seeds of the next study for which the forecast is worth most, by what it would leave open.
+
+    Each study is imagined as one measurement at its largest size (the smaller ones cost no labels): outcomes are drawn
+    from the forecast, the curves are reweighed, and the 80 % interval of the score far beyond is averaged.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``seeds`` (of the smallest study that brings seven tenths of what the largest would), ``wanted_n``, ``width_now``,
+        ``width_then`` (80 %, score units), ``options``, ``sentence``.
+    """
+    curve = predictive.curve
+    measured = len(curve.size) - curve.starts
+    studies = [predictive.last_size * step for step in NEXT_STEPS] if measured else list(FIRST_STUDIES)
+    wanted = WANTED_BEYOND * studies[-1]
+    score = predictive.curve_scores(np.array([wanted]))[:, 0]
+    now = float(np.subtract(*np.quantile(score, [0.9, 0.1])))
+    options = [
+        {"rows": rows, "seeds": seeds, "width": _width_after(predictive, rows, seeds, score)}
+        for rows in studies
+        for seeds in SEEDS
+    ]
+    gained = now - min(option["width"] for option in options)
+    best = next(option for option in options if now - option["width"] >= ENOUGH * gained)
+    rows, seeds = best["rows"], best["seeds"]
+    known = float(curve.size[-1]) if measured else 0.0
+    ladder = sorted({round(n) for n in (rows / 16, rows / 4, rows) if n > known})
+    runs = "one run each" if seeds == 1 else f"{seeds} seeds at the largest"
+    return {
+        "rows": rows,
+        "seeds": seeds,
+        "wanted_n": wanted,
+        "width_now": now,
+        "width_then": best["width"],
+        "options": options,
+        "sentence": (
+            f"To find out, label about {rows:g} rows in all and train on {', '.join(f'{n:g}' for n in ladder)} of them "
+            f"({runs}): the 80 % interval at n={wanted:g} is {now:.3g} wide now, and about {best['width']:.3g} then."
+        ),
+    }
+
+
+def _width_after(predictive: Predictive, rows: float, seeds: int, score: Floats) -> float:
+    """Mean width of the 80 % interval of `score` once `rows` have been measured with `seeds` runs."""
+    latent = predictive.latent_log_error(rows)
+    variance = float(predictive.run_variance(np.array([rows]))[0]) / seeds
+    outcomes = np.quantile(latent, (np.arange(IMAGINED_OUTCOMES) + 0.5) / IMAGINED_OUTCOMES)
+    weight = np.exp(-0.5 * (outcomes[:, None] - latent[None, :]) ** 2 / max(variance, 1e-8))
+    order = np.argsort(score)
+    cumulative = np.cumsum(weight[:, order], axis=1)
+    cumulative /= cumulative[:, -1:]
+    ends = [score[order][np.minimum((cumulative < level).sum(axis=1), len(score) - 1)] for level in (0.1, 0.9)]
+    return float(np.mean(ends[1] - ends[0]))
