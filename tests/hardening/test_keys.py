@@ -66,6 +66,8 @@ def another(value, path, dice):
         "prices": [{"m": {"input": 1.0, "output": 2.0, "training": 3.0}}], "template": ["Text: {input}", "{input}!"],
         "adapter_size": [1, 2, 4, 8, 16, 32],
         "sampling": ["stratified"], "limit_takes": ["first"], "where": [["kind=1"], ["kind!=2"]], "both_sides": ["keep"],
+        "placeholders": [["[LABEL]"]], "bleu_tokenizer": ["char"], "rouge_tokenizer": ["unicode"], "clean": [[]],
+        "api": ["chat", "responses"], "max_tokens_field": ["max_tokens"], "reasoning_effort": ["none", "low", "high"],
         "prior": ["masking-presidio", "ner-conll2003"],
     }  # fmt: skip
     key = path[-1]
