@@ -75,12 +75,13 @@ def _not_above(
     gains = [compare(floor, point, [metric], level)["differences"][metric.name] for point in tuned]
     if any(min(sign * gain["low"], sign * gain["high"]) > 0 for gain in gains):
         return None
-    by_noise = " by more than noise" if any(sign * gain["difference"] > 0 for gain in gains) else ""
-    nothing = floor.scores[metric.name][0]
-    text = (
-        f"{learner}: no size is above the floor ({floor.label}, {nothing:.1f}){by_noise}: nothing has been learnt yet"
-    )
-    remedy = "train on more rows or for more steps"
+    nothing = f"the floor ({floor.label}, {floor.scores[metric.name][0]:.1f})"
+    if any(sign * gain["difference"] > 0 for gain in gains):
+        text = f"{learner}: no size is above {nothing} by more than noise: whether anything has been learnt cannot be told yet"
+        remedy = "take more test rows, train on more rows or for more steps"
+    else:
+        text = f"{learner}: no size is above {nothing}: nothing has been learnt yet"
+        remedy = "train on more rows or for more steps"
     if task == "classification":
         remedy += "; where one class is frequent, go by --metric macro_f1 and draw with --sampling stratified"
     blocks: tuple[Claim, ...] = () if word == "rising" else ("verdict",)
