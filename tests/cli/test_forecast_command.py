@@ -69,6 +69,21 @@ def test_json_has_one_object_a_curve_with_nineteen_quantiles(tmp_path: Path) -> 
     assert not any(entry["borrowed"] for entry in a["forecasts"] + b["forecasts"])
 
 
+@pytest.mark.parametrize(
+    ("scores", "lowest"), [((-2.1, 10, 30), -100.0), ((-0.02, 0.1, 0.3), -1.0), ((-40, -5, 12), -100.0)]
+)
+def test_a_correlation_below_zero_is_read_as_one_and_said(tmp_path: Path, scores: tuple, lowest: float) -> None:
+    """One such curve in a file must not refuse all the others."""
+    rows = ["curve_id,n,score,replicate,n_test,kind,direction,target_n", "other,50,70,0,,finetune,max,100"]
+    rows += [f"c,{n},{score},m3,,finetune,max,800" for n, score in zip((20, 60, 200), scores, strict=True)]
+    result = run(write(tmp_path, "\n".join(rows)), "--json")
+    assert result.exit_code == 0, result.output
+    other, curve = (json.loads(line) for line in result.output.splitlines())
+    assert any("coefficient" in note for note in curve["notes"])
+    assert not any("coefficient" in note for note in other["notes"])
+    assert lowest <= curve["forecasts"][0]["quantiles"]["0.05"] < curve["forecasts"][0]["quantiles"]["0.95"] <= -lowest
+
+
 def test_byte_order_mark_and_unsorted_repeated_sizes_are_fine(tmp_path: Path) -> None:
     text = "\ufeffn,score\n800,94\n50,86\n200,91\n50,85\n"
     result = run(write(tmp_path, text), "--json")

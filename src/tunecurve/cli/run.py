@@ -147,6 +147,8 @@ def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet
     for learner, forecast in results["forecast"].items():
         said = forecast["refusal"] or forecast["verdict"]["sentence"]
         echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)
+        if forecast["first_study"]:
+            echo(forecast["first_study"]["sentence"])
         if forecast["borrowed"]:
             echo(forecast["borrowed"]["sentence"])
     echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")

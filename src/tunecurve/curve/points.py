@@ -108,6 +108,10 @@ def make_scale(score_range: tuple[float | None, float | None], direction: str, s
 FRACTIONS = "All scores lie within 0 to 1 and are read as fractions of 1, as with --range 0,1; if they are per cent, give --range 0,100."
 
 
+# What is said where scores below 0 decide the range.
+COEFFICIENTS = "Scores below 0: read as a coefficient from {end:g} below to {end:g} above zero, such as a correlation; else give --range."
+
+
 def usual_range(scores: ArrayLike, direction: str) -> tuple[tuple[float | None, float | None], str | None]:
     """Return the range of a metric whose range nobody gave, and what must be said of it.
 
@@ -122,10 +126,14 @@ def usual_range(scores: ArrayLike, direction: str) -> tuple[tuple[float | None, 
     -------
     (low, high), note
         Scores within 0 to 1 are fractions of 1, so that a curve gets one verdict in either unit; all others are in per cent.
+        Scores below 0 are coefficients, from -1 or -100 on.
     """
     if direction == "min":
         return (0.0, None), None
     values = np.asarray(scores, float)
+    if values.size and bool((values < 0).any()) and bool((np.abs(values) <= 100).all()):
+        end = 1.0 if bool((np.abs(values) <= 1).all()) else 100.0
+        return (-end, end), COEFFICIENTS.format(end=end)
     are_fractions = values.size > 0 and bool(((values >= 0) & (values <= 1)).all()) and bool((values > 0).any())
     return ((0.0, 1.0), FRACTIONS) if are_fractions else ((0.0, 100.0), None)
 

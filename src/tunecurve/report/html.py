@@ -53,7 +53,9 @@ def _hash_source(text: str) -> str:
 
 def _advice(learner: str, forecast: Mapping[str, Any]) -> dict[str, Any]:
     if forecast["refusal"]:
-        return {"learner": learner, "refusal": forecast["refusal"], "borrowed": forecast["borrowed"]}
+        study = forecast.get("first_study")
+        refusal = " ".join([forecast["refusal"], *([study["sentence"]] if study else [])])
+        return {"learner": learner, "refusal": refusal, "borrowed": forecast["borrowed"]}
     return {
         "learner": learner,
         "refusal": None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,13 @@ N_DOUBLINGS = 6
 
 
 def forecast_study(
-    scored: Sequence[ScoredTrial], points: Sequence[Point], metric: Metric, n_test: int, advice: AdviceSpec
+    scored: Sequence[ScoredTrial],
+    points: Sequence[Point],
+    metric: Metric,
+    n_test: int,
+    advice: AdviceSpec,
+    kinds: Mapping[str, str] | None = None,
+    unsettled: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the forecast of one metric for every learner that was fine-tuned.
 
@@ -35,6 +41,10 @@ def forecast_study(
     advice : AdviceSpec
         Target, gain that matters, prices, and the prior: where the engine refuses for want of sizes, ``borrowed`` holds what
         the curves of that family of the atlas did from the largest measured size on; None otherwise.
+    kinds : mapping of str to str, optional
+        What each learner is, as `forecast_curve` names it.
+    unsettled : collection of str
+        Learners whose training had not settled at the largest size.
     """
     forecasts = {}
     for learner in dict.fromkeys(item.trial.learner for item in scored if item.trial.strategy == "fine-tune"):
@@ -75,6 +85,8 @@ def forecast_study(
                 serving_difference=advice.serving_price,
                 miss_penalty=advice.miss_penalty,
             ),
+            kind=(kinds or {}).get(learner),
+            settled=learner not in unsettled,
         ).to_dict()
         forecasts[learner]["borrowed"] = _borrowed(forecasts[learner], metric.name, advice.prior)
     return forecasts

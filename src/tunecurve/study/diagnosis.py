@@ -89,3 +89,11 @@ _FLAT_SENTENCES = {
     "both": "Tuned on {n} rows it has not mastered the rows it has seen ({title} {train}), and does worse on the test set "
     "({test}); the curve is flat: try more training steps or a larger model before more of the same rows.",
 }
+
+
+def unsettled(points: Sequence[Mapping[str, Any]], metric: Metric) -> set[str]:
+    """Learners whose training had not settled at their largest size: the score on their own training rows is low."""
+    found = diagnose(points, metric, {})
+    largest = {row["learner"]: max(r["train_size"] for r in found if r["learner"] == row["learner"]) for row in found}
+    low = ("undertrained", "both")
+    return {row["learner"] for row in found if row["word"] in low and row["train_size"] == largest[row["learner"]]}

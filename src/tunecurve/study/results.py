@@ -10,6 +10,7 @@ import numpy as np
 
 from tunecurve import __version__
 from tunecurve.curve.bootstrap import row_multiplicities
+from tunecurve.curve.priors import CLASSICAL, LANGUAGE_MODEL
 from tunecurve.data.rows import Row
 from tunecurve.errors import StudyStateError
 from tunecurve.findings import Finding, in_order
@@ -21,7 +22,7 @@ from tunecurve.study.advice import disagreements, forecast_study
 from tunecurve.study.by_label import LabelAdvisor, LabelScore
 from tunecurve.study.checkpoints import scored_checkpoints
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.diagnosis import diagnose
+from tunecurve.study.diagnosis import diagnose, unsettled
 from tunecurve.study.executors import PlannedTrial, state_of_folder
 from tunecurve.study.gates import (
     answer_findings,
@@ -98,9 +99,10 @@ class Collector:
         found = comparisons(points, self.metrics, level)
         second = next(m for m in self.metrics if m.name == SECOND_METRIC[self.spec.task])
         n_test = len(self.data.test)
-        forecast = forecast_study(scored, points, self.metrics[0], n_test, self.spec.advice)
+        kinds, low = self._kinds(), unsettled(described, self.metrics[0])
+        forecast = forecast_study(scored, points, self.metrics[0], n_test, self.spec.advice, kinds, low)
         # Target, prices and the gain that matters are in the headline metric's units.
-        second_forecast = forecast_study(scored, points, second, n_test, AdviceSpec())
+        second_forecast = forecast_study(scored, points, second, n_test, AdviceSpec(), kinds, low)
         trials = [self._describe_trial(item, failures) for item in self.planned]
         findings = [*self.data.findings, *self._gates(points, forecast, trials)]
         forecast, second_forecast = gated(forecast, findings), gated(second_forecast, findings)
@@ -134,6 +136,11 @@ class Collector:
             "trials": trials,
             "money": self._money(),
         }
+
+    def _kinds(self) -> dict[str, str]:
+        """What each learner is, as the forecaster names it."""
+        is_tfidf = {item.trial.learner: item.config["learner"].get("kind") == "tfidf" for item in self.planned}
+        return {name: CLASSICAL if tfidf else LANGUAGE_MODEL for name, tfidf in is_tfidf.items()}
 
     def _gates(
         self, points: Sequence[Point], forecast: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
