@@ -84,11 +84,18 @@ class HostedSpec(Section):
     learning_rate_multiplier: Annotated[float, Field(gt=0)] | None = Field(
         None, description="of the provider's own learning rate"
     )
-    adapter_size: Literal[1, 2, 4, 8, 16, 32] | None = Field(None, description="Vertex AI: rank of the adapter")
+    adapter_size: Literal[1, 2, 4, 8, 16] | None = Field(None, description="Vertex AI: rank of the adapter")
+    tuning_fields: Literal["auto", "method", "top-level"] = Field(
+        "auto",
+        description="OpenAI's format: where a job's hyperparameters stand; auto: under method, at the top where that is refused",
+    )
+    keep_training_files: bool = Field(
+        False, description="leave training files at the provider after their job has ended; they hold the rows"
+    )
     jobs_at_once: PositiveInt = Field(1, description="tuning jobs running at once; the usual quota is one")
     poll_seconds: Annotated[float, Field(gt=0)] = Field(60.0, description="time between looks at a tuning job")
     adopt_wait_seconds: Amount = Field(
-        120.0, description="after a job's creation got no answer: how long to look for it before creating another"
+        120.0, description="after a job's creation got no answer: how long to look for it before the one repeat"
     )
     checkpoints: bool = Field(False, description="also score the checkpoint of every pass of a tuned model")
     vertex: VertexSpec = Field(default_factory=VertexSpec)

@@ -25,7 +25,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 MARK = re.compile(r"\[\[[^\]]*\]\]")
 GOOD_KEY = "canary-key-5f0d7a"
@@ -384,7 +384,8 @@ def vertex_view(state, name):
         scope = re.sub(r"locations/us-[^/]+/", "locations/us/", job["scope"])
         epochs = int((spec.get("hyperParameters") or {}).get("epochCount") or 2)
         endpoints = [f"{scope}endpoints/{job['number']}0{epoch}" for epoch in range(1, epochs + 1)]
-        text = state.blobs[spec["trainingDatasetUri"].removeprefix("gs://")].decode()
+        name = spec["trainingDatasetUri"].removeprefix("gs://")
+        text = job.setdefault("text", state.blobs.get(name, b"").decode())  # the file may be deleted afterwards
         rows = [json.loads(line)["contents"] for line in text.splitlines()]
         pairs = [(row[0]["parts"][0]["text"], row[-1]["parts"][0]["text"]) for row in rows]
         for number, endpoint in enumerate(endpoints, 1):
@@ -523,6 +524,19 @@ def openai_file(handler, found, query, body, raw):
     handler.send({**view, "status": "processed"})
 
 
+def openai_file_delete(handler, found, query, body, raw):
+    if handler.state.files.pop(found["id"], None) is None:
+        return handler.fail(404, "no such file", "openai")
+    return handler.send({"id": found["id"], "object": "file", "deleted": True})
+
+
+def storage_delete(handler, found, query, body, raw):
+    name = f"{found['bucket']}/{unquote(found['name'])}"
+    if handler.state.blobs.pop(name, None) is None:
+        return handler.fail(404, "no such object", "google")
+    return handler.send(code=204, raw=b"")
+
+
 def openai_job_create(handler, found, query, body, raw):
     state = handler.state
     if "untunable" in body["model"]:
@@ -549,7 +563,7 @@ def openai_job_view(state, name):
     view |= {"fine_tuned_model": None, "trained_tokens": None, "finished_at": None}
     if status == "succeeded":
         model = f"ft:{request['model']}:org:{request.get('suffix')}:{name[-4:]}"
-        lines = state.files[request["training_file"]].decode().splitlines()
+        lines = job.setdefault("text", state.files.get(request["training_file"], b"").decode()).splitlines()
         rows = [json.loads(line)["messages"] for line in lines]
         pairs = [(row[-2]["content"], row[-1]["content"]) for row in rows]
         epochs = int(hyper.get("n_epochs") or 2)
@@ -632,6 +646,8 @@ ROUTES = [
     (rf"GET {V}/(?P<name>{SCOPE}tuningJobs/[^/:]+)", vertex_get),
     (rf"POST {V}/(?P<name>{SCOPE}tuningJobs/[^/:]+):cancel", vertex_cancel),
     (r"POST (?:/upload)?/storage/v1/b/(?P<bucket>[^/]+)/o", storage_upload),
+    (r"DELETE (?:/upload)?/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", storage_delete),
+    (r"DELETE (?:/[\w./-]+)?/files/(?P<id>[^/]+)", openai_file_delete),
     (r"POST (?:/[\w./-]+)?/chat/completions", openai_chat),
     (r"POST (?:/[\w./-]+)?/batches", openai_batch_create),
     (r"GET (?:/[\w./-]+)?/files/(?P<id>[^/]+)/content", openai_file_content),

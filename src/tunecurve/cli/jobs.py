@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +34,26 @@ def list_jobs(provider: bool = False, as_json: bool = False) -> None:
 
 @jobs.command()
 def sync() -> None:
-    """Ask the providers how every job stands that has not ended; submits nothing."""
+    """Ask the providers how every job stands that has not ended; makes nothing."""
+    from tunecurve.errors import ModelError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.jobs import ENDED, QUEUED_HERE
+    from tunecurve.learners.hosted.job_types import ENDED, FORGOTTEN, PREPARING, QUEUED_HERE
 
-    rows = [row for row in _all_rows() if row["state"] not in ENDED and row["state"] != QUEUED_HERE]
+    resting = {*ENDED, FORGOTTEN, QUEUED_HERE, PREPARING}
+    rows = [row for row in _all_rows() if row["state"] not in resting]
     if not rows:
         click.echo("No job is on its way.")
         return
-    _print_table([_summary(job_flow_of(row).sync(row)) for row in rows])
+    n_failed = 0
+    for number, row in enumerate(rows):
+        try:
+            rows[number] = job_flow_of(row).sync(row)
+        except Exception as error:
+            n_failed += 1
+            click.echo(f"{row['key']}: {_reason(error)}", err=True)
+    _print_table([_summary(row) for row in rows])
+    if n_failed:
+        raise ModelError(f"{n_failed} of {len(rows)} jobs could not be asked about; they are shown as last seen")
 
 
 @jobs.command()
@@ -58,35 +71,120 @@ def cancel(key: str) -> None:
     """Ask the provider to end a job."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.jobs import ENDED
+    from tunecurve.learners.hosted.job_types import ENDED
 
     row = _find(key)
     if row["state"] in ENDED:
         raise StudyStateError(f"job {row['key']} has ended ({row['state']}); nothing to cancel")
-    flow = job_flow_of(row)
-    row = flow.sync(row)
-    if row["provider_id"] is None:
-        raise StudyStateError(f"the provider knows no job {row['key']}; nothing to cancel")
-    flow.backend.cancel(row["provider_id"])
-    _print_table([_summary(flow.sync(row))])
+    with _one_line():
+        flow = job_flow_of(row)
+        row = flow.sync(row)
+        if row["provider_id"] is None:
+            raise StudyStateError(f"the provider knows no job {row['key']}; nothing to cancel")
+        if row["state"] == "lost":
+            raise StudyStateError(f"the provider knows job {row['provider_id']} no more; nothing to cancel")
+        if row["state"] not in ENDED:
+            flow.backend.cancel(row["provider_id"])
+            row = flow.sync(row)
+    _print_table([_summary(row)])
 
 
 @jobs.command()
 @click.argument("key")
-def retry(key: str) -> None:
-    """Let the study make and pay for another job instead of one that failed, expired or was cancelled."""
+@click.option("--model-is-gone", is_flag=True, help="The job succeeded, but its tuned model was deleted since.")
+def retry(key: str, model_is_gone: bool) -> None:
+    """Let the study make and pay for another job; what the first one may have cost stays booked."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
+    from tunecurve.learners.hosted.job_types import IN_DOUBT
 
     row = _find(key)
-    if row["state"] not in ("failed", "cancelled", "expired"):
+    if row["state"] == "succeeded" and not model_is_gone:
         raise StudyStateError(
-            f"job {row['key']} is {row['state']}; only failed, cancelled and expired ones are repeated"
+            f"job {row['key']} has succeeded; if its tuned model was deleted since, add --model-is-gone"
         )
-    job_flow_of(row).retry(row)
-    click.echo(
-        f"Run the study again to make another job: tunecurve run {Path(row['study']) / 'study.yaml'} --out {row['study']}"
-    )
+    if row["state"] not in ("failed", "cancelled", "expired", "lost", "unknown", "succeeded", IN_DOUBT):
+        raise StudyStateError(
+            f"job {row['key']} is {row['state']}; one that is on its way is not repeated (tunecurve jobs cancel ends it)"
+        )
+    with _one_line():
+        job_flow_of(row).retry(row)
+    if row["state"] == "succeeded":
+        _drop_trained(row)
+    _say_how_to_go_on(row, "make another job")
+
+
+@jobs.command()
+@click.argument("key")
+@click.argument("provider_id", metavar="ID")
+def adopt(key: str, provider_id: str) -> None:
+    """Take a job that stands in the provider's list as ID for the one whose creation got no answer."""
+    from tunecurve.errors import StudyStateError
+    from tunecurve.learners.hosted.build import job_flow_of
+    from tunecurve.learners.hosted.job_types import CREATING, IN_DOUBT, QUEUED_HERE
+
+    row = _find(key)
+    if row["state"] not in (CREATING, IN_DOUBT, QUEUED_HERE, "lost"):
+        raise StudyStateError(f"job {row['key']} is {row['state']} as {row['provider_id']}; it needs no other")
+    with _one_line():
+        row = job_flow_of(row).adopt(row, provider_id)
+    _print_table([_summary(row)])
+    _say_how_to_go_on(row, "follow it")
+
+
+@jobs.command()
+@click.argument("key")
+def forget(key: str) -> None:
+    """Take a job that the provider does not have, or does not bill, off the books."""
+    from tunecurve.errors import StudyStateError
+    from tunecurve.learners.hosted.build import job_flow_of
+    from tunecurve.learners.hosted.job_types import FORGOTTEN
+
+    row = _find(key)
+    if row["state"] in ("waiting", "running", "unknown", "succeeded", FORGOTTEN):
+        hint = "" if row["state"] in ("succeeded", FORGOTTEN) else "; end it first: tunecurve jobs cancel " + row["key"]
+        raise StudyStateError(f"job {row['key']} is {row['state']}; it is not forgotten{hint}")
+    with _one_line():
+        job_flow_of(row).forget(row)
+    _say_how_to_go_on(row, "make another job, unless a later one is there")
+
+
+def _say_how_to_go_on(row: dict[str, Any], what: str) -> None:
+    study = Path(row["study"])
+    click.echo(f"Run the study again to {what}: tunecurve run {study / 'study.yaml'} --out {study}")
+
+
+def _drop_trained(row: dict[str, Any]) -> None:
+    """Remove the records of a tuned model that is gone from its study, so that its trial is trained anew."""
+    from tunecurve.learners.hosted.tunable import TUNED
+    from tunecurve.study.trials import TRAINING
+
+    model = (row["detail"].get("job") or {}).get("tuned_model")
+    for path in Path(row["study"]).glob(f"trials/*/{TUNED}"):
+        if json.loads(path.read_text(encoding="utf-8")).get("model") == model:
+            (path.parent / TRAINING).unlink(missing_ok=True)
+            path.unlink()
+
+
+def _reason(error: Exception) -> str:
+    """Return why a provider could not be asked, in one line without secrets."""
+    from tunecurve.errors import TunecurveError
+    from tunecurve.learners.hosted.trouble import PassingTrouble, plain_reason
+
+    return str(error) if isinstance(error, TunecurveError | PassingTrouble) else plain_reason(error)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn whatever a provider's SDK raises into a line."""
+    from tunecurve.errors import ModelError, TunecurveError
+
+    try:
+        yield
+    except TunecurveError:
+        raise
+    except Exception as error:
+        raise ModelError(f"the provider cannot be asked: {_reason(error)}; try again later") from None
 
 
 def _all_rows() -> list[dict[str, Any]]:
@@ -122,13 +220,19 @@ def _foreign_jobs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     from tunecurve.learners.hosted.build import job_flow_of
 
     ours = [row["key"] for row in rows]
+    our_ids = {row["provider_id"] for row in rows}
     places = {row["backend"]: row for row in rows}
+    found = []
+    for row in places.values():
+        try:
+            found += job_flow_of(row).backend.jobs()
+        except Exception as error:
+            click.echo(f"{row['backend']}: {_reason(error)}", err=True)
     return [
         {"key": "–", "state": job.state, "model": job.base_model, "what": "not ours", "provider_id": job.provider_id,
          "cost_usd": None, "study": "–"}
-        for row in places.values()
-        for job in job_flow_of(row).backend.jobs()
-        if not any(job.is_of(key) for key in ours)
+        for job in found
+        if job.provider_id not in our_ids and not any(job.is_of(key) for key in ours)
     ]  # fmt: skip
 
 

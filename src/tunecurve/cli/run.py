@@ -179,8 +179,13 @@ def _show_money(results: dict[str, Any]) -> None:
     if spent["n_unpriced"]:
         line += f"; the price of {spent['n_unpriced']} answers is unknown"
     doubts = spent["in_doubt"]
-    if doubts["n_calls"]:
-        line += f"; {doubts['n_calls']} calls without an answer may have been billed, at most {money(doubts['at_most_usd'])}"
+    counts = [
+        (doubts["n_calls"], "calls without an answer"),
+        (doubts["n_jobs"], "tuning jobs in doubt (tunecurve jobs)"),
+    ]
+    what = " and ".join(f"{count} {words}" for count, words in counts if count)
+    if what:
+        line += f"; {what} may have been billed, at most {money(doubts['at_most_usd'])}"
     echo(line + ".")
 
 

@@ -178,7 +178,11 @@ class Collector:
             "n_unpriced": spent.n_unpriced,
             "max_cost": self.spec.hosted.max_cost,
             "prices_usd_per_million_tokens": {name: lines for name, lines in prices.items() if lines},
-            "in_doubt": {"n_calls": spent.n_doubtful, "at_most_usd": round(spent.doubtful_usd, 8)},
+            "in_doubt": {
+                "n_calls": spent.n_doubtful,
+                "n_jobs": spent.n_doubtful_jobs,
+                "at_most_usd": round(spent.doubtful_usd, 8),
+            },
         }
 
     def _score(self, item: PlannedTrial) -> ScoredTrial:

@@ -75,7 +75,7 @@ def test_the_tuned_endpoint_is_called_where_it_is_and_thinks_as_little(point_at,
 def test_a_creation_without_an_answer_is_adopted(
     point_at, learner_of, tmp_path, name, settings, drops_metadata, monkeypatch
 ):
-    from tunecurve.learners.hosted.jobs import CreationUnclear
+    from tunecurve.learners.hosted.job_types import CreationUnclear
 
     state = point_at()
     state.drops_metadata = drops_metadata
@@ -93,7 +93,7 @@ def test_a_creation_without_an_answer_is_adopted(
 
 
 def test_only_after_looking_for_long_enough_is_another_one_made(point_at, learner_of, tmp_path, monkeypatch):
-    from tunecurve.learners.hosted.jobs import CreationUnclear
+    from tunecurve.learners.hosted.job_types import CreationUnclear
 
     state = point_at()
     learner = learner_of(LAB, **{**FAST, "tuning": "openai", "adopt_wait_seconds": 0.3})

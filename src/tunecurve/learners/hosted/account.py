@@ -9,6 +9,7 @@ from typing import Any
 
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.ledger import Ledger, Spending, default_ledger_path
+from tunecurve.learners.hosted.ledger_jobs import booked_usd
 from tunecurve.learners.hosted.names import OWN_SERVERS, HostedName, parse_hosted_name
 from tunecurve.learners.hosted.prices import Price, find_price
 from tunecurve.spec_hosted import HostedSpec
@@ -53,7 +54,8 @@ class Account:
         with self._lock:
             if self._budget is None:
                 self.n_doubts_found = ledger.settle_doubts(self.study)
-                self._budget = Budget(self.settings.max_cost, ledger.spending(self.study).total_usd)
+                jobs = {row["key"]: booked_usd(row) for row in ledger.jobs("WHERE study = ?", (self.study,))}
+                self._budget = Budget(self.settings.max_cost, ledger.spending(self.study).total_usd, jobs)
             return self._budget
 
     def spending(self) -> Spending:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from tunecurve.errors import MoneyError
 from tunecurve.learners.hosted.prices import money
@@ -25,11 +26,16 @@ class Budget:
         Most that may be spent; None: no cap.
     spent_usd : float
         Spent by earlier runs of the study.
+    jobs_usd : mapping of str to float, optional
+        The part of it that is tuning jobs, by key.
     """
 
-    def __init__(self, cap_usd: float | None, spent_usd: float = 0.0) -> None:
+    def __init__(
+        self, cap_usd: float | None, spent_usd: float = 0.0, jobs_usd: Mapping[str, float] | None = None
+    ) -> None:
         self.cap_usd, self.spent_usd, self.reserved_usd = cap_usd, spent_usd, 0.0
         self.n_reserved = 0
+        self._jobs_usd = dict(jobs_usd or {})
         self._lock = threading.Lock()
 
     def reserve(self, at_most_usd: float | None, what: str) -> float:
@@ -63,3 +69,9 @@ class Budget:
             # Sums of fractions leave crumbs; with nothing in flight there is nothing reserved.
             self.reserved_usd = max(0.0, self.reserved_usd - reserved_usd) if self.n_reserved else 0.0
             self.spent_usd += cost_usd or 0.0
+
+    def book_job(self, key: str, usd: float) -> None:
+        """Book what a tuning job costs as far as is known now, in place of what was booked for it before."""
+        with self._lock:
+            self.spent_usd += usd - self._jobs_usd.get(key, 0.0)
+            self._jobs_usd[key] = usd

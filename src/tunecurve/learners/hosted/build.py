@@ -8,7 +8,8 @@ from typing import Any
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.chat import HostedLearner
-from tunecurve.learners.hosted.jobs import JobFlow, TuningBackend
+from tunecurve.learners.hosted.job_types import TuningBackend
+from tunecurve.learners.hosted.jobs import JobFlow
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import Price
 from tunecurve.learners.hosted.tunable import TunableHostedLearner
@@ -55,19 +56,19 @@ def build_hosted_learner(asked_as: str, name: HostedName, answers: AnswerSpec, a
         return HostedLearner(asked_as, name, answers, account)
 
     def open_backend() -> TuningBackend:
-        return _open_backend(backend, name, account.settings.vertex)
+        return _open_backend(backend, name, account.settings)
 
     return TunableHostedLearner(asked_as, name, answers, account, open_backend, backend)
 
 
-def _open_backend(backend: str, name: HostedName, where: VertexSpec) -> TuningBackend:
+def _open_backend(backend: str, name: HostedName, settings: HostedSpec) -> TuningBackend:
     if backend == "vertex":
         from tunecurve.learners.hosted.vertex_tuning import VertexTuning
 
-        return VertexTuning(where)
+        return VertexTuning(settings.vertex)
     from tunecurve.learners.hosted.openai_tuning import OpenAITuning
 
-    return OpenAITuning(name)
+    return OpenAITuning(name, settings.tuning_fields)
 
 
 def job_flow_of(row: dict[str, Any]) -> JobFlow:
@@ -76,4 +77,5 @@ def job_flow_of(row: dict[str, Any]) -> JobFlow:
     name = HostedName(place.get("provider", "google"), place.get("service", "vertex"), row["model"])
     where = VertexSpec(project=place.get("project"), location=place.get("location"))
     price = Price(None, None, detail["training_usd"], "as quoted when the job was made")
-    return JobFlow(_open_backend(place["backend"], name, where), Account(HostedSpec(), row["study"]), price)
+    settings = HostedSpec(vertex=where)
+    return JobFlow(_open_backend(place["backend"], name, settings), Account(settings, row["study"]), price)

@@ -1,166 +1,48 @@
-"""Tuning jobs at a provider: submitted once, whatever happens to this process, and followed for as long as they take.
+"""Tuning jobs at a provider: made once, whatever happens to this process or beside it, and followed for as long as they take.
 
-The order of a job's life: limits are checked; the provider is asked whether the account may tune at all; the training
-file is uploaded; the claim is on the disk (state ``creating``); the job is created; its id is on the disk. Our key
-travels with the job. Whoever finds a claim without an id looks for a job with that key and adopts it; only when none
-has shown up for a while is another one created.
+The order of a job's life: limits and the cap are checked; the claim is on the disk (state ``preparing``), and only one
+process can hold it; the provider is asked whether the account may tune at all; the training file is uploaded, once; the
+money is on the disk (``creating``); the job is created; its id is on the disk. Our key travels with the job. Whoever finds
+a creation without an answer looks for the job by that key, by our suffix, by the training file, by time and model, and
+adopts it. Where none shows up for a while the creation is in doubt: it may have been billed, so its money stays spent, and
+it is repeated by itself once, never twice.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import replace
+from typing import Any
 
-from tunecurve.errors import ModelError
+from tunecurve.errors import ModelError, MoneyError, TunecurveError
 from tunecurve.learners.base import StillWaiting
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.prices import Price
-from tunecurve.learners.hosted.trouble import asking
-from tunecurve.prompts import TuningExample
+from tunecurve.learners.hosted.job_types import (
+    CREATING,
+    ENDED,
+    FORGOTTEN,
+    IN_DOUBT,
+    PREPARING,
+    QUEUED_HERE,
+    CreationUnclear,
+    JobRequest,
+    NotCreated,
+    ProviderJob,
+    QuotaFull,
+    TuningBackend,
+    differences,
+    find_ours,
+    passes_of_points,
+    same_model,
+    tokens_of,
+)
+from tunecurve.learners.hosted.ledger_jobs import booked_usd
+from tunecurve.learners.hosted.prices import Price, money
+from tunecurve.learners.hosted.trouble import NotThere, PassingTrouble, asking
 from tunecurve.spec import stable_hash
 
-JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired"]
-ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
-# OpenAI's documented minimum of rows in a training file, by backend; Vertex AI documents none.
-FEWEST_ROWS = {"openai": 10}
-# Ours, before the provider knows of the job.
-CREATING, QUEUED_HERE = "creating", "queued here"
-
-
-@dataclass(frozen=True)
-class ProviderJob:
-    """A job as the provider tells it.
-
-    Attributes
-    ----------
-    provider_id : str
-        Its name there.
-    state : str
-        One of `JobState`.
-    key : str or None
-        Our key, if the job carries one.
-    base_model : str
-        What is tuned.
-    tuned_model : str or None
-        Model or endpoint that answers, once there is one.
-    checkpoints : tuple of (int, str)
-        Pass and model of every checkpoint, in order.
-    tokens_billed, steps : int or None
-        As the provider counts.
-    error : str or None
-        Why it ended without a model.
-    suffix : str or None
-        The end of the tuned model's name that we asked for; some servers keep this and drop our key.
-    """
-
-    provider_id: str
-    state: JobState
-    key: str | None = None
-    base_model: str = ""
-    tuned_model: str | None = None
-    checkpoints: tuple[tuple[int, str], ...] = ()
-    tokens_billed: int | None = None
-    steps: int | None = None
-    error: str | None = None
-    suffix: str | None = None
-
-    def is_of(self, key: str) -> bool:
-        """Return whether this is the job with our key."""
-        return self.key == key or (self.key is None and (self.suffix or "").endswith(suffix_of(key)))
-
-
-def suffix_of(key: str) -> str:
-    """Return the part of a key that is short enough for a tuned model's name."""
-    return key[-8:]
-
-
-@dataclass(frozen=True)
-class JobRequest:
-    """What is to be tuned, on what, how.
-
-    Attributes
-    ----------
-    base_model : str
-        The provider's name of the model.
-    label : str
-        For people, e.g. ``fine-tune-n50-seed0``.
-    examples : sequence of TuningExample
-        Training rows.
-    recipe : dict
-        Resolved recipe.
-    seed : int
-        Of the training, where the provider takes one.
-    tokens : int
-        About how many tokens are trained on, all passes together.
-    """
-
-    base_model: str
-    label: str
-    examples: Sequence[TuningExample]
-    recipe: dict[str, Any]
-    seed: int
-    tokens: int = 0
-    attempt: int = 1
-    place: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        """Hash of everything that makes the job; travels with it."""
-        rows = [[[m.role, m.content] for m in example.prompt.messages] + [example.answer] for example in self.examples]
-        parts = {"model": self.base_model, "recipe": self.recipe, "seed": self.seed, "rows": stable_hash(rows, 64)}
-        return "tunecurve-" + stable_hash({**parts, "place": self.place, "attempt": self.attempt}, 20)
-
-
-class QuotaFull(Exception):
-    """The provider runs no further job now."""
-
-
-class NotCreated(Exception):
-    """The provider said no; no job was made."""
-
-
-class CreationUnclear(Exception):
-    """No answer came to the creation; a job may have been made."""
-
-
-class TuningBackend(Protocol):
-    """A provider that tunes."""
-
-    name: str
-
-    def place(self) -> dict[str, Any]:
-        """Return what distinguishes this account and address from others."""
-        ...
-
-    def check_limits(self, request: JobRequest) -> None:
-        """Raise ModelError for rows or files that the provider does not take."""
-        ...
-
-    def preflight(self, base_model: str) -> None:
-        """Raise ModelError when this account or model cannot be tuned; costs nothing."""
-        ...
-
-    def upload(self, request: JobRequest) -> str:
-        """Store the training file; return what the creation needs to find it. Doing it again does no harm."""
-        ...
-
-    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
-        """Create the job, in one attempt; raises QuotaFull, NotCreated or CreationUnclear."""
-        ...
-
-    def jobs(self) -> list[ProviderJob]:
-        """Return the account's jobs, newest first."""
-        ...
-
-    def get(self, provider_id: str) -> ProviderJob:
-        """Return one job."""
-        ...
-
-    def cancel(self, provider_id: str) -> None:
-        """Ask the provider to end a job."""
-        ...
+# Marks of a job that is given up for another one.
+BY_ITSELF, BY_ITS_USER = "by itself", "by its user"
 
 
 class JobFlow:
@@ -187,126 +69,279 @@ class JobFlow:
         StillWaiting
             When the provider has not finished; ask again later.
         ModelError
-            When the job failed, was cancelled or expired, or cannot be made.
+            When the job failed, was cancelled, expired or is lost, or cannot be made.
         MoneyError
             When it would pass the cap.
         """
-        request, row = self._latest_attempt(request)
-        if row is None or row["state"] == QUEUED_HERE:
-            row = self._submit(request)
-        elif row["state"] == CREATING:
-            row = self._adopt_or_submit(request, row)
+        request, row, n_repeats = self._latest_attempt(request)
+        if row is None or row["state"] in (QUEUED_HERE, PREPARING):
+            row = self._submit(request, row)
+        if row["provider_id"] is None:
+            row = self._adopt_or_repeat(request, row, n_repeats)
         job = self.look(row)
         if job.state == "succeeded":
             return row, job
-        if job.state in ENDED:
-            raise ModelError(
-                f"tuning job {job.provider_id} {job.state}: {job.error or 'the provider gives no reason'}; "
-                f"to pay for another one: tunecurve jobs retry {row['key']}"
-            )
+        if job.state in ENDED or job.state == "lost":
+            raise ModelError(_end_in_words(row, job))
+        said = f"in a state that is not known here ('{job.raw_state}')" if job.state == "unknown" else job.state
         minutes = (time.time() - row["created_at"]) / 60
-        raise StillWaiting(f"tuning job {job.provider_id} is {job.state}, {minutes:.0f} min so far", self._poll)
+        raise StillWaiting(f"tuning job {job.provider_id} is {said}, {minutes:.0f} min so far", self._poll)
 
     @property
     def _poll(self) -> float:
         return self.account.settings.poll_seconds
 
-    def _latest_attempt(self, request: JobRequest) -> tuple[JobRequest, dict[str, Any] | None]:
-        """Return the newest attempt at this job and its row; `retry` leaves a mark on the one before it."""
-        while (row := self.account.ledger.job(request.key)) is not None and row["detail"].get("is_given_up"):
-            request = JobRequest(**{**vars(request), "attempt": request.attempt + 1})
-        return request, row
+    def _latest_attempt(self, request: JobRequest) -> tuple[JobRequest, dict[str, Any] | None, int]:
+        """Return the newest attempt at this job, its row, and how many before it were given up without being asked."""
+        n_repeats = 0
+        while (row := self.account.ledger.job(request.key)) is not None and (mark := row["detail"].get("is_given_up")):
+            request = replace(request, attempt=request.attempt + 1)
+            n_repeats += mark == BY_ITSELF
+        return request, row, n_repeats
+
+    # Making a job
+
+    def _submit(self, request: JobRequest, row: dict[str, Any] | None) -> dict[str, Any]:
+        """Claim the job, upload its rows and create it; whatever stops this before the creation leaves no claim behind."""
+        self.backend.check_limits(request)
+        what = f"tuning '{request.base_model}' on {len(request.examples)} rows"
+        reserved = self.account.budget.reserve(self.price.training_cost_usd(request.tokens), what)
+        try:
+            row = self._claim(row or self._row(request))
+            if row["state"] != PREPARING:
+                return row
+            try:
+                row = self._prepare(request, row)
+            except BaseException:
+                self._unclaim(row)
+                raise
+            if row["provider_id"] is None:
+                row = self._enter_creation(row, reserved)
+        finally:
+            self.account.budget.settle(reserved, 0.0)
+        return row if row["provider_id"] is not None else self._create(request, row)
+
+    def _claim(self, row: dict[str, Any]) -> dict[str, Any]:
+        self._look_at_others(row)
+        claim = self.account.ledger.claim_job(row, self.account.settings.jobs_at_once)
+        if claim.state == "taken":
+            raise StillWaiting("another process is making the same tuning job; waits for it", self._poll)
+        if claim.state == "full":
+            other = claim.row["provider_id"] or claim.row["key"]
+            places = self.account.settings.jobs_at_once
+            raise StillWaiting(f"waits for job {other}: {places} at once are allowed (hosted.jobs_at_once)", self._poll)
+        return claim.row
+
+    def _look_at_others(self, row: dict[str, Any]) -> None:
+        """Bring other studies' jobs that take a place up to date; nobody else may be there any more to do so."""
+        for other in self.account.ledger.with_a_place(row["backend"], row["key"]):
+            if other["provider_id"] is not None and time.time() - other["updated_at"] >= self._poll:
+                try:
+                    self.look(other)
+                except (TunecurveError, PassingTrouble, StillWaiting):
+                    continue  # whoever it belongs to is told
+
+    def _prepare(self, request: JobRequest, row: dict[str, Any]) -> dict[str, Any]:
+        """Return the row with the training file uploaded, or with a job of this key that the provider has already."""
+        self.backend.preflight(request.base_model)
+        found = self._find(row)
+        if found is not None:
+            return self._save(row, found)
+        if not row["detail"].get("training_file"):
+            file = self.backend.upload(request)
+            row = self._change(row, lambda current: current["detail"].update(training_file=file))
+        return row
+
+    def _enter_creation(self, row: dict[str, Any], reserved: float) -> dict[str, Any]:
+        now = time.time()
+        until = now + self.account.settings.adopt_wait_seconds
+
+        def change(current: dict[str, Any]) -> None:
+            current["state"], current["reserved_usd"] = CREATING, reserved
+            current["detail"].update(claimed_at=now, looked_for_until=until)
+
+        return self._change(row, change)
+
+    def _create(self, request: JobRequest, row: dict[str, Any]) -> dict[str, Any]:
+        try:
+            job = self.backend.create(request, row["detail"]["training_file"])
+        except QuotaFull as error:
+            self._unclaim(row)
+            raise StillWaiting(f"the provider runs no further job now ({error})", self._poll) from None
+        except NotCreated as error:
+            self._delete_file(row)
+            self._unclaim(row)
+            raise ModelError(f"no tuning job was made: {error}") from None
+        except CreationUnclear as error:
+            until = time.time() + self.account.settings.adopt_wait_seconds
+            self._change(row, lambda current: current["detail"].update(looked_for_until=until))
+            wait = min(self.account.settings.adopt_wait_seconds, self._poll)
+            raise StillWaiting(f"no clear answer to the job's creation ({error}); looking for it", wait) from None
+        return self._save(row, job)
+
+    def _unclaim(self, row: dict[str, Any]) -> None:
+        """Give the claim and its money back; a training file that lies at the provider is kept for the next time."""
+        current = self.account.ledger.job(row["key"])
+        if current is None or current["provider_id"] is not None:
+            return
+        if not current["detail"].get("training_file") and current["state"] == PREPARING:
+            self.account.ledger.drop_claim(row["key"])
+            return
+
+        def change(current: dict[str, Any]) -> None:
+            current["state"], current["reserved_usd"] = QUEUED_HERE, 0.0
+            current["detail"]["owner"] = None
+
+        self._change(row, change)
+
+    def _adopt_or_repeat(self, request: JobRequest, row: dict[str, Any], n_repeats: int) -> dict[str, Any]:
+        """Adopt the job of a creation that got no answer; make another one only after looking for long enough, and once."""
+        if self.account.ledger.is_being_made_elsewhere(row) or row["detail"].get("is_given_up"):
+            raise StillWaiting("another process is making the same tuning job; waits for it", self._poll)
+        found = self._find(row)
+        if found is not None:
+            return self._save(row, found)
+        left = row["detail"].get("looked_for_until", 0.0) - time.time()
+        if row["state"] == CREATING and left > 0:
+            raise StillWaiting(
+                f"no answer came to the job's creation; looking for it for {left:.0f} s more", min(left, self._poll)
+            )
+        if n_repeats:
+            self._change(row, lambda current: current.update(state=IN_DOUBT))
+            raise ModelError(_doubt_in_words(row, n_repeats + 1))
+
+        def give_up(current: dict[str, Any]) -> None:
+            current["state"] = IN_DOUBT
+            current["detail"]["is_given_up"] = BY_ITSELF
+
+        self._change(row, give_up)
+        self.account.say(
+            f"tuning '{row['model']}': a creation without an answer is not to be found at the provider; "
+            f"{money(row['reserved_usd'])} stay booked for it, and one more job is made"
+        )
+        request, found_row, n_repeats = self._latest_attempt(request)
+        row = self._submit(request, found_row) if found_row is None or found_row["provider_id"] is None else found_row
+        return row if row["provider_id"] is not None else self._adopt_or_repeat(request, row, n_repeats)
+
+    def _find(self, row: dict[str, Any]) -> ProviderJob | None:
+        with asking("cannot list the tuning jobs"):
+            theirs = self.backend.jobs()
+        known = self.account.ledger.jobs("WHERE backend = ? AND key != ?", (row["backend"], row["key"]))
+        known_ids = {other["provider_id"] for other in known}
+        return find_ours([job for job in theirs if job.provider_id and job.provider_id not in known_ids], row)
+
+    # Following a job
 
     def look(self, row: dict[str, Any]) -> ProviderJob:
         """Ask the provider how a job stands and write it down; an ended job is not asked about again."""
         if row["state"] in ENDED and row["detail"].get("job"):
-            stored = row["detail"]["job"]
-            return ProviderJob(**{**stored, "checkpoints": tuple((e, m) for e, m in stored["checkpoints"])})
-        with asking(f"cannot look at tuning job {row['provider_id']}"):
-            job = self.backend.get(row["provider_id"])
-        self._save(row, job)
-        return job
-
-    def _save(self, row: dict[str, Any], job: ProviderJob) -> None:
-        row["state"], row["provider_id"] = job.state, job.provider_id
-        row["detail"] = {**row["detail"], "job": {**vars(job), "checkpoints": [list(c) for c in job.checkpoints]}}
-        if job.state in ENDED and row["cost_usd"] is None:
-            tokens = job.tokens_billed
-            if tokens is None:
-                tokens = row["detail"]["tokens"] if job.state == "succeeded" else 0
-            row["cost_usd"] = self.price.training_cost_usd(tokens)
-            if job.state != "succeeded" and not tokens:
-                row["cost_usd"] = 0.0
-            self.account.budget.settle(row["reserved_usd"], row["cost_usd"])
-            row["reserved_usd"] = 0.0
-        self.account.ledger.save_job(row)
-
-    def _submit(self, request: JobRequest) -> dict[str, Any]:
-        self._wait_for_a_place(request.key)
-        self.backend.check_limits(request)
-        self.backend.preflight(request.base_model)
-        found = self._find(request.key)
-        row = self._row(request)
-        if found is not None:
-            self._save(row, found)
-            return row
-        training_file = self.backend.upload(request)
-        reserved = self.account.budget.reserve(
-            self.price.training_cost_usd(request.tokens),
-            f"tuning '{request.base_model}' on {len(request.examples)} rows",
-        )
-        row |= {"state": CREATING, "reserved_usd": reserved}
-        self.account.ledger.save_job(row)
-        return self._create(request, training_file, row)
-
-    def _create(self, request: JobRequest, training_file: str, row: dict[str, Any]) -> dict[str, Any]:
+            self._booked(row)
+            return ProviderJob.from_json(row["detail"]["job"])
         try:
-            job = self.backend.create(request, training_file)
-        except QuotaFull as error:
-            self._unclaim(row, QUEUED_HERE)
-            raise StillWaiting(f"the provider runs no further job now ({error})", self._poll) from None
-        except NotCreated as error:
-            self._unclaim(row, QUEUED_HERE)
-            raise ModelError(f"no tuning job was made: {error}") from None
-        except CreationUnclear as error:
-            wait = self.account.settings.adopt_wait_seconds
-            raise StillWaiting(
-                f"no answer to the job's creation ({error}); looking for it", min(wait, self._poll)
-            ) from None
-        self._save(row, job)
-        return row
+            with asking(f"cannot look at tuning job {row['provider_id']}"):
+                job = self.backend.get(row["provider_id"])
+        except NotThere as error:
+            age = time.time() - row["created_at"]
+            if row["state"] == "waiting" and age < self.account.settings.adopt_wait_seconds:
+                raise StillWaiting(
+                    f"the provider does not know the new job {row['provider_id']} yet", self._poll
+                ) from None
+            job = ProviderJob(row["provider_id"], "lost", base_model=row["model"], error=str(error))
+        row.update(self._save(row, job))
+        return ProviderJob.from_json(row["detail"]["job"])
 
-    def _unclaim(self, row: dict[str, Any], state: str) -> None:
-        self.account.budget.settle(row["reserved_usd"], 0.0)
-        self.account.ledger.save_job({**row, "state": state, "reserved_usd": 0.0})
+    def _save(self, row: dict[str, Any], job: ProviderJob) -> dict[str, Any]:
+        """Write down what the provider tells, with its cost once it has ended, and what that changes in the budget."""
+        recipe = row["detail"]["recipe"]
+        epochs = int(job.hyperparameters.get("epochs", recipe["epochs"]))
+        if job.points:
+            job = replace(job, checkpoints=passes_of_points(job, epochs, _steps(row, job, epochs)))
+        job = self._with_a_name(job)
+        told = differences(recipe, job.hyperparameters)
+        tokens = row["detail"]["tokens"] * epochs / recipe["epochs"]
+        before: dict[str, Any] = {}
 
-    def _adopt_or_submit(self, request: JobRequest, row: dict[str, Any]) -> dict[str, Any]:
-        """Adopt the job of a creation that got no answer; make another one only after looking for long enough."""
-        found = self._find(request.key)
-        if found is not None:
-            self._save(row, found)
+        def change(current: dict[str, Any]) -> None:
+            before.update({**current, "detail": dict(current["detail"])})
+            if current["state"] in ENDED and job.state not in ENDED:
+                return  # another process has seen its end since
+            current["state"], current["provider_id"] = job.state, job.provider_id
+            detail = current["detail"]
+            detail.update(job=job.to_json(), differences=told, owner=None)
+            detail["has_run"] = detail.get("has_run") or job.state == "running" or bool(job.steps)
+            if current["cost_usd"] is None:
+                self._book(current, job, tokens)
+
+        after = self._change(row, change)
+        if after["study"] == self.account.study:
+            if told and told != before["detail"].get("differences"):
+                self.account.say(f"tuning job {job.provider_id} trains otherwise than asked: {', '.join(told)}")
+            self._keep_the_cap(before, after)
+        if after["state"] in ENDED:
+            after = self._delete_file(after)
+        return after
+
+    def _book(self, row: dict[str, Any], job: ProviderJob, tokens: float) -> None:
+        """Book what a job costs; where that is not known, what is reserved stays, at the passes that are trained."""
+        price = Price(None, None, row["detail"]["training_usd"], "as quoted when the job was made")
+        billed = tokens_of(job, tokens)
+        at_most = price.training_cost_usd(tokens)
+        if job.state == "succeeded" or (job.state in ENDED and billed is not None):
+            row["detail"]["is_estimated"] = billed is None
+            row["cost_usd"] = at_most if billed is None else price.training_cost_usd(billed)
+        elif job.state in ENDED and not row["detail"]["has_run"]:
+            row["cost_usd"] = 0.0
+        elif at_most is not None:
+            row["reserved_usd"] = at_most
+        if row["cost_usd"] is not None:
+            row["reserved_usd"] = 0.0
+
+    def _with_a_name(self, job: ProviderJob) -> ProviderJob:
+        """Return a job that has succeeded with the model that answers; one without any has failed, and is billed."""
+        if job.state != "succeeded" or job.tuned_model:
+            return job
+        if job.checkpoints:
+            return replace(job, tuned_model=job.checkpoints[-1][1])
+        reason = f"the provider says '{job.raw_state or 'succeeded'}', but names no tuned model"
+        return replace(job, state="failed", error=reason, steps=job.steps or 1)
+
+    def _keep_the_cap(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Cancel a job that trains more than was asked for, where the cap does not bear it."""
+        cap, spent = self.account.settings.max_cost, self.account.budget.spent_usd
+        if cap is None or spent <= cap + 1e-9 or after["state"] in ENDED or booked_usd(after) <= booked_usd(before):
+            return
+        with asking(f"cannot cancel tuning job {after['provider_id']}"):
+            self.backend.cancel(after["provider_id"])
+        raise MoneyError(
+            f"tuning job {after['provider_id']} trains otherwise than asked ({', '.join(after['detail']['differences'])}) and "
+            f"may bring the study to {money(spent)}, more than --max-cost {money(cap)}; it was told to stop"
+        )
+
+    def _delete_file(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Delete a training file that is no longer needed; what hinders it is kept with the job and told."""
+        file = row["detail"].get("training_file")
+        if not file or row["detail"].get("keep_training_file"):
             return row
-        left = row["updated_at"] + self.account.settings.adopt_wait_seconds - time.time()
-        if left > 0:
-            raise StillWaiting(
-                f"no answer came to the job's creation; looking for it for {left:.0f} s more", min(left, self._poll)
+        try:
+            with asking(f"cannot delete the training file {file}"):
+                self.backend.delete_file(file)
+        except (TunecurveError, PassingTrouble) as error:
+            reason = str(error)
+            self.account.say(
+                f"the training file {file} of tuning job {row['provider_id']} may still be at the provider: {reason}"
             )
-        self._unclaim(row, QUEUED_HERE)
-        return self._submit(request)
+            return self._change(row, lambda current: current["detail"].update(file_not_deleted=reason))
+        return self._change(row, lambda current: current["detail"].update(training_file=None, deleted_file=file))
 
-    def _find(self, key: str) -> ProviderJob | None:
-        with asking("cannot list the tuning jobs"):
-            return next((job for job in self.backend.jobs() if job.is_of(key)), None)
+    def _change(self, row: dict[str, Any], change: Any) -> dict[str, Any]:
+        """Change a row on the disk, and the budget where its money changes."""
+        return self._booked(self.account.ledger.change_job(row["key"], change))
 
-    def _wait_for_a_place(self, key: str) -> None:
-        where = "WHERE backend = ? AND key != ? AND state IN ('creating', 'waiting', 'running')"
-        others = self.account.ledger.jobs(where, (self._backend_id(), key))
-        if len(others) >= self.account.settings.jobs_at_once:
-            waiting_for = others[0]["provider_id"] or others[0]["key"]
-            raise StillWaiting(f"waits for job {waiting_for}: {len(others)} at once are allowed", self._poll)
-
-    def _backend_id(self) -> str:
-        return f"{self.backend.name} {stable_hash(self.backend.place())}"
+    def _booked(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a row as it is on the disk, its money in the budget; another study may have seen its end."""
+        if row["study"] == self.account.study:
+            self.account.budget.book_job(row["key"], booked_usd(row))
+        return row
 
     def _row(self, request: JobRequest) -> dict[str, Any]:
         now = time.time()
@@ -316,11 +351,12 @@ class JobFlow:
             "recipe": request.recipe,
             "place": self.backend.place(),
             "training_usd": self.price.training_usd,
+            "keep_training_file": self.account.settings.keep_training_files,
         }
         return {
             "key": request.key,
             "study": self.account.study,
-            "backend": self._backend_id(),
+            "backend": f"{self.backend.name} {stable_hash(self.backend.place())}",
             "model": request.base_model,
             "label": request.label,
             "state": QUEUED_HERE,
@@ -333,16 +369,73 @@ class JobFlow:
             "updated_at": now,
         }
 
+    # What its user decides
+
     def sync(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Bring a row up to date without submitting anything; a claim without an id adopts its job if there is one."""
+        """Bring a row up to date without making anything; a claim without an id adopts its job if there is one."""
         if row["provider_id"] is None:
-            found = self._find(row["key"])
-            if found is not None:
-                self._save(row, found)
-        else:
-            self.look(row)
+            found = self._find(row)
+            return row if found is None else self._save(row, found)
+        self.look(row)
         return row
 
     def retry(self, row: dict[str, Any]) -> None:
-        """Give a job up that ended without a model, so that the study makes another one."""
-        self.account.ledger.save_job({**row, "detail": {**row["detail"], "is_given_up": True}})
+        """Give a job up, so that the study makes another one; what may have been billed stays booked."""
+        self._change(row, lambda current: current["detail"].update(is_given_up=BY_ITS_USER))
+
+    def forget(self, row: dict[str, Any]) -> None:
+        """Take a job off the books that its user knows not to be billed, so that the study makes another one."""
+        self._delete_file(row)
+
+        def change(current: dict[str, Any]) -> None:
+            current["state"], current["reserved_usd"] = FORGOTTEN, 0.0
+            current["detail"]["is_given_up"] = BY_ITS_USER
+
+        self._change(row, change)
+
+    def adopt(self, row: dict[str, Any], provider_id: str) -> dict[str, Any]:
+        """Take a job at the provider, which its user has found there, for the one that is looked for.
+
+        Raises
+        ------
+        ModelError
+            When there is no such job, or it is another one.
+        """
+        with asking(f"cannot adopt job {provider_id}"):
+            job = self.backend.get(provider_id)
+        others = self.account.ledger.jobs("WHERE provider_id = ? AND key != ?", (job.provider_id, row["key"]))
+        if others:
+            raise ModelError(f"job {provider_id} is in the ledger already, as {others[0]['key']}")
+        if job.key not in (None, row["key"]):
+            raise ModelError(f"job {provider_id} carries the key {job.key}; the one that is looked for is {row['key']}")
+        if job.base_model and not same_model(job.base_model, row["model"]):
+            raise ModelError(f"job {provider_id} tunes '{job.base_model}', not '{row['model']}'")
+        self._change(row, lambda current: current["detail"].update(is_given_up=None))
+        return self._save(row, job)
+
+
+def _steps(row: dict[str, Any], job: ProviderJob, epochs: int) -> int | None:
+    batch = job.hyperparameters.get("batch_size", row["detail"]["recipe"].get("batch_size"))
+    return epochs * -(-row["detail"]["n_rows"] // int(batch)) if batch else None
+
+
+def _end_in_words(row: dict[str, Any], job: ProviderJob) -> str:
+    if job.state == "lost":
+        return (
+            f"tuning job {job.provider_id} is lost: {job.error}; was it deleted there, or does the address or project differ? "
+            f"{money(row['reserved_usd'])} stay booked; to pay for another one: tunecurve jobs retry {row['key']}"
+        )
+    word = job.raw_state.lower().removeprefix("job_state_")
+    raw = f" ('{job.raw_state}')" if word not in ("", job.state) else ""
+    return (
+        f"tuning job {job.provider_id} {job.state}{raw}: {job.error or 'the provider gives no reason'}; "
+        f"to pay for another one: tunecurve jobs retry {row['key']}"
+    )
+
+
+def _doubt_in_words(row: dict[str, Any], n_times: int) -> str:
+    return (
+        f"tuning '{row['model']}': {n_times} creations got no answer, and no such job is to be found; none is made any more, "
+        f"and {money(row['reserved_usd'])} stay booked for each. Look at the provider's list of jobs, then: tunecurve jobs "
+        f"adopt {row['key']} ID, if it is there; forget {row['key']}, if there is none; retry {row['key']}, to pay for another"
+    )

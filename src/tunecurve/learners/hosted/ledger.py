@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tunecurve.learners.hosted.ledger_file import AnyFuture, LedgerFile
+from tunecurve.learners.hosted.ledger_file import AnyFuture
+from tunecurve.learners.hosted.ledger_jobs import JobTable
 
 
 def default_ledger_path() -> Path:
@@ -42,7 +43,7 @@ class Spending:
     answers_usd, jobs_usd : float
         Answers and tuning jobs with a known price.
     doubtful_usd : float
-        Reserved for calls that were sent and got no answer: possibly billed.
+        Reserved for calls that were sent and got no answer, and for jobs of which nobody knows: possibly billed.
     n_answers, n_doubtful : int
         Calls answered; calls in doubt.
     n_unpriced : int
@@ -51,6 +52,8 @@ class Spending:
         The part of `answers_usd` that no server has told: booked at what was reserved.
     n_estimated : int
         Answers without usable usage.
+    n_doubtful_jobs : int
+        Tuning jobs that may have been billed.
     """
 
     answers_usd: float = 0.0
@@ -61,6 +64,7 @@ class Spending:
     n_unpriced: int = 0
     estimated_usd: float = 0.0
     n_estimated: int = 0
+    n_doubtful_jobs: int = 0
 
     @property
     def total_usd(self) -> float:
@@ -87,7 +91,7 @@ class Claim:
     owner: str | None = None
 
 
-class Ledger(LedgerFile):
+class Ledger(JobTable):
     """The ledger. Every write returns a future that is done once the row is on the disk: one to block on, or `future`, which
     belongs to an event loop.
     """
@@ -258,10 +262,24 @@ class Ledger(LedgerFile):
             "COALESCE(SUM(cost_usd * is_estimated), 0), COALESCE(SUM(is_estimated), 0) FROM attempts WHERE study = ?",
             (study,),
         )[0]
+        # A job that has ended, or cannot be found, without a known cost may have been billed.
+        in_doubt = "(cost_usd IS NULL AND reserved_usd > 0 AND state NOT IN ('waiting', 'running', 'unknown'))"
         jobs = self._read(
-            "SELECT COALESCE(SUM(COALESCE(cost_usd, reserved_usd)), 0) FROM jobs WHERE study = ?", (study,)
+            f"SELECT COALESCE(SUM(COALESCE(cost_usd, reserved_usd) * NOT {in_doubt}), 0), "
+            f"COALESCE(SUM(reserved_usd * {in_doubt}), 0), COALESCE(SUM({in_doubt}), 0) FROM jobs WHERE study = ?",
+            (study,),
+        )[0]
+        return Spending(
+            calls[0],
+            jobs[0],
+            calls[1] + jobs[1],
+            calls[2],
+            calls[3],
+            calls[4],
+            calls[5],
+            calls[6],
+            n_doubtful_jobs=jobs[2],
         )
-        return Spending(calls[0], jobs[0][0], calls[1], calls[2], calls[3], calls[4], calls[5], calls[6])
 
     def tokens_per_character(self, model: str) -> tuple[float, float] | None:
         """Return measured tokens per character of (sent, answered) text of a model; None under 20 answers."""
@@ -280,32 +298,3 @@ class Ledger(LedgerFile):
         sent = sum(answer["tokens_in"] for answer in answers) / sum(answer["characters_in"] for answer in answers)
         written = sum(answer["tokens_out"] for answer in answers) / sum(len(answer["text"]) for answer in answers)
         return sent, written
-
-    # Jobs
-
-    def job(self, key: str) -> dict[str, Any] | None:
-        """Return a tuning job by our key."""
-        found = self.jobs("WHERE key = ?", (key,))
-        return found[0] if found else None
-
-    def jobs(self, where: str = "", values: Iterable[Any] = ()) -> list[dict[str, Any]]:
-        """Return tuning jobs, oldest first."""
-        columns = (
-            "key", "study", "backend", "model", "label", "state", "attempt", "provider_id", "detail", "reserved_usd",
-            "cost_usd", "created_at", "updated_at",
-        )  # fmt: skip
-        rows = self._read(f"SELECT {', '.join(columns)} FROM jobs {where} ORDER BY created_at", values)
-        found = [dict(zip(columns, row, strict=True)) for row in rows]
-        return [{**job, "detail": json.loads(job["detail"])} for job in found]
-
-    def save_job(self, job: dict[str, Any]) -> None:
-        """Write a job as it is now; returns when it is on the disk."""
-        values = {**job, "detail": json.dumps(job["detail"]), "updated_at": time.time()}
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                f"INSERT OR REPLACE INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-                tuple(values.values()),
-            )
-
-        self._put(work).result()

@@ -5,20 +5,23 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.failures import quota_is_used_up
-from tunecurve.learners.hosted.jobs import (
+from tunecurve.learners.hosted.job_types import (
     FEWEST_ROWS,
     CreationUnclear,
     JobRequest,
-    JobState,
     NotCreated,
     ProviderJob,
     QuotaFull,
+    state_by_word,
     suffix_of,
+    told_numbers,
 )
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.trouble import asking, plain_reason
@@ -28,13 +31,13 @@ from tunecurve.redact import redact
 MOST_TOKENS_A_ROW = 65_536
 MOST_FILE_BYTES = 512_000_000
 METADATA = "tunecurve_key"
-_STATES: dict[str, JobState] = {
-    "succeeded": "succeeded",
-    "failed": "failed",
-    "cancelled": "cancelled",
-    "running": "running",
-    "paused": "running",
-}
+# What a server that does not know a field says of it, and the fields that can be left out.
+_UNWELCOME = re.compile(
+    r"unknown|unrecogni[sz]ed|unexpected|unsupported|not supported|not permitted|not allowed|extra|additional|forbidden|"
+    r"no such (field|parameter)|does not (take|accept|support)",
+    re.IGNORECASE,
+)
+_OPTIONAL_FIELDS = ("method", "metadata", "seed", "suffix", "batch_size", "learning_rate_multiplier")
 
 
 class OpenAITuning:
@@ -44,11 +47,13 @@ class OpenAITuning:
     ----------
     name : HostedName
         Says whose key and address hold.
+    fields : {"auto", "method", "top-level"}
+        Where the hyperparameters stand in a creation; "auto": under ``method``, and at the top for a server that refuses it.
     """
 
     name = "openai"
 
-    def __init__(self, name: HostedName) -> None:
+    def __init__(self, name: HostedName, fields: str = "auto") -> None:
         try:
             import openai
         except ImportError as error:
@@ -59,7 +64,7 @@ class OpenAITuning:
         if missing:
             raise EnvironmentProblem(f"tuning '{name.full_name}' needs a key in the environment: set {missing}")
         key = next((os.environ[variable] for variable in name.key_variables() if os.environ.get(variable)), None)
-        self.openai, self.whose, self.base_url = openai, name, name.base_url()
+        self.openai, self.whose, self.base_url, self.fields = openai, name, name.base_url(), fields
         straight = openai.DefaultHttpxClient(follow_redirects=False)
         self.client = openai.OpenAI(
             api_key=key, base_url=self.base_url, max_retries=0, timeout=60.0, http_client=straight
@@ -98,51 +103,68 @@ class OpenAITuning:
         with asking("cannot upload the training rows"):
             return self.client.files.create(file=(f"{request.key}.jsonl", content), purpose="fine-tune").id
 
+    def delete_file(self, training_file: str) -> None:
+        """Delete the rows at the provider."""
+        self.client.files.delete(training_file)
+
     def create(self, request: JobRequest, training_file: str) -> ProviderJob:
-        """Create the job, in one attempt."""
+        """Create the job, in one attempt that counts: a refused one is sent again without the field that is not known."""
+        left_out = {"method"} if self.fields == "top-level" else set()
+        while True:
+            try:
+                return _view(self.client.fine_tuning.jobs.create(**self._creation(request, training_file, left_out)))
+            except self.openai.RateLimitError as error:
+                raise (NotCreated if quota_is_used_up(error) else QuotaFull)(plain_reason(error)) from None
+            except self.openai.APIStatusError as error:
+                if error.status_code >= 500 or error.status_code in (408, 409):
+                    raise CreationUnclear(plain_reason(error)) from None
+                field = _unwelcome_field(error, left_out)
+                if field is None or (field == "method" and self.fields == "method"):
+                    raise NotCreated(plain_reason(error)) from None
+                left_out.add(field)
+            except Exception as error:
+                raise CreationUnclear(plain_reason(error)) from None
+
+    def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> dict[str, Any]:
         recipe = request.recipe
-        values = {
+        hyperparameters = {
             "n_epochs": recipe["epochs"],
             "batch_size": recipe["batch_size"],
             "learning_rate_multiplier": recipe["learning_rate_multiplier"],
         }
-        hyperparameters: Any = {key: value for key, value in values.items() if value is not None}
-        try:
-            job = self.client.fine_tuning.jobs.create(
-                model=request.base_model,
-                training_file=training_file,
-                suffix=f"n{len(request.examples)}-{suffix_of(request.key)}",
-                metadata={METADATA: request.key},
-                seed=request.seed,
-                method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
-            )
-        except self.openai.RateLimitError as error:
-            raise (NotCreated if quota_is_used_up(error) else QuotaFull)(plain_reason(error)) from None
-        except self.openai.APIStatusError as error:
-            if error.status_code < 500 and error.status_code not in (408, 409):
-                raise NotCreated(plain_reason(error)) from None
-            raise CreationUnclear(plain_reason(error)) from None
-        except Exception as error:
-            raise CreationUnclear(plain_reason(error)) from None
-        return _view(job)
+        hyperparameters = {k: v for k, v in hyperparameters.items() if v is not None and k not in left_out}
+        optional: dict[str, Any] = {
+            "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+            "metadata": {METADATA: request.key},
+            "seed": request.seed,
+            "suffix": f"n{len(request.examples)}-{suffix_of(request.key)}",
+        }
+        body = {key: value for key, value in optional.items() if key not in left_out}
+        if "method" in left_out:
+            body["hyperparameters"] = hyperparameters
+        return {"model": request.base_model, "training_file": training_file, **body}
 
     def jobs(self) -> list[ProviderJob]:
         """Return the account's fine-tuning jobs."""
-        return [_view(job) for job in self.client.fine_tuning.jobs.list(limit=100)]
+        return [_view(job) for job in self.client.fine_tuning.jobs.list(limit=100) if getattr(job, "id", None)]
 
     def get(self, provider_id: str) -> ProviderJob:
         """Return one job, with its checkpoints once it has succeeded."""
-        job = _view(self.client.fine_tuning.jobs.retrieve(provider_id))
-        return job if job.state != "succeeded" else self._with_checkpoints(job)
+        found = self.client.fine_tuning.jobs.retrieve(provider_id)
+        job = replace(_view(found, needs_id=False), provider_id=provider_id)
+        return job if job.state != "succeeded" else replace(job, points=self._points(provider_id))
 
-    def _with_checkpoints(self, job: ProviderJob) -> ProviderJob:
+    def _points(self, provider_id: str) -> tuple[tuple[int, str], ...]:
+        """Return step and model of the checkpoints; not every server that speaks the format keeps them."""
         try:
-            found = list(self.client.fine_tuning.jobs.checkpoints.list(job.provider_id, limit=100))
-        except self.openai.APIError:  # not every server that speaks the format keeps them
-            return job
-        in_order = sorted(found, key=lambda point: point.step_number)
-        named = tuple((number, point.fine_tuned_model_checkpoint) for number, point in enumerate(in_order, 1))
-        return ProviderJob(**{**vars(job), "checkpoints": named})
+            found = list(self.client.fine_tuning.jobs.checkpoints.list(provider_id, limit=100))
+        except Exception:
+            return ()
+        named = [
+            (getattr(point, "step_number", None), getattr(point, "fine_tuned_model_checkpoint", None))
+            for point in found
+        ]
+        return tuple(sorted((int(step), model) for step, model in named if isinstance(step, int | float) and model))
 
     def cancel(self, provider_id: str) -> None:
         """Ask for a job's end."""
@@ -158,14 +180,54 @@ def training_lines(examples: Sequence[TuningExample]) -> list[str]:
     return [json.dumps(row, ensure_ascii=False) for row in rows]
 
 
-def _view(job: Any) -> ProviderJob:
-    return ProviderJob(
-        provider_id=job.id,
-        state=_STATES.get(job.status, "waiting"),
-        key=(job.metadata or {}).get(METADATA),
-        base_model=job.model,
-        tuned_model=job.fine_tuned_model,
-        tokens_billed=job.trained_tokens,
-        error=plain_reason(job.error.message) if job.error and job.error.message else None,
-        suffix=getattr(job, "user_provided_suffix", None) or getattr(job, "suffix", None),
+def _unwelcome_field(error: Any, left_out: Collection[str]) -> str | None:
+    """Return which optional field a refusal names as not known."""
+    said = f"{json.dumps(error.body, default=str)} {error}"
+    if error.status_code not in (400, 422) or not _UNWELCOME.search(said):
+        return None
+    return next(
+        (field for field in _OPTIONAL_FIELDS if field not in left_out and re.search(rf"\b{field}\b", said)), None
     )
+
+
+def _view(job: Any, *, needs_id: bool = True) -> ProviderJob:
+    """Return a job as told; of servers that tell little, as much as they tell."""
+    if isinstance(job, str) or not hasattr(job, "model_extra"):
+        raise ValueError("the address answers with something that is no fine-tuning job")
+    told = lambda name: getattr(job, name, None)  # noqa: E731
+    if needs_id and not told("id"):
+        raise ValueError("the answer names no job")
+    error, status = told("error"), told("status")
+    reason = error if isinstance(error, str) else getattr(error, "message", None)
+    metadata = told("metadata")
+    created = told("created_at")
+    return ProviderJob(
+        provider_id=told("id") or "",
+        state=state_by_word(status),
+        key=metadata.get(METADATA) if isinstance(metadata, dict) else None,
+        base_model=told("model") or "",
+        tuned_model=told("fine_tuned_model"),
+        tokens_billed=told("trained_tokens"),
+        error=plain_reason(reason) if reason else None,
+        suffix=told("user_provided_suffix") or told("suffix"),
+        raw_state=str(status or ""),
+        training_file=told("training_file"),
+        created_at=float(created) if isinstance(created, int | float) and created > 1e9 else None,
+        hyperparameters=_hyperparameters(job),
+    )
+
+
+def _hyperparameters(job: Any) -> dict[str, float]:
+    """Return what a job says of its own training, which need not be what it was asked for."""
+    method = getattr(job, "method", None)
+    places = [
+        getattr(getattr(method, "supervised", None), "hyperparameters", None),
+        getattr(job, "hyperparameters", None),
+    ]
+    found: dict[str, float] = {}
+    for place in places:
+        values = place if isinstance(place, dict) else getattr(place, "__dict__", {})
+        told = {"epochs": values.get("n_epochs"), "batch_size": values.get("batch_size"),
+                "learning_rate_multiplier": values.get("learning_rate_multiplier")}  # fmt: skip
+        found = {**told_numbers(told), **found}
+    return found

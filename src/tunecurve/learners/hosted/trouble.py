@@ -15,6 +15,10 @@ class PassingTrouble(Exception):
     """The provider could not be asked, or had a fault of its own; asking later may go well."""
 
 
+class NotThere(ModelError):
+    """The provider knows no such thing."""
+
+
 def may_pass(error: BaseException) -> bool:
     """Return whether an SDK's error is one that asking again later could escape."""
     status = status_of(error)
@@ -38,7 +42,7 @@ def asking(what: str) -> Iterator[None]:
         reason = plain_reason(error)
         if may_pass(error) and not quota_is_used_up(error):
             raise PassingTrouble(reason) from None
-        raise ModelError(f"{what}: {reason}") from None
+        raise (NotThere if status_of(error) in (404, 410) else ModelError)(f"{what}: {reason}") from None
 
 
 def plain_reason(error: Any) -> str:

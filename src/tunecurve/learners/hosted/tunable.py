@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import ModelError, TunecurveError
-from tunecurve.learners.base import Learner, StillWaiting, TrainingProgress, TrainingRecord
+from tunecurve.learners.base import Completion, Learner, StillWaiting, TrainingProgress, TrainingRecord
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.chat import HostedLearner
-from tunecurve.learners.hosted.jobs import FEWEST_ROWS, JobFlow, JobRequest, ProviderJob, TuningBackend
+from tunecurve.learners.hosted.job_types import FEWEST_ROWS, JobRequest, ProviderJob, TuningBackend
+from tunecurve.learners.hosted.jobs import JobFlow
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.trouble import PassingTrouble
 from tunecurve.learners.passes import passes_over_rows
-from tunecurve.prompts import TuningExample
+from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec import AnswerSpec
 
 TUNED = "tuned.json"
-# The step rule needs a batch size; Gemini's is not told, so the local default stands in for it.
+# The step rule needs a batch size: that of local training, which servers of OpenAI's format are told to use; Gemini takes
+# none, and tells none.
 USUAL_BATCH = 8
 LONGEST_TROUBLE_SECONDS = 3600.0
 
@@ -67,7 +69,7 @@ class TunableHostedLearner(HostedLearner):
         """Return the values that the provider takes; passes by the same rule as for local models."""
         given = {key: value for key, value in recipe.items() if value is not None}
         # Gemini takes no batch size and no learning rate of its own, only a multiplier.
-        batch_size = given.get("batch_size") if self.backend_name == "openai" else None
+        batch_size = given.get("batch_size") or USUAL_BATCH if self.backend_name == "openai" else None
         epochs = passes_over_rows(given, n_examples, batch_size or USUAL_BATCH)
         settings = self.account.settings
         return {
@@ -108,7 +110,7 @@ class TunableHostedLearner(HostedLearner):
             self._trouble_since = None
             raise
         self._trouble_since = None
-        self._store(folder, job)
+        self._store(folder, row["key"], job)
         return self.load_tuned(folder), _record(recipe, len(examples), row, job)
 
     def tuning_obstacle(self, trainings: Sequence[tuple[Sequence[TuningExample], dict[str, Any]]]) -> str | None:
@@ -148,8 +150,8 @@ class TunableHostedLearner(HostedLearner):
         poll_seconds = self.account.settings.poll_seconds
         return StillWaiting(f"the provider's tuning service cannot be reached, trying again: {trouble}", poll_seconds)
 
-    def _store(self, folder: Path, job: ProviderJob) -> None:
-        content = {"model": job.tuned_model, "checkpoints": [list(point) for point in job.checkpoints]}
+    def _store(self, folder: Path, key: str, job: ProviderJob) -> None:
+        content = {"key": key, "model": job.tuned_model, "checkpoints": [list(point) for point in job.checkpoints]}
         path = folder / TUNED
         temporary = path.with_name(path.name + ".tmp")
         temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
@@ -158,26 +160,60 @@ class TunableHostedLearner(HostedLearner):
     def load_tuned(self, folder: Path) -> HostedLearner:
         """Return the tuned model that `fine_tune` has left in `folder`."""
         stored = json.loads((folder / TUNED).read_text(encoding="utf-8"))
-        return self._tuned(stored["model"])
+        return self._tuned(stored["model"], stored.get("key"))
 
     def checkpoints(self, folder: Path) -> list[tuple[int, Learner]]:
         """Return the model after every pass, as far as the provider kept them."""
         stored = json.loads((folder / TUNED).read_text(encoding="utf-8"))
         return [(epoch, self._tuned(model)) for epoch, model in stored["checkpoints"]]
 
-    def _tuned(self, model: str) -> HostedLearner:
+    def _tuned(self, model: str, key: str | None = None) -> HostedLearner:
         if ".azure." in (self.target.base_url() or "") and model not in self.account.settings.deployments:
             raise ModelError(
                 f"tuned model '{model}' is ready, but Azure answers only from deployments: deploy it, write its deployment's "
                 f"name under hosted.deployments ('{model}': NAME), and run the same command"
             )
-        return HostedLearner(self.name, self.target.with_model(model), self.answers, self.account, base=self.target)
+        return TunedHostedLearner(self, model, key)
+
+
+class TunedHostedLearner(HostedLearner):
+    """A tuned model at its provider; it can be deleted there.
+
+    Parameters
+    ----------
+    untuned : TunableHostedLearner
+        What was tuned.
+    model : str
+        The tuned model's name, or its endpoint.
+    key : str or None
+        Of the job that made it.
+    """
+
+    def __init__(self, untuned: TunableHostedLearner, model: str, key: str | None) -> None:
+        target = untuned.target.with_model(model)
+        super().__init__(untuned.name, target, untuned.answers, untuned.account, base=untuned.target)
+        self.key = key
+
+    def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
+        """Yield (row index, answer) as they arrive; of a model that is gone, say how to tune another one."""
+        try:
+            yield from super().predict_stream(prompts, done)
+        except ModelError as error:
+            if self.key is None or "(404)" not in str(error):
+                raise
+            raise ModelError(
+                f"{error}; if the tuned model was deleted there, tunecurve jobs retry {self.key} --model-is-gone lets the "
+                "study pay for another one"
+            ) from None
 
 
 def _record(recipe: dict[str, Any], n_examples: int, row: dict[str, Any], job: ProviderJob) -> TrainingRecord:
-    epochs = int(recipe["epochs"])
+    """Return what was trained, as the provider tells it; what it does not tell is as asked for."""
+    told = job.hyperparameters
+    epochs, batch_size = int(told.get("epochs", recipe["epochs"])), told.get("batch_size", recipe["batch_size"])
+    steps = epochs * math.ceil(n_examples / batch_size) if batch_size else 0
     return TrainingRecord(
-        steps=job.steps or recipe["n_steps"] or 0,
+        steps=job.steps or steps,
         epochs=epochs,
         examples_seen=epochs * n_examples,
         losses=[],
@@ -192,5 +228,8 @@ def _record(recipe: dict[str, Any], n_examples: int, row: dict[str, Any], job: P
             "tuned_model": job.tuned_model,
             "checkpoints": [list(point) for point in job.checkpoints],
             "tokens_billed": job.tokens_billed,
+            "cost_is_estimated": bool(row["detail"].get("is_estimated")),
+            "hyperparameters_told": told,
+            "differences": row["detail"].get("differences") or [],
         },
     )

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.google_access import credentials_from_environment, tuning_region
-from tunecurve.learners.hosted.jobs import (
+from tunecurve.learners.hosted.job_types import (
     CreationUnclear,
     JobRequest,
-    JobState,
     NotCreated,
     ProviderJob,
     QuotaFull,
+    state_by_word,
+    told_numbers,
 )
 from tunecurve.learners.hosted.redirects import refuse_redirects_of_google, refuse_redirects_of_storage
 from tunecurve.learners.hosted.trouble import asking, plain_reason
@@ -28,17 +30,7 @@ MOST_TOKENS_A_ROW = 131_072
 MOST_FILE_BYTES = 1_000_000_000
 MOST_ROWS = 1_000_000
 LABEL = "tunecurve-key"
-_SIZES = {1: "ONE", 2: "TWO", 4: "FOUR", 8: "EIGHT", 16: "SIXTEEN", 32: "THIRTY_TWO"}
-_STATES: dict[str, JobState] = {
-    "JOB_STATE_SUCCEEDED": "succeeded",
-    "JOB_STATE_PARTIALLY_SUCCEEDED": "succeeded",
-    "JOB_STATE_FAILED": "failed",
-    "JOB_STATE_CANCELLED": "cancelled",
-    "JOB_STATE_EXPIRED": "expired",
-    "JOB_STATE_RUNNING": "running",
-    "JOB_STATE_CANCELLING": "running",
-    "JOB_STATE_UPDATING": "running",
-}
+_SIZES = {1: "ONE", 2: "TWO", 4: "FOUR", 8: "EIGHT", 16: "SIXTEEN"}
 
 
 class VertexTuning:
@@ -108,18 +100,25 @@ class VertexTuning:
 
     def upload(self, request: JobRequest) -> str:
         """Store the rows as JSON Lines under our key; return the gs:// address."""
-        from google.cloud import storage
-
-        path = f"tunecurve/{request.key}.jsonl"
+        address = f"gs://{self.bucket}/tunecurve/{request.key}.jsonl"
         with asking(f"cannot upload the training rows to gs://{self.bucket}"):
-            client = refuse_redirects_of_storage(
-                storage.Client(project=self.project, credentials=credentials_from_environment())
-            )
-            blob = client.bucket(self.bucket).blob(path)
-            blob.upload_from_string(
+            self._blob(address).upload_from_string(
                 "\n".join(training_lines(request.examples)) + "\n", content_type="application/jsonl"
             )
-        return f"gs://{self.bucket}/{path}"
+        return address
+
+    def delete_file(self, training_file: str) -> None:
+        """Delete the rows in the bucket."""
+        self._blob(training_file).delete(timeout=60.0)
+
+    def _blob(self, address: str) -> Any:
+        from google.cloud import storage
+
+        bucket, _, path = address.removeprefix("gs://").partition("/")
+        client = refuse_redirects_of_storage(
+            storage.Client(project=self.project, credentials=credentials_from_environment())
+        )
+        return client.bucket(bucket).blob(path)
 
     def create(self, request: JobRequest, training_file: str) -> ProviderJob:
         """Create the job, in one attempt."""
@@ -148,15 +147,17 @@ class VertexTuning:
             if isinstance(status, int) and 300 <= status < 500 and status not in (408, 409):
                 raise NotCreated(reason) from None
             raise CreationUnclear(reason) from None
+        if not job.name:
+            raise CreationUnclear("the answer names no job")
         return _view(job)
 
     def jobs(self) -> list[ProviderJob]:
         """Return the project's tuning jobs in this region."""
-        return [_view(job) for job in self.client.tunings.list(config={"page_size": 100})]
+        return [_view(job) for job in self.client.tunings.list(config={"page_size": 100}) if job.name]
 
     def get(self, provider_id: str) -> ProviderJob:
         """Return one job."""
-        return _view(self.client.tunings.get(name=provider_id))
+        return replace(_view(self.client.tunings.get(name=provider_id)), provider_id=provider_id)
 
     def cancel(self, provider_id: str) -> None:
         """Ask for a job's end."""
@@ -183,9 +184,22 @@ def _view(job: Any) -> ProviderJob:
     tuned, stats = job.tuned_model, job.tuning_data_stats
     supervised = stats.supervised_tuning_data_stats if stats else None
     checkpoints = (tuned.checkpoints or []) if tuned else []
+    spec = job.supervised_tuning_spec
+    asked = spec.hyper_parameters if spec else None
+    size = asked.adapter_size.value.removeprefix("ADAPTER_SIZE_") if asked and asked.adapter_size else None
+    told = {
+        "epochs": asked.epoch_count if asked else None,
+        "learning_rate_multiplier": asked.learning_rate_multiplier if asked else None,
+        "adapter_size": next((number for number, word in _SIZES.items() if word == size), None),
+    }
+    raw = job.state.value if job.state else ""
     return ProviderJob(
-        provider_id=job.name,
-        state=_STATES.get(job.state.value if job.state else "", "waiting"),
+        provider_id=job.name or "",
+        state=state_by_word(raw),
+        raw_state=raw,
+        training_file=spec.training_dataset_uri if spec else None,
+        created_at=job.create_time.timestamp() if job.create_time else None,
+        hyperparameters=told_numbers(told),
         key=(job.labels or {}).get(LABEL),
         base_model=job.base_model or "",
         tuned_model=tuned.endpoint if tuned else None,
