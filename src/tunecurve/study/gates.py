@@ -27,6 +27,7 @@ REFUSED_PARTS: dict[str, Any] = {
     "target": None,
     "plateau": None,
     "verdict": None,
+    "first_study": None,
     "crossover": None,
     "backtest": None,
     "decision": None,
