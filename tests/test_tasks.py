@@ -17,6 +17,8 @@ LONG = "A first sentence about the long paper that nobody has read so far. " * 5
     ("pairs", "task"),
     [
         ([(row["source_text"], row["target_text"]) for row in simple_rows(60)], "masking"),
+        ([(f"row {n} of Ann{n}", f"row {n} of {f'Ann{n}' if n % 6 else '[NAME]'}") for n in range(60)], "masking"),
+        ([(f"the {n} boat", f"THE {n} BOAT") for n in range(60)], "generation"),
         ([(f"text number {n}", "yes" if n % 3 else "no") for n in range(60)], "classification"),
         ([(f"Ann{n} lives here", f"person: Ann{n}" if n % 2 else "none") for n in range(60)], "ner"),
         ([(f"{n} {LONG}", f"A short summary of paper number {n}.") for n in range(60)], "summarization"),

@@ -155,7 +155,9 @@ def suggest_task(pairs: Sequence[tuple[str, str]], form: PlaceholderForm | None 
         bool(placeholders(target, form, source)) and align_exactly(source, target, form) is not None
         for source, target in pairs
     )
-    if n_masked >= 0.3 * n_pairs:
+    # A row of which nothing is masked looks like any task.
+    n_changed = sum(source.strip() != target.strip() for source, target in pairs)
+    if n_masked >= 0.3 * n_changed and n_masked:
         return "masking", f"{n_masked} of {n_pairs} targets are the input with {form.example}s in it"
     n_lists = sum(_is_entity_list(source, target) for source, target in pairs)
     if n_lists >= 0.8 * n_pairs and any(":" in target for _, target in pairs):

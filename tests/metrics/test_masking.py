@@ -113,3 +113,10 @@ def test_every_metric_keeps_the_contract():
         stacked = metric.score(np.stack([row, 2 * row]))
         assert stacked.shape == (2,)
         assert metric.signature
+
+
+def test_a_label_of_the_right_answer_is_not_invented_where_no_training_row_has_it():
+    target = TARGET.replace("[DOB]", "[BIRTHDAY]")
+    assert score("invented_placeholders", target, target=target) == 0
+    assert score("invented_placeholders", target) == 100
+    assert score("invented_placeholders", target.replace("[CARD]", "[IBAN]"), target=target) == 100

@@ -249,3 +249,69 @@ def test_a_made_up_form_is_found_and_writes_every_target_again(style, names, num
         assert [span.label for span in spans] == labels
         assert found.render(source, spans) == target
         assert all(first.end <= second.start for first, second in itertools.pairwise(spans))
+
+
+@pytest.mark.parametrize(
+    "capitals",
+    [
+        lambda word: (f"the {word} boat", f"THE {word.upper()} BOAT"),
+        lambda word: (f"say {word} twice", f"say {word.upper()} twice"),
+        lambda word: (f"she left nasa for {word}", f"she left NASA for {word}"),
+        lambda word: (f"\u00e9cole: {word}, nato", f"\u00e9cole: {word}, NATO"),
+    ],
+)
+def test_words_of_the_input_in_capitals_are_no_placeholders(capitals):
+    pairs = [capitals(word) for word in THINGS]
+    assert find_form(pairs) == CLASSIC
+    assert suggest_task(pairs)[0] != "masking"
+
+
+def test_a_bare_label_that_the_input_has_in_small_letters_is_a_placeholder_all_the_same():
+    pairs = [(f"My name is {name}.", "My name is NAME.") for name in PEOPLE]
+    assert find_form(pairs).example == "NAME"
+
+
+def test_ten_ways_in_one_data_set_are_all_read():
+    ways = ["[%]", "<%>", "{{%}}", "(%)", "__%__", "\u3010%\u3011", "${%}", "{%}", "\u00ab%\u00bb", "|%|"]
+    pairs = [
+        (f"the {thing} of {name}, at noon", f"the {thing} of {way.replace('%', 'NAME')}, at noon")
+        for way in ways
+        for thing, name in zip(THINGS[:4], PEOPLE, strict=False)
+    ]
+    form = find_form(pairs)
+    assert all(align_exactly(source, target, form) is not None for source, target in pairs)
+    assert find_labels("masking", pairs, form) == ("NAME",)
+
+
+@pytest.mark.parametrize("masked", ["<PERSON>", "***", "[FIRSTNAME] <PERSON>", "{{person}}", "[[PERSON_1]]", "PERSON"])
+def test_a_metric_that_is_told_nothing_reads_placeholders_as_the_rows_show_them(masked):
+    sources = [f"Signed, {name} Halloran, in {thing}." for name, thing in zip(PEOPLE, THINGS, strict=True)]
+    targets = [f"Signed, {masked}, in {thing}." for thing in THINGS]
+    forgotten = [f"Signed, {masked.split(' ')[0]} Halloran, in {thing}." for thing in THINGS]
+    accuracy, leaks, parts = build_metrics(["label_accuracy", "leak_documents", "leak_parts_documents"])
+    assert corpus_score(leaks, sources, targets, sources) == 100
+    assert corpus_score(leaks, targets, targets, sources) == 0
+    assert corpus_score(accuracy, sources, targets, sources) == 0
+    assert corpus_score(accuracy, targets, targets, sources) == 100
+    whole = corpus_score(leaks, forgotten, targets, sources)
+    assert max(whole, corpus_score(parts, forgotten, targets, sources)) == 100
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("{{Infobox|name=Tilda|red}} was [[born]] here", "{{Infobox|name={{PERSON}}|red}} was [[born]] here"),
+        ("<p><b>Tilda</b> <br/> tea</p>", "<p><b><PERSON></b> <br/> tea</p>"),
+        ("see [Tilda](http://x.org)", "see [[PERSON]](http://x.org)"),
+        ("f(g(Tilda, 2))", "f(g((PERSON), 2))"),
+    ],
+)
+def test_brackets_of_the_text_around_a_placeholder_are_not_invented(source, target):
+    names = [name for name in PEOPLE if name not in source]
+    pairs = [(source.replace("Tilda", name), target) for name in names]
+    form = find_form(pairs)
+    (invented,) = build_metrics(["invented_placeholders"], MetricSettings(("PERSON",), form))
+    sources, targets = zip(*pairs, strict=True)
+    assert corpus_score(invented, targets, targets, sources) == 0
+    other = [text.replace("PERSON", "WHATEVER") for text in targets]
+    assert corpus_score(invented, other, targets, sources) == 100

@@ -5,6 +5,7 @@ import pytest
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.metrics.placeholder_discovery import find_form
 from tunecurve.study.placeholder_findings import placeholder_findings
+from tunecurve.study.placeholder_form import why_no_placeholder
 
 NAMES = ("Tilda", "Ansgar", "Wenna", "Osric", "Maud", "Piers", "Una", "Bram")
 
@@ -39,6 +40,9 @@ def test_what_was_found_is_said_in_one_line(text, masked, said):
         ("Well… ask %.", "Well... ask [NAME].", "… and ."),
         ("The  key: ask %.", "The key: ask [NAME].", "blanks and line ends"),
         ("The KEY: ask %.", "The key: ask [NAME].", "capitals"),
+        ("\ufeffThe key: ask %.", "The key: ask [NAME].", "invisible characters (U+FEFF)"),
+        ("The ke\u00ady: ask %.", "The key: ask [NAME].", "invisible characters (U+00AD)"),
+        ("The key: ask %.", "The\u200b key: ask [NAME].", "invisible characters (U+200B)"),
         ("Gare\u0301 is here: %.", "Gar\u00e9 is here: [NAME].", "Unicode forms"),
     ],
 )
@@ -86,3 +90,29 @@ def test_numbers_that_run_on_are_said():
     rows = [Row(source, target, "g", f"line {n}") for n, (source, target) in enumerate(pairs, 1)]
     found = {finding.code: finding for finding in placeholder_findings(find_form(pairs), rows)}
     assert "the numbers of 8 of 8 targets cannot be told" in found["numbers-not-told"].text
+
+
+@pytest.mark.parametrize(
+    ("text", "masked", "said"),
+    [
+        ("Ask % today.", "Ask redacted today.", '"redacted" stands in 8 of 8 targets'),
+        ("Ask % today.", "Ask Jane Doe today.", 'data.placeholders: ["Jane Doe"]'),
+        ("Ask % today.", "Ask \U0001f464 today.", 'data.placeholders: ["\U0001f464"]'),
+        ("Ask % today.", "Ask ... today.", 'data.placeholders: ["..."]'),
+        ("Ask % today.", "Ask today.", "write nothing in their place"),
+        ("Ask % today.", "Ask % today.", "all targets are the inputs themselves"),
+        ("Ask % today.", "{'who': '%'}", "if there are placeholders, say how they are written"),
+        ("Ask % today.", "Ask % tomorrow, at noon.", "if there are placeholders, say how they are written"),
+    ],
+)
+def test_targets_without_a_placeholder_are_described(text, masked, said):
+    pairs = [(text.replace("%", name), masked.replace("%", name)) for name in NAMES]
+    assert said.replace('"redacted"', "'redacted'") in why_no_placeholder(pairs)
+
+
+def test_two_ways_are_counted_each_by_itself():
+    pairs = [(f"Ask {name}.", f"Ask {'{{NAME}}' if name[0] in 'TAWO' else '{NAME}'}.") for name in NAMES]
+    rows = [Row(source, target, "", f"line {n}") for n, (source, target) in enumerate(pairs, 1)]
+    (mixed,) = [one for one in placeholder_findings(find_form(pairs), rows) if one.code == "mixed-placeholders"]
+    assert "{LABEL} in 4 rows" in mixed.text
+    assert "{{LABEL}} in 4 rows" in mixed.text

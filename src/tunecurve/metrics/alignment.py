@@ -143,6 +143,19 @@ def removed_stretches(source: str, masked: str, form: PlaceholderForm = CLASSIC)
     return [(start, end) for start, end, _, n_instead in _changes(source, masked, form) if not n_instead]
 
 
+def replacements(source: str, changed: str) -> list[str]:
+    """Return what stands in a changed text for each stretch of the source that is gone; nothing where nothing does."""
+    from rapidfuzz.distance import LCSseq
+
+    tokens = [list(_words(text, 0, len(text))) for text in (source, changed)]
+    blocks = _changed_blocks(LCSseq.opcodes(*([token.text for token in side] for side in tokens)))
+    return [
+        changed[tokens[1][start].start : tokens[1][end - 1].end] if end > start else ""
+        for source_from, source_to, start, end in blocks
+        if source_to > source_from
+    ]
+
+
 def _changes(source: str, masked: str, form: PlaceholderForm) -> Iterator[tuple[int, int, tuple[str, ...], int]]:
     """Yield start and end of what is gone from the source, the labels in its place, and how many words or labels are."""
     from rapidfuzz.distance import LCSseq

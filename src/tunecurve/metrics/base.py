@@ -77,6 +77,15 @@ class ShareOfParts(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsDataSet(Protocol):
+    """What a metric offers beside `Metric` if it reads texts as the rows show it, where nobody told it how."""
+
+    def for_rows(self, references: Sequence[str], sources: Sequence[str]) -> Metric:
+        """Return the metric that reads these rows; itself where it was told how."""
+        ...
+
+
 def row_weights(metric: Metric, statistics: FloatArray) -> FloatArray:
     """Return what each row weighs in the score, shape (rows,): its parts for a `ShareOfParts`, else 1."""
     return metric.n_parts(statistics) if isinstance(metric, ShareOfParts) else np.ones(len(statistics))
@@ -102,6 +111,8 @@ def statistics_matrix(
     ValueError
         For a row with no reference at all.
     """
+    if isinstance(metric, ReadsDataSet):
+        metric = metric.for_rows([one if isinstance(one, str) else "".join(one[:1]) for one in references], sources)
     knows_several = isinstance(metric, SeveralReferences)
     rows = []
     for index, (prediction, reference, source) in enumerate(zip(predictions, references, sources, strict=True)):

@@ -39,7 +39,12 @@ def level(text: str) -> str:
     """Return the text in one case and without compatibility forms and invisible characters; accents stay."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", without_invisible(text)).casefold())
+
+
+def without_invisible(text: str) -> str:
+    """Return the text without the characters that cannot be seen."""
+    return text if text.isascii() else _INVISIBLE.sub("", text)
 
 
 def compose(text: str) -> str:

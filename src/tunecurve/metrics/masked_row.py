@@ -12,7 +12,8 @@ import numpy as np
 from tunecurve.metrics.alignment import Span, align, literal_text, placeholders, removed_stretches
 from tunecurve.metrics.folding import fold
 from tunecurve.metrics.leaks import Value, as_read, find_leaks
-from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.metrics.placeholder_discovery import find_form
+from tunecurve.metrics.placeholders import PlaceholderForm
 
 OVERLAP_NEEDED = 0.5
 
@@ -49,10 +50,11 @@ class RowAnalysis:
 
 
 @functools.lru_cache(maxsize=8192)
-def analyse_row(prediction: str, reference: str, source: str, form: PlaceholderForm = CLASSIC) -> RowAnalysis:
-    """Compare one output with the correct target and the input."""
+def analyse_row(prediction: str, reference: str, source: str, form: PlaceholderForm | None = None) -> RowAnalysis:
+    """Compare one output with the correct target and the input; without a form, placeholders are as the target shows them."""
     from rapidfuzz.distance import LCSseq
 
+    form = form or find_form(((source, reference),))
     gold, is_exact = align(source, reference, form)
     predicted, _ = align(source, prediction, form)
     output_text, correct_text = literal_text(prediction, form, source), literal_text(reference, form, source)

@@ -6,8 +6,10 @@ row is made once and shared by all metrics here. Numbered tags count by class: `
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from tunecurve.metrics.alignment import label_class, placeholders
 from tunecurve.metrics.base import Direction, FloatArray, percentage
 from tunecurve.metrics.folding import fold
 from tunecurve.metrics.masked_row import RowAnalysis, analyse_row
+from tunecurve.metrics.placeholder_discovery import find_form
 from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.recall import RecallByLabel
 
@@ -29,16 +32,29 @@ def dress_in_signature(form: PlaceholderForm) -> str:
     return "" if form.is_classic else f"|placeholders:{form.example}"
 
 
-class _RatioOfRow:
+class _ReadsPlaceholders:
+    """A metric that is told how placeholders are written, or finds it from the rows that it scores."""
+
+    def __init__(self, form: PlaceholderForm | None = None) -> None:
+        self.form = form or CLASSIC
+        self.is_told = form is not None
+
+    def for_rows(self, references: Sequence[str], sources: Sequence[str]) -> Self:
+        """Return the metric with the form of these rows; itself where it was told one."""
+        if self.is_told:
+            return self
+        told = copy.copy(self)
+        told.form, told.is_told = find_form(list(zip(sources, references, strict=True))), True
+        return told
+
+
+class _RatioOfRow(_ReadsPlaceholders):
     """A metric whose statistics are [numerator, denominator] of one row."""
 
     name = ""
     title = ""
     direction: Direction = "max"
     score_range = (0.0, 100.0)
-
-    def __init__(self, form: PlaceholderForm = CLASSIC) -> None:
-        self.form = form
 
     @property
     def signature(self) -> str:
@@ -96,7 +112,7 @@ class LeakingDocuments(_LeakRatio):
 class LeakingEntities(_LeakRatio):
     """Percentage of gold values that leak, by any of the tests `exact`, `normalised`, `digits`, or by one of them."""
 
-    def __init__(self, test: str = "any", form: PlaceholderForm = CLASSIC) -> None:
+    def __init__(self, test: str = "any", form: PlaceholderForm | None = None) -> None:
         super().__init__(form)
         self._attribute = {
             "any": "leaked",
@@ -190,9 +206,9 @@ class _PlaceholderRows(_RatioOfRow):
 
     direction: Direction = "min"
 
-    def __init__(self, labels: Iterable[str], form: PlaceholderForm = CLASSIC) -> None:
+    def __init__(self, labels: Iterable[str], form: PlaceholderForm | None = None) -> None:
         super().__init__(form)
-        self.labels = frozenset(label_class(label, form) for label in labels)
+        self.labels = frozenset(label_class(label, self.form) for label in labels)
 
     @property
     def signature(self) -> str:
@@ -201,13 +217,13 @@ class _PlaceholderRows(_RatioOfRow):
 
 
 class InventedPlaceholders(_PlaceholderRows):
-    """Percentage of rows with a placeholder that is not of the label set and not in the input."""
+    """Percentage of rows with a placeholder that is not of the label set, not in the right answer and not in the input."""
 
     name, title = "invented_placeholders", "Invented placeholders"
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (1 if a placeholder is invented, 1)."""
-        known = self.labels | set(placeholders(source, self.form))
+        known = self.labels | set(placeholders(source, self.form)) | set(placeholders(reference, self.form))
         written = placeholders(prediction, self.form) + self.form.strange_labels(prediction, source)
         return float(any(label not in known for label in written)), 1.0
 
@@ -244,14 +260,14 @@ def _is_dressed_right(match: re.Match[str], right: Sequence[tuple[int, int]], so
     return False
 
 
-class LabelRecall(RecallByLabel):
+class LabelRecall(_ReadsPlaceholders, RecallByLabel):
     """Recall by label: of the gold spans with a label, the percentage found with the right label."""
 
     name, title = "label_recall", "Label recall"
 
-    def __init__(self, labels: Iterable[str], form: PlaceholderForm = CLASSIC) -> None:
-        self.form = form
-        super().__init__(labels)
+    def __init__(self, labels: Iterable[str], form: PlaceholderForm | None = None) -> None:
+        _ReadsPlaceholders.__init__(self, form)
+        RecallByLabel.__init__(self, labels)
 
     @property
     def signature(self) -> str:

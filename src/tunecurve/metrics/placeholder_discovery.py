@@ -21,7 +21,7 @@ from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm, Style
 Pairs = Sequence[tuple[str, str]]
 
 N_ROWS_SCORED = 300
-N_DRESSES_SCORED = 8
+N_DRESSES_SCORED = 12
 # A further dress must explain whole rows; where no row can be explained whole, this share of them in part.
 SHARE_EXPLAINED = 0.05
 _MIRROR = dict(zip("[<{(【〔「『《〈«‹⟨［｛（＜", "]>})】〕」』》〉»›⟩］｝）＞", strict=True))
@@ -160,6 +160,8 @@ def _dresses(pairs: Pairs) -> list[_Dress]:
             placeholder = before + name + after
             more = min(count, target.count(placeholder) - source.count(placeholder))
             more = min(more, target.count(name) - source.count(name))
+            if kind == "bare":  # a word of the input in capitals is that word
+                more = min(more, target.casefold().count(name.casefold()) - source.casefold().count(name.casefold()))
             if more > 0:
                 where = (kind, "", "") if kind in ("bare", "boxed", "run") else (kind, before, after)
                 dress = found.setdefault(where, _Dress(where[1], where[2], kind))

@@ -73,8 +73,8 @@ class Style:
     @property
     def any_label(self) -> str:
         """A regular expression for whatever may be meant as a label in this dress."""
-        end = re.escape((self.after or "\n")[0])
-        return rf"{re.escape(self.before)}([^\W\d_][^\n{end}]{{0,40}}){re.escape(self.after)}"
+        ends = re.escape((self.before or "\n")[0] + (self.after or "\n")[0])
+        return rf"{re.escape(self.before)}([^\W\d_][^\n{ends}]{{0,40}}){re.escape(self.after)}"
 
     def pattern(self, number: str) -> str:
         """Return a regular expression for placeholders of this dress; its one group is the label with its number."""

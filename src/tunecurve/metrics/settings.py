@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.metrics.placeholders import PlaceholderForm
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class MetricSettings:
     ----------
     labels : tuple of str
         The placeholders of masking, the classes of classification, the entity types of ner.
-    placeholders : PlaceholderForm
-        How placeholders of masking are written.
+    placeholders : PlaceholderForm, optional
+        How placeholders of masking are written; default: as the scored rows show it.
     bleu_tokenizer : str
         sacrebleu's name of the way BLEU cuts texts into words.
     rouge_tokenizer : {"rouge-score", "unicode", "by-row"}
@@ -24,6 +24,6 @@ class MetricSettings:
     """
 
     labels: tuple[str, ...] = ()
-    placeholders: PlaceholderForm = CLASSIC
+    placeholders: PlaceholderForm | None = None
     bleu_tokenizer: str = "13a"
     rouge_tokenizer: str = "by-row"

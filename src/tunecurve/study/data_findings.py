@@ -59,7 +59,7 @@ def _label_spelling(task: TaskName, rows: Sequence[Row], form: PlaceholderForm) 
     if task == "classification":
         return class_findings(Counter(row.target for row in rows))
     if task in ("ner", "masking"):
-        return untidy_labels(Counter(label for row in rows for label in labels_of(task, row.target, form)))
+        return untidy_labels(Counter(label for row in rows for label in labels_of(task, row.target, form, row.source)))
     n_json = sum(is_json_text(row.target) for row in rows)
     if n_json < MOST_JSON * len(rows):
         return []

@@ -27,7 +27,7 @@ from tunecurve.study.decisions import Decisions
 from tunecurve.study.frozen import Frozen, freeze_rows, frozen_decisions, read_frozen
 from tunecurve.study.growth import Grown, grow, growth_findings
 from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizers
-from tunecurve.study.placeholder_form import decide_form, grouped_by_form
+from tunecurve.study.placeholder_form import decide_form, grouped_by_form, why_no_placeholder
 from tunecurve.study.reading import StudyRows
 from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
 
@@ -265,11 +265,17 @@ def _labels(spec: StudySpec, pool: Sequence[Row], form: PlaceholderForm) -> tupl
     labels = labels or find_labels(spec.task, [(row.source, row.target) for row in pool], form)
     if not spec.kind.needs_labels:
         return labels
-    suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]])
+    pairs = [(row.source, row.target) for row in pool[:500]]
+    suggested, why = suggest_task(pairs)
     if not labels:
         missing = {"masking": "placeholder ([LABEL], <LABEL>, {{label}}, ***, ...)", "ner": "'type: entity'"}.get(
             spec.task, "label"
         )
+        if spec.task == "masking":
+            raise DataError(
+                f"no {missing} in any training target: {why_no_placeholder(pairs)}; if this is no masking, it looks like --task "
+                f"{suggested} ({why})"
+            )
         raise DataError(
             f"no {missing} in any training target, so this is not a {spec.task} task; this looks like --task {suggested} "
             f"({why}); or check --target-column"

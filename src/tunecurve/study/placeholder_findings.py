@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
 from tunecurve.metrics.alignment import align_exactly
+from tunecurve.metrics.folding import without_invisible
 from tunecurve.metrics.placeholder_discovery import numbered_rows
-from tunecurve.metrics.placeholders import PlaceholderForm
+from tunecurve.metrics.placeholders import Placeholder, PlaceholderForm, Style
 
 MOST_NAMED = 8
 # Numbers that cannot be told from the row matter from here on.
@@ -30,6 +31,7 @@ _FIRST_LETTERS, _LAST_LETTERS = re.compile(r"[^\W\d_]+"), re.compile(r"[^\W\d_]+
 _LEVELS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("blanks and line ends", _without_blanks),
     ("quotes, dashes and dots", lambda text: text.translate(_TYPOGRAPHIC)),
+    ("invisible characters", without_invisible),
     ("Unicode forms", lambda text: unicodedata.normalize("NFKC", text)),
     ("capitals", str.casefold),
 )
@@ -83,13 +85,16 @@ def _mixed(form: PlaceholderForm, rows: Sequence[Row]) -> list[Finding]:
         return []
     shares, places = [], []
     for style in form.styles:
-        alone = PlaceholderForm((style,), form.numbering)
-        own = [row for row in rows if alone.find(row.target, row.source)]
+        own = [row for row in rows if any(_is_dressed(style, one, row) for one in form.find(row.target, row.source))]
         shares.append(f"{style.example} in {len(own)} rows ({_listed(list(style.names))})")
         places += [row.place for row in own[:2]]
     text = f"the targets write placeholders in {len(form.styles)} ways, all are read: {'; '.join(shares)}"
     remedy = "write them alike, else models learn both; or name the right ones with data.placeholders"
     return [Finding("mixed-placeholders", text, remedy, tuple(dict.fromkeys(places)))]
+
+
+def _is_dressed(style: Style, one: Placeholder, row: Row) -> bool:
+    return one.label in style.names and row.target[one.start : one.end] == style.dress(one.name)
 
 
 def _numbers_not_told(form: PlaceholderForm, rows: Sequence[Row]) -> list[Finding]:
@@ -144,8 +149,13 @@ def _named(reason: str, row: Row, form: PlaceholderForm) -> str:
     literal = form.replace(row.target, "", row.source)
     only_target = sorted((Counter(literal) - Counter(row.source)).keys())
     only_source = sorted(_signs_of(row.source) - set(literal))
-    signs = [sign for sign in [*only_source, *only_target] if not sign.isalnum() and not sign.isspace()]
+    signs = [_shown(sign) for sign in [*only_source, *only_target] if not sign.isalnum() and not sign.isspace()]
     return f"{reason} ({' and '.join(dict.fromkeys(signs))})" if 0 < len(signs) <= 6 else reason
+
+
+def _shown(sign: str) -> str:
+    """Return a sign, one that cannot be seen by itself by its number."""
+    return sign if sign.isprintable() and not unicodedata.combining(sign) else f"U+{ord(sign):04X}"
 
 
 def _signs_of(text: str) -> set[str]:
