@@ -95,7 +95,7 @@ def test_numbers_that_run_on_are_said():
 @pytest.mark.parametrize(
     ("text", "masked", "said"),
     [
-        ("Ask % today.", "Ask redacted today.", '"redacted" stands in 8 of 8 targets'),
+        ("Ask % today.", "Ask redacted today.", "'redacted' stands in 8 of 8 targets"),
         ("Ask % today.", "Ask Jane Doe today.", 'data.placeholders: ["Jane Doe"]'),
         ("Ask % today.", "Ask \U0001f464 today.", 'data.placeholders: ["\U0001f464"]'),
         ("Ask % today.", "Ask ... today.", 'data.placeholders: ["..."]'),
@@ -107,7 +107,7 @@ def test_numbers_that_run_on_are_said():
 )
 def test_targets_without_a_placeholder_are_described(text, masked, said):
     pairs = [(text.replace("%", name), masked.replace("%", name)) for name in NAMES]
-    assert said.replace('"redacted"', "'redacted'") in why_no_placeholder(pairs)
+    assert said in why_no_placeholder(pairs)
 
 
 def test_two_ways_are_counted_each_by_itself():

@@ -68,8 +68,12 @@ def why_no_placeholder(pairs: Sequence[tuple[str, str]]) -> str:
     counts = Counter(text for row in rows for text in set(row) if text)
     text = counts.most_common(1)[0][0] if counts else ""
     form = PlaceholderForm((Style("", "", (text,)),))
-    n_rows = sum(bool(text) and bool(align_exactly(source, target, form)) for source, target in changed)
-    if n_rows > SHARE_OF_ONE_WORD * len(changed):
+    found = [align_exactly(source, target, form) if text else None for source, target in changed]
+    n_rows = sum(map(bool, found))
+    hidden = {
+        source[one.start : one.end] for (source, _), spans in zip(changed, found, strict=True) for one in spans or ()
+    }
+    if n_rows > SHARE_OF_ONE_WORD * len(changed) and len(hidden) > 1:
         return (
             f"'{text}' stands in {n_rows} of {len(pairs)} targets in the place of other words; if it is the placeholder, say so in "
             f"the study file (tunecurve init), data.placeholders: {json.dumps([text], ensure_ascii=False)}"
