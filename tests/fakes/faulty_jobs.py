@@ -36,8 +36,9 @@ class FaultyJobs(ThreadingHTTPServer):
         self.create_fault, self.times, self.echo = create, times, echo
         # What a look at a job brings: a fault, a final state, the passes that are trained whatever was asked.
         self.behaviour = {"look": "", "ends": "", "trains": None, "polls": 1, "slow": 0.0, "checkpoints": [], "named": True,
-                          "tells_tokens": True, "files": "", "takes": None, **behaviour}  # fmt: skip
-        self.jobs, self.files, self.log, self.creations = {}, {}, [], []
+                          "tells_tokens": True, "files": "", "takes": None, "lists": "",
+                          **behaviour}  # fmt: skip
+        self.jobs, self.files, self.names, self.log, self.creations = {}, {}, {}, [], []
         self.n_uploads = 0
         self.lock = threading.Lock()
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
@@ -103,8 +104,23 @@ class Handler(BaseHTTPRequestHandler):
             return self.send({"name": name, "bucket": found["bucket"], "size": "1"})
         data = next(body for head, body in parts if b'name="file"' in head).rsplit(b"\r\n", 1)[0]
         server.files[f"file-{number}"] = data.decode()
+        head = next(head for head, _ in parts if b'name="file"' in head).decode()
+        server.names[f"file-{number}"] = re.search(r'filename="([^"]+)"', head).group(1)
+        if server.behaviour["files"] == "lost once":
+            server.behaviour["files"] = ""
+            return self.fail(500)
+        if server.behaviour["files"] == "nameless":
+            return self.send({})
         return self.send({"id": f"file-{number}", "object": "file", "bytes": 1, "created_at": 1, "filename": "x",
                           "purpose": "fine-tune", "status": "processed"})  # fmt: skip
+
+    def list_files(self, found, raw):
+        data = [
+            {"id": name, "object": "file", "bytes": len(text.encode()), "created_at": 1, "status": "processed",
+             "filename": self.server.names[name], "purpose": "fine-tune"}
+            for name, text in self.server.files.items()
+        ]  # fmt: skip
+        return self.send({"object": "list", "data": data, "has_more": False})
 
     def delete(self, found, raw):
         name = f"gs://{found['bucket']}/{unquote(found['name'])}" if "storage" in found[0] else found["name"]
@@ -214,11 +230,15 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         if server.behaviour["look"] == "500":
             return self.fail(500)
+        if server.behaviour["lists"] == "html":
+            return self.send(raw=b"<html>log in</html>", kind="text/html")
         names = list(server.jobs)[::-1] if server.behaviour["look"] != "hidden" else []
         views = [self.view(name) for name in names]
         if "scope" in found.groupdict():
             return self.send({"tuningJobs": views})
-        return self.send({"object": "list", "data": views, "has_more": False})
+        page = {"object": "list", "data": views, "has_more": server.behaviour["lists"] == "endless"}
+        odd = {"null": None, "error": {"error": {"message": "gone"}}, "string": "hello", "data-null": {"data": None}}
+        return self.send(odd.get(server.behaviour["lists"], page))
 
     def cancel(self, found, raw):
         job = self.server.jobs[found["name"]]
@@ -239,6 +259,7 @@ ROUTES = [
     (r"POST /(?:upload/)?storage/v1/b/(?P<bucket>[^/]+)/o", Handler.upload),
     (r"DELETE /storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", Handler.delete),
     (r"POST /v1/files", Handler.upload),
+    (r"GET /v1/files", Handler.list_files),
     (r"DELETE /v1/files/(?P<name>[^/]+)", Handler.delete),
     (rf"POST {V}/{SCOPE}tuningJobs", Handler.create),
     (rf"GET {V}/{SCOPE}tuningJobs", Handler.list_jobs),

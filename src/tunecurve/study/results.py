@@ -46,6 +46,7 @@ from tunecurve.study.summary import (
     leak_sentence,
     score_trial,
 )
+from tunecurve.study.training_findings import training_findings
 from tunecurve.study.trials import RESULT, is_finished, stored_predictions
 
 SCHEMA_VERSION = 3
@@ -151,6 +152,7 @@ class Collector:
         return [
             *floor_findings(points, self.metrics[0], self.spec.bootstrap.level, words, self.spec.task),
             *answer_findings(trials, targets.count("")),
+            *training_findings(trials),
             *constant_findings(trials, self._n_different, len(set(targets))),
         ]
 

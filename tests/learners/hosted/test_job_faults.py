@@ -170,6 +170,7 @@ def test_studies_at_once_make_a_job_once(serve, learner_of, tmp_path, name, n_st
     with ThreadPoolExecutor(n_studies) as pool:
         records = list(pool.map(follow, learners, folders))
     assert len(server.creations) == server.n_uploads == 1, records
+    assert not [record for record in records if isinstance(record, str)]
     assert {record.job["id"] for record in records} == set(server.jobs)
     assert sum(learner.account.spending().total_usd for learner in learners) == pytest.approx(server.bill_usd)
     for learner in learners:
@@ -505,6 +506,15 @@ def test_an_upload_that_fails_leaves_no_claim(serve, learner_of, tmp_path):
     check_books(learner, server)
 
 
+@pytest.mark.parametrize(("files", "n_uploads"), [("lost once", 1), ("nameless", 1)])
+def test_an_upload_without_an_answer_is_found_again(serve, learner_of, tmp_path, files, n_uploads):
+    server = serve(files=files)
+    learner = learner_of(LAB, **FAST)
+    assert follow(learner, tmp_path).job["id"] in server.jobs
+    assert server.n_uploads == n_uploads
+    assert not server.files
+
+
 def test_unreadable_jobs_pages_are_trouble_that_may_pass(serve, learner_of, tmp_path):
     server = serve(look="html")
     learner = learner_of(LAB, **FAST)
@@ -525,3 +535,96 @@ def test_a_model_error_is_what_a_lost_job_raises(serve, learner_of, tmp_path):
         begin(learner, tmp_path)
     server.behaviour |= {"look": "", "polls": 1}  # it was the address
     assert follow(learner, tmp_path).job["id"] in server.jobs
+
+
+@pytest.mark.parametrize("lists", ["html", "null", "error", "string", "data-null"])
+def test_what_is_no_list_of_jobs_is_not_an_empty_one(serve, learner_of, tmp_path, lists):
+    server = serve("made 500")
+    learner = learner_of(LAB, **FAST)
+    with pytest.raises(StillWaiting):
+        begin(learner, tmp_path)
+    server.behaviour["lists"] = lists
+    assert "no list of fine-tuning jobs" in follow(learner, tmp_path, seconds=0.5)
+    assert len(server.creations) == 1
+    server.behaviour["lists"] = ""
+    assert follow(learner, tmp_path).job["id"] in server.jobs
+    other = serve(lists=lists)
+    assert "cannot be reached" in follow(learner_of(LAB, ledger="other.sqlite", **FAST), tmp_path, seconds=0.2)
+    assert not other.creations
+    assert not other.files
+
+
+def test_a_list_without_an_end_ends(serve, learner_of, tmp_path):
+    server = serve("made 500", lists="endless")
+    assert follow(learner_of(LAB, **FAST), tmp_path).job["id"] in server.jobs
+
+
+def test_a_tuned_model_that_is_gone_is_trained_anew_when_asked(serve, learner_of, prompts_of, tmp_path, capsys):
+    from tunecurve.learners.base import predict
+    from tunecurve.study.trials import TRAINING
+
+    server = serve()
+    folder = tmp_path / "study" / "trials" / "one"
+    folder.mkdir(parents=True)
+    learner = learner_of(LAB, **FAST)
+    learner.account.study = str(tmp_path / "study")
+    record = follow(learner, folder)
+    (folder / TRAINING).write_text("{}")
+    key = record.job["key"]
+    with pytest.raises(ModelError, match=rf"jobs retry {key} --model-is-gone"):
+        predict(learner.load_tuned(folder), prompts_of(["Ada left."]))  # the server answers 404
+    learner.account.close()
+    assert run_command(["jobs", "retry", key]) == 8
+    assert "--model-is-gone" in capsys.readouterr().err
+    assert run_command(["jobs", "retry", key, "--model-is-gone"]) == 0
+    assert not list(folder.iterdir())
+    again = learner_of(LAB, **FAST)
+    again.account.study = str(tmp_path / "study")
+    assert follow(again, folder).job["id"] == "ftjob-2"
+    assert again.account.spending().jobs_usd == pytest.approx(server.bill_usd)
+
+
+KILLED = """
+import sys, os
+from pathlib import Path
+from tests.learners.hosted.test_job_faults import FAST
+from tests.learners.hosted.test_jobs import begin
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.build import build_hosted_learner
+from tunecurve.learners.hosted.names import parse_hosted_name
+from tunecurve.spec import AnswerSpec
+from tunecurve.spec_hosted import HostedSpec
+name, ledger, where = sys.argv[1:]
+prices = {name: {"input": 1.0, "output": 2.0, "training": 3.0}}
+account = Account(HostedSpec(**{"prices": prices, **FAST}), "dies", Path(ledger))
+learner = build_hosted_learner(name, parse_hosted_name(name), AnswerSpec(), account)
+method = getattr(learner.backend, where)
+def last(*arguments):
+    method(*arguments)
+    os._exit(9)
+setattr(learner.backend, where, last)
+begin(learner, Path(ledger).parent)
+"""
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("where", ["preflight", "upload", "create"])
+def test_a_process_that_dies_leaves_its_claim_to_others(serve, learner_of, tmp_path, name, where):
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    server = serve(polls=2)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])}
+    command = [sys.executable, "-c", KILLED, name, str(tmp_path / "ledger.sqlite"), where]
+    assert subprocess.run(command, env=environment, check=False).returncode == 9
+    learner = learner_of(name, **FAST)
+    record = follow(learner, tmp_path)
+    assert record.job["id"] in server.jobs
+    assert len(server.creations) == 1
+    assert server.n_uploads == (2 if (name, where) == (VERTEX, "upload") else 1)  # a bucket has one file of a name
+    assert not server.files
+    ledger = learner.account.ledger
+    total = ledger.spending("dies").total_usd + ledger.spending("study").total_usd
+    assert total == pytest.approx(server.bill_usd)

@@ -266,3 +266,15 @@ def test_kills_lose_nothing_and_pay_nothing_twice(point_at, tmp_path, name, conc
     opened = Ledger(path)
     assert opened.spending("study").n_answers == 60
     opened.close()
+
+
+def test_a_new_ledger_is_opened_by_many_at_once(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    for number in range(10):
+        path = tmp_path / f"{number}.sqlite"
+        with ThreadPoolExecutor(8) as pool:
+            ledgers = list(pool.map(lambda _, path=path: Ledger(path), range(8)))
+        for ledger in ledgers:
+            assert ledger.jobs() == []
+            ledger.close()

@@ -7,6 +7,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -19,6 +20,7 @@ from tunecurve.learners.hosted.ledger_schema import bring_up_to_date
 
 # Either kind: of a thread that may block, or of an event loop.
 AnyFuture = Any
+LONGEST_OPENING_SECONDS = 60.0
 _Operation = tuple[Callable[[sqlite3.Connection], Any], AnyFuture]
 
 
@@ -26,6 +28,19 @@ def _set_results(together: list[tuple[asyncio.Future[Any], Any]]) -> None:
     for future, result in together:
         if not future.done():
             future.set_result(result)
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file to its write-ahead log; SQLite does not wait by itself for others that open a new file just now."""
+    end = time.monotonic() + LONGEST_OPENING_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
 
 
 class LedgerFile:
@@ -54,7 +69,7 @@ class LedgerFile:
             with suppress(FileExistsError):
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
+            _use_write_ahead_log(self._connection)
             self._connection.execute("PRAGMA synchronous=FULL")
             bring_up_to_date(self._connection)
         except (OSError, sqlite3.Error) as error:

@@ -31,6 +31,7 @@ from tunecurve.redact import redact
 MOST_TOKENS_A_ROW = 65_536
 MOST_FILE_BYTES = 512_000_000
 METADATA = "tunecurve_key"
+MOST_A_PAGE = 100
 # What a server that does not know a field says of it, and the fields that can be left out.
 _UNWELCOME = re.compile(
     r"unknown|unrecogni[sz]ed|unexpected|unsupported|not supported|not permitted|not allowed|extra|additional|forbidden|"
@@ -95,13 +96,27 @@ class OpenAITuning:
         """See whether this account and address offer fine-tuning jobs; costs nothing."""
         alone = "to measure prompting alone, set hosted.tuning: none"
         with asking(f"this account or address cannot tune '{base_model}' ({alone})"):
-            self.client.fine_tuning.jobs.list(limit=1)
+            self._page(limit=1)
 
     def upload(self, request: JobRequest) -> str:
-        """Store the rows; return the file's id."""
-        content = io.BytesIO(("\n".join(training_lines(request.examples)) + "\n").encode())
+        """Store the rows, unless an upload without an answer has; return the file's id."""
+        name, content = f"{request.key}.jsonl", ("\n".join(training_lines(request.examples)) + "\n").encode()
         with asking("cannot upload the training rows"):
-            return self.client.files.create(file=(f"{request.key}.jsonl", content), purpose="fine-tune").id
+            there = self._uploaded(name, len(content))
+            if there is not None:
+                return there
+            file = self.client.files.create(file=(name, io.BytesIO(content)), purpose="fine-tune")
+            if not getattr(file, "id", None):
+                raise ValueError("the answer to the upload names no file")
+            return file.id
+
+    def _uploaded(self, name: str, n_bytes: int) -> str | None:
+        """Return the file of this name and size; not every server lists its files."""
+        try:
+            files = self.client.files.list(purpose="fine-tune", limit=MOST_A_PAGE).data
+            return next((file.id for file in files if (file.filename, file.bytes) == (name, n_bytes)), None)
+        except Exception:
+            return None
 
     def delete_file(self, training_file: str) -> None:
         """Delete the rows at the provider."""
@@ -146,7 +161,25 @@ class OpenAITuning:
 
     def jobs(self) -> list[ProviderJob]:
         """Return the account's fine-tuning jobs."""
-        return [_view(job) for job in self.client.fine_tuning.jobs.list(limit=100) if getattr(job, "id", None)]
+        found: dict[str, ProviderJob] = {}
+        page = self._page(limit=MOST_A_PAGE)
+        while True:
+            new = {job.id: _view(job) for job in page.data if getattr(job, "id", None) and job.id not in found}
+            found |= new
+            # A server that knows no pages answers with the first one again.
+            if not new or not page.has_next_page():
+                return list(found.values())
+            page = self._page(limit=MOST_A_PAGE, after=page.data[-1].id)
+
+    def _page(self, **asked: Any) -> Any:
+        """Return a page of the list of jobs; what is none must not be read as an empty list, since jobs would be made again."""
+        try:
+            page = self.client.fine_tuning.jobs.list(**asked)
+        except (AttributeError, TypeError):  # how the SDK meets a text or a null where a page should be
+            page = None
+        if not isinstance(getattr(page, "data", None), list):
+            raise ValueError("the address answers with something that is no list of fine-tuning jobs")
+        return page
 
     def get(self, provider_id: str) -> ProviderJob:
         """Return one job, with its checkpoints once it has succeeded."""
