@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.cli.test_commands import invoke, options, with_lookup  # noqa: F401  (a fixture)
-from tunecurve.findings import Finding, blocked, in_order
+from tunecurve.findings import Finding, as_shown, blocked, in_order
 
 
 def test_the_line_holds_text_places_and_remedy_and_shortens_places():
@@ -24,6 +24,24 @@ def test_what_blocks_stands_first_notes_last_and_each_once():
     assert [finding.kind for finding in in_order([note, warning, block])] == ["blocked", "warning", "note"]
     assert blocked([note, warning, block], "verdict") == [block]
     assert blocked([note, warning, block], "leaks") == []
+
+
+def test_what_is_said_of_several_learners_is_one_line_and_what_differs_is_not():
+    def of(learner, text="nothing learnt", **values):
+        return Finding("x", f"{learner}: {text}", "train", learner=learner, **values)
+
+    def lines(*findings):
+        return [finding.line for finding in as_shown(findings)]
+
+    assert lines(of("a"), of("b"), of("c")) == ["a, b, c: nothing learnt; train"]
+    assert lines(of("a"), of("b", "else")) == ["a: nothing learnt; train", "b: else; train"]
+    assert lines(of("a", blocks=("verdict",)), of("b")) == ["a: nothing learnt; train", "b: nothing learnt; train"]
+    assert lines(of("a"), of("b", places=("line 1",))) == [
+        "a: nothing learnt; train",
+        "b: nothing learnt (line 1); train",
+    ]
+    unnamed = Finding("x", "nothing learnt", "train")
+    assert lines(of("a"), unnamed, of("a")) == ["a: nothing learnt; train", "nothing learnt; train"]
 
 
 @pytest.mark.parametrize(

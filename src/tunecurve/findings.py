@@ -6,7 +6,7 @@ Every part that sees something odd says it as a finding; `validate`, `plan`, `ru
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 # What a finding can forbid: the verdict and forecast of the curve, and any statement that texts are free of leaks.
@@ -85,3 +85,19 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings, each once: first what blocks, then warnings, then notes, else in their order."""
     kinds: tuple[Kind, ...] = ("blocked", "warning", "note")
     return sorted(dict.fromkeys(findings), key=lambda finding: kinds.index(finding.kind))
+
+
+def as_shown(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings in order, those that say the same of several learners as one."""
+    alike: dict[tuple[bool, Finding], list[Finding]] = {}
+    for finding in in_order(findings):
+        name = f"{finding.learner}: "
+        is_own = finding.learner is not None and finding.text.startswith(name)
+        said = replace(finding, learner=None, text=finding.text.removeprefix(name)) if is_own else finding
+        alike.setdefault((is_own, said), []).append(finding)
+    return [
+        group[0]
+        if len(group) == 1
+        else replace(said, text=f"{', '.join(str(one.learner) for one in group)}: {said.text}")
+        for (_, said), group in alike.items()
+    ]

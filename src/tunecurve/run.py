@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import TunecurveError
-from tunecurve.findings import in_order
+from tunecurve.findings import as_shown
 from tunecurve.learners.base import Learner
 from tunecurve.prepare import prepare_study
 from tunecurve.report.keep_current import KeepCurrent
@@ -117,7 +117,7 @@ def run_study(
         accept_data_changes=accept_data_changes,
     )
     progress = progress or Progress()
-    for finding in in_order(ready.data.findings):
+    for finding in as_shown(ready.data.findings):
         progress.message(f"{finding.kind}: {finding.line}")
     return run_prepared(ready, progress, executor)
 

@@ -242,7 +242,10 @@ def test_a_template_that_drops_examples_is_refused_where_there_are_examples():
     [
         ("{{ raise_exception('only tools') }}", "cannot write a user's turn (only tools)"),
         ("{{ messages[5].content }}", "cannot write a user's turn"),
-        ("{% for m in messages %}{{ m.role }}{% endfor %}", "leaves out the user's text"),
+        ("{% for m in messages %}{{ m.role }}{% endfor %}", "leaves out or changes the user's text"),
+        ("{% for m in messages %}{{ m.content | upper }}{% endfor %}", "leaves out or changes the user's text"),
+        ("{% for m in messages %}{{ m.content | lower }}{% endfor %}", "leaves out or changes the user's text"),
+        ("{% for m in messages %}{{ m.content | title }}{% endfor %}", "leaves out or changes the user's text"),
         ("{% for m in messages %", "cannot write a user's turn"),
     ],
 )

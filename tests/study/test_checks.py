@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.cli.test_commands import invoke
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.data.rows import Row
+from tunecurve.findings import Finding
 from tunecurve.learners.answer_bounds import among_classes, loss_at_the_cap
 from tunecurve.learners.base import Loss, RoundTrip
 from tunecurve.metrics.catalogue import TASK_METRICS, build_metrics
@@ -179,7 +181,7 @@ def test_a_ceiling_is_in_results_report_and_verdict(rows_file, tmp_path):
     }
     done = run_study(study, out=tmp_path / "out", learners={"cutter": CutsTargets("cutter")})
     refusal = done.results["forecast"]["cutter"]["refusal"]
-    assert "cutter: a perfect model would score" in refusal
+    assert refusal.startswith("No verdict: a perfect model would score")
     assert "30 of 30 test targets lose their last word" in refusal
     assert {(entry["answer"], entry["learner"]) for entry in done.results["checks"]} == {
         ("targets", None), ("input", None), ("targets", "cutter"),
@@ -187,6 +189,36 @@ def test_a_ceiling_is_in_results_report_and_verdict(rows_file, tmp_path):
     report = html.unescape((tmp_path / "out" / "report.html").read_text())
     assert report.index("30 of 30 test targets lose their last word") < report.index("<h2>The curve</h2>")
     assert b"ceiling of cutter" in _texts_of_curve(done.results)
+
+
+def test_ceilings_that_are_the_same_are_one_line_and_a_metric_that_may_not_be_said_says_so():
+    import matplotlib.figure
+
+    from tunecurve.report.plots import draw_curve
+
+    def checked(learner, score):
+        return {"answer": "targets", "learner": learner, "n_lost": 1, "scores": {"leak_documents": score}}
+
+    blind = Finding("blind-leaks", "blind", blocks=("leaks",))
+    results = {
+        "metrics": [{"name": "leak_documents", "title": "Leaks", "direction": "min", "range": [0, 100]}],
+        "primary_metric": "bleu",
+        "points": [{"learner": "a", "strategy": "fine-tune", "train_size": 5, "label": "tuned on 5",
+                    "scores": {"leak_documents": {"estimate": 1.0, "low": 0.0, "high": 2.0, "by_seed": [1.0]}}}],
+        "trials": [{"strategy": "fine-tune", "train_size": 5}],
+        "findings": [blind.to_json()],
+        "checks": [checked(None, 0.0), checked("a", 20.0), checked("b", 20.04), checked("c", 30.0)],
+        "forecast": {},
+    }  # fmt: skip
+
+    def texts(findings):
+        axes = matplotlib.figure.Figure().subplots()
+        draw_curve(axes, results | {"findings": findings}, "leak_documents")
+        return {text.get_text() for text in axes.texts}
+
+    assert {"ceiling of 2 models 20.0", "ceiling of c 30.0"} < texts(results["findings"])
+    assert "cannot be said: see Checks" in texts(results["findings"])
+    assert "cannot be said: see Checks" not in texts([])
 
 
 def _texts_of_curve(results):
@@ -260,6 +292,45 @@ def test_a_tagger_that_loses_a_label_is_caught(monkeypatch):
     assert "60 of 60 test targets cannot be written as labelled words of their inputs" in caught.text
     assert "of the documents would leak" in caught.text
     assert caught.blocks == ("verdict", "leaks")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda target: target + " Also much more that the input has not.",
+        lambda target: target.replace("The train", "A train").replace("Monday", "Tuesday") + " x",
+        lambda target: "Hello " + target,
+        lambda target: target.lower().replace("[firstname]", "[FIRSTNAME]").replace("[city]", "[CITY]") + ".",
+    ],
+)
+def test_a_perfect_tagger_labels_what_it_can_of_a_target_that_it_cannot_write(change):
+    from tunecurve.learners.encoder.tagger import TaggerLearner
+    from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
+    from tunecurve.learners.local.device import choose_compute
+
+    tagger = TaggerLearner("tagger", resolve_encoder(BUILTIN_ENCODER), choose_compute("cpu", 1))
+    whole = rows_of(60)
+    rows = [replace(row, target=change(row.target)) if n % 3 == 0 else row for n, row in enumerate(whole)]
+    prompts, _ = prompts_of(rows)
+    _, examples = prompts_of(whole)
+    trip = tagger.return_targets(prompts, [row.target for row in rows], examples)
+    labels = [re.findall(r"\[[A-Z]+\]", text) for text in trip.texts]
+    assert labels == [re.findall(r"\[[A-Z]+\]", row.target) for row in whole]
+    known = check(rows, trips={"tagger": trip})
+    (caught,) = found(known, "ceiling")
+    assert "20 of 60 test targets cannot be written as labelled words of their inputs" in caught.text
+    assert "would leak" not in caught.text
+    assert "leaks" not in caught.blocks
+
+
+def test_a_perfect_entity_tagger_lists_the_entities_that_the_input_has():
+    from tunecurve.learners.spans import EntityFormat
+
+    form = EntityFormat()
+    source, target = "Ada met Bea in Ulm", "PER: Ada; PER: Cid; LOC: Ulm"
+    assert form.derive(source, target) is None
+    assert form.render(source, form.nearest(source, target)) == "PER: Ada; LOC: Ulm"
+    assert form.nearest(source, "PER: Ada") == form.derive(source, "PER: Ada")
 
 
 # The command line

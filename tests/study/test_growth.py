@@ -285,6 +285,54 @@ def test_the_date_of_the_first_run_stays(tmp_path, monkeypatch):
         assert study_data(path, out, keep=True).frozen_date == "2031-05-06"
 
 
+@pytest.mark.parametrize("family", ["llama3", "smollm3"])
+def test_a_date_in_a_chat_template_is_that_of_the_first_run_on_every_later_day(tmp_path, monkeypatch, family):
+    import datetime
+
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from tests.learners import tiny_tokenizers
+    from tunecurve.run import run_study
+    from tunecurve.study import dataset
+
+    tokenizer = getattr(tiny_tokenizers, family)()
+    LlamaForCausalLM(LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=2048, tie_word_embeddings=True,
+    )).save_pretrained(tmp_path / "model")  # fmt: skip
+    tokenizer.save_pretrained(tmp_path / "model")
+    path, out, model = write(tmp_path / "rows.jsonl", sentences(0, 40)), tmp_path / "out", str(tmp_path / "model")
+
+    def on(day):
+        class Day(datetime.date):
+            @classmethod
+            def today(cls):
+                return cls.fromisoformat(day)
+
+        monkeypatch.setattr(dataset, "date", Day)
+
+    def read(study, shots):
+        return [study.learners[model].prompt_text(prompt) for prompt in study.data.prompts(shots)]
+
+    values = values_for(path, models=[model], shots=[0], train_sizes=[5], recipe={"epochs": 1}, training_score_rows=0)
+    on("2031-05-06")
+    run_study(values, out=out, device="cpu", threads=1)
+    keys = {folder.name for folder in (out / "trials").iterdir()}
+    on("2032-11-17")
+    later, fresh = (
+        prepare_study(values | changed, out=folder, device="cpu", threads=1)
+        for changed, folder in (({"shots": [0, 2]}, out), ({}, tmp_path / "fresh"))
+    )
+    assert all("06 May 2031" in text or "6 May 2031" in text for shots in (0, 2) for text in read(later, shots))
+    assert all("17 Nov 2032" in text or "17 November 2032" in text for text in read(fresh, 0))
+    names = {item.folder.name for item in later.planned}
+    assert keys < names
+    assert len(names) == len(keys) + 1
+    assert {item.folder.name for item in fresh.planned} & keys == {item for item in keys if item.startswith("floor")}
+    (said,) = [finding.text for finding in later.data.findings if finding.code == "prompt-date"]
+    assert "2031-05-06" in said
+
+
 def test_the_key_holds_what_the_learner_reads(tmp_path):
     class Dated(LookupLearner):
         day = "1"
@@ -310,8 +358,11 @@ def test_rows_know_their_slots_without_their_texts(tmp_path):
     assert Row("a", "b", "c").row_id == Row("a", "b", "other group", "line 9", side="test").row_id
 
 
-@pytest.mark.parametrize(("context", "n_over"), [(100_000, 0), (80, 10)])
-def test_rows_that_a_model_cannot_hold_stay_and_are_told_before_anything_runs(tmp_path, context, n_over):
+@pytest.mark.parametrize(
+    ("context", "n_over", "which"),
+    [(100_000, 0, ""), (80, 10, "its trials with 8 examples"), (15, 10, "all its trials")],
+)
+def test_rows_that_a_model_cannot_hold_stay_and_are_told_before_anything_runs(tmp_path, context, n_over, which):
     class Small(LookupLearner):
         def context_length(self):
             return context
@@ -324,4 +375,5 @@ def test_rows_that_a_model_cannot_hold_stay_and_are_told_before_anything_runs(tm
     told = [finding for finding in study.data.findings if finding.code == "context-too-short"]
     assert len(study.data.test) == 10
     assert [finding.text.split()[0] for finding in told] == ([str(n_over)] if n_over else [])
-    assert all("with 8 examples will fail" in finding.text for finding in told)
+    assert all(f"{which} will fail" in finding.text for finding in told)
+    assert all(("fewer --shots" in finding.remedy) == ("examples" in which) for finding in told)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tunecurve.cli.main import echo
-from tunecurve.findings import Finding, in_order
+from tunecurve.findings import Finding, as_shown
 
 
 def finding_lines(findings: Iterable[Finding]) -> list[str]:
     """Return one line a finding, its kind in front, in the columns of `validate`."""
-    return [f"{finding.kind:<9}{finding.line}" for finding in in_order(findings)]
+    return [f"{finding.kind:<9}{finding.line}" for finding in as_shown(findings)]
 
 
 def show_findings(findings: Iterable[Finding]) -> None:

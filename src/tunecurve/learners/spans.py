@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from tunecurve.metrics.alignment import align_exactly
+from tunecurve.metrics.alignment import align_approximately, align_exactly
 from tunecurve.metrics.entities import format_entities, parse_entities
 from tunecurve.metrics.placeholder_discovery import find_form
 from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
@@ -40,6 +40,10 @@ class SpanFormat(Protocol):
 
     def derive(self, source: str, target: str) -> list[LabelledSpan] | None:
         """Return the spans a target stands for, in order, or None when it cannot be rebuilt from spans."""
+        ...
+
+    def nearest(self, source: str, target: str) -> list[LabelledSpan]:
+        """Return the spans that come nearest to a target which cannot be rebuilt from spans."""
         ...
 
     def render(self, source: str, spans: Sequence[LabelledSpan]) -> str:
@@ -105,6 +109,11 @@ class MaskFormat:
         """Return the replaced spans; the labels of numbered classes without their number."""
         spans = derive_mask(source, target, self.form)
         return None if spans is None else [self.without_number(span) for span in spans]
+
+    def nearest(self, source: str, target: str) -> list[LabelledSpan]:
+        """Return the spans where placeholders stand instead of words of the source; other changes are left out."""
+        spans = align_approximately(source, target, self.form)
+        return [LabelledSpan(span.start, span.end, BETWEEN_LABELS.join(span.labels)) for span in spans]
 
     def without_number(self, span: LabelledSpan) -> LabelledSpan:
         """Return the span with its label as it is learnt: without a number that the format gives it again."""
@@ -224,17 +233,26 @@ class EntityFormat:
 
     def derive(self, source: str, target: str) -> list[LabelledSpan] | None:
         """Return where the listed surfaces stand in the input, each found behind the one before where it can be."""
+        spans, is_whole = self._located(source, target)
+        return spans if is_whole else None
+
+    def nearest(self, source: str, target: str) -> list[LabelledSpan]:
+        """Return where those of the listed surfaces stand that the input has."""
+        return self._located(source, target)[0]
+
+    @staticmethod
+    def _located(source: str, target: str) -> tuple[list[LabelledSpan], bool]:
+        """Return the spans of the listed surfaces that the input has, in order, and whether these are all."""
         spans: list[LabelledSpan] = []
-        behind = 0
+        behind, is_whole = 0, True
         for kind, surface in parse_entities(target):
-            if not kind or not surface:
-                return None
-            found = _find_free(source, surface, behind, spans)
+            found = _find_free(source, surface, behind, spans) if kind and surface else None
             if found is None:
-                return None
+                is_whole = False
+                continue
             spans.append(LabelledSpan(*found, kind))
             behind = max(behind, found[1])
-        return sorted(spans, key=lambda span: span.start)
+        return sorted(spans, key=lambda span: span.start), is_whole
 
     def render(self, source: str, spans: Sequence[LabelledSpan]) -> str:
         """Return the list of entities."""

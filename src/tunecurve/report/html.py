@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from tunecurve.findings import Finding, in_order
+from tunecurve.findings import Finding, as_shown
 from tunecurve.learners.hosted.prices import money
 from tunecurve.report.tables import (
     advice_lines,
@@ -145,6 +145,6 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             money=money,
             checkpoints=checkpoint_table(results),
             checks=check_table(results),
-            findings=in_order(map(Finding.from_json, results["findings"])),
+            findings=as_shown(map(Finding.from_json, results["findings"])),
         )
     )

@@ -47,9 +47,7 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
         value = point["scores"][metric_name]["estimate"]
         axes.axhline(value, color=FLOOR_COLOUR, linewidth=1.2, linestyle=":", zorder=1)
         end_labels.append((value, f"{point['label']} {value:.1f}", FLOOR_COLOUR))
-    for learner, value in ceilings(results, metric_name).items():
-        axes.axhline(value, color=CEILING_COLOUR, linewidth=0.8, linestyle=(0, (8, 4)), zorder=1)
-        end_labels.append((value, f"ceiling of {_plain(learner)} {value:.1f}", CEILING_COLOUR))
+    end_labels += _draw_ceilings(axes, ceilings(results, metric_name))
     for number, learner in enumerate(learners):
         colour = LEARNER_COLOURS[number % len(LEARNER_COLOURS)]
         own = [p for p in points if p["learner"] == learner]
@@ -73,6 +71,30 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
     _dress(axes, metric, [*sizes, *forecast_sizes], planned)
     _write_point_labels(axes, point_labels)
     _write_end_labels(axes, end_labels)
+    if not learners and any(not may_be_said(results, metric_name, point["learner"]) for point in results["points"]):
+        axes.text(
+            0.5,
+            0.5,
+            "cannot be said: see Checks",
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+            color=FLOOR_COLOUR,
+        )
+
+
+def _draw_ceilings(axes: Axes, by_learner: Mapping[str, float]) -> list[tuple[float, str, str]]:
+    """Draw what perfect models would score, a line for each score; return the labels at their ends."""
+    together: dict[str, list[tuple[str, float]]] = {}
+    for learner, value in by_learner.items():
+        together.setdefault(f"{value:.1f}", []).append((learner, value))
+    labels = []
+    for said, group in together.items():
+        value = group[0][1]
+        axes.axhline(value, color=CEILING_COLOUR, linewidth=1.0, linestyle=(0, (8, 4)), zorder=1)
+        names = _plain(group[0][0]) if len(group) == 1 else f"{len(group)} models"
+        labels.append((value, f"ceiling of {names} {said}", CEILING_COLOUR))
+    return labels
 
 
 def _defined(score: Mapping[str, Any]) -> bool:

@@ -30,7 +30,10 @@ def context_findings(data: StudyData, learners: Mapping[str, Learner], shots: Se
     for name, learner in learners.items():
         if isinstance(learner, HasContext):
             for count in sorted({0, *shots}):
-                found += _overlong(data, name, learner, count)
+                overlong = _overlong(data, name, learner, count)
+                found += overlong
+                if overlong and not count:
+                    break  # longer prompts do not fit either
     return found
 
 
@@ -43,9 +46,12 @@ def _overlong(data: StudyData, name: str, learner: HasContext, shots: int) -> li
     ]
     if not rows:
         return []
-    which = f"with {shots} examples" if shots else "without examples, and its tuned ones,"
-    text = f"{len(rows)} of {len(data.test)} test rows do not fit into the {context:,} tokens of {name}: its trials {which} will fail"
-    remedy = "use fewer --shots or a model with a longer context, or start a study with a smaller data.max_tokens"
+    which = f"its trials with {shots} examples" if shots else "all its trials"
+    text = (
+        f"{len(rows)} of {len(data.test)} test rows do not fit into the {context:,} tokens of {name}: {which} will fail"
+    )
+    fewer = "use fewer --shots or a model with a longer context" if shots else "choose a model with a longer context"
+    remedy = f"{fewer}, or start a study with a smaller data.max_tokens"
     return [Finding("context-too-short", text, remedy, tuple(row.place for row in rows[:MOST_PLACES]))]
 
 

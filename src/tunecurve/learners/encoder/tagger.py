@@ -130,7 +130,8 @@ class TaggerLearner(EncoderLearner):
         for row, (source, target, words) in enumerate(
             zip(sources, targets, split_words(self.tokenizer, sources), strict=True)
         ):
-            tags = tags_of(words, form.derive(source, target) or [], numbers)
+            spans = form.derive(source, target)
+            tags = tags_of(words, form.nearest(source, target) if spans is None else spans, numbers)
             certain = np.eye(len(head["classes"]), dtype=np.float32)[tags]
             kept.append(form.render(source, found_spans(words, certain, head)))
             if kept[-1] != target:

@@ -31,7 +31,8 @@ THINKING_SWITCHES: tuple[tuple[str, Any], ...] = (
     ("reasoning_effort", "low"),
     ("thinking_budget", 0),
 )
-_ASKED, _ANSWERED, _TOLD = "QUESTION", "ANSWER", "INSTRUCTION"
+# In capitals and small letters: a template that changes case changes them.
+_ASKED, _ANSWERED, _TOLD, _EARLIER = "QUESTION asked", "ANSWER given", "INSTRUCTION told", "EARLIER asked"
 _ESCAPED = "\ufdd2{:x}\ufdd3"
 _AS_ESCAPED = re.compile("\ufdd2([0-9a-f]+)\ufdd3")
 _PRIVATE = re.compile("[\ufdd0-\ufdd3]")
@@ -86,9 +87,9 @@ class ChatTemplate:
         self.takes_system = self._finds_all([Message("system", _TOLD), *asked])
         if not self._finds_all(asked):
             raise ModelError(
-                "the model's chat template leaves out the user's text; choose a model with another template"
+                "the model's chat template leaves out or changes the user's text; choose a model with another template"
             )
-        self.takes_examples = self._finds_all([Message("user", "EARLIER"), Message("assistant", _ANSWERED), *asked])
+        self.takes_examples = self._finds_all([Message("user", _EARLIER), Message("assistant", _ANSWERED), *asked])
         self._look_at_answers(asked)
 
     @property
@@ -118,7 +119,7 @@ class ChatTemplate:
             messages = system_into_user(messages)
         if not self.takes_examples and any(message.role == "assistant" for message in messages):
             raise ModelError(
-                "the model's chat template leaves out earlier answers, so it takes no examples; use --shots 0"
+                "the model's chat template leaves out or refuses earlier answers, so it takes no examples; use --shots 0"
             )
         hidden = [Message(message.role, self._escape(message.content)) for message in messages]
         try:

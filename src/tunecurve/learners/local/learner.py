@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -326,14 +327,10 @@ class LocalLearner:
         return [record for _, record in trained]
 
     def load_tuned(self, folder: Path) -> LocalLearner:
-        """Return this learner with the adapter stored in ``folder/adapter``."""
-        return type(self)(
-            self.files,
-            self.compute,
-            self.limits,
-            adapter_folder=folder / ADAPTER_FOLDER,
-            day=self.encoder.date.isoformat(),
-        )
+        """Return this learner with the adapter stored in ``folder/adapter``; tokenizer and template are shared with it."""
+        tuned = copy.copy(self)  # without a loaded model
+        tuned.adapter_folder = folder / ADAPTER_FOLDER
+        return tuned
 
     def show_training_example(self, example: TuningExample) -> str:
         """Return the text of a training example with the tokens that carry loss between « and »."""
