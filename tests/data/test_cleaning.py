@@ -211,3 +211,74 @@ def test_rows_in_are_kept_or_dropped_whatever_the_cells(pairs, task, template):
             assert any(f"{count} of {len(pairs)} rows were dropped" in line for line in warnings(report)), reason
     for finding in report.findings():
         assert len(finding.line.splitlines()) == 1
+
+
+ENTITIES = "'PER: Ada Lovelace; LOC: London'"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"person": ["Ada"]},
+        '{"person": ["Ada"]}',
+        "{'person': ['Ada']}",
+        [{"label": "person", "text": "Ada"}],
+        '[{"label": "person", "text": "Ada"}]',
+        [["person", "Ada"]],
+    ],
+)
+def test_entities_in_another_form_are_one_line_that_says_how_to_write_them(cell):
+    with pytest.raises(DataError) as raised:
+        clean("ner", [(f"Ada met {word}", cell) for word in ("Bo", "Cy", "Di")])
+    assert "3 of 3 rows have " in str(raised.value)
+    assert ENTITIES in str(raised.value)
+
+
+@pytest.mark.parametrize("task", ["classification", "masking", "generation", "ner"])
+def test_a_list_of_texts_as_input_is_not_taken_for_several_targets(task):
+    with pytest.raises(DataError, match="an input is one text: join them") as raised:
+        clean(task, [(["Ada", "met", word], "person: Ada") for word in ("Bo", "Cy", "Di")])
+    assert "right targets" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "template"),
+    [(["text"], ""), (["body", "text"], ""), (["body"], "Mail: {body}\nAnswer: {text}"), (["text"], "{input}\n{body}")],
+)
+@pytest.mark.parametrize("task", ["classification", "generation", "masking"])
+def test_a_target_that_is_a_part_of_the_input_is_refused(task, inputs, template):
+    rows = [(f"line {n}", {"body": f"mail {n}", "text": "ab"[n % 2]}) for n in range(9)]
+    with pytest.raises(DataError, match="column 'text' is the target and a part of the input"):
+        clean_rows(rows, input_column=inputs, template=template, target_column="text", target_rule=TASKS[task].targets)
+
+
+def test_classes_as_groups_are_refused():
+    rows = [(f"line {n}", {"text": f"mail {n}", "label": "ab"[n % 2]}) for n in range(9)]
+    with pytest.raises(DataError, match="'label' is the target and the group"):
+        clean_rows(
+            rows,
+            input_column="text",
+            target_column="label",
+            group_column="label",
+            target_rule=TASKS["classification"].targets,
+        )
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  ", float("nan")])
+@pytest.mark.parametrize(("n_without", "is_note"), [(50, False), (3, False), (2, True)])
+def test_rows_without_a_group_are_counted(nothing, n_without, is_note):
+    rows = [
+        (f"line {n}", {"text": f"mail {n}", "label": "ab"[n % 2], "who": nothing if n < n_without else n % 9})
+        for n in range(100)
+    ]
+    _, report = clean_rows(rows, input_column="text", target_column="label", group_column="who")
+    (found,) = (one for one in report.findings() if one.code == "no-group")
+    assert f"{n_without} of 100 rows name no group in column 'who'" in found.line
+    assert "line 1" in found.line
+    assert found.is_note == is_note
+
+
+def test_rows_that_all_have_a_group_are_not_mentioned():
+    rows = [(f"line {n}", {"text": f"mail {n}", "label": "ab"[n % 2], "who": n % 9}) for n in range(100)]
+    _, report = clean_rows(rows, input_column="text", target_column="label", group_column="who")
+    assert report.findings() == []

@@ -59,3 +59,29 @@ def test_how_a_file_was_read_is_among_the_findings_of_its_rows(tmp_path):
     found = read_study_rows(parse_spec({"task": "classification", "data": values}))
     assert len(found.rows) == 9 == len(list(read_rows(str(tmp_path / "a.csv"))))
     assert any("separated by semicolons" in finding.line for finding in found.cleaning.findings())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1", "1.0"), ("7", "007"), ("0", "0.00"), ("-2", "-2.0"), ("3.5", "3.50"), ("+4", "4")]
+)
+def test_one_number_written_in_two_ways_is_named(one, other):
+    (finding,) = class_findings({one: 8, other: 3, "none of them": 5})
+    assert "by how a number is written" in finding.text
+    assert f"'{one}' (8), '{other}' (3)" in finding.text
+
+
+@pytest.mark.parametrize(("one", "other"), [("1", "10"), ("1", "-1"), ("0.5", "5"), ("1.0.1", "1.0.10"), ("10", "100")])
+def test_numbers_that_differ_are_two_labels(one, other):
+    assert class_findings({one: 8, other: 3}) == []
+
+
+@pytest.mark.parametrize("joined", ["urgent, escalate", "urgent|escalate", "escalate;urgent", "later , escalate"])
+def test_a_class_that_lists_a_known_class_and_another_reads_like_several(joined):
+    (finding,) = class_findings({"urgent": 20, "later": 20, joined: 5})
+    assert finding.code == "several-classes"
+    assert "5 of 45 rows" in finding.text
+
+
+@pytest.mark.parametrize("whole", ["research and development", "urgent/escalate", "R&D"])
+def test_a_class_with_a_mark_of_its_own_is_one_class(whole):
+    assert class_findings({"urgent": 20, "later": 20, "research": 9, whole: 5}) == []

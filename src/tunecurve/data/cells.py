@@ -97,6 +97,8 @@ def read_target(cell: Any, rule: TargetRule) -> Reading:
     cell = _plain(cell)
     if isinstance(cell, str) and rule.list_is != "references":
         cell = _list_in_text(cell, with_scalars=rule.list_is != "one")
+    if isinstance(cell, str) and rule.list_is == "entities":
+        cell = _object_in_text(cell)
     shape = shape_of(cell)
     if cell == {} or cell == []:
         found = Reading(kind="empty", problem="empty")
@@ -198,6 +200,20 @@ def _list_in_text(text: str, *, with_scalars: bool) -> Any:
     if not isinstance(found, list):
         return text
     return found if with_scalars or shape_of(found) != "a list of texts" else text
+
+
+def _object_in_text(text: str) -> Any:
+    """Return the object that a text spells out as JSON or as Python does, else the text."""
+    stripped = text.strip()
+    if not (stripped.startswith("{") and stripped.endswith("}")) or len(stripped) > MAX_LIST_TEXT:
+        return text
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(stripped)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        return found if isinstance(found, dict) else text
+    return text
 
 
 def _read_scalar(value: Any) -> Reading:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunecurve.data.cells import Reading, TargetRule, is_missing, read_target
-from tunecurve.data.drops import CleaningReport
+from tunecurve.data.drops import LOUD_SHARE, MAX_PLACES_KEPT, CleaningReport
 from tunecurve.data.inputs import DEFAULT_COLUMN, InputText
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.data.shapes import ShapeCounts, columns_in_words, way_on
 from tunecurve.data.sources import RawRow
 from tunecurve.data.understood import Understood
 from tunecurve.errors import DataError, did_you_mean
+from tunecurve.findings import Finding
 
 __all__ = ["CleaningReport", "clean_rows"]
 
@@ -109,6 +110,8 @@ class _RowReader:
     understood: Understood = field(default_factory=Understood)
     seen: set[str] = field(default_factory=set)
     known: str = ""
+    n_ungrouped: int = 0
+    ungrouped_places: list[str] = field(default_factory=list)
 
     def read(self, raw_rows: Iterable[RawRow], report: CleaningReport) -> Iterator[tuple[str, Reading, Reading]]:
         """Yield place, input and target of every row."""
@@ -123,15 +126,20 @@ class _RowReader:
             self.seen.update(parts)
             self.shapes.count(parts, self.target_column, target, place)
             self.understood.count(parts, self.target_column, target, cells, place)
-            self.group = self._group_in(cells)
+            self.group = self._group_in(cells, place)
             self.traits = self._traits_of(source, target)
             report.count(self.traits)
             yield place, source, target
 
-    def _group_in(self, cells: Mapping[str, Any]) -> str:
+    def _group_in(self, cells: Mapping[str, Any], place: str) -> str:
         """Return the group; a row without one is a group of its own kind: its skeleton."""
         cell = cells.get(self.group_column) if self.group_column else None
-        return "" if is_missing(cell) or not str(cell).strip() else str(cell)
+        if not is_missing(cell) and str(cell).strip():
+            return str(cell)
+        self.n_ungrouped += 1
+        if len(self.ungrouped_places) < MAX_PLACES_KEPT:
+            self.ungrouped_places.append(place)
+        return ""
 
     def _traits_of(self, source: Reading, target: Reading) -> list[str]:
         sides = (("input", source), ("target", target))
@@ -160,7 +168,8 @@ class _RowReader:
         """Refuse shapes that hold more than a text, and parts of the input that no row has; note what was understood."""
         if report.rows_in == 0:
             raise DataError("the data has no rows; expected at least a few dozen labelled rows")
-        self.shapes.refuse(report.rows_in)
+        self.shapes.refuse(report.rows_in, self.target_column, self.rule.list_is)
+        self._check_roles()
         for column in self.inputs.wanted:
             if column not in self.seen:
                 raise DataError(
@@ -168,6 +177,29 @@ class _RowReader:
                     "--input-column or prompt.template ({{...}} is {...} as a text)"
                 )
         report.notes += self.understood.notes(report.rows_in)
+        if self.group_column and self.n_ungrouped:
+            report.notes.append(self._ungrouped(report.rows_in))
+
+    def _check_roles(self) -> None:
+        """Refuse a target that is a part of the input, and classes as groups: neither can be learnt."""
+        if self.target_column in self.inputs.wanted:
+            raise DataError(
+                f"column '{self.target_column}' is the target and a part of the input: every answer would stand in its question; "
+                "name two columns with --input-column and --target-column (and in prompt.template)"
+            )
+        if self.rule.list_is == "classes" and self.group_column == self.target_column:
+            raise DataError(
+                f"column '{self.target_column}' is the target and the group: every class would stand on one side of the split only; "
+                "name what rows have in common otherwise with --group-column, or leave it out"
+            )
+
+    def _ungrouped(self, n_rows: int) -> Finding:
+        text = (
+            f"{self.n_ungrouped} of {n_rows} rows name no group in column '{self.group_column}', and are grouped by their text: "
+            "rows that belong together may stand on both sides of the split"
+        )
+        is_note = self.n_ungrouped <= LOUD_SHARE * n_rows
+        return Finding("no-group", text, "fill the column", tuple(self.ungrouped_places), is_note=is_note)
 
 
 def _reason_to_drop(

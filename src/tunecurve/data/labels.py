@@ -13,6 +13,9 @@ MAX_GROUPS_SHOWN = 5
 _OUTER_MARKS = " .,;:!?\"'`´‘’“”()[]{}"
 _BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
 _SEPARATED = re.compile(r"\s*[,;|/+&]\s*|\s+and\s+")
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+# Marks that separate classes, and hardly ever stand within one.
+_LISTED = re.compile(r"\s*[,;|]\s*")
 # What programs write for a missing value.
 _MISSING = {"nan", "NaN", "NAN", "null", "NULL", "N/A", "#N/A", "<NA>", "NaT"}
 
@@ -25,7 +28,17 @@ def levelled(label: str) -> str:
     text = unicodedata.normalize("NFKC", label)
     text = "".join(character for character in text if unicodedata.category(character) != "Cf")
     text = _BETWEEN_WORDS.sub(" ", " ".join(text.casefold().split())).strip(_OUTER_MARKS)
-    return unicodedata.normalize("NFKC", text) or label.strip()
+    text = unicodedata.normalize("NFKC", text)
+    return _same_number(text) or text or label.strip()
+
+
+def _same_number(text: str) -> str:
+    """Return a plain number as its value is written: 1 for 1.0 and 01; empty for anything else."""
+    if not _NUMBER.fullmatch(text):
+        return ""
+    whole, _, fraction = text.partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return sign + (whole.lstrip("+-").lstrip("0") or "0") + ("." + fraction.rstrip("0")).rstrip(".")
 
 
 def class_findings(counts: Mapping[str, int]) -> list[Finding]:
@@ -42,11 +55,12 @@ def untidy_labels(counts: Mapping[str, int]) -> list[Finding]:
     if not untidy:
         return []
     shown = "; ".join(", ".join(_in_words(label, counts) for label in group[:8]) for group in untidy[:MAX_GROUPS_SHOWN])
+    numbers = ", or by how a number is written" if any(_same_number(group[0]) for group in untidy) else ""
     more = f"; and {len(untidy) - MAX_GROUPS_SHOWN} more" if len(untidy) > MAX_GROUPS_SHOWN else ""
     return [
         Finding(
             "untidy-labels",
-            f"labels that differ only by case, blanks, punctuation or Unicode form: {shown}{more}; each is measured as a label of "
+            f"labels that differ only by case, blanks, punctuation or Unicode form{numbers}: {shown}{more}; each is measured as a label of "
             "its own",
             "if they are one, write them alike: docs/data.md has the lines of Python",
         )
@@ -63,12 +77,14 @@ def _is_odd(label: str) -> bool:
 
 
 def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
-    """Find labels that are other labels in a row: 'fire; water' where 'fire' and 'water' are there, too."""
+    """Find labels that are other labels in a row: 'fire; water' where 'fire' is there by itself, too."""
     known = {levelled(label) for label in counts}
     joined = []
     for label in counts:
         parts = [levelled(part) for part in _SEPARATED.split(label) if part.strip()]
-        if len(set(parts)) > 1 and all(part in known for part in parts):
+        listed = [levelled(part) for part in _LISTED.split(label) if part.strip()]
+        is_joined = len(set(parts)) > 1 and all(part in known for part in parts)
+        if is_joined or (len(set(listed)) > 1 and any(part in known for part in listed)):
             joined.append(label)
     if not joined:
         return []

@@ -28,6 +28,19 @@ WAYS_ON: dict[str, str] = {
     "a list of texts": "write one text a row; several right targets are read in summarization and generation only: "
     + _DOCS,
 }
+# Where the task or the side of a shape makes another way on the right one.
+_ENTITIES = "write the target as 'PER: Ada Lovelace; LOC: London': " + _DOCS
+_OF_ENTITIES = dict.fromkeys(("an object", "a list of objects", "a list of lists"), _ENTITIES)
+_OF_CLASSES = {"an object": "make the key that holds the class a column of its own: " + _DOCS}
+_OF_INPUTS = {
+    "a list of texts": "an input is one text: join them, e.g. ' '.join(tokens), or '\\n'.join(sentences): " + _DOCS,
+    "an object": "make the key that holds the text a column of its own: " + _DOCS,
+}
+
+
+def _way_on(shape: str, is_input: bool, list_is: str) -> str:
+    special = _OF_INPUTS if is_input else {"entities": _OF_ENTITIES, "classes": _OF_CLASSES}.get(list_is, {})
+    return special.get(shape, WAYS_ON[shape])
 
 
 @dataclass
@@ -61,8 +74,15 @@ class ShapeCounts:
         if len(known) < MAX_PLACES_KEPT:
             known.append(place)
 
-    def refuse(self, n_rows: int) -> None:
+    def refuse(self, n_rows: int, target_column: str = "", list_is: str = "one") -> None:
         """Raise where a shape was met.
+
+        Parameters
+        ----------
+        n_rows : int
+            All rows.
+        target_column, list_is : str
+            What is the target, and what a list in it means to the task.
 
         Raises
         ------
@@ -74,7 +94,8 @@ class ShapeCounts:
         (column, shape), count = self.counts.most_common(1)[0]
         known = self.places[column, shape]
         places = ", ".join([*known, "..."] if count > len(known) else known)
-        raise DataError(f"{count} of {n_rows} rows have {shape} (column '{column}': {places}); {WAYS_ON[shape]}")
+        way = _way_on(shape, column != target_column, list_is)
+        raise DataError(f"{count} of {n_rows} rows have {shape} (column '{column}': {places}); {way}")
 
 
 def columns_in_words(cells: Mapping[str, Any]) -> str:

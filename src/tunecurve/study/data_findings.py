@@ -16,6 +16,8 @@ from tunecurve.study.placeholder_findings import placeholder_findings
 from tunecurve.tasks import TaskName, labels_of, suggest_task
 
 MIN_TEST_ROWS = 100
+# Of fewer groups, an interval says little about another group.
+MIN_TEST_GROUPS = 5
 # A template whose twins stand on both sides of the split matters from here on.
 MOST_TWINS = 0.1
 # From this share of one class on, accuracy says little.
@@ -50,8 +52,9 @@ def data_findings(
     found += [*_underivable(task, test), *_unseen_labels(task, test, facts["labels"], form)]
     if task == "classification":
         found += [*_rare_classes(test, pool), *_lonely_classes(pool)]
+        found += _one_test_class(test)
     found += _label_spelling(task, [*test, *pool], form)
-    return [*found, *_overlap(facts), *_few_test_rows(facts["n_test"])]
+    return [*found, *_overlap(facts), *_few_test_groups(facts), *_few_test_rows(facts["n_test"])]
 
 
 def _label_spelling(task: TaskName, rows: Sequence[Row], form: PlaceholderForm) -> list[Finding]:
@@ -92,7 +95,8 @@ def _unseen_labels(task: TaskName, test: Sequence[Row], known: Sequence[str], fo
     unseen = sorted({label for row in test for label in labels_of(task, row.target, form, row.source)} - set(known))
     if not unseen:
         return []
-    return [Finding("unseen-labels", f"labels only in the test set, which nothing can learn: {', '.join(unseen)}")]
+    shown = ", ".join(label[:60] for label in unseen[:8]) + (f", ... ({len(unseen)} in all)" if unseen[8:] else "")
+    return [Finding("unseen-labels", f"labels only in the test set, which nothing can learn: {shown}")]
 
 
 def check_classes(task: TaskName, test: Sequence[Row], pool: Sequence[Row], has_limit: bool) -> None:
@@ -136,6 +140,17 @@ def _rare_classes(test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
     return [Finding("rare-classes", text, remedy)]
 
 
+def _one_test_class(test: Sequence[Row]) -> list[Finding]:
+    classes = {row.target.strip() for row in test}
+    if len(classes) > 1:
+        return []
+    text = (
+        f"all {len(test)} test rows are '{next(iter(classes), '')}': what is scored is whether that one class is found, not "
+        "classification"
+    )
+    return [Finding("one-test-class", text, "take test rows of the other classes, too", blocks=("verdict",))]
+
+
 def _lonely_classes(pool: Sequence[Row]) -> list[Finding]:
     counts = Counter(row.target.strip() for row in pool)
     lonely = sorted(name for name, count in counts.items() if count == 1)
@@ -159,6 +174,19 @@ def _overlap(facts: Mapping[str, Any]) -> list[Finding]:
         )
         found.append(Finding("template-twins", text, "name the template with --group-column, or use --split group"))
     return found
+
+
+def _few_test_groups(facts: Mapping[str, Any]) -> list[Finding]:
+    """Say where the test rows are of so few groups that no interval can show how groups differ."""
+    n_groups = facts["groups_in_test"]
+    if n_groups >= min(MIN_TEST_GROUPS, facts["n_test"]):
+        return []
+    text = (
+        f"the {facts['n_test']} test rows are of {n_groups} group{'s' if n_groups > 1 else ''} only: groups are drawn for intervals, "
+        "and these are too few to show how groups differ"
+    )
+    remedy = "name a finer --group-column, or take test rows of more groups"
+    return [Finding("few-test-groups", text, remedy, blocks=("verdict",) if n_groups == 1 else ())]
 
 
 def _few_test_rows(n_test: int) -> list[Finding]:

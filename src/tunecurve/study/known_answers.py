@@ -51,7 +51,11 @@ def best_score(metric: Metric) -> float:
 
 
 def check_known_answers(
-    task: str, metrics: Sequence[Metric], rows: Sequence[Row], trips: Mapping[str, RoundTrip]
+    task: str,
+    metrics: Sequence[Metric],
+    rows: Sequence[Row],
+    trips: Mapping[str, RoundTrip],
+    labels: Sequence[str] = (),
 ) -> KnownAnswers:
     """Score the right answers and the copied inputs.
 
@@ -65,12 +69,14 @@ def check_known_answers(
         The test rows.
     trips : mapping of str to RoundTrip
         How the right answers come back from each learner that can say so.
+    labels : sequence of str, optional
+        The classes that the study knows; no other one can be answered.
     """
     found = KnownAnswers()
     scorer = _Scorer(metrics, rows)
     right = scorer.matrices([row.target for row in rows])
     copied = scorer.matrices([row.source for row in rows])
-    _check_metrics(found, scorer, right)
+    _check_metrics(found, scorer, right, _rows_of_no_class(rows, labels) if task == "classification" else {})
     _check_copy(found, scorer, copied, task)
     for name, trip in trips.items():
         _check_trip(found, scorer, right, name, trip)
@@ -109,8 +115,15 @@ def shortfall(metric: Metric, score: float) -> float:
     return abs(best_score(metric) - score) / (high - low)
 
 
-def _check_metrics(found: KnownAnswers, scorer: _Scorer, right: Mapping[str, FloatArray]) -> None:
-    """The right answers, by the metrics alone."""
+def _rows_of_no_class(rows: Sequence[Row], labels: Sequence[str]) -> dict[int, str]:
+    """Return the rows whose class is none that the study knows, with it."""
+    return {place: row.target.strip() for place, row in enumerate(rows) if labels and row.target.strip() not in labels}
+
+
+def _check_metrics(
+    found: KnownAnswers, scorer: _Scorer, right: Mapping[str, FloatArray], unknown: Mapping[int, str]
+) -> None:
+    """The right answers, by the metrics alone; rows of classes that are not known have none."""
     scores = scorer.scores(right)
     n_lost = 0
     for place, metric in enumerate(scorer.metrics):
@@ -129,6 +142,13 @@ def _check_metrics(found: KnownAnswers, scorer: _Scorer, right: Mapping[str, Flo
             f"not see {_of_all(rows, scorer)} as right"
         )
         remedy = f"go by another metric, with --metric, or mend these rows: {metric.title} cannot show a perfect model"
+        if rows and unknown.keys() >= set(rows):
+            names = sorted({unknown[row] for row in rows})
+            text = (
+                f"a perfect model would score {score:.1f} {metric.title} here, not {best_score(metric):g}: {_of_all(rows, scorer)} test "
+                f"rows have a class that is not among the study's: {', '.join(names[:8])}{', ...' if names[8:] else ''}"
+            )
+            remedy = "label training rows of these classes, or leave these test rows out; where prompt.labels is given, name them there"
         is_aside = place > 0 and not metric.name.startswith(_LEAK_METRICS) and missing <= MOST_SHORTFALL
         found.findings.append(Finding("blind-metric", text, remedy, scorer.places(rows), blocks, is_note=is_aside))
     found.checks.append(_described("targets", None, n_lost, scores))

@@ -1,0 +1,91 @@
+"""What rows could mislead by, said with its true cause."""
+
+import json
+
+import pytest
+
+from tunecurve.spec import parse_spec
+from tunecurve.study.checks import check_without_models
+from tunecurve.study.dataset import split_data
+from tunecurve.study.reading import read_study_rows
+
+WORDS = ["amber", "birch", "cedar", "dahlia", "elm", "fern", "grape", "hazel", "iris", "juniper"]
+
+
+def rows_of(n, start=0, **more):
+    return [
+        {
+            "text": f"the {WORDS[i % 10]} near the {WORDS[i // 10 % 10]} {'x' * (i // 100 + 1)}",
+            "label": "ab"[i % 2],
+            "who": f"w{i % 9}",
+            **more,
+        }
+        for i in range(start, start + n)
+    ]
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def study(tmp_path, rows, test=None, **more):
+    data = {"source": write(tmp_path / "rows.jsonl", rows), "input_column": "text", "target_column": "label"}
+    data |= {"test_source": write(tmp_path / "test.jsonl", test)} if test else {}
+    data |= more.pop("data", {})
+    split = {} if test else {"test_size": 20}
+    spec = parse_spec(
+        {"task": "classification", "models": ["tfidf"], "train_sizes": [10], "data": data, "split": split, **more}
+    )
+    found = split_data(spec, read_study_rows(spec))
+    check_without_models(spec, found)
+    return {finding.code: finding for finding in found.findings}
+
+
+@pytest.mark.parametrize("n_unknown", [1, 10])
+def test_classes_that_only_test_rows_have_are_the_cause_not_the_metric(tmp_path, n_unknown):
+    test = [{**row, "label": "zebra"} if n < n_unknown else row for n, row in enumerate(rows_of(20, 60))]
+    found = study(tmp_path, rows_of(60), test)
+    finding = found["blind-metric"]
+    assert f"{n_unknown} of 20 test rows have a class that is not among the study's: zebra" in finding.text
+    assert "another metric" not in finding.line
+    assert ("verdict" in finding.blocks) == (n_unknown == 10)
+    assert "zebra" in found["unseen-labels"].text
+
+
+def test_classes_that_the_study_file_does_not_name_are_the_cause(tmp_path):
+    rows = [{**row, "label": "abc"[n % 3]} for n, row in enumerate(rows_of(80))]
+    finding = study(tmp_path, rows, prompt={"labels": ["a", "b"]})["blind-metric"]
+    assert "not among the study's: c" in finding.text
+    assert "prompt.labels" in finding.remedy
+
+
+@pytest.mark.parametrize("n", [2, 8, 20])
+def test_a_test_set_of_one_class_has_no_verdict(tmp_path, n):
+    test = [{**row, "label": "a"} for row in rows_of(n, 60)]
+    finding = study(tmp_path, rows_of(60), test)["one-test-class"]
+    assert finding.text.startswith(f"all {n} test rows are 'a'")
+    assert finding.blocks == ("verdict",)
+
+
+def test_a_test_set_of_two_classes_is_not_mentioned(tmp_path):
+    assert "one-test-class" not in study(tmp_path, rows_of(60), rows_of(20, 60))
+
+
+@pytest.mark.parametrize(("n_groups", "blocks"), [(1, ("verdict",)), (3, ())])
+def test_test_rows_of_few_groups_are_said(tmp_path, n_groups, blocks):
+    rows = [{**row, "who": f"w{n % 9}"} for n, row in enumerate(rows_of(60))]
+    test = [{**row, "who": f"t{n % n_groups}"} for n, row in enumerate(rows_of(20, 60))]
+    finding = study(tmp_path, rows, test, data={"group_column": "who"})["few-test-groups"]
+    assert f"20 test rows are of {n_groups} group" in finding.text
+    assert finding.blocks == blocks
+
+
+def test_test_rows_of_many_groups_are_not_mentioned(tmp_path):
+    assert "few-test-groups" not in study(tmp_path, rows_of(60), rows_of(20, 60))
+
+
+def test_a_list_of_many_labels_is_shortened(tmp_path):
+    rows = [{**row, "label": f"{row['label']}-{n}"} for n, row in enumerate(rows_of(80))]
+    finding = study(tmp_path, rows)["unseen-labels"]
+    assert "(20 in all)" in finding.text
