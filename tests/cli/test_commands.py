@@ -125,7 +125,7 @@ BAD = {
     "test set too large": (["--test-size", "9999"], 3, "lower --test-size"),
     "unknown metric": (["--metric", "blue"], 4, "Did you mean 'bleu'"),
     "unknown option": (["--trainsizes", "5"], 2, "No such option"),
-    "wrong task": (["--target-column", "source_text"], 3, "--task generation"),
+    "target is the input": (["--target-column", "source_text"], 3, "is the target and a part of the input"),
     "no rows": (["--limit", "2"], 3, "2 usable rows"),
     "out is a file": (["--out", __file__], 7, "choose another one with --out"),
 }

@@ -215,3 +215,46 @@ def test_scores_below_one_per_cent_are_so_when_it_is_said() -> None:
     assert "fractions" not in said.output
     mixed = run("--points", "50:0.9,200:1.4,800:2.7", "--json")
     assert "fractions" not in mixed.output
+
+
+FRACTIONS = "50:0.71,200:0.78,800:0.83"
+PER_CENT = "50:71,200:78,800:83"
+
+
+@pytest.mark.parametrize(
+    ("points", "option", "value"),
+    [
+        (FRACTIONS, "--target", "85"),
+        (FRACTIONS, "--target", "1.2"),
+        (FRACTIONS, "--delta", "1"),
+        (FRACTIONS, "--delta", "2"),
+        (PER_CENT, "--target", "101"),
+        (PER_CENT, "--target", "-3"),
+    ],
+)
+def test_a_target_or_gain_in_another_unit_is_refused(points: str, option: str, value: str) -> None:
+    result = run("--points", points, option, value)
+    assert isinstance(result.exception, UsageError)
+    assert f"{option[2:]} {value}" in str(result.exception)
+    assert "in one unit" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("points", "option", "value"),
+    [
+        (FRACTIONS, "--target", "0.85"),
+        (FRACTIONS, "--delta", "0.02"),
+        (PER_CENT, "--target", "100"),
+        (PER_CENT, "--delta", "1"),
+    ],
+)
+def test_a_target_or_gain_in_the_unit_of_the_scores_is_taken(points: str, option: str, value: str) -> None:
+    result = run("--points", points, option, value)
+    assert result.exit_code == 0
+    assert "one unit" not in result.output
+    assert "if it is a fraction" not in result.output
+
+
+def test_one_fraction_among_scores_in_per_cent_is_said() -> None:
+    assert "Score 0.71 beside 83" in run("--points", "50:0.71,200:78,800:83").output
+    assert "Target 0.9 of scores in per cent" in run("--points", PER_CENT, "--target", "0.9").output

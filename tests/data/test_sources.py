@@ -230,3 +230,57 @@ def test_builtin_rows_have_the_columns():
     rows = cells("builtin:pii", limit=5)
     assert len(rows) == 5
     assert {"source_text", "target_text", "privacy_mask", "language", "template_id"} <= set(rows[0])
+
+
+MAILS = [{"text": f"mail {n}", "label": "ab"[n % 2]} for n in range(6)]
+
+
+@pytest.mark.parametrize("keys", [[str(n) for n in range(6)], [f"row-{n}" for n in range(6)]])
+def test_rows_under_keys_of_their_own_are_named_with_a_command_that_makes_rows(tmp_path, keys):
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(dict(zip(keys, MAILS, strict=True))))
+    with pytest.raises(DataError, match=r"holds 6 rows, each under a key of its own .*jq -c '\.\[\]' rows\.json"):
+        list(read_rows(str(path)))
+
+
+def test_columns_of_numbered_cells_are_columns(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({key: {str(n): row[key] for n, row in enumerate(MAILS)} for key in ("text", "label")}))
+    with pytest.raises(DataError, match="columns, not rows"):
+        list(read_rows(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("\n".join(map(str, MAILS)), "how Python prints an object"),
+        ("text,label\nmail,a\n", "a table with a header is a .csv"),
+    ],
+)
+def test_another_format_by_the_name_of_json_lines_is_named(tmp_path, text, said):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text)
+    with pytest.raises(DataError, match="line 1: not JSON") as raised:
+        list(read_rows(str(path)))
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.jsonl"])
+def test_utf16_without_a_byte_order_mark_is_named(tmp_path, encoding, name):
+    path = tmp_path / name
+    path.write_bytes("text,label\nmail,a\n".encode(encoding))
+    with pytest.raises(
+        DataError, match=f"UTF-16 without a byte-order mark.*{encoding.upper().replace('UTF-16-', 'UTF-16')}"
+    ):
+        list(read_rows(str(path)))
+
+
+@pytest.mark.parametrize(("separator", "name"), [(",", "rows.csv"), (";", "rows.csv"), ("\t", "rows.tsv")])
+def test_a_line_with_too_few_cells_ends_too_early(tmp_path, separator, name):
+    path = tmp_path / name
+    path.write_text(
+        "\n".join(separator.join(row) for row in (["id", "text", "label"], ["1", "mail", "a"], ["2", "post"]))
+    )
+    with pytest.raises(DataError, match="line 3: 2 cells, expected 3 as in the header; the line ends too early"):
+        list(read_rows(str(path)))

@@ -64,6 +64,7 @@ def forecast(
     """
     from tunecurve.curve.forecast import Prices
     from tunecurve.curve.table import parse_points, parse_range, read_table
+    from tunecurve.curve.units import outside_range
     from tunecurve.errors import UsageError
 
     if (curves is None) == (points is None):
@@ -75,6 +76,10 @@ def forecast(
     ends = parse_range(score_range)
     for table in tables if curves is not None else []:  # all of them before the first answer is printed
         table.check_range(*_range_of(table, direction, ends), str(curves))
+    for table in tables:
+        wrong = outside_range(_range_of(table, direction, ends), target, delta)
+        if wrong:
+            raise UsageError(f"curve {table.curve_id!r}: {wrong}.")
     for index, table in enumerate(tables):
         answer = _forecast_one(table, at, target, direction, ends, delta, prices, learner)
         click.echo(_json_line(table.curve_id, answer) if as_json else _text(table.curve_id, answer, bool(curves)))

@@ -21,6 +21,7 @@ from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_a
 from tunecurve.curve.predictive import Predictive, predict
 from tunecurve.curve.priors import KINDS
 from tunecurve.curve.targets import Target, crossover, reach_target
+from tunecurve.curve.units import unit_notes
 from tunecurve.errors import UsageError
 
 __all__ = ["CurvePoints", "Forecast", "Prices", "forecast_curve"]
@@ -151,6 +152,7 @@ def forecast_curve(
         scores = [*checked_arrays(points)[1], *(score for score, _ in (rivals or {}).values())]
         score_range, said_of_range = usual_range(scores, direction)
     notes = [said_of_range] if said_of_range else []
+    notes += unit_notes(checked_arrays(points)[1], score_range, target, delta)
     curve = prepare(points, score_range, direction)
     measured = _measured(curve)
     if len(curve.size) < FEWEST_SIZES:

@@ -163,6 +163,11 @@ class _CsvFile:
 
     def _ragged(self, n_cells: int, start: int) -> str:
         marks = _SEPARATORS.get(self.separator, repr(self.separator))
+        if n_cells < len(self.header):
+            return (
+                f"{self.path}, line {start}: {n_cells} {'cell' if n_cells == 1 else 'cells'}, expected {len(self.header)} as in the "
+                f"header; the line ends too early: write empty cells with their {marks}, and texts with line breaks in double quotes"
+            )
         how = (
             f"put texts with {marks} or line breaks in double quotes"
             if self.separator != "\t"

@@ -74,11 +74,7 @@ def _lines_as_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Raw
             cells = json.loads(line)
         except (ValueError, RecursionError) as error:
             detail = getattr(error, "msg", str(error))
-            hint = (
-                f"objects over several lines become one object a line (JSON Lines) with: jq -c . {path.name} > rows.jsonl"
-                if line.strip() in ("[", "{")
-                else "mend or delete the line"
-            )
+            hint = _hint(path, line.strip(), number)
             raise DataError(f"{path}, line {number}: not JSON ({detail}): {line.strip()[:60]!r}; {hint}") from None
         if not isinstance(cells, dict):
             raise DataError(
@@ -86,6 +82,19 @@ def _lines_as_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Raw
                 "write one object a line"
             )
         yield f"line {number}", cells
+
+
+def _hint(path: Path, line: str, number: int) -> str:
+    """Return the way on from a line that is not JSON."""
+    if line in ("[", "{"):
+        return (
+            f"objects over several lines become one object a line (JSON Lines) with: jq -c . {path.name} > rows.jsonl"
+        )
+    if line.startswith("{'"):
+        return "this is how Python prints an object; write the rows with json.dumps(row), one a line"
+    if not line.startswith(("{", "[")) and number == 1:
+        return "a file of JSON Lines holds one object a line; a table with a header is a .csv or .tsv file: name it so"
+    return "mend or delete the line"
 
 
 def _whole_file(path: Path) -> Any:
@@ -133,6 +142,11 @@ def _refuse_columns(path: Path, whole: Mapping[str, Any]) -> None:
     if {"columns", "data"} <= whole.keys() and isinstance(whole["data"], list):
         convert = convert.replace(f"'{path.name}'", f"'{path.name}', orient='split'")
         raise DataError(f"{path}: a table by columns (pandas' orient='split'), not rows; write rows with: {convert}")
+    if len(values) > 1 and _are_rows(whole):
+        raise DataError(
+            f"{path}: one object that holds {len(values)} rows, each under a key of its own ({', '.join(list(whole)[:4])}, ...); write "
+            f"one a line with: jq -c '.[]' {path.name} > rows.jsonl"
+        )
     if len(values) > 1 and (_same_keys(values) or _same_lengths(values)):
         raise DataError(
             f"{path}: columns, not rows: one object with the columns {', '.join(list(whole)[:8])}, each with {len(values[0])} "
@@ -146,6 +160,14 @@ def _refuse_columns(path: Path, whole: Mapping[str, Any]) -> None:
                     f"{path}: one object that holds {len(value)} rows under the key '{key}'{others}; write one a line with: "
                     f"jq -c '.\"{key}\"[]' {path.name} > rows.jsonl"
                 )
+
+
+def _are_rows(whole: Mapping[str, Any]) -> bool:
+    """Return whether an object of objects holds rows by their numbers or names, not columns, whose cells have numbers."""
+    values = list(whole.values())
+    if not _same_keys(values) or all(str(key).isdigit() for key in values[0]):
+        return False
+    return len(values) > len(values[0]) or all(key.isdigit() for key in whole)
 
 
 def _same_keys(values: list[Any]) -> bool:

@@ -102,14 +102,19 @@ def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed:
     if best is None:
         raise DataError(
             f"{len(rows)} usable rows in {len(groups)} groups cannot be split into {test_size} test rows and "
-            f"{n_train_needed} training rows without a group on both sides; lower --test-size or --train-sizes, "
-            "or use --split random"
+            f"{n_train_needed} training rows without a group on both sides (a group is the same --group-column, or texts that differ "
+            f"in numbers and values only; the largest has {largest} rows, e.g. {_example(rows, groups)}); lower --test-size or "
+            "--train-sizes, name another --group-column, or use --split random"
         )
     test, used = best
     pool = [index for group in groups[used:] for index in group]
     pool = [pool[position] for position in generator.permutation(len(pool)).tolist()]
     set_aside = len(rows) - len(test) - len(pool)
     return Split(test, pool, set_aside, f"whole groups ({used} of {len(groups)} groups in the test set), seed {seed}")
+
+
+def _example(rows: Sequence[Row], groups: Sequence[Sequence[int]]) -> str:
+    return ", ".join(repr(rows[index].source[:30]) for index in max(groups, key=len)[:2])
 
 
 def _take(groups: Sequence[Sequence[int]], test_size: int, cap: int) -> tuple[list[int], int]:

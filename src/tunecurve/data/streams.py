@@ -102,7 +102,15 @@ def _encoding(path: Path) -> str:
     """Return the encoding that the file's byte-order mark names; UTF-8 without one."""
     with open_binary(path) as file:
         start = file.read(4)
-    return "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if start[1:4:2] == b"\0\0" or start[:3:2] == b"\0\0":
+        kind = "UTF-16LE" if start[1:4:2] == b"\0\0" else "UTF-16BE"
+        raise DataError(
+            f"'{path}' is UTF-16 without a byte-order mark; write it as UTF-8: iconv -f {kind} -t UTF-8 '{path.name}' > "
+            f"utf8{data_suffix(path)}"
+        )
+    return "utf-8-sig"
 
 
 def not_utf8(path: Path) -> DataError:

@@ -1,0 +1,42 @@
+"""Scores, a target and a gain in one unit: a fraction among per cents makes every answer wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def outside_range(
+    score_range: tuple[float | None, float | None], target: float | None, delta: float | None
+) -> str | None:
+    """Return what is wrong with a target or a gain that the metric's range cannot hold: another unit, most likely."""
+    low, high = score_range
+    if low is None or high is None:
+        return None
+    span = f"the metric's range {low:g} to {high:g}"
+    if target is not None and not low <= target <= high:
+        return f"target {target:g} lies outside {span}; write target and scores in one unit, or give the range with --range"
+    if delta is not None and delta >= high - low:
+        return (
+            f"delta {delta:g} is as wide as {span}; write delta and scores in one unit, or give the range with --range"
+        )
+    return None
+
+
+def unit_notes(
+    scores: ArrayLike, score_range: tuple[float | None, float | None], target: float | None, delta: float | None
+) -> list[str]:
+    """Return doubts whether scores, target and gain are in one unit."""
+    values = np.asarray(scores, float)
+    outside = outside_range(score_range, target, delta)
+    notes = [outside[:1].upper() + outside[1:] + "."] if outside else []
+    if score_range != (0.0, 100.0) or not values.size or float(values.max()) <= 10:
+        return notes
+    small = values[(values > 0) & (values < 1)]
+    if small.size:
+        notes.append(
+            f"Score {small[0]:g} beside {values.max():g}: if it is a fraction, write it in per cent, as the others."
+        )
+    if target is not None and 0 < target < 1:
+        notes.append(f"Target {target:g} of scores in per cent: if it is a fraction, write it in per cent.")
+    return notes
