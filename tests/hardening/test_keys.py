@@ -64,7 +64,7 @@ def another(value, path, dice):
         "metrics": [["chrf"], ["exact_match"]], "models": [["other"]], "shots": [[0, dice.randint(1, 9)]],
         "train_sizes": [[dice.randint(6, 20)]], "labels": [["X"], ["FIRSTNAME", f"L{dice.randint(0, 999)}"]],
         "prices": [{"m": {"input": 1.0, "output": 2.0, "training": 3.0}}], "template": ["Text: {input}", "{input}!"],
-        "adapter_size": [1, 2, 4, 8, 16, 32],
+        "adapter_size": [1, 2, 4, 8, 16], "tuning_fields": ["method", "top-level"],
         "sampling": ["stratified"], "limit_takes": ["first"], "where": [["kind=1"], ["kind!=2"]], "both_sides": ["keep"],
         "placeholders": [["[LABEL]"]], "bleu_tokenizer": ["char"], "rouge_tokenizer": ["unicode"], "clean": [[]],
         "api": ["chat", "responses"], "max_tokens_field": ["max_tokens"], "reasoning_effort": ["none", "low", "high"],
