@@ -61,8 +61,10 @@ class Owner:
         path = self.folder / token
         try:
             descriptor = os.open(path, os.O_RDWR)
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:  # too many open files, say: what cannot be told is no death, else its calls would be paid again
+            return True
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink(missing_ok=True)
