@@ -315,3 +315,61 @@ def test_brackets_of_the_text_around_a_placeholder_are_not_invented(source, targ
     assert corpus_score(invented, targets, targets, sources) == 0
     other = [text.replace("PERSON", "WHATEVER") for text in targets]
     assert corpus_score(invented, other, targets, sources) == 100
+
+
+@pytest.mark.parametrize(
+    ("masked", "example"),
+    [
+        ("`NAME`", "`LABEL`"),
+        ('"NAME"', '"LABEL"'),
+        ("/NAME/", "/LABEL/"),
+        ("&lt;NAME&gt;", "&lt;LABEL&gt;"),
+        ("NAME:", "LABEL:"),
+        ("\u200e[\u05e9\u05dd]\u200e", "\u200e[LABEL]\u200e"),
+        ("NAME", "NAME"),
+        ("[NAME]", "[LABEL]"),
+        ("[NAME OF A PERSON THAT IS MENTIONED IN THE TEXT ABOVE]", "[LABEL]"),
+    ],
+)
+def test_signs_around_every_placeholder_belong_to_it(masked, example):
+    pairs = [
+        (f'the {thing}: of {name}, "{thing}" left', f'the {thing}: of {masked}, "{thing}" left')
+        for thing, name in zip(THINGS, PEOPLE, strict=True)
+    ]
+    form = find_form(pairs)
+    assert form.example == example
+    assert all(align_exactly(source, target, form) is not None for source, target in pairs)
+    (leaks,) = build_metrics(["leak_documents"], MetricSettings((), form))
+    sources, targets = zip(*pairs, strict=True)
+    assert corpus_score(leaks, sources, targets, sources) == 100
+    mask = MaskFormat.of_targets(pairs)
+    assert [mask.render(source, mask.derive(source, target)) for source, target in pairs] == list(targets)
+
+
+@pytest.mark.parametrize("end", ["!", ".", "\u2026"])
+def test_signs_that_the_targets_add_beside_brackets_are_a_difference_of_the_texts(end):
+    pairs = [
+        (f"the {thing} of {name}", f"the {thing} of [NAME]{end}") for thing, name in zip(THINGS, PEOPLE, strict=True)
+    ]
+    form = find_form(pairs)
+    assert form == CLASSIC
+    assert not any(align_exactly(source, target, form) for source, target in pairs)
+
+
+def test_numbers_behind_a_hash_are_numbers():
+    pairs = rows("{a} or {b}, said the {t}.", "<NAME#1> or <NAME#2>, said the %t.")
+    form = find_form(pairs)
+    assert (form.numbering.labels, form.numbering.separator) == (("NAME",), "#")
+
+
+@pytest.mark.parametrize("other", ["<NAME>", "{{NAME}}", "(NAME)", "[NAME]"])
+def test_a_tagger_learns_from_a_label_in_either_of_two_ways_and_writes_one(other):
+    pairs = [
+        (f"the {thing} of {name}, [INFO] sank", f"the {thing} of {other if n % 3 == 0 else '[NAME]'}, [INFO] sank")
+        for n, (thing, name) in enumerate(zip(THINGS, PEOPLE, strict=True))
+    ]
+    mask = MaskFormat.of_targets(pairs)
+    for (source, target), thing in zip(pairs, THINGS, strict=True):
+        spans = mask.derive(source, target)
+        assert spans is not None
+        assert mask.render(source, spans) == f"the {thing} of [NAME], [INFO] sank"

@@ -54,13 +54,14 @@ class SpanFormat(Protocol):
 def derive_mask(source: str, target: str, form: PlaceholderForm = CLASSIC) -> list[LabelledSpan] | None:
     """Return the replaced spans with their labels as they stand, numbers included; None if not alignable.
 
-    Placeholders that touch each other share one span, whose label joins them: ``A][B``. Blanks at the ends do not count.
+    Placeholders that touch each other share one span, whose label joins them: ``A][B``. Blanks at the ends do not count, nor does
+    which of two ways of writing a label a target takes: spans are written in one.
     """
     spans = align_exactly(source, target, form, keep_numbers=True)
     if spans is None:
         return None
     found = [LabelledSpan(span.start, span.end, BETWEEN_LABELS.join(span.labels)) for span in spans]
-    return found if replace_spans(source, found, form).strip() == target.strip() else None
+    return found if replace_spans(source, found, form).strip() == form.in_one_way(target, source).strip() else None
 
 
 def replace_spans(source: str, spans: Sequence[LabelledSpan], form: PlaceholderForm = CLASSIC) -> str:

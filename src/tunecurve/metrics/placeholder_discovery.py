@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from tunecurve.errors import DataError
 from tunecurve.metrics.alignment import align_exactly
+from tunecurve.metrics.placeholder_marks import unexplained, widened
 from tunecurve.metrics.placeholder_numbers import Numbering, is_a_count
 from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm, Style
 
@@ -31,7 +32,7 @@ _BRACKETS = re.escape("".join([*_MIRROR, *_MIRROR.values()]))
 _MARK = rf"[{_BRACKETS}{re.escape(_SYMMETRIC)}]|__|--|=="
 _DRESSED = re.compile(
     rf"(?P<before>(?:{_MARK}){{1,4}})(?P<blank> ?)"
-    rf"(?P<name>[^\W\d_][^\n\r\t\"“”{_BRACKETS}{re.escape(_SYMMETRIC)}]{{0,40}}?)(?<!\s)"
+    rf"(?P<name>[^\W\d_][^\n\r\t\"“”{_BRACKETS}{re.escape(_SYMMETRIC)}]{{0,60}}?(?:#\d{{1,6}})?)(?<!\s)"
     rf"(?=(?P=blank)(?P<after>(?:{_MARK}){{1,4}}))"
 )
 _PREFIXED = re.compile(r"(?<!\w)(?P<before>[@#$%])(?P<name>[A-Z][A-Z0-9_]{1,30})(?![\w@#$%])")
@@ -81,7 +82,10 @@ def find_form(pairs: Pairs) -> PlaceholderForm:
     if not chosen:
         return CLASSIC
     numbering = _count(Counter(name for dress in chosen for name in dress.names.elements()))
-    return _with_rules(pairs, form_of_styles(chosen_styles(chosen, numbering), numbering))
+    styles = chosen_styles(chosen, numbering)
+    if len(styles) == 1:
+        styles = (widened(pairs, styles[0], numbering),)
+    return _with_rules(pairs, form_of_styles(styles, numbering))
 
 
 def form_as_written(written: Sequence[str], pairs: Pairs) -> PlaceholderForm:
@@ -210,14 +214,14 @@ def _choose(pairs: Pairs, dresses: Sequence[_Dress]) -> list[_Dress]:
     waiting += [dress for dress in dresses if dress.kind == "bare"][:1]
     sample = _sample(pairs, waiting)
     chosen: list[_Dress] = []
-    left = [_unexplained(source, target, None) for source, target in sample]
+    left = [unexplained(source, target, None) for source, target in sample]
     while waiting:
         trials = []
         for dress in waiting:
             if dress.kind == "bare" and chosen:
                 continue
             form = PlaceholderForm(tuple(it.style() for it in [*chosen, dress]))
-            trials.append(([_unexplained(*pair, form) for pair in sample], dress))
+            trials.append(([unexplained(*pair, form) for pair in sample], dress))
         if not trials:
             break
         rest, best = min(trials, key=lambda trial: sum(trial[0]))
@@ -237,17 +241,6 @@ def _sample(pairs: Pairs, dresses: Sequence[_Dress]) -> list[tuple[str, str]]:
         step = max(1, len(dress.rows) // (N_ROWS_SCORED // max(1, len(dresses))))
         rows.update(dress.rows[::step])
     return [pairs[row] for row in sorted(rows)]
-
-
-def _unexplained(source: str, target: str, form: PlaceholderForm | None) -> int:
-    """Return how many characters of the target, placeholders aside, are not of the input."""
-    literal = form.replace(target, "", source) if form is not None else target
-    return (Counter("".join(literal.split())) - _characters(source)).total()
-
-
-@functools.lru_cache(maxsize=2048)
-def _characters(text: str) -> Counter[str]:
-    return Counter(text)
 
 
 def _explains(left: Sequence[int], rest: Sequence[int], dress: _Dress, chosen: Sequence[_Dress]) -> bool:

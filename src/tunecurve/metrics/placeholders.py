@@ -74,7 +74,7 @@ class Style:
     def any_label(self) -> str:
         """A regular expression for whatever may be meant as a label in this dress."""
         ends = re.escape((self.before or "\n")[0] + (self.after or "\n")[0])
-        return rf"{re.escape(self.before)}([^\W\d_][^\n{ends}]{{0,40}}){re.escape(self.after)}"
+        return rf"{re.escape(self.before)}([^\W\d_][^\n{ends}]{{0,60}}){re.escape(self.after)}"
 
     def pattern(self, number: str) -> str:
         """Return a regular expression for placeholders of this dress; its one group is the label with its number."""
@@ -246,6 +246,16 @@ class PlaceholderForm:
     def write(self, name: str) -> str:
         """Return a label, with its number if it has one, as a placeholder."""
         return self.style_of(self.label_class(name)).dress(name)
+
+    def in_one_way(self, text: str, source: str) -> str:
+        """Return a text whose labels all stand as `write` gives them; another text only where dresses are mixed."""
+        if len(self.styles) == 1:
+            return text
+        pieces, place = [], 0
+        for one in self.find(text, source):
+            pieces += [text[place : one.start], self.write(one.name)]
+            place = one.end
+        return "".join([*pieces, text[place:]])
 
     def to_json(self) -> dict[str, Any]:
         """Return the form as plain values."""
