@@ -193,3 +193,19 @@ def test_help_is_light():
         assert f"\n  {name} " in done.stdout
     for code in EXIT_CODES:
         assert f"{code}  " in done.stdout
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [["--task", "generation"], ["--metric", "exact_match"], ["--split", "group"], ["--input-column", "target_text"]],
+)
+def test_validate_refuses_settings_that_the_study_in_the_folder_does_not_have(
+    rows_file, tmp_path, with_lookup, changed
+):
+    asked = options(rows_file, tmp_path / "out")
+    assert invoke("run", *asked)[0] == 0
+    assert invoke("validate", *asked)[0] == 0
+    for command in ("validate", "plan", "run"):
+        code, _, stderr = invoke(command, *asked, *changed)
+        assert code == 8, command
+        assert "other settings" in stderr

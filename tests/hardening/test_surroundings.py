@@ -89,7 +89,8 @@ def test_control_sequences_in_names_labels_and_rows_are_shown_not_obeyed(tmp_pat
     ]
     for command in (
         ["validate", *given], ["plan", *given, "--show-prompts"], ["run", *given], ["status", out], ["report", out],
-        ["export", out], ["run", *given, "--json"], ["validate", *given, "--input-column", f"x{bad}"],
+        ["export", out], ["run", *given, "--json"],
+        ["validate", *given, "--input-column", f"x{bad}", "--out", tmp_path / "other"],
     ):  # fmt: skip
         code, stdout, stderr = invoke(*command)
         assert code in (0, 3), stderr

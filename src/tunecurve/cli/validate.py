@@ -23,11 +23,13 @@ def validate(study: Path | None, **options: Any) -> None:
     from tunecurve.prepare import split_as_asked
     from tunecurve.spec import parse_spec
     from tunecurve.study.checks import check_without_models
+    from tunecurve.study.frozen import check_comparable
     from tunecurve.study.reading import read_study_rows
 
     values, origin = study_values(study, options)
     spec = parse_spec(values, origin)
     folder = Path(options["out"] or Path("runs") / spec.name)
+    check_comparable(spec, folder)
     spec, data = split_as_asked(
         spec,
         read_study_rows(spec, folder),

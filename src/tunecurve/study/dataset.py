@@ -271,7 +271,7 @@ def _labels(spec: StudySpec, pool: Sequence[Row], form: PlaceholderForm) -> tupl
         missing = {"masking": "placeholder ([LABEL], <LABEL>, {{label}}, ***, ...)", "ner": "'type: entity'"}.get(
             spec.task, "label"
         )
-        if spec.task == "masking":
+        if spec.task == "masking" and suggested == "generation":  # that is, like nothing else
             raise DataError(
                 f"no {missing} in any training target: {why_no_placeholder(pairs)}; if this is no masking, it looks like --task "
                 f"{suggested} ({why})"
