@@ -253,3 +253,17 @@ def test_the_command_line_names_test_rows(files, tmp_path, capsys, monkeypatch):
     assert "15 test rows" in capsys.readouterr().out
     assert run_command(["validate", *options, "--test-data", "nowhere.jsonl"]) == 3
     assert "nowhere.jsonl" in capsys.readouterr().err
+
+
+def test_an_empty_file_of_test_rows_is_named(files, tmp_path):
+    empty = write(tmp_path / "none.jsonl", [])
+    with pytest.raises(DataError, match=r"none\.jsonl' has no rows; expected the labelled test rows"):
+        data_of(**{**files, "test_source": empty})
+
+
+def test_conditions_say_how_many_rows_they_leave(tmp_path):
+    rows = [{**row, "lang": "en" if n % 4 else "fr"} for n, row in enumerate(TRAIN)]
+    found = data_of(source=write(tmp_path / "rows.jsonl", rows), where=["lang=en"], split={"test_size": 5})
+    kept = sum(row["lang"] == "en" for row in rows)
+    assert f"{kept} of {len(rows)} rows of" in finding(found, "rows-where").text
+    assert "lang=en" in finding(found, "rows-where").text

@@ -157,6 +157,8 @@ def split_own(
     if test_size is not None and test_size < len(named):
         test = sorted(named[position] for position in generator.permutation(len(named))[:test_size].tolist())
         how = f"{test_size} of the {len(named)} test rows that the data name, seed {seed}"
+    elif test_size is not None and test_size > len(named):
+        how += f" ({test_size} were asked for)"
     is_clash = clash_test(rows, [rows[index] for index in named], both_sides, groups_are_named=groups_are_named)
     training = [index for index, row in enumerate(rows) if row.side == "train"]
     pool = [index for index in training if not is_clash(rows[index])]
@@ -190,6 +192,13 @@ def side_findings(
         text = f"{len(dev)} development rows are kept out of both test and training rows; nothing is measured on them"
         found.append(Finding("development-rows", text, is_note=True))
         inputs = {levelled(row.source) for row in dev}
+        taken = {id(row) for row in test}
+        near = [
+            row for row in rows if row.side in ("", "train") and id(row) not in taken and levelled(row.source) in inputs
+        ]
+        if near and both_sides != "keep":
+            text = f"{len(near)} rows have the same input as a development row and are not trained on"
+            found.append(Finding("development-rows-in-training", text, "", _places(near)))
         shared = [row for row in test if levelled(row.source) in inputs]
         if shared:
             text = f"{len(shared)} test rows have the same input as a development row"

@@ -17,6 +17,7 @@ from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, s
 from tunecurve.data.split import Split, count_overlap, grown_order, split_rows
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
+from tunecurve.metrics.entities import NO_ENTITY
 from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample, masking_instruction
@@ -267,6 +268,11 @@ def _labels(spec: StudySpec, pool: Sequence[Row], form: PlaceholderForm) -> tupl
         return labels
     pairs = [(row.source, row.target) for row in pool[:500]]
     suggested, why = suggest_task(pairs)
+    if not labels and spec.task == "ner" and all(row.target == NO_ENTITY for row in pool):
+        raise DataError(
+            f"all {len(pool)} training targets are empty or '{NO_ENTITY}': there is no entity to learn; check --target-column, or "
+            "label entities as 'type: entity'"
+        )
     if not labels:
         missing = {"masking": "placeholder ([LABEL], <LABEL>, {{label}}, ***, ...)", "ner": "'type: entity'"}.get(
             spec.task, "label"

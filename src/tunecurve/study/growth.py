@@ -203,9 +203,10 @@ def _refusal(found: Sequence[Change], frozen: Frozen, spec: StudySpec, folder: P
     )
     settings = changes(frozen.data, spec.data.model_dump(mode="json"), "data")
     because = f" (the settings have changed, too: {'; '.join(settings[:3])})" if settings else ""
+    way = "give the earlier settings again" if settings else "restore the data"
     return (
         f"{len(found)} of the {n_frozen} rows of the study in '{folder}' are not as they were ({counts}){because}: "
-        f"{_in_words(found)}; restore the data, or measure anew what this affects with --accept-data-changes, or start anew in "
+        f"{_in_words(found)}; {way}, or measure anew what this affects with --accept-data-changes, or start anew in "
         "another folder with --out"
     )
 

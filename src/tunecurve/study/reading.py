@@ -5,6 +5,7 @@ Which rows these are does not depend on the models of the study, nor on where in
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -131,20 +132,39 @@ class _Reader:
             seed=data.seed,
             findings=self.findings,
         )
-        return rows_where(raw_rows, data.where, source) if data.where else raw_rows
+        return self._where(raw_rows, source) if data.where else raw_rows
+
+    def _where(self, raw_rows: Iterable[RawRow], source: str) -> Iterator[RawRow]:
+        """Yield the rows for which the study's conditions hold, and note how many these are."""
+        n_read = itertools.count()
+        n_kept = 0
+        for row in rows_where((row for row, _ in zip(raw_rows, n_read, strict=False)), self.data.where, source):
+            n_kept += 1
+            yield row
+        text = f"{n_kept} of {next(n_read)} rows of '{source}' are used: those with {' and '.join(self.data.where)}"
+        self.findings.append(Finding("rows-where", text, is_note=True))
 
     def of_side(self, side: Side, source: str | None) -> Iterator[RawRow] | None:
         """Return the rows of a side; None where nothing names it."""
         data = self.data
         if source is not None:
             name = Path(source).name
-            return ((f"{name}, {place}", cells) for place, cells in self.read(source))
+            return self._of_file(name, source, side)
         if side == "test" and data.hub_test_split:
             split = data.hub_test_split
             return ((f"{split}, {place}", cells) for place, cells in self.read(data.source, split))
         if data.split_column:
             return self._of_column(data.split_column, side)
         return self.read(data.source) if side == "train" else None
+
+    def _of_file(self, name: str, source: str, side: Side) -> Iterator[RawRow]:
+        """Yield the rows of a file that is one side of the study; refuse an empty one by its name."""
+        is_empty = True
+        for place, cells in self.read(source):
+            is_empty = False
+            yield f"{name}, {place}", cells
+        if is_empty:
+            raise DataError(f"'{source}' has no rows; expected the labelled {side} rows of the study")
 
     def _of_column(self, column: str, side: Side) -> Iterator[RawRow] | None:
         """Return the rows that a column gives to a side; the source is read once a side."""
@@ -154,7 +174,10 @@ class _Reader:
         for needed in ("train", "test"):
             if not counts[needed]:
                 there = ", ".join(f"{name} ({count})" for name, count in counts.items())
-                raise DataError(f"the split column '{column}' names no {needed} rows, only: {there or 'nothing'}")
+                way = f"say which value means {needed} with data.split_roles: {{VALUE: {needed}}}, or leave --split-column out"
+                raise DataError(
+                    f"the split column '{column}' names no {needed} rows, only: {there or 'nothing'}; {way}"
+                )
         if not counts[side]:
             return None
         return (
