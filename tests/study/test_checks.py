@@ -221,6 +221,33 @@ def test_ceilings_that_are_the_same_are_one_line_and_a_metric_that_may_not_be_sa
     assert "cannot be said: see Checks" not in texts([])
 
 
+@pytest.mark.parametrize("silent", ["a", "b"])
+def test_a_learner_has_one_colour_also_where_a_metric_may_not_be_said_of_another(silent):
+    import matplotlib.figure
+
+    from tunecurve.report.plots import draw_curve
+
+    def point(learner):
+        score = {"estimate": 1.0, "low": 0.0, "high": 2.0, "by_seed": [1.0]}
+        return {"learner": learner, "strategy": "fine-tune", "train_size": 5, "label": "tuned on 5",
+                "scores": {"leak_documents": score}}  # fmt: skip
+
+    def colours(findings):
+        axes = matplotlib.figure.Figure().subplots()
+        results = {
+            "metrics": [{"name": "leak_documents", "title": "Leaks", "direction": "min", "range": [0, 100]}],
+            "primary_metric": "bleu", "points": [point("a"), point("b"), point("c")], "checks": [], "forecast": {},
+            "trials": [{"strategy": "fine-tune", "train_size": 5}], "findings": findings,
+        }  # fmt: skip
+        draw_curve(axes, results, "leak_documents")
+        return {line.get_label(): line.get_color() for line in axes.lines if "fine-tuned" in line.get_label()}
+
+    all_of_them = colours([])
+    fewer = colours([Finding("x", "blind", blocks=("leaks",), learner=silent).to_json()])
+    assert len(set(all_of_them.values())) == 3
+    assert fewer == {label: colour for label, colour in all_of_them.items() if not label.startswith(silent)}
+
+
 def _texts_of_curve(results):
     from tunecurve.report.plots import study_figure
 

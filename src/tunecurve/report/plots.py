@@ -48,8 +48,9 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
         axes.axhline(value, color=FLOOR_COLOUR, linewidth=1.2, linestyle=":", zorder=1)
         end_labels.append((value, f"{point['label']} {value:.1f}", FLOOR_COLOUR))
     end_labels += _draw_ceilings(axes, ceilings(results, metric_name))
-    for number, learner in enumerate(learners):
-        colour = LEARNER_COLOURS[number % len(LEARNER_COLOURS)]
+    colours = _colours(results)
+    for learner in learners:
+        colour = colours[learner]
         own = [p for p in points if p["learner"] == learner]
         point_labels += _draw_tuned(
             axes, [p for p in own if p["strategy"] == "fine-tune"], metric_name, colour, learner
@@ -81,6 +82,12 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
             va="center",
             color=FLOOR_COLOUR,
         )
+
+
+def _colours(results: Mapping[str, Any]) -> dict[str, str]:
+    """Return every learner's colour: the same for all metrics, also where a metric may not be said of some."""
+    learners = dict.fromkeys(p["learner"] for p in results["points"] if p["strategy"] != "floor")
+    return {learner: LEARNER_COLOURS[number % len(LEARNER_COLOURS)] for number, learner in enumerate(learners)}
 
 
 def _draw_ceilings(axes: Axes, by_learner: Mapping[str, float]) -> list[tuple[float, str, str]]:

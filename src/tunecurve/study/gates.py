@@ -168,7 +168,7 @@ def gated(forecast: Mapping[str, dict[str, Any]], findings: Sequence[Finding]) -
     kept = {}
     for learner, one in forecast.items():
         reasons = blocked(findings, "verdict", learner)
-        said = "No verdict: " + ". ".join(finding.text.removeprefix(f"{learner}: ") for finding in reasons) + "."
+        said = "No verdict: " + "; ".join(finding.text.removeprefix(f"{learner}: ") for finding in reasons) + "."
         kept[learner] = {**one, **REFUSED_PARTS, "refusal": said} if reasons else one
     return kept
 
