@@ -628,3 +628,14 @@ def test_a_process_that_dies_leaves_its_claim_to_others(serve, learner_of, tmp_p
     ledger = learner.account.ledger
     total = ledger.spending("dies").total_usd + ledger.spending("study").total_usd
     assert total == pytest.approx(server.bill_usd)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/v1", "http://no-such-host.invalid/v1"])
+def test_a_tuning_service_that_cannot_be_reached_is_no_refusal(learner_of, monkeypatch, address):
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key")
+    monkeypatch.setenv("OPENAI_BASE_URL", address)
+    learner = learner_of("openai/gpt-4.1-mini")
+    reason = learner.tuning_obstacle([])
+    assert reason.startswith(f"{address} could not be asked whether it tunes this model (no connection: ")
+    assert "Connection error" not in reason
+    assert "refused" in reason if "9/v1" in address else "no such host" in reason

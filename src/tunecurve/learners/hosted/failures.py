@@ -150,19 +150,19 @@ def _is_for_good(error: BaseException, name: HostedName) -> bool:
 
 
 def _unreachable_line(error: BaseException, name: HostedName) -> str:
-    deepest = list(causes(error))[-1]
-    because = next(
-        (
-            "connection refused" if isinstance(cause, ConnectionRefusedError) else
-            "no such host" if isinstance(cause, socket.gaierror) else
-            f"TLS: {redact(str(cause))}"
-            for cause in causes(error)
-            if isinstance(cause, ConnectionRefusedError | socket.gaierror | ssl.SSLError)
-        ),
-        None,
-    )  # fmt: skip
-    words = because or _because_in_words(deepest)
-    return f"cannot reach {host_of(name)}: {words}; nothing was sent; {_address_hint(name)}"
+    return f"cannot reach {host_of(name)}: {why_unreachable(error)}; nothing was sent; {_address_hint(name)}"
+
+
+def why_unreachable(error: BaseException) -> str:
+    """Return in words why there is no connection, by the deepest cause that says so."""
+    for cause in causes(error):
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        if isinstance(cause, socket.gaierror):
+            return "no such host"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS: {redact(str(cause))}"
+    return _because_in_words(list(causes(error))[-1])
 
 
 def _because_in_words(error: BaseException) -> str:

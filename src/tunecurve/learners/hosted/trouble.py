@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from tunecurve.errors import ModelError, TunecurveError
-from tunecurve.learners.hosted.failures import quota_is_used_up, reason_of, redirect_target, shorten, status_of
+from tunecurve.learners.hosted.failures import (
+    quota_is_used_up,
+    reason_of,
+    redirect_target,
+    shorten,
+    status_of,
+    why_unreachable,
+)
 
 
 class PassingTrouble(Exception):
@@ -52,4 +59,6 @@ def plain_reason(error: Any) -> str:
     status = status_of(error)
     if status is not None and 300 <= status < 400:
         return f"the server sends calls on to {redirect_target(error)} ({status}); nothing was sent there"
+    if status is None and re.search("Connect", type(error).__name__):
+        return f"no connection: {why_unreachable(error)}"
     return reason_of(error) if status is None else f"{status}: {reason_of(error)}"

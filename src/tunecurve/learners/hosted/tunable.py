@@ -13,6 +13,7 @@ from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.learners.base import Completion, Learner, StillWaiting, TrainingProgress, TrainingRecord
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.chat import HostedLearner
+from tunecurve.learners.hosted.failures import host_of
 from tunecurve.learners.hosted.job_types import FEWEST_ROWS, JobRequest, ProviderJob, TuningBackend
 from tunecurve.learners.hosted.jobs import JobFlow
 from tunecurve.learners.hosted.names import HostedName
@@ -119,8 +120,10 @@ class TunableHostedLearner(HostedLearner):
             for examples, recipe in trainings:
                 self.backend.check_limits(self._request(examples, recipe, seed=0))
             self.backend.preflight(self.target.model)
-        except (TunecurveError, PassingTrouble) as error:
+        except TunecurveError as error:
             return str(error)
+        except PassingTrouble as trouble:
+            return f"{host_of(self.target)} could not be asked whether it tunes this model ({trouble}); try again"
         return None
 
     def _request(self, examples: Sequence[TuningExample], recipe: dict[str, Any], seed: int) -> JobRequest:
