@@ -52,8 +52,9 @@ from tunecurve.study.trials import RESULT, is_finished, stored_predictions
 SCHEMA_VERSION = 3
 RESULTS = "results.json"
 # The only values that may differ between two runs of one study: how long things took.
-# Calls in doubt are what a kill left behind; the seal is the file's checksum, times included.
-TIME_KEYS = frozenset({"train_seconds", "answer_seconds", "in_doubt", "seal"})
+# Calls in doubt are what a kill left behind; the seal is the file's checksum, times included; the date is that of the first run,
+# and changes answers only where a model's own chat template asks for it.
+TIME_KEYS = frozenset({"train_seconds", "answer_seconds", "in_doubt", "seal", "date"})
 
 
 class Collector:
