@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tunecurve.learners.answers import Cleaning
@@ -64,6 +64,8 @@ def test_what_targets_have_is_part_of_answers():
     assert Cleaning.from_json(cleaning.to_json()) == cleaning
 
 
+@example("\r")
+@example("one\r")
 @given(st.text(max_size=60))
 def test_fencing_and_cleaning_gives_back_any_text(text):
     answer = Completion(f"```\n{text}\n```", "end")

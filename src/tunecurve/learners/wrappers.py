@@ -18,7 +18,8 @@ Cleanable = Literal["think", "fence", "prefix", "quotes", "json"]
 SAFE_TO_CLEAN: tuple[Cleanable, ...] = ("think", "fence")
 WRAPPERS: tuple[Wrapper, ...] = ("fence", "prefix", "json", "quotes")
 
-_FENCE = re.compile(r"\s*(`{3,}|~{3,})[^\n`~]{0,30}\r?\n(.*?)\r?\n?[ \t]*(?:\1\s*)?", re.DOTALL)
+# Both fences end their lines alike: a carriage return at the end of the text is the text's own where the first fence has none.
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})[^\r\n`~]{0,30}(\r?\n)(.*?)(?:\2)?[ \t]*(?:\1\s*)?", re.DOTALL)
 _FENCED_IN_A_LINE = re.compile(r"\s*```([^\n`]+)```\s*")
 # One line that announces the answer: "Here is the masked text:", "Output:", "**Answer:**", "Sure! Here's ...:".
 _WORDS = (
@@ -90,7 +91,7 @@ def _without_fence(text: str) -> str | None:
     if found:
         return found.group(1).strip()
     found = _FENCE.fullmatch(text)
-    return found.group(2) if found and found.group(1) not in found.group(2) else None
+    return found.group(3) if found and found.group(1) not in found.group(3) else None
 
 
 def _without_prefix(text: str) -> str | None:
