@@ -131,3 +131,10 @@ def test_seeds_add_their_own_variance():
     wide, narrow = interval(mean, PERCENT), interval(alone, PERCENT)
     assert wide[1] - wide[0] > 1.5 * (narrow[1] - narrow[0])
     assert difference_of(mean, alone).seed_variance == pytest.approx(mean.seed_variance)
+
+
+@pytest.mark.parametrize("n_groups", [20, 51, 200])
+def test_more_leaks_never_give_a_lower_bound(n_groups):
+    groups = np.arange(200) * n_groups // 200
+    bounds = [upper_bound(of_rows([1.0] * count + [0.0] * (200 - count), groups), PERCENT) for count in range(6)]
+    assert bounds == sorted(bounds)

@@ -197,7 +197,15 @@ def lower_bound(item: Jackknife, bounds: tuple[float, float], level: float = 0.9
     low, high = bounds
     share = min(max((item.estimate - item.bias - low) / (high - low), 0.0), 1.0)
     size = _effective_size(item, share, high - low, level)
-    return low + (high - low) * beta_quantile(1.0 - level, size * share, size * (1.0 - share) + 1.0)
+    bound = beta_quantile(1.0 - level, size * share, size * (1.0 - share) + 1.0)
+    # One group that fell short is no better news than none: never above the bound of a flawless score over these groups.
+    flawless = beta_quantile(1.0 - level, item.effective_groups * _few_groups(item, level), 1.0)
+    return low + (high - low) * min(bound, flawless)
+
+
+def _few_groups(item: Jackknife, level: float) -> float:
+    """Return Student's correction of a sample size for few groups."""
+    return (normal_quantile(level) / student_quantile(level, item.degrees_of_freedom)) ** 2
 
 
 def _effective_size(item: Jackknife, share: float, width: float, level: float) -> float:
@@ -209,8 +217,7 @@ def _effective_size(item: Jackknife, share: float, width: float, level: float) -
     if measured > cautious:
         trust = item.n_carrying**2
         measured = (trust + CAUTION) / (trust / measured + CAUTION / cautious)
-    few = normal_quantile(level) / student_quantile(level, item.degrees_of_freedom)
-    return measured * few**2
+    return measured * _few_groups(item, level)
 
 
 def difference_interval(item: Jackknife, width: float, level: float = 0.95) -> tuple[float, float]:
