@@ -22,7 +22,7 @@ from tuning import FLAT_LOG_NOISE, FLAT_TROUBLE, Penalty, Weights, draw_tasks, d
 
 from tunecurve.curve import priors
 from tunecurve.curve.points import CurvePoints, prepare
-from tunecurve.curve.posterior import configurations, draw_curves, fit
+from tunecurve.curve.posterior import draw_curves, explain, fit
 from tunecurve.curve.predictive import Predictive
 
 # Drift off the shapes, log error per doubling.
@@ -64,10 +64,9 @@ def deviations(tasks: list[Task], entry: dict) -> tuple[np.ndarray, np.ndarray, 
     for task in tasks:
         curve = prepare(CurvePoints(task.train_size, task.score), task.curve.score_range, task.curve.direction)
         prior = priors.prior_from(priors.CLASSICAL, entry, float(curve.log_error[-1]), float(curve.size[-1]))
-        posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
-        predictive = Predictive(
-            curve, draw_curves([posterior], np.ones(1), 1000), [prior], np.ones(1), calibrated=False
-        )
+        likelihood = explain(curve)
+        draws = draw_curves(likelihood, [fit(likelihood, prior)], np.ones(1), 1000)
+        predictive = Predictive(curve, draws, [prior], np.ones(1), calibrated=False)
         scores = predictive.measured_scores(np.array([task.target]))[:, 0]
         log_error = np.log(curve.scale.error(scores))
         middle = np.median(log_error)

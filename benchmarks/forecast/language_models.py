@@ -22,8 +22,8 @@ from tuning import (
 
 from tunecurve.curve.families import low_discrepancy
 from tunecurve.curve.points import CurvePoints, prepare
-from tunecurve.curve.posterior import NOISE_LEVELS, configurations, draw_curves, fit, normal_scores
-from tunecurve.curve.priors import base_log_weights, contexts, normalised, prior_features
+from tunecurve.curve.posterior import NOISE_LEVELS, draw_curves, explain, fit, normal_scores
+from tunecurve.curve.priors import Prior, base_log_weights, contexts, normalised, prior_features
 
 DRAWS = 800
 # SD of the drift off the shapes, log error per doubling; the shares are learned, from these log weights.
@@ -82,11 +82,12 @@ def draw_tasks(tasks: list[Task]) -> Draws:
     """Fit every task under the broad prior and keep its sorted draws of a measured score at the target."""
     chosen = (low_discrepancy(DRAWS, 3)[:, 1] * len(DRIFT)).astype(int)
     normals = normal_scores(DRAWS, 4)
+    proposal = Prior("proposal", proposal_log_shape(), normalised(FLAT_LOG_NOISE), FLAT_TROUBLE, ())
     columns: dict[str, list] = {name: [] for name in Draws.__dataclass_fields__}
     for task in tasks:
         curve = prepare(CurvePoints(task.train_size, task.score), task.curve.score_range, task.curve.direction)
-        config = configurations(curve, normalised(FLAT_LOG_NOISE), FLAT_TROUBLE)
-        draws = draw_curves([fit(curve, proposal_log_shape(), config)], np.ones(1), DRAWS)
+        likelihood = explain(curve)
+        draws = draw_curves(likelihood, [fit(likelihood, proposal)], np.ones(1), DRAWS)
         ratio = task.target / curve.size[-1]
         log_error = draws.log_error(np.array([ratio]))[:, 0] + DRIFT[chosen] * np.log2(ratio) * normals[:, 1]
         noise = np.sqrt(draws.noise**2 + curve.seed_variance * ratio**-0.72)

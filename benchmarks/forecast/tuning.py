@@ -16,7 +16,7 @@ from curves import Curve, Task, make_task
 from regimes import LATE
 
 from tunecurve.curve.points import CurvePoints, prepare
-from tunecurve.curve.posterior import NOISE_LEVELS, configurations, draw_curves, fit
+from tunecurve.curve.posterior import NOISE_LEVELS, draw_curves, explain, fit
 from tunecurve.curve.predictive import Predictive
 from tunecurve.curve.priors import (
     Prior,
@@ -116,8 +116,8 @@ def draw_tasks(tasks: list[Task], discrepancy: float) -> Draws:
     columns: list[list[np.ndarray]] = [[] for _ in range(7)]
     for task in tasks:
         curve = prepare(CurvePoints(task.train_size, task.score), task.curve.score_range, task.curve.direction)
-        posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
-        draws = draw_curves([posterior], np.ones(1), DRAWS_PER_TASK)
+        likelihood = explain(curve)
+        draws = draw_curves(likelihood, [fit(likelihood, prior)], np.ones(1), DRAWS_PER_TASK)
         predictive = Predictive(curve, draws, [prior], np.ones(1), calibrated=False)
         scores = predictive.measured_scores(np.array([task.target]))[:, 0]
         order = np.argsort(scores, kind="stable")

@@ -11,7 +11,7 @@ from tunecurve.curve.bootstrap import bootstrap_scores, row_multiplicities
 from tunecurve.curve.drops import find_drops
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
 from tunecurve.curve.points import PreparedCurve, _without_shared_part, prepare
-from tunecurve.curve.posterior import configurations, fit
+from tunecurve.curve.posterior import draw_curves, explain, fit
 from tunecurve.curve.priors import priors_for
 
 SIZES = [50.0, 200.0, 800.0]
@@ -31,8 +31,10 @@ def curve_on_rows(wrong_share: list[float], own_luck: float, seed: int) -> Curve
 
 def posterior_weights(curve: PreparedCurve) -> tuple[np.ndarray, np.ndarray]:
     ((_, prior),) = priors_for("bounded", float(curve.log_error[-1]), float(curve.size[-1]), "classical")
-    posterior = fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble))
-    return posterior.weight, posterior.level_mean
+    likelihood = explain(curve)
+    posterior = fit(likelihood, prior)
+    drawn = draw_curves(likelihood, [posterior], np.ones(1), 500)
+    return likelihood.relative * np.outer(posterior.shape_weight, posterior.configuration_weight), drawn.level
 
 
 def test_a_diagonal_covariance_gives_what_plain_variances_give() -> None:

@@ -1,9 +1,10 @@
 """Which curves agree with the measured points: evidence for every shape, noise level and kind of trouble at once.
 
 The log error is ``level + log shape(n) + noise``. The level is conjugate (integrated out in closed form); shapes, noise
-levels and "trouble" (a start that does not belong to the curve, one broken run) are a grid, so the whole posterior is
-two matrix products and no sampling error enters. Curves are then drawn from it with a fixed low-discrepancy rule, so
-the same points give the same answer for ever. This module knows nothing of score ranges, calibration or words.
+levels and "trouble" (a start that does not belong to the curve, one broken run) are a grid, so the likelihood of every
+cell is two matrix products, computed once, and each prior only weighs its rows (shapes) and columns (noise, trouble). No
+sampling error enters. Curves are then drawn with a fixed low-discrepancy rule, so the same points give the same answer
+for ever. This module knows nothing of score ranges, calibration or words.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunecurve.curve.families import Floats, ShapeGrid, log_shape, low_discrepancy, shape_grid
 from tunecurve.curve.points import PreparedCurve
+from tunecurve.curve.priors import Prior
 
 # SD of the log error that the shapes do not explain (and of one run's noise where nothing was repeated).
 NOISE_LEVELS = np.array([0.003, 0.01, 0.03, 0.08, 0.2, 0.5])
@@ -31,105 +34,112 @@ LEVEL_SD = 2.0
 
 @dataclass(frozen=True)
 class Configurations:
-    """Noise level x trouble.
+    """Noise level x trouble, the columns of the grid.
 
     `precision` is (n_sizes, n_configurations), or (n_configurations, n_sizes, n_sizes) where the test-set error of the
-    sizes is correlated; `trouble` is (n_configurations, n_sizes).
+    sizes is correlated; `noise` is (n_configurations,), `trouble` (n_configurations, n_sizes).
     """
 
     precision: Floats
-    log_prior: Floats
     noise: Floats
     trouble: Floats
 
 
 @dataclass(frozen=True)
-class Posterior:
-    """Weights over (shape, configuration), and the level's conditional mean and variance.
+class Likelihood:
+    """How well each cell of (shape, configuration) explains the points, whatever the prior.
 
     Attributes
     ----------
-    weight : ndarray, shape (n_shapes, n_configurations)
-        Sums to one.
-    level_mean : ndarray, shape (n_shapes, n_configurations)
-    level_variance, noise : ndarray, shape (n_configurations,)
-    trouble : ndarray, shape (n_configurations, n_sizes)
-        One where a size is taken not to belong to the curve.
-    log_evidence : float
-        How well the prior explains the points, up to a constant that all priors of one curve share.
+    relative : ndarray, shape (n_shapes, n_configurations)
+        Likelihood over that of the best cell.
+    log_best : float
+        Log likelihood of the best cell.
+    residual : ndarray, shape (n_shapes, n_sizes)
+        Log error minus the last log error minus the log shape.
+    last_log_error : float
     """
 
-    grid: ShapeGrid
-    weight: Floats
-    level_mean: Floats
-    level_variance: Floats
-    noise: Floats
-    trouble: Floats
+    relative: Floats
+    log_best: float
+    residual: Floats
+    last_log_error: float
+    configurations: Configurations
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """One prior's weights of rows (shapes) and columns (configurations), and how well that prior explains the points."""
+
+    shape_weight: Floats
+    configuration_weight: Floats
     log_evidence: float
 
 
-def configurations(
-    curve: PreparedCurve, log_noise_prior: Floats, trouble: tuple[float, float, float]
-) -> Configurations:
-    """Combine noise levels with "all sound", "the curve starts later" (first 1 or 2 sizes) and "this run is broken".
-
-    Parameters
-    ----------
-    curve : PreparedCurve
-    log_noise_prior : ndarray, shape (n_noise_levels,)
-    trouble : (float, float, float)
-        Prior probabilities: first size is off, first two sizes are off, one other point is broken.
-    """
-    count = len(curve.size)
-    first, two, broken = trouble
-    masks = [np.zeros(count)]
-    prior = [1.0 - first - two - broken]
-    masks.append((np.arange(count) < 1).astype(float))
-    prior.append(first)
+def trouble_masks(count: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Which of `count` sizes are in trouble, one row a hypothesis, and its sort: 0 none, 1 first size, 2 first two, 3 another."""
+    eye = np.eye(count)
+    masks, sort = [np.zeros(count), eye[0]], [0, 1]
     if count >= 4:
-        masks.append((np.arange(count) < 2).astype(float))
-        prior.append(two)
-    for index in range(1, count):
-        masks.append((np.arange(count) == index).astype(float))
-        prior.append(broken / (count - 1))
+        masks.append(eye[0] + eye[1])
+        sort.append(2)
+    return np.array([*masks, *eye[1:]]), np.array([*sort, *[3] * (count - 1)])
+
+
+def configurations(curve: PreparedCurve) -> Configurations:
+    """Combine noise levels with "all sound", "the curve starts later" (first 1 or 2 sizes) and "this run is broken"."""
+    count = len(curve.size)
+    masks, _ = trouble_masks(count)
     relative = (curve.size / curve.size[-1]) ** -NOISE_EXPONENT
     misfit = NOISE_LEVELS[:, None] ** 2 * relative
-    variance = curve.point_variance + misfit[:, None, :] + np.array(masks)[None] * TROUBLE_SD**2
-    log_prior = log_noise_prior[:, None] + np.log(np.array(prior))[None]
-    noise = np.repeat(NOISE_LEVELS, len(prior))
-    trouble_of = np.tile(np.array(masks), (len(NOISE_LEVELS), 1))
-    variance = variance.reshape(-1, count)
+    variance = (curve.point_variance + misfit[:, None, :] + masks * TROUBLE_SD**2).reshape(-1, count)
     if curve.test_covariance is None:
         precision = 1.0 / variance.T
     else:
         precision = np.linalg.inv(curve.test_covariance + np.eye(count) * variance[:, None, :])
-    return Configurations(precision, log_prior.ravel(), noise, trouble_of)
+    return Configurations(precision, np.repeat(NOISE_LEVELS, len(masks)), np.tile(masks, (len(NOISE_LEVELS), 1)))
 
 
-def log_evidence(residual: Floats, config: Configurations) -> tuple[Floats, Floats, Floats]:
-    """Log evidence, level mean (n_shapes, n_configurations) and level variance (n_configurations,).
+def configuration_weight(prior: Prior, count: int) -> Floats:
+    """Prior probability of every configuration of a curve of `count` sizes."""
+    _, sort = trouble_masks(count)
+    chance = np.array([1.0 - sum(prior.trouble), *prior.trouble[:2], prior.trouble[2] / max(count - 1, 1)])
+    return np.outer(np.exp(prior.log_noise), chance[sort]).ravel()
 
-    `residual` (n_shapes, n_sizes) is the log error minus the last log error minus the log shape.
+
+def log_likelihood(residual: Floats, config: Configurations) -> Floats:
+    """Log likelihood of every cell, shape (n_shapes, n_configurations), the level integrated out.
+
+    ``r' P r - (1' P r)^2 / (1' P 1 + 1 / sd^2)`` for every shape's residual r and configuration's precision P: one product of
+    squares and one of residuals.
     """
-    if config.precision.ndim == 3:
-        return _correlated_log_evidence(residual, config)
-    total = config.precision.sum(0) + 1.0 / LEVEL_SD**2
-    linear = residual @ config.precision
-    square = residual**2 @ config.precision
-    normaliser = 0.5 * np.log(config.precision).sum(0) - 0.5 * np.log(total)
-    evidence = -0.5 * (square - linear**2 / total) + normaliser + config.log_prior
-    return evidence, linear / total, 1.0 / total
+    rows, total, log_determinant = _precision_sums(config)
+    squares, weights = _squares(residual, config)
+    constant = 0.5 * log_determinant - 0.5 * np.log(total)
+    result = residual @ (rows / np.sqrt(total))
+    np.square(result, out=result)
+    result -= squares @ weights
+    result *= 0.5
+    result += constant
+    return result
 
 
-def _correlated_log_evidence(residual: Floats, config: Configurations) -> tuple[Floats, Floats, Floats]:
-    """`log_evidence` with a full precision matrix for every configuration."""
-    row_sums = config.precision.sum(axis=2)
-    total = row_sums.sum(axis=1) + 1.0 / LEVEL_SD**2
-    linear = residual @ row_sums.T
-    square = np.stack([((residual @ matrix) * residual).sum(axis=1) for matrix in config.precision], axis=1)
-    normaliser = 0.5 * np.linalg.slogdet(config.precision)[1] - 0.5 * np.log(total)
-    evidence = -0.5 * (square - linear**2 / total) + normaliser + config.log_prior
-    return evidence, linear / total, 1.0 / total
+def _precision_sums(config: Configurations) -> tuple[Floats, Floats, Floats]:
+    """Row sums of each precision (n_sizes, n_configurations), its total with the level's own, and its log determinant."""
+    if config.precision.ndim == 2:
+        rows, log_determinant = config.precision, np.log(config.precision).sum(axis=0)
+    else:
+        rows, log_determinant = config.precision.sum(axis=2).T, np.linalg.slogdet(config.precision)[1]
+    return rows, rows.sum(axis=0) + 1.0 / LEVEL_SD**2, log_determinant
+
+
+def _squares(residual: Floats, config: Configurations) -> tuple[Floats, Floats]:
+    """Products of residuals (n_shapes, n_products) and their weights, whose product is ``r' P r``."""
+    if config.precision.ndim == 2:
+        return residual**2, config.precision
+    first, second = np.triu_indices(residual.shape[1])
+    twice = np.where(first == second, 1.0, 2.0)
+    return residual[:, first] * residual[:, second], (config.precision[:, first, second] * twice).T
 
 
 @lru_cache(maxsize=64)
@@ -140,17 +150,24 @@ def _all_shapes_at(size_ratio: tuple[float, ...]) -> Floats:
     return shapes
 
 
-def fit(curve: PreparedCurve, log_shape_prior: Floats, config: Configurations) -> Posterior:
-    """Posterior of one prepared curve under a prior over the shapes of `shape_grid`."""
-    grid = shape_grid()
-    residual = curve.log_error - curve.log_error[-1] - _all_shapes_at(tuple(curve.size / curve.size[-1]))
-    evidence, level, variance = log_evidence(residual, config)
-    evidence += log_shape_prior[:, None]
-    top = float(evidence.max())
-    weight = np.exp(evidence - top)
-    total = float(weight.sum())
-    level = curve.log_error[-1] + level
-    return Posterior(grid, weight / total, level, variance, config.noise, config.trouble, top + float(np.log(total)))
+def explain(curve: PreparedCurve) -> Likelihood:
+    """Likelihood of one prepared curve under every shape of `shape_grid` and every configuration."""
+    config = configurations(curve)
+    last = float(curve.log_error[-1])
+    residual = curve.log_error - last - _all_shapes_at(tuple(curve.size / curve.size[-1]))
+    relative = log_likelihood(residual, config)
+    best = float(relative.max())
+    relative -= best
+    np.exp(relative, out=relative)
+    return Likelihood(relative, best, residual, last, config)
+
+
+def fit(likelihood: Likelihood, prior: Prior) -> Posterior:
+    """Posterior of one curve under one prior."""
+    columns = configuration_weight(prior, likelihood.residual.shape[1])
+    rows = np.exp(prior.log_shape)
+    total = float(rows @ (likelihood.relative @ columns))
+    return Posterior(rows / total, columns, likelihood.log_best + float(np.log(total)))
 
 
 @lru_cache(maxsize=4)
@@ -185,15 +202,45 @@ def prior_probabilities(posteriors: Sequence[Posterior], shares: Sequence[float]
     return weight / weight.sum()
 
 
-def draw_curves(posteriors: Sequence[Posterior], probability: Floats, count: int) -> CurveDraws:
+def draw_curves(likelihood: Likelihood, posteriors: Sequence[Posterior], probability: Floats, count: int) -> CurveDraws:
     """Draw `count` curves by systematic sampling of the cells of all priors and fixed normal scores for the level."""
-    first = posteriors[0]
-    weight = np.concatenate([chance * one.weight.ravel() for chance, one in zip(probability, posteriors, strict=True)])
-    cumulative = np.cumsum(weight)
+    by_shape = [
+        chance * one.shape_weight * (likelihood.relative @ one.configuration_weight)
+        for chance, one in zip(probability, posteriors, strict=True)
+    ]
+    cumulative = np.cumsum(np.concatenate(by_shape))
     ticks = (np.arange(count) + 0.5) / count * cumulative[-1]
-    cell = np.minimum(np.searchsorted(cumulative, ticks), cumulative.size - 1)
-    prior, cell = np.divmod(cell, first.weight.size)
-    shape, config = np.unravel_index(cell, first.weight.shape)
-    # The cells of all priors are the same; only their weights differ.
-    level = first.level_mean[shape, config] + np.sqrt(first.level_variance[config]) * normal_scores(count, 4)[:, 0]
-    return CurveDraws(first.grid, shape, level, first.noise[config], first.trouble[config], prior)
+    row = np.minimum(np.searchsorted(cumulative, ticks), cumulative.size - 1)
+    rest = (cumulative[row] - ticks) / np.concatenate(by_shape)[row]  # share of the row's weight beyond the tick
+    prior, shape = np.divmod(row, len(likelihood.relative))
+    config = _columns(likelihood, posteriors, prior, shape, rest)
+    mean, variance = _level(likelihood, shape, config)
+    return CurveDraws(
+        grid=shape_grid(),
+        shape=shape,
+        level=mean + np.sqrt(variance) * normal_scores(count, 4)[:, 0],
+        noise=likelihood.configurations.noise[config],
+        trouble=likelihood.configurations.trouble[config],
+        prior=prior,
+    )
+
+
+def _columns(
+    likelihood: Likelihood,
+    posteriors: Sequence[Posterior],
+    prior: NDArray[np.int64],
+    shape: NDArray[np.int64],
+    rest: Floats,
+) -> NDArray[np.int64]:
+    """Configuration of each draw: where the weight of its row that is passed reaches ``1 - rest``."""
+    column_weight = np.array([one.configuration_weight for one in posteriors])
+    passed = np.cumsum(likelihood.relative[shape] * column_weight[prior], axis=1)
+    place = (passed < (1.0 - rest)[:, None] * passed[:, -1:]).sum(axis=1)
+    return np.minimum(place, passed.shape[1] - 1)
+
+
+def _level(likelihood: Likelihood, shape: NDArray[np.int64], config: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Mean and variance of the level (log error at the largest size), given shape and configuration of each draw."""
+    rows, total, _ = _precision_sums(likelihood.configurations)
+    linear = (likelihood.residual[shape] * rows.T[config]).sum(axis=1)
+    return likelihood.last_log_error + linear / total[config], 1.0 / total[config]

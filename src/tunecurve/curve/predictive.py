@@ -15,14 +15,7 @@ import numpy as np
 
 from tunecurve.curve.calibration import recalibrate
 from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
-from tunecurve.curve.posterior import (
-    CurveDraws,
-    configurations,
-    draw_curves,
-    fit,
-    normal_scores,
-    prior_probabilities,
-)
+from tunecurve.curve.posterior import CurveDraws, draw_curves, explain, fit, normal_scores, prior_probabilities
 from tunecurve.curve.priors import Prior, priors_for
 
 # Enough that quantiles move by less than 1 % of the interval when it is doubled.
@@ -149,8 +142,7 @@ def predict(curve: PreparedCurve, kind: str | None = None, draws: int = DRAWS) -
     shares, priors = zip(
         *priors_for(curve.scale.kind, float(curve.log_error[-1]), float(curve.size[-1]), kind), strict=True
     )
-    posteriors = [
-        fit(curve, prior.log_shape, configurations(curve, prior.log_noise, prior.trouble)) for prior in priors
-    ]
+    likelihood = explain(curve)
+    posteriors = [fit(likelihood, prior) for prior in priors]
     probability = prior_probabilities(posteriors, shares)
-    return Predictive(curve, draw_curves(posteriors, probability, draws), priors, probability)
+    return Predictive(curve, draw_curves(likelihood, posteriors, probability, draws), priors, probability)
