@@ -74,17 +74,21 @@ class HostedSpec(Section):
     safety: Literal["off", "provider"] | dict[str, str] = Field(
         "off", description="Gemini: filters off, the provider's, or category: threshold"
     )
-    tuning: Literal["auto", "none", "openai"] = Field(
+    tuning: Literal["auto", "none", "openai", "nebius"] = Field(
         "auto",
-        description="auto: on Vertex AI for google/vertex/..., at OpenAI for openai/...; openai: openai-api/... servers, too",
+        description=(
+            "auto: on Vertex AI for google/vertex/..., at OpenAI for openai/...; openai, nebius: openai-api/... servers, too"
+        ),
     )
     deployments: dict[str, str] = Field(
-        default_factory=dict, description="Azure: the deployment that answers for a model, by the model's name there"
+        default_factory=dict, description="the deployment or name that answers for a model, by the model's name there"
     )
     learning_rate_multiplier: Annotated[float, Field(gt=0)] | None = Field(
         None, description="of the provider's own learning rate"
     )
-    adapter_size: Literal[1, 2, 4, 8, 16] | None = Field(None, description="Vertex AI: rank of the adapter")
+    adapter_size: Literal[1, 2, 4, 8, 16] | None = Field(
+        None, description="rank of the adapter: Vertex AI; Nebius and Fireworks 8 or 16"
+    )
     tuning_fields: Literal["auto", "method", "top-level"] = Field(
         "auto",
         description="OpenAI's format: where a job's hyperparameters stand; auto: under method, at the top where that is refused",

@@ -30,9 +30,10 @@ def training_tokens(text):
 
 class FaultyJobs(ThreadingHTTPServer):
     daemon_threads = True
+    handler = None  # another provider's, for a class of its own
 
     def __init__(self, create="", times=10**9, echo="all", **behaviour):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(("127.0.0.1", 0), self.handler or Handler)
         self.create_fault, self.times, self.echo = create, times, echo
         # What a look at a job brings: a fault, a final state, the passes that are trained whatever was asked.
         self.behaviour = {"look": "", "ends": "", "trains": None, "polls": 1, "slow": 0.0, "checkpoints": [], "named": True,
@@ -57,6 +58,7 @@ class FaultyJobs(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    routes = ()
 
     def log_message(self, *_):
         pass
@@ -67,13 +69,13 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         with server.lock:
             server.log.append(f"{self.command} {path}")
-        for pattern, method in ROUTES:
+        for pattern, method in self.routes:
             found = re.fullmatch(pattern, f"{self.command} {path}")
             if found:
-                return method(self, found, raw)
-        return self.send({"error": {"message": "no route", "code": 404}}, 404)
+                return getattr(self, method.__name__)(found, raw)
+        return self.fail(404, "no route")
 
-    do_GET = do_DELETE = do_POST
+    do_GET = do_DELETE = do_PUT = do_HEAD = do_POST
 
     def send(self, value=None, code=200, raw=None, kind="application/json"):
         data = raw if raw is not None else json.dumps(value).encode()
@@ -164,7 +166,18 @@ class Handler(BaseHTTPRequestHandler):
                 return self.fail(int(code))
 
     def make(self, found, body, number):
+        """Make a job, which is billed from now on; return its name."""
         server = self.server
+        name, file, asked = self.read_creation(found, body, number)
+        passes = server.behaviour["trains"] or asked
+        tokens = passes * training_tokens(server.files[file])
+        with server.lock:
+            server.jobs[name] = {"body": body, "polls": 0, "passes": passes, "tokens": tokens, "file": file,
+                                 "created": time.time(), "vertex": "scope" in found.groupdict(), "force": None}  # fmt: skip
+        return name
+
+    def read_creation(self, found, body, number):
+        """Return the job's name, its training file and the passes that are asked for."""
         is_vertex = "scope" in found.groupdict()
         if is_vertex:
             spec = body["supervisedTuningSpec"]
@@ -173,13 +186,7 @@ class Handler(BaseHTTPRequestHandler):
             file = body["training_file"]
             method = ((body.get("method") or {}).get("supervised") or {}).get("hyperparameters") or {}
             asked = (method if "method" in body else body.get("hyperparameters") or {}).get("n_epochs", 3)
-        passes = server.behaviour["trains"] or asked
-        name = f"{found['scope']}tuningJobs/{number}" if is_vertex else f"ftjob-{number}"
-        tokens = passes * training_tokens(server.files[file])
-        with server.lock:
-            server.jobs[name] = {"body": body, "polls": 0, "passes": passes, "tokens": tokens, "file": file,
-                                 "created": time.time(), "vertex": is_vertex, "force": None}  # fmt: skip
-        return name
+        return f"{found['scope']}tuningJobs/{number}" if is_vertex else f"ftjob-{number}", file, asked
 
     def view(self, name):
         server = self.server
@@ -271,3 +278,4 @@ ROUTES = [
     (r"POST /v1/fine_tuning/jobs/(?P<name>[^/]+)/cancel", Handler.cancel),
     (r"GET /v1/fine_tuning/jobs/(?P<name>[^/]+)/checkpoints", Handler.checkpoints),
 ]
+Handler.routes = ROUTES

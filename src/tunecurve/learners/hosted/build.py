@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.learners.hosted.account import Account
@@ -16,27 +18,48 @@ from tunecurve.learners.hosted.tunable import TunableHostedLearner
 from tunecurve.spec import AnswerSpec
 from tunecurve.spec_hosted import HostedSpec, VertexSpec
 
+# Tuning services that are used only where the study asks for them, and whose models they tune.
+_ASKED_FOR = {"openai": "openai-api", "nebius": "openai-api"}
+# Who has given tuning up, as their own pages say (docs.mistral.ai, docs.cohere.com; read in November 2026).
+_GIVEN_UP = {
+    "mistral": "Mistral's fine-tuning API is deprecated, and nothing replaces it",
+    "cohere": "Cohere's fine-tuning has been deprecated since 2025-09-15",
+}
+
 
 def tuning_backend_of(name: HostedName, settings: HostedSpec) -> str | None:
     """Return which backend tunes a model, None when none does."""
-    if settings.tuning == "none":
+    if settings.tuning == "none" or _who_gave_up(name) is not None:
         return None
     if name.provider == "google" and name.service == "vertex":
         return "vertex"
     if name.provider == "openai":
         return "openai"
-    # Most servers of this format only answer; which one also tunes, its user knows.
-    return "openai" if name.provider == "openai-api" and settings.tuning == "openai" else None
+    # Most servers only answer; which one also tunes, its user knows.
+    return settings.tuning if _ASKED_FOR.get(settings.tuning) == name.provider else None
 
 
 def why_not_tunable(name: HostedName) -> str:
     """Return in a sentence why only prompting of this model is measured."""
+    gave_up = _who_gave_up(name)
+    if gave_up is not None:
+        return f"'{name.full_name}' is prompted only: {_GIVEN_UP[gave_up]}"
     if name.provider == "google":
         return (
             f"'{name.full_name}' cannot be tuned: the Gemini developer API has no tunable model; name it "
             f"google/vertex/{name.model} to tune it on Vertex AI"
         )
-    return f"'{name.full_name}' is prompted only; where its server offers fine-tuning jobs, set hosted.tuning: openai"
+    settings = [tuning for tuning, provider in _ASKED_FOR.items() if provider == name.provider]
+    if not settings:
+        return f"'{name.full_name}' is prompted only: no tuning service of its provider is known here"
+    return f"'{name.full_name}' is prompted only; where its server offers tuning, set hosted.tuning: {' or '.join(settings)}"
+
+
+def _who_gave_up(name: HostedName) -> str | None:
+    """Return which of those who gave tuning up a model is asked of, by provider, service or address."""
+    host = urlsplit(name.base_url() or "").hostname or ""
+    said = f"{name.provider}.{name.service or ''}.{host}".lower()
+    return next((who for who in _GIVEN_UP if who in re.split(r"[^a-z]+", said)), None)
 
 
 def build_hosted_learner(asked_as: str, name: HostedName, answers: AnswerSpec, account: Account) -> HostedLearner:
@@ -62,10 +85,15 @@ def build_hosted_learner(asked_as: str, name: HostedName, answers: AnswerSpec, a
 
 
 def _open_backend(backend: str, name: HostedName, settings: HostedSpec) -> TuningBackend:
-    if backend == "vertex":
-        from tunecurve.learners.hosted.vertex_tuning import VertexTuning
+    match backend:
+        case "vertex":
+            from tunecurve.learners.hosted.vertex_tuning import VertexTuning
 
-        return VertexTuning(settings.vertex)
+            return VertexTuning(settings.vertex)
+        case "nebius":
+            from tunecurve.learners.hosted.nebius_tuning import NebiusTuning
+
+            return NebiusTuning(name)
     from tunecurve.learners.hosted.openai_tuning import OpenAITuning
 
     return OpenAITuning(name, settings.tuning_fields)

@@ -44,6 +44,8 @@ _NOT_CONNECTED = re.compile(
     r"^(ConnectError|ConnectTimeout|PoolTimeout|ProxyError|ClientConnector\w*Error|ClientProxyConnectionError)$"
 )
 _NEVER_SENT = re.compile(r"^(UnsupportedProtocol|InvalidURL\w*|NonHttpUrl\w*|LocalProtocolError|UnicodeEncodeError)$")
+# Beside 429: a timeout, a conflict, an error within the model (Amazon's 424), too early.
+_MAY_PASS = frozenset({408, 409, 424, 425})
 _BROKEN = re.compile(r"Connect|Timeout|Transport|Protocol|Network|Payload|Disconnected|ReadError|WriteError")
 
 
@@ -86,7 +88,7 @@ def explain_failure(error: BaseException, name: HostedName, retry_after: float |
         used_up = quota_is_used_up(error)
         if used_up:
             return Failure(f"the quota of '{name.full_name}' is used up (429): {text}", is_fatal=True)
-    elif 400 <= status < 500 and status not in (408, 409, 425):
+    elif 400 <= status < 500 and status not in _MAY_PASS:
         return Failure(_clear_line(status, text, body, name), is_fatal=True)
     if wait is not None and wait > LONGEST_RETRY_AFTER_SECONDS:
         return Failure(f"'{name.full_name}' asks to come back in {wait:.0f} s ({status}): {text}", is_fatal=True)
@@ -94,7 +96,7 @@ def explain_failure(error: BaseException, name: HostedName, retry_after: float |
         f"{status}: {text}",
         is_rate_limit=status == 429,
         retry_after_seconds=wait,
-        may_be_billed=status >= 500 and not _was_turned_away(status, retry_after, body),
+        may_be_billed=(status >= 500 or status == 424) and not _was_turned_away(status, retry_after, body),
     )
 
 
@@ -106,6 +108,11 @@ def _was_turned_away(status: int, retry_after: float | None, body: Any) -> bool:
     """
     is_the_providers_own = any(key in part for part in _dicts(body) for key in ("error", "code", "type"))
     return status == 529 or (status == 503 and (retry_after is not None or is_the_providers_own))
+
+
+def is_quota_of_jobs(error: BaseException) -> bool:
+    """Return whether Amazon says that an account's own limit is reached, which it does with a status of 400."""
+    return bool(_codes(_body_of(error)) & {"ServiceQuotaExceededException", "LimitExceededException"})
 
 
 def quota_is_used_up(error: BaseException) -> bool:
@@ -195,7 +202,7 @@ def host_of(name: HostedName) -> str:
 def redirect_target(error: BaseException) -> str:
     """Return where a redirect leads, without credentials and path."""
     response = getattr(error, "response", None)
-    headers = getattr(response, "headers", None) or {}
+    headers = getattr(response, "headers", None) or _of_aws(error, "HTTPHeaders") or {}
     there = urlsplit(str(headers.get("location") or headers.get("Location") or ""))
     return f"{there.scheme}://{there.netloc.rpartition('@')[2]}" if there.netloc else "another path of its own"
 
@@ -211,7 +218,8 @@ def _redirect_line(status: int, error: BaseException, name: HostedName) -> str:
 
 def _clear_line(status: int, text: str, body: Any, name: HostedName) -> str:
     who = f"'{name.full_name}'"
-    keys = " or ".join(name.key_variables()) or "the login (gcloud auth application-default login)"
+    login = "the AWS credentials" if name.provider == "bedrock" else "the login (gcloud auth application-default login)"
+    keys = " or ".join(name.key_variables()) or login
     if status in (401, 403) or "API_KEY_INVALID" in json.dumps(body, default=str):
         return f"{who} refuses the key or the account ({status}): {text}; check {keys}"
     hint = next((setting for pattern, setting in _SETTINGS_BY_WORDS if pattern.search(text)), None)
@@ -224,10 +232,15 @@ def _clear_line(status: int, text: str, body: Any, name: HostedName) -> str:
 
 def status_of(error: BaseException) -> int | None:
     """Return the HTTP status that an SDK's error carries, None where there is none."""
-    for code in (getattr(error, "status_code", None), getattr(error, "code", None)):
-        if isinstance(code, int) and 300 <= code < 600:
-            return code
-    return None
+    told = (getattr(error, "status_code", None), getattr(error, "code", None), _of_aws(error, "HTTPStatusCode"))
+    return next((code for code in told if isinstance(code, int) and 300 <= code < 600), None)
+
+
+def _of_aws(error: BaseException, field: str) -> Any:
+    """Return what botocore keeps of an answer beside its body; None for other SDKs' errors."""
+    response = getattr(error, "response", None)
+    metadata = response.get("ResponseMetadata") if isinstance(response, dict) else None
+    return metadata.get(field) if isinstance(metadata, dict) else None
 
 
 def reason_of(error: BaseException) -> str:
@@ -268,11 +281,13 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _body_of(error: BaseException) -> Any:
-    """Return the response's body as far as the SDK has parsed it: OpenAI's and its like in `body`, Google's in `details`."""
+    """Return the response's body as far as the SDK has parsed it: OpenAI's and its like in `body`, Google's in `details`,
+    that of Amazon's in `response`."""
     for part in (getattr(error, "body", None), getattr(error, "details", None)):
         if isinstance(part, dict | list) and part:
             return part
-    return None
+    said = error.response.get("Error") if _of_aws(error, "HTTPStatusCode") else None  # type: ignore[attr-defined]
+    return {"message": str(said.get("Message") or ""), "code": str(said.get("Code"))} if said else None
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:

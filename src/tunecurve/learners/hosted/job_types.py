@@ -14,8 +14,6 @@ from tunecurve.spec import stable_hash
 # "unknown": a state that is not known here; "lost": the provider knows no such job any more.
 JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired", "unknown", "lost"]
 ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
-# OpenAI's documented minimum of rows in a training file, by backend; Vertex AI documents none.
-FEWEST_ROWS = {"openai": 10}
 # Ours, before the provider is known to have the job.
 QUEUED_HERE, PREPARING, CREATING, IN_DOUBT, FORGOTTEN = "queued here", "preparing", "creating", "in doubt", "forgotten"
 

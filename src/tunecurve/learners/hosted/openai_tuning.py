@@ -13,7 +13,6 @@ from typing import Any
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.failures import quota_is_used_up
 from tunecurve.learners.hosted.job_types import (
-    FEWEST_ROWS,
     CreationUnclear,
     JobRequest,
     NotCreated,
@@ -23,6 +22,7 @@ from tunecurve.learners.hosted.job_types import (
     suffix_of,
     told_numbers,
 )
+from tunecurve.learners.hosted.manners import check_manner
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.trouble import asking, plain_reason
 from tunecurve.prompts import TuningExample
@@ -74,16 +74,12 @@ class OpenAITuning:
     def place(self) -> dict[str, Any]:
         """Return whose key and which address hold."""
         provider = {"provider": self.whose.provider, "service": self.whose.service}
-        return {"backend": "openai", **provider, "base_url": redact(self.base_url) if self.base_url else None}
+        return {"backend": self.name, **provider, "base_url": redact(self.base_url) if self.base_url else None}
 
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what the provider would refuse after the upload."""
+        self.check_rows(request)
         lines = training_lines(request.examples)
-        fewest = FEWEST_ROWS["openai"]
-        if len(lines) < fewest:
-            raise ModelError(
-                f"{len(lines)} rows are fewer than the {fewest} that fine-tuning jobs take; raise --train-sizes"
-            )
         if sum(map(len, lines)) > MOST_FILE_BYTES:
             raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
         longest = max(map(len, lines))
@@ -91,6 +87,10 @@ class OpenAITuning:
             raise ModelError(
                 f"a training row has {longest:,} characters, the limit is {MOST_TOKENS_A_ROW:,} tokens; lower data.max_tokens"
             )
+
+    def check_rows(self, request: JobRequest) -> None:
+        """Refuse rows and settings that this service does not take."""
+        check_manner(self.name, request.base_model, len(request.examples), request.recipe)
 
     def preflight(self, base_model: str) -> None:
         """See whether this account and address offer fine-tuning jobs; costs nothing."""

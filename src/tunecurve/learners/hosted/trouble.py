@@ -9,6 +9,7 @@ from typing import Any
 
 from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.learners.hosted.failures import (
+    is_quota_of_jobs,
     quota_is_used_up,
     reason_of,
     redirect_target,
@@ -16,6 +17,7 @@ from tunecurve.learners.hosted.failures import (
     status_of,
     why_unreachable,
 )
+from tunecurve.learners.hosted.job_types import CreationUnclear, NotCreated, QuotaFull
 
 
 class PassingTrouble(Exception):
@@ -62,3 +64,13 @@ def plain_reason(error: Any) -> str:
     if status is None and re.search("Connect", type(error).__name__):
         return f"no connection: {why_unreachable(error)}"
     return reason_of(error) if status is None else f"{status}: {reason_of(error)}"
+
+
+def refusal_of_creation(error: Exception) -> Exception:
+    """Return what an error at a job's creation means: a quota that is full now, no job, or perhaps a job."""
+    status, reason = status_of(error), plain_reason(error)
+    if is_quota_of_jobs(error) or (status == 429 and not quota_is_used_up(error)):
+        return QuotaFull(reason)
+    if status is not None and 300 <= status < 500 and status not in (408, 409):
+        return NotCreated(reason)
+    return CreationUnclear(reason)

@@ -14,8 +14,9 @@ from tunecurve.learners.base import Completion, Learner, StillWaiting, TrainingP
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.chat import HostedLearner
 from tunecurve.learners.hosted.failures import host_of
-from tunecurve.learners.hosted.job_types import FEWEST_ROWS, JobRequest, ProviderJob, TuningBackend
+from tunecurve.learners.hosted.job_types import JobRequest, ProviderJob, TuningBackend
 from tunecurve.learners.hosted.jobs import JobFlow
+from tunecurve.learners.hosted.manners import USUAL_BATCH, manner_of
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.trouble import PassingTrouble
 from tunecurve.learners.passes import passes_over_rows
@@ -23,9 +24,6 @@ from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec import AnswerSpec
 
 TUNED = "tuned.json"
-# The step rule needs a batch size: that of local training, which servers of OpenAI's format are told to use; Gemini takes
-# none, and tells none.
-USUAL_BATCH = 8
 LONGEST_TROUBLE_SECONDS = 3600.0
 
 
@@ -36,8 +34,8 @@ class TunableHostedLearner(HostedLearner):
     ----------
     open_backend : callable
         Makes the backend, at the first job.
-    backend_name : {"vertex", "openai"}
-        Which one.
+    backend_name : str
+        Which one; see `manners`.
     """
 
     def __init__(
@@ -57,7 +55,7 @@ class TunableHostedLearner(HostedLearner):
     @property
     def fewest_training_rows(self) -> int:
         """The fewest rows that the provider's jobs take."""
-        return FEWEST_ROWS.get(self.backend_name, 1)
+        return manner_of(self.backend_name, self.target.model).fewest_rows
 
     @property
     def backend(self) -> TuningBackend:
@@ -69,10 +67,13 @@ class TunableHostedLearner(HostedLearner):
     def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
         """Return the values that the provider takes; passes by the same rule as for local models."""
         given = {key: value for key, value in recipe.items() if value is not None}
-        # Gemini takes no batch size and no learning rate of its own, only a multiplier.
-        batch_size = given.get("batch_size") or USUAL_BATCH if self.backend_name == "openai" else None
+        manner = manner_of(self.backend_name, self.target.model)
+        batch_size = given.get("batch_size") or USUAL_BATCH if manner.takes_batch_size else None
+        if manner.most_passes is not None:
+            given["max_epochs"] = min(given.get("max_epochs", manner.most_passes), manner.most_passes)
         epochs = passes_over_rows(given, n_examples, batch_size or USUAL_BATCH)
         settings = self.account.settings
+        size = settings.adapter_size if manner.adapter_sizes else None
         return {
             "name": given.get("name", "default"),
             "backend": self.backend_name,
@@ -81,8 +82,8 @@ class TunableHostedLearner(HostedLearner):
             "batch_size": batch_size,
             "learning_rate": None,
             "learning_rate_multiplier": settings.learning_rate_multiplier,
-            "lora_rank": settings.adapter_size if self.backend_name == "vertex" else None,
-            "adapter_size": settings.adapter_size if self.backend_name == "vertex" else None,
+            "lora_rank": size,
+            "adapter_size": size,
         }
 
     def fine_tune(

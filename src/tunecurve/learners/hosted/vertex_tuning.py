@@ -13,14 +13,12 @@ from tunecurve.learners.hosted.google_access import credentials_from_environment
 from tunecurve.learners.hosted.job_types import (
     CreationUnclear,
     JobRequest,
-    NotCreated,
     ProviderJob,
-    QuotaFull,
     state_by_word,
     told_numbers,
 )
 from tunecurve.learners.hosted.redirects import refuse_redirects_of_google, refuse_redirects_of_storage
-from tunecurve.learners.hosted.trouble import asking, plain_reason
+from tunecurve.learners.hosted.trouble import asking, plain_reason, refusal_of_creation
 from tunecurve.prompts import TuningExample
 from tunecurve.redact import redact
 from tunecurve.spec_hosted import VertexSpec
@@ -140,13 +138,7 @@ class VertexTuning:
                     config=config,
                 )
         except Exception as error:
-            status = getattr(error, "code", None)
-            reason = plain_reason(error)
-            if status == 429:
-                raise QuotaFull(reason) from None
-            if isinstance(status, int) and 300 <= status < 500 and status not in (408, 409):
-                raise NotCreated(reason) from None
-            raise CreationUnclear(reason) from None
+            raise refusal_of_creation(error) from None
         if not job.name:
             raise CreationUnclear("the answer names no job")
         return _view(job)

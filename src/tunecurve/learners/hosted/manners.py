@@ -1,0 +1,99 @@
+"""What each tuning service takes and refuses, as its documents say: rows, passes, rows a step, adapters, learning rates.
+
+Read in November 2026 from the services' own pages (docs/hosted.md names them); nothing of it was tried against a real
+account. What a document does not say is not limited here: the service then refuses, and says why.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tunecurve.errors import ModelError
+
+# The step rule needs rows a step: those of local training, which services that take them are told to use.
+USUAL_BATCH = 8
+
+
+@dataclass(frozen=True)
+class TuningManner:
+    """What a service takes.
+
+    Attributes
+    ----------
+    service : str
+        Its name, for people.
+    fewest_rows, most_rows : int
+        Training rows of one job.
+    takes_batch_size : bool
+        Whether it is told how many rows make a step.
+    most_passes : int or None
+        Where the service limits them.
+    takes_multiplier : bool
+        Whether it takes a multiplier of its own learning rate.
+    adapter_sizes : tuple of int
+        Ranks that can be asked for; empty: none can.
+    """
+
+    service: str
+    fewest_rows: int = 1
+    most_rows: int = 10**9
+    takes_batch_size: bool = False
+    most_passes: int | None = None
+    takes_multiplier: bool = True
+    adapter_sizes: tuple[int, ...] = ()
+
+
+_MANNERS = {
+    "openai": TuningManner("OpenAI's format", fewest_rows=10, takes_batch_size=True),
+    "vertex": TuningManner("Vertex AI", adapter_sizes=(1, 2, 4, 8, 16)),
+    # Its learning_rate_multiplier is read as the learning rate itself, so that a multiplier must never be sent.
+    "nebius": TuningManner(
+        "Nebius Token Factory", takes_batch_size=True, takes_multiplier=False, adapter_sizes=(8, 16)
+    ),
+    "fireworks": TuningManner(
+        "Fireworks", fewest_rows=3, most_rows=3_000_000, takes_batch_size=True, takes_multiplier=False,
+        adapter_sizes=(8, 16),
+    ),
+    "bedrock": TuningManner("Amazon Bedrock", takes_multiplier=False, most_passes=5),
+}  # fmt: skip
+# Meta's models on Bedrock; Amazon's own take half as many passes.
+_MANY_PASSES = re.compile(r"(^|\.)meta\.llama")
+
+
+def manner_of(backend: str, model: str = "") -> TuningManner:
+    """Return what a service takes for a model."""
+    if backend == "bedrock" and _MANY_PASSES.search(model):
+        return TuningManner("Amazon Bedrock", takes_multiplier=False, most_passes=10)
+    return _MANNERS[backend]
+
+
+def check_manner(backend: str, model: str, n_rows: int, recipe: dict[str, object]) -> None:
+    """Refuse rows and settings that the service does not take.
+
+    Raises
+    ------
+    ModelError
+        With the setting, and what is taken.
+    """
+    manner = manner_of(backend, model)
+    if n_rows < manner.fewest_rows:
+        raise ModelError(
+            f"{n_rows} rows are fewer than the {manner.fewest_rows} that one job of {manner.service} takes; raise --train-sizes"
+        )
+    if n_rows > manner.most_rows:
+        raise ModelError(f"{n_rows} rows are more than the {manner.most_rows:,} that one job of {manner.service} takes")
+    epochs = int(str(recipe["epochs"]))
+    if manner.most_passes is not None and epochs > manner.most_passes:
+        raise ModelError(
+            f"{epochs} passes are more than the {manner.most_passes} that {manner.service} makes of '{model}'; lower "
+            "recipe.epochs, or leave it unset"
+        )
+    if recipe.get("learning_rate_multiplier") is not None and not manner.takes_multiplier:
+        raise ModelError(
+            f"{manner.service} takes no multiplier of its learning rate; leave hosted.learning_rate_multiplier unset"
+        )
+    size = recipe.get("adapter_size")
+    if size is not None and size not in manner.adapter_sizes:
+        sizes = ", ".join(map(str, manner.adapter_sizes))
+        raise ModelError(f"an adapter of rank {size} is none of those asked of {manner.service} ({sizes})")

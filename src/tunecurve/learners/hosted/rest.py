@@ -1,0 +1,101 @@
+"""A provider's own JSON interface, for which no SDK is needed: one attempt a call, no redirect, every refusal an exception."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from tunecurve.errors import EnvironmentProblem
+
+LONGEST_WAIT_SECONDS = 60.0
+
+
+class HttpRefusal(Exception):
+    """An answer that is no success.
+
+    Attributes
+    ----------
+    status_code : int
+        Its status.
+    body : Any
+        Its JSON, None where it is none.
+    response : Any
+        As the client gives it.
+    """
+
+    def __init__(self, response: Any) -> None:
+        super().__init__(" ".join(response.text.split())[:300] or response.reason_phrase)
+        self.status_code, self.response = response.status_code, response
+        try:
+            self.body = response.json()
+        except ValueError:
+            self.body = None
+
+
+class JsonService:
+    """Sends requests with a key in the header that OAuth names.
+
+    Parameters
+    ----------
+    base_url : str
+        What paths are appended to.
+    key : str
+        The key.
+    """
+
+    def __init__(self, base_url: str, key: str) -> None:
+        try:
+            import openai
+        except ImportError as error:
+            raise EnvironmentProblem(
+                f"tuning needs the extra 'hosted' ({error.name or error} is missing); run: pip install 'tunecurve[hosted]'"
+            ) from None
+        self.base_url = base_url.rstrip("/")
+        self._client = openai.DefaultHttpxClient(
+            follow_redirects=False, timeout=LONGEST_WAIT_SECONDS, headers={"Authorization": f"Bearer {key}"}
+        )
+
+    def ask(self, method: str, path: str, *, body: Any = None, query: Any = None, file: Any = None) -> Any:
+        """Return the JSON of a successful answer.
+
+        Parameters
+        ----------
+        method, path : str
+            The request; parts of the path that are names are quoted by `part`.
+        body, query : dict, optional
+            Sent as JSON; in the address.
+        file : (str, bytes), optional
+            Name and content, sent as the form's field ``file``.
+
+        Raises
+        ------
+        HttpRefusal
+            For any other status than 2xx, redirects among them.
+        ValueError
+            When the answer is no JSON object or list.
+        """
+        response = self._client.request(
+            method, self.base_url + path, json=body, params=query, files={"file": file} if file else None
+        )
+        if not 200 <= response.status_code < 300:
+            raise HttpRefusal(response)
+        if not response.content:
+            return {}
+        try:
+            value = response.json()
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict | list):
+            raise ValueError("the address answers with something that is no JSON")
+        return value
+
+
+def part(name: str) -> str:
+    """Return a name as one part of a path."""
+    return quote(name, safe="")
+
+
+def as_json_lines(rows: Any) -> str:
+    """Return rows as JSON Lines."""
+    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n"

@@ -1,0 +1,274 @@
+"""Tuning services with interfaces of their own: what goes over the wire, and the faults that every service shares.
+
+The rows of `test_job_faults` hold for these, too; after every one the books are held against the server's own bill.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.fakes.faulty_providers import FaultyNebius
+from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books, follow
+from tests.learners.hosted.test_jobs import NAMES, examples
+from tunecurve.cli.main import run_command
+from tunecurve.errors import ModelError
+from tunecurve.learners.hosted.build import tuning_backend_of, why_not_tunable
+from tunecurve.learners.hosted.names import parse_hosted_name
+from tunecurve.spec_hosted import HostedSpec
+
+NEBIUS = "openai-api/nebius/meta-llama/Llama-3.1-8B-Instruct"
+KINDS = {NEBIUS: (FaultyNebius, {"tuning": "nebius"})}
+ALL = tuple(KINDS)
+
+
+@pytest.fixture
+def serve(monkeypatch, only_loopback, tmp_path):
+    """Return a function that starts a provider's server and points the environment at it."""
+    servers = []
+
+    def start(name, create="", **behaviour):
+        server = KINDS[name][0](create, **behaviour)
+        servers.append(server)
+        values = {"NEBIUS_API_KEY": "canary-nebius-key", "NEBIUS_BASE_URL": server.url + "/v1",
+                  "AWS_SECRET_ACCESS_KEY": "canary-secret-of-aws", "TUNECURVE_LEDGER": str(tmp_path / "ledger.sqlite")}  # fmt: skip
+        for variable, value in values.items():
+            monkeypatch.setenv(variable, value)
+        return server
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def tunable(learner_of):
+    """Return a function that makes the learner of a provider's model."""
+    return lambda name, **settings: learner_of(name, **{**FAST, **KINDS[name][1], **settings})
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_job_from_nothing_to_its_end(serve, tunable, tmp_path, name):
+    server = serve(name, polls=2)
+    learner = tunable(name)
+    record = follow(learner, tmp_path)
+    assert list(server.jobs) == [record.job["id"]], record
+    assert record.epochs == 2
+    assert not server.files
+    assert server.n_uploads == 1
+    assert check_books(learner, server).n_doubtful_jobs == 0
+    follow(learner, tmp_path)
+    assert len(server.creations) == 1
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("fault", UNCLEAR)
+def test_a_job_whose_creation_got_no_clear_answer_is_found_again(serve, tunable, tmp_path, name, fault):
+    server = serve(name, fault)
+    learner = tunable(name)
+    record = follow(learner, tmp_path)
+    assert record.job["id"] in server.jobs, record
+    assert len(server.creations) == server.n_uploads == 1
+    assert check_books(learner, server).n_doubtful_jobs == 0
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("fault", ["made 500", "made cut"])
+def test_a_creation_that_is_never_found_is_repeated_once_and_stays_booked(serve, tunable, tmp_path, name, fault):
+    server = serve(name, fault, look="hidden")
+    learner = tunable(name)
+    line = follow(learner, tmp_path)
+    assert "2 creations got no answer" in line
+    assert len(server.jobs) == len(server.creations) == 2
+    assert check_books(learner, server).n_doubtful_jobs == 2
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("fault", ["unmade 500", "unmade 503", "unmade cut", "made empty"])
+def test_after_a_lost_creation_the_repeat_trains(serve, tunable, tmp_path, name, fault):
+    server = serve(name, fault, times=1)
+    learner = tunable(name)
+    record = follow(learner, tmp_path)
+    assert record.job["id"] in server.jobs, record
+    assert len(server.jobs) == 1
+    check_books(learner, server)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_full_quota_is_waited_for_with_one_upload(serve, tunable, tmp_path, name):
+    server = serve(name, "says 429 one job at a time", times=4)
+    learner = tunable(name)
+    record = follow(learner, tmp_path)
+    assert record.job["id"] in server.jobs, record
+    assert len(server.creations) == 5
+    assert server.n_uploads == 1
+    assert check_books(learner, server).n_doubtful_jobs == 0
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "refusal", ["says 400 the training file is invalid", "says 403 no rights", "says 307 elsewhere"]
+)
+def test_a_refused_creation_leaves_no_file_and_no_money(serve, tunable, tmp_path, name, refusal):
+    server = serve(name, refusal)
+    learner = tunable(name)
+    assert "no tuning job was made" in follow(learner, tmp_path)
+    assert not server.files
+    assert check_books(learner, server).total_usd == 0
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_leaves_before_the_cap_is_checked(serve, tunable, tmp_path, name):
+    server = serve(name)
+    assert "--max-cost" in follow(tunable(name, max_cost=0.0001), tmp_path)
+    assert not server.log
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_success_without_a_model_is_a_failure_that_is_billed(serve, tunable, tmp_path, name):
+    server = serve(name, named=False)
+    learner = tunable(name)
+    line = follow(learner, tmp_path)
+    assert "names no tuned model" in line
+    assert check_books(learner, server).total_usd > 0
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_lost_job_is_said_and_stays_booked(serve, tunable, tmp_path, name):
+    server = serve(name, polls=100)
+    learner = tunable(name)
+    assert "running" in follow(learner, tmp_path, seconds=0.2)
+    bill = server.bill_usd
+    server.jobs.clear()
+    line = follow(learner, tmp_path)
+    assert "is lost" in line
+    assert "jobs retry" in line
+    assert learner.account.spending().total_usd >= bill
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("look", ["500", "html"])
+def test_a_service_that_is_down_is_waited_for(serve, tunable, tmp_path, name, look):
+    server = serve(name, polls=3)
+    learner = tunable(name)
+    follow(learner, tmp_path, seconds=0.1)
+    server.behaviour["look"] = look
+    assert "trying again" in follow(learner, tmp_path, seconds=0.3)
+    server.behaviour["look"] = ""
+    assert follow(learner, tmp_path).job["id"] in server.jobs
+    check_books(learner, server)
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("trains", [1, 5])
+def test_passes_are_those_that_were_trained(serve, tunable, tmp_path, name, trains):
+    server = serve(name, trains=trains)
+    learner = tunable(name)
+    record = follow(learner, tmp_path)
+    assert record.epochs == trains
+    assert record.job["differences"] == [f"{trains} passes instead of 2"]
+    check_books(learner, server)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_secret_is_kept_or_shown(serve, tunable, tmp_path, name):
+    server = serve(name, "says 400 your key canary-nebius-key or canary-secret-of-aws is not allowed")
+    learner = tunable(name)
+    line = follow(learner, tmp_path)
+    assert "is not allowed" in line
+    assert "canary" not in line
+    learner.account.close()
+    assert b"canary" not in (tmp_path / "ledger.sqlite").read_bytes()
+    assert server.creations
+
+
+# Nebius Token Factory
+
+
+def test_what_nebius_is_sent(serve, tunable, tmp_path):
+    server = serve(NEBIUS)
+    record = follow(tunable(NEBIUS, adapter_size=16), tmp_path)
+    (body,) = server.creations
+    assert body["hyperparameters"] == {"n_epochs": 2, "batch_size": 8, "lora": True, "packing": False, "lora_r": 16}
+    assert set(body) == {"model", "training_file", "seed", "suffix", "hyperparameters"}
+    assert len(body["suffix"]) <= 64
+    assert record.job["tuned_model"] == "ftjob-1:ftckpt-2"
+    assert [pass_ for pass_, _ in record.job["checkpoints"]] == [1, 2]
+
+
+def test_a_multiplier_is_never_sent_as_nebius_learning_rate(serve, tunable, tmp_path):
+    server = serve(NEBIUS)
+    line = follow(tunable(NEBIUS, learning_rate_multiplier=1.5), tmp_path)
+    assert line.startswith(ModelError.__name__)
+    assert "learning_rate_multiplier" in line
+    assert not server.log
+
+
+def test_checkpoints_that_cannot_be_listed_are_asked_for_again(serve, tunable, tmp_path):
+    server = serve(NEBIUS, lists="no checkpoints")
+    learner = tunable(NEBIUS)
+    assert "trying again" in follow(learner, tmp_path, seconds=0.3)
+    server.behaviour["lists"] = ""
+    assert follow(learner, tmp_path).job["tuned_model"] == "ftjob-1:ftckpt-2"
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_an_adapter_that_a_service_does_not_offer_is_refused(serve, tunable, tmp_path, size):
+    server = serve(NEBIUS)
+    assert f"rank {size}" in follow(tunable(NEBIUS, adapter_size=size), tmp_path, rows=examples())
+    assert not server.log
+
+
+# Who tunes no more
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "who"),
+    [
+        ("mistral/mistral-small-latest", None, "Mistral"),
+        ("openai-api/mistral/open-mistral-7b", "https://api.mistral.ai/v1", "Mistral"),
+        ("openai-api/lab/open-mistral-7b", "https://api.mistral.ai/v1", "Mistral"),
+        ("openai-api/cohere/command-r", "https://api.cohere.ai/compatibility/v1", "Cohere"),
+        ("openai-api/lab/command-r", "https://api.cohere.com/compatibility/v1", "Cohere"),
+    ],
+)
+@pytest.mark.parametrize("tuning", ["openai", "nebius", "auto"])
+def test_who_has_given_tuning_up_is_said(monkeypatch, name, address, who, tuning):
+    parts = parse_hosted_name(name)
+    if address:
+        monkeypatch.setenv(parts.base_url_variable(), address)
+    assert tuning_backend_of(parts, HostedSpec(tuning=tuning)) is None
+    line = why_not_tunable(parts)
+    assert f"{who}'s fine-tuning" in line
+    assert "deprecated" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("openai-api/lab/mistral-7b-tuned-by-us", "set hosted.tuning: openai or nebius"),
+        ("openai-api/lab/cohere-like", "set hosted.tuning"),
+        ("anthropic/claude-haiku", "no tuning service of its provider is known here"),
+        ("google/gemini-3.5-flash", "google/vertex/gemini-3.5-flash"),
+    ],
+)
+def test_who_else_is_not_tuned_is_told_the_way_on(name, words):
+    parts = parse_hosted_name(name)
+    assert tuning_backend_of(parts, HostedSpec()) is None
+    assert words in why_not_tunable(parts)
+
+
+def test_plan_says_it_where_tuning_is_asked_of_a_provider_without(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("MISTRAL_API_KEY", "canary-of-mistral")
+    rows = [{"source_text": f"{name} is here.", "target_text": "[A] is here."} for name in NAMES * 5]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    study = {"name": "m", "data": {"source": str(tmp_path / "rows.jsonl")}, "models": ["mistral/mistral-small-latest"],
+             "train_sizes": [10], "split": {"test_size": 10}, "hosted": {"tuning": "openai"}}  # fmt: skip
+    (tmp_path / "study.yaml").write_text(json.dumps(study))
+    monkeypatch.chdir(tmp_path)
+    run_command(["plan", "study.yaml"])
+    shown = capsys.readouterr()
+    assert "Mistral's fine-tuning API is deprecated" in shown.out + shown.err
+    assert "canary" not in shown.out + shown.err
