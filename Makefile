@@ -15,7 +15,7 @@ run: $(STAMPS)-local
 	$(BIN)/tunecurve run
 
 test: $(STAMPS)-test browser lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # What takes two hours: hundreds of kills, full disks, damaged files, fuzzed loaders, a 2 GB file, an hour's soak.
 hardening: $(STAMPS)-test browser
