@@ -1,0 +1,158 @@
+"""The curve farm: its table of sets, its run folders that continue, and its points, which hold no text."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks" / "curves"
+sys.path.insert(0, str(FOLDER))
+
+import points  # noqa: E402  (a folder of scripts, not a package)
+import sets  # noqa: E402
+
+SETS = sets.read_sets()
+WORDS = {"fire": "flame smoke burn", "water": "wave river rain", "earth": "stone sand hill"}
+
+
+@pytest.fixture
+def farm(tmp_path):
+    """A function that runs the farm on a made-up set of three classes, in a folder of its own."""
+    rows = [
+        {"text": f"the {WORDS[label].split()[number % 3]} of number {number}", "label": label}
+        for number in range(90)
+        for label in [list(WORDS)[number % 3]]
+    ]
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:60]))
+    (tmp_path / "toy" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[60:]))
+    (tmp_path / "sets.toml").write_text(
+        '[[set]]\nname = "toy"\ntask = "classification"\nsource = "toy"\norigin = "made up"\nlicence = "none"\n'
+        'language = "en"\nexam = false\ntrain = "toy/train.jsonl"\ntest = "toy/test.jsonl"\nlargest = 50\n'
+        'input_column = "text"\ntarget_column = "label"\n'
+    )
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        places = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--table", str(tmp_path / "sets.toml")]
+        command = [sys.executable, str(FOLDER / "farm.py"), *places, *options]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+    return run
+
+
+def table_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "out" / "points.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_set_is_measured_at_doubling_sizes_and_a_second_start_finds_it_done(farm, tmp_path):
+    done = farm("--learners", "tfidf", "--largest", "25")
+    assert done.returncode == 0, done.stderr
+    assert {(row["n"], row["seed"]) for row in table_of(tmp_path)} == {("25", str(seed)) for seed in range(5)}
+    grown = farm("--learners", "tfidf")
+    assert grown.returncode == 0, grown.stderr
+    table = table_of(tmp_path)
+    assert len(table) == 2 * 5 * 2  # sizes, seeds, metrics
+    assert {(row["metric"], row["strategy"], row["n_test"]) for row in table} == {
+        ("accuracy", "fine-tune", "30"),
+        ("macro_f1", "fine-tune", "30"),
+    }
+    assert all(0 <= float(row["score"]) <= 100 and row["version"] and row["date"] for row in table)
+    assert {row["floor"] for row in table if row["metric"] == "accuracy"} == {"33.333"}
+    again = farm("--learners", "tfidf")
+    assert again.returncode == 0
+    assert "1 of them finished" in again.stdout
+    assert "Accuracy" not in again.stdout
+    assert table_of(tmp_path) == table
+
+
+def test_what_another_process_holds_is_left_to_it(farm, tmp_path):
+    lock = tmp_path / "out" / "locks" / "toy--tfidf.lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = farm("--learners", "tfidf")
+        assert done.returncode == 0, done.stderr
+        assert table_of(tmp_path) == []
+
+
+def test_when_the_time_is_over_the_code_says_that_something_is_left(farm, tmp_path):
+    done = farm("--learners", "tfidf", "--max-minutes", "0.0001")
+    assert done.returncode == 130
+    assert "the same command continues" in done.stdout
+    assert farm("--learners", "tfidf", "--list").stdout.split() == ["open", "toy--tfidf", "25..50"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--sets", "toi"], "no set 'toi'; there are: toy"),
+        (["--learners", "tfdif"], "no learner 'tfdif'; there are: tfidf"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_right_ones(farm, options, said):
+    done = farm(*options)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_the_table_has_sets_of_every_kind_and_leaves_half_of_the_sources_out_of_tuning():
+    assert len(SETS) >= 26
+    assert len({one.name for one in SETS}) == len(SETS)
+    assert {one.task for one in SETS} == set(points.METRICS)
+    assert len({one.language for one in SETS}) >= 8
+    sources: dict[str, set[bool]] = {}
+    for one in SETS:
+        sources.setdefault(one.source, set()).add(one.exam)
+    assert all(len(answers) == 1 for answers in sources.values()), "sets of one source share rows"
+    assert sum(answers == {True} for answers in sources.values()) * 2 >= len(sources)
+    assert sum("smollm2" in one.learners for one in SETS) >= 8
+    assert sum(len(sets.models_of(one, "smollm2")) == 2 for one in SETS) >= 8
+
+
+@pytest.mark.parametrize("one", SETS, ids=lambda one: one.name)
+def test_every_set_gives_a_study_that_the_program_takes(one):
+    from tunecurve.spec import parse_spec
+
+    for learner in one.learners:
+        spec = parse_spec(sets.study_of(one, learner, Path("data")))
+        assert spec.train_sizes == [25 * 2**step for step in range(len(spec.train_sizes))]
+        assert spec.train_sizes[-1] <= one.largest < 2 * one.largest
+        assert not spec.show_texts
+        assert one.licence
+
+
+def row(**changes: str) -> dict[str, str]:
+    usual = {"set": "a", "learner": "tagger", "strategy": "fine-tune", "n": "25", "seed": "0", "metric": "bleu"}
+    return usual | {"score": "50", "device": "cpu", "n_test": "100"} | changes
+
+
+def test_points_of_two_devices_never_stand_in_one_curve():
+    cpu = [row(), row(n="50")]
+    gpu = [row(device="cuda", score="51", n=n) for n in ("25", "50", "100")]
+    for tables in ([cpu, gpu], [gpu, cpu]):
+        assert {item["device"] for item in points.merged(tables, ["a"])} == {"cuda"}
+    other_learner = [row(learner="tfidf", device="cpu")]
+    assert {item["device"] for item in points.merged([gpu, other_learner], ["a"])} == {"cuda", "cpu"}
+
+
+def test_a_later_table_of_the_same_origin_replaces_and_adds():
+    found = points.merged([[row(), row(n="200")], [row(score="60"), row(n="100")]], ["a"])
+    assert [(item["n"], item["score"]) for item in found] == [("25", "60"), ("100", "50"), ("200", "50")]
+
+
+def test_a_point_without_a_score_is_left_out():
+    assert points.merged([[row(score="")]], ["a"]) == []
+
+
+def test_points_come_back_as_they_were_written(tmp_path):
+    written = [dict.fromkeys(points.COLUMNS, "1") | row()]
+    points.write_points(tmp_path / "points.csv", written)
+    assert points.read_points(tmp_path / "points.csv") == written
+    assert points.read_points(tmp_path / "none.csv") == []
