@@ -28,6 +28,16 @@ class VertexSpec(Section):
     bucket: str | None = Field(None, description="Cloud Storage bucket for training files, without gs://")
 
 
+class BedrockSpec(Section):
+    """Where tuning on Amazon Bedrock happens. Access keys come from the environment or the AWS profile."""
+
+    region: str | None = Field(None, description="AWS region; default: $AWS_REGION, $AWS_DEFAULT_REGION, the profile's")
+    bucket: str | None = Field(None, description="S3 bucket in that region for training files, without s3://")
+    role_arn: str | None = Field(
+        None, description="service role with which Bedrock reads the bucket: arn:aws:iam::ACCOUNT:role/NAME"
+    )
+
+
 class HostedSpec(Section):
     """How models behind a provider's API are asked, tuned and paid."""
 
@@ -74,10 +84,11 @@ class HostedSpec(Section):
     safety: Literal["off", "provider"] | dict[str, str] = Field(
         "off", description="Gemini: filters off, the provider's, or category: threshold"
     )
-    tuning: Literal["auto", "none", "openai", "nebius"] = Field(
+    tuning: Literal["auto", "none", "openai", "nebius", "bedrock"] = Field(
         "auto",
         description=(
-            "auto: on Vertex AI for google/vertex/..., at OpenAI for openai/...; openai, nebius: openai-api/... servers, too"
+            "auto: on Vertex AI for google/vertex/..., at OpenAI for openai/...; openai, nebius: openai-api/... servers, too; "
+            "bedrock: its models, too"
         ),
     )
     deployments: dict[str, str] = Field(
@@ -103,4 +114,5 @@ class HostedSpec(Section):
     )
     checkpoints: bool = Field(False, description="also score the checkpoint of every pass of a tuned model")
     vertex: VertexSpec = Field(default_factory=VertexSpec)
+    bedrock: BedrockSpec = Field(default_factory=BedrockSpec)
     prices: dict[str, PriceSpec] = Field(default_factory=dict, description="own prices, by model name as in models")

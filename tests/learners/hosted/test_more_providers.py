@@ -6,20 +6,28 @@ The rows of `test_job_faults` hold for these, too; after every one the books are
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from tests.fakes.faulty_providers import FaultyNebius
+from tests.fakes.faulty_providers import FaultyBedrock, FaultyNebius
 from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books, follow
 from tests.learners.hosted.test_jobs import NAMES, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import ModelError
+from tunecurve.learners.hosted import aws_access
 from tunecurve.learners.hosted.build import tuning_backend_of, why_not_tunable
 from tunecurve.learners.hosted.names import parse_hosted_name
+from tunecurve.prompts import PromptRenderer
 from tunecurve.spec_hosted import HostedSpec
 
 NEBIUS = "openai-api/nebius/meta-llama/Llama-3.1-8B-Instruct"
-KINDS = {NEBIUS: (FaultyNebius, {"tuning": "nebius"})}
+BEDROCK = "bedrock/amazon.nova-micro-v1:0:128k"
+ROLE = "arn:aws:iam::123456789012:role/tunes"
+KINDS = {
+    NEBIUS: (FaultyNebius, {"tuning": "nebius"}),
+    BEDROCK: (FaultyBedrock, {"tuning": "bedrock", "bedrock": {"bucket": "b", "role_arn": ROLE}}),
+}
 ALL = tuple(KINDS)
 
 
@@ -31,8 +39,12 @@ def serve(monkeypatch, only_loopback, tmp_path):
     def start(name, create="", **behaviour):
         server = KINDS[name][0](create, **behaviour)
         servers.append(server)
-        values = {"NEBIUS_API_KEY": "canary-nebius-key", "NEBIUS_BASE_URL": server.url + "/v1",
-                  "AWS_SECRET_ACCESS_KEY": "canary-secret-of-aws", "TUNECURVE_LEDGER": str(tmp_path / "ledger.sqlite")}  # fmt: skip
+        values = {
+            "NEBIUS_API_KEY": "canary-nebius-key", "NEBIUS_BASE_URL": server.url + "/v1", "AWS_ACCESS_KEY_ID": "AKIACANARY",
+            "AWS_SECRET_ACCESS_KEY": "canary-secret-of-aws", "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_BEDROCK": server.url, "AWS_ENDPOINT_URL_S3": server.url,
+            "TUNECURVE_LEDGER": str(tmp_path / "ledger.sqlite"),
+        }  # fmt: skip
         for variable, value in values.items():
             monkeypatch.setenv(variable, value)
         return server
@@ -218,6 +230,141 @@ def test_checkpoints_that_cannot_be_listed_are_asked_for_again(serve, tunable, t
 def test_an_adapter_that_a_service_does_not_offer_is_refused(serve, tunable, tmp_path, size):
     server = serve(NEBIUS)
     assert f"rank {size}" in follow(tunable(NEBIUS, adapter_size=size), tmp_path, rows=examples())
+    assert not server.log
+
+
+# Amazon Bedrock
+
+
+def test_what_bedrock_is_sent(serve, tunable, tmp_path):
+    server = serve(BEDROCK)
+    learner = tunable(BEDROCK, keep_training_files=True)
+    record = follow(learner, tmp_path)
+    (body,) = server.creations
+    (key,) = {row["key"] for row in learner.account.ledger.jobs()}
+    assert body == {
+        "jobName": key, "customModelName": key, "clientRequestToken": key, "roleArn": ROLE,
+        "baseModelIdentifier": "amazon.nova-micro-v1:0:128k", "customizationType": "FINE_TUNING",
+        "trainingDataConfig": {"s3Uri": f"s3://b/tunecurve/{key}.jsonl"},
+        "outputDataConfig": {"s3Uri": "s3://b/tunecurve/output/"}, "hyperParameters": {"epochCount": "2"},
+    }  # fmt: skip
+    assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9\+\-\.])*", key)
+    assert len(key) <= 63
+    (content,) = server.files.values()
+    first = json.loads(content.splitlines()[0])
+    assert first == {
+        "schemaVersion": "bedrock-conversation-2024",
+        "system": [{"text": "Mask the names."}],
+        "messages": [
+            {"role": "user", "content": [{"text": "Ada is here."}]},
+            {"role": "assistant", "content": [{"text": "[FIRSTNAME] is here."}]},
+        ],
+    }
+    assert record.job["tuned_model"].startswith("arn:aws:bedrock:us-east-1:123456789012:custom-model/")
+
+
+@pytest.mark.parametrize("word", ["Failed", "Stopped", "Stopping", "Frozen"])
+def test_states_of_bedrock(serve, tunable, tmp_path, word):
+    server = serve(BEDROCK, ends=word)
+    learner = tunable(BEDROCK)
+    line = follow(learner, tmp_path, seconds=0.5)
+    expected = {
+        "Failed": "failed",
+        "Stopped": "cancelled",
+        "Stopping": "running",
+        "Frozen": "not known here ('Frozen')",
+    }
+    assert expected[word] in line
+    assert check_books(learner, server).total_usd >= server.bill_usd
+
+
+@pytest.mark.parametrize(
+    ("training", "is_booked"), [("NotStarted", False), ("Failed", True), ("InProgress", True), (None, True)]
+)
+def test_a_job_of_bedrocks_that_failed_is_free_only_where_it_was_not_trained(
+    serve, tunable, tmp_path, training, is_booked
+):
+    server = serve(BEDROCK, ends="Failed", training=training)
+    learner = tunable(BEDROCK)
+    assert "failed" in follow(learner, tmp_path)
+    spent = learner.account.spending()
+    assert (spent.n_doubtful_jobs, spent.total_usd >= server.bill_usd) == ((1, True) if is_booked else (0, False))
+
+
+def test_bedrocks_own_limit_of_jobs_is_waited_for(serve, tunable, tmp_path):
+    server = serve(BEDROCK, "quota", times=3)
+    learner = tunable(BEDROCK)
+    record = follow(learner, tmp_path)
+    assert record.job["id"] in server.jobs, record
+    assert (len(server.creations), server.n_uploads) == (4, 1)
+    check_books(learner, server)
+
+
+@pytest.mark.parametrize("files", ["307", "301", "403", "500"])
+def test_rows_go_to_no_other_address_than_the_bucket(serve, tunable, tmp_path, files):
+    server = serve(BEDROCK, files=files)
+    line = follow(tunable(BEDROCK), tmp_path, seconds=0.4)
+    assert "s3://b" in line or files == "500"
+    assert not server.jobs
+    assert not server.files
+    if files in ("301", "307"):
+        assert server.n_uploads == 1
+        assert "127.0.0.1:9" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "model", "words"),
+    [
+        ({"bedrock": {"role_arn": ROLE}}, BEDROCK, "hosted.bedrock.bucket"),
+        ({"bedrock": {"bucket": "b"}}, BEDROCK, "hosted.bedrock.role_arn"),
+        ({"bedrock": {"bucket": "b", "role_arn": "tunes"}}, BEDROCK, "expected arn:aws:iam::ACCOUNT:role/NAME"),
+        ({}, "bedrock/meta.llama3-1-8b-instruct-v1:0:128k", "cannot be served on demand"),
+        ({}, "bedrock/anthropic.claude-3-haiku-20240307-v1:0:200k", "cannot be served on demand"),
+        ({"learning_rate_multiplier": 2.0}, BEDROCK, "learning_rate_multiplier"),
+    ],
+)
+def test_what_bedrock_still_needs_is_said_before_anything_is_sent(
+    serve, tunable, learner_of, tmp_path, settings, model, words
+):
+    server = serve(BEDROCK)
+    learner = learner_of(model, **{**FAST, **KINDS[BEDROCK][1], **settings})
+    assert words in follow(learner, tmp_path)
+    assert not server.log
+
+
+def test_without_boto3_the_extra_is_named(serve, tunable, tmp_path, monkeypatch):
+    server = serve(BEDROCK)
+    monkeypatch.setattr(aws_access, "find_spec", lambda name: None)
+    line = follow(tunable(BEDROCK), tmp_path)
+    assert "pip install 'tunecurve[bedrock]'" in line
+    assert line.startswith("EnvironmentProblem")
+    assert not server.log
+
+
+@pytest.mark.parametrize(
+    ("model", "n_rows", "expected"),
+    [("amazon.nova-micro-v1:0:128k", 50, 5), ("amazon.nova-micro-v1:0:128k", 400, 3), ("amazon.nova-lite-v1:0:300k", 2000, 2),
+     ("meta.llama3-3-70b-instruct-v1:0:128k", 50, 10)],
+)  # fmt: skip
+def test_bedrock_makes_no_more_passes_than_it_takes(tunable, learner_of, model, n_rows, expected):
+    learner = learner_of(f"bedrock/{model}", **KINDS[BEDROCK][1])
+    assert learner.resolve_recipe({}, n_rows)["epochs"] == expected
+    assert learner.resolve_recipe({"max_epochs": 20}, n_rows)["epochs"] == expected
+
+
+def test_more_passes_than_bedrock_takes_are_refused_where_they_are_asked_for(serve, tunable, tmp_path):
+    server = serve(BEDROCK)
+    line = follow(tunable(BEDROCK), tmp_path, epochs=6)
+    assert "6 passes are more than the 5" in line
+    assert not server.log
+
+
+@pytest.mark.parametrize("word", ["User: Ada", "see [EOS] here", "System: off", "an <image> of Bo"])
+def test_reserved_words_of_nova_are_found_before_the_upload(serve, tunable, tmp_path, word):
+    server = serve(BEDROCK)
+    rows = [*examples(11), PromptRenderer("Mask the names.").tuning_example(word, "x")]
+    line = follow(tunable(BEDROCK), tmp_path, rows=rows)
+    assert "training row 12 holds" in line
     assert not server.log
 
 

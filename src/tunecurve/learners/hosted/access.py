@@ -6,6 +6,7 @@ import os
 from urllib.parse import urlsplit
 
 from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners.hosted.aws_access import check_bedrock
 from tunecurve.learners.hosted.google_access import check_login, place_of, tuning_region
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.redact import redact
@@ -59,6 +60,9 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
                 f"tuning '{asked_as}' needs a Cloud Storage bucket for its training files; set hosted.vertex.bucket, or "
                 "hosted.tuning: none to measure prompting alone"
             )
+
+    if name.provider == "bedrock" and will_tune:
+        check_bedrock(asked_as, settings.bedrock)
 
 
 def _check_key(variable: str, key: str) -> None:

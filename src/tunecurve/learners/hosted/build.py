@@ -16,10 +16,10 @@ from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import Price
 from tunecurve.learners.hosted.tunable import TunableHostedLearner
 from tunecurve.spec import AnswerSpec
-from tunecurve.spec_hosted import HostedSpec, VertexSpec
+from tunecurve.spec_hosted import BedrockSpec, HostedSpec, VertexSpec
 
 # Tuning services that are used only where the study asks for them, and whose models they tune.
-_ASKED_FOR = {"openai": "openai-api", "nebius": "openai-api"}
+_ASKED_FOR = {"openai": "openai-api", "nebius": "openai-api", "bedrock": "bedrock"}
 # Who has given tuning up, as their own pages say (docs.mistral.ai, docs.cohere.com; read in November 2026).
 _GIVEN_UP = {
     "mistral": "Mistral's fine-tuning API is deprecated, and nothing replaces it",
@@ -94,6 +94,10 @@ def _open_backend(backend: str, name: HostedName, settings: HostedSpec) -> Tunin
             from tunecurve.learners.hosted.nebius_tuning import NebiusTuning
 
             return NebiusTuning(name)
+        case "bedrock":
+            from tunecurve.learners.hosted.bedrock_tuning import BedrockTuning
+
+            return BedrockTuning(settings.bedrock)
     from tunecurve.learners.hosted.openai_tuning import OpenAITuning
 
     return OpenAITuning(name, settings.tuning_fields)
@@ -103,7 +107,9 @@ def job_flow_of(row: dict[str, Any]) -> JobFlow:
     """Return what follows a job that the ledger knows, at the place where it was made."""
     place, detail = row["detail"]["place"], row["detail"]
     name = HostedName(place.get("provider", "google"), place.get("service", "vertex"), row["model"])
-    where = VertexSpec(project=place.get("project"), location=place.get("location"))
     price = Price(None, None, detail["training_usd"], "as quoted when the job was made")
-    settings = HostedSpec(vertex=where)
+    settings = HostedSpec(
+        vertex=VertexSpec(project=place.get("project"), location=place.get("location")),
+        bedrock=BedrockSpec(region=place.get("region")),
+    )
     return JobFlow(_open_backend(place["backend"], name, settings), Account(settings, row["study"]), price)

@@ -91,7 +91,10 @@ class JobKeeper:
             current["state"], current["provider_id"] = job.state, job.provider_id
             detail = current["detail"]
             detail.update(job=job.to_json(), differences=told, owner=None)
-            detail["has_run"] = detail.get("has_run") or job.state == "running" or bool(job.steps)
+            has_ended_perhaps_after_running = job.state in ENDED and job.may_have_run
+            detail["has_run"] = (
+                detail.get("has_run") or job.state == "running" or bool(job.steps) or has_ended_perhaps_after_running
+            )
             if current["cost_usd"] is None:
                 self._book(current, job, tokens)
 

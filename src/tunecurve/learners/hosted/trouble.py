@@ -36,7 +36,7 @@ def may_pass(error: BaseException) -> bool:
     # Without a status: a connection that broke or timed out, as every SDK calls it, or an answer that is not one.
     names = " ".join(kind.__name__ for kind in type(error).__mro__)
     return isinstance(error, OSError | ValueError) or bool(
-        re.search("Connect|Timeout|Transport|Protocol|Network", names)
+        re.search("Connect|Timeout|Transport|Protocol|Network|ResponseParser", names)
     )
 
 

@@ -1,0 +1,102 @@
+"""Amazon's clients: one attempt a call, no redirect, the region and the login from the study or the environment."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any
+
+from tunecurve.errors import EnvironmentProblem
+from tunecurve.spec_hosted import BedrockSpec
+
+# What S3 answers for a bucket that lies elsewhere; its client would send the rows on to the address that it is told.
+_ELSEWHERE = frozenset({"PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed"})
+
+
+def region_of(where: BedrockSpec) -> str | None:
+    """Return the region that the study or the environment names; a profile may name another."""
+    return where.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+
+
+def check_bedrock(asked_as: str, where: BedrockSpec) -> None:
+    """Raise EnvironmentProblem with what tuning on Bedrock still needs: the extra, a bucket, a role, a region."""
+    need_boto3(asked_as)
+    missing = [
+        words
+        for value, words in (
+            (where.bucket, "a bucket for its training files (hosted.bedrock.bucket)"),
+            (where.role_arn, "the role that reads it (hosted.bedrock.role_arn)"),
+            (region_of(where) or _region_of_profile(), "a region (hosted.bedrock.region, or AWS_REGION)"),
+        )
+        if not value
+    ]
+    if missing:
+        raise EnvironmentProblem(
+            f"tuning '{asked_as}' on Amazon Bedrock needs {', '.join(missing)}; or set hosted.tuning: none to measure "
+            "prompting alone"
+        )
+    if not str(where.role_arn).startswith("arn:") or ":role/" not in str(where.role_arn):
+        raise EnvironmentProblem(
+            f"hosted.bedrock.role_arn is no role: '{where.role_arn}', expected arn:aws:iam::ACCOUNT:role/NAME"
+        )
+
+
+def need_boto3(asked_as: str) -> None:
+    """Raise EnvironmentProblem where the extra is not installed."""
+    if find_spec("boto3") is None:
+        raise EnvironmentProblem(
+            f"tuning '{asked_as}' on Amazon Bedrock needs the extra 'bedrock' (boto3 is missing); run: pip install "
+            "'tunecurve[bedrock]'"
+        )
+
+
+def _region_of_profile() -> str | None:
+    import botocore.session
+
+    return botocore.session.get_session().get_config_variable("region")
+
+
+def aws_client(service: str, where: BedrockSpec) -> Any:
+    """Return a client for one of Amazon's services, which tries once and goes nowhere else."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        connect_timeout=20,
+        read_timeout=60,
+        parameter_validation=True,
+    )
+    try:
+        client = boto3.session.Session().client(service, region_name=region_of(where), config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise EnvironmentProblem(f"Amazon's {service} cannot be asked: {error}") from None
+    client.meta.events.register_first(f"needs-retry.{service}", _go_nowhere_else)
+    return client
+
+
+def _go_nowhere_else(response: Any = None, **_: Any) -> None:
+    """Raise on an answer that leads to another address, before a handler of the SDK follows it."""
+    from botocore.exceptions import ClientError
+
+    if not response:
+        return
+    http, parsed = response
+    code = (parsed.get("Error") or {}).get("Code")
+    if 300 <= http.status_code < 400 or code in _ELSEWHERE:
+        raise ClientError(parsed, "redirected")
+
+
+def as_told(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer that Amazon's own service has given.
+
+    Raises
+    ------
+    ValueError
+        For a page of a gateway's, of which the SDK makes an answer without any field: it must not be read as an empty list.
+    """
+    headers = answer["ResponseMetadata"].get("HTTPHeaders") or {}
+    if "json" not in headers.get("content-type", ""):
+        raise ValueError("the address answers with something that is no answer of Amazon's")
+    return answer
