@@ -7,6 +7,8 @@ import re
 
 # Shorter values would blank out ordinary words.
 SHORTEST_SECRET = 6
+# Servers quote keys in part: a piece of this length, or this much of an end beside dots or stars.
+SHORTEST_PIECE, SHORTEST_END = 8, 3
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)S?(_|$)", re.IGNORECASE)
 _BEARER = re.compile(
     r"(?i)\b((?:x-goog-api-key|api[-_]key|authorization)['\"]?\s*[:=]\s*['\"]?(?:bearer\s+)?|bearer\s+)[\w.~+/=-]{6,}"
@@ -20,14 +22,47 @@ def secrets_in_environment() -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
+# What is a path, and not the secret itself: GOOGLE_APPLICATION_CREDENTIALS, for one.
+_PATH = re.compile(r"[/~.]|[A-Za-z]:")
+_QUOTED = re.compile(r"([\w-]*)(?:\*{2,}|\.{2,}|\u2026)+([\w-]*)")
+
+
 def redact(text: str) -> str:
-    """Return the text with every known secret, and everything that looks like a sent credential, as ``***``."""
+    """Return the text with every known secret, pieces of them, and all that looks like a sent credential, as ``***``."""
     for secret in secrets_in_environment():
         text = text.replace(secret, "***")
+        if not _PATH.match(secret):
+            text = _without_ends(_without_pieces(text, secret), secret)
     text = _BEARER.sub(r"\1***", text)
     return _URL_PARTS.sub(
         lambda match: (match.group(1) or match.group(2)) + "***" + ("@" if match.group(1) else ""), text
     )
+
+
+def _without_pieces(text: str, secret: str) -> str:
+    """Return the text without the longest pieces of a secret that stand in it."""
+    start = 0
+    while start + SHORTEST_PIECE <= len(secret):
+        end = start + SHORTEST_PIECE
+        if secret[start:end] not in text:
+            start += 1
+            continue
+        while end < len(secret) and secret[start : end + 1] in text:
+            end += 1
+        text, start = text.replace(secret[start:end], "***"), end
+    return text
+
+
+def _without_ends(text: str, secret: str) -> str:
+    """Return the text without what is shown of a secret's ends beside dots or stars, as in ``sk-...4Zq``."""
+
+    def hidden(match: re.Match[str]) -> str:
+        first, last = match.groups()
+        begins = len(first) >= SHORTEST_END and secret.startswith(first)
+        ends = len(last) >= SHORTEST_END and secret.endswith(last)
+        return "***" if begins or ends else match.group()
+
+    return _QUOTED.sub(hidden, text)
 
 
 # Control characters (of the terminal: C0, delete, C1), of writing direction, line ends of other alphabets, half characters.

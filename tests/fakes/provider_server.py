@@ -45,6 +45,9 @@ class State:
         self.attempts, self.answers, self.storms, self.creates = Counter(), Counter(), Counter(), Counter()
         self.in_flight = self.most_in_flight = self.number = 0
         self.outage = self.drops_metadata = False
+        # A batch's creation is answered 500: of the first so many, made or not, listed or not; a result file is spoilt.
+        self.batches_made_unseen = self.batches_not_made = 0
+        self.hides_batches, self.spoil = False, lambda content: content
         self.requests = []
 
     def next_number(self):
@@ -287,10 +290,35 @@ def gemini_generate(handler, found, query, body, raw):
     handler.send(response)
 
 
+def is_lost(handler, style, make):
+    """Answer a batch's creation with 500, the batch made or not, if that is asked for; return whether it was."""
+    state = handler.state
+    with state.lock:
+        is_made, is_unmade = state.batches_made_unseen > 0, state.batches_not_made > 0
+        state.batches_made_unseen -= is_made
+        state.batches_not_made -= is_unmade and not is_made
+    if is_made:
+        make()
+    if is_made or is_unmade:
+        handler.fail(500, "internal error", style)
+    return is_made or is_unmade
+
+
 def batch_create(handler, found, query, body, raw):
     name = f"batches/b{handler.state.next_number()}"
-    handler.state.batches[name] = {"polls": 0, "model": found["model"], "batch": body.get("batch", {})}
-    handler.send(batch_view(handler.state, name))
+
+    def make():
+        handler.state.batches[name] = {"polls": 0, "model": found["model"], "batch": body.get("batch", {})}
+
+    if not is_lost(handler, "google", make):
+        make()
+        handler.send(batch_view(handler.state, name))
+
+
+def batch_list(handler, found, query, body, raw):
+    names = [name for name in handler.state.batches if name.startswith("batches/")]
+    shown = [] if handler.state.hides_batches else names
+    handler.send({"operations": [batch_view(handler.state, name) for name in shown]})
 
 
 def batch_view(state, name):
@@ -298,7 +326,8 @@ def batch_view(state, name):
     done = row["polls"] >= state.polls
     status = row.get("force") or ("BATCH_STATE_SUCCEEDED" if done else "BATCH_STATE_RUNNING")
     done = done and not row.get("force")
-    meta = {"model": row["model"], "displayName": "b", "state": status, "name": name}
+    shown_as = row["batch"].get("displayName") or row["batch"].get("display_name")
+    meta = {"model": row["model"], "displayName": shown_as, "state": status, "name": name}
     meta |= {"createTime": "2026-01-01T00:00:00Z", "updateTime": "2026-01-01T00:00:00Z"}
     out = {"name": name, "metadata": meta}
     if done and "output" not in row:
@@ -311,7 +340,7 @@ def batch_view(state, name):
             response = gemini_response(state, line["request"], row["model"], texts)
             state.answers[prompt_hash(row["model"], "\n".join(texts))] += 1
             answers.append({"key": line["key"], "response": response})
-        state.files[output] = "\n".join(json.dumps(answer) for answer in answers).encode()
+        state.files[output] = state.spoil("\n".join(json.dumps(answer) for answer in answers).encode())
         row["output"] = output
     if done:
         meta["output"] = {"responsesFile": row["output"]}
@@ -475,8 +504,19 @@ def openai_chat(handler, found, query, body, raw):
 
 def openai_batch_create(handler, found, query, body, raw):
     name = f"batch_{handler.state.next_number()}"
-    handler.state.batches[name] = {"polls": 0, "request": body}
-    handler.send(openai_batch_view(handler.state, name))
+
+    def make():
+        handler.state.batches[name] = {"polls": 0, "request": body}
+
+    if not is_lost(handler, "openai", make):
+        make()
+        handler.send(openai_batch_view(handler.state, name))
+
+
+def openai_batch_list(handler, found, query, body, raw):
+    names = [name for name in handler.state.batches if name.startswith("batch_")][::-1]
+    views = [] if handler.state.hides_batches else [openai_batch_view(handler.state, name) for name in names]
+    handler.send({"object": "list", "data": views, "has_more": False})
 
 
 def openai_batch_view(state, name):
@@ -500,13 +540,19 @@ def openai_batch_view(state, name):
             if "[[unanswered]]" not in contents[-1]:
                 answers.append({"id": "b", "custom_id": line["custom_id"], "response": response, "error": None})
         row["output"] = f"file-out{state.next_number()}"
-        state.files[row["output"]] = "\n".join(json.dumps(answer) for answer in answers).encode()
+        state.files[row["output"]] = state.spoil("\n".join(json.dumps(answer) for answer in answers).encode())
     return {**view, "output_file_id": row.get("output")}
 
 
 def openai_batch_get(handler, found, query, body, raw):
     handler.state.batches[found["id"]]["polls"] += 1
     handler.send(openai_batch_view(handler.state, found["id"]))
+
+
+def any_batch_list(handler, found, query, body, raw):
+    """Both formats have the same path."""
+    lists = batch_list if handler.headers.get("x-goog-api-key") else openai_batch_list
+    lists(handler, found, query, body, raw)
 
 
 def openai_file_content(handler, found, query, body, raw):
@@ -633,6 +679,7 @@ ROUTES = [
     (r"GET (?:/[\w./-]+)?/batches/(?P<id>batch_[^/]+)", openai_batch_get),
     (rf"POST {V}/(?P<model>models/[^/:]+):generateContent", gemini_generate),
     (rf"POST {V}/(?P<model>models/[^/:]+):batchGenerateContent", batch_create),
+    (r"GET (?:/[\w./-]+)?/batches", any_batch_list),
     (rf"GET {V}/batches/(?P<id>[^/:]+)", batch_get),
     (r"POST /upload/(?:v1|v1beta)/files", gemini_file_start),
     (r"POST /upload/session/(?P<name>files/[^/]+)", gemini_file_put),

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem, UsageError
+from tunecurve.errors import EnvironmentProblem, ModelError, UsageError
 from tunecurve.learners.base import Learner
 from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
+from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_hosted_name
 from tunecurve.local_only import refuse_address
 from tunecurve.spec import CONSTRAINED, AnswerSpec
 from tunecurve.spec_training import EncoderSpec
@@ -157,8 +157,12 @@ def _local(name: str, wishes: _Wishes, *, is_constrained: bool) -> Learner:
 
     compute = choose_compute(wishes.device, wishes.threads, wishes.share)
     build = ConstrainedLearner if is_constrained else LocalLearner
+    try:
+        files = resolve_model(name, say=wishes.say)
+    except ModelError as error:
+        raise ModelError(f"{error}{_as_next_sentence(str(error), hint_at_provider(name))}") from None
     return build(
-        resolve_model(name, say=wishes.say),
+        files,
         compute,
         AnswerLimits(**wishes.answers.model_dump(exclude={"clean"})),
         checkpoint_every_seconds=_checkpoint_seconds(),
@@ -174,10 +178,14 @@ def _need_local(name: str) -> None:
     except ImportError as error:
         raise EnvironmentProblem(
             f"model '{name}' runs on this machine and needs the extra 'local' ({error.name or error} is missing); "
-            "run: pip install 'tunecurve[local]'"
+            f"run: pip install 'tunecurve[local]'{_as_next_sentence('', hint_at_provider(name))}"
         ) from None
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
+
+
+def _as_next_sentence(line: str, sentence: str) -> str:
+    return sentence if not sentence or line.endswith((".", "?")) else f".{sentence}"
 
 
 def _checkpoint_seconds() -> float:

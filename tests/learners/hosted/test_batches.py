@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.learners.hosted.conftest import GEMINI
-from tunecurve.errors import Interrupted
+from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import Workload, predict
 
 OPENAI = "openai/gpt-4.1-mini"
@@ -125,3 +125,115 @@ def test_a_kill_during_a_batch_puts_no_row_in_doubt(point_at, learner_of, prompt
     assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
     assert (len(state.batches), learner.account.spending().n_doubtful) == (1, 0)
     assert set(state.answers.values()) == {1}
+
+
+@pytest.fixture
+def quick_looks(monkeypatch):
+    from tunecurve.learners.hosted import batches, sending
+
+    monkeypatch.setattr(batches, "LOOKS_AFTER_SECONDS", (0.0, 0.05))
+    monkeypatch.setattr(sending, "FIRST_WAIT_SECONDS", 0.01)
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+def test_a_batch_whose_creation_was_answered_500_though_made_is_found(
+    point_at, learner_of, prompts_of, quick_looks, name
+):
+    state = point_at(polls=1)
+    state.batches_made_unseen = 1
+    learner = learner_of(name, batch=True)
+    assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
+    assert (len(state.batches), learner.account.spending().n_doubtful) == (1, 0)
+    assert set(state.answers.values()) == {1}
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+def test_a_batch_that_was_not_made_is_made_again_and_stays_in_doubt(
+    point_at, learner_of, prompts_of, quick_looks, name
+):
+    state = point_at(polls=1)
+    state.batches_not_made = 1
+    learner = learner_of(name, batch=True)
+    assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
+    assert (len(state.batches), learner.account.spending().n_doubtful) == (1, 12)
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+def test_batches_that_cannot_be_found_are_repeated_once(point_at, learner_of, prompts_of, quick_looks, name):
+    state = point_at(polls=1)
+    state.batches_made_unseen, state.hides_batches = 10, True
+    learner = learner_of(name, batch=True)
+    with pytest.raises(ModelError, match="two creations of a batch got no clear answer"):
+        predict(learner, prompts_of(TEXTS))
+    assert len(state.batches) == 2
+    assert learner.account.spending().n_doubtful == 24
+
+
+def _line_of(content, number, change):
+    lines = content.split(b"\n")
+    lines[number] = change(lines[number])
+    return b"\n".join(lines)
+
+
+def _changed(line, change):
+    import json
+
+    values = json.loads(line)
+    change(values)
+    return json.dumps(values, ensure_ascii=False).encode()
+
+
+SPOILT = {
+    "half a line": lambda content: _line_of(content, 3, lambda line: line[: len(line) // 2]),
+    "no JSON": lambda content: _line_of(content, 0, lambda line: line.replace(b"{", b"<", 1)),
+    "a list": lambda content: _line_of(content, 5, lambda line: b"[1, 2]"),
+    "no answer in it": lambda content: _line_of(
+        content, 2, lambda line: _changed(line, lambda v: v.update(response={}, error=None))
+    ),
+    "an error": lambda content: _line_of(
+        content, 4, lambda line: _changed(line, lambda v: v.update(response=None, error={"code": "expired", "message": "late"}))
+    ),
+    "a refused row": lambda content: _line_of(
+        content, 4, lambda line: _changed(line, lambda v: v.update(response={"status_code": 500, "body": None}, error=None))
+    ),
+    "no end of file": lambda content: content[: -len(content.split(b"\n")[-1]) // 2],
+    "bytes that are no text": lambda content: _line_of(content, 1, lambda line: b"\xff\xfe" + line),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+@pytest.mark.parametrize("spoilt", sorted(SPOILT))
+def test_a_spoilt_line_of_a_result_file_costs_its_own_row_alone(
+    point_at, learner_of, prompts_of, quick_looks, name, spoilt
+):
+    state = point_at(polls=1)
+    spoils = [SPOILT[spoilt]]
+    state.spoil = lambda content: spoils.pop()(content) if spoils else content
+    learner = learner_of(name, batch=True)
+    assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
+    assert len(state.batches) == 2
+    assert sorted(state.answers.values()) == [1] * 11 + [2]
+    # A row that the provider itself refused costs nothing; every other one was made.
+    assert learner.account.spending().n_doubtful == (0 if spoilt == "an error" else 1)
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+def test_odd_fields_in_a_batch_cost_no_answer(point_at, learner_of, prompts_of, quick_looks, name):
+    state = point_at(polls=1)
+
+    def odd(values):
+        body = values["response"].get("body", values["response"])
+        if name == OPENAI:
+            body["choices"][0]["finish_reason"] = None
+            body["usage"] = {"prompt_tokens": None}
+        else:
+            body["candidates"][0]["finishReason"] = None
+            body["usageMetadata"] = {"promptTokenCount": -1}
+
+    state.spoil = lambda content: b"\n".join(_changed(line, odd) for line in content.split(b"\n"))
+    learner = learner_of(name, batch=True)
+    answers = predict(learner, prompts_of([*TEXTS[:-1], "a line\u2028of its own"]))
+    assert [answer.text for answer in answers][-1] == "a line\u2028of its own"
+    assert all(answer.stop_reason == "end" for answer in answers)
+    assert learner.account.spending().n_estimated == 12
+    assert len(state.batches) == 1

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from tests.fakes.faulty_server import FaultyServer
 from tests.learners.hosted.conftest import GEMINI, LAB
-from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError
+from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, UsageError
 from tunecurve.learners.base import predict
-from tunecurve.learners.hosted.known_models import findings_on
-from tunecurve.learners.hosted.names import parse_hosted_name
+from tunecurve.learners.hosted.known_models import findings_on, unused_prices
+from tunecurve.learners.hosted.names import hint_at_provider, parse_hosted_name
 
 
 @pytest.fixture
@@ -150,3 +153,92 @@ def test_an_unknown_name_is_said(monkeypatch):
         "model-unknown"
     ]
     assert not findings_on(GEMINI, parse_hosted_name("google/gemini-3.5-flash"), is_priced=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["openai-api//x", "openai-api/x", "openai-api/../lab", "openai-api/lab/", "openai-api/lab/a/../b", "openai-api/la b/x",
+     "openai-api/l\u00e4b/x", "openai-api/lab/x y", "openai-api/lab/x\n", "google/", "google/vertex", "google/vertex/", "openai/",
+     "mistral/", "hosted:bogus/x", "openai-api/1lab/x"],
+)  # fmt: skip
+def test_what_cannot_be_a_providers_model_is_refused_by_name(name):
+    with pytest.raises(UsageError) as caught:
+        parse_hosted_name(name)
+    assert name.strip() in str(caught.value)
+    assert "/MODEL" in str(caught.value) or "Known are" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        (
+            "google/vertex/projects/p/locations/us/endpoints/3",
+            ("google", "vertex", "projects/p/locations/us/endpoints/3"),
+        ),
+        ("openai/ft:gpt-4.1:org::id", ("openai", None, "ft:gpt-4.1:org::id")),
+        ("bedrock/anthropic.claude-3:0", ("bedrock", None, "anthropic.claude-3:0")),
+        ("fireworks/accounts/a/models/b", ("fireworks", None, "accounts/a/models/b")),
+        ("openai-api/my-lab_2/org/model", ("openai-api", "my-lab_2", "org/model")),
+    ],
+)
+def test_names_that_providers_have_are_taken(name, parts):
+    found = parse_hosted_name(name)
+    assert (found.provider, found.service, found.model) == parts
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("cohere/command-r", "Cohere's API is not offered here"),
+        ("vertex/gemini-3.5-flash", "google/vertex/MODEL"),
+        ("azure/gpt-4.1", "openai-api/azure/MODEL"),
+        ("OpenAI/gpt-4.1", "Did you mean 'openai'?"),
+        ("gogle/gemini-3.5-flash", "Did you mean 'google'?"),
+        ("bogus/x", "No provider is called 'bogus' here"),
+        ("gemini-3.5-flash", "google/vertex/gemini-3.5-flash"),
+        ("gpt-4.1-mini", "openai/gpt-4.1-mini"),
+        ("claude-x", "anthropic/claude-x"),
+        ("smollm3", ""),
+    ],
+)
+def test_a_name_that_no_local_model_has_is_told_what_it_may_have_meant(name, hint):
+    said = hint_at_provider(name)
+    assert hint in said
+    assert bool(said) == bool(hint)
+
+
+@pytest.mark.parametrize(
+    ("priced", "said"),
+    [
+        (["openai-api/lab/gpt-4.1-mni"], "Did you mean 'openai-api/lab/gpt-4.1-mini'?"),
+        (["gpt-4.1-mini", "else"], "'else'"),
+        ([LAB], None),
+        ([], None),
+    ],
+)
+def test_a_price_for_no_model_of_the_study_is_said(priced, said):
+    found = unused_prices(priced, [LAB, "floor"])
+    assert [finding.code for finding in found] == ["price-unused"] * (len(priced) if said else 0)
+    assert said is None or said in " ".join(finding.line for finding in found)
+
+
+def test_local_only_uses_no_proxy(tmp_path):
+    """httpx takes a proxy for this machine's own addresses, too; the rows and the key would go to it."""
+    server, proxy = FaultyServer(), FaultyServer()
+    rows = [{"source_text": f"{name} Lee left.", "target_text": "[NAME] Lee left."} for name in
+            ("Ada", "Bo", "Cleo", "Dai", "Eve", "Finn", "Gus", "Hal", "Ida", "Jo", "Kim", "Lea")]  # fmt: skip
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    study = {"name": "s", "data": {"source": "rows.jsonl"}, "models": [LAB], "shots": [0], "train_sizes": [],
+             "split": {"test_size": 6, "method": "random"}, "hosted": {"tuning": "none"}}  # fmt: skip
+    (tmp_path / "study.yaml").write_text(json.dumps(study))
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"), proxy.url)
+    environment = {**os.environ, **proxies, "LAB_API_KEY": "k", "LAB_BASE_URL": server.url + "/v1", "NO_PROXY": "",
+                   "no_proxy": ""}  # fmt: skip
+    command = [sys.executable, "-m", "tunecurve", "run", "study.yaml", "--yes", "--quiet"]
+    for options, n_through in (["--local-only"], 0), ([], 6):
+        environment["TUNECURVE_LEDGER"] = str(tmp_path / f"ledger{n_through}")
+        done = subprocess.run([*command, *options, "--out", f"run{n_through}"], cwd=tmp_path, env=environment, check=False,
+                              capture_output=True, text=True)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert proxy.n_requests == n_through
+    assert server.n_answers == 6

@@ -3,19 +3,25 @@
 The model layer of inspect_ai gathers calls into batches and waits for them, up to a day, but remembers them in memory
 only, and some ends of a batch leave it waiting for ever. Here a row's name in the batch is its call's key, the ledger
 keeps the batch's id, and a later process asks for the same batch instead of paying for another one. A creation is tried
-once. It does not know what is in a batch.
+once; where it gets no clear answer, the batch is looked for by its file, and is repeated once at most.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
+from tunecurve.learners.hosted.batch_files import read_results
+from tunecurve.learners.hosted.failures import Explained, shorten, status_of
+from tunecurve.learners.hosted.gateway import Failure
 from tunecurve.learners.hosted.ledger import Ledger
 
+# When a batch is looked for whose creation got no clear answer: seconds after it, and after the look before.
+LOOKS_AFTER_SECONDS = (0.5, 2.0, 5.0)
 _current: contextvars.ContextVar[tuple[BatchBook, str] | None] = contextvars.ContextVar("call in a batch", default=None)
 
 
@@ -41,6 +47,7 @@ class BatchBook:
     def __init__(self, ledger: Ledger, say: Callable[[str], None]) -> None:
         self.ledger, self._say, self._last_said = ledger, say, ""
         self._led: list[Any] = []
+        self._n_unclear = 0
         _take_over()
 
     @contextmanager
@@ -88,7 +95,7 @@ class BatchBook:
             try:
                 batch_id = str(await create(rows))
             except Exception as error:
-                await batcher._fail_all_requests("", rows, error)
+                await batcher._fail_all_requests("", rows, self._as_told(error, len(rows)))
                 raise _CreationFailed from error
             future = asyncio.get_running_loop().create_future()
             await self.ledger.remember_batch(batch_id, [row.custom_id for row in rows], future)
@@ -121,11 +128,30 @@ class BatchBook:
                 except _CreationFailed:
                     continue
 
+        if hasattr(batcher, "_submit_batch_for_file"):
+            batcher._submit_batch_for_file = _finding_again(batcher)
+            batcher._parse_result_file = functools.partial(_read_result_file, batcher)
         batcher._wrapped_create_batch, batcher._batch_worker = create_once, work_on
         batcher._check_batch, batcher._handle_batch_result = check_for_an_end, handle_all_rows
         if adapt is not None:
             batcher._adapt_batch_info = noticing
         batcher._print_aggregate_status = lambda: self._tell(list(batcher._inflight_batches.values()))
+
+    def _as_told(self, error: Exception, n_rows: int) -> Exception:
+        """Return what the rows of a batch that was not made, or was not found, are told; a second one in doubt is the last."""
+        if not _is_unclear(error):
+            return error
+        self._n_unclear += 1
+        if self._n_unclear < 2:
+            return error
+        return Explained(
+            Failure(
+                f"two creations of a batch got no clear answer (last: {shorten(str(error))}), and no such batch is in the "
+                f"provider's list; {n_rows} rows stay booked as in doubt for each. Look there before the same command asks again",
+                is_fatal=True,
+                may_be_billed=True,
+            )
+        )
 
     def _tell(self, batches: list[Any]) -> None:
         n_rows = sum(len(batch.requests) for batch in batches)
@@ -134,6 +160,67 @@ class BatchBook:
         if batches and line != self._last_said:
             self._last_said = line
             self._say(line)
+
+
+def _is_unclear(error: Exception) -> bool:
+    """Return whether a batch may have been made although its creation failed."""
+    status = status_of(error)
+    return status is None or status >= 500
+
+
+def _finding_again(batcher: Any) -> Callable[[str, dict[str, str]], Any]:
+    """Return the creation of a batch from its file, which looks for the batch where no clear answer comes."""
+    submit = _submit_to_google if type(batcher).__name__ == "GoogleBatcher" else type(batcher)._submit_batch_for_file
+
+    async def submit_or_find(file_id: str, headers: dict[str, str]) -> str:
+        try:
+            batch_id = str(await submit(batcher, file_id, headers) or "")
+            error: Exception = ConnectionError("the provider answered without the batch's id")
+        except Exception as raised:
+            if not _is_unclear(raised):
+                raise
+            batch_id, error = "", raised
+        for seconds in () if batch_id else LOOKS_AFTER_SECONDS:
+            await asyncio.sleep(seconds)
+            batch_id = await _batch_from(batcher, file_id) or ""
+            if batch_id:
+                break
+        if not batch_id:
+            raise error
+        return batch_id
+
+    return submit_or_find
+
+
+async def _submit_to_google(batcher: Any, file_id: str, headers: dict[str, str]) -> str | None:
+    """Make a batch that carries its file's name, by which it can be found: Google's list does not tell the file."""
+    from google.genai.types import CreateBatchJobConfig, HttpOptions
+
+    config = CreateBatchJobConfig(display_name=_shown_as(file_id), http_options=HttpOptions(headers=headers or None))
+    job = await batcher._client.aio.batches.create(model=batcher._model_name, src=file_id, config=config)
+    return str(job.name) if job.name else None
+
+
+def _shown_as(file_id: str) -> str:
+    return f"tunecurve-{file_id.rsplit('/', 1)[-1]}"
+
+
+async def _batch_from(batcher: Any, file_id: str) -> str | None:
+    """Return the batch that was made from a file, None where the provider's list has none or cannot be had."""
+    try:
+        if type(batcher).__name__ == "GoogleBatcher":
+            pages = await batcher._client.aio.batches.list(config={"page_size": 100})
+            names = [job.name async for job in pages if job.display_name == _shown_as(file_id)]
+        else:
+            pages = await batcher._openai_client.batches.list(limit=100)
+            names = [batch.id for batch in pages.data if batch.input_file_id == file_id]
+    except Exception:
+        return None
+    return str(names[0]) if names else None
+
+
+async def _read_result_file(batcher: Any, uri: str) -> dict[str, Any]:
+    return read_results(batcher, await batcher._download_result_file(uri))
 
 
 def _without_request_id(request: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,20 @@ class OddAnswer(Exception):
         self.status_code = status_code
 
 
+class Explained(Exception):
+    """A failure that whoever raises it understands already.
+
+    Parameters
+    ----------
+    failure : Failure
+        What it means.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
 def explain_failure(error: BaseException, name: HostedName, retry_after: float | None = None) -> Failure:
     """Return what an exception of an SDK means.
 
@@ -77,6 +91,8 @@ def explain_failure(error: BaseException, name: HostedName, retry_after: float |
     retry_after : float, optional
         The wait in the response's headers.
     """
+    if isinstance(error, Explained):
+        return error.failure
     status = status_of(error)
     if status is None:
         return _without_status(error, name)

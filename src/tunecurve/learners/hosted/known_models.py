@@ -7,10 +7,12 @@ not here is not known to be retired.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlsplit
 
+from tunecurve.errors import did_you_mean
 from tunecurve.findings import Finding
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.local_only import is_this_machine
@@ -101,3 +103,16 @@ def findings_on(asked_as: str, name: HostedName, *, is_priced: bool, today: date
         text = f"'{asked_as}': its key and the rows' texts go to {address.hostname} over http, which anybody between can read"
         found.append(Finding("sent-in-the-clear", text, "use an https address"))
     return found
+
+
+def unused_prices(priced: Collection[str], models: Sequence[str]) -> list[Finding]:
+    """Return that prices are given for names that no model of the study has: a typing error leaves a price unknown."""
+    return [
+        Finding(
+            "price-unused",
+            f"hosted.prices names '{name}', and no model of this study is called so.{did_you_mean(name, models)}",
+            "write the name as it stands in models",
+        )
+        for name in priced
+        if name not in models
+    ]

@@ -10,6 +10,8 @@ import os
 import re
 from dataclasses import dataclass
 
+from tunecurve.errors import UsageError, did_you_mean
+
 _KEYS = {
     "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
     "openai": ("OPENAI_API_KEY",),
@@ -33,7 +35,21 @@ _KEYS = {
 }
 # Servers that their user runs; a call has no price.
 OWN_SERVERS = frozenset({"ollama", "vllm", "sglang"})
-_ON_THE_HUB = re.compile(r"^(google/(?!gemini|vertex/|learnlm)|openai/(gpt-oss|whisper|clip)|mistral/$)", re.IGNORECASE)
+_ON_THE_HUB = re.compile(r"^(google/(?!$|gemini|vertex(/|$)|learnlm)|openai/(gpt-oss|whisper|clip))", re.IGNORECASE)
+# A service stands for two environment variables.
+_SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+# What people write for a provider, and what it is called here.
+_OTHER_WORDS = {
+    "vertex": "google/vertex/MODEL", "vertexai": "google/vertex/MODEL", "vertex_ai": "google/vertex/MODEL",
+    "gemini": "google/MODEL or google/vertex/MODEL", "azure": "openai-api/azure/MODEL", "xai": "grok/MODEL",
+    "claude": "anthropic/MODEL", "aws": "bedrock/MODEL",
+}  # fmt: skip
+_FAMILIES = (
+    (re.compile(r"gemini-", re.I), "google/{0} or google/vertex/{0}"),
+    (re.compile(r"(gpt-|chatgpt|o\d\b)", re.I), "openai/{0}"),
+    (re.compile(r"claude-", re.I), "anthropic/{0}"),
+    (re.compile(r"grok-", re.I), "grok/{0}"),
+)
 
 
 @dataclass(frozen=True)
@@ -96,15 +112,57 @@ def _as_variable(name: str) -> str:
 
 
 def parse_hosted_name(name: str) -> HostedName | None:
-    """Return the parts of a hosted model's name; None when the name stands for a local model."""
+    """Return the parts of a hosted model's name; None when the name stands for a local model.
+
+    Raises
+    ------
+    UsageError
+        When it begins like a provider's model and cannot be one.
+    """
     if name.startswith("hf:") or os.path.exists(name):
         return None
     forced = name.startswith("hosted:")
     bare = name.removeprefix("hosted:")
-    provider, _, rest = bare.partition("/")
-    if provider not in _KEYS or not rest or (_ON_THE_HUB.match(bare) and not forced):
+    provider, slash, rest = bare.partition("/")
+    if forced and provider not in _KEYS:
+        raise UsageError(
+            f"'{name}': no provider is called '{provider}' here.{did_you_mean(provider, _KEYS)} {_known()}"
+        )
+    if not slash or provider not in _KEYS or (_ON_THE_HUB.match(bare) and not forced):
         return None
     head, _, tail = rest.partition("/")
-    if tail and (provider == "openai-api" or (provider == "google" and head == "vertex")):
-        return HostedName(provider, head, tail)
-    return HostedName(provider, None, rest)
+    has_service = provider == "openai-api" or (provider == "google" and head == "vertex")
+    _check_parts(name, provider, head if has_service else None, tail if has_service else rest)
+    return HostedName(provider, head, tail) if has_service else HostedName(provider, None, rest)
+
+
+def _check_parts(name: str, provider: str, service: str | None, model: str) -> None:
+    form = (
+        f"{provider}/MODEL" if service is None else f"{provider}/{'vertex' if service == 'vertex' else 'SERVICE'}/MODEL"
+    )
+    if provider == "openai-api":
+        form += " (SERVICE is a word of yours: openai-api/lab/MODEL reads LAB_BASE_URL and LAB_API_KEY)"
+    is_odd = not model.isprintable() or " " in model or any(part in ("", ".", "..") for part in model.split("/"))
+    if is_odd or (service is not None and not _SERVICE.fullmatch(service)):
+        raise UsageError(f"'{name}' is no name of a provider's model, expected {form}")
+
+
+def _known() -> str:
+    return f"Known are {', '.join(sorted(_KEYS))}."
+
+
+def hint_at_provider(name: str) -> str:
+    """Return what a name that no local model has may have meant, as a sentence; empty where it does not look like a provider's."""
+    family = next((form for pattern, form in _FAMILIES if pattern.match(name)), None)
+    if "/" not in name:
+        return "" if family is None else f" A provider's model is named with its provider: {family.format(name)}."
+    given = name.partition("/")[0]
+    owner = given.lower()
+    if given in _KEYS:
+        return ""
+    if owner == "cohere":
+        return f" Cohere's API is not offered here. {_known()}"
+    if owner in _OTHER_WORDS:
+        return f" A model there is named {_OTHER_WORDS[owner]}."
+    close = did_you_mean(owner, _KEYS)
+    return f" No provider is called '{given}' here, so it is looked for on the hub.{close}"
