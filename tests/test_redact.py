@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tunecurve.redact import redact
 
@@ -37,7 +35,9 @@ def test_what_a_server_echoes_of_a_key_is_hidden(said, shown):
     assert redact(said) == shown
 
 
-@given(st.integers(0, len(KEY) - 8), st.integers(8, len(KEY)), st.text(max_size=20), st.text(max_size=20))
-def test_no_piece_of_a_key_stays(start, length, before, after):
-    piece = KEY[start : start + length]
-    assert piece[:8] not in redact(f"{before}{piece}{after}")
+def test_no_piece_of_a_key_stays():
+    for start in range(len(KEY) - 7):
+        for end in range(start + 8, len(KEY) + 1):
+            said = redact(f"(bad {KEY[start:end]}, try again")
+            assert "***" in said
+            assert KEY[start : start + 8] not in said

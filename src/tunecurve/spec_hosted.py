@@ -38,6 +38,23 @@ class BedrockSpec(Section):
     )
 
 
+class VllmSpec(Section):
+    """A vLLM server of your own that answers for a model of the study, which is tuned on this machine."""
+
+    model: str | None = Field(
+        None,
+        description="the local model it answers for, as in models; its address: $VLLM_BASE_URL, its key: $VLLM_API_KEY",
+    )
+    served_as: str | None = Field(None, description="the model's name at the server; default: as in models")
+    run_folder: str | None = Field(
+        None, description="where the server sees the run's folder, to load adapters from; default: at the same path"
+    )
+    adapters: dict[str, str] = Field(
+        default_factory=dict,
+        description="names of adapters that the server has already, by the names that tunecurve gives",
+    )
+
+
 class HostedSpec(Section):
     """How models behind a provider's API are asked, tuned and paid."""
 
@@ -115,4 +132,5 @@ class HostedSpec(Section):
     checkpoints: bool = Field(False, description="also score the checkpoint of every pass of a tuned model")
     vertex: VertexSpec = Field(default_factory=VertexSpec)
     bedrock: BedrockSpec = Field(default_factory=BedrockSpec)
+    vllm: VllmSpec = Field(default_factory=VllmSpec)
     prices: dict[str, PriceSpec] = Field(default_factory=dict, description="own prices, by model name as in models")

@@ -42,8 +42,8 @@ class FaultyServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, fault="", times=10**9, elsewhere=None):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, fault="", times=10**9, elsewhere=None, handler=None):
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.fault, self.times, self.elsewhere = fault, times, elsewhere
         self.lock, self.around = threading.Lock(), "{}"  # what the model puts around its answers
         self.bill_usd, self.n_requests, self.n_answers, self.bodies, self.headers = 0.0, 0, 0, [], []

@@ -244,13 +244,23 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
         "what": row["label"],
         "provider_id": row["provider_id"],
         "cost_usd": row["cost_usd"],
+        "cost_is_estimated": bool(row["detail"].get("is_estimated")),
+        "booked_usd": row["reserved_usd"] if row["cost_usd"] is None else row["cost_usd"],
         "study": row["study"],
     }
 
 
+def _cost_in_words(row: dict[str, Any]) -> str:
+    """Return what a job costs; what is booked for one whose cost is not known, and that no provider told it, is said."""
+    from tunecurve.learners.hosted.prices import money
+
+    if row["cost_usd"] is not None:
+        return money(row["cost_usd"]) + (" (estimated)" if row.get("cost_is_estimated") else "")
+    return f"at most {money(row['booked_usd'])} booked" if row.get("booked_usd") else "–"
+
+
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from tunecurve.cli.main import visible
-    from tunecurve.learners.hosted.prices import money
     from tunecurve.report.tables import text_table
 
     if not rows:
@@ -258,7 +268,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         return
     cells = [
         [visible(row["key"]), row["state"], visible(row["model"]), row["what"], visible(row["provider_id"] or "–"),
-         money(row["cost_usd"]) if row["cost_usd"] is not None else "–"]
+         _cost_in_words(row)]
         for row in rows
     ]  # fmt: skip
     click.echo(text_table(["key", "state", "model", "what", "job at the provider", "cost"], cells))

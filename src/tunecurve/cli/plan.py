@@ -69,8 +69,13 @@ def _show_quote(ready: Any) -> None:
 
     left = ready.quote_left_usd()
     spent = ready.account.spending()
+    paid = money(spent.total_usd)
+    not_told = spent.estimated_usd + spent.estimated_jobs_usd
+    parts = [(not_told, "estimated, because the server tells no usable usage"), (spent.doubtful_usd, "in doubt")]
+    said = ", ".join(f"{money(usd)} {words}" for usd, words in parts if usd)
     echo(
-        f"Left to pay: {'unknown' if left is None else 'about ' + money(left)}; paid so far: {money(spent.total_usd)}."
+        f"Left to pay: {'unknown' if left is None else 'about ' + money(left)}; paid so far: {paid}"
+        + (f" ({said} included)." if said else ".")
     )
     for name in ready.spec.models:
         price = ready.account.price_lines(name)

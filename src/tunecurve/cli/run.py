@@ -81,7 +81,7 @@ def run(
         done = run_prepared(ready, progress, executor)
     except Interrupted as interrupted:
         raise Interrupted(f"{interrupted}; what is finished is kept. Continue with: {this_command()}") from None
-    _show_results(done.folder, done.results, as_json=as_json, quiet=quiet)
+    _show_results(done.folder, done.results, set(ready.data.findings), as_json=as_json, quiet=quiet)
     if not quiet and not as_json:
         _show_money(done.results)
     if done.outcome.n_run == 0 and not done.outcome.failures and not quiet and not as_json:
@@ -127,7 +127,8 @@ def _agree_to_costs(ready: Any) -> None:
         raise MoneyError("not agreed to; nothing was sent")
 
 
-def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_json: bool, quiet: bool) -> None:
+    """Show what was measured, and what was found that its user has not been told before."""
     from tunecurve.findings import Finding
     from tunecurve.report.tables import default_columns, point_table, text_table
     from tunecurve.study.storage import without_nan
@@ -143,7 +144,8 @@ def _show_results(folder: Path, results: dict[str, Any], *, as_json: bool, quiet
     echo(results["headline"])
     for line in _remarks(results):
         echo(line)
-    show_findings(finding for finding in map(Finding.from_json, results["findings"]) if finding.blocks)
+    found = map(Finding.from_json, results["findings"])
+    show_findings(finding for finding in found if finding.blocks or finding not in known)
     for learner, forecast in results["forecast"].items():
         said = forecast["refusal"] or forecast["verdict"]["sentence"]
         echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)
@@ -176,6 +178,11 @@ def _show_money(results: dict[str, Any]) -> None:
     line = (
         f"Paid by this study so far: {money(spent['answers_usd'])} for answers, {money(spent['jobs_usd'])} for tuning"
     )
+    estimated = spent["estimated"]
+    counts = [(estimated["n_answers"], "answers"), (estimated["n_jobs"], "tuning jobs")]
+    what = " and ".join(f"{count} {words}" for count, words in counts if count)
+    if what:
+        line += f"; {money(estimated['usd'])} of it for {what} is an estimate, because the server tells no usable usage"
     if spent["n_unpriced"]:
         line += f"; the price of {spent['n_unpriced']} answers is unknown"
     doubts = spent["in_doubt"]

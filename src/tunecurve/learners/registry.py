@@ -161,6 +161,19 @@ def _local(name: str, wishes: _Wishes, *, is_constrained: bool) -> Learner:
         files = resolve_model(name, say=wishes.say)
     except ModelError as error:
         raise ModelError(f"{error}{_as_next_sentence(str(error), hint_at_provider(name))}") from None
+    account = wishes.account
+    if account is not None and account.settings.vllm.model == name and not is_constrained:
+        from tunecurve.learners.hosted.vllm_server import VLLM
+        from tunecurve.learners.local.served import ServedLearner
+
+        refuse_address(name, VLLM.base_url())
+        return ServedLearner(
+            files,
+            compute,
+            AnswerLimits(**wishes.answers.model_dump(exclude={"clean"})),
+            checkpoint_every_seconds=_checkpoint_seconds(),
+            account=account,
+        )
     return build(
         files,
         compute,

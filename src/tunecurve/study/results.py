@@ -48,6 +48,7 @@ from tunecurve.study.summary import (
 )
 from tunecurve.study.training_findings import training_findings
 from tunecurve.study.trials import RESULT, is_finished, stored_predictions
+from tunecurve.study.version_findings import version_findings
 
 SCHEMA_VERSION = 3
 RESULTS = "results.json"
@@ -154,6 +155,7 @@ class Collector:
             *floor_findings(points, self.metrics[0], self.spec.bootstrap.level, words, self.spec.task),
             *answer_findings(trials, targets.count("")),
             *training_findings(trials),
+            *version_findings(trials),
             *constant_findings(trials, self._n_different, len(set(targets))),
         ]
 
@@ -179,6 +181,11 @@ class Collector:
             "answers_usd": round(spent.answers_usd, 8),
             "jobs_usd": round(spent.jobs_usd, 8),
             "n_unpriced": spent.n_unpriced,
+            "estimated": {
+                "n_answers": spent.n_estimated,
+                "n_jobs": spent.n_estimated_jobs,
+                "usd": round(spent.estimated_usd + spent.estimated_jobs_usd, 8),
+            },
             "max_cost": self.spec.hosted.max_cost,
             "prices_usd_per_million_tokens": {name: lines for name, lines in prices.items() if lines},
             "in_doubt": {

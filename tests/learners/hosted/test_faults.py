@@ -257,10 +257,14 @@ def test_studies_at_once_pay_every_call_once(serve, learner_of, prompts_of, name
         learner.account.study = f"study {number}"
     with ThreadPoolExecutor(n_studies) as pool:
         found = list(pool.map(lambda learner: ask(learner, prompts_of), learners))
-    assert all([answer.text for answer in answers] == ROWS for answers in found)
-    assert server.n_answers == len(ROWS)
+    ledger = learners[0].account.ledger
+    told = ledger._read("SELECT key, study, owner, state, sent_at, ended_at FROM attempts ORDER BY sent_at")
+    happened = "\n".join(map(str, [*found, *told]))
+    assert not any(isinstance(answers, str) for answers in found), happened
+    assert all([answer.text for answer in answers] == ROWS for answers in found), happened
+    assert (server.n_answers, server.n_requests, len(told)) == (len(ROWS),) * 3, happened
     paid = [learner.account.spending().total_usd for learner in learners]
-    assert sum(paid) == pytest.approx(server.bill_usd)
+    assert sum(paid) == pytest.approx(server.bill_usd), happened
 
 
 STUDY = """

@@ -156,6 +156,21 @@ def test_an_unknown_name_is_said(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("name", "settings", "unsent"),
+    [
+        (LAB, {"top_k": 3}, ["top_k"]),
+        (LAB, {"top_k": 3, "seed": 1, "api": "responses"}, ["top_k", "seed"]),
+        (LAB, {"seed": 1, "temperature": 0.5, "top_p": 0.9}, []),
+        (GEMINI, {"top_k": 3, "seed": 1}, []),
+        (GEMINI, {"extra_body": {"x": 1}}, ["extra_body"]),
+    ],
+)
+def test_a_setting_that_is_not_sent_is_said(learner_of, name, settings, unsent):
+    found = learner_of(name, **settings).model_findings()
+    assert [f.text.split()[0] for f in found if f.code == "setting-unsent"] == [f"hosted.{key}" for key in unsent]
+
+
+@pytest.mark.parametrize(
     "name",
     ["openai-api//x", "openai-api/x", "openai-api/../lab", "openai-api/lab/", "openai-api/lab/a/../b", "openai-api/la b/x",
      "openai-api/l\u00e4b/x", "openai-api/lab/x y", "openai-api/lab/x\n", "google/", "google/vertex", "google/vertex/", "openai/",

@@ -6,6 +6,7 @@ import os
 from urllib.parse import urlsplit
 
 from tunecurve.errors import EnvironmentProblem
+from tunecurve.findings import Finding
 from tunecurve.learners.hosted.aws_access import check_bedrock
 from tunecurve.learners.hosted.google_access import check_login, place_of, tuning_region
 from tunecurve.learners.hosted.names import HostedName
@@ -63,6 +64,27 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
 
     if name.provider == "bedrock" and will_tune:
         check_bedrock(asked_as, settings.bedrock)
+
+
+def unsent_settings(name: HostedName, asked_as: str, settings: HostedSpec) -> list[Finding]:
+    """Return which settings do not reach a model, because its provider's format has no field for them."""
+    unsent = []
+    if name.provider in ("openai", "openai-api") and settings.top_k is not None:
+        unsent.append("top_k")
+    if name.provider in ("openai", "openai-api") and settings.api == "responses" and settings.seed is not None:
+        unsent.append("seed")
+    if name.provider == "google" and settings.extra_body:
+        unsent.append("extra_body")
+    return [
+        Finding(
+            "setting-unsent",
+            f"hosted.{key} is not sent to '{asked_as}': the format of its calls has no field for it",
+            "leave it unset"
+            if key == "extra_body"
+            else "leave it unset, or give it under hosted.extra_body if the server takes it",
+        )
+        for key in unsent
+    ]
 
 
 def _check_key(variable: str, key: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.ledger import Ledger, Spending, default_ledger_path
 from tunecurve.learners.hosted.ledger_jobs import booked_usd
-from tunecurve.learners.hosted.names import OWN_SERVERS, HostedName, parse_hosted_name
+from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
 from tunecurve.learners.hosted.prices import Price, find_price
 from tunecurve.spec_hosted import HostedSpec
 
@@ -65,7 +65,7 @@ class Account:
     def price(self, name: HostedName, asked_as: str, *, tuned: bool = False) -> Price:
         """Return the price of a model, the study's own prices first."""
         own = self.settings.prices.get(asked_as)
-        if name.provider in OWN_SERVERS and own is None:
+        if name.is_of_its_user and own is None:
             return Price(0.0, 0.0, 0.0, "a server of your own")
         values = own.model_dump() if own is not None else None
         return find_price(name.price_provider, name.model.rsplit("/", 1)[-1], values, tuned=tuned)

@@ -15,6 +15,16 @@ from tunecurve.learners.hosted.usage import whole_number
 _KNOWN_ENDS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 _ENDS_BY_WORD = (("length", ("max", "length")), ("content_filter", ("filter", "safety", "block")))
 _BAD_ENDS = ("error", "fail", "abort", "cancel", "insufficient")
+_BLOCKS = frozenset(
+    {
+        "content_filter",
+        "invalid_prompt",
+        "content_policy_violation",
+        "bio_policy",
+        "cyber_policy",
+        "context_length_exceeded",
+    }
+)
 _USAGE_OF_GEMINI = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
 
 
@@ -30,15 +40,13 @@ def mend_chat(completion: Any) -> Any:
     from openai.types.chat import ChatCompletion
 
     if not isinstance(completion, ChatCompletion):
-        if hasattr(completion, "__aiter__"):  # a stream; its end is read by whoever takes it in
-            return completion
-        raise OddAnswer(f"the server answered with {str(completion)[:100]!r}, not with a chat completion")
+        raise OddAnswer(_not_a(completion, "a chat completion"))
     choices = completion.choices
     if not isinstance(choices, list) or not choices:
         raise _nothing_in(completion)
     for choice in choices:
         _mend_choice(choice)
-    told = _told(completion.usage, "prompt_tokens", "completion_tokens")
+    told = told_usage(completion.usage, "prompt_tokens", "completion_tokens")
     completion.usage = (
         None if told is None else CompletionUsage(prompt_tokens=told[0], completion_tokens=told[1], total_tokens=sum(told))
     )  # fmt: skip
@@ -69,24 +77,31 @@ def _mend_choice(choice: Any) -> None:
             raise OddAnswer("the server answered 200 with a choice without a message")
         message = choice.message = ChatCompletionMessage(role="assistant", content=text)
     if not isinstance(message.content, str | None):
-        message.content = _joined(message.content)
+        message.content = joined(message.content)
     if not isinstance(getattr(choice, "index", None), int):
         choice.index = 0
     end = choice.finish_reason
     if end not in _KNOWN_ENDS:
-        choice.finish_reason = _nearest_end(end, has_text=bool(message.content))
+        choice.finish_reason = nearest_end(end, has_text=bool(message.content))
     if getattr(choice, "logprobs", None) is not None:
         choice.logprobs = None
 
 
-def _joined(content: Any) -> str:
+def _not_a(body: Any, what: str) -> str:
+    text = str(body)
+    hint = "; it answers in a stream: set hosted.stream: true" if text.lstrip().startswith(("data:", "event:")) else ""
+    return f"the server answered with {text[:100]!r}, not with {what}{hint}"
+
+
+def joined(content: Any) -> str:
     """Return the text of content that comes as parts; thinking is no text."""
     parts = content if isinstance(content, list) else [content]
     texts = [part if isinstance(part, str) else part.get("text") for part in parts if isinstance(part, str | dict)]
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _nearest_end(end: Any, *, has_text: bool) -> Any:
+def nearest_end(end: Any, *, has_text: bool) -> Any:
+    """Return the end among OpenAI's that a server's own word means; a word that says of a fault stays as it is."""
     words = str(end or "").lower()
     if any(word in words for word in _BAD_ENDS) or (not has_text and not words):
         return end or "unknown"
@@ -96,7 +111,7 @@ def _nearest_end(end: Any, *, has_text: bool) -> Any:
     return "stop" if has_text else end
 
 
-def _told(usage: Any, *names: str) -> tuple[int, int] | None:
+def told_usage(usage: Any, *names: str) -> tuple[int, int] | None:
     """Return (sent, answered) where both are counts."""
     values = usage if isinstance(usage, dict) else vars(usage) if hasattr(usage, "__dict__") else {}
     numbers = [whole_number(values.get(name)) for name in names]
@@ -104,11 +119,101 @@ def _told(usage: Any, *names: str) -> tuple[int, int] | None:
 
 
 def mend_response(response: Any) -> Any:
-    """Return an answer of OpenAI's responses API, its usage dropped where it is no usage."""
-    usage = getattr(response, "usage", None)
-    if usage is not None and _told(usage, "input_tokens", "output_tokens") is None:
-        response.usage = None
+    """Return an answer of OpenAI's responses API with odd fields set right.
+
+    Raises
+    ------
+    OddAnswer
+        When there is no answer in it: an error that is no filter's, or a response that is not finished.
+    """
+    from openai.types.responses import Response
+    from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails, ResponseUsage
+
+    if not isinstance(response, Response):
+        raise OddAnswer(_not_a(response, "a response"))
+    error = getattr(response, "error", None)
+    if error is not None and not is_told_as_an_answer(error):
+        raise _failed(response, error)
+    if error is None:
+        _check_status(response)
+        response.output = [_mend_item(item) for item in response.output or [] if item is not None]
+    told = told_usage(getattr(response, "usage", None), "input_tokens", "output_tokens")
+    response.usage = (
+        None
+        if told is None
+        else ResponseUsage(
+            input_tokens=told[0],
+            output_tokens=told[1],
+            total_tokens=sum(told),
+            input_tokens_details=InputTokensDetails.construct(cached_tokens=0),
+            output_tokens_details=OutputTokensDetails.construct(reasoning_tokens=0),
+        )
+    )
+    if not isinstance(getattr(response, "model", None), str):
+        response.model = ""
     return response
+
+
+def is_told_as_an_answer(error: Any) -> bool:
+    """Return whether the model layer turns an error into an answer that says so: a filter's verdict, too long a prompt."""
+    return _code_of(error) in _BLOCKS
+
+
+def _code_of(error: Any) -> str:
+    return str(error.get("code") if isinstance(error, dict) else getattr(error, "code", None))
+
+
+def _failed(response: Any, error: Any) -> OddAnswer:
+    said = error.get("message") if isinstance(error, dict) else getattr(error, "message", None)
+    code = {"rate_limit_exceeded": "429", "server_error": "500"}.get(_code_of(error), _code_of(error))
+    status = int(code) if code.isdigit() and 400 <= int(code) < 600 else 500
+    reason = f"the server answered 200 with an error: {said or error}"
+    return OddAnswer(reason, status, may_be_billed=getattr(response, "output", None) is not None)
+
+
+def _check_status(response: Any) -> None:
+    """Raise for a response that is no answer; one that is not complete for a reason of its own counts as cut."""
+    from openai.types.responses.response import IncompleteDetails
+
+    status = getattr(response, "status", None)
+    if status in ("failed", "cancelled", "queued", "in_progress"):
+        raise OddAnswer(f"the server answered with a response that is '{status}'", 500, may_be_billed=True)
+    if not isinstance(getattr(response, "output", None), list):
+        raise OddAnswer("the server answered 200 without an output")
+    reason = getattr(getattr(response, "incomplete_details", None), "reason", None)
+    if status == "incomplete" and reason not in ("max_output_tokens", "content_filter"):
+        is_filter = nearest_end(reason, has_text=True) == "content_filter"
+        response.incomplete_details = IncompleteDetails(reason="content_filter" if is_filter else "max_output_tokens")
+    elif status != "incomplete" and reason is None:
+        response.incomplete_details = None
+
+
+def _mend_item(item: Any) -> Any:
+    """Return an item of a response's output; texts in other forms than OpenAI's become texts."""
+    from openai.types.responses import ResponseOutputMessage, ResponseOutputRefusal, ResponseOutputText
+
+    if getattr(item, "type", None) != "message":
+        return item
+    content = getattr(item, "content", None)
+    parts = [content] if isinstance(content, str) else content if isinstance(content, list) else []
+    texts: list[Any] = []
+    for part in parts:
+        if isinstance(part, ResponseOutputRefusal):
+            texts.append(part)
+            continue
+        text = (
+            part
+            if isinstance(part, str)
+            else part.get("text")
+            if isinstance(part, dict)
+            else getattr(part, "text", None)
+        )
+        if isinstance(text, str):
+            texts.append(ResponseOutputText(type="output_text", text=text, annotations=[]))
+    name = getattr(item, "id", None)
+    return ResponseOutputMessage(
+        id=name if isinstance(name, str) else "", type="message", role="assistant", status="completed", content=texts
+    )
 
 
 def mend_gemini(body: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Loss, RoundTrip, Workload
-from tunecurve.learners.hosted.access import check_access
+from tunecurve.learners.hosted.access import check_access, unsent_settings
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.batches import BatchBook
 from tunecurve.learners.hosted.budget import unknown_price
@@ -124,7 +124,8 @@ class HostedLearner:
     def model_findings(self) -> list[Finding]:
         """Return what is to be said of the model before anything is sent: that it is retired, or in no table."""
         is_priced = self.price.call_usd(1, 1) is not None
-        return findings_on(self.name, self.target, is_priced=is_priced)
+        found = findings_on(self.name, self.target, is_priced=is_priced)
+        return [*found, *unsent_settings(self.target, self.name, self.account.settings)]
 
     def tuning_obstacle(self, trainings: Sequence[Any]) -> str | None:
         """Return None: what cannot be tuned is given no tuning trials."""

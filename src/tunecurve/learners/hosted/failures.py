@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,11 +59,13 @@ class OddAnswer(Exception):
         What it holds.
     status_code : int, optional
         The status that the error within it names.
+    may_be_billed : bool
+        Whether a model may have worked before.
     """
 
-    def __init__(self, reason: str, status_code: int | None = None) -> None:
+    def __init__(self, reason: str, status_code: int | None = None, *, may_be_billed: bool = False) -> None:
         super().__init__(reason)
-        self.status_code = status_code
+        self.status_code, self.may_be_billed = status_code, may_be_billed
 
 
 class Explained(Exception):
@@ -93,6 +96,12 @@ def explain_failure(error: BaseException, name: HostedName, retry_after: float |
     """
     if isinstance(error, Explained):
         return error.failure
+    if isinstance(error, OddAnswer) and error.may_be_billed:
+        return replace(_explain(error, name, retry_after), may_be_billed=True)
+    return _explain(error, name, retry_after)
+
+
+def _explain(error: BaseException, name: HostedName, retry_after: float | None) -> Failure:
     status = status_of(error)
     if status is None:
         return _without_status(error, name)

@@ -9,10 +9,12 @@ the context is full - is told apart from what a model has written.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import logging
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
 from tunecurve.learners.base import StopReason
 from tunecurve.learners.hosted.answer_bodies import mend_chat, mend_gemini, mend_response
+from tunecurve.learners.hosted.answer_streams import CheckedStream, mend_chunk, mend_event
 from tunecurve.learners.hosted.batches import BatchBook
 from tunecurve.learners.hosted.failures import explain_failure, one_line
 from tunecurve.learners.hosted.gateway import Failure, GatewayOptions, Reply
@@ -29,6 +32,8 @@ from tunecurve.learners.hosted.usage import whole_number
 from tunecurve.prompts import Message
 from tunecurve.redact import redact
 
+# Whether the call of this task was refused by status, before a model saw it.
+_was_refused: contextvars.ContextVar[bool] = contextvars.ContextVar("refused by status", default=False)
 # Gemini 2.5 Pro thinks with no smaller budget than this.
 LEAST_BUDGET_OF_PRO = 128
 # Their SDKs speak HTTP/2 remote calls or sign every request for one host; there are no redirects to follow.
@@ -43,6 +48,7 @@ class InspectGateway:
     def __init__(self, name: HostedName, options: GatewayOptions, batch_book: BatchBook | None = None) -> None:
         self.name, self.options, self._batch_book = name, options, batch_book
         self._api, self._no_content = _open_model(name, options)
+        self._reads_leniently = _is_of_openai(getattr(self._api, "client", None))
 
     async def send(self, messages: Sequence[Message], max_tokens: int, key: str = "") -> Reply | Failure:
         """Return the reply or the failure of one attempt."""
@@ -68,11 +74,14 @@ class InspectGateway:
         if self.options.system_as_user:
             messages = _without_system_role(messages)
         turns = [kinds[message.role](content=message.content) for message in messages]
+        _was_refused.set(False)
         result = await self._api.generate(turns, [], "none", self._config(max_tokens))
         if not isinstance(result, tuple):
             return result, False
         output, call = result
-        return output, bool(call is not None and call.error)
+        # An error that comes after a 200, within a stream or an answer, may stand for work that is billed.
+        is_free = bool(call is not None and call.error) and (not self._reads_leniently or _was_refused.get())
+        return output, is_free
 
     def _config(self, max_tokens: int) -> Any:
         from inspect_ai.model import GenerateConfig
@@ -146,6 +155,8 @@ def _arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:
         arguments["max_retries"] = 0
     if name.provider == "openai" and options.family:
         arguments["responses_api"] = False
+    if name.service == "vllm" and name.provider == "openai-api" and not os.environ.get("VLLM_API_KEY"):
+        arguments["api_key"] = "none"
     if name.provider in ("openai", "openai-api"):
         if options.api != "auto":
             arguments["responses_api"] = options.api == "responses"
@@ -198,9 +209,13 @@ def _tame(api: Any, name: HostedName, options: GatewayOptions) -> None:
             f"model '{name.full_name}' cannot be used: its client cannot be kept from following redirects; install the "
             "versions that pyproject.toml names: pip install 'tunecurve[hosted]'"
         )
-    if hasattr(client, "chat") and type(client).__module__.partition(".")[0] == "openai":
-        _read_leniently(client.chat.completions, "create", mend_chat, options.max_tokens_field)
-        _read_leniently(client.responses, "create", mend_response)
+    if _is_of_openai(client):
+        _read_leniently(client.chat.completions, mend_chat, mend_chunk, _named_cap(options.max_tokens_field))
+        _read_leniently(client.responses, mend_response, mend_event, _with_body(options.extra_body))
+
+
+def _is_of_openai(client: Any) -> bool:
+    return hasattr(client, "chat") and type(client).__module__.partition(".")[0] == "openai"
 
 
 def _without_system_role(messages: Sequence[Message]) -> list[Message]:
@@ -212,16 +227,43 @@ def _without_system_role(messages: Sequence[Message]) -> list[Message]:
     return [replace(turns[0], content="\n\n".join([*instruction, turns[0].content])), *turns[1:]]
 
 
-def _read_leniently(owner: Any, method: str, mend: Any, max_tokens_field: str = "auto") -> None:
-    create = getattr(owner, method)
+def _named_cap(field: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what gives the answer cap of a chat completion the name that the server knows."""
+
+    def change(named: dict[str, Any]) -> dict[str, Any]:
+        if field == "auto":
+            return named
+        caps = [named.pop(other) for other in ("max_tokens", "max_completion_tokens") if other in named]
+        return {**named, **({field: caps[0]} if caps else {})}
+
+    return change
+
+
+def _with_body(fields: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what adds fields to a response's request; the layer drops those that it does not know."""
+    return lambda named: {**named, "extra_body": {**(named.get("extra_body") or {}), **fields}} if fields else named
+
+
+def _read_leniently(
+    owner: Any,
+    mend: Callable[[Any], Any],
+    mend_part: Callable[[Any], bool],
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    """Have an SDK's `create` send what `change` makes of its arguments, and its answers set right before they are read."""
+    from openai import APIStatusError, AsyncStream
+
+    create = owner.create
 
     async def readable(*arguments: Any, **named: Any) -> Any:
-        if max_tokens_field != "auto":
-            caps = [named.pop(field) for field in ("max_tokens", "max_completion_tokens") if field in named]
-            named |= {max_tokens_field: caps[0]} if caps else {}
-        return mend(await create(*arguments, **named))
+        try:
+            answer = await create(*arguments, **change(named))
+        except APIStatusError:
+            _was_refused.set(True)
+            raise
+        return CheckedStream(answer, mend_part) if isinstance(answer, AsyncStream) else mend(answer)
 
-    setattr(owner, method, readable)
+    owner.create = readable
 
 
 def _google_arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:

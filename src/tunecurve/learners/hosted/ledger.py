@@ -54,6 +54,10 @@ class Spending:
         Answers without usable usage.
     n_doubtful_jobs : int
         Tuning jobs that may have been billed.
+    estimated_jobs_usd : float
+        The part of `jobs_usd` that no provider has told: booked as quoted.
+    n_estimated_jobs : int
+        Tuning jobs whose provider tells no tokens.
     """
 
     answers_usd: float = 0.0
@@ -65,6 +69,8 @@ class Spending:
     estimated_usd: float = 0.0
     n_estimated: int = 0
     n_doubtful_jobs: int = 0
+    estimated_jobs_usd: float = 0.0
+    n_estimated_jobs: int = 0
 
     @property
     def total_usd(self) -> float:
@@ -269,6 +275,7 @@ class Ledger(JobTable):
             f"COALESCE(SUM(reserved_usd * {in_doubt}), 0), COALESCE(SUM({in_doubt}), 0) FROM jobs WHERE study = ?",
             (study,),
         )[0]
+        estimated = [row for row in self.jobs("WHERE study = ?", (study,)) if row["detail"].get("is_estimated")]
         return Spending(
             calls[0],
             jobs[0],
@@ -279,6 +286,8 @@ class Ledger(JobTable):
             calls[5],
             calls[6],
             n_doubtful_jobs=jobs[2],
+            estimated_jobs_usd=sum(row["cost_usd"] or 0.0 for row in estimated),
+            n_estimated_jobs=len(estimated),
         )
 
     def tokens_per_character(self, model: str) -> tuple[float, float] | None:

@@ -80,6 +80,11 @@ class HostedName:
         """Whose price list holds for the model."""
         return self.service or self.provider if self.provider == "openai-api" else self.provider
 
+    @property
+    def is_of_its_user(self) -> bool:
+        """Whether its user runs the server: calls have no price, and a key is asked for by few."""
+        return self.provider in OWN_SERVERS or self.service == "vllm"
+
     def with_model(self, model: str) -> HostedName:
         """Return the name of another model at the same place."""
         return HostedName(self.provider, self.service, model)
@@ -92,6 +97,8 @@ class HostedName:
 
     def missing_key(self) -> str | None:
         """Return which variable to set, when none of them is; None where no key is needed or one is there."""
+        if self.is_of_its_user:
+            return None
         names = self.key_variables()
         return None if not names or any(os.environ.get(name) for name in names) else " or ".join(names)
 
