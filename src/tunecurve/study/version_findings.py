@@ -9,9 +9,7 @@ from typing import Any
 from tunecurve.findings import Finding
 
 # What may follow a model's name and still be that model: a date, a number of a version, a stage.
-_VERSION = re.compile(
-    r"[-@:.]?(v?\d[\w.-]*|latest|default|stable|preview[\w.-]*|exp[\w.-]*|free|beta[\w.-]*)?", re.IGNORECASE
-)
+_VERSION = re.compile(r"([-@:](v?\d[\w.-]*|latest|default|stable|preview[\w.-]*|exp[\w.-]*|free|beta[\w.-]*))?")
 
 
 def is_a_version_of(told: str, asked: str) -> bool:
@@ -77,8 +75,8 @@ def _may_be(told: str, trial: Mapping[str, Any]) -> bool:
     names = [tuned["tuned_model"], *(model for _, model in tuned.get("checkpoints") or [])]
     if any(is_a_version_of(told, str(name)) for name in names):
         return True
-    # Vertex AI tells a tuned endpoint's base model; where names are OpenAI's, the base stands for itself.
-    return called.get("service") == "vertex" or not is_a_version_of(told, base)
+    # Vertex AI may tell a tuned endpoint's base model; where names are OpenAI's, the base stands for itself.
+    return (called.get("service") == "vertex") == is_a_version_of(told, base)
 
 
 def _changes(learner: str, trials: Sequence[Mapping[str, Any]]) -> list[Finding]:

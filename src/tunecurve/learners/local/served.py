@@ -86,8 +86,8 @@ class ServedLearner(LocalLearner):
     def _ready_at(self, server: VllmServer, prompts: Sequence[Prompt]) -> tuple[str, bool]:
         """Return the server's name of what answers, and whether it was loaded for this."""
         base = server.base_model(self.name)
-        longest = server.longest(base)
-        for number, prompt in enumerate(prompts, start=1) if longest is not None else ():
+        longest = server.longest(base) or self.context_length()
+        for number, prompt in enumerate(prompts, start=1):
             if (needed := self.tokens_needed(prompt)) > longest:
                 raise ModelError(
                     f"a prompt and its answer need {needed} tokens, and the server takes {longest} (test row {number}); start "
