@@ -28,6 +28,7 @@ COMMANDS = {
     "export": ("tunecurve.cli.export", "Write predictions, scores or a merged model of a run."),
     "jobs": ("tunecurve.cli.jobs", "List, follow, cancel and repeat tuning jobs at providers."),
     "forecast": ("tunecurve.cli.forecast", "Forecast learning curves from points measured by anything."),
+    "testset": ("tunecurve.cli.testset", "How many test rows? What these can show, and how many show more."),
     "atlas": ("tunecurve.cli.atlas", "Look up measured learning curves of public data sets: no data yet?"),
 }
 

@@ -100,6 +100,28 @@ def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that describe a study's rows to a command, from ``--data`` to ``--dev-data``."""
+    for option in reversed(_OPTIONS[1:]):
+        command = option(command) if _name_of(option) in _DATA_OPTIONS else command
+    return command
+
+
+_DATA_OPTIONS = frozenset(
+    {"data", "input_column", "target_column", "group_column", "task", "test_size", "metrics", "split", "limit"}
+    | {"limit_takes", "where", "test_data", "split_column", "dev_data"}
+)
+
+
+def _name_of(option: Callable[..., Any]) -> str:
+    """Return the parameter that an option fills."""
+
+    def probe() -> None: ...
+
+    option(probe)
+    return str(probe.__click_params__[0].name)  # type: ignore[attr-defined]
+
+
 def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Return the study's values, options laid over the file, and where they come from.
 

@@ -57,11 +57,27 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
         echo(
             f"\nAbout {duration(left)} on this machine, as its matrix speed measured just now says. Local models cost nothing."
         )
+    _show_test_set(ready)
     if quotes:
         _show_quote(ready)
         _show_what_is_missing(ready)
     if show_prompts:
         _show_prompts(ready)
+
+
+def _show_test_set(ready: Any) -> None:
+    """Say what the test rows can show: as the run's answers tell it, where there are any, else what is known before."""
+    from tunecurve.errors import StudyStateError
+    from tunecurve.report.learning_curve import load_study
+    from tunecurve.report.test_set import rows_lines
+    from tunecurve.study.test_set_sources import questions_of, test_set_of_rows
+
+    try:
+        lines = rows_lines(load_study(ready.folder).results)
+    except StudyStateError:  # no results yet, or damaged ones, which a run writes anew
+        lines = []
+    for line in lines or rows_lines(test_set_of_rows(ready.spec, ready.data, questions_of(ready.spec))):
+        echo(line)
 
 
 def _show_quote(ready: Any) -> None:

@@ -131,6 +131,7 @@ def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_
     """Show what was measured, and what was found that its user has not been told before."""
     from tunecurve.findings import Finding
     from tunecurve.report.tables import default_columns, point_table, text_table
+    from tunecurve.report.test_set import rows_lines
     from tunecurve.study.storage import without_nan
 
     if as_json:
@@ -153,6 +154,8 @@ def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_
             echo(forecast["first_study"]["sentence"])
         if forecast["borrowed"]:
             echo(forecast["borrowed"]["sentence"])
+    for line in rows_lines(results):
+        echo(line)
     echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
 
 

@@ -20,6 +20,7 @@ def status(folder: Path, as_json: bool) -> None:
     from tunecurve.findings import Finding
     from tunecurve.report.learning_curve import load_study
     from tunecurve.report.tables import text_table
+    from tunecurve.report.test_set import rows_lines
 
     results = load_study(folder).results
     primary = results["primary_metric"]
@@ -49,6 +50,8 @@ def status(folder: Path, as_json: bool) -> None:
     echo(text_table(["learner", "trial", "state", primary, "failure"], rows))
     n_finished = sum(trial["state"] == "finished" for trial in trials)
     echo(f"\n{n_finished} of {len(trials)} trials finished. {results['headline']}")
+    for line in rows_lines(results):
+        echo(line)
     show_findings(map(Finding.from_json, results.get("findings", [])))
 
 

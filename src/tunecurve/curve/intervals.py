@@ -59,6 +59,11 @@ class Jackknife:
         values = self.left_out[self._used]
         return values - values.mean()
 
+    @cached_property
+    def pulls(self) -> FloatArray:
+        """What each group adds to the estimate, in its units: their mean is the estimate where that is a mean."""
+        return self.estimate - (self.n_groups - 1) * self._deviations
+
     @property
     def is_defined(self) -> bool:
         """Whether there is an estimate and there are groups enough to say how sure it is."""
@@ -199,13 +204,18 @@ def lower_bound(item: Jackknife, bounds: tuple[float, float], level: float = 0.9
     size = _effective_size(item, share, high - low, level)
     bound = beta_quantile(1.0 - level, size * share, size * (1.0 - share) + 1.0)
     # One group that fell short is no better news than none: never above the bound of a flawless score over these groups.
-    flawless = beta_quantile(1.0 - level, item.effective_groups * _few_groups(item, level), 1.0)
+    flawless = 1.0 - bound_if_none(item.effective_groups, item.degrees_of_freedom, level)
     return low + (high - low) * min(bound, flawless)
 
 
-def _few_groups(item: Jackknife, level: float) -> float:
+def bound_if_none(effective_groups: float, degrees_of_freedom: float, level: float = 0.95) -> float:
+    """Return the one-sided upper bound of a share of which nothing was found in so many groups."""
+    return 1.0 - beta_quantile(1.0 - level, effective_groups * _few_groups(degrees_of_freedom, level), 1.0)
+
+
+def _few_groups(degrees_of_freedom: float, level: float) -> float:
     """Return Student's correction of a sample size for few groups."""
-    return (normal_quantile(level) / student_quantile(level, item.degrees_of_freedom)) ** 2
+    return (normal_quantile(level) / student_quantile(level, degrees_of_freedom)) ** 2
 
 
 def _effective_size(item: Jackknife, share: float, width: float, level: float) -> float:
@@ -217,7 +227,7 @@ def _effective_size(item: Jackknife, share: float, width: float, level: float) -
     if measured > cautious:
         trust = item.n_carrying**2
         measured = (trust + CAUTION) / (trust / measured + CAUTION / cautious)
-    return measured * _few_groups(item, level)
+    return measured * _few_groups(item.degrees_of_freedom, level)
 
 
 def difference_interval(item: Jackknife, width: float, level: float = 0.95) -> tuple[float, float]:
@@ -237,11 +247,15 @@ def probability_above_zero(item: Jackknife, width: float) -> float:
 
 
 def _cautious_error(item: Jackknife, width: float) -> float:
-    """Return the standard error as if two more groups differed, and never below what no difference at all can vouch for."""
-    carrying = item.n_carrying
-    variance = item.row_variance * (carrying + 2.0) / carrying if carrying else 0.0
-    cautious = (CAUTIOUS_DIFFERENCE * width / item.effective_groups) ** 2
-    if variance < cautious:
-        trust = carrying**2
-        variance = (trust * variance + CAUTION * cautious) / (trust + CAUTION)
+    variance = cautious_variance(item.row_variance, item.n_carrying, item.effective_groups, width)
     return math.sqrt(variance + item.seed_variance)
+
+
+def cautious_variance(row_variance: float, n_carrying: float, effective_groups: float, width: float) -> float:
+    """Return the variance of a difference as if two more groups differed, and never below what no difference can vouch for."""
+    variance = row_variance * (n_carrying + 2.0) / n_carrying if n_carrying else 0.0
+    cautious = (CAUTIOUS_DIFFERENCE * width / effective_groups) ** 2
+    if variance >= cautious:
+        return variance
+    trust = n_carrying**2
+    return (trust * variance + CAUTION * cautious) / (trust + CAUTION)

@@ -29,6 +29,7 @@ from tunecurve.report.tables import (
     money_table,
     point_table,
 )
+from tunecurve.report.test_set import rows_lines, rows_table
 
 NO_ANSWER_RULE = (
     "An answer cut at its length cap is scored as it stands; one that was blocked by a provider's filter or refused by the "
@@ -132,6 +133,8 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             second_comparison=comparison_table(results, results["second_metric"]),
             labels=label_table(results),
             label_advice=label_advice_table(results),
+            test_set=rows_lines(results),
+            test_set_table=rows_table(results),
             diagnosis=diagnosis_table(results),
             diagnoses=last_diagnoses(results),
             advice=[_advice(learner, forecast) for learner, forecast in results["forecast"].items()],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ from tunecurve.study.summary import (
     leak_sentence,
     score_trial,
 )
+from tunecurve.study.test_set_basis import KnownRows, groups_of, known_rows
+from tunecurve.study.test_set_sources import describe_test_set, questions_of
 from tunecurve.study.training_findings import training_findings
 from tunecurve.study.trials import RESULT, is_finished, stored_predictions
 from tunecurve.study.version_findings import version_findings
@@ -75,15 +78,14 @@ class Collector:
         self.spec, self.data, self.planned, self.account = spec, data, planned, account
         self.metrics: list[Metric] = build_metrics(spec.metric_names, data.metric_settings)
         self._recall: Any = next((m for m in self.metrics if m.name == RECALL_BY_LABEL.get(spec.task)), None)
-        groups = [row.group for row in data.test]
-        self.unit = "groups" if spec.split.method == "group" and len(set(groups)) < len(groups) else "rows"
+        self.groups = groups_of(spec, data)
+        self.unit = "groups" if len(set(self.groups)) < len(self.groups) else "rows"
         self.multiplicities = row_multiplicities(
             len(data.test),
             spec.bootstrap.draws,
             seed=spec.bootstrap.seed,
-            groups=groups if self.unit == "groups" else None,
+            groups=[row.group for row in data.test] if self.unit == "groups" else None,
         )
-        self.groups = np.unique(groups, return_inverse=True)[1] if self.unit == "groups" else np.arange(len(groups))
         self._scored: dict[Path, ScoredTrial] = {}
         self._label_counts: dict[Path, np.ndarray] = {}
         self._label_advisor = LabelAdvisor()
@@ -111,6 +113,10 @@ class Collector:
         forecast, second_forecast = gated(forecast, findings), gated(second_forecast, findings)
         best = best_point(described, self.metrics[0])
         leaks = leak_sentence(best, second.name, findings, self._n_judged_at(best), level)
+        questions = questions_of(self.spec)
+        test_set = describe_test_set(
+            self._known_rows, points, self.metrics, second.name, forecast, self.spec.advice, questions
+        )
         return {
             "schema_version": SCHEMA_VERSION,
             "tunecurve_version": __version__,
@@ -131,6 +137,7 @@ class Collector:
             "points": described,
             "comparisons": found,
             "labels": self._by_label(described),
+            "test_set": test_set,
             "label_advice": self._label_advisor.advise(self._label_scores(finished)),
             "diagnosis": diagnose(described, self.metrics[0], forecast),
             "forecast": forecast,
@@ -139,6 +146,10 @@ class Collector:
             "trials": trials,
             "money": self._money(),
         }
+
+    @cached_property
+    def _known_rows(self) -> KnownRows:
+        return known_rows(self.spec, self.data, self.metrics, self.groups)
 
     def _kinds(self) -> dict[str, str]:
         """What each learner is, as the forecaster names it."""

@@ -1,0 +1,125 @@
+"""`tunecurve testset`: what these test rows can show, and how many rows show more. Needs no model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tunecurve.cli.main import echo
+from tunecurve.cli.options import data_options
+
+
+@click.command()
+@click.argument("source", required=False, type=click.Path(path_type=Path), metavar="[RUN|STUDY.yaml]")
+@data_options
+@click.option("--points", metavar="FILE|N:SCORE,...", help="Curves file as for forecast, or points typed in.")
+@click.option("--test-rows", type=click.IntRange(min=2), help="With --points: test rows (the file's n_test).")
+@click.option("--groups", type=click.IntRange(min=2), help="With --points: groups of test rows (each row its own).")
+@click.option("--range", "score_range", metavar="LO,HI", help="With --points: range of the metric (0,100).")
+@click.option(
+    "--difference", type=click.FloatRange(min=0, min_open=True), help="Difference of two scores to be told (1 point)."
+)
+@click.option(
+    "--leak-bound",
+    type=click.FloatRange(min=0, max=100, min_open=True, max_open=True),
+    help="Leak rate to be excluded where no leak is found, per cent (1).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def testset(
+    source: Path | None,
+    points: str | None,
+    test_rows: int | None,
+    groups: int | None,
+    score_range: str | None,
+    difference: float | None,
+    leak_bound: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Say what a test set can show: differences of two sizes, leaks, and how many rows show more.
+
+    RUN is a run folder: the numbers come from its answers. With a study file or --data they are borrowed from other studies
+    and the rows' groups; with --points, from the scores. A difference counts as told where its paired 95 % interval leaves
+    out 0 in 4 of 5 cases.
+
+    tunecurve testset runs/pii-quick --difference 2
+    """
+    from tunecurve.errors import UsageError
+    from tunecurve.report.test_set import rows_lines
+
+    given = [name for name, value in (("RUN", source), ("--points", points), ("--data", options["data"])) if value]
+    if not given or ("--points" in given and len(given) > 1):
+        raise UsageError(
+            f"{' and '.join(given) or 'nothing'} given; expected one of: a run folder, a study file or --data FILE, or --points."
+        )
+    only_points = [("--test-rows", test_rows), ("--groups", groups), ("--range", score_range)]
+    lost = [name for name, value in only_points if value is not None and points is None]
+    if lost:
+        raise UsageError(f"{lost[0]} needs --points: the rows of a run or a data file are counted.")
+    if points is not None:
+        results = _of_points(points, test_rows, groups, score_range, difference, leak_bound)
+    elif source is not None and source.is_dir():
+        results = _of_run(source, difference, leak_bound, [name for name in options if options[name]])
+    else:
+        results = _of_data(source, options, difference, leak_bound)
+    if as_json:
+        click.echo(json.dumps(results["test_set"]))
+        return
+    for line in rows_lines(results) or ["Nothing can be said: a finding of this study forbids it (tunecurve status)."]:
+        echo(line)
+
+
+def _of_run(folder: Path, difference: float | None, leak_bound: float | None, others: list[str]) -> dict[str, Any]:
+    from tunecurve.errors import UsageError
+    from tunecurve.report.learning_curve import load_study
+    from tunecurve.spec import parse_spec
+    from tunecurve.study.test_set_sources import questions_of, test_set_of_run
+
+    if others:
+        raise UsageError(
+            f"--{others[0].replace('_', '-')} with the run folder '{folder}': its rows are frozen; leave it out."
+        )
+    results = load_study(folder).results
+    spec = parse_spec(results["spec"], str(folder))
+    return test_set_of_run(results, questions_of(spec, difference, leak_bound))
+
+
+def _of_data(
+    study: Path | None, options: dict[str, Any], difference: float | None, leak_bound: float | None
+) -> dict[str, Any]:
+    from tunecurve.cli.options import study_values
+    from tunecurve.prepare import split_as_asked
+    from tunecurve.spec import parse_spec
+    from tunecurve.study.checks import check_without_models
+    from tunecurve.study.reading import read_study_rows
+    from tunecurve.study.test_set_sources import questions_of, test_set_of_rows
+
+    values, origin = study_values(study, options)
+    spec = parse_spec(values, origin)
+    folder = Path("runs") / spec.name
+    spec, data = split_as_asked(
+        spec, read_study_rows(spec, folder), folder, sizes_are_defaults="train_sizes" not in values
+    )
+    check_without_models(spec, data)
+    return test_set_of_rows(spec, data, questions_of(spec, difference, leak_bound))
+
+
+def _of_points(
+    points: str,
+    test_rows: int | None,
+    groups: int | None,
+    score_range: str | None,
+    difference: float | None,
+    leak_bound: float | None,
+) -> dict[str, Any]:
+    from tunecurve.curve.table import parse_points, parse_range, read_table
+    from tunecurve.errors import UsageError
+    from tunecurve.study.test_set_points import test_set_of_points
+
+    if leak_bound is not None:
+        raise UsageError("--leak-bound with --points: points say nothing of documents; give a run folder or --data.")
+    tables = read_table(points) if Path(points).is_file() or ":" not in points else parse_points(points)
+    return test_set_of_points(tables, test_rows, groups, parse_range(score_range), difference)

@@ -1,0 +1,151 @@
+"""`tunecurve testset`: what test rows can show, from a run, from rows alone, and from bare points."""
+
+import json
+
+import pytest
+
+from tests.conftest import simple_rows
+from tests.fakes.lookup_learner import LookupLearner
+from tunecurve.cli.main import run_command
+from tunecurve.run import run_study
+
+
+@pytest.fixture(scope="module")
+def a_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("testset")
+    rows = folder / "rows.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in simple_rows(200)))
+    study = {"name": "tiny", "split": {"test_size": 60, "method": "random"}, "models": ["lookup"], "shots": [0]}
+    values = {**study, "train_sizes": [10, 40, 120], "bootstrap": {"draws": 200}, "data": {"source": str(rows)}}
+    run_study(values, out=folder / "out", learners={"lookup": LookupLearner()})
+    return folder / "out", rows
+
+
+def said(capsys, *arguments):
+    code = run_command(["testset", *map(str, arguments)])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def test_a_run_speaks_from_its_answers(a_run, capsys):
+    code, out, _ = said(capsys, a_run[0])
+    assert code == 0
+    assert "With these 60 test rows, " in out
+    assert "BLEU between two sizes is told in 4 of 5 cases" in out
+    assert "Measured: the answers of lookup tuned on 40 and on 120 rows, one run a size" in out
+    assert "documents with personal data leaks, at most" in out
+
+
+def test_another_difference_takes_another_number_of_rows(a_run, capsys):
+    needed = []
+    for difference in ("0.5", "1", "4"):
+        code, out, _ = said(capsys, a_run[0], "--difference", difference, "--json")
+        assert code == 0
+        entry = json.loads(out)["differences"][0]
+        assert entry["basis"] == "answers"
+        assert entry["wanted"] == float(difference)
+        needed += entry["rows_needed"]
+    assert needed == sorted(needed, reverse=True)
+    assert needed[0] > needed[-1]
+
+
+def test_a_tighter_leak_bound_takes_more_rows(a_run, capsys):
+    rows = [
+        json.loads(said(capsys, a_run[0], "--leak-bound", bound, "--json")[1])["leaks"]["rows_needed"]
+        for bound in ("0.5", "1", "5")
+    ]
+    assert rows[0] > rows[1] > rows[2]
+    assert 298 <= rows[1] <= 310  # 299 independent documents, by the textbook
+
+
+def test_rows_alone_are_marked_as_borrowed(a_run, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = said(capsys, "--data", a_run[1], "--test-size", "60", "--split", "random")
+    assert code == 0
+    assert "Not measured yet: borrowed from other studies" in out
+    assert "will be told in 4 of 5 cases" in out
+    assert "Measured" not in out
+
+
+def test_status_plan_and_report_say_the_same_as_the_command(a_run, capsys):
+    _, out, _ = said(capsys, a_run[0])
+    sentence = out.splitlines()[0]
+    assert run_command(["status", str(a_run[0])]) == 0
+    assert sentence in capsys.readouterr().out
+    assert sentence in (a_run[0] / "report.html").read_text()
+
+
+def test_points_are_guessed_and_say_so(capsys):
+    code, out, _ = said(capsys, "--points", "50:86.4,200:91.0,800:94.3", "--test-rows", "500")
+    assert code == 0
+    assert "500 test rows" in out
+    assert "Guessed from the scores alone" in out
+
+
+def test_a_curves_file_has_a_line_a_curve_and_its_own_test_rows(tmp_path, capsys):
+    path = tmp_path / "curves.csv"
+    path.write_text("curve_id,n,score,n_test\na,50,0.5,100\na,100,0.6,100\nb,50,0.7,2000\nb,100,0.8,2000\n")
+    code, out, _ = said(capsys, "--points", path)
+    first, second = out.splitlines()
+    assert code == 0
+    assert first.startswith("a: With these 100 test rows")
+    assert second.startswith("b: With these 2,000 test rows")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((), 2, "expected one of"),
+        (("--points", "50:86.4,200:91.0"), 2, "--test-rows"),
+        (("--points", "50:86.4,200:91.0", "--test-rows", "50", "--groups", "60"), 2, "at most as many groups as rows"),
+        (("--points", "50:86.4,200:91.0", "--test-rows", "50", "--leak-bound", "1"), 2, "--leak-bound"),
+        (("--points", "50:86.4,200:91.0", "--test-rows", "50", "--range", "0,"), 2, "loss"),
+        (("--points", "50:0.8,200:0.9", "--test-rows", "50", "--difference", "2"), 2, "one unit"),
+        (("--points", "nowhere.csv"), 3, "nowhere.csv"),
+        (("--points", "50:86.4,200:91.0", "--data", "rows.jsonl"), 2, "expected one of"),
+        (("--data", "nowhere.jsonl"), 3, "nowhere.jsonl"),
+        (("--test-rows", "50", "--data", "rows.jsonl"), 2, "needs --points"),
+        (("--difference", "0", "--data", "rows.jsonl"), 2, "--difference"),
+        (("nowhere",), 4, "nowhere"),
+    ],
+)
+def test_what_cannot_be_answered_is_one_line_and_a_documented_code(
+    arguments, code, words, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    got, out, err = said(capsys, *arguments)
+    assert (got, out) == (code, "")
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_a_frozen_run_takes_no_options_about_its_rows(a_run, capsys):
+    code, _, err = said(capsys, a_run[0], "--test-size", "10")
+    assert code == 2
+    assert "frozen" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_results_of_an_earlier_version_say_what_to_do(a_run, capsys, tmp_path):
+    from tunecurve.study.storage import read_sealed_json, write_sealed_json
+
+    results = read_sealed_json(a_run[0] / "results.json")
+    del results["test_set"]
+    write_sealed_json(tmp_path / "results.json", results)
+    code, _, err = said(capsys, tmp_path)
+    assert code == 8
+    assert "tunecurve run" in err
+    assert run_command(["status", str(tmp_path)]) == 0
+
+
+def test_a_blind_metric_promises_no_difference(a_run, capsys, tmp_path):
+    from tunecurve.findings import Finding
+    from tunecurve.study.storage import read_sealed_json, write_sealed_json
+
+    results = read_sealed_json(a_run[0] / "results.json")
+    results["findings"] = [
+        Finding("blind-metric", "BLEU does not see it", "go by another", blocks=("verdict", "leaks")).to_json()
+    ]
+    write_sealed_json(tmp_path / "results.json", results)
+    code, out, _ = said(capsys, tmp_path)
+    assert (code, out) == (0, "Which differences these test rows can tell is not said: BLEU does not see it.\n")
