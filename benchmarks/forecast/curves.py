@@ -17,7 +17,7 @@ import numpy as np
 
 @dataclass
 class Curve:
-    """All runs of one curve: `runs[size][replicate] = score`."""
+    """All runs of one curve: `runs[size][replicate] = score`; `test_rows` where the source states them."""
 
     curve_id: str
     source: str
@@ -25,6 +25,7 @@ class Curve:
     direction: str
     score_range: tuple[float | None, float | None]
     runs: dict[float, dict[str, float]] = field(default_factory=dict)
+    test_rows: float | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from curves import EXAM, Curve, is_holdout, make_tasks, read_curves
+from table_file import write_table
 
 from tunecurve.curve import priors
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
@@ -75,12 +76,6 @@ def coverage_factor(cases: list[tuple[np.ndarray, float]]) -> float:
     return float(FACTORS[np.argmax(((low <= truths) & (truths <= high)).mean(axis=0) >= 0.8)])
 
 
-def write(table: dict, path: Path) -> None:
-    """Write the table and let the engine read it anew."""
-    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    priors.prior_table.cache_clear()
-
-
 def main() -> None:
     """Measure levels and factors, and write them into the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -94,18 +89,18 @@ def main() -> None:
     entry["coverage"] = {"single": 1.0, "replicated": 1.0}
     for kind, chosen in ((priors.CLASSICAL, curves), (priors.LOSS, every_curve)):
         table[kind].pop("levels", None)
-        write(table, options.table)
+        write_table(table, options.table)
         every = [case for cases in forecast_all(chosen, losses=kind == priors.LOSS).values() for case in cases]
         table[kind]["levels"] = {"beta": fit_levels(every), "share": LEVEL_SHARE}
         print(f"{kind}: {len(every)} tasks, levels {table[kind]['levels']}")
-        write(table, options.table)
+        write_table(table, options.table)
     for replicated, cases in forecast_all(curves).items():
         exact = coverage_factor(cases)
         stored = round(exact**COVERAGE_SHARE, 2)
         name = "replicated" if replicated else "single"
         print(f"bounded, {name}: {len(cases)} tasks, 80 % at factor {exact:.2f}, stored {stored}")
         entry["coverage"][name] = stored
-    write(table, options.table)
+    write_table(table, options.table)
 
 
 if __name__ == "__main__":

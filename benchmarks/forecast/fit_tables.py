@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from curves import Curve, Task, is_holdout, read_curves
 from regimes import LATE, LATE_SHARE, loss_entry
+from table_file import write_table
 from tuning import FLAT_LOG_NOISE, FLAT_TROUBLE, Penalty, Weights, draw_tasks, drift_mixture, learn, random_tasks
 
 from tunecurve.curve import priors
@@ -52,7 +53,7 @@ def table_entry(weights: Weights) -> dict:
         "contexts": ["error"],
         "noise_weights": [np.round(FLAT_LOG_NOISE + weights.noise, 2).tolist()] * len(priors.LEVELS),
         "trouble": np.round(trouble[1:], 3).tolist(),
-        "drift": drift_mixture(DISCREPANCY),
+        "departures": drift_mixture(DISCREPANCY),
         "calibration": {"better": [0.0, 0.0, 0.0], "worse": [0.0, 0.0, 0.0]},
         "coverage": {"single": 1.0, "replicated": 1.0},  # set by fit_coverage.py, from the finished table's forecasts
     }
@@ -65,8 +66,8 @@ def deviations(tasks: list[Task], entry: dict) -> tuple[np.ndarray, np.ndarray, 
         curve = prepare(CurvePoints(task.train_size, task.score), task.curve.score_range, task.curve.direction)
         prior = priors.prior_from(priors.CLASSICAL, entry, float(curve.log_error[-1]), float(curve.size[-1]))
         likelihood = explain(curve)
-        draws = draw_curves(likelihood, [fit(likelihood, prior)], np.ones(1), 1000)
-        predictive = Predictive(curve, draws, [prior], np.ones(1), calibrated=False)
+        draws = draw_curves(likelihood, [fit(likelihood, prior)], [1.0], 1000)
+        predictive = Predictive(curve, draws, [prior], calibrated=False)
         scores = predictive.measured_scores(np.array([task.target]))[:, 0]
         log_error = np.log(curve.scale.error(scores))
         middle = np.median(log_error)
@@ -123,7 +124,7 @@ def main() -> None:
     table = json.loads(options.out.read_text(encoding="utf-8"))
     table[priors.CLASSICAL] = fit_bounded(tuning_curves(options.curves))
     table[priors.LOSS] = dict(loss_entry())
-    options.out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    write_table(table, options.out)
 
 
 if __name__ == "__main__":

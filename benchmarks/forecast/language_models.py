@@ -23,20 +23,54 @@ from tuning import (
 from tunecurve.curve.families import low_discrepancy
 from tunecurve.curve.points import CurvePoints, prepare
 from tunecurve.curve.posterior import NOISE_LEVELS, draw_curves, explain, fit, normal_scores
-from tunecurve.curve.priors import Prior, base_log_weights, contexts, normalised, prior_features
+from tunecurve.curve.priors import (
+    COLLAPSE,
+    DRIFT,
+    FALL,
+    JUMP,
+    Prior,
+    base_log_weights,
+    contexts,
+    normalised,
+    prior_features,
+)
 
 DRAWS = 800
-# SD of the drift off the shapes, log error per doubling; the shares are learned, from these log weights.
-DRIFT = np.array([0.004, 0.02, 0.06, 0.15, 0.35])
-DRIFT_START = np.array([0.5, 0.5, 0.0, -1.0, -2.0])
 CONTEXTS = ("constant", "error", "size")
-# Chosen by leaving sources out: 0.3 to 0.01 times as strong improves steadily, below 0.003 it gets worse again.
 PENALTY = Penalty(10.0, 3.0, 8.0)
-PENALTY_SHARE = 0.005
 STEPS, RATE = 30, 0.13
 # A source of few curves says little: weight n / (n + this). Two sources of many near copies count a quarter.
 FEW_CURVES = 3.0
 NEAR_COPIES = ("chaturvedi2023", "misc_github")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was chosen by leaving sources out (`nested.py` shows what that is worth).
+
+    Attributes
+    ----------
+    departures : tuple of (way, SD)
+        How curves leave their shapes; the shares are learned, from the log weights `departures_start`. Up and down are
+        apart: late jumps are not as frequent as falls, and a run that collapses says nothing of its curve.
+    penalty_share : float
+        Weight of `PENALTY` against CRPS.
+    """
+
+    departures: tuple[tuple[str, float], ...] = (
+        (DRIFT, 0.004),
+        (DRIFT, 0.02),
+        (DRIFT, 0.06),
+        (DRIFT, 0.15),
+        (JUMP, 0.35),
+        (FALL, 0.35),
+        (COLLAPSE, 0.7),
+    )
+    departures_start: tuple[float, ...] = (0.5, 0.5, 0.0, -1.0, -2.0, -2.5, -2.5)
+    penalty_share: float = 0.005
+
+
+SETTINGS = Settings()
 
 
 @dataclass(frozen=True)
@@ -78,18 +112,29 @@ class Weights:
         return Weights(**{name: part + move.reshape(part.shape) for (name, part), move in pairs})
 
 
-def draw_tasks(tasks: list[Task]) -> Draws:
+def departure(
+    departures: tuple[tuple[str, float], ...], chosen: np.ndarray, doublings: float, normals: np.ndarray
+) -> np.ndarray:
+    """What each draw's way of leaving its shape adds to the log error of a measured run."""
+    drift, run = normals[:, 1] * doublings, np.abs(normals[:, 3])
+    added = {DRIFT: drift, JUMP: -np.abs(drift), FALL: np.abs(drift), COLLAPSE: run}
+    return np.choose(chosen, [sd * added[way] for way, sd in departures])
+
+
+def draw_tasks(tasks: list[Task], settings: Settings = SETTINGS) -> Draws:
     """Fit every task under the broad prior and keep its sorted draws of a measured score at the target."""
-    chosen = (low_discrepancy(DRAWS, 3)[:, 1] * len(DRIFT)).astype(int)
+    chosen = (low_discrepancy(DRAWS, 3)[:, 1] * len(settings.departures)).astype(int)
     normals = normal_scores(DRAWS, 4)
     proposal = Prior("proposal", proposal_log_shape(), normalised(FLAT_LOG_NOISE), FLAT_TROUBLE, ())
     columns: dict[str, list] = {name: [] for name in Draws.__dataclass_fields__}
     for task in tasks:
         curve = prepare(CurvePoints(task.train_size, task.score), task.curve.score_range, task.curve.direction)
         likelihood = explain(curve)
-        draws = draw_curves(likelihood, [fit(likelihood, proposal)], np.ones(1), DRAWS)
+        draws = draw_curves(likelihood, [fit(likelihood, proposal)], [1.0], DRAWS)
         ratio = task.target / curve.size[-1]
-        log_error = draws.log_error(np.array([ratio]))[:, 0] + DRIFT[chosen] * np.log2(ratio) * normals[:, 1]
+        log_error = draws.log_error(np.array([ratio]))[:, 0] + departure(
+            settings.departures, chosen, float(np.log2(ratio)), normals
+        )
         noise = np.sqrt(draws.noise**2 + curve.seed_variance * ratio**-0.72)
         score = curve.scale.score(np.exp(np.minimum(log_error + noise * normals[:, 2], 50.0)))
         order = np.argsort(score, kind="stable")
@@ -120,8 +165,8 @@ def source_weights(source: np.ndarray, curves_of: dict[str, int]) -> np.ndarray:
     return weight / weight.sum()
 
 
-def crps_gradient(draws: Draws, weights: Weights, task_weight: np.ndarray) -> np.ndarray:
-    """Gradient of the weighted mean CRPS with respect to all weights (see `tuning.crps_and_gradient`)."""
+def task_weights(draws: Draws, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of every draw under a prior, rows summing to one, and the log prior of the shapes of every task."""
     features, _ = prior_features()
     rows = np.arange(len(draws.score))[:, None]
     log_shape = base_log_weights()[None] + (draws.context @ weights.shape) @ features.T
@@ -131,7 +176,14 @@ def crps_gradient(draws: Draws, weights: Weights, task_weight: np.ndarray) -> np
     log_weight += (draws.context @ weights.noise)[rows, draws.noise]
     log_weight += weights.trouble[draws.trouble] + weights.drift[draws.drift]
     p = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
+    return p / p.sum(axis=1, keepdims=True), log_shape
+
+
+def crps_gradient(draws: Draws, weights: Weights, task_weight: np.ndarray) -> np.ndarray:
+    """Gradient of the weighted mean CRPS with respect to all weights (see `tuning.crps_and_gradient`)."""
+    features, _ = prior_features()
+    rows = np.arange(len(draws.score))[:, None]
+    p, log_shape = task_weights(draws, weights)
     cumulative = np.cumsum(p, axis=1)[:, :-1]
     slope = 2 * (cumulative * draws.below - (1 - cumulative) * draws.above)
     pull = np.zeros_like(p)
@@ -153,11 +205,12 @@ def crps_gradient(draws: Draws, weights: Weights, task_weight: np.ndarray) -> np
     )
 
 
-def learn(draws: Draws, curves_of: dict[str, int]) -> Weights:
+def learn(draws: Draws, curves_of: dict[str, int], settings: Settings = SETTINGS) -> Weights:
     """Minimise the weighted CRPS plus penalty with Adam from the broad prior; deterministic."""
     task_weight = source_weights(draws.source, curves_of)
     rows, features = draws.context.shape[1], prior_features()[0].shape[1]
-    start = Weights(np.zeros((rows, features)), np.zeros((rows, len(NOISE_LEVELS))), np.zeros(4), DRIFT_START)
+    ways = np.array(settings.departures_start)
+    start = Weights(np.zeros((rows, features)), np.zeros((rows, len(NOISE_LEVELS))), np.zeros(4), ways)
     matrix = penalty_matrix(PENALTY)
     weights = start
     mean = square = np.zeros(start.flat().size)
@@ -166,9 +219,9 @@ def learn(draws: Draws, curves_of: dict[str, int]) -> Weights:
             weights.shape @ matrix + PENALTY.levels * np.vstack([np.zeros(features), weights.shape[1:]]),
             PENALTY.size * weights.noise,
             PENALTY.size * weights.trouble,
-            PENALTY.size * (weights.drift - DRIFT_START),
+            PENALTY.size * (weights.drift - ways),
         )
-        slope = crps_gradient(draws, weights, task_weight) + PENALTY_SHARE * pull.flat()
+        slope = crps_gradient(draws, weights, task_weight) + settings.penalty_share * pull.flat()
         mean, square = 0.9 * mean + 0.1 * slope, 0.99 * square + 0.01 * slope**2
         move = -RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-12)
         weights = weights.moved(move * min(1.0, 2.0 * (1.0 - step / STEPS)))
@@ -186,6 +239,6 @@ def table_entry(weights: Weights, calibration: dict) -> dict:
         "shape_weights": np.round(weights.shape, 2).tolist(),
         "noise_weights": np.round(noise, 2).tolist(),
         "trouble": np.round(trouble[1:], 3).tolist(),
-        "drift": [[round(float(share), 3), float(sd)] for share, sd in zip(shares, DRIFT, strict=True)],
+        "departures": [[round(float(share), 4), *one] for share, one in zip(shares, SETTINGS.departures, strict=True)],
         **calibration,
     }

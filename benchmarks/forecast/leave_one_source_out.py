@@ -1,12 +1,12 @@
 """The yardstick: forecasts of language-model curves with everything learned from the other sources.
 
-    python benchmarks/forecast/leave_one_source_out.py CURVES.csv --work FOLDER [--out PRIORS.json]
+    python benchmarks/forecast/leave_one_source_out.py CURVES.csv --classical CURVES.csv --work FOLDER [--out PRIORS.json]
 
-For each source: learn the prior from all others, forecast the source with the engine as users call it (kind of learner
-not stated), compare. Sources count the same. Tasks: all sizes but the last, and the first three sizes to the largest
-within 8 times; one run a size is shown. Fewer sizes ("none", "one", "two") are forecast too, apart. Each source's answers
-are kept in FOLDER, so an interrupted run goes on. `--out` learns from all
-sources and writes the table that is shipped.
+For each source: learn the prior, and the rule that tells kinds of learners apart, from all others, forecast the source with the
+engine as `tunecurve forecast` calls it (range and kind of learner not stated, test rows where the source states them), compare.
+Sources count the same. Tasks: all sizes but the last, and the first three sizes to the largest within 8 times; one run a size
+is shown. What was learned for each source is kept in FOLDER, so an interrupted run goes on. `--out` learns from all sources
+and writes the entries that are shipped.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from typing import Any
 import numpy as np
 from baselines import all_baselines
 from curves import Curve, Task
-from language_models import Draws, draw_tasks, learn, table_entry
+from fit_kinds import Pair, classical_pairs, learn_kinds, make_pair
+from language_models import Draws, draw_tasks, learn, source_weights, table_entry
 from run_exam import LEVELS, NORMAL
+from table_file import write_table
 
 from tunecurve.curve import priors
-from tunecurve.curve.points import CurvePoints, prepare
+from tunecurve.curve.kinds import FEATURES
+from tunecurve.curve.points import CurvePoints, prepare, usual_range
 from tunecurve.curve.predictive import predict
 
 FARTHEST = 8.0
@@ -53,6 +56,7 @@ def read(path: Path) -> tuple[list[Curve], dict[str, str]]:
             fresh = Curve(name, row["source"], row["group"], row["direction"], ends)
             runs = curves.setdefault(name, fresh).runs.setdefault(float(row["n"]), {})
             runs[f"{len(runs)}:{row['replicate']}"] = float(row["score"])
+            curves[name].test_rows = float(row["n_test"]) if row["n_test"] else None
             families[name] = family(row["model"].lower(), row["metric"])
     return list(curves.values()), families
 
@@ -87,13 +91,15 @@ def make_tasks(curves: list[Curve]) -> list[Task]:
     return tasks
 
 
-def ours(one: Task) -> np.ndarray:
-    """The engine's quantiles under the table in force."""
-    curve = prepare(CurvePoints(one.train_size, one.score), one.curve.score_range, one.curve.direction)
-    return np.quantile(predict(curve).measured_scores(np.array([one.target]))[:, 0], LEVELS)
+def ours(one: Task, kind: str | None = None) -> np.ndarray:
+    """The engine's quantiles under the table in force, as for a user's file."""
+    points = CurvePoints(one.train_size, one.score, n_test=one.curve.test_rows)
+    ends = usual_range(one.score, one.curve.direction)[0]
+    curve = prepare(points, ends, one.curve.direction)
+    return np.quantile(predict(curve, kind).measured_scores(np.array([one.target]))[:, 0], LEVELS)
 
 
-def with_table(table: dict[str, Any], forecast: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
+def with_table(table: dict[str, Any], forecast: Callable[[], list[Any]]) -> list[Any]:
     """Forecast under another table than the shipped one."""
     shipped = dict(priors.prior_table())
     priors.prior_table().update(table)
@@ -119,12 +125,31 @@ def entries(tasks: list[Task], work: Path) -> dict[str, dict]:
     return found
 
 
-def left_out(tasks: list[Task], tables: dict[str, dict]) -> np.ndarray:
-    """Quantiles of every task under the prior that its source had no part in."""
+def all_pairs(tasks: list[Task], tables: dict[str, dict]) -> list[Pair]:
+    """Every task forecast as either kind, with the language-model prior that its source had no part in."""
+    pairs: dict[int, Pair] = {}
+    for source, entry in tables.items():
+        rows = [index for index, one in enumerate(tasks) if one.curve.source == source]
+        made = with_table({priors.LANGUAGE_MODEL: entry}, lambda rows=rows: [make_pair(tasks[row]) for row in rows])
+        pairs.update(zip(rows, made, strict=True))
+    return [pairs[index] for index in range(len(tasks))]
+
+
+def kinds_rule(pairs: list[Pair], tasks: list[Task], classical: list[Pair], without: str | None = None) -> dict:
+    """The table's entry for the kinds, learned from all sources but one."""
+    rows = [index for index, one in enumerate(tasks) if one.curve.source != without]
+    weight = source_weights(np.array([tasks[row].curve.source for row in rows]), curve_counts(tasks))
+    weights = learn_kinds([pairs[row] for row in rows], weight, classical)
+    return {"features": list(FEATURES), "weights": weights.tolist()}
+
+
+def left_out(tasks: list[Task], tables: dict[str, dict], rules: dict[str, dict], kind: str | None = None) -> np.ndarray:
+    """Quantiles of every task under the prior and the rule that its source had no part in."""
     answers = np.empty((len(tasks), len(LEVELS)))
     for source, entry in tables.items():
         rows = [index for index, one in enumerate(tasks) if one.curve.source == source]
-        answers[rows] = with_table({priors.LANGUAGE_MODEL: entry}, lambda rows=rows: [ours(tasks[row]) for row in rows])
+        table = {priors.LANGUAGE_MODEL: entry, "kinds": rules[source]}
+        answers[rows] = with_table(table, lambda rows=rows: [ours(tasks[row], kind) for row in rows])
     return answers
 
 
@@ -143,13 +168,13 @@ def classical(tasks: list[Task]) -> dict[str, np.ndarray]:
     return answers
 
 
-def figures(quantiles: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> tuple[float, float, float]:
-    """CRPS, and coverage of the 80 and 90 % intervals, as weighted means."""
+def figures(quantiles: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> tuple[float, ...]:
+    """CRPS, coverage of the 80 and 90 % intervals, shares below and above the 80 % interval, as weighted means."""
     miss = truth[:, None] - quantiles
     crps = 2.0 * np.maximum(LEVELS * miss, (LEVELS - 1.0) * miss).mean(axis=1)
     inside = [(quantiles[:, low] <= truth) & (truth <= quantiles[:, 18 - low]) for low in (1, 0)]
-    total = weight.sum()
-    return crps @ weight / total, inside[0] @ weight / total, inside[1] @ weight / total
+    parts = (crps, *inside, truth < quantiles[:, 1], truth > quantiles[:, 17])
+    return tuple(float(part @ weight / weight.sum()) for part in parts)
 
 
 def table_of(tasks: list[Task], families: dict[str, str], answers: dict[str, np.ndarray]) -> str:
@@ -159,64 +184,51 @@ def table_of(tasks: list[Task], families: dict[str, str], answers: dict[str, np.
     kind = np.array([families[one.curve.curve_id] for one in tasks])
     names, member, count = np.unique(source, return_inverse=True, return_counts=True)
     weight = (1.0 / count)[member]
-    rivals = [name for name in answers if name not in ("tunecurve", "today", "last value")]
+    rivals = [name for name in answers if name not in ("tunecurve", "known", "classical", "last value")]
     lines = [
-        "| | tasks | CRPS | before | last value | best classical | in 80 % | in 90 % | before, 80 / 90 % |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| | tasks | CRPS | in 80 % | in 90 % | below / above 80 % | kind stated: CRPS, 80 / 90 % | classical prior alone | last value "
+        "| best classical method |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     rows = [("all, every source the same", np.ones(len(tasks), bool))]
     rows += [(name, kind == name) for name in sorted(set(kind))] + [(str(name), source == name) for name in names]
     for title, chosen in rows:
         found = {name: figures(quantiles[chosen], truth[chosen], weight[chosen]) for name, quantiles in answers.items()}
         best = min(rivals, key=lambda name: found[name][0])
-        mine, before = found["tunecurve"], found.get("today", (np.nan,) * 3)
+        mine, known, alone = (found[name] for name in ("tunecurve", "known", "classical"))
         lines.append(
-            f"| {title} | {chosen.sum()} | {mine[0]:.2f} | {before[0]:.2f} | {found['last value'][0]:.2f} | "
-            f"{found[best][0]:.2f} ({best}) | {mine[1]:.2f} | {mine[2]:.2f} | {before[1]:.2f} / {before[2]:.2f} |"
+            f"| {title} | {chosen.sum()} | {mine[0]:.2f} | {mine[1]:.2f} | {mine[2]:.2f} | {mine[3]:.2f} / {mine[4]:.2f} | "
+            f"{known[0]:.2f}, {known[1]:.2f} / {known[2]:.2f} | {alone[0]:.2f} | {found['last value'][0]:.2f} | "
+            f"{found[best][0]:.2f} ({best}) |"
         )
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Forecast every source from the others, print the table, and write the shipped table on demand."""
+    """Forecast every source from the others, print the table, and write the shipped entries on demand."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("curves", type=Path)
+    parser.add_argument("--classical", type=Path, required=True, help="curves of classical learners (LCDB)")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is done already")
-    parser.add_argument(
-        "--out", type=Path, help="the table whose language-model entry is learned anew from all sources"
-    )
+    parser.add_argument("--out", type=Path, help="the table whose language-model entries are learned from all sources")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     curves, families = read(options.curves)
     tasks = make_tasks(curves)
+    tables = entries(tasks, options.work)
+    pairs, classical_ones = all_pairs(tasks, tables), classical_pairs(options.classical)
     if options.out:
         table = json.loads(options.out.read_text(encoding="utf-8"))
-        learned = table_entry(learn(draw_tasks(tasks), curve_counts(tasks)), UNCHANGED)
-        table[priors.LANGUAGE_MODEL] = learned
-        options.out.write_text(priors_text(table), encoding="utf-8")
+        table[priors.LANGUAGE_MODEL] = table_entry(learn(draw_tasks(tasks), curve_counts(tasks)), UNCHANGED)
+        table["kinds"] = kinds_rule(pairs, tasks, classical_ones)
+        write_table(table, options.out)
         return
-    tables = entries(tasks, options.work)
-    answers = {"tunecurve": left_out(tasks, tables)}
-    # The engine before: the classical prior alone, learned without any language model.
-    answers["today"] = np.array([ours_as(one, priors.CLASSICAL) for one in tasks])
+    rules = {source: kinds_rule(pairs, tasks, classical_ones, source) for source in tables}
+    answers = {"tunecurve": left_out(tasks, tables, rules)}
+    answers["known"] = left_out(tasks, tables, rules, priors.LANGUAGE_MODEL)
+    answers["classical"] = np.array([ours(one, priors.CLASSICAL) for one in tasks])
+    np.savez(options.work / "answers.npz", **answers)
     print(table_of(tasks, families, answers | classical(tasks)))
-
-
-def ours_as(one: Task, kind: str) -> np.ndarray:
-    """Quantiles under one kind's shipped prior."""
-    curve = prepare(CurvePoints(one.train_size, one.score), one.curve.score_range, one.curve.direction)
-    return np.quantile(predict(curve, kind).measured_scores(np.array([one.target]))[:, 0], LEVELS)
-
-
-def priors_text(value: Any, indent: int = 0) -> str:
-    """JSON with rows of numbers on one line."""
-    pad = " " * indent
-    if isinstance(value, dict):
-        inner = [f"{pad} {json.dumps(key)}: {priors_text(part, indent + 1)}" for key, part in value.items()]
-        return "{\n" + ",\n".join(inner) + f"\n{pad}}}" + ("\n" if not indent else "")
-    if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
-        return "[\n" + ",\n".join(f"{pad} {priors_text(part, indent + 1)}" for part in value) + f"\n{pad}]"
-    return json.dumps(value)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tunecurve.curve.priors import DRIFT
+
 # Bounded metrics, "adapts late": the score may sit still while data are few and rise steeply later: the midpoint lies
 # from the middle of the data to 64 times beyond, and little error stays for ever. LCDB alone would choose a smaller
 # share than 0.2: it has no language models.
@@ -69,7 +71,7 @@ def loss_entry() -> Mapping[str, object]:
         "regimes": LOSS,
         "noise_weights": [LOSS_NOISE],
         "trouble": LOSS_TROUBLE,
-        "drift": [[0.75, 0.5 * LOSS_DISCREPANCY], [0.25, 1.8 * LOSS_DISCREPANCY]],
+        "departures": [[0.75, DRIFT, 0.5 * LOSS_DISCREPANCY], [0.25, DRIFT, 1.8 * LOSS_DISCREPANCY]],
         "calibration": LOSS_CALIBRATION,
         "coverage": {"single": 1.0, "replicated": 1.0},
         "learned_from": "set by hand: benchmarks/forecast/regimes.py; levels by fit_coverage.py, from both groups",

@@ -19,6 +19,7 @@ from tunecurve.curve.points import CurvePoints, prepare
 from tunecurve.curve.posterior import NOISE_LEVELS, draw_curves, explain, fit
 from tunecurve.curve.predictive import Predictive
 from tunecurve.curve.priors import (
+    DRIFT,
     Prior,
     base_log_weights,
     level_position,
@@ -90,9 +91,9 @@ def random_tasks(curves: list[Curve], per_curve: int, seed: int) -> list[Task]:
     return tasks
 
 
-def drift_mixture(discrepancy: float) -> tuple[tuple[float, float], ...]:
-    """Heavy tail of the drift: most curves follow the shapes, some do not (share, SD per doubling)."""
-    return (0.75, round(0.5 * discrepancy, 5)), (0.25, round(1.8 * discrepancy, 5))
+def drift_mixture(discrepancy: float) -> tuple[tuple[float, str, float], ...]:
+    """Heavy tail of the drift: most curves follow the shapes, some do not (share, way, SD per doubling)."""
+    return (0.75, DRIFT, round(0.5 * discrepancy, 5)), (0.25, DRIFT, round(1.8 * discrepancy, 5))
 
 
 @lru_cache(maxsize=1)
@@ -117,8 +118,8 @@ def draw_tasks(tasks: list[Task], discrepancy: float) -> Draws:
     for task in tasks:
         curve = prepare(CurvePoints(task.train_size, task.score), task.curve.score_range, task.curve.direction)
         likelihood = explain(curve)
-        draws = draw_curves(likelihood, [fit(likelihood, prior)], np.ones(1), DRAWS_PER_TASK)
-        predictive = Predictive(curve, draws, [prior], np.ones(1), calibrated=False)
+        draws = draw_curves(likelihood, [fit(likelihood, prior)], [1.0], DRAWS_PER_TASK)
+        predictive = Predictive(curve, draws, [prior], calibrated=False)
         scores = predictive.measured_scores(np.array([task.target]))[:, 0]
         order = np.argsort(scores, kind="stable")
         scores, truth = scores[order], task.truth

@@ -12,7 +12,7 @@ from tunecurve.curve.drops import find_drops
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
 from tunecurve.curve.points import PreparedCurve, _without_shared_part, prepare
 from tunecurve.curve.posterior import draw_curves, explain, fit
-from tunecurve.curve.priors import priors_for
+from tunecurve.curve.priors import CLASSICAL, prior_from, prior_table
 
 SIZES = [50.0, 200.0, 800.0]
 ROWS = 400
@@ -30,10 +30,10 @@ def curve_on_rows(wrong_share: list[float], own_luck: float, seed: int) -> Curve
 
 
 def posterior_weights(curve: PreparedCurve) -> tuple[np.ndarray, np.ndarray]:
-    ((_, prior),) = priors_for("bounded", float(curve.log_error[-1]), float(curve.size[-1]), "classical")
+    prior = prior_from(CLASSICAL, prior_table()[CLASSICAL], float(curve.log_error[-1]), float(curve.size[-1]))
     likelihood = explain(curve)
     posterior = fit(likelihood, prior)
-    drawn = draw_curves(likelihood, [posterior], np.ones(1), 500)
+    drawn = draw_curves(likelihood, [posterior], [1.0], 500)
     return likelihood.relative * np.outer(posterior.shape_weight, posterior.configuration_weight), drawn.level
 
 

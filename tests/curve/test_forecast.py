@@ -198,7 +198,7 @@ RISING_SLOWLY = ([50, 200, 800, 3200], [70.0, 74.0, 77.5, 79.0])
             "noise",
             "runs of one size",
         ),
-        (RISING_SLOWLY, {"settled": False, "delta": 1.2}, "training not settled", "train longer"),
+        (RISING_SLOWLY, {"settled": False, "delta": 0.8}, "training not settled", "train longer"),
         (([400, 500, 600, 700], [70.0, 70.6, 71.2, 71.8]), {"delta": 2.5}, "sizes", "too few or too close"),
     ],
 )
@@ -207,6 +207,53 @@ def test_cannot_tell_names_its_reason(points: tuple, options: dict, reason: str,
     assert verdict.word == "cannot tell"
     assert verdict.reason == reason
     assert words in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("sizes", "scores", "fell_from"),
+    [
+        ([50, 200, 800, 3200], [70.0, 80.0, 86.0, 52.0], 800),
+        ([100, 200, 400, 800], [80.0, 85.0, 88.0, 83.0], 400),
+        ([16, 64, 256, 1024, 4096], [50.0, 71.0, 82.0, 81.0, 60.0], 256),
+    ],
+)
+def test_a_lone_run_that_fell_is_no_plateau_and_the_rerun_is_priced(sizes: list, scores: list, fell_from: int) -> None:
+    prices = Prices(training_fixed=7.0)
+    forecast = forecast_curve(CurvePoints(sizes, scores, n_test=1000), prices=prices)
+    assert forecast.verdict is not None
+    assert (forecast.verdict.word, forecast.verdict.reason) == ("cannot tell", "collapse")
+    assert "three more seeds at the largest size" in forecast.verdict.sentence
+    (note,) = [note for note in forecast.notes if "was run once" in note]
+    assert f"than n={fell_from:g}: one run cannot tell a collapse from a plateau" in note
+    assert note.endswith("Run it again with 3 more seeds (costs 21).")
+    seeds = forecast_curve(
+        CurvePoints([*sizes, sizes[-1], sizes[-1]], [*scores, scores[-1], scores[-1] + 0.3], n_test=1000)
+    )
+    assert seeds.verdict is not None
+    assert seeds.verdict.reason != "collapse"
+    assert not any("was run once" in note for note in seeds.notes)
+
+
+@pytest.mark.parametrize("scores", [[80, 88, 90.2, 90.0], [60, 70, 72, 71.5], [97, 98.5, 99.2, 99.1], [50, 61, 66, 70]])
+def test_a_step_within_the_noise_is_no_collapse(scores: list[float]) -> None:
+    forecast = forecast_curve(CurvePoints([50, 200, 800, 3200], scores, n_test=1000))
+    assert not any("was run once" in note for note in forecast.notes)
+
+
+@pytest.mark.parametrize(
+    ("scores", "doubt"),
+    [
+        ([100.0, 100.0, 99.0, 100.0], 0.4),
+        ([99.0, 99.5, 100.0, 100.0], 0.2),
+        ([98.0, 99.8, 99.6, 99.9], 0.2),
+        ([100.0] * 4, 0.01),
+    ],
+)
+def test_near_the_ceiling_a_forecast_is_never_a_point(scores: list[float], doubt: float) -> None:
+    """One more run may be perfect, and it may miss a little, the more the runs before did."""
+    low, high = forecast_curve(CurvePoints([50, 100, 200, 500], scores), at=[1000]).forecasts[0]["intervals"]["0.90"]
+    assert high >= 99.8
+    assert 97.0 < low < 100.0 - doubt
 
 
 @pytest.mark.parametrize("rows", [30, 60, 100])

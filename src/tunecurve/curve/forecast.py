@@ -14,12 +14,21 @@ from typing import Any
 import numpy as np
 
 from tunecurve.curve.borrowed import FIRST_SIZES, rows_to_find_out, with_start
+from tunecurve.curve.collapse import rerun_notes
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.plateau import Verdict, default_delta, find_plateau, is_speculative, judge
-from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare, usual_range
+from tunecurve.curve.points import (
+    CurvePoints,
+    Floats,
+    PreparedCurve,
+    checked_arrays,
+    prepare,
+    usual_range,
+)
 from tunecurve.curve.predictive import Predictive, predict
 from tunecurve.curve.priors import KINDS
+from tunecurve.curve.runs import mean_note, runs_behind
 from tunecurve.curve.targets import Target, crossover, reach_target
 from tunecurve.curve.units import unit_notes
 from tunecurve.errors import UsageError
@@ -151,7 +160,7 @@ def forecast_curve(
     if score_range is None:
         scores = [*checked_arrays(points)[1], *(score for score, _ in (rivals or {}).values())]
         score_range, said_of_range = usual_range(scores, direction)
-    notes = [said_of_range] if said_of_range else []
+    notes = [said for said in (said_of_range, mean_note(points.replicate)) if said]
     notes += unit_notes(checked_arrays(points)[1], score_range, target, delta)
     curve = prepare(points, score_range, direction)
     measured = _measured(curve)
@@ -174,7 +183,7 @@ def forecast_curve(
         backtest=back_test(points, score_range, direction, kind) if backtest else None,
         decision=decide(predictive, prices, target),
         drops=drops,
-        notes=notes + _notes(predictive, asked) + [drop_note(drop) for drop in drops if drop["real"]],
+        notes=notes + _notes(predictive, asked, prices) + [drop_note(drop) for drop in drops if drop["real"]],
         predictive=predictive,
     )
 
@@ -286,9 +295,12 @@ def back_test(
         return None
     rows = None if points.n_test is None else np.broadcast_to(np.asarray(points.n_test, float), size.shape)[kept]
     draws = None if points.bootstrap_draws is None else np.asarray(points.bootstrap_draws, float)[kept]
-    fewer = CurvePoints(size[kept], score[kept], None, rows, draws)
+    names = (
+        None if points.replicate is None else [name for name, keep in zip(points.replicate, kept, strict=True) if keep]
+    )
+    fewer = CurvePoints(size[kept], score[kept], names, rows, draws)
     entry = forecasts_at(predict(prepare(fewer, score_range, direction), kind), np.array([last]))[0]
-    actual = float(score[~kept].mean())
+    actual = float(np.average(score[~kept], weights=runs_behind(points.replicate, len(score))[~kept]))
     low, high = entry["intervals"]["0.80"]
     return {
         "n": float(last),
@@ -300,15 +312,11 @@ def back_test(
     }
 
 
-def _notes(predictive: Predictive, asked: Floats) -> list[str]:
+def _notes(predictive: Predictive, asked: Floats, prices: Prices) -> list[str]:
     notes = []
     if any(is_speculative(float(size), predictive.last_size) for size in asked):
         notes.append(f"Sizes beyond {8 * predictive.last_size:g} (8 times the data) are speculative.")
-    if not predictive.curve.replicated:
+    if not predictive.curve.replicated and (predictive.curve.replicates == 1).all():
         notes.append("No size was run with more than one seed: the noise of one run is guessed, not measured.")
-    notes += [
-        f"The run at n={size:g} does not fit the others (probability {chance:.2f})."
-        for size, chance in predictive.suspects()
-        if chance >= 0.5
-    ]
+    notes += rerun_notes(predictive.curve, predictive.suspects(), prices)
     return notes

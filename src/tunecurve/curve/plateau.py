@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tunecurve.curve.collapse import RERUNS, may_have_collapsed
 from tunecurve.curve.decision import Prices
 from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
@@ -33,6 +34,10 @@ ENOUGH_SIZES, ENOUGH_SPAN = 4, 8.0
 REASONS = {
     "training not settled": ("training has not settled at the largest size", "training"),
     "test set": ("the test set is too small to show a gain of that size", "test set"),
+    "collapse": (
+        "the one run of the largest size may have collapsed, which one run cannot tell from a plateau",
+        "seeds",
+    ),
     "noise": ("runs of one size differ by as much as the gain in question", "seeds"),
     "sizes": ("the sizes are too few or too close", "size"),
     "shapes": ("curves that go on and curves that stop both fit the points", "size"),
@@ -126,13 +131,15 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
     if rising >= SURE:
         sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {rising:.2f}."
         return Verdict("rising", sentence, rising, expected, [])
-    if rising <= 1.0 - SURE:
+    if rising <= 1.0 - SURE and not may_have_collapsed(predictive.curve):
         return _no_gain(predictive, delta, rising, expected, numbers)
     reason = _reason(predictive, delta, settled=settled)
     words, step_kind = REASONS[reason]
+    sides = "on both sides of" if rising > 1.0 - SURE else "less than"
     sentence = (
-        f"Cannot tell: {numbers}, on both sides of the {delta:.3g} that matters (probability {rising:.2f}), "
-        f"because {words}."
+        f"Cannot tell: {numbers}, {sides} the {delta:.3g} that matters (probability {rising:.2f}), because {words}."
+        if reason != "collapse"
+        else f"Cannot tell, because {words}. Taken at its word, {numbers}; probability of {delta:.3g} or more {rising:.2f}."
     )
     settle = settling_steps(predictive, gain >= delta, prices or Prices())
     if reason == "training not settled":
@@ -168,6 +175,8 @@ def _reason(predictive: Predictive, delta: float, *, settled: bool) -> str:
     run = float(predictive.run_variance(curve.size[-1:])[0]) / curve.replicates[-1]
     if not settled:
         return "training not settled"
+    if may_have_collapsed(predictive.curve):
+        return "collapse"
     if resolution(predictive) >= delta:
         return "test set"
     if np.sqrt(2.0 * run) * last_error >= delta:
@@ -193,7 +202,7 @@ def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) ->
     run = float(predictive.run_variance(np.array([last]))[0])
     own = predictive.curve.own_test_variance
     options = [
-        ("seeds", "three more seeds at the largest size", last, run / 3.0, 0.0, 3),
+        ("seeds", "three more seeds at the largest size", last, run / RERUNS, 0.0, RERUNS),
         ("size", f"one more size: {2 * last:g} examples", 2.0 * last, run, last, 1),
         ("size", f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * last, 1),
     ]

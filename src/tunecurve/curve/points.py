@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tunecurve.curve.runs import runs_behind
 from tunecurve.errors import DataError, UsageError
 
 Floats = NDArray[np.float64]
@@ -23,8 +24,10 @@ SEED_VARIANCE_EXPONENT = 0.72
 PRIOR_DEGREES_OF_FREEDOM = 2.0
 # Prior SD of one run at the largest size, as a share of the error there.
 PRIOR_SEED_SHARE = {"bounded": 0.04, "loss": 0.01}
-# Errors below this share of the range (in per cent) are not told apart: rounding and label noise live there.
-SMALLEST_ERROR = {"bounded": 0.02, "loss": 1e-9}
+# Added to the error of a bounded metric (in per cent of the range) before its logarithm is taken: this near the best score
+# the noise of a run no longer shrinks with the error, and 100 is not infinitely better than 99.9.
+CEILING_OFFSET = 1.0
+SMALLEST_LOSS = 1e-9
 # Test sets are shared by all sizes, so most of their error is common; this correlation is used without bootstrap draws.
 DEFAULT_TEST_CORRELATION = 0.7
 
@@ -54,17 +57,20 @@ class Scale:
 
     @property
     def smallest_error(self) -> float:
-        """Smallest error that is told apart from zero."""
-        return SMALLEST_ERROR[self.kind]
+        """Error of the best possible score."""
+        return CEILING_OFFSET if self.kind == "bounded" else SMALLEST_LOSS
 
     def error(self, score: ArrayLike) -> Floats:
-        """Distance from the best possible score, in units of the error space (never below the smallest error)."""
+        """Distance from the best possible score, in units of the error space; for bounded metrics plus the offset."""
         distance = (self.best - np.asarray(score, float)) if self.direction == "max" else np.asarray(score) - self.best
-        return np.maximum(distance / self.unit, self.smallest_error)
+        if self.kind == "loss":
+            return np.maximum(distance / self.unit, SMALLEST_LOSS)
+        return np.maximum(distance / self.unit, 0.0) + CEILING_OFFSET
 
     def score(self, error: ArrayLike) -> Floats:
         """Scores from errors, held inside the range."""
-        distance = np.asarray(error, float) * self.unit
+        offset = CEILING_OFFSET if self.kind == "bounded" else 0.0
+        distance = np.maximum(np.asarray(error, float) - offset, 0.0) * self.unit
         score = self.best - distance if self.direction == "max" else self.best + distance
         return np.clip(score, -np.inf if self.low is None else self.low, np.inf if self.high is None else self.high)
 
@@ -148,8 +154,9 @@ class CurvePoints:
         Training examples behind each score; positive. Any order, repeats allowed.
     score : array_like, shape (n_points,)
         The metric on the frozen test set.
-    replicate : array_like, optional
-        Names of the seeds. Only kept; repeats of a size are replicates with or without names.
+    replicate : sequence, optional
+        Names of the seeds; repeats of a size are replicates with or without names. ``"m10"`` marks a score that is itself the
+        mean of 10 runs, ``"m"`` one of an unknown number of runs.
     n_test : int or array_like, optional
         Rows of the test set.
     bootstrap_draws : array_like, shape (n_points, n_draws), optional
@@ -172,6 +179,7 @@ class PreparedCurve:
     size : ndarray, shape (n_sizes,)
     mean_score : ndarray, shape (n_sizes,)
     replicates : ndarray of int, shape (n_sizes,)
+        Runs of each size, those behind published means included.
     log_error : ndarray, shape (n_sizes,)
     seed_variance : float
         Variance of the log error of one run at the largest size (pooled, shrunk), or 0 without replicates.
@@ -203,8 +211,8 @@ class PreparedCurve:
 
     @property
     def replicated(self) -> bool:
-        """Whether any size was measured more than once."""
-        return bool((self.replicates > 1).any())
+        """Whether any size has two scores, so that the noise of one run is measured."""
+        return self.seed_variance > 0
 
 
 def checked_arrays(points: CurvePoints) -> tuple[Floats, Floats]:
@@ -237,17 +245,19 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
     """
     all_sizes, scores = checked_arrays(points)
     scale = make_scale(score_range, direction, scores)
-    size, member, replicates = np.unique(all_sizes, return_inverse=True, return_counts=True)
-    mean_score = np.bincount(member, scores) / replicates if size.size else np.empty(0)
+    size, member = np.unique(all_sizes, return_inverse=True)
+    runs = runs_behind(points.replicate, scores.size)
+    replicates = np.bincount(member, runs).astype(np.int64) if size.size else np.empty(0, np.int64)
+    mean_score = np.bincount(member, runs * scores) / replicates if size.size else np.empty(0)
     error = scale.error(mean_score)
     if not size.size:
         return PreparedCurve(scale, size, mean_score, replicates, np.empty(0), 0.0, np.empty(0), 0.0, 0.0)
     relative_size = size / size[-1]
-    seed = _pooled_seed_variance(scale, scores, mean_score, member, replicates, relative_size, error[-1])
+    seed = _pooled_seed_variance(scale, scores, mean_score, member, runs, relative_size, error[-1])
     seed_points = seed * relative_size**-SEED_VARIANCE_EXPONENT / replicates / error**2
-    covariance = _bootstrap_covariance(points, scale, member, replicates, error)
+    covariance = _bootstrap_covariance(points, scale, member, runs, error)
     if covariance is None:
-        own, shared = _test_set_variance(points, scale, member, replicates, error)
+        own, shared = _test_set_variance(points, scale, member, runs, error)
     else:
         own, shared = np.zeros(len(error)), float(covariance[-1, -1]) * error[-1] ** 2
         covariance = _without_shared_part(covariance)
@@ -270,22 +280,22 @@ def _pooled_seed_variance(
     scores: Floats,
     mean_score: Floats,
     member: NDArray[np.int64],
-    replicates: NDArray[np.int64],
+    runs: NDArray[np.int64],
     relative_size: Floats,
     last_error: float,
 ) -> float:
-    """Variance of one run at the largest size, in squared error units; 0 when nothing was repeated."""
-    freedom = int((replicates - 1).sum())
+    """Variance of one run at the largest size, in squared error units; 0 when no size has two scores."""
+    freedom = len(scores) - len(relative_size)
     if not freedom:
         return 0.0
     deviation = (scores - mean_score[member]) / scale.unit
-    pooled = float((deviation**2 * relative_size[member] ** SEED_VARIANCE_EXPONENT).sum())
+    pooled = float((runs * deviation**2 * relative_size[member] ** SEED_VARIANCE_EXPONENT).sum())
     prior = (PRIOR_SEED_SHARE[scale.kind] * last_error) ** 2
     return (pooled + PRIOR_DEGREES_OF_FREEDOM * prior) / (freedom + PRIOR_DEGREES_OF_FREEDOM)
 
 
 def _bootstrap_covariance(
-    points: CurvePoints, scale: Scale, member: NDArray[np.int64], replicates: NDArray[np.int64], error: Floats
+    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
 ) -> Floats | None:
     """Covariance over sizes of the mean log error, shape (n_sizes, n_sizes), from paired draws; None without any."""
     if points.bootstrap_draws is None:
@@ -296,8 +306,8 @@ def _bootstrap_covariance(
     if draws.shape[1] < 2:
         return np.zeros((len(error), len(error)))
     mean_draws = np.zeros((len(error), draws.shape[1]))
-    np.add.at(mean_draws, member, draws / scale.unit)
-    covariance = np.atleast_2d(np.cov(mean_draws / replicates[:, None]))
+    np.add.at(mean_draws, member, runs[:, None] * draws / scale.unit)
+    covariance = np.atleast_2d(np.cov(mean_draws / np.bincount(member, runs)[:, None]))
     return covariance / np.outer(error, error)
 
 
@@ -317,7 +327,7 @@ def _without_shared_part(covariance: Floats) -> Floats:
 
 
 def _test_set_variance(
-    points: CurvePoints, scale: Scale, member: NDArray[np.int64], replicates: NDArray[np.int64], error: Floats
+    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
 ) -> tuple[Floats, float]:
     """Test-set variance of each size's mean: its own part, and the part that all sizes share (squared error units).
 
@@ -329,6 +339,6 @@ def _test_set_variance(
     rows = np.asarray(points.n_test, float)
     if not np.isfinite(rows).all() or (rows < 1).any():
         raise DataError(f"n_test {points.n_test}: expected a positive number of test rows.")
-    rows = np.bincount(member, np.broadcast_to(rows, member.shape)) / replicates
+    rows = np.bincount(member, runs * np.broadcast_to(rows, member.shape)) / np.bincount(member, runs)
     total = error * np.maximum(100.0 - error, 0.0) / rows
     return (1.0 - DEFAULT_TEST_CORRELATION) * total, float(total[-1])

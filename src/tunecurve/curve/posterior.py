@@ -53,15 +53,12 @@ class Likelihood:
     ----------
     relative : ndarray, shape (n_shapes, n_configurations)
         Likelihood over that of the best cell.
-    log_best : float
-        Log likelihood of the best cell.
     residual : ndarray, shape (n_shapes, n_sizes)
         Log error minus the last log error minus the log shape.
     last_log_error : float
     """
 
     relative: Floats
-    log_best: float
     residual: Floats
     last_log_error: float
     configurations: Configurations
@@ -69,11 +66,10 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Posterior:
-    """One prior's weights of rows (shapes) and columns (configurations), and how well that prior explains the points."""
+    """One prior's weights of rows (shapes) and columns (configurations); the cells of the likelihood, so weighed, sum to one."""
 
     shape_weight: Floats
     configuration_weight: Floats
-    log_evidence: float
 
 
 def trouble_masks(count: int) -> tuple[Floats, NDArray[np.int64]]:
@@ -156,10 +152,9 @@ def explain(curve: PreparedCurve) -> Likelihood:
     last = float(curve.log_error[-1])
     residual = curve.log_error - last - _all_shapes_at(tuple(curve.size / curve.size[-1]))
     relative = log_likelihood(residual, config)
-    best = float(relative.max())
-    relative -= best
+    relative -= relative.max()
     np.exp(relative, out=relative)
-    return Likelihood(relative, best, residual, last, config)
+    return Likelihood(relative, residual, last, config)
 
 
 def fit(likelihood: Likelihood, prior: Prior) -> Posterior:
@@ -167,7 +162,7 @@ def fit(likelihood: Likelihood, prior: Prior) -> Posterior:
     columns = configuration_weight(prior, likelihood.residual.shape[1])
     rows = np.exp(prior.log_shape)
     total = float(rows @ (likelihood.relative @ columns))
-    return Posterior(rows / total, columns, likelihood.log_best + float(np.log(total)))
+    return Posterior(rows / total, columns)
 
 
 @lru_cache(maxsize=4)
@@ -195,14 +190,9 @@ class CurveDraws:
         return self.level[:, None] + log_shape(self.grid, size_ratio, distinct)[member]
 
 
-def prior_probabilities(posteriors: Sequence[Posterior], shares: Sequence[float]) -> Floats:
-    """Probability of each prior, given the points: its share times its evidence."""
-    log_weight = np.array([one.log_evidence for one in posteriors]) + np.log(np.array(shares))
-    weight = np.exp(log_weight - log_weight.max())
-    return weight / weight.sum()
-
-
-def draw_curves(likelihood: Likelihood, posteriors: Sequence[Posterior], probability: Floats, count: int) -> CurveDraws:
+def draw_curves(
+    likelihood: Likelihood, posteriors: Sequence[Posterior], probability: Sequence[float], count: int
+) -> CurveDraws:
     """Draw `count` curves by systematic sampling of the cells of all priors and fixed normal scores for the level."""
     by_shape = [
         chance * one.shape_weight * (likelihood.relative @ one.configuration_weight)

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunecurve.curve.calibration import recalibrate
+from tunecurve.curve.kinds import kind_probabilities
 from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
-from tunecurve.curve.posterior import CurveDraws, draw_curves, explain, fit, normal_scores, prior_probabilities
-from tunecurve.curve.priors import Prior, priors_for
+from tunecurve.curve.posterior import CurveDraws, draw_curves, explain, fit, normal_scores
+from tunecurve.curve.priors import COLLAPSE, DRIFT, FALL, JUMP, WAYS, Prior, prior_from, prior_table
 
 # Enough that quantiles move by less than 1 % of the interval when it is doubled.
 DRAWS = 2000
@@ -30,13 +32,12 @@ MOST_STEPS_INSIDE = 60
 class Predictive:
     """Forecast distribution of one curve; `calibrated` is off only while the calibration itself is being fitted.
 
-    `priors` are those the draws come from, `probability` is what the points say about each.
+    `priors` are those the draws come from.
     """
 
     curve: PreparedCurve
     draws: CurveDraws
     priors: Sequence[Prior]
-    probability: Floats
     calibrated: bool = True
 
     @property
@@ -49,20 +50,31 @@ class Predictive:
         return normal_scores(len(self.draws.level), 4)
 
     @cached_property
-    def _drift(self) -> Floats:
-        """Each draw's own drift away from its shape, log error per doubling."""
+    def _departure(self) -> tuple[NDArray[np.int64], Floats]:
+        """The way in which each draw leaves its shape (index into `WAYS`), and the SD of it."""
         chance = (np.arange(len(self._normals)) * 0.6180339887498949) % 1.0
-        spread = np.empty(len(chance))
+        way, spread = np.zeros(len(chance), np.int64), np.zeros(len(chance))
         for index, prior in enumerate(self.priors):
-            share, sd = np.array(prior.drift).T
+            share = np.cumsum([one[0] for one in prior.departures])
             mine = self.draws.prior == index
-            spread[mine] = sd[np.minimum(np.searchsorted(np.cumsum(share), chance[mine]), len(sd) - 1)]
-        return spread * self._normals[:, 1]
+            place = np.minimum(np.searchsorted(share, chance[mine]), len(share) - 1)
+            way[mine] = np.array([WAYS.index(name) for _, name, _ in prior.departures])[place]
+            spread[mine] = np.array([sd for _, _, sd in prior.departures])[place]
+        return way, spread
 
-    @property
-    def kinds(self) -> dict[str, float]:
-        """Probability of each kind of learner, given the points."""
-        return {prior.kind: float(chance) for prior, chance in zip(self.priors, self.probability, strict=True)}
+    @cached_property
+    def _drift(self) -> Floats:
+        """Each draw's own departure from its shape, log error per doubling: either way, or a jump, or a fall."""
+        way, spread = self._departure
+        normal = self._normals[:, 1]
+        signs = {DRIFT: normal, JUMP: -np.abs(normal), FALL: np.abs(normal), COLLAPSE: np.zeros(len(normal))}
+        return spread * np.choose(way, [signs[name] for name in WAYS])
+
+    @cached_property
+    def _collapse(self) -> Floats:
+        """What a collapse adds to the log error of each draw's measured run."""
+        way, spread = self._departure
+        return np.where(way == WAYS.index(COLLAPSE), spread * np.abs(self._normals[:, 3]), 0.0)
 
     @property
     def rival_normals(self) -> Floats:
@@ -99,8 +111,13 @@ class Predictive:
     def _scores(self, log_error: Floats, size: Floats) -> Floats:
         doublings = np.log2(size / self.last_size)
         if self.calibrated:
-            sizes = len(self.curve.size) - self.curve.starts
-            log_error = recalibrate(log_error, self.kinds, doublings, sizes, replicated=self.curve.replicated)
+            sizes, log_error = len(self.curve.size) - self.curve.starts, log_error.copy()
+            for index, prior in enumerate(self.priors):
+                mine = self.draws.prior == index
+                if mine.any():
+                    log_error[mine] = recalibrate(
+                        log_error[mine], prior.kind, doublings, sizes, replicated=self.curve.replicated
+                    )
         return self.curve.scale.score(np.exp(np.minimum(log_error, 300.0)))
 
     def curve_scores(self, size: Floats) -> Floats:
@@ -129,7 +146,8 @@ class Predictive:
         """Draws (n_draws, n_at) of the score of one run on this test set."""
         seed = self.curve.seed_variance * (size / self.last_size) ** -SEED_VARIANCE_EXPONENT
         noise = np.sqrt(self.draws.noise[:, None] ** 2 + seed[None, :])
-        return self._scores(self._latent(size) + noise * self._normals[:, 2:3], size)
+        run = noise * self._normals[:, 2:3] + self._collapse[:, None]
+        return self._scores(self._latent(size) + run, size)
 
     def population_scores(self, size: Floats) -> Floats:
         """Draws (n_draws, n_at) of the expected score on fresh rows of the same kind as the test set."""
@@ -138,11 +156,18 @@ class Predictive:
 
 
 def predict(curve: PreparedCurve, kind: str | None = None, draws: int = DRAWS) -> Predictive:
-    """Fit a prepared curve and draw from its posterior, under the priors of `kind` (`tunecurve.curve.priors`)."""
-    shares, priors = zip(
-        *priors_for(curve.scale.kind, float(curve.log_error[-1]), float(curve.size[-1]), kind), strict=True
-    )
+    """Fit a prepared curve and draw from its posterior, under the prior of its kind, or of each kind it may be.
+
+    Parameters
+    ----------
+    curve : PreparedCurve
+    kind : {"language-model", "classical"}, optional
+        What was trained; by default its probabilities (`tunecurve.curve.kinds`).
+    draws : int
+    """
+    chances = kind_probabilities(curve, kind)
+    context = float(curve.log_error[-1]), float(curve.size[-1])
+    priors = [prior_from(name, prior_table()[name], *context) for name in chances]
     likelihood = explain(curve)
     posteriors = [fit(likelihood, prior) for prior in priors]
-    probability = prior_probabilities(posteriors, shares)
-    return Predictive(curve, draw_curves(likelihood, posteriors, probability, draws), priors, probability)
+    return Predictive(curve, draw_curves(likelihood, posteriors, list(chances.values()), draws), priors)

@@ -6,7 +6,7 @@ weights at a few knots of every axis (midpoint, steepness, floor) of every famil
 for language models, of the largest size. Between knots weights are interpolated, so the prior is smooth: a few numbers an
 axis, not a memory of curves. Beside the classical prior stands a regime set by hand ("adapts late"); for losses regimes
 are the whole prior, because two groups of curves teach less about the next group than they seem to. A curve whose kind
-nobody states gets a mixture, weighed by how well each kind explains its points.
+nobody states gets a mixture (`tunecurve.curve.kinds`).
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ KNOTS = {"midpoint_doublings": 9, "steepness": 7, "floor_share": 7}
 # Levels of log(error) of a bounded metric (in per cent) and of log2(largest size) between which a table is interpolated.
 LEVELS = np.log([5.0, 20.0, 70.0])
 SIZE_LEVELS = np.log2([32.0, 512.0, 8192.0])
-# Kinds of learners of a bounded metric, and their shares for a curve whose kind nobody states.
-LANGUAGE_MODEL, CLASSICAL = "language-model", "classical"
-SHARES = {LANGUAGE_MODEL: 0.8, CLASSICAL: 0.2}
-KINDS = tuple(SHARES)
+# Kinds of learners of a bounded metric.
+LANGUAGE_MODEL, CLASSICAL = KINDS = ("language-model", "classical")
 LOSS = "loss"
+# How a curve may leave its shape beyond the data. SDs are of the log error: per doubling for the first three, and of the one
+# measured run for a collapse, of which the curve itself knows nothing.
+DRIFT, JUMP, FALL, COLLAPSE = WAYS = ("drift", "jump", "fall", "collapse")
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,15 @@ class Prior:
     log_noise : ndarray, shape (n_noise_levels,)
     trouble : (float, float, float)
         First size off, first two sizes off, one other run broken.
-    drift : tuple of (share, SD)
-        Heavy-tailed drift off the shapes: SD of the log error per doubling beyond the data, and its share of curves.
+    departures : tuple of (share, way, SD)
+        How curves leave their shape, and the share of each: see `WAYS`.
     """
 
     kind: str
     log_shape: Floats
     log_noise: Floats
     trouble: tuple[float, float, float]
-    drift: tuple[tuple[float, float], ...]
+    departures: tuple[tuple[float, str, float], ...]
 
 
 def hat_functions(position: Floats, count: int) -> Floats:
@@ -182,26 +183,5 @@ def prior_from(kind: str, entry: dict, last_log_error: float, last_size: float) 
         log_shape=np.logaddexp.reduce(parts),
         log_noise=normalised(context @ np.array(entry["noise_weights"])),
         trouble=(first, two, broken),
-        drift=tuple((share, sd) for share, sd in entry["drift"]),
+        departures=tuple((share, way, sd) for share, way, sd in entry["departures"]),
     )
-
-
-def priors_for(
-    metric_kind: str, last_log_error: float, last_size: float, kind: str | None = None
-) -> list[tuple[float, Prior]]:
-    """The shipped priors of one curve, each with its share.
-
-    Parameters
-    ----------
-    metric_kind : {"bounded", "loss"}
-    last_log_error, last_size : float
-        Where the curve ends.
-    kind : {"language-model", "classical"}, optional
-        What was trained; a mixture by default. Losses have one prior whatever was trained.
-    """
-    if metric_kind == LOSS:
-        shares = {LOSS: 1.0}
-    else:
-        shares = SHARES if kind is None else {kind: 1.0}
-    table = prior_table()
-    return [(share, prior_from(name, table[name], last_log_error, last_size)) for name, share in shares.items()]

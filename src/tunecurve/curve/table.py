@@ -34,6 +34,7 @@ class CurveTable:
     score: array = field(default_factory=lambda: array("d"))
     test_rows: array = field(default_factory=lambda: array("d"))
     line: array = field(default_factory=lambda: array("q"))
+    replicate: list[str] = field(default_factory=list)
     rival_scores: dict[str, list[float]] = field(default_factory=dict)
     asked_sizes: set[float] = field(default_factory=set)
     direction: str | None = None
@@ -42,7 +43,7 @@ class CurveTable:
         """The fine-tuned runs."""
         rows = np.array(self.test_rows)
         known = rows.size > 0 and not np.isnan(rows).any()
-        return CurvePoints(np.array(self.size), np.array(self.score), n_test=rows if known else None)
+        return CurvePoints(np.array(self.size), np.array(self.score), self.replicate, rows if known else None)
 
     def check_range(self, low: float | None, high: float | None, path: str) -> None:
         """Raise DataError with the line of the first score outside the metric's range."""
@@ -66,7 +67,8 @@ def read_table(path: str) -> list[CurveTable]:
     ----------
     path : str
         CSV, UTF-8 with or without a byte-order mark; columns ``n`` and ``score``, optionally ``curve_id``,
-        ``replicate``, ``n_test``, ``kind``, ``direction``, ``target_n``. Other columns are ignored.
+        ``replicate`` (a run's name; ``m10`` marks a mean of 10 runs, ``m`` a mean of unknown runs), ``n_test``, ``kind``,
+        ``direction``, ``target_n``. Other columns are ignored.
 
     Returns
     -------
@@ -134,6 +136,7 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
     table.size.append(size)
     table.score.append(score)
     table.line.append(line)
+    table.replicate.append(cells.get("replicate") or "")
     rows = cells.get("n_test")
     table.test_rows.append(_number(rows, "n_test", where, smallest=1.0) if rows else math.nan)
 
@@ -163,6 +166,7 @@ def parse_points(text: str) -> list[CurveTable]:
             raise UsageError(f"--points: {part.strip()!r}; expected n:score with n > 0, for example 50:86.4,200:91.0.")
         table.size.append(pair[0])
         table.score.append(pair[1])
+        table.replicate.append("")
     return [table]
 
 

@@ -56,7 +56,13 @@ def _advice(learner: str, forecast: Mapping[str, Any]) -> dict[str, Any]:
     if forecast["refusal"]:
         study = forecast.get("first_study")
         refusal = " ".join([forecast["refusal"], *([study["sentence"]] if study else [])])
-        return {"learner": learner, "refusal": refusal, "borrowed": forecast["borrowed"]}
+        return {
+            "learner": learner,
+            "refusal": refusal,
+            "borrowed": forecast["borrowed"],
+            "sizes": forecast_table(forecast) if forecast["forecasts"] else None,
+            "notes": forecast["notes"] if forecast["forecasts"] else [],
+        }
     return {
         "learner": learner,
         "refusal": None,

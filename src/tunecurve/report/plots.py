@@ -175,7 +175,8 @@ def _draw_forecast(axes: Axes, forecast: Mapping[str, Any], colour: str) -> None
     bounds = [entry["intervals"]["0.80"] for entry in entries]
     low, high = ([last["mean_score"], *(bound[side] for bound in bounds)] for side in (0, 1))
     axes.fill_between(sizes, low, high, facecolor="none", edgecolor=colour, hatch="///", alpha=0.35, linewidth=0)
-    axes.plot(sizes, medians, color=colour, linestyle=(0, (1, 1.5)), linewidth=1.8, label="forecast, 80 % interval")
+    said = "borrowed forecast, 80 % interval" if entries[0]["borrowed"] else "forecast, 80 % interval"
+    axes.plot(sizes, medians, color=colour, linestyle=(0, (1, 1.5)), linewidth=1.8, label=said)
 
 
 def _dress(axes: Axes, metric: Mapping[str, Any], sizes: Sequence[int], planned: Sequence[int]) -> None:

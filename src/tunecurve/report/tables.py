@@ -269,7 +269,8 @@ def forecast_table(forecast: Mapping[str, Any]) -> tuple[list[str], list[list[st
     rows = []
     for entry in doublings(forecast["forecasts"]):
         bounds = [entry["intervals"][level] for level in ("0.80", "0.90")]
-        size = f"{entry['n']:,.0f}" + (" (speculative)" if entry["speculative"] else "")
+        mark = " (borrowed)" if entry["borrowed"] else " (speculative)" if entry["speculative"] else ""
+        size = f"{entry['n']:,.0f}{mark}"
         rows.append([size, f"{entry['median']:.1f}", *(f"{low:.1f} to {high:.1f}" for low, high in bounds)])
     return header, rows
 

@@ -1,0 +1,55 @@
+"""Runs that may have collapsed: only seeds tell a collapse from a plateau, so the rerun is proposed, with its price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tunecurve.curve.decision import Prices
+from tunecurve.curve.points import PreparedCurve
+
+# A lone run at the largest size is doubted when its error is this much above the smallest before it (in logarithms), or above
+# twice what the test rows explain; another one when it belongs to the curve with less than even chances.
+NOTABLE_FALL = 0.25
+SUSPECT = 0.5
+# Seeds of the rerun.
+RERUNS = 3
+
+
+def may_have_collapsed(curve: PreparedCurve) -> bool:
+    """Whether the largest size was run once and scored clearly less than a smaller one."""
+    best = int(np.argmin(curve.log_error))
+    fall = float(curve.log_error[-1] - curve.log_error[best])
+    luck = 2.0 * float(np.sqrt(curve.point_variance[-1] + curve.point_variance[best]))
+    return int(curve.replicates[-1]) == 1 and fall > max(NOTABLE_FALL, luck)
+
+
+def rerun_notes(curve: PreparedCurve, suspects: Sequence[tuple[float, float]], prices: Prices) -> list[str]:
+    """Return one sentence for each lone run that may have collapsed.
+
+    Parameters
+    ----------
+    curve : PreparedCurve
+    suspects : sequence of (size, probability)
+        How likely each size does not belong to the curve.
+    prices : Prices
+        For the rerun.
+    """
+    notes = []
+    for index, (size, chance) in enumerate(suspects):
+        last = index == len(curve.size) - 1
+        if last and may_have_collapsed(curve):
+            best = int(np.argmin(curve.log_error))
+            worse = abs(float(curve.mean_score[best] - curve.mean_score[-1]))
+            doubt = (
+                f"n={size:g} was run once and scored {worse:.3g} worse than n={curve.size[best]:g}: one run cannot tell a "
+                "collapse from a plateau"
+            )
+        elif chance >= SUSPECT:
+            doubt = f"The run at n={size:g} does not fit the others (probability {chance:.2f})"
+        else:
+            continue
+        cost = prices.measurement(0.0, RERUNS, size)
+        notes.append(f"{doubt}. Run it again with {RERUNS} more seeds{'' if cost is None else f' (costs {cost:.4g})'}.")
+    return notes

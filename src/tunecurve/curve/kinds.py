@@ -1,0 +1,59 @@
+"""What was trained, when nobody says it: a language model or a classical learner, by what the points look like.
+
+A few features of the measured points go into a logistic rule, learned so that the mixture of the two kinds' forecasts has the
+lowest CRPS on curves of both (`benchmarks/forecast/fit_kinds.py`). The likelihood of the points hardly tells the kinds apart;
+what does is how much error is left at how many rows, how fast it falls, and how rough the curve is: small samples,
+large errors and rough curves are language models'.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
+from tunecurve.curve.priors import CLASSICAL, LANGUAGE_MODEL, LOSS, prior_table
+
+FEATURES = ("constant", "error", "size", "slope", "roughness")
+# A rule learned from some dozens of data sets is never surer than this.
+SUREST = 0.95
+# With fewer than three sizes the points say nothing of their kind.
+FEWEST_SIZES, UNKNOWN = 3, 0.8
+
+
+def kind_features(curve: PreparedCurve) -> Floats:
+    """Return the values of `FEATURES`, each of the order of one.
+
+    The slope is that of the log error per doubling; the roughness is the logarithm of the SD of one run around a straight line (what
+    seeds averaged away is put back).
+    """
+    doublings, log_error = np.log2(curve.size / curve.size[-1]), curve.log_error
+    design = np.stack([np.ones(len(doublings)), doublings], axis=1)
+    line = np.linalg.lstsq(design, log_error, rcond=None)[0]
+    variance = float(np.square(log_error - design @ line).sum()) / (len(doublings) - 2)
+    one_run = (
+        curve.seed_variance * np.exp(2.0 * (log_error[-1] - log_error)) * 2.0 ** (-SEED_VARIANCE_EXPONENT * doublings)
+    )
+    variance += float(np.mean(one_run * (1.0 - 1.0 / curve.replicates)))
+    size = np.clip(np.log2(curve.size[-1]) - 9.0, -5.0, 5.0)
+    roughness = np.log(np.sqrt(variance) + 0.01) + 4.0
+    return np.array([1.0, float(log_error[-1]) - 3.0, size / 2.0, np.clip(5.0 * line[1], -3.0, 3.0), roughness])
+
+
+def kind_probabilities(curve: PreparedCurve, kind: str | None = None) -> dict[str, float]:
+    """Return the entries of the table that a curve is forecast with, and their probabilities.
+
+    Parameters
+    ----------
+    curve : PreparedCurve
+    kind : {"language-model", "classical"}, optional
+        What was trained. Losses have one entry whatever was trained.
+    """
+    if curve.scale.kind == LOSS:
+        return {LOSS: 1.0}
+    if kind is not None:
+        return {kind: 1.0}
+    chance = UNKNOWN
+    if len(curve.size) - curve.starts >= FEWEST_SIZES:
+        weights = np.array(prior_table()["kinds"]["weights"])
+        chance = float(np.clip(1.0 / (1.0 + np.exp(-kind_features(curve) @ weights)), 1.0 - SUREST, SUREST))
+    return {LANGUAGE_MODEL: chance, CLASSICAL: 1.0 - chance}
