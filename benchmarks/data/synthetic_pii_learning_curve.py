@@ -43,6 +43,7 @@ class PerceptronTagger:
     """A learner: tuned, it labels every word and replaces labelled stretches by their label."""
 
     name = "perceptron"
+    takes_prompts = False
 
     def __init__(self, weights: dict[str, dict[str, float]] | None = None) -> None:
         self.weights = weights or {}
