@@ -55,6 +55,12 @@ class VllmSpec(Section):
     )
 
 
+class FireworksSpec(Section):
+    """Where tuning at Fireworks happens."""
+
+    account: str | None = Field(None, description="account id; default: $FIREWORKS_ACCOUNT_ID")
+
+
 class HostedSpec(Section):
     """How models behind a provider's API are asked, tuned and paid."""
 
@@ -101,11 +107,11 @@ class HostedSpec(Section):
     safety: Literal["off", "provider"] | dict[str, str] = Field(
         "off", description="Gemini: filters off, the provider's, or category: threshold"
     )
-    tuning: Literal["auto", "none", "openai", "nebius", "bedrock"] = Field(
+    tuning: Literal["auto", "none", "openai", "nebius", "bedrock", "fireworks"] = Field(
         "auto",
         description=(
             "auto: on Vertex AI for google/vertex/..., at OpenAI for openai/...; openai, nebius: openai-api/... servers, too; "
-            "bedrock: its models, too"
+            "bedrock, fireworks: the models of these, too"
         ),
     )
     deployments: dict[str, str] = Field(
@@ -133,4 +139,5 @@ class HostedSpec(Section):
     vertex: VertexSpec = Field(default_factory=VertexSpec)
     bedrock: BedrockSpec = Field(default_factory=BedrockSpec)
     vllm: VllmSpec = Field(default_factory=VllmSpec)
+    fireworks: FireworksSpec = Field(default_factory=FireworksSpec)
     prices: dict[str, PriceSpec] = Field(default_factory=dict, description="own prices, by model name as in models")

@@ -164,6 +164,22 @@ class BedrockHandler(Handler):
         answer = {"modelCustomizationJobSummaries": jobs[page : page + 1]}
         return self.send(answer | ({"nextToken": str(page + 1)} if page + 1 < len(jobs) else {}))
 
+    # Answers
+
+    def converse(self, found, raw):
+        server, body = self.server, json.loads(raw)
+        server.calls.append((unquote(found["model"]), body))
+        kind, _, rest = server.behaviour.get("converse", "").partition(" ")
+        if kind == "says" and len(server.calls) <= server.times:
+            code, _, said = rest.partition(" ")
+            return self.fail(int(code), said)
+        text = body["messages"][-1]["content"][0]["text"].replace("Ada", "[FIRSTNAME]")
+        usage = {"inputTokens": len(json.dumps(body)) // 4, "outputTokens": len(text) // 4 + 1}
+        usage["totalTokens"] = sum(usage.values())
+        answer = {"output": {"message": {"role": "assistant", "content": [{"text": text}]}}, "usage": usage,
+                  "stopReason": "end_turn", "metrics": {"latencyMs": 1}}  # fmt: skip
+        return self.send(answer)
+
     def stop(self, found, raw):
         self.server.jobs[unquote(found["name"])]["force"] = "Stopped"
         return self.send({})
@@ -174,6 +190,7 @@ BedrockHandler.routes = [
     (r"GET /model-customization-jobs", BedrockHandler.list_jobs),
     (r"GET /model-customization-jobs/(?P<name>[^/]+)", BedrockHandler.look),
     (r"POST /model-customization-jobs/(?P<name>[^/]+)/stop", BedrockHandler.stop),
+    (r"POST /model/(?P<model>[^/]+)/converse", BedrockHandler.converse),
     (r"PUT /(?P<bucket>[^/]+)/(?P<name>.+)", BedrockHandler.put_object),
     (r"DELETE /(?P<bucket>[^/]+)/(?P<name>.+)", BedrockHandler.delete_object),
 ]
@@ -181,3 +198,133 @@ BedrockHandler.routes = [
 
 class FaultyBedrock(FaultyJobs):
     handler = BedrockHandler
+
+    def __init__(self, *arguments, **behaviour):
+        self.calls = []
+        super().__init__(*arguments, **behaviour)
+
+
+# Fireworks
+
+FIREWORKS_FIELDS = {"dataset", "displayName", "awsS3Config", "outputModel", "baseModel", "warmStartFrom", "jinjaTemplate",
+                    "earlyStop", "epochs", "learningRate", "maxContextLength", "loraRank", "wandbConfig", "evaluationDataset",
+                    "isTurbo", "evalAutoCarveout", "region", "nodes", "batchSize", "batchSizeSamples", "mtpEnabled",
+                    "gradientAccumulationSteps", "learningRateWarmupSteps", "optimizerWeightDecay", "usePurpose"}  # fmt: skip
+
+
+class FireworksHandler(Handler):
+    def fail(self, code, message="a fault"):
+        data = json.dumps({"code": code, "message": message, "details": []}).encode()
+        head = f"HTTP/1.1 {code} X\r\nContent-Type: application/json\r\n"
+        head += "Location: http://127.0.0.1:9/elsewhere\r\n" if 300 <= code < 400 else ""
+        self.wfile.write(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+
+    def make_dataset(self, found, raw):
+        body = json.loads(raw)
+        name = f"accounts/{found['account']}/datasets/{body['datasetId']}"
+        if name in self.server.datasets:
+            return self.fail(409, "already exists")
+        self.server.datasets[name] = {"name": name, "state": "UPLOADING", **body["dataset"]}
+        if self.server.behaviour["files"] == "lost once":
+            self.server.behaviour["files"] = ""
+            return self.fail(500)
+        return self.send(self.server.datasets[name])
+
+    def upload(self, found, raw):
+        server = self.server
+        name = f"accounts/{found['account']}/datasets/{found['name']}"
+        if server.behaviour["files"] == "500":
+            return self.fail(500)
+        with server.lock:
+            server.n_uploads += 1
+        boundary = self.headers["Content-Type"].partition("boundary=")[2].encode()
+        part = next(part for part in raw.split(b"--" + boundary) if b'name="file"' in part)
+        server.files[name] = part.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n", 1)[0].decode()
+        server.datasets[name]["state"] = "READY"
+        return self.send({})
+
+    def dataset(self, found, raw):
+        there = self.server.datasets.get(f"accounts/{found['account']}/datasets/{found['name']}")
+        return self.send(there) if there else self.fail(404, "no such dataset")
+
+    def delete_dataset(self, found, raw):
+        name = f"accounts/{found['account']}/datasets/{found['name']}"
+        self.server.files.pop(name, None)
+        return self.send({}) if self.server.datasets.pop(name, None) else self.fail(404, "no such dataset")
+
+    def create(self, found, raw):
+        body = json.loads(raw)
+        if odd := set(body) - FIREWORKS_FIELDS:
+            return self.fail(400, f"unknown field {min(odd)}")
+        asked = parse_qs(urlsplit(self.path).query)["supervisedFineTuningJobId"][0]
+        if any(name.endswith("/" + asked) for name in self.server.jobs):
+            return self.fail(409, "already exists")
+        return super().create(found, raw)
+
+    def read_creation(self, found, body, number):
+        asked = parse_qs(urlsplit(self.path).query)["supervisedFineTuningJobId"][0]
+        return f"accounts/{found['account']}/supervisedFineTuningJobs/{asked}", body["dataset"], body.get("epochs", 1)
+
+    def view(self, name):
+        server = self.server
+        job, behaviour = server.jobs[name], server.behaviour
+        is_done = job["polls"] >= behaviour["polls"]
+        body = job["body"]
+        state = job["force"] or (behaviour["ends"] or "JOB_STATE_COMPLETED" if is_done else "JOB_STATE_RUNNING")
+        view = {**body, "name": name, "state": state, "epochs": job["passes"], "status": {"code": "OK", "message": ""},
+                "createTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(job["created"]))}  # fmt: skip
+        if not behaviour["named"]:
+            view.pop("outputModel")
+        if behaviour.get("cost"):
+            view["estimatedCost"] = behaviour["cost"]
+        return view
+
+    def look(self, found, raw):
+        return super().look({"name": f"accounts/{found['account']}/supervisedFineTuningJobs/{found['name']}"}, raw)
+
+    def list_jobs(self, found, raw):
+        server = self.server
+        if server.behaviour["look"] == "500":
+            return self.fail(500)
+        if server.behaviour["look"] == "html":
+            return self.send(raw=b"<html>log in</html>", kind="text/html")
+        names = list(server.jobs)[::-1] if server.behaviour["look"] != "hidden" else []
+        page = int(parse_qs(urlsplit(self.path).query).get("pageToken", ["0"])[0])
+        answer = {
+            "supervisedFineTuningJobs": [self.view(name) for name in names[page : page + 1]],
+            "totalSize": len(names),
+        }
+        return self.send(answer | {"nextPageToken": str(page + 1) if page + 1 < len(names) else ""})
+
+    def cancel(self, found, raw):
+        if self.server.behaviour.get("cancel"):
+            return self.fail(self.server.behaviour["cancel"])
+        name = f"accounts/{found['account']}/supervisedFineTuningJobs/{found['name']}"
+        self.server.jobs[name]["force"] = "JOB_STATE_CANCELLED"
+        return self.send({})
+
+    def delete_job(self, found, raw):
+        name = f"accounts/{found['account']}/supervisedFineTuningJobs/{found['name']}"
+        return self.send({}) if self.server.jobs.pop(name, None) else self.fail(404)
+
+
+A = r"/v1/accounts/(?P<account>[^/]+)"
+FireworksHandler.routes = [
+    (rf"POST {A}/datasets", FireworksHandler.make_dataset),
+    (rf"POST {A}/datasets/(?P<name>[^/:]+):upload", FireworksHandler.upload),
+    (rf"GET {A}/datasets/(?P<name>[^/]+)", FireworksHandler.dataset),
+    (rf"DELETE {A}/datasets/(?P<name>[^/]+)", FireworksHandler.delete_dataset),
+    (rf"POST {A}/supervisedFineTuningJobs", FireworksHandler.create),
+    (rf"GET {A}/supervisedFineTuningJobs", FireworksHandler.list_jobs),
+    (rf"GET {A}/supervisedFineTuningJobs/(?P<name>[^/]+)", FireworksHandler.look),
+    (rf"POST {A}/supervisedFineTuningJobs/(?P<name>[^/:]+):cancel", FireworksHandler.cancel),
+    (rf"DELETE {A}/supervisedFineTuningJobs/(?P<name>[^/]+)", FireworksHandler.delete_job),
+]
+
+
+class FaultyFireworks(FaultyJobs):
+    handler = FireworksHandler
+
+    def __init__(self, *arguments, **behaviour):
+        self.datasets = {}
+        super().__init__(*arguments, **behaviour)

@@ -10,11 +10,12 @@ import re
 
 import pytest
 
-from tests.fakes.faulty_providers import FaultyBedrock, FaultyNebius
+from tests.fakes.faulty_providers import FaultyBedrock, FaultyFireworks, FaultyNebius
 from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books, follow
 from tests.learners.hosted.test_jobs import NAMES, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import ModelError
+from tunecurve.learners.base import predict
 from tunecurve.learners.hosted import aws_access
 from tunecurve.learners.hosted.build import tuning_backend_of, why_not_tunable
 from tunecurve.learners.hosted.names import parse_hosted_name
@@ -23,10 +24,12 @@ from tunecurve.spec_hosted import HostedSpec
 
 NEBIUS = "openai-api/nebius/meta-llama/Llama-3.1-8B-Instruct"
 BEDROCK = "bedrock/amazon.nova-micro-v1:0:128k"
+FIREWORKS = "fireworks/accounts/fireworks/models/llama-v3p1-8b-instruct"
 ROLE = "arn:aws:iam::123456789012:role/tunes"
 KINDS = {
     NEBIUS: (FaultyNebius, {"tuning": "nebius"}),
     BEDROCK: (FaultyBedrock, {"tuning": "bedrock", "bedrock": {"bucket": "b", "role_arn": ROLE}}),
+    FIREWORKS: (FaultyFireworks, {"tuning": "fireworks", "fireworks": {"account": "ada"}}),
 }
 ALL = tuple(KINDS)
 
@@ -43,6 +46,8 @@ def serve(monkeypatch, only_loopback, tmp_path):
             "NEBIUS_API_KEY": "canary-nebius-key", "NEBIUS_BASE_URL": server.url + "/v1", "AWS_ACCESS_KEY_ID": "AKIACANARY",
             "AWS_SECRET_ACCESS_KEY": "canary-secret-of-aws", "AWS_REGION": "us-east-1",
             "AWS_ENDPOINT_URL_BEDROCK": server.url, "AWS_ENDPOINT_URL_S3": server.url,
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": server.url,
+            "FIREWORKS_API_KEY": "canary-fireworks-key", "FIREWORKS_BASE_URL": server.url + "/inference/v1",
             "TUNECURVE_LEDGER": str(tmp_path / "ledger.sqlite"),
         }  # fmt: skip
         for variable, value in values.items():
@@ -185,8 +190,23 @@ def test_passes_are_those_that_were_trained(serve, tunable, tmp_path, name, trai
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_a_job_is_cancelled_by_command(serve, tunable, tmp_path, name, capsys):
+    server = serve(name, polls=100)
+    learner = tunable(name)
+    assert "running" in follow(learner, tmp_path, seconds=0.3)
+    (key,) = (row["key"] for row in learner.account.ledger.jobs())
+    learner.account.close()
+    assert run_command(["jobs", "cancel", key]) == 0, capsys.readouterr().err
+    assert "cancelled" in capsys.readouterr().out
+    assert "cancelled" in follow(tunable(name), tmp_path, seconds=0.3)
+    assert not server.files
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_no_secret_is_kept_or_shown(serve, tunable, tmp_path, name):
-    server = serve(name, "says 400 your key canary-nebius-key or canary-secret-of-aws is not allowed")
+    server = serve(
+        name, "says 400 your key canary-nebius-key or canary-secret-of-aws or canary-fireworks-key is not allowed"
+    )
     learner = tunable(name)
     line = follow(learner, tmp_path)
     assert "is not allowed" in line
@@ -365,6 +385,139 @@ def test_reserved_words_of_nova_are_found_before_the_upload(serve, tunable, tmp_
     rows = [*examples(11), PromptRenderer("Mask the names.").tuning_example(word, "x")]
     line = follow(tunable(BEDROCK), tmp_path, rows=rows)
     assert "training row 12 holds" in line
+    assert not server.log
+
+
+def test_bedrock_answers_are_asked_for_once_and_booked(serve, tunable, prompts_of):
+    server = serve(BEDROCK)
+    learner = tunable(BEDROCK)
+    assert [answer.text for answer in predict(learner, prompts_of(["Ada met Zoe.", "Bo"]))] == [
+        "[FIRSTNAME] met Zoe.",
+        "Bo",
+    ]
+    model, body = server.calls[0]
+    assert model == "amazon.nova-micro-v1:0:128k"
+    assert body["system"] == [{"text": "Mask the names."}]
+    assert "cachePoint" not in json.dumps(body)
+    assert body["inferenceConfig"]["maxTokens"] > 0
+    assert learner.account.spending().n_answers == len(server.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("says", "n_calls", "words"),
+    [
+        ("says 429 Too many requests, please wait before trying again.", 3, None),
+        ("says 424 the model failed", 3, None),
+        ("says 500 internal", 3, None),
+        ("says 503 unavailable", 3, None),
+        ("says 403 no access to the model", 1, "check the AWS credentials"),
+        ("says 400 malformed input", 1, "malformed input"),
+        ("says 404 no such model", 1, "check the model's name"),
+        ("says 307 elsewhere", 1, "sends calls on to http://127.0.0.1:9"),
+        ("says 302 elsewhere", 1, "nothing was sent there"),
+    ],
+)
+def test_faults_of_bedrocks_answers(serve, tunable, prompts_of, says, n_calls, words):
+    server = serve(BEDROCK, converse=says, times=2)
+    learner = tunable(BEDROCK, concurrency=1)
+    if words is None:
+        assert [answer.text for answer in predict(learner, prompts_of(["Ada."]))] == ["[FIRSTNAME]."]
+    else:
+        with pytest.raises(ModelError, match=re.escape(words)):
+            predict(learner, prompts_of(["Ada."]))
+    assert len(server.calls) == n_calls
+    assert learner.account.spending().total_usd >= 0 if words else learner.account.spending().answers_usd > 0
+
+
+# Fireworks
+
+
+def test_what_fireworks_is_sent(serve, tunable, tmp_path):
+    server = serve(FIREWORKS)
+    learner = tunable(FIREWORKS, keep_training_files=True, adapter_size=8)
+    record = follow(learner, tmp_path)
+    (body,) = server.creations
+    (key,) = {row["key"] for row in learner.account.ledger.jobs()}
+    assert body == {
+        "displayName": key, "dataset": f"accounts/ada/datasets/{key}", "outputModel": f"accounts/ada/models/{key}",
+        "baseModel": "accounts/fireworks/models/llama-v3p1-8b-instruct", "epochs": 2, "batchSizeSamples": 8, "loraRank": 8,
+        "earlyStop": False, "evalAutoCarveout": False,
+    }  # fmt: skip
+    assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", key)
+    assert record.job["id"] == f"accounts/ada/supervisedFineTuningJobs/{key}"
+    assert record.job["tuned_model"] == f"accounts/ada/models/{key}"
+    (content,) = server.files.values()
+    roles = [message["role"] for message in json.loads(content.splitlines()[0])["messages"]]
+    assert roles == ["system", "user", "assistant"]
+    (dataset,) = server.datasets.values()
+    assert dataset["exampleCount"] == "12"
+
+
+def test_a_dataset_whose_creation_got_no_answer_is_used(serve, tunable, tmp_path):
+    server = serve(FIREWORKS, files="lost once")
+    learner = tunable(FIREWORKS)
+    assert follow(learner, tmp_path).job["id"] in server.jobs
+    assert not server.datasets
+    check_books(learner, server)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("JOB_STATE_FAILED", "failed"), ("JOB_STATE_CANCELLED", "cancelled"), ("JOB_STATE_EXPIRED", "expired"),
+     ("JOB_STATE_EARLY_STOPPED", None), ("JOB_STATE_PAUSED", "not known here ('JOB_STATE_PAUSED')"),
+     ("JOB_STATE_WRITING_RESULTS", "running"), ("JOB_STATE_RE_QUEUEING", "waiting"), ("JOB_STATE_DELETING", "running"),
+     ("JOB_STATE_VALIDATING", "waiting"), ("JOB_STATE_CREATING_INPUT_DATASET", "waiting")],
+)  # fmt: skip
+def test_states_of_fireworks(serve, tunable, tmp_path, word, expected):
+    server = serve(FIREWORKS, ends=word)
+    learner = tunable(FIREWORKS)
+    found = follow(learner, tmp_path, seconds=0.5)
+    if expected is None:
+        assert found.job["id"] in server.jobs
+    else:
+        assert expected in found
+    check_books(learner, server)
+
+
+@pytest.mark.parametrize(
+    ("cost", "usd"),
+    [({"currencyCode": "USD", "units": "3", "nanos": 500_000_000}, 3.5), ({"units": "2"}, 2.0), ({"nanos": 1000}, None),
+     ({"currencyCode": "EUR", "units": "3"}, None), ({"units": "many"}, None), ({"units": "-3"}, None)],
+)  # fmt: skip
+def test_fireworks_own_estimate_is_booked_where_it_is_higher(serve, tunable, tmp_path, cost, usd):
+    server = serve(FIREWORKS, cost=cost)
+    learner = tunable(FIREWORKS)
+    record = follow(learner, tmp_path)
+    spent = check_books(learner, server)
+    assert spent.total_usd == pytest.approx(usd) if usd else spent.total_usd < 0.01
+    assert record.job["cost_is_estimated"]
+
+
+@pytest.mark.parametrize("cancel", [None, 404, 405, 501])
+def test_fireworks_estimate_above_the_cap_ends_the_job(serve, tunable, tmp_path, cancel):
+    server = serve(FIREWORKS, cost={"units": "3"}, polls=100, cancel=cancel)
+    line = follow(tunable(FIREWORKS, max_cost=1.0), tmp_path)
+    assert line.startswith("MoneyError")
+    assert "costs more than was quoted and may bring the study to $3.00" in line
+    assert [job["force"] for job in server.jobs.values()] == ([] if cancel else ["JOB_STATE_CANCELLED"])
+
+
+def test_fireworks_account_is_asked_for(serve, learner_of, tmp_path, monkeypatch):
+    server = serve(FIREWORKS)
+    monkeypatch.delenv("FIREWORKS_ACCOUNT_ID", raising=False)
+    learner = learner_of(FIREWORKS, **{**FAST, "tuning": "fireworks"})
+    assert "hosted.fireworks.account" in follow(learner, tmp_path)
+    assert not server.log
+    monkeypatch.setenv("FIREWORKS_ACCOUNT_ID", "ada")
+    assert follow(learner, tmp_path).job["id"] in server.jobs
+
+
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_fireworks_takes_three_rows_at_least(serve, tunable, tmp_path, n_rows):
+    server = serve(FIREWORKS)
+    learner = tunable(FIREWORKS)
+    assert learner.fewest_training_rows == 3
+    assert "fewer than the 3" in follow(learner, tmp_path, rows=examples(n_rows))
     assert not server.log
 
 

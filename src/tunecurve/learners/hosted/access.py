@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.findings import Finding
 from tunecurve.learners.hosted.aws_access import check_bedrock
+from tunecurve.learners.hosted.fireworks_tuning import check_fireworks
 from tunecurve.learners.hosted.google_access import check_login, place_of, tuning_region
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.redact import redact
@@ -64,6 +65,8 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
 
     if name.provider == "bedrock" and will_tune:
         check_bedrock(asked_as, settings.bedrock)
+    if name.provider == "fireworks" and will_tune:
+        check_fireworks(asked_as, settings.fireworks)
 
 
 def unsent_settings(name: HostedName, asked_as: str, settings: HostedSpec) -> list[Finding]:

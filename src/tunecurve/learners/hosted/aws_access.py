@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from importlib.util import find_spec
 from typing import Any
@@ -86,6 +87,42 @@ def _go_nowhere_else(response: Any = None, **_: Any) -> None:
     code = (parsed.get("Error") or {}).get("Code")
     if 300 <= http.status_code < 400 or code in _ELSEWHERE:
         raise ClientError(parsed, "redirected")
+
+
+def send_once_to_aws(api: Any) -> None:
+    """Make the model layer's clients of Bedrock try once and follow no redirect.
+
+    Its own repeats would be a second owner, and not on the books; its HTTP library would send the rows on to any host.
+    """
+    make = api.session.create_client
+
+    def make_once(*arguments: Any, **named: Any) -> Any:
+        from aiobotocore.config import AioConfig
+
+        once = AioConfig(retries={"total_max_attempts": 1, "mode": "standard"})
+        config = named["config"].merge(once) if named.get("config") is not None else once
+        config.http_session_cls = _without_redirects(config.http_session_cls)
+        return make(*arguments, **{**named, "config": config})
+
+    api.session.create_client = make_once
+
+
+@functools.cache
+def _without_redirects(base: Any) -> Any:
+    if not hasattr(base, "_get_session"):
+        raise EnvironmentProblem(
+            "this version of aiobotocore cannot be kept from following redirects; install those that pyproject.toml names: "
+            "pip install 'tunecurve[bedrock]'"
+        )
+
+    class StraightSession(base):  # type: ignore[misc]
+        async def _get_session(self, proxy_url: Any) -> Any:
+            session = await super()._get_session(proxy_url)
+            if not isinstance(session.request, functools.partial):
+                session.request = functools.partial(session.request, allow_redirects=False)
+            return session
+
+    return StraightSession
 
 
 def as_told(answer: dict[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import Price
 from tunecurve.learners.hosted.tunable import TunableHostedLearner
 from tunecurve.spec import AnswerSpec
-from tunecurve.spec_hosted import BedrockSpec, HostedSpec, VertexSpec
+from tunecurve.spec_hosted import BedrockSpec, FireworksSpec, HostedSpec, VertexSpec
 
 # Tuning services that are used only where the study asks for them, and whose models they tune.
-_ASKED_FOR = {"openai": "openai-api", "nebius": "openai-api", "bedrock": "bedrock"}
+_ASKED_FOR = {"openai": "openai-api", "nebius": "openai-api", "bedrock": "bedrock", "fireworks": "fireworks"}
 # Who has given tuning up, as their own pages say (docs.mistral.ai, docs.cohere.com; read in November 2026).
 _GIVEN_UP = {
     "mistral": "Mistral's fine-tuning API is deprecated, and nothing replaces it",
@@ -98,6 +98,10 @@ def _open_backend(backend: str, name: HostedName, settings: HostedSpec) -> Tunin
             from tunecurve.learners.hosted.bedrock_tuning import BedrockTuning
 
             return BedrockTuning(settings.bedrock)
+        case "fireworks":
+            from tunecurve.learners.hosted.fireworks_tuning import FireworksTuning
+
+            return FireworksTuning(name, settings.fireworks)
     from tunecurve.learners.hosted.openai_tuning import OpenAITuning
 
     return OpenAITuning(name, settings.tuning_fields)
@@ -111,5 +115,6 @@ def job_flow_of(row: dict[str, Any]) -> JobFlow:
     settings = HostedSpec(
         vertex=VertexSpec(project=place.get("project"), location=place.get("location")),
         bedrock=BedrockSpec(region=place.get("region")),
+        fireworks=FireworksSpec(account=place.get("account")),
     )
     return JobFlow(_open_backend(place["backend"], name, settings), Account(settings, row["study"]), price)

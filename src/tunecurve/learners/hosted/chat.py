@@ -10,6 +10,7 @@ from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Loss, RoundTrip, Workload
 from tunecurve.learners.hosted.access import check_access, unsent_settings
 from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.aws_access import region_of
 from tunecurve.learners.hosted.batches import BatchBook
 from tunecurve.learners.hosted.budget import unknown_price
 from tunecurve.learners.hosted.calls import Call, SendingLimits, completion_of
@@ -104,6 +105,7 @@ class HostedLearner:
             **{key: getattr(settings, key) for key in _MANNERS},
             project=settings.vertex.project,
             location=settings.vertex.location,
+            aws_region=region_of(settings.bedrock) if self.target.provider == "bedrock" else None,
         )
 
     def check_access(self, *, will_tune: bool = False) -> None:

@@ -112,3 +112,4 @@ class GatewayOptions:
     family: str | None = None
     project: str | None = None
     location: str | None = None
+    aws_region: str | None = None

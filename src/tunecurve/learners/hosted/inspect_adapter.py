@@ -23,6 +23,7 @@ from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
 from tunecurve.learners.base import StopReason
 from tunecurve.learners.hosted.answer_bodies import mend_chat, mend_gemini, mend_response
 from tunecurve.learners.hosted.answer_streams import CheckedStream, mend_chunk, mend_event
+from tunecurve.learners.hosted.aws_access import send_once_to_aws
 from tunecurve.learners.hosted.batches import BatchBook
 from tunecurve.learners.hosted.failures import explain_failure, one_line
 from tunecurve.learners.hosted.gateway import Failure, GatewayOptions, Reply
@@ -36,7 +37,7 @@ from tunecurve.redact import redact
 _was_refused: contextvars.ContextVar[bool] = contextvars.ContextVar("refused by status", default=False)
 # Gemini 2.5 Pro thinks with no smaller budget than this.
 LEAST_BUDGET_OF_PRO = 128
-# Their SDKs speak HTTP/2 remote calls or sign every request for one host; there are no redirects to follow.
+# HTTP/2 remote calls know no redirects; Amazon's clients are made to follow none by `send_once_to_aws`.
 _WITHOUT_REDIRECTS = frozenset({"grok", "bedrock"})
 # The model layer makes a client a call for these, of a class that follows none by itself, or is told so below.
 _CLIENT_A_CALL = frozenset({"mistral", "azureai"})
@@ -102,6 +103,8 @@ class InspectGateway:
             given["extra_body"] = dict(options.extra_body)
         if options.batch:
             given["batch"] = True
+        if self.name.provider == "bedrock":
+            given["cache_prompt"] = False  # else the layer marks prompts to be kept, at a price of its own
         return GenerateConfig(
             max_tokens=max_tokens,
             reasoning_summary="none",  # else the layer asks once, unseen and without a cap, whether summaries are allowed
@@ -157,6 +160,8 @@ def _arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:
         arguments["responses_api"] = False
     if name.service == "vllm" and name.provider == "openai-api" and not os.environ.get("VLLM_API_KEY"):
         arguments["api_key"] = "none"
+    if name.provider == "bedrock" and options.aws_region:
+        arguments["region_name"] = options.aws_region
     if name.provider in ("openai", "openai-api"):
         if options.api != "auto":
             arguments["responses_api"] = options.api == "responses"
@@ -203,6 +208,8 @@ def _tame(api: Any, name: HostedName, options: GatewayOptions) -> None:
         made = azureai.ChatCompletionsClient
         if not isinstance(made, functools.partial):
             azureai.ChatCompletionsClient = functools.partial(made, permit_redirects=False)
+    if name.provider == "bedrock":
+        send_once_to_aws(api)
     n_clients = refuse_redirects(api)
     if not n_clients and name.provider not in _WITHOUT_REDIRECTS | _CLIENT_A_CALL:
         raise EnvironmentProblem(

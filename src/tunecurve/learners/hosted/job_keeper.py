@@ -112,6 +112,8 @@ class JobKeeper:
         price = Price(None, None, row["detail"]["training_usd"], "as quoted when the job was made")
         billed = tokens_of(job, tokens)
         at_most = price.training_cost_usd(tokens)
+        if job.usd_billed is not None:  # an estimate of theirs, which a bill may pass as far as ours does
+            at_most = max(at_most or 0.0, job.usd_billed)
         if job.state == "succeeded" or (job.state in ENDED and billed is not None):
             row["detail"]["is_estimated"] = billed is None
             row["cost_usd"] = at_most if billed is None else price.training_cost_usd(billed)
@@ -132,15 +134,17 @@ class JobKeeper:
         return replace(job, state="failed", error=reason, steps=job.steps or 1)
 
     def _keep_the_cap(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """Cancel a job that trains more than was asked for, where the cap does not bear it."""
+        """Cancel a job that trains more than was asked for, or is billed at more, where the cap does not bear it."""
         cap, spent = self.account.settings.max_cost, self.account.budget.spent_usd
         if cap is None or spent <= cap + 1e-9 or after["state"] in ENDED or booked_usd(after) <= booked_usd(before):
             return
         with asking(f"cannot cancel tuning job {after['provider_id']}"):
             self.backend.cancel(after["provider_id"])
+        told = after["detail"]["differences"]
+        because = f"trains otherwise than asked ({', '.join(told)})" if told else "costs more than was quoted"
         raise MoneyError(
-            f"tuning job {after['provider_id']} trains otherwise than asked ({', '.join(after['detail']['differences'])}) and "
-            f"may bring the study to {money(spent)}, more than --max-cost {money(cap)}; it was told to stop"
+            f"tuning job {after['provider_id']} {because} and may bring the study to {money(spent)}, more than --max-cost "
+            f"{money(cap)}; it was told to stop"
         )
 
     def _delete_file(self, row: dict[str, Any]) -> dict[str, Any]:

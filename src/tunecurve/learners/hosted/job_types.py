@@ -69,6 +69,8 @@ class ProviderJob:
         Those that the provider tells in numbers: ``epochs``, ``batch_size``, ``learning_rate_multiplier``, ``adapter_size``.
     points : tuple of (int, str)
         Step and model of every checkpoint, where the provider counts in steps.
+    usd_billed : float or None
+        What it costs, as the provider tells.
     may_have_run : bool
         Whether one that has ended without a model may have trained, at a provider that tells no tokens.
     """
@@ -88,6 +90,7 @@ class ProviderJob:
     created_at: float | None = None
     hyperparameters: dict[str, float] = field(default_factory=dict)
     points: tuple[tuple[int, str], ...] = ()
+    usd_billed: float | None = None
     may_have_run: bool = False
 
     def is_of(self, key: str) -> bool:
