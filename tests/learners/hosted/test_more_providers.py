@@ -11,7 +11,8 @@ import re
 import pytest
 
 from tests.fakes.faulty_providers import FaultyBedrock, FaultyFireworks, FaultyNebius
-from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books, follow
+from tests.learners.hosted import test_job_faults
+from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books
 from tests.learners.hosted.test_jobs import NAMES, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import ModelError
@@ -62,8 +63,12 @@ def serve(monkeypatch, only_loopback, tmp_path):
 
 @pytest.fixture
 def tunable(learner_of):
-    """Return a function that makes the learner of a provider's model."""
-    return lambda name, **settings: learner_of(name, **{**FAST, **KINDS[name][1], **settings})
+    """Return a function that makes the learner of a provider's model; what is to be found is looked for long enough."""
+    return lambda name, **settings: learner_of(name, **{**FAST, "adopt_wait_seconds": 20, **KINDS[name][1], **settings})
+
+
+def follow(learner, folder, seconds=30.0, rows=None, epochs=2):
+    return test_job_faults.follow(learner, folder, seconds, rows, epochs)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -95,7 +100,7 @@ def test_a_job_whose_creation_got_no_clear_answer_is_found_again(serve, tunable,
 @pytest.mark.parametrize("fault", ["made 500", "made cut"])
 def test_a_creation_that_is_never_found_is_repeated_once_and_stays_booked(serve, tunable, tmp_path, name, fault):
     server = serve(name, fault, look="hidden")
-    learner = tunable(name)
+    learner = tunable(name, adopt_wait_seconds=0.15)
     line = follow(learner, tmp_path)
     assert "2 creations got no answer" in line
     assert len(server.jobs) == len(server.creations) == 2
@@ -106,7 +111,7 @@ def test_a_creation_that_is_never_found_is_repeated_once_and_stays_booked(serve,
 @pytest.mark.parametrize("fault", ["unmade 500", "unmade 503", "unmade cut", "made empty"])
 def test_after_a_lost_creation_the_repeat_trains(serve, tunable, tmp_path, name, fault):
     server = serve(name, fault, times=1)
-    learner = tunable(name)
+    learner = tunable(name, adopt_wait_seconds=0.15)
     record = follow(learner, tmp_path)
     assert record.job["id"] in server.jobs, record
     assert len(server.jobs) == 1
@@ -155,8 +160,8 @@ def test_success_without_a_model_is_a_failure_that_is_billed(serve, tunable, tmp
 @pytest.mark.parametrize("name", ALL)
 def test_a_lost_job_is_said_and_stays_booked(serve, tunable, tmp_path, name):
     server = serve(name, polls=100)
-    learner = tunable(name)
-    assert "running" in follow(learner, tmp_path, seconds=0.2)
+    learner = tunable(name, adopt_wait_seconds=0.15)
+    assert "running" in follow(learner, tmp_path, seconds=0.5)
     bill = server.bill_usd
     server.jobs.clear()
     line = follow(learner, tmp_path)

@@ -59,7 +59,6 @@ def _region_of_profile() -> str | None:
 
 def aws_client(service: str, where: BedrockSpec) -> Any:
     """Return a client for one of Amazon's services, which tries once and goes nowhere else."""
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
@@ -70,11 +69,19 @@ def aws_client(service: str, where: BedrockSpec) -> Any:
         parameter_validation=True,
     )
     try:
-        client = boto3.session.Session().client(service, region_name=region_of(where), config=config)
+        client = _session().client(service, region_name=region_of(where), config=config)
     except (BotoCoreError, ValueError) as error:
         raise EnvironmentProblem(f"Amazon's {service} cannot be asked: {error}") from None
     client.meta.events.register_first(f"needs-retry.{service}", _go_nowhere_else)
     return client
+
+
+@functools.cache
+def _session() -> Any:
+    """Return what holds the login and Amazon's service descriptions, which take a while to read."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 def _go_nowhere_else(response: Any = None, **_: Any) -> None:
