@@ -157,7 +157,7 @@ class StudySpec(Section):
     models: list[str] = Field(
         default_factory=lambda: list(TASKS["masking"].models),
         min_length=1,
-        description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-2.5-flash; tagger, "
+        description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-3.5-flash; tagger, "
         "classifier (an encoder may follow: tagger:NAME), tfidf, presidio; constrained: before a local language model: "
         "its answers can be nothing but maskings; default: the task's own",
     )

@@ -67,7 +67,7 @@ def find_price(provider: str, model: str, own: Mapping[str, Any] | None = None, 
     Parameters
     ----------
     provider, model : str
-        E.g. ``"google"`` and ``"gemini-2.5-flash"``; for a tuned model, its base.
+        E.g. ``"google"`` and ``"gemini-3.5-flash"``; for a tuned model, its base.
     own : mapping, optional
         The study file's prices of this model: ``input``, ``output``, ``training`` per million tokens.
     tuned : bool
