@@ -26,6 +26,10 @@ class VertexSpec(Section):
         None, description="region of the tuning jobs alone, where prompts are answered elsewhere, e.g. in global"
     )
     bucket: str | None = Field(None, description="Cloud Storage bucket for training files, without gs://")
+    endpoint_of: str | None = Field(
+        None,
+        description="what a model that is named by its endpoint was tuned from, e.g. gemini-3.5-flash: for thinking, price",
+    )
 
 
 class BedrockSpec(Section):

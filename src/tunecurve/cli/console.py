@@ -57,6 +57,7 @@ class ConsoleProgress(Progress):
         self._running: dict[Trial, _Clock] = {}
         self._scoring_seconds = 0.0
         self._waits_for: dict[Trial, str] = {}
+        self.told_failures: dict[Trial, str] = {}
 
     def message(self, line: str) -> None:
         """Print a line."""
@@ -121,6 +122,7 @@ class ConsoleProgress(Progress):
     def trial_failed(self, trial: Trial, reason: str) -> None:
         """Print why."""
         self._print(f"{self._where(trial)}: FAILED: {visible(reason)}")
+        self.told_failures[trial] = reason
         self._forget(trial)
 
     def _clock(self, trial: Trial) -> _Clock:

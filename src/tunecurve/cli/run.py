@@ -87,7 +87,8 @@ def run(
     if done.outcome.n_run == 0 and not done.outcome.failures and not quiet and not as_json:
         echo("Nothing to do: every trial of this study was finished before.")
     if done.outcome.failures:
-        raise TrialsFailedError(_failure_summary(done.outcome.failures))
+        told = progress.told_failures if isinstance(progress, ConsoleProgress) else {}
+        raise TrialsFailedError(_failure_summary(done.outcome.failures, told))
     return 0
 
 
@@ -199,8 +200,15 @@ def _show_money(results: dict[str, Any]) -> None:
     echo(line + ".")
 
 
-def _failure_summary(failures: dict[Any, str]) -> str:
-    """Return one line: how many trials failed, by reason."""
+def _failure_summary(failures: dict[Any, str], told: dict[Any, str]) -> str:
+    """Return one line: how many trials failed, by reason; one that stands above already is not said again."""
+    if all(told.get(trial) == reason for trial, reason in failures.items()):
+        names = ", ".join(f"{trial.learner} {trial.label}" for trial in failures)
+        why = "why stands" if len(failures) == 1 else "why they failed stands"
+        return (
+            f"{len(failures)} trial(s) failed ({names}; {why} above), the others are finished and kept. The same command tries "
+            "them again"
+        )
     by_reason: dict[str, list[str]] = {}
     for trial, reason in failures.items():
         by_reason.setdefault(reason, []).append(f"{trial.learner} {trial.label}")

@@ -293,3 +293,22 @@ def test_kills_around_the_creation_make_no_second_job(point_at, tmp_path, name):
     state = point_at(delay=0.05, polls=3)
     assert kill_around_creation(name, tmp_path, n_kills=3, seed=1) >= 1
     assert list(state.creates.values()) == [1]
+
+
+def test_no_credential_of_an_address_is_stored_or_shown(point_at, learner_of, tmp_path, monkeypatch, capsys):
+    from tunecurve.cli.main import run_command
+
+    point_at()
+    address = os.environ["LAB_BASE_URL"].replace("http://", "http://someone:open-sesame-7@")
+    monkeypatch.setenv("LAB_BASE_URL", address)
+    learner = learner_of(LAB, **{**FAST, "tuning": "openai"})
+    record = tune(learner, tmp_path)[1]
+    learner.account.close()
+    for command in (["show", record.job["id"]], ["list"], ["list", "--json"], ["sync"]):
+        assert run_command(["jobs", *command]) == 0
+    said = capsys.readouterr()
+    assert record.job["id"] in said.out
+    assert "127.0.0.1" in said.out
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"open-sesame" not in kept
+    assert "open-sesame" not in said.out + said.err

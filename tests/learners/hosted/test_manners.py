@@ -170,6 +170,52 @@ def test_a_setting_that_is_not_sent_is_said(learner_of, name, settings, unsent):
     assert [f.text.split()[0] for f in found if f.code == "setting-unsent"] == [f"hosted.{key}" for key in unsent]
 
 
+ENDPOINT = "google/vertex/projects/p/locations/us/endpoints/7"
+
+
+@pytest.mark.parametrize(
+    ("endpoint_of", "thinking"),
+    [
+        (None, None),
+        ("gemini-3.5-flash", {"include_thoughts": True, "thinking_level": "MINIMAL"}),
+        ("gemini-2.5-flash", {"include_thoughts": False, "thinking_budget": 0}),
+    ],
+)
+def test_an_endpoint_is_kept_from_thinking_once_its_model_is_told(
+    lab, learner_of, prompts_of, monkeypatch, endpoint_of, thinking
+):
+    server = lab()
+    for variable, value in {"GOOGLE_VERTEX_BASE_URL": server.url, "GOOGLE_CLOUD_PROJECT": "p",
+                            "GOOGLE_OAUTH_ACCESS_TOKEN": "canary"}.items():  # fmt: skip
+        monkeypatch.setenv(variable, value)
+    learner = learner_of(ENDPOINT, vertex={"endpoint_of": endpoint_of})
+    predict(learner, prompts_of(["Ada"]))
+    assert server.bodies[0]["generationConfig"].get("thinkingConfig") == thinking
+    said = [finding.code for finding in learner.model_findings()]
+    assert ("endpoint-unknown" in said) == (endpoint_of is None)
+    assert learner.identity().get("endpoint_of") == endpoint_of
+
+
+def test_an_endpoint_has_the_price_of_the_model_that_it_was_tuned_from(learner_of):
+    told = learner_of(ENDPOINT, prices={}, vertex={"endpoint_of": "gemini-2.5-flash"})
+    assert told.price.call_usd(1e6, 0) == pytest.approx(0.30)
+    assert learner_of(ENDPOINT, prices={}).price.call_usd(1, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(413, "entity too large"), (422, "unprocessable"), (418, "teapot"), (450, "the server says no more")],
+)
+def test_a_bare_status_is_told_in_words(lab, learner_of, prompts_of, status, words):
+    server = lab(f"status {status}")
+    with pytest.raises(ModelError) as caught:
+        predict(learner_of(LAB, concurrency=1), prompts_of(["Ada"]))
+    assert f"({status})" in str(caught.value)
+    assert words in str(caught.value)
+    assert "Error code" not in str(caught.value)
+    assert server.n_requests == 1
+
+
 @pytest.mark.parametrize(
     "name",
     ["openai-api//x", "openai-api/x", "openai-api/../lab", "openai-api/lab/", "openai-api/lab/a/../b", "openai-api/la b/x",

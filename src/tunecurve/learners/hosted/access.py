@@ -10,7 +10,7 @@ from tunecurve.findings import Finding
 from tunecurve.learners.hosted.aws_access import check_bedrock
 from tunecurve.learners.hosted.fireworks_tuning import check_fireworks
 from tunecurve.learners.hosted.google_access import check_login, place_of, tuning_region
-from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.names import HostedName, is_endpoint
 from tunecurve.redact import redact
 from tunecurve.spec_hosted import HostedSpec
 
@@ -72,6 +72,14 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
 def unsent_settings(name: HostedName, asked_as: str, settings: HostedSpec) -> list[Finding]:
     """Return which settings do not reach a model, because its provider's format has no field for them."""
     unsent = []
+    if is_endpoint(name) and settings.vertex.endpoint_of is None and settings.thinking == "minimal":
+        return [
+            Finding(
+                "endpoint-unknown",
+                f"'{asked_as}' does not say which model answers, so that nothing is sent to keep it from thinking",
+                "set hosted.vertex.endpoint_of, e.g. gemini-3.5-flash",
+            )
+        ]
     if name.provider in ("openai", "openai-api") and settings.top_k is not None:
         unsent.append("top_k")
     if name.provider in ("openai", "openai-api") and settings.api == "responses" and settings.seed is not None:

@@ -17,7 +17,7 @@ from tunecurve.learners.hosted.calls import Call, SendingLimits, completion_of
 from tunecurve.learners.hosted.gateway import GatewayOptions
 from tunecurve.learners.hosted.inspect_adapter import InspectGateway
 from tunecurve.learners.hosted.known_models import findings_on
-from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.names import HostedName, is_endpoint
 from tunecurve.learners.hosted.prices import BATCH_SHARE, Price
 from tunecurve.learners.hosted.sending import Sender
 from tunecurve.prompts import Prompt
@@ -82,6 +82,7 @@ class HostedLearner:
                 if self.target.model in self.account.settings.deployments
                 else {}
             ),
+            **({"endpoint_of": family} if (family := self._told_family()) else {}),
             "max_extra_tokens": self.account.settings.max_extra_tokens,
             "answers": {"ratio": self.answers.max_tokens_per_input_token, "extra": self.answers.max_extra_tokens},
         }
@@ -89,6 +90,10 @@ class HostedLearner:
     def _answering(self) -> HostedName:
         """Return who is called: the model, or the deployment that answers for it."""
         return self.target.with_model(self.account.settings.deployments.get(self.target.model, self.target.model))
+
+    def _told_family(self) -> str | None:
+        """Return what an endpoint that the study names was tuned from, where the study says so."""
+        return self.account.settings.vertex.endpoint_of if is_endpoint(self.target) else None
 
     def _options(self) -> GatewayOptions:
         settings = self.account.settings
@@ -101,7 +106,7 @@ class HostedLearner:
             safety=settings.safety,
             batch=settings.batch,
             timeout_seconds=settings.timeout_seconds,
-            family=self.base.model if self.base is not None else None,
+            family=self.base.model if self.base is not None else self._told_family(),
             **{key: getattr(settings, key) for key in _MANNERS},
             project=settings.vertex.project,
             location=settings.vertex.location,
@@ -136,7 +141,9 @@ class HostedLearner:
     @property
     def price(self) -> Price:
         """What a token costs, tuned models at their own price; half in batch mode."""
-        return self._price_of(self.base or self.target, is_tuned=self.base is not None)
+        family = self._told_family()
+        named = self.target if family is None else self.target.with_model(family)
+        return self._price_of(self.base or named, is_tuned=self.base is not None or family is not None)
 
     def _price_of(self, name: HostedName, *, is_tuned: bool) -> Price:
         price = self.account.price(name, self.name, tuned=is_tuned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import json
 import math
 import re
@@ -276,9 +277,20 @@ def reason_of(error: BaseException) -> str:
     )
     if words is None and isinstance(body, dict) and body:
         words = json.dumps(body, ensure_ascii=False, default=str)
+    status = status_of(error)
+    if words is None and status is not None and re.search(rf"Error code: {status}$|^$", str(error)):
+        words = _phrase(status)  # the SDK has nothing but the number
     if words is None:
         words = str(error) if isinstance(error, OddAnswer) else f"{type(error).__name__}: {error}"
     return shorten(words)
+
+
+def _phrase(status: int) -> str:
+    """Return what a status means, where a server says no more."""
+    try:
+        return f"{http.HTTPStatus(status).phrase.lower()}; the server says no more"
+    except ValueError:
+        return "the server says no more"
 
 
 def one_line(error: BaseException) -> str:

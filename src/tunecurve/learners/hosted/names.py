@@ -114,6 +114,11 @@ class HostedName:
         return f"{_as_variable((self.service or '') if self.provider == 'openai-api' else self.provider)}_BASE_URL"
 
 
+def is_endpoint(name: HostedName) -> bool:
+    """Return whether a name on Vertex AI is an endpoint's, which does not say what model answers there."""
+    return name.service == "vertex" and "/endpoints/" in name.model
+
+
 def _as_variable(name: str) -> str:
     return name.upper().replace("-", "_")
 
