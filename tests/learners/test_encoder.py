@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import pickle
 
 import pytest
@@ -231,3 +232,92 @@ def test_the_real_encoder_learns_names_and_cities_from_fifty_rows(minilm, tmp_pa
     answers = predict(tagger, [RENDERER.prompt(row["source_text"]) for row in fresh])
     n_right = sum(answer.text == row["target_text"] for answer, row in zip(answers, fresh, strict=True))
     assert n_right >= 36
+
+
+def naive_word_losses(learner, source, target):
+    """One text alone through the network, tags written out by hand: torch's own cross-entropy of every word."""
+    model, head = learner._load()
+    (words,) = split_words(learner.tokenizer, [source])
+    ids = [learner.tokenizer.cls_token_id, *words.piece_ids, learner.tokenizer.sep_token_id]
+    with torch.no_grad():
+        hidden = model.backbone(input_ids=torch.tensor([ids])).last_hidden_state[0, 1:-1]
+        means = [
+            hidden[[place for place, word in enumerate(words.piece_words) if word == number]].mean(dim=0)
+            for number in range(len(words))
+        ]
+        logits = model.head(torch.stack(means))
+    names = []
+    spans = align_exactly(source, target)
+    for start, end in zip(words.starts, words.ends, strict=True):
+        inside = next((span for span in spans if span.start <= start and end <= span.end), None)
+        names.append("O" if inside is None else ("B-" if start == inside.start else "I-") + inside.labels[0])
+    wanted = torch.tensor([head["classes"].index(name) for name in names])
+    return torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
+
+
+def test_a_taggers_loss_is_torchs_cross_entropy_of_its_words(tiny_encoder, tmp_path):
+    learner, _ = tune(tiny_tagger(tiny_encoder, epochs=2), tmp_path / "t")
+    rows = [(row["source_text"], row["target_text"]) for row in simple_rows(120)[60:]]
+    rows += [("Ada Lovelace lives in Bern.", "[FIRSTNAME] lives in [CITY]."), ("Nothing here.", "Nothing here.")]
+    prompts = [RENDERER.prompt(source) for source, _ in rows]
+    found = dict(learner.target_losses(prompts, [target for _, target in rows]))
+    for index, (source, target) in enumerate(rows):
+        expected = naive_word_losses(learner, source, target)
+        assert found[index].n_units == len(expected)
+        assert found[index].nats == pytest.approx(float(expected.double().sum()), rel=1e-4)
+
+
+def test_what_a_tagger_cannot_say_is_left_out_or_shared(tiny_encoder, tmp_path):
+    learner, _ = tune(tiny_tagger(tiny_encoder, epochs=2), tmp_path / "t")
+    rows = [
+        ("Ada lives in Bern.", "Someone else entirely wrote this text"),
+        ("Ada lives in Bern.", "[FIRSTNAME] lives in [CITY]."),
+        ("Ada lives in Bern.", "[FIRSTNAME] lives in [PLANET]."),
+        ("", ""),
+    ]
+    found = dict(learner.target_losses([RENDERER.prompt(s) for s, _ in rows], [t for _, t in rows]))
+    assert found[0].left_out
+    assert not found[1].left_out
+    assert found[2].n_units == found[1].n_units == 5
+    assert found[2].nats < float("inf")
+    assert (found[3].nats, found[3].n_units) == (0.0, 0)
+    plain = [RENDERER.tuning_example("Nobody is here.", "Nobody is here.")] * 8
+    silent, _ = tune(tiny_tagger(tiny_encoder, epochs=1), tmp_path / "s", plain)
+    assert all(loss.left_out for _, loss in silent.target_losses([RENDERER.prompt(rows[1][0])], [rows[1][1]]))
+
+
+def test_long_texts_have_the_loss_of_the_window_that_a_word_is_deepest_in(tiny_encoder, tmp_path):
+    learner, _ = tune(tiny_tagger(tiny_encoder, epochs=2), tmp_path / "t")
+    source = " ".join(["Ada lives in Bern."] * 30)
+    target = source.replace("Ada", "[FIRSTNAME]").replace("Bern", "[CITY]")
+    model, head = learner._load()
+    (words,) = split_words(learner.tokenizer, [source])
+    with torch.inference_mode():
+        (shares,) = learner.probabilities(model, [words])
+    ((_, found),) = learner.target_losses([RENDERER.prompt(source)], [target])
+    names = ["B-FIRSTNAME", "O", "O", "B-CITY", "O"] * 30
+    expected = -sum(math.log(shares[number, head["classes"].index(name)]) for number, name in enumerate(names))
+    assert (found.n_units, found.nats) == (150, pytest.approx(expected, rel=1e-4))
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_a_classifiers_loss_is_torchs_cross_entropy(tiny_encoder, tmp_path, batch):
+    renderer = PromptRenderer("unused", labels=("a", "b", "c"))
+    texts = [f"{word} {number}" for number in range(8) for word in ("red", "green", "blue sky " * (number + 1))]
+    examples = [renderer.tuning_example(text, "abc"[place % 3]) for place, text in enumerate(texts)]
+    learner = ClassifierLearner("classifier", tiny_encoder, FLOAT32, EncoderSpec(epochs=2))
+    learner, _ = tune(learner, tmp_path / "c", examples)
+    asked, gold = texts[::batch], ["abc"[(place * 2) % 3] for place in range(len(texts[::batch]))]
+    model, head = learner._load()
+    expected = []
+    for text, name in zip(asked, gold, strict=True):
+        (words,) = split_words(learner.tokenizer, [text], by_character=False)
+        ids = [learner.tokenizer.cls_token_id, *words.piece_ids, learner.tokenizer.sep_token_id]
+        with torch.no_grad():
+            hidden = model.backbone(input_ids=torch.tensor([ids])).last_hidden_state[0, 1:-1]
+            logits = model.head(hidden.mean(dim=0, keepdim=True))
+        wanted = torch.tensor([head["classes"].index(name)])
+        expected.append(float(torch.nn.functional.cross_entropy(logits, wanted)))
+    found = dict(learner.target_losses([renderer.prompt(text) for text in asked], gold))
+    assert [found[index].nats for index in range(len(asked))] == pytest.approx(expected, rel=1e-4)
+    assert {loss.n_units for loss in found.values()} == {1}

@@ -18,7 +18,7 @@ from tunecurve.learners.local.learner import LocalLearner
 from tunecurve.learners.local.prefix import loss_plain
 from tunecurve.learners.local.recipe import resolve_recipe
 from tunecurve.learners.local.ways import choose_way, fast_ways, shared_prefix_length
-from tunecurve.learners.local.weights import resolve_model
+from tunecurve.learners.local.weights import count_parameters, resolve_model
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
 
 RENDERER = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "CITY"))
@@ -330,7 +330,7 @@ def test_a_prompt_that_does_not_fit_into_the_model_is_an_error_with_advice(tiny_
 
 def test_parameters_are_counted_from_the_weights_whatever_their_precision(tiny_model_folder):
     learner = tiny(tiny_model_folder)
-    assert learner._n_parameters() == sum(p.numel() for p in learner.load_base().parameters())
+    assert count_parameters(learner.files.folder) == sum(p.numel() for p in learner.load_base().parameters())
 
 
 @pytest.mark.parametrize(("content", "n_cpus"), [("150000 100000", 1), ("400000 100000", 4), ("max 100000", 1_000_000)])

@@ -230,6 +230,15 @@ def _effective_size(item: Jackknife, share: float, width: float, level: float) -
     return measured * _few_groups(item.degrees_of_freedom, level)
 
 
+def positive_interval(item: Jackknife, level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a score that is above 0 and has no upper end, such as a loss: Student's, of its logarithm."""
+    if not item.is_defined or item.estimate <= 0.0:
+        return math.nan, math.nan
+    error = math.sqrt(item.row_variance + item.seed_variance) / item.estimate
+    half = student_quantile(0.5 + 0.5 * level, item.degrees_of_freedom) * error
+    return item.estimate * math.exp(-half), item.estimate * math.exp(half)
+
+
 def difference_interval(item: Jackknife, width: float, level: float = 0.95) -> tuple[float, float]:
     """Return the interval of a difference of scores; `width` is the largest score minus the smallest one."""
     if not item.is_defined:

@@ -267,6 +267,8 @@ class Workload:
         Rows answered.
     passes : int
         Passes over the training rows.
+    tokens_judged : int
+        Tokens of prompts and right answers that are read once for their loss.
     """
 
     tokens_trained: int
@@ -275,6 +277,7 @@ class Workload:
     steps: int
     n_calls: int = 0
     passes: int = 0
+    tokens_judged: int = 0
 
 
 @runtime_checkable
@@ -357,6 +360,47 @@ class HasCheckpoints(Protocol):
 
     def checkpoints(self, folder: Path) -> list[tuple[int, Learner]]:
         """Return (pass, learner) for the model that `fine_tune` stored in `folder`."""
+        ...
+
+
+@dataclass(frozen=True)
+class TargetLoss:
+    """How improbable a row's right answer is to a model.
+
+    Attributes
+    ----------
+    nats : float
+        Minus the natural logarithm of the probability of the whole answer.
+    n_units : int
+        Parts of the answer, see `MeasuresLoss.loss_unit`.
+    left_out : str
+        Why there is no loss, in a few words; empty where there is one.
+    """
+
+    nats: float = 0.0
+    n_units: int = 0
+    left_out: str = ""
+
+
+@runtime_checkable
+class MeasuresLoss(Protocol):
+    """A learner that knows how probable any answer is to it, without writing one.
+
+    Attributes
+    ----------
+    loss_unit : {"token", "word", "row"}
+        What a loss is a mean over: tokens of the answers, words of the inputs, rows.
+    loss_note : str
+        What a reader of the loss must know beside the unit; mostly empty.
+    """
+
+    loss_unit: Literal["token", "word", "row"]
+    loss_note: str
+
+    def target_losses(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], done: Collection[int] = ()
+    ) -> Iterator[tuple[int, TargetLoss]]:
+        """Yield (index, loss of the right answer) in any order for every prompt whose index is not in `done`."""
         ...
 
 

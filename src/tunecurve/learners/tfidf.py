@@ -11,12 +11,13 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from tunecurve.learners.answer_bounds import among_classes
-from tunecurve.learners.base import Completion, RoundTrip, TrainingProgress, TrainingRecord
+from tunecurve.learners.base import Completion, RoundTrip, TargetLoss, TrainingProgress, TrainingRecord
+from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
 
 TUNED_FOLDER = "tfidf"
@@ -30,10 +31,13 @@ class TfidfLearner:
 
     name = "tfidf"
     takes_prompts = False
+    loss_unit: Literal["token", "word", "row"] = "row"
+    loss_note = ""
 
     def __init__(self, name: str = "tfidf", tuned_folder: Path | None = None) -> None:
         self.name, self.tuned_folder = name, tuned_folder
         self._loaded: tuple[list[Any], np.ndarray, np.ndarray, list[str]] | None = None
+        self._last: tuple[list[str], np.ndarray] | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return the settings and scikit-learn's version."""
@@ -92,23 +96,54 @@ class TfidfLearner:
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield the likeliest class of every prompt not in `done`."""
+        wanted = [index for index in range(len(prompts)) if index not in done]
+        if not wanted:
+            return
+        started = time.perf_counter()
+        scores, classes = self._scores([prompts[index].source for index in wanted])
+        # Two classes have one row of weights, for the second of them.
+        best = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
+        seconds = (time.perf_counter() - started) / len(wanted)
+        for index, place in zip(wanted, best.tolist(), strict=True):
+            yield index, Completion(classes[place], "end", 0, 0, seconds)
+
+    def target_losses(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], done: Collection[int] = ()
+    ) -> Iterator[tuple[int, TargetLoss]]:
+        """Yield the loss of every row's class for every prompt not in `done`."""
+        wanted = [index for index in range(len(prompts)) if index not in done]
+        if not wanted:
+            return
+        scores, classes = self._scores([prompts[index].source for index in wanted])
+        nats = -_log_shares(scores, len(classes))
+        gold = [target.strip() for target in targets]
+        shares = ClassShares(classes, {*gold, *(label for prompt in prompts for label in prompt.labels)})
+        for index, row in zip(wanted, nats, strict=True):
+            place = shares.places.get(gold[index])
+            loss = shares.nats_unknown if place is None else float(row[place]) + shares.nats_known
+            yield index, TargetLoss(loss, 1)
+
+    def _scores(self, texts: list[str]) -> tuple[np.ndarray, list[str]]:
+        """Return the linear scores of texts and the classes; those of the last texts are kept."""
         from scipy.sparse import hstack
 
         assert self.tuned_folder is not None, "the plan fine-tunes it first"
         if self._loaded is None:
             self._loaded = _load(self.tuned_folder)
         vectorizers, weights, bias, classes = self._loaded
-        wanted = [index for index in range(len(prompts)) if index not in done]
-        if not wanted:
-            return
-        started = time.perf_counter()
-        texts = [prompts[index].source for index in wanted]
-        scores = hstack([vectorizer.transform(texts) for vectorizer in vectorizers]).tocsr() @ weights.T + bias
-        # Two classes have one row of weights, for the second of them.
-        best = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
-        seconds = (time.perf_counter() - started) / len(wanted)
-        for index, place in zip(wanted, best.tolist(), strict=True):
-            yield index, Completion(classes[place], "end", 0, 0, seconds)
+        if self._last is None or self._last[0] != texts:
+            features = hstack([vectorizer.transform(texts) for vectorizer in vectorizers]).tocsr()
+            self._last = texts, features @ weights.T + bias
+        return self._last[1], classes
+
+
+def _log_shares(scores: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the logarithms of the classes' probabilities, shape (rows, classes), as scikit-learn's `predict_log_proba`."""
+    if n_classes == 1:
+        return np.zeros_like(scores)
+    if scores.shape[1] == 1:  # the second of two classes against the first
+        return -np.logaddexp(0.0, np.hstack([scores, -scores]))
+    return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
 
 
 def _vectorizer(analyzer: str, lengths: tuple[int, int]) -> Any:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.report.tables import TIDY_COLUMNS, tidy_rows, to_csv
+from tunecurve.study.losses import stored_losses
 from tunecurve.study.storage import make_folder, write_json, write_text
 from tunecurve.study.trials import stored_predictions
 
 PREDICTION_COLUMNS = (
     "learner", "strategy", "shots", "train_size", "seed", "row_id", "input", "target", "prediction", "stop_reason",
-    "tokens_in", "tokens_out", "error",
+    "tokens_in", "tokens_out", "error", "target_nats", "target_units", "target_left_out",
 )  # fmt: skip
 
 
@@ -22,8 +23,21 @@ def prediction_rows(folder: Path, results: Mapping[str, Any]) -> list[dict[str, 
     for trial in results["trials"]:
         if trial["state"] == "finished":
             key = {name: trial[name] for name in ("learner", "strategy", "shots", "train_size", "seed")}
-            rows += [key | line for line in stored_predictions(folder / trial["folder"])]
+            lines = stored_predictions(folder / trial["folder"])
+            rows += [key | line | loss for line, loss in zip(lines, _losses(folder, trial, len(lines)), strict=True)]
     return rows
+
+
+def _losses(folder: Path, trial: Mapping[str, Any], n_rows: int) -> list[dict[str, Any]]:
+    """Return the loss of every test row of a trial as columns; empty ones where no loss is known."""
+    if not (trial.get("loss") or {}).get("test"):
+        return [{}] * n_rows
+    return [
+        {"target_left_out": line["left_out"]}
+        if line["left_out"]
+        else {"target_nats": line["nats"], "target_units": line["n_units"]}
+        for line in stored_losses(folder / trial["folder"], "test")
+    ]
 
 
 def write_tables(folder: Path, results: Mapping[str, Any], destination: Path, kind: str) -> list[Path]:

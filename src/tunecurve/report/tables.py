@@ -336,13 +336,19 @@ def tidy_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for trial in results["trials"]:
         training = trial.get("training") or {}
-        for metric, score in (trial.get("scores") or {}).items():
+        for metric, score in [*(trial.get("scores") or {}).items(), *_losses_of(trial)]:
             rows.append(
                 {key: trial[key] for key in ("learner", "strategy", "shots", "train_size", "seed")}
                 | {"metric": metric, "score": score}
                 | {key: training.get(key) for key in ("steps", "epochs", "train_seconds")}
             )
     return rows
+
+
+def _losses_of(trial: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    """Return a trial's losses as if they were metrics, those that it has."""
+    loss = trial.get("loss") or {}
+    return [(f"target_loss_{side}", loss[side]["mean"]) for side in ("test", "train") if loss.get(side)]
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

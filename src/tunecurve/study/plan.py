@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from tunecurve.data.rows import content_id, ids_hash
 from tunecurve.findings import Finding
 from tunecurve.learners.base import (
@@ -14,6 +16,7 @@ from tunecurve.learners.base import (
     CountsTokens,
     FineTunable,
     Learner,
+    MeasuresLoss,
     SharesTraining,
     TrainsTogether,
     TunesFromSomeRows,
@@ -27,6 +30,8 @@ from tunecurve.study.dataset import StudyData
 
 Strategy = Literal["floor", "baseline", "zero-shot", "few-shot", "fine-tune"]
 TRIAL_FORMAT = 1
+# Training rows whose loss is measured: so many, drawn at random where a model was tuned on more.
+MOST_LOSS_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,14 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
     return config
 
 
+def sampled_for_loss(trial: Trial) -> list[int]:
+    """Return the numbers of the training rows whose loss is measured, the same ones for the same trial."""
+    if trial.train_size <= MOST_LOSS_ROWS:
+        return list(range(trial.train_size))
+    generator = np.random.default_rng([trial.seed, trial.train_size])
+    return sorted(generator.choice(trial.train_size, MOST_LOSS_ROWS, replace=False).tolist())
+
+
 def prompts_hash(prompts: Sequence[Prompt], learner: Learner) -> str:
     """Return the hash of prompts as they are rendered, and of the first one as the learner reads it, 16 hexadecimal digits.
 
@@ -211,9 +224,24 @@ def estimate_workloads(
         if config["recipe"] and not isinstance(learner, CostsMoney):
             n_answered += min(training_score_rows, trial.train_size)
         workloads[trial] = Workload(
-            trained, round(n_rows * (prefix + known.source)), round(n_answered * known.answer), steps, n_rows, passes
+            trained,
+            round(n_rows * (prefix + known.source)),
+            round(n_answered * known.answer),
+            steps,
+            n_rows,
+            passes,
+            _tokens_judged(trial, learner, known, n_rows) if isinstance(learner, MeasuresLoss) else 0,
         )
     return workloads
+
+
+def _tokens_judged(trial: Trial, learner: Learner, known: _Lengths, n_rows: int) -> int:
+    """Return the tokens that are read for the loss of right answers; what all prompts start with is read once a side."""
+    n_tuned = min(trial.train_size, MOST_LOSS_ROWS)
+    shared = known.instruction + trial.shots * known.row if learner.takes_prompts else 0.0
+    # An encoder reads the inputs alone.
+    test, tuned = (known.source + known.answer, known.row) if learner.takes_prompts else (known.source, known.source)
+    return round(n_rows * test + n_tuned * tuned + shared * (2 if n_tuned else 1))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from tunecurve.study.gates import (
     n_different_answers,
     verdict_words,
 )
+from tunecurve.study.loss_points import LossPoints
 from tunecurve.study.plan import Trial
 from tunecurve.study.storage import read_sealed_json
 from tunecurve.study.summary import (
@@ -58,7 +59,7 @@ RESULTS = "results.json"
 # The only values that may differ between two runs of one study: how long things took.
 # Calls in doubt are what a kill left behind; the seal is the file's checksum, times included; the date is that of the first run,
 # and changes answers only where a model's own chat template asks for it.
-TIME_KEYS = frozenset({"train_seconds", "answer_seconds", "in_doubt", "seal", "date"})
+TIME_KEYS = frozenset({"train_seconds", "answer_seconds", "loss_seconds", "in_doubt", "seal", "date"})
 
 
 class Collector:
@@ -86,6 +87,7 @@ class Collector:
             seed=spec.bootstrap.seed,
             groups=[row.group for row in data.test] if self.unit == "groups" else None,
         )
+        self._losses = LossPoints(self.groups, spec.bootstrap.level, self.unit)
         self._scored: dict[Path, ScoredTrial] = {}
         self._label_counts: dict[Path, np.ndarray] = {}
         self._label_advisor = LabelAdvisor()
@@ -101,6 +103,7 @@ class Collector:
         level = self.spec.bootstrap.level
         described = [describe_point(point, self.metrics, floor, level, self.unit) for point in points]
         self._add_training_scores(described)
+        self._losses.add_to(described, finished)
         found = comparisons(points, self.metrics, level)
         second = next(m for m in self.metrics if m.name == SECOND_METRIC[self.spec.task])
         n_test = len(self.data.test)
@@ -289,6 +292,7 @@ class Collector:
             result = read_sealed_json(item.folder / RESULT)
             described |= {key: result[key] for key in ("answers", "training", "answer_seconds")}
             described["cost_usd"] = result.get("cost_usd", 0.0)
+            described["loss"] = result.get("loss")
             described["checkpoints"] = scored_checkpoints(item.folder)
             described["scores"] = self._score(item).scores
         return described

@@ -1,9 +1,9 @@
 """Running one trial: fit, predict, score; every step is on disk before the next begins.
 
 A trial's folder holds config.json (what determines it), adapter/ and training.json (once trained), predictions.jsonl
-(once answered) and result.json, written last: its existence means the trial is done. training.json and result.json hold
-the checksums of the files that they vouch for, and one of their own. Where another trial of the study has done the same
-training already, what it trained is copied.
+(once answered), losses.jsonl (where the learner knows losses) and result.json, written last: its existence means the trial is
+done. training.json and result.json hold the checksums of the files that they vouch for, and one of their own. Where another
+trial of the study has done the same training already, what it trained is copied.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tunecurve.learners.base import (
     CostsMoney,
     FineTunable,
     Learner,
+    MeasuresLoss,
     SharesTraining,
     TrainingProgress,
 )
@@ -35,6 +36,7 @@ from tunecurve.study.answer_report import (
     summarise_answers,
 )
 from tunecurve.study.dataset import StudyData
+from tunecurve.study.losses import LOSSES, PARTIAL_LOSSES, measure_losses
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.storage import (
@@ -55,8 +57,10 @@ CONFIG, TRAINING, PARTIAL = "config.json", "training.json", "predictions.partial
 PREDICTIONS, RESULT = "predictions.jsonl", "result.json"
 CHECKPOINT = "checkpoint.safetensors"
 _NOT_OF_THE_MODEL = frozenset(
-    {CONFIG, TRAINING, PARTIAL, PREDICTIONS, RESULT, CHECKPOINT, "failure.txt", "attempt.txt"}
-)
+    {
+        CONFIG, TRAINING, PARTIAL, PREDICTIONS, PARTIAL_LOSSES, LOSSES, RESULT, CHECKPOINT, "failure.txt", "attempt.txt",
+    }
+)  # fmt: skip
 
 
 def is_finished(folder: Path) -> bool:
@@ -118,6 +122,8 @@ def run_trial(
     if isinstance(learner, CostsMoney):
         refuse_to_score_nothing(answers, empty_is_an_answer=empty_is_an_answer)
     write_lines(folder / PREDICTIONS, [_line(data, index, answer) for index, answer in enumerate(answers)])
+    loss = _measure_losses(trial, data, learner, folder, progress)
+    kept = [name for name in (PREDICTIONS, LOSSES) if (folder / name).exists()]
     result = {
         "scores": score_answers(data.test, answers, metrics),
         "metric_signatures": {
@@ -131,11 +137,12 @@ def run_trial(
         "cost_usd": _cost(learner, answers, training),
         "answer_seconds": sum(answer.seconds for answer in answers),
         "made_by": made_by(),
-        "files": {PREDICTIONS: sha256_of(folder / PREDICTIONS)},
+        "loss": loss,
+        "files": {name: sha256_of(folder / name) for name in kept},
     }
     write_sealed_json(folder / RESULT, result)
-    (folder / PARTIAL).unlink(missing_ok=True)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for done_with in (PARTIAL, PARTIAL_LOSSES, CHECKPOINT):
+        (folder / done_with).unlink(missing_ok=True)
     return result
 
 
@@ -211,7 +218,7 @@ def answer_all(
 ) -> list[Completion]:
     """Return the answers to all test rows; those already in the file `kept_in` are not asked for again, failures are."""
     prompts = data.prompts(trial.shots, trial.seed)
-    store = _continue_answers(kept_in, trial, progress)
+    store = _continue_lines(kept_in, trial, progress, "answers")
     answers = {line["index"]: Completion(**line["answer"]) for line in store.values if "index" in line}
     answers = {index: answer for index, answer in answers.items() if answer.stop_reason != "error"}
     started, tokens_written = time.perf_counter(), 0
@@ -229,8 +236,22 @@ def answer_all(
     return [answers[index] for index in range(len(prompts))]
 
 
-def _continue_answers(kept_in: Path, trial: Trial, progress: Progress) -> GrowingLines:
-    """Open the answers that are there; damaged ones, and all of another version, are given anew."""
+def _measure_losses(
+    trial: Trial, data: StudyData, learner: Learner, folder: Path, progress: Progress
+) -> dict[str, Any] | None:
+    """Return what `measure_losses` does, with what an earlier start has kept."""
+    (folder / LOSSES).unlink(missing_ok=True)  # of a start that was killed before its result was written
+    if not isinstance(learner, MeasuresLoss):
+        return None
+    store = _continue_lines(folder / PARTIAL_LOSSES, trial, progress, "losses")
+    try:
+        return measure_losses(trial, data, learner, store, folder, progress)
+    finally:
+        store.close()
+
+
+def _continue_lines(kept_in: Path, trial: Trial, progress: Progress, what: str) -> GrowingLines:
+    """Open the answers or losses that are there; damaged ones, and all of another version, are made anew."""
     store = GrowingLines(kept_in)
     made_then = next((line["made_by"] for line in store.values if "made_by" in line), None)
     changed = difference(made_then) if store.values else None
@@ -240,7 +261,7 @@ def _continue_answers(kept_in: Path, trial: Trial, progress: Progress) -> Growin
         store.close()
         moved = set_aside(kept_in)
         progress.message(
-            f"{trial.learner} {trial.label}: its answers so far are of other versions ({changed}); moved to '{moved}'"
+            f"{trial.learner} {trial.label}: its {what} so far are of other versions ({changed}); moved to '{moved}'"
         )
         store = GrowingLines(kept_in)
     if not store.values:

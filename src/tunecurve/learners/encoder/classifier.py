@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from tunecurve.learners.answer_bounds import among_classes
-from tunecurve.learners.base import RoundTrip
+from tunecurve.learners.base import RoundTrip, TargetLoss
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.words import Words, split_words, windows_over
+from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
 
 TOKENS_A_BATCH = 4096
@@ -71,3 +72,19 @@ class ClassifierLearner(EncoderLearner):
             for number, place in zip(numbers, best, strict=True):
                 answers[number] = head["classes"][place]
         return answers
+
+    def losses(
+        self, model: SegmentClassifier, head: dict[str, Any], prompts: Sequence[Prompt], targets: Sequence[str]
+    ) -> list[TargetLoss]:
+        """Return the loss of every input's class."""
+        gold = [target.strip() for target in targets]
+        shares = ClassShares(head["classes"], {*gold, *(label for prompt in prompts for label in prompt.labels)})
+        texts = split_words(self.tokenizer, [prompt.source for prompt in prompts], by_character=False)
+        losses = [TargetLoss(shares.nats_unknown, 1)] * len(texts)
+        for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
+            nats = -self._logits(model, [texts[number] for number in numbers]).double().log_softmax(dim=-1).cpu()
+            for number, row in zip(numbers, nats, strict=True):
+                place = shares.places.get(gold[number])
+                if place is not None:
+                    losses[number] = TargetLoss(float(row[place]) + shares.nats_known, 1)
+        return losses

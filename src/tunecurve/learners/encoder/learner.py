@@ -11,13 +11,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord, Workload
+from tunecurve.learners.base import Completion, TargetLoss, TrainingProgress, TrainingRecord, Workload
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import train_encoder
@@ -56,6 +56,8 @@ class EncoderLearner(ABC):
 
     takes_prompts = False
     kind = ""
+    loss_unit: Literal["token", "word", "row"] = "row"
+    loss_note = ""
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class EncoderLearner(ABC):
         """Return about how long the work takes: 6 operations a weight and trained token, 2 to answer."""
         weights = sum(parameter.numel() for parameter in self.backbone.parameters())
         multiplied = weights - self.backbone.get_input_embeddings().weight.numel()
-        operations = multiplied * (6 * work.tokens_trained + 2 * work.tokens_read)
+        operations = multiplied * (6 * work.tokens_trained + 2 * (work.tokens_read + work.tokens_judged))
         peak = matmul_flops_per_second(self.compute.device.type, self.compute.dtype)
         steps = work.steps * weights * SECONDS_A_WEIGHT_AND_STEP
         return LOADING_SECONDS + operations / (SHARE_OF_PEAK * peak) + steps
@@ -132,6 +134,12 @@ class EncoderLearner(ABC):
     @abstractmethod
     def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
         """Return the answers to the inputs."""
+
+    @abstractmethod
+    def losses(
+        self, model: SegmentClassifier, head: dict[str, Any], prompts: Sequence[Prompt], targets: Sequence[str]
+    ) -> list[TargetLoss]:
+        """Return the loss of the right answer to every prompt."""
 
     def calibrate(
         self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
@@ -230,6 +238,17 @@ class EncoderLearner(ABC):
                 if index not in done:
                     n_tokens = self.count_tokens(prompts[index].source)
                     yield index, Completion(text, "end", n_tokens, 0, seconds)
+
+    def target_losses(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], done: Collection[int] = ()
+    ) -> Iterator[tuple[int, TargetLoss]]:
+        """Yield (index, loss of the right answer) for every prompt not in `done`."""
+        if all(index in done for index in range(len(prompts))):
+            return
+        model, head = self._load()
+        with torch.inference_mode():
+            found = self.losses(model, head, prompts, targets)
+        yield from ((index, loss) for index, loss in enumerate(found) if index not in done)
 
 
 def class_weights(counts: Sequence[int], power: float) -> list[float]:

@@ -5,25 +5,29 @@ The rest of the text is the input itself, so nothing of it can be lost. It canno
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tunecurve.learners.base import Loss, RoundTrip
+from tunecurve.learners.base import Loss, RoundTrip, TargetLoss
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tag_names, tags_of
 from tunecurve.learners.encoder.words import Window, Words, distance_to_border, split_words, windows_over
 from tunecurve.learners.spans import EntityFormat, LabelledSpan, MaskFormat, SpanFormat
+from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
 
 TOKENS_A_BATCH = 4096
 CALIBRATION_SHARE = 0.2
 CLASS_WEIGHT_POWER = 0.25
+NO_SPANS = "target cannot be written as labelled words of its input"
+NO_LABEL = "no training row has a label"
 
 
 class TaggerLearner(EncoderLearner):
@@ -31,6 +35,7 @@ class TaggerLearner(EncoderLearner):
 
     kind = "tagger"
     task = "masking"
+    loss_unit: Literal["token", "word", "row"] = "word"
 
     def own_settings(self) -> dict[str, Any]:
         """Return the budget of over-masking and the task."""
@@ -92,7 +97,13 @@ class TaggerLearner(EncoderLearner):
         return batch, wanted
 
     def probabilities(self, model: SegmentClassifier, texts: Sequence[Words]) -> list[NDArray[np.float32]]:
-        """Return every text's tag probabilities, shape (words, tags); a word's come from the window it is deepest in."""
+        """Return every text's tag probabilities, shape (words, tags)."""
+        return self._by_word(model, texts, torch.softmax)
+
+    def _by_word(
+        self, model: SegmentClassifier, texts: Sequence[Words], normalise: Callable[..., torch.Tensor]
+    ) -> list[NDArray[np.float32]]:
+        """Return what is made of every word's logits; a word's come from the window it is deepest in."""
         windows = windows_over(texts, self.longest_window)
         n_tags = model.head.out_features
         found = [np.zeros((len(words), n_tags), dtype=np.float32) for words in texts]
@@ -102,7 +113,7 @@ class TaggerLearner(EncoderLearner):
             batch, wanted = self._words_as_segments(texts, chosen)
             with precision(self.compute):
                 logits = model(batch)
-            shares = torch.softmax(logits.float(), dim=-1).cpu().numpy()
+            shares = normalise(logits.float(), dim=-1).cpu().numpy()
             depths = _depths(texts, chosen)
             for row, ((text, word), deep) in enumerate(zip(wanted, depths, strict=True)):
                 if deep > depth[text][word]:
@@ -117,6 +128,26 @@ class TaggerLearner(EncoderLearner):
         return [
             form.render(source, found_spans(words, shares, head))
             for source, words, shares in zip(sources, texts, found, strict=True)
+        ]
+
+    def losses(
+        self, model: SegmentClassifier, head: dict[str, Any], prompts: Sequence[Prompt], targets: Sequence[str]
+    ) -> list[TargetLoss]:
+        """Return the loss of the tags that every target stands for, summed over the words of its input."""
+        if not head["labels"]:
+            return [TargetLoss(left_out=NO_LABEL)] * len(targets)
+        form, sources = span_format(head), [prompt.source for prompt in prompts]
+        gold = [form.derive(source, target) for source, target in zip(sources, targets, strict=True)]
+        named = {span.label for spans in gold for span in spans or []}
+        shares = ClassShares(head["labels"], named | {label for prompt in prompts for label in prompt.labels})
+        everywhere = {label: place for place, label in enumerate([*head["labels"], *sorted(named - {*head["labels"]})])}
+        texts = split_words(self.tokenizer, sources)
+        found = self._by_word(model, texts, torch.log_softmax)
+        return [
+            TargetLoss(left_out=NO_SPANS)
+            if spans is None
+            else TargetLoss(_nats_of_tags(log_shares, tags_of(words, spans, everywhere), shares), len(words))
+            for words, spans, log_shares in zip(texts, gold, found, strict=True)
         ]
 
     def return_targets(
@@ -166,6 +197,23 @@ class EntityTagger(TaggerLearner):
     """The tagger for targets that list entities."""
 
     task = "ner"
+
+
+def _nats_of_tags(log_shares: NDArray[np.float32], tags: Sequence[int], shares: ClassShares) -> float:
+    """Return minus the logarithm of the probability of a text's tags; labels that are not known share what O leaves over."""
+    if not tags:
+        return 0.0
+    exact = log_shares.astype(np.float64)
+    inside = np.logaddexp.reduce(exact[:, 1:], axis=1)
+    nats = 0.0
+    for number, tag in enumerate(tags):
+        if tag == OUTSIDE:
+            nats -= exact[number, OUTSIDE]
+        elif tag < exact.shape[1]:
+            nats -= exact[number, tag] - shares.nats_known
+        else:  # B and I of a label alike
+            nats -= inside[number] - shares.nats_unknown - math.log(2)
+    return float(nats)
 
 
 def span_format(head: dict[str, Any]) -> SpanFormat:

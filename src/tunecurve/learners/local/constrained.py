@@ -154,6 +154,8 @@ class ConstrainedLearner(LocalLearner):
         When the model's tokenizer is not byte-level; at work, when a prompt has no labels.
     """
 
+    loss_note = "of the model without its constraint"
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.name = CONSTRAINED + self.files.name

@@ -98,12 +98,17 @@ class ChatEncoder:
         ModelError
             When the answer has no token: nothing would be trained.
         """
-        answer = self.token_ids(example.answer) if example.answer else []
-        if not answer:
+        encoded = self.encode_answer(example.prompt, example.answer)
+        if encoded.n_answer == 1:
             raise ModelError(
                 f"a tuning example has an empty answer (input {example.prompt.source[:40]!r}); nothing to train on"
             )
-        return EncodedExample([*self.prompt_ids(example.prompt), *answer, self.end_token_id], len(answer) + 1)
+        return encoded
+
+    def encode_answer(self, prompt: Prompt, answer: str) -> EncodedExample:
+        """Return prompt, answer and end token; an empty answer is the end token alone."""
+        answer_ids = self.token_ids(answer) if answer else []
+        return EncodedExample([*self.prompt_ids(prompt), *answer_ids, self.end_token_id], len(answer_ids) + 1)
 
     def token_ids(self, text: str) -> list[int]:
         """Return the token ids of a text as an answer; `decode` gives the text back."""

@@ -153,7 +153,7 @@ def _packed_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Deco
         plain = model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1]
     if not float((packed - plain).abs().max()) <= TOLERANCE[plain.dtype] * float(plain.abs().max()):
         return None
-    max_tokens = _most_tokens_held(model)
+    max_tokens = most_tokens_held(model)
 
     def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
         rows = [job.row(n_prefix, end_id) for job in batch]
@@ -173,7 +173,7 @@ def _packed_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Deco
     return decode
 
 
-def _most_tokens_held(model: Any) -> int:
+def most_tokens_held(model: Any) -> int:
     """Return for how many tokens keys and values may be held at a time."""
     if model.device.type != "cuda":
         return MAX_TOKENS_HELD
@@ -189,7 +189,7 @@ def _cached_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Deco
     """Return the way of transformers' own cache, one token of every row a pass."""
     with torch.inference_mode():
         cache = prefix_cache(model, probe.prompt_ids[:n_prefix]) if n_prefix else None
-    max_tokens = _most_tokens_held(model)
+    max_tokens = most_tokens_held(model)
 
     def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
         n_rows = max(CACHED_ROWS, max_tokens // max(len(job.prompt_ids) + job.cap for job in batch))

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import copy
 import datetime
-import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from tunecurve.errors import ModelError
 from tunecurve.findings import Finding
-from tunecurve.learners.base import Completion, RoundTrip, TrainingJob, TrainingProgress, TrainingRecord, Workload
+from tunecurve.learners.base import (
+    Completion,
+    RoundTrip,
+    TargetLoss,
+    TrainingJob,
+    TrainingProgress,
+    TrainingRecord,
+    Workload,
+)
 from tunecurve.learners.local.adapters import add_adapters, load_adapters
 from tunecurve.learners.local.chat_template import template_findings
 from tunecurve.learners.local.checkpoint import trainable_parameters
@@ -29,8 +35,9 @@ from tunecurve.learners.local.perfect_answers import through_tokens
 from tunecurve.learners.local.recipe import Recipe, resolve_recipe
 from tunecurve.learners.local.speed import estimate_seconds
 from tunecurve.learners.local.stacked import NotStackable
+from tunecurve.learners.local.target_loss import loss_stream
 from tunecurve.learners.local.train import train_adapters
-from tunecurve.learners.local.weights import ModelFiles
+from tunecurve.learners.local.weights import ModelFiles, count_parameters, stored_types
 from tunecurve.prompts import Prompt, TuningExample
 
 ADAPTER_FOLDER = "adapter"
@@ -60,6 +67,8 @@ class LocalLearner:
     """
 
     takes_prompts = True
+    loss_unit: Literal["token", "word", "row"] = "token"
+    loss_note = ""
 
     def __init__(
         self,
@@ -143,14 +152,7 @@ class LocalLearner:
 
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the work takes: arithmetic over the machine's measured speed."""
-        return estimate_seconds(work, self._n_parameters(), self.compute)
-
-    def _n_parameters(self) -> int:
-        total = 0
-        for path in self.files.folder.glob("*.safetensors"):
-            with safe_open(path, framework="pt") as file:
-                total += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118  (not a dict)
-        return total
+        return estimate_seconds(work, count_parameters(self.files.folder), self.compute)
 
     def context_length(self) -> int:
         """Return the most tokens the model takes, prompt and answer together."""
@@ -182,9 +184,20 @@ class LocalLearner:
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`."""
         self._check_context(prompts)
+        self._load_once()
+        return self._decode(prompts, done)
+
+    def target_losses(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], done: Collection[int] = ()
+    ) -> Iterator[tuple[int, TargetLoss]]:
+        """Yield (index, loss of the right answer) for every prompt not in `done`."""
+        self._load_once()
+        with enough_device_memory("close other programs that use it, or give --device cpu"):
+            yield from loss_stream(self._scoring_model, self.encoder, prompts, targets, self.context_length(), done)
+
+    def _load_once(self) -> None:
         if self._scoring_model is None:
             self._scoring_model = self._load_for_scoring()
-        return self._decode(prompts, done)
 
     def _decode(self, prompts: Sequence[Prompt], done: Collection[int]) -> Iterator[tuple[int, Completion]]:
         with enough_device_memory("close other programs that use it, or give --device cpu"):
@@ -229,11 +242,9 @@ class LocalLearner:
         """
         if self.compute.dtype == torch.float32:
             return True
-        kinds: set[str] = set()
-        for path in self.files.folder.glob("*.safetensors"):
-            with safe_open(path, framework="pt") as file:
-                kinds |= {str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118  (not a dict)
-        return kinds == {"F32"} and self._n_parameters() <= MOST_PARAMETERS_MERGED
+        return (
+            stored_types(self.files.folder) == {"F32"} and count_parameters(self.files.folder) <= MOST_PARAMETERS_MERGED
+        )
 
     def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
         """Return the recipe with every value filled in for this model and number of examples."""

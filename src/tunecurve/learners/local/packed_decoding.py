@@ -106,7 +106,7 @@ class DecodingRow:
 def read_prefix(model: Any, token_ids: Sequence[int]) -> PrefixView:
     """Return the keys and values of a prefix; inside `packed_attention(model)` only."""
     view = PrefixView()
-    _forward(model, list(token_ids), list(range(len(token_ids))), [len(token_ids) - 1], view)
+    forward_packed(model, list(token_ids), list(range(len(token_ids))), [len(token_ids) - 1], view)
     return view
 
 
@@ -115,7 +115,7 @@ def next_token_logits(model: Any, row: DecodingRow, prefix: PrefixView | None, n
     view = RowsView(prefix, 1, len(row.prompt))
     places = list(range(len(row.prompt)))
     view.start_pass([places], model.device, model.dtype)
-    return _forward(model, row.prompt, [n_prefix + place for place in places], [len(places) - 1], view)[0]
+    return forward_packed(model, row.prompt, [n_prefix + place for place in places], [len(places) - 1], view)[0]
 
 
 def decode_rows(
@@ -199,7 +199,7 @@ def _take_pass(
         row.n_cached += len(tokens) - len(guessed)
     view.start_pass(places, model.device, model.dtype)
     positions = [n_prefix + place for row_places in places for place in row_places]
-    return _written(_forward(model, token_ids, positions, wanted, view), rows, guesses)
+    return _written(forward_packed(model, token_ids, positions, wanted, view), rows, guesses)
 
 
 def _written(logits: torch.Tensor, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]]) -> list[list[int]]:
@@ -216,10 +216,10 @@ def _written(logits: torch.Tensor, rows: Sequence[DecodingRow | None], guesses: 
     return written
 
 
-def _forward(
+def forward_packed(
     model: Any, token_ids: list[int], positions: list[int], wanted: list[int], view: PackedView
 ) -> torch.Tensor:
-    """Return the logits at the wanted places, shape (wanted, vocabulary)."""
+    """Return the logits at the wanted places, shape (wanted, vocabulary); inside `packed_attention(model)` only."""
     output = model(
         input_ids=torch.tensor([token_ids], device=model.device),
         position_ids=torch.tensor([positions], device=model.device),

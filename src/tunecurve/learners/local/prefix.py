@@ -101,35 +101,38 @@ def _loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100)
 
 
-def loss_plain(model: Any, examples: Sequence[EncodedExample], pad_id: int) -> torch.Tensor:
-    """Return the loss the plain way: every row whole, the prefix computed for each."""
-    device = next(model.parameters()).device
-    batch = pad_rows([example.token_ids for example in examples], 0, pad_id, device)
-    n_kept = max(example.n_answer for example in examples)
+def answer_logits(
+    model: Any, examples: Sequence[EncodedExample], n_prefix: int, pad_id: int, past: DynamicCache | None
+) -> torch.Tensor:
+    """Return the logits one position before the answers' tokens, shape (rows, longest answer, vocabulary).
+
+    Parameters
+    ----------
+    n_prefix : int
+        Leading tokens whose keys and values are in `past`, already expanded over the rows; 0 without `past`.
+    """
+    batch = pad_rows([example.token_ids for example in examples], n_prefix, pad_id, next(model.parameters()).device)
     output = model(
         input_ids=batch.token_ids,
         attention_mask=batch.attention_mask,
         position_ids=batch.position_ids,
-        use_cache=False,
-        logits_to_keep=n_kept + 1,
+        past_key_values=past,
+        use_cache=past is not None,
+        logits_to_keep=max(example.n_answer for example in examples) + 1,
     )
-    return _loss(output.logits[:, :-1], answer_labels(examples, n_kept, device))
+    return output.logits[:, :-1]
+
+
+def loss_plain(model: Any, examples: Sequence[EncodedExample], pad_id: int) -> torch.Tensor:
+    """Return the loss the plain way: every row whole, the prefix computed for each."""
+    logits = answer_logits(model, examples, 0, pad_id, None)
+    return _loss(logits, answer_labels(examples, logits.shape[1], logits.device))
 
 
 def loss_shared(model: Any, examples: Sequence[EncodedExample], n_prefix: int, pad_id: int) -> torch.Tensor:
     """Return the same loss with the first `n_prefix` tokens, equal in all rows, computed once."""
     if n_prefix == 0:
         return loss_plain(model, examples, pad_id)
-    device = next(model.parameters()).device
     cache = prefix_cache(model, examples[0].token_ids[:n_prefix])
-    batch = pad_rows([example.token_ids for example in examples], n_prefix, pad_id, device)
-    n_kept = max(example.n_answer for example in examples)
-    output = model(
-        input_ids=batch.token_ids,
-        attention_mask=batch.attention_mask,
-        position_ids=batch.position_ids,
-        past_key_values=expand_cache(cache, len(examples)),
-        use_cache=True,
-        logits_to_keep=n_kept + 1,
-    )
-    return _loss(output.logits[:, :-1], answer_labels(examples, n_kept, device))
+    logits = answer_logits(model, examples, n_prefix, pad_id, expand_cache(cache, len(examples)))
+    return _loss(logits, answer_labels(examples, logits.shape[1], logits.device))

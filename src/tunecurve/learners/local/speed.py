@@ -36,12 +36,13 @@ def matmul_flops_per_second(device: str, dtype: torch.dtype, seconds: float = 0.
 def estimate_seconds(work: Workload, n_parameters: int, compute: Compute) -> float:
     """Return about how long the work takes.
 
-    A token costs 2 operations a parameter forward and 2 backward (the frozen weights need no gradients).
+    A token costs 2 operations a parameter forward and, in training, 2 backward (the frozen weights need no gradients).
     """
     peak = matmul_flops_per_second(compute.device.type, compute.dtype)
     float32_peak = matmul_flops_per_second(compute.device.type, torch.float32)
     trained = work.tokens_trained * (1 + CHECKED_STEPS / max(work.steps, 1))
     training = 4 * trained * (TRAINING_PRODUCTS / peak + TRAINING_REST / float32_peak)
+    judging = 2 * work.tokens_judged * (TRAINING_PRODUCTS / peak + TRAINING_REST / float32_peak)
     writing = 2 * work.tokens_written * WRITING_REST[compute.dtype] / float32_peak
     launching = work.steps * GPU_STEP_SECONDS if compute.device.type == "cuda" else 0.0
-    return LOADING_SECONDS + max(n_parameters * training, launching) + n_parameters * writing
+    return LOADING_SECONDS + max(n_parameters * training, launching) + n_parameters * (judging + writing)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -297,3 +299,21 @@ def from_hub(name: str, say: Callable[[str], None]) -> ModelFiles:
             f"cannot fetch model '{name}' from the hub ({reason}); check the name and the network, or give a folder"
         ) from None
     return from_folder(name, folder, f"hub {name} at {folder.name}")
+
+
+def count_parameters(folder: Path) -> int:
+    """Return how many numbers the weights in a model's folder are."""
+    return sum(math.prod(part.get_shape()) for part in _tensors(folder))
+
+
+def stored_types(folder: Path) -> set[str]:
+    """Return in which types the weights in a model's folder are stored, such as ``F32``."""
+    return {str(part.get_dtype()) for part in _tensors(folder)}
+
+
+def _tensors(folder: Path) -> Iterator[Any]:
+    from safetensors import safe_open
+
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            yield from (file.get_slice(name) for name in file.keys())  # noqa: SIM118  (not a dict)

@@ -1,0 +1,36 @@
+"""Classes that no training row has shown: what share of probability they are given, so that their loss is a number.
+
+A model over k of K classes is asked with probability k / K; otherwise one of the others is guessed. All shares still add up
+to 1, and a model that knows all classes keeps its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+class ClassShares:
+    """The shares of a model's own classes among all classes of a study.
+
+    Parameters
+    ----------
+    known : iterable of str
+        The classes that the model has learnt.
+    others : iterable of str
+        All others that may occur; those that are known count once.
+    """
+
+    def __init__(self, known: Iterable[str], others: Iterable[str]) -> None:
+        self.places = {name: place for place, name in enumerate(known)}
+        self.n_classes = len(self.places.keys() | set(others))
+
+    @property
+    def nats_known(self) -> float:
+        """What the loss of a known class rises by."""
+        return math.log(self.n_classes / len(self.places)) if self.places else math.inf
+
+    @property
+    def nats_unknown(self) -> float:
+        """The loss of a class that is not known."""
+        return math.log(self.n_classes)

@@ -1,0 +1,125 @@
+"""The loss of the right answers of a trial's model: row by row on the test rows, and on rows that it was tuned on.
+
+losses.jsonl holds a line for every row. Beside the scores it is a second signal: it moves before answers change.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunecurve.data.rows import Row
+from tunecurve.errors import Interrupted, ModelError
+from tunecurve.learners.base import MeasuresLoss, TargetLoss
+from tunecurve.study.dataset import StudyData
+from tunecurve.study.plan import Trial, sampled_for_loss
+from tunecurve.study.progress import Progress
+from tunecurve.study.storage import GrowingLines, read_lines, write_lines
+
+LOSSES, PARTIAL_LOSSES = "losses.jsonl", "losses.partial.jsonl"
+NOT_FINITE = "loss is not a finite number"
+# What a model raises that cannot be read this way; its scores stand all the same.
+_CANNOT = (ModelError, RuntimeError, TypeError, AttributeError, ValueError, KeyError, IndexError)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Rows of one side with what is asked about them."""
+
+    side: str
+    rows: Sequence[Row]
+    prompts: Sequence[Any]
+
+
+def measure_losses(
+    trial: Trial, data: StudyData, learner: MeasuresLoss, store: GrowingLines, folder: Path, progress: Progress
+) -> dict[str, Any]:
+    """Write losses.jsonl and return what is said of it.
+
+    Parameters
+    ----------
+    trial, data, learner
+        As for `run_trial`; the learner is the tuned one.
+    store : GrowingLines
+        Where losses are kept until all are there; those in it are not measured again.
+    folder : Path
+        The trial's folder.
+    progress : Progress
+        Its `stop_requested` ends the work early.
+
+    Raises
+    ------
+    Interrupted
+        When a stop was asked for; what is done is kept.
+    """
+    started = time.perf_counter()
+    described: dict[str, Any] = {"unit": learner.loss_unit, "note": learner.loss_note, "failure": None}
+    lines = []
+    try:
+        for asked in _sides(trial, data):
+            losses = _losses_of(asked, learner, store, progress)
+            described[asked.side] = describe_losses(losses)
+            ids = [row.row_id for row in asked.rows]
+            lines += [
+                {"side": asked.side, "row_id": row_id, **asdict(loss)} for row_id, loss in zip(ids, losses, strict=True)
+            ]
+    except _CANNOT as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        progress.message(f"{trial.learner} {trial.label}: the loss of the right answers cannot be measured ({reason})")
+        return described | {"failure": reason, "test": None, "train": None}
+    write_lines(folder / LOSSES, lines)
+    return {"train": None} | described | {"loss_seconds": time.perf_counter() - started}
+
+
+def _sides(trial: Trial, data: StudyData) -> Iterator[_Asked]:
+    yield _Asked("test", data.test, data.prompts(trial.shots, trial.seed))
+    if trial.strategy == "fine-tune":
+        every = data.training_rows(trial.train_size, trial.seed)
+        rows = [every[number] for number in sampled_for_loss(trial)]
+        yield _Asked("train", rows, [data.renderer.prompt(row.source) for row in rows])
+
+
+def _losses_of(asked: _Asked, learner: MeasuresLoss, store: GrowingLines, progress: Progress) -> list[TargetLoss]:
+    kept = [line for line in store.values if line.get("side") == asked.side]
+    losses = {line["index"]: TargetLoss(**line["loss"]) for line in kept}
+    targets = [row.target for row in asked.rows]
+    done: Collection[int] = set(losses)
+    for index, found in learner.target_losses(asked.prompts, targets, done):
+        loss = found if math.isfinite(found.nats) else TargetLoss(left_out=NOT_FINITE)
+        store.append({"side": asked.side, "index": index, "loss": asdict(loss)})
+        losses[index] = loss
+        if progress.stop_requested:
+            raise Interrupted("stopped while losses were measured")
+    return [losses[index] for index in range(len(targets))]
+
+
+def describe_losses(losses: Sequence[TargetLoss]) -> dict[str, Any]:
+    """Return means and counts: nats a unit, nats a row, and how many rows were left out, and why."""
+    measured = [loss for loss in losses if not loss.left_out]
+    nats, n_units = sum(loss.nats for loss in measured), sum(loss.n_units for loss in measured)
+    left_out = Counter(loss.left_out for loss in losses if loss.left_out)
+    return {
+        "mean": nats / n_units if n_units else None,
+        "per_row": nats / len(measured) if measured else None,
+        "n_rows": len(measured),
+        "n_units": n_units,
+        "left_out": dict(sorted(left_out.items())),
+    }
+
+
+def stored_losses(folder: Path, side: str) -> list[Mapping[str, Any]]:
+    """Return the lines of a finished trial's losses.jsonl of one side: the test rows in their order, or those tuned on."""
+    return [line for line in read_lines(folder / LOSSES) if line["side"] == side]
+
+
+def loss_statistics(lines: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    """Return (nats, units) of every row, shape (rows, 2); 0 and 0 where a row was left out."""
+    return np.array([[line["nats"], line["n_units"]] for line in lines], dtype=np.float64).reshape(-1, 2)
