@@ -171,6 +171,22 @@ def test_a_leak_rate_above_the_bound_hardly_ever_goes_unseen(rate):
     assert np.mean(unseen) <= 0.05 + 0.01
 
 
+@pytest.mark.parametrize(("n_groups", "alike"), [(51, 0.3), (51, 0.99), (20, 0.3), (200, 0.0)])
+def test_a_leak_rate_above_the_bound_shows_in_unequal_groups_too(n_groups, alike):
+    generator, rate = np.random.default_rng(8), 0.05
+    groups = some_groups(generator, 200, n_groups)
+    sizes = np.bincount(groups).astype(float)
+    n_rows = rows_to_bound(rate, 200, n_groups, sizes.sum() ** 2 / (sizes**2).sum())
+    more = max(round(n_groups * n_rows / 200), 2)
+    strength = 1 / alike - 1 if alike else 1e9
+    unseen = []
+    for _ in range(1_000):
+        members = some_groups(generator, n_rows, more)
+        rates = generator.beta(rate * strength, (1 - rate) * strength, more)
+        unseen.append(not (generator.random(n_rows) < rates[members]).any())
+    assert np.mean(unseen) <= 0.05 + 0.014  # two standard errors
+
+
 def noise(**changes):
     usual = {"n_rows": 200, "n_groups": 200.0, "effective_groups": 200.0, "variance": 10.0, "change": 100.0}
     return PairedNoise(**{**usual, "heavy_change": 100.0, "width": 100.0, **changes})

@@ -115,11 +115,12 @@ class Collector:
         findings = [*self.data.findings, *self._gates(points, forecast, trials)]
         forecast, second_forecast = gated(forecast, findings), gated(second_forecast, findings)
         best = best_point(described, self.metrics[0])
-        leaks = leak_sentence(best, second.name, findings, self._n_judged_at(best), level)
-        questions = questions_of(self.spec)
         test_set = describe_test_set(
-            self._known_rows, points, self.metrics, second.name, forecast, self.spec.advice, questions
+            self._known_rows, points, self.metrics, second.name, forecast, self.spec.advice, questions_of(self.spec)
         )
+        bound_of_groups = test_set["leaks"]["bound_of_groups"] if test_set["leaks"] and self.unit == "groups" else None
+        n_judged = self._n_judged_at(best)
+        leaks = leak_sentence(best, second.name, findings, n_judged, level, bound_of_groups)
         return {
             "schema_version": SCHEMA_VERSION,
             "tunecurve_version": __version__,

@@ -223,7 +223,12 @@ def headline(
 
 
 def leak_sentence(
-    best: Mapping[str, Any] | None, second: str, findings: Sequence[Finding], n_judged: int | None, level: float
+    best: Mapping[str, Any] | None,
+    second: str,
+    findings: Sequence[Finding],
+    n_judged: int | None,
+    level: float,
+    bound_of_groups: float | None = None,
 ) -> str:
     """Return how many documents the best point leaks, or why that cannot be said; empty where the task has no leaks.
 
@@ -239,6 +244,8 @@ def leak_sentence(
         Documents that the metric has judged: where none leaks, this says how many may.
     level : float
         Of that bound.
+    bound_of_groups : float, optional
+        Per cent of groups that may hold a leak if none of these does, where documents share groups.
     """
     if second != "leak_documents" or best is None:
         return ""
@@ -254,7 +261,8 @@ def leak_sentence(
     )
     bound = f"with {100 * level:.0f} % confidence at most {percent(best['scores'][second]['bound'])}"
     if leak == 0 and n_judged:
-        return f"No leak was found in the {n_judged:,} documents with personal data ({bound} leak){aside}"
+        groups = "" if bound_of_groups is None else f", and at most {percent(bound_of_groups)} of their groups"
+        return f"No leak was found in the {n_judged:,} documents with personal data ({bound} leak{groups}){aside}"
     return f"{percent(leak)} of the documents with personal data still leak some of it ({bound}){aside}"
 
 
