@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -278,3 +279,30 @@ def test_a_new_ledger_is_opened_by_many_at_once(tmp_path):
         for ledger in ledgers:
             assert ledger.jobs() == []
             ledger.close()
+
+
+def test_a_call_whose_end_could_not_be_written_is_in_doubt_and_can_be_sent_again(tmp_path):
+    """A full disk, say: the process lives on, and must not wait for itself."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    claim = {"study": "s", "model": "m", "reserved_usd": 0.5}
+    assert ledger.claim("k", **claim).result().state == "yours"
+    assert ledger.claim("k", **claim).result().state == "taken"
+    assert ledger.claim("other", **claim).result().state == "yours"
+
+    def full(connection):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with ledger._lock:  # the writer waits with an operation of its own, so that the two after it go to the disk together
+        ledger._put(lambda connection: None)
+        while not ledger._waiting.empty():
+            time.sleep(0.01)
+        time.sleep(0.1)
+        recorded, failed = ledger.record("k", {"text": "answer"}, 0.1), ledger._put(full)
+    for future in (recorded, failed):
+        with pytest.raises(sqlite3.OperationalError):
+            future.result()
+    assert ledger.claim("other", **claim).result().state == "taken"
+    assert ledger.claim("k", **claim).result().state == "yours"
+    spent = ledger.spending("s")
+    assert (spent.n_doubtful, spent.doubtful_usd, spent.n_answers) == (1, 0.5, 0)
+    ledger.close()

@@ -13,6 +13,7 @@ import contextvars
 import functools
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -33,6 +34,8 @@ from tunecurve.learners.hosted.usage import whole_number
 from tunecurve.prompts import Message
 from tunecurve.redact import redact
 
+# Its packages import one another in circles, and are patched: studies in several threads open their models in turn.
+_one_at_a_time = threading.Lock()
 # Whether the call of this task was refused by status, before a model saw it.
 _was_refused: contextvars.ContextVar[bool] = contextvars.ContextVar("refused by status", default=False)
 # Gemini 2.5 Pro thinks with no smaller budget than this.
@@ -48,7 +51,8 @@ class InspectGateway:
 
     def __init__(self, name: HostedName, options: GatewayOptions, batch_book: BatchBook | None = None) -> None:
         self.name, self.options, self._batch_book = name, options, batch_book
-        self._api, self._no_content = _open_model(name, options)
+        with _one_at_a_time:
+            self._api, self._no_content = _open_model(name, options)
         self._reads_leniently = _is_of_openai(getattr(self._api, "client", None))
 
     async def send(self, messages: Sequence[Message], max_tokens: int, key: str = "") -> Reply | Failure:

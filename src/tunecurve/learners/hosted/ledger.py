@@ -102,6 +102,11 @@ class Ledger(JobTable):
     belongs to an event loop.
     """
 
+    def __init__(self, path: Path) -> None:
+        # Calls that this process waits for; an attempt of its own that is not among them was never written to its end.
+        self._in_flight: set[str] = set()
+        super().__init__(path)
+
     # Calls
 
     def answers(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -138,11 +143,13 @@ class Ledger(JobTable):
             )
             if kept is not None:  # its batch goes on at the provider: the same attempt, in other hands
                 connection.execute("UPDATE attempts SET owner = ?, study = ? WHERE id = ?", (token, study, kept))
+                self._in_flight.add(key)
                 return Claim("yours", kept)
             attempt = connection.execute(
                 "INSERT INTO attempts (key, study, model, owner, state, reserved_usd, sent_at) VALUES (?, ?, ?, ?, 'sent', ?, ?)",
                 (key, study, model, token, reserved_usd, now),
             ).lastrowid
+            self._in_flight.add(key)
             return Claim("yours", attempt)
 
         return self._put(work, future)
@@ -154,7 +161,8 @@ class Ledger(JobTable):
         if row is None:
             return None
         attempt, owner = row
-        if self.owner.lives(owner):
+        is_forgotten = owner == self.owner.token and key not in self._in_flight  # its end could not be written: a full disk
+        if self.owner.lives(owner) and not is_forgotten:
             return Claim("taken", owner=owner)
         if connection.execute("SELECT 1 FROM batches WHERE key = ?", (key,)).fetchone():
             return int(attempt)
@@ -178,6 +186,7 @@ class Ledger(JobTable):
         is_estimated = bool(answer.get("is_estimated"))
 
         def work(connection: sqlite3.Connection) -> None:
+            self._in_flight.discard(key)
             now = time.time()
             connection.execute(
                 "UPDATE attempts SET state = ?, cost_usd = ?, is_estimated = ?, ended_at = ? "
@@ -200,6 +209,7 @@ class Ledger(JobTable):
         """Write that an attempt came back without an answer; what may have been billed counts as spent."""
 
         def work(connection: sqlite3.Connection) -> None:
+            self._in_flight.discard(key)
             state = "doubtful" if may_be_billed else "free"
             connection.execute(
                 "UPDATE attempts SET state = ?, ended_at = ? WHERE key = ? AND state = 'sent' AND owner = ?",
@@ -216,6 +226,7 @@ class Ledger(JobTable):
         """Write that nobody waits for a call that goes on at the provider, in a batch; whoever asks for it takes it over."""
 
         def work(connection: sqlite3.Connection) -> None:
+            self._in_flight.discard(key)
             connection.execute("UPDATE attempts SET owner = NULL WHERE key = ? AND state = 'sent'", (key,))
 
         return self._put(work)
