@@ -11,7 +11,7 @@ from tunecurve.errors import DataError
 from tunecurve.learners.base import BehindAnApi, Learner, OwnsPromptForm
 from tunecurve.learners.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.known_models import unused_prices
+from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
 from tunecurve.learners.registry import build_learners
 from tunecurve.spec import StudySpec, load_spec, parse_spec
 from tunecurve.study.checks import check_study
@@ -97,6 +97,7 @@ def prepare_study(
         for finding in learner.model_findings()
     )
     data.findings.extend(unused_prices(spec.hosted.prices, spec.models))
+    data.findings.extend(unserved_model(spec.hosted.vllm.model, spec.models))
     check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
     return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account)

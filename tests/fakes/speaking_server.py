@@ -32,6 +32,11 @@ class SpeakingHandler(Handler):
         if self.path.endswith("/responses"):
             return self.respond(fault, model, whole, text)
         is_stream = self.server.bodies[-1].get("stream") or self.server.only_streams
+        if fault == "old" and "stream_options" in self.server.bodies[-1]:
+            said = "Unrecognized request argument supplied: stream_options"
+            return self.send(
+                {"error": {"message": said, "type": "invalid_request_error", "code": None, "param": None}}, 400
+            )
         if not is_stream or fault == "plain":
             return super().work("" if fault == "plain" else fault, model, whole, text)
         if fault.startswith("status"):
@@ -89,7 +94,7 @@ class SpeakingHandler(Handler):
         if fault != "no-finish":
             together = {} if fault != "usage-with-end" else {"usage": told}
             yield chunk(choice({}, end), **together)
-        if fault not in ("no-usage", "usage-with-end") and told is not ...:
+        if fault not in ("no-usage", "usage-with-end", "old") and told is not ...:
             yield chunk([], usage=told)
         if fault != "no-done":
             yield "[DONE]"

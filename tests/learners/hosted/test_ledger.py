@@ -292,7 +292,9 @@ def test_a_call_whose_end_could_not_be_written_is_in_doubt_and_can_be_sent_again
     def full(connection):
         raise sqlite3.OperationalError("database or disk is full")
 
-    with ledger._lock:  # the writer waits with an operation of its own, so that the two after it go to the disk together
+    with (
+        ledger._lock
+    ):  # the writer waits with an operation of its own, so that the two after it go to the disk together
         ledger._put(lambda connection: None)
         while not ledger._waiting.empty():
             time.sleep(0.01)

@@ -13,7 +13,7 @@ from tests.fakes.faulty_server import FaultyServer
 from tests.learners.hosted.conftest import GEMINI, LAB
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, UsageError
 from tunecurve.learners.base import predict
-from tunecurve.learners.hosted.known_models import findings_on, unused_prices
+from tunecurve.learners.hosted.known_models import findings_on, unserved_model, unused_prices
 from tunecurve.learners.hosted.names import hint_at_provider, parse_hosted_name
 
 
@@ -281,6 +281,20 @@ def test_a_price_for_no_model_of_the_study_is_said(priced, said):
     found = unused_prices(priced, [LAB, "floor"])
     assert [finding.code for finding in found] == ["price-unused"] * (len(priced) if said else 0)
     assert said is None or said in " ".join(finding.line for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("served", "is_said"), [(None, False), (LAB, False), ("gpt-4.1-mini", True), (LAB + "i", True)]
+)
+def test_a_vllm_that_answers_for_no_model_of_the_study_is_said(served, is_said):
+    found = unserved_model(served, [LAB, "floor"])
+    assert [finding.code for finding in found] == ["vllm-unused"] * is_said
+
+
+def test_a_batch_of_streams_is_refused(learner_of, lab):
+    lab()
+    with pytest.raises(EnvironmentProblem, match=r"drop hosted\.stream"):
+        learner_of(GEMINI, batch=True, stream=True).check_access()
 
 
 def test_local_only_uses_no_proxy(tmp_path):

@@ -136,6 +136,31 @@ def test_a_response_without_an_answer_ends_in_a_line(speak, learner_of, prompts_
     check_books(learner, server)
 
 
+def test_a_server_that_does_not_know_stream_options_is_asked_without(speak, learner_of, prompts_of):
+    server = speak("old")
+    learner = learner_of(LAB, concurrency=1, **CHAT)
+    assert [answer.text for answer in ask(learner, prompts_of)] == ROWS
+    assert server.n_requests == len(ROWS) + 1
+    assert check_books(learner, server).n_estimated == len(ROWS)
+    assert sum("stream_options" in body for body in server.bodies) == 1
+
+
+@pytest.mark.parametrize("manner", [CHAT, RESPONSES, BOTH_AT_ONCE])
+@pytest.mark.parametrize("fault", ["", "cut quietly", "error server"])
+def test_openais_own_provider_speaks_the_same_ways(speak, learner_of, prompts_of, monkeypatch, manner, fault):
+    if fault and manner == RESPONSES:
+        pytest.skip("nothing streams")
+    server = speak(fault, times=1)
+    monkeypatch.setenv("OPENAI_API_KEY", "canary-openai-key")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url + "/v1")
+    learner = learner_of("openai/gpt-4.1-mini", concurrency=1, **manner)
+    assert [answer.text for answer in ask(learner, prompts_of)] == ROWS
+    assert server.n_requests == len(ROWS) + bool(fault)
+    assert check_books(learner, server).n_doubtful == bool(fault)
+    assert all(("input" in body) == (manner != CHAT) for body in server.bodies)
+    assert all(bool(body.get("stream")) == ("stream" in manner) for body in server.bodies)
+
+
 def test_the_responses_api_stores_nothing_and_takes_the_settings(speak, learner_of, prompts_of):
     server = speak()
     ask(learner_of(LAB, reasoning_effort="low", system_as_user=True, extra_body={"lab": 1}, **RESPONSES), prompts_of)

@@ -40,6 +40,8 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
             f"'{asked_as}' has no batch mode here; drop --batch (there is one for google/gemini-..., openai/..., "
             "anthropic/..., grok/..., together/...)"
         )
+    if settings.batch and settings.stream:
+        raise EnvironmentProblem("a batch has no streams; drop hosted.stream, or --batch")
     missing = name.missing_key()
     if missing:
         raise EnvironmentProblem(f"model '{asked_as}' needs a key in the environment: set {missing}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tunecurve.learners.hosted.failures import OddAnswer
+from tunecurve.learners.hosted.odd_answers import OddAnswer
 from tunecurve.learners.hosted.usage import whole_number
 
 _KNOWN_ENDS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from tunecurve.learners.hosted.answer_bodies import is_told_as_an_answer, joined, mend_response, nearest_end, told_usage
-from tunecurve.learners.hosted.failures import Explained, OddAnswer, shorten
+from tunecurve.learners.hosted.failures import shorten
 from tunecurve.learners.hosted.gateway import Failure
+from tunecurve.learners.hosted.odd_answers import Explained, OddAnswer
 
 _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 # What servers call their errors where there is no status any more, and the status that this would have been.

@@ -11,8 +11,9 @@ import re
 from typing import Any
 
 from tunecurve.learners.hosted.answer_bodies import mend_chat, mend_gemini, mend_response
-from tunecurve.learners.hosted.failures import Explained, OddAnswer, shorten
+from tunecurve.learners.hosted.failures import shorten
 from tunecurve.learners.hosted.gateway import Failure
+from tunecurve.learners.hosted.odd_answers import Explained, OddAnswer
 
 # The name that a row travels under, in a line that cannot be read as JSON.
 _NAME = re.compile(r'"(?:custom_id|key)"\s*:\s*"([^"\\]+)"')

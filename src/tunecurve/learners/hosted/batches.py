@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from tunecurve.learners.hosted.batch_files import read_results
-from tunecurve.learners.hosted.failures import Explained, shorten, status_of
+from tunecurve.learners.hosted.failures import shorten, status_of
 from tunecurve.learners.hosted.gateway import Failure
 from tunecurve.learners.hosted.ledger import Ledger
+from tunecurve.learners.hosted.odd_answers import Explained
 
 # When a batch is looked for whose creation got no clear answer: seconds after it, and after the look before.
 LOOKS_AFTER_SECONDS = (0.5, 2.0, 5.0)

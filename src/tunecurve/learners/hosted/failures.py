@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tunecurve.learners.hosted.gateway import Failure
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.odd_answers import Explained, OddAnswer
 from tunecurve.redact import redact
 
 LONGEST_RETRY_AFTER_SECONDS = 600.0
@@ -49,38 +50,6 @@ _NEVER_SENT = re.compile(r"^(UnsupportedProtocol|InvalidURL\w*|NonHttpUrl\w*|Loc
 # Beside 429: a timeout, a conflict, an error within the model (Amazon's 424), too early.
 _MAY_PASS = frozenset({408, 409, 424, 425})
 _BROKEN = re.compile(r"Connect|Timeout|Transport|Protocol|Network|Payload|Disconnected|ReadError|WriteError")
-
-
-class OddAnswer(Exception):
-    """A 200 that holds an error, or no answer, in words for people.
-
-    Parameters
-    ----------
-    reason : str
-        What it holds.
-    status_code : int, optional
-        The status that the error within it names.
-    may_be_billed : bool
-        Whether a model may have worked before.
-    """
-
-    def __init__(self, reason: str, status_code: int | None = None, *, may_be_billed: bool = False) -> None:
-        super().__init__(reason)
-        self.status_code, self.may_be_billed = status_code, may_be_billed
-
-
-class Explained(Exception):
-    """A failure that whoever raises it understands already.
-
-    Parameters
-    ----------
-    failure : Failure
-        What it means.
-    """
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.reason)
-        self.failure = failure
 
 
 def explain_failure(error: BaseException, name: HostedName, retry_after: float | None = None) -> Failure:

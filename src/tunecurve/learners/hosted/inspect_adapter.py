@@ -264,14 +264,21 @@ def _read_leniently(
     """Have an SDK's `create` send what `change` makes of its arguments, and its answers set right before they are read."""
     from openai import APIStatusError, AsyncStream
 
-    create = owner.create
+    create, is_unknown = owner.create, {"stream_options": False}
 
     async def readable(*arguments: Any, **named: Any) -> Any:
+        named = change(named)
         try:
-            answer = await create(*arguments, **change(named))
-        except APIStatusError:
-            _was_refused.set(True)
-            raise
+            if is_unknown["stream_options"]:
+                named.pop("stream_options", None)
+            answer = await create(*arguments, **named)
+        except APIStatusError as error:
+            is_about_it = error.status_code in (400, 422) and "stream_options" in str(error)
+            if not is_about_it or named.pop("stream_options", None) is None:
+                _was_refused.set(True)
+                raise
+            is_unknown["stream_options"] = True  # an older server; where it tells no usage, an estimate is booked
+            answer = await create(*arguments, **named)
         return CheckedStream(answer, mend_part) if isinstance(answer, AsyncStream) else mend(answer)
 
     owner.create = readable

@@ -116,3 +116,11 @@ def unused_prices(priced: Collection[str], models: Sequence[str]) -> list[Findin
         for name in priced
         if name not in models
     ]
+
+
+def unserved_model(served: str | None, models: Sequence[str]) -> list[Finding]:
+    """Return that hosted.vllm answers for a model that the study does not have: then nothing asks the server."""
+    if served is None or served in models:
+        return []
+    text = f"hosted.vllm answers for '{served}', and no model of this study is called so.{did_you_mean(served, models)}"
+    return [Finding("vllm-unused", text, "write the name as it stands in models")]

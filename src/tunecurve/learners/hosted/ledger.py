@@ -161,7 +161,9 @@ class Ledger(JobTable):
         if row is None:
             return None
         attempt, owner = row
-        is_forgotten = owner == self.owner.token and key not in self._in_flight  # its end could not be written: a full disk
+        is_forgotten = (
+            owner == self.owner.token and key not in self._in_flight
+        )  # its end could not be written: a full disk
         if self.owner.lives(owner) and not is_forgotten:
             return Claim("taken", owner=owner)
         if connection.execute("SELECT 1 FROM batches WHERE key = ?", (key,)).fetchone():

@@ -8,7 +8,6 @@ disk, the answer is given out. Whoever stops iterating stops new calls; those in
 from __future__ import annotations
 
 import asyncio
-import gc
 import queue
 import random
 import threading
@@ -19,6 +18,7 @@ from tunecurve.errors import Interrupted, ModelError, MoneyError
 from tunecurve.learners.base import Completion
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.calls import Call, SendingLimits, completion_of, reply_record
+from tunecurve.learners.hosted.garbage import rare_garbage_collection
 from tunecurve.learners.hosted.gateway import Failure, Gateway, Reply
 from tunecurve.learners.hosted.ledger import Claim, Ledger
 from tunecurve.learners.hosted.pacing import ConcurrencyLimit, Pace
@@ -112,7 +112,7 @@ class Sender:
 
     def _work(self, calls: list[Call], out: queue.SimpleQueue[Any]) -> None:
         try:
-            with _rare_garbage_collection:
+            with rare_garbage_collection:
                 asyncio.run(self._send_all(calls, out))
         except BaseException as error:
             out.put(error)
@@ -326,33 +326,6 @@ class Sender:
                 "command asks for the rest"
             )
         return answer or Completion("", "error", error=reason)
-
-
-class _RareGarbageCollection:
-    """Look for garbage in cycles a thirtieth as often while calls are sent, by however many senders at once.
-
-    The providers' SDKs make thousands of objects a call and leave no cycles worth the search, which is a tenth of the
-    processor time of a call: at 64 calls in flight that is what they wait for.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._n_within, self._before = threading.Lock(), 0, gc.get_threshold()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._n_within:
-                self._before = gc.get_threshold()
-                gc.set_threshold(30 * self._before[0], *self._before[1:])
-            self._n_within += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._n_within -= 1
-            if not self._n_within:
-                gc.set_threshold(*self._before)
-
-
-_rare_garbage_collection = _RareGarbageCollection()
 
 
 def _new_future() -> asyncio.Future[Any]:
