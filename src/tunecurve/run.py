@@ -146,7 +146,7 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
         freeze(study.data, study.spec, study.folder)
         write_text(study.folder / "study.yaml", resolved_yaml(study.spec))
         collector = Collector(study.spec, study.data, study.planned, study.account)
-        current = KeepCurrent(study.folder, collector)
+        current = KeepCurrent(study.folder, collector, progress.message)
         seconds = study.estimated_seconds()
         left = {item.trial: seconds[item.trial] for item in study.planned if not is_finished(item.folder)}
         progress.study_started(len(study.planned), left)

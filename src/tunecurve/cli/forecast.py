@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("curves", required=False, type=click.Path())
+@click.argument("curves", nargs=-1, type=click.Path(), metavar="[CURVES]")
 @click.option("--points", help="Points typed in: n:score,n:score,... instead of a file.")
 @click.option("--at", multiple=True, type=float, metavar="N", help="Training size to forecast; repeat for more.")
 @click.option("--target", type=float, help="Score to reach: gives the required size and P(reached by n).")
@@ -36,9 +36,14 @@ if TYPE_CHECKING:
 @click.option("--serving-price", type=float, help="Serving the tuned model instead of today's choice, in all.")
 @click.option("--miss-penalty", type=float, help="Price of not reaching --target.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a curve, one a line.")
+@click.option(
+    "--history",
+    is_flag=True,
+    help="Arguments are run folders: how often did the forecasts that these studies showed hold?",
+)
 @click.option("--plot", type=click.Path(), metavar="PNG", help="Draw the (first) curve with its forecast band.")
 def forecast(
-    curves: str | None,
+    curves: tuple[str, ...],
     points: str | None,
     at: tuple[float, ...],
     target: float | None,
@@ -53,6 +58,7 @@ def forecast(
     serving_price: float | None,
     miss_penalty: float | None,
     as_json: bool,
+    history: bool,
     plot: str | None,
 ) -> None:
     """Forecast learning curves: intervals at sizes not paid for, plateau, verdict, required size, money.
@@ -60,33 +66,66 @@ def forecast(
     CURVES is a CSV file with columns n and score, and optionally curve_id, replicate, n_test, kind (zeroshot, fewshot,
     finetune), direction, and target_n (a size asked for by that curve alone). Without a file, give --points:
 
+    \b
     tunecurve forecast --points 50:86.38,200:90.97,800:94.30 --at 6400
+    tunecurve forecast --history runs/*
     """
     from tunecurve.curve.forecast import Prices
     from tunecurve.curve.table import parse_points, parse_range, read_table
     from tunecurve.curve.units import outside_range
     from tunecurve.errors import UsageError
 
-    if (curves is None) == (points is None):
-        raise UsageError("give either a curves file or --points, for example --points 50:86.4,200:91.0,800:94.3.")
-    tables = read_table(curves) if curves is not None else parse_points(points or "")
+    if history:
+        _show_history(curves, as_json=as_json)
+        return
+    path = _one_file(curves, points)
+    tables = read_table(path) if path is not None else parse_points(points or "")
     if miss_penalty is not None and target is None:
         raise UsageError(f"--miss-penalty {miss_penalty:g} needs the score that would be missed: give --target too.")
     prices = Prices(label_price, value_per_point, training_price, run_price, serving_price, miss_penalty)
     ends = parse_range(score_range)
-    for table in tables if curves is not None else []:  # all of them before the first answer is printed
-        table.check_range(*_range_of(table, direction, ends), str(curves))
+    for table in tables if path is not None else []:  # all of them before the first answer is printed
+        table.check_range(*_range_of(table, direction, ends), str(path))
     for table in tables:
         wrong = outside_range(_range_of(table, direction, ends), target, delta)
         if wrong:
             raise UsageError(f"curve {table.curve_id!r}: {wrong}.")
     for index, table in enumerate(tables):
         answer = _forecast_one(table, at, target, direction, ends, delta, prices, learner)
-        click.echo(_json_line(table.curve_id, answer) if as_json else _text(table.curve_id, answer, bool(curves)))
+        click.echo(_json_line(table.curve_id, answer) if as_json else _text(table.curve_id, answer, path is not None))
         if plot and index == 0:
             from tunecurve.curve.plot import plot_forecast
 
             plot_forecast(answer, plot)
+
+
+def _one_file(curves: tuple[str, ...], points: str | None) -> str | None:
+    """Return the curves file; None where the points are typed in."""
+    from tunecurve.errors import UsageError
+
+    if len(curves) > 1:
+        raise UsageError(f"{len(curves)} curves files given; expected one (run folders go with --history).")
+    if bool(curves) == (points is not None):
+        raise UsageError("give either a curves file or --points, for example --points 50:86.4,200:91.0,800:94.3.")
+    return curves[0] if curves else None
+
+
+def _show_history(folders: tuple[str, ...], *, as_json: bool) -> None:
+    """Print what became of the forecasts of run folders; nothing is forecast, so no other option has a meaning here."""
+    from tunecurve.cli.forecast_history import show_history
+    from tunecurve.errors import UsageError
+
+    context = click.get_current_context()
+    others = [name for name in context.params if name not in ("curves", "history", "as_json")]
+    given = [name for name in others if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    if given:
+        option = "range" if given[0] == "score_range" else given[0].replace("_", "-")
+        raise UsageError(
+            f"--history only reads what studies have kept, and --{option} asks for a forecast; leave one out."
+        )
+    if not folders:
+        raise UsageError("--history needs run folders, for example: tunecurve forecast --history runs/pii-quick")
+    show_history(folders, as_json=as_json)
 
 
 def _range_of(

@@ -131,6 +131,7 @@ def _agree_to_costs(ready: Any) -> None:
 def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_json: bool, quiet: bool) -> None:
     """Show what was measured, and what was found that its user has not been told before."""
     from tunecurve.findings import Finding
+    from tunecurve.report.history import history_lines
     from tunecurve.report.tables import default_columns, point_table, text_table
     from tunecurve.report.test_set import rows_lines
     from tunecurve.study.storage import without_nan
@@ -155,7 +156,7 @@ def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_
             echo(forecast["first_study"]["sentence"])
         if forecast["borrowed"]:
             echo(forecast["borrowed"]["sentence"])
-    for line in rows_lines(results):
+    for line in [*history_lines(results), *rows_lines(results)]:
         echo(line)
     echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
 

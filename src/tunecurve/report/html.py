@@ -13,6 +13,7 @@ import jinja2
 
 from tunecurve.findings import Finding, as_shown
 from tunecurve.learners.hosted.prices import money
+from tunecurve.report.history import history_lines, history_table
 from tunecurve.report.tables import (
     advice_lines,
     answer_table,
@@ -143,6 +144,8 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             test_set_table=rows_table(results),
             diagnosis=diagnosis_table(results),
             diagnoses=last_diagnoses(results),
+            history=history_table(results),
+            history_lines=history_lines(results),
             advice=[_advice(learner, forecast) for learner, forecast in results["forecast"].items()],
             examples=examples,
             calculator=calculator,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tunecurve.report.write import write_report
+from tunecurve.study.forecast_history import damage_line, judge_forecasts, keep_forecasts
 from tunecurve.study.plan import Trial
 from tunecurve.study.results import RESULTS, Collector
 from tunecurve.study.storage import write_sealed_json
@@ -25,6 +26,8 @@ class KeepCurrent:
         The study's folder.
     collector : Collector
         Reads the trials.
+    say : callable
+        Told in a line, once, when kept forecasts are damaged.
 
     Attributes
     ----------
@@ -32,11 +35,12 @@ class KeepCurrent:
         What was written last.
     """
 
-    def __init__(self, folder: Path, collector: Collector) -> None:
-        self.folder, self.collector = folder, collector
+    def __init__(self, folder: Path, collector: Collector, say: Callable[[str], None] = lambda line: None) -> None:
+        self.folder, self.collector, self.say = folder, collector, say
         self.results: dict[str, Any] = {}
         self._next_at = 0.0
         self._lock = threading.Lock()
+        self._has_told_of_damage = False
 
     def after_a_trial(self, failures: Mapping[Trial, str]) -> None:
         """Write, unless the last time was too short ago for what it took."""
@@ -52,7 +56,16 @@ class KeepCurrent:
     def _write(self, failures: Mapping[Trial, str]) -> None:
         started = time.monotonic()
         self.results = self.collector.collect(failures)
+        self.results["forecast_history"] = self._what_was_forecast()
         write_sealed_json(self.folder / RESULTS, self.results)
         write_report(self.folder, self.results)
         ended = time.monotonic()
         self._next_at = ended + (ended - started) / SHARE_OF_TIME
+
+    def _what_was_forecast(self) -> list[dict[str, Any]]:
+        """Keep the forecasts that are about to be shown, and return what became of the earlier ones."""
+        kept = keep_forecasts(self.folder, self.results)
+        if kept.n_damaged and not self._has_told_of_damage:
+            self.say(damage_line(self.folder, kept))
+            self._has_told_of_damage = True
+        return judge_forecasts(kept.entries, self.results)

@@ -64,11 +64,7 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
             prefix = f"{_plain(learner)} " if len(learners) > 1 else ""
             name = _plain(learner) if point["strategy"] == "baseline" else f"{prefix}{point['label']}"
             end_labels.append((value, f"{name} {value:.1f}", colour))
-    forecast_sizes = [
-        entry["n"]
-        for name in learners
-        for entry in doublings((results["forecast"].get(name) or {}).get("forecasts") or [])
-    ]
+    forecast_sizes = [entry["n"] for name in learners for entry in doublings(results["forecast"].get(name) or {})]
     _dress(axes, metric, [*sizes, *forecast_sizes], planned)
     _write_point_labels(axes, point_labels)
     _write_end_labels(axes, end_labels)

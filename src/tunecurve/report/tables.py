@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -258,16 +259,27 @@ def label_advice_table(results: Mapping[str, Any]) -> tuple[list[str], list[list
     return header, rows
 
 
-def doublings(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the forecast entries at whole doublings that are not speculative: every second one."""
-    return [entry for entry in entries[1::2] if not entry["speculative"]]
+def doublings(forecast: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a forecast's entries at whole doublings of the largest measured size that are not speculative."""
+    if not forecast.get("forecasts") or not forecast["points"]:
+        return []
+    last = forecast["points"][-1]["n"]
+    return [
+        entry
+        for entry in forecast["forecasts"]
+        if entry["n"] > 1.9 * last and not entry["speculative"] and _is_whole(math.log2(entry["n"] / last))
+    ]
+
+
+def _is_whole(value: float) -> bool:
+    return abs(value - round(value)) < 1e-6
 
 
 def forecast_table(forecast: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of a learner's forecast: what one run at a larger size would measure."""
     header = ["training rows", "expected score", "80 % interval", "90 % interval"]
     rows = []
-    for entry in doublings(forecast["forecasts"]):
+    for entry in doublings(forecast):
         bounds = [entry["intervals"][level] for level in ("0.80", "0.90")]
         mark = " (borrowed)" if entry["borrowed"] else " (speculative)" if entry["speculative"] else ""
         size = f"{entry['n']:,.0f}{mark}"

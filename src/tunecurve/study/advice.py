@@ -100,8 +100,14 @@ def _borrowed(forecast: Mapping[str, Any], metric_name: str, prior: str | None) 
 
 
 def _sizes_to_forecast(measured: Sequence[int]) -> list[float]:
-    """Two sizes a doubling, up to 64 times the largest measured one; those beyond 8 times are marked speculative."""
-    return [max(measured) * 2 ** (step / 2) for step in range(1, 2 * N_DOUBLINGS + 1)] if measured else []
+    """One more row, then two sizes a doubling, up to 64 times the largest measured one; beyond 8 times they are speculative.
+
+    With the first of them, whatever larger size is measured next lies between two that were forecast.
+    """
+    if not measured:
+        return []
+    last = max(measured)
+    return sorted({last + 1.0, *(last * 2 ** (step / 2) for step in range(1, 2 * N_DOUBLINGS + 1))})
 
 
 def _defined_draws(draws: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -58,8 +58,11 @@ SCHEMA_VERSION = 3
 RESULTS = "results.json"
 # The only values that may differ between two runs of one study: how long things took.
 # Calls in doubt are what a kill left behind; the seal is the file's checksum, times included; the date is that of the first run,
-# and changes answers only where a model's own chat template asks for it.
-TIME_KEYS = frozenset({"train_seconds", "answer_seconds", "loss_seconds", "in_doubt", "seal", "date"})
+# and changes answers only where a model's own chat template asks for it. What was forecast on the way depends on when results were
+# written, and in which order sizes were measured.
+TIME_KEYS = frozenset(
+    {"train_seconds", "answer_seconds", "loss_seconds", "in_doubt", "seal", "date", "forecast_history"}
+)
 
 
 class Collector:

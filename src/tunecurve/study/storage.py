@@ -195,24 +195,16 @@ class GrowingLines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.values: list[Any] = []
-        self.n_damaged = 0
-        intact = []
-        lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
-        for line in lines[:-1]:  # what follows the last line break was cut short
-            text = line[_SUM + 1 :]
-            if line[: _SUM + 1] == _line_sum(text) + b" ":
-                self.values.append(json.loads(text))
-                intact.append(line + b"\n")
-            else:
-                self.n_damaged += 1
+        lines = checked_lines(path.read_bytes()) if path.exists() else []
+        intact = [line for line, is_intact in lines if is_intact]
+        self.values: list[Any] = [value_of_line(line) for line in intact]
+        self.n_damaged = len(lines) - len(intact)
         write_bytes(path, b"".join(intact))
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def append(self, value: Any) -> None:
         """Add one line."""
-        text = json.dumps(value, ensure_ascii=True).encode()
-        line = memoryview(_line_sum(text) + b" " + text + b"\n")
+        line = memoryview(checked_line(value))
         while line:  # near the end of a disk only a part may be written before the error comes
             line = line[os.write(self._descriptor, line) :]
 
@@ -222,6 +214,23 @@ class GrowingLines:
 
 
 _SUM = 16
+
+
+def checked_line(value: Any) -> bytes:
+    """Return a value as a line of JSON with a checksum in front."""
+    text = json.dumps(value, ensure_ascii=True).encode()
+    return _line_sum(text) + b" " + text + b"\n"
+
+
+def checked_lines(content: bytes) -> list[tuple[bytes, bool]]:
+    """Return the whole lines of a file of `checked_line`, and whether each is what was written; what a kill cut short is left out."""
+    lines = [line + b"\n" for line in content.split(b"\n")[:-1]]
+    return [(line, line[: _SUM + 1] == _line_sum(line[_SUM + 1 : -1]) + b" ") for line in lines]
+
+
+def value_of_line(line: bytes) -> Any:
+    """Return the value of an intact line."""
+    return json.loads(line[_SUM + 1 :])
 
 
 def _line_sum(text: bytes) -> bytes:
