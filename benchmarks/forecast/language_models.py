@@ -28,6 +28,7 @@ from tunecurve.curve.priors import (
     DRIFT,
     FALL,
     JUMP,
+    SCATTER,
     Prior,
     base_log_weights,
     contexts,
@@ -35,7 +36,7 @@ from tunecurve.curve.priors import (
     prior_features,
 )
 
-DRAWS = 800
+DRAWS = 1000
 CONTEXTS = ("constant", "error", "size")
 PENALTY = Penalty(10.0, 3.0, 8.0)
 STEPS, RATE = 30, 0.13
@@ -65,8 +66,10 @@ class Settings:
         (JUMP, 0.35),
         (FALL, 0.35),
         (COLLAPSE, 0.7),
+        (SCATTER, 0.1),
+        (SCATTER, 0.25),
     )
-    departures_start: tuple[float, ...] = (0.5, 0.5, 0.0, -1.0, -2.0, -2.5, -2.5)
+    departures_start: tuple[float, ...] = (0.5, 0.5, 0.0, -1.0, -2.0, -2.5, -2.5, -1.0, -2.0)
     penalty_share: float = 0.005
 
 
@@ -116,8 +119,8 @@ def departure(
     departures: tuple[tuple[str, float], ...], chosen: np.ndarray, doublings: float, normals: np.ndarray
 ) -> np.ndarray:
     """What each draw's way of leaving its shape adds to the log error of a measured run."""
-    drift, run = normals[:, 1] * doublings, np.abs(normals[:, 3])
-    added = {DRIFT: drift, JUMP: -np.abs(drift), FALL: np.abs(drift), COLLAPSE: run}
+    drift, run = normals[:, 1] * doublings, normals[:, 3]
+    added = {DRIFT: drift, JUMP: -np.abs(drift), FALL: np.abs(drift), COLLAPSE: np.abs(run), SCATTER: run}
     return np.choose(chosen, [sd * added[way] for way, sd in departures])
 
 

@@ -2,8 +2,9 @@
 
     python benchmarks/forecast/nested.py CURVES.csv --work FOLDER
 
-Every candidate setting is learned anew without each source (sources of few tasks are left out together). Then, for many random
-halves of the sources: the candidate with the lowest CRPS on one half is judged on the other. Forecasts are those of the
+Every candidate setting is learned anew without each source (sources of few tasks are left out together), and widened more or less
+where many sizes are shown. Then, for many random halves of the sources: the candidate with the lowest CRPS on one half is
+judged on the other. Forecasts are those of the
 language-model prior alone, reweighted draws instead of new fits, which is exact enough to compare settings.
 """
 
@@ -14,11 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from curves import Task
 from language_models import SETTINGS, Draws, Settings, draw_tasks, learn, task_weights
 from leave_one_source_out import SMALL_FAMILY, curve_counts, figures, make_tasks, read
 from run_exam import LEVELS
 
 SPLITS = 200
+# How much the logarithm of the spread rises with each size beyond four (`leave_one_source_out.PER_SIZE`).
+SPREADS = (0.0, 0.1, 0.2)
 SYMMETRIC = (("drift", 0.004), ("drift", 0.02), ("drift", 0.06), ("drift", 0.15), ("drift", 0.35))
 CANDIDATES = {
     "symmetric departures": replace(SETTINGS, departures=SYMMETRIC, departures_start=(0.5, 0.5, 0.0, -1.0, -2.0)),
@@ -51,6 +55,13 @@ def left_out(draws: Draws, settings: Settings, curves_of: dict[str, int]) -> np.
     return answers
 
 
+def stretched(answer: np.ndarray, tasks: list[Task], per_size: float) -> np.ndarray:
+    """Quantiles whose spread around the median depends on the number of sizes shown."""
+    count = np.array([len(one.train_size) for one in tasks])
+    factor = np.exp(per_size * (np.clip(count, 3, 6) - 4.0))[:, None]
+    return np.clip(answer[:, 9:10] + factor * (answer - answer[:, 9:10]), 0.0, 100.0)
+
+
 def nested(answers: dict[str, np.ndarray], truth: np.ndarray, source: np.ndarray) -> str:
     """Mean figures of the other halves under the choice made on the first, and how often each candidate was chosen."""
     names, member, count = np.unique(source, return_inverse=True, return_counts=True)
@@ -65,8 +76,8 @@ def nested(answers: dict[str, np.ndarray], truth: np.ndarray, source: np.ndarray
             chosen.append(best)
             found.append(figures(answers[best][~half], truth[~half], weight[~half])[:3])
     crps, in80, in90 = np.mean(found, axis=0)
-    shares = ", ".join(f"{name} {chosen.count(name) / len(chosen):.2f}" for name in answers)
-    return f"| chosen on the other half ({shares}) | {crps:.2f} | {in80:.2f} | {in90:.2f} |"
+    shares = ", ".join(f"{name} ({chosen.count(name) / len(chosen):.2f})" for name in answers if name in chosen)
+    return f"| chosen on the other half | {crps:.2f} | {in80:.2f} | {in90:.2f} |\n\nChosen: {shares}."
 
 
 def main() -> None:
@@ -83,7 +94,8 @@ def main() -> None:
         file = options.work / f"nested {name}.npy"
         if not file.exists():
             np.save(file, left_out(draw_tasks(tasks, settings), settings, curve_counts(tasks)))
-        answers[name] = np.load(file)
+        found = np.load(file)
+        answers |= {f"{name}, {spread:g} a size": stretched(found, tasks, spread) for spread in SPREADS}
     _, member, count = np.unique(source, return_inverse=True, return_counts=True)
     print("| setting | CRPS | in 80 % | in 90 % |\n|---|---|---|---|")
     for name, answer in answers.items():

@@ -84,6 +84,32 @@ def test_a_correlation_below_zero_is_read_as_one_and_said(tmp_path: Path, scores
     assert lowest <= curve["forecasts"][0]["quantiles"]["0.05"] < curve["forecasts"][0]["quantiles"]["0.95"] <= -lowest
 
 
+@pytest.mark.parametrize(
+    ("names", "runs", "said"),
+    [
+        (["m10", "m10", "m5", "m"], [10, 10, 5, 1], "4 of 4"),
+        (["m3", "0", "1", "2"], [3, 1, 1, 1], "1 of 4"),
+        (["0", "1", "0", "1"], [1, 1, 1, 1], None),
+        (["", "", "", ""], [1, 1, 1, 1], None),
+    ],
+)
+def test_replicates_of_a_file_are_runs_or_means(
+    tmp_path: Path, names: list[str], runs: list[int], said: str | None
+) -> None:
+    rows = ["curve_id,n,score,replicate,n_test,kind,direction,target_n"]
+    points = zip((50, 100, 200, 400), (60, 66, 71, 75), names, strict=True)
+    rows += [f"a,{n},{score},{name},500,finetune,max,1600" for n, score, name in points]
+    rows += ["a,0,41.5,0,500,zeroshot,max,1600", "a,4,55,0,500,fewshot,max,1600"]
+    result = run(write(tmp_path, "\n".join(rows)), "--json")
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.output)
+    assert [point["runs"] for point in answer["points"]] == runs
+    assert [entry["n"] for entry in answer["forecasts"]] == [1600.0]
+    assert answer["crossover"]["rival"] == "few-shot"
+    notes = [note for note in answer["notes"] if "means of several runs" in note]
+    assert [note[:6] for note in notes] == ([said] if said else [])
+
+
 def test_byte_order_mark_and_unsorted_repeated_sizes_are_fine(tmp_path: Path) -> None:
     text = "\ufeffn,score\n800,94\n50,86\n200,91\n50,85\n"
     result = run(write(tmp_path, text), "--json")

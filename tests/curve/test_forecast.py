@@ -56,6 +56,18 @@ def test_the_fewer_sizes_the_wider_the_forecast() -> None:
     assert widths == sorted(widths, reverse=True)
 
 
+@pytest.mark.parametrize(
+    "scores", [[99.9], [100.0], [99.0, 99.9], [0.0], [0.0, 0.0], [50.0, 50.0], [100.0, 100.0], [1.0, 99.0]]
+)
+def test_a_first_study_is_proposed_wherever_the_curve_stands(scores: list[float]) -> None:
+    """Also where no study narrows the forecast."""
+    study = forecast_curve(CurvePoints([100.0, 400.0][: len(scores)], scores)).first_study
+    assert study is not None
+    assert study["rows"] in {option["rows"] for option in study["options"]}
+    narrows = study["width_then"] < study["width_now"]
+    assert study["sentence"].startswith("To find out" if narrows else "No study of up to")
+
+
 def test_a_better_untrained_model_promises_more() -> None:
     medians = [
         forecast_curve(CurvePoints([], []), rivals={"zero-shot": (score, None)}, at=[400.0]).forecasts[0]["median"]

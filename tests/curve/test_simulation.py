@@ -84,8 +84,8 @@ def test_eighty_per_cent_intervals_cover_eighty_per_cent() -> None:
 def test_the_default_covers_no_less_and_calls_no_flat_curve_rising() -> None:
     default = results(None, 60)
     covered = np.concatenate([default[kind]["covered"] for kind in KINDS])
-    assert 0.77 <= covered.mean() < 0.97
-    assert min(default[kind]["covered"].mean() for kind in KINDS) >= 0.7
+    assert 0.8 <= covered.mean() <= 0.93
+    assert min(default[kind]["covered"].mean() for kind in KINDS) >= 0.8
     assert np.mean([default[kind]["rising"].mean() for kind in ("flat", "noise only")]) <= 0.05
 
 

@@ -122,3 +122,24 @@ def test_the_same_results_draw_the_same_bytes(hostile_run):
     results = load_study(hostile_run).results
     for kind in ("svg", "png"):
         assert render(study_figure(results), kind) == render(study_figure(results), kind)
+
+
+@pytest.mark.parametrize("sizes", [[8], [4, 16]])
+def test_forecasts_from_fewer_than_three_sizes_are_shown_as_borrowed(tmp_path, sizes):
+    words = [first + rest for first in "bdfglmnprst" for rest in ("ark", "ember", "ilt", "ove")]
+    texts = [
+        " ".join(words[(step * number + step) % len(words)] for step in range(2, 2 + number % 5 + 4))
+        for number in range(1, 90)
+    ]
+    rows = [{"source_text": f"{text} Bo", "target_text": f"{text} [NAME]"} for text in dict.fromkeys(texts)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run_study(
+        {"name": "few", "data": {"source": str(tmp_path / "rows.jsonl")}, "split": {"test_size": 40, "method": "random"},
+         "models": ["m"], "shots": [0], "train_sizes": sizes},
+        out=tmp_path / "out", learners={"m": LookupLearner("m")},
+    )  # fmt: skip
+    forecast = json.loads((tmp_path / "out" / "results.json").read_text())["forecast"]["m"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "No verdict" in page
+    assert page.count("(borrowed)") == sum(not entry["speculative"] for entry in forecast["forecasts"][1::2]) > 0
+    assert "what other curves did from such a start" in page

@@ -63,8 +63,9 @@ def forecast(
 ) -> None:
     """Forecast learning curves: intervals at sizes not paid for, plateau, verdict, required size, money.
 
-    CURVES is a CSV file with columns n and score, and optionally curve_id, replicate, n_test, kind (zeroshot, fewshot,
-    finetune), direction, and target_n (a size asked for by that curve alone). Without a file, give --points:
+    CURVES is a CSV file with columns n and score, and optionally curve_id, replicate (m10 marks a mean of 10 runs), n_test,
+    kind (zeroshot, fewshot, finetune), direction, and target_n (a size asked for by that curve alone). Without a file, give
+    --points:
 
     \b
     tunecurve forecast --points 50:86.38,200:90.97,800:94.30 --at 6400

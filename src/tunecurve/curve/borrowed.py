@@ -71,7 +71,7 @@ def rows_to_find_out(predictive: Predictive) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows``, ``seeds`` (of the smallest study that brings seven tenths of what the largest would), ``wanted_n``, ``width_now``,
+        ``rows``, ``seeds`` (of the smallest study that brings seven tenths of what the best would), ``wanted_n``, ``width_now``,
         ``width_then`` (80 %, score units), ``options``, ``sentence``.
     """
     curve = predictive.curve
@@ -85,12 +85,21 @@ def rows_to_find_out(predictive: Predictive) -> dict[str, Any]:
         for rows in studies
         for seeds in SEEDS
     ]
-    gained = now - min(option["width"] for option in options)
-    best = next(option for option in options if now - option["width"] >= ENOUGH * gained)
+    narrowest = min(options, key=lambda option: option["width"])
+    gained = now - narrowest["width"]
+    best = next((option for option in options if now - option["width"] >= ENOUGH * gained > 0), narrowest)
     rows, seeds = best["rows"], best["seeds"]
     known = float(curve.size[-1]) if measured else 0.0
     ladder = sorted({round(n) for n in (rows / 16, rows / 4, rows) if n > known})
     runs = "one run each" if seeds == 1 else f"{seeds} seeds at the largest"
+    interval = f"the 80 % interval at n={wanted:g}"
+    if gained > 0:
+        sentence = (
+            f"To find out, label about {rows:g} rows in all and train on {', '.join(f'{n:g}' for n in ladder)} of them "
+            f"({runs}): {interval} is {now:.3g} wide now, and about {best['width']:.3g} then."
+        )
+    else:
+        sentence = f"No study of up to {studies[-1]:g} rows is expected to narrow {interval}, {now:.3g} wide now."
     return {
         "rows": rows,
         "seeds": seeds,
@@ -98,10 +107,7 @@ def rows_to_find_out(predictive: Predictive) -> dict[str, Any]:
         "width_now": now,
         "width_then": best["width"],
         "options": options,
-        "sentence": (
-            f"To find out, label about {rows:g} rows in all and train on {', '.join(f'{n:g}' for n in ladder)} of them "
-            f"({runs}): the 80 % interval at n={wanted:g} is {now:.3g} wide now, and about {best['width']:.3g} then."
-        ),
+        "sentence": sentence,
     }
 
 

@@ -14,8 +14,9 @@ from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
 from tunecurve.curve.priors import CLASSICAL, LANGUAGE_MODEL, LOSS, prior_table
 
 FEATURES = ("constant", "error", "size", "slope", "roughness")
-# A rule learned from some dozens of data sets is never surer than this.
-SUREST = 0.95
+# A rule learned from some dozens of data sets is never surer than this; a language model is never excluded, for intervals of
+# classical learners are too narrow for its runs.
+LEAST, MOST = 0.25, 0.95
 # With fewer than three sizes the points say nothing of their kind.
 FEWEST_SIZES, UNKNOWN = 3, 0.8
 
@@ -55,5 +56,5 @@ def kind_probabilities(curve: PreparedCurve, kind: str | None = None) -> dict[st
     chance = UNKNOWN
     if len(curve.size) - curve.starts >= FEWEST_SIZES:
         weights = np.array(prior_table()["kinds"]["weights"])
-        chance = float(np.clip(1.0 / (1.0 + np.exp(-kind_features(curve) @ weights)), 1.0 - SUREST, SUREST))
+        chance = float(np.clip(1.0 / (1.0 + np.exp(-kind_features(curve) @ weights)), LEAST, MOST))
     return {LANGUAGE_MODEL: chance, CLASSICAL: 1.0 - chance}

@@ -18,7 +18,18 @@ from tunecurve.curve.calibration import recalibrate
 from tunecurve.curve.kinds import kind_probabilities
 from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
 from tunecurve.curve.posterior import CurveDraws, draw_curves, explain, fit, normal_scores
-from tunecurve.curve.priors import COLLAPSE, DRIFT, FALL, JUMP, WAYS, Prior, prior_from, prior_table
+from tunecurve.curve.priors import (
+    COLLAPSE,
+    DRIFT,
+    FALL,
+    JUMP,
+    LANGUAGE_MODEL,
+    SCATTER,
+    WAYS,
+    Prior,
+    prior_from,
+    prior_table,
+)
 
 # Enough that quantiles move by less than 1 % of the interval when it is doubled.
 DRAWS = 2000
@@ -67,14 +78,16 @@ class Predictive:
         """Each draw's own departure from its shape, log error per doubling: either way, or a jump, or a fall."""
         way, spread = self._departure
         normal = self._normals[:, 1]
-        signs = {DRIFT: normal, JUMP: -np.abs(normal), FALL: np.abs(normal), COLLAPSE: np.zeros(len(normal))}
-        return spread * np.choose(way, [signs[name] for name in WAYS])
+        signs = {DRIFT: normal, JUMP: -np.abs(normal), FALL: np.abs(normal)}
+        return spread * np.choose(way, [signs.get(name, np.zeros(len(normal))) for name in WAYS])
 
     @cached_property
-    def _collapse(self) -> Floats:
-        """What a collapse adds to the log error of each draw's measured run."""
+    def _run_departure(self) -> Floats:
+        """What a collapse or a scatter adds to the log error of each draw's measured run."""
         way, spread = self._departure
-        return np.where(way == WAYS.index(COLLAPSE), spread * np.abs(self._normals[:, 3]), 0.0)
+        normal = self._normals[:, 3]
+        collapsed = np.where(way == WAYS.index(COLLAPSE), np.abs(normal), 0.0)
+        return spread * np.where(way == WAYS.index(SCATTER), normal, collapsed)
 
     @property
     def rival_normals(self) -> Floats:
@@ -111,14 +124,20 @@ class Predictive:
     def _scores(self, log_error: Floats, size: Floats) -> Floats:
         doublings = np.log2(size / self.last_size)
         if self.calibrated:
-            sizes, log_error = len(self.curve.size) - self.curve.starts, log_error.copy()
-            for index, prior in enumerate(self.priors):
-                mine = self.draws.prior == index
-                if mine.any():
-                    log_error[mine] = recalibrate(
-                        log_error[mine], prior.kind, doublings, sizes, replicated=self.curve.replicated
-                    )
+            log_error = self._recalibrated(log_error, doublings)
         return self.curve.scale.score(np.exp(np.minimum(log_error, 300.0)))
+
+    def _recalibrated(self, log_error: Floats, doublings: Floats) -> Floats:
+        """Each kind's draws after its own calibration; that of language models is the last, of all that may be one."""
+        sizes, replicated = len(self.curve.size) - self.curve.starts, self.curve.replicated
+        result = log_error.copy()
+        for index, prior in enumerate(self.priors):
+            mine = self.draws.prior == index
+            if prior.kind != LANGUAGE_MODEL and mine.any():
+                result[mine] = recalibrate(log_error[mine], prior.kind, doublings, sizes, replicated=replicated)
+        if any(prior.kind == LANGUAGE_MODEL for prior in self.priors):
+            result = recalibrate(result, LANGUAGE_MODEL, doublings, sizes, replicated=replicated)
+        return result
 
     def curve_scores(self, size: Floats) -> Floats:
         """Draws (n_draws, n_at) of the expected score on this test set."""
@@ -146,7 +165,7 @@ class Predictive:
         """Draws (n_draws, n_at) of the score of one run on this test set."""
         seed = self.curve.seed_variance * (size / self.last_size) ** -SEED_VARIANCE_EXPONENT
         noise = np.sqrt(self.draws.noise[:, None] ** 2 + seed[None, :])
-        run = noise * self._normals[:, 2:3] + self._collapse[:, None]
+        run = noise * self._normals[:, 2:3] + self._run_departure[:, None]
         return self._scores(self._latent(size) + run, size)
 
     def population_scores(self, size: Floats) -> Floats:

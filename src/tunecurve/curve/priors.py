@@ -37,9 +37,9 @@ SIZE_LEVELS = np.log2([32.0, 512.0, 8192.0])
 # Kinds of learners of a bounded metric.
 LANGUAGE_MODEL, CLASSICAL = KINDS = ("language-model", "classical")
 LOSS = "loss"
-# How a curve may leave its shape beyond the data. SDs are of the log error: per doubling for the first three, and of the one
-# measured run for a collapse, of which the curve itself knows nothing.
-DRIFT, JUMP, FALL, COLLAPSE = WAYS = ("drift", "jump", "fall", "collapse")
+# How a curve may leave its shape beyond the data. SDs are of the log error: per doubling for the first three; of the one measured
+# run for a collapse (always worse) and a scatter (either way), of which the curve itself knows nothing.
+DRIFT, JUMP, FALL, COLLAPSE, SCATTER = WAYS = ("drift", "jump", "fall", "collapse", "scatter")
 
 
 @dataclass(frozen=True)
