@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ def _tuned_learner(
     answers = AnswerSpec(**results["spec"]["answers"])
     # What a user asks a tuned model is paid, too, but is no part of what the study has cost.
     account = Account(HostedSpec(**results["spec"].get("hosted", {})), f"{folder.absolute()} (predict)")
+    account.say = lambda line: print(line, file=sys.stderr)
     spec = parse_spec(results["spec"], str(folder))
     built = build_learners(
         [trial["learner"]],

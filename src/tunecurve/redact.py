@@ -16,6 +16,16 @@ _BEARER = re.compile(
 _URL_PARTS = re.compile(r"(?i)(://)[^/@\s]+@|([?&](?:key|api_key|token|access_token)=)[^&\s'\"]+")
 
 
+# Those that came another way than through the environment.
+_kept_secret: set[str] = set()
+
+
+def keep_secret(value: str) -> None:
+    """Let a secret that is in no environment variable, a token that a program has given, be blanked out from now on."""
+    if len(value) >= SHORTEST_SECRET:
+        _kept_secret.add(value)
+
+
 def secrets_in_environment() -> list[str]:
     """Return the values of environment variables whose names say that they are secret, longest first."""
     found = {value for name, value in os.environ.items() if _SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET}
@@ -29,7 +39,7 @@ _QUOTED = re.compile(r"([\w-]*)(?:\*{2,}|\.{2,}|\u2026)+([\w-]*)")
 
 def redact(text: str) -> str:
     """Return the text with every known secret, pieces of them, and all that looks like a sent credential, as ``***``."""
-    for secret in secrets_in_environment():
+    for secret in (*secrets_in_environment(), *_kept_secret):
         text = text.replace(secret, "***")
         if not _PATH.match(secret):
             text = _without_ends(_without_pieces(text, secret), secret)

@@ -20,7 +20,7 @@ from tunecurve.report.keep_current import KeepCurrent
 from tunecurve.spec import QUICK_STUDY, load_spec
 from tunecurve.study.checkpoints import score_checkpoints
 from tunecurve.study.choose import Executor, run_trials
-from tunecurve.study.executors import Outcome, Work, known_failures
+from tunecurve.study.executors import Outcome, Work, is_paid, known_failures
 from tunecurve.study.frozen import freeze
 from tunecurve.study.integrity import inspect_trials, tell_of_forks
 from tunecurve.study.locks import lock_study
@@ -159,6 +159,7 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
             study.spec.training_score_rows,
         )
         try:
+            _remove_left_over_deployments(study)
             if study.spec.train_together:
                 train_together(study.planned, study.data, study.learners, progress, study.folder / "together")
             outcome = run_trials(work, executor, study.folder, progress, current.after_a_trial)
@@ -172,3 +173,11 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
         finally:
             study.account.close()
     return StudyRun(study.folder, current.results, outcome)
+
+
+def _remove_left_over_deployments(study: Study) -> None:
+    """Delete what a killed run has left standing by the hour, before anything else takes its time."""
+    if any(is_paid(item.config) for item in study.planned):
+        from tunecurve.learners.hosted.build import remove_left_overs
+
+        remove_left_overs(study.account)

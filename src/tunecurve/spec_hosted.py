@@ -15,6 +15,9 @@ class PriceSpec(Section):
     input: Amount | None = Field(None, description="tokens sent")
     output: Amount | None = Field(None, description="tokens answered")
     training: Amount | None = Field(None, description="tokens trained on, every pass counted")
+    hosting: Amount | None = Field(
+        None, description="an hour, not tokens: what a deployment that answers for a tuned model costs while it stands"
+    )
 
 
 class VertexSpec(Section):
@@ -65,6 +68,53 @@ class FireworksSpec(Section):
     account: str | None = Field(None, description="account id; default: $FIREWORKS_ACCOUNT_ID")
 
 
+class HostingSpec(Section):
+    """Deployments, at providers that answer from a tuned model only while one stands; each is deleted after its answers."""
+
+    minutes: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="how long one stands for the answers of a trial, as plan assumes and a cap reserves"
+    )
+    longest_start_minutes: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="how long to wait until one answers before it is deleted and the trial fails"
+    )
+    keep: bool = Field(False, description="leave deployments standing; they go on costing until you delete them")
+    poll_seconds: Annotated[float, Field(gt=0)] = Field(10.0, description="time between looks at a deployment")
+
+
+class AzureSpec(Section):
+    """Azure AI Foundry: how jobs train, and how tuned models are deployed for their answers."""
+
+    training_type: str | None = Field(
+        None, description="trainingType of jobs: Standard, GlobalStandard or Developer; not sent unless set"
+    )
+    deploy_as: Literal["standard", "globalstandard", "developertier", "none"] = Field(
+        "standard",
+        description="kind of deployment; developertier: no hourly charge, outside your region; none: you deploy by hand",
+    )
+    capacity: PositiveInt = Field(
+        50, description="thousands of tokens a minute that a deployment bears; a quota bounds it"
+    )
+    subscription: str | None = Field(None, description="default: $AZURE_SUBSCRIPTION_ID")
+    resource_group: str | None = Field(None, description="default: $AZURE_RESOURCE_GROUP")
+    resource: str | None = Field(None, description="name of the resource; default: as its address begins")
+
+
+class TogetherSpec(Section):
+    """Together AI: how tuned models are deployed for their answers, and trained."""
+
+    gpu: Literal["h100", "h200", "b200"] = Field(
+        "h100", description="GPU of a deployment, for the quote; the config decides"
+    )
+    gpus: PositiveInt = Field(1, description="GPUs of a deployment, for the quote")
+    config: str | None = Field(
+        None, description="how a tuned model is run (cr_...); default: the only way that takes the fewest GPUs"
+    )
+    project: str | None = Field(None, description="proj_...; default: $TOGETHER_PROJECT_ID, else that of the key")
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="of a job; default: Together's own, which it says is 1e-5"
+    )
+
+
 class HostedSpec(Section):
     """How models behind a provider's API are asked, tuned and paid."""
 
@@ -111,11 +161,11 @@ class HostedSpec(Section):
     safety: Literal["off", "provider"] | dict[str, str] = Field(
         "off", description="Gemini: filters off, the provider's, or category: threshold"
     )
-    tuning: Literal["auto", "none", "openai", "nebius", "bedrock", "fireworks"] = Field(
+    tuning: Literal["auto", "none", "openai", "azure", "nebius", "bedrock", "fireworks"] = Field(
         "auto",
         description=(
-            "auto: on Vertex AI for google/vertex/..., at OpenAI for openai/...; openai, nebius: openai-api/... servers, too; "
-            "bedrock, fireworks: the models of these, too"
+            "auto: on Vertex AI for google/vertex/..., at OpenAI for openai/..., at Together for together/...; openai, azure, "
+            "nebius: openai-api/... servers, too; bedrock, fireworks: the models of these, too"
         ),
     )
     deployments: dict[str, str] = Field(
@@ -140,6 +190,9 @@ class HostedSpec(Section):
         120.0, description="after a job's creation got no answer: how long to look for it before the one repeat"
     )
     checkpoints: bool = Field(False, description="also score the checkpoint of every pass of a tuned model")
+    hosting: HostingSpec = Field(default_factory=HostingSpec)
+    azure: AzureSpec = Field(default_factory=AzureSpec)
+    together: TogetherSpec = Field(default_factory=TogetherSpec)
     vertex: VertexSpec = Field(default_factory=VertexSpec)
     bedrock: BedrockSpec = Field(default_factory=BedrockSpec)
     vllm: VllmSpec = Field(default_factory=VllmSpec)

@@ -40,6 +40,7 @@ class FaultyJobs(ThreadingHTTPServer):
                           "tells_tokens": True, "files": "", "takes": None, "lists": "",
                           **behaviour}  # fmt: skip
         self.jobs, self.files, self.names, self.log, self.creations = {}, {}, {}, [], []
+        self.sizes = {}
         self.n_uploads = 0
         self.lock = threading.Lock()
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
@@ -75,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
                 return getattr(self, method.__name__)(found, raw)
         return self.fail(404, "no route")
 
-    do_GET = do_DELETE = do_PUT = do_HEAD = do_POST
+    do_GET = do_DELETE = do_PUT = do_HEAD = do_PATCH = do_POST
 
     def send(self, value=None, code=200, raw=None, kind="application/json"):
         data = raw if raw is not None else json.dumps(value).encode()
@@ -105,7 +106,8 @@ class Handler(BaseHTTPRequestHandler):
             server.files[f"gs://{found['bucket']}/{name}"] = parts[1][1].rsplit(b"\r\n", 1)[0].decode()
             return self.send({"name": name, "bucket": found["bucket"], "size": "1"})
         data = next(body for head, body in parts if b'name="file"' in head).rsplit(b"\r\n", 1)[0]
-        server.files[f"file-{number}"] = data.decode()
+        server.files[f"file-{number}"] = data.decode("utf-8-sig")
+        server.sizes[f"file-{number}"] = len(data)
         head = next(head for head, _ in parts if b'name="file"' in head).decode()
         server.names[f"file-{number}"] = re.search(r'filename="([^"]+)"', head).group(1)
         if server.behaviour["files"] == "lost once":
@@ -118,9 +120,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def list_files(self, found, raw):
         data = [
-            {"id": name, "object": "file", "bytes": len(text.encode()), "created_at": 1, "status": "processed",
+            {"id": name, "object": "file", "bytes": self.server.sizes[name], "created_at": 1, "status": "processed",
              "filename": self.server.names[name], "purpose": "fine-tune"}
-            for name, text in self.server.files.items()
+            for name in self.server.files
         ]  # fmt: skip
         return self.send({"object": "list", "data": data, "has_more": False})
 

@@ -10,6 +10,16 @@ from typing import Any
 
 import click
 
+from tunecurve.cli.job_deployments import (
+    all_deployments,
+    delete_deployment,
+    deployment_summary,
+    forget_deployment,
+    in_one_line,
+    remove_left_overs,
+    unknown_deployments,
+)
+
 
 @click.group(invoke_without_command=True)
 @click.pass_context
@@ -23,35 +33,41 @@ def jobs(context: click.Context) -> None:
 @click.option("--provider", is_flag=True, help="Also ask the providers for jobs that are not ours.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def list_jobs(provider: bool = False, as_json: bool = False) -> None:
-    """List the jobs in the ledger, oldest first."""
-    rows = _all_rows()
-    foreign = _foreign_jobs(rows) if provider else []
+    """List the jobs in the ledger, oldest first, then the deployments."""
+    rows, deployments = _all_rows(), all_deployments()
+    foreign = _foreign_jobs(rows) + unknown_deployments(deployments) if provider else []
+    shown = [*map(_summary, rows), *map(deployment_summary, deployments), *foreign]
     if as_json:
-        click.echo(json.dumps([_summary(row) for row in rows] + foreign))
+        click.echo(json.dumps(shown))
         return
-    _print_table([_summary(row) for row in rows] + foreign)
+    _print_table(shown)
 
 
 @jobs.command()
 def sync() -> None:
-    """Ask the providers how every job stands that has not ended; makes nothing."""
+    """Ask the providers how every job stands that has not ended, and delete deployments that were left over; makes nothing."""
     from tunecurve.errors import ModelError
     from tunecurve.learners.hosted.build import job_flow_of
     from tunecurve.learners.hosted.job_types import ENDED, FORGOTTEN, PREPARING, QUEUED_HERE
 
     resting = {*ENDED, FORGOTTEN, QUEUED_HERE, PREPARING}
     rows = [row for row in _all_rows() if row["state"] not in resting]
+    n_left, n_undeleted = remove_left_overs()
+    if n_left:
+        click.echo(f"Deployments left over: {n_left}, deleted: {n_left - n_undeleted}.")
     if not rows:
         click.echo("No job is on its way.")
-        return
     n_failed = 0
     for number, row in enumerate(rows):
         try:
             rows[number] = job_flow_of(row).sync(row)
         except Exception as error:
             n_failed += 1
-            click.echo(f"{row['key']}: {_reason(error)}", err=True)
-    _print_table([_summary(row) for row in rows])
+            click.echo(f"{row['key']}: {in_one_line(error)}", err=True)
+    if rows:
+        _print_table([_summary(row) for row in rows])
+    if n_undeleted:
+        raise ModelError(f"{n_undeleted} deployments may still stand and cost; tunecurve jobs shows them")
     if n_failed:
         raise ModelError(f"{n_failed} of {len(rows)} jobs could not be asked about; they are shown as last seen")
 
@@ -59,21 +75,26 @@ def sync() -> None:
 @jobs.command()
 @click.argument("key")
 def show(key: str) -> None:
-    """Show everything known of one job; KEY is ours or the provider's, or the beginning of ours."""
+    """Show everything known of one job or deployment; KEY is ours or the provider's, or the beginning of ours."""
     from tunecurve.redact import redact
 
-    click.echo(redact(json.dumps(_find(key), indent=1)))
+    click.echo(redact(json.dumps(_find(key, among_deployments=True), indent=1)))
 
 
 @jobs.command()
 @click.argument("key")
 def cancel(key: str) -> None:
-    """Ask the provider to end a job."""
+    """Ask the provider to end a job, or to delete a deployment."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
     from tunecurve.learners.hosted.job_types import ENDED
 
-    row = _find(key)
+    row = _find(key, among_deployments=True)
+    if _is_deployment(row):
+        with _one_line():
+            row = delete_deployment(row)
+        _print_table([deployment_summary(row)])
+        return
     if row["state"] in ENDED:
         raise StudyStateError(f"job {row['key']} has ended ({row['state']}); nothing to cancel")
     with _one_line():
@@ -135,12 +156,15 @@ def adopt(key: str, provider_id: str) -> None:
 @jobs.command()
 @click.argument("key")
 def forget(key: str) -> None:
-    """Take a job that the provider does not have, or does not bill, off the books."""
+    """Take a job or a deployment that the provider does not have, or does not bill, off the books."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
     from tunecurve.learners.hosted.job_types import FORGOTTEN
 
-    row = _find(key)
+    row = _find(key, among_deployments=True)
+    if _is_deployment(row):
+        _print_table([deployment_summary(forget_deployment(row))])
+        return
     if row["state"] in ("waiting", "running", "unknown", "succeeded", FORGOTTEN):
         hint = "" if row["state"] in ("succeeded", FORGOTTEN) else "; end it first: tunecurve jobs cancel " + row["key"]
         raise StudyStateError(f"job {row['key']} is {row['state']}; it is not forgotten{hint}")
@@ -166,14 +190,6 @@ def _drop_trained(row: dict[str, Any]) -> None:
             path.unlink()
 
 
-def _reason(error: Exception) -> str:
-    """Return why a provider could not be asked, in one line without secrets."""
-    from tunecurve.errors import TunecurveError
-    from tunecurve.learners.hosted.trouble import PassingTrouble, plain_reason
-
-    return str(error) if isinstance(error, TunecurveError | PassingTrouble) else plain_reason(error)
-
-
 @contextmanager
 def _one_line() -> Iterator[None]:
     """Turn whatever a provider's SDK raises into a line."""
@@ -184,7 +200,7 @@ def _one_line() -> Iterator[None]:
     except TunecurveError:
         raise
     except Exception as error:
-        raise ModelError(f"the provider cannot be asked: {_reason(error)}; try again later") from None
+        raise ModelError(f"the provider cannot be asked: {in_one_line(error)}; try again later") from None
 
 
 def _all_rows() -> list[dict[str, Any]]:
@@ -200,10 +216,14 @@ def _all_rows() -> list[dict[str, Any]]:
         ledger.close()
 
 
-def _find(key: str) -> dict[str, Any]:
+def _is_deployment(row: dict[str, Any]) -> bool:
+    return "usd_per_hour" in row
+
+
+def _find(key: str, *, among_deployments: bool = False) -> dict[str, Any]:
     from tunecurve.errors import UsageError
 
-    rows = _all_rows()
+    rows = [*_all_rows(), *(all_deployments() if among_deployments else [])]
     found = [
         row
         for row in rows
@@ -227,7 +247,7 @@ def _foreign_jobs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         try:
             found += job_flow_of(row).backend.jobs()
         except Exception as error:
-            click.echo(f"{row['backend']}: {_reason(error)}", err=True)
+            click.echo(f"{row['backend']}: {in_one_line(error)}", err=True)
     return [
         {"key": "–", "state": job.state, "model": job.base_model, "what": "not ours", "provider_id": job.provider_id,
          "cost_usd": None, "study": "–"}

@@ -81,6 +81,7 @@ def _show_test_set(ready: Any) -> None:
 
 
 def _show_quote(ready: Any) -> None:
+    from tunecurve.learners.base import PaysByTheHour
     from tunecurve.learners.hosted.prices import money
 
     left = ready.quote_left_usd()
@@ -102,6 +103,9 @@ def _show_quote(ready: Any) -> None:
                 f"{amounts['sent_to_tuned']}, answered {amounts['answered_by_tuned']}, trained {amounts['trained']} "
                 f"({price['source']})"
             )
+    for learner in ready.learners.values():
+        if isinstance(learner, PaysByTheHour) and (line := learner.hosting_line()):
+            echo(line)
     echo(
         "Tokens are counted as earlier calls of the model measured them, else at four characters each; a tuning job's hours "
         "are not in the time."

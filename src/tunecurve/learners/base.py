@@ -307,6 +307,19 @@ class CostsMoney(Protocol):
 
 
 @runtime_checkable
+class PaysByTheHour(Protocol):
+    """A learner some of whose costs grow with time, not with tokens."""
+
+    def hosting_line(self) -> str | None:
+        """Return in a line what stands by the hour for this learner, and how long; None when nothing does."""
+        ...
+
+    def hosting_paid_usd(self) -> float | None:
+        """Return what has been paid so far for the time that something stood; None: unknown."""
+        ...
+
+
+@runtime_checkable
 class NeedsAccess(Protocol):
     """A learner behind someone else's door: keys, accounts, what they allow."""
 

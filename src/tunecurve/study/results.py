@@ -198,17 +198,21 @@ class Collector:
             "currency": "USD",
             "answers_usd": round(spent.answers_usd, 8),
             "jobs_usd": round(spent.jobs_usd, 8),
+            "hosting_usd": round(spent.hosting_usd, 8),
+            "n_standing": spent.n_standing,
             "n_unpriced": spent.n_unpriced,
             "estimated": {
                 "n_answers": spent.n_estimated,
                 "n_jobs": spent.n_estimated_jobs,
                 "usd": round(spent.estimated_usd + spent.estimated_jobs_usd, 8),
             },
+            "n_unpriced_deployments": spent.n_unpriced_deployments,
             "max_cost": self.spec.hosted.max_cost,
             "prices_usd_per_million_tokens": {name: lines for name, lines in prices.items() if lines},
             "in_doubt": {
                 "n_calls": spent.n_doubtful,
                 "n_jobs": spent.n_doubtful_jobs,
+                "n_deployments": spent.n_doubtful_deployments,
                 "at_most_usd": round(spent.doubtful_usd, 8),
             },
         }

@@ -23,6 +23,7 @@ from tunecurve.learners.base import (
     FineTunable,
     Learner,
     MeasuresLoss,
+    PaysByTheHour,
     SharesTraining,
     TrainingProgress,
 )
@@ -289,6 +290,8 @@ def _cost(learner: Learner, answers: Sequence[Completion], training: dict[str, A
     parts = [answer.cost_usd for answer in answers if answer.stop_reason != "error" or answer.tokens_in]
     if training is not None:
         parts.append(training.get("cost_usd"))
+    if isinstance(learner, PaysByTheHour):
+        parts.append(learner.hosting_paid_usd())
     return None if any(part is None for part in parts) else sum(part for part in parts if part is not None)
 
 

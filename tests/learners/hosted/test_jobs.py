@@ -122,7 +122,7 @@ def test_a_deployment_answers_for_a_tuned_model(point_at, learner_of, prompts_of
     assert [a.text for a in predict(renamed, prompts_of(["Ada met Zoe."]))] == ["[FIRSTNAME] met Zoe."]
     monkeypatch.setenv("LAB_BASE_URL", "https://mine.openai.azure.com/openai/v1")
     with pytest.raises(ModelError, match=r"hosted\.deployments"):
-        learner_of(LAB, **settings).load_tuned(tmp_path)
+        learner_of(LAB, **settings, azure={"deploy_as": "none"}).load_tuned(tmp_path)
     assert learner_of(LAB, **settings, deployments={name: "d"}).load_tuned(tmp_path).target.model == name
 
 

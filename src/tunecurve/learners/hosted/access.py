@@ -46,7 +46,7 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
     if missing:
         raise EnvironmentProblem(f"model '{asked_as}' needs a key in the environment: set {missing}")
     for variable in name.key_variables():
-        _check_key(variable, os.environ.get(variable, ""))
+        check_key(variable, os.environ.get(variable, ""))
     address = name.base_url()
     if address is not None:
         _check_address(name, address)
@@ -100,7 +100,7 @@ def unsent_settings(name: HostedName, asked_as: str, settings: HostedSpec) -> li
     ]
 
 
-def _check_key(variable: str, key: str) -> None:
+def check_key(variable: str, key: str) -> None:
     """Raise EnvironmentProblem for a key that no HTTP header can hold: a line break, a blank, a letter from a text program."""
     odd = next((letter for letter in key if not "!" <= letter <= "~"), None)
     if odd is not None:

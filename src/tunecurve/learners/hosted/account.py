@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.ledger import Ledger, Spending, default_ledger_path
+from tunecurve.learners.hosted.ledger_deployments import booked_hosting_usd
 from tunecurve.learners.hosted.ledger_jobs import booked_usd
 from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
 from tunecurve.learners.hosted.prices import Price, find_price
@@ -35,6 +37,8 @@ class Account:
         # Set by whoever runs the study: who is told what takes long, and whether to end the work.
         self.say: Callable[[str], None] = lambda line: None
         self.should_stop: Callable[[], bool] = lambda: False
+        # What still stands at providers when the study ends, whatever ended it; by key, how to end it.
+        self.at_close: dict[str, Callable[[], object]] = {}
         self._ledger: Ledger | None = None
         self._budget: Budget | None = None
         self._lock = threading.Lock()
@@ -55,6 +59,8 @@ class Account:
             if self._budget is None:
                 self.n_doubts_found = ledger.settle_doubts(self.study)
                 jobs = {row["key"]: booked_usd(row) for row in ledger.jobs("WHERE study = ?", (self.study,))}
+                standing = ledger.deployments("WHERE study = ?", (self.study,))
+                jobs |= {row["key"]: booked_hosting_usd(row) for row in standing}
                 self._budget = Budget(self.settings.max_cost, ledger.spending(self.study).total_usd, jobs)
             return self._budget
 
@@ -68,7 +74,8 @@ class Account:
         if name.is_of_its_user and own is None:
             return Price(0.0, 0.0, 0.0, "a server of your own")
         values = own.model_dump() if own is not None else None
-        return find_price(name.price_provider, name.model.rsplit("/", 1)[-1], values, tuned=tuned)
+        model = name.model if name.provider == "together" else name.model.rsplit("/", 1)[-1]
+        return find_price(name.price_provider, model, values, tuned=tuned)
 
     def price_lines(self, asked_as: str) -> dict[str, Any] | None:
         """Return the prices of a hosted model, prompted and tuned, with their sources; None for a local model."""
@@ -86,7 +93,11 @@ class Account:
         }
 
     def close(self) -> None:
-        """Close the ledger."""
+        """End what still stands at providers, and close the ledger."""
+        for end in list(self.at_close.values()):
+            with suppress(Exception):  # what does not succeed is in the ledger, and tried again at the next start
+                end()
+        self.at_close.clear()
         with self._lock:
             if self._ledger is not None:
                 self._ledger.close()

@@ -75,3 +75,22 @@ class Budget:
         with self._lock:
             self.spent_usd += usd - self._jobs_usd.get(key, 0.0)
             self._jobs_usd[key] = usd
+
+    def book_within_cap(self, key: str, usd: float, what: str) -> None:
+        """Book what goes on costing, as far ahead as `usd` says, in place of what was booked for it before.
+
+        Raises
+        ------
+        MoneyError
+            When the cap would be passed; nothing is booked then.
+        """
+        with self._lock:
+            more = usd - self._jobs_usd.get(key, 0.0)
+            if self.cap_usd is not None and more > 0 and self.spent_usd + self.reserved_usd + more > self.cap_usd:
+                raise MoneyError(
+                    f"--max-cost {money(self.cap_usd)} is reached: {money(self.spent_usd)} spent, "
+                    f"{money(self.reserved_usd)} in flight, {what} would come to {money(usd)}; what is paid for is kept, "
+                    "continue with a higher --max-cost"
+                )
+            self.spent_usd += more
+            self._jobs_usd[key] = usd

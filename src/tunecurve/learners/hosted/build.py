@@ -7,19 +7,28 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
-from tunecurve.errors import EnvironmentProblem
+from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
 from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.azure_access import is_at_azure
+from tunecurve.learners.hosted.azure_deployments import AzureDeployments, azure_hosting
 from tunecurve.learners.hosted.chat import HostedLearner
+from tunecurve.learners.hosted.deployment_types import DeploymentBackend, Hosting
+from tunecurve.learners.hosted.deployments import DeploymentFlow
 from tunecurve.learners.hosted.job_types import TuningBackend
 from tunecurve.learners.hosted.jobs import JobFlow
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import Price
+from tunecurve.learners.hosted.together_deployments import TogetherDeployments, together_hosting
+from tunecurve.learners.hosted.together_endpoints import TogetherEndpoints
+from tunecurve.learners.hosted.trouble import PassingTrouble
 from tunecurve.learners.hosted.tunable import TunableHostedLearner
 from tunecurve.spec import AnswerSpec
 from tunecurve.spec_hosted import BedrockSpec, FireworksSpec, HostedSpec, VertexSpec
 
 # Tuning services that are used only where the study asks for them, and whose models they tune.
-_ASKED_FOR = {"openai": "openai-api", "nebius": "openai-api", "bedrock": "bedrock", "fireworks": "fireworks"}
+_ASKED_FOR = {
+    "openai": "openai-api", "azure": "openai-api", "nebius": "openai-api", "bedrock": "bedrock", "fireworks": "fireworks",
+}  # fmt: skip
 # Who has given tuning up, as their own pages say (docs.mistral.ai, docs.cohere.com; read in November 2026).
 _GIVEN_UP = {
     "mistral": "Mistral's fine-tuning API is deprecated, and nothing replaces it",
@@ -33,10 +42,11 @@ def tuning_backend_of(name: HostedName, settings: HostedSpec) -> str | None:
         return None
     if name.provider == "google" and name.service == "vertex":
         return "vertex"
-    if name.provider == "openai":
-        return "openai"
+    if name.provider in ("openai", "together"):
+        return name.provider
     # Most servers only answer; which one also tunes, its user knows.
-    return settings.tuning if _ASKED_FOR.get(settings.tuning) == name.provider else None
+    asked_for = settings.tuning if _ASKED_FOR.get(settings.tuning) == name.provider else None
+    return "azure" if asked_for == "openai" and is_at_azure(name) else asked_for
 
 
 def why_not_tunable(name: HostedName) -> str:
@@ -81,7 +91,48 @@ def build_hosted_learner(asked_as: str, name: HostedName, answers: AnswerSpec, a
     def open_backend() -> TuningBackend:
         return _open_backend(backend, name, account.settings)
 
-    return TunableHostedLearner(asked_as, name, answers, account, open_backend, backend)
+    hosting = hosting_of(name, account.settings, backend)
+    return TunableHostedLearner(asked_as, name, answers, account, open_backend, backend, hosting)
+
+
+def hosting_of(name: HostedName, settings: HostedSpec, backend: str) -> Hosting | None:
+    """Return how deployments for a model's tuned versions are made; None where they answer without one."""
+    match backend:
+        case "azure":
+            return azure_hosting(name, settings.azure)
+        case "together":
+            return together_hosting(name, settings.together)
+    return None
+
+
+def _open_deployments(place: dict[str, Any], settings: HostedSpec) -> DeploymentBackend:
+    """Return the backend of deployments at the place where one was made."""
+    match place.get("backend"):
+        case "azure":
+            return AzureDeployments(place["path"], place["deploy_as"], settings.azure.capacity)
+        case "together v1":
+            return TogetherEndpoints(HostedName("together", None, ""), place["gpu"], place["gpus"])
+        case "together":
+            return TogetherDeployments(HostedName("together", None, ""), place.get("project"), settings.together.config)
+    raise ModelError(f"deployments of '{place.get('backend')}' are of another version of tunecurve")
+
+
+def deployment_flow_of(row: dict[str, Any], account: Account | None = None) -> DeploymentFlow:
+    """Return what follows a deployment that the ledger knows, at the place where it was made."""
+    account = account or Account(HostedSpec(), row["study"])
+    return DeploymentFlow(_open_deployments(row["detail"]["place"], account.settings), account, row["usd_per_hour"])
+
+
+def remove_left_overs(account: Account) -> None:
+    """Delete the deployments that processes which are gone have left standing; what hinders it is said, and ends nothing."""
+    if not account.ledger_path.exists():
+        return
+    for row in account.ledger.left_over_deployments():
+        account.say(f"deployment {row['provider_id'] or row['key']} of '{row['model']}' was left over; deletes it")
+        try:
+            deployment_flow_of(row, account).remove(row)
+        except (TunecurveError, PassingTrouble) as error:
+            account.say(f"WARNING: deployment {row['provider_id'] or row['key']} may still stand and cost: {error}")
 
 
 def _open_backend(backend: str, name: HostedName, settings: HostedSpec) -> TuningBackend:
@@ -102,6 +153,14 @@ def _open_backend(backend: str, name: HostedName, settings: HostedSpec) -> Tunin
             from tunecurve.learners.hosted.fireworks_tuning import FireworksTuning
 
             return FireworksTuning(name, settings.fireworks)
+        case "together":
+            from tunecurve.learners.hosted.together_tuning import TogetherTuning
+
+            return TogetherTuning(name)
+        case "azure":
+            from tunecurve.learners.hosted.azure_tuning import AzureTuning
+
+            return AzureTuning(name, settings.tuning_fields, settings.azure.training_type)
     from tunecurve.learners.hosted.openai_tuning import OpenAITuning
 
     return OpenAITuning(name, settings.tuning_fields)

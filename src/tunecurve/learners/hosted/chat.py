@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 from tunecurve.findings import Finding
@@ -14,7 +15,7 @@ from tunecurve.learners.hosted.aws_access import region_of
 from tunecurve.learners.hosted.batches import BatchBook
 from tunecurve.learners.hosted.budget import unknown_price
 from tunecurve.learners.hosted.calls import Call, SendingLimits, completion_of
-from tunecurve.learners.hosted.gateway import GatewayOptions
+from tunecurve.learners.hosted.gateway import Gateway, GatewayOptions
 from tunecurve.learners.hosted.inspect_adapter import InspectGateway
 from tunecurve.learners.hosted.known_models import findings_on
 from tunecurve.learners.hosted.names import HostedName, is_endpoint
@@ -163,10 +164,23 @@ class HostedLearner:
         missing = [call for call in calls if call.key not in recorded]
         if not missing:
             return
-        stream = self._sender(len(prompts)).stream(missing)
-        for call, answer in stream:
-            for index in call.indexes:
-                yield index, answer
+        with closing(self._ask(missing, len(prompts))) as stream:
+            for call, answer in stream:
+                for index in call.indexes:
+                    yield index, answer
+
+    def _ask(self, calls: Sequence[Call], n_rows: int) -> Generator[tuple[Call, Completion], None, None]:
+        """Yield calls that nobody has recorded with their answers, as they arrive."""
+        with closing(self._sender(n_rows).stream(calls)) as stream:
+            yield from stream
+
+    def _open_gateway(self, book: BatchBook | None) -> Gateway:
+        """Return what sends, made inside the event loop that uses it."""
+        return InspectGateway(self._answering(), self._options(), book)
+
+    def _should_stop(self) -> bool:
+        """Return whether to send nothing more; asked also while no answer comes."""
+        return self.account.should_stop()
 
     def _sender(self, n_rows: int) -> Sender:
         self.check_access()
@@ -180,14 +194,14 @@ class HostedLearner:
         )
         book = BatchBook(self.account.ledger, self.account.say) if settings.batch else None
         return Sender(
-            lambda: InspectGateway(self._answering(), self._options(), book),
+            lambda: self._open_gateway(book),
             self.account.ledger,
             self.account.budget,
             study=self.account.study,
             model=self.name,
             price=self.price,
             limits=limits,
-            should_stop=lambda: self.account.should_stop(),
+            should_stop=self._should_stop,
             say=lambda line: self.account.say(line),
         )
 

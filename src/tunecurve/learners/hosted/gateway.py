@@ -93,6 +93,7 @@ class Gateway(Protocol):
 class GatewayOptions:
     """What is sent beside messages and answer cap; every value is part of a call's key."""
 
+    base_url: str | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None

@@ -139,7 +139,8 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
         set_model_info(name.full_name, ModelInfo(family=options.family))
         set_model_info(name.full_name.partition("/")[2], ModelInfo(family=options.family))
     try:
-        api: Any = get_model(name.full_name, memoize=False, **_arguments(name, options)).api
+        arguments = _arguments(name, options)
+        api: Any = get_model(name.full_name, base_url=options.base_url, memoize=False, **arguments).api
         if name.provider == "google":
             _tame_google(api, options)
         else:

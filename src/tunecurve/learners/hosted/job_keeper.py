@@ -115,7 +115,7 @@ class JobKeeper:
         if job.usd_billed is not None:  # an estimate of theirs, which a bill may pass as far as ours does
             at_most = max(at_most or 0.0, job.usd_billed)
         if job.state == "succeeded" or (job.state in ENDED and billed is not None):
-            row["detail"]["is_estimated"] = billed is None
+            row["detail"]["is_estimated"] = billed is None or job.tokens_are_most
             row["cost_usd"] = at_most if billed is None else price.training_cost_usd(billed)
         elif job.state in ENDED and not row["detail"]["has_run"]:
             row["cost_usd"] = 0.0

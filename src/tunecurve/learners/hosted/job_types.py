@@ -19,7 +19,7 @@ QUEUED_HERE, PREPARING, CREATING, IN_DOUBT, FORGOTTEN = "queued here", "preparin
 
 # Every server has its own words for a job's states; the first that is found in one decides.
 _WORDS: tuple[tuple[str, JobState], ...] = (
-    (r"cancell?ing|stopping|deleting|pausing", "running"),
+    (r"cancell?ing|cancel requested|stopping|deleting|pausing", "running"),
     (r"unsuccess|incomplete|fail|error|invalid|reject", "failed"),
     (r"succe|complete|finished|done", "succeeded"),
     (r"cancel|stopped|abort|terminated|interrupted|deleted", "cancelled"),
@@ -69,6 +69,8 @@ class ProviderJob:
         Those that the provider tells in numbers: ``epochs``, ``batch_size``, ``learning_rate_multiplier``, ``adapter_size``.
     points : tuple of (int, str)
         Step and model of every checkpoint, where the provider counts in steps.
+    tokens_are_most : bool
+        Whether `tokens_billed` may be more than is billed, because what is told can be read in two ways.
     usd_billed : float or None
         What it costs, as the provider tells.
     may_have_run : bool
@@ -92,6 +94,7 @@ class ProviderJob:
     points: tuple[tuple[int, str], ...] = ()
     usd_billed: float | None = None
     may_have_run: bool = False
+    tokens_are_most: bool = False
 
     def is_of(self, key: str) -> bool:
         """Return whether this is the job with our key."""

@@ -21,6 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tunecurve.learners.hosted.ledger_deployments import (
+    NOT_MADE,
+    OVER,
+    DeploymentTable,
+    booked_hosting_usd,
+    is_doubtful,
+)
 from tunecurve.learners.hosted.ledger_file import AnyFuture
 from tunecurve.learners.hosted.ledger_jobs import JobTable
 
@@ -58,6 +65,12 @@ class Spending:
         The part of `jobs_usd` that no provider has told: booked as quoted.
     n_estimated_jobs : int
         Tuning jobs whose provider tells no tokens.
+    hosting_usd : float
+        Deployments, those that stand included.
+    n_standing, n_doubtful_deployments : int
+        Deployments that go on costing; those of which that is not certain.
+    n_unpriced_deployments : int
+        Deployments whose price is unknown.
     """
 
     answers_usd: float = 0.0
@@ -71,11 +84,15 @@ class Spending:
     n_doubtful_jobs: int = 0
     estimated_jobs_usd: float = 0.0
     n_estimated_jobs: int = 0
+    hosting_usd: float = 0.0
+    n_standing: int = 0
+    n_doubtful_deployments: int = 0
+    n_unpriced_deployments: int = 0
 
     @property
     def total_usd(self) -> float:
         """Everything that was or may have been billed."""
-        return self.answers_usd + self.jobs_usd + self.doubtful_usd
+        return self.answers_usd + self.jobs_usd + self.hosting_usd + self.doubtful_usd
 
 
 @dataclass(frozen=True)
@@ -97,7 +114,7 @@ class Claim:
     owner: str | None = None
 
 
-class Ledger(JobTable):
+class Ledger(JobTable, DeploymentTable):
     """The ledger. Every write returns a future that is done once the row is on the disk: one to block on, or `future`, which
     belongs to an event loop.
     """
@@ -289,10 +306,13 @@ class Ledger(JobTable):
             (study,),
         )[0]
         estimated = [row for row in self.jobs("WHERE study = ?", (study,)) if row["detail"].get("is_estimated")]
+        deployments = self.deployments("WHERE study = ?", (study,))
+        doubtful = [row for row in deployments if is_doubtful(row)]
+        sure = [row for row in deployments if not is_doubtful(row)]
         return Spending(
             calls[0],
             jobs[0],
-            calls[1] + jobs[1],
+            calls[1] + jobs[1] + sum(map(booked_hosting_usd, doubtful)),
             calls[2],
             calls[3],
             calls[4],
@@ -301,6 +321,10 @@ class Ledger(JobTable):
             n_doubtful_jobs=jobs[2],
             estimated_jobs_usd=sum(row["cost_usd"] or 0.0 for row in estimated),
             n_estimated_jobs=len(estimated),
+            hosting_usd=sum(map(booked_hosting_usd, sure)),
+            n_standing=sum(row["state"] not in OVER for row in sure),
+            n_doubtful_deployments=len(doubtful),
+            n_unpriced_deployments=sum(row["usd_per_hour"] is None and row["state"] != NOT_MADE for row in deployments),
         )
 
     def tokens_per_character(self, model: str) -> tuple[float, float] | None:

@@ -134,6 +134,10 @@ class LedgerFile:
         self._waiting.put((work, chosen))
         return chosen
 
+    def _done(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        """Return what a piece of work returns, once it is on the disk."""
+        return self._put(work).result()
+
     def _read(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._connection.execute(statement, tuple(values)).fetchall()

@@ -117,9 +117,6 @@ class JobTable(LedgerFile):
         is_looked_for = row["state"] == CREATING and time.time() < row["detail"].get("looked_for_until", 0.0)
         return is_looked_for or self.owner.lives(row["detail"].get("owner"))
 
-    def _done(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
-        return self._put(work).result()
-
 
 def booked_usd(row: dict[str, Any]) -> float:
     """Return what the books hold for a job: its cost, before that is known what is reserved for it."""

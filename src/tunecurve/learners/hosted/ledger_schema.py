@@ -25,6 +25,11 @@ CREATE TABLE IF NOT EXISTS jobs (
     state TEXT NOT NULL, attempt INTEGER NOT NULL, provider_id TEXT, detail TEXT NOT NULL,
     reserved_usd REAL NOT NULL, cost_usd REAL, created_at REAL NOT NULL, updated_at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS deployments (
+    key TEXT PRIMARY KEY, study TEXT NOT NULL, backend TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL,
+    provider_id TEXT, detail TEXT NOT NULL, usd_per_hour REAL, reserved_usd REAL NOT NULL, cost_usd REAL,
+    created_at REAL NOT NULL, updated_at REAL NOT NULL
+);
 CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY, batch_id TEXT NOT NULL);
 """
 # Version 1 kept the money of a call in the call's own row, all attempts added up.

@@ -31,8 +31,12 @@ class TuningManner:
         Where the service limits them.
     takes_multiplier : bool
         Whether it takes a multiplier of its own learning rate.
+    takes_learning_rate : bool
+        Whether it takes a learning rate itself.
     adapter_sizes : tuple of int
         Ranks that can be asked for; empty: none can.
+    remark : str
+        What people should know before they compare its curves with others.
     """
 
     service: str
@@ -41,11 +45,14 @@ class TuningManner:
     takes_batch_size: bool = False
     most_passes: int | None = None
     takes_multiplier: bool = True
+    takes_learning_rate: bool = False
     adapter_sizes: tuple[int, ...] = ()
+    remark: str = ""
 
 
 _MANNERS = {
     "openai": TuningManner("OpenAI's format", fewest_rows=10, takes_batch_size=True),
+    "azure": TuningManner("Azure AI Foundry", fewest_rows=10, takes_batch_size=True),
     "vertex": TuningManner("Vertex AI", adapter_sizes=(1, 2, 4, 8, 16)),
     # Its learning_rate_multiplier is read as the learning rate itself, so that a multiplier must never be sent.
     "nebius": TuningManner(
@@ -54,6 +61,12 @@ _MANNERS = {
     "fireworks": TuningManner(
         "Fireworks", fewest_rows=3, most_rows=3_000_000, takes_batch_size=True, takes_multiplier=False,
         adapter_sizes=(8, 16),
+    ),
+    # Rows are packed into sequences, so that the rows of a step are not those that are asked for.
+    "together": TuningManner(
+        "Together", takes_batch_size=True, takes_multiplier=False, takes_learning_rate=True, adapter_sizes=(8, 16),
+        remark="packs rows, so that small sizes are trained for few steps whatever the passes, at a learning rate of its own "
+        "(1e-5, it says; hosted.together.learning_rate sets another one): a flat curve may be one of too little training",
     ),
     "bedrock": TuningManner("Amazon Bedrock", takes_multiplier=False, most_passes=5),
 }  # fmt: skip

@@ -53,6 +53,7 @@ class OpenAITuning:
     """
 
     name = "openai"
+    file_mark = b""  # what a training file begins with
 
     def __init__(self, name: HostedName, fields: str = "auto") -> None:
         try:
@@ -100,7 +101,8 @@ class OpenAITuning:
 
     def upload(self, request: JobRequest) -> str:
         """Store the rows, unless an upload without an answer has; return the file's id."""
-        name, content = f"{request.key}.jsonl", ("\n".join(training_lines(request.examples)) + "\n").encode()
+        name = f"{request.key}.jsonl"
+        content = self.file_mark + ("\n".join(training_lines(request.examples)) + "\n").encode()
         with asking("cannot upload the training rows"):
             there = self._uploaded(name, len(content))
             if there is not None:

@@ -29,6 +29,8 @@ _TRAINING_USD: dict[tuple[str, str], tuple[float, ...]] = {
     ("google", "gemini-2.5-flash"): (5.0,),
     ("google", "gemini-2.5-flash-lite"): (1.5,),
 }
+# Whose tuned models answer from machines that are paid by time, and by nothing else.
+_PAID_BY_TIME = frozenset({"together"})
 # Providers bill half for batch requests.
 BATCH_SHARE = 0.5
 
@@ -43,12 +45,15 @@ class Price:
         Per million tokens sent, answered, trained on.
     source : str
         Table and date.
+    hosting_usd : float or None
+        An hour of a deployment, where one has to stand; None: unknown, or none has to.
     """
 
     input_usd: float | None
     output_usd: float | None
     training_usd: float | None
     source: str
+    hosting_usd: float | None = None
 
     def call_usd(self, tokens_in: float, tokens_out: float) -> float | None:
         """Return the price of a call."""
@@ -69,7 +74,7 @@ def find_price(provider: str, model: str, own: Mapping[str, Any] | None = None, 
     provider, model : str
         E.g. ``"google"`` and ``"gemini-3.5-flash"``; for a tuned model, its base.
     own : mapping, optional
-        The study file's prices of this model: ``input``, ``output``, ``training`` per million tokens.
+        The study file's prices of this model: ``input``, ``output``, ``training`` per million tokens, ``hosting`` an hour.
     tuned : bool
         Whether a tuned model answers.
     """
@@ -86,13 +91,17 @@ def find_price(provider: str, model: str, own: Mapping[str, Any] | None = None, 
     if training:
         sources.append(f"training: {_TRAINING_SOURCES[provider]}, {_TRAINING_TABLE_DATE}")
     own = {key: value for key, value in (own or {}).items() if value is not None}
+    if tuned and provider in _PAID_BY_TIME:
+        own |= {"input": 0.0, "output": 0.0}
     if own:
-        sources = [*(source for source in sources if len(own) < 3), "study file"]
+        is_all_own = own.keys() >= {"input", "output", "training"}
+        sources = [*([] if is_all_own else sources), "study file"]
     return Price(
         own.get("input", input_usd),
         own.get("output", output_usd),
         own.get("training", training_usd),
         "; ".join(sources) or "unknown",
+        own.get("hosting"),
     )
 
 

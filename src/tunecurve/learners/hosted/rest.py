@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -40,23 +41,25 @@ class JsonService:
     ----------
     base_url : str
         What paths are appended to.
-    key : str
-        The key.
+    key : str or callable
+        The key, or what returns it before every request: tokens end.
+    query : dict, optional
+        Sent with every request.
     """
 
-    def __init__(self, base_url: str, key: str) -> None:
+    def __init__(self, base_url: str, key: str | Callable[[], str], query: Mapping[str, str] | None = None) -> None:
         try:
             import openai
         except ImportError as error:
             raise EnvironmentProblem(
                 f"tuning needs the extra 'hosted' ({error.name or error} is missing); run: pip install 'tunecurve[hosted]'"
             ) from None
-        self.base_url = base_url.rstrip("/")
-        self._client = openai.DefaultHttpxClient(
-            follow_redirects=False, timeout=LONGEST_WAIT_SECONDS, headers={"Authorization": f"Bearer {key}"}
-        )
+        self.base_url, self._key, self._query = base_url.rstrip("/"), key, dict(query or {})
+        self._client = openai.DefaultHttpxClient(follow_redirects=False, timeout=LONGEST_WAIT_SECONDS)
 
-    def ask(self, method: str, path: str, *, body: Any = None, query: Any = None, file: Any = None) -> Any:
+    def ask(
+        self, method: str, path: str, *, body: Any = None, query: Any = None, file: Any = None, form: Any = None
+    ) -> Any:
         """Return the JSON of a successful answer.
 
         Parameters
@@ -67,6 +70,8 @@ class JsonService:
             Sent as JSON; in the address.
         file : (str, bytes), optional
             Name and content, sent as the form's field ``file``.
+        form : dict, optional
+            The form's other fields.
 
         Raises
         ------
@@ -76,7 +81,13 @@ class JsonService:
             When the answer is no JSON object or list.
         """
         response = self._client.request(
-            method, self.base_url + path, json=body, params=query, files={"file": file} if file else None
+            method,
+            self.base_url + path,
+            json=body,
+            params={**self._query, **(query or {})} or None,
+            files={"file": file} if file else None,
+            data=form,
+            headers={"Authorization": f"Bearer {self._key if isinstance(self._key, str) else self._key()}"},
         )
         if not 200 <= response.status_code < 300:
             raise HttpRefusal(response)
@@ -89,6 +100,19 @@ class JsonService:
         if not isinstance(value, dict | list):
             raise ValueError("the address answers with something that is no JSON")
         return value
+
+    def ask_for_object(self, method: str, path: str, *, body: Any = None, query: Any = None) -> dict[str, Any]:
+        """Return the JSON object of a successful answer, which must not be empty.
+
+        Raises
+        ------
+        ValueError
+            For anything else.
+        """
+        answer = self.ask(method, path, body=body, query=query)
+        if not isinstance(answer, dict) or not answer:
+            raise ValueError(f"{method} {path} is answered with something that is no object")
+        return answer
 
 
 def part(name: str) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import queue
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from tunecurve.errors import Interrupted, ModelError, MoneyError
@@ -78,7 +78,7 @@ class Sender:
         self._being_recorded: set[asyncio.Future[Any]] = set()
         self._pace = Pace()
 
-    def stream(self, calls: Sequence[Call]) -> Iterator[tuple[Call, Completion]]:
+    def stream(self, calls: Sequence[Call]) -> Generator[tuple[Call, Completion], None, None]:
         """Yield every call with its answer, as they arrive.
 
         Raises

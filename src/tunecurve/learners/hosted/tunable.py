@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import ModelError, TunecurveError
-from tunecurve.learners.base import Completion, Learner, StillWaiting, TrainingProgress, TrainingRecord
+from tunecurve.findings import Finding
+from tunecurve.learners.base import Learner, StillWaiting, TrainingProgress, TrainingRecord, Workload
 from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.budget import unknown_price
 from tunecurve.learners.hosted.chat import HostedLearner
+from tunecurve.learners.hosted.deployment_types import Hosting, hosting_usd
+from tunecurve.learners.hosted.deployments import DeploymentFlow
 from tunecurve.learners.hosted.failures import host_of
 from tunecurve.learners.hosted.job_types import JobRequest, ProviderJob, TuningBackend
 from tunecurve.learners.hosted.jobs import JobFlow
 from tunecurve.learners.hosted.manners import USUAL_BATCH, manner_of
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.trouble import PassingTrouble
+from tunecurve.learners.hosted.prices import money
+from tunecurve.learners.hosted.trouble import PassingTrouble, asking
+from tunecurve.learners.hosted.tuned import TunedHostedLearner, record_of
 from tunecurve.learners.passes import passes_over_rows
-from tunecurve.prompts import Prompt, TuningExample
+from tunecurve.prompts import TuningExample
 from tunecurve.spec import AnswerSpec
 
 TUNED = "tuned.json"
@@ -36,6 +42,8 @@ class TunableHostedLearner(HostedLearner):
         Makes the backend, at the first job.
     backend_name : str
         Which one; see `manners`.
+    hosting : Hosting, optional
+        Where tuned models answer only from a deployment: how one is made, and what it costs.
     """
 
     def __init__(
@@ -46,9 +54,10 @@ class TunableHostedLearner(HostedLearner):
         account: Account,
         open_backend: Callable[[], TuningBackend],
         backend_name: str,
+        hosting: Hosting | None = None,
     ) -> None:
         super().__init__(asked_as, name, answers, account)
-        self._open_backend, self.backend_name = open_backend, backend_name
+        self._open_backend, self.backend_name, self.hosting = open_backend, backend_name, hosting
         self._backend: TuningBackend | None = None
         self._trouble_since: float | None = None
 
@@ -80,7 +89,7 @@ class TunableHostedLearner(HostedLearner):
             "epochs": epochs,
             "n_steps": epochs * math.ceil(n_examples / batch_size) if batch_size else None,
             "batch_size": batch_size,
-            "learning_rate": None,
+            "learning_rate": settings.together.learning_rate if manner.takes_learning_rate else None,
             "learning_rate_multiplier": settings.learning_rate_multiplier,
             "lora_rank": size,
             "adapter_size": size,
@@ -113,7 +122,7 @@ class TunableHostedLearner(HostedLearner):
             raise
         self._trouble_since = None
         self._store(folder, row["key"], job)
-        return self.load_tuned(folder), _record(recipe, len(examples), row, job)
+        return self.load_tuned(folder), record_of(recipe, len(examples), row, job)
 
     def tuning_obstacle(self, trainings: Sequence[tuple[Sequence[TuningExample], dict[str, Any]]]) -> str | None:
         """Return why these rows, or this account and model, cannot be tuned; None: nothing is known against it."""
@@ -121,6 +130,9 @@ class TunableHostedLearner(HostedLearner):
             for examples, recipe in trainings:
                 self.backend.check_limits(self._request(examples, recipe, seed=0))
             self.backend.preflight(self.target.model)
+            if self.hosting is not None:
+                with asking(f"deployments of tuned models of '{self.target.model}' cannot be made"):
+                    self.hosting.open("").probe()
         except TunecurveError as error:
             return str(error)
         except PassingTrouble as trouble:
@@ -172,68 +184,68 @@ class TunableHostedLearner(HostedLearner):
         return [(epoch, self._tuned(model)) for epoch, model in stored["checkpoints"]]
 
     def _tuned(self, model: str, key: str | None = None) -> HostedLearner:
-        if ".azure." in (self.target.base_url() or "") and model not in self.account.settings.deployments:
+        is_at_azure = ".azure." in (self.target.base_url() or "")
+        if self.hosting is None and is_at_azure and model not in self.account.settings.deployments:
             raise ModelError(
                 f"tuned model '{model}' is ready, but Azure answers only from deployments: deploy it, write its deployment's "
                 f"name under hosted.deployments ('{model}': NAME), and run the same command"
             )
         return TunedHostedLearner(self, model, key)
 
+    def model_findings(self) -> list[Finding]:
+        """Return also what people should know of how its provider trains."""
+        remark = manner_of(self.backend_name, self.target.model).remark
+        note = Finding("tuning-manner", f"'{self.name}': its provider {remark}", is_note=True)
+        return [*super().model_findings(), *([note] if remark else [])]
 
-class TunedHostedLearner(HostedLearner):
-    """A tuned model at its provider; it can be deleted there.
+    # Deployments
 
-    Parameters
-    ----------
-    untuned : TunableHostedLearner
-        What was tuned.
-    model : str
-        The tuned model's name, or its endpoint.
-    key : str or None
-        Of the job that made it.
-    """
+    def check_access(self, *, will_tune: bool = False) -> None:
+        """Raise also for what a deployment needs and its price, before anything else is paid."""
+        super().check_access(will_tune=will_tune)
+        if will_tune and self.hosting is not None:
+            self.hosting.check()
+            if self.account.settings.max_cost is not None and self.hosting_usd_per_hour() is None:
+                raise unknown_price(f"hosting tuned models of '{self.name}'")
 
-    def __init__(self, untuned: TunableHostedLearner, model: str, key: str | None) -> None:
-        target = untuned.target.with_model(model)
-        super().__init__(untuned.name, target, untuned.answers, untuned.account, base=untuned.target)
-        self.key = key
+    def hosting_usd_per_hour(self) -> float | None:
+        """Return what a deployment costs an hour, the study's own price first; None: unknown."""
+        own = self.account.price(self.target, self.name, tuned=True).hosting_usd
+        return own if own is not None or self.hosting is None else self.hosting.usd_per_hour
 
-    def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
-        """Yield (row index, answer) as they arrive; of a model that is gone, say how to tune another one."""
-        try:
-            yield from super().predict_stream(prompts, done)
-        except ModelError as error:
-            if self.key is None or "(404)" not in str(error):
-                raise
-            raise ModelError(
-                f"{error}; if the tuned model was deleted there, tunecurve jobs retry {self.key} --model-is-gone lets the "
-                "study pay for another one"
-            ) from None
+    def quote_usd(self, work: Workload, *, is_tuned: bool) -> float | None:
+        """Return about what a trial costs, the minutes included that deployments of its models are assumed to stand."""
+        quote = super().quote_usd(work, is_tuned=is_tuned)
+        if quote is None or not is_tuned or self.hosting is None:
+            return quote
+        seconds = self.account.settings.hosting.minutes * 60
+        usd = hosting_usd(seconds, self.hosting_usd_per_hour(), self.hosting.billed_seconds)
+        times = work.passes if self.account.settings.checkpoints else 1
+        return None if usd is None else quote + usd * times
 
+    def hosting_line(self) -> str | None:
+        """Return what a deployment of a tuned model is assumed to cost; None where none has to stand."""
+        if self.hosting is None:
+            return None
+        minutes, rate = self.account.settings.hosting.minutes, self.hosting_usd_per_hour()
+        usd = hosting_usd(minutes * 60, rate, self.hosting.billed_seconds)
+        source = self.hosting.source if rate == self.hosting.usd_per_hour else "study file"
+        kept = "kept afterwards (hosting.keep), and not in the quote from then on" if self._keeps else "then deleted"
+        return (
+            f"{self.name}, tuned: each answers from a deployment of its own, {money(rate)} an hour ({source}), assumed to stand "
+            f"{minutes:g} min a trial (hosting.minutes): {money(usd)} a trial, in the quote; {kept}."
+        )
 
-def _record(recipe: dict[str, Any], n_examples: int, row: dict[str, Any], job: ProviderJob) -> TrainingRecord:
-    """Return what was trained, as the provider tells it; what it does not tell is as asked for."""
-    told = job.hyperparameters
-    epochs, batch_size = int(told.get("epochs", recipe["epochs"])), told.get("batch_size", recipe["batch_size"])
-    steps = epochs * math.ceil(n_examples / batch_size) if batch_size else 0
-    return TrainingRecord(
-        steps=job.steps or steps,
-        epochs=epochs,
-        examples_seen=epochs * n_examples,
-        losses=[],
-        train_seconds=max(0.0, row["updated_at"] - row["created_at"]),
-        tokens_trained=job.tokens_billed or 0,
-        recipe=recipe,
-        path=f"tuning job at the provider ({recipe['backend']})",
-        cost_usd=row["cost_usd"],
-        job={
-            "id": job.provider_id,
-            "key": row["key"],
-            "tuned_model": job.tuned_model,
-            "checkpoints": [list(point) for point in job.checkpoints],
-            "tokens_billed": job.tokens_billed,
-            "cost_is_estimated": bool(row["detail"].get("is_estimated")),
-            "hyperparameters_told": told,
-            "differences": row["detail"].get("differences") or [],
-        },
-    )
+    @property
+    def _keeps(self) -> bool:
+        return self.account.settings.hosting.keep
+
+    def hosting_paid_usd(self) -> float | None:
+        """Return 0: the untuned model answers without a deployment."""
+        return 0.0
+
+    def deployment_flow(self, model: str) -> DeploymentFlow | None:
+        """Return what makes a tuned model answer; None where it answers by itself, or from a deployment of its user's own."""
+        if self.hosting is None or model in self.account.settings.deployments:
+            return None
+        return DeploymentFlow(self.hosting.open(model), self.account, self.hosting_usd_per_hour())

@@ -1,0 +1,170 @@
+"""Deployments as providers tell them: what stands at a provider so that a tuned model answers, and costs by time meanwhile."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+# "gone": deleted, or never there.
+DeploymentState = Literal["starting", "ready", "failed", "stopped", "deleting", "gone", "unknown"]
+# What the names of all our deployments begin with.
+OUR_PREFIX = "tunecurve-"
+
+# Every provider has its own words; the first that is found in one decides.
+_WORDS: tuple[tuple[str, DeploymentState], ...] = (
+    (r"fail|error|invalid|reject|cancel", "failed"),
+    (r"deleting|terminating|undeploying", "deleting"),
+    (r"deleted|terminated|expired|undeployed", "gone"),
+    (r"stopped|stopping|paused|inactive|disabled", "stopped"),
+    (r"succe|ready|started|running|active|inservice|deployed", "ready"),
+    (r"pend|creat|start|accept|provision|queue|updat|moving|deploying|schedul|initiali|load|scal|degraded", "starting"),
+)
+
+
+def state_by_word(raw: Any) -> DeploymentState:
+    """Return what a provider's word for a deployment's state means; ``unknown`` for a word that is not understood."""
+    word = str(raw or "").lower().replace("_", " ")
+    return next((state for pattern, state in _WORDS if re.search(pattern, word)), "unknown")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment as the provider tells it.
+
+    Attributes
+    ----------
+    provider_id : str
+        What the provider looks it up and deletes it by.
+    state : str
+        One of `DeploymentState`.
+    name : str
+        The name that we gave it.
+    model : str
+        The tuned model.
+    answers_as : str or None
+        What calls name as their model, once it is known.
+    answers_at : str or None
+        The address that calls go to, where it is another one than the model's.
+    raw_state : str
+        The provider's own word.
+    error : str or None
+        Why it failed.
+    usd_per_hour : float or None
+        What it costs while it stands, where the provider tells.
+    """
+
+    provider_id: str
+    state: DeploymentState
+    name: str = ""
+    model: str = ""
+    answers_as: str | None = None
+    answers_at: str | None = None
+    raw_state: str = ""
+    error: str | None = None
+    usd_per_hour: float | None = None
+
+
+class DeploymentBackend(Protocol):
+    """A provider that answers from a tuned model only while a deployment of it stands.
+
+    Attributes
+    ----------
+    name : str
+        Which one.
+    billed_seconds : int
+        What time is billed in: a unit that has begun is billed whole.
+    """
+
+    name: str
+    billed_seconds: int
+
+    def place(self) -> dict[str, Any]:
+        """Return what distinguishes this account and address from others; ``backend`` names this class."""
+        ...
+
+    def check(self, seconds: float) -> None:
+        """Raise EnvironmentProblem when something is missing that creating, and deleting after so long, needs; asks nobody."""
+        ...
+
+    def probe(self) -> None:
+        """Ask for something that costs nothing, and raise what whoever may not make deployments is answered."""
+        ...
+
+    def create(self, name: str, model: str) -> Deployment:
+        """Create a deployment, in one attempt.
+
+        Raises
+        ------
+        QuotaFull, PassingTrouble
+            When none was made, and asking again later may go well.
+        NotCreated, TunecurveError
+            When none was made, and none will be.
+        CreationUnclear
+            When one may have been made.
+        """
+        ...
+
+    def get(self, provider_id: str) -> Deployment:
+        """Return one deployment; one that is not there raises an error with status 404."""
+        ...
+
+    def find(self, name: str) -> Deployment | None:
+        """Return the deployment of this name, None where there is none."""
+        ...
+
+    def ours(self) -> list[Deployment]:
+        """Return the account's deployments whose names begin with `OUR_PREFIX`."""
+        ...
+
+    def delete(self, provider_id: str) -> None:
+        """Ask for a deployment's end; one that is not there raises an error with status 404."""
+        ...
+
+    def delete_command(self, provider_id: str) -> str:
+        """Return the provider's own command that deletes it, for people."""
+        ...
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """How deployments for a model's tuned versions are made, and what one costs.
+
+    Attributes
+    ----------
+    open : callable
+        Makes the backend for a tuned model; for the empty name, what can be asked before there is one.
+    check : callable
+        Raises EnvironmentProblem when something is not set that it needs; asks nobody.
+    usd_per_hour : float or None
+        From a table of our own; None: unknown.
+    billed_seconds : int
+        As of the backend.
+    source : str
+        Where the price comes from, and when; what people should know of it.
+    """
+
+    open: Callable[[str], DeploymentBackend]
+    check: Callable[[], None]
+    usd_per_hour: float | None
+    billed_seconds: int
+    source: str = ""
+
+
+def hosting_usd(seconds: float, usd_per_hour: float | None, billed_seconds: int) -> float | None:
+    """Return what a deployment costs that has stood for so long; None: unknown.
+
+    Parameters
+    ----------
+    seconds : float
+        From before its creation was sent to after its deletion was confirmed.
+    usd_per_hour : float or None
+        While it stands.
+    billed_seconds : int
+        A unit of time that has begun is billed whole.
+    """
+    if usd_per_hour is None:
+        return None
+    return math.ceil(max(seconds, 0.0) / billed_seconds) * billed_seconds / 3600 * usd_per_hour

@@ -1,0 +1,140 @@
+"""A tuned model at its provider: what answers, from a deployment where one has to stand, and what its training was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tunecurve.errors import Interrupted, ModelError
+from tunecurve.learners.base import Completion, TrainingRecord
+from tunecurve.learners.hosted.batches import BatchBook
+from tunecurve.learners.hosted.calls import Call, completion_of
+from tunecurve.learners.hosted.chat import HostedLearner
+from tunecurve.learners.hosted.deployments import AnsweredMeanwhile, Lease
+from tunecurve.learners.hosted.gateway import Gateway
+from tunecurve.learners.hosted.inspect_adapter import InspectGateway
+from tunecurve.learners.hosted.job_types import ProviderJob
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.new_deployment import NewDeploymentGateway
+from tunecurve.prompts import Prompt
+
+if TYPE_CHECKING:
+    from tunecurve.learners.hosted.tunable import TunableHostedLearner
+
+
+class TunedHostedLearner(HostedLearner):
+    """A tuned model at its provider; it can be deleted there.
+
+    Parameters
+    ----------
+    untuned : TunableHostedLearner
+        What was tuned.
+    model : str
+        The tuned model's name, or its endpoint.
+    key : str or None
+        Of the job that made it.
+    """
+
+    def __init__(self, untuned: TunableHostedLearner, model: str, key: str | None) -> None:
+        target = untuned.target.with_model(model)
+        super().__init__(untuned.name, target, untuned.answers, untuned.account, base=untuned.target)
+        self.untuned, self.key = untuned, key
+        self._lease: Lease | None = None
+
+    def hosting_line(self) -> str | None:
+        """Return None: what is to be said is said of the untuned model."""
+        return None
+
+    def hosting_paid_usd(self) -> float | None:
+        """Return what deployments of this model have cost this study; None: unknown."""
+        return self.account.ledger.hosting_of(self.account.study, self.target.model)
+
+    def _answering(self) -> HostedName:
+        return super()._answering() if self._lease is None else self.target.with_model(self._lease.answers_as)
+
+    def _open_gateway(self, book: BatchBook | None) -> Gateway:
+        lease = self._lease
+        if lease is None:
+            return super()._open_gateway(book)
+        options = replace(self._options(), base_url=lease.answers_at)
+        gateway = InspectGateway(self._answering(), options, book)
+        return NewDeploymentGateway(gateway, lambda: self.account.should_stop() or lease.error is not None)
+
+    def _should_stop(self) -> bool:
+        return super()._should_stop() or (self._lease is not None and self._lease.must_end())
+
+    def _ask(self, calls: Sequence[Call], n_rows: int) -> Generator[tuple[Call, Completion], None, None]:
+        """Yield calls with their answers; where a deployment has to stand for that, it stands for no longer."""
+        flow = self.untuned.deployment_flow(self.target.model)
+        if flow is None:
+            yield from super()._ask(calls, n_rows)
+            return
+        keys = [call.key for call in calls]
+        try:
+            with flow.answering(self.target.model, lambda: len(self.account.ledger.answers(keys)) < len(keys)) as lease:
+                self._lease = lease
+                yield from self._ask_within_the_cap(calls, n_rows, lease)
+        except AnsweredMeanwhile:
+            recorded = self.account.ledger.answers(keys)
+            for call in calls:
+                yield call, completion_of(recorded[call.key])
+        finally:
+            self._lease = None
+
+    def _ask_within_the_cap(
+        self, calls: Sequence[Call], n_rows: int, lease: Lease
+    ) -> Generator[tuple[Call, Completion], None, None]:
+        try:
+            with closing(super()._ask(calls, n_rows)) as stream:
+                for item in stream:
+                    yield item
+                    if lease.must_end():
+                        break
+        except Interrupted:
+            if lease.error is None:
+                raise
+        if lease.error is not None:
+            raise lease.error
+
+    def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
+        """Yield (row index, answer) as they arrive; of a model that is gone, say how to tune another one."""
+        try:
+            yield from super().predict_stream(prompts, done)
+        except ModelError as error:
+            if self.key is None or "(404)" not in str(error):
+                raise
+            raise ModelError(
+                f"{error}; if the tuned model was deleted there, tunecurve jobs retry {self.key} --model-is-gone lets the "
+                "study pay for another one"
+            ) from None
+
+
+def record_of(recipe: dict[str, Any], n_examples: int, row: dict[str, Any], job: ProviderJob) -> TrainingRecord:
+    """Return what was trained, as the provider tells it; what it does not tell is as asked for."""
+    told = job.hyperparameters
+    epochs, batch_size = int(told.get("epochs", recipe["epochs"])), told.get("batch_size", recipe["batch_size"])
+    steps = epochs * math.ceil(n_examples / batch_size) if batch_size else 0
+    return TrainingRecord(
+        steps=job.steps or steps,
+        epochs=epochs,
+        examples_seen=epochs * n_examples,
+        losses=[],
+        train_seconds=max(0.0, row["updated_at"] - row["created_at"]),
+        tokens_trained=job.tokens_billed or 0,
+        recipe=recipe,
+        path=f"tuning job at the provider ({recipe['backend']})",
+        cost_usd=row["cost_usd"],
+        job={
+            "id": job.provider_id,
+            "key": row["key"],
+            "tuned_model": job.tuned_model,
+            "checkpoints": [list(point) for point in job.checkpoints],
+            "tokens_billed": job.tokens_billed,
+            "cost_is_estimated": bool(row["detail"].get("is_estimated")),
+            "hyperparameters_told": told,
+            "differences": row["detail"].get("differences") or [],
+        },
+    )
