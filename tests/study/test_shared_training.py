@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.lookup_learner import LookupLearner
 from tests.study.test_study import STUDY, StopAfter
 from tunecurve.errors import Interrupted
+from tunecurve.learners.base import TargetLoss
 from tunecurve.prepare import prepare_study
 from tunecurve.run import run_study
 from tunecurve.study.plan import Trial, training_key
@@ -143,3 +144,37 @@ def test_the_key_depends_on_everything_that_training_depends_on(rows_file, tmp_p
     assert training_key({**config, "test_sha256": "other", "learner": {}}, learner) == key
     assert training_key(configs[Trial("a", "zero-shot")], learner) is None
     assert training_key(config, LookupLearner("a")) is None
+
+
+class SharingLosses(Sharing):
+    """Counts the losses that are measured; two such learners differ in their note alone."""
+
+    measured: ClassVar = []
+    loss_unit = "token"
+
+    @property
+    def loss_note(self):
+        return f"of {self.name}"
+
+    def load_tuned(self, folder):
+        return SharingLosses(self.name, json.loads((folder / "known.json").read_text()), self.training)
+
+    def target_losses(self, prompts, targets, done=()):
+        for index, target in enumerate(targets):
+            if index not in done:
+                self.measured.append((self.name, index))
+                yield index, TargetLoss(float(len(target)), 2)
+
+
+@pytest.mark.parametrize(("training", "n_measured"), [("same", 1), ("another", 2)])
+def test_models_of_one_training_have_one_loss_measured_once(rows_file, tmp_path, training, n_measured):
+    SharingLosses.measured.clear()
+    done = run(rows_file, tmp_path / "out", [SharingLosses("a"), SharingLosses("b", training=training)])
+    assert len(SharingLosses.measured) == n_measured * (30 + 5)
+    losses = {name: tuned(done)[name, 5, 0]["loss"] for name in "ab"}
+    assert [losses[name]["note"] for name in "ab"] == ["of a", "of b"]
+    assert losses["a"]["test"] == losses["b"]["test"]
+    files = [tmp_path / "out" / tuned(done)[name, 5, 0]["folder"] / "losses.jsonl" for name in "ab"]
+    assert files[0].read_text() == files[1].read_text()
+    again = run(rows_file, tmp_path / "out", [SharingLosses("a"), SharingLosses("b", training=training)])
+    assert again.outcome.n_run == 0

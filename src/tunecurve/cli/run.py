@@ -132,6 +132,7 @@ def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_
     """Show what was measured, and what was found that its user has not been told before."""
     from tunecurve.findings import Finding
     from tunecurve.report.history import history_lines
+    from tunecurve.report.loss_panel import loss_lines
     from tunecurve.report.tables import default_columns, point_table, text_table
     from tunecurve.report.test_set import rows_lines
     from tunecurve.study.storage import without_nan
@@ -143,6 +144,8 @@ def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_
         return
     echo()
     echo(text_table(*point_table(results, default_columns(results))))
+    for line in loss_lines(results):
+        echo(line)
     echo()
     echo(results["headline"])
     for line in _remarks(results):

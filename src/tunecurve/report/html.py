@@ -14,6 +14,7 @@ import jinja2
 from tunecurve.findings import Finding, as_shown
 from tunecurve.learners.hosted.prices import money
 from tunecurve.report.history import history_lines, history_table
+from tunecurve.report.loss_panel import loss_sentences
 from tunecurve.report.tables import (
     advice_lines,
     answer_table,
@@ -132,6 +133,7 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             results=results,
             style=style,
             policy=_policy(style, calculator),
+            loss_sentences=loss_sentences(results),
             curve=base64.b64encode(curve_svg).decode(),
             main_table=point_table(results, columns),
             other_table=point_table(results, others),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunecurve.redact import shown
+from tunecurve.report.loss_panel import draw_losses, has_losses
 from tunecurve.report.tables import ceilings, doublings, may_be_said
 
 if TYPE_CHECKING:
@@ -205,16 +206,20 @@ def _write_end_labels(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> N
 
 
 def study_figure(results: Mapping[str, Any]) -> Figure:
-    """Return the figure of a study: the headline metric, and below it the one it can hide."""
+    """Return the figure of a study: the headline metric, below it the one it can hide, and losses where there are any."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.6, 7.2), dpi=150, layout="constrained")
-    top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
+    with_losses = has_losses(results)
+    figure = Figure(figsize=(8.6, 8.8 if with_losses else 7.2), dpi=150, layout="constrained")
+    ratios = [3.0, 2.0, 1.4] if with_losses else [3.0, 2.0]
+    top, bottom, *third = figure.subplots(len(ratios), 1, sharex=True, gridspec_kw={"height_ratios": ratios})
     draw_curve(top, results, results["primary_metric"])
     draw_curve(bottom, results, results["second_metric"])
     if top.get_legend_handles_labels()[0]:
         top.legend(loc="best", framealpha=0.9, edgecolor="none", fontsize=9)
-    bottom.set_xlabel("training rows (log scale)")
+    for axes in third:
+        draw_losses(axes, results, _colours(results))
+    (third or [bottom])[-1].set_xlabel("training rows (log scale)")
     data = results["data"]
     level = round(100 * results["bootstrap"]["level"])
     figure.suptitle(

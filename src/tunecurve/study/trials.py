@@ -123,7 +123,7 @@ def run_trial(
     if isinstance(learner, CostsMoney):
         refuse_to_score_nothing(answers, empty_is_an_answer=empty_is_an_answer)
     write_lines(folder / PREDICTIONS, [_line(data, index, answer) for index, answer in enumerate(answers)])
-    loss = _measure_losses(trial, data, learner, folder, progress)
+    loss = _measure_losses(trial, data, learner, folder, progress, same_training)
     kept = [name for name in (PREDICTIONS, LOSSES) if (folder / name).exists()]
     result = {
         "scores": score_answers(data.test, answers, metrics),
@@ -238,12 +238,16 @@ def answer_all(
 
 
 def _measure_losses(
-    trial: Trial, data: StudyData, learner: Learner, folder: Path, progress: Progress
+    trial: Trial, data: StudyData, learner: Learner, folder: Path, progress: Progress, same_training: Sequence[Path]
 ) -> dict[str, Any] | None:
-    """Return what `measure_losses` does, with what an earlier start has kept."""
+    """Return what `measure_losses` does, with what an earlier start has kept, or a trial of the very same model."""
     (folder / LOSSES).unlink(missing_ok=True)  # of a start that was killed before its result was written
     if not isinstance(learner, MeasuresLoss):
         return None
+    for other in same_training:
+        if is_finished(other) and (other / LOSSES).exists():
+            shutil.copy2(other / LOSSES, folder / LOSSES)
+            return read_sealed_json(other / RESULT)["loss"] | {"note": learner.loss_note, "loss_seconds": 0.0}
     store = _continue_lines(folder / PARTIAL_LOSSES, trial, progress, "losses")
     try:
         return measure_losses(trial, data, learner, store, folder, progress)
