@@ -182,7 +182,8 @@ class HostedSpec(Section):
         description="OpenAI's format: where a job's hyperparameters stand; auto: under method, at the top where that is refused",
     )
     keep_training_files: bool = Field(
-        False, description="leave training files at the provider after their job has ended; they hold the rows"
+        False,
+        description="leave training files, and those of batches, at the provider after their end; they hold the rows",
     )
     jobs_at_once: PositiveInt = Field(1, description="tuning jobs running at once; the usual quota is one")
     poll_seconds: Annotated[float, Field(gt=0)] = Field(60.0, description="time between looks at a tuning job")

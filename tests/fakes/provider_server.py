@@ -571,7 +571,8 @@ def openai_file(handler, found, query, body, raw):
 
 
 def openai_file_delete(handler, found, query, body, raw):
-    if handler.state.files.pop(found["id"], None) is None:
+    files = handler.state.files
+    if files.pop(found["id"], None) is None and files.pop("files/" + found["id"], None) is None:
         return handler.fail(404, "no such file", "openai")
     return handler.send({"id": found["id"], "object": "file", "deleted": True})
 

@@ -237,3 +237,14 @@ def test_odd_fields_in_a_batch_cost_no_answer(point_at, learner_of, prompts_of, 
     assert all(answer.stop_reason == "end" for answer in answers)
     assert learner.account.spending().n_estimated == 12
     assert len(state.batches) == 1
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+@pytest.mark.parametrize("keeps", [False, True])
+def test_the_files_of_a_batch_are_deleted_once_its_answers_are_kept(point_at, learner_of, prompts_of, name, keeps):
+    state = point_at(polls=1)
+    learner, said = learner_of(name, batch=True, keep_training_files=keeps), []
+    learner.account.say = said.append
+    assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
+    assert len(state.files) == (2 if keeps else 0)
+    assert not any("may still be at the provider" in line for line in said)

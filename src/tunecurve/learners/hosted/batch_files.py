@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from tunecurve.learners.hosted.answer_bodies import mend_chat, mend_gemini, mend_response
-from tunecurve.learners.hosted.failures import shorten
+from tunecurve.learners.hosted.failures import reason_of, shorten, status_of
 from tunecurve.learners.hosted.gateway import Failure
 from tunecurve.learners.hosted.odd_answers import Explained, OddAnswer
 
@@ -85,3 +85,30 @@ def _answer_of(batcher: Any, values: dict[str, Any]) -> Any:
 
     answer = construct_type(type_=kind, value=values["response"]["body"])
     return mend_chat(answer) if kind.__name__ == "ChatCompletion" else mend_response(answer)
+
+
+async def delete_files(batcher: Any, batch_id: str, info: Any, given: str | None) -> str | None:
+    """Delete what a batch that has ended was given and has left; return why something may still be there.
+
+    Parameters
+    ----------
+    batcher : Batcher
+        Of the model layer.
+    batch_id : str
+        The batch.
+    info : Any
+        What the model layer reads of its end: where its results are.
+    given : str or None
+        The file with the requests, where this process made the batch.
+    """
+    try:
+        if type(batcher).__name__ == "GoogleBatcher":  # a file of another process's is gone after two days
+            for name in filter(None, (given, info)):
+                await batcher._client.aio.files.delete(name=name)
+        elif hasattr(batcher, "_openai_client") and type(batcher).__name__ == "OpenAIBatcher":
+            batch = await batcher._openai_client.batches.retrieve(batch_id)
+            for name in filter(None, (batch.input_file_id, batch.output_file_id, batch.error_file_id)):
+                await batcher._openai_client.files.delete(name)
+    except Exception as error:
+        return None if status_of(error) == 404 else reason_of(error)
+    return None

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
-from tunecurve.learners.hosted.batch_files import read_results
+from tunecurve.learners.hosted.batch_files import delete_files, read_results
 from tunecurve.learners.hosted.failures import shorten, status_of
 from tunecurve.learners.hosted.gateway import Failure
 from tunecurve.learners.hosted.ledger import Ledger
@@ -43,10 +43,14 @@ class BatchBook:
         Where batches are written down.
     say : callable
         Told in a line how the batches stand.
+    keeps_files : bool, default False
+        Whether the files of a batch, which hold prompts and answers, are left at the provider.
     """
 
-    def __init__(self, ledger: Ledger, say: Callable[[str], None]) -> None:
-        self.ledger, self._say, self._last_said = ledger, say, ""
+    def __init__(self, ledger: Ledger, say: Callable[[str], None], *, keeps_files: bool = False) -> None:
+        self.ledger, self._say, self._last_said, self._keeps_files = ledger, say, "", keeps_files
+        self._files_of: dict[str, str] = {}
+        self._ended: list[tuple[Any, str, Any]] = []
         self._led: list[Any] = []
         self._n_unclear = 0
         _take_over()
@@ -119,6 +123,7 @@ class BatchBook:
         async def handle_all_rows(batch: Any, info: Any) -> dict[str, Any]:
             results = await handle(batch, info)
             batch.is_sealed = True
+            self._ended.append((batcher, batch.id, info))
             missing = BatchBroken(f"batch {batch.id} has no answer to this row")
             return {key: results.get(key, missing) for key in batch.requests}
 
@@ -130,7 +135,7 @@ class BatchBook:
                     continue
 
         if hasattr(batcher, "_submit_batch_for_file"):
-            batcher._submit_batch_for_file = _finding_again(batcher)
+            batcher._submit_batch_for_file = _finding_again(batcher, self._files_of)
             batcher._parse_result_file = functools.partial(_read_result_file, batcher)
         batcher._wrapped_create_batch, batcher._batch_worker = create_once, work_on
         batcher._check_batch, batcher._handle_batch_result = check_for_an_end, handle_all_rows
@@ -154,6 +159,16 @@ class BatchBook:
             )
         )
 
+    async def clean_up(self) -> None:
+        """Delete the files of every batch whose answers are all on the disk; what hinders it is told."""
+        for batcher, batch_id, info in () if self._keeps_files else self._ended:
+            if not self.ledger.has_rows_in(batch_id):
+                reason = await delete_files(batcher, batch_id, info, self._files_of.get(batch_id))
+                if reason is not None:
+                    self._say(
+                        f"files of batch {batch_id}, which hold prompts and answers, may still be at the provider: {reason}"
+                    )
+
     def _tell(self, batches: list[Any]) -> None:
         n_rows = sum(len(batch.requests) for batch in batches)
         names = ", ".join(batch.id for batch in batches)
@@ -169,7 +184,7 @@ def _is_unclear(error: Exception) -> bool:
     return status is None or status >= 500
 
 
-def _finding_again(batcher: Any) -> Callable[[str, dict[str, str]], Any]:
+def _finding_again(batcher: Any, files_of: dict[str, str]) -> Callable[[str, dict[str, str]], Any]:
     """Return the creation of a batch from its file, which looks for the batch where no clear answer comes."""
     submit = _submit_to_google if type(batcher).__name__ == "GoogleBatcher" else type(batcher)._submit_batch_for_file
 
@@ -188,6 +203,7 @@ def _finding_again(batcher: Any) -> Callable[[str, dict[str, str]], Any]:
                 break
         if not batch_id:
             raise error
+        files_of[batch_id] = file_id
         return batch_id
 
     return submit_or_find

@@ -192,7 +192,8 @@ class HostedLearner:
             max_failures=math.floor(settings.failed_rows_allowed * n_rows),
             leaves_in_flight=settings.batch,
         )
-        book = BatchBook(self.account.ledger, self.account.say) if settings.batch else None
+        keeps = settings.keep_training_files
+        book = BatchBook(self.account.ledger, self.account.say, keeps_files=keeps) if settings.batch else None
         return Sender(
             lambda: self._open_gateway(book),
             self.account.ledger,

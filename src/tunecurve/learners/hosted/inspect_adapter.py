@@ -120,7 +120,9 @@ class InspectGateway:
         return explain_failure(error, self.name, getattr(decision, "retry_after", None))
 
     async def close(self) -> None:
-        """Close connections."""
+        """Close connections; files of batches whose answers are all kept are deleted before."""
+        if self._batch_book is not None:
+            await self._batch_book.clean_up()
         await self._api.aclose()
 
 

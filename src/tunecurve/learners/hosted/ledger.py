@@ -264,6 +264,10 @@ class Ledger(JobTable, DeploymentTable):
         rows = self._read("SELECT batch_id FROM batches WHERE key = ?", (key,))
         return rows[0][0] if rows else None
 
+    def has_rows_in(self, batch_id: str) -> bool:
+        """Return whether calls travel in a batch whose answers are not on the disk yet."""
+        return bool(self._read("SELECT 1 FROM batches WHERE batch_id = ? LIMIT 1", (batch_id,)))
+
     def settle_doubts(self, study: str) -> int:
         """Count calls that an earlier process of this study sent without getting an answer; return how many are new.
 
