@@ -47,6 +47,7 @@ class State:
         self.outage = self.drops_metadata = False
         # A batch's creation is answered 500: of the first so many, made or not, listed or not; a result file is spoilt.
         self.batches_made_unseen = self.batches_not_made = 0
+        self.batch_looks = {}  # a status with which a look at a batch is answered, by its id
         self.hides_batches, self.spoil = False, lambda content: content
         self.requests = []
 
@@ -349,8 +350,18 @@ def batch_view(state, name):
     return out
 
 
+def refuses_batch(handler, name, style):
+    """Answer a look at a batch as `batch_looks` says, if it says so; return whether it did."""
+    code = handler.state.batch_looks.get(name)
+    if code:
+        handler.fail(code, "no such batch" if code == 404 else "not now", style)
+    return bool(code)
+
+
 def batch_get(handler, found, query, body, raw):
     name = "batches/" + found["id"]
+    if refuses_batch(handler, name, "google"):
+        return
     handler.state.batches[name]["polls"] += 1
     handler.send(batch_view(handler.state, name))
 
@@ -545,6 +556,8 @@ def openai_batch_view(state, name):
 
 
 def openai_batch_get(handler, found, query, body, raw):
+    if refuses_batch(handler, found["id"], "openai"):
+        return
     handler.state.batches[found["id"]]["polls"] += 1
     handler.send(openai_batch_view(handler.state, found["id"]))
 

@@ -248,3 +248,38 @@ def test_the_files_of_a_batch_are_deleted_once_its_answers_are_kept(point_at, le
     assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
     assert len(state.files) == (2 if keeps else 0)
     assert not any("may still be at the provider" in line for line in said)
+
+
+def _answer_looks(state, code, seconds):
+    """Answer looks at the first batch with a status, for some time."""
+    while not state.batches:
+        time.sleep(0.01)
+    name = next(iter(state.batches))
+    state.batch_looks[name] = code
+    time.sleep(seconds)
+    del state.batch_looks[name]
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+def test_a_batch_that_is_gone_is_made_again_and_stays_in_doubt(point_at, learner_of, prompts_of, quick_looks, name):
+    state = point_at(polls=2)
+    threading.Thread(target=_answer_looks, args=(state, 404, 30.0), daemon=True).start()
+    learner = learner_of(name, batch=True)
+    assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
+    assert (len(state.batches), learner.account.spending().n_doubtful) == (2, 12)
+
+
+@pytest.mark.parametrize("name", [GEMINI, OPENAI])
+@pytest.mark.parametrize("code", [401, 500])
+def test_a_batch_that_cannot_be_asked_about_is_waited_for_and_told(
+    point_at, learner_of, prompts_of, quick_looks, name, code
+):
+    state = point_at(polls=2)
+    threading.Thread(target=_answer_looks, args=(state, code, 1.0), daemon=True).start()
+    learner, said = learner_of(name, batch=True), []
+    learner.account.say = said.append
+    assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
+    assert (len(state.batches), learner.account.spending().n_doubtful) == (1, 0)
+    told = [line for line in said if "cannot be asked about" in line]
+    assert len(told) == 1
+    assert f"{code}: not now" in told[0]

@@ -291,6 +291,32 @@ def test_a_vllm_that_answers_for_no_model_of_the_study_is_said(served, is_said):
     assert [finding.code for finding in found] == ["vllm-unused"] * is_said
 
 
+@pytest.mark.parametrize(
+    ("name", "variable", "value", "words"),
+    [
+        (GEMINI, "GOOGLE_GENAI_USE_VERTEXAI", "true", "google/vertex/gemini-2.5-flash"),
+        (GEMINI, "GOOGLE_GENAI_USE_VERTEXAI", "1", "unset the variable"),
+        (GEMINI, "INSPECT_EVAL_MODEL_BASE_URL", "http://127.0.0.1:9", "set GOOGLE_BASE_URL"),
+        ("openai/gpt-4.1-mini", "INSPECT_EVAL_MODEL_BASE_URL", "http://127.0.0.1:9", "set OPENAI_BASE_URL"),
+        (GEMINI, "GOOGLE_GENAI_USE_VERTEXAI", "false", None),
+        (LAB, "INSPECT_EVAL_MODEL_BASE_URL", "http://127.0.0.1:9", None),  # its own address comes first
+    ],
+)
+def test_a_variable_that_would_send_calls_elsewhere_is_refused(
+    lab, learner_of, monkeypatch, name, variable, value, words
+):
+    lab()
+    for key in ("GOOGLE_BASE_URL", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(key, raising=False)
+    for key in ("GOOGLE_API_KEY", "OPENAI_API_KEY", variable):
+        monkeypatch.setenv(key, value)
+    if words is None:
+        return learner_of(name).check_access()
+    with pytest.raises(EnvironmentProblem, match=variable) as caught:
+        learner_of(name).check_access()
+    assert words in str(caught.value)
+
+
 def test_a_batch_of_streams_is_refused(learner_of, lab):
     lab()
     with pytest.raises(EnvironmentProblem, match=r"drop hosted\.stream"):

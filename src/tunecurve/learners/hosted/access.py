@@ -42,6 +42,7 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
         )
     if settings.batch and settings.stream:
         raise EnvironmentProblem("a batch has no streams; drop hosted.stream, or --batch")
+    _check_no_other_place(name, asked_as)
     missing = name.missing_key()
     if missing:
         raise EnvironmentProblem(f"model '{asked_as}' needs a key in the environment: set {missing}")
@@ -69,6 +70,21 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
         check_bedrock(asked_as, settings.bedrock)
     if name.provider == "fireworks" and will_tune:
         check_fireworks(asked_as, settings.fireworks)
+
+
+def _check_no_other_place(name: HostedName, asked_as: str) -> None:
+    """Raise EnvironmentProblem where a variable of the model layer or an SDK would send the calls elsewhere than the name says."""
+    if os.environ.get("INSPECT_EVAL_MODEL_BASE_URL") and not name.base_url():
+        raise EnvironmentProblem(
+            f"INSPECT_EVAL_MODEL_BASE_URL is set, and would send the calls of '{asked_as}' to that address; unset it, or set "
+            f"{name.base_url_variable()} if that is meant"
+        )
+    is_gemini_api = name.provider == "google" and name.service is None
+    if is_gemini_api and os.environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("true", "1"):
+        raise EnvironmentProblem(
+            f"GOOGLE_GENAI_USE_VERTEXAI is set, so that '{asked_as}' would be asked on Vertex AI; name it "
+            f"google/vertex/{name.model}, or unset the variable"
+        )
 
 
 def unsent_settings(name: HostedName, asked_as: str, settings: HostedSpec) -> list[Finding]:

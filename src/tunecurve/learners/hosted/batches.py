@@ -20,6 +20,7 @@ from tunecurve.learners.hosted.failures import shorten, status_of
 from tunecurve.learners.hosted.gateway import Failure
 from tunecurve.learners.hosted.ledger import Ledger
 from tunecurve.learners.hosted.odd_answers import Explained
+from tunecurve.learners.hosted.trouble import plain_reason
 
 # When a batch is looked for whose creation got no clear answer: seconds after it, and after the look before.
 LOOKS_AFTER_SECONDS = (0.5, 2.0, 5.0)
@@ -52,7 +53,7 @@ class BatchBook:
         self._files_of: dict[str, str] = {}
         self._ended: list[tuple[Any, str, Any]] = []
         self._led: list[Any] = []
-        self._n_unclear = 0
+        self._n_unclear, self._last_trouble = 0, ""
         _take_over()
 
     @contextmanager
@@ -93,6 +94,8 @@ class BatchBook:
 
     def _lead(self, batcher: Any) -> None:
         """Lay our rules over one batcher: one attempt at a creation, the id on the disk, every end told to every row."""
+        from inspect_ai.model._providers.util.batch import BatchCheckResult
+
         create, check, handle = batcher._create_batch, batcher._check_batch, batcher._handle_batch_result
         work, adapt, last_status = batcher._batch_worker, getattr(batcher, "_adapt_batch_info", None), {}
 
@@ -111,7 +114,15 @@ class BatchBook:
             return adapt(info) if adapt is not None else info
 
         async def check_for_an_end(batch: Any) -> Any:
-            result = await check(batch)
+            try:
+                result = await check(batch)
+            except Exception as error:
+                if status_of(error) not in (404, 410):
+                    self._tell_trouble(batch.id, error)
+                    raise
+                lost = Failure(f"batch {batch.id} is not at the provider any more", may_be_billed=True)
+                await batcher._fail_and_cleanup_inflight_batch("", batch, Explained(lost))
+                return BatchCheckResult(0, 0, batch.created_at, None)
             is_over = last_status.get(batch.id) in ("completed", "cancelled", "expired")
             # Google's says of a batch that failed, was cancelled or expired only that all of its rows failed.
             is_over |= type(batcher).__name__ == "GoogleBatcher" and result.failed_count > 0
@@ -158,6 +169,12 @@ class BatchBook:
                 may_be_billed=True,
             )
         )
+
+    def _tell_trouble(self, batch_id: str, error: Exception) -> None:
+        line = f"batch {batch_id} cannot be asked about, which is tried again: {plain_reason(error)}; Ctrl-C leaves it running there"
+        if line != self._last_trouble:
+            self._last_trouble = line
+            self._say(line)
 
     async def clean_up(self) -> None:
         """Delete the files of every batch whose answers are all on the disk; what hinders it is told."""
