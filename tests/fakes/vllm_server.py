@@ -60,7 +60,8 @@ class Handler(BaseHTTPRequestHandler):
         base = {"id": server.model, "root": server.root, "parent": None, "max_model_len": server.max_model_len}
         parent = "another/model" if "other-parent" in server.faults else server.model
         adapters = [{"id": name, "root": path, "parent": parent} for name, path in server.modules.items()]
-        listed = [base] if "unlisted" in server.faults else [base, *adapters]
+        alias = [{**base, "id": "alias"}] if "alias" in server.faults else []
+        listed = [base] if "unlisted" in server.faults else [base, *alias, *adapters]
         self.send({"object": "list", "data": [card | model for model in listed]})
 
     def load(self, body):

@@ -81,6 +81,13 @@ def test_an_adapter_that_cannot_be_had_is_a_line_with_the_way_on(serve, adapter,
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+def test_a_second_name_of_the_model_is_the_model(serve, adapter):
+    serve(BASE, "alias")
+    server = VllmServer(VllmSpec(model=BASE, served_as="alias"))
+    assert server.base_model(BASE) == "alias"
+    assert server.give(NAME, adapter, "alias") == (NAME, True)
+
+
 def test_an_adapter_upon_another_model_is_refused(serve, adapter):
     serve(BASE, "other-parent", modules={NAME: adapter})
     with pytest.raises(ModelError, match="an adapter of 'another/model'"):

@@ -127,8 +127,8 @@ class BatchBook:
             # Google's says of a batch that failed, was cancelled or expired only that all of its rows failed.
             is_over |= type(batcher).__name__ == "GoogleBatcher" and result.failed_count > 0
             if result.completion_info is None and is_over and batch.id in batcher._inflight_batches:
-                error = BatchBroken(f"batch {batch.id} ended without results")
-                await batcher._fail_and_cleanup_inflight_batch("", batch, error)
+                ended = BatchBroken(f"batch {batch.id} ended without results")
+                await batcher._fail_and_cleanup_inflight_batch("", batch, ended)
             return result
 
         async def handle_all_rows(batch: Any, info: Any) -> dict[str, Any]:

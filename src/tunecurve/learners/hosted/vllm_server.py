@@ -162,10 +162,14 @@ class VllmServer:
         return f"start it with --enable-lora --lora-modules {name}={folder}, and run the same command: the training is kept"
 
     def _has(self, name: str, base: str) -> bool:
-        found = next((model for model in self._models() if model.get("id") == name), None)
+        listed = self._models()
+        found = next((model for model in listed if model.get("id") == name), None)
         if found is None:
             return False
-        if found.get("parent") != base:
+        # A server may have several names for its one model.
+        root = next((model.get("root") for model in listed if model.get("id") == base), None)
+        names = {model.get("id") for model in listed if not model.get("parent") and model.get("root") == root} | {base}
+        if found.get("parent") not in names:
             upon = f"an adapter of '{found['parent']}'" if found.get("parent") else "no adapter"
             raise ModelError(f"'{name}' at {self._shown} is {upon}; the study's is one of '{base}'")
         return True
