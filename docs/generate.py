@@ -17,6 +17,7 @@ from tunecurve.errors import EXIT_CODES
 from tunecurve.spec_docs import json_schema, study_file_page
 
 HERE = Path(__file__).parent
+CURVES = HERE.parent / "benchmarks" / "curves"
 
 
 def cli_page() -> str:
@@ -35,9 +36,16 @@ def _help_block(command: click.Command, path: str) -> list[str]:
     return ["```", command.get_help(context), "```", ""]
 
 
+def track_record_page() -> str:
+    """Return what was forecast for the curves that the farm measured, and what came."""
+    sys.path.insert(0, str(CURVES))
+    return importlib.import_module("track_record").page()
+
+
 PAGES = {
     "cli.md": cli_page,
     "study-file.md": study_file_page,
+    "track-record.md": track_record_page,
     "study-file.schema.json": lambda: json.dumps(json_schema(), indent=1) + "\n",
 }
 

@@ -17,6 +17,8 @@ sys.path.insert(0, str(FOLDER))
 import farm as curve_farm  # noqa: E402  (a folder of scripts, not a package)
 import points  # noqa: E402
 import sets  # noqa: E402
+import to_atlas  # noqa: E402
+import track_record  # noqa: E402
 
 SETS = sets.read_sets()
 WORDS = {"fire": "flame smoke burn", "water": "wave river rain", "earth": "stone sand hill"}
@@ -163,3 +165,100 @@ def test_points_come_back_as_they_were_written(tmp_path):
     points.write_points(tmp_path / "points.csv", written)
     assert points.read_points(tmp_path / "points.csv") == written
     assert points.read_points(tmp_path / "none.csv") == []
+
+
+def curve_rows(scores: dict[int, list[float]], **changes: str) -> list[dict[str, str]]:
+    """Rows of the stored table for one tfidf curve on a set of the real table."""
+    common = {
+        "set": "snips",
+        "task": "classification",
+        "learner": "tfidf",
+        "strategy": "fine-tune",
+        "metric": "accuracy",
+    }
+    rest = {
+        "loss": "",
+        "n_test": "500",
+        "floor": "14.4",
+        "seconds": "1",
+        "device": "cpu",
+        "version": "1",
+        "date": "2026-01-01",
+    }
+    return [
+        common | rest | {"n": str(n), "seed": str(seed), "score": str(score)} | changes
+        for n, runs in scores.items()
+        for seed, score in enumerate(runs)
+    ]
+
+
+SCORES = {
+    25: [50.0, 54.0],
+    50: [61.0, 63.0],
+    100: [70.0, 72.0],
+    200: [77.0, 79.0],
+    400: [82.0, 84.0],
+    1600: [90.0, 90.0],
+}
+
+
+def test_a_forecast_of_the_record_sees_smaller_sizes_only_and_is_judged_by_the_mean_of_all_runs(tmp_path):
+    points.write_points(tmp_path / "measured.csv", curve_rows(SCORES))
+    last, three = track_record.outcomes(tmp_path / "measured.csv")
+    assert (last.seen, last.target, last.measured) == ((25, 50, 100, 200, 400), 1600, 90.0)
+    assert (three.seen, three.target, three.measured) == ((25, 50, 100), 400, 83.0), "1,600 is more than 8 times 100"
+    assert three.crps_last == pytest.approx(12.0)
+    assert three.interval_90[0] < three.interval_80[0] < three.median < three.interval_80[1] < three.interval_90[1]
+    changed = SCORES | {400: [10.0, 10.0]}
+    points.write_points(tmp_path / "measured.csv", curve_rows(changed))
+    assert track_record.outcomes(tmp_path / "measured.csv")[1].median == three.median, "what came is not seen"
+
+
+def test_a_curve_of_three_sizes_is_no_task_and_four_sizes_are_one(tmp_path):
+    for n_sizes, n_tasks in ((3, 0), (4, 1), (5, 2)):
+        points.write_points(tmp_path / "measured.csv", curve_rows(dict(list(SCORES.items())[:n_sizes])))
+        assert len(track_record.outcomes(tmp_path / "measured.csv")) == n_tasks
+
+
+def test_less_is_better_where_documents_leak(tmp_path):
+    falling = {25: [60.0], 50: [40.0], 100: [27.0], 200: [18.0], 400: [12.0]}
+    rows = curve_rows(falling, set="meddocan", learner="tagger", metric="leak_documents", task="masking")
+    points.write_points(tmp_path / "measured.csv", rows)
+    last = track_record.outcomes(tmp_path / "measured.csv")[0]
+    assert last.median < 18.0
+    assert last.interval_80[0] >= 0.0
+
+
+def test_every_source_counts_the_same():
+    sources = {one.source: one for one in SETS}
+    first, second = list(sources.values())[:2]
+
+    def outcome(one, measured):
+        curve = track_record.MeasuredCurve(one, "tagger", "bleu", 100, {}, {}, "cpu")
+        return track_record.Outcome(curve, "first three", (1,), 2, measured, 5, (0, 10), (0, 10), 1.0, 1.0)
+
+    found = [outcome(first, 5), outcome(first, 5), outcome(first, 5), outcome(second, 50)]
+    assert track_record.by_source(found, lambda item: item.held(item.interval_80)) == 0.5
+
+
+def test_a_curve_goes_into_the_atlas_with_its_command_and_its_device():
+    from tunecurve.atlas.load import FAMILY_COLUMNS, POINT_COLUMNS, parse_atlas
+
+    one = next(item for item in SETS if item.name == "hate_forum")
+    family = to_atlas.family_row(one)
+    assert family["locator"].endswith("--sets hate_forum")
+    families = ",".join(FAMILY_COLUMNS) + "\n" + ",".join(f'"{family[key]}"' for key in FAMILY_COLUMNS)
+    rows = curve_rows({25: [50.0, 54.0], 50: [61.0]}, set="hate_forum")
+    measured = "\n".join([",".join(points.COLUMNS), *(",".join(item[key] for key in points.COLUMNS) for item in rows)])
+    (curve,) = parse_atlas(families, ",".join(POINT_COLUMNS), measured).curves
+    assert curve.runs == {25: [50.0, 54.0], 50: [61.0]}
+    assert curve.without_tuning == {"floor": 14.4}
+    assert curve.measured_by == {"device": ["cpu"], "version": ["1"], "date": ["2026-01-01"]}
+    assert curve.test_rows == 500
+
+
+def test_a_learner_with_one_size_is_no_curve():
+    single = curve_rows({25: [50.0]}) + curve_rows({25: [50.0], 50: [60.0]}, learner="classifier")
+    assert {item["learner"] for item in to_atlas.whole_curves(single)} == {"classifier"}
+    untuned = curve_rows({3: [20.0]}, strategy="few-shot")
+    assert to_atlas.whole_curves(single + untuned) == to_atlas.whole_curves(single)

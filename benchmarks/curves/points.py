@@ -11,23 +11,8 @@ from typing import Any
 
 from sets import CurveSet
 
-COLUMNS = (
-    "set",
-    "task",
-    "learner",
-    "strategy",
-    "n",
-    "seed",
-    "metric",
-    "score",
-    "loss",
-    "n_test",
-    "floor",
-    "seconds",
-    "device",
-    "version",
-    "date",
-)
+from tunecurve.atlas.measured import MEASURED_COLUMNS as COLUMNS
+
 # What tells one measurement from another; a later one of the same replaces it.
 KEY = ("set", "learner", "strategy", "n", "seed", "metric")
 METRICS = {

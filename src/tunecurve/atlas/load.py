@@ -1,4 +1,4 @@
-"""Reads the atlas: two CSV files become families of curves, checked line by line.
+"""Reads the atlas: three CSV files become families of curves, checked line by line.
 
 A curve is one learner and one metric on one family's data set. Scores without tuning (copying the input, zero-shot,
 few-shot) stand beside the curve, never on it. A row that cannot be right names its file, line and value.
@@ -15,6 +15,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from tunecurve.atlas.measured import MEASURED_COLUMNS, as_points
 from tunecurve.errors import DataError, UsageError, did_you_mean
 
 TASKS = ("masking", "classification", "ner", "summarization", "generation")
@@ -73,6 +74,8 @@ class Curve:
         ``{"floor": ..., "zero-shot": ..., "3-shot": ...}``.
     test_rows, seeds : int or None
         Rows of the test set, and runs behind every score, where the source says so.
+    measured_by : dict of str to list of str
+        For curves of this program's own farm: ``device``, ``version`` and ``date`` of the runs; empty for others.
     """
 
     family: Family
@@ -83,6 +86,7 @@ class Curve:
     without_tuning: dict[str, float] = field(default_factory=dict)
     test_rows: int | None = None
     seeds: int | None = None
+    measured_by: dict[str, list[str]] = field(default_factory=dict)
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         """Return training rows, ascending, and the mean score at each; both of shape (sizes,)."""
@@ -100,6 +104,7 @@ class Curve:
             "without_tuning": self.without_tuning,
             "n_test": self.test_rows,
             "seeds": self.seeds,
+            "measured_by": self.measured_by,
         }
 
 
@@ -163,11 +168,12 @@ def load_atlas() -> Atlas:
     return parse_atlas(
         folder.joinpath("families.csv").read_text(encoding="utf-8"),
         folder.joinpath("points.csv").read_text(encoding="utf-8"),
+        folder.joinpath("measured.csv").read_text(encoding="utf-8"),
     )
 
 
-def parse_atlas(families_text: str, points_text: str) -> Atlas:
-    """Return the atlas of two CSV texts with the columns `FAMILY_COLUMNS` and `POINT_COLUMNS`.
+def parse_atlas(families_text: str, points_text: str, measured_text: str | None = None) -> Atlas:
+    """Return the atlas of CSV texts with the columns `FAMILY_COLUMNS`, `POINT_COLUMNS` and `MEASURED_COLUMNS`.
 
     Raises
     ------
@@ -183,6 +189,12 @@ def parse_atlas(families_text: str, points_text: str) -> Atlas:
     curves: dict[tuple[str, str, str], Curve] = {}
     for where, row in _rows(points_text, POINT_COLUMNS, "points.csv"):
         _add_point(curves, families, row, where)
+    for where, row in _rows(measured_text, MEASURED_COLUMNS, "measured.csv") if measured_text is not None else ():
+        for point in as_points(row):
+            curve = _add_point(curves, families, point, where)
+        for key in ("device", "version", "date"):
+            known = curve.measured_by.setdefault(key, [])
+            known.extend(value for value in [row[key]] if value not in known)
     return Atlas(families, list(curves.values()))
 
 
@@ -210,7 +222,7 @@ def _family(row: dict[str, str], where: str) -> Family:
 
 def _add_point(
     curves: dict[tuple[str, str, str], Curve], families: dict[str, Family], row: dict[str, str], where: str
-) -> None:
+) -> Curve:
     if row["family"] not in families:
         raise DataError(f"{where}: family {row['family']!r} is not in families.csv; add a row there first.")
     if row["kind"] not in KINDS or row["direction"] not in ("max", "min"):
@@ -232,6 +244,7 @@ def _add_point(
         raise DataError(f"{where}: n={size} in a fine-tune row; expected at least 1.")
     else:
         curve.runs.setdefault(size, []).append(score)
+    return curve
 
 
 def _whole(text: str, name: str, where: str) -> int:

@@ -73,7 +73,9 @@ def _curve_line(curve: Curve) -> str:
     points = "  ".join(f"{size:,.0f}: {score:.4g}" for size, score in zip(sizes, scores, strict=True))
     rivals = ", ".join(f"{name} {score:.4g}" for name, score in curve.without_tuning.items())
     better = " (less is better)" if curve.direction == "min" else ""
-    return f"{curve.metric}{better}, {curve.learner}: {points}" + (f"  [without tuning: {rivals}]" if rivals else "")
+    by = "; ".join(", ".join(values) for values in curve.measured_by.values())
+    ends = (f"  [without tuning: {rivals}]" if rivals else "") + (f"  [measured on {by}]" if by else "")
+    return f"{curve.metric}{better}, {curve.learner}: {points}{ends}"
 
 
 def _answer_text(answer: dict[str, Any]) -> str:

@@ -1,0 +1,295 @@
+"""The track record: what was forecast from small sizes of the farm's curves, and what the larger size then measured.
+
+`python docs/generate.py` writes docs/track-record.md from it: from the stored points and today's engine alone, no data needed.
+Two tasks a curve, as in the exam: all sizes but the last; and the first three sizes, asked for the largest within 8 times.
+Nothing of the exam half was used to learn priors or calibration.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from points import PointRow, read_points
+from sets import CurveSet, read_sets
+
+from tunecurve.atlas.measured import LESS_IS_BETTER
+from tunecurve.curve.forecast import CurvePoints, forecast_curve
+from tunecurve.curve.priors import CLASSICAL, KINDS, LANGUAGE_MODEL
+from tunecurve.curve.scoring import crps
+
+MEASURED = Path(__file__).parents[2] / "src" / "tunecurve" / "atlas" / "measured.csv"
+FARTHEST = 8.0
+FEWEST = 3
+KIND_OF = {"tfidf": CLASSICAL, "tagger": "encoder", "classifier": "encoder"}
+Runs = dict[float, list[float]]
+
+
+@dataclass(frozen=True)
+class MeasuredCurve:
+    """One learner and metric on one set: runs by size, and what it scores untuned."""
+
+    one: CurveSet
+    learner: str
+    metric: str
+    n_test: int
+    runs: Runs
+    rivals: dict[str, float]
+    device: str
+
+    @property
+    def family(self) -> str:
+        """What is pooled."""
+        kind = {"tfidf": "TF-IDF", "tagger": "tagger", "classifier": "classifier"}.get(self.learner, "SmolLM2-135M")
+        constrained = ", constrained" if self.learner.startswith("constrained:") else ""
+        return f"{self.one.task}, {kind}{constrained}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One forecast and what came."""
+
+    curve: MeasuredCurve
+    task: str
+    seen: tuple[float, ...]
+    target: float
+    measured: float
+    median: float
+    interval_80: tuple[float, float]
+    interval_90: tuple[float, float]
+    crps: float
+    crps_last: float
+
+    def held(self, interval: tuple[float, float]) -> bool:
+        """Whether what came lies inside."""
+        return interval[0] <= self.measured <= interval[1]
+
+
+def read_curves(rows: Iterable[PointRow], sets: Sequence[CurveSet]) -> list[MeasuredCurve]:
+    """Return the curves with four sizes or more, in the order of the sets."""
+    by_name = {one.name: one for one in sets}
+    curves: dict[tuple[str, str, str], MeasuredCurve] = {}
+    for row in rows:
+        key = (row["set"], row["learner"], row["metric"])
+        if key not in curves:
+            one = by_name[row["set"]]
+            curves[key] = MeasuredCurve(one, row["learner"], row["metric"], int(row["n_test"]), {}, {}, row["device"])
+        if row["strategy"] == "fine-tune":
+            curves[key].runs.setdefault(float(row["n"]), []).append(float(row["score"]))
+        else:
+            name = "zero-shot" if row["strategy"] == "zero-shot" else f"{row['n']}-shot"
+            curves[key].rivals[name] = float(row["score"])
+    return [curve for curve in curves.values() if len(curve.runs) > FEWEST]
+
+
+def tasks_of(curve: MeasuredCurve) -> list[tuple[str, list[float], float]]:
+    """Return (name, sizes seen, size asked for)."""
+    sizes = sorted(curve.runs)
+    tasks = [("all but the last", sizes[:-1], sizes[-1])]
+    within = [size for size in sizes[FEWEST:] if size <= FARTHEST * sizes[FEWEST - 1]]
+    if within and (len(sizes) - 1 > FEWEST or within[-1] != sizes[-1]):
+        tasks.append(("first three", sizes[:FEWEST], within[-1]))
+    return tasks
+
+
+def forecast_task(curve: MeasuredCurve, task: str, seen: Sequence[float], target: float) -> Outcome:
+    """Forecast one task with today's engine."""
+    size = [n for n in seen for _ in curve.runs[n]]
+    score = [value for n in seen for value in curve.runs[n]]
+    points = CurvePoints(np.array(size), np.array(score), n_test=curve.n_test)
+    kind = KIND_OF.get(curve.learner, LANGUAGE_MODEL)
+    answer = forecast_curve(
+        points,
+        (0.0, 100.0),
+        "min" if curve.metric in LESS_IS_BETTER else "max",
+        at=[target],
+        rivals={name: (value, None) for name, value in curve.rivals.items()},
+        backtest=False,
+        kind=kind if kind in KINDS else LANGUAGE_MODEL,
+    )
+    entry = answer.forecasts[0]
+    measured = float(np.mean(curve.runs[target]))
+    return Outcome(
+        curve,
+        task,
+        tuple(seen),
+        target,
+        measured,
+        entry["median"],
+        tuple(entry["intervals"]["0.80"]),
+        tuple(entry["intervals"]["0.90"]),
+        crps(entry["quantiles"], measured),
+        abs(measured - float(np.mean(curve.runs[seen[-1]]))),
+    )
+
+
+def outcomes(path: Path = MEASURED) -> list[Outcome]:
+    """Return all forecasts of the stored points, and what came."""
+    return [
+        forecast_task(curve, *task) for curve in read_curves(read_points(path), read_sets()) for task in tasks_of(curve)
+    ]
+
+
+def by_source(items: Sequence[Outcome], value: Callable[[Outcome], float]) -> float:
+    """Return the mean in which every source counts the same."""
+    sources: dict[str, list[float]] = {}
+    for item in items:
+        sources.setdefault(item.curve.one.source, []).append(value(item))
+    return float(np.mean([np.mean(values) for values in sources.values()]))
+
+
+def pooled_row(name: str, items: Sequence[Outcome]) -> str:
+    """Return a row of a pooled table."""
+    n_sources = len({item.curve.one.source for item in items})
+    above = sum(item.measured > item.interval_80[1] for item in items)
+    below = sum(item.measured < item.interval_80[0] for item in items)
+    shares = [
+        by_source(items, lambda item: item.held(item.interval_80)),
+        by_source(items, lambda item: item.held(item.interval_90)),
+    ]
+    scores = [by_source(items, lambda item: item.crps), by_source(items, lambda item: item.crps_last)]
+    cells = [name, str(len(items)), str(n_sources), *(f"{share:.2f}" for share in shares)]
+    cells += [f"{below} / {above}", *(f"{score:.2f}" for score in scores)]
+    return f"| {' | '.join(cells)} |"
+
+
+POOLED = (
+    "| | forecasts | sources | in 80 % | in 90 % | under / over the 80 % interval | CRPS | of the last value |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
+
+def pooled_table(groups: Iterable[tuple[str, Sequence[Outcome]]]) -> str:
+    """Return a table with a row for every group that has forecasts."""
+    return "\n".join([POOLED, *(pooled_row(name, items) for name, items in groups if items)])
+
+
+def curve_row(item: Outcome) -> str:
+    """Return a row of the table of curves."""
+    curve = item.curve
+    low, high = item.interval_80
+    runs = len(curve.runs[item.target])
+    sizes = f"{item.seen[0]:,.0f} to {item.seen[-1]:,.0f}"
+    cells = [
+        f"{curve.one.name}{' *' if curve.one.exam else ''}",
+        curve.learner,
+        curve.metric,
+        sizes,
+        f"{item.target:,.0f}",
+        f"{item.median:.1f} ({low:.1f} to {high:.1f})",
+        f"{item.measured:.1f}" + (f" ({runs} runs)" if runs > 1 else ""),
+        "yes" if item.held(item.interval_80) else "within 90 %" if item.held(item.interval_90) else "no",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def page() -> str:
+    """Return docs/track-record.md."""
+    found = outcomes()
+    rows = read_points(MEASURED)
+    sets = {one.name: one for one in read_sets()}
+    exam = sorted({one.source for one in sets.values() if one.exam})
+    return "\n".join([*_introduction(found, rows, exam, len({one.source for one in sets.values()})), *_tables(found)])
+
+
+def paragraph(text: str) -> str:
+    """Return a text on lines of the width of the other pages."""
+    return textwrap.fill(" ".join(text.split()), 130, break_long_words=False, break_on_hyphens=False)
+
+
+def _introduction(found: Sequence[Outcome], rows: Sequence[PointRow], exam: Sequence[str], n_sources: int) -> list[str]:
+    names, dates, devices, versions = (
+        sorted({row[key] for row in rows}) for key in ("set", "date", "device", "version")
+    )
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    curves = {(item.curve.one.name, item.curve.learner, item.curve.metric) for item in found}
+    measured = f"""
+        This program measured {len(_curve_keys(rows))} learning curves on {len(names)} public data sets ({when}, version
+        {", ".join(versions)}, on {", ".join(devices)}): training sizes double from 25 rows on, test rows are the original ones,
+        groups stay on one side of the split. {len(curves)} curves have four sizes or more and are forecast here: from all
+        sizes but the last, and from the first three, asked for the largest size within 8 times. The engine sees the runs of those
+        sizes, the number of test rows, the scores without tuning, and what kind of learner it is; the truth is the mean of
+        all runs at the size asked for. Scores are in points from 0 to 100. Nothing is left out: every one of these curves is below."""
+    chosen = f"""
+        **The exam.** {len(exam)} of the {n_sources} sources are left out of all tuning, of priors and calibration alike (marked *
+        below): {", ".join(exam)}. They were chosen before anything was measured, by the order of a hash of their names
+        (`exam` in `benchmarks/curves/sets.toml`)."""
+    reading = """
+        **How to read it.** An 80 % interval should hold 80 % of the time. Every source counts the same in the shares and in
+        CRPS. Sizes and metrics of one curve, and curves of one source, rise and fall together: a share of few sources can be far
+        from 80 % by chance. CRPS is in points, less is better; for the last measured value, taken for the forecast, it is the
+        absolute error."""
+    return [
+        "# Track record: what was forecast, and what came",
+        "",
+        "Generated by `docs/generate.py` from the stored points of the curve farm, with today's engine; do not edit.",
+        "",
+        paragraph(measured),
+        "",
+        "    python benchmarks/curves/farm.py --data FOLDER --out FOLDER     # measures; continues where it was stopped",
+        "    python benchmarks/curves/to_atlas.py FOLDER/points.csv          # stores the points in the atlas",
+        "    python docs/generate.py                                         # forecasts, and writes this page",
+        "",
+        paragraph(chosen),
+        "",
+        paragraph(reading),
+        "",
+    ]
+
+
+def _curve_keys(rows: Iterable[PointRow]) -> set[tuple[str, str, str]]:
+    return {(row["set"], row["learner"], row["metric"]) for row in rows}
+
+
+def _tables(found: Sequence[Outcome]) -> list[str]:
+    halves = [
+        ("all", list(found)),
+        ("the exam: left out of all tuning", [item for item in found if item.curve.one.exam]),
+        ("the other half", [item for item in found if not item.curve.one.exam]),
+        ("from all sizes but the last", [item for item in found if item.task == "all but the last"]),
+        ("from the first three sizes", [item for item in found if item.task == "first three"]),
+    ]
+    families = sorted({item.curve.family for item in found})
+    metrics = sorted({item.curve.metric for item in found})
+    last = [item for item in found if item.task == "all but the last"]
+    three = [item for item in found if item.task == "first three"]
+    titles = "| set | learner | score | sizes seen | asked for | forecast (80 % interval) | measured | held |"
+    header = titles + "\n|---|---|---|---|---|---|---|---|"
+    return [
+        "## Pooled",
+        "",
+        pooled_table(halves),
+        "",
+        "## By task and learner",
+        "",
+        pooled_table((name, [item for item in found if item.curve.family == name]) for name in families),
+        "",
+        "## By score",
+        "",
+        pooled_table((name, [item for item in found if item.curve.metric == name]) for name in metrics),
+        "",
+        "## Every curve, from all sizes but the last",
+        "",
+        header,
+        *map(curve_row, last),
+        "",
+        "## Every curve, from the first three sizes",
+        "",
+        header,
+        *map(curve_row, three),
+        "",
+        "## Your own studies",
+        "",
+        paragraph(
+            """A study keeps the forecasts that it shows (`forecasts.jsonl` in its run folder: date, version, the trials behind
+            each). When a larger size is measured later, terminal, report and `results.json` (`forecast_history`) show the latest
+            forecast made from smaller sizes alone beside what came. Forecasts of trials that are not the study's any more
+            (another recipe, other rows, another metric) are left out. Over studies:"""
+        ),
+        "",
+        "    tunecurve forecast --history runs/*",
+        "",
+    ]
