@@ -262,3 +262,23 @@ def test_a_learner_with_one_size_is_no_curve():
     assert {item["learner"] for item in to_atlas.whole_curves(single)} == {"classifier"}
     untuned = curve_rows({3: [20.0]}, strategy="few-shot")
     assert to_atlas.whole_curves(single + untuned) == to_atlas.whole_curves(single)
+
+
+@pytest.mark.parametrize(
+    ("loss", "written"), [({"test": {"mean": 1.23456}}, "1.2346"), ({"test": None}, ""), (None, "")]
+)
+def test_the_loss_of_the_right_answers_is_written_where_a_learner_measures_it(tmp_path, loss, written):
+    trial = {
+        "learner": "tagger", "strategy": "fine-tune", "train_size": 25, "shots": 0, "seed": 0, "state": "finished",
+        "folder": "trials/a", "answer_seconds": 2.0, "training": {"train_seconds": 3.0}, "loss": loss,
+        "config": {"learner": {"compute": {"device": "cuda", "dtype": "bfloat16"}}}, "scores": {"entity_f1": 61.5},
+    }  # fmt: skip
+    floor = {"strategy": "floor", "scores": {"entity_f1": {"estimate": 0.0}}}
+    results = {"trials": [trial], "points": [floor], "data": {"n_test": 350}, "tunecurve_version": "0.1.0"}
+    (tmp_path / "trials" / "a").mkdir(parents=True)
+    (tmp_path / "trials" / "a" / "result.json").touch()
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    one = next(item for item in SETS if item.name == "europeana_de")
+    (found,) = points.points_of_run(one, tmp_path)
+    assert (found["loss"], found["seconds"], found["device"]) == (written, "5.0", "cuda bfloat16")
+    assert (found["floor"], found["score"]) == ("0.000", "61.500")

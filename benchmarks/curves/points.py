@@ -63,7 +63,7 @@ def _points_of_trial(
         "device": f"{compute['device']} {compute['dtype']}" if compute else "cpu",
         "version": results["tunecurve_version"],
         "date": _day_of(folder / trial["folder"] / "result.json"),
-        "loss": _number((trial.get("gold_loss") or {}).get("test"), 4),
+        "loss": _number(((trial.get("loss") or {}).get("test") or {}).get("mean"), 4),
     }
     for metric in METRICS[one.task]:
         yield common | {
