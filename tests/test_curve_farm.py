@@ -28,7 +28,7 @@ WORDS = {"fire": "flame smoke burn", "water": "wave river rain", "earth": "stone
 def farm(tmp_path, capsys, monkeypatch):
     """A function that runs the farm on a made-up set of three classes, in a folder of its own: exit code and what it printed."""
     monkeypatch.setattr("tunecurve.report.keep_current.write_report", lambda folder, results: None)
-    monkeypatch.setattr(sets, "SEEDS", {**sets.SEEDS, "tfidf": 2})
+    monkeypatch.setitem(sets.SEEDS, "tfidf", 2)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     rows = [
         {"text": f"the {WORDS[label].split()[number % 3]} of number {number}", "label": label}

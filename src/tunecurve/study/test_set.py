@@ -84,7 +84,7 @@ def difference_entry(
 
 def _difference_sentence(entry: Mapping[str, Any], rows: TestRows) -> str:
     measured = entry["basis"] == "answers"
-    if entry["smallest"][-1] is None:
+    if None in entry["smallest"]:
         can = f"no difference of {entry['title']} between two sizes is told in 4 of 5 cases"
     else:
         told = "is told" if measured else "will be told"
