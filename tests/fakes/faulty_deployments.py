@@ -90,7 +90,7 @@ class DeploymentHandler(Handler):
         if fault.isdigit():
             return self.fail(int(fault))
         entry = server.deployments.get(key)
-        if entry is None:
+        if entry is None or server.behaviour["hides"]:
             return self.fail(404, "no such deployment")
         entry["looks"] += 1
         if "leaves" in entry:

@@ -92,7 +92,8 @@ def check_books(learner, server):
     spent = learner.account.spending()
     assert spent.total_usd >= server.whole_bill_usd - 1e-9
     one_unit = server.billed_seconds * server.usd_per_hour / 3600
-    assert spent.total_usd <= server.whole_bill_usd + one_unit + spent.doubtful_usd + 1e-9
+    unsure = spent.doubtful_usd + spent.estimated_usd + spent.estimated_jobs_usd
+    assert spent.total_usd <= server.whole_bill_usd + one_unit + unsure + 1e-9
     assert learner.account.budget.reserved_usd == pytest.approx(0)
     assert learner.account.budget.spent_usd == pytest.approx(spent.total_usd, abs=one_unit)
     rows = learner.account.ledger.deployments()
@@ -330,7 +331,7 @@ def test_a_quota_names_the_setting(serve, learner_of, prompts_of, tmp_path):
 def test_a_list_that_goes_on_elsewhere_gets_no_token(serve, learner_of, monkeypatch):
     serve(AZURE)
     learner = learner_of(AZURE, **{**FAST, **PROVIDERS[AZURE][1]})
-    backend = learner.hosting.open()
+    backend = learner.hosting.open("")
     monkeypatch.setattr(
         backend.service, "ask", lambda *a, **k: {"value": [], "nextLink": "https://elsewhere.example/more?x=1"}
     )
