@@ -553,7 +553,7 @@ def test_who_has_given_tuning_up_is_said(monkeypatch, name, address, who, tuning
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("openai-api/lab/mistral-7b-tuned-by-us", "set hosted.tuning: openai or nebius"),
+        ("openai-api/lab/mistral-7b-tuned-by-us", "set hosted.tuning: openai or azure or nebius"),
         ("openai-api/lab/cohere-like", "set hosted.tuning"),
         ("anthropic/claude-haiku", "no tuning service of its provider is known here"),
         ("google/gemini-3.5-flash", "google/vertex/gemini-3.5-flash"),
