@@ -66,6 +66,8 @@ class FireworksSpec(Section):
     """Where tuning at Fireworks happens."""
 
     account: str | None = Field(None, description="account id; default: $FIREWORKS_ACCOUNT_ID")
+    accelerator: str = Field("NVIDIA_H100_80GB", description="what a tuned model's deployment runs on")
+    accelerators: PositiveInt = Field(1, description="how many of them")
 
 
 class HostingSpec(Section):

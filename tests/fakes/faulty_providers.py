@@ -178,6 +178,8 @@ class BedrockHandler(Handler):
         usage["totalTokens"] = sum(usage.values())
         answer = {"output": {"message": {"role": "assistant", "content": [{"text": text}]}}, "usage": usage,
                   "stopReason": "end_turn", "metrics": {"latencyMs": 1}}  # fmt: skip
+        for field in server.behaviour.get("leaves_out", ()):
+            answer.pop(field)
         return self.send(answer)
 
     def stop(self, found, raw):
@@ -233,8 +235,8 @@ class FireworksHandler(Handler):
     def upload(self, found, raw):
         server = self.server
         name = f"accounts/{found['account']}/datasets/{found['name']}"
-        if server.behaviour["files"] == "500":
-            return self.fail(500)
+        if server.behaviour["files"].isdigit():
+            return self.fail(int(server.behaviour["files"]))
         with server.lock:
             server.n_uploads += 1
         boundary = self.headers["Content-Type"].partition("boundary=")[2].encode()

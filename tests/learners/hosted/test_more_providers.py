@@ -6,21 +6,26 @@ The rows of `test_job_faults` hold for these, too; after every one the books are
 from __future__ import annotations
 
 import json
+import random
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.fakes.faulty_providers import FaultyBedrock, FaultyFireworks, FaultyNebius
 from tests.learners.hosted import test_job_faults
 from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books
-from tests.learners.hosted.test_jobs import NAMES, examples
+from tests.learners.hosted.test_jobs import NAMES, begin, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import ModelError
 from tunecurve.learners.base import predict
 from tunecurve.learners.hosted import aws_access
 from tunecurve.learners.hosted.build import tuning_backend_of, why_not_tunable
 from tunecurve.learners.hosted.names import parse_hosted_name
+from tunecurve.learners.hosted.prices import find_price
 from tunecurve.prompts import PromptRenderer
+from tunecurve.spec import StudySpec
 from tunecurve.spec_hosted import HostedSpec
 
 NEBIUS = "openai-api/nebius/meta-llama/Llama-3.1-8B-Instruct"
@@ -205,6 +210,39 @@ def test_a_job_is_cancelled_by_command(serve, tunable, tmp_path, name, capsys):
     assert "cancelled" in capsys.readouterr().out
     assert "cancelled" in follow(tunable(name), tmp_path, seconds=0.3)
     assert not server.files
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_whoever_dies_between_creation_and_record_leaves_no_second_job(serve, tunable, tmp_path, name, monkeypatch):
+    server = serve(name)
+    first = tunable(name)
+    create = first.backend.create
+
+    def create_and_die(request, file):
+        create(request, file)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(first.backend, "create", create_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        begin(first, tmp_path)
+    first.account.close()
+    later = tunable(name)
+    record = follow(later, tmp_path)
+    assert [record.job["id"]] == list(server.jobs), record
+    assert len(server.creations) == server.n_uploads == 1
+    assert not server.files
+    assert check_books(later, server).n_doubtful_jobs == 0
+
+
+@pytest.mark.parametrize("name", [BEDROCK, FIREWORKS])
+@pytest.mark.parametrize("code", ["301", "302", "307", "308"])
+def test_rows_are_not_sent_on(serve, tunable, tmp_path, name, code):
+    server = serve(name, files=code)
+    line = follow(tunable(name), tmp_path, seconds=0.5)
+    assert "sends calls on to http://127.0.0.1:9" in line
+    assert "nothing was sent there" in line
+    assert not server.files
+    assert not server.jobs
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -434,6 +472,48 @@ def test_faults_of_bedrocks_answers(serve, tunable, prompts_of, says, n_calls, w
     assert learner.account.spending().total_usd >= 0 if words else learner.account.spending().answers_usd > 0
 
 
+@pytest.mark.parametrize("leaves_out", [("usage",), ("metrics",), ("stopReason",), ("usage", "metrics", "stopReason")])
+def test_bedrocks_answers_are_kept_where_fields_are_missing(serve, tunable, prompts_of, leaves_out):
+    server = serve(BEDROCK, leaves_out=leaves_out)
+    learner = tunable(BEDROCK)
+    assert [answer.text for answer in predict(learner, prompts_of(["Ada."]))] == ["[FIRSTNAME]."]
+    assert len(server.calls) == 1
+    spent = learner.account.spending()
+    assert (spent.n_estimated, spent.answers_usd > 0) == ("usage" in leaves_out, True)
+
+
+@pytest.mark.parametrize("variable", ["BEDROCK_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"])
+def test_an_address_of_ones_own_is_part_of_what_determines_bedrocks_answers(tunable, monkeypatch, variable):
+    for other in ("BEDROCK_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(other, raising=False)
+    own = tunable(BEDROCK).identity()
+    monkeypatch.setenv(variable, "http://proxy.example:8000")
+    learner = tunable(BEDROCK)
+    assert learner.identity()["base_url"] == "http://proxy.example:8000"
+    assert own["base_url"] is None
+    assert "sent-in-the-clear" in [finding.code for finding in learner.model_findings()]
+
+
+def test_without_a_login_at_amazon_nothing_is_sent_and_nothing_booked(
+    serve, tunable, prompts_of, tmp_path, monkeypatch
+):
+    server = serve(BEDROCK)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(variable)
+    aws_access._session.cache_clear()
+    learner = tunable(BEDROCK)
+    with pytest.raises(ModelError, match="log in to AWS"):
+        predict(learner, prompts_of(["Ada."]))
+    assert "no login at Amazon" in follow(learner, tmp_path)
+    assert not server.calls
+    assert not server.log
+    assert learner.account.spending().total_usd == 0
+    aws_access._session.cache_clear()
+
+
 # Fireworks
 
 
@@ -526,6 +606,42 @@ def test_fireworks_takes_three_rows_at_least(serve, tunable, tmp_path, n_rows):
     assert not server.log
 
 
+# Prices
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usd"),
+    [("bedrock", "amazon.nova-micro-v1:0", (0.035, 0.14)), ("bedrock", "amazon.nova-micro-v1:0:128k", (0.035, 0.14)),
+     ("fireworks", "llama-v3p1-8b-instruct", (0.2, 0.2)), ("bedrock", "nobody.knows-v1:0", (None, None))],
+)  # fmt: skip
+def test_prices_of_answers_are_found_and_those_of_tuned_models_are_unknown(provider, model, usd):
+    base, tuned = find_price(provider, model), find_price(provider, model, tuned=True)
+    assert (base.input_usd, base.output_usd) == pytest.approx(usd) if usd[0] else base.input_usd is None
+    assert (tuned.input_usd, tuned.output_usd, tuned.training_usd) == (None, None, None)
+    own = find_price(provider, model, {"input": 1.0, "output": 2.0, "training": 3.0}, tuned=True)
+    assert (own.input_usd, own.output_usd, own.training_usd, own.source) == (1.0, 2.0, 3.0, "study file")
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    ("prices", "words"),
+    [
+        ({}, "tuning '"),
+        ({"training": 3.0}, "what is tuned from"),
+        ({"training": 3.0, "input": 1.0}, ""),
+        ({"input": 1.0, "output": 2.0}, "tuning '"),
+    ],
+)
+def test_with_a_cap_unknown_prices_are_refused_before_anything_is_sent(serve, tunable, tmp_path, name, prices, words):
+    server = serve(name)
+    learner = tunable(name, max_cost=5.0, prices={name: prices})
+    line = follow(learner, tmp_path)
+    assert line.startswith("MoneyError")
+    assert "is unknown" in line
+    assert words in line or "a call to" in line
+    assert not server.log
+
+
 # Who tunes no more
 
 
@@ -577,3 +693,31 @@ def test_plan_says_it_where_tuning_is_asked_of_a_provider_without(monkeypatch, t
     shown = capsys.readouterr()
     assert "Mistral's fine-tuning API is deprecated" in shown.out + shown.err
     assert "canary" not in shown.out + shown.err
+
+
+# The examples of the page
+
+
+def examples_of_the_page():
+    page = (Path(__file__).parents[3] / "docs" / "hosted.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(block.split("```")[0]) for block in page.split("```yaml\n")[1:]]
+    return {block["name"]: block for block in blocks if block.get("name") in ("nebius", "bedrock", "fireworks")}
+
+
+@pytest.mark.parametrize("which", ["nebius", "bedrock", "fireworks"])
+def test_the_examples_of_the_page_are_accepted_by_plan(serve, tmp_path, monkeypatch, capsys, which):
+    server = serve(NEBIUS)
+    study = examples_of_the_page()[which]
+    StudySpec.model_validate(study)
+    dice = random.Random(3)
+    texts = [" ".join("".join(dice.choices("abdegiklmnorstu", k=6)) for _ in range(8)) for _ in range(1200)]
+    rows = [{"source_text": f"Ada {text}", "target_text": f"[A] {text}"} for text in texts]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "study.yaml").write_text(json.dumps(study))
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["plan", "study.yaml"]) == 0, capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert f"fine-tune-n{study['train_sizes'][0]}" in shown.out
+    assert "unknown" not in shown.out
+    assert "prompted only" not in shown.out + shown.err
+    assert not server.log

@@ -102,6 +102,7 @@ def send_once_to_aws(api: Any) -> None:
     Its own repeats would be a second owner, and not on the books; its HTTP library would send the rows on to any host.
     """
     make = api.session.create_client
+    api.session.register("after-call.bedrock-runtime.Converse", _mend_converse)
 
     def make_once(*arguments: Any, **named: Any) -> Any:
         from aiobotocore.config import AioConfig
@@ -112,6 +113,17 @@ def send_once_to_aws(api: Any) -> None:
         return make(*arguments, **{**named, "config": config})
 
     api.session.create_client = make_once
+
+
+def _mend_converse(parsed: dict[str, Any] | None = None, **_: Any) -> None:
+    """Complete an answer that tells no usage, or no end: the text has been paid for. No tokens are told as 0, and estimated."""
+    if not parsed or "output" not in parsed:
+        return
+    usage = parsed.get("usage") or {}
+    fields = ("inputTokens", "outputTokens", "totalTokens")
+    parsed["usage"] = {**usage, **{field: usage.get(field) or 0 for field in fields}}
+    parsed["metrics"] = parsed.get("metrics") or {"latencyMs": 0}
+    parsed["stopReason"] = parsed.get("stopReason") or "end_turn"
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.aws_access import as_told, aws_client, need_boto3, region_of
+from tunecurve.learners.hosted.failures import AWS_LOGIN_HINT
 from tunecurve.learners.hosted.job_types import JobRequest, ProviderJob, state_by_word, told_numbers
 from tunecurve.learners.hosted.manners import check_manner
 from tunecurve.learners.hosted.rest import as_json_lines
@@ -81,9 +82,14 @@ class BedrockTuning:
 
     def preflight(self, base_model: str) -> None:
         """See whether this login may list customization jobs; costs nothing."""
+        from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
+
         region = region_of(self.where) or "the profile's region"
         with asking(f"this AWS login cannot tune '{base_model}' in {region}"):
-            self.client.list_model_customization_jobs(maxResults=1)
+            try:
+                self.client.list_model_customization_jobs(maxResults=1)
+            except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+                raise EnvironmentProblem(f"no login at Amazon: {error}; {AWS_LOGIN_HINT}") from None
 
     def upload(self, request: JobRequest) -> str:
         """Store the rows as JSON Lines under our key; return the s3:// address."""

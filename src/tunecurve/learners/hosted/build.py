@@ -11,12 +11,15 @@ from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.azure_access import is_at_azure
 from tunecurve.learners.hosted.azure_deployments import AzureDeployments, azure_hosting
+from tunecurve.learners.hosted.bedrock_deployments import BedrockDeployments, bedrock_hosting
 from tunecurve.learners.hosted.chat import HostedLearner
 from tunecurve.learners.hosted.deployment_types import DeploymentBackend, Hosting
 from tunecurve.learners.hosted.deployments import DeploymentFlow
+from tunecurve.learners.hosted.fireworks_deployments import FireworksDeployments, fireworks_hosting
 from tunecurve.learners.hosted.job_types import TuningBackend
 from tunecurve.learners.hosted.jobs import JobFlow
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.nebius_deployments import NebiusDeployments, nebius_hosting
 from tunecurve.learners.hosted.prices import Price
 from tunecurve.learners.hosted.together_deployments import TogetherDeployments, together_hosting
 from tunecurve.learners.hosted.together_endpoints import TogetherEndpoints
@@ -102,6 +105,12 @@ def hosting_of(name: HostedName, settings: HostedSpec, backend: str) -> Hosting 
             return azure_hosting(name, settings.azure)
         case "together":
             return together_hosting(name, settings.together)
+        case "nebius":
+            return nebius_hosting(name, settings.deployments.get(name.model, name.model))
+        case "bedrock":
+            return bedrock_hosting(settings.bedrock)
+        case "fireworks":
+            return fireworks_hosting(name, settings.fireworks)
     return None
 
 
@@ -114,6 +123,13 @@ def _open_deployments(place: dict[str, Any], settings: HostedSpec) -> Deployment
             return TogetherEndpoints(HostedName("together", None, ""), place["gpu"], place["gpus"])
         case "together":
             return TogetherDeployments(HostedName("together", None, ""), place.get("project"), settings.together.config)
+        case "nebius":
+            return NebiusDeployments(HostedName(place["provider"], place["service"], ""), place["base_model"])
+        case "bedrock":
+            return BedrockDeployments(BedrockSpec(region=place["region"]))
+        case "fireworks":
+            where = {key: place[key] for key in ("account", "accelerator", "accelerators")}
+            return FireworksDeployments(HostedName("fireworks", None, ""), FireworksSpec(**where))
     raise ModelError(f"deployments of '{place.get('backend')}' are of another version of tunecurve")
 
 

@@ -124,8 +124,11 @@ class HostedLearner:
     def _refuse_unknown_prices(self, *, will_tune: bool) -> None:
         """Raise MoneyError where the cap would stop the study only after something else has been paid."""
         unknown = [] if self.price.call_usd(1, 1) is not None else [f"a call to '{self.name}'"]
-        if will_tune and self.account.price(self.target, self.name, tuned=True).training_usd is None:
+        tuned = self.account.price(self.target, self.name, tuned=True)
+        if will_tune and tuned.training_usd is None:
             unknown.append(f"tuning '{self.name}'")
+        if will_tune and not unknown and tuned.call_usd(1, 1) is None:
+            unknown.append(f"a call to what is tuned from '{self.name}'")
         if unknown:
             raise unknown_price(" and of ".join(unknown))
 

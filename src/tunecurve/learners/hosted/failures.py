@@ -46,7 +46,13 @@ _SETTINGS_BY_WORDS = (
 _NOT_CONNECTED = re.compile(
     r"^(ConnectError|ConnectTimeout|PoolTimeout|ProxyError|ClientConnector\w*Error|ClientProxyConnectionError)$"
 )
-_NEVER_SENT = re.compile(r"^(UnsupportedProtocol|InvalidURL\w*|NonHttpUrl\w*|LocalProtocolError|UnicodeEncodeError)$")
+_NEVER_SENT = re.compile(
+    r"^(UnsupportedProtocol|InvalidURL\w*|NonHttpUrl\w*|LocalProtocolError|UnicodeEncodeError|"
+    r"NoCredentialsError|PartialCredentialsError|CredentialRetrievalError|ProfileNotFound|NoRegionError|ParamValidationError)$"
+)
+AWS_LOGIN_HINT = (
+    "log in to AWS (AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or aws configure) and name a region"
+)
 # Beside 429: a timeout, a conflict, an error within the model (Amazon's 424), too early.
 _MAY_PASS = frozenset({408, 409, 424, 425})
 _BROKEN = re.compile(r"Connect|Timeout|Transport|Protocol|Network|Payload|Disconnected|ReadError|WriteError")
@@ -185,6 +191,8 @@ def _unsendable_line(error: BaseException, name: HostedName) -> str:
 
 
 def _address_hint(name: HostedName) -> str:
+    if name.provider == "bedrock":
+        return AWS_LOGIN_HINT
     variable = "GOOGLE_VERTEX_BASE_URL" if name.service == "vertex" else name.base_url_variable()
     return f"is {variable} right?" if name.base_url() else "is this machine online, and is a proxy set?"
 
@@ -293,7 +301,7 @@ def _body_of(error: BaseException) -> Any:
         if isinstance(part, dict | list) and part:
             return part
     said = error.response.get("Error") if _of_aws(error, "HTTPStatusCode") else None  # type: ignore[attr-defined]
-    return {"message": str(said.get("Message") or ""), "code": str(said.get("Code"))} if said else None
+    return {"message": str(said.get("Message") or said.get("Code")), "code": str(said.get("Code"))} if said else None
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:

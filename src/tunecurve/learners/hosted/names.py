@@ -104,9 +104,11 @@ class HostedName:
 
     def base_url(self) -> str | None:
         """Return the address that the environment names instead of the provider's own."""
-        names = (
-            ["GOOGLE_VERTEX_BASE_URL", "VERTEX_BASE_URL"] if self.service == "vertex" else [self.base_url_variable()]
-        )
+        names = [self.base_url_variable()]
+        if self.service == "vertex":
+            names = ["GOOGLE_VERTEX_BASE_URL", "VERTEX_BASE_URL"]
+        elif self.provider == "bedrock":
+            names += ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"]
         return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
     def base_url_variable(self) -> str:

@@ -31,6 +31,11 @@ _TRAINING_USD: dict[tuple[str, str], tuple[float, ...]] = {
 }
 # Whose tuned models answer from machines that are paid by time, and by nothing else.
 _PAID_BY_TIME = frozenset({"together"})
+# What the package calls a provider, where that is not our name; where it knows models by a path alone.
+_IN_THE_PACKAGE = {"bedrock": "aws"}
+_PATHS = {"fireworks": "accounts/fireworks/models/"}
+# Who may bill a tuned model's answers otherwise than its base's; what that is could not be confirmed, so it is unknown.
+_TUNED_UNKNOWN = frozenset({"bedrock", "fireworks", "nebius"})
 # Providers bill half for batch requests.
 BATCH_SHARE = 0.5
 
@@ -87,6 +92,9 @@ def find_price(provider: str, model: str, own: Mapping[str, Any] | None = None, 
     if tuned and len(training) == 3:
         input_usd, output_usd = training[1:]
         sources = [f"answers of tuned models: {_TRAINING_SOURCES[provider]}, {_TRAINING_TABLE_DATE}"]
+    if tuned and provider in _TUNED_UNKNOWN:
+        input_usd = output_usd = None
+        sources = []
     training_usd = training[0] if training else None
     if training:
         sources.append(f"training: {_TRAINING_SOURCES[provider]}, {_TRAINING_TABLE_DATE}")
@@ -110,8 +118,10 @@ def _answer_prices(provider: str, model: str) -> tuple[float | None, float | Non
         from genai_prices import Usage, calc_price
     except ImportError:
         return None, None
+    known_as, path = _IN_THE_PACKAGE.get(provider, provider), _PATHS.get(provider, "")
+    usage = Usage(input_tokens=1000, output_tokens=1000)
     try:
-        one = calc_price(Usage(input_tokens=1000, output_tokens=1000), model_ref=model, provider_id=provider)
+        one = calc_price(usage, model_ref=f"{path}{model}", provider_id=known_as)
     except LookupError:
         return None, None
     return float(one.input_price) * 1000, float(one.output_price) * 1000
