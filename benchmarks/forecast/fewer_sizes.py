@@ -76,7 +76,7 @@ def line(title: str, tasks: list[Task], answers: np.ndarray, chosen: np.ndarray)
 
 
 def main() -> None:
-    """Print one row for each number of sizes, and two for the curves whose untrained score is known."""
+    """Print one row for each number of sizes, and two for the curves whose untrained score is known, without any size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("curves", type=Path)
     parser.add_argument("--work", type=Path, required=True)
@@ -87,6 +87,8 @@ def main() -> None:
         tasks = [one for curve in curves for one in make_tasks(curve, shown)]
         answers = forecast_all(tasks, untrained, options.work)
         print(line(word, tasks, answers, np.ones(len(tasks), bool)))
+        if shown:  # from one size on the untrained model's score is not used
+            continue
         known = np.array([one.curve.curve_id in untrained for one in tasks])
         print(line(f"{word}, untrained score known", tasks, answers, known))
         print(line(f"{word}, the same without it", tasks, forecast_all(tasks, {}, options.work), known), flush=True)

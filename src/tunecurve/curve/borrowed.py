@@ -2,7 +2,7 @@
 
 Where a curve starts is known before it is measured: an untrained model's score stands at a few rows, loosely; without one
 a usual start does. The fit is the same as for a measured curve, the spread has factors of its own, found by leaving
-sources out. No verdict comes from it. From three sizes on the start is not used: it did not improve held-out forecasts.
+sources out. No verdict comes from it. From one size on the start is not used: it made held-out forecasts worse.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ IMAGINED_OUTCOMES = 30
 
 
 def with_start(curve: PreparedCurve, zero_shot: float | None) -> PreparedCurve | None:
-    """Put the start in front of the measured sizes; None where nothing at all is known (a loss without a score).
+    """Put a start in place of sizes where none is measured; None where nothing at all is known (a loss without a score).
 
     Parameters
     ----------
@@ -41,22 +41,21 @@ def with_start(curve: PreparedCurve, zero_shot: float | None) -> PreparedCurve |
     zero_shot : float or None
         Score of the untrained model.
     """
-    first = float(curve.size[0]) if len(curve.size) else np.inf
+    if len(curve.size):
+        return curve
     if zero_shot is not None:
         rows, error, spread = ZERO_SHOT_ROWS, float(curve.scale.error(zero_shot)), ZERO_SHOT_SD
-    elif len(curve.size):
-        return curve
     elif curve.scale.kind == "bounded":
         rows, error, spread = USUAL_ROWS, USUAL_ERROR, USUAL_SD
     else:
         return None
     return replace(
         curve,
-        size=np.append(min(rows, first / 2.0), curve.size),
-        mean_score=np.append(float(curve.scale.score(error)), curve.mean_score),
-        replicates=np.append(1, curve.replicates),
-        log_error=np.append(np.log(error), curve.log_error),
-        point_variance=np.append(spread**2, curve.point_variance),
+        size=np.array([rows]),
+        mean_score=np.array([float(curve.scale.score(error))]),
+        replicates=np.array([1]),
+        log_error=np.array([np.log(error)]),
+        point_variance=np.array([spread**2]),
         test_covariance=None,
         starts=1,
     )

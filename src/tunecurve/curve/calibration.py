@@ -1,6 +1,7 @@
 """Conformal calibration: intervals and medians that are right as often as they say, on curves they were not built from.
 
-Three corrections of the forecast's draws, each pulled to "no change":
+Language models have one correction, a spread that grows with the number of sizes; it is applied to all that may be one. Others
+have three corrections of the forecast's draws, each pulled to "no change":
 
 - **levels**: nearly two thirds of the outcomes lay on one side of the uncorrected median: accuracies of tuning curves below
   it, for the prior expects more late rises than those curves have; losses better than it. A beta calibration (Kull et

@@ -190,7 +190,7 @@ class PreparedCurve:
         With bootstrap draws: covariance over sizes of the log error from the test rows, less what all sizes share.
         Neighbouring sizes fail on the same rows, so their errors move together.
     starts : int
-        How many of the first entries are not measured but stand for where curves start (`tunecurve.curve.borrowed`).
+        Entries that are not measured but stand for where curves start: all or none (`tunecurve.curve.borrowed`).
     own_test_variance : float
         Variance of the log error at the largest size from the part of the test-set error that sizes do not share.
     population_variance : float

@@ -11,7 +11,7 @@ import numpy as np
 
 from tunecurve import __version__
 from tunecurve.curve.bootstrap import row_multiplicities
-from tunecurve.curve.priors import CLASSICAL, LANGUAGE_MODEL
+from tunecurve.curve.priors import LANGUAGE_MODEL
 from tunecurve.data.rows import Row
 from tunecurve.errors import StudyStateError
 from tunecurve.findings import Finding, in_order
@@ -159,9 +159,12 @@ class Collector:
         return known_rows(self.spec, self.data, self.metrics, self.groups)
 
     def _kinds(self) -> dict[str, str]:
-        """What each learner is, as the forecaster names it."""
-        is_tfidf = {item.trial.learner: item.config["learner"].get("kind") == "tfidf" for item in self.planned}
-        return {name: CLASSICAL if tfidf else LANGUAGE_MODEL for name, tfidf in is_tfidf.items()}
+        """What each learner is, as the forecaster names it.
+
+        TF-IDF is left open: the curves of classical learners are of tables, not of texts with many labels.
+        """
+        learners = {item.trial.learner: item.config["learner"].get("kind") for item in self.planned}
+        return {name: LANGUAGE_MODEL for name, kind in learners.items() if kind != "tfidf"}
 
     def _gates(
         self, points: Sequence[Point], forecast: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
