@@ -100,7 +100,8 @@ def test_a_curves_file_has_a_line_a_curve_and_its_own_test_rows(tmp_path, capsys
         (("--points", "50:86.4,200:91.0", "--test-rows", "50", "--groups", "60"), 2, "at most as many groups as rows"),
         (("--points", "50:86.4,200:91.0", "--test-rows", "50", "--leak-bound", "1"), 2, "--leak-bound"),
         (("--points", "50:86.4,200:91.0", "--test-rows", "50", "--range", "0,"), 2, "loss"),
-        (("--points", "50:0.8,200:0.9", "--test-rows", "50", "--difference", "2"), 2, "one unit"),
+        (("--points", "50:0.8,200:0.9", "--test-rows", "50", "--difference", "2"), 2, "same unit"),
+        (("--data", "builtin:pii", "--limit", "600", "--difference", "500"), 2, "same unit"),
         (("--points", "nowhere.csv"), 3, "nowhere.csv"),
         (("--points", "50:86.4,200:91.0", "--data", "rows.jsonl"), 2, "expected one of"),
         (("--data", "nowhere.jsonl"), 3, "nowhere.jsonl"),
@@ -149,3 +150,25 @@ def test_a_blind_metric_promises_no_difference(a_run, capsys, tmp_path):
     write_sealed_json(tmp_path / "results.json", results)
     code, out, _ = said(capsys, tmp_path)
     assert (code, out) == (0, "Which differences these test rows can tell is not said: BLEU does not see it.\n")
+
+
+def test_a_file_without_tuned_runs_is_refused(tmp_path, capsys):
+    path = tmp_path / "curves.csv"
+    path.write_text("curve_id,n,score,kind\na,0,0.5,zeroshot\n")
+    code, out, err = said(capsys, "--points", path, "--test-rows", "100")
+    assert (code, out) == (3, "")
+    assert "no fine-tuned run" in err
+
+
+def test_more_rows_than_anyone_has_are_not_blamed_on_seeds(capsys):
+    _, out, _ = said(capsys, "--points", "50:80,100:82", "--test-rows", "100", "--difference", "0.001")
+    assert "not even 10,000,000 rows tell 0.001 points" in out
+    assert "seeds" not in out
+
+
+def test_a_single_test_row_tells_nothing(tmp_path, capsys):
+    path = tmp_path / "curves.csv"
+    path.write_text("n,score,n_test\n50,80,1\n100,85,1\n")
+    code, out, _ = said(capsys, "--points", path)
+    assert code == 0
+    assert out.startswith("With this single test row, no difference")

@@ -65,11 +65,25 @@ def testset(
         results = _of_run(source, difference, leak_bound, [name for name in options if options[name]])
     else:
         results = _of_data(source, options, difference, leak_bound)
+    _refuse_another_unit(results["test_set"], difference)
     if as_json:
         click.echo(json.dumps(results["test_set"]))
         return
     for line in rows_lines(results) or ["Nothing can be said: a finding of this study forbids it (tunecurve status)."]:
         echo(line)
+
+
+def _refuse_another_unit(test_set: dict[str, Any], difference: float | None) -> None:
+    """Raise UsageError for a difference that no two scores can have."""
+    from tunecurve.errors import UsageError
+
+    for entry in test_set["differences"] if difference is not None else ():
+        width = entry["noises"][0]["width"]
+        if difference is not None and difference >= width:
+            raise UsageError(
+                f"--difference {difference:g} of {entry['title']}, whose range is {width:g} wide: expected a smaller one, in the "
+                "same unit as the scores."
+            )
 
 
 def _of_run(folder: Path, difference: float | None, leak_bound: float | None, others: list[str]) -> dict[str, Any]:

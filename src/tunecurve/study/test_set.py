@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tunecurve.curve.intervals import bound_if_none, difference_of
-from tunecurve.curve.test_power import POWER, PairedNoise, measured_noise, rows_to_bound
+from tunecurve.curve.test_power import MOST_ROWS, POWER, PairedNoise, measured_noise, rows_to_bound
 from tunecurve.metrics.base import Metric
 from tunecurve.study.summary import Point
 
@@ -40,9 +40,11 @@ class TestRows:
 
     @property
     def in_words(self) -> str:
-        """The rows in words, e.g. ``200 test rows (51 groups)``."""
+        """The rows in words, e.g. ``these 200 test rows (51 groups)``."""
+        if self.n_rows == 1:
+            return "this single test row"
         groups = f" ({self.n_groups:,} groups)" if self.n_groups < self.n_rows else ""
-        return f"{self.n_rows:,} test row{'s' if self.n_rows != 1 else ''}{groups}"
+        return f"these {self.n_rows:,} test rows{groups}"
 
     @property
     def alike(self) -> str:
@@ -90,13 +92,15 @@ def _difference_sentence(entry: Mapping[str, Any], rows: TestRows) -> str:
         told = "is told" if measured else "will be told"
         amount = _amount(entry["smallest"], entry["noises"][0]["width"])
         can = f"a difference of {amount} of {entry['title']} between two sizes {told} in 4 of 5 cases"
-    return f"With these {rows.in_words}, {can}; {_rows_needed(entry, rows)}. {entry['source']}"
+    return f"With {rows.in_words}, {can}; {_rows_needed(entry, rows)}. {entry['source']}"
 
 
 def _rows_needed(entry: Mapping[str, Any], rows: TestRows) -> str:
     wanted, needed = _amount([entry["wanted"]], entry["noises"][0]["width"]), entry["rows_needed"]
-    if None in needed:
+    if None in needed and entry["noises"][-1]["seed_variance"] > 0:
         return f"no number of test rows tells {wanted}, because runs with other seeds differ by too much: run more seeds a size"
+    if None in needed:
+        return f"not even {MOST_ROWS:,} rows tell {wanted}"
     if max(needed) <= rows.n_rows:
         return f"that is enough to tell {wanted}, which takes about {_about(needed)} rows"
     verb = "are needed" if entry["basis"] == "answers" else "may be needed"
@@ -111,7 +115,7 @@ def _amount(values: Sequence[float], width: float) -> str:
 
 
 def _about(values: Sequence[int]) -> str:
-    return " to ".join(dict.fromkeys(f"{about(value):,}" for value in values))
+    return " to ".join(dict.fromkeys(f"{about(value):,}" for value in sorted(values)))
 
 
 def about(count: float) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tunecurve.curve.points import usual_range
 from tunecurve.curve.table import CurveTable
-from tunecurve.errors import UsageError
+from tunecurve.errors import DataError, UsageError
 from tunecurve.study.test_set import LEVEL, Questions, TestRows, difference_entry
 from tunecurve.study.test_set_basis import guessed_noise
 
@@ -41,11 +41,17 @@ def test_set_of_points(
 
     Raises
     ------
+    DataError
+        For a curve without a fine-tuned run.
     UsageError
         Where the test rows are not known, or the metric has no largest value, as a loss.
     """
     entries, n_known = [], 0
     for table in tables:
+        if not len(table.score):
+            raise DataError(
+                f"curve {table.curve_id!r}: no fine-tuned run; expected rows of kind finetune, with n and score."
+            )
         low, high = score_range or usual_range(list(table.score), table.direction or "max")[0]
         rows = TestRows(_rows_of(table, n_rows), 0)
         rows = TestRows(rows.n_rows, n_groups or rows.n_rows)
@@ -84,10 +90,6 @@ def _entry(table: CurveTable, rows: TestRows, ends: tuple[float, float], questio
     """Two scores of rows between the ends vary at most as shares do; how much falls out of their difference is borrowed."""
     size, score = np.array(table.size), np.array(table.score)
     width = ends[1] - ends[0]
-    if questions.difference >= width:
-        raise UsageError(
-            f"--difference {questions.difference:g} is as wide as the metric's range; give both in one unit."
-        )
     sizes = np.unique(size)[-2:]
     shares = [(float(score[size == one].mean()) - ends[0]) / width for one in sizes]
     shares = shares * 2 if len(shares) == 1 else shares
