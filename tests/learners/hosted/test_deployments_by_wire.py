@@ -426,6 +426,7 @@ def test_a_job_at_together_whose_creation_got_no_answer_is_found(serve, learner_
     assert len(server.creations) == 1
     assert server.n_uploads == 1
     assert learner.account.spending().total_usd >= server.bill_usd
+    assert record.steps == 0  # rows are packed: how many steps that makes, nobody tells
 
 
 @pytest.mark.parametrize("fault", ["says 400 no such model", "says 401 bad key", "says 402 no credits", "says 403 no"])

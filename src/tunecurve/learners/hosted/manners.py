@@ -64,7 +64,7 @@ _MANNERS = {
     ),
     # Rows are packed into sequences, so that the rows of a step are not those that are asked for.
     "together": TuningManner(
-        "Together", takes_batch_size=True, takes_multiplier=False, takes_learning_rate=True, adapter_sizes=(8, 16),
+        "Together", takes_multiplier=False, takes_learning_rate=True, adapter_sizes=(8, 16),
         remark="packs rows, so that small sizes are trained for few steps whatever the passes, at a learning rate of its own "
         "(1e-5, it says; hosted.together.learning_rate sets another one): a flat curve may be one of too little training",
     ),

@@ -14,7 +14,7 @@ from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.job_types import JobRequest, ProviderJob, state_by_word, suffix_of, told_numbers
-from tunecurve.learners.hosted.manners import check_manner
+from tunecurve.learners.hosted.manners import USUAL_BATCH, check_manner
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.openai_tuning import training_lines
 from tunecurve.learners.hosted.rest import JsonService, part
@@ -112,7 +112,7 @@ class TogetherTuning:
             "training_file": training_file,
             "n_epochs": recipe["epochs"],
             "n_checkpoints": 1,
-            "batch_size": recipe["batch_size"],
+            "batch_size": USUAL_BATCH,  # of packed sequences, not of rows
             "suffix": f"n{len(request.examples)}-{suffix_of(request.key)}",
             "random_seed": request.seed,
         }
@@ -164,13 +164,7 @@ def _view(job: dict[str, Any]) -> ProviderJob:
         raw_state=str(status or ""),
         training_file=job.get("training_file"),
         created_at=_seconds(job.get("created_at")),
-        hyperparameters=told_numbers(
-            {
-                "epochs": job.get("n_epochs"),
-                "batch_size": job.get("batch_size"),
-                "learning_rate": job.get("learning_rate"),
-            }
-        ),
+        hyperparameters=told_numbers({"epochs": job.get("n_epochs"), "learning_rate": job.get("learning_rate")}),
     )
 
 
