@@ -211,7 +211,7 @@ def _introduction(found: Sequence[Outcome], rows: Sequence[PointRow], exam: Sequ
         {", ".join(versions)}, on {", ".join(devices)}): training sizes double from 25 rows on, test rows are the original ones,
         groups stay on one side of the split. {len(curves)} curves have four sizes or more and are forecast here: from all
         sizes but the last, and from the first three, asked for the largest size within 8 times. The engine sees the runs of those
-        sizes, the number of test rows, the scores without tuning, and what kind of learner it is; the truth is the mean of
+        sizes, the number of test rows, the scores without tuning, and that a learner is a language model; the truth is the mean of
         all runs at the size asked for. Scores are in points from 0 to 100. Nothing is left out: every one of these curves is below."""
     chosen = f"""
         **The exam.** {len(exam)} of the {n_sources} sources are left out of all tuning, of priors and calibration alike (marked *
