@@ -415,6 +415,18 @@ def test_bedrock_makes_no_more_passes_than_it_takes(tunable, learner_of, model, 
     assert learner.resolve_recipe({"max_epochs": 20}, n_rows)["epochs"] == expected
 
 
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [("amazon.nova-micro-v1:0:128k", "at most 5 passes"), ("us.amazon.nova-2-lite-v1:0", "at most 5 passes"),
+     ("meta.llama3-3-70b-instruct-v1:0:128k", "at most 10 passes"),
+     ("meta.llama3-1-8b-instruct-v1:0", "prompted only"), ("anthropic.claude-3-haiku-20240307-v1:0", "prompted only")],
+)  # fmt: skip
+def test_what_bedrock_makes_of_a_model_is_said_at_plan(learner_of, model, words):
+    learner = learner_of(f"bedrock/{model}", **KINDS[BEDROCK][1])
+    (said,) = [finding.text for finding in learner.model_findings() if finding.code == "tuning-manner"]
+    assert words in said
+
+
 def test_more_passes_than_bedrock_takes_are_refused_where_they_are_asked_for(serve, tunable, tmp_path):
     server = serve(BEDROCK)
     line = follow(tunable(BEDROCK), tmp_path, epochs=6)

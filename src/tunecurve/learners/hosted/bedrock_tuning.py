@@ -15,7 +15,7 @@ from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.aws_access import as_told, aws_client, need_boto3, region_of
 from tunecurve.learners.hosted.failures import AWS_LOGIN_HINT
 from tunecurve.learners.hosted.job_types import JobRequest, ProviderJob, state_by_word, told_numbers
-from tunecurve.learners.hosted.manners import check_manner
+from tunecurve.learners.hosted.manners import SERVED_ON_DEMAND, check_manner
 from tunecurve.learners.hosted.rest import as_json_lines
 from tunecurve.learners.hosted.trouble import asking, plain_reason, refusal_of_creation
 from tunecurve.prompts import TuningExample
@@ -24,8 +24,6 @@ from tunecurve.spec_hosted import BedrockSpec
 
 KEY_PREFIX = "tunecurve-"
 MOST_A_PAGE = 100
-# Models that Amazon serves on demand once they are tuned (user guide, "Deploy a custom model for on-demand inference").
-_ON_DEMAND = re.compile(r"amazon\.nova-(micro|lite|pro|2-lite)|meta\.llama3-3-70b")
 _NOVA = re.compile(r"amazon\.nova")
 # A prompt that holds one of these fails the job, says the guide to Nova's tuning data.
 _RESERVED = ("User:", "Bot:", "Assistant:", "System:", "<image>", "<video>", "[EOS]")
@@ -69,7 +67,7 @@ class BedrockTuning:
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what Amazon would refuse after the upload."""
         model = request.base_model
-        if not _ON_DEMAND.search(model):
+        if not SERVED_ON_DEMAND.search(model):
             raise ModelError(
                 f"'{model}' cannot be served on demand once it is tuned, only from bought throughput, which is not bought here; "
                 "tune amazon.nova-micro, -lite, -pro, amazon.nova-2-lite or meta.llama3-3-70b-instruct"

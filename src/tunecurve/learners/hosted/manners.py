@@ -7,7 +7,7 @@ account. What a document does not say is not limited here: the service then refu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tunecurve.errors import ModelError
 
@@ -70,15 +70,26 @@ _MANNERS = {
     ),
     "bedrock": TuningManner("Amazon Bedrock", takes_multiplier=False, most_passes=5),
 }  # fmt: skip
-# Meta's models on Bedrock; Amazon's own take half as many passes.
+# Models that Amazon serves on demand once they are tuned (user guide, "Deploy a custom model for on-demand inference"); Meta's
+# take more passes than its own.
+SERVED_ON_DEMAND = re.compile(r"amazon\.nova-(micro|lite|pro|2-lite)|meta\.llama3-3-70b")
 _MANY_PASSES = re.compile(r"(^|\.)meta\.llama")
 
 
 def manner_of(backend: str, model: str = "") -> TuningManner:
     """Return what a service takes for a model."""
-    if backend == "bedrock" and _MANY_PASSES.search(model):
-        return TuningManner("Amazon Bedrock", takes_multiplier=False, most_passes=10)
-    return _MANNERS[backend]
+    manner = _MANNERS[backend]
+    if backend != "bedrock":
+        return manner
+    most = 10 if _MANY_PASSES.search(model) else 5
+    if SERVED_ON_DEMAND.search(model):
+        remark = f"makes at most {most} passes, so that small sizes are trained for fewer steps than elsewhere"
+    else:
+        remark = (
+            "serves it on demand only as it is: tuned, it would answer from throughput bought by the hour, which is not bought "
+            "here, so that it is prompted only"
+        )
+    return replace(manner, most_passes=most, remark=remark)
 
 
 def check_manner(backend: str, model: str, n_rows: int, recipe: dict[str, object]) -> None:
