@@ -44,6 +44,16 @@ def test_one_size_alone_is_borrowed_and_says_so(tmp_path):
     assert test_set["next_rows"] == []
 
 
+def test_what_no_study_showed_is_called_guessed(tmp_path):
+    entries = results_of(tmp_path, train_sizes=[20], metrics=["text_fidelity", "leak_documents"])["test_set"][
+        "differences"
+    ]
+    said = {entry["metric"]: entry["source"] for entry in entries}
+    assert "guessed" in said["text_fidelity"]
+    assert "borrowed" not in said["text_fidelity"]
+    assert "borrowed from other studies" in said["leak_documents"]
+
+
 def test_seeds_are_part_of_the_noise(tmp_path):
     entry = results_of(tmp_path, seeds=3)["test_set"]["differences"][0]
     assert "3 runs a size" in entry["sentence"]
