@@ -204,18 +204,20 @@ SCORES = {
 
 def test_a_forecast_of_the_record_sees_smaller_sizes_only_and_is_judged_by_the_mean_of_all_runs(tmp_path):
     points.write_points(tmp_path / "measured.csv", curve_rows(SCORES))
-    last, three = track_record.outcomes(tmp_path / "measured.csv")
+    last, three, two, one = track_record.outcomes(tmp_path / "measured.csv")
     assert (last.seen, last.target, last.measured) == ((25, 50, 100, 200, 400), 1600, 90.0)
     assert (three.seen, three.target, three.measured) == ((25, 50, 100), 400, 83.0), "1,600 is more than 8 times 100"
     assert three.crps_last == pytest.approx(12.0)
+    assert ((two.seen, two.target), (one.seen, one.target)) == (((25, 50), 400), ((25,), 200))
+    assert one.interval_80[1] - one.interval_80[0] > three.interval_80[1] - three.interval_80[0], "borrowed is wide"
     assert three.interval_90[0] < three.interval_80[0] < three.median < three.interval_80[1] < three.interval_90[1]
     changed = SCORES | {400: [10.0, 10.0]}
     points.write_points(tmp_path / "measured.csv", curve_rows(changed))
     assert track_record.outcomes(tmp_path / "measured.csv")[1].median == three.median, "what came is not seen"
 
 
-def test_a_curve_of_three_sizes_is_no_task_and_four_sizes_are_one(tmp_path):
-    for n_sizes, n_tasks in ((3, 0), (4, 1), (5, 2)):
+def test_no_task_of_a_curve_stands_there_twice(tmp_path):
+    for n_sizes, n_tasks in ((1, 0), (2, 1), (3, 2), (4, 3), (5, 4)):
         points.write_points(tmp_path / "measured.csv", curve_rows(dict(list(SCORES.items())[:n_sizes])))
         assert len(track_record.outcomes(tmp_path / "measured.csv")) == n_tasks
 
@@ -282,3 +284,14 @@ def test_the_loss_of_the_right_answers_is_written_where_a_learner_measures_it(tm
     (found,) = points.points_of_run(one, tmp_path)
     assert (found["loss"], found["seconds"], found["device"]) == (written, "5.0", "cuda bfloat16")
     assert (found["floor"], found["score"]) == ("0.000", "61.500")
+
+
+def test_what_a_choice_was_made_on_is_no_exam_any_more():
+    def curve(name, learner):
+        one = next(item for item in SETS if item.name == name)
+        return track_record.MeasuredCurve(one, learner, "accuracy", 100, {}, {}, "cpu")
+
+    marks = [curve(*key).mark for key in (("xsid", "tfidf"), ("xsid", "classifier"), ("snips", "tfidf"))]
+    assert marks == [" (*)", " *", ""]
+    for name, learner in track_record.LOOKED_AT:
+        assert not curve(name, learner).is_exam
