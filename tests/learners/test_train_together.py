@@ -1,7 +1,9 @@
 """Trainings computed together end where each ends alone, also when they are interrupted."""
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +12,12 @@ from safetensors.torch import load_file
 from tests.learners.test_training import RECIPE, adapted, examples, tiny
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import TrainingJob
+from tunecurve.learners.local import adapters
 from tunecurve.learners.local.checkpoint import trainable_parameters
+from tunecurve.learners.local.encoding import EncodedExample
+from tunecurve.learners.local.one_pass import FewShapes, losses_in_one_pass, one_pass_step
+from tunecurve.learners.local.packed_attention import packed_attention
+from tunecurve.learners.local.recipe import Recipe
 from tunecurve.learners.local.recorded import RecordedSteps
 from tunecurve.learners.local.stacked import StackedAdapters, StepTensors, losses_together, step_tensors
 from tunecurve.learners.local.ways import loss_and_gradients, plain_way
@@ -66,10 +73,7 @@ def test_each_ends_where_it_ends_alone(together, tiny_model_folder, tmp_path):
 
 
 def untrained_model(learner, job):
-    from tunecurve.learners.local.adapters import add_adapters
-    from tunecurve.learners.local.recipe import Recipe
-
-    return add_adapters(learner.load_base(), Recipe(**job.recipe), job.seed)
+    return adapters.add_adapters(learner.load_base(), Recipe(**job.recipe), job.seed)
 
 
 def test_a_training_leaves_when_its_steps_are_done(together):
@@ -100,8 +104,31 @@ def test_interrupted_trainings_resume_bit_for_bit(together, tiny_model_folder, t
         assert all(torch.equal(tensor, expected[name]) for name, tensor in adapter_of(job).items())
 
 
-@pytest.mark.parametrize(("kind", "multiple"), [("llama", 1), ("llama", 32), ("qwen3", 1), ("gemma2", 32)])
-def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind, multiple):
+def in_one_pass(longest):
+    """Return tensors, losses and context of the way of GPUs; steps are padded as if one had a row of so many tokens."""
+
+    def tensors(batches, n_prefix, pad_id):
+        longer = [EncodedExample([1] * (n_prefix + longest), longest // 2)]
+        shapes = FewShapes([batches, [longer] * len(batches)], n_prefix) if longest else None
+        return one_pass_step(batches, n_prefix, pad_id, shapes)
+
+    return tensors, losses_in_one_pass, packed_attention
+
+
+def behind_a_cache(multiple):
+    return partial(step_tensors, multiple=multiple), losses_together, lambda model: nullcontext()
+
+
+@pytest.mark.parametrize("n_prefix", [20, 0])
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [("llama", behind_a_cache(1)), ("llama", behind_a_cache(32)), ("qwen3", behind_a_cache(1)),
+     ("gemma2", behind_a_cache(32)), ("llama", in_one_pass(0)), ("llama", in_one_pass(64)),
+     ("qwen3", in_one_pass(64))],
+    ids=str,
+)  # fmt: skip
+def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind, way, n_prefix):
+    tensors, losses_of, prepared = way
     learner = tiny(tiny_model_folder)
     model = adapted(learner, kind)
     encoded = [learner.encoder.encode_example(example) for example in examples(9)]
@@ -112,9 +139,9 @@ def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind
         initial.append({n: p.detach() + 0.02 * torch.randn_like(p) for n, p in trainable_parameters(model).items()})
     adapters = StackedAdapters(model, initial)
     adapters.activate([2, 0, 1])
-    with adapters.in_use():
+    with adapters.in_use(), prepared(model.get_base_model()):
         adapters.prepare_step()
-        losses = losses_together(model.get_base_model(), step_tensors([batches[n] for n in (2, 0, 1)], 20, 2, multiple))
+        losses = losses_of(model.get_base_model(), tensors([batches[n] for n in (2, 0, 1)], n_prefix, 2))
         losses.sum().backward()
     adapters.hand_over_gradients()
     for place, number in enumerate((2, 0, 1)):
@@ -128,6 +155,31 @@ def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind
         assert set(found) == set(gradients)
         for name, gradient in gradients.items():
             assert torch.allclose(found[name], gradient, rtol=1e-3, atol=1e-5 * scale), name
+
+
+def rows_of(*lengths):
+    return [EncodedExample([1] * length, length // 4) for length in lengths]
+
+
+@pytest.mark.parametrize(
+    ("steps", "shapes"),
+    [
+        ([[rows_of(30, 40)], [rows_of(33, 60)], [rows_of(50, 50)]], {(64, 24)}),
+        ([[rows_of(30, 40)], [rows_of(33, 200)], [rows_of(129, 30)]], {(40, 17), (200, 58)}),
+        ([[rows_of(20), rows_of(90)], [rows_of(70), rows_of(70)], [rows_of(40), rows_of(8)]], {(90, 17), (40, 6)}),
+    ],
+    ids=["one kind", "short and long", "two trainings"],
+)
+def test_steps_are_padded_to_few_shapes_that_hold_them_all(steps, shapes):
+    few = FewShapes(steps, 0)
+    found = set()
+    for batches in steps:
+        step = one_pass_step(batches, 0, 9, few)
+        found.add((step.row_ids.shape[2], len(step.labels) // len(batches)))
+        assert int((step.labels != -100).sum()) == sum(row.n_answer for batch in batches for row in batch)
+        assert torch.allclose(step.shares.sum(0), torch.ones(len(batches)))
+    assert len(found) <= len(shapes)
+    assert max(found) == max(shapes) or len(shapes) == 1
 
 
 def test_adapters_with_dropout_are_refused_with_advice(tiny_model_folder, tmp_path):
@@ -196,7 +248,7 @@ class FakeGraph:
         return (0, 1)
 
 
-def recorded_steps(monkeypatch, record):
+def recorded_steps(monkeypatch, record, free=400, share=1.0):
     monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
     monkeypatch.setattr(torch.cuda, "graph", record)
     computed = []
@@ -205,6 +257,15 @@ def recorded_steps(monkeypatch, record):
         computed.append(step)
         return step.labels.sum()[None].float()
 
+    memory = {
+        "max_memory_allocated": 900,
+        "memory_allocated": 500,
+        "mem_get_info": (free, 1000),
+        "memory_reserved": 600,
+    }
+    for name, value in memory.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda: share, raising=False)
     steps = RecordedSteps(compute, torch.device("cpu"))
     steps._may_record = True
     return steps, computed
@@ -246,3 +307,37 @@ def test_a_step_that_cannot_be_recorded_is_computed_anew_every_time(monkeypatch)
     steps, computed = recorded_steps(monkeypatch, record)
     assert [float(steps(step_of(4, label))) for label in (1, 2, 3)] == [8.0, 16.0, 24.0]
     assert (len(computed), steps.n_recorded) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("free", "share", "n_recorded"), [(400, 1.0, 1), (399, 1.0, 0), (400, 0.9, 0)], ids=["enough", "others", "a share"]
+)
+def test_a_step_is_recorded_only_where_its_memory_is_free(monkeypatch, free, share, n_recorded):
+    @contextmanager
+    def record(graph, pool):
+        graph.replay = lambda: None
+        yield
+
+    steps, computed = recorded_steps(monkeypatch, record, free, share)
+    for label in (1, 2):
+        steps(step_of(4, label))
+    assert (steps.n_recorded, len(computed)) == (n_recorded, 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_adapters_of_other_seeds_start_where_peft_starts_them(tiny_model_folder, monkeypatch, dtype):
+    learner = tiny(tiny_model_folder)
+    learner.compute = replace(learner.compute, dtype=dtype)
+    recipe = Recipe(**learner.resolve_recipe(RECIPE, 12))
+    expected = {seed: adapters._values(adapters.add_adapters(learner.load_base(), recipe, seed)) for seed in (3, 4)}
+    model, found = adapters.initial_adapters(learner.load_base(), recipe, [3, 4, 3])
+    for seed, values in zip((3, 4, 3), found, strict=True):
+        assert values.keys() == expected[seed].keys()
+        assert all(torch.equal(values[name], value) for name, value in expected[seed].items())
+    assert all(torch.equal(value, found[0][name]) for name, value in adapters._values(model).items())
+    # Where PEFT draws otherwise, the adapters are built one by one.
+    monkeypatch.setattr(adapters, "_drawn", lambda like, seed, dtype: {name: part + 1 for name, part in like.items()})
+    model, found = adapters.initial_adapters(learner.load_base(), recipe, [3, 4])
+    for seed, values in zip((3, 4), found, strict=True):
+        assert all(torch.equal(values[name], value) for name, value in expected[seed].items())
+    assert all(torch.equal(value, found[0][name]) for name, value in adapters._values(model).items())

@@ -188,6 +188,12 @@ def is_rms_norm(module: Any) -> bool:
     return type(module).__name__.endswith("RMSNorm") and type(getattr(module, "variance_epsilon", None)) is float
 
 
+def is_gated_unit(module: Any) -> bool:
+    """Return whether a module is ``down(silu(gate(x)) * up(x))`` and nothing else."""
+    is_silu = type(getattr(module, "act_fn", None)).__name__ in ("SiLU", "SiLUActivation")
+    return is_silu and {name for name, _ in module.named_children()} == {"gate_proj", "up_proj", "down_proj", "act_fn"}
+
+
 def _fused_forward(module: Any) -> Callable[..., torch.Tensor] | None:
     """Return the fused forward of a module, or None for a kind that is not known."""
     lora = lora_weights(module)
@@ -196,9 +202,7 @@ def _fused_forward(module: Any) -> Callable[..., torch.Tensor] | None:
     if is_rms_norm(module):
         return lambda self, hidden: _RmsNorm.apply(hidden, self.weight, self.variance_epsilon)
     gated_lora = lora_weights(getattr(module, "down_proj", None))
-    is_silu = type(getattr(module, "act_fn", None)).__name__ in ("SiLU", "SiLUActivation")
-    names = {name for name, _ in module.named_children()}
-    if gated_lora is not None and is_silu and names == {"gate_proj", "up_proj", "down_proj", "act_fn"}:
+    if gated_lora is not None and is_gated_unit(module):
         return lambda self, hidden: _GatedLoraLinear.apply(self.gate_proj(hidden), self.up_proj(hidden), *gated_lora)
     return None
 

@@ -24,7 +24,7 @@ from tunecurve.learners.base import (
     TrainingRecord,
     Workload,
 )
-from tunecurve.learners.local.adapters import add_adapters, load_adapters
+from tunecurve.learners.local.adapters import add_adapters, initial_adapters, load_adapters
 from tunecurve.learners.local.chat_template import template_findings
 from tunecurve.learners.local.checkpoint import trainable_parameters
 from tunecurve.learners.local.device import Compute, enough_device_memory
@@ -43,6 +43,7 @@ from tunecurve.prompts import Prompt, TuningExample
 ADAPTER_FOLDER = "adapter"
 # Of a model in fewer bits than float32, which is merged in float32: 4 GB.
 MOST_PARAMETERS_MERGED = 1_000_000_000
+_LESS_MEMORY = "close other programs that use it, or give --device cpu"
 
 
 class LocalLearner:
@@ -178,7 +179,7 @@ class LocalLearner:
 
     def _frozen(self, model: Any) -> Any:
         """Return the model as it is computed with: in its precision, on its device, not trained."""
-        with enough_device_memory("close other programs that use it, or give --device cpu"):
+        with enough_device_memory(_LESS_MEMORY):
             return model.to(self.compute.device, self.compute.dtype).eval().requires_grad_(False)
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
@@ -192,7 +193,7 @@ class LocalLearner:
     ) -> Iterator[tuple[int, TargetLoss]]:
         """Yield (index, loss of the right answer) for every prompt not in `done`."""
         self._load_once()
-        with enough_device_memory("close other programs that use it, or give --device cpu"):
+        with enough_device_memory(_LESS_MEMORY):
             yield from loss_stream(self._scoring_model, self.encoder, prompts, targets, self.context_length(), done)
 
     def _load_once(self) -> None:
@@ -200,7 +201,7 @@ class LocalLearner:
             self._scoring_model = self._load_for_scoring()
 
     def _decode(self, prompts: Sequence[Prompt], done: Collection[int]) -> Iterator[tuple[int, Completion]]:
-        with enough_device_memory("close other programs that use it, or give --device cpu"):
+        with enough_device_memory(_LESS_MEMORY):
             yield from decode_stream(
                 self._scoring_model, self.encoder, prompts, self.limits, done, constrain=self.constraint
             )
@@ -229,8 +230,10 @@ class LocalLearner:
         if self.adapter_folder is None:
             return self.load_base()
         if self._merges_adapters:
-            model = load_adapters(self._read_weights(torch.float32), self.adapter_folder).merge_and_unload()
-            return self._frozen(model)
+            with enough_device_memory(_LESS_MEMORY):
+                whole = self._read_weights(torch.float32).to(self.compute.device)
+                merged = load_adapters(whole, self.adapter_folder).merge_and_unload()
+            return self._frozen(merged)
         return load_adapters(self.load_base(), self.adapter_folder).eval().get_base_model()
 
     @cached_property
@@ -313,11 +316,8 @@ class LocalLearner:
             )
             for job in jobs
         ]
-        initial: list[dict[str, torch.Tensor]] = []
-        model = add_adapters(self.load_base(), trainings[-1].recipe, trainings[-1].seed)
-        for training in reversed(trainings):  # the first one last: the model is left with its adapters
-            model = add_adapters(model.unload(), training.recipe, training.seed)
-            initial.insert(0, {name: part.detach().clone() for name, part in trainable_parameters(model).items()})
+        seeds = [training.seed for training in trainings]
+        model, initial = initial_adapters(self.load_base(), trainings[0].recipe, seeds)
         fewer = "set train_together: false" if len(jobs) > 1 else "give --device cpu"
         with enough_device_memory(f"use a smaller recipe.batch_size, or {fewer}"):
             trained = train_together(

@@ -17,8 +17,8 @@ TRAINING_PRODUCTS, TRAINING_REST, WRITING_REST = 1.6, 0.36, {torch.float32: 6.5,
 # The first step is taken both ways; the plain one reads the instruction with every row of the batch.
 CHECKED_STEPS = 4
 LOADING_SECONDS = 2.0
-# A small model's step on a GPU is as many kernels, however short they are.
-GPU_STEP_SECONDS = 0.04
+# A small model's step on a GPU is as many kernels, however short they are; before that, the check and the recordings.
+GPU_STEP_SECONDS, GPU_RECORDING_SECONDS = 0.015, 2.0
 
 
 @functools.cache
@@ -44,5 +44,7 @@ def estimate_seconds(work: Workload, n_parameters: int, compute: Compute) -> flo
     training = 4 * trained * (TRAINING_PRODUCTS / peak + TRAINING_REST / float32_peak)
     judging = 2 * work.tokens_judged * (TRAINING_PRODUCTS / peak + TRAINING_REST / float32_peak)
     writing = 2 * work.tokens_written * WRITING_REST[compute.dtype] / float32_peak
-    launching = work.steps * GPU_STEP_SECONDS if compute.device.type == "cuda" else 0.0
+    launching = 0.0
+    if compute.device.type == "cuda" and work.steps:
+        launching = GPU_RECORDING_SECONDS + work.steps * GPU_STEP_SECONDS
     return LOADING_SECONDS + max(n_parameters * training, launching) + n_parameters * (judging + writing)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import types
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from transformers.cache_utils import DynamicCache
 from tunecurve.errors import ModelError
 from tunecurve.learners.local.checkpoint import trainable_parameters
 from tunecurve.learners.local.encoding import EncodedExample
-from tunecurve.learners.local.fused import is_rms_norm, lora_weights
+from tunecurve.learners.local.fused import LoraWeights, is_rms_norm, lora_weights
 from tunecurve.learners.local.prefix import answer_labels, expand_cache, pad_rows
 
 _DOWN, _UP = "lora_A.default.weight", "lora_B.default.weight"
@@ -89,8 +88,7 @@ class StackedAdapters:
         self._gradients = torch.zeros_like(self._computed)
         gradients = self.by_name(self._gradients)
         self._leaves = {name: part.requires_grad_() for name, part in self.by_name(self._computed.detach()).items()}
-        for name, leaf in self._leaves.items():
-            leaf.grad = gradients[name]
+        self._to_leaves = gradients
         return True
 
     def by_name(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -119,10 +117,7 @@ class StackedAdapters:
         for module in self._norms:
             module.forward = types.MethodType(_norm_in_one_kernel, module)
         try:
-            with warnings.catch_warnings():
-                # The gradients lie in rows of one tensor, which costs nothing that this warning speaks of.
-                warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
-                yield
+            yield
         finally:
             for module in [*self._layers.values(), *self._norms]:
                 del module.forward
@@ -130,16 +125,45 @@ class StackedAdapters:
     def _forward_of(self, layer: str, module: Any) -> Any:
         lora = lora_weights(module)
         assert lora is not None
-        weight, bias, scale = lora.weight, lora.bias, lora.scale
+        names = f"{layer}.{_DOWN}", f"{layer}.{_UP}"
 
         def forward(_: Any, hidden: torch.Tensor) -> torch.Tensor:
-            down, up = self._leaves[f"{layer}.{_DOWN}"], self._leaves[f"{layer}.{_UP}"]
-            output = functional.linear(hidden, weight, bias)
-            inner = torch.bmm(hidden.reshape(len(down), -1, hidden.shape[-1]), down.transpose(1, 2))
-            stacked = output.view(len(down), -1, output.shape[-1])
-            return torch.baddbmm(stacked, inner, up.transpose(1, 2), alpha=scale).view_as(output)
+            down, up = (self._leaves[name] for name in names)
+            to_down, to_up = (self._to_leaves[name] for name in names)
+            return _StackedLora.apply(hidden, down, up, to_down, to_up, lora)
 
         return forward
+
+
+class _StackedLora(torch.autograd.Function):
+    """A linear layer and every training's adapter; the adapters' gradients are added where they are kept."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Any, down: Any, up: Any, to_down: torch.Tensor, to_up: torch.Tensor, lora: LoraWeights
+    ) -> torch.Tensor:
+        output = functional.linear(hidden, lora.weight, lora.bias)
+        rows = hidden.reshape(len(down), -1, hidden.shape[-1])
+        inner = torch.bmm(rows, down.transpose(1, 2))
+        output.view(len(down), -1, output.shape[-1]).baddbmm_(inner, up.transpose(1, 2), alpha=lora.scale)
+        ctx.save_for_backward(rows, inner, down, up)
+        ctx.to_down, ctx.to_up, ctx.lora = to_down, to_up, lora
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        rows, inner, down, up = ctx.saved_tensors
+        scale = ctx.lora.scale
+        gradient = gradients[0]
+        stacked = gradient.reshape(len(down), -1, gradient.shape[-1])
+        to_inner = torch.bmm(stacked, up)
+        ctx.to_up.baddbmm_(stacked.transpose(1, 2), inner, alpha=scale)
+        ctx.to_down.baddbmm_(to_inner.transpose(1, 2), rows, alpha=scale)
+        to_hidden = None
+        if ctx.needs_input_grad[0]:
+            to_hidden = gradient @ ctx.lora.weight
+            to_hidden.view(rows.shape).baddbmm_(to_inner, down, alpha=scale)
+        return to_hidden, None, None, None, None, None
 
 
 def _norm_in_one_kernel(norm: Any, hidden: torch.Tensor) -> torch.Tensor:

@@ -9,9 +9,11 @@ its own, but for the order of additions.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import torch
@@ -26,9 +28,11 @@ from tunecurve.learners.local.checkpoint import (
     save_trainings,
 )
 from tunecurve.learners.local.encoding import EncodedExample
+from tunecurve.learners.local.one_pass import FewShapes, losses_in_one_pass, one_pass_step
+from tunecurve.learners.local.packed_attention import packed_attention
 from tunecurve.learners.local.recipe import Recipe
 from tunecurve.learners.local.recorded import RecordedSteps
-from tunecurve.learners.local.stacked import NotStackable, StackedAdapters, StepTensors, losses_together, step_tensors
+from tunecurve.learners.local.stacked import NotStackable, StackedAdapters, losses_together, step_tensors
 from tunecurve.learners.local.train import (
     check_loss,
     new_optimizer,
@@ -61,6 +65,57 @@ class EncodedTraining:
         """Return the rows of every step."""
         lengths = [len(example.token_ids) for example in self.examples]
         return all_batches(lengths, self.recipe.batch_size, self.recipe.epochs, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class TogetherWay:
+    """One way to compute a step of all trainings.
+
+    Attributes
+    ----------
+    description : str
+        What it is.
+    tensors : callable
+        From one batch of every training, and the shapes of all steps if they are known, to the step's tensors on the CPU.
+    losses : callable
+        (model, tensors) to every training's mean loss; inside `prepared` only.
+    prepared : callable
+        Model to the context in which `losses` works.
+    """
+
+    description: str
+    tensors: Callable[[Sequence[Sequence[EncodedExample]], FewShapes | None], Any]
+    losses: Callable[[Any, Any], torch.Tensor]
+    prepared: Callable[[Any], AbstractContextManager[None]]
+
+
+def together_ways(n_prefix: int, pad_id: int, device: torch.device) -> list[TogetherWay]:
+    """Return the ways that a device has, the fastest first."""
+    is_gpu = device.type == "cuda"
+    cached = TogetherWay(
+        f"cached shared prefix of {n_prefix} tokens",
+        lambda batches, shapes: step_tensors(batches, n_prefix, pad_id, LENGTHS_MULTIPLE if is_gpu else 1),
+        losses_together,
+        lambda model: nullcontext(),
+    )
+    one_pass = TogetherWay(
+        f"shared prefix of {n_prefix} tokens and rows in one pass",
+        lambda batches, shapes: one_pass_step(batches, n_prefix, pad_id, shapes),
+        losses_in_one_pass,
+        packed_attention,
+    )
+    short = replace(one_pass, description=f"{one_pass.description}, own kernels", prepared=_packed_with_short_kernels)
+    return [short, one_pass, cached] if device.type == "cuda" else [cached]
+
+
+@contextmanager
+def _packed_with_short_kernels(model: Any) -> Iterator[None]:
+    try:
+        from tunecurve.learners.local.gpu_kernels import short_kernels
+    except ImportError as error:  # Triton is not there
+        raise RuntimeError(str(error)) from None
+    with packed_attention(model), short_kernels(model):
+        yield
 
 
 def train_together(
@@ -105,13 +160,13 @@ def train_together(
     adapters = StackedAdapters(model, initial)
     n_prefix = shared_prefix_length([example for training in trainings for example in training.examples])
     base = model.get_base_model()
+    way, path = _choose_way(model, adapters, trainings[0].examples[:2], n_prefix, pad_id)
 
-    def loss_and_backward(step: StepTensors) -> torch.Tensor:
-        losses = losses_together(base, step)
+    def loss_and_backward(step: Any) -> torch.Tensor:
+        losses = way.losses(base, step)
         losses.sum().backward()
         return losses.detach()
 
-    path = _check(model, adapters, trainings[0].examples[:2], n_prefix, pad_id)
     compute_step = RecordedSteps(loss_and_backward, base.device)
     runs = [
         Training({"adapters": parameter}, new_optimizer({"adapters": parameter}, training.recipe), TrainingState.new())
@@ -122,16 +177,16 @@ def train_together(
     )
     load_trainings(folder, runs, fingerprint)
     steps = [training.steps() for training in trainings]
+    shapes = FewShapes(_planned(trainings, steps), n_prefix)
     last_saved = time.monotonic()
-    with adapters.in_use():
+    with adapters.in_use(), way.prepared(base):
         while active := [number for number, run in enumerate(runs) if run.state.step < len(steps[number])]:
             if adapters.activate(active):
                 compute_step.forget()
             batches = [[trainings[n].examples[row] for row in steps[n][runs[n].state.step]] for n in active]
             started = time.perf_counter()
-            tensors = step_tensors(batches, n_prefix, pad_id, 1 if base.device.type == "cpu" else LENGTHS_MULTIPLE)
             adapters.prepare_step()
-            losses = compute_step(tensors).tolist()
+            losses = compute_step(way.tensors(batches, shapes)).tolist()
             adapters.hand_over_gradients()
             _take_steps(runs, trainings, dict(zip(active, losses, strict=True)), started)
             try:
@@ -152,6 +207,18 @@ def train_together(
         )
         for parameter, training, batches, run in zip(adapters.parameters, trainings, steps, runs, strict=True)
     ]
+
+
+def _planned(
+    trainings: Sequence[EncodedTraining], steps: Sequence[Sequence[Sequence[int]]]
+) -> Iterator[list[list[EncodedExample]]]:
+    """Yield the batches of every step, one of each training that has so many."""
+    for step in range(max(map(len, steps))):
+        yield [
+            [training.examples[row] for row in own[step]]
+            for training, own in zip(trainings, steps, strict=True)
+            if step < len(own)
+        ]
 
 
 def _take_steps(
@@ -176,30 +243,46 @@ def _tokens_per_second(
     return tokens / n_active / (state.seconds / state.step)
 
 
-def _check(model: Any, adapters: StackedAdapters, few: Sequence[EncodedExample], n_prefix: int, pad_id: int) -> str:
-    """Return what is computed in words, after a comparison of the first training's loss and gradients with the plain way's."""
+def _choose_way(
+    model: Any, adapters: StackedAdapters, few: Sequence[EncodedExample], n_prefix: int, pad_id: int
+) -> tuple[TogetherWay, str]:
+    """Return the fastest way that gives the plain way's loss and gradients of the first training, and both in words."""
     expected = loss_and_gradients(model, plain_way(pad_id, "reference"), few)
+    failures: list[str] = []
+    others = len(adapters.active) - 1
+    for way in together_ways(n_prefix, pad_id, model.get_base_model().device):
+        failure = _difference(model, adapters, way, few, expected)
+        if failure is None:
+            with_others = f"together with {others} other trainings, behind a " if others else ""
+            described = f"{with_others}{way.description}; loss and gradients equal the plain way's"
+            return way, "; ".join([described, *failures])
+        failures.append(f"not {way.description}: {failure}")
+    raise NotStackable(
+        f"trainings of this model cannot be computed together: {failures[-1].partition(': ')[2]}; "
+        "set train_together: false"
+    )
+
+
+def _difference(
+    model: Any,
+    adapters: StackedAdapters,
+    way: TogetherWay,
+    few: Sequence[EncodedExample],
+    expected: tuple[float, dict[str, torch.Tensor]],
+) -> str | None:
+    """Return why the way cannot be used, or None when it gives what is expected."""
     base = model.get_base_model()
     try:
-        with adapters.in_use():
+        with adapters.in_use(), way.prepared(base):
             adapters.prepare_step()
-            losses = losses_together(base, step_tensors([few] * len(adapters.active), n_prefix, pad_id).to(base.device))
+            losses = way.losses(base, way.tensors([few] * len(adapters.active), None).to(base.device))
             losses.sum().backward()
-    except NOT_ALLOWED as error:
-        raise NotStackable(_refusal(f"it does not allow it ({type(error).__name__})")) from None
+    except (*NOT_ALLOWED, CalledProcessError) as error:  # the latter where kernels cannot be compiled
+        return f"it does not allow it ({type(error).__name__})"
     adapters.hand_over_gradients()
     gradient = adapters.parameters[0].grad
     assert gradient is not None
     found = adapters.by_name(gradient)
     for parameter in adapters.parameters:
         parameter.grad = None
-    failure = difference_between((float(losses[0].detach()), found), expected, base.dtype)
-    if failure is not None:
-        raise NotStackable(_refusal(failure))
-    others = len(adapters.active) - 1
-    described = f"cached shared prefix of {n_prefix} tokens; loss and gradients equal the plain way's"
-    return f"together with {others} other trainings, behind a {described}" if others else described
-
-
-def _refusal(reason: str) -> str:
-    return f"trainings of this model cannot be computed together: {reason}; set train_together: false"
+    return difference_between((float(losses[0].detach()), found), expected, base.dtype)
