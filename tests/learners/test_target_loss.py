@@ -12,7 +12,7 @@ from tests.learners.test_training import small_model
 from tunecurve.learners.local.device import choose_compute
 from tunecurve.learners.local.generate import AnswerLimits
 from tunecurve.learners.local.learner import LocalLearner
-from tunecurve.learners.local.target_loss import loss_stream
+from tunecurve.learners.local.target_loss import TOO_LONG, loss_stream
 from tunecurve.learners.local.weights import resolve_model
 from tunecurve.learners.tfidf import REGULARISATION
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
@@ -111,3 +111,18 @@ def test_all_classes_of_a_study_share_one_probability(tmp_path, classes):
     found = dict(learner.target_losses([renderer.prompt("block my card")] * len(everything), everything))
     assert sum(np.exp(-found[place].nats) for place in range(len(everything))) == pytest.approx(1.0)
     assert found[len(classes)].nats == pytest.approx(np.log(len(everything)))
+
+
+@pytest.mark.parametrize("context", [0, 60, 75, 2048])
+def test_rows_that_do_not_fit_are_left_out_and_the_others_keep_their_loss(tiny_model_folder, context):
+    learner = tiny(tiny_model_folder)
+    pairs = [*ROWS[:4], ("word " * 60, "word " * 60), ("Ada " * 9, "[FIRSTNAME] " * 9)]
+    prompts, targets = [RENDERER.prompt(source) for source, _ in pairs], [target for _, target in pairs]
+    model = learner.load_base()
+    found = dict(loss_stream(model, learner.encoder, prompts, targets, context))
+    assert sorted(found) == list(range(len(pairs)))
+    for index, (prompt, target) in enumerate(zip(prompts, targets, strict=True)):
+        n_tokens = len(learner.encoder.prompt_ids(prompt)) + len(learner.encoder.token_ids(target)) + 1
+        assert (found[index].left_out == TOO_LONG) == (n_tokens > context)
+        if n_tokens <= context:
+            assert found[index].nats == pytest.approx(naive_loss(model, learner.encoder, prompt, target)[0], rel=1e-4)

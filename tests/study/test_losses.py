@@ -229,3 +229,12 @@ def test_intervals_of_losses_hold_the_truth_as_often_as_they_say(n_groups):
         low, high = positive_interval(item)
         hits += low <= 1.0 <= high
     assert 0.90 <= hits / n_studies <= 0.98
+
+
+def test_of_several_right_answers_the_first_is_measured(tmp_path):
+    rows = [{"source_text": f"text {n}", "target_text": [f"first of {n}", "second"]} for n in range(60)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = {"task": "generation", "shots": [0], "train_sizes": []}
+    done = run(tmp_path / "rows.jsonl", tmp_path / "out", Knowing(), **options)
+    lines = read_lines(folder_of(done, tmp_path / "out", "zero-shot") / "losses.jsonl")
+    assert {line["n_units"] for line in lines} == {3}
