@@ -284,3 +284,83 @@ def test_a_target_or_gain_in_the_unit_of_the_scores_is_taken(points: str, option
 def test_one_fraction_among_scores_in_per_cent_is_said() -> None:
     assert "Score 0.71 beside 83" in run("--points", "50:0.71,200:78,800:83").output
     assert "Target 0.9 of scores in per cent" in run("--points", PER_CENT, "--target", "0.9").output
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("n,score\n50,61,5\n100,66\n200,72\n", "line 2: 3 cells under 2 columns"),
+        ("n,score\n50,61\n100,66,7,8\n200,72\n", "line 3: 4 cells under 2 columns"),
+        ("curve_id,n,score,n_test\na,50,61,500,x\n", "line 2: 5 cells under 4 columns"),
+        ("n,score,score\n50,61,5\n", "column 'score' stands 2 times"),
+        ("n,n,score\n50,50,61\n", "column 'n' stands 2 times"),
+        ("curve_id,n,score\na,50,61\n,100,66\n,200,72\n", "line 3: curve_id is empty"),
+        ("curve_id,n,score\n,50,61\nb,100,66\n", "line 2: curve_id is empty"),
+        ("n,score,replicate\n50,61,m0\n", "replicate 'm0'"),
+        ("n,score,replicate\n50,61,m-3\n", "replicate 'm-3'"),
+        ("n;score\n50;61\n", "parted by commas"),
+        ("n\tscore\n50\t61\n", "parted by commas"),
+    ],
+)
+def test_a_file_that_would_be_read_wrongly_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    problem = run(write(tmp_path, text)).exception
+    assert isinstance(problem, DataError)
+    assert said in str(problem)
+
+
+@pytest.mark.parametrize("tail", ["", ",", ",,,"])
+def test_empty_cells_at_the_end_of_a_line_are_no_complaint(tmp_path: Path, tail: str) -> None:
+    text = "n,score\n" + "".join(f"{n},{score}{tail}\n" for n, score in ((50, 61), (100, 66), (200, 72)))
+    assert run(write(tmp_path, text)).exit_code == 0
+
+
+CURVE = [(50, 61.0), (100, 66.0), (200, 72.0), (400, 77.0)]
+
+
+def answer(folder: Path, header: str, lines: list[str]) -> dict:
+    result = run(write(folder, "\n".join([header, *lines])), "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+@pytest.mark.parametrize("copied", [[0], [3], [0, 1, 2, 3], [0, 0]])
+@pytest.mark.parametrize("replicate", ["0", "seed-a", "m10"])
+def test_a_row_that_stands_twice_is_one_run(tmp_path: Path, copied: list[int], replicate: str) -> None:
+    lines = [f"{n},{score},{replicate},500" for n, score in CURVE]
+    once = answer(tmp_path, "n,score,replicate,n_test", lines)
+    twice = answer(tmp_path, "n,score,replicate,n_test", lines + [lines[index] for index in copied])
+    assert twice["forecasts"] == once["forecasts"]
+    assert [note for note in twice["notes"] if "counted once" not in note] == once["notes"]
+    assert any("counted once" in note for note in twice["notes"])
+    assert not any("counted once" in note for note in once["notes"])
+
+
+@pytest.mark.parametrize("names", [("0", "1"), ("a", "b"), ("seed 1", "seed 2")])
+def test_equal_scores_of_named_seeds_are_runs_of_their_own(tmp_path: Path, names: tuple[str, str]) -> None:
+    lines = [f"{n},{score},{name}" for n, score in CURVE for name in names]
+    found = answer(tmp_path, "n,score,replicate", lines)
+    assert [point["runs"] for point in found["points"]] == [2, 2, 2, 2]
+    assert not any("says what line" in note for note in found["notes"])
+
+
+def test_equal_rows_without_a_replicate_are_runs_and_it_is_said(tmp_path: Path) -> None:
+    found = answer(tmp_path, "n,score", [f"{n},{score}" for n, score in [*CURVE, CURVE[0]]])
+    assert found["points"][0]["runs"] == 2
+    assert any("Line 6 says what line 2 says" in note and "leave copies out" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("column", ["model", "task", "name"])
+def test_a_column_that_may_part_curves_is_named(tmp_path: Path, column: str) -> None:
+    lines = [f"{who},{n},{score + plus}" for who, plus in (("bert", 0), ("svm", -20)) for n, score in CURVE]
+    found = answer(tmp_path, f"{column},n,score", lines)
+    assert any(repr(column) in note and "curve_id" in note for note in found["notes"])
+    remarks = [f"remark {index},{n},{score}" for index, (n, score) in enumerate(CURVE)]
+    assert not any("curve_id" in note for note in answer(tmp_path, f"{column},n,score", remarks)["notes"])
+    numbers = [f"{index},{n},{score}" for index, (n, score) in enumerate([*CURVE, (50, 63.0)])]
+    assert not any("curve_id" in note for note in answer(tmp_path, f"{column},n,score", numbers)["notes"])
+
+
+@pytest.mark.parametrize("name", ["m", "mean", "Mean", "avg", "average", "M10"])
+def test_the_usual_names_of_a_mean_are_read_as_one(tmp_path: Path, name: str) -> None:
+    found = answer(tmp_path, "n,score,replicate", [f"{n},{score},{name}" for n, score in CURVE])
+    assert any("4 of 4 scores are read as means" in note for note in found["notes"])

@@ -172,3 +172,44 @@ def test_a_single_test_row_tells_nothing(tmp_path, capsys):
     code, out, _ = said(capsys, "--points", path)
     assert code == 0
     assert out.startswith("With this single test row, no difference")
+
+
+def _rows_file(folder, rows):
+    path = folder / "few.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(("n_rows", "test_size"), [(40, 30), (60, 45), (12, 8)])
+def test_nobody_asked_testset_for_training_rows(tmp_path, capsys, n_rows, test_size):
+    path = _rows_file(tmp_path, simple_rows(n_rows))
+    code, out, err = said(capsys, "--data", path, "--test-size", test_size, "--split", "random")
+    assert code == 0, err
+    assert f"With these {test_size} test rows" in out
+
+
+@pytest.mark.parametrize("test_size", [40, 41, 200])
+def test_too_few_rows_name_the_option_that_testset_has(tmp_path, capsys, test_size):
+    path = _rows_file(tmp_path, simple_rows(40))
+    code, _, err = said(capsys, "--data", path, "--test-size", test_size, "--split", "random")
+    assert code == 3
+    assert "lower --test-size" in err
+    assert "--train-sizes" not in err
+
+
+@pytest.mark.parametrize("test_size", [10, 30, 50])
+def test_rows_of_one_group_bound_no_leak_rate(tmp_path, capsys, test_size):
+    rows = [{"source_text": f"Call Ann at {n}", "target_text": f"Call [NAME] at {n}"} for n in range(120)]
+    code, out, _ = said(capsys, "--data", _rows_file(tmp_path, rows), "--test-size", test_size, "--split", "random")
+    assert code == 0
+    assert "1 group only" in out
+    assert "leaks, at most" not in out
+
+
+@pytest.mark.parametrize("test_size", [3, 5, 8])
+def test_a_range_of_differences_goes_up(tmp_path, capsys, test_size):
+    path = _rows_file(tmp_path, simple_rows(120))
+    _, out, _ = said(capsys, "--data", path, "--test-size", test_size, "--split", "random", "--json")
+    for entry in json.loads(out)["differences"]:
+        known = [value for value in entry["smallest"] if value is not None]
+        assert known == sorted(known)

@@ -10,9 +10,10 @@ import pytest
 from tunecurve.curve.bootstrap import bootstrap_scores, row_multiplicities
 from tunecurve.curve.drops import find_drops
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
-from tunecurve.curve.points import PreparedCurve, _without_shared_part, prepare
+from tunecurve.curve.points import PreparedCurve, prepare
 from tunecurve.curve.posterior import draw_curves, explain, fit
 from tunecurve.curve.priors import CLASSICAL, prior_from, prior_table
+from tunecurve.curve.test_error import without_shared_part
 
 SIZES = [50.0, 200.0, 800.0]
 ROWS = 400
@@ -47,9 +48,9 @@ def test_a_diagonal_covariance_gives_what_plain_variances_give() -> None:
 
 def test_what_all_sizes_share_is_taken_off_and_the_rest_stays() -> None:
     own = np.diag([0.01, 0.04, 0.09])
-    np.testing.assert_allclose(_without_shared_part(own + 0.05), own, atol=1e-9)
+    np.testing.assert_allclose(without_shared_part(own + 0.05), own, atol=1e-9)
     growing = np.minimum.outer([1.0, 2.0, 4.0], [1.0, 2.0, 4.0])  # errors nested in each other: independent increments
-    rest = _without_shared_part(growing)
+    rest = without_shared_part(growing)
     assert np.linalg.eigvalsh(rest).min() >= -1e-9
     np.testing.assert_allclose(rest, growing - 1.0, atol=1e-9)
 
@@ -90,3 +91,25 @@ def test_without_any_known_noise_a_drop_has_no_probability(direction: str) -> No
     assert drop["probability_of_luck"] is None
     assert not drop["real"]
     assert drop["drop"] == pytest.approx(5.0 if direction == "max" else 0.2)
+
+
+@pytest.mark.parametrize(("wrong", "own"), [([0.4, 0.3, 0.25], 0.1), ([0.5, 0.3, 0.1], 0.05), ([0.3, 0.3, 0.3], 0.3)])
+def test_what_two_sizes_differ_by_is_the_luck_of_their_paired_difference(wrong: list[float], own: float) -> None:
+    points = curve_on_rows(wrong, own, seed=5)
+    curve = prepare(points, (0, 100), "max")
+    draws = np.asarray(points.bootstrap_draws)
+    steps = [np.var(draws[later] - draws[earlier], ddof=1) for earlier, later in ((0, 1), (1, 2))]
+    luck = np.sqrt(2.0 * curve.own_test_variance) * np.exp(curve.log_error[-1])
+    assert luck == pytest.approx(np.sqrt(np.mean(steps)), rel=1e-6)
+
+
+@pytest.mark.parametrize("score", [100.0, 80.0, 0.0])
+def test_the_same_answers_at_every_size_still_leave_the_luck_of_the_rows(score: float) -> None:
+    right = np.arange(ROWS) < score / 100.0 * ROWS
+    counts = row_multiplicities(ROWS, 300, seed=0)
+    draws = np.tile(100.0 * counts @ right / ROWS, (len(SIZES), 1))
+    curve = prepare(CurvePoints(SIZES, [score] * len(SIZES), n_test=ROWS, bootstrap_draws=draws), (0, 100), "max")
+    assert curve.own_test_variance > 0.0 or score == 0.0
+    known = forecast_curve(CurvePoints(SIZES, [score] * len(SIZES), n_test=ROWS, bootstrap_draws=draws))
+    assert known.verdict is not None
+    assert score == 0.0 or "not known" not in known.verdict.sentence

@@ -15,7 +15,7 @@ from tunecurve.curve.runs import mean_note, runs_behind
         (["m10", "m3", "m"], [10, 3, 1]),
         (["0", "1", "7"], [1, 1, 1]),
         (["m1", "m12", ""], [1, 12, 1]),
-        (["mean", "m2.5", "M10"], [1, 1, 1]),
+        (["mean", "m2.5", "M10"], [1, 1, 10]),  # capitals mean the same
         (["m0", "seed-m3", "3m"], [1, 1, 1]),
         ([0, 1, 2], [1, 1, 1]),
         (None, [1, 1, 1]),

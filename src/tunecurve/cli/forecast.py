@@ -169,6 +169,7 @@ def _forecast_one(
         )
     except TunecurveError as problem:
         raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
+    answer.notes[:0] = table.notes
     scores = [point["mean_score"] for point in answer.points]
     falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))
     if falling and direction is None and table.direction is None:
@@ -223,15 +224,16 @@ def _plateau_lines(plateau: dict[str, Any] | None) -> list[str]:
     if plateau is None:
         return []
     what = f"  Plateau (doublings gain less than {plateau['delta']:.3g})"
-    around = (
-        f"{_size_word(plateau['size'])}, 80 % interval {_size_word(plateau['low'])} to {_size_word(plateau['high'])}"
-    )
+    interval = f"80 % interval {_size_word(plateau['low'])} to {_size_word(plateau['high'])}"
     if plateau["observed"]:
-        return [f"{what}: from n {around}; it has begun with probability {plateau['probability']:.2f}."]
+        begun = f"it has begun with probability {plateau['probability']:.2f}"
+        return [f"{what}: from n {_size_word(plateau['size'])}, {interval}; {begun}."]
     begun = f"not yet observed (begun with probability {plateau['probability']:.2f})"
     if plateau["low"] is None:
         return [f"{what}: {begun}; none expected up to 8 times the data."]
-    return [f"{what}: {begun}; expected from n {around}."]
+    if plateau["size"] is None:
+        return [f"{what}: {begun}; most likely none up to 8 times the data, {interval}."]
+    return [f"{what}: {begun}; best estimate n {_size_word(plateau['size'])}, {interval}."]
 
 
 def _target_lines(answer: Forecast) -> list[str]:
@@ -255,4 +257,4 @@ def _rival_lines(crossover: dict[str, Any] | None) -> list[str]:
 
 
 def _size_word(size: float | None) -> str:
-    return "never" if size is None else f"{size:.4g}"
+    return "never" if size is None else f"{size:.0f}" if 10 <= size < 1e6 else f"{size:.4g}"

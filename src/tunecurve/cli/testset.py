@@ -105,6 +105,7 @@ def _of_data(
     study: Path | None, options: dict[str, Any], difference: float | None, leak_bound: float | None
 ) -> dict[str, Any]:
     from tunecurve.cli.options import study_values
+    from tunecurve.errors import DataError
     from tunecurve.prepare import split_as_asked
     from tunecurve.spec import parse_spec
     from tunecurve.study.checks import check_without_models
@@ -114,9 +115,14 @@ def _of_data(
     values, origin = study_values(study, options)
     spec = parse_spec(values, origin)
     folder = Path("runs") / spec.name
-    spec, data = split_as_asked(
-        spec, read_study_rows(spec, folder), folder, sizes_are_defaults="train_sizes" not in values
-    )
+    rows, are_defaults = read_study_rows(spec, folder), "train_sizes" not in values
+    try:
+        spec, data = split_as_asked(spec, rows, folder, sizes_are_defaults=are_defaults)
+    except DataError:
+        if not are_defaults:
+            raise
+        least = spec.model_copy(update={"train_sizes": (1,)})  # nobody asked for training rows
+        spec, data = split_as_asked(least, rows, folder, sizes_are_defaults=False)
     check_without_models(spec, data)
     return test_set_of_rows(spec, data, questions_of(spec, difference, leak_bound))
 

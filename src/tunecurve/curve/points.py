@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunecurve.curve.runs import runs_behind
+from tunecurve.curve.test_error import bootstrap_covariance, own_part, test_set_variance, without_shared_part
 from tunecurve.errors import DataError, UsageError
 
 Floats = NDArray[np.float64]
@@ -28,8 +29,6 @@ PRIOR_SEED_SHARE = {"bounded": 0.04, "loss": 0.01}
 # the noise of a run no longer shrinks with the error, and 100 is not infinitely better than 99.9.
 CEILING_OFFSET = 1.0
 SMALLEST_LOSS = 1e-9
-# Test sets are shared by all sizes, so most of their error is common; this correlation is used without bootstrap draws.
-DEFAULT_TEST_CORRELATION = 0.7
 
 
 @dataclass(frozen=True)
@@ -255,12 +254,16 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
     relative_size = size / size[-1]
     seed = _pooled_seed_variance(scale, scores, mean_score, member, runs, relative_size, error[-1])
     seed_points = seed * relative_size**-SEED_VARIANCE_EXPONENT / replicates / error**2
-    covariance = _bootstrap_covariance(points, scale, member, runs, error)
+    covariance = bootstrap_covariance(points, scale, member, runs, error)
     if covariance is None:
-        own, shared = _test_set_variance(points, scale, member, runs, error)
+        own, shared = test_set_variance(points, scale, member, runs, error)
+        own_last = float(own[-1] / error[-1] ** 2)
     else:
         own, shared = np.zeros(len(error)), float(covariance[-1, -1]) * error[-1] ** 2
-        covariance = _without_shared_part(covariance)
+        own_last = own_part(covariance * np.outer(error, error)) / error[-1] ** 2
+        if own_last == 0.0:  # no row differs in any draw: the number of rows says what they could have shown
+            own_last = float(test_set_variance(points, scale, member, runs, error)[0][-1] / error[-1] ** 2)
+        covariance = without_shared_part(covariance)
     return PreparedCurve(
         scale=scale,
         size=size,
@@ -269,7 +272,7 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
         log_error=np.log(error),
         seed_variance=float(seed / error[-1] ** 2),
         point_variance=seed_points + own / error**2,
-        own_test_variance=float(own[-1] / error[-1] ** 2) if covariance is None else float(covariance[-1, -1]),
+        own_test_variance=own_last,
         population_variance=float(shared / error[-1] ** 2),
         test_covariance=covariance,
     )
@@ -292,53 +295,3 @@ def _pooled_seed_variance(
     pooled = float((runs * deviation**2 * relative_size[member] ** SEED_VARIANCE_EXPONENT).sum())
     prior = (PRIOR_SEED_SHARE[scale.kind] * last_error) ** 2
     return (pooled + PRIOR_DEGREES_OF_FREEDOM * prior) / (freedom + PRIOR_DEGREES_OF_FREEDOM)
-
-
-def _bootstrap_covariance(
-    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
-) -> Floats | None:
-    """Covariance over sizes of the mean log error, shape (n_sizes, n_sizes), from paired draws; None without any."""
-    if points.bootstrap_draws is None:
-        return None
-    draws = np.asarray(points.bootstrap_draws, float)
-    if draws.ndim != 2 or draws.shape[0] != member.size or not np.isfinite(draws).all():
-        raise DataError(f"bootstrap_draws of shape {draws.shape}: expected ({member.size}, n_draws), all finite.")
-    if draws.shape[1] < 2:
-        return np.zeros((len(error), len(error)))
-    mean_draws = np.zeros((len(error), draws.shape[1]))
-    np.add.at(mean_draws, member, runs[:, None] * draws / scale.unit)
-    covariance = np.atleast_2d(np.cov(mean_draws / np.bincount(member, runs)[:, None]))
-    return covariance / np.outer(error, error)
-
-
-def _without_shared_part(covariance: Floats) -> Floats:
-    """Take the variance that all sizes share off every entry; what stays is still a covariance matrix.
-
-    The mean of the entries between different sizes is taken off, but never more than ``1 / (1' C^-1 1)``, the largest
-    constant that leaves no direction with a negative variance.
-    """
-    count = len(covariance)
-    if count == 1:
-        return np.zeros((1, 1))
-    between = max(float(covariance[~np.eye(count, dtype=bool)].mean()), 0.0)
-    precision = float(np.linalg.pinv(covariance, hermitian=True).sum())
-    values, vectors = np.linalg.eigh(covariance - min(between, 1.0 / precision if precision > 0 else 0.0))
-    return (vectors * np.maximum(values, 0.0)) @ vectors.T
-
-
-def _test_set_variance(
-    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
-) -> tuple[Floats, float]:
-    """Test-set variance of each size's mean: its own part, and the part that all sizes share (squared error units).
-
-    With only `n_test` a bounded metric is treated as a mean of 0/1 rows (an upper bound for any metric that is a mean
-    of values in its range).
-    """
-    if points.n_test is None or scale.kind != "bounded":
-        return np.zeros(len(error)), 0.0
-    rows = np.asarray(points.n_test, float)
-    if not np.isfinite(rows).all() or (rows < 1).any():
-        raise DataError(f"n_test {points.n_test}: expected a positive number of test rows.")
-    rows = np.bincount(member, runs * np.broadcast_to(rows, member.shape)) / np.bincount(member, runs)
-    total = error * np.maximum(100.0 - error, 0.0) / rows
-    return (1.0 - DEFAULT_TEST_CORRELATION) * total, float(total[-1])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Name of a replicate that is a mean: of a stated number of runs, or of an unstated one. At most four digits, as runs are counted.
-MEAN_OF_RUNS = re.compile(r"m(\d{0,4})")
+MEAN_OF_RUNS = re.compile(r"m(\d{0,4})|mean|average|avg", re.IGNORECASE)
 
 
 def runs_behind(replicate: Sequence[object] | None, count: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,12 @@ KINDS = {"zeroshot": "zero-shot", "fewshot": "few-shot", "finetune": "finetune"}
 COLUMNS = ("curve_id", "n", "score", "replicate", "n_test", "kind", "direction", "target_n")
 # More runs than this in one file are not learning curves but a mistake (predictions, logs), and would fill the memory.
 MOST_ROWS = 1_000_000
+# A text column with more values than this holds remarks, not the names of curves.
+MOST_CURVES_IN_A_COLUMN = 50
+# Name of the curve where the file gives none.
+NAMELESS = "curve"
+# Looks like a mean of runs, and cannot be one.
+NO_MEAN = re.compile(r"m(0+|-\d+|\d*\.\d+)", re.IGNORECASE)
 
 
 @dataclass
@@ -38,6 +45,8 @@ class CurveTable:
     rival_scores: dict[str, list[float]] = field(default_factory=dict)
     asked_sizes: set[float] = field(default_factory=set)
     direction: str | None = None
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know of how the rows were read."""
 
     def points(self) -> CurvePoints:
         """The fine-tuned runs."""
@@ -67,7 +76,7 @@ def read_table(path: str) -> list[CurveTable]:
     ----------
     path : str
         CSV, UTF-8 with or without a byte-order mark; columns ``n`` and ``score``, optionally ``curve_id``,
-        ``replicate`` (a run's name; ``m10`` marks a mean of 10 runs, ``m`` a mean of unknown runs), ``n_test``, ``kind``,
+        ``replicate`` (a run's name; ``m10`` marks a mean of 10 runs, ``m`` or ``mean`` a mean of unknown runs), ``n_test``, ``kind``,
         ``direction``, ``target_n``. Other columns are ignored.
 
     Returns
@@ -94,26 +103,97 @@ def read_table(path: str) -> list[CurveTable]:
 def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     reader = csv.reader(handle)
     header = [name.strip() for name in next(reader, [])]
-    place = {name: header.index(name) for name in COLUMNS if name in header}
-    for name in ("n", "score"):
-        if name not in place:
-            hint = did_you_mean(name, header)
-            raise DataError(f"{path}: no column {name!r} among {', '.join(header[:12]) or 'nothing'}.{hint}")
+    place = _places(header, path)
+    other = [index for index in range(len(header)) if "curve_id" not in place and index not in place.values()]
+    seen: dict[int, set[str]] = {index: set() for index in other}
     tables: dict[str, CurveTable] = {}
+    nameless = None
     for line, row in enumerate(reader, start=2):
         if not any(row):
             continue
         if line - 1 > MOST_ROWS:
             raise DataError(f"{path}: more than {MOST_ROWS} rows; expected one row a run. Keep the runs to forecast.")
+        where = f"{path} line {line}"
+        if any(cell.strip() for cell in row[len(header) :]):
+            raise DataError(
+                f"{where}: {len(row)} cells under {len(header)} columns; expected one a column. A decimal comma needs a point: 66.7."
+            )
         cells = {name: row[index].strip() if index < len(row) else "" for name, index in place.items()}
-        _add_row(tables, cells, f"{path} line {line}", line)
+        if "curve_id" in place and not cells["curve_id"]:
+            nameless = nameless or line
+        for index in other:
+            seen[index].add(row[index].strip() if index < len(row) else "")
+        _add_row(tables, cells, where, line)
+        if nameless and set(tables) != {NAMELESS}:
+            raise DataError(
+                f"{path} line {nameless}: curve_id is empty, and others are not; name the curve in every row."
+            )
     if not tables:
         raise DataError(f"{path}: no rows; expected one row a run, with n and score.")
+    for table in tables.values():
+        _say_what_was_read(table, [(header[index], seen[index]) for index in other])
     return list(tables.values())
 
 
+def _places(header: list[str], path: str) -> dict[str, int]:
+    """Where each known column stands."""
+    for name in COLUMNS:
+        if header.count(name) > 1:
+            raise DataError(f"{path}: column {name!r} stands {header.count(name)} times in the header; expected once.")
+    place = {name: header.index(name) for name in COLUMNS if name in header}
+    for name in ("n", "score"):
+        if name not in place:
+            hint = did_you_mean(name, header)
+            if len(header) == 1 and any(sign in header[0] for sign in ";\t"):
+                hint = " Columns must be parted by commas; save it as CSV with commas."
+            raise DataError(f"{path}: no column {name!r} among {', '.join(header[:12]) or 'nothing'}.{hint}")
+    return place
+
+
+def _say_what_was_read(table: CurveTable, others: list[tuple[str, set[str]]]) -> None:
+    """Note equal rows, and columns that may part curves which nothing else parts."""
+    first: dict[tuple[float, float, str, str], int] = {}
+    copies, twins, keep = [], [], []
+    rows = zip(table.size, table.score, table.replicate, table.test_rows, table.line, strict=True)
+    for index, (size, score, replicate, test_rows, line) in enumerate(rows):
+        earlier = first.setdefault((size, score, replicate, str(test_rows)), line)
+        (copies if replicate else twins).extend([(line, earlier)] if earlier != line else [])
+        if earlier == line or not replicate:
+            keep.append(index)
+    if copies:
+        for name in ("size", "score", "test_rows", "line", "replicate"):
+            values = getattr(table, name)
+            kept = [values[index] for index in keep]
+            setattr(table, name, array(values.typecode, kept) if isinstance(values, array) else kept)
+        table.notes.append(_of_lines(copies, "the same replicate again, counted once"))
+    if twins:
+        table.notes.append(_of_lines(twins, "read as runs of their own; leave copies out"))
+    for name, values in others:
+        words = sorted(value for value in values if value and not _is_number(value))
+        if 1 < len(words) <= MOST_CURVES_IN_A_COLUMN and len(table.size) > len(set(table.size)):
+            table.notes.append(
+                f"Column {name!r} ({len(words)} values, such as {words[0]!r} and {words[1]!r}) is not read: all rows are one "
+                "curve. If they are several, name the column curve_id."
+            )
+
+
+def _of_lines(pairs: list[tuple[int, int]], what: str) -> str:
+    """Say of which lines something holds."""
+    line, earlier = pairs[0]
+    more = f" ({len(pairs)} such lines)" if len(pairs) > 1 else ""
+    return f"Line {line} says what line {earlier} says{more}: {what}."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, line: int) -> None:
-    curve_id = cells.get("curve_id") or "curve"
+    curve_id = cells.get("curve_id") or NAMELESS
     table = tables.setdefault(curve_id, CurveTable(curve_id))
     kind = cells.get("kind") or "finetune"
     if kind not in KINDS:
@@ -136,7 +216,10 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
     table.size.append(size)
     table.score.append(score)
     table.line.append(line)
-    table.replicate.append(cells.get("replicate") or "")
+    replicate = cells.get("replicate") or ""
+    if NO_MEAN.fullmatch(replicate):
+        raise DataError(f"{where}: replicate {replicate!r}; expected a run's name, or m10 for a mean of 10 runs.")
+    table.replicate.append(replicate)
     rows = cells.get("n_test")
     table.test_rows.append(_number(rows, "n_test", where, smallest=1.0) if rows else math.nan)
 

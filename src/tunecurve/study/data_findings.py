@@ -186,7 +186,7 @@ def _few_test_groups(facts: Mapping[str, Any]) -> list[Finding]:
         "and these are too few to show how groups differ"
     )
     remedy = "name a finer --group-column, or take test rows of more groups"
-    return [Finding("few-test-groups", text, remedy, blocks=("verdict",) if n_groups == 1 else ())]
+    return [Finding("few-test-groups", text, remedy, blocks=("verdict", "leaks") if n_groups == 1 else ())]
 
 
 def _few_test_rows(n_test: int) -> list[Finding]:

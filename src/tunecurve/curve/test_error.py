@@ -1,0 +1,82 @@
+"""What the luck of the test rows does to a curve: the part that all sizes share, and the part of each size.
+
+All sizes are scored on the same rows, so most of this error moves the whole curve and hides no gain. Works on error units or
+their logarithms; knows nothing of seeds, shapes or words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunecurve.errors import DataError
+
+if TYPE_CHECKING:
+    from tunecurve.curve.points import CurvePoints, Scale
+
+Floats = NDArray[np.float64]
+# Test sets are shared by all sizes, so most of their error is common; this correlation is used without bootstrap draws.
+DEFAULT_TEST_CORRELATION = 0.7
+
+
+def bootstrap_covariance(
+    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
+) -> Floats | None:
+    """Covariance over sizes of the mean log error, shape (n_sizes, n_sizes), from paired draws; None without any."""
+    if points.bootstrap_draws is None:
+        return None
+    draws = np.asarray(points.bootstrap_draws, float)
+    if draws.ndim != 2 or draws.shape[0] != member.size or not np.isfinite(draws).all():
+        raise DataError(f"bootstrap_draws of shape {draws.shape}: expected ({member.size}, n_draws), all finite.")
+    if draws.shape[1] < 2:
+        return np.zeros((len(error), len(error)))
+    mean_draws = np.zeros((len(error), draws.shape[1]))
+    np.add.at(mean_draws, member, runs[:, None] * draws / scale.unit)
+    covariance = np.atleast_2d(np.cov(mean_draws / np.bincount(member, runs)[:, None]))
+    return covariance / np.outer(error, error)
+
+
+def without_shared_part(covariance: Floats) -> Floats:
+    """Take the variance that all sizes share off every entry; what stays is still a covariance matrix.
+
+    The mean of the entries between different sizes is taken off, but never more than ``1 / (1' C^-1 1)``, the largest
+    constant that leaves no direction with a negative variance.
+    """
+    count = len(covariance)
+    if count == 1:
+        return np.zeros((1, 1))
+    between = max(float(covariance[~np.eye(count, dtype=bool)].mean()), 0.0)
+    precision = float(np.linalg.pinv(covariance, hermitian=True).sum())
+    values, vectors = np.linalg.eigh(covariance - min(between, 1.0 / precision if precision > 0 else 0.0))
+    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+
+
+def own_part(covariance: Floats) -> float:
+    """Variance that a size does not share with its neighbour: half of that of their difference, over the last two steps.
+
+    Where these answers are the same on every row, the usual share stands in: two more sizes could still differ.
+    """
+    steps = np.diff(covariance[-3:, -3:], axis=0)
+    differences = np.diff(steps, axis=1).diagonal() if len(covariance) > 1 else np.zeros(0)
+    usual = (1.0 - DEFAULT_TEST_CORRELATION) * float(covariance[-1, -1])
+    return float(differences.mean()) / 2.0 if differences.size and differences.max() > 1e-12 else usual
+
+
+def test_set_variance(
+    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
+) -> tuple[Floats, float]:
+    """Test-set variance of each size's mean: its own part, and the part that all sizes share (squared error units).
+
+    With only `n_test` a bounded metric is treated as a mean of 0/1 rows (an upper bound for any metric that is a mean
+    of values in its range).
+    """
+    if points.n_test is None or scale.kind != "bounded":
+        return np.zeros(len(error)), 0.0
+    rows = np.asarray(points.n_test, float)
+    if not np.isfinite(rows).all() or (rows < 1).any():
+        raise DataError(f"n_test {points.n_test}: expected a positive number of test rows.")
+    rows = np.bincount(member, runs * np.broadcast_to(rows, member.shape)) / np.bincount(member, runs)
+    total = error * np.maximum(100.0 - error, 0.0) / rows
+    return (1.0 - DEFAULT_TEST_CORRELATION) * total, float(total[-1])
