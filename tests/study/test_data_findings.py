@@ -72,7 +72,7 @@ def test_a_test_set_of_two_classes_is_not_mentioned(tmp_path):
     assert "one-test-class" not in study(tmp_path, rows_of(60), rows_of(20, 60))
 
 
-@pytest.mark.parametrize(("n_groups", "blocks"), [(1, ("verdict",)), (3, ())])
+@pytest.mark.parametrize(("n_groups", "blocks"), [(1, ("verdict", "leaks")), (3, ())])
 def test_test_rows_of_few_groups_are_said(tmp_path, n_groups, blocks):
     rows = [{**row, "who": f"w{n % 9}"} for n, row in enumerate(rows_of(60))]
     test = [{**row, "who": f"t{n % n_groups}"} for n, row in enumerate(rows_of(20, 60))]

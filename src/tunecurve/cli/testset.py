@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import data_options
+
+if TYPE_CHECKING:
+    from tunecurve.spec import StudySpec
+    from tunecurve.study.dataset import StudyData
+    from tunecurve.study.reading import StudyRows
 
 
 @click.command()
@@ -121,10 +126,20 @@ def _of_data(
     except DataError:
         if not are_defaults:
             raise
-        least = spec.model_copy(update={"train_sizes": (1,)})  # nobody asked for training rows
-        spec, data = split_as_asked(least, rows, folder, sizes_are_defaults=False)
+        spec, data = _with_fewest_training_rows(spec, rows, folder)
     check_without_models(spec, data)
     return test_set_of_rows(spec, data, questions_of(spec, difference, leak_bound))
+
+
+def _with_fewest_training_rows(spec: StudySpec, rows: StudyRows, folder: Path) -> tuple[StudySpec, StudyData]:
+    """Split for the test rows alone: nobody asked for training rows, so none but the examples of a prompt are kept."""
+    from tunecurve.errors import DataError
+    from tunecurve.prepare import split_as_asked
+
+    try:
+        return split_as_asked(spec.model_copy(update={"train_sizes": [1]}), rows, folder, sizes_are_defaults=False)
+    except DataError as problem:
+        raise DataError(str(problem).replace(" or --train-sizes", "")) from None  # no option of this command
 
 
 def _of_points(
