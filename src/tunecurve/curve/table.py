@@ -153,7 +153,9 @@ def _places(header: list[str], path: str) -> dict[str, int]:
 def _say_what_was_read(table: CurveTable, others: list[tuple[str, set[str]]]) -> None:
     """Note equal rows, and columns that may part curves which nothing else parts."""
     first: dict[tuple[float, float, str, str], int] = {}
-    copies, twins, keep = [], [], []
+    copies: list[tuple[int, int]] = []
+    twins: list[tuple[int, int]] = []
+    keep: list[int] = []
     rows = zip(table.size, table.score, table.replicate, table.test_rows, table.line, strict=True)
     for index, (size, score, replicate, test_rows, line) in enumerate(rows):
         earlier = first.setdefault((size, score, replicate, str(test_rows)), line)

@@ -71,8 +71,9 @@ def difference_entry(
         ``basis`` ("answers" or "borrowed"), ``metric``, ``learner``, ``sizes`` and ``source``, as results.json has them.
     """
     smallest = [noise.smallest_difference(level=questions.level) for noise in noises]
-    if None not in smallest:  # over few rows the rarer change can take the larger difference
-        smallest = sorted(value for value in smallest if value is not None)
+    smallest.sort(
+        key=lambda value: math.inf if value is None else value
+    )  # over few rows the rarer change can take more
     needed = [noise.rows_for(questions.difference, level=questions.level) for noise in noises]
     entry = {
         **basis,
