@@ -364,3 +364,19 @@ def test_a_column_that_may_part_curves_is_named(tmp_path: Path, column: str) -> 
 def test_the_usual_names_of_a_mean_are_read_as_one(tmp_path: Path, name: str) -> None:
     found = answer(tmp_path, "n,score,replicate", [f"{n},{score},{name}" for n, score in CURVE])
     assert any("4 of 4 scores are read as means" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("word", "plain"), [("lower", "min"), ("Minimize", "min"), ("higher", "max"), ("maximize", "max"), ("MAX", "max")]
+)
+def test_usual_words_for_a_direction_are_read(tmp_path: Path, word: str, plain: str) -> None:
+    lines = [f"{n},{score / 20}" for n, score in ((50, 52), (100, 41), (200, 34), (400, 27))]
+    found, same = (answer(tmp_path, "n,score,direction", [f"{line},{way}" for line in lines]) for way in (word, plain))
+    assert found == same
+
+
+@pytest.mark.parametrize("word", ["down", "less", "0", "lowest"])
+def test_other_words_for_a_direction_are_refused(tmp_path: Path, word: str) -> None:
+    problem = run(write(tmp_path, f"n,score,direction\n50,2.6,{word}\n")).exception
+    assert isinstance(problem, DataError)
+    assert "expected max or min" in str(problem)

@@ -21,6 +21,7 @@ from tunecurve.curve.points import CurvePoints
 from tunecurve.errors import DataError, UsageError, did_you_mean
 
 KINDS = {"zeroshot": "zero-shot", "fewshot": "few-shot", "finetune": "finetune"}
+DIRECTIONS = {"max": "max", "higher": "max", "maximize": "max", "min": "min", "lower": "min", "minimize": "min"}
 COLUMNS = ("curve_id", "n", "score", "replicate", "n_test", "kind", "direction", "target_n")
 # More runs than this in one file are not learning curves but a mistake (predictions, logs), and would fill the memory.
 MOST_ROWS = 1_000_000
@@ -200,9 +201,10 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
     kind = cells.get("kind") or "finetune"
     if kind not in KINDS:
         raise DataError(f"{where}: kind {kind!r}; expected {', '.join(KINDS)}.{did_you_mean(kind, KINDS)}")
-    direction = cells.get("direction") or None
-    if direction not in (None, "max", "min", table.direction) or (table.direction and direction != table.direction):
-        raise DataError(f"{where}: direction {direction!r}; expected max or min, the same for a whole curve.")
+    said = cells.get("direction") or None
+    direction = DIRECTIONS.get(said.casefold(), "") if said else None
+    if direction == "" or (table.direction and direction != table.direction):
+        raise DataError(f"{where}: direction {said!r}; expected max or min, the same for a whole curve.")
     table.direction = direction
     if cells.get("target_n"):
         table.asked_sizes.add(_number(cells["target_n"], "target_n", where, smallest=1.0))

@@ -56,12 +56,12 @@ def without_shared_part(covariance: Floats) -> Floats:
 def own_part(covariance: Floats) -> float:
     """Variance that a size does not share with its neighbour: half of that of their difference, over the last two steps.
 
-    Where these answers are the same on every row, the usual share stands in: two more sizes could still differ.
+    But never less than the usual share: few rows that changed say little of how many the next size may change.
     """
     steps = np.diff(covariance[-3:, -3:], axis=0)
-    differences = np.diff(steps, axis=1).diagonal() if len(covariance) > 1 else np.zeros(0)
+    differences = np.diff(steps, axis=1).diagonal()
     usual = (1.0 - DEFAULT_TEST_CORRELATION) * float(covariance[-1, -1])
-    return float(differences.mean()) / 2.0 if differences.size and differences.max() > 1e-12 else usual
+    return max(float(differences.mean()) / 2.0, usual) if differences.size else usual
 
 
 def test_set_variance(
