@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tunecurve.spec_section import Amount, PositiveInt, Section
+
+# No model costs less a million tokens; what is smaller is a price by the token.
+LEAST_PRICE = 0.0005
 
 
 class PriceSpec(Section):
@@ -18,6 +22,14 @@ class PriceSpec(Section):
     hosting: Amount | None = Field(
         None, description="an hour, not tokens: what a deployment that answers for a tuned model costs while it stands"
     )
+
+    @field_validator("input", "output", "training", "hosting")
+    @classmethod
+    def _is_in_dollars_a_million(cls, value: float | None) -> float | None:
+        """Refuse a price by the token, a millionth of what is meant here, and one without bounds."""
+        if value is not None and (0 < value < LEAST_PRICE or not math.isfinite(value)):
+            raise ValueError(f"a price is in dollars per million tokens (hosting: an hour); {value:g} is none")
+        return value
 
 
 class VertexSpec(Section):

@@ -25,7 +25,9 @@ _BLOCKS = frozenset(
         "context_length_exceeded",
     }
 )
-_USAGE_OF_GEMINI = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
+_USAGE_OF_GEMINI = (
+    "promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount",
+)  # fmt: skip
 
 
 def mend_chat(completion: Any) -> Any:
@@ -54,6 +56,8 @@ def mend_chat(completion: Any) -> Any:
         completion.model = ""
     if not isinstance(completion.id, str):
         completion.id = ""
+    if not isinstance(completion.created, int):
+        completion.created = 0
     return completion
 
 
@@ -112,10 +116,13 @@ def nearest_end(end: Any, *, has_text: bool) -> Any:
 
 
 def told_usage(usage: Any, *names: str) -> tuple[int, int] | None:
-    """Return (sent, answered) where both are counts."""
+    """Return (sent, answered) where both are counts; what a total has beyond them was thought, and is billed as answered."""
     values = usage if isinstance(usage, dict) else vars(usage) if hasattr(usage, "__dict__") else {}
-    numbers = [whole_number(values.get(name)) for name in names]
-    return None if None in numbers else (numbers[0] or 0, numbers[1] or 0)
+    values = {**(getattr(usage, "model_extra", None) or {}), **values}
+    sent, answered = (whole_number(values.get(name)) for name in names)
+    if sent is None or answered is None:
+        return None
+    return sent, max(answered, (whole_number(values.get("total_tokens")) or 0) - sent)
 
 
 def mend_response(response: Any) -> Any:
@@ -136,7 +143,7 @@ def mend_response(response: Any) -> Any:
         raise _failed(response, error)
     if error is None:
         _check_status(response)
-        response.output = [_mend_item(item) for item in response.output or [] if item is not None]
+        response.output = [_mend_item(item) for item in _without_comments(response.output or []) if item is not None]
     told = told_usage(getattr(response, "usage", None), "input_tokens", "output_tokens")
     response.usage = (
         None
@@ -188,6 +195,14 @@ def _check_status(response: Any) -> None:
         response.incomplete_details = None
 
 
+def _without_comments(items: list[Any]) -> list[Any]:
+    """Return the items of an output; where one is marked as the final answer, the others' texts are remarks on the way."""
+    phases = [getattr(item, "phase", None) for item in items]
+    if "final_answer" not in phases:
+        return items
+    return [item for item, phase in zip(items, phases, strict=True) if phase in (None, "final_answer")]
+
+
 def _mend_item(item: Any) -> Any:
     """Return an item of a response's output; texts in other forms than OpenAI's become texts."""
     from openai.types.responses import ResponseOutputMessage, ResponseOutputRefusal, ResponseOutputText
@@ -225,7 +240,7 @@ def mend_gemini(body: str) -> str:
         When it is no JSON object.
     """
     try:
-        answer = json.loads(body)
+        answer = json.loads(body.removeprefix("\ufeff"))
     except ValueError:
         raise OddAnswer(f"the server answered with {body[:100]!r}, not with JSON") from None
     if not isinstance(answer, dict):
@@ -238,18 +253,39 @@ def mend_gemini(body: str) -> str:
         )
     if not answer.get("candidates") and "promptFeedback" not in answer:
         raise OddAnswer("the server answered 200 without a candidate")
+    for candidate in answer.get("candidates") or []:
+        _mend_candidate(candidate)
     answer["usageMetadata"] = _gemini_usage(answer.get("usageMetadata"))
     if not isinstance(answer.get("modelVersion"), str):
         answer.pop("modelVersion", None)
     return json.dumps(answer)
 
 
+def _mend_candidate(candidate: Any) -> None:
+    """Give a candidate whose end is a word that the SDK does not know the one that is meant, where it has a text."""
+    from google.genai.types import FinishReason
+
+    if not isinstance(candidate, dict) or candidate.get("finishReason") in {None, *(end.value for end in FinishReason)}:
+        return
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    has_text = any(isinstance(part, dict) and part.get("text") and not part.get("thought") for part in parts or [])
+    end = nearest_end(candidate["finishReason"], has_text=has_text)
+    candidate["finishReason"] = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}.get(end, "OTHER")
+
+
 def _gemini_usage(usage: Any) -> dict[str, int] | None:
+    """Return the counts by kind; cached tokens are part of the prompt's, and a total's rest is billed as answered."""
     if not isinstance(usage, dict):
         return None
-    numbers = {name: whole_number(usage.get(name) or 0) for name in _USAGE_OF_GEMINI}
-    if any(number is None for number in numbers.values()):
+    prompt, tools, answered, thought, total = (whole_number(usage.get(name) or 0) for name in _USAGE_OF_GEMINI)
+    if prompt is None or tools is None or answered is None or thought is None:
         return None
-    known = {name: number for name, number in numbers.items() if number is not None}
-    prompt, answered, thought, _ = known.values()
-    return {**known, "totalTokenCount": prompt + answered + thought}
+    prompt += tools
+    thought = max(thought, (total or 0) - prompt - answered)
+    return {
+        "promptTokenCount": prompt,
+        "candidatesTokenCount": answered,
+        "thoughtsTokenCount": thought,
+        "totalTokenCount": prompt + answered + thought,
+    }

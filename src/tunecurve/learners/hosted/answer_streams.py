@@ -77,19 +77,16 @@ class CheckedStream:
         yield _end_after(self._last, self._usage)
 
     async def _parts(self) -> AsyncIterator[Any]:
-        from openai import APIConnectionError, APIError, APIStatusError
-
         try:
             async for part in self._stream:
                 yield part
-        except (APIStatusError, APIConnectionError):
-            raise
-        except APIError as error:
-            if not is_told_as_an_answer(error.body):
-                raise error_within(error.body or str(error)) from None
-            raise
-        except ValueError as error:  # an event that is no JSON
-            raise BrokenStream(f"the stream holds what is no JSON: {shorten(str(error))}") from None
+        except Exception as error:
+            if self._has_ended:  # what goes wrong behind the end takes nothing of the answer back
+                return
+            meaning = _meaning_of(error)
+            if meaning is error:
+                raise
+            raise meaning from None
 
     def _nothing_came(self) -> Exception:
         kind = self._stream.response.headers.get("content-type", "")
@@ -102,6 +99,17 @@ class CheckedStream:
                 may_be_billed=True,
             )
         )
+
+
+def _meaning_of(error: Exception) -> Exception:
+    """Return what an SDK's exception within a stream says."""
+    from openai import APIConnectionError, APIError, APIStatusError
+
+    if isinstance(error, APIError) and not isinstance(error, APIStatusError | APIConnectionError):
+        return error if is_told_as_an_answer(error.body) else error_within(error.body or str(error))
+    if isinstance(error, ValueError):  # an event that is no JSON
+        return BrokenStream(f"the stream holds what is no JSON: {shorten(str(error))}")
+    return error
 
 
 def _words_of(body: Any) -> str:

@@ -13,9 +13,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from tunecurve.learners.hosted.error_bodies import codes_in, dicts_in
 from tunecurve.learners.hosted.gateway import Failure
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.odd_answers import Explained, OddAnswer
+from tunecurve.learners.hosted.proxies import proxy_in_words
 from tunecurve.redact import redact
 
 LONGEST_RETRY_AFTER_SECONDS = 600.0
@@ -48,13 +50,13 @@ _NOT_CONNECTED = re.compile(
 )
 _NEVER_SENT = re.compile(
     r"^(UnsupportedProtocol|InvalidURL\w*|NonHttpUrl\w*|LocalProtocolError|UnicodeEncodeError|"
-    r"NoCredentialsError|PartialCredentialsError|CredentialRetrievalError|ProfileNotFound|NoRegionError|ParamValidationError)$"
+    r"ImportError|ModuleNotFoundError|NoCredentialsError|PartialCredentialsError|CredentialRetrievalError|ProfileNotFound|NoRegionError|ParamValidationError)$"
 )
 AWS_LOGIN_HINT = (
     "log in to AWS (AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or aws configure) and name a region"
 )
-# Beside 429: a timeout, a conflict, an error within the model (Amazon's 424), too early.
-_MAY_PASS = frozenset({408, 409, 424, 425})
+# Beside 429: a timeout, a conflict, an error within the model (Amazon's 424), too early, cancelled (Google's 499).
+_MAY_PASS = frozenset({408, 409, 424, 425, 499})
 _BROKEN = re.compile(r"Connect|Timeout|Transport|Protocol|Network|Payload|Disconnected|ReadError|WriteError")
 
 
@@ -70,8 +72,12 @@ def explain_failure(error: BaseException, name: HostedName, retry_after: float |
     retry_after : float, optional
         The wait in the response's headers.
     """
-    if isinstance(error, Explained):
-        return error.failure
+    for cause in causes(error):  # SDKs wrap what is raised beneath them
+        if isinstance(cause, Explained):
+            return cause.failure
+        if isinstance(cause, OddAnswer):
+            error = cause
+            break
     if isinstance(error, OddAnswer) and error.may_be_billed:
         return replace(_explain(error, name, retry_after), may_be_billed=True)
     return _explain(error, name, retry_after)
@@ -90,15 +96,24 @@ def _explain(error: BaseException, name: HostedName, retry_after: float | None) 
         if used_up:
             return Failure(f"the quota of '{name.full_name}' is used up (429): {text}", is_fatal=True)
     elif 400 <= status < 500 and status not in _MAY_PASS:
-        return Failure(_clear_line(status, text, body, name), is_fatal=True)
+        line = _clear_line(status, text, body, name)
+        return Failure(line, is_fatal=True, is_of_one_call=_is_of_one_call(status, body))
     if wait is not None and wait > LONGEST_RETRY_AFTER_SECONDS:
         return Failure(f"'{name.full_name}' asks to come back in {wait:.0f} s ({status}): {text}", is_fatal=True)
     return Failure(
         f"{status}: {text}",
         is_rate_limit=status == 429,
         retry_after_seconds=wait,
-        may_be_billed=(status >= 500 or status == 424) and not _was_turned_away(status, retry_after, body),
+        may_be_billed=(status >= 500 or status in (424, 499)) and not _was_turned_away(status, retry_after, body),
     )
+
+
+def _is_of_one_call(status: int, body: Any) -> bool:
+    """Return whether a refusal may be due to what this call holds: its length, its words, or a firewall's idea of them."""
+    if status == 403:
+        words = [str(part.get("message", "")) for part in dicts_in(body)]
+        return not words or words[0].lstrip().startswith("<")  # a page is no provider's
+    return status in (400, 413, 422) and "API_KEY_INVALID" not in json.dumps(body, default=str)
 
 
 def _was_turned_away(status: int, retry_after: float | None, body: Any) -> bool:
@@ -107,24 +122,24 @@ def _was_turned_away(status: int, retry_after: float | None, body: Any) -> bool:
     A gateway's own 5xx, a page without a provider's error in it, says nothing of that: it also comes when a model has
     answered too late for the gateway.
     """
-    is_the_providers_own = any(key in part for part in _dicts(body) for key in ("error", "code", "type"))
+    is_the_providers_own = any(key in part for part in dicts_in(body) for key in ("error", "code", "type"))
     return status == 529 or (status == 503 and (retry_after is not None or is_the_providers_own))
 
 
 def is_quota_of_jobs(error: BaseException) -> bool:
     """Return whether Amazon says that an account's own limit is reached, which it does with a status of 400."""
-    return bool(_codes(_body_of(error)) & {"ServiceQuotaExceededException", "LimitExceededException"})
+    return bool(codes_in(_body_of(error)) & {"ServiceQuotaExceededException", "LimitExceededException"})
 
 
 def quota_is_used_up(error: BaseException) -> bool:
     """Return whether a 429 will last for the day or for good, rather than for a moment."""
     body = _body_of(error)
     whole = f"{json.dumps(body, ensure_ascii=False, default=str)} {error}"
-    if _codes(body) & _NO_MONEY_CODES or _NO_MONEY_WORDS.search(whole) or _LIMIT_OF_ZERO.search(whole):
+    if codes_in(body) & _NO_MONEY_CODES or _NO_MONEY_WORDS.search(whole) or _LIMIT_OF_ZERO.search(whole):
         return True
-    violations = [str(part.get("quotaId") or "") for part in _dicts(body) if "quotaId" in part]
+    violations = [str(part.get("quotaId") or "") for part in dicts_in(body) if "quotaId" in part]
     if violations:
-        zero = any(str(part.get("quotaValue")) == "0" for part in _dicts(body) if "quotaId" in part)
+        zero = any(str(part.get("quotaValue")) == "0" for part in dicts_in(body) if "quotaId" in part)
         return zero or any(_PER_DAY.search(quota) for quota in violations)
     if _wait_in_details(body) is not None:
         return False
@@ -141,8 +156,12 @@ def _without_status(error: BaseException, name: HostedName) -> Failure:
             return Failure(_unsendable_line(cause, name), is_fatal=True, is_unreachable=True)
         if _NOT_CONNECTED.match(kind) or isinstance(cause, ConnectionRefusedError | socket.gaierror):
             return Failure(_unreachable_line(error, name), is_fatal=_is_for_good(error, name), is_unreachable=True)
-    if any(_is_a_broken_connection(cause) for cause in causes(error)):
-        return Failure(f"the connection to {host_of(name)} broke: {text}", may_be_billed=True)
+    spoilt = next((cause for cause in causes(error) if type(cause).__name__ == "DecodingError"), None)
+    if spoilt is not None:
+        text = f"its compression is broken: {one_line(spoilt)}"
+    elif any(_is_a_broken_connection(cause) for cause in causes(error)):
+        why = next((one_line(cause) for cause in causes(error) if cause is not error and str(cause)), text)
+        return Failure(f"the connection to {host_of(name)} broke: {why}", may_be_billed=True)
     return Failure(f"the answer of '{name.full_name}' cannot be read: {text}", may_be_billed=True, is_unreadable=True)
 
 
@@ -193,6 +212,9 @@ def _unsendable_line(error: BaseException, name: HostedName) -> str:
 def _address_hint(name: HostedName) -> str:
     if name.provider == "bedrock":
         return AWS_LOGIN_HINT
+    proxy = proxy_in_words(name.base_url() or "https://a-provider.example")
+    if proxy:
+        return f"calls go by {proxy}: is it right?"
     variable = "GOOGLE_VERTEX_BASE_URL" if name.service == "vertex" else name.base_url_variable()
     return f"is {variable} right?" if name.base_url() else "is this machine online, and is a proxy set?"
 
@@ -250,7 +272,7 @@ def reason_of(error: BaseException) -> str:
     """Return an error's reason in one line, without secrets: the provider's own words where it has some."""
     body = _body_of(error)
     words = next(
-        (part[key] for part in _dicts(body) for key in ("message", "detail") if isinstance(part.get(key), str)), None
+        (part[key] for part in dicts_in(body) for key in ("message", "detail") if isinstance(part.get(key), str)), None
     )
     if words is None and isinstance(body, dict) and body:
         words = json.dumps(body, ensure_ascii=False, default=str)
@@ -304,22 +326,9 @@ def _body_of(error: BaseException) -> Any:
     return {"message": str(said.get("Message") or said.get("Code")), "code": str(said.get("Code"))} if said else None
 
 
-def _dicts(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield all dicts within a body, outer ones first."""
-    if isinstance(value, dict):
-        yield value
-    if isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _dicts(part)
-
-
-def _codes(body: Any) -> set[str]:
-    return {part[key] for part in _dicts(body) for key in ("code", "type", "status") if isinstance(part.get(key), str)}
-
-
 def _wait_in_details(body: Any) -> float | None:
     """Return google.rpc.RetryInfo's delay."""
-    delays = [str(part["retryDelay"]) for part in _dicts(body) if "retryDelay" in part]
+    delays = [str(part["retryDelay"]) for part in dicts_in(body) if "retryDelay" in part]
     found = [float(delay[:-1]) for delay in delays if re.fullmatch(r"\d+(\.\d+)?s", delay)]
     return max(found, default=None)
 

@@ -66,6 +66,8 @@ class Failure:
         No connection was made, so nothing was sent.
     is_unreadable : bool
         An answer came, and nothing here can read it; the next one is probably no better.
+    is_of_one_call : bool
+        What is refused may be this call's content: others may be answered.
     """
 
     reason: str
@@ -75,6 +77,7 @@ class Failure:
     may_be_billed: bool = False
     is_unreachable: bool = False
     is_unreadable: bool = False
+    is_of_one_call: bool = False
 
 
 class Gateway(Protocol):

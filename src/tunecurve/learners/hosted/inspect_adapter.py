@@ -21,18 +21,18 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
-from tunecurve.learners.base import StopReason
 from tunecurve.learners.hosted.answer_bodies import mend_chat, mend_gemini, mend_response
 from tunecurve.learners.hosted.answer_streams import CheckedStream, mend_chunk, mend_event
+from tunecurve.learners.hosted.anthropic_bodies import mend_anthropic
 from tunecurve.learners.hosted.aws_access import send_once_to_aws
 from tunecurve.learners.hosted.batches import BatchBook
 from tunecurve.learners.hosted.failures import explain_failure, one_line
 from tunecurve.learners.hosted.gateway import Failure, GatewayOptions, Reply
+from tunecurve.learners.hosted.layer_output import reply_of
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.redirects import refuse_redirects, refuse_redirects_of_google
-from tunecurve.learners.hosted.usage import whole_number
+from tunecurve.learners.hosted.one_request import after_response, before_request, begin_attempt, count_requests
+from tunecurve.learners.hosted.redirects import http_clients, refuse_redirects, refuse_redirects_of_google
 from tunecurve.prompts import Message
-from tunecurve.redact import redact
 
 # Its packages import one another in circles, and are patched: studies in several threads open their models in turn.
 _one_at_a_time = threading.Lock()
@@ -65,7 +65,7 @@ class InspectGateway:
                     output, is_free = await self._generate(messages, max_tokens)
             if isinstance(output, Exception):
                 return self._failure(output)
-            return _reply(output, time.perf_counter() - started, self._no_content, is_free=is_free)
+            return reply_of(output, time.perf_counter() - started, self._no_content, is_free=is_free)
         except TimeoutError:
             return Failure(f"no answer within {self.options.timeout_seconds:g} s", may_be_billed=True)
         except Exception as error:
@@ -80,6 +80,7 @@ class InspectGateway:
             messages = _without_system_role(messages)
         turns = [kinds[message.role](content=message.content) for message in messages]
         _was_refused.set(False)
+        begin_attempt(is_counted=not self.options.batch)
         result = await self._api.generate(turns, [], "none", self._config(max_tokens))
         if not isinstance(result, tuple):
             return result, False
@@ -191,7 +192,9 @@ def _tame_google(api: Any, options: GatewayOptions) -> None:
         request = client._api_client.async_request
 
         async def readable(*arguments: Any, **named: Any) -> Any:
+            before_request()
             response = await request(*arguments, **named)
+            after_response(200)
             if str(arguments[1] if len(arguments) > 1 else named.get("path")).endswith(":generateContent"):
                 response.body = mend_gemini(response.body or "")
             return response
@@ -217,8 +220,12 @@ def _tame(api: Any, name: HostedName, options: GatewayOptions) -> None:
             azureai.ChatCompletionsClient = functools.partial(made, permit_redirects=False)
     if name.provider == "bedrock":
         send_once_to_aws(api)
-    n_clients = refuse_redirects(api)
-    if not n_clients and name.provider not in _WITHOUT_REDIRECTS | _CLIENT_A_CALL:
+    refuse_redirects(api)
+    clients = http_clients(api)
+    for one in clients:
+        if hasattr(one, "aclose"):
+            count_requests(one, mend_anthropic if name.provider == "anthropic" and not options.batch else None)
+    if not clients and name.provider not in _WITHOUT_REDIRECTS | _CLIENT_A_CALL:
         raise EnvironmentProblem(
             f"model '{name.full_name}' cannot be used: its client cannot be kept from following redirects; install the "
             "versions that pyproject.toml names: pip install 'tunecurve[hosted]'"
@@ -300,42 +307,3 @@ def _google_arguments(name: HostedName, options: GatewayOptions) -> dict[str, An
         if credentials is not None:
             arguments["credentials"] = credentials
     return arguments
-
-
-def _reply(output: Any, seconds: float, no_content: str, *, is_free: bool) -> Reply:
-    """Return the model layer's output as what it is."""
-    usage, choice = output.usage, output.choices[0] if output.choices else None
-    tokens_in = tokens_out = None
-    if usage is not None:
-        cached = (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
-        tokens_in, tokens_out = whole_number(usage.input_tokens + cached), whole_number(usage.output_tokens)
-    elif is_free:
-        tokens_in = tokens_out = 0
-    stop_reason, detail = _stop_reason(choice, output)
-    text = output.completion if stop_reason in ("end", "length") else ""
-    if text == no_content:
-        text = ""
-    return Reply(text, stop_reason, tokens_in, tokens_out, seconds, detail, output.model or None, is_free)
-
-
-def _stop_reason(choice: Any, output: Any) -> tuple[StopReason, str | None]:
-    if choice is None:
-        return "error", redact(str(output.error or "the provider sent no answer"))
-    details = choice.stop_details
-    because = redact(details.explanation or details.category or details.type or "") if details is not None else ""
-    content = choice.message.content
-    refused = not isinstance(content, str) and any(getattr(part, "refusal", None) for part in content)
-    # The layer calls a filter's verdict on the prompt a refusal, too; a filter says content_filter.
-    if refused or (details is not None and details.type == "refusal" and choice.stop_reason != "content_filter"):
-        return "refused", because or "the model refused"
-    match choice.stop_reason:
-        case "stop" | "tool_calls":
-            return "end", None
-        case "max_tokens":
-            return "length", None
-        case "content_filter":
-            return "blocked", because or "blocked by the provider's filter"
-        case "model_length":
-            return "error", "longer than the model's context"
-        case other:
-            return "error", f"the provider ended the answer for another reason ({because or other})"

@@ -7,18 +7,26 @@ from typing import Any
 from tunecurve.errors import EnvironmentProblem
 
 
-def refuse_redirects(owner: Any, depth: int = 3) -> int:
+def refuse_redirects(owner: Any) -> int:
     """Make every HTTP client within an SDK's object return a redirect as it is; return how many clients there are."""
-    if hasattr(owner, "follow_redirects") and hasattr(owner, "event_hooks"):  # a client of httpx or httpx2
-        owner.follow_redirects = False
-        return 1
+    clients = http_clients(owner)
+    for client in clients:
+        client.follow_redirects = False
+    return len(clients)
+
+
+def http_clients(owner: Any, depth: int = 3) -> list[Any]:
+    """Return the clients of httpx or httpx2 within an SDK's object."""
+    if hasattr(owner, "follow_redirects") and hasattr(owner, "event_hooks"):
+        return [owner]
     if depth == 0 or not hasattr(owner, "__dict__"):
-        return 0
-    return sum(
-        refuse_redirects(part, depth - 1)
+        return []
+    return [
+        client
         for name, part in list(vars(owner).items())
         if name.rsplit("_", 1)[-1] in ("client", "configuration") or name.endswith("_client")
-    )
+        for client in http_clients(part, depth - 1)
+    ]
 
 
 def refuse_redirects_of_google(client: Any) -> Any:

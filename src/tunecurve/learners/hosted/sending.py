@@ -26,7 +26,7 @@ from tunecurve.learners.hosted.prices import Price
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
 # Attempts that never reached a server, and answers that nobody could read, before the stream ends: more would be no better.
-MOST_UNREACHABLE, MOST_UNREADABLE = 2, 3
+MOST_UNREACHABLE, MOST_UNREADABLE, MOST_REFUSED = 2, 3, 3
 # Where other calls are answered, one whose answers cannot be read may be unlucky; every attempt may be billed.
 MOST_UNREADABLE_OF_A_CALL = 5
 # A wait of this length is told, and told again no sooner.
@@ -72,7 +72,7 @@ class Sender:
         self.open_gateway, self.ledger, self.budget = open_gateway, ledger, budget
         self.study, self.model, self.price, self.limits = study, model, price, limits
         self.should_stop, self.say = should_stop, say
-        self._n_failed = self._n_answered = self._n_unreachable = self._n_unreadable = 0
+        self._n_failed = self._n_answered = self._n_unreachable = self._n_unreadable = self._n_refused = 0
         self._silent_until = 0.0
         self._stopping = threading.Event()
         self._being_recorded: set[asyncio.Future[Any]] = set()
@@ -200,6 +200,8 @@ class Sender:
                 return outcome
             self._end_where_no_call_could_end_better(outcome)
             reason = outcome.reason
+            if outcome.is_fatal:
+                return self._give_up(reason), None
             n_unreadable += outcome.is_unreadable
             if attempt < self.limits.max_attempts and n_unreadable < MOST_UNREADABLE_OF_A_CALL:
                 n_before = self._n_answered
@@ -219,8 +221,14 @@ class Sender:
         is_hopeless = not self._n_answered and (
             self._n_unreachable >= MOST_UNREACHABLE or self._n_unreadable >= MOST_UNREADABLE
         )
-        if failure.is_fatal or is_hopeless:
+        if is_hopeless or (failure.is_fatal and not self._concerns_one_call(failure)):
             raise ModelError(failure.reason)
+
+    def _concerns_one_call(self, failure: Failure) -> bool:
+        """Return whether the refusal is taken for this call's own: others are answered, or it is the first ones only."""
+        self._n_refused += failure.is_of_one_call
+        are_others_answered = self._n_answered or (self._n_refused < MOST_REFUSED and self.limits.max_failures)
+        return failure.is_of_one_call and bool(are_others_answered)
 
     def _tell_wait(self, seconds: float, failure: Failure) -> None:
         now = asyncio.get_running_loop().time()
