@@ -380,3 +380,41 @@ def test_other_words_for_a_direction_are_refused(tmp_path: Path, word: str) -> N
     problem = run(write(tmp_path, f"n,score,direction\n50,2.6,{word}\n")).exception
     assert isinstance(problem, DataError)
     assert "expected max or min" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("scores", "end"),
+    [((0, 0, 0), 100), ((0.5, 0.3, 0), 1), ((5, 2, 0, 0.5), 100), ((0, 0.2, 0.1), 1), ((100, 40, 0), 100)],
+)
+def test_a_loss_of_zero_is_read_as_a_rate_of_errors(tmp_path: Path, scores: tuple[float, ...], end: int) -> None:
+    lines = [f"{50 * 2**place},{score},min" for place, score in enumerate(scores)]
+    found = answer(tmp_path, "n,score,direction", lines)
+    assert any(f"a rate of errors from 0 to {end};" in f"{note.replace(',', ';')}" for note in found["notes"])
+    low, high = found["forecasts"][0]["intervals"]["0.90"]
+    assert 0 <= low < high <= end
+    assert high > 1e-4 * end
+
+
+@pytest.mark.parametrize("scores", [(0.5, 0.3, 0.1), (5, 2, 0.01), (500, 20, 0)])
+def test_other_losses_stay_losses(tmp_path: Path, scores: tuple[float, ...]) -> None:
+    lines = [f"{50 * 2**place},{score},min" for place, score in enumerate(scores)]
+    assert not any("rate of errors" in note for note in answer(tmp_path, "n,score,direction", lines)["notes"])
+
+
+@pytest.mark.parametrize(
+    ("scores", "way", "near"),
+    [
+        ((90, 95, 100), "max", True),
+        ((0.9, 0.95, 0.98), "max", True),
+        ((10, 5, 2), "max", False),
+        ((80, 90, 96.5), "max", False),
+        ((2.0, 1.0, 0.5), "min", False),
+        ((9, 4, 0), "min", True),
+    ],
+)
+def test_intervals_near_the_best_score_are_said_to_be_narrow(
+    tmp_path: Path, scores: tuple[float, ...], way: str, near: bool
+) -> None:
+    lines = [f"{50 * 2**place},{score},{way}" for place, score in enumerate(scores)]
+    notes = answer(tmp_path, "n,score,direction", lines)["notes"]
+    assert any("too narrow" in note for note in notes) == near

@@ -39,6 +39,12 @@ QUANTILE_LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 MEDIAN = 9
 INTERVAL_LEVELS = (0.5, 0.8, 0.9)
 FEWEST_SIZES = 3
+# So near the best score, in per cent of the range, left-out curves of language models fell out of their intervals too often.
+NEAR_THE_BEST = 3.0
+TOO_NARROW = (
+    f"The last score is within {NEAR_THE_BEST:g} % of the best: there 80 % intervals have been too narrow (5 of 9 held), and what they "
+    "missed was worse."
+)
 
 
 @dataclass(frozen=True)
@@ -318,5 +324,7 @@ def _notes(predictive: Predictive, asked: Floats, prices: Prices) -> list[str]:
         notes.append(f"Sizes beyond {8 * predictive.last_size:g} (8 times the data) are speculative.")
     if not predictive.curve.replicated and (predictive.curve.replicates == 1).all():
         notes.append("No size was run with more than one seed: the noise of one run is guessed, not measured.")
+    if predictive.curve.scale.kind == "bounded" and predictive.curve.log_error[-1] <= np.log(NEAR_THE_BEST + 1.0):
+        notes.append(TOO_NARROW)
     notes += rerun_notes(predictive.curve, predictive.suspects(), prices)
     return notes

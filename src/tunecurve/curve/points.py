@@ -117,6 +117,10 @@ FRACTIONS = "All scores lie within 0 to 1 and are read as fractions of 1, as wit
 COEFFICIENTS = "Scores below 0: read as a coefficient from {end:g} below to {end:g} above zero, such as a correlation; else give --range."
 
 
+# What is said where a score of 0 decides that what falls is no loss.
+RATES = "A score of 0, and less is better: read as a rate of errors from 0 to {end:g}, since a loss is never 0; else give --range."
+
+
 def usual_range(scores: ArrayLike, direction: str) -> tuple[tuple[float | None, float | None], str | None]:
     """Return the range of a metric whose range nobody gave, and what must be said of it.
 
@@ -125,7 +129,7 @@ def usual_range(scores: ArrayLike, direction: str) -> tuple[tuple[float | None, 
     scores : array_like
         All scores of the curve, its rivals' too.
     direction : {"max", "min"}
-        What falls with more data is a loss, which has no upper end.
+        What falls with more data is a loss, which has no upper end; where one score is 0, it is a rate of errors.
 
     Returns
     -------
@@ -133,9 +137,12 @@ def usual_range(scores: ArrayLike, direction: str) -> tuple[tuple[float | None, 
         Scores within 0 to 1 are fractions of 1, so that a curve gets one verdict in either unit; all others are in per cent.
         Scores below 0 are coefficients, from -1 or -100 on.
     """
-    if direction == "min":
-        return (0.0, None), None
     values = np.asarray(scores, float)
+    if direction == "min":
+        if not ((values == 0).any() and bool(((values >= 0) & (values <= 100)).all())):
+            return (0.0, None), None
+        end = 1.0 if 0.0 < float(values.max()) <= 1.0 else 100.0
+        return (0.0, end), RATES.format(end=end)
     if values.size and bool((values < 0).any()) and bool((np.abs(values) <= 100).all()):
         end = 1.0 if bool((np.abs(values) <= 1).all()) else 100.0
         return (-end, end), COEFFICIENTS.format(end=end)
