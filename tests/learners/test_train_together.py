@@ -125,7 +125,8 @@ def behind_a_cache(multiple):
     [("llama", behind_a_cache(1)), ("llama", behind_a_cache(32)), ("qwen3", behind_a_cache(1)),
      ("gemma2", behind_a_cache(32)), ("llama", in_one_pass(0)), ("llama", in_one_pass(64)),
      ("qwen3", in_one_pass(64))],
-    ids=str,
+    ids=["llama, cache", "llama, cache, 32", "qwen3, cache", "gemma2, cache, 32", "llama, one pass", "llama, one pass, 64",
+         "qwen3, one pass, 64"],
 )  # fmt: skip
 def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind, way, n_prefix):
     tensors, losses_of, prepared = way
