@@ -37,7 +37,7 @@ class FaultyJobs(ThreadingHTTPServer):
         self.create_fault, self.times, self.echo = create, times, echo
         # What a look at a job brings: a fault, a final state, the passes that are trained whatever was asked.
         self.behaviour = {"look": "", "ends": "", "trains": None, "polls": 1, "slow": 0.0, "checkpoints": [], "named": True,
-                          "tells_tokens": True, "files": "", "takes": None, "lists": "",
+                          "tells_tokens": True, "files": "", "takes": None, "lists": "", "file_status": "processed", "unready": 10**9,
                           **behaviour}  # fmt: skip
         self.jobs, self.files, self.names, self.log, self.creations = {}, {}, {}, [], []
         self.sizes = {}
@@ -125,6 +125,21 @@ class Handler(BaseHTTPRequestHandler):
             for name in self.server.files
         ]  # fmt: skip
         return self.send({"object": "list", "data": data, "has_more": False})
+
+    def look_at_file(self, found, raw):
+        return self.send({"id": found["name"], "object": "file", "status": self.server.behaviour["file_status"]})
+
+    def chat(self, found, raw):
+        """Answer, once so many calls were told that there is no such model."""
+        body, behaviour = json.loads(raw), self.server.behaviour
+        with self.server.lock:
+            behaviour["unready"] -= 1
+        if behaviour["unready"] >= 0:
+            return self.fail(404, "The model does not exist or you do not have access to it.")
+        choice = {"index": 0, "message": {"role": "assistant", "content": "done"}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
+        return self.send({"id": "c", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice],
+                          "usage": usage})  # fmt: skip
 
     def delete(self, found, raw):
         name = f"gs://{found['bucket']}/{unquote(found['name'])}" if "storage" in found[0] else found["name"]
@@ -260,7 +275,7 @@ class Handler(BaseHTTPRequestHandler):
              "fine_tuning_job_id": found["name"], "metrics": {}, "step_number": step}
             for step, model in self.server.behaviour["checkpoints"]
         ]  # fmt: skip
-        return self.send({"object": "list", "data": data, "has_more": False})
+        return self.send({"object": "list", "data": data, "has_more": self.server.behaviour["lists"] == "endless"})
 
 
 V, SCOPE = r"/v1(?:beta1?)?", r"(?P<scope>projects/[^/]+/locations/[^/]+/)"
@@ -269,6 +284,8 @@ ROUTES = [
     (r"DELETE /storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", Handler.delete),
     (r"POST /v1/files", Handler.upload),
     (r"GET /v1/files", Handler.list_files),
+    (r"GET /v1/files/(?P<name>[^/]+)", Handler.look_at_file),
+    (r"POST /v1/chat/completions", Handler.chat),
     (r"DELETE /v1/files/(?P<name>[^/]+)", Handler.delete),
     (rf"POST {V}/{SCOPE}tuningJobs", Handler.create),
     (rf"GET {V}/{SCOPE}tuningJobs", Handler.list_jobs),

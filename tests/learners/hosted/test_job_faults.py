@@ -17,6 +17,7 @@ from tests.learners.hosted.test_jobs import begin, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.base import StillWaiting
+from tunecurve.learners.hosted import new_deployment
 
 BOTH = (LAB, VERTEX)
 FAST = {"poll_seconds": 0.02, "adopt_wait_seconds": 0.15, "vertex": {"bucket": "b"}, "tuning": "openai"}
@@ -559,10 +560,67 @@ def test_a_list_without_an_end_ends(serve, learner_of, tmp_path):
     assert follow(learner_of(LAB, **FAST), tmp_path).job["id"] in server.jobs
 
 
-def test_a_tuned_model_that_is_gone_is_trained_anew_when_asked(serve, learner_of, prompts_of, tmp_path, capsys):
+@pytest.mark.parametrize("checkpoints", [[], [(2, "ft:a")], [(2, "ft:a"), (4, "ft:b")]])
+def test_a_list_of_checkpoints_without_an_end_ends(serve, learner_of, tmp_path, checkpoints):
+    serve(lists="endless", checkpoints=checkpoints)
+    assert [model for _, model in follow(learner_of(LAB, **FAST), tmp_path).job["checkpoints"]] == [
+        model for _, model in checkpoints
+    ]
+
+
+@pytest.mark.parametrize("status", ["pending", "uploaded", "Running", "processed", "error", None])
+@pytest.mark.parametrize(
+    "said", ["file-1 is not ready yet", "the file is still being processed", "importing is in progress"]
+)
+def test_a_file_that_is_not_read_yet_is_waited_for(serve, learner_of, tmp_path, status, said):
+    server = serve(f"says 400 {said}", times=2, file_status=status)
+    learner = learner_of(LAB, **FAST)
+    outcome = follow(learner, tmp_path)
+    if status in ("pending", "uploaded", "Running"):
+        assert outcome.job["id"] in server.jobs
+        assert (server.n_uploads, len(server.creations), len(server.jobs)) == (1, 3, 1)
+    else:
+        assert said in outcome
+        assert (len(server.creations), len(server.jobs)) == (2, 0)
+    assert not server.files
+    check_books(learner, server)
+
+
+def test_a_file_that_is_read_between_refusal_and_look_is_asked_for_again(serve, learner_of, tmp_path):
+    server = serve("says 400 file-1 is not ready", times=1)
+    assert follow(learner_of(LAB, **FAST), tmp_path).job["id"] in server.jobs
+    assert len(server.jobs) == 1
+
+
+@pytest.mark.parametrize("n_calls", [1, 5, 40])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_new_tuned_model_is_waited_for(serve, learner_of, prompts_of, tmp_path, monkeypatch, n_calls, is_new):
+    from tunecurve.learners.base import predict
+
+    monkeypatch.setattr(new_deployment, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(new_deployment, "SETTLING_SECONDS", 30.0 if is_new else 0.0)
+    server = serve(unready=n_calls)
+    learner = learner_of(LAB, **FAST)
+    follow(learner, tmp_path)
+    tuned, said = learner.load_tuned(tmp_path), []
+    learner.account.say = said.append
+    prompts = prompts_of(["Ada left.", "Bo came.", "Cy sang."])
+    if not is_new:
+        with pytest.raises(ModelError, match=r"404.*--model-is-gone"):
+            predict(tuned, prompts)
+        return
+    assert [answer.text for answer in predict(tuned, prompts)] == ["done"] * 3
+    assert sum("for the new model" in line for line in said) == 1
+    assert sum("chat" in line for line in server.log) == n_calls + 3
+
+
+def test_a_tuned_model_that_is_gone_is_trained_anew_when_asked(
+    serve, learner_of, prompts_of, tmp_path, monkeypatch, capsys
+):
     from tunecurve.learners.base import predict
     from tunecurve.study.trials import TRAINING
 
+    monkeypatch.setattr(new_deployment, "SETTLING_SECONDS", 0.0)
     server = serve()
     folder = tmp_path / "study" / "trials" / "one"
     folder.mkdir(parents=True)

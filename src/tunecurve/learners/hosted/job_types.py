@@ -178,6 +178,10 @@ class QuotaFull(Exception):
     """The provider runs no further job now."""
 
 
+class FileUnread(Exception):
+    """The provider has not read the training file yet; no job was made."""
+
+
 class NotCreated(Exception):
     """The provider said no; no job was made."""
 

@@ -24,6 +24,7 @@ from tunecurve.learners.hosted.job_types import (
     PREPARING,
     QUEUED_HERE,
     CreationUnclear,
+    FileUnread,
     JobRequest,
     NotCreated,
     ProviderJob,
@@ -150,6 +151,9 @@ class JobFlow(JobKeeper):
         except QuotaFull as error:
             self._unclaim(row)
             raise StillWaiting(f"the provider runs no further job now ({error})", self._poll) from None
+        except FileUnread as error:
+            self._unclaim(row)
+            raise StillWaiting(f"the provider has not read the training file yet ({error})", self._poll) from None
         except NotCreated as error:
             self._delete_file(row)
             self._unclaim(row)

@@ -14,6 +14,7 @@ from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.failures import quota_is_used_up
 from tunecurve.learners.hosted.job_types import (
     CreationUnclear,
+    FileUnread,
     JobRequest,
     NotCreated,
     ProviderJob,
@@ -36,6 +37,13 @@ MOST_A_PAGE = 100
 _UNWELCOME = re.compile(
     r"unknown|unrecogni[sz]ed|unexpected|unsupported|not supported|not permitted|not allowed|extra|additional|forbidden|"
     r"no such (field|parameter)|does not (take|accept|support)",
+    re.IGNORECASE,
+)
+# A training file that its provider has not read yet: its own word, and what a creation is told meanwhile.
+_UNREAD_FILE = ("uploaded", "pending", "running", "notrunning", "queued", "processing", "importing")
+_NOT_READ_YET = re.compile(
+    r"not (yet )?(been )?(ready|processed|imported|available)|(is|are|being|still) (being )?(processed|processing|pending|imported)|"
+    r"pending|in progress",
     re.IGNORECASE,
 )
 _OPTIONAL_FIELDS = ("method", "metadata", "seed", "suffix", "batch_size", "learning_rate_multiplier")
@@ -127,6 +135,7 @@ class OpenAITuning:
     def create(self, request: JobRequest, training_file: str) -> ProviderJob:
         """Create the job, in one attempt that counts: a refused one is sent again without the field that is not known."""
         left_out = {"method"} if self.fields == "top-level" else set()
+        was_unread = False
         while True:
             try:
                 return _view(self.client.fine_tuning.jobs.create(**self._creation(request, training_file, left_out)))
@@ -135,12 +144,25 @@ class OpenAITuning:
             except self.openai.APIStatusError as error:
                 if error.status_code >= 500 or error.status_code in (408, 409):
                     raise CreationUnclear(plain_reason(error)) from None
+                if _NOT_READ_YET.search(str(error)) and not was_unread:
+                    if self._is_unread(training_file):
+                        raise FileUnread(plain_reason(error)) from None
+                    was_unread = True  # perhaps until a moment ago
+                    continue
                 field = _unwelcome_field(error, left_out)
                 if field is None or (field == "method" and self.fields == "method"):
                     raise NotCreated(plain_reason(error)) from None
                 left_out.add(field)
             except Exception as error:
                 raise CreationUnclear(plain_reason(error)) from None
+
+    def _is_unread(self, training_file: str) -> bool:
+        """Return whether the provider says of a file that it has still to read it."""
+        try:
+            status = self.client.files.retrieve(training_file).status
+        except Exception:
+            return False
+        return str(status).lower() in _UNREAD_FILE
 
     def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> dict[str, Any]:
         recipe = request.recipe
@@ -191,13 +213,20 @@ class OpenAITuning:
 
     def _points(self, provider_id: str) -> tuple[tuple[int, str], ...]:
         """Return step and model of the checkpoints; not every server that speaks the format keeps them."""
+        found: dict[str, Any] = {}
         try:
-            found = list(self.client.fine_tuning.jobs.checkpoints.list(provider_id, limit=100))
+            page = self.client.fine_tuning.jobs.checkpoints.list(provider_id, limit=MOST_A_PAGE)
+            # A server that knows no pages answers with the first one again.
+            while new := {point.id: point for point in page.data if point.id not in found}:
+                found |= new
+                if not page.has_next_page():
+                    break
+                page = page.get_next_page()
         except Exception:
             return ()
         named = [
             (getattr(point, "step_number", None), getattr(point, "fine_tuned_model_checkpoint", None))
-            for point in found
+            for point in found.values()
         ]
         return tuple(sorted((int(step), model) for step, model in named if isinstance(step, int | float) and model))
 

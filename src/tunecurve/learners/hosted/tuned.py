@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -58,7 +59,12 @@ class TunedHostedLearner(HostedLearner):
     def _open_gateway(self, book: BatchBook | None) -> Gateway:
         lease = self._lease
         if lease is None:
-            return super()._open_gateway(book)
+            gateway = super()._open_gateway(book)
+            row = self.account.ledger.job(self.key) if self.key is not None and book is None else None
+            if row is None:
+                return gateway
+            age = max(0.0, time.time() - row["updated_at"])
+            return NewDeploymentGateway(gateway, self.account.should_stop, age, self.account.say)
         options = replace(self._options(), base_url=lease.answers_at)
         gateway = InspectGateway(self._answering(), options, book)
         return NewDeploymentGateway(gateway, lambda: self.account.should_stop() or lease.error is not None)
