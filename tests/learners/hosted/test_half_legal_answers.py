@@ -9,7 +9,9 @@ import pytest
 from tests.fakes.half_legal_server import HalfLegalServer, message_item
 from tests.learners.hosted.conftest import GEMINI, LAB
 from tests.learners.hosted.test_faults import ROWS, ask, check_books
+from tunecurve.errors import EnvironmentProblem
 from tunecurve.learners.hosted import sending
+from tunecurve.learners.hosted.access import check_access
 from tunecurve.learners.hosted.failures import explain_failure
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.hosted.one_request import after_response, before_request, begin_attempt
@@ -256,3 +258,21 @@ def test_the_proxy_is_named_where_calls_go_by_one(serve, learner_in, prompts_of,
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     assert "($ALL_PROXY)" in ask(learner_in("chat"), prompts_of)
     assert check_books(learner_in("chat"), server).total_usd == 0
+
+
+@pytest.mark.parametrize("bucket", ["YOUR-BUCKET", "gs://mine", "mine/part", "my bucket", " mine"])
+@pytest.mark.parametrize("provider", ["vertex", "bedrock"])
+def test_a_name_that_no_bucket_has_is_said_before_anything_is_paid(monkeypatch, bucket, provider):
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    monkeypatch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "t")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    more = {"role_arn": "arn:aws:iam::123456789012:role/r", "region": "us-east-1"} if provider == "bedrock" else {}
+    model = {"vertex": "google/vertex/gemini-3.5-flash-lite", "bedrock": "bedrock/amazon.nova-micro-v1:0:128k"}[
+        provider
+    ]
+    settings = HostedSpec(**{provider: {"bucket": bucket, **more}, "tuning": "bedrock" if more else "auto"})
+    name = parse_hosted_name(model)
+    with pytest.raises(EnvironmentProblem, match=f"hosted.{provider}.bucket is '{bucket}'"):
+        check_access(name, model, settings, will_tune=True)
+    check_access(name, model, settings, will_tune=False)

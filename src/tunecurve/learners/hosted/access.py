@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import urlsplit
 
 from tunecurve.errors import EnvironmentProblem
@@ -65,11 +66,24 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
                 f"tuning '{asked_as}' needs a Cloud Storage bucket for its training files; set hosted.vertex.bucket, or "
                 "hosted.tuning: none to measure prompting alone"
             )
+        if will_tune:
+            _check_bucket("hosted.vertex.bucket", settings.vertex.bucket or "")
 
     if name.provider == "bedrock" and will_tune:
         check_bedrock(asked_as, settings.bedrock)
+        if settings.bedrock.bucket:
+            _check_bucket("hosted.bedrock.bucket", settings.bedrock.bucket)
     if name.provider == "fireworks" and will_tune:
         check_fireworks(asked_as, settings.fireworks)
+
+
+def _check_bucket(setting: str, bucket: str) -> None:
+    """Raise EnvironmentProblem for what no bucket is called, a placeholder of an example above all."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", bucket):
+        raise EnvironmentProblem(
+            f"{setting} is '{bucket}', and no bucket has such a name; write yours: small letters, digits, dots and dashes, "
+            "without gs:// or s3://"
+        )
 
 
 def _check_no_other_place(name: HostedName, asked_as: str) -> None:

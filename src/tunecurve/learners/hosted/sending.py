@@ -333,6 +333,7 @@ class Sender:
                 f"{self.limits.max_failures} that hosted.failed_rows_allowed lets pass; what was answered is kept, the same "
                 "command asks for the rest"
             )
+        self.say(f"'{self.model}': a row has no answer: {reason}")
         return answer or Completion("", "error", error=reason)
 
 
