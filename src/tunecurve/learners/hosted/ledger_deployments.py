@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from tunecurve.learners.hosted.deployment_types import hosting_usd
 from tunecurve.learners.hosted.ledger_file import LedgerFile
+from tunecurve.learners.hosted.ledger_rows import row_of, select_rows, write_row
 
 # In the order of a deployment's life. "in doubt": its creation got no answer, and it is not to be found; "undeleted": it is
 # not known to be gone; "kept": its user wants it to stand.
@@ -46,7 +46,7 @@ class DeploymentTable(LedgerFile):
     def deployments(self, where: str = "", values: Iterable[Any] = ()) -> list[dict[str, Any]]:
         """Return deployments, oldest first."""
         statement = f"SELECT {', '.join(_COLUMNS)} FROM deployments {where} ORDER BY created_at"
-        return [_row(row) for row in self._read(statement, values)]
+        return [row_of(_COLUMNS, row) for row in self._read(statement, values)]
 
     def hosting_of(self, study: str, model: str) -> float | None:
         """Return what a model's deployments have cost a study so far; None: unknown."""
@@ -71,20 +71,24 @@ class DeploymentTable(LedgerFile):
         """
 
         def work(connection: sqlite3.Connection) -> DeploymentClaim:
-            of_model = _select(connection, "backend = ? AND model = ?", (row["backend"], row["model"]))
+            of_model = select_rows(
+                connection, "deployments", _COLUMNS, "backend = ? AND model = ?", (row["backend"], row["model"])
+            )
             for other in of_model:
                 if other["state"] in OVER or other["state"] == IN_DOUBT:
                     continue
                 if self.owner.lives(other["detail"].get("owner")):
                     return DeploymentClaim("taken", other)
                 other["detail"]["owner"] = self.owner.token
-                _write(connection, other)
+                write_row(connection, "deployments", other)
                 return DeploymentClaim("there", other)
             number = 1 + sum(other["key"].startswith(row["key"] + "-") for other in of_model)
             detail = {**row["detail"], "owner": self.owner.token}
             claimed = {**row, "key": f"{row['key']}-{number}", "state": CREATING, "detail": detail}
-            _write(connection, {**claimed, "created_at": time.time()})
-            return DeploymentClaim("yours", _select(connection, "key = ?", (claimed["key"],))[0])
+            write_row(connection, "deployments", {**claimed, "created_at": time.time()})
+            return DeploymentClaim(
+                "yours", select_rows(connection, "deployments", _COLUMNS, "key = ?", (claimed["key"],))[0]
+            )
 
         return self._done(work)
 
@@ -92,9 +96,9 @@ class DeploymentTable(LedgerFile):
         """Change a deployment's row as it is on the disk now, and return it; nobody else's change is overwritten."""
 
         def work(connection: sqlite3.Connection) -> dict[str, Any]:
-            row = _select(connection, "key = ?", (key,))[0]
+            row = select_rows(connection, "deployments", _COLUMNS, "key = ?", (key,))[0]
             change(row)
-            _write(connection, row)
+            write_row(connection, "deployments", row)
             return row
 
         return self._done(work)
@@ -103,11 +107,11 @@ class DeploymentTable(LedgerFile):
         """Make a deployment that nobody at work has this process's own; None where somebody has it, or it is over."""
 
         def work(connection: sqlite3.Connection) -> dict[str, Any] | None:
-            row = _select(connection, "key = ?", (key,))[0]
+            row = select_rows(connection, "deployments", _COLUMNS, "key = ?", (key,))[0]
             if row["state"] in OVER or self.owner.lives(row["detail"].get("owner")):
                 return None
             row["detail"]["owner"] = self.owner.token
-            _write(connection, row)
+            write_row(connection, "deployments", row)
             return row
 
         return self._done(work)
@@ -129,21 +133,3 @@ def booked_hosting_usd(row: dict[str, Any], now: float | None = None) -> float:
 def is_doubtful(row: dict[str, Any]) -> bool:
     """Return whether a deployment may cost more than it did for certain."""
     return row["state"] in (UNDELETED, IN_DOUBT) or (row["state"] == CREATING and not row["detail"].get("owner"))
-
-
-def _select(connection: sqlite3.Connection, where: str, values: Iterable[Any]) -> list[dict[str, Any]]:
-    statement = f"SELECT {', '.join(_COLUMNS)} FROM deployments WHERE {where} ORDER BY created_at"
-    return [_row(row) for row in connection.execute(statement, tuple(values)).fetchall()]
-
-
-def _row(values: tuple[Any, ...]) -> dict[str, Any]:
-    row = dict(zip(_COLUMNS, values, strict=True))
-    return {**row, "detail": json.loads(row["detail"])}
-
-
-def _write(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
-    values = {**row, "detail": json.dumps(row["detail"]), "updated_at": time.time()}
-    connection.execute(
-        f"INSERT OR REPLACE INTO deployments ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-        tuple(values.values()),
-    )

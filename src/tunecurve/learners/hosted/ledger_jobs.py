@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from tunecurve.learners.hosted.job_types import CREATING, PREPARING, QUEUED_HERE
 from tunecurve.learners.hosted.ledger_file import LedgerFile
+from tunecurve.learners.hosted.ledger_rows import row_of, select_rows, write_row
 
 _COLUMNS = (
     "key", "study", "backend", "model", "label", "state", "attempt", "provider_id", "detail", "reserved_usd", "cost_usd",
@@ -47,7 +47,7 @@ class JobTable(LedgerFile):
     def jobs(self, where: str = "", values: Iterable[Any] = ()) -> list[dict[str, Any]]:
         """Return tuning jobs, oldest first."""
         return [
-            _row(row)
+            row_of(_COLUMNS, row)
             for row in self._read(f"SELECT {', '.join(_COLUMNS)} FROM jobs {where} ORDER BY created_at", values)
         ]
 
@@ -68,19 +68,19 @@ class JobTable(LedgerFile):
         """
 
         def work(connection: sqlite3.Connection) -> JobClaim:
-            found = _select(connection, "key = ?", (row["key"],))
+            found = select_rows(connection, "jobs", _COLUMNS, "key = ?", (row["key"],))
             current = found[0] if found else row
             if found and current["state"] not in (QUEUED_HERE, PREPARING):
                 return JobClaim("there", current)
             if found and current["state"] == PREPARING and self._is_anothers(current):
                 return JobClaim("taken", current)
-            others = [other for other in _select(connection, _TAKES_A_PLACE, (row["backend"], row["key"]))
+            others = [other for other in select_rows(connection, "jobs", _COLUMNS, _TAKES_A_PLACE, (row["backend"], row["key"]))
                       if self._holds_its_place(other)]  # fmt: skip
             if len(others) >= places:
                 return JobClaim("full", others[0])
             detail = {**row["detail"], **current["detail"], "owner": self.owner.token}
             claimed = {**current, "study": row["study"], "state": PREPARING, "detail": detail}
-            _write(connection, claimed)
+            write_row(connection, "jobs", claimed)
             return JobClaim("yours", claimed)
 
         return self._done(work)
@@ -89,9 +89,9 @@ class JobTable(LedgerFile):
         """Change a job's row as it is on the disk now, and return it; nobody else's change is overwritten."""
 
         def work(connection: sqlite3.Connection) -> dict[str, Any]:
-            row = _select(connection, "key = ?", (key,))[0]
+            row = select_rows(connection, "jobs", _COLUMNS, "key = ?", (key,))[0]
             change(row)
-            _write(connection, row)
+            write_row(connection, "jobs", row)
             return row
 
         return self._done(work)
@@ -121,21 +121,3 @@ class JobTable(LedgerFile):
 def booked_usd(row: dict[str, Any]) -> float:
     """Return what the books hold for a job: its cost, before that is known what is reserved for it."""
     return float(row["reserved_usd"] if row["cost_usd"] is None else row["cost_usd"])
-
-
-def _select(connection: sqlite3.Connection, where: str, values: Iterable[Any]) -> list[dict[str, Any]]:
-    statement = f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE {where} ORDER BY created_at"
-    return [_row(row) for row in connection.execute(statement, tuple(values)).fetchall()]
-
-
-def _row(values: tuple[Any, ...]) -> dict[str, Any]:
-    row = dict(zip(_COLUMNS, values, strict=True))
-    return {**row, "detail": json.loads(row["detail"])}
-
-
-def _write(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
-    values = {**row, "detail": json.dumps(row["detail"]), "updated_at": time.time()}
-    connection.execute(
-        f"INSERT OR REPLACE INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-        tuple(values.values()),
-    )
