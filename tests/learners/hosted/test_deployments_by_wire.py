@@ -413,7 +413,7 @@ def test_the_tokens_of_a_job_are_never_fewer_than_those_billed(serve, learner_of
 )  # fmt: skip
 def test_the_states_of_togethers_jobs(serve, learner_of, tmp_path, ends, words):
     serve(TOGETHER, ends=ends)
-    assert words in follow(learner_of(TOGETHER, **FAST), tmp_path, seconds=0.5)
+    assert words in follow(learner_of(TOGETHER, **FAST), tmp_path, until=words)
 
 
 @pytest.mark.parametrize("echo", ["all", "suffix", "file", "time"])

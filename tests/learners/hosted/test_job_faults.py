@@ -46,14 +46,19 @@ def serve(monkeypatch, only_loopback, tmp_path):
         server.server_close()
 
 
-def follow(learner, folder, seconds=5.0, rows=None, epochs=2):
-    """Follow a job to its end; return its record, the line it fails with, or the last wait after `seconds`."""
+def follow(learner, folder, seconds=30.0, rows=None, epochs=2, until=None):
+    """Follow a job to its end; return its record, the line it fails with, or the last wait after `seconds`.
+
+    A wait that says `until` is returned at once: nothing then hangs on how fast this machine is.
+    """
     end, last = time.monotonic() + seconds, ""
     while time.monotonic() < end:
         try:
             return begin(learner, folder, rows, epochs)[1]
         except StillWaiting as waiting:
             last = f"waits: {waiting}"
+            if until is not None and until in last:
+                break
             time.sleep(min(waiting.seconds, 0.03))
         except TunecurveError as error:
             return f"{type(error).__name__}: {error}"
@@ -208,7 +213,7 @@ END_WORDS = [
 def test_states_are_read_by_word_and_told_as_they_are(serve, learner_of, tmp_path, word, expected):
     server = serve(ends=word)
     learner = learner_of(LAB, **FAST)
-    found = follow(learner, tmp_path, seconds=0.8)
+    found = follow(learner, tmp_path, until=expected)
     if expected == "trained":
         assert found.job["id"] in server.jobs
     else:
@@ -223,7 +228,7 @@ def test_states_are_read_by_word_and_told_as_they_are(serve, learner_of, tmp_pat
 def test_states_of_vertex(serve, learner_of, tmp_path, word):
     server = serve(ends=word)
     learner = learner_of(VERTEX, **FAST)
-    found = follow(learner, tmp_path, seconds=0.6)
+    found = follow(learner, tmp_path, until="PAUSED")
     assert word.removeprefix("JOB_STATE_").lower() in found.lower()
     assert ("jobs retry" in found) == (word != "JOB_STATE_PAUSED")
     check_books(learner, server)
@@ -255,14 +260,14 @@ def test_success_without_a_model_is_a_failure_that_is_billed(serve, learner_of, 
 def test_a_lost_job_is_said_and_blocks_nobody(serve, learner_of, tmp_path, name, capsys):
     server = serve(polls=100)
     learner = learner_of(name, **FAST)
-    assert "running" in follow(learner, tmp_path, seconds=0.2)
+    assert "running" in follow(learner, tmp_path, until="running")
     server.jobs.clear()
     line = follow(learner, tmp_path)
     assert "is lost" in line
     assert "jobs retry" in line
     assert learner.account.spending().n_doubtful_jobs == 1
     other = learner_of(name, **FAST)
-    assert "running" in follow(other, tmp_path, seconds=0.3, rows=examples(11))
+    assert "running" in follow(other, tmp_path, until="running", rows=examples(11))
     server.behaviour["polls"] = 1
     key = next(row["key"] for row in learner.account.ledger.jobs() if row["state"] == "lost")
     assert run_command(["jobs", "sync"]) == 0
@@ -288,7 +293,7 @@ def test_commands_while_the_provider_is_down(serve, learner_of, tmp_path, capsys
     server = serve(polls=100)
     learner = learner_of(LAB, **{**FAST, "jobs_at_once": 3})
     for rows in (examples(), examples(11)):
-        follow(learner, tmp_path, seconds=0.1, rows=rows)
+        follow(learner, tmp_path, until="running", rows=rows)
     learner.account.close()
     server.behaviour["look"] = look
     key = run_and_key(capsys)
@@ -500,7 +505,7 @@ def test_global_is_no_place_to_tune(serve, learner_of, monkeypatch, location):
 def test_an_upload_that_fails_leaves_no_claim(serve, learner_of, tmp_path):
     server = serve(files="500")
     learner = learner_of(LAB, **FAST)
-    assert "cannot be reached" in follow(learner, tmp_path, seconds=0.2)
+    assert "cannot be reached" in follow(learner, tmp_path, until="cannot be reached")
     assert learner.account.ledger.jobs() == []
     server.behaviour["files"] = ""
     assert follow(learner, tmp_path).job["id"] in server.jobs
@@ -519,7 +524,7 @@ def test_an_upload_without_an_answer_is_found_again(serve, learner_of, tmp_path,
 def test_unreadable_jobs_pages_are_trouble_that_may_pass(serve, learner_of, tmp_path):
     server = serve(look="html")
     learner = learner_of(LAB, **FAST)
-    line = follow(learner, tmp_path, seconds=0.3)
+    line = follow(learner, tmp_path, until="no fine-tuning job")
     assert "cannot be reached" in line
     assert "no fine-tuning job" in line
     server.behaviour["look"] = ""
@@ -529,7 +534,7 @@ def test_unreadable_jobs_pages_are_trouble_that_may_pass(serve, learner_of, tmp_
 def test_a_model_error_is_what_a_lost_job_raises(serve, learner_of, tmp_path):
     server = serve(polls=50)
     learner = learner_of(LAB, **FAST)
-    follow(learner, tmp_path, seconds=0.1)
+    follow(learner, tmp_path, until="running")
     server.behaviour["look"] = "404"
     time.sleep(0.2)
     with pytest.raises(ModelError, match="is lost"):
@@ -545,12 +550,14 @@ def test_what_is_no_list_of_jobs_is_not_an_empty_one(serve, learner_of, tmp_path
     with pytest.raises(StillWaiting):
         begin(learner, tmp_path)
     server.behaviour["lists"] = lists
-    assert "no list of fine-tuning jobs" in follow(learner, tmp_path, seconds=0.5)
+    words = "no list of fine-tuning jobs"
+    assert words in follow(learner, tmp_path, until=words)
     assert len(server.creations) == 1
     server.behaviour["lists"] = ""
     assert follow(learner, tmp_path).job["id"] in server.jobs
     other = serve(lists=lists)
-    assert "cannot be reached" in follow(learner_of(LAB, ledger="other.sqlite", **FAST), tmp_path, seconds=0.2)
+    words = "cannot be reached"
+    assert words in follow(learner_of(LAB, ledger="other.sqlite", **FAST), tmp_path, until=words)
     assert not other.creations
     assert not other.files
 

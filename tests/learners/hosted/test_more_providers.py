@@ -14,8 +14,7 @@ import pytest
 import yaml
 
 from tests.fakes.faulty_providers import FaultyBedrock, FaultyFireworks, FaultyNebius
-from tests.learners.hosted import test_job_faults
-from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books
+from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books, follow
 from tests.learners.hosted.test_jobs import NAMES, begin, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import ModelError
@@ -70,10 +69,6 @@ def serve(monkeypatch, only_loopback, tmp_path):
 def tunable(learner_of):
     """Return a function that makes the learner of a provider's model; what is to be found is looked for long enough."""
     return lambda name, **settings: learner_of(name, **{**FAST, "adopt_wait_seconds": 20, **KINDS[name][1], **settings})
-
-
-def follow(learner, folder, seconds=30.0, rows=None, epochs=2):
-    return test_job_faults.follow(learner, folder, seconds, rows, epochs)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -166,7 +161,7 @@ def test_success_without_a_model_is_a_failure_that_is_billed(serve, tunable, tmp
 def test_a_lost_job_is_said_and_stays_booked(serve, tunable, tmp_path, name):
     server = serve(name, polls=100)
     learner = tunable(name, adopt_wait_seconds=0.15)
-    assert "running" in follow(learner, tmp_path, seconds=0.5)
+    assert "running" in follow(learner, tmp_path, until="running")
     bill = server.bill_usd
     server.jobs.clear()
     line = follow(learner, tmp_path)
@@ -178,12 +173,12 @@ def test_a_lost_job_is_said_and_stays_booked(serve, tunable, tmp_path, name):
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("look", ["500", "html"])
 def test_a_service_that_is_down_is_waited_for(serve, tunable, tmp_path, name, look):
-    server = serve(name, polls=3)
+    server = serve(name, polls=10**6)
     learner = tunable(name)
-    follow(learner, tmp_path, seconds=0.1)
+    assert "running" in follow(learner, tmp_path, until="running")
     server.behaviour["look"] = look
-    assert "trying again" in follow(learner, tmp_path, seconds=0.3)
-    server.behaviour["look"] = ""
+    assert "trying again" in follow(learner, tmp_path, until="trying again")
+    server.behaviour |= {"look": "", "polls": 1}
     assert follow(learner, tmp_path).job["id"] in server.jobs
     check_books(learner, server)
 
@@ -203,12 +198,12 @@ def test_passes_are_those_that_were_trained(serve, tunable, tmp_path, name, trai
 def test_a_job_is_cancelled_by_command(serve, tunable, tmp_path, name, capsys):
     server = serve(name, polls=100)
     learner = tunable(name)
-    assert "running" in follow(learner, tmp_path, seconds=0.3)
+    assert "running" in follow(learner, tmp_path, until="running")
     (key,) = (row["key"] for row in learner.account.ledger.jobs())
     learner.account.close()
     assert run_command(["jobs", "cancel", key]) == 0, capsys.readouterr().err
     assert "cancelled" in capsys.readouterr().out
-    assert "cancelled" in follow(tunable(name), tmp_path, seconds=0.3)
+    assert "cancelled" in follow(tunable(name), tmp_path)
     assert not server.files
 
 
@@ -238,7 +233,7 @@ def test_whoever_dies_between_creation_and_record_leaves_no_second_job(serve, tu
 @pytest.mark.parametrize("code", ["301", "302", "307", "308"])
 def test_rows_are_not_sent_on(serve, tunable, tmp_path, name, code):
     server = serve(name, files=code)
-    line = follow(tunable(name), tmp_path, seconds=0.5)
+    line = follow(tunable(name), tmp_path)
     assert "sends calls on to http://127.0.0.1:9" in line
     assert "nothing was sent there" in line
     assert not server.files
@@ -284,7 +279,7 @@ def test_a_multiplier_is_never_sent_as_nebius_learning_rate(serve, tunable, tmp_
 def test_checkpoints_that_cannot_be_listed_are_asked_for_again(serve, tunable, tmp_path):
     server = serve(NEBIUS, lists="no checkpoints")
     learner = tunable(NEBIUS)
-    assert "trying again" in follow(learner, tmp_path, seconds=0.3)
+    assert "trying again" in follow(learner, tmp_path, until="trying again")
     server.behaviour["lists"] = ""
     assert follow(learner, tmp_path).job["tuned_model"] == "ftjob-1:ftckpt-2"
 
@@ -330,14 +325,14 @@ def test_what_bedrock_is_sent(serve, tunable, tmp_path):
 def test_states_of_bedrock(serve, tunable, tmp_path, word):
     server = serve(BEDROCK, ends=word)
     learner = tunable(BEDROCK)
-    line = follow(learner, tmp_path, seconds=0.5)
     expected = {
         "Failed": "failed",
         "Stopped": "cancelled",
         "Stopping": "running",
         "Frozen": "not known here ('Frozen')",
-    }
-    assert expected[word] in line
+    }[word]
+    line = follow(learner, tmp_path, until=expected)
+    assert expected in line
     assert check_books(learner, server).total_usd >= server.bill_usd
 
 
@@ -366,7 +361,7 @@ def test_bedrocks_own_limit_of_jobs_is_waited_for(serve, tunable, tmp_path):
 @pytest.mark.parametrize("files", ["307", "301", "403", "500"])
 def test_rows_go_to_no_other_address_than_the_bucket(serve, tunable, tmp_path, files):
     server = serve(BEDROCK, files=files)
-    line = follow(tunable(BEDROCK), tmp_path, seconds=0.4)
+    line = follow(tunable(BEDROCK), tmp_path, until="s3://b" if files != "500" else "trying again")
     assert "s3://b" in line or files == "500"
     assert not server.jobs
     assert not server.files
@@ -568,7 +563,7 @@ def test_a_dataset_whose_creation_got_no_answer_is_used(serve, tunable, tmp_path
 def test_states_of_fireworks(serve, tunable, tmp_path, word, expected):
     server = serve(FIREWORKS, ends=word)
     learner = tunable(FIREWORKS)
-    found = follow(learner, tmp_path, seconds=0.5)
+    found = follow(learner, tmp_path, until=expected)
     if expected is None:
         assert found.job["id"] in server.jobs
     else:
