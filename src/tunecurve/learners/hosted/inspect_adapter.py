@@ -29,6 +29,12 @@ from tunecurve.learners.hosted.batches import BatchBook
 from tunecurve.learners.hosted.failures import explain_failure, one_line
 from tunecurve.learners.hosted.gateway import Failure, GatewayOptions, Reply
 from tunecurve.learners.hosted.layer_output import reply_of
+from tunecurve.learners.hosted.lighter_sdks import (
+    chat_without_transform,
+    compare_no_fields,
+    find_proxy_once,
+    remember_sockets,
+)
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.one_request import after_response, before_request, begin_attempt, count_requests
 from tunecurve.learners.hosted.redirects import http_clients, refuse_redirects, refuse_redirects_of_google
@@ -78,7 +84,8 @@ class InspectGateway:
         kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
         if self.options.system_as_user:
             messages = _without_system_role(messages)
-        turns = [kinds[message.role](content=message.content) for message in messages]
+        # A name of their own: the layer would draw one of random bytes for each turn.
+        turns = [kinds[turn.role](content=turn.content, id=f"turn {n}") for n, turn in enumerate(messages)]
         _was_refused.set(False)
         begin_attempt(is_counted=not self.options.batch)
         result = await self._api.generate(turns, [], "none", self._config(max_tokens))
@@ -183,6 +190,7 @@ def _tame_google(api: Any, options: GatewayOptions) -> None:
 
     from tunecurve.learners.hosted.google_access import send_once, share_one_client
 
+    compare_no_fields()
     google.MAX_TOOL_CALLING_ATTEMPTS = 1  # a broken function call, which nobody asked for, is no reason to ask again
     send_once(api)
     make = api.model_client
@@ -200,6 +208,7 @@ def _tame_google(api: Any, options: GatewayOptions) -> None:
             return response
 
         client._api_client.async_request = readable
+        find_proxy_once(client, str(client._api_client._http_options.base_url))
         return client
 
     api.model_client = make_tame
@@ -231,6 +240,8 @@ def _tame(api: Any, name: HostedName, options: GatewayOptions) -> None:
             "versions that pyproject.toml names: pip install 'tunecurve[hosted]'"
         )
     if _is_of_openai(client):
+        remember_sockets()
+        client.chat.completions.create = chat_without_transform(client)
         _read_leniently(client.chat.completions, mend_chat, mend_chunk, _named_cap(options.max_tokens_field))
         _read_leniently(client.responses, mend_response, mend_event, _with_body(options.extra_body))
 
