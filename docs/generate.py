@@ -14,7 +14,7 @@ import click
 
 from tunecurve.cli.main import COMMANDS, cli
 from tunecurve.errors import EXIT_CODES
-from tunecurve.spec_docs import json_schema, study_file_page
+from tunecurve.spec.docs import json_schema, study_file_page
 
 HERE = Path(__file__).parent
 CURVES = HERE.parent / "benchmarks" / "curves"

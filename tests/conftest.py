@@ -60,7 +60,7 @@ def rows_file(tmp_path):
 @pytest.fixture(scope="session")
 def smollm2():
     """Files of the built-in model: downloaded by hash and converted at the first use."""
-    from tunecurve.learners.local.weights import resolve_model
+    from tunecurve.learners.torch.weights import resolve_model
 
     return resolve_model("smollm2-135m-instruct")
 

@@ -27,7 +27,7 @@ WORDS = {"fire": "flame smoke burn", "water": "wave river rain", "earth": "stone
 @pytest.fixture
 def farm(tmp_path, capsys, monkeypatch):
     """A function that runs the farm on a made-up set of three classes, in a folder of its own: exit code and what it printed."""
-    monkeypatch.setattr("tunecurve.report.keep_current.write_report", lambda folder, results: None)
+    monkeypatch.setattr("tunecurve.report.live.write_report", lambda folder, results: None)
     monkeypatch.setitem(sets.SEEDS, "tfidf", 2)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     rows = [
@@ -127,7 +127,7 @@ def test_the_table_has_sets_of_every_kind_and_leaves_half_of_the_sources_out_of_
 
 @pytest.mark.parametrize("one", SETS, ids=lambda one: one.name)
 def test_every_set_gives_a_study_that_the_program_takes(one):
-    from tunecurve.spec import parse_spec
+    from tunecurve.spec.study import parse_spec
 
     for learner in one.learners:
         spec = parse_spec(sets.study_of(one, learner, Path("data")))

@@ -12,8 +12,8 @@ import yaml
 
 from tests.conftest import simple_rows
 from tunecurve.predictor import load_predictor
+from tunecurve.results.collect import without_times
 from tunecurve.run import run_study
-from tunecurve.study.results import without_times
 
 
 @pytest.mark.model

@@ -2,8 +2,8 @@ import pytest
 import yaml
 
 from tunecurve.errors import SpecError
-from tunecurve.spec import QUICK_STUDY, StudySpec, load_spec, parse_spec, stable_hash
-from tunecurve.spec_docs import commented_study_file, json_schema
+from tunecurve.spec.docs import commented_study_file, json_schema
+from tunecurve.spec.study import QUICK_STUDY, StudySpec, load_spec, parse_spec, stable_hash
 
 
 @pytest.mark.parametrize(

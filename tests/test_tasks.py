@@ -4,11 +4,11 @@ import pytest
 
 from tests.conftest import simple_rows
 from tunecurve.learners.base import predict
-from tunecurve.learners.floor import FloorLearner, first_sentence
+from tunecurve.learners.baselines.floor import FloorLearner, first_sentence
 from tunecurve.metrics.catalogue import SECOND_METRIC, TASK_METRICS
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec import parse_spec
-from tunecurve.tasks import TASK_NAMES, TASKS, find_labels, suggest_task
+from tunecurve.spec.study import parse_spec
+from tunecurve.tasks.base import TASK_NAMES, TASKS, find_labels, suggest_task
 
 LONG = "A first sentence about the long paper that nobody has read so far. " * 5
 

@@ -16,8 +16,8 @@ import re
 import tempfile
 from collections import defaultdict
 
+from tunecurve.formats.alignment import align_exactly
 from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
-from tunecurve.metrics.alignment import align_exactly
 from tunecurve.report.tables import default_columns, point_table, text_table
 from tunecurve.run import run_study
 

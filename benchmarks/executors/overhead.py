@@ -15,14 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
+from tunecurve.executors.base import Work
+from tunecurve.executors.run import Executor, run_trials
 from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings
-from tunecurve.prepare import prepare_study
-from tunecurve.study.choose import Executor, run_trials
-from tunecurve.study.executors import Work
+from tunecurve.storage.files import make_folder
+from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
-from tunecurve.study.storage import make_folder
 
 
 class InstantLearner:

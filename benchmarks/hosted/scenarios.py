@@ -52,7 +52,7 @@ def start_study(folder: Path, url: str, model: str, out: str, **hosted) -> subpr
 
 def spent(folder: Path, *studies: str) -> float:
     """Return what the ledger holds for studies."""
-    from tunecurve.learners.hosted.ledger import Ledger
+    from tunecurve.learners.hosted.ledger.calls import Ledger
 
     ledger = Ledger(folder / "ledger.sqlite")
     try:
@@ -100,8 +100,8 @@ def lost_creation() -> None:
     from tunecurve.learners.hosted.account import Account
     from tunecurve.learners.hosted.build import build_hosted_learner
     from tunecurve.learners.hosted.names import parse_hosted_name
-    from tunecurve.spec import AnswerSpec
-    from tunecurve.spec_hosted import HostedSpec
+    from tunecurve.spec.hosted import HostedSpec
+    from tunecurve.spec.study import AnswerSpec
 
     model = MODELS["OpenAI's format"]
     for shown in ("time", "hidden"):

@@ -40,8 +40,8 @@ def make_learner(name: str, ledger: Path, **settings):
     from tunecurve.learners.hosted.account import Account
     from tunecurve.learners.hosted.build import build_hosted_learner
     from tunecurve.learners.hosted.names import parse_hosted_name
-    from tunecurve.spec import AnswerSpec
-    from tunecurve.spec_hosted import HostedSpec
+    from tunecurve.spec.hosted import HostedSpec
+    from tunecurve.spec.study import AnswerSpec
 
     prices = {name: {"input": 1.0, "output": 2.0}}
     account = Account(HostedSpec(**{"prices": prices, "max_cost": 5.0, **settings}), "benchmark", ledger)

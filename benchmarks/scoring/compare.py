@@ -33,10 +33,10 @@ import torch
 
 from tunecurve.data.synthetic_pii import generate_rows
 from tunecurve.data.synthetic_pii.labels import LABELS
-from tunecurve.learners.local.device import choose_compute
-from tunecurve.learners.local.generate import AnswerLimits, decode_stream
-from tunecurve.learners.local.learner import LocalLearner
-from tunecurve.learners.local.weights import BUILTIN_MODELS, cache_folder, resolve_model
+from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
+from tunecurve.learners.lm.learner import LocalLearner
+from tunecurve.learners.torch.device import choose_compute
+from tunecurve.learners.torch.weights import BUILTIN_MODELS, cache_folder, resolve_model
 from tunecurve.prompts import MASKING_SYSTEM, Prompt, PromptRenderer
 
 WARM_UP_ROWS = 4
@@ -79,7 +79,7 @@ def merged_model(learner: Any) -> Any:
     """Return the model with its adapter merged, in float32."""
     from transformers import AutoModelForCausalLM
 
-    from tunecurve.learners.local.adapters import load_adapters
+    from tunecurve.learners.lm.adapters import load_adapters
 
     model: Any = AutoModelForCausalLM.from_pretrained(learner.files.folder, dtype=torch.float32)
     return model if learner.adapter_folder is None else load_adapters(model, learner.adapter_folder).merge_and_unload()

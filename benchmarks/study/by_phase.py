@@ -27,22 +27,22 @@ import torch
 import yaml
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from tunecurve.learners.local.weights import resolve_model
+from tunecurve.learners.torch.weights import resolve_model
 from tunecurve.run import run_study
 from tunecurve.study.progress import Progress
 
 # What is called where, and the phase that it stands for.
 PHASES = {
-    "tunecurve.learners.local.learner.LocalLearner._read_weights": "load weights",
-    "tunecurve.learners.local.learner.LocalLearner._load_for_scoring": "merge and move weights",
-    "tunecurve.learners.local.learner.LocalLearner.fine_tune": "train",
+    "tunecurve.learners.lm.learner.LocalLearner._read_weights": "load weights",
+    "tunecurve.learners.lm.learner.LocalLearner._load_for_scoring": "merge and move weights",
+    "tunecurve.learners.lm.learner.LocalLearner.fine_tune": "train",
     "tunecurve.learners.encoder.learner.EncoderLearner.fine_tune": "train",
     "tunecurve.run.train_together": "train",
-    "tunecurve.study.trials.answer_all": "answer the test rows",
-    "tunecurve.study.trials._score_on_training_rows": "answer training rows",
-    "tunecurve.study.trials.score_answers": "score",
-    "tunecurve.study.trials.keep_record": "store models",
-    "tunecurve.study.together.keep_record": "store models",
+    "tunecurve.study.trial.answer_all": "answer the test rows",
+    "tunecurve.study.trial._score_on_training_rows": "answer training rows",
+    "tunecurve.study.trial.score_answers": "score",
+    "tunecurve.study.trial.keep_record": "store models",
+    "tunecurve.study.batch_training.keep_record": "store models",
     "tunecurve.run.KeepCurrent.after_a_trial": "results and report",
     "tunecurve.run.KeepCurrent.write": "results and report",
 }

@@ -1,4 +1,4 @@
-"""How noisy the difference of two neighbouring sizes is, from run folders: the ranges that `study/test_set_basis.py` borrows.
+"""How noisy the difference of two neighbouring sizes is, from run folders: the ranges that `results/test_set/basis.py` borrows.
 
     python benchmarks/testset/paired_noise.py runs/a runs/b ...
 
@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from tunecurve.curve.intervals import difference_of, jackknife, sums_by_group
-from tunecurve.curve.test_power import measured_noise
+from tunecurve.curve.power import measured_noise
 from tunecurve.metrics.base import row_weights, statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
-from tunecurve.prepare import split_as_asked
 from tunecurve.report.learning_curve import load_study
-from tunecurve.spec import parse_spec
+from tunecurve.spec.study import parse_spec
+from tunecurve.study.prepare import split_as_asked
 from tunecurve.study.reading import read_study_rows
-from tunecurve.study.trials import stored_predictions
+from tunecurve.study.trial import stored_predictions
 
 
 def pairs_of(folder: Path) -> list[str]:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tunecurve.curve.test_power import measured_noise
+from tunecurve.curve.power import measured_noise
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.curve.test_test_power import is_told, pair_of_shares
+from tests.curve.test_power import is_told, pair_of_shares
 
 SIZES = [(50, 50), (50, 20), (200, 200), (200, 51), (200, 20), (1000, 1000), (1000, 200), (1000, 51)]
 CHANGED = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)

@@ -77,11 +77,11 @@ def peak_of_a_processor(dtype: object, rounds: int = 40) -> float:
 
 def run_ours(steps: int, threads: int) -> dict:
     """Train with tunecurve in this process and return its step times, tokens and peak memory."""
-    from tunecurve.learners.local.device import choose_compute
-    from tunecurve.learners.local.learner import LocalLearner
-    from tunecurve.learners.local.speed import matmul_flops_per_second
-    from tunecurve.learners.local.ways import shared_prefix_length
-    from tunecurve.learners.local.weights import resolve_model
+    from tunecurve.learners.lm.learner import LocalLearner
+    from tunecurve.learners.lm.training.backends import shared_prefix_length
+    from tunecurve.learners.torch.device import choose_compute
+    from tunecurve.learners.torch.speed import matmul_flops_per_second
+    from tunecurve.learners.torch.weights import resolve_model
 
     compute = choose_compute("cpu", threads)
     learner = LocalLearner(resolve_model("smollm2-135m-instruct"), compute)
@@ -153,13 +153,13 @@ def main() -> None:
     parser.add_argument("--unsloth", help="interpreter of an environment with unsloth")
     parser.add_argument("--ours", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    from tunecurve.learners.local.device import physical_cores
+    from tunecurve.learners.torch.device import physical_cores
 
     threads = options.threads or physical_cores()
     if options.ours:
         print("RESULT " + json.dumps(run_ours(options.steps, threads)))
         return
-    from tunecurve.learners.local.weights import resolve_model
+    from tunecurve.learners.torch.weights import resolve_model
 
     model = resolve_model("smollm2-135m-instruct").folder
     wanted = options.only

@@ -32,11 +32,11 @@ from compare import training_rows
 
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TrainingJob, TrainingProgress
-from tunecurve.learners.local.device import choose_compute
-from tunecurve.learners.local.learner import LocalLearner
-from tunecurve.learners.local.recipe import Recipe
-from tunecurve.learners.local.recorded import RecordedSteps
-from tunecurve.learners.local.weights import resolve_model
+from tunecurve.learners.lm.learner import LocalLearner
+from tunecurve.learners.lm.recipe import Recipe
+from tunecurve.learners.lm.training.cuda_graphs import RecordedSteps
+from tunecurve.learners.torch.device import choose_compute
+from tunecurve.learners.torch.weights import resolve_model
 
 
 class Timed(NamedTuple):
@@ -90,7 +90,7 @@ def launched_one_by_one(train: Callable[..., object]) -> Callable[..., object]:
     """Return the training without recorded steps."""
 
     def without(*args: object, **options: object) -> None:
-        where = "tunecurve.learners.local.train_together.RecordedSteps"
+        where = "tunecurve.learners.lm.training.train_together.RecordedSteps"
         with patch(where, partial(RecordedSteps, may_record=False)):
             train(*args, **options)
 

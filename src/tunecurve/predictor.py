@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import StudyStateError, UsageError, did_you_mean
+from tunecurve.formats.placeholders import form_of_decision
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, predict_answers
 from tunecurve.learners.base import Completion, FineTunable, Learner, OwnsPromptForm
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.registry import build_learners
-from tunecurve.metrics.placeholders import form_of_decision
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.learning_curve import load_study
-from tunecurve.spec import AnswerSpec, parse_spec
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec.hosted import HostedSpec
+from tunecurve.spec.study import AnswerSpec, parse_spec
 from tunecurve.study.integrity import verify_model
 
 
@@ -156,7 +156,7 @@ def load_predictor(
 
 def export_merged(folder: str | Path, destination: Path, *, trial: str | None = None) -> str:
     """Write the chosen trial's model, adapter merged, as safetensors; return the trial's label."""
-    from tunecurve.study.storage import make_folder
+    from tunecurve.storage.files import make_folder
 
     results = load_study(folder).results
     chosen = choose_trial(results, trial)
@@ -165,7 +165,7 @@ def export_merged(folder: str | Path, destination: Path, *, trial: str | None = 
             f"'{chosen['learner']}' is not a local model; only local models can be merged (its tuned model stays with its "
             "provider; tunecurve predict asks it)"
         )
-    from tunecurve.learners.local.learner import LocalLearner
+    from tunecurve.learners.lm.learner import LocalLearner
 
     learner = _tuned_learner(Path(folder), results, chosen, "cpu", None)
     if not isinstance(learner, LocalLearner):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 
 MASKING_SYSTEM = (
     "Mask the personal data in the text: replace each piece with its label in square brackets and change nothing else. "

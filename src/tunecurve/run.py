@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import TunecurveError
+from tunecurve.executors.base import Outcome, Work, is_paid, known_failures
+from tunecurve.executors.lock import lock_study
+from tunecurve.executors.run import Executor, run_trials
 from tunecurve.findings import as_shown
 from tunecurve.learners.base import Learner
-from tunecurve.prepare import prepare_study
-from tunecurve.report.keep_current import KeepCurrent
-from tunecurve.spec import QUICK_STUDY, load_spec
-from tunecurve.study.checkpoints import score_checkpoints
-from tunecurve.study.choose import Executor, run_trials
-from tunecurve.study.executors import Outcome, Work, is_paid, known_failures
+from tunecurve.report.live import KeepCurrent
+from tunecurve.results.collect import Collector
+from tunecurve.spec.study import QUICK_STUDY, load_spec
+from tunecurve.storage.files import make_folder, write_text
+from tunecurve.study.batch_training import train_together
 from tunecurve.study.frozen import freeze
 from tunecurve.study.integrity import inspect_trials, tell_of_forks
-from tunecurve.study.locks import lock_study
+from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
-from tunecurve.study.ready import Study
-from tunecurve.study.results import Collector
-from tunecurve.study.storage import make_folder, write_text
+from tunecurve.study.provider_checkpoints import score_checkpoints
+from tunecurve.study.study import Study
 from tunecurve.study.study_file import resolved_yaml
-from tunecurve.study.together import train_together
-from tunecurve.study.trials import is_finished
+from tunecurve.study.trial import is_finished
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tunecurve.atlas.load import FAMILY_COLUMNS, MAIN_METRIC, POINT_COLUMNS, TAS
 from tunecurve.cli.atlas import atlas
 from tunecurve.errors import DataError, SpecError, UsageError
 from tunecurve.run import run_study
-from tunecurve.spec import parse_spec
+from tunecurve.spec.study import parse_spec
 
 FAMILIES = [
     "alpha,ner,Alpha,en,4,someone,2020,https://example.org/a,CC0,short",

@@ -26,12 +26,12 @@ def invoke(*arguments):
 @pytest.fixture
 def with_lookup(monkeypatch):
     """Let every model name stand for the instant learner."""
-    import tunecurve.prepare
+    import tunecurve.study.prepare
 
     def build(models, answers, **options):
-        return {"floor": tunecurve.prepare.FloorLearner(), **{name: LookupLearner(name) for name in models}}
+        return {"floor": tunecurve.study.prepare.FloorLearner(), **{name: LookupLearner(name) for name in models}}
 
-    monkeypatch.setattr(tunecurve.prepare, "build_learners", build)
+    monkeypatch.setattr(tunecurve.study.prepare, "build_learners", build)
 
 
 def options(rows_file, out):
@@ -153,11 +153,11 @@ def test_commands_on_a_folder_without_results(tmp_path, command, code):
 
 
 def test_failed_trials_end_in_code_6_with_a_summary(rows_file, tmp_path, monkeypatch):
-    import tunecurve.prepare
+    from tunecurve.study import prepare
 
     monkeypatch.setattr(
-        tunecurve.prepare, "build_learners",
-        lambda models, answers, **o: {"floor": tunecurve.prepare.FloorLearner(), models[0]: LookupLearner(models[0], fail_on_size=20)},
+        prepare, "build_learners",
+        lambda models, answers, **o: {"floor": prepare.FloorLearner(), models[0]: LookupLearner(models[0], fail_on_size=20)},
     )  # fmt: skip
     code, stdout, stderr = invoke("run", *options(rows_file, tmp_path / "out"), "--seeds", "2")
     assert code == 6

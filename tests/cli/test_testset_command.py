@@ -128,7 +128,7 @@ def test_a_frozen_run_takes_no_options_about_its_rows(a_run, capsys):
 
 
 def test_results_of_an_earlier_version_say_what_to_do(a_run, capsys, tmp_path):
-    from tunecurve.study.storage import read_sealed_json, write_sealed_json
+    from tunecurve.storage.files import read_sealed_json, write_sealed_json
 
     results = read_sealed_json(a_run[0] / "results.json")
     del results["test_set"]
@@ -141,7 +141,7 @@ def test_results_of_an_earlier_version_say_what_to_do(a_run, capsys, tmp_path):
 
 def test_a_blind_metric_promises_no_difference(a_run, capsys, tmp_path):
     from tunecurve.findings import Finding
-    from tunecurve.study.storage import read_sealed_json, write_sealed_json
+    from tunecurve.storage.files import read_sealed_json, write_sealed_json
 
     results = read_sealed_json(a_run[0] / "results.json")
     results["findings"] = [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.cells import CELLS
 from tunecurve.data.cells import TargetRule, read_input, read_target, shape_of
-from tunecurve.metrics.entities import parse_entities
+from tunecurve.formats.entities import parse_entities
 
 ONE, REFERENCES = TargetRule(), TargetRule("references")
 CLASSES, ENTITIES = TargetRule("classes"), TargetRule("entities", empty_is="none")

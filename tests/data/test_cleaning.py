@@ -6,7 +6,7 @@ from tests.fakes.cells import CELLS
 from tunecurve.data.cells import TargetRule
 from tunecurve.data.cleaning import clean_rows
 from tunecurve.errors import DataError
-from tunecurve.tasks import TASKS
+from tunecurve.tasks.base import TASKS
 
 REFERENCES = TargetRule("references")
 

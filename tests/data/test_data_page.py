@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tunecurve.data.cleaning import clean_rows
 from tunecurve.data.drops import REASONS
-from tunecurve.tasks import TASKS
+from tunecurve.tasks.base import TASKS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
 BLOCKS = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "def convert" in block]

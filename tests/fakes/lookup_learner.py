@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from tunecurve.formats.alignment import align_exactly
 from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
-from tunecurve.metrics.alignment import align_exactly
 
 
 class LookupLearner:

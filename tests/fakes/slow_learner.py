@@ -79,15 +79,15 @@ def run(rows, out, executor, learner, **options):
 
 
 if __name__ == "__main__":
-    import tunecurve.report.keep_current
+    import tunecurve.report.live
     from tunecurve.cli.console import stop_on_interrupt
     from tunecurve.errors import TunecurveError, explain_os_error
-    from tunecurve.study.choose import Executor
+    from tunecurve.executors.run import Executor
     from tunecurve.study.progress import Progress
 
     rows, out, name, *seconds = sys.argv[1:]
     # Drawing the report takes longer than the study.
-    tunecurve.report.keep_current.write_report = lambda folder, results: None
+    tunecurve.report.live.write_report = lambda folder, results: None
     listener = Progress()
     stop_on_interrupt(listener)
     try:

@@ -6,8 +6,8 @@ import threading
 import time
 from dataclasses import replace
 
-from tunecurve.learners.hosted.deployment_types import Deployment
-from tunecurve.learners.hosted.job_types import CreationUnclear, NotCreated, QuotaFull
+from tunecurve.learners.hosted.deployments.types import Deployment
+from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, QuotaFull
 
 
 class HttpError(Exception):

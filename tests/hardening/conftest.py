@@ -7,4 +7,4 @@ import pytest
 def without_report(request, monkeypatch):
     """Leave out report and picture, which take longer than an instant study."""
     if "report" not in request.node.name:
-        monkeypatch.setattr("tunecurve.report.keep_current.write_report", lambda folder, results: None)
+        monkeypatch.setattr("tunecurve.report.live.write_report", lambda folder, results: None)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["tunecurve.data", "tunecurve.curve.table", "tunecurve.spec"]):
+with atheris.instrument_imports(include=["tunecurve.data", "tunecurve.curve.table", "tunecurve.spec.study"]):
     from tunecurve.curve.table import read_table
     from tunecurve.data.cleaning import clean_rows
     from tunecurve.data.sources import read_rows
     from tunecurve.errors import TunecurveError
-    from tunecurve.spec import load_spec, parse_spec
+    from tunecurve.spec.study import load_spec, parse_spec
 
 READERS = {
     "rows": ("a.jsonl", lambda path: clean_rows(read_rows(str(path)))),

@@ -10,10 +10,10 @@ from tests.hardening.runs import run_small, write_rows
 from tunecurve.errors import DamagedFile, StudyStateError
 from tunecurve.predictor import verify_model
 from tunecurve.report.learning_curve import load_study
+from tunecurve.results.collect import without_times
+from tunecurve.storage.files import GrowingLines, read_sealed_json, write_sealed_json
 from tunecurve.study.integrity import inspect_trials
 from tunecurve.study.progress import Progress
-from tunecurve.study.results import without_times
-from tunecurve.study.storage import GrowingLines, read_sealed_json, write_sealed_json
 
 FILES = ["config.json", "result.json", "predictions.jsonl", "training.json", "known.json"]
 

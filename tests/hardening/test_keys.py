@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from tests.conftest import simple_rows
 from tunecurve.data.cleaning import clean_rows
 from tunecurve.errors import DataError
-from tunecurve.learners.floor import FloorLearner
-from tunecurve.spec import StudySpec
+from tunecurve.learners.baselines.floor import FloorLearner
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import split_data
 from tunecurve.study.plan import list_trials, trial_config, trial_folder_name
 from tunecurve.study.reading import StudyRows

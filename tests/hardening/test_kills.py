@@ -12,9 +12,9 @@ import pytest
 from tests.conftest import simple_rows
 from tests.fakes.slow_learner import SlowLearner, run
 from tests.hardening.runs import start_process, write_rows
-from tunecurve.study.choose import Executor
-from tunecurve.study.results import without_times
-from tunecurve.study.storage import read_sealed_json
+from tunecurve.executors.run import Executor
+from tunecurve.results.collect import without_times
+from tunecurve.storage.files import read_sealed_json
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 

@@ -16,7 +16,7 @@ from tunecurve.data import cleaning, json_rows
 from tunecurve.data.cleaning import clean_rows
 from tunecurve.data.sources import read_rows
 from tunecurve.errors import DataError, SpecError
-from tunecurve.spec import load_spec, parse_spec
+from tunecurve.spec.study import load_spec, parse_spec
 
 N_EXAMPLES = int(os.environ.get("TUNECURVE_FUZZ_EXAMPLES", "150"))
 FUZZ = settings(
@@ -114,7 +114,7 @@ def test_a_line_that_no_memory_should_hold_is_refused(tmp_path, monkeypatch):
 
 MEASURE = (
     "import resource, sys; from tunecurve.data.sources import read_rows\n"
-    "import tunecurve.data.cleaning, tunecurve.spec\n"
+    "import tunecurve.data.cleaning, tunecurve.spec.study\n"
     "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
     "n = sum(1 for _ in read_rows(sys.argv[1]))\n"
     "print(n, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"

@@ -10,9 +10,9 @@ import pytest
 
 from tests.cli.test_commands import invoke, options, with_lookup  # noqa: F401  (a fixture)
 from tests.hardening.runs import run_small, start_process, write_rows
-from tunecurve.redact import shown
-from tunecurve.study.results import without_times
-from tunecurve.study.storage import read_sealed_json
+from tunecurve.privacy.redact import shown
+from tunecurve.results.collect import without_times
+from tunecurve.storage.files import read_sealed_json
 
 
 @pytest.mark.parametrize("folder", ["with blanks", "ünïcödé 数据 😀", "quote'\"$(x)", "-dash", "new\nline"])

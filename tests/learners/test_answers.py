@@ -17,7 +17,7 @@ from tunecurve.learners.answers import (
 from tunecurve.learners.base import Completion
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.tables import answer_table
-from tunecurve.study.trials import summarise_answers
+from tunecurve.study.trial import summarise_answers
 
 RENDERER = PromptRenderer("Mask it. Do not write <think>.")
 

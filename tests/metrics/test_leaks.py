@@ -13,7 +13,7 @@ from tunecurve.metrics.base import corpus_score
 from tunecurve.metrics.catalogue import TASK_METRICS, build_metrics
 from tunecurve.metrics.leaks import Value, find_leaks, parts_of
 from tunecurve.metrics.masking import analyse_row
-from tunecurve.study.summary import leak_sentence
+from tunecurve.results.points import leak_sentence
 
 # Script -> (names, public words, whether blanks separate words).
 SCRIPTS = {

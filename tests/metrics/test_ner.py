@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_score, recall_score
 from sklearn.preprocessing import MultiLabelBinarizer
 
+from tunecurve.formats.entities import format_entities, parse_entities
 from tunecurve.metrics.base import corpus_score
-from tunecurve.metrics.entities import format_entities, parse_entities
 from tunecurve.metrics.ner import EntityF1, EntityF1Partial, EntityPrecision, EntityRecall, TypeRecall
 
 ENTITY = st.tuples(

@@ -258,9 +258,9 @@ def _texts_of_curve(results):
 @pytest.fixture
 def tiny_learner(tiny_model_folder):
     """A local learner of a tiny model with random weights."""
-    from tunecurve.learners.local.device import choose_compute
-    from tunecurve.learners.local.learner import LocalLearner
-    from tunecurve.learners.local.weights import resolve_model
+    from tunecurve.learners.lm.learner import LocalLearner
+    from tunecurve.learners.torch.device import choose_compute
+    from tunecurve.learners.torch.weights import resolve_model
 
     return LocalLearner(resolve_model(str(tiny_model_folder)), choose_compute("cpu", 1))
 
@@ -275,7 +275,7 @@ def prompts_of(rows):
 
 
 def test_a_whole_decoder_loses_nothing_and_a_halved_cap_and_a_dropping_decoder_are_caught(tiny_learner, monkeypatch):
-    from tunecurve.learners.local.generate import AnswerLimits
+    from tunecurve.learners.lm.decoding.generate import AnswerLimits
 
     rows = rows_of(40)
     prompts, examples = prompts_of(rows)
@@ -302,7 +302,7 @@ def test_a_tagger_that_loses_a_label_is_caught(monkeypatch):
     import tunecurve.learners.encoder.tagger as module
     from tunecurve.learners.encoder.tagger import TaggerLearner
     from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
-    from tunecurve.learners.local.device import choose_compute
+    from tunecurve.learners.torch.device import choose_compute
 
     tagger = TaggerLearner("tagger", resolve_encoder(BUILTIN_ENCODER), choose_compute("cpu", 1))
     rows = rows_of(60)
@@ -333,7 +333,7 @@ def test_a_tagger_that_loses_a_label_is_caught(monkeypatch):
 def test_a_perfect_tagger_labels_what_it_can_of_a_target_that_it_cannot_write(change):
     from tunecurve.learners.encoder.tagger import TaggerLearner
     from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
-    from tunecurve.learners.local.device import choose_compute
+    from tunecurve.learners.torch.device import choose_compute
 
     tagger = TaggerLearner("tagger", resolve_encoder(BUILTIN_ENCODER), choose_compute("cpu", 1))
     whole = rows_of(60)
@@ -351,7 +351,7 @@ def test_a_perfect_tagger_labels_what_it_can_of_a_target_that_it_cannot_write(ch
 
 
 def test_a_perfect_entity_tagger_lists_the_entities_that_the_input_has():
-    from tunecurve.learners.spans import EntityFormat
+    from tunecurve.formats.spans import EntityFormat
 
     form = EntityFormat()
     source, target = "Ada met Bea in Ulm", "PER: Ada; PER: Cid; LOC: Ulm"

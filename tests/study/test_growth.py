@@ -11,11 +11,11 @@ from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.data.rows import Row
 from tunecurve.data.split import grown_order
 from tunecurve.errors import DataError, StudyStateError
-from tunecurve.prepare import prepare_study
 from tunecurve.run import run_study
-from tunecurve.spec import parse_spec
+from tunecurve.spec.study import parse_spec
 from tunecurve.study.dataset import split_data
 from tunecurve.study.frozen import freeze
+from tunecurve.study.prepare import prepare_study
 from tunecurve.study.reading import read_study_rows
 
 
@@ -291,7 +291,7 @@ def test_a_date_in_a_chat_template_is_that_of_the_first_run_on_every_later_day(t
 
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from tests.learners import tiny_tokenizers
+    from tests.learners.lm import tiny_tokenizers
     from tunecurve.run import run_study
     from tunecurve.study import dataset
 

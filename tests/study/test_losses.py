@@ -15,13 +15,13 @@ from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TargetLoss
 from tunecurve.report.export import write_tables
 from tunecurve.report.learning_curve import LearningCurve
+from tunecurve.results.collect import without_times
 from tunecurve.run import run_study
+from tunecurve.storage.files import read_lines
 from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, sampled_for_loss
 from tunecurve.study.progress import Progress
-from tunecurve.study.results import without_times
-from tunecurve.study.storage import read_lines
 
-SCHEMA = json.loads(files("tunecurve.study").joinpath("results.schema.json").read_text())
+SCHEMA = json.loads(files("tunecurve.results").joinpath("results.schema.json").read_text())
 STUDY = {
     "split": {"test_size": 30, "method": "random"},
     "models": ["lookup"],

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from tunecurve.data.rows import Row
-from tunecurve.spec import StudySpec
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.metric_tokenizers import decide_tokenizers
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tunecurve.data.rows import Row, skeleton
-from tunecurve.metrics.placeholder_discovery import find_form
+from tunecurve.formats.placeholder_discovery import find_form
 from tunecurve.study.placeholder_findings import placeholder_findings
 from tunecurve.study.placeholder_form import why_no_placeholder
 

@@ -8,10 +8,10 @@ from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.learners.base import Completion
 from tunecurve.metrics.bleu import Bleu
 from tunecurve.metrics.masking import LeakingDocuments
+from tunecurve.results.diagnosis import diagnose
+from tunecurve.results.forecasts import disagreements
+from tunecurve.results.labels import LabelAdvisor, LabelScore
 from tunecurve.run import run_study
-from tunecurve.study.advice import disagreements
-from tunecurve.study.by_label import LabelAdvisor, LabelScore
-from tunecurve.study.diagnosis import diagnose
 
 
 def label_scores(label, recalls, n_gold=60):

@@ -9,10 +9,10 @@ from tests.fakes.lookup_learner import LookupLearner
 from tests.study.test_study import STUDY, StopAfter
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TargetLoss
-from tunecurve.prepare import prepare_study
 from tunecurve.run import run_study
+from tunecurve.storage.files import read_sealed_json, write_sealed_json
 from tunecurve.study.plan import Trial, training_key
-from tunecurve.study.storage import read_sealed_json, write_sealed_json
+from tunecurve.study.prepare import prepare_study
 
 
 class Sharing(LookupLearner):
@@ -103,7 +103,7 @@ def test_where_the_other_trial_failed_or_lost_its_model_the_training_is_done(row
 
 
 def test_a_kill_between_the_copy_and_its_record_does_no_harm(rows_file, tmp_path, monkeypatch):
-    from tunecurve.study import trials
+    from tunecurve.study import trial as trials
 
     def killed(folder):
         raise KeyboardInterrupt

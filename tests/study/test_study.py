@@ -9,13 +9,13 @@ import pytest
 import tunecurve
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.errors import DataError, EnvironmentProblem, Interrupted, StudyStateError, UsageError
+from tunecurve.executors.lock import lock_study
+from tunecurve.results.collect import without_times
 from tunecurve.run import run_study
-from tunecurve.study.locks import lock_study
+from tunecurve.storage.files import read_sealed_json, sha256_of, write_sealed_json
 from tunecurve.study.progress import Progress
-from tunecurve.study.results import without_times
-from tunecurve.study.storage import read_sealed_json, sha256_of, write_sealed_json
 
-SCHEMA = json.loads(files("tunecurve.study").joinpath("results.schema.json").read_text())
+SCHEMA = json.loads(files("tunecurve.results").joinpath("results.schema.json").read_text())
 STUDY = {
     "name": "tiny",
     "split": {"test_size": 30, "method": "random"},

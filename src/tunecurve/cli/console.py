@@ -14,7 +14,7 @@ import click
 
 from tunecurve.cli.main import visible
 from tunecurve.learners.base import TrainingProgress
-from tunecurve.redact import shown
+from tunecurve.privacy.redact import shown
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
 

@@ -40,7 +40,7 @@ def show_history(folders: Sequence[str], *, as_json: bool) -> None:
 
 def _of_run(folder: Path) -> dict[str, Any]:
     from tunecurve.report.learning_curve import load_study
-    from tunecurve.study.forecast_history import judge_forecasts, read_forecasts
+    from tunecurve.results.forecast_history import judge_forecasts, read_forecasts
 
     results = load_study(folder).results
     kept = read_forecasts(folder)
@@ -57,13 +57,13 @@ def _class_of(item: Mapping[str, Any]) -> str:
 
 
 def _summary(judged: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    from tunecurve.study.forecast_history import summary_of
+    from tunecurve.results.forecast_history import summary_of
 
     return summary_of([item for item in judged if _class_of(item) == name])
 
 
 def _show_run(run: Mapping[str, Any]) -> None:
-    from tunecurve.study.forecast_history import KeptForecasts, damage_line
+    from tunecurve.results.forecast_history import KeptForecasts, damage_line
 
     echo(visible(run["run"]))
     if run["n_damaged"]:

@@ -13,8 +13,8 @@ import click
 def init(path: Path, force: bool) -> None:
     """Write a study file with every key, its default and what it means."""
     from tunecurve.errors import UsageError
-    from tunecurve.spec_docs import commented_study_file
-    from tunecurve.study.storage import write_text
+    from tunecurve.spec.docs import commented_study_file
+    from tunecurve.storage.files import write_text
 
     if path.exists() and not force:
         raise UsageError(f"'{path}' exists; choose another name or add --force")

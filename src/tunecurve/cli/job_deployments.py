@@ -10,7 +10,7 @@ import click
 
 def deployment_summary(row: dict[str, Any]) -> dict[str, Any]:
     """Return a deployment as the table of jobs shows it; one that stands has cost what its time has by now."""
-    from tunecurve.learners.hosted.ledger_deployments import OVER, booked_hosting_usd
+    from tunecurve.learners.hosted.ledger.deployments import OVER, booked_hosting_usd
 
     is_over = row["state"] in OVER
     hours = row["detail"].get("stood_seconds", 0.0 if is_over else time.time() - row["created_at"]) / 3600
@@ -28,7 +28,7 @@ def deployment_summary(row: dict[str, Any]) -> dict[str, Any]:
 
 def all_deployments() -> list[dict[str, Any]]:
     """Return the deployments in the ledger, oldest first; opens nothing that is not there."""
-    from tunecurve.learners.hosted.ledger import Ledger, default_ledger_path
+    from tunecurve.learners.hosted.ledger.calls import Ledger, default_ledger_path
 
     path = default_ledger_path()
     if not path.exists():
@@ -43,8 +43,8 @@ def all_deployments() -> list[dict[str, Any]]:
 def remove_left_overs() -> tuple[int, int]:
     """Delete what processes that are gone have left standing; return how many there were, and how many are not known to be gone."""
     from tunecurve.learners.hosted.build import deployment_flow_of
-    from tunecurve.learners.hosted.ledger import Ledger, default_ledger_path
-    from tunecurve.learners.hosted.ledger_deployments import OVER
+    from tunecurve.learners.hosted.ledger.calls import Ledger, default_ledger_path
+    from tunecurve.learners.hosted.ledger.deployments import OVER
 
     path = default_ledger_path()
     if not path.exists():
@@ -70,7 +70,7 @@ def delete_deployment(row: dict[str, Any]) -> dict[str, Any]:
     """Delete a deployment that its user names."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import deployment_flow_of
-    from tunecurve.learners.hosted.ledger_deployments import OVER
+    from tunecurve.learners.hosted.ledger.deployments import OVER
 
     if row["state"] in OVER:
         raise StudyStateError(f"deployment {row['key']} is {row['state']}; nothing to delete")
@@ -86,7 +86,7 @@ def forget_deployment(row: dict[str, Any]) -> dict[str, Any]:
     """Take a deployment off the books that its user knows not to stand."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import deployment_flow_of
-    from tunecurve.learners.hosted.ledger_deployments import IN_DOUBT, UNDELETED
+    from tunecurve.learners.hosted.ledger.deployments import IN_DOUBT, UNDELETED
 
     if row["state"] not in (IN_DOUBT, UNDELETED):
         raise StudyStateError(
@@ -121,6 +121,6 @@ def unknown_deployments(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def in_one_line(error: Exception) -> str:
     """Return why a provider could not be asked, in one line without secrets."""
     from tunecurve.errors import TunecurveError
-    from tunecurve.learners.hosted.trouble import PassingTrouble, plain_reason
+    from tunecurve.learners.hosted.tuning.errors import PassingTrouble, plain_reason
 
     return str(error) if isinstance(error, TunecurveError | PassingTrouble) else plain_reason(error)

@@ -48,7 +48,7 @@ def sync() -> None:
     """Ask the providers how every job stands that has not ended, and delete deployments that were left over; makes nothing."""
     from tunecurve.errors import ModelError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.job_types import ENDED, FORGOTTEN, PREPARING, QUEUED_HERE
+    from tunecurve.learners.hosted.tuning.types import ENDED, FORGOTTEN, PREPARING, QUEUED_HERE
 
     resting = {*ENDED, FORGOTTEN, QUEUED_HERE, PREPARING}
     rows = [row for row in _all_rows() if row["state"] not in resting]
@@ -76,7 +76,7 @@ def sync() -> None:
 @click.argument("key")
 def show(key: str) -> None:
     """Show everything known of one job or deployment; KEY is ours or the provider's, or the beginning of ours."""
-    from tunecurve.redact import redact
+    from tunecurve.privacy.redact import redact
 
     click.echo(redact(json.dumps(_find(key, among_deployments=True), indent=1)))
 
@@ -87,7 +87,7 @@ def cancel(key: str) -> None:
     """Ask the provider to end a job, or to delete a deployment."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.job_types import ENDED
+    from tunecurve.learners.hosted.tuning.types import ENDED
 
     row = _find(key, among_deployments=True)
     if _is_deployment(row):
@@ -117,7 +117,7 @@ def retry(key: str, model_is_gone: bool) -> None:
     """Let the study make and pay for another job; what the first one may have cost stays booked."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.job_types import IN_DOUBT
+    from tunecurve.learners.hosted.tuning.types import IN_DOUBT
 
     row = _find(key)
     if row["state"] == "succeeded" and not model_is_gone:
@@ -142,7 +142,7 @@ def adopt(key: str, provider_id: str) -> None:
     """Take a job that stands in the provider's list as ID for the one whose creation got no answer."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.job_types import CREATING, IN_DOUBT, QUEUED_HERE
+    from tunecurve.learners.hosted.tuning.types import CREATING, IN_DOUBT, QUEUED_HERE
 
     row = _find(key)
     if row["state"] not in (CREATING, IN_DOUBT, QUEUED_HERE, "lost"):
@@ -159,7 +159,7 @@ def forget(key: str) -> None:
     """Take a job or a deployment that the provider does not have, or does not bill, off the books."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.job_types import FORGOTTEN
+    from tunecurve.learners.hosted.tuning.types import FORGOTTEN
 
     row = _find(key, among_deployments=True)
     if _is_deployment(row):
@@ -181,7 +181,7 @@ def _say_how_to_go_on(row: dict[str, Any], what: str) -> None:
 def _drop_trained(row: dict[str, Any]) -> None:
     """Remove the records of a tuned model that is gone from its study, so that its trial is trained anew."""
     from tunecurve.learners.hosted.tunable import TUNED
-    from tunecurve.study.trials import TRAINING
+    from tunecurve.study.trial import TRAINING
 
     model = (row["detail"].get("job") or {}).get("tuned_model")
     for path in Path(row["study"]).glob(f"trials/*/{TUNED}"):
@@ -204,7 +204,7 @@ def _one_line() -> Iterator[None]:
 
 
 def _all_rows() -> list[dict[str, Any]]:
-    from tunecurve.learners.hosted.ledger import Ledger, default_ledger_path
+    from tunecurve.learners.hosted.ledger.calls import Ledger, default_ledger_path
 
     path = default_ledger_path()
     if not path.exists():

@@ -14,7 +14,7 @@ import click
 
 from tunecurve import __version__
 from tunecurve.errors import EXIT_CODES, TunecurveError, explain_os_error
-from tunecurve.redact import redact, shown
+from tunecurve.privacy.redact import redact, shown
 
 # Name -> (module, one line for the overview). The modules are imported only for the command that is called.
 COMMANDS = {

@@ -128,10 +128,10 @@ def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str,
     Without a file and without ``--data`` this is the built-in study with quick sizes.
     """
     from tunecurve.run import merge_values
-    from tunecurve.spec import QUICK_STUDY, load_spec
+    from tunecurve.spec.study import QUICK_STUDY, load_spec
 
     if options.get("local_only"):
-        from tunecurve.local_only import stay_on_this_machine
+        from tunecurve.privacy.network import stay_on_this_machine
 
         stay_on_this_machine()
     overrides = _overrides(options)

@@ -19,10 +19,10 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     """Show the trials of a study with their tokens, times and costs; nothing is trained and nothing is sent."""
     from tunecurve.cli.console import ConsoleProgress, duration
     from tunecurve.cli.options import study_values
+    from tunecurve.executors.base import state_of_folder
     from tunecurve.learners.hosted.prices import money
-    from tunecurve.prepare import prepare_study
     from tunecurve.report.tables import text_table
-    from tunecurve.study.executors import state_of_folder
+    from tunecurve.study.prepare import prepare_study
 
     values, origin = study_values(study, options)
     ready = prepare_study(
@@ -70,7 +70,7 @@ def _show_test_set(ready: Any) -> None:
     from tunecurve.errors import StudyStateError
     from tunecurve.report.learning_curve import load_study
     from tunecurve.report.test_set import rows_lines
-    from tunecurve.study.test_set_sources import questions_of, test_set_of_rows
+    from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
 
     try:
         lines = rows_lines(load_study(ready.folder).results)

@@ -36,10 +36,10 @@ def predict(
     """
     from tunecurve.learners.base import Completion
     from tunecurve.predictor import load_predictor
-    from tunecurve.redact import shown
+    from tunecurve.privacy.redact import shown
 
     if local_only:
-        from tunecurve.local_only import stay_on_this_machine
+        from tunecurve.privacy.network import stay_on_this_machine
 
         stay_on_this_machine()
     lines = _read_texts(texts, file)

@@ -51,9 +51,9 @@ def run(
     from tunecurve.cli.console import ConsoleProgress, stop_on_interrupt, this_command
     from tunecurve.cli.options import study_values
     from tunecurve.errors import Interrupted, TrialsFailedError
-    from tunecurve.prepare import prepare_study
+    from tunecurve.executors.run import Executor
     from tunecurve.run import run_prepared
-    from tunecurve.study.choose import Executor
+    from tunecurve.study.prepare import prepare_study
     from tunecurve.study.progress import Progress
 
     executor = Executor(executor_name, workers, ray_address, gpus_per_trial)
@@ -135,7 +135,7 @@ def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_
     from tunecurve.report.loss_panel import loss_lines
     from tunecurve.report.tables import default_columns, point_table, text_table
     from tunecurve.report.test_set import rows_lines
-    from tunecurve.study.storage import without_nan
+    from tunecurve.storage.files import without_nan
 
     if as_json:
         click.echo(json.dumps(without_nan(results)))

@@ -12,7 +12,7 @@ from tunecurve.cli.main import echo
 from tunecurve.cli.options import data_options
 
 if TYPE_CHECKING:
-    from tunecurve.spec import StudySpec
+    from tunecurve.spec.study import StudySpec
     from tunecurve.study.dataset import StudyData
     from tunecurve.study.reading import StudyRows
 
@@ -94,8 +94,8 @@ def _refuse_another_unit(test_set: dict[str, Any], difference: float | None) -> 
 def _of_run(folder: Path, difference: float | None, leak_bound: float | None, others: list[str]) -> dict[str, Any]:
     from tunecurve.errors import UsageError
     from tunecurve.report.learning_curve import load_study
-    from tunecurve.spec import parse_spec
-    from tunecurve.study.test_set_sources import questions_of, test_set_of_run
+    from tunecurve.results.test_set.sources import questions_of, test_set_of_run
+    from tunecurve.spec.study import parse_spec
 
     if others:
         raise UsageError(
@@ -111,11 +111,11 @@ def _of_data(
 ) -> dict[str, Any]:
     from tunecurve.cli.options import study_values
     from tunecurve.errors import DataError
-    from tunecurve.prepare import split_as_asked
-    from tunecurve.spec import parse_spec
+    from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
+    from tunecurve.spec.study import parse_spec
     from tunecurve.study.checks import check_without_models
+    from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows
-    from tunecurve.study.test_set_sources import questions_of, test_set_of_rows
 
     values, origin = study_values(study, options)
     spec = parse_spec(values, origin)
@@ -134,7 +134,7 @@ def _of_data(
 def _with_fewest_training_rows(spec: StudySpec, rows: StudyRows, folder: Path) -> tuple[StudySpec, StudyData]:
     """Split for the test rows alone: nobody asked for training rows, so none but the examples of a prompt are kept."""
     from tunecurve.errors import DataError
-    from tunecurve.prepare import split_as_asked
+    from tunecurve.study.prepare import split_as_asked
 
     try:
         return split_as_asked(spec.model_copy(update={"train_sizes": [1]}), rows, folder, sizes_are_defaults=False)
@@ -152,7 +152,7 @@ def _of_points(
 ) -> dict[str, Any]:
     from tunecurve.curve.table import parse_points, parse_range, read_table
     from tunecurve.errors import UsageError
-    from tunecurve.study.test_set_points import test_set_of_points
+    from tunecurve.results.test_set.bare_points import test_set_of_points
 
     if leak_bound is not None:
         raise UsageError("--leak-bound with --points: points say nothing of documents; give a run folder or --data.")

@@ -20,10 +20,10 @@ def validate(study: Path | None, **options: Any) -> None:
     Needs no model; `plan` and `run` count the same rows.
     """
     from tunecurve.cli.options import study_values
-    from tunecurve.prepare import split_as_asked
-    from tunecurve.spec import parse_spec
+    from tunecurve.spec.study import parse_spec
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.frozen import check_comparable
+    from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows
 
     values, origin = study_values(study, options)

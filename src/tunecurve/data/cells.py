@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tunecurve.metrics.entities import parse_entities
+from tunecurve.formats.entities import parse_entities
 
 MAX_LIST_TEXT = 20_000
 # Floating-point numbers below hold every whole number exactly.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 
 _LABEL = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
 _DIGITS = re.compile(r"\d+")

@@ -17,7 +17,7 @@ import numpy as np
 
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.errors import DataError
-from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 
 MAX_TEST_SHARE_OF_GROUPS = 0.25
 

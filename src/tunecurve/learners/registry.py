@@ -9,13 +9,13 @@ from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError, UsageError
 from tunecurve.learners.base import Learner
-from tunecurve.learners.floor import FloorLearner
+from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_hosted_name
-from tunecurve.local_only import refuse_address
-from tunecurve.spec import CONSTRAINED, AnswerSpec
-from tunecurve.spec_training import EncoderSpec
-from tunecurve.tasks import TaskName
+from tunecurve.privacy.network import refuse_address
+from tunecurve.spec.study import CONSTRAINED, AnswerSpec
+from tunecurve.spec.training import EncoderSpec
+from tunecurve.tasks.base import TaskName
 
 # Learners that are no language models, by the first part of their names, and the tasks they know.
 TASKS_OF_KIND: dict[str, tuple[str, ...]] = {
@@ -66,7 +66,7 @@ def build_learners(
     encoder : EncoderSpec, optional
         How taggers and classifiers are fine-tuned.
     device, threads
-        Where local models compute; see `tunecurve.learners.local.device.choose_compute`.
+        Where local models compute; see `tunecurve.learners.torch.device.choose_compute`.
     account : Account, optional
         Ledger, budget and settings for models behind a provider's API; without it they are refused.
     say : callable
@@ -98,12 +98,12 @@ def _build(name: str, wishes: _Wishes) -> Learner:
             "check --task"
         )
     if kind == "presidio":
-        from tunecurve.learners.presidio import PresidioLearner
+        from tunecurve.learners.baselines.presidio import PresidioLearner
 
         return PresidioLearner()
     if kind == "tfidf":
         _need_local(name)
-        from tunecurve.learners.tfidf import TfidfLearner
+        from tunecurve.learners.baselines.tfidf import TfidfLearner
 
         return TfidfLearner(name)
     if kind in ("tagger", "classifier"):
@@ -137,7 +137,7 @@ def _encoder(name: str, kind: str, encoder_name: str, wishes: _Wishes) -> Learne
     from tunecurve.learners.encoder.classifier import ClassifierLearner
     from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner
     from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
-    from tunecurve.learners.local.device import choose_compute
+    from tunecurve.learners.torch.device import choose_compute
 
     build: Any = ClassifierLearner
     if kind == "tagger":
@@ -149,11 +149,11 @@ def _encoder(name: str, kind: str, encoder_name: str, wishes: _Wishes) -> Learne
 
 def _local(name: str, wishes: _Wishes, *, is_constrained: bool) -> Learner:
     _need_local(name)
-    from tunecurve.learners.local.constrained import ConstrainedLearner
-    from tunecurve.learners.local.device import choose_compute
-    from tunecurve.learners.local.generate import AnswerLimits
-    from tunecurve.learners.local.learner import LocalLearner
-    from tunecurve.learners.local.weights import resolve_model
+    from tunecurve.learners.lm.constrained import ConstrainedLearner
+    from tunecurve.learners.lm.decoding.generate import AnswerLimits
+    from tunecurve.learners.lm.learner import LocalLearner
+    from tunecurve.learners.torch.device import choose_compute
+    from tunecurve.learners.torch.weights import resolve_model
 
     compute = choose_compute(wishes.device, wishes.threads, wishes.share)
     build = ConstrainedLearner if is_constrained else LocalLearner
@@ -164,7 +164,7 @@ def _local(name: str, wishes: _Wishes, *, is_constrained: bool) -> Learner:
     account = wishes.account
     if account is not None and account.settings.vllm.model == name and not is_constrained:
         from tunecurve.learners.hosted.vllm_server import VLLM
-        from tunecurve.learners.local.served import ServedLearner
+        from tunecurve.learners.lm.served import ServedLearner
 
         refuse_address(name, VLLM.base_url())
         return ServedLearner(

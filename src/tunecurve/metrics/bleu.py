@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunecurve.errors import SpecError
+from tunecurve.formats.folding import compose
 from tunecurve.metrics.base import Direction, FloatArray
-from tunecurve.metrics.folding import compose
 from tunecurve.metrics.tokenizers import how_to_install, is_installed
 
 MAX_ORDER = 4

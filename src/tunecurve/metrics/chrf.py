@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tunecurve.formats.folding import compose
 from tunecurve.metrics.base import Direction, FloatArray
-from tunecurve.metrics.folding import compose
 
 CHARACTER_ORDER = 6
 BETA_SQUARED = 4.0

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tunecurve.formats.folding import compose
 from tunecurve.metrics.base import Direction, FloatArray, percentage
-from tunecurve.metrics.folding import compose
 from tunecurve.metrics.recall import RecallByLabel
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tunecurve.formats.folding import compose
 from tunecurve.metrics.base import Direction, FloatArray, percentage
-from tunecurve.metrics.folding import compose
 
 
 class ExactMatch:

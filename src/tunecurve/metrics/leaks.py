@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import regex
 
-from tunecurve.metrics.folding import fold
-from tunecurve.metrics.segmentation import NAME_PAIR, NO_BLANK_BETWEEN, has_case, in_word, is_edge, is_glued, runs
+from tunecurve.formats.folding import fold
+from tunecurve.formats.segmentation import NAME_PAIR, NO_BLANK_BETWEEN, has_case, in_word, is_edge, is_glued, runs
 
 MIN_DIGITS = 4
 # Shorter values are found inside other words only where the input has them inside the same word.

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunecurve.metrics.alignment import Span, align, literal_text, placeholders, removed_stretches
-from tunecurve.metrics.folding import fold
+from tunecurve.formats.alignment import Span, align, literal_text, placeholders, removed_stretches
+from tunecurve.formats.folding import fold
+from tunecurve.formats.placeholder_discovery import find_form
+from tunecurve.formats.placeholders import PlaceholderForm
 from tunecurve.metrics.leaks import Value, as_read, find_leaks
-from tunecurve.metrics.placeholder_discovery import find_form
-from tunecurve.metrics.placeholders import PlaceholderForm
 
 OVERLAP_NEEDED = 0.5
 

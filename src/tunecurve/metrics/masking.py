@@ -13,12 +13,12 @@ from typing import Self
 
 import numpy as np
 
-from tunecurve.metrics.alignment import label_class, placeholders
+from tunecurve.formats.alignment import label_class, placeholders
+from tunecurve.formats.folding import fold
+from tunecurve.formats.placeholder_discovery import find_form
+from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.base import Direction, FloatArray, percentage
-from tunecurve.metrics.folding import fold
 from tunecurve.metrics.masked_row import RowAnalysis, analyse_row
-from tunecurve.metrics.placeholder_discovery import find_form
-from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.recall import RecallByLabel
 
 # A label in any dress but none.

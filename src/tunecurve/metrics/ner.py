@@ -12,11 +12,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tunecurve.formats.entities import Entity, normalise_whitespace, parse_entities
+from tunecurve.formats.folding import compose
+from tunecurve.formats.segmentation import words
 from tunecurve.metrics.base import Direction, FloatArray, percentage
-from tunecurve.metrics.entities import Entity, normalise_whitespace, parse_entities
-from tunecurve.metrics.folding import compose
 from tunecurve.metrics.recall import RecallByLabel
-from tunecurve.metrics.segmentation import words
 
 PARTIAL_CREDIT = 0.5
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunecurve.metrics.placeholders import PlaceholderForm
+from tunecurve.formats.placeholders import PlaceholderForm
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from tunecurve.metrics.folding import level
-from tunecurve.metrics.segmentation import LetterCounts, count_letters, words
+from tunecurve.formats.folding import level
+from tunecurve.formats.segmentation import LetterCounts, count_letters, words
 
 BleuTokenizer = Literal["13a", "intl", "zh", "ja-mecab", "ko-mecab", "char", "none"]
 RougeTokenizer = Literal["rouge-score", "unicode"]

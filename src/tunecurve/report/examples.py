@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tunecurve.formats.placeholders import PlaceholderForm, form_of_decision
 from tunecurve.metrics.masking import analyse_row
-from tunecurve.metrics.placeholders import PlaceholderForm, form_of_decision
-from tunecurve.study.trials import stored_predictions
+from tunecurve.study.trial import stored_predictions
 
 
 def best_trial(results: Mapping[str, Any], metric_name: str | None = None) -> Mapping[str, Any] | None:

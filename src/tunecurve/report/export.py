@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.report.tables import TIDY_COLUMNS, tidy_rows, to_csv
+from tunecurve.storage.files import make_folder, write_json, write_text
 from tunecurve.study.losses import stored_losses
-from tunecurve.study.storage import make_folder, write_json, write_text
-from tunecurve.study.trials import stored_predictions
+from tunecurve.study.trial import stored_predictions
 
 PREDICTION_COLUMNS = (
     "learner", "strategy", "shots", "train_size", "seed", "row_id", "input", "target", "prediction", "stop_reason",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tunecurve.errors import StudyStateError
 from tunecurve.report.plots import draw_curve
 from tunecurve.report.tables import default_columns, point_table, text_table, tidy_rows
-from tunecurve.study.results import RESULTS
-from tunecurve.study.storage import read_sealed_json
+from tunecurve.results.collect import RESULTS
+from tunecurve.storage.files import read_sealed_json
 
 if TYPE_CHECKING:
     import pandas

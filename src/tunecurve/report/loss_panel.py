@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tunecurve.redact import shown
+from tunecurve.privacy.redact import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tunecurve.redact import shown
+from tunecurve.privacy.redact import shown
 from tunecurve.report.loss_panel import draw_losses, has_losses
 from tunecurve.report.tables import ceilings, doublings, may_be_said
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tunecurve.findings import Finding, blocked
 from tunecurve.learners.hosted.prices import money
-from tunecurve.study.summary import percent
+from tunecurve.results.points import percent
 
 TIDY_COLUMNS = (
     "learner",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunecurve.findings import Finding, blocked
-from tunecurve.study.test_set import about
+from tunecurve.results.test_set.power import about
 
 
 def rows_lines(results: Mapping[str, Any]) -> list[str]:

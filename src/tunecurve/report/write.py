@@ -9,7 +9,7 @@ from typing import Any
 from tunecurve.report.examples import worst_examples
 from tunecurve.report.html import render_report
 from tunecurve.report.plots import render, study_figure
-from tunecurve.study.storage import write_bytes, write_text
+from tunecurve.storage.files import write_bytes, write_text
 
 
 def write_report(folder: Path, results: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tunecurve.learners.answer_bounds import loss_at_the_cap
 from tunecurve.learners.base import FineTunable, Learner, ReturnsTargets, RoundTrip
 from tunecurve.metrics.catalogue import build_metrics
-from tunecurve.spec import StudySpec
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.known_answers import check_known_answers
 

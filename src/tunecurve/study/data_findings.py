@@ -11,9 +11,9 @@ from tunecurve.data.labels import class_findings, untidy_labels
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.study.placeholder_findings import placeholder_findings
-from tunecurve.tasks import TaskName, labels_of, suggest_task
+from tunecurve.tasks.base import TaskName, labels_of, suggest_task
 
 MIN_TEST_ROWS = 100
 # Of fewer groups, an interval says little about another group.
@@ -80,7 +80,7 @@ def _other_task(task: TaskName, pool: Sequence[Row], form: PlaceholderForm | Non
 
 def _underivable(task: TaskName, test: Sequence[Row]) -> list[Finding]:
     """Count the targets that the task's format cannot write."""
-    from tunecurve.learners.spans import EntityFormat
+    from tunecurve.formats.spans import EntityFormat
 
     if task != "ner":
         return []

@@ -17,12 +17,12 @@ from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, s
 from tunecurve.data.split import Split, count_overlap, grown_order, split_rows
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.metrics.entities import NO_ENTITY
-from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.formats.entities import NO_ENTITY
+from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample, masking_instruction
-from tunecurve.spec import StudySpec
-from tunecurve.spec_data import DEFAULT_TEST_SIZE
+from tunecurve.spec.data import DEFAULT_TEST_SIZE
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.data_findings import check_classes, data_findings
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.frozen import Frozen, freeze_rows, frozen_decisions, read_frozen
@@ -30,7 +30,7 @@ from tunecurve.study.growth import Grown, grow, growth_findings
 from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizers
 from tunecurve.study.placeholder_form import decide_form, grouped_by_form, why_no_placeholder
 from tunecurve.study.reading import StudyRows
-from tunecurve.tasks import MAX_CLASSES, find_labels, labels_of, suggest_task
+from tunecurve.tasks.base import MAX_CLASSES, find_labels, labels_of, suggest_task
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from tunecurve.data.rows import Row, content_id
 from tunecurve.errors import StudyStateError
-from tunecurve.spec import StudySpec
+from tunecurve.spec.study import StudySpec
+from tunecurve.storage.files import TRIALS, read_sealed_json, write_sealed_json
 from tunecurve.study.decisions import Decisions
-from tunecurve.study.storage import TRIALS, read_sealed_json, write_sealed_json
 
 if TYPE_CHECKING:
     from tunecurve.study.dataset import StudyData

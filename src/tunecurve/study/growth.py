@@ -16,7 +16,7 @@ from pathlib import Path
 from tunecurve.data.rows import Row, content_id
 from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
-from tunecurve.spec import StudySpec
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.frozen import Frozen, Slot, changes, in_short
 
 MOST_CHANGES_SHOWN = 3

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import DamagedFile, StudyStateError
+from tunecurve.storage.files import read_sealed_json, set_aside, sha256_of
 from tunecurve.study.frozen import flat, in_short
 from tunecurve.study.plan import PlannedTrial
-from tunecurve.study.storage import read_sealed_json, set_aside, sha256_of
-from tunecurve.study.trials import CONFIG, RESULT, TRAINING
+from tunecurve.study.trial import CONFIG, RESULT, TRAINING
 
 
 def inspect_trials(planned: Sequence[PlannedTrial], say: Callable[[str], None]) -> None:

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from tunecurve.data.rows import Row
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import MeasuresLoss, TargetLoss
+from tunecurve.storage.files import GrowingLines, read_lines, write_lines
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial, sampled_for_loss
 from tunecurve.study.progress import Progress
-from tunecurve.study.storage import GrowingLines, read_lines, write_lines
 
 LOSSES, PARTIAL_LOSSES = "losses.jsonl", "losses.partial.jsonl"
 NOT_FINITE = "loss is not a finite number"

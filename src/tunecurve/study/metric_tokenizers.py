@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
-from tunecurve.metrics.segmentation import LetterCounts, count_letters
+from tunecurve.formats.segmentation import LetterCounts, count_letters
 from tunecurve.metrics.tokenizers import choose_bleu_tokenizer, choose_rouge_tokenizer, is_blind
-from tunecurve.spec import StudySpec
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.decisions import Decisions
 
 DEFAULTS = {"bleu_tokenizer": "13a", "rouge_tokenizer": "rouge-score"}

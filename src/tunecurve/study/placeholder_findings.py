@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
-from tunecurve.metrics.alignment import align_exactly
-from tunecurve.metrics.folding import without_invisible
-from tunecurve.metrics.placeholder_discovery import numbered_rows
-from tunecurve.metrics.placeholders import Placeholder, PlaceholderForm, Style
+from tunecurve.formats.alignment import align_exactly
+from tunecurve.formats.folding import without_invisible
+from tunecurve.formats.placeholder_discovery import numbered_rows
+from tunecurve.formats.placeholders import Placeholder, PlaceholderForm, Style
 
 MOST_NAMED = 8
 # Numbers that cannot be told from the row matter from here on.

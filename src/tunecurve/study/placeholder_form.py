@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tunecurve.data.rows import Row, skeleton
-from tunecurve.metrics.alignment import align_exactly, replacements
-from tunecurve.metrics.placeholder_discovery import find_form, form_as_written
-from tunecurve.metrics.placeholders import CLASSIC, PlaceholderForm, Style
-from tunecurve.spec import StudySpec
+from tunecurve.formats.alignment import align_exactly, replacements
+from tunecurve.formats.placeholder_discovery import find_form, form_as_written
+from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm, Style
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.decisions import Decisions
 
 # What stands in more of the changed targets in the place of other words may be a placeholder.

@@ -25,7 +25,7 @@ from tunecurve.learners.base import (
 )
 from tunecurve.learners.wrappers import SAFE_TO_CLEAN
 from tunecurve.prompts import Prompt
-from tunecurve.spec import StudySpec, stable_hash
+from tunecurve.spec.study import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData
 
 Strategy = Literal["floor", "baseline", "zero-shot", "few-shot", "fine-tune"]

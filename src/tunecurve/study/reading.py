@@ -20,7 +20,7 @@ from tunecurve.data.sides import SIDES, Side, check_is_no_split_column, with_sid
 from tunecurve.data.sources import RawRow, read_rows
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.spec import StudySpec
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.frozen import read_frozen
 
 Report = TypeVar("Report", bound=CleaningReport)

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from tunecurve.errors import StudyStateError
-from tunecurve.spec import StudySpec
+from tunecurve.spec.study import StudySpec
 
 _HEAD = "# The study as it was run, with every default written out. Run it again with: tunecurve run study.yaml\n"
 _CHECKSUM = "# SHA-256 of the lines above: "

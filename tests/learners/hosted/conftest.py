@@ -9,8 +9,8 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec import AnswerSpec
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec.hosted import HostedSpec
+from tunecurve.spec.study import AnswerSpec
 
 pytest.importorskip("inspect_ai")
 

@@ -100,8 +100,8 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec import AnswerSpec
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.hosted import HostedSpec
 name = sys.argv[1]
 account = Account(HostedSpec(batch=True, prices={name: {"input": 1.0, "output": 2.0}}), "study", Path(sys.argv[2]))
 learner = build_hosted_learner(name, parse_hosted_name(name), AnswerSpec(), account)
@@ -129,7 +129,8 @@ def test_a_kill_during_a_batch_puts_no_row_in_doubt(point_at, learner_of, prompt
 
 @pytest.fixture
 def quick_looks(monkeypatch):
-    from tunecurve.learners.hosted import batches, sending
+    from tunecurve.learners.hosted.transport import batches
+    from tunecurve.learners.hosted.transport import sender as sending
 
     monkeypatch.setattr(batches, "LOOKS_AFTER_SECONDS", (0.0, 0.05))
     monkeypatch.setattr(sending, "FIRST_WAIT_SECONDS", 0.01)

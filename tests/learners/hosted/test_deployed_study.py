@@ -15,8 +15,8 @@ import pytest
 from tests.fakes.faulty_foundry import FaultyFoundry
 from tests.fakes.faulty_together import FaultyTogether
 from tunecurve.cli.main import run_command
-from tunecurve.learners.hosted import deployment_keeper
-from tunecurve.learners.hosted.ledger import Ledger
+from tunecurve.learners.hosted.deployments import keeper as deployment_keeper
+from tunecurve.learners.hosted.ledger.calls import Ledger
 
 AZURE, TOGETHER = "openai-api/azure/gpt-4.1-mini", "together/Qwen/Qwen3-8B"
 SERVERS = {AZURE: FaultyFoundry, TOGETHER: FaultyTogether}

@@ -12,11 +12,12 @@ import pytest
 
 from tests.fakes.standing import FakeDeployments
 from tunecurve.errors import Interrupted, ModelError, MoneyError
-from tunecurve.learners.hosted import deployment_keeper, deployments
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.deployment_types import hosting_usd, state_by_word
-from tunecurve.learners.hosted.deployments import DeploymentFlow
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.learners.hosted.deployments import keeper as deployment_keeper
+from tunecurve.learners.hosted.deployments import lifecycle as deployments
+from tunecurve.learners.hosted.deployments.lifecycle import DeploymentFlow
+from tunecurve.learners.hosted.deployments.types import hosting_usd, state_by_word
+from tunecurve.spec.hosted import HostedSpec
 
 MODEL = "ft:mine"
 
@@ -187,8 +188,8 @@ import os, signal
 from pathlib import Path
 from tests.fakes.standing import FakeDeployments
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.deployments import DeploymentFlow
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.learners.hosted.deployments.lifecycle import DeploymentFlow
+from tunecurve.spec.hosted import HostedSpec
 account = Account(HostedSpec(), "study", Path({str(tmp_path / "ledger.sqlite")!r}))
 with DeploymentFlow(FakeDeployments(0), account, 10.0).answering({MODEL!r}):
     os.kill(os.getpid(), signal.SIGKILL)

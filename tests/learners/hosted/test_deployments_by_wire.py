@@ -18,7 +18,18 @@ from tests.learners.hosted.test_job_faults import follow
 from tests.learners.hosted.test_jobs import examples
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.base import predict
-from tunecurve.learners.hosted import deployment_keeper, deployments, new_deployment, together_deployments
+from tunecurve.learners.hosted.deployments import (
+    keeper as deployment_keeper,
+)
+from tunecurve.learners.hosted.deployments import (
+    lifecycle as deployments,
+)
+from tunecurve.learners.hosted.deployments import (
+    new_deployment,
+)
+from tunecurve.learners.hosted.deployments import (
+    together as together_deployments,
+)
 
 KEYS = {"AZURE_MANAGEMENT_TOKEN": "canary-management-token", "LAB_API_KEY": "canary-lab-key",
         "TOGETHER_API_KEY": "canary-together-key", "NEBIUS_API_KEY": "canary-nebius-key",
@@ -310,8 +321,8 @@ def test_what_a_deployment_needs_is_said_before_anything_is_paid(serve, learner_
 
 
 def test_a_token_of_the_command_line_is_renewed_and_never_asked_for_with_local_only(monkeypatch, tmp_path):
-    from tunecurve import local_only
-    from tunecurve.learners.hosted.azure_access import ManagementToken
+    from tunecurve.learners.hosted.transport.azure_access import ManagementToken
+    from tunecurve.privacy import network as local_only
 
     monkeypatch.delenv("AZURE_MANAGEMENT_TOKEN", raising=False)
     fake = tmp_path / "az"
@@ -561,8 +572,8 @@ def test_a_token_with_a_line_break_is_said(serve, learner_of, monkeypatch):
 
 
 def test_a_token_of_the_command_line_is_blanked_out_like_one_of_the_environment(monkeypatch, tmp_path):
-    from tunecurve.learners.hosted.azure_access import ManagementToken
-    from tunecurve.redact import redact
+    from tunecurve.learners.hosted.transport.azure_access import ManagementToken
+    from tunecurve.privacy.redact import redact
 
     monkeypatch.delenv("AZURE_MANAGEMENT_TOKEN", raising=False)
     fake = tmp_path / "az"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.learners.hosted.conftest import LAB
-from tunecurve.learners.hosted.failures import explain_failure
 from tunecurve.learners.hosted.names import parse_hosted_name
+from tunecurve.learners.hosted.transport.failures import explain_failure
 
 
 class StatusError(Exception):

@@ -20,7 +20,7 @@ from tests.fakes.faulty_server import USAGES, FaultyServer
 from tests.learners.hosted.conftest import GEMINI, LAB, VERTEX
 from tunecurve.errors import ModelError, MoneyError
 from tunecurve.learners.base import predict
-from tunecurve.learners.hosted import sending
+from tunecurve.learners.hosted.transport import sender as sending
 
 ROWS = [f"Row {number} is about Ada Lovelace and her engine." for number in range(6)]
 BOTH = (LAB, GEMINI)
@@ -275,8 +275,8 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec import AnswerSpec
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.hosted import HostedSpec
 
 name = "{name}"
 settings = HostedSpec(prices={{name: {{"input": 1.0, "output": 2.0}}}}, concurrency=2)

@@ -10,13 +10,13 @@ from tests.fakes.half_legal_server import HalfLegalServer, message_item
 from tests.learners.hosted.conftest import GEMINI, LAB
 from tests.learners.hosted.test_faults import ROWS, ask, check_books
 from tunecurve.errors import EnvironmentProblem
-from tunecurve.learners.hosted import sending
-from tunecurve.learners.hosted.access import check_access
-from tunecurve.learners.hosted.failures import explain_failure
 from tunecurve.learners.hosted.names import parse_hosted_name
-from tunecurve.learners.hosted.one_request import after_response, before_request, begin_attempt
-from tunecurve.learners.hosted.proxies import proxy_in_words
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.learners.hosted.transport import sender as sending
+from tunecurve.learners.hosted.transport.access import check_access
+from tunecurve.learners.hosted.transport.failures import explain_failure
+from tunecurve.learners.hosted.transport.one_request import after_response, before_request, begin_attempt
+from tunecurve.learners.hosted.transport.proxies import proxy_in_words
+from tunecurve.spec.hosted import HostedSpec
 
 CLAUDE = "anthropic/claude-haiku-4-5"
 MODEL_OF = {"chat": LAB, "responses": LAB, "gemini": GEMINI, "anthropic": CLAUDE}

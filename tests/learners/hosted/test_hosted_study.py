@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.provider_server import GOOD_KEY
 from tests.learners.hosted.conftest import LAB, VERTEX
 from tunecurve.cli.main import run_command
-from tunecurve.study.results import without_times
+from tunecurve.results.collect import without_times
 
 STUDY = """
 name: hosted
@@ -94,9 +94,9 @@ def test_prompted_and_tuned_beside_a_local_model(
 
 @pytest.mark.parametrize(("model", "tuning"), [(VERTEX, "auto"), (LAB, "openai")])
 def test_the_quote_is_close_to_the_bill(point_at, study_file, tmp_path, model, tuning):
-    from tunecurve.prepare import prepare_study
     from tunecurve.run import run_prepared
-    from tunecurve.spec import load_spec
+    from tunecurve.spec.study import load_spec
+    from tunecurve.study.prepare import prepare_study
     from tunecurve.study.progress import Progress
 
     point_at()

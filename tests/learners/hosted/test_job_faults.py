@@ -17,7 +17,7 @@ from tests.learners.hosted.test_jobs import begin, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.base import StillWaiting
-from tunecurve.learners.hosted import new_deployment
+from tunecurve.learners.hosted.deployments import new_deployment
 
 BOTH = (LAB, VERTEX)
 FAST = {"poll_seconds": 0.02, "adopt_wait_seconds": 0.15, "vertex": {"bucket": "b"}, "tuning": "openai"}
@@ -625,7 +625,7 @@ def test_a_tuned_model_that_is_gone_is_trained_anew_when_asked(
     serve, learner_of, prompts_of, tmp_path, monkeypatch, capsys
 ):
     from tunecurve.learners.base import predict
-    from tunecurve.study.trials import TRAINING
+    from tunecurve.study.trial import TRAINING
 
     monkeypatch.setattr(new_deployment, "SETTLING_SECONDS", 0.0)
     server = serve()
@@ -657,8 +657,8 @@ from tests.learners.hosted.test_jobs import begin
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
-from tunecurve.spec import AnswerSpec
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.hosted import HostedSpec
 name, ledger, where = sys.argv[1:]
 prices = {name: {"input": 1.0, "output": 2.0, "training": 3.0}}
 account = Account(HostedSpec(**{"prices": prices, **FAST}), "dies", Path(ledger))

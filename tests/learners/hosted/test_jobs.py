@@ -75,7 +75,7 @@ def test_the_tuned_endpoint_is_called_where_it_is_and_thinks_as_little(point_at,
 def test_a_creation_without_an_answer_is_adopted(
     point_at, learner_of, tmp_path, name, settings, drops_metadata, monkeypatch
 ):
-    from tunecurve.learners.hosted.job_types import CreationUnclear
+    from tunecurve.learners.hosted.tuning.types import CreationUnclear
 
     state = point_at()
     state.drops_metadata = drops_metadata
@@ -93,7 +93,7 @@ def test_a_creation_without_an_answer_is_adopted(
 
 
 def test_only_after_looking_for_long_enough_is_another_one_made(point_at, learner_of, tmp_path, monkeypatch):
-    from tunecurve.learners.hosted.job_types import CreationUnclear
+    from tunecurve.learners.hosted.tuning.types import CreationUnclear
 
     state = point_at()
     learner = learner_of(LAB, **{**FAST, "tuning": "openai", "adopt_wait_seconds": 0.3})
@@ -260,8 +260,8 @@ from tests.learners.hosted.test_jobs import FAST, examples, tune
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
-from tunecurve.spec import AnswerSpec
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.hosted import HostedSpec
 name = sys.argv[1]
 settings = {**FAST, "adopt_wait_seconds": 1.0, "tuning": "openai" if "lab" in name else "auto"}
 account = Account(HostedSpec(**settings), "study", Path(sys.argv[2]))

@@ -18,10 +18,10 @@ import pytest
 from tests.learners.hosted.conftest import GEMINI, LAB
 from tunecurve.errors import EnvironmentProblem, MoneyError
 from tunecurve.learners.hosted.budget import Budget
-from tunecurve.learners.hosted.ledger import Ledger
+from tunecurve.learners.hosted.ledger.calls import Ledger
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.hosted.prices import find_price, money
-from tunecurve.redact import redact
+from tunecurve.privacy.redact import redact
 
 ANSWER = {"text": "x", "stop_reason": "end", "tokens_in": 10, "tokens_out": 5, "characters_in": 40}
 
@@ -186,7 +186,7 @@ def test_secrets_are_redacted(monkeypatch):
 
 def test_local_only_refuses_what_leaves_the_machine():
     code = (
-        "import socket\nfrom tunecurve.local_only import stay_on_this_machine\nstay_on_this_machine()\n"
+        "import socket\nfrom tunecurve.privacy.network import stay_on_this_machine\nstay_on_this_machine()\n"
         "server = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname())\n"
         "for act in (lambda: socket.getaddrinfo('example.com', 80), lambda: socket.create_connection(('192.0.2.1', 80), 0.1)):\n"
         "    try:\n        act()\n    except Exception as error:\n        print(type(error).__name__, error)\n"
@@ -205,8 +205,8 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec import AnswerSpec
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.hosted import HostedSpec
 name, path, n_rows, concurrency = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 prices = {name: {"input": 1.0, "output": 2.0}}
 account = Account(HostedSpec(prices=prices, concurrency=concurrency, max_cost=1.0), "study", path)

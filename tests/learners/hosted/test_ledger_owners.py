@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tunecurve.learners.hosted.ledger_owners import Owner
+from tunecurve.learners.hosted.ledger.owners import Owner
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from tests.learners.hosted.conftest import GEMINI, LAB
 from tunecurve.learners.base import predict
-from tunecurve.learners.hosted.lighter_sdks import chat_without_transform, compare_no_fields
+from tunecurve.learners.hosted.transport.lighter_sdks import chat_without_transform, compare_no_fields
 from tunecurve.prompts import PromptRenderer
 
 openai = pytest.importorskip("openai")

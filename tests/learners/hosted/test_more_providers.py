@@ -19,13 +19,13 @@ from tests.learners.hosted.test_jobs import NAMES, begin, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import ModelError
 from tunecurve.learners.base import predict
-from tunecurve.learners.hosted import aws_access
 from tunecurve.learners.hosted.build import tuning_backend_of, why_not_tunable
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.hosted.prices import find_price
+from tunecurve.learners.hosted.transport import aws_access
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec import StudySpec
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec.hosted import HostedSpec
+from tunecurve.spec.study import StudySpec
 
 NEBIUS = "openai-api/nebius/meta-llama/Llama-3.1-8B-Instruct"
 BEDROCK = "bedrock/amazon.nova-micro-v1:0:128k"

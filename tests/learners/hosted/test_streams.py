@@ -8,7 +8,7 @@ from tests.fakes.faulty_server import USAGES
 from tests.fakes.speaking_server import start
 from tests.learners.hosted.conftest import LAB
 from tests.learners.hosted.test_faults import ROWS, ask, check_books
-from tunecurve.learners.hosted import sending
+from tunecurve.learners.hosted.transport import sender as sending
 
 CHAT, RESPONSES = {"stream": True}, {"api": "responses"}
 BOTH_AT_ONCE = {"api": "responses", "stream": True}

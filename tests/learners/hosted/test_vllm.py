@@ -10,7 +10,7 @@ from tests.fakes.vllm_server import VllmFake
 from tunecurve.cli.main import run_command
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.vllm_server import VllmServer
-from tunecurve.spec_hosted import VllmSpec
+from tunecurve.spec.hosted import VllmSpec
 
 BASE = "Qwen/Qwen2.5-0.5B-Instruct"
 NAME = "tunecurve-0123456789ab"
@@ -167,7 +167,7 @@ def served_study(tmp_path, tiny_model_folder, serve, monkeypatch, capsys):
     """Return a function that runs a study whose local model a server answers for: exit code, all it printed, the server."""
     from transformers import AutoTokenizer
 
-    from tunecurve.learners.local.encoding import ChatEncoder
+    from tunecurve.learners.lm.chat_format import ChatEncoder
     from tunecurve.prompts import Message, Prompt
 
     monkeypatch.setenv("TUNECURVE_LEDGER", str(tmp_path / "ledger.sqlite"))

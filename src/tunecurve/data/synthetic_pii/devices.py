@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tunecurve.data.synthetic_pii.check_digits import luhn_digit, vin_check
-from tunecurve.data.synthetic_pii.dice import Dice
 from tunecurve.data.synthetic_pii.people import host
 from tunecurve.data.synthetic_pii.row_state import RowState
+from tunecurve.data.synthetic_pii.stable_random import Dice
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BECH32 = "023456789acdefghjklmnpqrstuvwxyz"

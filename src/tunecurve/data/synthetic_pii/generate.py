@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tunecurve.data.synthetic_pii.dice import Dice
 from tunecurve.data.synthetic_pii.labels import LANGUAGES
+from tunecurve.data.synthetic_pii.stable_random import Dice
 from tunecurve.data.synthetic_pii.templates import Template, load_templates
 from tunecurve.errors import DataError, did_you_mean
 

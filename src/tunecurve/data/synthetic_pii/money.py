@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tunecurve.data.synthetic_pii.check_digits import iban_check, luhn_digit
-from tunecurve.data.synthetic_pii.dice import UPPERCASE, Dice
 from tunecurve.data.synthetic_pii.row_state import RowState
+from tunecurve.data.synthetic_pii.stable_random import UPPERCASE, Dice
 
 # Country -> shape of the national part of its IBAN: '?' a letter, '#' a digit.
 _IBAN_SHAPES = {

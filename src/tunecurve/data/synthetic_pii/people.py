@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tunecurve.data.synthetic_pii.check_digits import codice_fiscale_check
-from tunecurve.data.synthetic_pii.dice import UPPERCASE
 from tunecurve.data.synthetic_pii.row_state import RowState, slug
+from tunecurve.data.synthetic_pii.stable_random import UPPERCASE
 
 _HOSTS = ("example.com", "example.org", "example.net", "mail.example.com", "post.example.org")
 _LOWERCASE = UPPERCASE.lower()

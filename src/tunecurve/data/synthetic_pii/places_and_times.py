@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tunecurve.data.synthetic_pii.dice import Dice
 from tunecurve.data.synthetic_pii.row_state import RowState
+from tunecurve.data.synthetic_pii.stable_random import Dice
 
 
 def coordinate(dice: Dice) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from tunecurve.data.synthetic_pii.dice import Dice
 from tunecurve.data.synthetic_pii.pools import Pools
+from tunecurve.data.synthetic_pii.stable_random import Dice
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Encoders with a head: taggers and classifiers. torch lives here and in `learners.local` only."""
+"""Encoders with a head: taggers and classifiers. torch lives here, in `learners.torch` and in `learners.lm` only."""

@@ -21,12 +21,12 @@ from tunecurve.learners.base import Completion, TargetLoss, TrainingProgress, Tr
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import train_encoder
-from tunecurve.learners.local.device import Compute
-from tunecurve.learners.local.speed import matmul_flops_per_second
-from tunecurve.learners.local.weights import ModelFiles
+from tunecurve.learners.torch.device import Compute
+from tunecurve.learners.torch.speed import matmul_flops_per_second
+from tunecurve.learners.torch.weights import ModelFiles
 from tunecurve.prompts import Prompt, TuningExample
-from tunecurve.spec import stable_hash
-from tunecurve.spec_training import EncoderSpec
+from tunecurve.spec.study import stable_hash
+from tunecurve.spec.training import EncoderSpec
 
 TUNED_FOLDER, HEAD_FILE, WEIGHTS_FILE = "encoder", "head.json", "model.safetensors"
 ROWS_A_PIECE = 256

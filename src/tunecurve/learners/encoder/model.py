@@ -17,7 +17,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.encoder.words import Window, Words
-from tunecurve.learners.local.device import Compute
+from tunecurve.learners.torch.device import Compute
 
 LONGEST_WINDOW = 256
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tunecurve.learners.passes import passes_over_rows
+from tunecurve.learners.epochs import passes_over_rows
 
 
 @dataclass(frozen=True)

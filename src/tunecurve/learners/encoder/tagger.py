@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tunecurve.formats.spans import EntityFormat, LabelledSpan, MaskFormat, SpanFormat
 from tunecurve.learners.base import Loss, RoundTrip, TargetLoss
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tag_names, tags_of
 from tunecurve.learners.encoder.words import Window, Words, distance_to_border, split_words, windows_over
-from tunecurve.learners.spans import EntityFormat, LabelledSpan, MaskFormat, SpanFormat
 from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunecurve.formats.spans import LabelledSpan
 from tunecurve.learners.encoder.words import Words
-from tunecurve.learners.spans import LabelledSpan
 
 OUTSIDE = 0
 

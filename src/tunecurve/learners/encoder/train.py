@@ -13,8 +13,8 @@ import torch
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import TrainingProgress, TrainingRecord
 from tunecurve.learners.encoder.recipe import EncoderRecipe, share_of_peak
-from tunecurve.learners.local.batches import all_batches
-from tunecurve.learners.local.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from tunecurve.learners.torch.batches import all_batches
+from tunecurve.learners.torch.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 
 
 def train_encoder(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tunecurve.errors import ModelError, did_you_mean
-from tunecurve.learners.local.weights import (
+from tunecurve.learners.torch.weights import (
     ModelFiles,
     WheelModel,
     cache_folder,

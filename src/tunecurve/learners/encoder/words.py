@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunecurve.metrics.segmentation import glued_characters, is_mark
+from tunecurve.formats.segmentation import glued_characters, is_mark
 
 
 @dataclass(frozen=True)

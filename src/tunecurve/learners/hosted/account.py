@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.learners.hosted.budget import Budget
-from tunecurve.learners.hosted.ledger import Ledger, Spending, default_ledger_path
-from tunecurve.learners.hosted.ledger_deployments import booked_hosting_usd
-from tunecurve.learners.hosted.ledger_jobs import booked_usd
+from tunecurve.learners.hosted.ledger.calls import Ledger, Spending, default_ledger_path
+from tunecurve.learners.hosted.ledger.deployments import booked_hosting_usd
+from tunecurve.learners.hosted.ledger.jobs import booked_usd
 from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
 from tunecurve.learners.hosted.prices import Price, find_price
-from tunecurve.spec_hosted import HostedSpec
+from tunecurve.spec.hosted import HostedSpec
 
 
 class Account:

@@ -9,24 +9,24 @@ from urllib.parse import urlsplit
 
 from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.azure_access import is_at_azure
-from tunecurve.learners.hosted.azure_deployments import AzureDeployments, azure_hosting
-from tunecurve.learners.hosted.bedrock_deployments import BedrockDeployments, bedrock_hosting
-from tunecurve.learners.hosted.chat import HostedLearner
-from tunecurve.learners.hosted.deployment_types import DeploymentBackend, Hosting
-from tunecurve.learners.hosted.deployments import DeploymentFlow
-from tunecurve.learners.hosted.fireworks_deployments import FireworksDeployments, fireworks_hosting
-from tunecurve.learners.hosted.job_types import TuningBackend
-from tunecurve.learners.hosted.jobs import JobFlow
+from tunecurve.learners.hosted.deployments.azure import AzureDeployments, azure_hosting
+from tunecurve.learners.hosted.deployments.bedrock import BedrockDeployments, bedrock_hosting
+from tunecurve.learners.hosted.deployments.fireworks import FireworksDeployments, fireworks_hosting
+from tunecurve.learners.hosted.deployments.lifecycle import DeploymentFlow
+from tunecurve.learners.hosted.deployments.nebius import NebiusDeployments, nebius_hosting
+from tunecurve.learners.hosted.deployments.together import TogetherDeployments, together_hosting
+from tunecurve.learners.hosted.deployments.together_endpoints import TogetherEndpoints
+from tunecurve.learners.hosted.deployments.types import DeploymentBackend, Hosting
+from tunecurve.learners.hosted.learner import HostedLearner
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.nebius_deployments import NebiusDeployments, nebius_hosting
 from tunecurve.learners.hosted.prices import Price
-from tunecurve.learners.hosted.together_deployments import TogetherDeployments, together_hosting
-from tunecurve.learners.hosted.together_endpoints import TogetherEndpoints
-from tunecurve.learners.hosted.trouble import PassingTrouble
+from tunecurve.learners.hosted.transport.azure_access import is_at_azure
 from tunecurve.learners.hosted.tunable import TunableHostedLearner
-from tunecurve.spec import AnswerSpec
-from tunecurve.spec_hosted import BedrockSpec, FireworksSpec, HostedSpec, VertexSpec
+from tunecurve.learners.hosted.tuning.errors import PassingTrouble
+from tunecurve.learners.hosted.tuning.jobs import JobFlow
+from tunecurve.learners.hosted.tuning.types import TuningBackend
+from tunecurve.spec.hosted import BedrockSpec, FireworksSpec, HostedSpec, VertexSpec
+from tunecurve.spec.study import AnswerSpec
 
 # Tuning services that are used only where the study asks for them, and whose models they tune.
 _ASKED_FOR = {
@@ -154,30 +154,30 @@ def remove_left_overs(account: Account) -> None:
 def _open_backend(backend: str, name: HostedName, settings: HostedSpec) -> TuningBackend:
     match backend:
         case "vertex":
-            from tunecurve.learners.hosted.vertex_tuning import VertexTuning
+            from tunecurve.learners.hosted.tuning.vertex import VertexTuning
 
             return VertexTuning(settings.vertex)
         case "nebius":
-            from tunecurve.learners.hosted.nebius_tuning import NebiusTuning
+            from tunecurve.learners.hosted.tuning.nebius import NebiusTuning
 
             return NebiusTuning(name)
         case "bedrock":
-            from tunecurve.learners.hosted.bedrock_tuning import BedrockTuning
+            from tunecurve.learners.hosted.tuning.bedrock import BedrockTuning
 
             return BedrockTuning(settings.bedrock)
         case "fireworks":
-            from tunecurve.learners.hosted.fireworks_tuning import FireworksTuning
+            from tunecurve.learners.hosted.tuning.fireworks import FireworksTuning
 
             return FireworksTuning(name, settings.fireworks)
         case "together":
-            from tunecurve.learners.hosted.together_tuning import TogetherTuning
+            from tunecurve.learners.hosted.tuning.together import TogetherTuning
 
             return TogetherTuning(name)
         case "azure":
-            from tunecurve.learners.hosted.azure_tuning import AzureTuning
+            from tunecurve.learners.hosted.tuning.azure import AzureTuning
 
             return AzureTuning(name, settings.tuning_fields, settings.azure.training_type)
-    from tunecurve.learners.hosted.openai_tuning import OpenAITuning
+    from tunecurve.learners.hosted.tuning.openai import OpenAITuning
 
     return OpenAITuning(name, settings.tuning_fields)
 

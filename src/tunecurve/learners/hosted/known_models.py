@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from tunecurve.errors import did_you_mean
 from tunecurve.findings import Finding
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.local_only import is_this_machine
+from tunecurve.privacy.network import is_this_machine
 
 AS_OF = "2026-11"
 

@@ -12,22 +12,22 @@ from typing import Any
 from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Learner, StillWaiting, TrainingProgress, TrainingRecord, Workload
+from tunecurve.learners.epochs import passes_over_rows
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.budget import unknown_price
-from tunecurve.learners.hosted.chat import HostedLearner
-from tunecurve.learners.hosted.deployment_types import Hosting, hosting_usd
-from tunecurve.learners.hosted.deployments import DeploymentFlow
-from tunecurve.learners.hosted.failures import host_of
-from tunecurve.learners.hosted.job_types import JobRequest, ProviderJob, TuningBackend
-from tunecurve.learners.hosted.jobs import JobFlow
-from tunecurve.learners.hosted.manners import USUAL_BATCH, manner_of
+from tunecurve.learners.hosted.deployments.lifecycle import DeploymentFlow
+from tunecurve.learners.hosted.deployments.types import Hosting, hosting_usd
+from tunecurve.learners.hosted.learner import HostedLearner
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import money
-from tunecurve.learners.hosted.trouble import PassingTrouble, asking
+from tunecurve.learners.hosted.transport.failures import host_of
 from tunecurve.learners.hosted.tuned import TunedHostedLearner, record_of
-from tunecurve.learners.passes import passes_over_rows
+from tunecurve.learners.hosted.tuning.errors import PassingTrouble, asking
+from tunecurve.learners.hosted.tuning.jobs import JobFlow
+from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH, manner_of
+from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, TuningBackend
 from tunecurve.prompts import TuningExample
-from tunecurve.spec import AnswerSpec
+from tunecurve.spec.study import AnswerSpec
 
 TUNED = "tuned.json"
 LONGEST_TROUBLE_SECONDS = 3600.0

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import Completion, TrainingRecord
-from tunecurve.learners.hosted.batches import BatchBook
-from tunecurve.learners.hosted.calls import Call, completion_of
-from tunecurve.learners.hosted.chat import HostedLearner
-from tunecurve.learners.hosted.deployments import AnsweredMeanwhile, Lease
-from tunecurve.learners.hosted.gateway import Gateway
-from tunecurve.learners.hosted.inspect_adapter import InspectGateway
-from tunecurve.learners.hosted.job_types import ProviderJob
+from tunecurve.learners.hosted.deployments.lifecycle import AnsweredMeanwhile, Lease
+from tunecurve.learners.hosted.deployments.new_deployment import NewDeploymentGateway
+from tunecurve.learners.hosted.learner import HostedLearner
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.new_deployment import NewDeploymentGateway
+from tunecurve.learners.hosted.transport.batches import BatchBook
+from tunecurve.learners.hosted.transport.calls import Call, completion_of
+from tunecurve.learners.hosted.transport.gateway import Gateway
+from tunecurve.learners.hosted.transport.inspect_adapter import InspectGateway
+from tunecurve.learners.hosted.tuning.types import ProviderJob
 from tunecurve.prompts import Prompt
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
-from tunecurve.learners.hosted.failures import shorten, why_unreachable
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.redact import redact
-from tunecurve.spec_hosted import VllmSpec
+from tunecurve.learners.hosted.transport.failures import shorten, why_unreachable
+from tunecurve.privacy.redact import redact
+from tunecurve.spec.hosted import VllmSpec
 
 # Whose variables hold its address and key: VLLM_BASE_URL, VLLM_API_KEY.
 VLLM = HostedName("openai-api", "vllm", "")

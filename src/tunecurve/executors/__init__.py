@@ -1,0 +1,1 @@
+"""Where trials run: here, in worker processes, on a shared directory or on Ray. No metric is known here."""

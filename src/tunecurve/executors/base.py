@@ -1,0 +1,249 @@
+"""Running the trials of a plan one after the other; a failing trial does not stop the others.
+
+A trial that waits for a provider's tuning job goes to the end of the queue, so that other trials run meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tunecurve.errors import Interrupted, MoneyError, TunecurveError, explain_os_error, find_os_error
+from tunecurve.executors.leases import ClaimLost
+from tunecurve.learners.base import Learner, StillWaiting
+from tunecurve.metrics.base import Metric
+from tunecurve.privacy.redact import redact
+from tunecurve.storage.files import make_folder, write_text
+from tunecurve.study.answer_report import remarks_on_answers
+from tunecurve.study.dataset import StudyData
+from tunecurve.study.plan import PlannedTrial, Trial, training_key
+from tunecurve.study.progress import Progress
+from tunecurve.study.trial import CONFIG, is_finished, run_trial
+
+FAILURE = "failure.txt"
+
+AfterEach = Callable[[dict[Trial, str]], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every executor gets.
+
+    Attributes
+    ----------
+    planned : list of PlannedTrial
+        All trials, cheap ones first; the finished ones are passed over.
+    data : StudyData
+        Frozen rows and prompts.
+    learners : dict of str to Learner
+        By name.
+    metrics : list of Metric
+        All of them are scored.
+    seconds : dict of Trial to float
+        About how long each trial takes.
+    training_score_rows : int, default 0
+        As for `run_trial`.
+    """
+
+    planned: Sequence[PlannedTrial]
+    data: StudyData
+    learners: Mapping[str, Learner]
+    metrics: Sequence[Metric]
+    seconds: Mapping[Trial, float] = field(default_factory=dict)
+    training_score_rows: int = 0
+
+    def same_training(self, item: PlannedTrial) -> list[Path]:
+        """Return the folders of other trials whose training is the very same as this one's."""
+        key = training_key(item.config, self.learners[item.trial.learner])
+        if key is None:
+            return []
+        return [
+            other.folder
+            for other in self.planned
+            if other is not item and training_key(other.config, self.learners[other.trial.learner]) == key
+        ]
+
+
+@dataclass
+class Outcome:
+    """What became of the plan: counts, and the reason of each failed trial."""
+
+    n_run: int = 0
+    n_found_finished: int = 0
+    failures: dict[Trial, str] = field(default_factory=dict)
+
+    def note(self, trial: Trial, ended: Ended, progress: Progress) -> None:
+        """Count a trial that ran now, and tell."""
+        if ended.kind == "failed":
+            self.failures[trial] = ended.line
+            progress.trial_failed(trial, ended.line)
+        else:
+            self.n_run += 1
+            self.failures.pop(trial, None)
+            progress.trial_finished(trial, ended.line, ended.seconds)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one trial ended.
+
+    Attributes
+    ----------
+    kind : {"finished", "failed"}
+        Whether it has a result.
+    line : str
+        The score in words, or the reason.
+    seconds : float
+        How long it ran now.
+    """
+
+    kind: Literal["finished", "failed"]
+    line: str
+    seconds: float = 0.0
+
+
+def run_serially(work: Work, progress: Progress, after_each: AfterEach) -> Outcome:
+    """Run every trial that is not finished.
+
+    Parameters
+    ----------
+    work : Work
+        The trials, in running order.
+    progress : Progress
+        Listener.
+    after_each : callable
+        Called with the failures so far whenever a trial ended, to bring results and report up to date.
+
+    Raises
+    ------
+    Interrupted
+        When a stop was asked for.
+    MoneyError
+        When the cap on spending is reached: no other paid trial could end well.
+    EnvironmentProblem
+        When the disk is full or not writable: no other trial could end well.
+    """
+    outcome = Outcome()
+    queue, n_waiting = deque(work.planned), 0
+    while queue:
+        item = queue.popleft()
+        if is_finished(item.folder):
+            outcome.n_found_finished += 1
+            continue
+        progress.trial_started(item.trial)
+        try:
+            ended = run_one(item, work, progress)
+        except StillWaiting as waiting:
+            queue.append(item)
+            n_waiting += 1
+            progress.trial_waits(item.trial, str(waiting))
+            if n_waiting >= len(queue):  # every trial that is left waits for someone else
+                sleep_unless_stopped(waiting.seconds, progress)
+                n_waiting = 0
+            continue
+        outcome.note(item.trial, ended, progress)
+        n_waiting = 0
+        after_each(outcome.failures)
+        if progress.stop_requested:
+            raise Interrupted("stopped between two trials")
+    return outcome
+
+
+def run_one(item: PlannedTrial, work: Work, progress: Progress) -> Ended:
+    """Run one trial, or what is left of it; what goes wrong with it is kept in its folder.
+
+    Raises
+    ------
+    Interrupted, MoneyError, EnvironmentProblem, StillWaiting, ClaimLost
+        What concerns more than this trial.
+    """
+    started = time.perf_counter()
+    try:
+        learner = work.learners[item.trial.learner]
+        result = run_trial(
+            item.trial,
+            item.config,
+            work.data,
+            learner,
+            work.metrics,
+            item.folder,
+            progress,
+            work.same_training(item),
+            training_score_rows=work.training_score_rows,
+        )
+    except (Interrupted, MoneyError, StillWaiting, ClaimLost):
+        raise
+    except Exception as error:
+        _stop_for_environment(error)
+        return Ended("failed", _record_failure(item, error), time.perf_counter() - started)
+    (item.folder / FAILURE).unlink(missing_ok=True)
+    headline = work.metrics[0]
+    score = result["scores"][headline.name]
+    remarks = remarks_on_answers(result["answers"], headline.name, headline.title)
+    line = "; ".join([f"{headline.title} {score:.2f}", *remarks])
+    return Ended("finished", line, time.perf_counter() - started)
+
+
+def sleep_unless_stopped(seconds: float, progress: Progress) -> None:
+    """Sleep; a wish to stop ends it.
+
+    Raises
+    ------
+    Interrupted
+        When a stop was asked for.
+    """
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if progress.stop_requested:
+            raise Interrupted("stopped while waiting for tuning jobs, which go on at the provider")
+        time.sleep(min(left, 0.2))
+
+
+def _stop_for_environment(error: Exception) -> None:
+    """Raise the one-line error where the machine, not the trial, is to blame."""
+    cause = find_os_error(error)
+    problem = explain_os_error(cause) if cause is not None else None
+    if problem is not None:
+        raise problem from error
+
+
+def _record_failure(item: PlannedTrial, error: Exception) -> str:
+    """Keep the reason (and, for an internal error, its traceback) in the trial's folder; return it in one line."""
+    reason = str(error) if isinstance(error, TunecurveError) else f"{type(error).__name__}: {error}"
+    detail = "" if isinstance(error, TunecurveError) else "\n" + redact("".join(traceback.format_exception(error)))
+    return record_failure(item, reason, detail)
+
+
+def record_failure(item: PlannedTrial, reason: str, detail: str = "") -> str:
+    """Keep in the trial's folder why it failed; return it in one line."""
+    line = redact(" ".join(reason.split()))[:300]
+    write_text(make_folder(item.folder) / FAILURE, line + detail)
+    return line
+
+
+def known_failures(planned: Sequence[PlannedTrial]) -> dict[Trial, str]:
+    """Return the reasons kept by earlier runs, of trials that are not finished."""
+    return {
+        item.trial: (item.folder / FAILURE).read_text(encoding="utf-8").partition("\n")[0]
+        for item in planned
+        if (item.folder / FAILURE).exists() and not is_finished(item.folder)
+    }
+
+
+def state_of_folder(folder: Path) -> str:
+    """Return ``finished``, ``failed``, ``started`` (running or interrupted) or ``waiting``."""
+    if is_finished(folder):
+        return "finished"
+    if (folder / FAILURE).exists():
+        return "failed"
+    return "started" if (folder / CONFIG).exists() else "waiting"
+
+
+def is_paid(config: Mapping[str, Any]) -> bool:
+    """Return whether a trial's model is behind a provider's API: such trials stay with the process that has the ledger."""
+    return bool(config["learner"].get("kind") == "hosted")

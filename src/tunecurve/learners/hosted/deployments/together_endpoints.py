@@ -1,0 +1,124 @@
+"""Dedicated endpoints at Together AI, in the first version of its interface: for models that its jobs name, and give no id to.
+
+Together's pages of November 2026 keep it until the end of 2026, and its newest ones say that it takes no new endpoints any
+more; a refusal says so in the provider's own words. Written from its reference (``/endpoints``, ``/hardware``).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, state_by_word
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.transport.rest import part
+from tunecurve.learners.hosted.tuning.errors import plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.together import together_service
+from tunecurve.privacy.redact import redact
+
+BILLED_SECONDS, IDLE_MINUTES = 60, 30
+# As the reference spells machines.
+_MEMORY = {"h100": "80gb_sxm", "h200": "140gb_sxm", "b200": "180gb_sxm"}
+
+
+class TogetherEndpoints:
+    """Endpoints of the account that a key belongs to.
+
+    Parameters
+    ----------
+    name : HostedName
+        Says whose key and address hold.
+    gpu, gpus : str, int
+        The machine.
+    """
+
+    name, billed_seconds = "together v1", BILLED_SECONDS
+
+    def __init__(self, name: HostedName, gpu: str, gpus: int) -> None:
+        self.whose, self.gpu, self.gpus = name, gpu, gpus
+        self.service = together_service(name)
+
+    @property
+    def hardware(self) -> str:
+        """The machine, as the reference calls it."""
+        return f"{self.gpus}x_nvidia_{self.gpu}_{_MEMORY[self.gpu]}"
+
+    def place(self) -> dict[str, Any]:
+        """Return address and machine."""
+        base = self.whose.base_url()
+        there = redact(base) if base else None
+        return {"backend": self.name, "base_url": there, "gpu": self.gpu, "gpus": self.gpus}
+
+    def check(self, seconds: float) -> None:
+        """See that there is a key, which does not end."""
+        together_service(self.whose)
+
+    def probe(self) -> None:
+        """Ask for the endpoints."""
+        self.ours()
+
+    def create(self, name: str, model: str) -> Deployment:
+        """Create an endpoint, in one attempt."""
+        body = {
+            "model": model,
+            "display_name": name,
+            "hardware": self.hardware,
+            "autoscaling": {"min_replicas": 1, "max_replicas": 1},
+            "inactive_timeout": IDLE_MINUTES,
+            "state": "STARTED",
+        }
+        usd_per_hour = self._usd_per_hour(model)
+        try:
+            return self._view(self.service.ask_for_object("POST", "/endpoints", body=body), usd_per_hour)
+        except Exception as error:
+            raise refusal_of_creation(error) from None
+
+    def _usd_per_hour(self, model: str) -> float | None:
+        """Return what the machine costs, as the provider tells it; None where it does not."""
+        with suppress(Exception):
+            entries = self.service.ask("GET", "/hardware", query={"model": model})["data"]
+            cents = next(entry["pricing"]["cents_per_minute"] for entry in entries if entry.get("id") == self.hardware)
+            return float(cents) * 60 / 100
+        return None
+
+    def get(self, provider_id: str) -> Deployment:
+        """Return one endpoint."""
+        return self._view(self.service.ask_for_object("GET", f"/endpoints/{part(provider_id)}"))
+
+    def find(self, name: str) -> Deployment | None:
+        """Return our endpoint of this name."""
+        return next((found for found in self.ours() if found.name == name), None)
+
+    def ours(self) -> list[Deployment]:
+        """Return the account's endpoints with our mark; a list leaves names out, so that each is looked at."""
+        entries = self.service.ask("GET", "/endpoints", query={"type": "dedicated"})
+        entries = entries.get("data") if isinstance(entries, dict) else entries
+        if not isinstance(entries, list):
+            raise ValueError("the list of endpoints is none")
+        dedicated = [entry for entry in entries if isinstance(entry, dict) and entry.get("type") == "dedicated"]
+        found = [self._view(entry) if "display_name" in entry else self.get(entry["id"]) for entry in dedicated]
+        return [entry for entry in found if entry.name.startswith(OUR_PREFIX)]
+
+    def delete(self, provider_id: str) -> None:
+        """Delete an endpoint, which ends it."""
+        self.service.ask("DELETE", f"/endpoints/{part(provider_id)}")
+
+    def delete_command(self, provider_id: str) -> str:
+        """Return the command of Together's command line that deletes it."""
+        return f"together endpoints delete {provider_id}"
+
+    def _view(self, entry: Any, usd_per_hour: float | None = None) -> Deployment:
+        """Return an endpoint as told."""
+        if not isinstance(entry, dict) or not entry.get("id"):
+            raise ValueError("the address answers with something that is no endpoint")
+        raw = str(entry.get("state") or "")
+        return Deployment(
+            provider_id=str(entry["id"]),
+            state=state_by_word(raw),
+            name=str(entry.get("display_name") or ""),
+            model=str(entry.get("model") or ""),
+            answers_as=str(entry["name"]) if entry.get("name") else None,
+            raw_state=raw,
+            error=plain_reason(str(entry.get("error") or "")) or None,
+            usd_per_hour=usd_per_hour,
+        )

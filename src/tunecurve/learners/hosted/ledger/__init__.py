@@ -1,0 +1,1 @@
+"""The ledger: every paid call, job and deployment, written before it is made."""

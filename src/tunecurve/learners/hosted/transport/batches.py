@@ -1,0 +1,287 @@
+"""Batches at a provider that outlive this process: which rows travel in which batch is on the disk once a batch is made.
+
+The model layer of inspect_ai gathers calls into batches and waits for them, up to a day, but remembers them in memory
+only, and some ends of a batch leave it waiting for ever. Here a row's name in the batch is its call's key, the ledger
+keeps the batch's id, and a later process asks for the same batch instead of paying for another one. A creation is tried
+once; where it gets no clear answer, the batch is looked for by its file, and is repeated once at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+from tunecurve.learners.hosted.ledger.calls import Ledger
+from tunecurve.learners.hosted.transport.batch_files import delete_files, read_results
+from tunecurve.learners.hosted.transport.failures import shorten, status_of
+from tunecurve.learners.hosted.transport.gateway import Failure
+from tunecurve.learners.hosted.transport.odd_answers import Explained
+from tunecurve.learners.hosted.tuning.errors import plain_reason
+
+# When a batch is looked for whose creation got no clear answer: seconds after it, and after the look before.
+LOOKS_AFTER_SECONDS = (0.5, 2.0, 5.0)
+_current: contextvars.ContextVar[tuple[BatchBook, str] | None] = contextvars.ContextVar("call in a batch", default=None)
+
+
+class BatchBroken(ConnectionError):
+    """A batch ended without this row's answer; asking again may go well."""
+
+
+class _CreationFailed(Exception):
+    """No batch was made; the rows have been told."""
+
+
+class BatchBook:
+    """Leads the batches of one gateway.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Where batches are written down.
+    say : callable
+        Told in a line how the batches stand.
+    keeps_files : bool, default False
+        Whether the files of a batch, which hold prompts and answers, are left at the provider.
+    """
+
+    def __init__(self, ledger: Ledger, say: Callable[[str], None], *, keeps_files: bool = False) -> None:
+        self.ledger, self._say, self._last_said, self._keeps_files = ledger, say, "", keeps_files
+        self._files_of: dict[str, str] = {}
+        self._ended: list[tuple[Any, str, Any]] = []
+        self._led: list[Any] = []
+        self._n_unclear, self._last_trouble = 0, ""
+        _take_over()
+
+    @contextmanager
+    def row(self, key: str) -> Any:
+        """Make the call within this block travel under `key`."""
+        token = _current.set((self, key))
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+    async def generate(self, batcher: Any, request: dict[str, Any], key: str) -> Any:
+        """Return the answer to a request: from the batch it has travelled in before, else from a new one."""
+        import anyio
+        from inspect_ai._util.background import run_in_background
+        from inspect_ai.model._providers.util.batch import Batch, BatchRequest
+
+        if not any(batcher is known for known in self._led):
+            self._led.append(batcher)
+            self._lead(batcher)
+        send, receive = anyio.create_memory_object_stream[Any](1)
+        row = BatchRequest(request=_without_request_id(request), result_stream=send, custom_id=key)
+        batch_id = self.ledger.batch_of(key)
+        if batch_id is None:
+            batcher._intake_queue.append(row)
+        else:
+            # A batch whose results are being handed out takes no more rows; it is asked for once more afterwards.
+            while getattr(batcher._inflight_batches.get(batch_id), "is_sealed", False):
+                await asyncio.sleep(0.05)
+            batcher._inflight_batches.setdefault(batch_id, Batch(id=batch_id, requests={})).requests[key] = row
+        if not batcher._is_batch_worker_running:
+            batcher._is_batch_worker_running = True
+            run_in_background(batcher._batch_worker)
+        result = await receive.receive()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def _lead(self, batcher: Any) -> None:
+        """Lay our rules over one batcher: one attempt at a creation, the id on the disk, every end told to every row."""
+        from inspect_ai.model._providers.util.batch import BatchCheckResult
+
+        create, check, handle = batcher._create_batch, batcher._check_batch, batcher._handle_batch_result
+        work, adapt, last_status = batcher._batch_worker, getattr(batcher, "_adapt_batch_info", None), {}
+
+        async def create_once(rows: list[Any]) -> str:
+            try:
+                batch_id = str(await create(rows))
+            except Exception as error:
+                await batcher._fail_all_requests("", rows, self._as_told(error, len(rows)))
+                raise _CreationFailed from error
+            future = asyncio.get_running_loop().create_future()
+            await self.ledger.remember_batch(batch_id, [row.custom_id for row in rows], future)
+            return batch_id
+
+        def noticing(info: Any) -> Any:
+            last_status[info.id] = info.status
+            return adapt(info) if adapt is not None else info
+
+        async def check_for_an_end(batch: Any) -> Any:
+            try:
+                result = await check(batch)
+            except Exception as error:
+                if status_of(error) not in (404, 410):
+                    self._tell_trouble(batch.id, error)
+                    raise
+                lost = Failure(f"batch {batch.id} is not at the provider any more", may_be_billed=True)
+                await batcher._fail_and_cleanup_inflight_batch("", batch, Explained(lost))
+                return BatchCheckResult(0, 0, batch.created_at, None)
+            is_over = last_status.get(batch.id) in ("completed", "cancelled", "expired")
+            # Google's says of a batch that failed, was cancelled or expired only that all of its rows failed.
+            is_over |= type(batcher).__name__ == "GoogleBatcher" and result.failed_count > 0
+            if result.completion_info is None and is_over and batch.id in batcher._inflight_batches:
+                ended = BatchBroken(f"batch {batch.id} ended without results")
+                await batcher._fail_and_cleanup_inflight_batch("", batch, ended)
+            return result
+
+        async def handle_all_rows(batch: Any, info: Any) -> dict[str, Any]:
+            results = await handle(batch, info)
+            batch.is_sealed = True
+            self._ended.append((batcher, batch.id, info))
+            missing = BatchBroken(f"batch {batch.id} has no answer to this row")
+            return {key: results.get(key, missing) for key in batch.requests}
+
+        async def work_on() -> None:
+            while True:
+                try:
+                    return await work()
+                except _CreationFailed:
+                    continue
+
+        if hasattr(batcher, "_submit_batch_for_file"):
+            batcher._submit_batch_for_file = _finding_again(batcher, self._files_of)
+            batcher._parse_result_file = functools.partial(_read_result_file, batcher)
+        batcher._wrapped_create_batch, batcher._batch_worker = create_once, work_on
+        batcher._check_batch, batcher._handle_batch_result = check_for_an_end, handle_all_rows
+        if adapt is not None:
+            batcher._adapt_batch_info = noticing
+        batcher._print_aggregate_status = lambda: self._tell(list(batcher._inflight_batches.values()))
+
+    def _as_told(self, error: Exception, n_rows: int) -> Exception:
+        """Return what the rows of a batch that was not made, or was not found, are told; a second one in doubt is the last."""
+        if not _is_unclear(error):
+            return error
+        self._n_unclear += 1
+        if self._n_unclear < 2:
+            return error
+        return Explained(
+            Failure(
+                f"two creations of a batch got no clear answer (last: {shorten(str(error))}), and no such batch is in the "
+                f"provider's list; {n_rows} rows stay booked as in doubt for each. Look there before the same command asks again",
+                is_fatal=True,
+                may_be_billed=True,
+            )
+        )
+
+    def _tell_trouble(self, batch_id: str, error: Exception) -> None:
+        line = f"batch {batch_id} cannot be asked about, which is tried again: {plain_reason(error)}; Ctrl-C leaves it running there"
+        if line != self._last_trouble:
+            self._last_trouble = line
+            self._say(line)
+
+    async def clean_up(self) -> None:
+        """Delete the files of every batch whose answers are all on the disk; what hinders it is told."""
+        for batcher, batch_id, info in () if self._keeps_files else self._ended:
+            if not self.ledger.has_rows_in(batch_id):
+                reason = await delete_files(batcher, batch_id, info, self._files_of.get(batch_id))
+                if reason is not None:
+                    self._say(
+                        f"files of batch {batch_id}, which hold prompts and answers, may still be at the provider: {reason}"
+                    )
+
+    def _tell(self, batches: list[Any]) -> None:
+        n_rows = sum(len(batch.requests) for batch in batches)
+        names = ", ".join(batch.id for batch in batches)
+        line = f"{n_rows} rows wait for batch {names} at the provider, up to a day; Ctrl-C leaves it running there"
+        if batches and line != self._last_said:
+            self._last_said = line
+            self._say(line)
+
+
+def _is_unclear(error: Exception) -> bool:
+    """Return whether a batch may have been made although its creation failed."""
+    status = status_of(error)
+    return status is None or status >= 500
+
+
+def _finding_again(batcher: Any, files_of: dict[str, str]) -> Callable[[str, dict[str, str]], Any]:
+    """Return the creation of a batch from its file, which looks for the batch where no clear answer comes."""
+    submit = _submit_to_google if type(batcher).__name__ == "GoogleBatcher" else type(batcher)._submit_batch_for_file
+
+    async def submit_or_find(file_id: str, headers: dict[str, str]) -> str:
+        try:
+            batch_id = str(await submit(batcher, file_id, headers) or "")
+            error: Exception = ConnectionError("the provider answered without the batch's id")
+        except Exception as raised:
+            if not _is_unclear(raised):
+                raise
+            batch_id, error = "", raised
+        for seconds in () if batch_id else LOOKS_AFTER_SECONDS:
+            await asyncio.sleep(seconds)
+            batch_id = await _batch_from(batcher, file_id) or ""
+            if batch_id:
+                break
+        if not batch_id:
+            raise error
+        files_of[batch_id] = file_id
+        return batch_id
+
+    return submit_or_find
+
+
+async def _submit_to_google(batcher: Any, file_id: str, headers: dict[str, str]) -> str | None:
+    """Make a batch that carries its file's name, by which it can be found: Google's list does not tell the file."""
+    from google.genai.types import CreateBatchJobConfig, HttpOptions
+
+    config = CreateBatchJobConfig(display_name=_shown_as(file_id), http_options=HttpOptions(headers=headers or None))
+    job = await batcher._client.aio.batches.create(model=batcher._model_name, src=file_id, config=config)
+    return str(job.name) if job.name else None
+
+
+def _shown_as(file_id: str) -> str:
+    return f"tunecurve-{file_id.rsplit('/', 1)[-1]}"
+
+
+async def _batch_from(batcher: Any, file_id: str) -> str | None:
+    """Return the batch that was made from a file, None where the provider's list has none or cannot be had."""
+    try:
+        if type(batcher).__name__ == "GoogleBatcher":
+            pages = await batcher._client.aio.batches.list(config={"page_size": 100})
+            names = [job.name async for job in pages if job.display_name == _shown_as(file_id)]
+        else:
+            pages = await batcher._openai_client.batches.list(limit=100)
+            names = [batch.id for batch in pages.data if batch.input_file_id == file_id]
+    except Exception:
+        return None
+    return str(names[0]) if names else None
+
+
+async def _read_result_file(batcher: Any, uri: str) -> dict[str, Any]:
+    return read_results(batcher, await batcher._download_result_file(uri))
+
+
+def _without_request_id(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the request without the header that would replace the row's name."""
+    from inspect_ai.model._providers.util.hooks import HttpxHooks
+
+    headers = request.get("extra_headers")
+    if not headers:
+        return request
+    kept = {name: value for name, value in headers.items() if name.lower() != HttpxHooks.REQUEST_ID_HEADER}
+    return {**request, "extra_headers": kept}
+
+
+def _take_over() -> None:
+    """Send the model layer's batched calls through the book of whoever makes them; other calls go on as before."""
+    from inspect_ai.model._providers.util import batch, batch_log
+
+    if getattr(batch.Batcher.generate_for_request, "is_ours", False):
+        return
+    original = batch.Batcher.generate_for_request
+
+    async def generate_for_request(batcher: Any, request: dict[str, Any]) -> Any:
+        current = _current.get()
+        if current is None:
+            return await original(batcher, request)
+        return await current[0].generate(batcher, request, current[1])
+
+    setattr(generate_for_request, "is_ours", True)  # noqa: B010
+    setattr(batch.Batcher, "generate_for_request", generate_for_request)  # noqa: B010
+    batch_log.set_batch_log_callback(lambda _: None)  # it would print to standard output

@@ -1,0 +1,43 @@
+"""Tuning at Azure AI Foundry: OpenAI's format, with a type of training and a byte-order mark before the rows.
+
+Its documents (learn.microsoft.com, customizing a model with the OpenAI SDK and by REST; read in November 2026) ask for UTF-8
+with a byte-order mark, and name the types of training Standard, GlobalStandard and Developer.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Collection
+from typing import Any
+
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.tuning.openai import OpenAITuning
+from tunecurve.learners.hosted.tuning.types import JobRequest
+
+
+class AzureTuning(OpenAITuning):
+    """Fine-tuning jobs of an Azure AI Foundry resource.
+
+    Parameters
+    ----------
+    name : HostedName
+        Says whose key and address hold.
+    fields : {"auto", "method", "top-level"}
+        As for `OpenAITuning`.
+    training_type : str or None
+        Where a job trains, and for how much; None: as the service does by itself.
+    """
+
+    name, file_mark = "azure", codecs.BOM_UTF8
+
+    def __init__(self, name: HostedName, fields: str, training_type: str | None) -> None:
+        super().__init__(name, fields)
+        self.training_type = training_type
+
+    def place(self) -> dict[str, Any]:
+        """Return whose key, which address and which type of training hold."""
+        return super().place() | {"training_type": self.training_type}
+
+    def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> dict[str, Any]:
+        body = super()._creation(request, training_file, left_out)
+        return body | ({"extra_body": {"trainingType": self.training_type}} if self.training_type else {})

@@ -1,0 +1,189 @@
+"""Tuning on Amazon Bedrock: training files on S3, model customization jobs, found again by their name, which is our key.
+
+Written from Amazon's service description and user guide (read in November 2026). Only models that are served on demand
+afterwards are tuned: a custom model of another kind answers from bought throughput alone, which is not bought here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from typing import Any
+
+from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, need_boto3, region_of
+from tunecurve.learners.hosted.transport.failures import AWS_LOGIN_HINT
+from tunecurve.learners.hosted.transport.rest import as_json_lines
+from tunecurve.learners.hosted.tuning.errors import asking, plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.limits import SERVED_ON_DEMAND, check_manner
+from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, state_by_word, told_numbers
+from tunecurve.privacy.redact import redact
+from tunecurve.prompts import TuningExample
+from tunecurve.spec.hosted import BedrockSpec
+
+KEY_PREFIX = "tunecurve-"
+MOST_A_PAGE = 100
+_NOVA = re.compile(r"amazon\.nova")
+# A prompt that holds one of these fails the job, says the guide to Nova's tuning data.
+_RESERVED = ("User:", "Bot:", "Assistant:", "System:", "<image>", "<video>", "[EOS]")
+
+
+class BedrockTuning:
+    """Fine-tuning by model customization jobs.
+
+    Parameters
+    ----------
+    where : BedrockSpec
+        Region, bucket, role.
+    """
+
+    name = "bedrock"
+
+    def __init__(self, where: BedrockSpec) -> None:
+        need_boto3("bedrock/...")
+        self.where = where
+        self.client = aws_client("bedrock", where)
+        self._storage: Any = None
+
+    @property
+    def storage(self) -> Any:
+        """The client for S3."""
+        if self._storage is None:
+            self._storage = aws_client("s3", self.where)
+        return self._storage
+
+    def place(self) -> dict[str, Any]:
+        """Return region and address; the account is that of the login."""
+        address = os.environ.get("AWS_ENDPOINT_URL_BEDROCK") or os.environ.get("AWS_ENDPOINT_URL")
+        return {
+            "backend": self.name,
+            "provider": "bedrock",
+            "service": None,
+            "region": self.client.meta.region_name,
+            "base_url": redact(address) if address else None,
+        }
+
+    def check_limits(self, request: JobRequest) -> None:
+        """Refuse what Amazon would refuse after the upload."""
+        model = request.base_model
+        if not SERVED_ON_DEMAND.search(model):
+            raise ModelError(
+                f"'{model}' cannot be served on demand once it is tuned, only from bought throughput, which is not bought here; "
+                "tune amazon.nova-micro, -lite, -pro, amazon.nova-2-lite or meta.llama3-3-70b-instruct"
+            )
+        check_manner(self.name, model, len(request.examples), request.recipe)
+        if not self.where.bucket or not self.where.role_arn:
+            raise EnvironmentProblem("tuning on Amazon Bedrock needs hosted.bedrock.bucket and hosted.bedrock.role_arn")
+        if _NOVA.search(model):
+            _refuse_reserved_words(request)
+
+    def preflight(self, base_model: str) -> None:
+        """See whether this login may list customization jobs; costs nothing."""
+        from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
+
+        region = region_of(self.where) or "the profile's region"
+        with asking(f"this AWS login cannot tune '{base_model}' in {region}"):
+            try:
+                self.client.list_model_customization_jobs(maxResults=1)
+            except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+                raise EnvironmentProblem(f"no login at Amazon: {error}; {AWS_LOGIN_HINT}") from None
+
+    def upload(self, request: JobRequest) -> str:
+        """Store the rows as JSON Lines under our key; return the s3:// address."""
+        path = f"tunecurve/{request.key}.jsonl"
+        content = as_json_lines(_training_row(example) for example in request.examples).encode()
+        with asking(f"cannot upload the training rows to s3://{self.where.bucket}"):
+            self.storage.put_object(Bucket=self.where.bucket, Key=path, Body=content)
+        return f"s3://{self.where.bucket}/{path}"
+
+    def delete_file(self, training_file: str) -> None:
+        """Delete the rows in the bucket."""
+        bucket, _, path = training_file.removeprefix("s3://").partition("/")
+        self.storage.delete_object(Bucket=bucket, Key=path)
+
+    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
+        """Create the job, in one attempt; Amazon makes no second one for the same token."""
+        try:
+            made = self.client.create_model_customization_job(
+                jobName=request.key,
+                customModelName=request.key,
+                clientRequestToken=request.key,
+                roleArn=self.where.role_arn,
+                baseModelIdentifier=request.base_model,
+                customizationType="FINE_TUNING",
+                trainingDataConfig={"s3Uri": training_file},
+                outputDataConfig={"s3Uri": f"s3://{self.where.bucket}/tunecurve/output/"},
+                hyperParameters={"epochCount": str(request.recipe["epochs"])},
+            )
+            return ProviderJob(
+                made["jobArn"], "waiting", key=request.key, base_model=request.base_model, training_file=training_file
+            )
+        except Exception as error:
+            raise refusal_of_creation(error) from None
+
+    def jobs(self) -> list[ProviderJob]:
+        """Return the account's customization jobs in this region that are ours by name."""
+        found: list[ProviderJob] = []
+        page: dict[str, Any] = {}
+        while True:
+            answer = self.client.list_model_customization_jobs(
+                nameContains=KEY_PREFIX, maxResults=MOST_A_PAGE, sortBy="CreationTime", sortOrder="Descending", **page
+            )
+            found += [_view(job) for job in as_told(answer).get("modelCustomizationJobSummaries") or []]
+            following = answer.get("nextToken")
+            if not following or page.get("nextToken") == following:
+                return found
+            page = {"nextToken": following}
+
+    def get(self, provider_id: str) -> ProviderJob:
+        """Return one job."""
+        job = as_told(self.client.get_model_customization_job(jobIdentifier=provider_id))
+        return replace(_view(job), provider_id=provider_id)
+
+    def cancel(self, provider_id: str) -> None:
+        """Ask for a job's end."""
+        self.client.stop_model_customization_job(jobIdentifier=provider_id)
+
+
+def _training_row(example: TuningExample) -> dict[str, Any]:
+    turns = [
+        {"role": message.role, "content": [{"text": message.content}]}
+        for message in example.prompt.messages
+        if message.role != "system"
+    ]
+    system = [{"text": message.content} for message in example.prompt.messages if message.role == "system"]
+    answer = {"role": "assistant", "content": [{"text": example.answer}]}
+    row = {"schemaVersion": "bedrock-conversation-2024", "messages": [*turns, answer]}
+    return {**row, "system": system} if system else row
+
+
+def _refuse_reserved_words(request: JobRequest) -> None:
+    for number, example in enumerate(request.examples, start=1):
+        for message in example.prompt.messages:
+            word = next((word for word in _RESERVED if word in message.content), None)
+            if word is not None:
+                raise ModelError(
+                    f"training row {number} holds '{word}', a reserved word with which Nova's tuning jobs fail; leave such rows "
+                    "out, or write it otherwise in data and prompt"
+                )
+
+
+def _view(job: dict[str, Any]) -> ProviderJob:
+    # "NotStarted": it ended before it was trained, e.g. while its rows were checked. The summaries in lists tell no details.
+    training = ((job.get("statusDetails") or {}).get("trainingDetails") or {}).get("status")
+    name, status, failure = job.get("jobName"), job.get("status"), job.get("failureMessage")
+    created = job.get("creationTime")
+    return ProviderJob(
+        provider_id=job.get("jobArn") or "",
+        state=state_by_word(status),
+        raw_state=str(status or ""),
+        key=name if name and name.startswith(KEY_PREFIX) else None,
+        base_model=job.get("baseModelArn") or "",
+        tuned_model=job.get("outputModelArn") or job.get("customModelArn"),
+        error=plain_reason(failure) if failure else None,
+        training_file=(job.get("trainingDataConfig") or {}).get("s3Uri"),
+        created_at=created.timestamp() if created is not None else None,
+        may_have_run=training != "NotStarted",
+        hyperparameters=told_numbers({"epochs": (job.get("hyperParameters") or {}).get("epochCount")}),
+    )

@@ -1,0 +1,76 @@
+"""What goes wrong when a tuning service is asked: what may pass by itself, and what will not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tunecurve.errors import ModelError, TunecurveError
+from tunecurve.learners.hosted.transport.failures import (
+    is_quota_of_jobs,
+    quota_is_used_up,
+    reason_of,
+    redirect_target,
+    shorten,
+    status_of,
+    why_unreachable,
+)
+from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, QuotaFull
+
+
+class PassingTrouble(Exception):
+    """The provider could not be asked, or had a fault of its own; asking later may go well."""
+
+
+class NotThere(ModelError):
+    """The provider knows no such thing."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Return whether an SDK's error is one that asking again later could escape."""
+    status = status_of(error)
+    if status is not None:
+        return status >= 500 or status in (408, 409, 425, 429)
+    # Without a status: a connection that broke or timed out, as every SDK calls it, or an answer that is not one.
+    names = " ".join(kind.__name__ for kind in type(error).__mro__)
+    return isinstance(error, OSError | ValueError) or bool(
+        re.search("Connect|Timeout|Transport|Protocol|Network|ResponseParser", names)
+    )
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn an SDK's error into PassingTrouble, or a ModelError that begins with `what`."""
+    try:
+        yield
+    except (TunecurveError, PassingTrouble):
+        raise
+    except Exception as error:
+        reason = plain_reason(error)
+        if may_pass(error) and not quota_is_used_up(error):
+            raise PassingTrouble(reason) from None
+        raise (NotThere if status_of(error) in (404, 410) else ModelError)(f"{what}: {reason}") from None
+
+
+def plain_reason(error: Any) -> str:
+    """Return a provider's reason in one line, without secrets; of a redirect, where it leads."""
+    if not isinstance(error, BaseException):
+        return shorten(str(error))
+    status = status_of(error)
+    if status is not None and 300 <= status < 400:
+        return f"the server sends calls on to {redirect_target(error)} ({status}); nothing was sent there"
+    if status is None and re.search("Connect", type(error).__name__):
+        return f"no connection: {why_unreachable(error)}"
+    return reason_of(error) if status is None else f"{status}: {reason_of(error)}"
+
+
+def refusal_of_creation(error: Exception) -> Exception:
+    """Return what an error at a job's creation means: a quota that is full now, no job, or perhaps a job."""
+    status, reason = status_of(error), plain_reason(error)
+    if is_quota_of_jobs(error) or (status == 429 and not quota_is_used_up(error)):
+        return QuotaFull(reason)
+    if status is not None and 300 <= status < 500 and status not in (408, 409):
+        return NotCreated(reason)
+    return CreationUnclear(reason)

@@ -1,0 +1,231 @@
+"""Tuning at Fireworks: datasets and supervised fine-tuning jobs of its own interface, under names that are our key.
+
+Written from its API reference and its SDK's types (docs.fireworks.ai, fw-ai-external/python-sdk; read in November 2026). A
+name is given to dataset, job and tuned model at their creation, so that what got no answer is found by it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.transport.failures import status_of
+from tunecurve.learners.hosted.transport.rest import JsonService, part
+from tunecurve.learners.hosted.tuning.errors import asking, plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.limits import check_manner
+from tunecurve.learners.hosted.tuning.openai import training_lines
+from tunecurve.learners.hosted.tuning.types import JobRequest, JobState, ProviderJob, state_by_word, told_numbers
+from tunecurve.privacy.redact import redact
+from tunecurve.spec.hosted import FireworksSpec
+
+OWN_ADDRESS = "https://api.fireworks.ai"
+MOST_FILE_BYTES = 150_000_000
+MOST_A_PAGE = 200
+KEY_PREFIX = "tunecurve-"
+# Words that `state_by_word` would read otherwise: training that ends early has a model, files are written while it runs.
+_STATES: dict[str, JobState] = {
+    "JOB_STATE_EARLY_STOPPED": "succeeded",
+    "JOB_STATE_WRITING_RESULTS": "running",
+    "JOB_STATE_RE_QUEUEING": "waiting",
+    "JOB_STATE_UNSPECIFIED": "unknown",
+}
+
+
+def account_of(where: FireworksSpec) -> str | None:
+    """Return the account that the study or the environment names."""
+    return where.account or os.environ.get("FIREWORKS_ACCOUNT_ID") or None
+
+
+def check_fireworks(asked_as: str, where: FireworksSpec) -> None:
+    """Raise EnvironmentProblem where the account is not named."""
+    if account_of(where) is None:
+        raise EnvironmentProblem(
+            f"tuning '{asked_as}' at Fireworks needs the account's id: set hosted.fireworks.account, or FIREWORKS_ACCOUNT_ID"
+        )
+
+
+def control_service(name: HostedName, account: str) -> JsonService:
+    """Return what sends requests to an account's own resources; the address is that of the answers without their path."""
+    key = os.environ.get("FIREWORKS_API_KEY")
+    if not key:
+        raise EnvironmentProblem(f"tuning '{name.full_name}' needs a key in the environment: set FIREWORKS_API_KEY")
+    address = name.base_url() or OWN_ADDRESS
+    parts = urlsplit(address)
+    return JsonService(f"{parts.scheme}://{parts.netloc}/v1/accounts/{part(account)}", key)
+
+
+class FireworksTuning:
+    """Supervised fine-tuning of LoRA adapters at Fireworks.
+
+    Parameters
+    ----------
+    name : HostedName
+        Says whose key and address hold.
+    where : FireworksSpec
+        The account.
+    """
+
+    name = "fireworks"
+
+    def __init__(self, name: HostedName, where: FireworksSpec) -> None:
+        check_fireworks(name.full_name, where)
+        self.account = str(account_of(where))
+        self.whose, self.base_url = name, name.base_url()
+        self.service = control_service(name, self.account)
+
+    def place(self) -> dict[str, Any]:
+        """Return account and address."""
+        return {
+            "backend": self.name,
+            "provider": "fireworks",
+            "service": None,
+            "account": self.account,
+            "base_url": redact(self.base_url) if self.base_url else None,
+        }
+
+    def check_limits(self, request: JobRequest) -> None:
+        """Refuse what Fireworks would refuse after the upload."""
+        check_manner(self.name, request.base_model, len(request.examples), request.recipe)
+        if sum(len(line.encode()) + 1 for line in training_lines(request.examples)) > MOST_FILE_BYTES:
+            raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
+
+    def preflight(self, base_model: str) -> None:
+        """See whether this key may list the account's jobs; costs nothing."""
+        with asking(f"this key cannot tune '{base_model}' in the account '{self.account}'"):
+            self._page("supervisedFineTuningJobs", pageSize=1)
+
+    def upload(self, request: JobRequest) -> str:
+        """Store the rows in a dataset under our key, unless it is there; return its name."""
+        name, content = request.key, ("\n".join(training_lines(request.examples)) + "\n").encode()
+        with asking("cannot upload the training rows"):
+            if self._state_of_dataset(name) is None:
+                dataset = {"userUploaded": {}, "exampleCount": str(len(request.examples)), "displayName": name}
+                self._make("/datasets", {"datasetId": name, "dataset": dataset})
+            if self._state_of_dataset(name) != "READY":
+                self.service.ask("POST", f"/datasets/{part(name)}:upload", file=(f"{name}.jsonl", content))
+        return f"accounts/{self.account}/datasets/{name}"
+
+    def _make(self, path: str, body: dict[str, Any]) -> None:
+        """Create something under a name of ours; where an earlier attempt has, that is what is wanted."""
+        try:
+            self.service.ask("POST", path, body=body)
+        except Exception as error:
+            if status_of(error) != 409:
+                raise
+
+    def _state_of_dataset(self, name: str) -> str | None:
+        try:
+            return str(self.service.ask("GET", f"/datasets/{part(name)}").get("state") or "")
+        except Exception as error:
+            if status_of(error) == 404:
+                return None
+            raise
+
+    def delete_file(self, training_file: str) -> None:
+        """Delete the dataset."""
+        self.service.ask("DELETE", f"/datasets/{part(training_file.rpartition('/')[2])}")
+
+    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
+        """Create the job, in one attempt; Fireworks makes no second one under the same name."""
+        recipe = request.recipe
+        body = {
+            "displayName": request.key,
+            "dataset": training_file,
+            "baseModel": request.base_model,
+            "outputModel": f"accounts/{self.account}/models/{request.key}",
+            "epochs": recipe["epochs"],
+            "batchSizeSamples": recipe["batch_size"],
+            "earlyStop": False,
+            "evalAutoCarveout": False,
+            **({"loraRank": recipe["adapter_size"]} if recipe["adapter_size"] else {}),
+        }
+        try:
+            made = self.service.ask(
+                "POST", "/supervisedFineTuningJobs", body=body, query={"supervisedFineTuningJobId": request.key}
+            )
+            if not made.get("name"):
+                raise ValueError("the answer names no job")
+            return _view(made)
+        except Exception as error:
+            raise refusal_of_creation(error) from None
+
+    def jobs(self) -> list[ProviderJob]:
+        """Return the account's supervised fine-tuning jobs."""
+        found: list[ProviderJob] = []
+        token, seen = "", set[str]()
+        while True:
+            page = self._page(
+                "supervisedFineTuningJobs", pageSize=MOST_A_PAGE, **({"pageToken": token} if token else {})
+            )
+            found += [_view(job) for job in page.get("supervisedFineTuningJobs") or []]
+            token = str(page.get("nextPageToken") or "")
+            if not token or token in seen:
+                return found
+            seen.add(token)
+
+    def _page(self, kind: str, **query: Any) -> dict[str, Any]:
+        """Return a page of a list; what is none must not be read as an empty one, since jobs would be made again."""
+        page = self.service.ask("GET", f"/{kind}", query=query)
+        if not isinstance(page, dict) or not isinstance(page.get(kind, []), list) or "error" in page:
+            raise ValueError(f"the address answers with something that is no list of {kind}")
+        return page
+
+    def get(self, provider_id: str) -> ProviderJob:
+        """Return one job."""
+        job = self.service.ask("GET", f"/supervisedFineTuningJobs/{part(provider_id.rpartition('/')[2])}")
+        return replace(_view(job), provider_id=provider_id)
+
+    def cancel(self, provider_id: str) -> None:
+        """Ask for a job's end; where this interface knows no such request (only its command line is documented), delete it."""
+        path = f"/supervisedFineTuningJobs/{part(provider_id.rpartition('/')[2])}"
+        try:
+            self.service.ask("POST", f"{path}:cancel", body={})
+        except Exception as error:
+            if status_of(error) not in (404, 405, 501):
+                raise
+            self.service.ask("DELETE", path)
+
+
+def _view(job: dict[str, Any]) -> ProviderJob:
+    name, raw = str(job.get("name") or ""), str(job.get("state") or "")
+    short = name.rpartition("/")[2]
+    state = _STATES.get(raw) or state_by_word(raw)
+    status = job.get("status") if isinstance(job.get("status"), dict) else {}
+    told = {"epochs": job.get("epochs"), "batch_size": job.get("batchSizeSamples"), "adapter_size": job.get("loraRank")}
+    return ProviderJob(
+        provider_id=name,
+        state=state,
+        raw_state=raw,
+        key=short if short.startswith(KEY_PREFIX) else None,
+        base_model=str(job.get("baseModel") or ""),
+        tuned_model=job.get("outputModel") if state == "succeeded" else None,
+        error=plain_reason(status["message"]) if status and status.get("message") else None,
+        training_file=job.get("dataset"),
+        created_at=_seconds(job.get("createTime")),
+        may_have_run=True,
+        hyperparameters=told_numbers(told),
+        usd_billed=_usd(job.get("estimatedCost")),
+    )
+
+
+def _seconds(told: Any) -> float | None:
+    try:
+        return datetime.fromisoformat(str(told)).timestamp()
+    except ValueError:
+        return None
+
+
+def _usd(money: Any) -> float | None:
+    """Return Google's form of an amount in US dollars; None for another currency, and for what is no amount."""
+    if not isinstance(money, dict) or money.get("currencyCode", "USD") != "USD":
+        return None
+    try:
+        usd = float(money.get("units") or 0) + float(money.get("nanos") or 0) / 1e9
+    except (TypeError, ValueError):
+        return None
+    return usd if 0 < usd < 1e6 else None

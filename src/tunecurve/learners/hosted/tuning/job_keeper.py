@@ -1,0 +1,223 @@
+"""What is done with a tuning job that the ledger knows: found at the provider, looked at, booked, given up or adopted."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from tunecurve.errors import ModelError, MoneyError, TunecurveError
+from tunecurve.learners.base import StillWaiting
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.ledger.jobs import booked_usd
+from tunecurve.learners.hosted.prices import Price, money
+from tunecurve.learners.hosted.tuning.errors import NotThere, PassingTrouble, asking
+from tunecurve.learners.hosted.tuning.types import (
+    ENDED,
+    FORGOTTEN,
+    ProviderJob,
+    TuningBackend,
+    differences,
+    find_ours,
+    passes_of_points,
+    same_model,
+    tokens_of,
+)
+
+# Marks of a job that is given up for another one.
+BY_ITSELF, BY_ITS_USER = "by itself", "by its user"
+
+
+class JobKeeper:
+    """Keeps the books of the jobs at one provider.
+
+    Parameters
+    ----------
+    backend : TuningBackend
+        The provider.
+    account : Account
+        Ledger, budget, settings.
+    price : Price
+        Of training.
+    """
+
+    def __init__(self, backend: TuningBackend, account: Account, price: Price) -> None:
+        self.backend, self.account, self.price = backend, account, price
+
+    @property
+    def _poll(self) -> float:
+        return self.account.settings.poll_seconds
+
+    def _find(self, row: dict[str, Any]) -> ProviderJob | None:
+        with asking("cannot list the tuning jobs"):
+            theirs = self.backend.jobs()
+        known = self.account.ledger.jobs("WHERE backend = ? AND key != ?", (row["backend"], row["key"]))
+        known_ids = {other["provider_id"] for other in known}
+        return find_ours([job for job in theirs if job.provider_id and job.provider_id not in known_ids], row)
+
+    def look(self, row: dict[str, Any]) -> ProviderJob:
+        """Ask the provider how a job stands and write it down; an ended job is not asked about again."""
+        if row["state"] in ENDED and row["detail"].get("job"):
+            self._booked(row)
+            return ProviderJob.from_json(row["detail"]["job"])
+        try:
+            with asking(f"cannot look at tuning job {row['provider_id']}"):
+                job = self.backend.get(row["provider_id"])
+        except NotThere as error:
+            age = time.time() - row["created_at"]
+            if row["state"] == "waiting" and age < self.account.settings.adopt_wait_seconds:
+                raise StillWaiting(
+                    f"the provider does not know the new job {row['provider_id']} yet", self._poll
+                ) from None
+            job = ProviderJob(row["provider_id"], "lost", base_model=row["model"], error=str(error))
+        row.update(self._save(row, job))
+        return ProviderJob.from_json(row["detail"]["job"])
+
+    def _save(self, row: dict[str, Any], job: ProviderJob) -> dict[str, Any]:
+        """Write down what the provider tells, with its cost once it has ended, and what that changes in the budget."""
+        recipe = row["detail"]["recipe"]
+        epochs = int(job.hyperparameters.get("epochs", recipe["epochs"]))
+        if job.points:
+            job = replace(job, checkpoints=passes_of_points(job, epochs, _steps(row, job, epochs)))
+        job = self._with_a_name(job)
+        told = differences(recipe, job.hyperparameters)
+        tokens = row["detail"]["tokens"] * epochs / recipe["epochs"]
+        before: dict[str, Any] = {}
+
+        def change(current: dict[str, Any]) -> None:
+            before.update({**current, "detail": dict(current["detail"])})
+            if current["state"] in ENDED and job.state not in ENDED:
+                return  # another process has seen its end since
+            current["state"], current["provider_id"] = job.state, job.provider_id
+            detail = current["detail"]
+            detail.update(job=job.to_json(), differences=told, owner=None)
+            has_ended_perhaps_after_running = job.state in ENDED and job.may_have_run
+            detail["has_run"] = (
+                detail.get("has_run") or job.state == "running" or bool(job.steps) or has_ended_perhaps_after_running
+            )
+            if current["cost_usd"] is None:
+                self._book(current, job, tokens)
+
+        after = self._change(row, change)
+        if after["study"] == self.account.study:
+            if told and told != before["detail"].get("differences"):
+                self.account.say(f"tuning job {job.provider_id} trains otherwise than asked: {', '.join(told)}")
+            self._keep_the_cap(before, after)
+        if after["state"] in ENDED:
+            after = self._delete_file(after)
+        return after
+
+    def _book(self, row: dict[str, Any], job: ProviderJob, tokens: float) -> None:
+        """Book what a job costs; where that is not known, what is reserved stays, at the passes that are trained."""
+        price = Price(None, None, row["detail"]["training_usd"], "as quoted when the job was made")
+        billed = tokens_of(job, tokens)
+        at_most = price.training_cost_usd(tokens)
+        if job.usd_billed is not None:  # an estimate of theirs, which a bill may pass as far as ours does
+            at_most = max(at_most or 0.0, job.usd_billed)
+        if job.state == "succeeded" or (job.state in ENDED and billed is not None):
+            row["detail"]["is_estimated"] = billed is None or job.tokens_are_most
+            row["cost_usd"] = at_most if billed is None else price.training_cost_usd(billed)
+        elif job.state in ENDED and not row["detail"]["has_run"]:
+            row["cost_usd"] = 0.0
+        elif at_most is not None:
+            row["reserved_usd"] = at_most
+        if row["cost_usd"] is not None:
+            row["reserved_usd"] = 0.0
+
+    def _with_a_name(self, job: ProviderJob) -> ProviderJob:
+        """Return a job that has succeeded with the model that answers; one without any has failed, and is billed."""
+        if job.state != "succeeded" or job.tuned_model:
+            return job
+        if job.checkpoints:
+            return replace(job, tuned_model=job.checkpoints[-1][1])
+        reason = f"the provider says '{job.raw_state or 'succeeded'}', but names no tuned model"
+        return replace(job, state="failed", error=reason, steps=job.steps or 1)
+
+    def _keep_the_cap(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Cancel a job that trains more than was asked for, or is billed at more, where the cap does not bear it."""
+        cap, spent = self.account.settings.max_cost, self.account.budget.spent_usd
+        if cap is None or spent <= cap + 1e-9 or after["state"] in ENDED or booked_usd(after) <= booked_usd(before):
+            return
+        with asking(f"cannot cancel tuning job {after['provider_id']}"):
+            self.backend.cancel(after["provider_id"])
+        told = after["detail"]["differences"]
+        because = f"trains otherwise than asked ({', '.join(told)})" if told else "costs more than was quoted"
+        raise MoneyError(
+            f"tuning job {after['provider_id']} {because} and may bring the study to {money(spent)}, more than --max-cost "
+            f"{money(cap)}; it was told to stop"
+        )
+
+    def _delete_file(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Delete a training file that is no longer needed; what hinders it is kept with the job and told."""
+        file = row["detail"].get("training_file")
+        if not file or row["detail"].get("keep_training_file"):
+            return row
+        try:
+            with asking(f"cannot delete the training file {file}"):
+                self.backend.delete_file(file)
+        except (TunecurveError, PassingTrouble) as error:
+            reason = str(error)
+            self.account.say(
+                f"the training file {file} of tuning job {row['provider_id']} may still be at the provider: {reason}"
+            )
+            return self._change(row, lambda current: current["detail"].update(file_not_deleted=reason))
+        return self._change(row, lambda current: current["detail"].update(training_file=None, deleted_file=file))
+
+    def _change(self, row: dict[str, Any], change: Any) -> dict[str, Any]:
+        """Change a row on the disk, and the budget where its money changes."""
+        return self._booked(self.account.ledger.change_job(row["key"], change))
+
+    def _booked(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a row as it is on the disk, its money in the budget; another study may have seen its end."""
+        if row["study"] == self.account.study:
+            self.account.budget.book_job(row["key"], booked_usd(row))
+        return row
+
+    # What its user decides
+
+    def sync(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Bring a row up to date without making anything; a claim without an id adopts its job if there is one."""
+        if row["provider_id"] is None:
+            found = self._find(row)
+            return row if found is None else self._save(row, found)
+        self.look(row)
+        return row
+
+    def retry(self, row: dict[str, Any]) -> None:
+        """Give a job up, so that the study makes another one; what may have been billed stays booked."""
+        self._change(row, lambda current: current["detail"].update(is_given_up=BY_ITS_USER))
+
+    def forget(self, row: dict[str, Any]) -> None:
+        """Take a job off the books that its user knows not to be billed, so that the study makes another one."""
+        self._delete_file(row)
+
+        def change(current: dict[str, Any]) -> None:
+            current["state"], current["reserved_usd"] = FORGOTTEN, 0.0
+            current["detail"]["is_given_up"] = BY_ITS_USER
+
+        self._change(row, change)
+
+    def adopt(self, row: dict[str, Any], provider_id: str) -> dict[str, Any]:
+        """Take a job at the provider, which its user has found there, for the one that is looked for.
+
+        Raises
+        ------
+        ModelError
+            When there is no such job, or it is another one.
+        """
+        with asking(f"cannot adopt job {provider_id}"):
+            job = self.backend.get(provider_id)
+        others = self.account.ledger.jobs("WHERE provider_id = ? AND key != ?", (job.provider_id, row["key"]))
+        if others:
+            raise ModelError(f"job {provider_id} is in the ledger already, as {others[0]['key']}")
+        if job.key not in (None, row["key"]):
+            raise ModelError(f"job {provider_id} carries the key {job.key}; the one that is looked for is {row['key']}")
+        if job.base_model and not same_model(job.base_model, row["model"]):
+            raise ModelError(f"job {provider_id} tunes '{job.base_model}', not '{row['model']}'")
+        self._change(row, lambda current: current["detail"].update(is_given_up=None))
+        return self._save(row, job)
+
+
+def _steps(row: dict[str, Any], job: ProviderJob, epochs: int) -> int | None:
+    batch = job.hyperparameters.get("batch_size", row["detail"]["recipe"].get("batch_size"))
+    return epochs * -(-row["detail"]["n_rows"] // int(batch)) if batch else None

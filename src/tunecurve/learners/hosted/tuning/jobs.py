@@ -1,0 +1,258 @@
+"""Tuning jobs at a provider: made once, whatever happens to this process or beside it, and followed for as long as they take.
+
+The order of a job's life: limits and the cap are checked; the claim is on the disk (state ``preparing``), and only one
+process can hold it; the provider is asked whether the account may tune at all; the training file is uploaded, once; the
+money is on the disk (``creating``); the job is created; its id is on the disk. Our key travels with the job. Whoever finds
+a creation without an answer looks for the job by that key, by our suffix, by the training file, by time and model, and
+adopts it. Where none shows up for a while the creation is in doubt: it may have been billed, so its money stays spent, and
+it is repeated by itself once, never twice.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from tunecurve.errors import ModelError, TunecurveError
+from tunecurve.learners.base import StillWaiting
+from tunecurve.learners.hosted.prices import money
+from tunecurve.learners.hosted.tuning.errors import PassingTrouble
+from tunecurve.learners.hosted.tuning.job_keeper import BY_ITSELF, JobKeeper
+from tunecurve.learners.hosted.tuning.types import (
+    CREATING,
+    ENDED,
+    IN_DOUBT,
+    PREPARING,
+    QUEUED_HERE,
+    CreationUnclear,
+    FileUnread,
+    JobRequest,
+    NotCreated,
+    ProviderJob,
+    QuotaFull,
+)
+from tunecurve.spec.study import stable_hash
+
+
+class JobFlow(JobKeeper):
+    """Takes jobs from nothing to a tuned model, one look at a time.
+
+    Parameters
+    ----------
+    backend : TuningBackend
+        The provider.
+    account : Account
+        Ledger, budget, settings.
+    price : Price
+        Of training.
+    """
+
+    def advance(self, request: JobRequest) -> tuple[dict[str, Any], ProviderJob]:
+        """Do what can be done now; return the ledger's row and the job once it has succeeded.
+
+        Raises
+        ------
+        StillWaiting
+            When the provider has not finished; ask again later.
+        ModelError
+            When the job failed, was cancelled, expired or is lost, or cannot be made.
+        MoneyError
+            When it would pass the cap.
+        """
+        request, row, n_repeats = self._latest_attempt(request)
+        if row is None or row["state"] in (QUEUED_HERE, PREPARING):
+            row = self._submit(request, row)
+        if row["provider_id"] is None:
+            row = self._adopt_or_repeat(request, row, n_repeats)
+        job = self.look(row)
+        if job.state == "succeeded":
+            return row, job
+        if job.state in ENDED or job.state == "lost":
+            raise ModelError(_end_in_words(row, job))
+        said = f"in a state that is not known here ('{job.raw_state}')" if job.state == "unknown" else job.state
+        minutes = (time.time() - row["created_at"]) / 60
+        raise StillWaiting(f"tuning job {job.provider_id} is {said}, {minutes:.0f} min so far", self._poll)
+
+    def _latest_attempt(self, request: JobRequest) -> tuple[JobRequest, dict[str, Any] | None, int]:
+        """Return the newest attempt at this job, its row, and how many before it were given up without being asked."""
+        n_repeats = 0
+        while (row := self.account.ledger.job(request.key)) is not None and (mark := row["detail"].get("is_given_up")):
+            request = replace(request, attempt=request.attempt + 1)
+            n_repeats += mark == BY_ITSELF
+        return request, row, n_repeats
+
+    # Making a job
+
+    def _submit(self, request: JobRequest, row: dict[str, Any] | None) -> dict[str, Any]:
+        """Claim the job, upload its rows and create it; whatever stops this before the creation leaves no claim behind."""
+        self.backend.check_limits(request)
+        what = f"tuning '{request.base_model}' on {len(request.examples)} rows"
+        reserved = self.account.budget.reserve(self.price.training_cost_usd(request.tokens), what)
+        try:
+            row = self._claim(row or self._row(request))
+            if row["state"] != PREPARING:
+                return row
+            try:
+                row = self._prepare(request, row)
+            except BaseException:
+                self._unclaim(row)
+                raise
+            if row["provider_id"] is None:
+                row = self._enter_creation(row, reserved)
+        finally:
+            self.account.budget.settle(reserved, 0.0)
+        return row if row["provider_id"] is not None else self._create(request, row)
+
+    def _claim(self, row: dict[str, Any]) -> dict[str, Any]:
+        self._look_at_others(row)
+        claim = self.account.ledger.claim_job(row, self.account.settings.jobs_at_once)
+        if claim.state == "taken":
+            raise StillWaiting("another process is making the same tuning job; waits for it", self._poll)
+        if claim.state == "full":
+            other = claim.row["provider_id"] or claim.row["key"]
+            places = self.account.settings.jobs_at_once
+            raise StillWaiting(f"waits for job {other}: {places} at once are allowed (hosted.jobs_at_once)", self._poll)
+        return claim.row
+
+    def _look_at_others(self, row: dict[str, Any]) -> None:
+        """Bring other studies' jobs that take a place up to date; nobody else may be there any more to do so."""
+        for other in self.account.ledger.with_a_place(row["backend"], row["key"]):
+            if other["provider_id"] is not None and time.time() - other["updated_at"] >= self._poll:
+                try:
+                    self.look(other)
+                except (TunecurveError, PassingTrouble, StillWaiting):
+                    continue  # whoever it belongs to is told
+
+    def _prepare(self, request: JobRequest, row: dict[str, Any]) -> dict[str, Any]:
+        """Return the row with the training file uploaded, or with a job of this key that the provider has already."""
+        self.backend.preflight(request.base_model)
+        found = self._find(row)
+        if found is not None:
+            return self._save(row, found)
+        if not row["detail"].get("training_file"):
+            file = self.backend.upload(request)
+            row = self._change(row, lambda current: current["detail"].update(training_file=file))
+        return row
+
+    def _enter_creation(self, row: dict[str, Any], reserved: float) -> dict[str, Any]:
+        now = time.time()
+        until = now + self.account.settings.adopt_wait_seconds
+
+        def change(current: dict[str, Any]) -> None:
+            current["state"], current["reserved_usd"] = CREATING, reserved
+            current["detail"].update(claimed_at=now, looked_for_until=until)
+
+        return self._change(row, change)
+
+    def _create(self, request: JobRequest, row: dict[str, Any]) -> dict[str, Any]:
+        try:
+            job = self.backend.create(request, row["detail"]["training_file"])
+        except QuotaFull as error:
+            self._unclaim(row)
+            raise StillWaiting(f"the provider runs no further job now ({error})", self._poll) from None
+        except FileUnread as error:
+            self._unclaim(row)
+            raise StillWaiting(f"the provider has not read the training file yet ({error})", self._poll) from None
+        except NotCreated as error:
+            self._delete_file(row)
+            self._unclaim(row)
+            raise ModelError(f"no tuning job was made: {error}") from None
+        except CreationUnclear as error:
+            until = time.time() + self.account.settings.adopt_wait_seconds
+            self._change(row, lambda current: current["detail"].update(looked_for_until=until))
+            wait = min(self.account.settings.adopt_wait_seconds, self._poll)
+            raise StillWaiting(f"no clear answer to the job's creation ({error}); looking for it", wait) from None
+        return self._save(row, job)
+
+    def _unclaim(self, row: dict[str, Any]) -> None:
+        """Give the claim and its money back; a training file that lies at the provider is kept for the next time."""
+        current = self.account.ledger.job(row["key"])
+        if current is None or current["provider_id"] is not None:
+            return
+        if not current["detail"].get("training_file") and current["state"] == PREPARING:
+            self.account.ledger.drop_claim(row["key"])
+            return
+
+        def change(current: dict[str, Any]) -> None:
+            current["state"], current["reserved_usd"] = QUEUED_HERE, 0.0
+            current["detail"]["owner"] = None
+
+        self._change(row, change)
+
+    def _adopt_or_repeat(self, request: JobRequest, row: dict[str, Any], n_repeats: int) -> dict[str, Any]:
+        """Adopt the job of a creation that got no answer; make another one only after looking for long enough, and once."""
+        if self.account.ledger.is_being_made_elsewhere(row) or row["detail"].get("is_given_up"):
+            raise StillWaiting("another process is making the same tuning job; waits for it", self._poll)
+        found = self._find(row)
+        if found is not None:
+            return self._save(row, found)
+        left = row["detail"].get("looked_for_until", 0.0) - time.time()
+        if row["state"] == CREATING and left > 0:
+            raise StillWaiting(
+                f"no answer came to the job's creation; looking for it for {left:.0f} s more", min(left, self._poll)
+            )
+        if n_repeats:
+            self._change(row, lambda current: current.update(state=IN_DOUBT))
+            raise ModelError(_doubt_in_words(row, n_repeats + 1))
+
+        def give_up(current: dict[str, Any]) -> None:
+            current["state"] = IN_DOUBT
+            current["detail"]["is_given_up"] = BY_ITSELF
+
+        self._change(row, give_up)
+        self.account.say(
+            f"tuning '{row['model']}': a creation without an answer is not to be found at the provider; "
+            f"{money(row['reserved_usd'])} stay booked for it, and one more job is made"
+        )
+        request, found_row, n_repeats = self._latest_attempt(request)
+        row = self._submit(request, found_row) if found_row is None or found_row["provider_id"] is None else found_row
+        return row if row["provider_id"] is not None else self._adopt_or_repeat(request, row, n_repeats)
+
+    def _row(self, request: JobRequest) -> dict[str, Any]:
+        now = time.time()
+        detail = {
+            "tokens": request.tokens,
+            "n_rows": len(request.examples),
+            "recipe": request.recipe,
+            "place": self.backend.place(),
+            "training_usd": self.price.training_usd,
+            "keep_training_file": self.account.settings.keep_training_files,
+        }
+        return {
+            "key": request.key,
+            "study": self.account.study,
+            "backend": f"{self.backend.name} {stable_hash(self.backend.place())}",
+            "model": request.base_model,
+            "label": request.label,
+            "state": QUEUED_HERE,
+            "attempt": request.attempt,
+            "provider_id": None,
+            "detail": detail,
+            "reserved_usd": 0.0,
+            "cost_usd": None,
+            "created_at": now,
+            "updated_at": now,
+        }
+
+
+def _end_in_words(row: dict[str, Any], job: ProviderJob) -> str:
+    if job.state == "lost":
+        return (
+            f"tuning job {job.provider_id} is lost: {job.error}; was it deleted there, or does the address or project differ? "
+            f"{money(row['reserved_usd'])} stay booked; to pay for another one: tunecurve jobs retry {row['key']}"
+        )
+    word = job.raw_state.lower().removeprefix("job_state_")
+    raw = f" ('{job.raw_state}')" if word not in ("", job.state) else ""
+    return (
+        f"tuning job {job.provider_id} {job.state}{raw}: {job.error or 'the provider gives no reason'}; "
+        f"to pay for another one: tunecurve jobs retry {row['key']}"
+    )
+
+
+def _doubt_in_words(row: dict[str, Any], n_times: int) -> str:
+    return (
+        f"tuning '{row['model']}': {n_times} creations got no answer, and no such job is to be found; none is made any more, "
+        f"and {money(row['reserved_usd'])} stay booked for each. Look at the provider's list of jobs, then: tunecurve jobs "
+        f"adopt {row['key']} ID, if it is there; forget {row['key']}, if there is none; retry {row['key']}, to pay for another"
+    )

@@ -1,0 +1,60 @@
+"""Tuning at Nebius Token Factory: OpenAI's format with hyperparameters of its own, and checkpoints instead of a model.
+
+Its documents (docs.tokenfactory.nebius.com, read in November 2026) know no metadata, so that jobs are found by suffix and
+training file. ``lora`` has to be asked for, since only adapters are served by the token. ``packing`` is switched off: packed,
+a step would hold as many rows as fit into the context, and a small size would be trained for a handful of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from tunecurve.errors import ModelError
+from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.tuning.openai import OpenAITuning, training_lines
+from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob
+
+MOST_FILE_BYTES = 5_000_000_000
+LONGEST_SUFFIX = 64
+
+
+class NebiusTuning(OpenAITuning):
+    """Fine-tuning jobs at Nebius Token Factory.
+
+    Parameters
+    ----------
+    name : HostedName
+        Says whose key and address hold.
+    """
+
+    name = "nebius"
+
+    def __init__(self, name: HostedName) -> None:
+        super().__init__(name, "top-level")
+
+    def check_limits(self, request: JobRequest) -> None:
+        """Refuse what the provider would refuse after the upload."""
+        self.check_rows(request)
+        if sum(len(line.encode()) for line in training_lines(request.examples)) > MOST_FILE_BYTES:
+            raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
+
+    def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> dict[str, Any]:
+        body = super()._creation(request, training_file, {*left_out, "metadata", "learning_rate_multiplier"})
+        size = request.recipe["adapter_size"]
+        body["hyperparameters"] |= {"lora": True, "packing": False, **({"lora_r": size} if size else {})}
+        if "suffix" in body:
+            body["suffix"] = body["suffix"][-LONGEST_SUFFIX:]
+        return body
+
+    def get(self, provider_id: str) -> ProviderJob:
+        """Return one job; once it has succeeded, with its checkpoints, the last of which is its model."""
+        job = super().get(provider_id)
+        return replace(job, tuned_model=job.points[-1][1]) if job.points and not job.tuned_model else job
+
+    def _points(self, provider_id: str) -> tuple[tuple[int, str], ...]:
+        """Return step and ``JOB:CHECKPOINT`` of the checkpoints, as the deployment of an adapter names its source."""
+        found = list(self.client.fine_tuning.jobs.checkpoints.list(provider_id, limit=100))
+        steps = [(getattr(point, "step_number", None), getattr(point, "id", None)) for point in found]
+        return tuple(sorted((int(step or 0), f"{provider_id}:{name}") for step, name in steps if name))

@@ -1,0 +1,324 @@
+"""Tuning jobs as providers tell them, what is asked of a provider, and the words for how a job stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from tunecurve.learners.hosted.transport.usage import whole_number
+from tunecurve.prompts import TuningExample
+from tunecurve.spec.study import stable_hash
+
+# "unknown": a state that is not known here; "lost": the provider knows no such job any more.
+JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired", "unknown", "lost"]
+ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
+# Ours, before the provider is known to have the job.
+QUEUED_HERE, PREPARING, CREATING, IN_DOUBT, FORGOTTEN = "queued here", "preparing", "creating", "in doubt", "forgotten"
+
+# Every server has its own words for a job's states; the first that is found in one decides.
+_WORDS: tuple[tuple[str, JobState], ...] = (
+    (r"cancell?ing|cancel requested|stopping|deleting|pausing", "running"),
+    (r"unsuccess|incomplete|fail|error|invalid|reject", "failed"),
+    (r"succe|complete|finished|done", "succeeded"),
+    (r"cancel|stopped|abort|terminated|interrupted|deleted", "cancelled"),
+    (r"expire|timed? ?out", "expired"),
+    (r"running|train|progress|processing|updating|started|upload|compress", "running"),
+    (r"queue|pend|valid|creat|wait|schedul|submitted|received|initiali", "waiting"),
+)
+
+
+def state_by_word(raw: Any) -> JobState:
+    """Return what a provider's word for a job's state means; ``unknown`` for a word that is not understood."""
+    word = str(getattr(raw, "value", raw) or "").lower().removeprefix("job_state_").replace("_", " ")
+    return next((state for pattern, state in _WORDS if re.search(pattern, word)), "unknown")
+
+
+@dataclass(frozen=True)
+class ProviderJob:
+    """A job as the provider tells it.
+
+    Attributes
+    ----------
+    provider_id : str
+        Its name there.
+    state : str
+        One of `JobState`.
+    key : str or None
+        Our key, if the job carries one.
+    base_model : str
+        What is tuned.
+    tuned_model : str or None
+        Model or endpoint that answers, once there is one.
+    checkpoints : tuple of (int, str)
+        Pass and model of every checkpoint, in order.
+    tokens_billed, steps : int or None
+        As the provider counts.
+    error : str or None
+        Why it ended without a model.
+    suffix : str or None
+        The end of the tuned model's name that we asked for; some servers keep this and drop our key.
+    raw_state : str
+        The provider's own word.
+    training_file : str or None
+        What it is trained on, as the provider tells it.
+    created_at : float or None
+        In seconds since 1970.
+    hyperparameters : dict
+        Those that the provider tells in numbers: ``epochs``, ``batch_size``, ``learning_rate_multiplier``, ``adapter_size``.
+    points : tuple of (int, str)
+        Step and model of every checkpoint, where the provider counts in steps.
+    tokens_are_most : bool
+        Whether `tokens_billed` may be more than is billed, because what is told can be read in two ways.
+    usd_billed : float or None
+        What it costs, as the provider tells.
+    may_have_run : bool
+        Whether one that has ended without a model may have trained, at a provider that tells no tokens.
+    """
+
+    provider_id: str
+    state: JobState
+    key: str | None = None
+    base_model: str = ""
+    tuned_model: str | None = None
+    checkpoints: tuple[tuple[int, str], ...] = ()
+    tokens_billed: int | None = None
+    steps: int | None = None
+    error: str | None = None
+    suffix: str | None = None
+    raw_state: str = ""
+    training_file: str | None = None
+    created_at: float | None = None
+    hyperparameters: dict[str, float] = field(default_factory=dict)
+    points: tuple[tuple[int, str], ...] = ()
+    usd_billed: float | None = None
+    may_have_run: bool = False
+    tokens_are_most: bool = False
+
+    def is_of(self, key: str) -> bool:
+        """Return whether this is the job with our key."""
+        return self.key == key or (self.key is None and (self.suffix or "").endswith(suffix_of(key)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the job as a JSON-able dict."""
+        return {
+            **vars(self),
+            "checkpoints": [list(c) for c in self.checkpoints],
+            "points": [list(p) for p in self.points],
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ProviderJob:
+        """Return the job that `to_json` gave."""
+        pairs = {key: tuple((n, model) for n, model in values.get(key, ())) for key in ("checkpoints", "points")}
+        return cls(**{**values, **pairs})
+
+
+def told_numbers(values: dict[str, Any]) -> dict[str, float]:
+    """Return the hyperparameters that are told as numbers; ``auto`` and the like tell nothing."""
+    numbers = {}
+    for name, value in values.items():
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            continue
+        if not isinstance(value, bool) and 0 < number < 1e9:
+            numbers[name] = int(number) if number.is_integer() else number
+    return numbers
+
+
+def suffix_of(key: str) -> str:
+    """Return the part of a key that is short enough for a tuned model's name."""
+    return key[-8:]
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What is to be tuned, on what, how.
+
+    Attributes
+    ----------
+    base_model : str
+        The provider's name of the model.
+    label : str
+        For people, e.g. ``fine-tune-n50-seed0``.
+    examples : sequence of TuningExample
+        Training rows.
+    recipe : dict
+        Resolved recipe.
+    seed : int
+        Of the training, where the provider takes one.
+    tokens : int
+        About how many tokens are trained on, all passes together.
+    attempt : int
+        Which one; another attempt is another job, with another key.
+    place : dict
+        What distinguishes the account and address from others.
+    """
+
+    base_model: str
+    label: str
+    examples: Sequence[TuningExample]
+    recipe: dict[str, Any]
+    seed: int
+    tokens: int = 0
+    attempt: int = 1
+    place: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that makes the job; travels with it."""
+        rows = [[[m.role, m.content] for m in example.prompt.messages] + [example.answer] for example in self.examples]
+        parts = {"model": self.base_model, "recipe": self.recipe, "seed": self.seed, "rows": stable_hash(rows, 64)}
+        return "tunecurve-" + stable_hash({**parts, "place": self.place, "attempt": self.attempt}, 20)
+
+
+class QuotaFull(Exception):
+    """The provider runs no further job now."""
+
+
+class FileUnread(Exception):
+    """The provider has not read the training file yet; no job was made."""
+
+
+class NotCreated(Exception):
+    """The provider said no; no job was made."""
+
+
+class CreationUnclear(Exception):
+    """No answer came to the creation; a job may have been made."""
+
+
+class TuningBackend(Protocol):
+    """A provider that tunes."""
+
+    name: str
+
+    def place(self) -> dict[str, Any]:
+        """Return what distinguishes this account and address from others."""
+        ...
+
+    def check_limits(self, request: JobRequest) -> None:
+        """Raise ModelError for rows or files that the provider does not take."""
+        ...
+
+    def preflight(self, base_model: str) -> None:
+        """Raise ModelError when this account or model cannot be tuned; costs nothing."""
+        ...
+
+    def upload(self, request: JobRequest) -> str:
+        """Store the training file; return what the creation needs to find it."""
+        ...
+
+    def delete_file(self, training_file: str) -> None:
+        """Delete a training file; one that is gone is no error."""
+        ...
+
+    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
+        """Create the job, in one attempt; raises QuotaFull, NotCreated or CreationUnclear."""
+        ...
+
+    def jobs(self) -> list[ProviderJob]:
+        """Return the account's jobs, newest first."""
+        ...
+
+    def get(self, provider_id: str) -> ProviderJob:
+        """Return one job."""
+        ...
+
+    def cancel(self, provider_id: str) -> None:
+        """Ask the provider to end a job."""
+        ...
+
+
+# A token of ordinary text has at most 32 characters; beyond the square of this a number is nonsense.
+MOST_TIMES_OFF = 8
+# How far the clocks of this machine and of the provider may differ.
+CLOCK_SECONDS = 300.0
+
+
+def find_ours(jobs: Sequence[ProviderJob], row: dict[str, Any]) -> ProviderJob | None:
+    """Return the job that a claim in the ledger has made, by the first of these that any job carries: our key, our suffix,
+    our training file; else the one job of this model that was made at that time and carries nothing of its own.
+
+    Parameters
+    ----------
+    jobs : sequence of ProviderJob
+        The account's jobs that the ledger does not know by another key.
+    row : dict
+        The claim.
+    """
+    key, detail = row["key"], row["detail"]
+    for job in jobs:
+        if job.is_of(key):
+            return job
+    bare = [job for job in jobs if job.key is None and not job.suffix]
+    file = detail.get("training_file")
+    for job in bare:
+        if file and job.training_file == file:
+            return job
+    claimed = detail.get("claimed_at")
+    made_then = [
+        job
+        for job in bare
+        if claimed is not None
+        and job.training_file is None
+        and job.created_at is not None
+        and abs(job.created_at - claimed) <= CLOCK_SECONDS
+        and same_model(job.base_model, row["model"])
+        and job.hyperparameters.get("epochs") in (None, detail["recipe"]["epochs"])
+    ]
+    return made_then[0] if len(made_then) == 1 else None
+
+
+def differences(recipe: dict[str, Any], told: dict[str, float]) -> list[str]:
+    """Return where the provider trains otherwise than it was asked to, each as a phrase."""
+    names = {"epochs": "passes", "batch_size": "rows a step", "learning_rate_multiplier": "learning rate multiplier",
+             "adapter_size": "adapter size"}  # fmt: skip
+    asked = {name: recipe.get(name) for name in names}
+    return [
+        f"{told[name]:g} {words} instead of {asked[name]:g}"
+        for name, words in names.items()
+        if name in told and asked[name] is not None and not _equal(told[name], float(asked[name] or 0))
+    ]
+
+
+def _equal(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-6 * max(abs(one), abs(other))
+
+
+def passes_of_points(job: ProviderJob, epochs: int, n_steps: int | None) -> tuple[tuple[int, str], ...]:
+    """Return pass and model of every checkpoint of a job that counts in steps.
+
+    Providers keep the last few only, so that their order says nothing. The last step is that of the checkpoint that is the
+    tuned model itself, else as many as the recipe makes; where no step is beyond the passes, passes are what is counted.
+    """
+    points = sorted(point for point in job.points if point[0] > 0 and point[1])
+    if not points:
+        return job.checkpoints
+    last = next((step for step, model in points if model == job.tuned_model), None)
+    if last is None:
+        most = points[-1][0]
+        last = epochs if most <= epochs else max(most, n_steps or 0)
+    passes = {max(1, min(epochs, round(step * epochs / last))): model for step, model in points}
+    return tuple(sorted(passes.items()))
+
+
+def same_model(told: str, asked: str) -> bool:
+    """Return whether a provider's name of a model, often with a version or a path, is the one that was asked for."""
+    return bool(told) and told.rsplit("/", 1)[-1].startswith(asked.rsplit("/", 1)[-1])
+
+
+def tokens_of(job: ProviderJob, about: float) -> int | None:
+    """Return the tokens that the provider bills, None where it tells none or nonsense.
+
+    Parameters
+    ----------
+    job : ProviderJob
+        As told.
+    about : float
+        As counted here, at four characters a token.
+    """
+    told = whole_number(job.tokens_billed)
+    return told if told and about / MOST_TIMES_OFF <= told <= about * MOST_TIMES_OFF**2 else None

@@ -1,0 +1,1 @@
+"""How a language model answers: greedy, in batches, several tokens a pass."""

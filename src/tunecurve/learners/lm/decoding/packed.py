@@ -1,0 +1,230 @@
+"""Greedy decoding of many rows behind one shared prefix, several tokens of each row in a pass.
+
+A pass computes each row's last certain token and the guesses that follow it (`drafting`); the guesses that the model
+would have written itself are kept, and the token after them is certain too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+
+from tunecurve.learners.lm.attention import PackedView
+from tunecurve.learners.lm.decoding.kv_cache import PrefixView, RowsView
+from tunecurve.learners.lm.decoding.prompt_lookup import CopyDraft, SeenContinuations
+
+# Tokens of all rows in a pass: enough to keep the processor busy, few enough to stay in its caches. A GPU takes more
+# in the time that it takes to start its kernels.
+PASS_TOKENS, PASS_TOKENS_OF_GPU = 512, 8192
+
+
+class Constraint(Protocol):
+    """What an answer may be; asked once for every pass, in the order of the answer."""
+
+    def choose(self, logits: torch.Tensor, likeliest: Sequence[int], guesses: Sequence[int]) -> list[int]:
+        """Return the token before each guess and after the last one; behind the first wrong guess, or the end, any.
+
+        Parameters
+        ----------
+        logits : torch.Tensor
+            Shape (guesses + 1, vocabulary).
+        likeliest : sequence of int
+            Their largest, one a place.
+        guesses : sequence of int
+            What was guessed.
+        """
+        ...
+
+
+class DecodingRow:
+    """One answer being written.
+
+    Parameters
+    ----------
+    prompt : list of int
+        Ids behind the shared prefix; at least one.
+    source : list of int
+        Ids of the input text, which the guesses come from.
+    cap : int
+        Most answer tokens, the end token not counted.
+    end_id : int
+        Token that ends the answer.
+    constraint : Constraint, optional
+        What the answer may be; default: whatever the model writes.
+
+    Attributes
+    ----------
+    answer : list of int
+        Ids so far, with the end token where it came.
+    """
+
+    def __init__(
+        self, prompt: list[int], source: list[int], cap: int, end_id: int, constraint: Constraint | None = None
+    ) -> None:
+        self.prompt, self.source, self.cap, self.end_id = prompt, source, cap, end_id
+        self.constraint = constraint
+        self.answer: list[int] = []
+        self.n_cached = 0
+
+    @property
+    def n_places(self) -> int:
+        """Most tokens the row can come to behind the prefix."""
+        return len(self.prompt) + self.cap + 1
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the answer has ended or reached its cap."""
+        return bool(self.answer) and (self.answer[-1] == self.end_id or len(self.answer) >= self.cap)
+
+    def pending(self) -> list[int]:
+        """Return the tokens that are certain but not in the cache yet."""
+        if self.n_cached >= len(self.prompt):
+            return self.answer[self.n_cached - len(self.prompt) :]
+        return (self.prompt + self.answer)[self.n_cached :]
+
+    def accept(self, guesses: Sequence[int], predicted: Sequence[int]) -> int:
+        """Add the guesses that were right and the token after them, and return how many tokens that are.
+
+        Parameters
+        ----------
+        guesses : sequence of int
+            What was guessed; the pass has cached them, and the tokens pending before them.
+        predicted : sequence of int
+            What the model writes before each guess and after the last one.
+        """
+        before = len(self.answer)
+        for guess, token in zip([*guesses, None], predicted, strict=True):
+            self.answer.append(token)
+            if token != guess or self.is_finished:
+                break
+            self.n_cached += 1
+        return len(self.answer) - before
+
+
+def read_prefix(model: Any, token_ids: Sequence[int]) -> PrefixView:
+    """Return the keys and values of a prefix; inside `packed_attention(model)` only."""
+    view = PrefixView()
+    forward_packed(model, list(token_ids), list(range(len(token_ids))), [len(token_ids) - 1], view)
+    return view
+
+
+def next_token_logits(model: Any, row: DecodingRow, prefix: PrefixView | None, n_prefix: int) -> torch.Tensor:
+    """Return the logits after a row's prompt, shape (vocabulary,); inside `packed_attention(model)` only."""
+    view = RowsView(prefix, 1, len(row.prompt))
+    places = list(range(len(row.prompt)))
+    view.start_pass([places], model.device, model.dtype)
+    return forward_packed(model, row.prompt, [n_prefix + place for place in places], [len(places) - 1], view)[0]
+
+
+def decode_rows(
+    model: Any,
+    rows: Sequence[DecodingRow],
+    prefix: PrefixView | None,
+    prefix_ids: Sequence[int] = (),
+    *,
+    n_slots: int,
+    use_drafts: bool = True,
+) -> Iterator[int]:
+    """Write the greedy answers of the rows into them, and yield each row's number when it is finished.
+
+    Parameters
+    ----------
+    model : transformers causal language model
+        In evaluation mode, inside `packed_attention(model)`.
+    rows : sequence of DecodingRow
+        Without answers yet.
+    prefix : PrefixView or None
+        From `read_prefix`.
+    prefix_ids : sequence of int, default ()
+        The prefix's tokens.
+    n_slots : int
+        Rows held in memory at a time; a finished one makes room for the next.
+    use_drafts : bool, default True
+        False takes one token a pass: the same answers, slower.
+    """
+    seen = SeenContinuations()
+    seen.learn(prefix_ids)
+    drafts = [CopyDraft(row.source, seen) for row in rows]
+    view = RowsView(prefix, min(n_slots, len(rows)), max(row.n_places for row in rows))
+    slots: list[int | None] = [None] * view.n_slots
+    pass_tokens = PASS_TOKENS if model.device.type == "cpu" else PASS_TOKENS_OF_GPU
+    n_started = 0
+    while n_started < len(rows) or any(number is not None for number in slots):
+        guesses = [[] if number is None or not use_drafts else _guess(rows[number], drafts[number]) for number in slots]
+        room = pass_tokens - sum(
+            len(rows[number].pending()) + len(guessed)
+            for number, guessed in zip(slots, guesses, strict=True)
+            if number is not None
+        )
+        for slot, number in enumerate(slots):
+            if number is None and n_started < len(rows):
+                room -= len(rows[n_started].prompt)
+                if room < 0 and any(other is not None for other in slots):
+                    break
+                slots[slot], n_started = n_started, n_started + 1
+        held = [None if number is None else rows[number] for number in slots]
+        predicted = _take_pass(model, held, guesses, view, len(prefix_ids))
+        for slot, number in enumerate(slots):
+            if number is None:
+                continue
+            row, guessed = rows[number], guesses[slot]
+            drafts[number].follow(row.answer, row.accept(guessed, predicted[slot]), len(guessed))
+            if row.is_finished:
+                seen.learn(row.answer)
+                slots[slot] = None
+                yield number
+
+
+def _guess(row: DecodingRow, draft: CopyDraft) -> list[int]:
+    return draft.propose(row.answer)[: row.cap - len(row.answer)]
+
+
+def _take_pass(
+    model: Any, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]], view: RowsView, n_prefix: int
+) -> list[list[int]]:
+    """Return for every row the token it writes before each guess and after the last one; none for an empty slot."""
+    token_ids: list[int] = []
+    wanted: list[int] = []
+    places: list[range] = []
+    for row, guessed in zip(rows, guesses, strict=True):
+        if row is None:
+            places.append(range(0))
+            continue
+        tokens = row.pending() + guessed
+        wanted += range(len(token_ids) + len(tokens) - len(guessed) - 1, len(token_ids) + len(tokens))
+        token_ids += tokens
+        places.append(range(row.n_cached, row.n_cached + len(tokens)))
+        row.n_cached += len(tokens) - len(guessed)
+    view.start_pass(places, model.device, model.dtype)
+    positions = [n_prefix + place for row_places in places for place in row_places]
+    return _written(forward_packed(model, token_ids, positions, wanted, view), rows, guesses)
+
+
+def _written(logits: torch.Tensor, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]]) -> list[list[int]]:
+    """Return what `_take_pass` does from the logits of the wanted places of all rows."""
+    best = logits.max(dim=-1).indices.tolist()  # the first of equals, as argmax, which takes four times as long
+    written: list[list[int]] = []
+    start = 0
+    for row, guessed in zip(rows, guesses, strict=True):
+        places = slice(start, start if row is None else start + len(guessed) + 1)
+        start = places.stop
+        constraint = None if row is None else row.constraint
+        tokens = best[places]
+        written.append(tokens if constraint is None else constraint.choose(logits[places], tokens, guessed))
+    return written
+
+
+def forward_packed(
+    model: Any, token_ids: list[int], positions: list[int], wanted: list[int], view: PackedView
+) -> torch.Tensor:
+    """Return the logits at the wanted places, shape (wanted, vocabulary); inside `packed_attention(model)` only."""
+    output = model(
+        input_ids=torch.tensor([token_ids], device=model.device),
+        position_ids=torch.tensor([positions], device=model.device),
+        use_cache=False,
+        logits_to_keep=torch.tensor(wanted, device=model.device),
+        packed=view,
+    )
+    return output.logits[0]

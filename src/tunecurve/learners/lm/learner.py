@@ -1,0 +1,358 @@
+"""The local learner: weights, encoder, training and decoding put together behind the learner protocol."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from tunecurve.errors import ModelError
+from tunecurve.findings import Finding
+from tunecurve.learners.base import (
+    Completion,
+    RoundTrip,
+    TargetLoss,
+    TrainingJob,
+    TrainingProgress,
+    TrainingRecord,
+    Workload,
+)
+from tunecurve.learners.lm.adapters import add_adapters, initial_adapters, load_adapters
+from tunecurve.learners.lm.chat_format import ChatEncoder
+from tunecurve.learners.lm.chat_template import template_findings
+from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
+from tunecurve.learners.lm.decoding.packed import Constraint
+from tunecurve.learners.lm.perfect_answers import through_tokens
+from tunecurve.learners.lm.recipe import Recipe, resolve_recipe
+from tunecurve.learners.lm.target_loss import loss_stream
+from tunecurve.learners.lm.training.multi_lora import NotStackable
+from tunecurve.learners.lm.training.train import train_adapters
+from tunecurve.learners.torch.checkpoint import trainable_parameters
+from tunecurve.learners.torch.device import Compute, enough_device_memory
+from tunecurve.learners.torch.speed import estimate_seconds
+from tunecurve.learners.torch.weights import ModelFiles, count_parameters, stored_types
+from tunecurve.prompts import Prompt, TuningExample
+
+ADAPTER_FOLDER = "adapter"
+# Of a model in fewer bits than float32, which is merged in float32: 4 GB.
+MOST_PARAMETERS_MERGED = 1_000_000_000
+_LESS_MEMORY = "close other programs that use it, or give --device cpu"
+
+
+class LocalLearner:
+    """A causal language model on this machine.
+
+    Parameters
+    ----------
+    files : ModelFiles
+        From `weights.resolve_model`.
+    compute : Compute
+        From `device.choose_compute`.
+    limits : AnswerLimits
+        How long answers may get.
+    adapter_folder : Path, optional
+        A saved PEFT adapter to answer with.
+    checkpoint_every_seconds : float, default 60
+        Time between training checkpoints.
+    use_shared_prefix : bool, default True
+        False trains the plain way.
+    day : str, optional
+        ISO date that the chat template writes, if it writes one; default: today.
+    """
+
+    takes_prompts = True
+    loss_unit: Literal["token", "word", "row"] = "token"
+    loss_note = ""
+
+    def __init__(
+        self,
+        files: ModelFiles,
+        compute: Compute,
+        limits: AnswerLimits | None = None,
+        *,
+        adapter_folder: Path | None = None,
+        checkpoint_every_seconds: float = 60.0,
+        use_shared_prefix: bool = True,
+        day: str | None = None,
+    ) -> None:
+        self.files = files
+        self.name = files.name
+        self.compute = compute
+        self.limits = limits or AnswerLimits()
+        self.adapter_folder = adapter_folder
+        self.checkpoint_every_seconds = checkpoint_every_seconds
+        self.use_shared_prefix = use_shared_prefix
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
+            self.config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise ModelError(f"cannot load the model '{files.name}': {str(error).splitlines()[0][:200]}") from None
+        self.encoder = ChatEncoder(tokenizer, datetime.date.fromisoformat(day) if day else None)
+        self._scoring_model: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to a worker without the loaded model: the worker loads the files itself."""
+        return {**self.__dict__, "_scoring_model": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in a worker, which computes with as many threads as the trial's identity says."""
+        self.__dict__.update(state)
+        self.compute.apply()
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the answers: weights, device, precision, threads, decoding."""
+        return {
+            "kind": "local",
+            "weights_sha256": self.files.weights_sha256,
+            "compute": self.compute.describe(),
+            "prompts": self.encoder.identity(),
+            "decoding": "greedy",
+            "adapters": "merged" if self._merges_adapters else "beside the weights",
+            "max_tokens_per_input_token": self.limits.max_tokens_per_input_token,
+            "max_extra_tokens": self.limits.max_extra_tokens,
+            "batch_size": self.limits.batch_size,
+        }
+
+    def training_identity(self) -> dict[str, Any]:
+        """Return what determines a training, rows and recipe aside: nothing of how answers are decoded."""
+        return {
+            "kind": "local",
+            "weights_sha256": self.files.weights_sha256,
+            "compute": self.compute.describe(),
+            "prompts": self.encoder.identity(),
+            "use_shared_prefix": self.use_shared_prefix,
+        }
+
+    def use_date(self, day: str) -> None:
+        """Write this day (ISO) wherever the chat template has a date."""
+        if self.encoder.template is not None and self.encoder.template.has_date:
+            self.encoder = ChatEncoder(self.encoder.tokenizer, datetime.date.fromisoformat(day))
+
+    def prompt_findings(self) -> list[Finding]:
+        """Return what a reader should know about the model's chat template."""
+        return [] if self.encoder.template is None else template_findings(self.name, self.encoder.template)
+
+    def tuned_files(self) -> tuple[str, ...]:
+        """Return what `fine_tune` stores in a trial's folder."""
+        return (ADAPTER_FOLDER,)
+
+    def prompt_text(self, prompt: Prompt) -> str:
+        """Return the text that the model reads."""
+        return self.encoder.prompt_text(prompt)
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        return self.encoder.count_tokens(text)
+
+    def estimate_seconds(self, work: Workload) -> float:
+        """Return about how long the work takes: arithmetic over the machine's measured speed."""
+        return estimate_seconds(work, count_parameters(self.files.folder), self.compute)
+
+    def context_length(self) -> int:
+        """Return the most tokens the model takes, prompt and answer together."""
+        return int(getattr(self.config.get_text_config(), "max_position_embeddings", 2048))
+
+    def return_targets(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> RoundTrip:
+        """Send the right answers through tokens, answer cap and decoding."""
+        return through_tokens(self.encoder, self.limits, [prompt.source for prompt in prompts], targets)
+
+    def load_base(self) -> Any:
+        """Return a fresh copy of the model, frozen, on the device."""
+        return self._frozen(self._read_weights(self.compute.dtype))
+
+    def _read_weights(self, dtype: torch.dtype) -> Any:
+        try:
+            return AutoModelForCausalLM.from_pretrained(
+                self.files.folder, dtype=dtype, trust_remote_code=False, use_safetensors=True
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelError(f"cannot load the model '{self.name}': {str(error).splitlines()[0][:200]}") from None
+
+    def _frozen(self, model: Any) -> Any:
+        """Return the model as it is computed with: in its precision, on its device, not trained."""
+        with enough_device_memory(_LESS_MEMORY):
+            return model.to(self.compute.device, self.compute.dtype).eval().requires_grad_(False)
+
+    def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
+        """Yield (index, answer) for every prompt not in `done`."""
+        self._check_context(prompts)
+        self._load_once()
+        return self._decode(prompts, done)
+
+    def target_losses(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], done: Collection[int] = ()
+    ) -> Iterator[tuple[int, TargetLoss]]:
+        """Yield (index, loss of the right answer) for every prompt not in `done`."""
+        self._load_once()
+        with enough_device_memory(_LESS_MEMORY):
+            yield from loss_stream(self._scoring_model, self.encoder, prompts, targets, self.context_length(), done)
+
+    def _load_once(self) -> None:
+        if self._scoring_model is None:
+            self._scoring_model = self._load_for_scoring()
+
+    def _decode(self, prompts: Sequence[Prompt], done: Collection[int]) -> Iterator[tuple[int, Completion]]:
+        with enough_device_memory(_LESS_MEMORY):
+            yield from decode_stream(
+                self._scoring_model, self.encoder, prompts, self.limits, done, constrain=self.constraint
+            )
+
+    def constraint(self, prompt: Prompt) -> Constraint | None:
+        """Return what the answer to a prompt may be; None: whatever the model writes."""
+        return None
+
+    def tokens_needed(self, prompt: Prompt) -> int:
+        """Return the tokens of a prompt and its longest answer."""
+        return len(self.encoder.prompt_ids(prompt)) + self.limits.cap(self.encoder.count_tokens(prompt.source))
+
+    def _check_context(self, prompts: Sequence[Prompt]) -> None:
+        """Refuse prompts that with their longest answer do not fit into the model."""
+        for number, prompt in enumerate(prompts, start=1):
+            n_prompt = len(self.encoder.prompt_ids(prompt))
+            needed = n_prompt + self.limits.cap(self.encoder.count_tokens(prompt.source))
+            if needed > self.context_length():
+                raise ModelError(
+                    f"a prompt of {n_prompt} tokens and its answer need {needed} tokens, but {self.name} takes "
+                    f"{self.context_length()} (test row {number}); use fewer --shots, a shorter prompt, or "
+                    "a smaller data.max_tokens"
+                )
+
+    def _load_for_scoring(self) -> Any:
+        if self.adapter_folder is None:
+            return self.load_base()
+        if self._merges_adapters:
+            with enough_device_memory(_LESS_MEMORY):
+                whole = self._read_weights(torch.float32).to(self.compute.device)
+                merged = load_adapters(whole, self.adapter_folder).merge_and_unload()
+            return self._frozen(merged)
+        return load_adapters(self.load_base(), self.adapter_folder).eval().get_base_model()
+
+    @cached_property
+    def _merges_adapters(self) -> bool:
+        """Whether answers come from merged weights: in float32, or rounded to fewer bits only afterwards.
+
+        Added to weights that are rounded already, most of a small adapter is rounded away. So weights stored in fewer
+        bits stay as they are beside their adapter, and so do those of a size that float32 copies cost too much of.
+        """
+        if self.compute.dtype == torch.float32:
+            return True
+        return (
+            stored_types(self.files.folder) == {"F32"} and count_parameters(self.files.folder) <= MOST_PARAMETERS_MERGED
+        )
+
+    def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
+        """Return the recipe with every value filled in for this model and number of examples."""
+        return resolve_recipe(recipe, n_examples, self.config.get_text_config().hidden_size).to_dict()
+
+    def fine_tune(
+        self,
+        examples: Sequence[TuningExample],
+        recipe: dict[str, Any],
+        *,
+        seed: int,
+        folder: Path,
+        on_step: Callable[[TrainingProgress], None],
+    ) -> tuple[LocalLearner, TrainingRecord]:
+        """Fine-tune a fresh copy on the examples by a resolved recipe; the adapter goes to ``folder/adapter``."""
+        record = None
+        if self.compute.device.type == "cuda" and self.use_shared_prefix:
+            job = TrainingJob(examples, recipe, seed, folder)
+            with suppress(NotStackable):
+                [record] = self.fine_tune_together([job], folder=folder, on_step=lambda _, step: on_step(step))
+        if record is None:
+            with enough_device_memory("use a smaller recipe.batch_size, or give --device cpu"):
+                record = self._fine_tune_alone(examples, Recipe(**recipe), seed, folder, on_step)
+        return self.load_tuned(folder), record
+
+    def _fine_tune_alone(
+        self,
+        examples: Sequence[TuningExample],
+        recipe: Recipe,
+        seed: int,
+        folder: Path,
+        on_step: Callable[[TrainingProgress], None],
+    ) -> TrainingRecord:
+        self._scoring_model = None  # one copy of the weights in memory is enough
+        model = add_adapters(self.load_base(), recipe, seed)
+        record = train_adapters(
+            model,
+            [self.encoder.encode_example(example) for example in examples],
+            recipe,
+            seed=seed,
+            pad_id=self.encoder.end_token_id,
+            compute=self.compute.describe(),
+            folder=folder,
+            on_step=on_step,
+            checkpoint_every_seconds=self.checkpoint_every_seconds,
+            use_shared_prefix=self.use_shared_prefix,
+        )
+        self._save_adapters(model, folder)
+        return record
+
+    def _save_adapters(self, model: Any, folder: Path) -> None:
+        model.peft_config["default"].base_model_name_or_path = self.files.name
+        # Without this PEFT asks the hub whether the vocabulary changed.
+        model.save_pretrained(folder / ADAPTER_FOLDER, save_embedding_layers=False)
+
+    def fine_tune_together(
+        self, jobs: Sequence[TrainingJob], *, folder: Path, on_step: Callable[[int, TrainingProgress], None]
+    ) -> list[TrainingRecord]:
+        """Fine-tune for all jobs at once, over one copy of the frozen weights; see `train_together`."""
+        from tunecurve.learners.lm.training.train_together import EncodedTraining, train_together
+
+        self._scoring_model = None
+        trainings = [
+            EncodedTraining(
+                [self.encoder.encode_example(example) for example in job.examples], Recipe(**job.recipe), job.seed
+            )
+            for job in jobs
+        ]
+        seeds = [training.seed for training in trainings]
+        model, initial = initial_adapters(self.load_base(), trainings[0].recipe, seeds)
+        fewer = "set train_together: false" if len(jobs) > 1 else "give --device cpu"
+        with enough_device_memory(f"use a smaller recipe.batch_size, or {fewer}"):
+            trained = train_together(
+                model,
+                trainings,
+                initial,
+                pad_id=self.encoder.end_token_id,
+                compute=self.compute.describe(),
+                folder=folder,
+                on_step=on_step,
+                checkpoint_every_seconds=self.checkpoint_every_seconds,
+            )
+        for job, (parameters, _) in zip(jobs, trained, strict=True):
+            with torch.no_grad():
+                for name, parameter in trainable_parameters(model).items():
+                    parameter.copy_(parameters[name])
+            self._save_adapters(model, job.folder)
+        return [record for _, record in trained]
+
+    def load_tuned(self, folder: Path) -> LocalLearner:
+        """Return this learner with the adapter stored in ``folder/adapter``; tokenizer and template are shared with it."""
+        tuned = copy.copy(self)  # without a loaded model
+        tuned.adapter_folder = folder / ADAPTER_FOLDER
+        return tuned
+
+    def show_training_example(self, example: TuningExample) -> str:
+        """Return the text of a training example with the tokens that carry loss between « and »."""
+        encoded = self.encoder.encode_example(example)
+        decode = self.encoder.tokenizer.decode
+        prompt, trained = encoded.token_ids[: -encoded.n_answer], encoded.token_ids[-encoded.n_answer :]
+        return decode(prompt) + "".join(f"«{decode([token])}»" for token in trained)
+
+    def save_merged(self, destination: Path) -> None:
+        """Write the model with its adapter merged, as float32 safetensors with its tokenizer."""
+        base = AutoModelForCausalLM.from_pretrained(self.files.folder, dtype=torch.float32, trust_remote_code=False)
+        merged = load_adapters(base, self.adapter_folder).merge_and_unload() if self.adapter_folder else base
+        merged.save_pretrained(destination)
+        self.encoder.tokenizer.save_pretrained(destination)

@@ -1,0 +1,177 @@
+"""How probable right answers are to a language model: one pass over prompts and answers, nothing is written.
+
+The model reads the same prompt as when it answers, then the right answer and the end token (teacher forcing). What all rows
+start with is read once, as in decoding; models that do not allow the packed way are read with transformers' own cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from tunecurve.learners.base import TargetLoss
+from tunecurve.learners.lm.attention import packed_attention
+from tunecurve.learners.lm.chat_format import ChatEncoder, EncodedExample, common_prefix_length
+from tunecurve.learners.lm.decoding.generate import most_tokens_held
+from tunecurve.learners.lm.decoding.kv_cache import PrefixView, RowsView
+from tunecurve.learners.lm.decoding.packed import forward_packed, read_prefix
+from tunecurve.learners.lm.prefix import answer_labels, answer_logits, expand_cache, prefix_cache
+from tunecurve.prompts import Prompt
+
+TOO_LONG = "does not fit into the context"
+# Tokens of all rows in a pass, and values of their logits that exist together.
+PASS_TOKENS, PASS_TOKENS_OF_GPU, LOGITS_HELD = 1024, 8192, 2**27
+# Answer tokens whose shares are computed at a time: in the cache.
+_ROWS_IN_CACHE = 8
+# Largest relative difference of a row's loss between two ways.
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 3e-2}
+
+Measure = Callable[[Sequence[EncodedExample]], list[float]]
+
+
+def loss_stream(
+    model: Any,
+    encoder: ChatEncoder,
+    prompts: Sequence[Prompt],
+    targets: Sequence[str],
+    context_length: int,
+    done: Collection[int] = (),
+    *,
+    use_packed: bool = True,
+) -> Iterator[tuple[int, TargetLoss]]:
+    """Yield (index, loss of the target) for every prompt not in `done`, batch by batch, longest rows first.
+
+    Parameters
+    ----------
+    model : transformers causal language model
+        In evaluation mode.
+    encoder : ChatEncoder
+        Of the model's tokenizer.
+    prompts, targets : sequence of Prompt, sequence of str
+        All rows, also those done: they decide what the batches are. An empty target is its end token alone.
+    context_length : int
+        Rows with more tokens are left out.
+    done : collection of int
+        Indices that need no loss; a batch with any other is computed whole.
+    use_packed : bool, default True
+        False: the way of transformers' own cache, the reference that the packed way is tested against.
+    """
+    rows = [encoder.encode_answer(prompt, target) for prompt, target in zip(prompts, targets, strict=True)]
+    fitting = [index for index, row in enumerate(rows) if len(row.token_ids) <= context_length]
+    yield from (
+        (index, TargetLoss(left_out=TOO_LONG))
+        for index in sorted({*range(len(rows))} - {*fitting})
+        if index not in done
+    )
+    fitting.sort(key=lambda index: (-len(rows[index].token_ids), index))
+    if all(index in done for index in fitting):
+        return
+    n_prefix = common_prefix_length([rows[index].token_ids[: -rows[index].n_answer] for index in fitting])
+    probe = rows[fitting[-1]]
+    measure = (use_packed and _packed_way(model, probe, n_prefix)) or _cached_way(
+        model, probe, n_prefix, encoder.end_token_id
+    )
+    for batch in _batches(model, rows, fitting, n_prefix):
+        if all(index in done for index in batch):
+            continue
+        with torch.inference_mode():
+            losses = measure([rows[index] for index in batch])
+        for index, nats in zip(batch, losses, strict=True):
+            if index not in done:
+                yield index, TargetLoss(nats, rows[index].n_answer)
+
+
+def _batches(model: Any, rows: Sequence[EncodedExample], order: Sequence[int], n_prefix: int) -> Iterator[list[int]]:
+    """Yield the indices of the rows of each pass."""
+    most_tokens = PASS_TOKENS if model.device.type == "cpu" else PASS_TOKENS_OF_GPU
+    most_answers = max(1, LOGITS_HELD // model.config.get_text_config().vocab_size)
+    batch: list[int] = []
+    n_tokens = n_answers = 0
+    for index in order:
+        own, answer = len(rows[index].token_ids) - n_prefix, rows[index].n_answer
+        if batch and (n_tokens + own > most_tokens or n_answers + answer > most_answers):
+            yield batch
+            batch, n_tokens, n_answers = [], 0, 0
+        batch.append(index)
+        n_tokens, n_answers = n_tokens + own, n_answers + answer
+    if batch:
+        yield batch
+
+
+def _packed_way(model: Any, probe: EncodedExample, n_prefix: int) -> Measure | None:
+    """Return the packed way, or None where it does not give the plain way's loss for the probe."""
+    try:
+        with torch.inference_mode(), packed_attention(model):
+            prefix = read_prefix(model, probe.token_ids[:n_prefix]) if n_prefix else None
+            [packed] = _measure_packed(model, [probe], prefix, n_prefix)
+    except (RuntimeError, TypeError, AttributeError, ValueError, KeyError):
+        return None
+    with torch.inference_mode():
+        [plain] = _measure_cached(model, [probe], None, 0, probe.token_ids[-1])
+    if not abs(packed - plain) <= TOLERANCE[model.dtype] * max(abs(plain), 1.0):
+        return None
+
+    def measure(rows: Sequence[EncodedExample]) -> list[float]:
+        with packed_attention(model):
+            return _measure_packed(model, rows, prefix, n_prefix)
+
+    return measure
+
+
+def _measure_packed(
+    model: Any, rows: Sequence[EncodedExample], prefix: PrefixView | None, n_prefix: int
+) -> list[float]:
+    # The last token of a row says nothing of what comes before it.
+    own = [row.token_ids[n_prefix:-1] for row in rows]
+    view = RowsView(prefix, len(rows), max(map(len, own)))
+    places = [range(len(tokens)) for tokens in own]
+    view.start_pass(places, model.device, model.dtype)
+    wanted: list[int] = []
+    n_before = 0
+    for row, tokens in zip(rows, own, strict=True):
+        n_before += len(tokens)
+        wanted += range(n_before - row.n_answer, n_before)
+    positions = [n_prefix + place for row_places in places for place in row_places]
+    logits = forward_packed(model, [token for tokens in own for token in tokens], positions, wanted, view)
+    labels = torch.tensor([token for row in rows for token in row.token_ids[-row.n_answer :]], device=model.device)
+    return _sums_by_row(_token_losses(logits, labels), rows)
+
+
+def _cached_way(model: Any, probe: EncodedExample, n_prefix: int, pad_id: int) -> Measure:
+    """Return the way of transformers' own cache, rows padded to one length."""
+    with torch.inference_mode():
+        cache = prefix_cache(model, probe.token_ids[:n_prefix]) if n_prefix else None
+
+    def measure(rows: Sequence[EncodedExample]) -> list[float]:
+        n_rows = max(1, most_tokens_held(model) // max(len(row.token_ids) for row in rows))
+        parts = [rows[start : start + n_rows] for start in range(0, len(rows), n_rows)]
+        return [nats for part in parts for nats in _measure_cached(model, part, cache, n_prefix, pad_id)]
+
+    return measure
+
+
+def _measure_cached(model: Any, rows: Sequence[EncodedExample], cache: Any, n_prefix: int, pad_id: int) -> list[float]:
+    past = None if cache is None else expand_cache(cache, len(rows))
+    logits = answer_logits(model, rows, n_prefix, pad_id, past)
+    labels = answer_labels(rows, logits.shape[1], logits.device)
+    is_answer = labels != -100
+    return _sums_by_row(_token_losses(logits[is_answer], labels[is_answer]), rows)
+
+
+def _token_losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the loss of every label, shape (tokens,), in float32, a few at a time."""
+    parts = zip(logits.split(_ROWS_IN_CACHE), labels.split(_ROWS_IN_CACHE), strict=True)
+    if logits.device.type != "cpu":
+        parts = zip(logits.split(256), labels.split(256), strict=True)
+    return torch.cat(
+        [torch.nn.functional.cross_entropy(few.float(), wanted, reduction="none") for few, wanted in parts]
+    )
+
+
+def _sums_by_row(losses: torch.Tensor, rows: Sequence[EncodedExample]) -> list[float]:
+    return [
+        float(part)
+        for part in torch.stack([p.double().sum() for p in losses.cpu().split([row.n_answer for row in rows])])
+    ]

@@ -1,1 +1,0 @@
-"""Local models: weights, prefixes, training, decoding. torch lives only in this room."""

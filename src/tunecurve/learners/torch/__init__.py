@@ -1,0 +1,1 @@
+"""What every learner on torch shares: device, speed, weights, checkpoints, batches."""

@@ -1,0 +1,1 @@
+"""From trial folders to results: points, forecasts, findings. Nothing runs here and nothing is drawn."""

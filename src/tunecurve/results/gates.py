@@ -1,0 +1,189 @@
+"""The gate before every verdict: what a study has measured, and what must not be said of it.
+
+A curve that stands on the floor, below a ceiling, on cut answers or on one constant answer has no verdict, however smooth
+it is. What is found here stands beside the findings of the rows; a learner whose verdict is forbidden gets a refusal in
+the place of its forecast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tunecurve.findings import Claim, Finding, blocked
+from tunecurve.metrics.base import Metric
+from tunecurve.results.points import Point, compare
+from tunecurve.study.known_answers import SMALLEST_SHORTFALL, shortfall
+
+# Share of a trial's answers that may be cut, failed or empty before nothing may be said that rests on them.
+MOST_NOT_WHOLE = 0.2
+# A single answer says nothing of a handful of rows.
+FEWEST_ROWS_FOR_CONSTANT = 10
+REFUSED_PARTS: dict[str, Any] = {
+    "forecasts": [],
+    "target": None,
+    "plateau": None,
+    "verdict": None,
+    "first_study": None,
+    "crossover": None,
+    "backtest": None,
+    "decision": None,
+    "borrowed": None,
+}
+
+
+def floor_findings(
+    points: Sequence[Point], metric: Metric, level: float, words: Mapping[str, str | None], task: str
+) -> list[Finding]:
+    """Return whether the floor is the best already, and which learners have no size above it.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        All of the study.
+    metric : Metric
+        The headline metric.
+    level : float
+        Of the intervals.
+    words : mapping of str to str or None
+        By learner, the word of the verdict that its curve alone would get: one that rises may start below the floor.
+    task : str
+        For the advice.
+    """
+    floor = next((point for point in points if point.strategy == "floor"), None)
+    if floor is None or not math.isfinite(floor.scores[metric.name][0]):
+        return []
+    nothing = floor.scores[metric.name][0]
+    if shortfall(metric, nothing) <= SMALLEST_SHORTFALL:
+        text = f"the floor ({floor.label}) scores {nothing:.1f} {metric.title}, the best possible: nothing can be learnt here"
+        remedy = "check the targets, or choose a metric by which doing nothing is not enough (--metric)"
+        return [Finding("floor-at-top", text, remedy, blocks=("verdict",))]
+    found = []
+    for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
+        tuned = [point for point in points if point.learner == learner and point.strategy == "fine-tune"]
+        finding = _not_above(floor, learner, tuned, metric, level, words.get(learner), task)
+        found += [finding] if finding is not None else []
+    return found
+
+
+def _not_above(
+    floor: Point, learner: str, tuned: Sequence[Point], metric: Metric, level: float, word: str | None, task: str
+) -> Finding | None:
+    sign = 1.0 if metric.direction == "max" else -1.0
+    gains = [compare(floor, point, [metric], level)["differences"][metric.name] for point in tuned]
+    if any(min(sign * gain["low"], sign * gain["high"]) > 0 for gain in gains):
+        return None
+    nothing = f"the floor ({floor.label}, {floor.scores[metric.name][0]:.1f})"
+    if any(sign * gain["difference"] > 0 for gain in gains):
+        text = f"{learner}: no size is above {nothing} by more than noise: whether anything has been learnt cannot be told yet"
+        remedy = "take more test rows, train on more rows or for more steps"
+    else:
+        text = f"{learner}: no size is above {nothing}: nothing has been learnt yet"
+        remedy = "train on more rows or for more steps"
+    if task == "classification":
+        remedy += "; where one class is frequent, go by --metric macro_f1 and draw with --sampling stratified"
+    blocks: tuple[Claim, ...] = () if word == "rising" else ("verdict",)
+    return Finding("not-above-floor", text, remedy, blocks=blocks, learner=learner)
+
+
+def answer_findings(trials: Sequence[Mapping[str, Any]], n_empty_targets: int) -> list[Finding]:
+    """Return the learners too many of whose answers are cut, failed or empty.
+
+    Parameters
+    ----------
+    trials : sequence of mapping
+        As described in results.json.
+    n_empty_targets : int
+        Test rows whose right answer is the empty one.
+    """
+    found = []
+    answered = [trial for trial in trials if trial.get("answers") and trial["strategy"] != "floor"]
+    for learner in dict.fromkeys(trial["learner"] for trial in answered):
+        own = [trial for trial in answered if trial["learner"] == learner]
+        bad = [(trial, parts) for trial in own if (parts := _not_whole(trial["answers"], n_empty_targets))]
+        if not bad:
+            continue
+        last = max(trial["train_size"] for trial in own)
+        is_last = any(trial["train_size"] == last and trial["strategy"] == "fine-tune" for trial, _ in bad)
+        blocks: tuple[Claim, ...] = ("verdict", "leaks") if is_last else ()
+        said = "; ".join(f"{trial['label']}: {parts}" for trial, parts in bad[:4]) + ("; ..." if bad[4:] else "")
+        text = f"{learner}: many answers are not whole ({said}): the scores are those of what is left of them"
+        remedy = (
+            "raise answers.max_tokens_per_input_token or answers.max_extra_tokens where right answers are longer, else "
+            "train longer; why answers failed stands in the report"
+        )
+        found.append(Finding("answers-not-whole", text, remedy, blocks=blocks, learner=learner))
+    return found
+
+
+def _not_whole(answers: Mapping[str, Any], n_empty_targets: int) -> str:
+    """Return how many answers are cut, failed and empty, in words; empty where they are few."""
+    reasons, n = answers["stop_reasons"], answers["n"]
+    cut, whole = reasons.get("length", 0), reasons.get("end", 0)
+    failed = n - cut - whole
+    empty = max(0, answers["n_empty"] - failed - n_empty_targets)
+    if cut + failed + empty <= MOST_NOT_WHOLE * n:
+        return ""
+    counts = [(cut, "cut at the answer cap"), (failed, "failed"), (empty, "empty")]
+    return ", ".join(f"{count} of {n} {what}" for count, what in counts if count)
+
+
+def constant_findings(
+    trials: Sequence[Mapping[str, Any]], n_different: Mapping[str, int], n_targets: int
+) -> list[Finding]:
+    """Return the learners that give one and the same answer to every test row.
+
+    Parameters
+    ----------
+    trials : sequence of mapping
+        As described in results.json.
+    n_different : mapping of str to int
+        Different answers by the trial's folder.
+    n_targets : int
+        Different right answers.
+    """
+    found = []
+    asked = [trial for trial in trials if trial.get("answers") and trial["strategy"] not in ("floor", "baseline")]
+    enough = [trial for trial in asked if trial["answers"]["n"] >= FEWEST_ROWS_FOR_CONSTANT and n_targets > 1]
+    for learner in dict.fromkeys(trial["learner"] for trial in enough):
+        own = [trial for trial in enough if trial["learner"] == learner]
+        constant = [trial for trial in own if n_different.get(trial["folder"]) == 1]
+        tuned = [trial["train_size"] for trial in own if trial["strategy"] == "fine-tune"]
+        if not constant:
+            continue
+        is_last = any(trial["strategy"] == "fine-tune" and trial["train_size"] == max(tuned) for trial in constant)
+        labels = ", ".join(trial["label"] for trial in constant[:6]) + (", ..." if constant[6:] else "")
+        text = f"{learner}: one and the same answer to every test row ({labels})"
+        blocks: tuple[Claim, ...] = ("verdict",) if is_last else ()
+        remedy = "train on more rows, for more steps, or with --sampling stratified"
+        found.append(Finding("constant-answers", text, remedy, blocks=blocks, learner=learner))
+    return found
+
+
+def gated(forecast: Mapping[str, dict[str, Any]], findings: Sequence[Finding]) -> dict[str, dict[str, Any]]:
+    """Return the forecasts by learner, a refusal with its reasons in place of those that findings forbid."""
+    kept = {}
+    for learner, one in forecast.items():
+        reasons = blocked(findings, "verdict", learner)
+        said = "No verdict: " + "; ".join(finding.text.removeprefix(f"{learner}: ") for finding in reasons) + "."
+        kept[learner] = {**one, **REFUSED_PARTS, "refusal": said} if reasons else one
+    return kept
+
+
+def verdict_words(forecast: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
+    """Return the word of every learner's verdict; None where there is none."""
+    return {learner: (one["verdict"] or {}).get("word") for learner, one in forecast.items()}
+
+
+def n_different_answers(predictions: Sequence[str]) -> int:
+    """Return the number of different answers, outer whitespace aside."""
+    return len({prediction.strip() for prediction in predictions})
+
+
+def judged_documents(statistics: Mapping[str, np.ndarray]) -> int | None:
+    """Return how many documents a trial's leak metric has judged; None without that metric."""
+    matrix = statistics.get("leak_documents")
+    return None if matrix is None else int(matrix[:, 1].sum())

@@ -1,0 +1,119 @@
+"""What a test set can show when nothing but scores and its size are known: no answers, no rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tunecurve.curve.points import usual_range
+from tunecurve.curve.table import CurveTable
+from tunecurve.errors import DataError, UsageError
+from tunecurve.results.test_set.basis import guessed_noise
+from tunecurve.results.test_set.power import LEVEL, Questions, TestRows, difference_entry
+
+# How alike the errors of two neighbouring sizes were in this project's studies (correlation over rows, middle 80 %):
+# `benchmarks/testset/paired_noise.py`.
+CORRELATION = (0.85, 0.3)
+
+
+def test_set_of_points(
+    tables: Sequence[CurveTable],
+    n_rows: int | None,
+    n_groups: int | None,
+    score_range: tuple[float | None, float | None] | None,
+    difference: float | None,
+) -> dict[str, Any]:
+    """Return what each curve's test set can show; keys as in results.json.
+
+    Parameters
+    ----------
+    tables : sequence of CurveTable
+        Curves with their scores and, where the file has them, test rows.
+    n_rows, n_groups : int, optional
+        Test rows and groups of them; default: the file's ``n_test``, each row a group.
+    score_range : tuple, optional
+        Of the metric; default by the scores.
+    difference : float, optional
+        To be told, in units of the score; default: one per cent of the range.
+
+    Raises
+    ------
+    DataError
+        For a curve without a fine-tuned run.
+    UsageError
+        Where the test rows are not known, or the metric has no largest value, as a loss.
+    """
+    entries, n_known = [], 0
+    for table in tables:
+        if not len(table.score):
+            raise DataError(
+                f"curve {table.curve_id!r}: no fine-tuned run; expected rows of kind finetune, with n and score."
+            )
+        low, high = score_range or usual_range(list(table.score), table.direction or "max")[0]
+        rows = TestRows(_rows_of(table, n_rows), 0)
+        rows = TestRows(rows.n_rows, n_groups or rows.n_rows)
+        if rows.n_groups > rows.n_rows:
+            raise UsageError(
+                f"--groups {rows.n_groups} with {rows.n_rows} test rows: expected at most as many groups as rows."
+            )
+        if low is None or high is None:
+            raise UsageError(
+                f"curve {table.curve_id!r}: a score without a largest value, as a loss: what a row may differ by is not known; "
+                "give --range LO,HI, or the run folder of a study."
+            )
+        n_known = rows.n_rows
+        questions = Questions((high - low) / 100.0 if difference is None else difference)
+        entries.append(_entry(table, rows, (low, high), questions))
+    shown = {"n_rows": n_known, "n_groups": n_groups or n_known, "level": LEVEL}
+    return {
+        "primary_metric": None,
+        "metrics": [],
+        "points": [],
+        "findings": [],
+        "test_set": {**shown, "differences": entries, "leaks": None, "next_rows": []},
+    }
+
+
+def _rows_of(table: CurveTable, n_rows: int | None) -> int:
+    known = np.array(table.test_rows)
+    if n_rows is not None:
+        return n_rows
+    if not known.size or np.isnan(known).any():
+        raise UsageError(f"curve {table.curve_id!r}: how many test rows there are is not known; give --test-rows N.")
+    return int(known.min())
+
+
+def _entry(table: CurveTable, rows: TestRows, ends: tuple[float, float], questions: Questions) -> dict[str, Any]:
+    """Two scores of rows between the ends vary at most as shares do; how much falls out of their difference is borrowed."""
+    size, score = np.array(table.size), np.array(table.score)
+    width = ends[1] - ends[0]
+    sizes = np.unique(size)[-2:]
+    shares = [(float(score[size == one].mean()) - ends[0]) / width for one in sizes]
+    shares = shares * 2 if len(shares) == 1 else shares
+    outside = [share for share in shares if not 0.0 <= share <= 1.0]
+    if outside:
+        raise UsageError(
+            f"curve {table.curve_id!r}: a score outside the range {ends[0]:g} to {ends[1]:g}; give --range LO,HI."
+        )
+    apart = sum(max(share * (1 - share), 0.5 / rows.n_rows) for share in shares)
+    deviations = [width * math.sqrt(apart * (1 - correlation)) for correlation in CORRELATION]
+    effects = [1.0, math.sqrt(rows.n_rows / rows.n_groups)]
+    noises = [
+        guessed_noise(deviation, width, width, rows, rows.n_groups, effect)
+        for deviation, effect in zip(deviations, effects, strict=True)
+    ]
+    source = (
+        "Guessed from the scores alone, as if each row were right or wrong; two sizes err alike on a row with a correlation of "
+        f"{CORRELATION[1]:g} to {CORRELATION[0]:g}, as in other studies. The answers of a run say it better."
+    )
+    basis = {
+        "basis": "borrowed",
+        "metric": None,
+        "learner": None if table.curve_id == "curve" else table.curve_id,
+        "sizes": [int(one) for one in sizes],
+        "source": source,
+    }
+    return difference_entry(noises, rows, questions, "the score", basis)

@@ -1,0 +1,129 @@
+"""The parts of the study file that say where the rows are, and how test and training rows are parted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from tunecurve.data.inputs import DEFAULT_COLUMN
+from tunecurve.data.selecting import parse_condition, text_of_cell
+from tunecurve.spec.section import PositiveInt, Section
+
+# As in the article; with fewer, differences of a few points drown in the interval.
+DEFAULT_TEST_SIZE = 200
+
+
+class DataSpec(Section):
+    """Where the rows are."""
+
+    source: str = Field(
+        "builtin:pii", description="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name"
+    )
+    input_column: str | list[str] = Field(
+        DEFAULT_COLUMN, description="column with the input text; a list: their texts, joined by line breaks"
+    )
+    target_column: str = Field("target_text", description="column with the text that should come out")
+    group_column: str | None = Field(None, description="rows with the same value here stay on one side of the split")
+    placeholders: list[str] | None = Field(
+        None,
+        description="masking: how the targets write placeholders, e.g. ['<LABEL>'], ['{{label_0}}'], ['***'], or whole ones: "
+        "['<PERSON>', '<PHONE>']; default: found from the rows",
+    )
+    limit: PositiveInt | None = Field(
+        None, description="use only so many rows, drawn at random; for builtin:pii the rows to make (5000)"
+    )
+    limit_takes: Literal["random", "first"] = Field("random", description="which rows a limit takes")
+    where: list[str] = Field(
+        default_factory=list,
+        description="use only rows for which all of these hold: COLUMN=VALUE, COLUMN!=VALUE, COLUMN in VALUE,VALUE",
+    )
+    test_source: str | None = Field(None, description="test rows of your own: a file or hub id with the same columns")
+    split_column: str | None = Field(None, description="column that says which rows are train, test or dev")
+    split_roles: dict[str, Literal["train", "test", "dev"]] = Field(
+        default_factory=dict, description="what other values of the split column mean, e.g. {holdout: test}"
+    )
+    hub_test_split: str | None = Field(None, description="split of the hub data set that holds the test rows")
+    dev_source: str | None = Field(
+        None, description="development rows of your own, kept out of both training and test rows"
+    )
+    drop_duplicates: bool = Field(True, description="drop rows whose input was seen before")
+    max_tokens: PositiveInt = Field(
+        1024,
+        description="drop rows whose input and target together have more tokens than this, estimated from the text alone",
+    )
+    language: str = Field("en", description="language of builtin:pii: en, fr, de or it")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of builtin:pii")
+    revision: str | None = Field(None, description="commit or tag of a hub data set")
+    subset: str | None = Field(None, description="configuration of a hub data set")
+    hub_split: str = Field("train", description="split of a hub data set")
+
+    @field_validator("input_column")
+    @classmethod
+    def _at_least_one(cls, value: str | list[str]) -> str | list[str]:
+        if not value:
+            raise ValueError("expected the name of a column")
+        # One column is written one way, so that a study has one signature.
+        return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+    @property
+    def input_columns(self) -> tuple[str, ...]:
+        """The input columns, one or several."""
+        return (self.input_column,) if isinstance(self.input_column, str) else tuple(self.input_column)
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _where_as_a_mapping(cls, value: Any) -> Any:
+        """Read ``{lang: en}`` and ``{lang: [en, fr]}``, too."""
+        if isinstance(value, str):
+            return [value]
+        if not isinstance(value, dict):
+            return value
+        texts = [
+            (column, [text_of_cell(one) for one in (wanted if isinstance(wanted, list) else [wanted])])
+            for column, wanted in value.items()
+        ]
+        return [f"{column}={all_[0]}" if len(all_) == 1 else f"{column} in {','.join(all_)}" for column, all_ in texts]
+
+    @field_validator("where")
+    @classmethod
+    def _conditions_are_plain(cls, value: list[str]) -> list[str]:
+        return [str(parse_condition(text)) for text in value]
+
+    @model_validator(mode="after")
+    def _one_way_to_name_test_rows(self) -> DataSpec:
+        ways = {key: getattr(self, key) for key in ("test_source", "split_column", "hub_test_split")}
+        named = [key for key, value in ways.items() if value]
+        if len(named) > 1:
+            raise ValueError(f"expected one way to name the test rows, got {' and '.join(named)}")
+        if self.split_roles and not self.split_column:
+            raise ValueError("split_roles says what values of a split column mean, expected split_column, too")
+        return self
+
+    @property
+    def names_test_rows(self) -> bool:
+        """Whether the data say which rows are the test rows."""
+        return bool(self.test_source or self.split_column or self.hub_test_split)
+
+    def kept_the_same(self) -> dict[str, Any]:
+        """Return what must stay while a study grows: how cells become rows. Where they come from is seen in the rows."""
+        keys = ("input_column", "target_column", "group_column", "placeholders", "drop_duplicates", "max_tokens")
+        return {key: value for key, value in self.model_dump(mode="json").items() if key in keys}
+
+
+class SplitSpec(Section):
+    """How test rows and training rows are parted."""
+
+    method: Literal["group", "random"] = Field(
+        "group", description="group: template twins never on both sides; random: as datasets.train_test_split"
+    )
+    test_size: PositiveInt | None = Field(
+        None,
+        description="number of test rows, frozen before anything is trained (200; where the data name them: all of them)",
+    )
+    both_sides: Literal["drop", "drop_groups", "keep"] = Field(
+        "drop",
+        description="training rows that stand among test rows of your own, too: drop: same input or named group; drop_groups: "
+        "template twins, too; keep",
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(42, description="seed of the split")

@@ -1,0 +1,380 @@
+"""The study file: what is measured, on what, how. Unknown keys are errors with a suggestion.
+
+Defaults are written here once, with their reasons. A study has a signature: a hash of everything that makes its
+trials comparable (data, split, prompt, answers, bootstrap); sizes, seeds, models and recipes may grow under the same
+signature, because each trial has a hash of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
+from tunecurve.errors import SpecError, did_you_mean
+from tunecurve.learners.wrappers import SAFE_TO_CLEAN, Cleanable
+from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
+from tunecurve.metrics.tokenizers import BleuTokenizer, RougeTokenizer, how_to_install, is_installed
+from tunecurve.prompts import DEFAULT_TEMPLATE
+from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
+from tunecurve.spec.hosted import HostedSpec
+from tunecurve.spec.section import PositiveInt, Section
+from tunecurve.spec.training import EncoderSpec, RecipeSpec
+from tunecurve.tasks.base import TASKS, Task, TaskName
+
+# Before a local model's name: its answers can be nothing but the input with stretches replaced by labels.
+CONSTRAINED = "constrained:"
+
+
+class PromptSpec(Section):
+    """What the models are told."""
+
+    system: str | None = Field(None, description="instruction; {labels} is replaced; default: the task's own")
+    template: str = Field(
+        DEFAULT_TEMPLATE,
+        description="user turn; {input} is replaced by the row's text, {name} by the column of that name (docs/data.md)",
+    )
+    labels: list[str] | None = Field(None, description="label list; default: the labels found in the training targets")
+
+    @field_validator("template")
+    @classmethod
+    def _has_input(cls, value: str) -> str:
+        if value.count("{input}") != 1 and not columns_in_template(value):
+            raise ValueError("expected exactly one {input} in the template, or the names of columns: {name}")
+        return value
+
+    @property
+    def column_template(self) -> str:
+        """The template where it names columns, and so is a part of reading the rows; else empty."""
+        return self.template if columns_in_template(self.template) else ""
+
+    @property
+    def user_template(self) -> str:
+        """The template around a row's whole input."""
+        return DEFAULT_TEMPLATE if self.column_template else self.template
+
+
+class AnswerSpec(Section):
+    """How answers are generated: greedy, and never longer than the input allows."""
+
+    # A masked text is about as long as its input; placeholders can be longer than what they replace.
+    max_tokens_per_input_token: Annotated[float, Field(gt=0)] = Field(
+        1.5, description="answer cap: this times the input's tokens"
+    )
+    max_extra_tokens: Annotated[int, Field(ge=1)] = Field(16, description="plus this many tokens")
+    batch_size: PositiveInt = Field(256, description="rows a local model decodes as one piece of work")
+    # Prompted and tuned models alike: else tuning would be credited with leaving out a fence.
+    clean: list[Cleanable] = Field(
+        default_factory=lambda: list(SAFE_TO_CLEAN),
+        description="what is taken off every answer before it is scored: thoughts, a code fence, an announcement, JSON "
+        "around one text, quotes; what targets or the input have themselves stays",
+    )
+
+
+class MetricOptions(Section):
+    """How metrics read texts, where the choice by script is not wanted."""
+
+    bleu_tokenizer: BleuTokenizer | None = Field(
+        None, description="how BLEU cuts texts into words, sacrebleu's names; default: by the script of the targets"
+    )
+    rouge_tokenizer: RougeTokenizer | None = Field(
+        None, description="how ROUGE does; default: rouge-score for the letters a to z, else unicode"
+    )
+
+    @field_validator("bleu_tokenizer")
+    @classmethod
+    def _is_installed(cls, value: BleuTokenizer | None) -> BleuTokenizer | None:
+        if value is not None and not is_installed(value):
+            raise ValueError(
+                f"sacrebleu's tokenizer '{value}' is not installed; {how_to_install(value)}, or leave it out"
+            )
+        return value
+
+
+class BootstrapSpec(Section):
+    """How sure scores are: the level of all intervals, and the draws that the forecast gets."""
+
+    draws: Annotated[int, Field(ge=100)] = Field(
+        2000, description="bootstrap draws for the forecast, shared by all trials"
+    )
+    level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="level of the intervals")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the draws")
+
+
+class AdviceSpec(Section):
+    """What the advice weighs; nothing here changes a measurement."""
+
+    target: float | None = Field(None, description="score to reach, in the headline metric's units")
+    delta: Annotated[float, Field(gt=0)] | None = Field(None, description="gain per doubling that matters (1 point)")
+    label_price: Annotated[float, Field(ge=0)] | None = Field(None, description="price of one more labelled row")
+    value_per_point: Annotated[float, Field(ge=0)] | None = Field(None, description="worth of one point of the score")
+    training_price: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="price of training on one row, all passes together"
+    )
+    run_price: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="price of one training run, whatever its size"
+    )
+    serving_price: float | None = Field(
+        None, description="serving the tuned model instead of today's choice, over its life"
+    )
+    miss_penalty: Annotated[float, Field(ge=0)] | None = Field(None, description="price of not reaching the target")
+    prior: str | None = Field(
+        None,
+        description="family of `tunecurve atlas` whose gains are shown while there are too few sizes for a forecast",
+    )
+
+    @field_validator("prior")
+    @classmethod
+    def _known_family(cls, value: str | None) -> str | None:
+        if value is not None:
+            from tunecurve.atlas.load import load_atlas, unknown_family
+
+            known = list(load_atlas().families)
+            if value not in known:
+                raise ValueError(unknown_family(value, known))
+        return value
+
+
+class StudySpec(Section):
+    """One study."""
+
+    name: str = Field("pii", description="name of the study; the run folder is runs/<name>")
+    task: TaskName = Field(
+        "masking",
+        description="masking (target = input with [LABEL]s), classification, ner (targets list 'type: entity'), "
+        "summarization or generation",
+    )
+    data: DataSpec = Field(default_factory=DataSpec)
+    split: SplitSpec = Field(default_factory=SplitSpec)
+    prompt: PromptSpec = Field(default_factory=PromptSpec)
+    models: list[str] = Field(
+        default_factory=lambda: list(TASKS["masking"].models),
+        min_length=1,
+        description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-3.5-flash; tagger, "
+        "classifier (an encoder may follow: tagger:NAME), tfidf, presidio; constrained: before a local language model: "
+        "its answers can be nothing but maskings; default: the task's own",
+    )
+    # The article's shots; 0 is the zero-shot prompt.
+    shots: list[Annotated[int, Field(ge=0)]] = Field([0, 3], description="numbers of examples in the prompt")
+    train_sizes: list[PositiveInt] = Field([50, 200, 800, 3200, 6400], description="training rows to fine-tune on")
+    seeds: PositiveInt = Field(1, description="repeats of every few-shot and fine-tuned trial on other draws of rows")
+    sampling: Literal["random", "stratified"] = Field(
+        "random", description="how training rows are drawn; stratified: small sizes hold all labels evenly"
+    )
+    recipe: RecipeSpec = Field(default_factory=RecipeSpec)
+    # Off: not faster on a CPU, and on a GPU, where it is several times faster, its memory must suffice for all of them.
+    train_together: bool = Field(
+        False, description="compute all trainings of a local language model as one, for GPUs that one alone leaves idle"
+    )
+    encoder: EncoderSpec = Field(default_factory=EncoderSpec)
+    # Beside the test score it tells a model that was trained too little from one that saw too few rows.
+    training_score_rows: Annotated[int, Field(ge=0)] = Field(
+        32, description="training rows that a tuned model on this machine is scored on, too; 0: none"
+    )
+    answers: AnswerSpec = Field(default_factory=AnswerSpec)
+    metrics: list[str] | None = Field(None, description="metric names, the first is the headline; default: the task's")
+    metric_options: MetricOptions = Field(default_factory=MetricOptions)
+    bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
+    advice: AdviceSpec = Field(default_factory=AdviceSpec)
+    hosted: HostedSpec = Field(default_factory=HostedSpec)
+    show_texts: bool = Field(True, description="show the worst answers, with row texts, in the report")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models_of_the_task(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "models" not in values and values.get("task") in TASKS:
+            return {**values, "models": list(TASKS[values["task"]].models)}
+        return values
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_plain(cls, value: str) -> str:
+        if not value or not all(character.isalnum() or character in "-_." for character in value) or value[0] == ".":
+            raise ValueError("expected letters, digits, '-', '_' and '.', not starting with '.'")
+        return value
+
+    @field_validator("shots", "train_sizes")
+    @classmethod
+    def _sorted_and_unique(cls, value: list[int]) -> list[int]:
+        return sorted(set(value))
+
+    @field_validator("models")
+    @classmethod
+    def _constraints_need_labels(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        for name in value:
+            bare_name = name.removeprefix(CONSTRAINED)
+            if not bare_name:
+                raise ValueError(f"expected a model's name, e.g. '{name}smollm2-135m-instruct'")
+            if bare_name != name and info.data.get("task", "masking") != "masking":
+                raise ValueError(f"'{name}' can write nothing but maskings, expected task: masking; use '{bare_name}'")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _known_metrics(cls, value: list[str] | None) -> list[str] | None:
+        for name in value or []:
+            if name not in METRIC_NAMES:
+                raise ValueError(
+                    f"unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)} Known: {', '.join(METRIC_NAMES)}"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _input_columns_are_used(self) -> StudySpec:
+        template, columns = self.prompt.column_template, self.data.input_columns
+        if template and not names_input(template) and columns != (DEFAULT_COLUMN,):
+            unused = [column for column in columns if column not in columns_in_template(template)]
+            if unused:
+                raise ValueError(
+                    f"prompt.template names columns, but neither {{input}} nor the input column '{unused[0]}'"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> StudySpec:
+        if not self.shots and not self.train_sizes:
+            raise ValueError("nothing to measure: both shots and train_sizes are empty")
+        return self
+
+    @property
+    def kind(self) -> Task:
+        """What the kind of task brings along."""
+        return TASKS[self.task]
+
+    @property
+    def system_prompt(self) -> str:
+        """The instruction: the study's own, else the task's."""
+        return self.kind.instruction if self.prompt.system is None else self.prompt.system
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The metrics, headline first: the study's own first, then the task's."""
+        own = self.metrics or []
+        return [*own, *(name for name in TASK_METRICS[self.task] if name not in own)]
+
+    @property
+    def n_test_rows(self) -> int | None:
+        """Test rows to take; None: all that the data name."""
+        return self.split.test_size or (None if self.data.names_test_rows else DEFAULT_TEST_SIZE)
+
+    @property
+    def n_train_needed(self) -> int:
+        """Training rows the largest trial needs."""
+        return max([1, *self.train_sizes, *self.shots])
+
+    def comparable_part(self) -> dict[str, Any]:
+        """Return what all trials of a study must share to stand in one curve."""
+        everything = self.model_dump(mode="json")
+        keys = ["task", "data", "split", "sampling", "prompt", "answers", "bootstrap"]
+        if self.metric_options != MetricOptions():
+            keys.append("metric_options")
+        everything["data"] = self.data.kept_the_same()
+        return {key: everything[key] for key in keys} | {"system": self.system_prompt, "metrics": self.metric_names}
+
+    def signature(self) -> str:
+        """Return the hash of `comparable_part` and of where the rows are, 16 hexadecimal digits."""
+        return stable_hash({**self.comparable_part(), "data": self.data.model_dump(mode="json")})
+
+
+def stable_hash(value: Any, length: int = 16) -> str:
+    """Return a hash of a JSON-able value that does not depend on key order or process."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+# Quick sizes: the run without arguments should end while its reader is still there. Sizes are multiples of the batch,
+# because a step on a rest of one row costs nearly as much as a full one; 32 steps a size instead of 150 (120 for the
+# tagger instead of 300).
+QUICK_STUDY: dict[str, Any] = {
+    "name": "pii-quick",
+    "data": {"source": "builtin:pii", "limit": 2000},
+    "split": {"test_size": 100},
+    "train_sizes": [24, 72, 192],
+    "recipe": {"min_steps": 32},
+    "encoder": {"min_steps": 120},
+    "training_score_rows": 16,
+}
+
+
+def parse_spec(values: Mapping[str, Any], origin: str = "study") -> StudySpec:
+    """Return the study that a mapping describes.
+
+    Raises
+    ------
+    SpecError
+        With the key, the value met, what was expected, and a suggestion for a misspelt key.
+    """
+    try:
+        return StudySpec.model_validate(dict(values))
+    except ValidationError as error:
+        raise SpecError(f"{origin}: {_explain(error)}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which also reads ``1e-4`` as a number (YAML 1.2), not as a text (YAML 1.1)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def load_spec(path: Path) -> dict[str, Any]:
+    """Read a study file (YAML) into a plain dict; nothing in it is executed.
+
+    Raises
+    ------
+    SpecError
+        When the file is not there, not YAML, or not a mapping.
+    """
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506  (a SafeLoader)
+    except FileNotFoundError:
+        raise SpecError(f"study file '{path}' does not exist; write one with: tunecurve init {path}") from None
+    except RecursionError:
+        raise SpecError(f"{path}: not a study file: brackets are nested hundreds deep") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"cannot read study file '{path}': {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise SpecError(
+            f"{path}{place}: not plain YAML ({problem}); only text, numbers, lists and mappings are read"
+        ) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SpecError(f"{path}: expected 'key: value' lines, got a {type(values).__name__}; see: tunecurve init")
+    return values
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    place = ".".join(path) or "the file"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(path[:-1])
+        return f"unknown key '{place}'.{did_you_mean(path[-1], known)} Known here: {', '.join(known)}{more}"
+    value = first.get("input")
+    shown = f", got {json.dumps(value, default=str)[:80]}" if path else ""
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
+
+
+def _fields_at(path: list[str]) -> list[str]:
+    model: type[BaseModel] = StudySpec
+    for part in path:
+        if part not in model.model_fields:  # a key of the user's own, such as a model's name under hosted.prices
+            continue
+        annotation: Any = model.model_fields[part].annotation
+        arguments = [item for item in get_args(annotation) if isinstance(item, type) and issubclass(item, BaseModel)]
+        model = arguments[0] if arguments else annotation
+    return list(model.model_fields)

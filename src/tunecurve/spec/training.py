@@ -1,0 +1,46 @@
+"""The study file's sections on training: language models (`recipe`), taggers and classifiers (`encoder`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tunecurve.spec.section import PositiveInt, Section
+
+
+class RecipeSpec(Section):
+    """How a model is fine-tuned; unset values come from the named recipe."""
+
+    name: Literal["default", "article"] = Field("default", description="default, or article: 2 epochs, batch 4, 1e-4")
+    epochs: PositiveInt | None = Field(None, description="passes over the training rows; overrides the rule below")
+    min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 150)")
+    max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 20)")
+    batch_size: PositiveInt | None = Field(None, description="rows a step (default 8)")
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="default: by model width and batch size"
+    )
+    lora_rank: PositiveInt | None = Field(None, description="rank of the adapters (default 16)")
+    lora_alpha: PositiveInt | None = Field(None, description="scale of the adapters (default 32)")
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="dropout of the adapters (0)")
+    weight_decay: Annotated[float, Field(ge=0)] | None = Field(None, description="AdamW's weight decay (0)")
+    gradient_clip: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm (1.0)")
+    warmup_share: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="share of steps (default 0.05)")
+
+
+class EncoderSpec(Section):
+    """How taggers and classifiers are fine-tuned."""
+
+    epochs: PositiveInt | None = Field(None, description="passes over the training rows; overrides the rule below")
+    min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 300)")
+    max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 40)")
+    batch_size: PositiveInt | None = Field(None, description="rows a step (default 16)")
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(None, description="peak for the encoder (default 2e-4)")
+    head_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="peak for the new head (default 10 times the encoder's)"
+    )
+    over_masking: Annotated[float, Field(gt=0, lt=100)] | None = Field(
+        None,
+        description="tagger: mask more, up to this per cent of the public text, so that less leaks; the threshold is "
+        "calibrated on a fifth of the training rows, which are kept from training",
+    )

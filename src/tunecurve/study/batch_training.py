@@ -1,0 +1,82 @@
+"""Training what a study has to train as one piece of work, before its trials run: they find their models trained.
+
+An interrupted piece continues where it was. A study that has grown since has another piece of work: what was finished
+of the old one stays, the rest starts anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tunecurve.errors import Interrupted
+from tunecurve.learners.base import Learner, TrainingJob, TrainingProgress, TrainsTogether
+from tunecurve.storage.files import make_folder, write_sealed_json
+from tunecurve.study.dataset import StudyData
+from tunecurve.study.plan import PlannedTrial, training_key
+from tunecurve.study.progress import Progress
+from tunecurve.study.trial import CONFIG, TRAINING, is_finished, keep_record
+
+
+def train_together(
+    planned: Sequence[PlannedTrial],
+    data: StudyData,
+    learners: Mapping[str, Learner],
+    progress: Progress,
+    folder: Path,
+) -> None:
+    """Train all models of the plan that are not trained, those of one learner at once.
+
+    Parameters
+    ----------
+    planned : sequence of PlannedTrial
+        Trials of learners that cannot train together, and of those that nothing is trained for, are left alone.
+    folder : Path
+        Where interrupted work is kept until it is done.
+
+    Raises
+    ------
+    Interrupted
+        When a stop was asked for; what is done is kept.
+    """
+    for name, learner in learners.items():
+        if isinstance(learner, TrainsTogether):
+            items = _to_train([item for item in planned if item.trial.learner == name], learner)
+            # Another learner whose training is the same takes it over; see `run_trial`.
+            keys = {training_key(item.config, learner) for item in planned if (item.folder / TRAINING).exists()}
+            items = [item for item in items if training_key(item.config, learner) not in keys]
+            if len(items) > 1:
+                _train(items, data, learner, progress, make_folder(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _to_train(items: Sequence[PlannedTrial], learner: Learner) -> list[PlannedTrial]:
+    return [
+        item
+        for item in items
+        if item.trial.strategy == "fine-tune" and not is_finished(item.folder) and not (item.folder / TRAINING).exists()
+    ]
+
+
+def _train(
+    items: Sequence[PlannedTrial], data: StudyData, learner: TrainsTogether, progress: Progress, folder: Path
+) -> None:
+    progress.message(f"{learner.name}: training {len(items)} models together")
+    progress.trial_started(items[0].trial)
+    jobs = []
+    for item in items:
+        make_folder(item.folder)
+        write_sealed_json(item.folder / CONFIG, item.config)
+        examples = data.tuning_examples(item.trial.train_size, item.trial.seed)
+        jobs.append(TrainingJob(examples, item.config["recipe"], item.trial.seed, item.folder))
+
+    def on_step(number: int, step: TrainingProgress) -> None:
+        progress.trained(items[number].trial, step)
+        if progress.stop_requested:
+            raise Interrupted("stopped during training")
+
+    records = learner.fine_tune_together(jobs, folder=folder, on_step=on_step)
+    for item, record in zip(items, records, strict=True):
+        keep_record(item.folder, asdict(record))

@@ -1,0 +1,172 @@
+"""From a study's description to one that is ready to run: learners built, rows read, cleaned and split, trials listed."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunecurve.errors import DataError
+from tunecurve.executors.run import Executor
+from tunecurve.learners.base import BehindAnApi, Learner, OwnsPromptForm
+from tunecurve.learners.baselines.floor import FloorLearner
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
+from tunecurve.learners.registry import build_learners
+from tunecurve.spec.study import StudySpec, load_spec, parse_spec
+from tunecurve.study.checks import check_study
+from tunecurve.study.contexts import context_findings
+from tunecurve.study.dataset import StudyData, split_data
+from tunecurve.study.frozen import check_comparable
+from tunecurve.study.plan import PlannedTrial, list_trials, sizes_left_out, trial_config, trial_folder_name
+from tunecurve.study.progress import Progress
+from tunecurve.study.reading import StudyRows, read_study_rows
+from tunecurve.study.study import Study
+from tunecurve.study.study_file import check_study_file
+from tunecurve.study.trial import is_finished
+
+
+def prepare_study(
+    values: Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+    origin: str = "study",
+    learners: Mapping[str, Learner] | None = None,
+    executor: Executor | None = None,
+    accept_data_changes: bool = False,
+) -> Study:
+    """Return a study with data, learners and plan; writes nothing but the model cache.
+
+    Parameters
+    ----------
+    values : mapping
+        A study file's content; sizes that are not given are the default ones that the data can carry.
+    out : path, optional
+        The run's folder; default ``runs/<name>``.
+    device, threads
+        Where local models compute.
+    progress : Progress, optional
+        Told what takes time.
+    origin : str
+        Where the values come from, for messages.
+    learners : mapping of str to Learner, optional
+        Learners of your own by model name, instead of those that the names in the study stand for.
+    executor : Executor, optional
+        How the trials will be run: several workers share this machine's cores.
+    accept_data_changes : bool, default False
+        Whether frozen rows that were changed or are gone are taken as the data hold them now.
+    """
+    progress = progress or Progress()
+    spec = parse_spec(values, origin)
+    folder = Path(out) if out is not None else Path("runs") / spec.name
+    check_comparable(spec, folder)
+    asked, spec = spec, _with_what_is_there(spec, folder, origin)
+    account = Account(spec.hosted, str(folder.absolute()))
+    if learners is None:
+        built = build_learners(
+            spec.models,
+            spec.answers,
+            task=spec.task,
+            encoder=spec.encoder,
+            device=device,
+            threads=threads,
+            account=account,
+            say=progress.message,
+            share=(executor or Executor()).workers or 1,
+        )
+    else:
+        built = {"floor": FloorLearner(), **learners}
+    spec, data = split_as_asked(
+        spec,
+        read_study_rows(spec, folder),
+        folder,
+        sizes_are_defaults="train_sizes" not in values,
+        accept_data_changes=accept_data_changes,
+    )
+    built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
+    _settle_prompt_forms(built, data)
+    data.findings.extend(sizes_left_out(spec, built))
+    data.findings.extend(
+        finding
+        for learner in built.values()
+        if isinstance(learner, BehindAnApi)
+        for finding in learner.model_findings()
+    )
+    data.findings.extend(unused_prices(spec.hosted.prices, spec.models))
+    data.findings.extend(unserved_model(spec.hosted.vllm.model, spec.models))
+    check_study(spec, data, built)
+    data.findings.extend(context_findings(data, built, spec.shots))
+    return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account)
+
+
+def _settle_prompt_forms(learners: Mapping[str, Learner], data: StudyData) -> None:
+    """Give every learner the study's own day, decided also where none asks for it yet, and note how prompts are formed."""
+    day = data.frozen_date
+    for learner in learners.values():
+        if isinstance(learner, OwnsPromptForm):
+            learner.use_date(day)
+            data.findings.extend(learner.prompt_findings())
+
+
+def _plan(
+    asked: StudySpec, spec: StudySpec, data: StudyData, learners: Mapping[str, Learner], folder: Path
+) -> list[PlannedTrial]:
+    """Return the trials that are asked for now, and those of earlier runs that are finished."""
+    wanted = set(list_trials(asked, {name: learners[name] for name in ["floor", *asked.models] if name in learners}))
+    planned = []
+    for trial in list_trials(spec, learners):
+        config = trial_config(trial, spec, data, learners[trial.learner])
+        item = PlannedTrial(trial, config, folder / "trials" / trial_folder_name(trial, config))
+        if trial in wanted or is_finished(item.folder) or (data.has_accepted_changes and _was_finished(item)):
+            planned.append(item)
+    return planned
+
+
+def _was_finished(item: PlannedTrial) -> bool:
+    """Return whether the trial was finished on rows that have changed since, with consent."""
+    stem = item.folder.name.rpartition("-")[0]
+    folders = item.folder.parent.glob(f"{glob.escape(stem)}-*")
+    return any(folder.name.rpartition("-")[0] == stem and is_finished(folder) for folder in folders)
+
+
+def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec:
+    """Return the study with the models, shots, sizes and seeds of its earlier runs: a study grows, and loses nothing.
+
+    Of these only finished trials are taken along; what was never finished and is not asked for any more is not run.
+    """
+    path = folder / "study.yaml"
+    if not path.exists():
+        return spec
+    if Path(origin).absolute() != path.absolute():  # else its user has changed it, and says so
+        check_study_file(path)
+    before = parse_spec(load_spec(path), str(path))
+    return spec.model_copy(
+        update={
+            "models": list(dict.fromkeys([*before.models, *spec.models])),
+            "shots": sorted({*before.shots, *spec.shots}),
+            "train_sizes": sorted({*before.train_sizes, *spec.train_sizes}),
+            "seeds": max(before.seeds, spec.seeds),
+        }
+    )
+
+
+def split_as_asked(
+    spec: StudySpec,
+    found: StudyRows,
+    folder: Path,
+    *,
+    sizes_are_defaults: bool,
+    accept_data_changes: bool = False,
+) -> tuple[StudySpec, StudyData]:
+    """Split the rows; default sizes that the data cannot carry are left out, sizes that were asked for are an error."""
+    while True:
+        try:
+            return spec, split_data(spec, found, folder, accept_data_changes=accept_data_changes)
+        except DataError as error:
+            if not sizes_are_defaults or len(spec.train_sizes) < 2:
+                raise DataError(f"{found.cleaning.losses()}{error}") from None
+            spec = spec.model_copy(update={"train_sizes": spec.train_sizes[:-1]})

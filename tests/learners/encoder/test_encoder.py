@@ -1,0 +1,323 @@
+"""Taggers and classifiers: exact offsets, the text around spans untouched, windows, resume bit for bit."""
+
+import itertools
+import json
+import math
+import pickle
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import simple_rows
+from tunecurve.errors import Interrupted, ModelError
+from tunecurve.formats.alignment import align_exactly
+from tunecurve.formats.spans import LabelledSpan
+from tunecurve.learners.base import predict
+from tunecurve.learners.encoder.classifier import ClassifierLearner
+from tunecurve.learners.encoder.learner import class_weights
+from tunecurve.learners.encoder.recipe import resolve_encoder_recipe
+from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner, threshold_within
+from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tags_of
+from tunecurve.learners.encoder.words import Words, distance_to_border, split_words, windows_over
+from tunecurve.learners.torch.device import Compute
+from tunecurve.learners.torch.weights import from_folder
+from tunecurve.prompts import PromptRenderer
+from tunecurve.spec.training import EncoderSpec
+
+FLOAT32 = Compute(torch.device("cpu"), torch.float32, 2)
+RENDERER = PromptRenderer("unused", labels=("FIRSTNAME", "CITY"))
+EXAMPLES = [RENDERER.tuning_example(row["source_text"], row["target_text"]) for row in simple_rows(60)]
+
+
+@pytest.fixture(scope="module")
+def tiny_encoder(minilm, tmp_path_factory):
+    """A two-layer BERT with random weights and the real tokenizer."""
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("tiny-encoder")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30522, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=40,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(minilm.folder).save_pretrained(folder)
+    return from_folder("tiny", folder, "made for the test")
+
+
+def tiny_tagger(tiny_encoder, kind=TaggerLearner, **settings):
+    return kind("tagger", tiny_encoder, FLOAT32, EncoderSpec(**settings))
+
+
+def tune(learner, folder, examples=EXAMPLES, on_step=lambda step: None, seed=0):
+    folder.mkdir(exist_ok=True)
+    recipe = learner.resolve_recipe({}, len(examples))
+    return learner.fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+
+
+@pytest.mark.parametrize(
+    "text", ["Ann's e-mail: ann@b.com", "  Zoë\tlives in Köln.", "漢字 and 😀 here", "x" * 90 + " Bo", "", " \n "]
+)
+def test_words_stand_where_they_stand_in_the_text(minilm_tokenizer, text):
+    (words,) = split_words(minilm_tokenizer, [text])
+    pieces = [text[start:end] for start, end in zip(words.starts, words.ends, strict=True)]
+    assert "".join(pieces) == "".join(character for character in text if not character.isspace())
+    assert all(piece == piece.strip() != "" for piece in pieces)
+    assert list(words.piece_words) == sorted(words.piece_words)
+
+
+@given(n_pieces=st.integers(0, 300), longest=st.integers(2, 50))
+def test_windows_hold_every_piece_and_no_more_than_they_may(n_pieces, longest):
+    words = Words(tuple(range(n_pieces)), tuple(range(1, n_pieces + 1)), (7,) * n_pieces, tuple(range(n_pieces)))
+    windows = windows_over([words], longest)
+    assert all(0 < window.last - window.first <= longest for window in windows)
+    assert {place for window in windows for place in range(window.first, window.last)} == set(range(n_pieces))
+    for first, second in itertools.pairwise(windows):
+        assert second.first < first.last or longest < 4
+    depths = [
+        max(distance_to_border(p, w, n_pieces) for w in windows if w.first <= p < w.last) for p in range(n_pieces)
+    ]
+    assert all(depth >= min(longest // 8, n_pieces) - 1 for depth in depths)
+
+
+@st.composite
+def tagged_words(draw):
+    """Words with blanks between them, and spans of whole words that do not overlap."""
+    n_words = draw(st.integers(0, 12))
+    words = Words(tuple(3 * n for n in range(n_words)), tuple(3 * n + 2 for n in range(n_words)), (), ())
+    spans, place = [], 0
+    while place < n_words:
+        length = draw(st.integers(1, 3))
+        last = min(place + length, n_words)
+        if draw(st.booleans()):
+            spans.append(LabelledSpan(words.starts[place], words.ends[last - 1], draw(st.sampled_from("AB"))))
+        place = last
+    return words, spans
+
+
+@given(tagged_words())
+def test_tags_and_back(case):
+    words, spans = case
+    tags = tags_of(words, spans, {"A": 0, "B": 1})
+    runs = runs_of_tags(words, tags)
+    assert [(words.starts[first], words.ends[last - 1]) for first, last in runs] == [(s.start, s.end) for s in spans]
+    assert ["AB"[(tags[first] - 1) // 2] for first, _ in runs] == [span.label for span in spans]
+
+
+def test_words_that_touch_are_one_span():
+    words = Words((0, 3, 4, 8), (3, 4, 7, 11), (), ())
+    assert runs_of_tags(words, [1, 3, 3, 1]) == [(0, 3), (3, 4)]
+    assert runs_of_tags(words, [OUTSIDE, 2, OUTSIDE, 2]) == [(1, 2), (3, 4)]
+
+
+def test_what_is_not_a_span_stays_as_it_is(tiny_encoder, tmp_path):
+    tagger, record = tune(tiny_tagger(tiny_encoder, epochs=1), tmp_path)
+    assert record.path == "60 of 60 targets are spans of their inputs"
+    texts = ["  Ann\u00a0met  Bo in  Köln!\n\n", "漢字 😀 [X]", "", "?", "long " * 60 + "end"]
+    texts += [row["source_text"] for row in simple_rows(30)]
+    for text, answer in zip(texts, predict(tagger, [RENDERER.prompt(text) for text in texts]), strict=True):
+        assert align_exactly(text, answer.text) is not None
+        assert answer.stop_reason == "end"
+
+
+def test_batched_tagging_equals_one_by_one_and_windows_equal_the_whole(tiny_encoder, tmp_path):
+    tagger, _ = tune(tiny_tagger(tiny_encoder, epochs=2), tmp_path)
+    model, _ = tagger._load()
+    texts = split_words(tagger.tokenizer, [row["source_text"] for row in simple_rows(20)] + ["word " * 100])
+    with torch.inference_mode():
+        together = tagger.probabilities(model, texts)
+        for words, shares in zip(texts, together, strict=True):
+            (alone,) = tagger.probabilities(model, [words])
+            torch.testing.assert_close(torch.tensor(alone), torch.tensor(shares), rtol=1e-4, atol=1e-5)
+    assert all(shares.sum(axis=1) == pytest.approx(1, abs=1e-5) for shares in together)  # every word was in a window
+
+
+@pytest.mark.parametrize("kind", [TaggerLearner, ClassifierLearner])
+def test_interrupted_training_ends_with_the_same_weights(tiny_encoder, tmp_path, kind):
+    whole, record = tune(tiny_tagger(tiny_encoder, kind, epochs=3), tmp_path / "whole")
+
+    def stop_at_the_fifth(step):
+        if step.step == 5:
+            raise Interrupted("now")
+
+    with pytest.raises(Interrupted):
+        tune(tiny_tagger(tiny_encoder, kind, epochs=3), tmp_path / "cut", on_step=stop_at_the_fifth)
+    resumed, second = tune(tiny_tagger(tiny_encoder, kind, epochs=3), tmp_path / "cut")
+    assert second.losses == record.losses
+    for name, tensor in whole._load()[0].state_dict().items():
+        assert torch.equal(tensor, resumed._load()[0].state_dict()[name]), name
+
+
+def test_a_learner_goes_to_another_process_without_its_loaded_model(tiny_encoder, tmp_path):
+    tagger, _ = tune(tiny_tagger(tiny_encoder, epochs=1), tmp_path)
+    prompts = [RENDERER.prompt("Ann is here")]
+    expected = [answer.text for answer in predict(tagger, prompts)]
+    other = pickle.loads(pickle.dumps(tagger))  # noqa: S301  (our own object)
+    assert other._tuned is None
+    assert [answer.text for answer in predict(other, prompts)] == expected
+
+
+def test_seeds_differ_and_repeat(tiny_encoder, tmp_path):
+    losses = [tune(tiny_tagger(tiny_encoder, epochs=1), tmp_path / str(n), seed=n % 2)[1].losses for n in range(3)]
+    assert losses[0] == losses[2] != losses[1]
+
+
+def test_a_threshold_leaks_less_and_masks_more(tiny_encoder, tmp_path):
+    plain, _ = tune(tiny_tagger(tiny_encoder, epochs=4), tmp_path / "plain")
+    generous, record = tune(tiny_tagger(tiny_encoder, epochs=4, over_masking=30.0), tmp_path / "generous")
+    assert record.examples_seen == 4 * 48  # a fifth is kept for calibration
+    head = json.loads((tmp_path / "generous" / "encoder" / "head.json").read_text())
+    assert 0 <= head["threshold"] < 1
+    prompts = [RENDERER.prompt(row["source_text"]) for row in simple_rows(60)]
+    n_masked = [sum(answer.text.count("[") for answer in predict(one, prompts)) for one in (plain, generous)]
+    assert n_masked[1] > n_masked[0]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1, width=32), st.integers(1, 9)), min_size=1, max_size=40), st.floats(0.01, 0.99)
+)
+def test_a_calibrated_threshold_keeps_within_its_budget(words, budget):
+    inside, lengths = [share for share, _ in words], [length for _, length in words]
+    threshold = threshold_within(inside, lengths, budget)
+    masked = sum(length for share, length in words if share >= threshold)
+    assert masked <= budget * sum(lengths) + 1e-9 or threshold == 0.0
+    below = [share for share in inside if share < threshold]
+    if below:  # the next lower one would be too much
+        assert sum(length for share, length in words if share >= max(below)) > budget * sum(lengths)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=8).filter(any), st.floats(0, 1))
+def test_class_weights_have_mean_one_over_examples(counts, power):
+    weights = class_weights(counts, power)
+    assert sum(w * c for w, c in zip(weights, counts, strict=True)) == pytest.approx(sum(counts))
+
+
+def test_small_sizes_get_a_floor_of_steps():
+    steps = {n: resolve_encoder_recipe({}, n).n_steps for n in (10, 50, 200, 800, 3200)}
+    assert steps == {10: 40, 50: 160, 200: 312, 800: 300, 3200: 600}
+    assert resolve_encoder_recipe({"epochs": 1}, 800).epochs == 1
+
+
+def test_a_tagger_that_can_use_no_row_says_so(tiny_encoder, tmp_path):
+    useless = [RENDERER.tuning_example("Ann is here", "something else")]
+    with pytest.raises(ModelError, match=r"none of the 1 training targets .* check the task"):
+        tune(tiny_tagger(tiny_encoder), tmp_path, useless)
+
+
+def test_entities_are_listed(tiny_encoder, tmp_path):
+    examples = [RENDERER.tuning_example(f"Ann{n} is here", f"person: Ann{n}") for n in range(20)]
+    tagger, _ = tune(tiny_tagger(tiny_encoder, EntityTagger, epochs=40), tmp_path, examples)
+    (answer,) = predict(tagger, [RENDERER.prompt("Ann3 is here")])
+    assert answer.text == "person: Ann3"
+
+
+def test_classifier_answers_with_a_class_it_has_seen(tiny_encoder, tmp_path):
+    examples = [RENDERER.tuning_example(f"this is {'good' if n % 2 else 'bad'} {n}", str(n % 2)) for n in range(40)]
+    learner, _ = tune(tiny_tagger(tiny_encoder, ClassifierLearner, epochs=20), tmp_path, examples)
+    texts = ["this is good 1", "this is bad 2", "", "unheard of " * 50]
+    answers = [answer.text for answer in predict(learner, [RENDERER.prompt(text) for text in texts])]
+    assert answers[:2] == ["1", "0"]
+    assert set(answers) <= {"0", "1"}
+
+
+@pytest.mark.model
+def test_the_real_encoder_learns_names_and_cities_from_fifty_rows(minilm, tmp_path):
+    rows = simple_rows(150)
+    examples = [RENDERER.tuning_example(row["source_text"], row["target_text"]) for row in rows[::3]]
+    tagger, _ = tune(TaggerLearner("tagger", minilm, FLOAT32, EncoderSpec(epochs=15)), tmp_path, examples)
+    fresh = rows[1:120:3]
+    answers = predict(tagger, [RENDERER.prompt(row["source_text"]) for row in fresh])
+    n_right = sum(answer.text == row["target_text"] for answer, row in zip(answers, fresh, strict=True))
+    assert n_right >= 36
+
+
+def naive_word_losses(learner, source, target):
+    """One text alone through the network, tags written out by hand: torch's own cross-entropy of every word."""
+    model, head = learner._load()
+    (words,) = split_words(learner.tokenizer, [source])
+    ids = [learner.tokenizer.cls_token_id, *words.piece_ids, learner.tokenizer.sep_token_id]
+    with torch.no_grad():
+        hidden = model.backbone(input_ids=torch.tensor([ids])).last_hidden_state[0, 1:-1]
+        means = [
+            hidden[[place for place, word in enumerate(words.piece_words) if word == number]].mean(dim=0)
+            for number in range(len(words))
+        ]
+        logits = model.head(torch.stack(means))
+    names = []
+    spans = align_exactly(source, target)
+    for start, end in zip(words.starts, words.ends, strict=True):
+        inside = next((span for span in spans if span.start <= start and end <= span.end), None)
+        names.append("O" if inside is None else ("B-" if start == inside.start else "I-") + inside.labels[0])
+    wanted = torch.tensor([head["classes"].index(name) for name in names])
+    return torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
+
+
+def test_a_taggers_loss_is_torchs_cross_entropy_of_its_words(tiny_encoder, tmp_path):
+    learner, _ = tune(tiny_tagger(tiny_encoder, epochs=2), tmp_path / "t")
+    rows = [(row["source_text"], row["target_text"]) for row in simple_rows(120)[60:]]
+    rows += [("Ada Lovelace lives in Bern.", "[FIRSTNAME] lives in [CITY]."), ("Nothing here.", "Nothing here.")]
+    prompts = [RENDERER.prompt(source) for source, _ in rows]
+    found = dict(learner.target_losses(prompts, [target for _, target in rows]))
+    for index, (source, target) in enumerate(rows):
+        expected = naive_word_losses(learner, source, target)
+        assert found[index].n_units == len(expected)
+        assert found[index].nats == pytest.approx(float(expected.double().sum()), rel=1e-4)
+
+
+def test_what_a_tagger_cannot_say_is_left_out_or_shared(tiny_encoder, tmp_path):
+    learner, _ = tune(tiny_tagger(tiny_encoder, epochs=2), tmp_path / "t")
+    rows = [
+        ("Ada lives in Bern.", "Someone else entirely wrote this text"),
+        ("Ada lives in Bern.", "[FIRSTNAME] lives in [CITY]."),
+        ("Ada lives in Bern.", "[FIRSTNAME] lives in [PLANET]."),
+        ("", ""),
+    ]
+    found = dict(learner.target_losses([RENDERER.prompt(s) for s, _ in rows], [t for _, t in rows]))
+    assert found[0].left_out
+    assert not found[1].left_out
+    assert found[2].n_units == found[1].n_units == 5
+    assert found[2].nats < float("inf")
+    assert (found[3].nats, found[3].n_units) == (0.0, 0)
+    plain = [RENDERER.tuning_example("Nobody is here.", "Nobody is here.")] * 8
+    silent, _ = tune(tiny_tagger(tiny_encoder, epochs=1), tmp_path / "s", plain)
+    assert all(loss.left_out for _, loss in silent.target_losses([RENDERER.prompt(rows[1][0])], [rows[1][1]]))
+
+
+def test_long_texts_have_the_loss_of_the_window_that_a_word_is_deepest_in(tiny_encoder, tmp_path):
+    learner, _ = tune(tiny_tagger(tiny_encoder, epochs=2), tmp_path / "t")
+    source = " ".join(["Ada lives in Bern."] * 30)
+    target = source.replace("Ada", "[FIRSTNAME]").replace("Bern", "[CITY]")
+    model, head = learner._load()
+    (words,) = split_words(learner.tokenizer, [source])
+    with torch.inference_mode():
+        (shares,) = learner.probabilities(model, [words])
+    ((_, found),) = learner.target_losses([RENDERER.prompt(source)], [target])
+    names = ["B-FIRSTNAME", "O", "O", "B-CITY", "O"] * 30
+    expected = -sum(math.log(shares[number, head["classes"].index(name)]) for number, name in enumerate(names))
+    assert (found.n_units, found.nats) == (150, pytest.approx(expected, rel=1e-4))
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_a_classifiers_loss_is_torchs_cross_entropy(tiny_encoder, tmp_path, batch):
+    renderer = PromptRenderer("unused", labels=("a", "b", "c"))
+    texts = [f"{word} {number}" for number in range(8) for word in ("red", "green", "blue sky " * (number + 1))]
+    examples = [renderer.tuning_example(text, "abc"[place % 3]) for place, text in enumerate(texts)]
+    learner = ClassifierLearner("classifier", tiny_encoder, FLOAT32, EncoderSpec(epochs=2))
+    learner, _ = tune(learner, tmp_path / "c", examples)
+    asked, gold = texts[::batch], ["abc"[(place * 2) % 3] for place in range(len(texts[::batch]))]
+    model, head = learner._load()
+    expected = []
+    for text, name in zip(asked, gold, strict=True):
+        (words,) = split_words(learner.tokenizer, [text], by_character=False)
+        ids = [learner.tokenizer.cls_token_id, *words.piece_ids, learner.tokenizer.sep_token_id]
+        with torch.no_grad():
+            hidden = model.backbone(input_ids=torch.tensor([ids])).last_hidden_state[0, 1:-1]
+            logits = model.head(hidden.mean(dim=0, keepdim=True))
+        wanted = torch.tensor([head["classes"].index(name)])
+        expected.append(float(torch.nn.functional.cross_entropy(logits, wanted)))
+    found = dict(learner.target_losses([renderer.prompt(text) for text in asked], gold))
+    assert [found[index].nats for index in range(len(asked))] == pytest.approx(expected, rel=1e-4)
+    assert {loss.n_units for loss in found.values()} == {1}

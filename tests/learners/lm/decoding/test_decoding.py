@@ -1,0 +1,245 @@
+"""Guessing and packing change how fast an answer is written, never a token of it."""
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.conftest import simple_rows
+from tests.learners.lm.training.test_training import ROWS, one_by_one, small_model, tiny, train
+from tunecurve.data.synthetic_pii.generate import generate_rows
+from tunecurve.learners.base import predict
+from tunecurve.learners.lm.adapters import add_adapters, load_adapters
+from tunecurve.learners.lm.decoding import generate
+from tunecurve.learners.lm.decoding import packed as packed_decoding
+from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
+from tunecurve.learners.lm.decoding.prompt_lookup import CopyDraft, SeenContinuations
+from tunecurve.learners.lm.learner import LocalLearner
+from tunecurve.learners.lm.recipe import Recipe
+from tunecurve.learners.torch.checkpoint import trainable_parameters
+from tunecurve.learners.torch.device import choose_compute
+from tunecurve.learners.torch.weights import resolve_model
+from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
+
+RENDERER = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "CITY"))
+PROMPTS = [RENDERER.prompt(source) for source, _ in ROWS]
+
+
+def answers(model, encoder, prompts, **options):
+    found = dict(decode_stream(model, encoder, prompts, AnswerLimits(), **options))
+    return [found[index].text for index in range(len(prompts))]
+
+
+def decoder_of(model, encoder, prompts):
+    jobs = [generate._job(index, prompt, encoder, AnswerLimits()) for index, prompt in enumerate(prompts)]
+    n_prefix = generate.common_prefix_length([job.prompt_ids for job in jobs])
+    return generate._packed_decoder(model, jobs[0], n_prefix, encoder.end_token_id)
+
+
+@pytest.fixture(scope="module")
+def tuned(tiny_model_folder, tmp_path_factory):
+    return train(tiny_model_folder, tmp_path_factory.mktemp("tuned") / "t")[0]
+
+
+@pytest.fixture
+def trained_folder(tuned):
+    """Return where the adapter of the tuned tiny model lies."""
+    return tuned.adapter_folder.parent
+
+
+@pytest.fixture(scope="module")
+def expected(tuned):
+    """Return what transformers' own generate writes, a row at a time."""
+    return one_by_one(tuned, PROMPTS)
+
+
+@pytest.mark.parametrize("guess", ["copies", "none", "all wrong", "the right ones and more"])
+def test_no_guess_changes_an_answer(tuned, expected, monkeypatch, guess):
+    truth = {}
+    model = tuned._load_for_scoring()
+    for prompt, text in zip(PROMPTS, expected, strict=True):
+        truth[prompt.source] = tuned.encoder.token_ids(text)
+    noise = random.Random(0)
+
+    def wrong(self, answer):
+        return [noise.randrange(49_000) for _ in range(noise.randrange(9))]
+
+    def right_and_more(self, answer):
+        source = tuned.encoder.decode(self._source[:-1])
+        upto = len(answer) + noise.randrange(6)
+        return [*truth[source][len(answer) : upto], noise.randrange(49_000)]
+
+    if guess == "none":
+        monkeypatch.setattr(CopyDraft, "propose", lambda self, answer: [])
+    elif guess == "all wrong":
+        monkeypatch.setattr(CopyDraft, "propose", wrong)
+    elif guess == "the right ones and more":
+        monkeypatch.setattr(CopyDraft, "propose", right_and_more)
+    assert answers(model, tuned.encoder, PROMPTS) == expected
+
+
+@pytest.mark.parametrize(("slots", "pass_tokens"), [(1, 512), (3, 40), (1000, 1), (1000, 100_000)])
+def test_neither_memory_nor_pass_size_changes_an_answer(tuned, expected, monkeypatch, slots, pass_tokens):
+    rows = [RENDERER.prompt(source) for source, _ in ROWS]
+    longest = max(len(tuned.encoder.prompt_ids(prompt)) for prompt in rows)
+    monkeypatch.setattr(generate, "MAX_TOKENS_HELD", slots * 3 * longest)
+    monkeypatch.setattr(packed_decoding, "PASS_TOKENS", pass_tokens)
+    assert answers(tuned._load_for_scoring(), tuned.encoder, rows) == expected
+
+
+def test_rows_without_a_shared_prefix_are_decoded_too(tuned, expected):
+    model, encoder = tuned._load_for_scoring(), tuned.encoder
+    rows = [
+        generate._job(index, prompt, encoder, AnswerLimits()).row(0, encoder.end_token_id)
+        for index, prompt in enumerate(PROMPTS[:8])
+    ]
+    with torch.inference_mode(), packed_decoding_context(model):
+        finished = list(packed_decoding.decode_rows(model, rows, None, n_slots=3))
+    assert sorted(finished) == list(range(8))
+    end = encoder.end_token_id
+    assert [encoder.decode([t for t in row.answer if t != end]) for row in rows] == expected[:8]
+
+
+def packed_decoding_context(model):
+    from tunecurve.learners.lm.attention import packed_attention
+
+    return packed_attention(model)
+
+
+@pytest.mark.parametrize(("kind", "is_packed"), [("llama", True), ("qwen3", True), ("gemma2", False)])
+def test_each_architecture_is_decoded_the_fastest_way_that_is_exact_for_it(tiny_model_folder, kind, is_packed):
+    learner = tiny(tiny_model_folder)
+    model = (learner.load_base() if kind == "llama" else small_model(kind)).eval()
+    before = model.config._attn_implementation
+    assert (decoder_of(model, learner.encoder, PROMPTS) is not None) == is_packed
+    packed = answers(model, learner.encoder, PROMPTS[:12])
+    assert packed == answers(model, learner.encoder, PROMPTS[:12], use_packed=False)
+    assert model.config._attn_implementation == before
+
+
+def test_bfloat16_answers_are_nearly_those_of_the_plain_way(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    model = learner.load_base().to(torch.bfloat16)
+    assert decoder_of(model, learner.encoder, PROMPTS) is not None
+    packed = answers(model, learner.encoder, PROMPTS)
+    plain = answers(model, learner.encoder, PROMPTS, use_packed=False)
+    # Rounding decides between two nearly equal tokens: a random model has many such places.
+    same = sum(a[:10] == b[:10] for a, b in zip(packed, plain, strict=True))
+    assert same >= len(packed) // 2
+
+
+@pytest.mark.model
+def test_the_real_model_writes_the_same_answers_both_ways(smollm2):
+    rows = generate_rows(30, seed=5)
+    renderer = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "LASTNAME", "CITY", "EMAIL"))
+    shots = tuple((row["source_text"], row["target_text"]) for row in rows[:3])
+    prompts = [renderer.prompt(row["source_text"], shots) for row in rows[3:]]
+    written = {}
+    native = choose_compute("cpu").dtype  # bfloat16 only where a study computes in it: elsewhere it is emulated
+    for dtype in {torch.float32, native}:
+        learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), AnswerLimits())
+        model = learner._load_for_scoring()
+        assert decoder_of(model, learner.encoder, prompts) is not None
+        for use_packed in (True, False):
+            found = decode_stream(model, learner.encoder, prompts, learner.limits, use_packed=use_packed)
+            written[dtype, use_packed] = [answer.text for _, answer in sorted(found, key=lambda item: item[0])]
+    exact = written[torch.float32, False]
+    assert written[torch.float32, True] == exact
+    assert len(set(exact)) > 20
+    # With 8 significant bits, which of two nearly tied tokens is ahead depends on the order of additions, in any way of
+    # batching: the packed way must not stray further from the exact answers than the plain one.
+    strays = {
+        use_packed: sum(a != b for a, b in zip(written[native, use_packed], exact, strict=True))
+        for use_packed in (True, False)
+    }
+    assert strays[True] <= strays[False] + 3, strays
+
+
+def write(draft, target):
+    """Return how many passes a draft needs for an answer that the model is going to write."""
+    answer, passes = [], 0
+    while len(answer) < len(target):
+        guesses = draft.propose(answer)[: len(target) - len(answer)]
+        before = len(answer)
+        for guess in [*guesses, None]:
+            if len(answer) == len(target):
+                break
+            answer.append(target[len(answer)])
+            if answer[-1] != guess:
+                break
+        draft.follow(answer, len(answer) - before, len(guesses))
+        passes += 1
+    assert answer == target
+    return passes
+
+
+def test_a_copy_with_two_masked_spans_takes_few_passes():
+    source = list(range(100, 160))
+    target = [*source[:20], 1, 2, 3, *source[24:40], 1, 2, 3, *source[43:]]
+    assert write(CopyDraft(source, SeenContinuations()), target) <= 14  # 59 tokens
+
+
+def test_a_loop_is_guessed_from_the_answer_itself():
+    assert write(CopyDraft([7, 8, 9], SeenContinuations()), [1, 2, 3, 4] * 20) <= 15
+
+
+def test_what_other_rows_wrote_after_two_tokens_is_guessed():
+    seen = SeenContinuations()
+    seen.learn([50, 51, 52, 53, 54])
+    draft = CopyDraft([7, 8, 9], seen)
+    draft.follow([50], 1, 3)
+    draft.follow([50, 51], 1, 0)
+    assert draft.propose([50, 51]) == [52, 53, 54]
+
+
+def test_answers_come_as_they_finish_each_once_as_generate_writes_them(tuned, expected):
+    found = list(tuned.predict_stream(PROMPTS))
+    assert len(simple_rows(40)) == len(PROMPTS)
+    assert sorted(index for index, _ in found) == list(range(len(PROMPTS)))
+    assert [text for _, text in sorted((index, answer.text) for index, answer in found)] == expected
+    assert {answer.stop_reason for _, answer in found} <= {"end", "length"}
+    assert [answer.text for answer in predict(tuned, PROMPTS)] == expected
+
+
+def logits_of(model, encoder):
+    ids = torch.tensor([encoder.token_ids("Call Kattie on 555-0100 when you reach Paris; the train leaves at nine.")])
+    with torch.inference_mode():
+        return model(input_ids=ids, use_cache=False).logits.float()
+
+
+def small_adapter(smollm2, folder):
+    """Save an adapter of the built-in model that changes little, and return the learner that answers with it."""
+    learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=torch.float32))
+    model = add_adapters(learner.load_base(), Recipe(**learner.resolve_recipe({}, 50)), 1)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in trainable_parameters(model).items():
+            if "lora_B" in name:
+                parameter.add_(0.01 * torch.randn_like(parameter))
+    learner._save_adapters(model, folder)
+    return learner.load_tuned(folder)
+
+
+def test_merged_weights_in_bfloat16_are_as_near_to_float32_as_an_adapter_beside_them(smollm2, tmp_path):
+    exact = small_adapter(smollm2, tmp_path)
+    beside = load_adapters(exact.load_base(), exact.adapter_folder).eval().get_base_model()
+    expected = logits_of(exact._load_for_scoring(), exact.encoder)
+    assert torch.allclose(expected, logits_of(beside, exact.encoder), atol=1e-3), "in float32 both are one"
+    rounded = LocalLearner(smollm2, replace(exact.compute, dtype=torch.bfloat16)).load_tuned(tmp_path)
+    assert rounded.identity()["adapters"] == "merged"
+    merged = logits_of(rounded._load_for_scoring(), exact.encoder)
+    beside = logits_of(load_adapters(rounded.load_base(), rounded.adapter_folder).eval(), exact.encoder)
+    assert float((merged - expected).abs().mean()) < 1.25 * float((beside - expected).abs().mean())
+
+
+def test_an_adapter_stays_beside_weights_that_are_stored_in_fewer_bits(tiny_model_folder, tmp_path, trained_folder):
+    model = AutoModelForCausalLM.from_pretrained(tiny_model_folder, dtype=torch.bfloat16)
+    model.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_model_folder).save_pretrained(tmp_path)
+    learner = LocalLearner(resolve_model(str(tmp_path)), replace(choose_compute("cpu"), dtype=torch.bfloat16))
+    tuned = learner.load_tuned(trained_folder)
+    assert tuned.identity()["adapters"] == "beside the weights"
+    names = {name for name, _ in tuned._load_for_scoring().named_parameters()}
+    assert any("lora_A" in name for name in names)

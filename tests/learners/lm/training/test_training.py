@@ -1,0 +1,361 @@
+"""Two routes to one number: shared prefix = plain way, resumed = uninterrupted, batched = one by one."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import simple_rows
+from tunecurve.errors import DamagedFile, EnvironmentProblem, Interrupted, ModelError
+from tunecurve.learners.base import predict
+from tunecurve.learners.lm.adapters import add_adapters
+from tunecurve.learners.lm.decoding.generate import AnswerLimits
+from tunecurve.learners.lm.learner import LocalLearner
+from tunecurve.learners.lm.prefix import loss_plain
+from tunecurve.learners.lm.recipe import resolve_recipe
+from tunecurve.learners.lm.training.backends import choose_way, fast_ways, shared_prefix_length
+from tunecurve.learners.torch.checkpoint import trainable_parameters
+from tunecurve.learners.torch.device import choose_compute, cpu_quota, enough_device_memory
+from tunecurve.learners.torch.weights import count_parameters, resolve_model
+from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
+
+RENDERER = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "CITY"))
+ROWS = [(row["source_text"], row["target_text"]) for row in simple_rows(40)]
+RECIPE = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8}
+
+
+def examples(n=12):
+    return [RENDERER.tuning_example(source, target) for source, target in ROWS[:n]]
+
+
+def tiny(folder, dtype=torch.float32, **options):
+    # Exactness is shown in float32, whatever this processor computes in by default.
+    compute = replace(choose_compute("cpu", 2), dtype=dtype)
+    return LocalLearner(resolve_model(str(folder)), compute, AnswerLimits(), **options)
+
+
+def gradients(model, loss):
+    model.zero_grad()
+    loss.backward()
+    return {name: parameter.grad.clone() for name, parameter in trainable_parameters(model).items()}
+
+
+def small_model(kind):
+    """Return a random model of another architecture, with two key-value heads for four query heads."""
+    import transformers
+
+    common = {
+        "vocab_size": 49152, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 512,
+        "tie_word_embeddings": True,
+    }  # fmt: skip
+    torch.manual_seed(1)
+    if kind == "qwen3":
+        return transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**common))
+    config = transformers.Gemma2Config(**common, sliding_window=4096, final_logit_softcapping=5.0)
+    return transformers.Gemma2ForCausalLM(config)
+
+
+def adapted(learner, kind, batch_recipe=RECIPE):
+    """Return a model with adapters that do something."""
+    model = learner.load_base() if kind == "llama" else small_model(kind).requires_grad_(False)
+    tuned = add_adapters(model, resolve_recipe(batch_recipe, 12, 32), seed=3).eval()
+    with torch.no_grad():
+        for parameter in trainable_parameters(tuned).values():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return tuned
+
+
+@pytest.mark.parametrize(("kind", "way"), [("llama", 0), ("llama", 1), ("qwen3", 0), ("qwen3", 1), ("gemma2", 1)])
+def test_fast_ways_give_the_plain_ways_loss_and_gradients(tiny_model_folder, kind, way):
+    learner = tiny(tiny_model_folder)
+    tuned = adapted(learner, kind)
+    causal = tuned.get_base_model()
+    encoded = [learner.encoder.encode_example(example) for example in examples(8)]
+    n_prefix = shared_prefix_length(encoded)
+    assert n_prefix > 20
+    fast = fast_ways(n_prefix, 2, torch.device("cpu"))[way]
+    plain = loss_plain(causal, encoded, 2)
+    with fast.prepared(causal):
+        shared = fast.loss(causal, encoded)
+        by_shared = gradients(tuned, shared)
+    by_plain = gradients(tuned, plain)
+    assert float(shared.detach()) == pytest.approx(float(plain.detach()), rel=1e-5)
+    scale = max(float(gradient.abs().max()) for gradient in by_plain.values())
+    for name, gradient in by_plain.items():
+        assert torch.allclose(by_shared[name], gradient, rtol=1e-3, atol=1e-5 * scale), name
+
+
+def test_bfloat16_trains_the_fast_way_and_agrees_within_its_precision(tiny_model_folder):
+    learner = tiny(tiny_model_folder, torch.bfloat16)
+    tuned = adapted(learner, "llama")
+    causal = tuned.get_base_model()
+    encoded = [learner.encoder.encode_example(example) for example in examples(8)]
+    way = choose_way(tuned, encoded, 2)
+    assert way.description.startswith("packed rows")
+    with way.prepared(causal):
+        shared = float(way.loss(causal, encoded).detach())
+    exact = tiny(tiny_model_folder)
+    reference = adapted(exact, "llama")
+    assert shared == pytest.approx(float(loss_plain(reference.get_base_model(), encoded, 2).detach()), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("kind", "starts_with"),
+    [("llama", "packed rows"), ("qwen3", "packed rows"), ("gemma2", "cached shared prefix")],
+)
+def test_each_architecture_gets_the_fastest_way_that_is_exact_for_it(tiny_model_folder, kind, starts_with):
+    learner = tiny(tiny_model_folder)
+    tuned = adapted(learner, kind)
+    encoded = [learner.encoder.encode_example(example) for example in examples(4)]
+    before = loss_plain(tuned.get_base_model(), encoded, 2).item()
+    way = choose_way(tuned, encoded, 2)
+    assert way.description.startswith(starts_with)
+    assert "equal the plain way's" in way.description
+    assert loss_plain(tuned.get_base_model(), encoded, 2).item() == before
+
+
+def test_adapters_with_dropout_are_left_to_peft(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    tuned = adapted(learner, "llama", RECIPE | {"lora_dropout": 0.2})
+    encoded = [learner.encoder.encode_example(example) for example in examples(4)]
+    way = choose_way(tuned, encoded, 2)
+    assert way.description.startswith("packed rows")
+    tuned.train()
+    with way.prepared(tuned.get_base_model()):
+        torch.manual_seed(1)
+        first = float(way.loss(tuned.get_base_model(), encoded).detach())
+        torch.manual_seed(2)
+        second = float(way.loss(tuned.get_base_model(), encoded).detach())
+    assert first != second
+
+
+def test_padding_changes_no_loss(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    model = learner.load_base()
+    encoded = [learner.encoder.encode_example(example) for example in examples(5)]
+    with torch.no_grad():
+        alone = [(float(loss_plain(model, [row], 2)), row.n_answer) for row in encoded]
+        together = float(loss_plain(model, encoded, 2))
+    assert together == pytest.approx(sum(loss * n for loss, n in alone) / sum(n for _, n in alone), rel=1e-5)
+
+
+def test_a_model_whose_prefix_cannot_be_shared_falls_back_to_the_plain_way(tiny_model_folder, monkeypatch):
+    import tunecurve.learners.lm.training.backends as ways
+
+    learner = tiny(tiny_model_folder)
+    encoded = [learner.encoder.encode_example(example) for example in examples(4)]
+    monkeypatch.setattr(ways, "loss_shared", lambda model, *rest: 1.1 * ways.loss_plain(model, encoded[:2], 2))
+    monkeypatch.setattr(ways, "packed_attention", None)
+    way = choose_way(adapted(learner, "llama"), encoded, 2)
+    assert way.n_prefix == 0
+    assert way.description.startswith("plain: not packed rows")
+    assert "another loss (relative difference 1.0e-01)" in way.description
+
+
+def train(folder, out, recipe=RECIPE, **options):
+    learner = tiny(folder, **options)
+    out.mkdir()
+    steps = []
+    tuned, record = learner.fine_tune(
+        examples(), learner.resolve_recipe(recipe, 12), seed=5, folder=out, on_step=steps.append
+    )
+    assert [step.step for step in steps] == list(range(1, record.steps + 1))
+    return tuned, record, load_file(out / "adapter" / "adapter_model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_model_folder, tmp_path_factory):
+    """Return the tuned learner, the record and the adapter of one training without a break."""
+    return train(tiny_model_folder, tmp_path_factory.mktemp("trained") / "t")
+
+
+def test_training_learns_and_is_the_same_bit_for_bit_when_repeated(tiny_model_folder, trained, tmp_path):
+    _, first, first_adapter = trained
+    _, second, second_adapter = train(tiny_model_folder, tmp_path / "b")
+    assert first.losses == second.losses
+    assert first.losses[-1] < first.losses[0]
+    assert all(torch.equal(first_adapter[name], second_adapter[name]) for name in first_adapter)
+    assert "shared prefix" in first.path
+
+
+def test_the_fast_way_ends_where_the_plain_way_ends(tiny_model_folder, tmp_path):
+    recipe = {**RECIPE, "epochs": 7}
+    _, fast, by_fast = train(tiny_model_folder, tmp_path / "fast", recipe)
+    _, plain, by_plain = train(tiny_model_folder, tmp_path / "plain", recipe, use_shared_prefix=False)
+    assert plain.steps == 21
+    assert fast.losses == pytest.approx(plain.losses, rel=1e-3)
+    scale = max(float(tensor.abs().max()) for tensor in by_plain.values())
+    for name, tensor in by_plain.items():
+        assert torch.allclose(by_fast[name], tensor, rtol=1e-2, atol=1e-3 * scale), name
+
+
+def test_an_interrupted_run_resumes_bit_for_bit(tiny_model_folder, trained, tmp_path):
+    _, whole, whole_adapter = trained
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    learner = tiny(tiny_model_folder, checkpoint_every_seconds=0.0)
+    recipe = learner.resolve_recipe(RECIPE, 12)
+
+    def stop_at(step_to_stop):
+        def on_step(progress):
+            if progress.step == step_to_stop:
+                raise Interrupted("now")
+
+        return on_step
+
+    for step in (2, 3, 5):
+        with pytest.raises(Interrupted):
+            learner.fine_tune(examples(), recipe, seed=5, folder=folder, on_step=stop_at(step))
+    seen = []
+    _, resumed = learner.fine_tune(examples(), recipe, seed=5, folder=folder, on_step=seen.append)
+    assert seen[0].step == 6, "finished steps are not repeated"
+    assert resumed.losses == whole.losses
+    adapter = load_file(folder / "adapter" / "adapter_model.safetensors")
+    assert all(torch.equal(adapter[name], whole_adapter[name]) for name in whole_adapter)
+
+
+def test_dropout_resumes_bit_for_bit_too(tiny_model_folder, tmp_path):
+    learner = tiny(tiny_model_folder)
+    recipe = learner.resolve_recipe({**RECIPE, "lora_dropout": 0.5}, 12)
+    losses = []
+    for name, stop in (("whole", None), ("cut", 3), ("cut", None)):
+        (tmp_path / name).mkdir(exist_ok=True)
+
+        def on_step(progress, stop=stop):
+            if progress.step == stop:
+                raise Interrupted("now")
+
+        try:
+            losses.append(
+                learner.fine_tune(examples(), recipe, seed=1, folder=tmp_path / name, on_step=on_step)[1].losses
+            )
+        except Interrupted:
+            continue
+    assert losses[0] == losses[1]
+
+
+def test_which_rows_are_too_long_is_no_matter_of_the_model(tiny_model_folder, tmp_path):
+    import json
+
+    from tunecurve.study.prepare import prepare_study
+
+    rows = [*simple_rows(40), {"source_text": "word " * 900, "target_text": "word " * 900}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for max_tokens, dropped in ((5000, {}), (1000, {"longer than data.max_tokens": 1})):
+        study = prepare_study(
+            {"data": {"source": str(tmp_path / "rows.jsonl"), "max_tokens": max_tokens}, "models": [str(tiny_model_folder)],
+             "split": {"test_size": 5, "method": "random"}, "train_sizes": [10]}, device="cpu",
+        )  # fmt: skip
+        assert study.data.facts["dropped"] == dropped
+
+
+@pytest.mark.parametrize("harm", ["truncated", "one bit", "other rows", "other versions"])
+def test_a_checkpoint_that_does_not_fit_is_refused_with_the_reason(tiny_model_folder, tmp_path, harm, monkeypatch):
+    learner = tiny(tiny_model_folder)
+    recipe = learner.resolve_recipe(RECIPE, 12)
+
+    def stop(progress):
+        raise Interrupted("now")
+
+    with pytest.raises(Interrupted):
+        learner.fine_tune(examples(), recipe, seed=5, folder=tmp_path, on_step=stop)
+    path = tmp_path / "checkpoint.safetensors"
+    content = bytearray(path.read_bytes())
+    assert path.stat().st_mode & 0o777 == 0o600
+    if harm == "truncated":
+        path.write_bytes(content[:-1000])
+    elif harm == "one bit":
+        content[-1000] ^= 4
+        path.write_bytes(content)
+    elif harm == "other versions":
+        monkeypatch.setattr("tunecurve.learners.torch.checkpoint.difference", lambda then: "torch 1.0 -> 2.0")
+    reason = {
+        "truncated": "",
+        "one bit": "does not match its checksum",
+        "other rows": "with other rows",
+        "other versions": r"torch 1\.0 -> 2\.0",
+    }[harm]
+    rows = examples()[::-1] if harm == "other rows" else examples()
+    with pytest.raises(DamagedFile, match=reason):
+        learner.fine_tune(rows, recipe, seed=5, folder=tmp_path, on_step=lambda progress: None)
+
+
+def test_a_loss_that_is_no_number_is_an_error_with_advice(tiny_model_folder, tmp_path):
+    learner = tiny(tiny_model_folder)
+    recipe = learner.resolve_recipe({**RECIPE, "learning_rate": 1e30, "warmup_share": 0.0}, 12)
+    with pytest.raises(ModelError, match=r"lower recipe\.learning_rate"):
+        learner.fine_tune(examples(), recipe, seed=0, folder=tmp_path, on_step=lambda progress: None)
+
+
+def one_by_one(learner, prompts):
+    """The plain reference: transformers' own generate, a row at a time, no cache shared."""
+    model, answers = learner._load_for_scoring(), []
+    for prompt in prompts:
+        ids = torch.tensor([learner.encoder.prompt_ids(prompt)])
+        cap = learner.limits.cap(learner.encoder.count_tokens(prompt.source))
+        out = model.generate(
+            ids, max_new_tokens=cap, do_sample=False, eos_token_id=learner.encoder.end_token_id, pad_token_id=2
+        )
+        answers.append(out[0, ids.shape[1] :].tolist())
+    return [learner.encoder.decode([t for t in ids if t != learner.encoder.end_token_id]) for ids in answers]
+
+
+def test_answers_do_not_depend_on_what_is_done_already(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    learner.limits = AnswerLimits(batch_size=8)
+    prompts = [RENDERER.prompt(source) for source, _ in ROWS]
+    whole = {index: answer.text for index, answer in learner.predict_stream(prompts)}
+    done = set(list(whole)[:13])
+    rest = {index: answer.text for index, answer in learner.predict_stream(prompts, done)}
+    assert rest == {index: text for index, text in whole.items() if index not in done}
+
+
+def test_merged_export_answers_like_the_adapter(trained, tmp_path):
+    tuned, _, _ = trained
+    tuned.save_merged(tmp_path / "merged")
+    merged = tiny(tmp_path / "merged")
+    prompts = [RENDERER.prompt(source) for source, _ in ROWS[:6]]
+    assert [a.text for a in predict(merged, prompts)] == [a.text for a in predict(tuned, prompts)]
+
+
+def test_a_prompt_that_does_not_fit_into_the_model_is_an_error_with_advice(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    long_shots = (("word " * 2100, "word"),)
+    with pytest.raises(ModelError, match=r"takes 2048 \(test row 1\); use fewer --shots"):
+        list(learner.predict_stream([RENDERER.prompt("hello", long_shots)]))
+
+
+def test_parameters_are_counted_from_the_weights_whatever_their_precision(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    assert count_parameters(learner.files.folder) == sum(p.numel() for p in learner.load_base().parameters())
+
+
+@pytest.mark.parametrize(("content", "n_cpus"), [("150000 100000", 1), ("400000 100000", 4), ("max 100000", 1_000_000)])
+def test_a_containers_share_of_processors_is_seen(tmp_path, content, n_cpus):
+    assert cpu_quota(tmp_path) == 1_000_000
+    (tmp_path / "cpu.max").write_text(content + "\n")
+    assert cpu_quota(tmp_path) == n_cpus
+
+
+def test_the_training_example_shows_what_is_trained(tiny_model_folder):
+    shown = tiny(tiny_model_folder).show_training_example(RENDERER.tuning_example("Bo", "[CITY]"))
+    assert shown.endswith("«<|im_end|>»")
+    assert "«" not in shown.partition("assistant\n")[0]
+
+
+def test_adapters_are_peft_safetensors(trained):
+    folder = trained[0].adapter_folder
+    names = {path.name for path in folder.iterdir()}
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= names
+    assert json.loads((folder / "adapter_config.json").read_text())["r"] == 4
+
+
+def test_a_device_without_memory_left_is_one_line():
+    with (
+        pytest.raises(EnvironmentProblem, match="is not enough for this; give --device cpu"),
+        enough_device_memory("give --device cpu"),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")

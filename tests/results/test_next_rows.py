@@ -1,0 +1,112 @@
+"""Test rows or training rows: whichever shows the gain for less, at the study's prices."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from tunecurve.curve.power import PairedNoise
+from tunecurve.results.test_set.next_rows import weigh_rows
+from tunecurve.results.test_set.power import Questions, TestRows, difference_entry
+from tunecurve.spec.study import AdviceSpec
+
+N_TEST = 200
+
+
+def entry_of(row_deviation, questions, **changes):
+    usual = {"n_rows": N_TEST, "n_groups": 200.0, "effective_groups": 200.0, "variance": row_deviation**2 / N_TEST}
+    noise = PairedNoise(**{**usual, "change": 100.0, "heavy_change": 100.0, "width": 100.0, **changes})
+    basis = {"basis": "answers", "metric": "accuracy", "learner": "a", "sizes": [400, 800], "source": ""}
+    return difference_entry([noise], TestRows(N_TEST, N_TEST), questions, "Accuracy", basis)
+
+
+def forecast_of(word, gain, medians, direction="max", speculative_from=8):
+    """A forecast from 800 rows at 80; `medians` at whole doublings."""
+    sign = 1 if direction == "max" else -1
+    return {
+        "refusal": None,
+        "verdict": {"word": word, "expected_gain": gain},
+        "points": [{"n": 400.0, "mean_score": 78.0}, {"n": 800.0, "mean_score": 80.0}],
+        "forecasts": [
+            {
+                "n": 800.0 * 2 ** (step + 1),
+                "median": 80.0 + sign * extra,
+                "speculative": 2 ** (step + 1) > speculative_from,
+            }
+            for step, extra in enumerate(medians)
+        ],
+    }
+
+
+def weigh(word, gain, medians, row_deviation=30.0, direction="max", difference=1.0, changes=None, **prices):
+    questions = Questions(difference)
+    entry = entry_of(row_deviation, questions, **(changes or {}))
+    forecast = forecast_of(word, gain, medians, direction)
+    return weigh_rows("a", forecast, entry, direction, N_TEST, AdviceSpec(**prices), questions)
+
+
+def test_a_gain_that_the_test_rows_show_weighs_nothing():
+    assert weigh("rising", 12.0, [12, 16, 18]) is None
+
+
+@pytest.mark.parametrize("word", ["cannot tell", "no gain that this test set can show", "rising"])
+def test_few_test_rows_are_named_where_training_would_take_more(word):
+    found = weigh(word, 3.0, [3, 5, 7], label_price=0.5)
+    assert found["better"] == "test rows"  # 6 points are told by now, so training must go to eight times the data
+    assert found["more_training_rows"] == 5600
+    assert found["more_test_rows"] < 1000
+    assert found["cost_of_test_rows"] == 0.5 * found["more_test_rows"]
+    assert "label test rows next, not training rows" in found["sentence"]
+    assert f"cost {found['cost_of_test_rows']:.4g}" in found["sentence"]
+
+
+def test_training_rows_win_where_they_soon_bring_what_can_be_shown():
+    found = weigh("cannot tell", 1.5, [7, 9, 10])
+    assert found["better"] == "training rows"  # 800 more, where a gain of 1.5 takes thousands of test rows
+    assert found["more_training_rows"] == 800
+    assert found["more_test_rows"] > 800
+    assert found["cost_of_test_rows"] is None
+    assert "cost" not in found["sentence"]
+
+
+def test_a_dear_training_run_counts_as_rows_do():
+    free = weigh("cannot tell", 1.5, [7, 9, 10], label_price=1.0)
+    dear = weigh("cannot tell", 1.5, [7, 9, 10], label_price=1.0, run_price=1e6)
+    assert (free["better"], dear["better"]) == ("training rows", "test rows")
+
+
+def test_a_gain_beyond_trust_is_no_reason_to_train():
+    found = weigh("cannot tell", 1.0, [1, 2, 3, 40])
+    assert found["more_training_rows"] is None
+    assert found["better"] == "test rows"
+    assert "no training size up to 8 times the data" in found["sentence"]
+
+
+def test_lower_is_better_reads_the_same():
+    assert weigh("cannot tell", 1.5, [7, 9, 10], direction="min")["better"] == "training rows"
+
+
+def test_seeds_in_the_way_are_said():
+    found = weigh("cannot tell", 1.0, [1, 2, 3], changes={"seed_variance": 4.0, "n_seeds": 3})
+    assert found["more_test_rows"] is None
+    assert found["better"] == "neither"
+    assert "more seeds" in found["sentence"]
+
+
+def test_enough_test_rows_say_train():
+    found = weigh("cannot tell", 3.0, [3, 5, 7], row_deviation=10.0, difference=6.0)
+    assert found["better"] == "training run"
+    assert found["more_test_rows"] == 0
+
+
+def test_a_refusal_and_a_flat_curve_on_enough_rows_say_nothing():
+    assert weigh("flat", 0.1, [0.1, 0.2, 0.2], row_deviation=10.0, difference=6.0) is None
+    questions = Questions()
+    refused = {"refusal": "No verdict", "verdict": None}
+    assert weigh_rows("a", refused, entry_of(30.0, questions), "max", N_TEST, AdviceSpec(), questions) is None
+
+
+def test_noises_are_kept_whole():
+    entry = entry_of(30.0, Questions())
+    assert asdict(PairedNoise(**entry["noises"][0])) == entry["noises"][0]
