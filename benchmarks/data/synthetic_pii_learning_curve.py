@@ -17,7 +17,7 @@ import tempfile
 from collections import defaultdict
 
 from tunecurve.formats.alignment import align_exactly
-from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
+from tunecurve.learners.base import Completion, Learner, TrainingProgress, TrainingRecord, Tuned
 from tunecurve.report.tables import default_columns, point_table, text_table
 from tunecurve.run import run_study
 
@@ -39,11 +39,10 @@ def features(words: list[str], index: int, previous: str) -> list[str]:
     ]  # fmt: skip
 
 
-class PerceptronTagger:
+class PerceptronTagger(Learner):
     """A learner: tuned, it labels every word and replaces labelled stretches by their label."""
 
     name = "perceptron"
-    takes_prompts = False
 
     def __init__(self, weights: dict[str, dict[str, float]] | None = None) -> None:
         self.weights = weights or {}
@@ -57,12 +56,13 @@ class PerceptronTagger:
         return {"name": "perceptron", "epochs": N_PASSES, "n_steps": N_PASSES * n_examples, "learning_rate": 1.0,
                 "batch_size": 1, "lora_rank": 0}  # fmt: skip
 
-    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
+    def fine_tune(self, job, on_step):
         """Train on the spans that aligning input and answer gives."""
-        data = [labelled_words(example.prompt.source, example.answer) for example in examples]
-        weights = train(data, seed, lambda step: on_step(TrainingProgress(step, N_PASSES, 0.0, 0.0)))
-        (folder / "weights.json").write_text(json.dumps(weights))
-        return self.load_tuned(folder), TrainingRecord(N_PASSES * len(data), N_PASSES, len(data), [0.0], 0.0, 0, recipe)
+        data = [labelled_words(example.prompt.source, example.answer) for example in job.examples]
+        weights = train(data, job.seed, lambda step: on_step(TrainingProgress(step, N_PASSES, 0.0, 0.0)))
+        (job.folder / "weights.json").write_text(json.dumps(weights))
+        record = TrainingRecord(N_PASSES * len(data), N_PASSES, len(data), recipe=job.recipe)
+        return Tuned(self.load_tuned(job.folder), record)
 
     def load_tuned(self, folder):
         """Return the tagger with its weights."""

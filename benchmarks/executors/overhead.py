@@ -15,21 +15,20 @@ import tempfile
 import time
 from pathlib import Path
 
-from tunecurve.executors.base import Work
 from tunecurve.executors.run import Executor, run_trials
-from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
+from tunecurve.learners.base import Completion, Learner, TrainingProgress, TrainingRecord, Tuned
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.storage.files import make_folder
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
+from tunecurve.study.trial import TrialContext
 
 
-class InstantLearner:
+class InstantLearner(Learner):
     """Copies its input; its training is a file of one byte."""
 
     name = "instant"
-    takes_prompts = False
 
     def identity(self) -> dict:
         """Return who it is."""
@@ -45,11 +44,12 @@ class InstantLearner:
         """Return the recipe."""
         return {"epochs": 1, "n_steps": 1}
 
-    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
+    def fine_tune(self, job, on_step):
         """Write one byte."""
-        (folder / "model.txt").write_text("x")
+        (job.folder / "model.txt").write_text("x")
         on_step(TrainingProgress(1, 1, 0.5, 1.0))
-        return self, TrainingRecord(1, 1, len(examples), [0.5], 0.0, 1, recipe, "instant")
+        record = TrainingRecord(1, 1, len(job.examples), [0.5], 0.0, 1, job.recipe, "instant")
+        return Tuned(self, record)
 
     def load_tuned(self, folder):
         """Return itself."""
@@ -75,7 +75,7 @@ def run(folder: Path, n_trials: int, executor: Executor) -> None:
     """Run all trials; results and report are left out: they cost the study, not the trial."""
     study = study_in(folder, n_trials)
     make_folder(study.folder / "trials")
-    work = Work(
+    work = TrialContext(
         study.planned, study.data, study.learners, build_metrics(study.spec.metric_names, MetricSettings(("NAME",)))
     )
     run_trials(work, executor, study.folder, Progress(), lambda failures: None)

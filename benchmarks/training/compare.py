@@ -77,11 +77,12 @@ def peak_of_a_processor(dtype: object, rounds: int = 40) -> float:
 
 def run_ours(steps: int, threads: int) -> dict:
     """Train with tunecurve in this process and return its step times, tokens and peak memory."""
+    from tunecurve.learners.base import TrainingJob
     from tunecurve.learners.lm.learner import LocalLearner
     from tunecurve.learners.lm.training.backends import shared_prefix_length
     from tunecurve.learners.torch.device import choose_compute
     from tunecurve.learners.torch.speed import matmul_flops_per_second
-    from tunecurve.learners.torch.weights import resolve_model
+    from tunecurve.learners.torch.weights import count_parameters, resolve_model
 
     compute = choose_compute("cpu", threads)
     learner = LocalLearner(resolve_model("smollm2-135m-instruct"), compute)
@@ -97,16 +98,10 @@ def run_ours(steps: int, threads: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         started, processor_started = time.perf_counter(), time.process_time()
         recipe = learner.resolve_recipe({"epochs": 1, "batch_size": BATCH}, len(examples))
-        _, record = learner.fine_tune(
-            examples,
-            recipe,
-            seed=0,
-            folder=Path(folder),
-            on_step=on_step,
-        )
+        record = learner.fine_tune(TrainingJob(examples, recipe, 0, Path(folder)), on_step).record
     config = learner.config
     head = config.vocab_size * config.hidden_size
-    body = learner._n_parameters() - head
+    body = count_parameters(learner.files.folder) - head
     tokens = n_prefix * steps + sum(len(example.token_ids) - n_prefix for example in encoded)
     answers = sum(example.n_answer for example in encoded)
     return {

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,6 @@ from compare import training_rows
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TrainingJob, TrainingProgress
 from tunecurve.learners.lm.learner import LocalLearner
-from tunecurve.learners.lm.recipe import Recipe
 from tunecurve.learners.lm.training.cuda_graphs import RecordedSteps
 from tunecurve.learners.torch.device import choose_compute
 from tunecurve.learners.torch.weights import resolve_model
@@ -127,8 +127,7 @@ def main() -> None:
 
         def alone(group: Sequence[TrainingJob], *, folder: Path, on_step: Callable[..., None]) -> None:
             [job] = group
-            recipe = Recipe(**job.recipe)
-            learner._fine_tune_alone(job.examples, recipe, job.seed, folder, lambda step: on_step(0, step))
+            learner._fine_tune_alone(replace(job, folder=folder), lambda step: on_step(0, step))
 
         each, many = [[job] for job in jobs], learner.fine_tune_together
         some, times = (each[:: options.seeds], options.seeds) if options.first else (each, 1)

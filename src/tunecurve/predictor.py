@@ -11,7 +11,7 @@ from typing import Any
 from tunecurve.errors import StudyStateError, UsageError, did_you_mean
 from tunecurve.formats.placeholders import form_of_decision
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, predict_answers
-from tunecurve.learners.base import Completion, FineTunable, Learner, OwnsPromptForm
+from tunecurve.learners.base import Completion, Learner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.registry import build_learners
@@ -100,7 +100,7 @@ def _tuned_learner(
     )
     learner = built[trial["learner"]]
     day = results.get("decided", {}).get("date")
-    if day and isinstance(learner, OwnsPromptForm):
+    if day:
         learner.use_date(day)
     expected, found = trial["config"]["learner"].get("weights_sha256"), learner.identity().get("weights_sha256")
     if expected != found:
@@ -108,7 +108,6 @@ def _tuned_learner(
             f"the model '{trial['learner']}' is not the one this run was tuned on (weights {str(found)[:12]}..., expected "
             f"{str(expected)[:12]}...); restore that model"
         )
-    assert isinstance(learner, FineTunable)
     verify_model(folder / trial["folder"])
     return learner.load_tuned(folder / trial["folder"])
 
@@ -165,10 +164,6 @@ def export_merged(folder: str | Path, destination: Path, *, trial: str | None = 
             f"'{chosen['learner']}' is not a local model; only local models can be merged (its tuned model stays with its "
             "provider; tunecurve predict asks it)"
         )
-    from tunecurve.learners.lm.learner import LocalLearner
-
     learner = _tuned_learner(Path(folder), results, chosen, "cpu", None)
-    if not isinstance(learner, LocalLearner):
-        raise UsageError(f"'{chosen['learner']}' is not a local model; only local models can be merged")
     learner.save_merged(make_folder(destination))
     return f"{chosen['learner']}/{chosen['label']}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import TunecurveError
-from tunecurve.executors.base import Outcome, Work, is_paid, known_failures
+from tunecurve.executors.base import Outcome, is_paid, known_failures
 from tunecurve.executors.lock import lock_study
 from tunecurve.executors.run import Executor, run_trials
 from tunecurve.findings import as_shown
@@ -30,7 +30,7 @@ from tunecurve.study.progress import Progress
 from tunecurve.study.provider_checkpoints import score_checkpoints
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import resolved_yaml
-from tunecurve.study.trial import is_finished
+from tunecurve.study.trial import TrialContext, is_finished
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
         seconds = study.estimated_seconds()
         left = {item.trial: seconds[item.trial] for item in study.planned if not is_finished(item.folder)}
         progress.study_started(len(study.planned), left)
-        work = Work(
+        context = TrialContext(
             study.planned,
             study.data,
             study.learners,
@@ -162,7 +162,7 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
             _remove_left_over_deployments(study)
             if study.spec.train_together:
                 train_together(study.planned, study.data, study.learners, progress, study.folder / "together")
-            outcome = run_trials(work, executor, study.folder, progress, current.after_a_trial)
+            outcome = run_trials(context, executor, study.folder, progress, current.after_a_trial)
             if study.spec.hosted.checkpoints:
                 score_checkpoints(study.planned, study.data, study.learners, collector.metrics, progress)
             current.write(known_failures(study.planned))

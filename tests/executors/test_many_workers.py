@@ -143,11 +143,11 @@ def test_a_process_whose_trial_was_taken_over_leaves_it_alone(rows, tmp_path, se
     class Robbed(SlowLearner):
         """While it tunes, another process decides that this one is gone."""
 
-        def fine_tune(self, examples, recipe, *, seed, folder, on_step):
+        def fine_tune(self, job, on_step):
             if not stolen:
-                stolen.append(folder)
-                (out / "claims" / f"{folder.name}.000002").write_text("another-1-abc\n")
-            return super().fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+                stolen.append(job.folder)
+                (out / "claims" / f"{job.folder.name}.000002").write_text("another-1-abc\n")
+            return super().fine_tune(job, on_step)
 
     from tunecurve.executors.shared import run_shared
 
@@ -162,16 +162,16 @@ def test_a_process_whose_trial_was_taken_over_leaves_it_alone(rows, tmp_path, se
 
 
 def test_only_one_process_runs_paid_trials_and_never_one_of_another_machine(tmp_path):
-    from tunecurve.executors.base import Work
     from tunecurve.executors.shared import PAID, _Sharing
     from tunecurve.study.plan import PlannedTrial, Trial
+    from tunecurve.study.trial import TrialContext
 
     item = PlannedTrial(Trial("m", "zero-shot"), {"learner": {"kind": "hosted"}}, tmp_path / "trials" / "m")
     with Desk(tmp_path / "claims") as desk:
-        assert _Sharing(Work([item], None, {}, []), desk, Progress(), lambda failures: None)._may_pay_here()
+        assert _Sharing(TrialContext([item], None, {}, []), desk, Progress(), lambda failures: None)._may_pay_here()
         (tmp_path / "claims" / f"{PAID}.000001").write_text("another-host-1-abc\n")
         listener = Listener()
-        assert not _Sharing(Work([item], None, {}, []), desk, listener, lambda failures: None)._may_pay_here()
+        assert not _Sharing(TrialContext([item], None, {}, []), desk, listener, lambda failures: None)._may_pay_here()
         assert listener.lines == ["the paid trials wait for another-host, whose ledger knows what is paid for"]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from tunecurve.formats.alignment import align_exactly
-from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
+from tunecurve.learners.base import Completion, Learner, TrainingProgress, TrainingRecord, Tuned, unanswered
 
 
-class LookupLearner:
+class LookupLearner(Learner):
     """Replaces every value that its training examples masked by that value's label."""
 
     takes_prompts = True
@@ -21,10 +21,9 @@ class LookupLearner:
         return {"kind": "lookup", "version": 1}
 
     def predict_stream(self, prompts, done=()):
-        for index, prompt in enumerate(prompts):
-            if index not in done:
-                self.n_answers += 1
-                yield index, Completion(self._mask(prompt.source), "end", 1, 1, 0.001)
+        for index, prompt in unanswered(prompts, done):
+            self.n_answers += 1
+            yield index, Completion(self._mask(prompt.source), "end", 1, 1, 0.001)
 
     def _mask(self, text):
         for value, label in sorted(self.known.items(), key=lambda item: (-len(item[0]), item[0])):
@@ -34,19 +33,19 @@ class LookupLearner:
     def resolve_recipe(self, recipe, n_examples):
         return {"name": "lookup", "epochs": 1, "n_steps": 1, "learning_rate": 1.0, "batch_size": 1, "lora_rank": 1}
 
-    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
-        if len(examples) == self.fail_on_size:
+    def fine_tune(self, job, on_step):
+        if len(job.examples) == self.fail_on_size:
             raise RuntimeError("the lookup table caught fire")
         known = {}
-        for example in examples:
+        for example in job.examples:
             for span in align_exactly(example.prompt.source, example.answer) or []:
                 if len(span.labels) == 1:
                     known[example.prompt.source[span.start : span.end]] = span.labels[0]
-        (folder / "known.json").write_text(json.dumps(known))
+        (job.folder / "known.json").write_text(json.dumps(known))
         on_step(TrainingProgress(1, 1, 0.5, 10.0))
-        return self.load_tuned(folder), TrainingRecord(
-            1, 1, len(examples), [0.5], 0.01, len(examples), recipe, "lookup"
-        )
+        n_rows = len(job.examples)
+        record = TrainingRecord(1, 1, n_rows, [0.5], 0.01, n_rows, job.recipe, "lookup")
+        return Tuned(self.load_tuned(job.folder), record)
 
     def load_tuned(self, folder):
         return LookupLearner(self.name, json.loads((folder / "known.json").read_text()))

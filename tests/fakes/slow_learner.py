@@ -36,9 +36,9 @@ class SlowLearner(LookupLearner):
             time.sleep(self.seconds / len(prompts))
             yield index, answer
 
-    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
-        (folder / "workers.txt").open("a").write(f"{os.getpid()}\n")
-        return super().fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+    def fine_tune(self, job, on_step):
+        (job.folder / "workers.txt").open("a").write(f"{os.getpid()}\n")
+        return super().fine_tune(job, on_step)
 
     def load_tuned(self, folder):
         return SlowLearner(self.seconds, self.name, super().load_tuned(folder).known)
@@ -52,9 +52,9 @@ class DyingLearner(SlowLearner):
         self.marks, self.size, self.times = Path(marks), size, times
         self.n_examples = 0
 
-    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
-        self.n_examples = len(examples)
-        return super().fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+    def fine_tune(self, job, on_step):
+        self.n_examples = len(job.examples)
+        return super().fine_tune(job, on_step)
 
     def load_tuned(self, folder):
         tuned = DyingLearner(self.marks, self.size, self.times, LookupLearner.load_tuned(self, folder).known)

@@ -23,10 +23,10 @@ HOLD_TEXTS = {"predictions.jsonl", "report.html"}
 class Failing(LookupLearner):
     """Fails on one size with a message that quotes what it was given and the environment."""
 
-    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
-        if len(examples) == 5:
+    def fine_tune(self, job, on_step):
+        if len(job.examples) == 5:
             raise RuntimeError(f"Authorization: Bearer {KEY} refused; environment {dict(os.environ)}")
-        return super().fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+        return super().fine_tune(job, on_step)
 
     def predict_stream(self, prompts, done=()):
         for index, answer in super().predict_stream(prompts, done):

@@ -14,7 +14,7 @@ from tunecurve.learners.answers import (
     strip_thoughts,
     without_thoughts,
 )
-from tunecurve.learners.base import Completion
+from tunecurve.learners.base import Completion, Learner
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.tables import answer_table
 from tunecurve.study.trial import summarise_answers
@@ -65,7 +65,7 @@ def test_marks_in_the_rows_own_text_are_text():
     assert without_thoughts(answer, RENDERER.prompt("hello", [("x", "<think>y</think> z")])) == answer
 
 
-class Thinking:
+class Thinking(Learner):
     name, takes_prompts = "thinking", True
 
     def identity(self):

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.test_commands import invoke
 from tunecurve.curve.intervals import Jackknife
 from tunecurve.findings import Finding
-from tunecurve.learners.base import Completion, TrainingProgress, TrainingRecord
+from tunecurve.learners.base import Completion, Learner, TrainingProgress, TrainingRecord, Tuned, unanswered
 from tunecurve.metrics.classification import Accuracy
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated
 from tunecurve.results.points import Point, leak_sentence, percent
@@ -19,10 +19,8 @@ from tunecurve.run import run_study
 ACCURACY = Accuracy(["a", "b"])
 
 
-class Scripted:
+class Scripted(Learner):
     """A learner whose answers a function of the prompt and of its training size decides."""
-
-    takes_prompts = False
 
     def __init__(self, answer, name="scripted", size=0):
         self.name, self.answer, self.size = name, answer, size
@@ -31,18 +29,18 @@ class Scripted:
         return {"kind": "scripted"}
 
     def predict_stream(self, prompts, done=()):
-        for index, prompt in enumerate(prompts):
-            if index not in done:
-                found = self.answer(prompt.source, self.size, index)
-                yield index, found if isinstance(found, Completion) else Completion(found, "end")
+        for index, prompt in unanswered(prompts, done):
+            found = self.answer(prompt.source, self.size, index)
+            yield index, found if isinstance(found, Completion) else Completion(found, "end")
 
     def resolve_recipe(self, recipe, n_examples):
         return {"name": "scripted", "epochs": 1, "n_steps": 1, "learning_rate": 1.0, "batch_size": 1, "lora_rank": 1}
 
-    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
-        (folder / "size.txt").write_text(str(len(examples)))
+    def fine_tune(self, job, on_step):
+        (job.folder / "size.txt").write_text(str(len(job.examples)))
         on_step(TrainingProgress(1, 1, 0.5, 1.0))
-        return self.load_tuned(folder), TrainingRecord(1, 1, len(examples), [0.5], 0.0, 1, recipe, "scripted")
+        record = TrainingRecord(1, 1, len(job.examples), [0.5], 0.0, 1, job.recipe, "scripted")
+        return Tuned(self.load_tuned(job.folder), record)
 
     def load_tuned(self, folder):
         return Scripted(self.answer, self.name, int((folder / "size.txt").read_text()))

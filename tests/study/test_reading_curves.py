@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
-from tunecurve.learners.base import Completion
+from tunecurve.learners.base import Completion, Learner
 from tunecurve.metrics.bleu import Bleu
 from tunecurve.metrics.masking import LeakingDocuments
 from tunecurve.results.diagnosis import diagnose
@@ -86,11 +86,10 @@ def test_a_flat_headline_is_no_reason_to_stop_while_the_other_metric_improves():
     assert disagreements({"m": {"refusal": "too few"}}, verdicts("flat"), Bleu(), LeakingDocuments()) == []
 
 
-class Rule:
+class Rule(Learner):
     """A baseline: masks one name, whatever the prompt."""
 
     name = "rule"
-    takes_prompts = False
 
     def identity(self):
         return {"kind": "rule", "version": 1}

@@ -33,11 +33,11 @@ class Sharing(LookupLearner):
     def tuned_files(self):
         return ("known.json",)
 
-    def fine_tune(self, examples, recipe, *, seed, folder, on_step):
-        self.trained.append((self.name, len(examples), seed))
+    def fine_tune(self, job, on_step):
+        self.trained.append((self.name, len(job.examples), job.seed))
         if self.fail:
             raise RuntimeError("no luck")
-        return super().fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+        return super().fine_tune(job, on_step)
 
     def load_tuned(self, folder):
         return Sharing(self.name, json.loads((folder / "known.json").read_text()), self.training)

@@ -81,7 +81,6 @@ def _show_test_set(ready: Any) -> None:
 
 
 def _show_quote(ready: Any) -> None:
-    from tunecurve.learners.base import PaysByTheHour
     from tunecurve.learners.hosted.prices import money
 
     left = ready.quote_left_usd()
@@ -104,7 +103,7 @@ def _show_quote(ready: Any) -> None:
                 f"({price['source']})"
             )
     for learner in ready.learners.values():
-        if isinstance(learner, PaysByTheHour) and (line := learner.hosting_line()):
+        if (line := learner.hosting_line()) is not None:
             echo(line)
     echo(
         "Tokens are counted as earlier calls of the model measured them, else at four characters each; a tuning job's hours "
@@ -128,6 +127,7 @@ def _show_prompts(ready: Any) -> None:
             echo(f"[{message.role}] {message.content}")
     example = ready.data.tuning_examples(1, 0)[0]
     for name, learner in ready.learners.items():
-        if hasattr(learner, "show_training_example"):
+        shown = learner.show_training_example(example)
+        if shown is not None:
             echo(f"\n--- training example as {name} reads it; «trained» tokens carry the loss ---")
-            echo(learner.show_training_example(example))
+            echo(shown)

@@ -15,58 +15,17 @@ from typing import Any, Literal
 
 from tunecurve.errors import Interrupted, MoneyError, TunecurveError, explain_os_error, find_os_error
 from tunecurve.executors.leases import ClaimLost
-from tunecurve.learners.base import Learner, StillWaiting
-from tunecurve.metrics.base import Metric
+from tunecurve.learners.base import Pending
 from tunecurve.privacy.redact import redact
 from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.answer_report import remarks_on_answers
-from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import PlannedTrial, Trial, training_key
+from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import CONFIG, is_finished, run_trial
+from tunecurve.study.trial import CONFIG, TrialContext, is_finished, run_trial
 
 FAILURE = "failure.txt"
 
 AfterEach = Callable[[dict[Trial, str]], None]
-
-
-@dataclass(frozen=True)
-class Work:
-    """What every executor gets.
-
-    Attributes
-    ----------
-    planned : list of PlannedTrial
-        All trials, cheap ones first; the finished ones are passed over.
-    data : StudyData
-        Frozen rows and prompts.
-    learners : dict of str to Learner
-        By name.
-    metrics : list of Metric
-        All of them are scored.
-    seconds : dict of Trial to float
-        About how long each trial takes.
-    training_score_rows : int, default 0
-        As for `run_trial`.
-    """
-
-    planned: Sequence[PlannedTrial]
-    data: StudyData
-    learners: Mapping[str, Learner]
-    metrics: Sequence[Metric]
-    seconds: Mapping[Trial, float] = field(default_factory=dict)
-    training_score_rows: int = 0
-
-    def same_training(self, item: PlannedTrial) -> list[Path]:
-        """Return the folders of other trials whose training is the very same as this one's."""
-        key = training_key(item.config, self.learners[item.trial.learner])
-        if key is None:
-            return []
-        return [
-            other.folder
-            for other in self.planned
-            if other is not item and training_key(other.config, self.learners[other.trial.learner]) == key
-        ]
 
 
 @dataclass
@@ -107,12 +66,12 @@ class Ended:
     seconds: float = 0.0
 
 
-def run_serially(work: Work, progress: Progress, after_each: AfterEach) -> Outcome:
+def run_serially(context: TrialContext, progress: Progress, after_each: AfterEach) -> Outcome:
     """Run every trial that is not finished.
 
     Parameters
     ----------
-    work : Work
+    context : TrialContext
         The trials, in running order.
     progress : Progress
         Listener.
@@ -129,21 +88,20 @@ def run_serially(work: Work, progress: Progress, after_each: AfterEach) -> Outco
         When the disk is full or not writable: no other trial could end well.
     """
     outcome = Outcome()
-    queue, n_waiting = deque(work.planned), 0
+    queue, n_waiting = deque(context.planned), 0
     while queue:
         item = queue.popleft()
         if is_finished(item.folder):
             outcome.n_found_finished += 1
             continue
         progress.trial_started(item.trial)
-        try:
-            ended = run_one(item, work, progress)
-        except StillWaiting as waiting:
+        ended = run_one(item, context, progress)
+        if isinstance(ended, Pending):
             queue.append(item)
             n_waiting += 1
-            progress.trial_waits(item.trial, str(waiting))
+            progress.trial_waits(item.trial, ended.reason)
             if n_waiting >= len(queue):  # every trial that is left waits for someone else
-                sleep_unless_stopped(waiting.seconds, progress)
+                sleep_unless_stopped(ended.seconds, progress)
                 n_waiting = 0
             continue
         outcome.note(item.trial, ended, progress)
@@ -154,35 +112,26 @@ def run_serially(work: Work, progress: Progress, after_each: AfterEach) -> Outco
     return outcome
 
 
-def run_one(item: PlannedTrial, work: Work, progress: Progress) -> Ended:
+def run_one(item: PlannedTrial, context: TrialContext, progress: Progress) -> Ended | Pending:
     """Run one trial, or what is left of it; what goes wrong with it is kept in its folder.
 
     Raises
     ------
-    Interrupted, MoneyError, EnvironmentProblem, StillWaiting, ClaimLost
+    Interrupted, MoneyError, EnvironmentProblem, ClaimLost
         What concerns more than this trial.
     """
     started = time.perf_counter()
     try:
-        learner = work.learners[item.trial.learner]
-        result = run_trial(
-            item.trial,
-            item.config,
-            work.data,
-            learner,
-            work.metrics,
-            item.folder,
-            progress,
-            work.same_training(item),
-            training_score_rows=work.training_score_rows,
-        )
-    except (Interrupted, MoneyError, StillWaiting, ClaimLost):
+        result = run_trial(item, context, progress)
+    except (Interrupted, MoneyError, ClaimLost):
         raise
     except Exception as error:
         _stop_for_environment(error)
         return Ended("failed", _record_failure(item, error), time.perf_counter() - started)
+    if isinstance(result, Pending):
+        return result
     (item.folder / FAILURE).unlink(missing_ok=True)
-    headline = work.metrics[0]
+    headline = context.metrics[0]
     score = result["scores"][headline.name]
     remarks = remarks_on_answers(result["answers"], headline.name, headline.title)
     line = "; ".join([f"{headline.title} {score:.2f}", *remarks])

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Protocol
 
 from tunecurve.errors import Interrupted, TunecurveError
-from tunecurve.executors.base import AfterEach, Ended, Outcome, Work, record_failure
+from tunecurve.executors.base import AfterEach, Ended, Outcome, record_failure
 from tunecurve.executors.events import Event
 from tunecurve.executors.in_process import Aside, stays_here
 from tunecurve.executors.scheduler import Schedule
 from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import is_finished
+from tunecurve.study.trial import TrialContext, is_finished
 
 WAIT_SECONDS = 0.5
 
@@ -41,12 +41,12 @@ class Workers(Protocol):
         ...
 
 
-def run_on_workers(work: Work, workers: Workers, progress: Progress, after_each: AfterEach) -> Outcome:
+def run_on_workers(context: TrialContext, workers: Workers, progress: Progress, after_each: AfterEach) -> Outcome:
     """Run the trials that are not finished on workers; what must stay here runs beside them in this process.
 
     Parameters
     ----------
-    work, progress, after_each
+    context, progress, after_each
         As for `run_serially`.
     workers : Workers
         Ready to start trials.
@@ -56,12 +56,12 @@ def run_on_workers(work: Work, workers: Workers, progress: Progress, after_each:
     Interrupted, MoneyError, EnvironmentProblem
         As `run_serially`.
     """
-    here = [item for item in work.planned if stays_here(item)]
-    there = [item for item in work.planned if not stays_here(item)]
+    here = [item for item in context.planned if stays_here(item)]
+    there = [item for item in context.planned if not stays_here(item)]
     left = [item for item in there if not is_finished(item.folder)]
     outcome = Outcome(n_found_finished=len(there) - len(left))
-    schedule = Schedule(left, work.seconds, is_proven=len(left) < len(there))
-    with Aside(here, replace(work, planned=here), progress, after_each) as aside:
+    schedule = Schedule(left, context.seconds, is_proven=len(left) < len(there))
+    with Aside(here, replace(context, planned=here), progress, after_each) as aside:
         dispatch(schedule, workers, progress, after_each, outcome, aside)
     outcome.n_run += aside.outcome.n_run
     outcome.n_found_finished += aside.outcome.n_found_finished

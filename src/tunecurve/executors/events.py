@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tunecurve.errors import Interrupted, TunecurveError
-from tunecurve.executors.base import Work, run_one, sleep_unless_stopped
+from tunecurve.executors.base import run_one, sleep_unless_stopped
 from tunecurve.executors.leases import ClaimLost
-from tunecurve.learners.base import StillWaiting, TrainingProgress
+from tunecurve.learners.base import Pending, TrainingProgress
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
+from tunecurve.study.trial import TrialContext
 
 SECONDS_BETWEEN = 0.5
 
@@ -51,15 +52,15 @@ def lost(trial: Trial, reason: str) -> Event:
     return Event(trial, "lost", (reason,))
 
 
-def run_to_its_end(item: PlannedTrial, work: Work, progress: Progress) -> Event:
+def run_to_its_end(item: PlannedTrial, context: TrialContext, progress: Progress) -> Event:
     """Run a trial in a worker and return how it ended, whatever happens."""
     try:
         while True:
-            try:
-                return Event(item.trial, "ended", (run_one(item, work, progress),))
-            except StillWaiting as waiting:
-                progress.message(f"{item.trial.learner} {item.trial.label}: {waiting}")
-                sleep_unless_stopped(waiting.seconds, progress)
+            ended = run_one(item, context, progress)
+            if not isinstance(ended, Pending):
+                return Event(item.trial, "ended", (ended,))
+            progress.message(f"{item.name}: {ended.reason}")
+            sleep_unless_stopped(ended.seconds, progress)
     except Interrupted:
         return Event(item.trial, "stopped")
     except ClaimLost:

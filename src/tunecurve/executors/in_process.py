@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
 
-from tunecurve.executors.base import AfterEach, Outcome, Work, is_paid, run_serially
+from tunecurve.executors.base import AfterEach, Outcome, is_paid, run_serially
 from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.progress import Progress
+from tunecurve.study.trial import TrialContext
 
 
 def stays_here(item: PlannedTrial) -> bool:
@@ -27,13 +28,15 @@ class Aside:
     ----------
     items : sequence of PlannedTrial
         What to run.
-    work, progress, after_each
+    context, progress, after_each
         As for `run_serially`; `after_each` is called from the thread.
     """
 
-    def __init__(self, items: Sequence[PlannedTrial], work: Work, progress: Progress, after_each: AfterEach) -> None:
+    def __init__(
+        self, items: Sequence[PlannedTrial], context: TrialContext, progress: Progress, after_each: AfterEach
+    ) -> None:
         self.outcome = Outcome()
-        self._work, self._progress, self._after_each = replace(work, planned=items), progress, after_each
+        self._context, self._progress, self._after_each = replace(context, planned=items), progress, after_each
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="tunecurve-aside", daemon=True)
 
@@ -52,7 +55,7 @@ class Aside:
 
     def _run(self) -> None:
         try:
-            self.outcome = run_serially(self._work, self._progress, self._after_each)
+            self.outcome = run_serially(self._context, self._progress, self._after_each)
         except BaseException as error:  # told to the main thread, which ends the study with it
             self._error = error
 

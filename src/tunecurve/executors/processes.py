@@ -20,9 +20,9 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 
-from tunecurve.executors.base import Work
 from tunecurve.executors.events import Event, RelayProgress, lost, run_to_its_end
 from tunecurve.study.plan import PlannedTrial
+from tunecurve.study.trial import TrialContext
 
 _STOP = "stop"
 _SECONDS_TO_END = 5.0
@@ -33,7 +33,7 @@ class LocalWorkers:
 
     Parameters
     ----------
-    work : Work
+    context : TrialContext
         Data, learners and metrics; learners must survive pickling.
     n_workers : int
         Processes.
@@ -41,14 +41,14 @@ class LocalWorkers:
         One for every worker: the CUDA device it alone sees.
     """
 
-    def __init__(self, work: Work, n_workers: int, devices: Sequence[str] = ()) -> None:
+    def __init__(self, context: TrialContext, n_workers: int, devices: Sequence[str] = ()) -> None:
         # A worker needs no plan: trials come one by one.
-        self._work, self._n_workers = replace(work, planned=[], seconds={}), n_workers
+        self._context, self._n_workers = replace(context, planned=[], seconds={}), n_workers
         self._devices: list[str | None] = [*devices] or [None] * n_workers
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> LocalWorkers:
-        self._workers = [_Worker(self._work, device) for device in self._devices[: self._n_workers]]
+        self._workers = [_Worker(self._context, device) for device in self._devices[: self._n_workers]]
         return self
 
     def __exit__(
@@ -80,8 +80,8 @@ class LocalWorkers:
 class _Worker:
     """The leader's end of one worker process; started when it gets its first trial, and anew after a death."""
 
-    def __init__(self, work: Work, device: str | None) -> None:
-        self._work, self._device = work, device
+    def __init__(self, context: TrialContext, device: str | None) -> None:
+        self._context, self._device = context, device
         self.item: PlannedTrial | None = None
         self.process: BaseProcess | None = None
         self.connection: Connection | None = None
@@ -92,7 +92,7 @@ class _Worker:
         self.process = context.Process(target=_serve, args=(theirs, self._device), daemon=True)
         self.process.start()
         theirs.close()
-        self.tell(self._work)
+        self.tell(self._context)
 
     def tell(self, what: Any) -> None:
         """Send something; a worker that is gone is noticed when it is listened to."""
@@ -159,8 +159,8 @@ def _serve(connection: Connection, device: str | None) -> None:
                 inbox.put(what)
 
     threading.Thread(target=listen, name="tunecurve-listener", daemon=True).start()
-    work: Work = inbox.get()
+    context: TrialContext = inbox.get()
     while True:
         item: PlannedTrial = inbox.get()
         progress = RelayProgress(item.trial, connection.send, stop.is_set)
-        connection.send(run_to_its_end(item, work, progress))
+        connection.send(run_to_its_end(item, context, progress))

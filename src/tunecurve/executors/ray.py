@@ -22,13 +22,12 @@ from types import TracebackType
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, StudyStateError
-from tunecurve.executors.base import Work
 from tunecurve.executors.events import Event, RelayProgress, lost, run_to_its_end
 from tunecurve.executors.leases import ClaimLost
 from tunecurve.executors.run import Executor
 from tunecurve.storage.files import make_folder, write_bytes, write_text
 from tunecurve.study.plan import PlannedTrial
-from tunecurve.study.trial import RESULT
+from tunecurve.study.trial import RESULT, TrialContext
 
 _NONCE = ".ray-session"
 _ATTEMPT = "attempt.txt"
@@ -43,7 +42,7 @@ class RayWorkers:
 
     Parameters
     ----------
-    work : Work
+    context : TrialContext
         Data, learners and metrics; learners must survive pickling.
     folder : Path
         The study's folder.
@@ -56,15 +55,15 @@ class RayWorkers:
         When Ray is not installed or the cluster does not answer.
     """
 
-    def __init__(self, work: Work, folder: Path, executor: Executor) -> None:
-        self._work, self._folder, self._executor = work, folder, executor
+    def __init__(self, context: TrialContext, folder: Path, executor: Executor) -> None:
+        self._context, self._folder, self._executor = context, folder, executor
         self._ray = _import_ray()
         self._nonce = uuid.uuid4().hex
         self._tasks: dict[Any, PlannedTrial] = {}
         self._attempts: dict[str, int] = {}
         self._n_places = 0
         self._counted_at = -_SECONDS_BETWEEN_COUNTS
-        self._cpus = max([1, *(_threads(learner) for learner in work.learners.values())])
+        self._cpus = max([1, *(learner.resources.threads for learner in context.learners.values())])
 
     def __enter__(self) -> RayWorkers:
         ray = self._ray
@@ -87,7 +86,7 @@ class RayWorkers:
             ray.get_runtime_context().get_node_id(), soft=False
         )
         self._mailbox = ray.remote(num_cpus=0, max_concurrency=16, scheduling_strategy=here)(_Mailbox).remote()
-        self._shipped = _ship(ray, self._work)
+        self._shipped = _ship(ray, self._context)
         self._task = ray.remote(num_cpus=self._cpus, num_gpus=self._executor.gpus_per_trial, max_retries=0)(_run_there)
         return self
 
@@ -162,11 +161,6 @@ def _import_ray() -> Any:
     return ray
 
 
-def _threads(learner: Any) -> int:
-    """Return the CPU threads a learner computes with."""
-    return int(getattr(getattr(learner, "compute", None), "threads", 1))
-
-
 def _line(error: Exception) -> str:
     return " ".join(str(error).splitlines()[-1:])[:200]
 
@@ -193,13 +187,13 @@ class _Mailbox:
         self._stop = True
 
 
-def _ship(ray: Any, work: Work) -> dict[str, Any]:
+def _ship(ray: Any, context: TrialContext) -> dict[str, Any]:
     """Put data, learners and model files into the object store; return their references."""
     import numpy as np
 
     models: dict[str, dict[str, tuple[int, Any]]] = {}
-    for learner in work.learners.values():
-        files = getattr(learner, "files", None)
+    for learner in context.learners.values():
+        files = learner.files
         if files is not None and files.weights_sha256 not in models:
             # As arrays: nodes read them from shared memory without a copy.
             models[files.weights_sha256] = {
@@ -207,9 +201,9 @@ def _ship(ray: Any, work: Work) -> dict[str, Any]:
                 for path in sorted(files.folder.rglob("*"))
                 if path.is_file()
             }
-    there = {name: ray.put(learner) for name, learner in work.learners.items() if name != "floor"}
+    there = {name: ray.put(learner) for name, learner in context.learners.items() if name != "floor"}
     return {
-        "work": ray.put(replace(work, planned=[], seconds={}, learners={})),
+        "context": ray.put(replace(context, planned=[], seconds={}, learners={})),
         "learners": there,
         "models": models,
     }
@@ -225,18 +219,18 @@ def _run_there(
     import ray
 
     post = _Post(mailbox)
-    work: Work = ray.get(shipped["work"])
+    context: TrialContext = ray.get(shipped["context"])
     name = item.trial.learner
     if shipped["learners"][name] not in _learners:
         learner = ray.get(shipped["learners"][name])
-        files = getattr(learner, "files", None)
+        files = learner.files
         if files is not None:
             learner.files = replace(files, folder=_place(files, shipped["models"][files.weights_sha256]))
         _learners[shipped["learners"][name]] = learner
     learner = _learners[shipped["learners"][name]]
     if learner.identity() != item.config["learner"]:
         raise StudyStateError(f"this node would compute as {learner.identity()}, the study is {item.config['learner']}")
-    work = replace(work, learners={name: learner})
+    context = replace(context, learners={name: learner})
     sees_folder = _reads(item.folder.parent.parent / _NONCE) == attempt.split()[0]
     there = item if sees_folder else replace(item, folder=_scratch("trials") / item.folder.name)
 
@@ -247,7 +241,7 @@ def _run_there(
     progress = RelayProgress(item.trial, post, post.shall_stop, check)
     if post.shall_stop():
         return Event(item.trial, "stopped"), {}
-    event = run_to_its_end(there, work, progress)
+    event = run_to_its_end(there, context, progress)
     return event, {} if sees_folder else _files_of(there.folder)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from tunecurve.errors import UsageError
-from tunecurve.executors.base import AfterEach, Outcome, Work, run_serially
+from tunecurve.executors.base import AfterEach, Outcome, run_serially
 from tunecurve.learners.base import Learner
 from tunecurve.study.progress import Progress
+from tunecurve.study.trial import TrialContext
 
 ExecutorName = Literal["local", "shared", "ray"]
 
@@ -59,36 +60,37 @@ class Executor:
         return self.name == "shared"
 
 
-def run_trials(work: Work, executor: Executor, folder: Path, progress: Progress, after_each: AfterEach) -> Outcome:
+def run_trials(
+    context: TrialContext, executor: Executor, folder: Path, progress: Progress, after_each: AfterEach
+) -> Outcome:
     """Run the trials that are not finished; same arguments and errors as `run_serially`."""
     if executor.name == "shared":
         from tunecurve.executors.shared import run_shared
 
-        return run_shared(work, folder, progress, after_each)
+        return run_shared(context, folder, progress, after_each)
     if executor.name == "ray":
         from tunecurve.executors.ray import RayWorkers
 
-        return _lead(work, RayWorkers(work, folder, executor), progress, after_each)
-    devices = cuda_devices(work.learners)
+        return _lead(context, RayWorkers(context, folder, executor), progress, after_each)
+    devices = cuda_devices(context.learners)
     n_workers = executor.workers or max(1, len(devices))
     if n_workers == 1:
-        return run_serially(work, progress, after_each)
+        return run_serially(context, progress, after_each)
     from tunecurve.executors.processes import LocalWorkers
 
-    return _lead(work, LocalWorkers(work, n_workers, deal(devices, n_workers)), progress, after_each)
+    return _lead(context, LocalWorkers(context, n_workers, deal(devices, n_workers)), progress, after_each)
 
 
-def _lead(work: Work, workers, progress: Progress, after_each: AfterEach) -> Outcome:  # type: ignore[no-untyped-def]
+def _lead(context: TrialContext, workers, progress: Progress, after_each: AfterEach) -> Outcome:  # type: ignore[no-untyped-def]
     from tunecurve.executors.coordinator import run_on_workers
 
     with workers:
-        return run_on_workers(work, workers, progress, after_each)
+        return run_on_workers(context, workers, progress, after_each)
 
 
 def cuda_devices(learners: Mapping[str, Learner]) -> list[str]:
     """Return the CUDA devices of this machine, as CUDA_VISIBLE_DEVICES names them, if a learner computes there."""
-    computes = [getattr(learner, "compute", None) for learner in learners.values()]
-    if not any(getattr(getattr(compute, "device", None), "type", None) == "cuda" for compute in computes):
+    if not any(learner.resources.is_on_cuda for learner in learners.values()):
         return []
     import torch
 

@@ -13,14 +13,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tunecurve.errors import Interrupted
-from tunecurve.executors.base import FAILURE, AfterEach, Outcome, Work, is_paid, run_one
+from tunecurve.executors.base import FAILURE, AfterEach, Outcome, is_paid, run_one
 from tunecurve.executors.in_process import Aside, stays_here
 from tunecurve.executors.leases import BEAT_SECONDS, CLAIMS, STALE_SECONDS, Claim, ClaimLost, Desk
 from tunecurve.executors.scheduler import longest_first
-from tunecurve.learners.base import StillWaiting, TrainingProgress
+from tunecurve.learners.base import Pending, TrainingProgress
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import is_finished
+from tunecurve.study.trial import TrialContext, is_finished
 
 PAID = "paid-trials"
 POLL_SECONDS = 1.0
@@ -53,7 +53,7 @@ class ClaimedProgress(Progress):
 
 
 def run_shared(
-    work: Work,
+    context: TrialContext,
     folder: Path,
     progress: Progress,
     after_each: AfterEach,
@@ -65,7 +65,7 @@ def run_shared(
 
     Parameters
     ----------
-    work, progress, after_each
+    context, progress, after_each
         As for `run_serially`.
     folder : Path
         The study's folder.
@@ -78,20 +78,20 @@ def run_shared(
         As `run_serially`; other processes go on.
     """
     with Desk(folder / CLAIMS, beat_seconds=beat_seconds, stale_seconds=stale_seconds) as desk:
-        return _Sharing(work, desk, progress, after_each).run()
+        return _Sharing(context, desk, progress, after_each).run()
 
 
 class _Sharing:
-    def __init__(self, work: Work, desk: Desk, progress: Progress, after_each: AfterEach) -> None:
-        self.work, self.desk, self.progress, self.after_each = work, desk, progress, after_each
+    def __init__(self, context: TrialContext, desk: Desk, progress: Progress, after_each: AfterEach) -> None:
+        self.context, self.desk, self.progress, self.after_each = context, desk, progress, after_each
         self.outcome = Outcome()
-        self._old_failures = {item.trial: _failed_at(item) for item in work.planned}
-        unfinished = [item for item in work.planned if not is_finished(item.folder)]
-        self.outcome.n_found_finished = len(work.planned) - len(unfinished)
-        tuned = [item for item in work.planned if not stays_here(item)]
+        self._old_failures = {item.trial: _failed_at(item) for item in context.planned}
+        unfinished = [item for item in context.planned if not is_finished(item.folder)]
+        self.outcome.n_found_finished = len(context.planned) - len(unfinished)
+        tuned = [item for item in context.planned if not stays_here(item)]
         self._is_proven = any(is_finished(item.folder) for item in tuned)
         self._paid = [item for item in unfinished if is_paid(item.config)]
-        self._left = longest_first([item for item in unfinished if not is_paid(item.config)], work.seconds)
+        self._left = longest_first([item for item in unfinished if not is_paid(item.config)], context.seconds)
         self._aside: Aside | None = None
         self._told_who: list[str] = []
 
@@ -143,14 +143,14 @@ class _Sharing:
     def _run(self, item: PlannedTrial, claim: Claim) -> None:
         self.progress.trial_started(item.trial)
         try:
-            ended = run_one(item, self.work, ClaimedProgress(self.progress, claim))
+            ended = run_one(item, self.context, ClaimedProgress(self.progress, claim))
         except ClaimLost:
             self.progress.message(
                 f"{item.trial.learner} {item.trial.label}: this process was silent too long, another one has taken it over"
             )
             return
-        except StillWaiting as waiting:  # a learner of the user's own whose work is done elsewhere
-            self.progress.trial_waits(item.trial, str(waiting))
+        if isinstance(ended, Pending):  # a learner of the user's own whose work is done elsewhere
+            self.progress.trial_waits(item.trial, ended.reason)
             return
         self.outcome.note(item.trial, ended, self.progress)
         self._is_proven = self._is_proven or (ended.kind == "finished" and not stays_here(item))
@@ -162,7 +162,7 @@ class _Sharing:
         if self._aside is not None:
             self._aside.raise_error()
         elif self._paid and (self._may_pay_here()) and self.desk.claim(PAID) is not None:
-            self._aside = Aside(self._paid, self.work, self.progress, self.after_each)
+            self._aside = Aside(self._paid, self.context, self.progress, self.after_each)
             open_until_the_end.enter_context(self._aside)
 
     def _may_pay_here(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,29 @@ def build_learners(
     for name in models:
         learners[name] = _build(name, wishes)
     return learners
+
+
+def own_learners(learners: Mapping[str, object]) -> dict[str, Learner]:
+    """Return a caller's own learners by name, the floor first.
+
+    Raises
+    ------
+    UsageError
+        For an object that is no `Learner`.
+    """
+    for name, learner in learners.items():
+        if not isinstance(learner, Learner):
+            kind = f"the class {learner.__name__}" if isinstance(learner, type) else f"a {type(learner).__name__}"
+            remedy = (
+                "call it" if isinstance(learner, type) and issubclass(learner, Learner) else "derive its class from it"
+            )
+            raise UsageError(
+                f"learners: '{name}' is {kind}, expected an object of a class derived from tunecurve.learners.base.Learner; "
+                f"{remedy} (docs/add-a-learner.md)"
+            )
+    return {"floor": FloorLearner()} | {
+        name: learner for name, learner in learners.items() if isinstance(learner, Learner)
+    }
 
 
 def _build(name: str, wishes: _Wishes) -> Learner:

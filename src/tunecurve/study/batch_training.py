@@ -12,12 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tunecurve.errors import Interrupted
-from tunecurve.learners.base import Learner, TrainingJob, TrainingProgress, TrainsTogether
+from tunecurve.learners.base import Learner, TrainingProgress
 from tunecurve.storage.files import make_folder, write_sealed_json
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, training_key
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import CONFIG, TRAINING, is_finished, keep_record
+from tunecurve.study.trial import CONFIG, TRAINING, is_finished, keep_record, training_job
 
 
 def train_together(
@@ -42,7 +42,7 @@ def train_together(
         When a stop was asked for; what is done is kept.
     """
     for name, learner in learners.items():
-        if isinstance(learner, TrainsTogether):
+        if learner.can_train_together:
             items = _to_train([item for item in planned if item.trial.learner == name], learner)
             # Another learner whose training is the same takes it over; see `run_trial`.
             keys = {training_key(item.config, learner) for item in planned if (item.folder / TRAINING).exists()}
@@ -60,17 +60,14 @@ def _to_train(items: Sequence[PlannedTrial], learner: Learner) -> list[PlannedTr
     ]
 
 
-def _train(
-    items: Sequence[PlannedTrial], data: StudyData, learner: TrainsTogether, progress: Progress, folder: Path
-) -> None:
+def _train(items: Sequence[PlannedTrial], data: StudyData, learner: Learner, progress: Progress, folder: Path) -> None:
     progress.message(f"{learner.name}: training {len(items)} models together")
     progress.trial_started(items[0].trial)
     jobs = []
     for item in items:
         make_folder(item.folder)
         write_sealed_json(item.folder / CONFIG, item.config)
-        examples = data.tuning_examples(item.trial.train_size, item.trial.seed)
-        jobs.append(TrainingJob(examples, item.config["recipe"], item.trial.seed, item.folder))
+        jobs.append(training_job(item, data))
 
     def on_step(number: int, step: TrainingProgress) -> None:
         progress.trained(items[number].trial, step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tunecurve.learners.answer_bounds import loss_at_the_cap
-from tunecurve.learners.base import FineTunable, Learner, ReturnsTargets, RoundTrip
+from tunecurve.learners.base import Learner, RoundTrip
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
@@ -19,11 +19,10 @@ def check_study(spec: StudySpec, data: StudyData, learners: Mapping[str, Learner
     prompts, targets = data.prompts(), [row.target for row in data.test]
     examples = [data.renderer.tuning_example(row.source, row.target) for row in data.pool]
     trips = {
-        name: learner.return_targets(prompts, targets, examples if isinstance(learner, FineTunable) else [])
+        name: learner.return_targets(prompts, targets, examples if learner.can_fine_tune else [])
         for name, learner in learners.items()
-        if isinstance(learner, ReturnsTargets)
     }
-    _add(spec, data, trips)
+    _add(spec, data, {name: trip for name, trip in trips.items() if trip is not None})
 
 
 def check_without_models(spec: StudySpec, data: StudyData) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tunecurve.findings import Finding
-from tunecurve.learners.base import HasContext, Learner
+from tunecurve.learners.base import Learner
 from tunecurve.prompts import Prompt
 from tunecurve.study.dataset import StudyData
 
@@ -28,17 +28,18 @@ def context_findings(data: StudyData, learners: Mapping[str, Learner], shots: Se
     """
     found = []
     for name, learner in learners.items():
-        if isinstance(learner, HasContext):
-            for count in sorted({0, *shots}):
-                overlong = _overlong(data, name, learner, count)
-                found += overlong
-                if overlong and not count:
-                    break  # longer prompts do not fit either
+        for count in sorted({0, *shots}):
+            overlong = _overlong(data, name, learner, count)
+            found += overlong
+            if overlong and not count:
+                break  # longer prompts do not fit either
     return found
 
 
-def _overlong(data: StudyData, name: str, learner: HasContext, shots: int) -> list[Finding]:
+def _overlong(data: StudyData, name: str, learner: Learner, shots: int) -> list[Finding]:
     context = learner.context_length()
+    if context is None:
+        return []
     rows = [
         row
         for row, prompt in zip(data.test, data.prompts(shots), strict=True)

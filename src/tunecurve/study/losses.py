@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tunecurve.data.rows import Row
 from tunecurve.errors import Interrupted, ModelError
-from tunecurve.learners.base import MeasuresLoss, TargetLoss
+from tunecurve.learners.base import Learner, TargetLoss
 from tunecurve.storage.files import GrowingLines, read_lines, write_lines
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial, sampled_for_loss
@@ -40,7 +40,7 @@ class _Asked:
 
 
 def measure_losses(
-    trial: Trial, data: StudyData, learner: MeasuresLoss, store: GrowingLines, folder: Path, progress: Progress
+    trial: Trial, data: StudyData, learner: Learner, store: GrowingLines, folder: Path, progress: Progress
 ) -> dict[str, Any]:
     """Write losses.jsonl and return what is said of it.
 
@@ -87,7 +87,7 @@ def _sides(trial: Trial, data: StudyData) -> Iterator[_Asked]:
         yield _Asked("train", rows, [data.renderer.prompt(row.source) for row in rows])
 
 
-def _losses_of(asked: _Asked, learner: MeasuresLoss, store: GrowingLines, progress: Progress) -> list[TargetLoss]:
+def _losses_of(asked: _Asked, learner: Learner, store: GrowingLines, progress: Progress) -> list[TargetLoss]:
     kept = [line for line in store.values if line.get("side") == asked.side]
     losses = {line["index"]: TargetLoss(**line["loss"]) for line in kept}
     targets = [row.target for row in asked.rows]

@@ -11,18 +11,7 @@ import numpy as np
 
 from tunecurve.data.rows import content_id, ids_hash
 from tunecurve.findings import Finding
-from tunecurve.learners.base import (
-    CostsMoney,
-    CountsTokens,
-    FineTunable,
-    Learner,
-    MeasuresLoss,
-    SharesTraining,
-    TrainsTogether,
-    TunesFromSomeRows,
-    Workload,
-    WrapsPrompts,
-)
+from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.wrappers import SAFE_TO_CLEAN
 from tunecurve.prompts import Prompt
 from tunecurve.spec.study import StudySpec, stable_hash
@@ -62,6 +51,11 @@ class Trial:
         detail = {"few-shot": f"-k{self.shots}-seed{self.seed}", "fine-tune": f"-n{self.train_size}-seed{self.seed}"}
         return self.strategy + detail.get(self.strategy, "")
 
+    @property
+    def name(self) -> str:
+        """The learner and the label, as messages name a trial."""
+        return f"{self.learner} {self.label}"
+
 
 @dataclass(frozen=True)
 class PlannedTrial:
@@ -71,6 +65,11 @@ class PlannedTrial:
     config: dict[str, Any]
     folder: Path
 
+    @property
+    def name(self) -> str:
+        """As `Trial.name`."""
+        return self.trial.name
+
 
 def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]:
     """Return all trials of a study in running order."""
@@ -78,7 +77,7 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
     models = [name for name in learners if name != "floor"]
     for name in models:
         if not learners[name].takes_prompts:
-            if not isinstance(learners[name], FineTunable):
+            if not learners[name].can_fine_tune:
                 trials.append(Trial(name, "baseline"))
             continue
         for shots in spec.shots:
@@ -88,27 +87,23 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
                 trials += [Trial(name, "few-shot", shots=shots, seed=seed) for seed in range(spec.seeds)]
     for size in spec.train_sizes:
         for name in models:
-            if isinstance(learners[name], FineTunable) and size >= fewest_rows(learners[name]):
+            if learners[name].can_fine_tune and size >= learners[name].fewest_training_rows:
                 trials += [Trial(name, "fine-tune", train_size=size, seed=seed) for seed in range(spec.seeds)]
     return trials
-
-
-def fewest_rows(learner: Learner) -> int:
-    """Return the fewest rows that a learner is tuned on."""
-    return learner.fewest_training_rows if isinstance(learner, TunesFromSomeRows) else 1
 
 
 def sizes_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Finding]:
     """Return for every learner which training sizes are smaller than its provider takes."""
     found = []
     for name, learner in learners.items():
-        too_small = [size for size in spec.train_sizes if size < fewest_rows(learner)]
-        if too_small and isinstance(learner, FineTunable):
+        fewest = learner.fewest_training_rows
+        too_small = [size for size in spec.train_sizes if size < fewest]
+        if too_small and learner.can_fine_tune:
             sizes = f"size {too_small[0]} is" if len(too_small) == 1 else f"sizes {', '.join(map(str, too_small))} are"
             all_of_them = len(too_small) == len(spec.train_sizes)
-            text = f"'{name}': {sizes} left out: fine-tuning jobs there take {fewest_rows(learner)} rows at least"
+            text = f"'{name}': {sizes} left out: fine-tuning jobs there take {fewest} rows at least"
             text += "; it is prompted only" if all_of_them else ""
-            found.append(Finding("size-left-out", text, f"ask for {fewest_rows(learner)} or more with --train-sizes"))
+            found.append(Finding("size-left-out", text, f"ask for {fewest} or more with --train-sizes"))
     return found
 
 
@@ -134,11 +129,10 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
     if learner.takes_prompts and sorted(spec.answers.clean) != sorted(SAFE_TO_CLEAN):
         config["clean"] = sorted(spec.answers.clean)
     if trial.strategy == "fine-tune":
-        assert isinstance(learner, FineTunable)
         examples = [example.prompt for example in data.tuning_examples(1, trial.seed)]
         config["training_prompt_sha256"] = prompts_hash(examples, learner) if learner.takes_prompts else None
         config["recipe"] = learner.resolve_recipe(spec.recipe.model_dump(), trial.train_size)
-        if spec.train_together and isinstance(learner, TrainsTogether):
+        if spec.train_together and learner.can_train_together:
             config["trained_together"] = True  # its additions come in another order
     return config
 
@@ -157,9 +151,8 @@ def prompts_hash(prompts: Sequence[Prompt], learner: Learner) -> str:
     A learner puts its own turns, dates and tokens around a prompt, the same ones around all of them.
     """
     texts = [f"{message.role}: {message.content}" for prompt in prompts for message in prompt.messages]
-    if isinstance(learner, WrapsPrompts) and prompts:
-        texts.append(learner.prompt_text(prompts[0]))
-    return content_id(*texts)
+    as_read = learner.prompt_text(prompts[0]) if prompts else None
+    return content_id(*texts, *([] if as_read is None else [as_read]))
 
 
 def trial_folder_name(trial: Trial, config: Mapping[str, Any]) -> str:
@@ -175,11 +168,12 @@ def training_key(config: Mapping[str, Any], learner: Learner) -> str | None:
     Trials with equal keys train to the same end, so one of them has to. None where nothing is trained, or where the
     learner does not say what determines its training.
     """
-    if config["strategy"] != "fine-tune" or not isinstance(learner, SharesTraining):
+    training = learner.training_identity() if config["strategy"] == "fine-tune" else None
+    if training is None:
         return None
     keys = ("format", "train_size", "seed", "train_sha256", "system", "template", "training_prompt_sha256", "recipe")
     together = {"trained_together": True} if config.get("trained_together") else {}
-    return stable_hash({key: config[key] for key in keys} | together | {"learner": learner.training_identity()})
+    return stable_hash({key: config[key] for key in keys} | together | {"learner": training})
 
 
 def estimate_workloads(
@@ -199,7 +193,7 @@ def estimate_workloads(
     lengths: dict[str, _Lengths] = {}
     for trial, config in planned:
         learner = learners[trial.learner]
-        if not isinstance(learner, CountsTokens):
+        if not learner.counts_tokens:
             workloads[trial] = Workload(0, 0, 0, 0)
             continue
         if trial.learner not in lengths:
@@ -214,14 +208,14 @@ def estimate_workloads(
             row_passes = passes * trial.train_size
             steps = config["recipe"]["n_steps"] or 0
             # A local model reads the instruction once a step; a provider bills it with every row.
-            instructions = row_passes if isinstance(learner, CostsMoney) else steps
+            instructions = row_passes if learner.is_paid else steps
             trained = round(instructions * instruction + row_passes * known.row)
             key = training_key(config, learner)
             if key is not None:
                 trained = 0 if key in keys_trained else trained
                 keys_trained.add(key)
         n_answered = n_rows
-        if config["recipe"] and not isinstance(learner, CostsMoney):
+        if config["recipe"] and not learner.is_paid:
             n_answered += min(training_score_rows, trial.train_size)
         workloads[trial] = Workload(
             trained,
@@ -230,7 +224,7 @@ def estimate_workloads(
             steps,
             n_rows,
             passes,
-            _tokens_judged(trial, learner, known, n_rows) if isinstance(learner, MeasuresLoss) else 0,
+            _tokens_judged(trial, learner, known, n_rows) if learner.measures_loss else 0,
         )
     return workloads
 
@@ -252,13 +246,13 @@ class _Lengths:
     answer: float
 
 
-def _measure_lengths(data: StudyData, learner: CountsTokens) -> _Lengths:
+def _measure_lengths(data: StudyData, learner: Learner) -> _Lengths:
     def mean(counts: list[int]) -> float:
         return sum(counts) / len(counts)
 
     sample = data.pool[:100]
     # What a chat template puts around a turn; providers bill less of it than local models read.
-    around = 2 if isinstance(learner, CostsMoney) else 5
+    around = 2 if learner.is_paid else 5
     instruction = learner.count_tokens(data.renderer.system_text) + 2 * around
     rows = mean([learner.count_tokens(row.source) + learner.count_tokens(row.target) + 2 * around for row in sample])
     sources = mean([learner.count_tokens(row.source) + around for row in data.test])

@@ -9,11 +9,11 @@ from typing import Any
 
 from tunecurve.errors import DataError
 from tunecurve.executors.run import Executor
-from tunecurve.learners.base import BehindAnApi, Learner, OwnsPromptForm
+from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
-from tunecurve.learners.registry import build_learners
+from tunecurve.learners.registry import build_learners, own_learners
 from tunecurve.spec.study import StudySpec, load_spec, parse_spec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
@@ -79,7 +79,7 @@ def prepare_study(
             share=(executor or Executor()).workers or 1,
         )
     else:
-        built = {"floor": FloorLearner(), **learners}
+        built = own_learners(learners)
     spec, data = split_as_asked(
         spec,
         read_study_rows(spec, folder),
@@ -90,12 +90,7 @@ def prepare_study(
     built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
     _settle_prompt_forms(built, data)
     data.findings.extend(sizes_left_out(spec, built))
-    data.findings.extend(
-        finding
-        for learner in built.values()
-        if isinstance(learner, BehindAnApi)
-        for finding in learner.model_findings()
-    )
+    data.findings.extend(finding for learner in built.values() for finding in learner.model_findings())
     data.findings.extend(unused_prices(spec.hosted.prices, spec.models))
     data.findings.extend(unserved_model(spec.hosted.vllm.model, spec.models))
     check_study(spec, data, built)
@@ -107,9 +102,8 @@ def _settle_prompt_forms(learners: Mapping[str, Learner], data: StudyData) -> No
     """Give every learner the study's own day, decided also where none asks for it yet, and note how prompts are formed."""
     day = data.frozen_date
     for learner in learners.values():
-        if isinstance(learner, OwnsPromptForm):
-            learner.use_date(day)
-            data.findings.extend(learner.prompt_findings())
+        learner.use_date(day)
+        data.findings.extend(learner.prompt_findings())
 
 
 def _plan(

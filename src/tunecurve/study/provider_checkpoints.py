@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.executors.base import PlannedTrial
-from tunecurve.learners.base import HasCheckpoints, Learner
+from tunecurve.learners.base import Learner
 from tunecurve.metrics.base import Metric
 from tunecurve.storage.files import read_sealed_json, write_sealed_json
 from tunecurve.study.answer_report import score_answers, summarise_answers
@@ -33,7 +33,7 @@ def score_checkpoints(
     for item in planned:
         learner = learners[item.trial.learner]
         is_tuned = item.trial.strategy == "fine-tune" and is_finished(item.folder)
-        if not (is_tuned and isinstance(learner, HasCheckpoints)) or (item.folder / CHECKPOINTS).exists():
+        if not is_tuned or (item.folder / CHECKPOINTS).exists():
             continue
         scored = []
         for epoch, checkpoint in learner.checkpoints(item.folder):
@@ -47,7 +47,8 @@ def score_checkpoints(
                     "answers": summarise_answers(answers),
                 }
             )
-        write_sealed_json(item.folder / CHECKPOINTS, {"scored": scored})
+        if scored:
+            write_sealed_json(item.folder / CHECKPOINTS, {"scored": scored})
         for path in item.folder.glob("checkpoint-*.partial.jsonl"):
             path.unlink()
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tunecurve.learners.base import CostsMoney, CountsTokens, Learner, NeedsAccess, Workload
+from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.hosted.account import Account
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads
-from tunecurve.study.trial import TRAINING, is_finished
+from tunecurve.study.trial import TRAINING, is_finished, training_job
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,14 @@ class Study:
 
     def estimated_seconds(self) -> dict[Trial, float]:
         """Return about how long each trial takes on this machine, the floor aside."""
-        seconds = {}
-        for trial, work in self.workloads.items():
-            learner = self.learners[trial.learner]
-            seconds[trial] = learner.estimate_seconds(work) if isinstance(learner, CountsTokens) else 0.0
-        return seconds
+        return {trial: self.learners[trial.learner].estimate_seconds(work) for trial, work in self.workloads.items()}
 
     def quotes_usd(self) -> dict[Trial, float | None]:
         """Return about what each trial of a paid model costs, whether it is finished or not; None: unknown."""
         quotes = {}
         for trial, work in self.workloads.items():
             learner = self.learners[trial.learner]
-            if isinstance(learner, CostsMoney):
+            if learner.is_paid:
                 quotes[trial] = learner.quote_usd(work, is_tuned=trial.strategy == "fine-tune")
         return quotes
 
@@ -73,30 +69,28 @@ class Study:
 
         Found here it is one line before anything begins; found later it would be the failure of every trial.
         """
-        for name, trials in self._behind_doors().items():
-            will_tune = any(item.trial.strategy == "fine-tune" for item in trials)
-            _with_access(self.learners[name]).check_access(will_tune=will_tune)
+        for name, trials in self._unfinished().items():
+            self.learners[name].check_access(will_tune=any(item.trial.strategy == "fine-tune" for item in trials))
 
     @cached_property
     def tuning_obstacles(self) -> dict[str, str]:
         """Why models cannot be tuned by this account or on these rows, by name; asked before any money goes."""
         found = {}
-        for name, trials in self._behind_doors().items():
-            trainings = [
-                (self.data.tuning_examples(item.trial.train_size, item.trial.seed), item.config["recipe"])
-                for item in trials
-                if item.trial.strategy == "fine-tune" and not (item.folder / TRAINING).exists()
+        for name, trials in self._unfinished().items():
+            untrained = [
+                item for item in trials if item.trial.strategy == "fine-tune" and not (item.folder / TRAINING).exists()
             ]
-            reason = _with_access(self.learners[name]).tuning_obstacle(trainings) if trainings else None
+            jobs = (training_job(item, self.data) for item in untrained)
+            reason = self.learners[name].tuning_obstacle(jobs) if untrained else None
             if reason is not None:
                 found[name] = reason
         return found
 
-    def _behind_doors(self) -> dict[str, list[PlannedTrial]]:
-        """Return the unfinished trials of learners that need access, by learner."""
+    def _unfinished(self) -> dict[str, list[PlannedTrial]]:
+        """Return the unfinished trials by learner."""
         found: dict[str, list[PlannedTrial]] = {}
         for item in self.planned:
-            if isinstance(self.learners[item.trial.learner], NeedsAccess) and not is_finished(item.folder):
+            if not is_finished(item.folder):
                 found.setdefault(item.trial.learner, []).append(item)
         return found
 
@@ -105,8 +99,3 @@ class Study:
         quotes = self.quotes_usd()
         left = [quotes[item.trial] for item in self.planned if item.trial in quotes and not is_finished(item.folder)]
         return None if any(quote is None for quote in left) else sum(quote for quote in left if quote is not None)
-
-
-def _with_access(learner: Learner) -> NeedsAccess:
-    assert isinstance(learner, NeedsAccess)
-    return learner

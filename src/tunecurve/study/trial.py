@@ -10,23 +10,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import DamagedFile, Interrupted
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream, predict_answers
-from tunecurve.learners.base import (
-    Completion,
-    CostsMoney,
-    FineTunable,
-    Learner,
-    MeasuresLoss,
-    PaysByTheHour,
-    SharesTraining,
-    TrainingProgress,
-)
+from tunecurve.learners.base import Completion, Learner, Pending, TrainingJob, TrainingProgress
 from tunecurve.learners.wrappers import SAFE_TO_CLEAN
 from tunecurve.metrics.base import Metric, signature_for
 from tunecurve.storage.files import (
@@ -51,7 +42,7 @@ from tunecurve.study.answer_report import (
 )
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.losses import LOSSES, PARTIAL_LOSSES, measure_losses
-from tunecurve.study.plan import Trial
+from tunecurve.study.plan import PlannedTrial, Trial, training_key
 from tunecurve.study.progress import Progress
 
 CONFIG, TRAINING, PARTIAL = "config.json", "training.json", "predictions.partial.jsonl"
@@ -69,61 +60,79 @@ def is_finished(folder: Path) -> bool:
     return (folder / RESULT).exists()
 
 
-def run_trial(
-    trial: Trial,
-    config: dict[str, Any],
-    data: StudyData,
-    learner: Learner,
-    metrics: Sequence[Metric],
-    folder: Path,
-    progress: Progress,
-    same_training: Sequence[Path] = (),
-    *,
-    training_score_rows: int = 0,
-) -> dict[str, Any]:
-    """Run a trial, or what is left of it, and return its result.
+@dataclass(frozen=True)
+class TrialContext:
+    """What all trials of a study share.
+
+    Attributes
+    ----------
+    planned : list of PlannedTrial
+        All trials, cheap ones first.
+    data : StudyData
+        Frozen rows and prompts.
+    learners : dict of str to Learner
+        By name, untuned.
+    metrics : list of Metric
+        All of them are scored; the first is the headline.
+    seconds : dict of Trial to float
+        About how long each trial takes.
+    training_score_rows : int, default 0
+        Training rows that a tuned model is scored on, too, if that costs no money.
+    """
+
+    planned: Sequence[PlannedTrial]
+    data: StudyData
+    learners: Mapping[str, Learner]
+    metrics: Sequence[Metric]
+    seconds: Mapping[Trial, float] = field(default_factory=dict)
+    training_score_rows: int = 0
+
+    def learner_of(self, item: PlannedTrial) -> Learner:
+        """Return the untuned learner of a trial."""
+        return self.learners[item.trial.learner]
+
+    def same_training(self, item: PlannedTrial) -> list[Path]:
+        """Return the folders of other trials whose training is the very same; see `plan.training_key`."""
+        key = training_key(item.config, self.learner_of(item))
+        others = [other for other in self.planned if other is not item] if key is not None else []
+        return [other.folder for other in others if training_key(other.config, self.learner_of(other)) == key]
+
+
+def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) -> dict[str, Any] | Pending:
+    """Run a trial, or what is left of it, and return its result; `Pending` while its training is done elsewhere.
 
     Parameters
     ----------
-    trial, config : Trial, dict
-        What to run; `config` is written to the folder.
-    data : StudyData
-        Frozen rows and prompts.
-    learner : Learner
-        The untuned learner.
-    metrics : sequence of Metric
-        All of them are scored.
-    folder : Path
-        The trial's own folder; made if need be.
+    planned : PlannedTrial
+        What to run; its folder is made if need be, and its config written there.
+    context : TrialContext
+        Rows, learners and metrics. The finished training of another trial is taken over where it is the very same.
     progress : Progress
         Told of every step; its `stop_requested` ends the work early.
-    same_training : sequence of Path, default ()
-        Folders of other trials whose training is the very same; see `plan.training_key`. A finished one is taken over.
-    training_score_rows : int, default 0
-        Training rows that a tuned model is scored on, too, if that costs no money.
 
     Raises
     ------
     Interrupted
         When a stop was asked for; what is done is kept.
     """
+    folder, data, metrics = planned.folder, context.data, context.metrics
     make_folder(folder)
     for leftover in folder.glob(f"*{TEMPORARY}"):  # of a process that was killed while it wrote
         leftover.unlink(missing_ok=True)
-    write_sealed_json(folder / CONFIG, config)
-    training = None
-    if trial.strategy == "fine-tune":
-        assert isinstance(learner, FineTunable)
-        training = _take_over(trial, learner, folder, same_training, progress)
-        training = training or _fine_tune(trial, config, data, learner, folder, progress)
-        learner = learner.load_tuned(folder)
-    cleaning = Cleaning.for_targets(config.get("clean", SAFE_TO_CLEAN), [row.target for row in data.pool])
-    answers = answer_all(trial, data, learner, folder / PARTIAL, progress, cleaning)
+    write_sealed_json(folder / CONFIG, planned.config)
+    learner, training = context.learner_of(planned), None
+    if planned.trial.strategy == "fine-tune":
+        trained = _train(planned, context, progress)
+        if isinstance(trained, Pending):
+            return trained
+        learner, training = learner.load_tuned(folder), trained
+    cleaning = Cleaning.for_targets(planned.config.get("clean", SAFE_TO_CLEAN), [row.target for row in data.pool])
+    answers = answer_all(planned.trial, data, learner, folder / PARTIAL, progress, cleaning)
     empty_is_an_answer = not learner.takes_prompts or can_be_empty(data.test)
-    if isinstance(learner, CostsMoney):
+    if learner.is_paid:
         refuse_to_score_nothing(answers, empty_is_an_answer=empty_is_an_answer)
     write_lines(folder / PREDICTIONS, [_line(data, index, answer) for index, answer in enumerate(answers)])
-    loss = _measure_losses(trial, data, learner, folder, progress, same_training)
+    loss = _measure_losses(planned, context, learner, progress)
     kept = [name for name in (PREDICTIONS, LOSSES) if (folder / name).exists()]
     result = {
         "scores": score_answers(data.test, answers, metrics),
@@ -134,7 +143,7 @@ def run_trial(
         | {"cleaning": cleaning.to_json()}
         | describe_wrappers(data.test, answers, metrics),
         "training": training,
-        "training_scores": _score_on_training_rows(trial, data, learner, metrics, training_score_rows, cleaning),
+        "training_scores": _score_on_training_rows(planned.trial, context, learner, cleaning),
         "cost_usd": _cost(learner, answers, training),
         "answer_seconds": sum(answer.seconds for answer in answers),
         "made_by": made_by(),
@@ -147,53 +156,61 @@ def run_trial(
     return result
 
 
-def _take_over(
-    trial: Trial, learner: Learner, folder: Path, same_training: Sequence[Path], progress: Progress
-) -> dict[str, Any] | None:
+def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:
+    """Return what a trial's learner is fine-tuned on, how, and where its model goes."""
+    trial = planned.trial
+    examples = data.tuning_examples(trial.train_size, trial.seed)
+    return TrainingJob(examples, planned.config["recipe"], trial.seed, planned.folder)
+
+
+def _train(planned: PlannedTrial, context: TrialContext, progress: Progress) -> dict[str, Any] | Pending:
+    """Return the record of the trial's training: the one that is there, another trial's, or a new one."""
+    if (planned.folder / TRAINING).exists():
+        return read_sealed_json(planned.folder / TRAINING)["record"]
+    return _take_over(planned, context, progress) or _fine_tune(planned, context, progress)
+
+
+def _take_over(planned: PlannedTrial, context: TrialContext, progress: Progress) -> dict[str, Any] | None:
     """Copy the tuned model of another trial and its record, and return the record; None where there is none."""
-    if (folder / TRAINING).exists() or not isinstance(learner, SharesTraining):
-        return None
-    for other in same_training:
-        parts = [other / name for name in learner.tuned_files()]
+    names = context.learner_of(planned).tuned_files()
+    for other in context.same_training(planned) if names else []:
+        parts = [other / name for name in names]
         if not (other / TRAINING).exists() or not all(part.exists() for part in parts):
             continue
-        progress.message(f"{trial.learner} {trial.label}: takes over the training of {other.name}")
+        progress.message(f"{planned.name}: takes over the training of {other.name}")
         for part in parts:
             if part.is_dir():
-                shutil.copytree(part, folder / part.name, dirs_exist_ok=True)
+                shutil.copytree(part, planned.folder / part.name, dirs_exist_ok=True)
             else:
-                shutil.copy2(part, folder / part.name)
+                shutil.copy2(part, planned.folder / part.name)
         record = read_sealed_json(other / TRAINING)["record"]
         record["taken_from"] = record.get("taken_from") or other.name
         record["cost_usd"] = 0.0 if record.get("cost_usd") is not None else None
-        keep_record(folder, record)
+        keep_record(planned.folder, record)
         return record
     return None
 
 
-def _fine_tune(
-    trial: Trial, config: dict[str, Any], data: StudyData, learner: FineTunable, folder: Path, progress: Progress
-) -> dict[str, Any]:
-    if (folder / TRAINING).exists():
-        return read_sealed_json(folder / TRAINING)["record"]
-
+def _fine_tune(planned: PlannedTrial, context: TrialContext, progress: Progress) -> dict[str, Any] | Pending:
     def on_step(step: TrainingProgress) -> None:
-        progress.trained(trial, step)
+        progress.trained(planned.trial, step)
         if progress.stop_requested:
             raise Interrupted("stopped during training")
 
-    examples = data.tuning_examples(trial.train_size, trial.seed)
     try:
-        _, record = learner.fine_tune(examples, config["recipe"], seed=trial.seed, folder=folder, on_step=on_step)
+        ended = context.learner_of(planned).fine_tune(training_job(planned, context.data), on_step)
     except DamagedFile as damaged:  # a checkpoint: what it held is trained again, from its beginning
         moved = set_aside(damaged.path)
         progress.message(
-            f"{trial.learner} {trial.label}: '{damaged.path}' cannot be continued ({damaged.reason}); moved to '{moved}'; "
-            "trained from the beginning"
+            f"{planned.name}: '{damaged.path}' cannot be continued ({damaged.reason}); moved to '{moved}'; trained from the "
+            "beginning"
         )
-        return _fine_tune(trial, config, data, learner, folder, progress)
-    keep_record(folder, asdict(record))
-    return asdict(record)
+        return _fine_tune(planned, context, progress)
+    if isinstance(ended, Pending):
+        return ended
+    record = asdict(ended.record)
+    keep_record(planned.folder, record)
+    return record
 
 
 def keep_record(folder: Path, record: dict[str, Any]) -> None:
@@ -238,19 +255,20 @@ def answer_all(
 
 
 def _measure_losses(
-    trial: Trial, data: StudyData, learner: Learner, folder: Path, progress: Progress, same_training: Sequence[Path]
+    planned: PlannedTrial, context: TrialContext, learner: Learner, progress: Progress
 ) -> dict[str, Any] | None:
     """Return what `measure_losses` does, with what an earlier start has kept, or a trial of the very same model."""
+    folder = planned.folder
     (folder / LOSSES).unlink(missing_ok=True)  # of a start that was killed before its result was written
-    if not isinstance(learner, MeasuresLoss):
+    if not learner.measures_loss:
         return None
-    for other in same_training:
+    for other in context.same_training(planned):
         if is_finished(other) and (other / LOSSES).exists():
             shutil.copy2(other / LOSSES, folder / LOSSES)
             return read_sealed_json(other / RESULT)["loss"] | {"note": learner.loss_note, "loss_seconds": 0.0}
-    store = _continue_lines(folder / PARTIAL_LOSSES, trial, progress, "losses")
+    store = _continue_lines(folder / PARTIAL_LOSSES, planned.trial, progress, "losses")
     try:
-        return measure_losses(trial, data, learner, store, folder, progress)
+        return measure_losses(planned.trial, context.data, learner, store, folder, progress)
     finally:
         store.close()
 
@@ -261,13 +279,11 @@ def _continue_lines(kept_in: Path, trial: Trial, progress: Progress, what: str) 
     made_then = next((line["made_by"] for line in store.values if "made_by" in line), None)
     changed = difference(made_then) if store.values else None
     if store.n_damaged:
-        progress.message(f"{trial.learner} {trial.label}: {store.n_damaged} damaged line(s) in '{kept_in}' are dropped")
+        progress.message(f"{trial.name}: {store.n_damaged} damaged line(s) in '{kept_in}' are dropped")
     if changed:
         store.close()
         moved = set_aside(kept_in)
-        progress.message(
-            f"{trial.learner} {trial.label}: its {what} so far are of other versions ({changed}); moved to '{moved}'"
-        )
+        progress.message(f"{trial.name}: its {what} so far are of other versions ({changed}); moved to '{moved}'")
         store = GrowingLines(kept_in)
     if not store.values:
         store.append({"made_by": made_by()})
@@ -275,27 +291,26 @@ def _continue_lines(kept_in: Path, trial: Trial, progress: Progress, what: str) 
 
 
 def _score_on_training_rows(
-    trial: Trial, data: StudyData, learner: Learner, metrics: Sequence[Metric], n_rows: int, cleaning: Cleaning
+    trial: Trial, context: TrialContext, learner: Learner, cleaning: Cleaning
 ) -> dict[str, Any] | None:
     """Return the scores on the first rows that the model was tuned on: beside the test scores they tell apart a model
     that has not learnt its rows from one that has learnt nothing else."""
-    if trial.strategy != "fine-tune" or not n_rows or isinstance(learner, CostsMoney):
+    if trial.strategy != "fine-tune" or not context.training_score_rows or learner.is_paid:
         return None
-    rows = data.training_rows(trial.train_size, trial.seed)[:n_rows]
-    prompts = [data.renderer.prompt(row.source) for row in rows]
+    rows = context.data.training_rows(trial.train_size, trial.seed)[: context.training_score_rows]
+    prompts = [context.data.renderer.prompt(row.source) for row in rows]
     answers = predict_answers(learner, prompts, cleaning=cleaning)
-    return {"n_rows": len(rows), "scores": score_answers(rows, answers, metrics)}
+    return {"n_rows": len(rows), "scores": score_answers(rows, answers, context.metrics)}
 
 
 def _cost(learner: Learner, answers: Sequence[Completion], training: dict[str, Any] | None) -> float | None:
     """Return what the trial cost: 0 for models that are not paid for, None where a price is unknown."""
-    if not isinstance(learner, CostsMoney):
+    if not learner.is_paid:
         return 0.0
     parts = [answer.cost_usd for answer in answers if answer.stop_reason != "error" or answer.tokens_in]
     if training is not None:
         parts.append(training.get("cost_usd"))
-    if isinstance(learner, PaysByTheHour):
-        parts.append(learner.hosting_paid_usd())
+    parts.append(learner.hosting_paid_usd())
     return None if any(part is None for part in parts) else sum(part for part in parts if part is not None)
 
 

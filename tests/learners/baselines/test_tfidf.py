@@ -2,7 +2,7 @@
 
 import pytest
 
-from tunecurve.learners.base import predict
+from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.baselines.tfidf import REGULARISATION, TfidfLearner
 from tunecurve.prompts import PromptRenderer
 
@@ -13,9 +13,9 @@ TEXTS = [f"{verb} my {thing} {n}" for n, verb in enumerate(["block", "order", "l
 def tune(folder, classes):
     examples = [RENDERER.tuning_example(text, classes[place % len(classes)]) for place, text in enumerate(TEXTS)]
     learner = TfidfLearner()
-    return examples, learner.fine_tune(
-        examples, learner.resolve_recipe({}, len(examples)), seed=0, folder=folder, on_step=lambda step: None
-    )
+    job = TrainingJob(examples, learner.resolve_recipe({}, len(examples)), 0, folder)
+    tuned = learner.fine_tune(job, lambda step: None)
+    return examples, (tuned.learner, tuned.record)
 
 
 @pytest.mark.parametrize("classes", [["a", "b"], ["a", "b", "c"], ["only"]])

@@ -14,7 +14,7 @@ from tests.conftest import simple_rows
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.spans import LabelledSpan
-from tunecurve.learners.base import predict
+from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.learner import class_weights
 from tunecurve.learners.encoder.recipe import resolve_encoder_recipe
@@ -54,7 +54,8 @@ def tiny_tagger(tiny_encoder, kind=TaggerLearner, **settings):
 def tune(learner, folder, examples=EXAMPLES, on_step=lambda step: None, seed=0):
     folder.mkdir(exist_ok=True)
     recipe = learner.resolve_recipe({}, len(examples))
-    return learner.fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+    tuned = learner.fine_tune(TrainingJob(examples, recipe, seed, folder), on_step)
+    return tuned.learner, tuned.record
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.fakes.faulty_together import FaultyFirstTogether, FaultyTogether
 from tests.learners.hosted.test_job_faults import follow
 from tests.learners.hosted.test_jobs import examples
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, TunecurveError
-from tunecurve.learners.base import predict
+from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.hosted.deployments import (
     keeper as deployment_keeper,
 )
@@ -275,7 +276,7 @@ def test_the_training_file_begins_with_a_byte_order_mark(serve, learner_of, tmp_
     server = serve(AZURE)
     learner = learner_of(AZURE, **{**FAST, **PROVIDERS[AZURE][1]})
     assert learner.backend.file_mark == b"\xef\xbb\xbf"
-    request = learner._request(examples(), learner.resolve_recipe({"epochs": 1}, 12), 0)
+    request = learner._request(TrainingJob(examples(), learner.resolve_recipe({"epochs": 1}, 12), 0, Path()))
     file = learner.backend.upload(request)
     assert server.sizes[file] == len(server.files[file].encode()) + 3
     assert learner.backend.upload(request) == file  # found by name and size
@@ -453,7 +454,7 @@ def test_a_model_that_together_does_not_tune_is_said_before_anything_is_paid(ser
     serve(TOGETHER, lists="no tuning")
     learner = learner_of(TOGETHER, **FAST)
     rows = examples()
-    said = learner.tuning_obstacle([(rows, learner.resolve_recipe({"epochs": 1}, len(rows)))])
+    said = learner.tuning_obstacle([TrainingJob(rows, learner.resolve_recipe({"epochs": 1}, len(rows)), 0, Path())])
     assert "does not tune 'Qwen/Qwen3-8B'" in said
     assert "hosted.tuning: none" in said
 
@@ -543,7 +544,7 @@ def test_a_login_that_may_not_deploy_is_said_before_anything_is_paid(serve, lear
     for method in ("list_deployments", "list_endpoints", "look_at"):
         monkeypatch.setattr(handler, method, refuse, raising=False)
     learner, rows = learner_of(name, **{**FAST, **PROVIDERS[name][1]}), examples()
-    said = learner.tuning_obstacle([(rows, learner.resolve_recipe({"epochs": 1}, len(rows)))])
+    said = learner.tuning_obstacle([TrainingJob(rows, learner.resolve_recipe({"epochs": 1}, len(rows)), 0, Path())])
     assert "deployments of tuned models" in said
     # Where the second interface is not there at all, the first is asked.
     assert ("no route" if (name, code) == (TOGETHER, 404) else "you may not") in said

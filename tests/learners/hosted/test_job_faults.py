@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.faulty_jobs import FaultyJobs
 from tests.learners.hosted.conftest import LAB, VERTEX
-from tests.learners.hosted.test_jobs import begin, examples
+from tests.learners.hosted.test_jobs import begin, begin_and_wait, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, TunecurveError
-from tunecurve.learners.base import StillWaiting
+from tunecurve.learners.base import TrainingJob, Tuned
 from tunecurve.learners.hosted.deployments import new_deployment
 
 BOTH = (LAB, VERTEX)
@@ -54,14 +55,15 @@ def follow(learner, folder, seconds=30.0, rows=None, epochs=2, until=None):
     end, last = time.monotonic() + seconds, ""
     while time.monotonic() < end:
         try:
-            return begin(learner, folder, rows, epochs)[1]
-        except StillWaiting as waiting:
-            last = f"waits: {waiting}"
-            if until is not None and until in last:
-                break
-            time.sleep(min(waiting.seconds, 0.03))
+            found = begin(learner, folder, rows, epochs)
         except TunecurveError as error:
             return f"{type(error).__name__}: {error}"
+        if isinstance(found, Tuned):
+            return found.record
+        last = f"waits: {found.reason}"
+        if until is not None and until in last:
+            break
+        time.sleep(min(found.seconds, 0.03))
     return last
 
 
@@ -135,7 +137,7 @@ def test_the_cap_holds_over_creations_without_an_answer(serve, learner_of, tmp_p
 def follow_cost(learner):
     rows = examples()
     recipe = learner.resolve_recipe({"epochs": 2}, len(rows))
-    return learner._training_tokens(rows, recipe) * 3.0 / 1e6
+    return learner._training_tokens(TrainingJob(rows, recipe, 0, Path())) * 3.0 / 1e6
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -156,11 +158,9 @@ def test_a_foreign_job_made_at_the_same_time_is_not_taken(serve, learner_of, tmp
     rows = examples(11)
     learners = [learner_of(name, ledger=f"{n}.sqlite", **{**FAST, "jobs_at_once": 5}) for n in range(2)]
     for learner, data in zip(learners, (examples(), rows), strict=True):
-        with pytest.raises(StillWaiting):
-            begin(learner, tmp_path, data)
+        begin_and_wait(learner, tmp_path, data)
     assert len(server.jobs) == 2
-    with pytest.raises(StillWaiting, match="looking for it"):
-        begin(learners[0], tmp_path, examples())
+    assert "looking for it" in begin_and_wait(learners[0], tmp_path, examples())
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -281,8 +281,7 @@ def test_a_lost_job_is_said_and_blocks_nobody(serve, learner_of, tmp_path, name,
 def test_a_place_of_a_job_that_nobody_follows_any_more_gets_free(serve, learner_of, tmp_path, name):
     server = serve(polls=2)
     gone = learner_of(name, **FAST)
-    with pytest.raises(StillWaiting):
-        begin(gone, tmp_path)
+    begin_and_wait(gone, tmp_path)
     other = learner_of(name, **FAST)
     other.account.study = "other"
     assert follow(other, tmp_path, rows=examples(11)).job["id"] in server.jobs
@@ -547,8 +546,7 @@ def test_a_model_error_is_what_a_lost_job_raises(serve, learner_of, tmp_path):
 def test_what_is_no_list_of_jobs_is_not_an_empty_one(serve, learner_of, tmp_path, lists):
     server = serve("made 500")
     learner = learner_of(LAB, **FAST)
-    with pytest.raises(StillWaiting):
-        begin(learner, tmp_path)
+    begin_and_wait(learner, tmp_path)
     server.behaviour["lists"] = lists
     words = "no list of fine-tuning jobs"
     assert words in follow(learner, tmp_path, until=words)

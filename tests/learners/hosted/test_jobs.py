@@ -14,7 +14,7 @@ import pytest
 
 from tests.learners.hosted.conftest import LAB, VERTEX
 from tunecurve.errors import ModelError, MoneyError
-from tunecurve.learners.base import StillWaiting, predict
+from tunecurve.learners.base import Pending, TrainingJob, Tuned, predict
 from tunecurve.prompts import PromptRenderer
 
 FAST = {"poll_seconds": 0.01, "adopt_wait_seconds": 0.05, "vertex": {"bucket": "b"}, "tuning": "auto"}
@@ -31,15 +31,22 @@ def begin(learner, folder, rows=None, epochs=2):
     """Bring a job on its way, or look at it."""
     rows = rows or examples()
     recipe = learner.resolve_recipe({"epochs": epochs}, len(rows))
-    return learner.fine_tune(rows, recipe, seed=0, folder=folder, on_step=lambda step: None)
+    return learner.fine_tune(TrainingJob(rows, recipe, 0, folder), lambda step: None)
+
+
+def begin_and_wait(learner, folder, rows=None, epochs=2):
+    """Return what a job that is not done waits for."""
+    found = begin(learner, folder, rows, epochs)
+    assert isinstance(found, Pending)
+    return found.reason
 
 
 def tune(learner, folder, rows=None, most_looks=40):
     for _ in range(most_looks):
-        try:
-            return begin(learner, folder, rows)
-        except StillWaiting as waiting:
-            time.sleep(min(waiting.seconds, 0.05))
+        found = begin(learner, folder, rows)
+        if isinstance(found, Tuned):
+            return found
+        time.sleep(min(found.seconds, 0.05))
     raise AssertionError("the job never ended")
 
 
@@ -47,14 +54,15 @@ def tune(learner, folder, rows=None, most_looks=40):
 def test_a_job_from_nothing_to_answers(point_at, learner_of, prompts_of, tmp_path, name, settings):
     state = point_at()
     learner = learner_of(name, **settings)
-    tuned, record = tune(learner, tmp_path)
+    ended = tune(learner, tmp_path)
+    tuned, record = ended.learner, ended.record
     assert [a.text for a in predict(tuned, prompts_of(["Ada met Zoe."]))] == ["[FIRSTNAME] met Zoe."]
     assert record.epochs == 2
     assert record.tokens_trained > 0
     assert record.cost_usd == pytest.approx(record.tokens_trained * 3.0 / 1e6)
     assert record.job["id"] in state.jobs
     assert list(state.creates.values()) == [1]
-    _, same = tune(learner, tmp_path)
+    same = tune(learner, tmp_path).record
     assert (same.job, sum(state.creates.values())) == (record.job, 1)
     assert len(learner.checkpoints(tmp_path)) == 2
     assert learner.account.spending().jobs_usd == record.cost_usd
@@ -62,7 +70,7 @@ def test_a_job_from_nothing_to_answers(point_at, learner_of, prompts_of, tmp_pat
 
 def test_the_tuned_endpoint_is_called_where_it_is_and_thinks_as_little(point_at, learner_of, prompts_of, tmp_path):
     state = point_at()
-    tuned, _ = tune(learner_of(VERTEX, **FAST), tmp_path)
+    tuned = tune(learner_of(VERTEX, **FAST), tmp_path).learner
     assert "/locations/us/endpoints/" in tuned.target.model  # tuned in us-central1
     assert tuned.base.model == "gemini-2.5-flash"
     predict(tuned, prompts_of(["Ada"]))
@@ -87,7 +95,7 @@ def test_a_creation_without_an_answer_is_adopted(
         raise CreationUnclear("the connection broke")
 
     monkeypatch.setattr(learner.backend, "create", answer_is_lost)
-    _, record = tune(learner, tmp_path)
+    record = tune(learner, tmp_path).record
     assert sum(state.creates.values()) == 1
     assert record.job["id"] in state.jobs
 
@@ -115,7 +123,7 @@ def test_only_after_looking_for_long_enough_is_another_one_made(point_at, learne
 def test_a_deployment_answers_for_a_tuned_model(point_at, learner_of, prompts_of, tmp_path, monkeypatch):
     state = point_at()
     settings = {**FAST, "tuning": "openai"}
-    _, record = tune(learner_of(LAB, **settings), tmp_path)
+    record = tune(learner_of(LAB, **settings), tmp_path).record
     name = record.job["tuned_model"]
     state.masks["my-deployment"] = state.masks.pop(name)
     renamed = learner_of(LAB, **settings, deployments={name: "my-deployment"}).load_tuned(tmp_path)
@@ -130,26 +138,21 @@ def test_one_job_at_a_time_and_a_full_quota_wait(point_at, learner_of, tmp_path)
     state = point_at(concurrent_jobs=1, polls=3)
     learner = learner_of(VERTEX, **{**FAST, "jobs_at_once": 5})
     first, second = examples(), examples(11)
-    with pytest.raises(StillWaiting, match="tuning job"):
-        begin(learner, tmp_path, first)
-    with pytest.raises(StillWaiting, match="no further job now"):
-        begin(learner, tmp_path, second)
+    assert "tuning job" in begin_and_wait(learner, tmp_path, first)
+    assert "no further job now" in begin_and_wait(learner, tmp_path, second)
     tune(learner, tmp_path, first)
     tune(learner, tmp_path, second)
     assert sum(state.creates.values()) == 2
     careful = learner_of(VERTEX, ledger="third", **FAST)
-    with pytest.raises(StillWaiting):
-        begin(careful, tmp_path, first, epochs=7)
-    with pytest.raises(StillWaiting, match="1 at once are allowed"):
-        begin(careful, tmp_path, second, epochs=7)
+    begin_and_wait(careful, tmp_path, first, epochs=7)
+    assert "1 at once are allowed" in begin_and_wait(careful, tmp_path, second, epochs=7)
 
 
 @pytest.mark.parametrize("status", ["expired", "cancelled"])
 def test_a_job_that_ended_without_a_model_fails_its_trial(point_at, learner_of, tmp_path, status):
     state = point_at()
     learner = learner_of(VERTEX, **FAST)
-    with pytest.raises(StillWaiting):
-        begin(learner, tmp_path)
+    begin_and_wait(learner, tmp_path)
     next(iter(state.jobs.values()))["force"] = f"JOB_STATE_{status.upper()}"
     with pytest.raises(ModelError, match=f"{status}: the provider gives no reason; to pay for another one"):
         tune(learner, tmp_path)
@@ -159,8 +162,7 @@ def test_a_job_that_ended_without_a_model_fails_its_trial(point_at, learner_of, 
 def test_a_failed_job_says_why_and_is_repeated_only_when_asked(point_at, learner_of, tmp_path):
     state = point_at()
     learner = learner_of(VERTEX, **FAST)
-    with pytest.raises(StillWaiting):
-        begin(learner, tmp_path)
+    begin_and_wait(learner, tmp_path)
     next(iter(state.jobs.values()))["fails"] = True
     for _ in range(2):
         with pytest.raises(ModelError, match=r"invalid example at line 3.*jobs retry"):
@@ -171,7 +173,7 @@ def test_a_failed_job_says_why_and_is_repeated_only_when_asked(point_at, learner
     learner.account.close()
     key = next(iter(state.creates))
     assert run_command(["jobs", "retry", key[:20]]) == 0
-    _, record = tune(learner_of(VERTEX, **FAST), tmp_path)
+    record = tune(learner_of(VERTEX, **FAST), tmp_path).record
     assert sum(state.creates.values()) == 2
     assert record.job["key"] != key
 
@@ -217,12 +219,10 @@ def test_trouble_that_passes_is_waited_out(point_at, learner_of, tmp_path, name,
 
     state = point_at(polls=3)
     learner = learner_of(name, **settings)
-    with pytest.raises(StillWaiting, match="tuning job"):
-        begin(learner, tmp_path)
+    assert "tuning job" in begin_and_wait(learner, tmp_path)
     state.outage = True
     for _ in range(2):
-        with pytest.raises(StillWaiting, match="cannot be reached"):
-            begin(learner, tmp_path)
+        assert "cannot be reached" in begin_and_wait(learner, tmp_path)
     monkeypatch.setattr(tunable, "LONGEST_TROUBLE_SECONDS", 0.0)
     with pytest.raises(ModelError, match="was not to be reached"):
         begin(learner, tmp_path)
@@ -236,8 +236,7 @@ def test_commands_list_sync_cancel_and_show(point_at, learner_of, tmp_path, caps
 
     state = point_at(polls=50)
     learner = learner_of(VERTEX, **FAST)
-    with pytest.raises(StillWaiting):
-        begin(learner, tmp_path)
+    begin_and_wait(learner, tmp_path)
     learner.account.close()
     key = next(iter(state.creates))
     for command, expected in [
@@ -302,7 +301,7 @@ def test_no_credential_of_an_address_is_stored_or_shown(point_at, learner_of, tm
     address = os.environ["LAB_BASE_URL"].replace("http://", "http://someone:open-sesame-7@")
     monkeypatch.setenv("LAB_BASE_URL", address)
     learner = learner_of(LAB, **{**FAST, "tuning": "openai"})
-    record = tune(learner, tmp_path)[1]
+    record = tune(learner, tmp_path).record
     learner.account.close()
     for command in (["show", record.job["id"]], ["list"], ["list", "--json"], ["sync"]):
         assert run_command(["jobs", *command]) == 0

@@ -11,7 +11,7 @@ from tunecurve.data.synthetic_pii.generate import generate_rows
 from tunecurve.errors import ModelError, SpecError, UsageError
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.placeholders import CLASSIC
-from tunecurve.learners.base import predict
+from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.lm.constrained import ConstrainedLearner, TokenBytes
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
@@ -170,7 +170,7 @@ def test_a_prompt_without_labels_is_refused_before_anything_is_trained(tiny_mode
         predict(learner, [renderer.prompt("Ada")])
     recipe = learner.resolve_recipe({"epochs": 1}, 1)
     with pytest.raises(ModelError, match="the constraint needs a masking task"):
-        learner.fine_tune([renderer.tuning_example("a", "b")], recipe, seed=0, folder=tmp_path, on_step=lambda s: None)
+        learner.fine_tune(TrainingJob([renderer.tuning_example("a", "b")], recipe, 0, tmp_path), lambda step: None)
     with pytest.raises(SpecError, match="expected task: masking"):
         parse_spec({"task": "generation", "models": ["constrained:x"]})
     with pytest.raises(SpecError, match="expected a model's name"):

@@ -12,7 +12,6 @@ from tests.learners.lm.training.test_training import RECIPE, ROWS, examples, one
 from tunecurve.errors import EnvironmentProblem, Interrupted
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.lm.learner import LocalLearner
-from tunecurve.learners.lm.recipe import Recipe
 from tunecurve.learners.lm.training import train_together
 from tunecurve.learners.lm.training.cuda_graphs import RecordedSteps
 from tunecurve.learners.torch.device import choose_compute
@@ -45,15 +44,16 @@ def recordings(monkeypatch):
     return made
 
 
-def fine_tune(learner, folder, recipe=RECIPE, **options):
+def fine_tune(learner, folder, recipe=RECIPE, on_step=lambda progress: None):
+    """Return the record of a training."""
     folder.mkdir(exist_ok=True)
-    options = {"on_step": lambda progress: None, **options}
-    return learner.fine_tune(examples(), learner.resolve_recipe(recipe, 12), seed=5, folder=folder, **options)
+    job = TrainingJob(examples(), learner.resolve_recipe(recipe, 12), 5, folder)
+    return learner.fine_tune(job, on_step).record
 
 
 def test_a_training_ends_where_it_ends_on_a_cpu(tiny_model_folder, tmp_path, recordings):
     _, expected, adapter = train(tiny_model_folder, tmp_path / "cpu", {**RECIPE, "epochs": 7})
-    _, record = fine_tune(on_gpu(tiny_model_folder), tmp_path / "gpu", {**RECIPE, "epochs": 7})
+    record = fine_tune(on_gpu(tiny_model_folder), tmp_path / "gpu", {**RECIPE, "epochs": 7})
     assert recordings[0].n_recorded >= 1, "steps of one shape are recorded"
     assert "loss and gradients equal the plain way's" in record.path
     assert record.losses == pytest.approx(expected.losses, rel=1e-3)
@@ -64,9 +64,9 @@ def test_a_training_ends_where_it_ends_on_a_cpu(tiny_model_folder, tmp_path, rec
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_recorded_steps_are_the_steps_launched_one_by_one(tiny_model_folder, tmp_path, monkeypatch, dtype):
     learner = on_gpu(tiny_model_folder, dtype)
-    _, recorded = fine_tune(learner, tmp_path / "recorded", {**RECIPE, "epochs": 7})
+    recorded = fine_tune(learner, tmp_path / "recorded", {**RECIPE, "epochs": 7})
     monkeypatch.setattr(train_together, "RecordedSteps", partial(RecordedSteps, may_record=False))
-    _, launched = fine_tune(learner, tmp_path / "launched", {**RECIPE, "epochs": 7})
+    launched = fine_tune(learner, tmp_path / "launched", {**RECIPE, "epochs": 7})
     assert recorded.losses == pytest.approx(launched.losses, rel=1e-5 if dtype == torch.float32 else 2e-2)
 
 
@@ -76,9 +76,7 @@ def test_each_of_several_ends_where_it_ends_alone(tiny_model_folder, tmp_path, r
     records = learner.fine_tune_together(several, folder=tmp_path, on_step=lambda number, progress: None)
     assert recordings[0].n_recorded >= 2, "recorded anew when a training has left"
     for job, record, own in zip(several, records, alone, strict=True):
-        _, expected = learner.fine_tune(
-            own.examples, own.recipe, seed=own.seed, folder=own.folder, on_step=lambda progress: None
-        )
+        expected = learner.fine_tune(own, lambda progress: None).record
         assert record.losses == pytest.approx(expected.losses, rel=1e-3)
         for name, tensor in adapter_of(own.folder).items():
             assert torch.allclose(tensor, adapter_of(job.folder)[name], atol=1e-3), name
@@ -86,7 +84,7 @@ def test_each_of_several_ends_where_it_ends_alone(tiny_model_folder, tmp_path, r
 
 def test_an_interrupted_training_ends_as_one_without_a_break(tiny_model_folder, tmp_path):
     learner = on_gpu(tiny_model_folder)
-    _, whole = fine_tune(learner, tmp_path / "whole", {**RECIPE, "epochs": 7})
+    whole = fine_tune(learner, tmp_path / "whole", {**RECIPE, "epochs": 7})
 
     def stop(progress):
         if progress.step == 11:
@@ -95,13 +93,13 @@ def test_an_interrupted_training_ends_as_one_without_a_break(tiny_model_folder, 
     with pytest.raises(Interrupted):
         fine_tune(learner, tmp_path / "cut", {**RECIPE, "epochs": 7}, on_step=stop)
     seen = []
-    _, resumed = fine_tune(learner, tmp_path / "cut", {**RECIPE, "epochs": 7}, on_step=lambda p: seen.append(p.step))
+    resumed = fine_tune(learner, tmp_path / "cut", {**RECIPE, "epochs": 7}, on_step=lambda p: seen.append(p.step))
     assert seen[0] == 12, "finished steps are not repeated"
     assert resumed.losses == pytest.approx(whole.losses, rel=1e-5)
 
 
 def test_what_cannot_be_stacked_is_trained_the_other_way(tiny_model_folder, tmp_path):
-    _, record = fine_tune(on_gpu(tiny_model_folder), tmp_path / "dropout", {**RECIPE, "lora_dropout": 0.5})
+    record = fine_tune(on_gpu(tiny_model_folder), tmp_path / "dropout", {**RECIPE, "lora_dropout": 0.5})
     assert record.path.startswith("cached shared prefix")
     assert record.losses[-1] < record.losses[0]
 
@@ -124,9 +122,7 @@ def test_the_built_in_model_learns_together_what_it_learns_alone(smollm2, tmp_pa
     records = learner.fine_tune_together(several, folder=tmp_path, on_step=lambda number, progress: None)
     for job, record in zip(several, records, strict=True):
         (tmp_path / "alone").mkdir(exist_ok=True)
-        alone = learner._fine_tune_alone(
-            job.examples, Recipe(**recipe), job.seed, tmp_path / "alone", lambda progress: None
-        )
+        alone = learner._fine_tune_alone(replace(job, folder=tmp_path / "alone"), lambda progress: None)
         assert record.losses == pytest.approx(alone.losses, rel=0.1)
         assert record.losses[-1] < 0.5 * record.losses[0]
 

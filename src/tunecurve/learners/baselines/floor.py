@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from tunecurve.learners.base import Completion
+from tunecurve.learners.base import Completion, Learner, unanswered
 from tunecurve.prompts import Prompt
 from tunecurve.tasks.base import FloorRule
 
@@ -15,7 +15,7 @@ from tunecurve.tasks.base import FloorRule
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s)")
 
 
-class FloorLearner:
+class FloorLearner(Learner):
     """Answers every prompt without looking at the task.
 
     Parameters
@@ -27,7 +27,6 @@ class FloorLearner:
     """
 
     name = "floor"
-    takes_prompts = False
 
     def __init__(self, rule: FloorRule = "copy", most_frequent: str = "") -> None:
         self.rule, self.most_frequent = rule, most_frequent
@@ -47,9 +46,8 @@ class FloorLearner:
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield the rule's answer to every prompt."""
-        for index, prompt in enumerate(prompts):
-            if index not in done:
-                yield index, Completion(self._answer(prompt.source), "end")
+        for index, prompt in unanswered(prompts, done):
+            yield index, Completion(self._answer(prompt.source), "end")
 
     def _answer(self, source: str) -> str:
         if self.rule == "majority":

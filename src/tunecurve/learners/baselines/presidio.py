@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import EnvironmentProblem
-from tunecurve.learners.base import Completion
+from tunecurve.learners.base import Completion, Learner, unanswered
 from tunecurve.learners.baselines.presidio_labels import Finding, mask_text
 from tunecurve.prompts import Prompt
 
@@ -29,7 +29,7 @@ _NEEDED = ("presidio_analyzer", "spacy", SPACY_MODEL)
 _RULES_VERSION = 1  # of the label table, the settling of overlaps and the writing
 
 
-class PresidioLearner:
+class PresidioLearner(Learner):
     """Answers with the input, personal data found by Presidio replaced by the task's labels; for English text.
 
     Parameters
@@ -44,7 +44,6 @@ class PresidioLearner:
     """
 
     name = "presidio"
-    takes_prompts = False
 
     def __init__(self, score_threshold: float | None = None) -> None:
         missing = [package for package in _NEEDED if importlib.util.find_spec(package) is None]
@@ -68,9 +67,7 @@ class PresidioLearner:
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield every input masked; labels are those of its prompt."""
-        for index, prompt in enumerate(prompts):
-            if index in done:
-                continue
+        for index, prompt in unanswered(prompts, done):
             begin = time.perf_counter()
             # The label set holds classes; whether they carry numbers stands beside it.
             labels = tuple(f"{label}_1" for label in prompt.labels) if prompt.numbered else prompt.labels

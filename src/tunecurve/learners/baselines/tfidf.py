@@ -11,12 +11,22 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from tunecurve.learners.answer_bounds import among_classes
-from tunecurve.learners.base import Completion, RoundTrip, TargetLoss, TrainingProgress, TrainingRecord
+from tunecurve.learners.base import (
+    Completion,
+    Learner,
+    RoundTrip,
+    TargetLoss,
+    TrainingJob,
+    TrainingProgress,
+    TrainingRecord,
+    Tuned,
+    unanswered,
+)
 from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
 
@@ -26,13 +36,10 @@ REGULARISATION = 10.0
 VIEWS = (("words", "word", (1, 2)), ("characters", "char_wb", (2, 5)))
 
 
-class TfidfLearner:
+class TfidfLearner(Learner):
     """A linear classifier over n-gram counts; answers only after training."""
 
     name = "tfidf"
-    takes_prompts = False
-    loss_unit: Literal["token", "word", "row"] = "row"
-    loss_note = ""
 
     def __init__(self, name: str = "tfidf", tuned_folder: Path | None = None) -> None:
         self.name, self.tuned_folder = name, tuned_folder
@@ -51,38 +58,30 @@ class TfidfLearner:
         fit = {"name": "tfidf", "epochs": 1, "n_steps": 1, "C": REGULARISATION}
         return fit | {"learning_rate": None, "batch_size": n_examples}
 
-    def fine_tune(
-        self,
-        examples: Sequence[TuningExample],
-        recipe: dict[str, Any],
-        *,
-        seed: int,
-        folder: Path,
-        on_step: Callable[[TrainingProgress], None],
-    ) -> tuple[TfidfLearner, TrainingRecord]:
+    def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fit on the examples; the model goes to ``folder/tfidf``. Deterministic: the seed changes nothing."""
         from scipy.sparse import hstack
         from sklearn.linear_model import LogisticRegression
 
         started = time.perf_counter()
-        texts = [example.prompt.source for example in examples]
-        classes = sorted({example.answer.strip() for example in examples})
+        texts = [example.prompt.source for example in job.examples]
+        gold = [example.answer.strip() for example in job.examples]
+        classes = sorted(set(gold))
         vectorizers = [_vectorizer(analyzer, lengths).fit(texts) for _, analyzer, lengths in VIEWS]
         features = hstack([vectorizer.transform(texts) for vectorizer in vectorizers]).tocsr()
         weights, bias, loss = np.zeros((1, features.shape[1])), np.zeros(1), 0.0
         if len(classes) > 1:
-            gold = [example.answer.strip() for example in examples]
             with warnings.catch_warnings():  # many classes and few rows are what is measured here, no mistake
                 warnings.filterwarnings("ignore", message=".*unique classes", category=UserWarning)
                 model = LogisticRegression(C=REGULARISATION, max_iter=1000).fit(features, gold)
             weights, bias = model.coef_, model.intercept_
             shares = model.predict_proba(features)
             loss = float(-np.mean(np.log([row[classes.index(name)] for row, name in zip(shares, gold, strict=True)])))
-        _save(folder / TUNED_FOLDER, vectorizers, weights, bias, classes)
+        _save(job.folder / TUNED_FOLDER, vectorizers, weights, bias, classes)
         seconds = time.perf_counter() - started
         on_step(TrainingProgress(1, 1, loss, len(texts) / max(seconds, 1e-9)))
-        record = TrainingRecord(1, 1, len(texts), [loss], seconds, 0, recipe, f"{len(classes)} classes")
-        return self.load_tuned(folder), record
+        record = TrainingRecord(1, 1, len(texts), [loss], seconds, 0, job.recipe, f"{len(classes)} classes")
+        return Tuned(self.load_tuned(job.folder), record)
 
     def return_targets(
         self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
@@ -96,7 +95,7 @@ class TfidfLearner:
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield the likeliest class of every prompt not in `done`."""
-        wanted = [index for index in range(len(prompts)) if index not in done]
+        wanted = [index for index, _ in unanswered(prompts, done)]
         if not wanted:
             return
         started = time.perf_counter()
@@ -111,7 +110,7 @@ class TfidfLearner:
         self, prompts: Sequence[Prompt], targets: Sequence[str], done: Collection[int] = ()
     ) -> Iterator[tuple[int, TargetLoss]]:
         """Yield the loss of every row's class for every prompt not in `done`."""
-        wanted = [index for index in range(len(prompts)) if index not in done]
+        wanted = [index for index, _ in unanswered(prompts, done)]
         if not wanted:
             return
         scores, classes = self._scores([prompts[index].source for index in wanted])

@@ -8,22 +8,23 @@ from __future__ import annotations
 import json
 import math
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.base import Completion, TargetLoss, TrainingProgress, TrainingRecord, Workload
+from tunecurve.learners.base import Completion, Learner, TargetLoss, TrainingJob, TrainingProgress, Tuned, Workload
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import train_encoder
 from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.torch.speed import matmul_flops_per_second
 from tunecurve.learners.torch.weights import ModelFiles
+from tunecurve.learners.workload import Resources
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import stable_hash
 from tunecurve.spec.training import EncoderSpec
@@ -37,7 +38,7 @@ SECONDS_A_WEIGHT_AND_STEP = 1e-9
 LOADING_SECONDS = 1.0
 
 
-class EncoderLearner(ABC):
+class EncoderLearner(Learner):
     """An encoder with a head that has to be fine-tuned before it answers.
 
     Parameters
@@ -54,10 +55,8 @@ class EncoderLearner(ABC):
         Where a tuned model lies.
     """
 
-    takes_prompts = False
     kind = ""
-    loss_unit: Literal["token", "word", "row"] = "row"
-    loss_note = ""
+    files: ModelFiles
 
     def __init__(
         self,
@@ -100,9 +99,10 @@ class EncoderLearner(ABC):
         """Return the number of tokens of a text."""
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def context_length(self) -> int:
-        """Return the most tokens the learner takes: long texts are read in windows, so there is no end."""
-        return 1_000_000_000
+    @property
+    def resources(self) -> Resources:
+        """What of this machine it computes with."""
+        return self.compute.resources
 
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the work takes: 6 operations a weight and trained token, 2 to answer."""
@@ -151,43 +151,35 @@ class EncoderLearner(ABC):
         """Return how many of the examples are kept from training, to calibrate on."""
         return 0
 
-    def fine_tune(
-        self,
-        examples: Sequence[TuningExample],
-        recipe: dict[str, Any],
-        *,
-        seed: int,
-        folder: Path,
-        on_step: Callable[[TrainingProgress], None],
-    ) -> tuple[Self, TrainingRecord]:
+    def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fine-tune a fresh copy on the examples by a resolved recipe; the model goes to ``folder/encoder``."""
-        n_trained = len(examples) - self.n_held_out(len(examples))
-        trained = examples[:n_trained]
+        n_trained = len(job.examples) - self.n_held_out(len(job.examples))
+        trained = job.examples[:n_trained]
         head = self.prepare(trained)
-        model = self._fresh_model(len(head["classes"]), seed)
+        model = self._fresh_model(len(head["classes"]), job.seed)
         loss_of, lengths, said = self.training_task(model, trained, head)
         if not lengths:
             raise ModelError(
                 f"{self.name}: none of the {n_trained} training targets can be used ({said}); check the task and the data"
             )
         own = self.own_settings()
-        resolved = EncoderRecipe(**{key: value for key, value in recipe.items() if key not in own})
+        resolved = EncoderRecipe(**{key: value for key, value in job.recipe.items() if key not in own})
         record = train_encoder(
             model,
             loss_of,
             lengths,
             resolved,
-            seed=seed,
-            fingerprint=self._fingerprint(trained, recipe, seed),
-            folder=folder,
+            seed=job.seed,
+            fingerprint=self._fingerprint(trained, job.recipe, job.seed),
+            folder=job.folder,
             on_step=on_step,
             checkpoint_every_seconds=self.checkpoint_every_seconds,
             path=said,
         )
-        head = self.calibrate(model, examples[n_trained:], head)
-        record.recipe = recipe
-        self._save(model, head, folder / TUNED_FOLDER)
-        return self.load_tuned(folder), record
+        head = self.calibrate(model, job.examples[n_trained:], head)
+        record.recipe = job.recipe
+        self._save(model, head, job.folder / TUNED_FOLDER)
+        return Tuned(self.load_tuned(job.folder), record)
 
     def _fresh_model(self, n_classes: int, seed: int) -> SegmentClassifier:
         backbone, _ = load_backbone(self.files.folder, self.files.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ class TaggerLearner(EncoderLearner):
 
     kind = "tagger"
     task = "masking"
-    loss_unit: Literal["token", "word", "row"] = "word"
+    loss_unit = "word"
 
     def own_settings(self) -> dict[str, Any]:
         """Return the budget of over-masking and the task."""

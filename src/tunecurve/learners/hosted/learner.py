@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 
 from tunecurve.findings import Finding
-from tunecurve.learners.base import Completion, Loss, RoundTrip, Workload
+from tunecurve.learners.base import Completion, Learner, Loss, RoundTrip, Workload
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.budget import unknown_price
 from tunecurve.learners.hosted.known_models import findings_on
@@ -29,7 +29,6 @@ from tunecurve.spec.study import AnswerSpec, stable_hash
 USUAL_TOKENS_PER_CHARACTER = 0.25
 # For bounds: few texts have more tokens than one for every two characters.
 MOST_TOKENS_PER_CHARACTER = 0.5
-CONTEXT_TOKENS = 100_000
 # The ledger's key of a call changes when what is sent changes; so does this, when the way of sending does.
 CALL_FORMAT = 1
 
@@ -39,7 +38,7 @@ _MANNERS = ("api", "stream", "max_tokens_field", "system_as_user", "reasoning_ef
 _USUAL = GatewayOptions()
 
 
-class HostedLearner:
+class HostedLearner(Learner):
     """A hosted model that answers prompts.
 
     Parameters
@@ -57,6 +56,7 @@ class HostedLearner:
     """
 
     takes_prompts = True
+    is_paid = True
 
     def __init__(
         self, asked_as: str, name: HostedName, answers: AnswerSpec, account: Account, base: HostedName | None = None
@@ -137,10 +137,6 @@ class HostedLearner:
         is_priced = self.price.call_usd(1, 1) is not None
         found = findings_on(self.name, self.target, is_priced=is_priced)
         return [*found, *unsent_settings(self.target, self.name, self.account.settings)]
-
-    def tuning_obstacle(self, trainings: Sequence[Any]) -> str | None:
-        """Return None: what cannot be tuned is given no tuning trials."""
-        return None
 
     @property
     def price(self) -> Price:
@@ -251,10 +247,6 @@ class HostedLearner:
                 measured = self.account.ledger.tokens_per_character(self.name)
             self._rates = measured or (USUAL_TOKENS_PER_CHARACTER, USUAL_TOKENS_PER_CHARACTER)
         return math.ceil(len(text) * self._rates[0])
-
-    def context_length(self) -> int:
-        """Return a length that every current hosted model takes."""
-        return CONTEXT_TOKENS
 
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the calls take, at 1.5 s each; a tuning job's hours are the provider's."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.findings import Finding
-from tunecurve.learners.base import Learner, StillWaiting, TrainingProgress, TrainingRecord, Workload
+from tunecurve.learners.base import Learner, Pending, TrainingJob, TrainingProgress, Tuned, Workload
 from tunecurve.learners.epochs import passes_over_rows
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.budget import unknown_price
@@ -26,7 +27,6 @@ from tunecurve.learners.hosted.tuning.errors import PassingTrouble, asking
 from tunecurve.learners.hosted.tuning.jobs import JobFlow
 from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH, manner_of
 from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, TuningBackend
-from tunecurve.prompts import TuningExample
 from tunecurve.spec.study import AnswerSpec
 
 TUNED = "tuned.json"
@@ -95,40 +95,26 @@ class TunableHostedLearner(HostedLearner):
             "adapter_size": size,
         }
 
-    def fine_tune(
-        self,
-        examples: Sequence[TuningExample],
-        recipe: dict[str, Any],
-        *,
-        seed: int,
-        folder: Path,
-        on_step: Callable[[TrainingProgress], None],
-    ) -> tuple[HostedLearner, TrainingRecord]:
-        """Bring the tuning job on its way, or look how it stands.
-
-        Raises
-        ------
-        StillWaiting
-            Until the provider has finished.
-        """
+    def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned | Pending:
+        """Bring the tuning job on its way, or look how it stands; pending until the provider has finished."""
         self.check_access(will_tune=True)
         flow = JobFlow(self.backend, self.account, self.account.price(self.target, self.name, tuned=True))
         try:
-            row, job = flow.advance(self._request(examples, recipe, seed))
+            found = flow.advance(self._request(job))
         except PassingTrouble as trouble:
-            raise self._wait_out(trouble) from None
-        except StillWaiting:
-            self._trouble_since = None
-            raise
+            return self._wait_out(trouble)
         self._trouble_since = None
-        self._store(folder, row["key"], job)
-        return self.load_tuned(folder), record_of(recipe, len(examples), row, job)
+        if isinstance(found, Pending):
+            return found
+        row, ended = found
+        self._store(job.folder, row["key"], ended)
+        return Tuned(self.load_tuned(job.folder), record_of(job.recipe, len(job.examples), row, ended))
 
-    def tuning_obstacle(self, trainings: Sequence[tuple[Sequence[TuningExample], dict[str, Any]]]) -> str | None:
+    def tuning_obstacle(self, jobs: Iterable[TrainingJob]) -> str | None:
         """Return why these rows, or this account and model, cannot be tuned; None: nothing is known against it."""
         try:
-            for examples, recipe in trainings:
-                self.backend.check_limits(self._request(examples, recipe, seed=0))
+            for job in jobs:
+                self.backend.check_limits(self._request(replace(job, seed=0)))
             self.backend.preflight(self.target.model)
             if self.hosting is not None:
                 with asking(f"deployments of tuned models of '{self.target.model}' cannot be made"):
@@ -139,32 +125,36 @@ class TunableHostedLearner(HostedLearner):
             return f"{host_of(self.target)} could not be asked whether it tunes this model ({trouble}); try again"
         return None
 
-    def _request(self, examples: Sequence[TuningExample], recipe: dict[str, Any], seed: int) -> JobRequest:
+    def _request(self, job: TrainingJob) -> JobRequest:
         return JobRequest(
             base_model=self.target.model,
-            label=f"n{len(examples)}-seed{seed}",
-            examples=examples,
-            recipe=recipe,
-            seed=seed,
-            tokens=self._training_tokens(examples, recipe),
+            label=f"n{len(job.examples)}-seed{job.seed}",
+            examples=job.examples,
+            recipe=job.recipe,
+            seed=job.seed,
+            tokens=self._training_tokens(job),
             place=self.backend.place(),
         )
 
-    def _training_tokens(self, examples: Sequence[TuningExample], recipe: dict[str, Any]) -> int:
-        texts = [[message.content for message in example.prompt.messages] + [example.answer] for example in examples]
+    def _training_tokens(self, job: TrainingJob) -> int:
+        texts = [
+            [message.content for message in example.prompt.messages] + [example.answer] for example in job.examples
+        ]
         one_pass = sum(self.count_tokens(text) + 4 for row in texts for text in row)
-        return int(recipe["epochs"]) * one_pass
+        return int(job.recipe["epochs"]) * one_pass
 
-    def _wait_out(self, trouble: PassingTrouble) -> Exception:
-        """Return the reason to ask later; after an hour of nothing but trouble, to give up."""
+    def _wait_out(self, trouble: PassingTrouble) -> Pending:
+        """Return the reason to ask later; after an hour of nothing but trouble, give up."""
         now = time.monotonic()
         if self._trouble_since is None:
             self._trouble_since = now
         if now - self._trouble_since > LONGEST_TROUBLE_SECONDS:
             minutes = LONGEST_TROUBLE_SECONDS / 60
-            return ModelError(f"the provider's tuning service was not to be reached for {minutes:.0f} min: {trouble}")
+            raise ModelError(
+                f"the provider's tuning service was not to be reached for {minutes:.0f} min: {trouble}"
+            ) from None
         poll_seconds = self.account.settings.poll_seconds
-        return StillWaiting(f"the provider's tuning service cannot be reached, trying again: {trouble}", poll_seconds)
+        return Pending(f"the provider's tuning service cannot be reached, trying again: {trouble}", poll_seconds)
 
     def _store(self, folder: Path, key: str, job: ProviderJob) -> None:
         content = {"key": key, "model": job.tuned_model, "checkpoints": [list(point) for point in job.checkpoints]}
@@ -239,10 +229,6 @@ class TunableHostedLearner(HostedLearner):
     @property
     def _keeps(self) -> bool:
         return self.account.settings.hosting.keep
-
-    def hosting_paid_usd(self) -> float | None:
-        """Return 0: the untuned model answers without a deployment."""
-        return 0.0
 
     def deployment_flow(self, model: str) -> DeploymentFlow | None:
         """Return what makes a tuned model answer; None where it answers by itself, or from a deployment of its user's own."""

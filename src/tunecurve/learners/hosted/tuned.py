@@ -45,10 +45,6 @@ class TunedHostedLearner(HostedLearner):
         self.untuned, self.key = untuned, key
         self._lease: Lease | None = None
 
-    def hosting_line(self) -> str | None:
-        """Return None: what is to be said is said of the untuned model."""
-        return None
-
     def hosting_paid_usd(self) -> float | None:
         """Return what deployments of this model have cost this study; None: unknown."""
         return self.account.ledger.hosting_of(self.account.study, self.target.model)

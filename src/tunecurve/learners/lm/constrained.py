@@ -10,18 +10,17 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.base import TrainingProgress, TrainingRecord
+from tunecurve.learners.base import TrainingJob, TrainingProgress, Tuned
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.learners.lm.decoding.packed import Constraint
 from tunecurve.learners.lm.learner import LocalLearner
-from tunecurve.prompts import Prompt, TuningExample
+from tunecurve.prompts import Prompt
 from tunecurve.spec.study import CONSTRAINED
 
 # A token further down is no choice of the model's any more; where the place is known, copying on is the better answer.
@@ -166,19 +165,11 @@ class ConstrainedLearner(LocalLearner):
         """Return what determines the answers."""
         return super().identity() | {"decoding": "greedy, constrained to maskings, v1", "tokens_tried": N_TRIED}
 
-    def fine_tune(
-        self,
-        examples: Sequence[TuningExample],
-        recipe: dict[str, Any],
-        *,
-        seed: int,
-        folder: Path,
-        on_step: Callable[[TrainingProgress], None],
-    ) -> tuple[LocalLearner, TrainingRecord]:
+    def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fine-tune as the unconstrained model does, after looking whether there are labels to answer with."""
-        for example in examples:
+        for example in job.examples:
             self._labels_of(example.prompt)
-        return super().fine_tune(examples, recipe, seed=seed, folder=folder, on_step=on_step)
+        return super().fine_tune(job, on_step)
 
     def constraint(self, prompt: Prompt) -> Constraint:
         """Return the constraint of the answer to a prompt."""

@@ -1,4 +1,4 @@
-"""The local learner: weights, encoder, training and decoding put together behind the learner protocol."""
+"""The local learner: weights, encoder, training and decoding put together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -17,11 +17,13 @@ from tunecurve.errors import ModelError
 from tunecurve.findings import Finding
 from tunecurve.learners.base import (
     Completion,
+    Learner,
     RoundTrip,
     TargetLoss,
     TrainingJob,
     TrainingProgress,
     TrainingRecord,
+    Tuned,
     Workload,
 )
 from tunecurve.learners.lm.adapters import add_adapters, initial_adapters, load_adapters
@@ -38,6 +40,7 @@ from tunecurve.learners.torch.checkpoint import trainable_parameters
 from tunecurve.learners.torch.device import Compute, enough_device_memory
 from tunecurve.learners.torch.speed import estimate_seconds
 from tunecurve.learners.torch.weights import ModelFiles, count_parameters, stored_types
+from tunecurve.learners.workload import Resources
 from tunecurve.prompts import Prompt, TuningExample
 
 ADAPTER_FOLDER = "adapter"
@@ -46,7 +49,7 @@ MOST_PARAMETERS_MERGED = 1_000_000_000
 _LESS_MEMORY = "close other programs that use it, or give --device cpu"
 
 
-class LocalLearner:
+class LocalLearner(Learner):
     """A causal language model on this machine.
 
     Parameters
@@ -68,8 +71,8 @@ class LocalLearner:
     """
 
     takes_prompts = True
-    loss_unit: Literal["token", "word", "row"] = "token"
-    loss_note = ""
+    loss_unit = "token"
+    files: ModelFiles
 
     def __init__(
         self,
@@ -150,6 +153,11 @@ class LocalLearner:
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text."""
         return self.encoder.count_tokens(text)
+
+    @property
+    def resources(self) -> Resources:
+        """What of this machine it computes with."""
+        return self.compute.resources
 
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the work takes: arithmetic over the machine's measured speed."""
@@ -253,49 +261,34 @@ class LocalLearner:
         """Return the recipe with every value filled in for this model and number of examples."""
         return resolve_recipe(recipe, n_examples, self.config.get_text_config().hidden_size).to_dict()
 
-    def fine_tune(
-        self,
-        examples: Sequence[TuningExample],
-        recipe: dict[str, Any],
-        *,
-        seed: int,
-        folder: Path,
-        on_step: Callable[[TrainingProgress], None],
-    ) -> tuple[LocalLearner, TrainingRecord]:
+    def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fine-tune a fresh copy on the examples by a resolved recipe; the adapter goes to ``folder/adapter``."""
         record = None
         if self.compute.device.type == "cuda" and self.use_shared_prefix:
-            job = TrainingJob(examples, recipe, seed, folder)
             with suppress(NotStackable):
-                [record] = self.fine_tune_together([job], folder=folder, on_step=lambda _, step: on_step(step))
+                [record] = self.fine_tune_together([job], folder=job.folder, on_step=lambda _, step: on_step(step))
         if record is None:
             with enough_device_memory("use a smaller recipe.batch_size, or give --device cpu"):
-                record = self._fine_tune_alone(examples, Recipe(**recipe), seed, folder, on_step)
-        return self.load_tuned(folder), record
+                record = self._fine_tune_alone(job, on_step)
+        return Tuned(self.load_tuned(job.folder), record)
 
-    def _fine_tune_alone(
-        self,
-        examples: Sequence[TuningExample],
-        recipe: Recipe,
-        seed: int,
-        folder: Path,
-        on_step: Callable[[TrainingProgress], None],
-    ) -> TrainingRecord:
+    def _fine_tune_alone(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> TrainingRecord:
         self._scoring_model = None  # one copy of the weights in memory is enough
-        model = add_adapters(self.load_base(), recipe, seed)
+        recipe = Recipe(**job.recipe)
+        model = add_adapters(self.load_base(), recipe, job.seed)
         record = train_adapters(
             model,
-            [self.encoder.encode_example(example) for example in examples],
+            [self.encoder.encode_example(example) for example in job.examples],
             recipe,
-            seed=seed,
+            seed=job.seed,
             pad_id=self.encoder.end_token_id,
             compute=self.compute.describe(),
-            folder=folder,
+            folder=job.folder,
             on_step=on_step,
             checkpoint_every_seconds=self.checkpoint_every_seconds,
             use_shared_prefix=self.use_shared_prefix,
         )
-        self._save_adapters(model, folder)
+        self._save_adapters(model, job.folder)
         return record
 
     def _save_adapters(self, model: Any, folder: Path) -> None:

@@ -62,10 +62,6 @@ class ServedLearner(LocalLearner):
         VllmServer(self.account.settings.vllm)
         check_access(VLLM, self.name, self.account.settings, will_tune=False)
 
-    def tuning_obstacle(self, trainings: Sequence[Any]) -> str | None:
-        """Return None: it is tuned on this machine."""
-        return None
-
     def model_findings(self) -> list[Finding]:
         """Return that a server answers, and whether texts go to it in the clear."""
         address = redact(VLLM.base_url() or "") or "$VLLM_BASE_URL, which is not set"

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from tunecurve.errors import EnvironmentProblem, UsageError
+from tunecurve.learners.workload import Resources
 
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
@@ -39,6 +40,11 @@ class Compute:
     def describe(self) -> dict[str, str | int]:
         """Return the JSON-able description that results carry."""
         return {"device": self.device.type, "dtype": str(self.dtype).removeprefix("torch."), "threads": self.threads}
+
+    @property
+    def resources(self) -> Resources:
+        """What of this machine is computed with."""
+        return Resources(self.threads, self.device.type == "cuda")
 
     def apply(self) -> None:
         """Set this process up to compute so."""

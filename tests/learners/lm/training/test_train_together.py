@@ -52,9 +52,7 @@ def together(tiny_model_folder, tmp_path_factory):
 def test_each_ends_where_it_ends_alone(together, tiny_model_folder, tmp_path):
     learner = tiny(tiny_model_folder)
     for job, record, alone in zip(*together[:2], jobs(learner, tmp_path), strict=True):
-        _, expected = learner.fine_tune(
-            alone.examples, alone.recipe, seed=alone.seed, folder=alone.folder, on_step=lambda progress: None
-        )
+        expected = learner.fine_tune(alone, lambda progress: None).record
         assert record.losses == pytest.approx(expected.losses, rel=1e-4)
         assert (record.steps, record.epochs, record.examples_seen, record.tokens_trained) == (
             expected.steps, expected.epochs, expected.examples_seen, expected.tokens_trained,

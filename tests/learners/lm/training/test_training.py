@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import simple_rows
 from tunecurve.errors import DamagedFile, EnvironmentProblem, Interrupted, ModelError
-from tunecurve.learners.base import predict
+from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.lm.adapters import add_adapters
 from tunecurve.learners.lm.decoding.generate import AnswerLimits
 from tunecurve.learners.lm.learner import LocalLearner
@@ -159,11 +159,9 @@ def train(folder, out, recipe=RECIPE, **options):
     learner = tiny(folder, **options)
     out.mkdir()
     steps = []
-    tuned, record = learner.fine_tune(
-        examples(), learner.resolve_recipe(recipe, 12), seed=5, folder=out, on_step=steps.append
-    )
-    assert [step.step for step in steps] == list(range(1, record.steps + 1))
-    return tuned, record, load_file(out / "adapter" / "adapter_model.safetensors")
+    tuned = learner.fine_tune(TrainingJob(examples(), learner.resolve_recipe(recipe, 12), 5, out), steps.append)
+    assert [step.step for step in steps] == list(range(1, tuned.record.steps + 1))
+    return tuned.learner, tuned.record, load_file(out / "adapter" / "adapter_model.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -208,9 +206,9 @@ def test_an_interrupted_run_resumes_bit_for_bit(tiny_model_folder, trained, tmp_
 
     for step in (2, 3, 5):
         with pytest.raises(Interrupted):
-            learner.fine_tune(examples(), recipe, seed=5, folder=folder, on_step=stop_at(step))
+            learner.fine_tune(TrainingJob(examples(), recipe, 5, folder), stop_at(step))
     seen = []
-    _, resumed = learner.fine_tune(examples(), recipe, seed=5, folder=folder, on_step=seen.append)
+    resumed = learner.fine_tune(TrainingJob(examples(), recipe, 5, folder), seen.append).record
     assert seen[0].step == 6, "finished steps are not repeated"
     assert resumed.losses == whole.losses
     adapter = load_file(folder / "adapter" / "adapter_model.safetensors")
@@ -229,9 +227,7 @@ def test_dropout_resumes_bit_for_bit_too(tiny_model_folder, tmp_path):
                 raise Interrupted("now")
 
         try:
-            losses.append(
-                learner.fine_tune(examples(), recipe, seed=1, folder=tmp_path / name, on_step=on_step)[1].losses
-            )
+            losses.append(learner.fine_tune(TrainingJob(examples(), recipe, 1, tmp_path / name), on_step).record.losses)
         except Interrupted:
             continue
     assert losses[0] == losses[1]
@@ -261,7 +257,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_the_reason(tiny_model_fo
         raise Interrupted("now")
 
     with pytest.raises(Interrupted):
-        learner.fine_tune(examples(), recipe, seed=5, folder=tmp_path, on_step=stop)
+        learner.fine_tune(TrainingJob(examples(), recipe, 5, tmp_path), stop)
     path = tmp_path / "checkpoint.safetensors"
     content = bytearray(path.read_bytes())
     assert path.stat().st_mode & 0o777 == 0o600
@@ -280,14 +276,14 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_the_reason(tiny_model_fo
     }[harm]
     rows = examples()[::-1] if harm == "other rows" else examples()
     with pytest.raises(DamagedFile, match=reason):
-        learner.fine_tune(rows, recipe, seed=5, folder=tmp_path, on_step=lambda progress: None)
+        learner.fine_tune(TrainingJob(rows, recipe, 5, tmp_path), lambda progress: None)
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_advice(tiny_model_folder, tmp_path):
     learner = tiny(tiny_model_folder)
     recipe = learner.resolve_recipe({**RECIPE, "learning_rate": 1e30, "warmup_share": 0.0}, 12)
     with pytest.raises(ModelError, match=r"lower recipe\.learning_rate"):
-        learner.fine_tune(examples(), recipe, seed=0, folder=tmp_path, on_step=lambda progress: None)
+        learner.fine_tune(TrainingJob(examples(), recipe, 0, tmp_path), lambda progress: None)
 
 
 def one_by_one(learner, prompts):

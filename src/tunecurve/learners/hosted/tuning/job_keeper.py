@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import ModelError, MoneyError, TunecurveError
-from tunecurve.learners.base import StillWaiting
+from tunecurve.learners.base import Pending
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.ledger.jobs import booked_usd
 from tunecurve.learners.hosted.prices import Price, money
@@ -55,8 +55,11 @@ class JobKeeper:
         known_ids = {other["provider_id"] for other in known}
         return find_ours([job for job in theirs if job.provider_id and job.provider_id not in known_ids], row)
 
-    def look(self, row: dict[str, Any]) -> ProviderJob:
-        """Ask the provider how a job stands and write it down; an ended job is not asked about again."""
+    def look(self, row: dict[str, Any]) -> ProviderJob | Pending:
+        """Ask the provider how a job stands and write it down; an ended job is not asked about again.
+
+        Pending where the provider does not know a new job yet.
+        """
         if row["state"] in ENDED and row["detail"].get("job"):
             self._booked(row)
             return ProviderJob.from_json(row["detail"]["job"])
@@ -66,9 +69,7 @@ class JobKeeper:
         except NotThere as error:
             age = time.time() - row["created_at"]
             if row["state"] == "waiting" and age < self.account.settings.adopt_wait_seconds:
-                raise StillWaiting(
-                    f"the provider does not know the new job {row['provider_id']} yet", self._poll
-                ) from None
+                return Pending(f"the provider does not know the new job {row['provider_id']} yet", self._poll)
             job = ProviderJob(row["provider_id"], "lost", base_model=row["model"], error=str(error))
         row.update(self._save(row, job))
         return ProviderJob.from_json(row["detail"]["job"])
@@ -180,7 +181,9 @@ class JobKeeper:
         if row["provider_id"] is None:
             found = self._find(row)
             return row if found is None else self._save(row, found)
-        self.look(row)
+        looked_at = self.look(row)
+        if isinstance(looked_at, Pending):
+            raise ModelError(looked_at.reason)
         return row
 
     def retry(self, row: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import ModelError, TunecurveError
-from tunecurve.learners.base import StillWaiting
+from tunecurve.learners.base import Pending
 from tunecurve.learners.hosted.prices import money
 from tunecurve.learners.hosted.tuning.errors import PassingTrouble
 from tunecurve.learners.hosted.tuning.job_keeper import BY_ITSELF, JobKeeper
@@ -48,31 +48,29 @@ class JobFlow(JobKeeper):
         Of training.
     """
 
-    def advance(self, request: JobRequest) -> tuple[dict[str, Any], ProviderJob]:
-        """Do what can be done now; return the ledger's row and the job once it has succeeded.
+    def advance(self, request: JobRequest) -> tuple[dict[str, Any], ProviderJob] | Pending:
+        """Do what can be done now; return the ledger's row and the job once it has succeeded, before that what is waited for.
 
         Raises
         ------
-        StillWaiting
-            When the provider has not finished; ask again later.
         ModelError
             When the job failed, was cancelled, expired or is lost, or cannot be made.
         MoneyError
             When it would pass the cap.
         """
-        request, row, n_repeats = self._latest_attempt(request)
-        if row is None or row["state"] in (QUEUED_HERE, PREPARING):
-            row = self._submit(request, row)
-        if row["provider_id"] is None:
-            row = self._adopt_or_repeat(request, row, n_repeats)
+        row = self._make(*self._latest_attempt(request))
+        if isinstance(row, Pending):
+            return row
         job = self.look(row)
+        if isinstance(job, Pending):
+            return job
         if job.state == "succeeded":
             return row, job
         if job.state in ENDED or job.state == "lost":
             raise ModelError(_end_in_words(row, job))
         said = f"in a state that is not known here ('{job.raw_state}')" if job.state == "unknown" else job.state
         minutes = (time.time() - row["created_at"]) / 60
-        raise StillWaiting(f"tuning job {job.provider_id} is {said}, {minutes:.0f} min so far", self._poll)
+        return Pending(f"tuning job {job.provider_id} is {said}, {minutes:.0f} min so far", self._poll)
 
     def _latest_attempt(self, request: JobRequest) -> tuple[JobRequest, dict[str, Any] | None, int]:
         """Return the newest attempt at this job, its row, and how many before it were given up without being asked."""
@@ -84,15 +82,27 @@ class JobFlow(JobKeeper):
 
     # Making a job
 
-    def _submit(self, request: JobRequest, row: dict[str, Any] | None) -> dict[str, Any]:
+    def _make(self, request: JobRequest, row: dict[str, Any] | None, n_repeats: int) -> dict[str, Any] | Pending:
+        """Return the row of a job that is at the provider: the one that is there, else a new one."""
+        if row is None or row["state"] in (QUEUED_HERE, PREPARING):
+            return self._adopted(request, self._submit(request, row), n_repeats)
+        return self._adopted(request, row, n_repeats)
+
+    def _adopted(self, request: JobRequest, row: dict[str, Any] | Pending, n_repeats: int) -> dict[str, Any] | Pending:
+        if isinstance(row, Pending) or row["provider_id"] is not None:
+            return row
+        return self._adopt_or_repeat(request, row, n_repeats)
+
+    def _submit(self, request: JobRequest, row: dict[str, Any] | None) -> dict[str, Any] | Pending:
         """Claim the job, upload its rows and create it; whatever stops this before the creation leaves no claim behind."""
         self.backend.check_limits(request)
         what = f"tuning '{request.base_model}' on {len(request.examples)} rows"
         reserved = self.account.budget.reserve(self.price.training_cost_usd(request.tokens), what)
         try:
-            row = self._claim(row or self._row(request))
-            if row["state"] != PREPARING:
-                return row
+            claimed = self._claim(row or self._row(request))
+            if isinstance(claimed, Pending) or claimed["state"] != PREPARING:
+                return claimed
+            row = claimed
             try:
                 row = self._prepare(request, row)
             except BaseException:
@@ -104,15 +114,15 @@ class JobFlow(JobKeeper):
             self.account.budget.settle(reserved, 0.0)
         return row if row["provider_id"] is not None else self._create(request, row)
 
-    def _claim(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _claim(self, row: dict[str, Any]) -> dict[str, Any] | Pending:
         self._look_at_others(row)
         claim = self.account.ledger.claim_job(row, self.account.settings.jobs_at_once)
         if claim.state == "taken":
-            raise StillWaiting("another process is making the same tuning job; waits for it", self._poll)
+            return Pending("another process is making the same tuning job; waits for it", self._poll)
         if claim.state == "full":
             other = claim.row["provider_id"] or claim.row["key"]
             places = self.account.settings.jobs_at_once
-            raise StillWaiting(f"waits for job {other}: {places} at once are allowed (hosted.jobs_at_once)", self._poll)
+            return Pending(f"waits for job {other}: {places} at once are allowed (hosted.jobs_at_once)", self._poll)
         return claim.row
 
     def _look_at_others(self, row: dict[str, Any]) -> None:
@@ -121,7 +131,7 @@ class JobFlow(JobKeeper):
             if other["provider_id"] is not None and time.time() - other["updated_at"] >= self._poll:
                 try:
                     self.look(other)
-                except (TunecurveError, PassingTrouble, StillWaiting):
+                except (TunecurveError, PassingTrouble):
                     continue  # whoever it belongs to is told
 
     def _prepare(self, request: JobRequest, row: dict[str, Any]) -> dict[str, Any]:
@@ -145,15 +155,15 @@ class JobFlow(JobKeeper):
 
         return self._change(row, change)
 
-    def _create(self, request: JobRequest, row: dict[str, Any]) -> dict[str, Any]:
+    def _create(self, request: JobRequest, row: dict[str, Any]) -> dict[str, Any] | Pending:
         try:
             job = self.backend.create(request, row["detail"]["training_file"])
         except QuotaFull as error:
             self._unclaim(row)
-            raise StillWaiting(f"the provider runs no further job now ({error})", self._poll) from None
+            return Pending(f"the provider runs no further job now ({error})", self._poll)
         except FileUnread as error:
             self._unclaim(row)
-            raise StillWaiting(f"the provider has not read the training file yet ({error})", self._poll) from None
+            return Pending(f"the provider has not read the training file yet ({error})", self._poll)
         except NotCreated as error:
             self._delete_file(row)
             self._unclaim(row)
@@ -162,7 +172,7 @@ class JobFlow(JobKeeper):
             until = time.time() + self.account.settings.adopt_wait_seconds
             self._change(row, lambda current: current["detail"].update(looked_for_until=until))
             wait = min(self.account.settings.adopt_wait_seconds, self._poll)
-            raise StillWaiting(f"no clear answer to the job's creation ({error}); looking for it", wait) from None
+            return Pending(f"no clear answer to the job's creation ({error}); looking for it", wait)
         return self._save(row, job)
 
     def _unclaim(self, row: dict[str, Any]) -> None:
@@ -180,16 +190,16 @@ class JobFlow(JobKeeper):
 
         self._change(row, change)
 
-    def _adopt_or_repeat(self, request: JobRequest, row: dict[str, Any], n_repeats: int) -> dict[str, Any]:
+    def _adopt_or_repeat(self, request: JobRequest, row: dict[str, Any], n_repeats: int) -> dict[str, Any] | Pending:
         """Adopt the job of a creation that got no answer; make another one only after looking for long enough, and once."""
         if self.account.ledger.is_being_made_elsewhere(row) or row["detail"].get("is_given_up"):
-            raise StillWaiting("another process is making the same tuning job; waits for it", self._poll)
+            return Pending("another process is making the same tuning job; waits for it", self._poll)
         found = self._find(row)
         if found is not None:
             return self._save(row, found)
         left = row["detail"].get("looked_for_until", 0.0) - time.time()
         if row["state"] == CREATING and left > 0:
-            raise StillWaiting(
+            return Pending(
                 f"no answer came to the job's creation; looking for it for {left:.0f} s more", min(left, self._poll)
             )
         if n_repeats:
@@ -206,8 +216,9 @@ class JobFlow(JobKeeper):
             f"{money(row['reserved_usd'])} stay booked for it, and one more job is made"
         )
         request, found_row, n_repeats = self._latest_attempt(request)
-        row = self._submit(request, found_row) if found_row is None or found_row["provider_id"] is None else found_row
-        return row if row["provider_id"] is not None else self._adopt_or_repeat(request, row, n_repeats)
+        if found_row is None or found_row["provider_id"] is None:
+            return self._adopted(request, self._submit(request, found_row), n_repeats)
+        return found_row
 
     def _row(self, request: JobRequest) -> dict[str, Any]:
         now = time.time()

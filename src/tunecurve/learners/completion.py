@@ -1,0 +1,51 @@
+"""One answer of a learner: its text, how it ended, and what it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+StopReason = Literal["end", "length", "blocked", "refused", "error"]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer.
+
+    Attributes
+    ----------
+    text : str
+        The answer, empty when it failed.
+    stop_reason : {"end", "length", "blocked", "refused", "error"}
+        ``length``: cut at the cap; scored as it stands. ``blocked`` (by the provider's filter), ``refused`` (by the
+        model) and ``error`` (no answer after all attempts): scored as the empty answer.
+    tokens_in, tokens_out : int
+        Tokens of the prompt and of the answer.
+    seconds : float
+        Time this answer took (its share of a batch).
+    error : str or None
+        What failed, or why it was blocked.
+    model_version : str or None
+        The version that the provider says has answered.
+    cost_usd : float or None
+        What the answer cost; None: unknown, or nothing is paid.
+    thought : {"", "removed", "cut"}
+        What was done with a thought before the answer: ``removed``; or ``cut``, never closed, so that no answer came.
+    unwrapped, wrapped : str
+        Wrappers that were taken off the answer, and those that are still around it; see `wrappers`.
+    as_given : str or None
+        The answer with the wrappers that were taken off.
+    """
+
+    text: str
+    stop_reason: StopReason
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    model_version: str | None = None
+    cost_usd: float | None = None
+    thought: Literal["", "removed", "cut"] = ""
+    unwrapped: str = ""
+    wrapped: str = ""
+    as_given: str | None = None

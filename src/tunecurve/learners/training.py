@@ -1,0 +1,116 @@
+"""What is asked of a learner that is fine-tuned, and what it tells: its job, its steps, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunecurve.prompts import TuningExample
+
+if TYPE_CHECKING:
+    from tunecurve.learners.base import Learner
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One training.
+
+    Attributes
+    ----------
+    examples : sequence of TuningExample
+        What is learnt.
+    recipe : dict
+        From `Learner.resolve_recipe`.
+    seed : int
+        Of everything random.
+    folder : Path
+        Where the tuned model goes; it also holds what an interrupted training continues from.
+    """
+
+    examples: Sequence[TuningExample]
+    recipe: dict[str, Any]
+    seed: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Where a fine-tuning run stands; sent after every optimizer step."""
+
+    step: int
+    n_steps: int
+    loss: float
+    tokens_per_second: float
+
+
+@dataclass
+class TrainingRecord:
+    """What a fine-tuning run did.
+
+    Attributes
+    ----------
+    steps, epochs, examples_seen : int
+        Optimizer steps, passes, row-passes.
+    losses : list of float
+        Mean loss per trained token, at every step.
+    train_seconds : float
+        Time of all steps, over all interruptions.
+    tokens_trained : int
+        Answer tokens that carried loss.
+    recipe : dict
+        The resolved recipe.
+    path : str
+        Which way the steps were computed, and what its check against the plain way showed.
+    cost_usd : float or None
+        What the training cost; None: unknown, or nothing is paid.
+    job : dict or None
+        The provider's job: its id, its key, the tuned model, checkpoints, tokens billed.
+    taken_from : str or None
+        Folder of the trial that did this training, where it was not done again.
+    """
+
+    steps: int = 1
+    epochs: int = 1
+    examples_seen: int = 0
+    losses: list[float] = field(default_factory=list)
+    train_seconds: float = 0.0
+    tokens_trained: int = 0
+    recipe: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+    cost_usd: float | None = None
+    job: dict[str, Any] | None = None
+    taken_from: str | None = None
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A training that is done.
+
+    Attributes
+    ----------
+    learner : Learner
+        The tuned one, as `Learner.load_tuned` returns it.
+    record : TrainingRecord
+        What the training did.
+    """
+
+    learner: Learner
+    record: TrainingRecord
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A training that someone else's machine is not done with; the same call later continues.
+
+    Attributes
+    ----------
+    reason : str
+        What is waited for.
+    seconds : float
+        When asking again makes sense.
+    """
+
+    reason: str
+    seconds: float
