@@ -85,7 +85,7 @@ def test_model_files_are_put_on_a_node_once_and_found_where_they_are(cluster, tm
     from pathlib import Path
 
     from tunecurve.executors import ray as ray_workers
-    from tunecurve.executors.base import Work
+    from tunecurve.study.trial import TrialContext
 
     @dataclass(frozen=True)
     class Files:
@@ -98,7 +98,7 @@ def test_model_files_are_put_on_a_node_once_and_found_where_they_are(cluster, tm
     (tmp_path / "model" / "deep" / "weights.safetensors").write_bytes(b"\x00weights")
     monkeypatch.setattr(ray_workers.tempfile, "gettempdir", lambda: str(tmp_path))
     ray.init(address=cluster.address, ignore_reinit_error=True, log_to_driver=False)
-    shipped = ray_workers._ship(ray, Work([], None, {"lookup": learner}, []))
+    shipped = ray_workers._ship(ray, TrialContext([], None, {"lookup": learner}, []))
     assert ray_workers._place(learner.files, shipped["models"]["abc"]) == tmp_path / "model"
     elsewhere = replace(learner.files, folder=tmp_path / "not here")
     placed = ray_workers._place(elsewhere, shipped["models"]["abc"])
