@@ -733,7 +733,7 @@ def start(port=0, **settings):
     """Start the server in a thread; return it and its address."""
     server = Server(("127.0.0.1", port), Handler)
     server.state = State(**settings)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server, f"http://127.0.0.1:{server.server_address[1]}"
 
 

@@ -17,6 +17,23 @@ pytest.importorskip("inspect_ai")
 GEMINI, VERTEX, LAB = "google/gemini-2.5-flash", "google/vertex/gemini-2.5-flash", "openai-api/lab/gpt-4.1-mini"
 
 
+@pytest.fixture(scope="session")
+def one_certificate(tmp_path_factory):
+    """Return a file with a single certificate authority."""
+    import certifi
+
+    end = "-----END CERTIFICATE-----\n"
+    path = tmp_path_factory.mktemp("certificates") / "one.pem"
+    path.write_text(certifi.contents().partition(end)[0] + end)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def quick_clients(monkeypatch, one_certificate):
+    """Let clients read one certificate: each reads all authorities anew, up to four times, and speaks plain HTTP here."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(one_certificate))
+
+
 @pytest.fixture
 def only_loopback(monkeypatch):
     """Fail on every look-up or connection that leads off this machine."""
