@@ -26,6 +26,7 @@ lint: $(STAMPS)-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
 
 docs: $(STAMPS)-test

@@ -15,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tunecurve.executors.run import Executor, run_trials
+from tunecurve.executors.options import Executor
+from tunecurve.executors.run import run_trials
 from tunecurve.learners.base import Completion, Learner, TrainingProgress, TrainingRecord, Tuned
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings

@@ -8,18 +8,19 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from tunecurve.predictor import load_predictor as load_predictor
     from tunecurve.report.learning_curve import LearningCurve as LearningCurve
-    from tunecurve.report.learning_curve import learning_curve as learning_curve
     from tunecurve.report.learning_curve import load_study as load_study
+    from tunecurve.run import learning_curve as learning_curve
     from tunecurve.run import run_study as run_study
+    from tunecurve.storage.versions import own_version
+
+    __version__ = own_version()
 
 _PUBLIC = {
     "LearningCurve": "tunecurve.report.learning_curve",
-    "learning_curve": "tunecurve.report.learning_curve",
+    "learning_curve": "tunecurve.run",
     "load_predictor": "tunecurve.predictor",
     "load_study": "tunecurve.report.learning_curve",
     "run_study": "tunecurve.run",
@@ -28,6 +29,8 @@ __all__ = ["LearningCurve", "__version__", "learning_curve", "load_predictor", "
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("tunecurve.storage.versions").own_version()
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module 'tunecurve' has no attribute '{name}'")

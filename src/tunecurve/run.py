@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import TunecurveError
-from tunecurve.executors.base import Outcome, is_paid, known_failures
+from tunecurve.executors.base import Outcome, is_paid
 from tunecurve.executors.lock import lock_study
-from tunecurve.executors.run import Executor, run_trials
+from tunecurve.executors.options import Executor
+from tunecurve.executors.run import run_trials
 from tunecurve.findings import as_shown
 from tunecurve.learners.base import Learner
+from tunecurve.report.learning_curve import LearningCurve
 from tunecurve.report.live import KeepCurrent
 from tunecurve.results.collect import Collector
 from tunecurve.spec.study import QUICK_STUDY, load_spec
@@ -31,6 +33,7 @@ from tunecurve.study.provider_checkpoints import score_checkpoints
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import resolved_yaml
 from tunecurve.study.trial import TrialContext, is_finished
+from tunecurve.study.trial_folder import known_failures
 
 
 @dataclass(frozen=True)
@@ -113,13 +116,18 @@ def run_study(
         progress=progress,
         origin=origin,
         learners=learners,
-        executor=executor,
+        share=(executor or Executor()).workers_here,
         accept_data_changes=accept_data_changes,
     )
     progress = progress or Progress()
     for finding in as_shown(ready.data.findings):
         progress.message(f"{finding.kind}: {finding.line}")
     return run_prepared(ready, progress, executor)
+
+
+def learning_curve(study: Any = None, **options: Any) -> LearningCurve:
+    """Run a study (see `run_study`, same parameters) and return its learning curve."""
+    return LearningCurve(run_study(study, **options).results)
 
 
 def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

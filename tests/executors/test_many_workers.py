@@ -11,7 +11,8 @@ import pytest
 from tests.fakes.slow_learner import DyingLearner, SlowLearner, run
 from tunecurve.errors import Interrupted, StudyStateError, UsageError
 from tunecurve.executors.leases import Desk
-from tunecurve.executors.run import Executor, cuda_devices, deal
+from tunecurve.executors.options import Executor
+from tunecurve.executors.run import cuda_devices, deal
 from tunecurve.results.collect import without_times
 from tunecurve.study.progress import Progress
 

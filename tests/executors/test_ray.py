@@ -10,7 +10,7 @@ import pytest
 from tests.executors.test_many_workers import Listener, rows, serial, who_tuned  # noqa: F401  (fixtures)
 from tests.fakes.slow_learner import SlowLearner, run
 from tunecurve.errors import EnvironmentProblem, Interrupted
-from tunecurve.executors.run import Executor
+from tunecurve.executors.options import Executor
 from tunecurve.results.collect import without_times
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")

@@ -82,7 +82,7 @@ if __name__ == "__main__":
     import tunecurve.report.live
     from tunecurve.cli.console import stop_on_interrupt
     from tunecurve.errors import TunecurveError, explain_os_error
-    from tunecurve.executors.run import Executor
+    from tunecurve.executors.options import Executor
     from tunecurve.study.progress import Progress
 
     rows, out, name, *seconds = sys.argv[1:]

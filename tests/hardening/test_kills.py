@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import simple_rows
 from tests.fakes.slow_learner import SlowLearner, run
 from tests.hardening.runs import start_process, write_rows
-from tunecurve.executors.run import Executor
+from tunecurve.executors.options import Executor
 from tunecurve.results.collect import without_times
 from tunecurve.storage.files import read_sealed_json
 

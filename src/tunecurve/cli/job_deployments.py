@@ -121,6 +121,7 @@ def unknown_deployments(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def in_one_line(error: Exception) -> str:
     """Return why a provider could not be asked, in one line without secrets."""
     from tunecurve.errors import TunecurveError
-    from tunecurve.learners.hosted.tuning.errors import PassingTrouble, plain_reason
+    from tunecurve.learners.hosted.transport.failures import plain_reason
+    from tunecurve.learners.hosted.tuning.errors import PassingTrouble
 
     return str(error) if isinstance(error, TunecurveError | PassingTrouble) else plain_reason(error)

@@ -48,7 +48,8 @@ def sync() -> None:
     """Ask the providers how every job stands that has not ended, and delete deployments that were left over; makes nothing."""
     from tunecurve.errors import ModelError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.tuning.types import ENDED, FORGOTTEN, PREPARING, QUEUED_HERE
+    from tunecurve.learners.hosted.ledger.jobs import FORGOTTEN, PREPARING, QUEUED_HERE
+    from tunecurve.learners.hosted.tuning.types import ENDED
 
     resting = {*ENDED, FORGOTTEN, QUEUED_HERE, PREPARING}
     rows = [row for row in _all_rows() if row["state"] not in resting]
@@ -117,7 +118,7 @@ def retry(key: str, model_is_gone: bool) -> None:
     """Let the study make and pay for another job; what the first one may have cost stays booked."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.tuning.types import IN_DOUBT
+    from tunecurve.learners.hosted.ledger.jobs import IN_DOUBT
 
     row = _find(key)
     if row["state"] == "succeeded" and not model_is_gone:
@@ -142,7 +143,7 @@ def adopt(key: str, provider_id: str) -> None:
     """Take a job that stands in the provider's list as ID for the one whose creation got no answer."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.tuning.types import CREATING, IN_DOUBT, QUEUED_HERE
+    from tunecurve.learners.hosted.ledger.jobs import CREATING, IN_DOUBT, QUEUED_HERE
 
     row = _find(key)
     if row["state"] not in (CREATING, IN_DOUBT, QUEUED_HERE, "lost"):
@@ -159,7 +160,7 @@ def forget(key: str) -> None:
     """Take a job or a deployment that the provider does not have, or does not bill, off the books."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.tuning.types import FORGOTTEN
+    from tunecurve.learners.hosted.ledger.jobs import FORGOTTEN
 
     row = _find(key, among_deployments=True)
     if _is_deployment(row):

@@ -12,7 +12,6 @@ import traceback
 
 import click
 
-from tunecurve import __version__
 from tunecurve.errors import EXIT_CODES, TunecurveError, explain_os_error
 from tunecurve.privacy.redact import redact, shown
 
@@ -60,7 +59,7 @@ _EXIT_CODE_LINES = "\n".join(f"  {code:3d}  {meaning}" for code, meaning in EXIT
     epilog="\b\nExit codes:\n" + _EXIT_CODE_LINES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="tunecurve")
+@click.version_option(package_name="tunecurve", prog_name="tunecurve")
 def cli() -> None:
     """How much data do I need to fine-tune this model for my task, and is more labelling worth it?
 

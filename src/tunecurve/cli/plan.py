@@ -19,10 +19,10 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     """Show the trials of a study with their tokens, times and costs; nothing is trained and nothing is sent."""
     from tunecurve.cli.console import ConsoleProgress, duration
     from tunecurve.cli.options import study_values
-    from tunecurve.executors.base import state_of_folder
     from tunecurve.learners.hosted.prices import money
     from tunecurve.report.tables import text_table
     from tunecurve.study.prepare import prepare_study
+    from tunecurve.study.trial_folder import state_of_folder
 
     values, origin = study_values(study, options)
     ready = prepare_study(

@@ -51,7 +51,7 @@ def run(
     from tunecurve.cli.console import ConsoleProgress, stop_on_interrupt, this_command
     from tunecurve.cli.options import study_values
     from tunecurve.errors import Interrupted, TrialsFailedError
-    from tunecurve.executors.run import Executor
+    from tunecurve.executors.options import Executor
     from tunecurve.run import run_prepared
     from tunecurve.study.prepare import prepare_study
     from tunecurve.study.progress import Progress
@@ -69,7 +69,7 @@ def run(
         progress=progress,
         origin=origin,
         accept_data_changes=options["accept_data_changes"],
-        executor=executor,
+        share=executor.workers_here,
     )
     if isinstance(progress, ConsoleProgress):
         _say_what_is_to_do(progress, ready)

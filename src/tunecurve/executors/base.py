@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from tunecurve.errors import Interrupted, MoneyError, TunecurveError, explain_os_error, find_os_error
@@ -21,9 +20,8 @@ from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.answer_report import remarks_on_answers
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import CONFIG, TrialContext, is_finished, run_trial
-
-FAILURE = "failure.txt"
+from tunecurve.study.trial import TrialContext, is_finished, run_trial
+from tunecurve.study.trial_folder import FAILURE
 
 AfterEach = Callable[[dict[Trial, str]], None]
 
@@ -173,24 +171,6 @@ def record_failure(item: PlannedTrial, reason: str, detail: str = "") -> str:
     line = redact(" ".join(reason.split()))[:300]
     write_text(make_folder(item.folder) / FAILURE, line + detail)
     return line
-
-
-def known_failures(planned: Sequence[PlannedTrial]) -> dict[Trial, str]:
-    """Return the reasons kept by earlier runs, of trials that are not finished."""
-    return {
-        item.trial: (item.folder / FAILURE).read_text(encoding="utf-8").partition("\n")[0]
-        for item in planned
-        if (item.folder / FAILURE).exists() and not is_finished(item.folder)
-    }
-
-
-def state_of_folder(folder: Path) -> str:
-    """Return ``finished``, ``failed``, ``started`` (running or interrupted) or ``waiting``."""
-    if is_finished(folder):
-        return "finished"
-    if (folder / FAILURE).exists():
-        return "failed"
-    return "started" if (folder / CONFIG).exists() else "waiting"
 
 
 def is_paid(config: Mapping[str, Any]) -> bool:

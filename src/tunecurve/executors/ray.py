@@ -24,7 +24,7 @@ from typing import Any
 from tunecurve.errors import EnvironmentProblem, StudyStateError
 from tunecurve.executors.events import Event, RelayProgress, lost, run_to_its_end
 from tunecurve.executors.leases import ClaimLost
-from tunecurve.executors.run import Executor
+from tunecurve.executors.options import Executor
 from tunecurve.storage.files import make_folder, write_bytes, write_text
 from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.trial import RESULT, TrialContext

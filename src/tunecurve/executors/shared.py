@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tunecurve.errors import Interrupted
-from tunecurve.executors.base import FAILURE, AfterEach, Outcome, is_paid, run_one
+from tunecurve.executors.base import AfterEach, Outcome, is_paid, run_one
 from tunecurve.executors.in_process import Aside, stays_here
 from tunecurve.executors.leases import BEAT_SECONDS, CLAIMS, STALE_SECONDS, Claim, ClaimLost, Desk
 from tunecurve.executors.scheduler import longest_first
@@ -21,6 +21,7 @@ from tunecurve.learners.base import Pending, TrainingProgress
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import TrialContext, is_finished
+from tunecurve.study.trial_folder import FAILURE
 
 PAID = "paid-trials"
 POLL_SECONDS = 1.0

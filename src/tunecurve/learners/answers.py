@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from tunecurve.formats.wrappers import WRAPPERS, unwrap, wrappers_of
 from tunecurve.learners.base import Completion, Learner
-from tunecurve.learners.wrappers import WRAPPERS, unwrap, wrappers_of
 from tunecurve.prompts import Prompt
 
 # "": no thought; "removed": a whole one was before the answer; "cut": it was never closed, so there is no answer.

@@ -84,10 +84,3 @@ def load_study(folder: str | Path) -> LearningCurve:
     if not path.is_file():
         raise StudyStateError(f"no {RESULTS} in '{folder}'; expected the folder of a study, e.g. runs/pii-quick")
     return LearningCurve(read_sealed_json(path))
-
-
-def learning_curve(study: Any = None, **options: Any) -> LearningCurve:
-    """Run a study (see `tunecurve.run_study`, same parameters) and return its learning curve."""
-    from tunecurve.run import run_study
-
-    return LearningCurve(run_study(study, **options).results)

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tunecurve import __version__
 from tunecurve.curve.bootstrap import row_multiplicities
 from tunecurve.curve.priors import LANGUAGE_MODEL
 from tunecurve.data.rows import Row
 from tunecurve.errors import StudyStateError
-from tunecurve.executors.base import PlannedTrial, state_of_folder
 from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
 from tunecurve.metrics.base import Metric, signature_for, statistics_matrix
@@ -49,10 +47,12 @@ from tunecurve.results.training_findings import training_findings
 from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
 from tunecurve.storage.files import read_sealed_json
+from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import Trial
+from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.provider_checkpoints import scored_checkpoints
 from tunecurve.study.trial import RESULT, is_finished, stored_predictions
+from tunecurve.study.trial_folder import state_of_folder
 
 SCHEMA_VERSION = 3
 RESULTS = "results.json"
@@ -126,7 +126,7 @@ class Collector:
         leaks = leak_sentence(best, second.name, findings, n_judged, level, bound_of_groups)
         return {
             "schema_version": SCHEMA_VERSION,
-            "tunecurve_version": __version__,
+            "tunecurve_version": own_version(),
             "signature": self.spec.signature(),
             "spec": self.spec.model_dump(mode="json"),
             "headline": headline(described, found, self.metrics, leaks),

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from tunecurve import __version__
 from tunecurve.curve.scoring import crps
 from tunecurve.storage.files import checked_line, checked_lines, value_of_line, write_bytes
+from tunecurve.storage.versions import own_version
 
 FORECASTS = "forecasts.jsonl"
 # Six digits of a score are more than any test set resolves.
@@ -114,7 +114,7 @@ def _forecasts_in(results: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 continue
             yield {
                 "made_at": made_at,
-                "version": __version__,
+                "version": own_version(),
                 "learner": learner,
                 "metric": metric["name"],
                 "metric_signature": metric["signature"],

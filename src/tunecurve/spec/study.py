@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 
 from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
 from tunecurve.errors import SpecError, did_you_mean
-from tunecurve.learners.wrappers import SAFE_TO_CLEAN, Cleanable
+from tunecurve.formats.wrappers import SAFE_TO_CLEAN, Cleanable
 from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
 from tunecurve.metrics.tokenizers import BleuTokenizer, RougeTokenizer, how_to_install, is_installed
 from tunecurve.prompts import DEFAULT_TEMPLATE

@@ -5,14 +5,18 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from tunecurve import __version__
-
 _PACKAGES = ("torch", "transformers", "peft")
 
 
 @cache
+def own_version() -> str:
+    """Return the version of this program, as it was installed."""
+    return version("tunecurve")
+
+
+@cache
 def _installed() -> tuple[tuple[str, str], ...]:
-    found = [("tunecurve", __version__)]
+    found = [("tunecurve", own_version())]
     for name in _PACKAGES:
         try:
             found.append((name, version(name)))

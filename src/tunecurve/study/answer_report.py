@@ -9,8 +9,8 @@ from typing import Any
 
 from tunecurve.data.rows import Row
 from tunecurve.errors import ModelError
+from tunecurve.formats.wrappers import WRAPPERS, unwrap
 from tunecurve.learners.base import Completion
-from tunecurve.learners.wrappers import WRAPPERS, unwrap
 from tunecurve.metrics.base import Metric, corpus_score
 
 # The share of answers with a wrapper from which the scores without it are told, too.

@@ -11,8 +11,8 @@ import numpy as np
 
 from tunecurve.data.rows import content_id, ids_hash
 from tunecurve.findings import Finding
+from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.base import Learner, Workload
-from tunecurve.learners.wrappers import SAFE_TO_CLEAN
 from tunecurve.prompts import Prompt
 from tunecurve.spec.study import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import DataError
-from tunecurve.executors.run import Executor
 from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
@@ -36,7 +35,7 @@ def prepare_study(
     progress: Progress | None = None,
     origin: str = "study",
     learners: Mapping[str, Learner] | None = None,
-    executor: Executor | None = None,
+    share: int = 1,
     accept_data_changes: bool = False,
 ) -> Study:
     """Return a study with data, learners and plan; writes nothing but the model cache.
@@ -55,8 +54,8 @@ def prepare_study(
         Where the values come from, for messages.
     learners : mapping of str to Learner, optional
         Learners of your own by model name, instead of those that the names in the study stand for.
-    executor : Executor, optional
-        How the trials will be run: several workers share this machine's cores.
+    share : int, default 1
+        How many workers of this machine will share its cores.
     accept_data_changes : bool, default False
         Whether frozen rows that were changed or are gone are taken as the data hold them now.
     """
@@ -76,7 +75,7 @@ def prepare_study(
             threads=threads,
             account=account,
             say=progress.message,
-            share=(executor or Executor()).workers or 1,
+            share=share,
         )
     else:
         built = own_learners(learners)

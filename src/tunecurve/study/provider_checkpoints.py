@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunecurve.executors.base import PlannedTrial
 from tunecurve.learners.base import Learner
 from tunecurve.metrics.base import Metric
 from tunecurve.storage.files import read_sealed_json, write_sealed_json
 from tunecurve.study.answer_report import score_answers, summarise_answers
 from tunecurve.study.dataset import StudyData
+from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import answer_all, is_finished
 

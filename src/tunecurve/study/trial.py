@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import DamagedFile, Interrupted
+from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream, predict_answers
 from tunecurve.learners.base import Completion, Learner, Pending, TrainingJob, TrainingProgress
-from tunecurve.learners.wrappers import SAFE_TO_CLEAN
 from tunecurve.metrics.base import Metric, signature_for
 from tunecurve.storage.files import (
     TEMPORARY,

@@ -16,7 +16,8 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.deployments import keeper as deployment_keeper
 from tunecurve.learners.hosted.deployments import lifecycle as deployments
 from tunecurve.learners.hosted.deployments.lifecycle import DeploymentFlow
-from tunecurve.learners.hosted.deployments.types import hosting_usd, state_by_word
+from tunecurve.learners.hosted.deployments.types import state_by_word
+from tunecurve.learners.hosted.prices import hosting_usd
 from tunecurve.spec.hosted import HostedSpec
 
 MODEL = "ft:mine"

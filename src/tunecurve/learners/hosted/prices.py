@@ -6,6 +6,7 @@ study file come before both tables.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -138,3 +139,20 @@ def money(usd: float | None) -> str:
     if usd is None:
         return "unknown"
     return f"${usd:,.2f}" if usd >= 0.995 or usd == 0 else f"${usd:.4f}"
+
+
+def hosting_usd(seconds: float, usd_per_hour: float | None, billed_seconds: int) -> float | None:
+    """Return what a deployment costs that has stood for so long; None: unknown.
+
+    Parameters
+    ----------
+    seconds : float
+        From before its creation was sent to after its deletion was confirmed.
+    usd_per_hour : float or None
+        While it stands.
+    billed_seconds : int
+        A unit of time that has begun is billed whole.
+    """
+    if usd_per_hour is None:
+        return None
+    return math.ceil(max(seconds, 0.0) / billed_seconds) * billed_seconds / 3600 * usd_per_hour

@@ -17,10 +17,10 @@ from tunecurve.learners.epochs import passes_over_rows
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.budget import unknown_price
 from tunecurve.learners.hosted.deployments.lifecycle import DeploymentFlow
-from tunecurve.learners.hosted.deployments.types import Hosting, hosting_usd
+from tunecurve.learners.hosted.deployments.types import Hosting
 from tunecurve.learners.hosted.learner import HostedLearner
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.prices import money
+from tunecurve.learners.hosted.prices import hosting_usd, money
 from tunecurve.learners.hosted.transport.failures import host_of
 from tunecurve.learners.hosted.tuned import TunedHostedLearner, record_of
 from tunecurve.learners.hosted.tuning.errors import PassingTrouble, asking

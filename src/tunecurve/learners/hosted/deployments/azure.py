@@ -13,9 +13,9 @@ from tunecurve.errors import EnvironmentProblem
 from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, Hosting, state_by_word
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.azure_access import ManagementToken, check_token, management_url, resource_path
-from tunecurve.learners.hosted.transport.failures import quota_is_used_up, status_of
+from tunecurve.learners.hosted.transport.failures import plain_reason, quota_is_used_up, status_of
 from tunecurve.learners.hosted.transport.rest import HttpRefusal, JsonService, part
-from tunecurve.learners.hosted.tuning.errors import plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
 from tunecurve.learners.hosted.tuning.types import NotCreated, QuotaFull
 from tunecurve.privacy.redact import redact
 from tunecurve.spec.hosted import AzureSpec

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, Hosting, state_by_word
 from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, need_boto3
-from tunecurve.learners.hosted.tuning.errors import plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.transport.failures import plain_reason
+from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
 from tunecurve.privacy.redact import redact
 from tunecurve.spec.hosted import BedrockSpec
 

@@ -12,9 +12,11 @@ from uuid import uuid4
 
 from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, Hosting, state_by_word
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.transport.access import check_fireworks, fireworks_account
+from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.rest import part
-from tunecurve.learners.hosted.tuning.errors import plain_reason, refusal_of_creation
-from tunecurve.learners.hosted.tuning.fireworks import account_of, check_fireworks, control_service
+from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
+from tunecurve.learners.hosted.tuning.fireworks import control_service
 from tunecurve.privacy.redact import redact
 from tunecurve.spec.hosted import FireworksSpec
 
@@ -41,7 +43,7 @@ class FireworksDeployments:
 
     def __init__(self, name: HostedName, where: FireworksSpec) -> None:
         check_fireworks(name.full_name, where)
-        self.where, self.account, self.base_url = where, str(account_of(where)), name.base_url()
+        self.where, self.account, self.base_url = where, str(fireworks_account(where)), name.base_url()
         self.service = control_service(name, self.account)
 
     def place(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunecurve.errors import TunecurveError
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.deployments.types import Deployment, DeploymentBackend, hosting_usd
+from tunecurve.learners.hosted.deployments.types import Deployment, DeploymentBackend
 from tunecurve.learners.hosted.ledger.deployments import (
     DELETED,
     DELETING,
@@ -20,9 +20,9 @@ from tunecurve.learners.hosted.ledger.deployments import (
     UNDELETED,
     booked_hosting_usd,
 )
-from tunecurve.learners.hosted.prices import money
-from tunecurve.learners.hosted.transport.failures import status_of
-from tunecurve.learners.hosted.tuning.errors import PassingTrouble, asking, plain_reason
+from tunecurve.learners.hosted.prices import hosting_usd, money
+from tunecurve.learners.hosted.transport.failures import plain_reason, status_of
+from tunecurve.learners.hosted.tuning.errors import PassingTrouble, asking
 
 # How long a deployment is told to go, and looked at, before its deletion is called into doubt; some stop first.
 CONFIRMATION_SECONDS, DELETION_POLL_SECONDS = 120.0, 3.0

@@ -17,9 +17,9 @@ from typing import Any
 from tunecurve.errors import Interrupted, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, is_sent, not_sent
-from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentBackend, hosting_usd
+from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentBackend
 from tunecurve.learners.hosted.ledger.deployments import CREATING, IN_DOUBT, KEPT, OVER, STANDING
-from tunecurve.learners.hosted.prices import money
+from tunecurve.learners.hosted.prices import hosting_usd, money
 from tunecurve.learners.hosted.tuning.errors import NotThere, PassingTrouble, asking
 from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, QuotaFull
 from tunecurve.spec.study import stable_hash

@@ -22,9 +22,9 @@ from tunecurve.learners.hosted.deployments.types import (
     state_by_word,
 )
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.transport.failures import status_of
+from tunecurve.learners.hosted.transport.failures import plain_reason, status_of
 from tunecurve.learners.hosted.transport.rest import HttpRefusal, JsonService, part
-from tunecurve.learners.hosted.tuning.errors import asking, plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.together import together_service
 from tunecurve.learners.hosted.tuning.types import NotCreated
 from tunecurve.privacy.redact import redact

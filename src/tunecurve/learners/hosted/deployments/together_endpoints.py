@@ -11,8 +11,9 @@ from typing import Any
 
 from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, state_by_word
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.rest import part
-from tunecurve.learners.hosted.tuning.errors import plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
 from tunecurve.learners.hosted.tuning.together import together_service
 from tunecurve.privacy.redact import redact
 

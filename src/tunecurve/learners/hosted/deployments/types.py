@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -151,20 +150,3 @@ class Hosting:
     usd_per_hour: float | None
     billed_seconds: int
     source: str = ""
-
-
-def hosting_usd(seconds: float, usd_per_hour: float | None, billed_seconds: int) -> float | None:
-    """Return what a deployment costs that has stood for so long; None: unknown.
-
-    Parameters
-    ----------
-    seconds : float
-        From before its creation was sent to after its deletion was confirmed.
-    usd_per_hour : float or None
-        While it stands.
-    billed_seconds : int
-        A unit of time that has begun is billed whole.
-    """
-    if usd_per_hour is None:
-        return None
-    return math.ceil(max(seconds, 0.0) / billed_seconds) * billed_seconds / 3600 * usd_per_hour

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tunecurve.learners.hosted.deployments.types import hosting_usd
 from tunecurve.learners.hosted.ledger.file import LedgerFile
 from tunecurve.learners.hosted.ledger.rows import row_of, select_rows, write_row
+from tunecurve.learners.hosted.prices import hosting_usd
 
 # In the order of a deployment's life. "in doubt": its creation got no answer, and it is not to be found; "undeleted": it is
 # not known to be gone; "kept": its user wants it to stand.

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from tunecurve.learners.hosted.ledger.file import LedgerFile
 from tunecurve.learners.hosted.ledger.rows import row_of, select_rows, write_row
-from tunecurve.learners.hosted.tuning.types import CREATING, PREPARING, QUEUED_HERE
+
+# States of our own, before the provider is known to have the job.
+QUEUED_HERE, PREPARING, CREATING, IN_DOUBT, FORGOTTEN = "queued here", "preparing", "creating", "in doubt", "forgotten"
 
 _COLUMNS = (
     "key", "study", "backend", "model", "label", "state", "attempt", "provider_id", "detail", "reserved_usd", "cost_usd",

@@ -11,9 +11,8 @@ from tunecurve.findings import Finding
 from tunecurve.learners.hosted.names import HostedName, is_endpoint
 from tunecurve.learners.hosted.transport.aws_access import check_bedrock
 from tunecurve.learners.hosted.transport.google_access import check_login, place_of, tuning_region
-from tunecurve.learners.hosted.tuning.fireworks import check_fireworks
 from tunecurve.privacy.redact import redact
-from tunecurve.spec.hosted import HostedSpec
+from tunecurve.spec.hosted import FireworksSpec, HostedSpec
 
 # Where the model layer has a batch mode; elsewhere it would send one by one, at the full price.
 WITH_BATCH_MODE = frozenset({"google", "openai", "anthropic", "grok", "together"})
@@ -149,4 +148,17 @@ def _check_address(name: HostedName, address: str) -> None:
     if not is_address:
         raise EnvironmentProblem(
             f"{variable} is no address of a server: '{redact(address)}'; it begins with https:// and a host"
+        )
+
+
+def fireworks_account(where: FireworksSpec) -> str | None:
+    """Return the account that the study or the environment names."""
+    return where.account or os.environ.get("FIREWORKS_ACCOUNT_ID") or None
+
+
+def check_fireworks(asked_as: str, where: FireworksSpec) -> None:
+    """Raise EnvironmentProblem where the account is not named."""
+    if fireworks_account(where) is None:
+        raise EnvironmentProblem(
+            f"tuning '{asked_as}' at Fireworks needs the account's id: set hosted.fireworks.account, or FIREWORKS_ACCOUNT_ID"
         )

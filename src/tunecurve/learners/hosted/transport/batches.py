@@ -17,10 +17,9 @@ from typing import Any
 
 from tunecurve.learners.hosted.ledger.calls import Ledger
 from tunecurve.learners.hosted.transport.batch_files import delete_files, read_results
-from tunecurve.learners.hosted.transport.failures import shorten, status_of
+from tunecurve.learners.hosted.transport.failures import plain_reason, shorten, status_of
 from tunecurve.learners.hosted.transport.gateway import Failure
 from tunecurve.learners.hosted.transport.odd_answers import Explained
-from tunecurve.learners.hosted.tuning.errors import plain_reason
 
 # When a batch is looked for whose creation got no clear answer: seconds after it, and after the look before.
 LOOKS_AFTER_SECONDS = (0.5, 2.0, 5.0)

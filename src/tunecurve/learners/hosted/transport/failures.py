@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http
 import json
-import math
 import re
 import socket
 import ssl
@@ -14,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.transport.error_bodies import codes_in, dicts_in
+from tunecurve.learners.hosted.transport.error_bodies import codes_in, dicts_in, wait_in_details, wait_in_words
 from tunecurve.learners.hosted.transport.gateway import Failure
 from tunecurve.learners.hosted.transport.odd_answers import Explained, OddAnswer
 from tunecurve.learners.hosted.transport.proxies import proxy_in_words
@@ -30,8 +29,6 @@ _NO_MONEY_WORDS = re.compile(r"insufficient[_ ](quota|balance|credit)|credit bal
 _LIMIT_OF_ZERO = re.compile(r"\blimit: 0\b")
 _PER_DAY = re.compile(r"per[ _-]?day|\((RPD|TPD)\)|daily", re.IGNORECASE)
 _PER_MINUTE = re.compile(r"per[ _-]?(minute|second)|\((RPM|TPM)\)", re.IGNORECASE)
-_ASKED_WAIT = re.compile(r"(?:again|retry) (?:in|after) ((?:[\d.]+ ?(?:ms|seconds?|s|minutes?|m|hours?|h)\b ?)+)", re.I)
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # What a server says of a request in a form that it does not take, and the setting that changes the form.
 _SETTINGS_BY_WORDS = (
     (re.compile(r"max_completion_tokens", re.I), "set hosted.max_tokens_field: max_completion_tokens"),
@@ -90,7 +87,7 @@ def _explain(error: BaseException, name: HostedName, retry_after: float | None) 
     text, body = reason_of(error), _body_of(error)
     if 300 <= status < 400:
         return Failure(_redirect_line(status, error, name), is_fatal=True)
-    wait = max(filter(None, (retry_after, _wait_in_details(body), _wait_in_words(text))), default=None)
+    wait = max(filter(None, (retry_after, wait_in_details(body), wait_in_words(text))), default=None)
     if status == 429:
         used_up = quota_is_used_up(error)
         if used_up:
@@ -141,10 +138,10 @@ def quota_is_used_up(error: BaseException) -> bool:
     if violations:
         zero = any(str(part.get("quotaValue")) == "0" for part in dicts_in(body) if "quotaId" in part)
         return zero or any(_PER_DAY.search(quota) for quota in violations)
-    if _wait_in_details(body) is not None:
+    if wait_in_details(body) is not None:
         return False
     if _PER_DAY.search(whole) and not _PER_MINUTE.search(whole):
-        return _wait_in_words(whole) is None
+        return wait_in_words(whole) is None
     return False
 
 
@@ -284,6 +281,18 @@ def reason_of(error: BaseException) -> str:
     return shorten(words)
 
 
+def plain_reason(error: Any) -> str:
+    """Return a provider's reason in one line, without secrets; of a redirect, where it leads."""
+    if not isinstance(error, BaseException):
+        return shorten(str(error))
+    status = status_of(error)
+    if status is not None and 300 <= status < 400:
+        return f"the server sends calls on to {redirect_target(error)} ({status}); nothing was sent there"
+    if status is None and re.search("Connect", type(error).__name__):
+        return f"no connection: {why_unreachable(error)}"
+    return reason_of(error) if status is None else f"{status}: {reason_of(error)}"
+
+
 def _phrase(status: int) -> str:
     """Return what a status means, where a server says no more."""
     try:
@@ -324,19 +333,3 @@ def _body_of(error: BaseException) -> Any:
             return part
     said = error.response.get("Error") if _of_aws(error, "HTTPStatusCode") else None  # type: ignore[attr-defined]
     return {"message": str(said.get("Message") or said.get("Code")), "code": str(said.get("Code"))} if said else None
-
-
-def _wait_in_details(body: Any) -> float | None:
-    """Return google.rpc.RetryInfo's delay."""
-    delays = [str(part["retryDelay"]) for part in dicts_in(body) if "retryDelay" in part]
-    found = [float(delay[:-1]) for delay in delays if re.fullmatch(r"\d+(\.\d+)?s", delay)]
-    return max(found, default=None)
-
-
-def _wait_in_words(text: str) -> float | None:
-    found = _ASKED_WAIT.search(text)
-    if not found:
-        return None
-    parts = re.findall(r"(\d+(?:\.\d+)?) ?(ms|s|m|h)", found.group(1), re.IGNORECASE)
-    seconds = sum(float(number) * _UNIT_SECONDS[unit.lower()] for number, unit in parts)
-    return seconds if seconds > 0 and math.isfinite(seconds) else None

@@ -13,9 +13,9 @@ from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, need_boto3, region_of
-from tunecurve.learners.hosted.transport.failures import AWS_LOGIN_HINT
+from tunecurve.learners.hosted.transport.failures import AWS_LOGIN_HINT, plain_reason
 from tunecurve.learners.hosted.transport.rest import as_json_lines
-from tunecurve.learners.hosted.tuning.errors import asking, plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.limits import SERVED_ON_DEMAND, check_manner
 from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, state_by_word, told_numbers
 from tunecurve.privacy.redact import redact

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.learners.hosted.transport.failures import (
     is_quota_of_jobs,
+    plain_reason,
     quota_is_used_up,
-    reason_of,
-    redirect_target,
-    shorten,
     status_of,
-    why_unreachable,
 )
 from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, QuotaFull
 
@@ -52,18 +48,6 @@ def asking(what: str) -> Iterator[None]:
         if may_pass(error) and not quota_is_used_up(error):
             raise PassingTrouble(reason) from None
         raise (NotThere if status_of(error) in (404, 410) else ModelError)(f"{what}: {reason}") from None
-
-
-def plain_reason(error: Any) -> str:
-    """Return a provider's reason in one line, without secrets; of a redirect, where it leads."""
-    if not isinstance(error, BaseException):
-        return shorten(str(error))
-    status = status_of(error)
-    if status is not None and 300 <= status < 400:
-        return f"the server sends calls on to {redirect_target(error)} ({status}); nothing was sent there"
-    if status is None and re.search("Connect", type(error).__name__):
-        return f"no connection: {why_unreachable(error)}"
-    return reason_of(error) if status is None else f"{status}: {reason_of(error)}"
 
 
 def refusal_of_creation(error: Exception) -> Exception:

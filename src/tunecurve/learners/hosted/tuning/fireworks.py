@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.transport.failures import status_of
+from tunecurve.learners.hosted.transport.access import check_fireworks, fireworks_account
+from tunecurve.learners.hosted.transport.failures import plain_reason, status_of
 from tunecurve.learners.hosted.transport.rest import JsonService, part
-from tunecurve.learners.hosted.tuning.errors import asking, plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.limits import check_manner
 from tunecurve.learners.hosted.tuning.openai import training_lines
 from tunecurve.learners.hosted.tuning.types import JobRequest, JobState, ProviderJob, state_by_word, told_numbers
@@ -34,19 +35,6 @@ _STATES: dict[str, JobState] = {
     "JOB_STATE_RE_QUEUEING": "waiting",
     "JOB_STATE_UNSPECIFIED": "unknown",
 }
-
-
-def account_of(where: FireworksSpec) -> str | None:
-    """Return the account that the study or the environment names."""
-    return where.account or os.environ.get("FIREWORKS_ACCOUNT_ID") or None
-
-
-def check_fireworks(asked_as: str, where: FireworksSpec) -> None:
-    """Raise EnvironmentProblem where the account is not named."""
-    if account_of(where) is None:
-        raise EnvironmentProblem(
-            f"tuning '{asked_as}' at Fireworks needs the account's id: set hosted.fireworks.account, or FIREWORKS_ACCOUNT_ID"
-        )
 
 
 def control_service(name: HostedName, account: str) -> JsonService:
@@ -74,7 +62,7 @@ class FireworksTuning:
 
     def __init__(self, name: HostedName, where: FireworksSpec) -> None:
         check_fireworks(name.full_name, where)
-        self.account = str(account_of(where))
+        self.account = str(fireworks_account(where))
         self.whose, self.base_url = name, name.base_url()
         self.service = control_service(name, self.account)
 

@@ -9,12 +9,11 @@ from typing import Any
 from tunecurve.errors import ModelError, MoneyError, TunecurveError
 from tunecurve.learners.base import Pending
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.ledger.jobs import booked_usd
+from tunecurve.learners.hosted.ledger.jobs import FORGOTTEN, booked_usd
 from tunecurve.learners.hosted.prices import Price, money
 from tunecurve.learners.hosted.tuning.errors import NotThere, PassingTrouble, asking
 from tunecurve.learners.hosted.tuning.types import (
     ENDED,
-    FORGOTTEN,
     ProviderJob,
     TuningBackend,
     differences,

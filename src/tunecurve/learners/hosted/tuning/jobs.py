@@ -16,15 +16,12 @@ from typing import Any
 
 from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.learners.base import Pending
+from tunecurve.learners.hosted.ledger.jobs import CREATING, IN_DOUBT, PREPARING, QUEUED_HERE
 from tunecurve.learners.hosted.prices import money
 from tunecurve.learners.hosted.tuning.errors import PassingTrouble
 from tunecurve.learners.hosted.tuning.job_keeper import BY_ITSELF, JobKeeper
 from tunecurve.learners.hosted.tuning.types import (
-    CREATING,
     ENDED,
-    IN_DOUBT,
-    PREPARING,
-    QUEUED_HERE,
     CreationUnclear,
     FileUnread,
     JobRequest,

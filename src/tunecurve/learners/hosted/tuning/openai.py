@@ -12,8 +12,8 @@ from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.transport.failures import quota_is_used_up
-from tunecurve.learners.hosted.tuning.errors import asking, plain_reason
+from tunecurve.learners.hosted.transport.failures import plain_reason, quota_is_used_up
+from tunecurve.learners.hosted.tuning.errors import asking
 from tunecurve.learners.hosted.tuning.limits import check_manner
 from tunecurve.learners.hosted.tuning.types import (
     CreationUnclear,

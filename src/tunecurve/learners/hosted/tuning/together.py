@@ -14,9 +14,10 @@ from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.rest import JsonService, part
 from tunecurve.learners.hosted.transport.usage import whole_number
-from tunecurve.learners.hosted.tuning.errors import asking, plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH, check_manner
 from tunecurve.learners.hosted.tuning.openai import training_lines
 from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, state_by_word, suffix_of, told_numbers

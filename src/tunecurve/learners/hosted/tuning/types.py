@@ -14,8 +14,6 @@ from tunecurve.spec.study import stable_hash
 # "unknown": a state that is not known here; "lost": the provider knows no such job any more.
 JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired", "unknown", "lost"]
 ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
-# Ours, before the provider is known to have the job.
-QUEUED_HERE, PREPARING, CREATING, IN_DOUBT, FORGOTTEN = "queued here", "preparing", "creating", "in doubt", "forgotten"
 
 # Every server has its own words for a job's states; the first that is found in one decides.
 _WORDS: tuple[tuple[str, JobState], ...] = (

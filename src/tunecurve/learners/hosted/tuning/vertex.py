@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.google_access import credentials_from_environment, tuning_region
 from tunecurve.learners.hosted.transport.redirects import refuse_redirects_of_google, refuse_redirects_of_storage
-from tunecurve.learners.hosted.tuning.errors import asking, plain_reason, refusal_of_creation
+from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.types import (
     CreationUnclear,
     JobRequest,
