@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tunecurve import own_code
 from tunecurve.errors import StudyStateError, UsageError, did_you_mean
 from tunecurve.formats.placeholders import form_of_decision
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, predict_answers
@@ -92,7 +93,7 @@ def _tuned_learner(
     built = build_learners(
         [trial["learner"]],
         answers,
-        task=spec.task,
+        task=spec.kind,
         encoder=spec.encoder,
         device=device,
         threads=threads,
@@ -113,7 +114,12 @@ def _tuned_learner(
 
 
 def load_predictor(
-    folder: str | Path, *, trial: str | None = None, device: str = "auto", threads: int | None = None
+    folder: str | Path,
+    *,
+    trial: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    allow_code: bool = False,
 ) -> Predictor:
     """Return the best (or a named) fine-tuned model of a run as a function from text to text.
 
@@ -125,6 +131,8 @@ def load_predictor(
         Label of the trial, e.g. ``"fine-tune-n200-seed0"``; default: the best headline score.
     device, threads
         Where to compute.
+    allow_code : bool, default False
+        Whether code that the study names (``task: package.module:name``) may be loaded.
 
     Raises
     ------
@@ -137,6 +145,8 @@ def load_predictor(
     >>> mask("Kattie, call 555-0100")  # doctest: +SKIP
     '[FIRSTNAME], call [PHONENUMBER]'
     """
+    if allow_code:
+        own_code.allow_code()
     results = load_study(folder).results
     chosen = choose_trial(results, trial)
     learner = _tuned_learner(Path(folder), results, chosen, device, threads)

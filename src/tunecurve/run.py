@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunecurve import own_code
 from tunecurve.errors import TunecurveError
 from tunecurve.executors.base import Outcome, is_paid
 from tunecurve.executors.lock import lock_study
@@ -65,6 +66,7 @@ def run_study(
     learners: Mapping[str, Learner] | None = None,
     executor: Executor | None = None,
     accept_data_changes: bool = False,
+    allow_code: bool = False,
     **overrides: Any,
 ) -> StudyRun:
     """Measure a learning curve: zero-shot, few-shot and fine-tuned at growing sizes, on one frozen test set.
@@ -88,9 +90,11 @@ def run_study(
     accept_data_changes : bool, default False
         Whether frozen rows that were changed or are gone are taken as the data hold them now; what they affect is measured
         anew.
+    allow_code : bool, default False
+        Whether code that the study names (``task: package.module:name``) may be loaded.
     **overrides
         Keys of the study file, e.g. ``train_sizes=[50, 200]`` or ``data={"source": "rows.jsonl"}``; a mapping
-        replaces only the keys it names.
+        replaces only the keys it names. ``task`` may be a `tunecurve.tasks.base.Task` of your own.
 
     Returns
     -------
@@ -102,6 +106,8 @@ def run_study(
     TunecurveError
         For bad input, a missing model, a full disk; see `tunecurve.errors`.
     """
+    if allow_code:
+        own_code.allow_code()
     if study is None:
         values: dict[str, Any] = dict(QUICK_STUDY) if "data" not in overrides else {}
     else:

@@ -13,11 +13,12 @@ from click.testing import CliRunner, Result
 
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.atlas.answers import borrowed_advice, borrowed_gains, need_of, what_was_needed
-from tunecurve.atlas.load import FAMILY_COLUMNS, MAIN_METRIC, POINT_COLUMNS, TASKS, load_atlas, parse_atlas
+from tunecurve.atlas.load import FAMILY_COLUMNS, POINT_COLUMNS, load_atlas, parse_atlas
 from tunecurve.cli.atlas import atlas
 from tunecurve.errors import DataError, SpecError, UsageError
 from tunecurve.run import run_study
 from tunecurve.spec.study import parse_spec
+from tunecurve.tasks.lookup import task_of
 
 FAMILIES = [
     "alpha,ner,Alpha,en,4,someone,2020,https://example.org/a,CC0,short",
@@ -69,14 +70,13 @@ def test_the_articles_curve_is_the_published_one() -> None:
     assert curve.without_tuning == {"zero-shot": 83.85, "3-shot": 87.59}
 
 
-def test_every_task_has_a_main_metric() -> None:
-    assert set(MAIN_METRIC) == set(TASKS)
+def test_every_task_is_one_of_this_package_and_has_curves_of_its_headline_metric() -> None:
     for task in {family.task for family in load_atlas().families.values()}:
-        assert load_atlas().select(task, MAIN_METRIC[task])
+        assert load_atlas().select(task, task_of(task).metrics[0])
 
 
 def test_the_need_is_a_range_over_curves_and_counts_those_that_never_reach() -> None:
-    answer = what_was_needed(small_atlas(), 80.0, "ner", None, None)
+    answer = what_was_needed(small_atlas(), 80.0, "ner", "entity_f1", None)
     assert (answer["n_curves"], answer["n_data_sets"], answer["n_reached"], answer["n_never"]) == (3, 2, 2, 1)
     assert (answer["smallest"], answer["median"], answer["largest"]) == (100, 250.0, 400)
     assert answer["n_at_smallest_size"] == 1, "bert has it at its smallest size: fewer rows may do"
@@ -142,7 +142,6 @@ def test_nothing_is_borrowed_from_another_metric_or_beyond_a_curves_end() -> Non
     ("families", "points", "complaint"),
     [
         ([FAMILIES[0], FAMILIES[0]], [], "families.csv line 3: family 'alpha' stands there twice"),
-        (["a,nerd,A,en,,s,2020,u,l,"], [], "families.csv line 2: task 'nerd'"),
         (["a,ner,A,en,,,2020,u,l,"], [], "families.csv line 2: no source"),
         (["a,ner,A,en,,s,2020,,l,"], [], "families.csv line 2: no locator"),
         (["a,ner,A,en,four,s,2020,u,l,"], [], "labels 'four'"),

@@ -6,7 +6,7 @@ from tests.fakes.cells import CELLS
 from tunecurve.data.cells import TargetRule
 from tunecurve.data.cleaning import clean_rows
 from tunecurve.errors import DataError
-from tunecurve.tasks.base import TASKS
+from tunecurve.tasks.lookup import TASK_NAMES, task_of
 
 REFERENCES = TargetRule("references")
 
@@ -80,7 +80,7 @@ def test_groups_come_from_the_column_or_from_the_skeleton():
 
 
 def clean(task, pairs):
-    return clean_rows(raw(*pairs), target_rule=TASKS[task].targets)
+    return clean_rows(raw(*pairs), target_rule=task_of(task).targets)
 
 
 def warnings(report):
@@ -141,7 +141,7 @@ def test_empty_targets_of_ner_are_none_and_that_is_said_but_a_missing_column_is_
     assert warnings(report) == []
     assert notes(report)[0].startswith("5 of 7 cells of column 'target_text' are empty and read as 'none'")
     without = [*raw(("a", "person: Ada")), *[(f"line {n}", {"source_text": f"x {n}"}) for n in range(2, 9)]]
-    _, report = clean_rows(without, target_rule=TASKS["ner"].targets)
+    _, report = clean_rows(without, target_rule=task_of("ner").targets)
     assert report.dropped == {"no target column": 7}
     assert "they lack the target column" in warnings(report)[0]
 
@@ -198,10 +198,10 @@ def test_where_everything_went_stands_in_the_error():
 PAIRS = st.lists(st.tuples(CELLS, CELLS), max_size=12)
 
 
-@given(pairs=PAIRS, task=st.sampled_from(list(TASKS)), template=st.sampled_from(["", "{source_text}: {target_text}"]))
+@given(pairs=PAIRS, task=st.sampled_from(TASK_NAMES), template=st.sampled_from(["", "{source_text}: {target_text}"]))
 def test_rows_in_are_kept_or_dropped_whatever_the_cells(pairs, task, template):
     try:
-        rows, report = clean_rows(raw(*pairs), target_rule=TASKS[task].targets, template=template)
+        rows, report = clean_rows(raw(*pairs), target_rule=task_of(task).targets, template=template)
     except DataError:
         return
     assert report.rows_in == len(pairs) == len(rows) + sum(report.dropped.values())
@@ -249,7 +249,9 @@ def test_a_list_of_texts_as_input_is_not_taken_for_several_targets(task):
 def test_a_target_that_is_a_part_of_the_input_is_refused(task, inputs, template):
     rows = [(f"line {n}", {"body": f"mail {n}", "text": "ab"[n % 2]}) for n in range(9)]
     with pytest.raises(DataError, match="column 'text' is the target and a part of the input"):
-        clean_rows(rows, input_column=inputs, template=template, target_column="text", target_rule=TASKS[task].targets)
+        clean_rows(
+            rows, input_column=inputs, template=template, target_column="text", target_rule=task_of(task).targets
+        )
 
 
 def test_classes_as_groups_are_refused():
@@ -260,7 +262,7 @@ def test_classes_as_groups_are_refused():
             input_column="text",
             target_column="label",
             group_column="label",
-            target_rule=TASKS["classification"].targets,
+            target_rule=task_of("classification").targets,
         )
 
 

@@ -13,9 +13,10 @@ from tunecurve.formats.placeholder_numbers import Numbering
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm, Style
 from tunecurve.formats.spans import LabelledSpan, MaskFormat
 from tunecurve.metrics.base import corpus_score
-from tunecurve.metrics.catalogue import TASK_METRICS, build_metrics
+from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings
-from tunecurve.tasks.base import find_labels, suggest_task
+from tunecurve.tasks.lookup import suggest_task, task_of
+from tunecurve.tasks.masking import Masking
 
 PEOPLE = ("Tilda", "Ansgar", "Wenna", "Osric", "Maud", "Piers", "Una", "Bram", "Isolde", "Jory", "Lowen", "Morwenna")
 THINGS = (
@@ -108,10 +109,10 @@ def test_every_dress_is_found_and_every_metric_is_perfect_for_the_targets(masked
     pairs = rows(TEXT, masked)
     form = find_form(pairs)
     assert all(align_exactly(source, target, form) is not None for source, target in pairs)
-    assert find_labels("masking", pairs, form) == labels
+    assert Masking(form).find_labels(pairs) == labels
     assert form.example == example
     sources, targets = zip(*pairs, strict=True)
-    for metric in build_metrics(TASK_METRICS["masking"], MetricSettings(labels, form)):
+    for metric in build_metrics(task_of("masking").metrics, MetricSettings(labels, form)):
         best = 100.0 if metric.direction == "max" else 0.0
         assert corpus_score(metric, targets, targets, sources) == pytest.approx(best), metric.name
     (accuracy, leaks) = build_metrics(["label_accuracy", "leak_documents"], MetricSettings(labels, form))
@@ -136,7 +137,7 @@ def test_every_dress_is_found_and_every_metric_is_perfect_for_the_targets(masked
 def test_brackets_of_the_text_are_text(text, masked, labels):
     pairs = rows(text, masked)
     form = find_form(pairs)
-    assert find_labels("masking", pairs, form) == labels
+    assert Masking(form).find_labels(pairs) == labels
     sources, targets = zip(*pairs, strict=True)
     spans = [align_exactly(source, target, form) for source, target in pairs]
     assert [[s[span.start : span.end] for span in own] for s, own in zip(sources, spans, strict=True)] == [
@@ -150,7 +151,7 @@ def test_brackets_of_the_text_are_text(text, masked, labels):
 def test_digits_of_a_label_that_count_nothing_belong_to_it(names):
     first, second = names
     pairs = rows("{a} and {b}", f"[{first}] and [{second}]")
-    assert find_labels("masking", pairs, find_form(pairs)) == tuple(sorted(names))
+    assert Masking(find_form(pairs)).find_labels(pairs) == tuple(sorted(names))
 
 
 def test_two_dresses_in_one_data_set_are_both_read():
@@ -158,7 +159,7 @@ def test_two_dresses_in_one_data_set_are_both_read():
     form = find_form(pairs)
     assert {style.before for style in form.styles} == {"[", "<"}
     labels = ("FIRSTNAME", "PERSON", "PHONE")
-    assert find_labels("masking", pairs, form) == labels
+    assert Masking(form).find_labels(pairs) == labels
     answers = [target.replace("<PERSON>", source.split()[2].strip(",")) for source, target in pairs]
     sources, targets = zip(*pairs, strict=True)
     (leaks,) = build_metrics(["leak_documents"], MetricSettings(labels, form))
@@ -183,7 +184,7 @@ def test_an_answer_in_another_dress_than_the_data_is_wrong_style():
 def test_numbers_that_run_on_from_row_to_row_are_numbers():
     pairs = [(f"{name} left", f"[PERSON{index}] left") for index, name in enumerate(PEOPLE, 1)]
     form = find_form(pairs)
-    assert find_labels("masking", pairs, form) == ("PERSON",)
+    assert Masking(form).find_labels(pairs) == ("PERSON",)
 
 
 def test_rows_without_placeholders_leave_the_classic_form():
@@ -197,7 +198,7 @@ def test_the_study_file_may_say_how():
     assert form.styles == (Style("<", ">", ("NAME", "TEL")),)
     assert (form.numbering.start, form.numbering.labels) == (0, ("NAME", "TEL"))
     only = form_as_written(["<NAME>"], pairs)
-    assert find_labels("masking", pairs, only)[0] == "NAME"
+    assert Masking(only).find_labels(pairs)[0] == "NAME"
     with pytest.raises(DataError, match=r"no target has a placeholder written \{\{label\}\}"):
         form_as_written(["{{label}}"], pairs)
 
@@ -280,7 +281,7 @@ def test_ten_ways_in_one_data_set_are_all_read():
     ]
     form = find_form(pairs)
     assert all(align_exactly(source, target, form) is not None for source, target in pairs)
-    assert find_labels("masking", pairs, form) == ("NAME",)
+    assert Masking(form).find_labels(pairs) == ("NAME",)
 
 
 @pytest.mark.parametrize("masked", ["<PERSON>", "***", "[FIRSTNAME] <PERSON>", "{{person}}", "[[PERSON_1]]", "PERSON"])

@@ -7,9 +7,10 @@ import pytest
 from tunecurve.curve.bootstrap import bootstrap_scores, row_multiplicities
 from tunecurve.errors import SpecError
 from tunecurve.metrics.base import Metric, corpus_score, statistics_matrix
-from tunecurve.metrics.catalogue import METRIC_NAMES, RECALL_BY_LABEL, SECOND_METRIC, TASK_METRICS, build_metrics
+from tunecurve.metrics.catalogue import METRIC_NAMES, build_metrics
 from tunecurve.metrics.recall import RecallByLabel
 from tunecurve.metrics.settings import MetricSettings
+from tunecurve.tasks.lookup import TASK_NAMES, all_tasks, task_of
 
 LABELS = {"masking": ["NAME", "CITY"], "classification": ["refund", "top up", "card"], "ner": ["person", "place"]}
 # Rows of each task: predictions, references, sources.
@@ -47,21 +48,21 @@ ROWS = {
         ["a", "b", "c", "d", "e"],
     ),
 }
-CASES = [(task, name) for task, names in TASK_METRICS.items() for name in names]
+CASES = [(task.name, name) for task in all_tasks() for name in task.metrics]
 
 
 def test_every_metric_belongs_to_a_task():
     assert {name for _, name in CASES} == set(METRIC_NAMES)
 
 
-@pytest.mark.parametrize("task", TASK_METRICS)
+@pytest.mark.parametrize("task", TASK_NAMES)
 def test_each_task_has_a_headline_another_metric_under_it_and_knows_its_recall_by_label(task):
-    names = TASK_METRICS[task]
-    assert SECOND_METRIC[task] in names[1:]
-    assert (task in RECALL_BY_LABEL) == (task in LABELS)
-    if task in RECALL_BY_LABEL:
-        assert RECALL_BY_LABEL[task] in names
-        assert isinstance(build_metrics([RECALL_BY_LABEL[task]], MetricSettings(LABELS[task]))[0], RecallByLabel)
+    names, recall = task_of(task).metrics, task_of(task).recall_metric
+    assert task_of(task).second_metric in names[1:]
+    assert bool(recall) == (task in LABELS)
+    if recall:
+        assert recall in names
+        assert isinstance(build_metrics([recall], MetricSettings(LABELS[task]))[0], RecallByLabel)
 
 
 @pytest.mark.parametrize(("task", "name"), CASES)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from tests.metrics.naive_leaks import leaks_as_read
 from tunecurve.metrics.base import corpus_score
-from tunecurve.metrics.catalogue import TASK_METRICS, build_metrics
+from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.leaks import Value, find_leaks, parts_of
 from tunecurve.metrics.masking import analyse_row
 from tunecurve.results.points import leak_sentence
+from tunecurve.tasks.lookup import task_of
 
 # Script -> (names, public words, whether blanks separate words).
 SCRIPTS = {
@@ -244,7 +245,7 @@ def test_a_part_in_the_public_text_is_subtracted():
 @pytest.mark.parametrize("nothing", ["", "  \n", "\u200b", "\ufeff \u00ad"])
 def test_no_answer_is_neither_a_leak_nor_safe(nothing):
     source, target = "Bo ran", "[NAME] ran"
-    for name in [name for name in TASK_METRICS["masking"] if name.startswith("leak_")]:
+    for name in [name for name in task_of("masking").metrics if name.startswith("leak_")]:
         assert np.isnan(score(name, [nothing], target, source))
     assert score("leak_documents", [nothing, source], target, source) == 100
     assert score("leak_documents", [nothing, target], target, source) == 0

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from tunecurve.metrics.base import Metric, corpus_score
-from tunecurve.metrics.catalogue import TASK_METRICS, build_metrics
+from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.leaks import Value, find_leaks
 from tunecurve.metrics.masking import LabelRecall
 from tunecurve.metrics.settings import MetricSettings
+from tunecurve.tasks.lookup import task_of
 
 SOURCE = "Kattie Li, born 1990-05-04, pays with 4111 1111 1111 1111. Kattie is nice."
 TARGET = "[NAME], born [DOB], pays with [CARD]. [NAME] is nice."
@@ -18,7 +19,7 @@ def score(name, prediction, source=SOURCE, target=TARGET):
 
 
 def test_the_right_answer_is_perfect_in_every_metric():
-    for metric in build_metrics(TASK_METRICS["masking"], MetricSettings(tuple(LABELS))):
+    for metric in build_metrics(task_of("masking").metrics, MetricSettings(tuple(LABELS))):
         best = 100.0 if metric.direction == "max" else 0.0
         assert corpus_score(metric, [TARGET], [TARGET], [SOURCE]) == pytest.approx(best), metric.name
 
@@ -107,7 +108,7 @@ def test_recall_by_label():
 
 
 def test_every_metric_keeps_the_contract():
-    for metric in build_metrics(TASK_METRICS["masking"], MetricSettings(tuple(LABELS))):
+    for metric in build_metrics(task_of("masking").metrics, MetricSettings(tuple(LABELS))):
         assert isinstance(metric, Metric)
         row = metric.statistics("a [NAME]", "a [NAME]", "a Bo")
         stacked = metric.score(np.stack([row, 2 * row]))

@@ -15,6 +15,7 @@ from tunecurve.metrics.classification import Accuracy
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated
 from tunecurve.results.points import Point, leak_sentence, percent
 from tunecurve.run import run_study
+from tunecurve.tasks.lookup import task_of
 
 ACCURACY = Accuracy(["a", "b"])
 
@@ -227,7 +228,7 @@ def point(strategy, score, size=0, spread=1.0):
 )
 def test_the_floor_forbids_the_verdict(floor, scores, word, expected):
     points = [point("floor", floor), *(point("fine-tune", score, 10 * 2**i) for i, score in enumerate(scores))]
-    found = floor_findings(points, ACCURACY, 0.95, {"m": word}, "classification")
+    found = floor_findings(points, ACCURACY, 0.95, {"m": word}, task_of("classification"))
     assert [finding.code for finding in found] == ([expected] if expected else [])
     assert all(finding.blocks == ("verdict",) for finding in found)
 
@@ -237,7 +238,7 @@ def test_a_rising_curve_below_the_floor_is_warned_of_and_keeps_its_verdict():
         point("floor", 60.0),
         *(point("fine-tune", score, 10 * 2**i) for i, score in enumerate([20.0, 40.0, 55.0])),
     ]
-    (found,) = floor_findings(points, ACCURACY, 0.95, {"m": "rising"}, "masking")
+    (found,) = floor_findings(points, ACCURACY, 0.95, {"m": "rising"}, task_of("masking"))
     assert found.kind == "warning"
 
 

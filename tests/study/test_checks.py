@@ -17,10 +17,11 @@ from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
 from tunecurve.learners.answer_bounds import among_classes, loss_at_the_cap
 from tunecurve.learners.base import Loss, RoundTrip
-from tunecurve.metrics.catalogue import TASK_METRICS, build_metrics
+from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.run import run_study
 from tunecurve.study.known_answers import check_known_answers
+from tunecurve.tasks.lookup import task_of
 
 LABELS = MetricSettings(("CITY", "FIRSTNAME"))
 
@@ -33,8 +34,8 @@ def rows_of(n=120):
 
 
 def check(rows, task="masking", settings=LABELS, trips=None, metrics=None):
-    metrics = metrics or build_metrics(TASK_METRICS[task], settings)
-    return check_known_answers(task, metrics, rows, trips or {})
+    metrics = metrics or build_metrics(task_of(task).metrics, settings)
+    return check_known_answers(task_of(task), metrics, rows, trips or {})
 
 
 def found(known, code):
@@ -90,7 +91,7 @@ class _Wrapped:
 
 @pytest.mark.parametrize("cap", [90.0, 50.0, 0.0])
 def test_a_metric_capped_below_its_best_is_caught(cap):
-    metrics = build_metrics(TASK_METRICS["masking"], LABELS)
+    metrics = build_metrics(task_of("masking").metrics, LABELS)
     honest = metrics[0].score
     metrics[0] = _Wrapped(metrics[0], score=lambda summed: np.minimum(honest(summed), cap))
     (caught,) = found(check(rows_of(), metrics=metrics), "blind-metric")

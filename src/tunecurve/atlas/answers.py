@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tunecurve.atlas.load import MAIN_METRIC, Atlas, Curve
+from tunecurve.atlas.load import Atlas, Curve
 from tunecurve.errors import UsageError
 
 # Gains are asked for at these multiples of a size, as far as the curves go.
@@ -59,7 +59,7 @@ class Need:
         }
 
 
-def what_was_needed(atlas: Atlas, target: float, task: str, metric: str | None, learner: str | None) -> dict[str, Any]:
+def what_was_needed(atlas: Atlas, target: float, task: str, metric: str, learner: str | None) -> dict[str, Any]:
     """Return what the curves of a task needed to reach a target.
 
     Parameters
@@ -70,8 +70,8 @@ def what_was_needed(atlas: Atlas, target: float, task: str, metric: str | None, 
         Score to reach, from 0 to 100; for metrics where less is better, to come down to.
     task : str
         Kind of task.
-    metric : str or None
-        Default: the task's main metric.
+    metric : str
+        Name of the metric.
     learner : str or None
         Part of a learner's name; default: all learners.
 
@@ -92,13 +92,12 @@ def what_was_needed(atlas: Atlas, target: float, task: str, metric: str | None, 
             f"--target {target:g}: expected a score from 0 to 100; every metric of the atlas has that range."
         )
     atlas.select(task)  # an unknown task is complained about as such, not as a metric without curves
-    asked = metric or MAIN_METRIC[task]
-    needs = [need for curve in atlas.select(task, asked, learner) if (need := need_of(curve, target)) is not None]
+    needs = [need for curve in atlas.select(task, metric, learner) if (need := need_of(curve, target)) is not None]
     reached = sorted(need.reached_at for need in needs if need.reached_at is not None)
     data_sets = len({need.curve.family.dataset for need in needs})
     return {
         "task": task,
-        "metric": asked,
+        "metric": metric,
         "target": target,
         "n_curves": len(needs),
         "n_data_sets": data_sets,

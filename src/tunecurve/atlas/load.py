@@ -18,15 +18,6 @@ import numpy as np
 from tunecurve.atlas.measured import MEASURED_COLUMNS, as_points
 from tunecurve.errors import DataError, UsageError, did_you_mean
 
-TASKS = ("masking", "classification", "ner", "summarization", "generation")
-# The metric a task is asked about when none is named.
-MAIN_METRIC = {
-    "masking": "bleu",
-    "classification": "accuracy",
-    "ner": "entity_f1",
-    "summarization": "rougeL",
-    "generation": "bleu",
-}
 KINDS = ("floor", "zero-shot", "few-shot", "fine-tune")
 FAMILY_COLUMNS = ("family", "task", "dataset", "language", "labels", "source", "year", "locator", "licence", "notes")
 POINT_COLUMNS = ("family", "learner", "metric", "direction", "kind", "n", "score", "n_test", "replicate", "seeds")
@@ -39,7 +30,7 @@ class Family:
     Attributes
     ----------
     name, task, dataset, language : str
-        `task` is one of `TASKS`.
+        `task` as in study files.
     labels : int or None
         Size of the label set, where known.
     source, year, locator : str
@@ -210,11 +201,9 @@ def _rows(text: str, columns: tuple[str, ...], name: str) -> Iterator[tuple[str,
 
 
 def _family(row: dict[str, str], where: str) -> Family:
-    for column in ("family", "dataset", "language", "source", "year", "locator", "licence"):
+    for column in ("family", "task", "dataset", "language", "source", "year", "locator", "licence"):
         if not row[column]:
             raise DataError(f"{where}: no {column}; a number without it cannot be traced.")
-    if row["task"] not in TASKS:
-        raise DataError(f"{where}: task {row['task']!r}; expected {', '.join(TASKS)}.")
     labels = _whole(row["labels"], "labels", where) if row["labels"] else None
     rest = {key: row[key] for key in FAMILY_COLUMNS if key not in ("family", "labels")}
     return Family(name=row["family"], labels=labels, **rest)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tunecurve.tasks.lookup import TASK_NAMES
+
 if TYPE_CHECKING:
     from tunecurve.atlas.load import Atlas, Curve
 
 
 @click.command()
-@click.option("--task", help="Kind of task: masking, classification, ner, summarization or generation.")
+@click.option("--task", help="Kind of task: " + ", ".join(TASK_NAMES) + ".")
 @click.option("--metric", help="Metric; with --target the task's main one by default.")
 @click.option("--learner", help="Learner, or a part of its name.")
 @click.option("--target", type=float, help="Score to reach: what did the curves of --task need?")
@@ -30,6 +32,7 @@ def atlas(task: str | None, metric: str | None, learner: str | None, target: flo
     from tunecurve.atlas import load_atlas
     from tunecurve.atlas.answers import what_was_needed
     from tunecurve.errors import UsageError
+    from tunecurve.tasks.lookup import task_of
 
     everything = load_atlas()
     if target is not None:
@@ -37,7 +40,8 @@ def atlas(task: str | None, metric: str | None, learner: str | None, target: flo
             raise UsageError(
                 f"--target {target:g} needs a kind of task, for example: tunecurve atlas --task ner --target 85"
             )
-        answer = what_was_needed(everything, target, task, metric, learner)
+        headline = task_of(task).metrics[0] if task in TASK_NAMES else ""  # an unknown task is complained about first
+        answer = what_was_needed(everything, target, task, metric or headline, learner)
         click.echo(json.dumps(answer, ensure_ascii=False) if as_json else _answer_text(answer))
         return
     curves = everything.select(task, metric, learner)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tunecurve.cli.main import echo
+from tunecurve.cli.options import allow_code_option
 
 
 @click.command()
@@ -15,6 +16,7 @@ from tunecurve.cli.main import echo
 @click.option("--format", "kind", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--merged", is_flag=True, help="Write the fine-tuned model with its adapter merged instead of tables.")
 @click.option("--trial", help="With --merged: the trial (the best fine-tuned one).")
+@allow_code_option
 def export(folder: Path, destination: Path | None, kind: str, merged: bool, trial: str | None) -> None:
     """Write every score and every prediction as tidy CSV or JSON, or a merged model."""
     from tunecurve.report.export import write_tables

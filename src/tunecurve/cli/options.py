@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from tunecurve.own_code import allow_code, is_reference
+from tunecurve.tasks.lookup import TASK_NAMES
+
 
 class IntegerList(click.ParamType):
     """Whole numbers separated by commas, e.g. ``50,200,800``."""
@@ -24,6 +27,28 @@ class IntegerList(click.ParamType):
             self.fail(f"'{value}' is not a list of whole numbers; expected e.g. 50,200,800", param, ctx)
 
 
+def _allow_code(context: click.Context, parameter: click.Parameter, is_allowed: bool) -> None:
+    if is_allowed:
+        allow_code()
+
+
+allow_code_option = click.option(
+    "--allow-code",
+    is_flag=True,
+    expose_value=False,
+    callback=_allow_code,
+    help="Run the code that the study names as package.module:name.",
+)
+
+
+class TaskName(click.Choice[str]):
+    """A kind of task, or the reference of one's own."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        return value if is_reference(value) else super().convert(value, param, ctx)
+
+
 _OPTIONS = [
     click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.yaml]"),
     click.option("--data", help="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name."),
@@ -37,8 +62,8 @@ _OPTIONS = [
     click.option("--group-column", help="Rows with the same value here stay on one side of the split."),
     click.option(
         "--task",
-        type=click.Choice(["masking", "classification", "ner", "summarization", "generation"]),
-        help="Kind of task (masking).",
+        type=TaskName(TASK_NAMES),
+        help="Kind of task (masking); package.module:name for one of your own, with --allow-code.",
     ),
     click.option(
         "--model",
@@ -89,6 +114,7 @@ _OPTIONS = [
         "--checkpoints", is_flag=True, default=None, help="Also score each pass's checkpoint of hosted tuning."
     ),
     click.option("--local-only", is_flag=True, help="Refuse every connection to another machine."),
+    allow_code_option,
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
 ]
 
@@ -109,7 +135,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 _DATA_OPTIONS = frozenset(
     {"data", "input_column", "target_column", "group_column", "task", "test_size", "metrics", "split", "limit"}
-    | {"limit_takes", "where", "test_data", "split_column", "dev_data"}
+    | {"limit_takes", "where", "test_data", "split_column", "dev_data", "allow_code"}
 )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from tunecurve.cli.main import echo
+from tunecurve.cli.options import allow_code_option
 
 
 @click.command()
@@ -20,6 +21,7 @@ from tunecurve.cli.main import echo
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option("--local-only", is_flag=True, help="Refuse every connection to another machine.")
+@allow_code_option
 def predict(
     folder: Path,
     texts: tuple[str, ...],

@@ -15,15 +15,16 @@ from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_
 from tunecurve.privacy.network import refuse_address
 from tunecurve.spec.study import CONSTRAINED, AnswerSpec
 from tunecurve.spec.training import EncoderSpec
-from tunecurve.tasks.base import TaskName
+from tunecurve.tasks.base import AnswerKind, Task
+from tunecurve.tasks.lookup import all_tasks, task_of
 
-# Learners that are no language models, by the first part of their names, and the tasks they know.
-TASKS_OF_KIND: dict[str, tuple[str, ...]] = {
-    "tagger": ("masking", "ner"),
-    "classifier": ("classification",),
-    "tfidf": ("classification",),
-    "presidio": ("masking",),
-    "constrained": ("masking",),
+# Learners that are no language models, by the first part of their names, and the answers they can give.
+ANSWERS_OF_KIND: dict[str, tuple[AnswerKind, ...]] = {
+    "tagger": ("mask", "entities"),
+    "classifier": ("class",),
+    "tfidf": ("class",),
+    "presidio": ("mask",),
+    "constrained": ("mask",),
 }
 
 
@@ -32,7 +33,7 @@ class _Wishes:
     """What all learners of a study have in common; see `build_learners`."""
 
     answers: AnswerSpec
-    task: TaskName
+    task: Task
     encoder: EncoderSpec
     device: str
     threads: int | None
@@ -45,7 +46,7 @@ def build_learners(
     models: Sequence[str],
     answers: AnswerSpec,
     *,
-    task: TaskName = "masking",
+    task: Task | None = None,
     encoder: EncoderSpec | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -61,8 +62,8 @@ def build_learners(
         Names as in the study file.
     answers : AnswerSpec
         How answers are generated.
-    task : str, default "masking"
-        What taggers write, and who may take part.
+    task : Task, optional
+        What taggers write, and who may take part; default: masking.
     encoder : EncoderSpec, optional
         How taggers and classifiers are fine-tuned.
     device, threads
@@ -83,7 +84,9 @@ def build_learners(
     UsageError
         When a model does not know the task.
     """
-    wishes = _Wishes(answers, task, encoder or EncoderSpec(), device, threads, account, say, share)
+    wishes = _Wishes(
+        answers, task or task_of("masking"), encoder or EncoderSpec(), device, threads, account, say, share
+    )
     learners: dict[str, Learner] = {"floor": FloorLearner()}
     for name in models:
         learners[name] = _build(name, wishes)
@@ -115,10 +118,10 @@ def own_learners(learners: Mapping[str, object]) -> dict[str, Learner]:
 
 def _build(name: str, wishes: _Wishes) -> Learner:
     kind, _, rest = name.partition(":")
-    if kind in TASKS_OF_KIND and wishes.task not in TASKS_OF_KIND[kind]:
+    if kind in ANSWERS_OF_KIND and wishes.task.answer not in ANSWERS_OF_KIND[kind]:
+        able = [task.name for task in all_tasks() if task.answer in ANSWERS_OF_KIND[kind]]
         raise UsageError(
-            f"'{name}' is for {' and '.join(TASKS_OF_KIND[kind])} tasks, and this one is {wishes.task}; leave it out, or "
-            "check --task"
+            f"'{name}' is for {' and '.join(able)} tasks, and this one is {wishes.task.name}; leave it out, or check --task"
         )
     if kind == "presidio":
         from tunecurve.learners.baselines.presidio import PresidioLearner
@@ -164,7 +167,7 @@ def _encoder(name: str, kind: str, encoder_name: str, wishes: _Wishes) -> Learne
 
     build: Any = ClassifierLearner
     if kind == "tagger":
-        build = EntityTagger if wishes.task == "ner" else TaggerLearner
+        build = EntityTagger if wishes.task.answer == "entities" else TaggerLearner
     files = resolve_encoder(encoder_name or BUILTIN_ENCODER, say=wishes.say)
     compute = choose_compute(wishes.device, wishes.threads, wishes.share)
     return build(name, files, compute, wishes.encoder, checkpoint_every_seconds=_checkpoint_seconds())

@@ -1,4 +1,4 @@
-"""The metrics by name, and which ones a task is measured with."""
+"""The metrics by name."""
 
 from __future__ import annotations
 
@@ -60,42 +60,6 @@ _BUILDERS: dict[str, Callable[[MetricSettings], Metric]] = {
 }
 
 METRIC_NAMES = tuple(_BUILDERS)
-# The first one of each task is its headline.
-TASK_METRICS: dict[str, tuple[str, ...]] = {
-    "masking": (
-        "bleu",
-        "chrf",
-        "exact_match",
-        "leak_documents",
-        "leak_entities",
-        "leak_entities_exact",
-        "leak_entities_normalised",
-        "leak_entities_digits",
-        "leak_parts_documents",
-        "leak_parts_entities",
-        "unanswered",
-        "label_accuracy",
-        "over_masking",
-        "text_fidelity",
-        "invented_placeholders",
-        "wrong_placeholder_style",
-        "label_recall",
-    ),
-    "classification": ("accuracy", "macro_f1", "balanced_accuracy", "class_recall"),
-    "ner": ("entity_f1", "entity_f1_partial", "entity_precision", "entity_recall", "type_recall"),
-    "summarization": ("rougeL", "rouge1", "rouge2", "chrf"),
-    "generation": ("bleu", "chrf", "exact_match"),
-}
-# The metric drawn under the primary one: the side of the task that the primary metric can hide.
-SECOND_METRIC = {
-    "masking": "leak_documents",
-    "classification": "macro_f1",
-    "ner": "entity_f1_partial",
-    "summarization": "rouge1",
-    "generation": "exact_match",
-}
-# The metric that says which label is missed (a `RecallByLabel`); tasks without labels have none.
-RECALL_BY_LABEL = {"masking": "label_recall", "classification": "class_recall", "ner": "type_recall"}
 
 
 def build_metrics(names: Iterable[str], settings: MetricSettings | None = None) -> list[Metric]:

@@ -37,7 +37,7 @@ def worst_examples(folder: Path, results: Mapping[str, Any], n_examples: int = 8
     Returns
     -------
     list of dict
-        With input, target, prediction, stop_reason, and, in masking, the number of values that leak (else None); wrong
+        With input, target, prediction, stop_reason, and, where leaks are measured, the number of values that leak (else None); wrong
         answers only.
     """
     trial = best_trial(results)
@@ -45,18 +45,19 @@ def worst_examples(folder: Path, results: Mapping[str, Any], n_examples: int = 8
         return []
     rated = []
     form = form_of_decision(results.get("decided", {}).get("placeholders"))
+    has_leaks = any(metric["name"] == "leak_documents" for metric in results["metrics"])
     for line in stored_predictions(folder / trial["folder"]):
         if line["prediction"].strip() == line["target"].strip():
             continue
-        rated.append(_rate(line, form, is_masking=results["spec"]["task"] == "masking"))
+        rated.append(_rate(line, form, has_leaks=has_leaks))
     rated.sort(key=lambda item: item[:2])
     return [line for _, _, line in rated[:n_examples]]
 
 
-def _rate(line: dict[str, Any], form: PlaceholderForm, *, is_masking: bool) -> tuple[int, float, dict[str, Any]]:
+def _rate(line: dict[str, Any], form: PlaceholderForm, *, has_leaks: bool) -> tuple[int, float, dict[str, Any]]:
     """Return what an answer is sorted by, leaks first, and what the report shows of it."""
     row = analyse_row(line["prediction"], line["target"], line["input"], form)
     similarity = row.common_characters / max(1, row.literal_characters)
-    n_leaked = sum(row.leaked) if is_masking else 0
-    shown = line | {"n_leaked": n_leaked if is_masking else None, "n_values": len(row.leaked)}
+    n_leaked = sum(row.leaked) if has_leaks else 0
+    shown = line | {"n_leaked": n_leaked if has_leaks else None, "n_values": len(row.leaked)}
     return -n_leaked, similarity, shown

@@ -16,7 +16,7 @@ from tunecurve.errors import StudyStateError
 from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
 from tunecurve.metrics.base import Metric, signature_for, statistics_matrix
-from tunecurve.metrics.catalogue import RECALL_BY_LABEL, SECOND_METRIC, build_metrics
+from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.diagnosis import diagnose, unsettled
 from tunecurve.results.forecasts import disagreements, forecast_study
 from tunecurve.results.gates import (
@@ -81,7 +81,7 @@ class Collector:
     def __init__(self, spec: StudySpec, data: StudyData, planned: Sequence[PlannedTrial], account: Account) -> None:
         self.spec, self.data, self.planned, self.account = spec, data, planned, account
         self.metrics: list[Metric] = build_metrics(spec.metric_names, data.metric_settings)
-        self._recall: Any = next((m for m in self.metrics if m.name == RECALL_BY_LABEL.get(spec.task)), None)
+        self._recall: Any = next((m for m in self.metrics if m.name == spec.kind.recall_metric), None)
         self.groups = groups_of(spec, data)
         self.unit = "groups" if len(set(self.groups)) < len(self.groups) else "rows"
         self.multiplicities = row_multiplicities(
@@ -101,14 +101,14 @@ class Collector:
         """Return results.json as a dict."""
         finished = [item for item in self.planned if is_finished(item.folder)]
         scored = [self._score(item) for item in finished]
-        points = combine_points(scored, seed=self.spec.bootstrap.seed, floor_title=self.spec.kind.floor_title)
+        points = combine_points(scored, seed=self.spec.bootstrap.seed, floor_title=self.spec.kind.floor.title)
         floor = next((point for point in points if point.strategy == "floor"), None)
         level = self.spec.bootstrap.level
         described = [describe_point(point, self.metrics, floor, level, self.unit) for point in points]
         self._add_training_scores(described)
         self._losses.add_to(described, finished)
         found = comparisons(points, self.metrics, level)
-        second = next(m for m in self.metrics if m.name == SECOND_METRIC[self.spec.task])
+        second = next(m for m in self.metrics if m.name == self.spec.kind.second_metric)
         n_test = len(self.data.test)
         kinds, low = self._kinds(), unsettled(described, self.metrics[0])
         forecast = forecast_study(scored, points, self.metrics[0], n_test, self.spec.advice, kinds, low)
@@ -139,7 +139,7 @@ class Collector:
             "metrics": [_describe_metric(metric, self.data.test) for metric in self.metrics],
             "primary_metric": self.metrics[0].name,
             "second_metric": second.name,
-            "floor": {"rule": self.spec.kind.floor, "title": self.spec.kind.floor_title},
+            "floor": {"rule": self.spec.kind.floor.rule, "title": self.spec.kind.floor.title},
             "bootstrap": {**self.spec.bootstrap.model_dump(), "unit": self.unit},
             "points": described,
             "comparisons": found,
@@ -173,7 +173,7 @@ class Collector:
         targets = [row.target.strip() for row in self.data.test]
         words = verdict_words(forecast)
         return [
-            *floor_findings(points, self.metrics[0], self.spec.bootstrap.level, words, self.spec.task),
+            *floor_findings(points, self.metrics[0], self.spec.bootstrap.level, words, self.spec.kind),
             *answer_findings(trials, targets.count("")),
             *training_findings(trials),
             *version_findings(trials),

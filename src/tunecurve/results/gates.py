@@ -17,6 +17,7 @@ from tunecurve.findings import Claim, Finding, blocked
 from tunecurve.metrics.base import Metric
 from tunecurve.results.points import Point, compare
 from tunecurve.study.known_answers import SMALLEST_SHORTFALL, shortfall
+from tunecurve.tasks.base import Task
 
 # Share of a trial's answers that may be cut, failed or empty before nothing may be said that rests on them.
 MOST_NOT_WHOLE = 0.2
@@ -36,7 +37,7 @@ REFUSED_PARTS: dict[str, Any] = {
 
 
 def floor_findings(
-    points: Sequence[Point], metric: Metric, level: float, words: Mapping[str, str | None], task: str
+    points: Sequence[Point], metric: Metric, level: float, words: Mapping[str, str | None], task: Task
 ) -> list[Finding]:
     """Return whether the floor is the best already, and which learners have no size above it.
 
@@ -50,7 +51,7 @@ def floor_findings(
         Of the intervals.
     words : mapping of str to str or None
         By learner, the word of the verdict that its curve alone would get: one that rises may start below the floor.
-    task : str
+    task : Task
         For the advice.
     """
     floor = next((point for point in points if point.strategy == "floor"), None)
@@ -70,7 +71,7 @@ def floor_findings(
 
 
 def _not_above(
-    floor: Point, learner: str, tuned: Sequence[Point], metric: Metric, level: float, word: str | None, task: str
+    floor: Point, learner: str, tuned: Sequence[Point], metric: Metric, level: float, word: str | None, task: Task
 ) -> Finding | None:
     sign = 1.0 if metric.direction == "max" else -1.0
     gains = [compare(floor, point, [metric], level)["differences"][metric.name] for point in tuned]
@@ -83,8 +84,7 @@ def _not_above(
     else:
         text = f"{learner}: no size is above {nothing}: nothing has been learnt yet"
         remedy = "train on more rows or for more steps"
-    if task == "classification":
-        remedy += "; where one class is frequent, go by --metric macro_f1 and draw with --sampling stratified"
+    remedy += f"; {task.floor_remedy}" if task.floor_remedy else ""
     blocks: tuple[Claim, ...] = () if word == "rising" else ("verdict",)
     return Finding("not-above-floor", text, remedy, blocks=blocks, learner=learner)
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -20,14 +21,15 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN, Cleanable
-from tunecurve.metrics.catalogue import METRIC_NAMES, TASK_METRICS
+from tunecurve.metrics.catalogue import METRIC_NAMES
 from tunecurve.metrics.tokenizers import BleuTokenizer, RougeTokenizer, how_to_install, is_installed
 from tunecurve.prompts import DEFAULT_TEMPLATE
 from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
 from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.section import PositiveInt, Section
 from tunecurve.spec.training import EncoderSpec, RecipeSpec
-from tunecurve.tasks.base import TASKS, Task, TaskName
+from tunecurve.tasks.base import Task
+from tunecurve.tasks.lookup import all_tasks, task_of, use_task
 
 # Before a local model's name: its answers can be nothing but the input with stretches replaced by labels.
 CONSTRAINED = "constrained:"
@@ -146,16 +148,17 @@ class StudySpec(Section):
     """One study."""
 
     name: str = Field("pii", description="name of the study; the run folder is runs/<name>")
-    task: TaskName = Field(
+    task: str = Field(
         "masking",
-        description="masking (target = input with [LABEL]s), classification, ner (targets list 'type: entity'), "
-        "summarization or generation",
+        description="what a target is: "
+        + "; ".join(f"{task.name}: {task.description}" for task in all_tasks())
+        + "; or a task of your own, package.module:name (with --allow-code)",
     )
     data: DataSpec = Field(default_factory=DataSpec)
     split: SplitSpec = Field(default_factory=SplitSpec)
     prompt: PromptSpec = Field(default_factory=PromptSpec)
     models: list[str] = Field(
-        default_factory=lambda: list(TASKS["masking"].models),
+        default_factory=lambda: list(task_of("masking").models),
         min_length=1,
         description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-3.5-flash; tagger, "
         "classifier (an encoder may follow: tagger:NAME), tfidf, presidio; constrained: before a local language model: "
@@ -189,9 +192,24 @@ class StudySpec(Section):
     @model_validator(mode="before")
     @classmethod
     def _models_of_the_task(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "models" not in values and values.get("task") in TASKS:
-            return {**values, "models": list(TASKS[values["task"]].models)}
+        """Fill in the task's own models; a task object stands under its name from here on."""
+        if not isinstance(values, dict) or "task" not in values:
+            return values
+        task = values["task"]
+        values = {**values, "task": use_task(task) if isinstance(task, Task) else task}
+        if "models" not in values and isinstance(values["task"], str):
+            with suppress(SpecError):  # said of the field itself
+                values["models"] = list(task_of(values["task"]).models)
         return values
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, value: str) -> str:
+        try:
+            task_of(value)
+        except SpecError as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_validator("name")
     @classmethod
@@ -212,7 +230,7 @@ class StudySpec(Section):
             bare_name = name.removeprefix(CONSTRAINED)
             if not bare_name:
                 raise ValueError(f"expected a model's name, e.g. '{name}smollm2-135m-instruct'")
-            if bare_name != name and info.data.get("task", "masking") != "masking":
+            if bare_name != name and task_of(info.data.get("task", "masking")).answer != "mask":
                 raise ValueError(f"'{name}' can write nothing but maskings, expected task: masking; use '{bare_name}'")
         return value
 
@@ -246,7 +264,7 @@ class StudySpec(Section):
     @property
     def kind(self) -> Task:
         """What the kind of task brings along."""
-        return TASKS[self.task]
+        return task_of(self.task)
 
     @property
     def system_prompt(self) -> str:
@@ -257,7 +275,7 @@ class StudySpec(Section):
     def metric_names(self) -> list[str]:
         """The metrics, headline first: the study's own first, then the task's."""
         own = self.metrics or []
-        return [*own, *(name for name in TASK_METRICS[self.task] if name not in own)]
+        return [*own, *(name for name in self.kind.metrics if name not in own)]
 
     @property
     def n_test_rows(self) -> int | None:

@@ -55,6 +55,6 @@ def _estimated_trip(spec: StudySpec, data: StudyData) -> RoundTrip | None:
 
 def _add(spec: StudySpec, data: StudyData, trips: Mapping[str, RoundTrip]) -> None:
     metrics = build_metrics(spec.metric_names, data.metric_settings)
-    known = check_known_answers(spec.task, metrics, data.test, trips, data.metric_settings.labels)
+    known = check_known_answers(spec.kind, metrics, data.test, trips, data.metric_settings.labels)
     data.findings.extend(known.findings)
     data.checks.extend(known.checks)

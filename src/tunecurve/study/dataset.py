@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row, ids_hash
@@ -17,20 +17,18 @@ from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, s
 from tunecurve.data.split import Split, count_overlap, grown_order, split_rows
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.formats.entities import NO_ENTITY
-from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.metrics.settings import MetricSettings
-from tunecurve.prompts import Prompt, PromptRenderer, TuningExample, masking_instruction
+from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec.data import DEFAULT_TEST_SIZE
 from tunecurve.spec.study import StudySpec
-from tunecurve.study.data_findings import check_classes, data_findings
+from tunecurve.study.data_findings import data_findings
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.frozen import Frozen, freeze_rows, frozen_decisions, read_frozen
 from tunecurve.study.growth import Grown, grow, growth_findings
 from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizers
-from tunecurve.study.placeholder_form import decide_form, grouped_by_form, why_no_placeholder
 from tunecurve.study.reading import StudyRows
-from tunecurve.tasks.base import MAX_CLASSES, find_labels, labels_of, suggest_task
+from tunecurve.tasks.base import Task
+from tunecurve.tasks.lookup import suggest_task
 
 
 @dataclass(frozen=True)
@@ -104,11 +102,6 @@ class StudyData:
         return [self.renderer.tuning_example(row.source, row.target) for row in self.training_rows(train_size, seed)]
 
 
-def are_numbered(rows: Sequence[Row], form: PlaceholderForm = CLASSIC) -> bool:
-    """Return whether a label in the rows' targets carries a number: ``[NAME_2]``."""
-    return any(one.name != one.label for row in rows for one in form.find(row.target, row.source))
-
-
 def split_data(
     spec: StudySpec, found: StudyRows, folder: Path | None = None, *, accept_data_changes: bool = False
 ) -> StudyData:
@@ -123,8 +116,8 @@ def split_data(
     """
     rows, cleaning = found.rows, found.cleaning
     decisions = frozen_decisions(folder)
-    form = decide_form(spec, rows, decisions)
-    rows = grouped_by_form(rows, form)
+    task = _decided_task(spec, rows, decisions)
+    rows = task.grouped(rows)
     decisions.once("date", lambda: date.today().isoformat())
     before = read_frozen(folder)
     grown: Grown | None = None
@@ -145,11 +138,11 @@ def split_data(
         _check_enough(spec, grown, folder)
         test, pool = [rows[index] for index in grown.test], [rows[index] for index in grown.pool]
         split = Split(grown.test, grown.pool, len(rows) - len(test) - len(pool), _method_in_words(frozen))
-    check_classes(spec.task, test, pool, spec.data.limit is not None and spec.data.limit_takes == "first")
+    task.check_rows(test, pool, are_first_rows=spec.data.limit is not None and spec.data.limit_takes == "first")
     findings = cleaning.findings()
-    decided = _decide(spec, test, pool, form, decisions, findings)
-    facts = _facts(rows, cleaning, split, test, pool, decided, spec.kind.group_by)
-    findings += data_findings(spec.task, test, pool, facts, form)
+    decided = _decide(spec, test, pool, task, decisions, findings)
+    facts = _facts(rows, cleaning, split, test, pool, decided)
+    findings += data_findings(task, test, pool, facts)
     findings += side_findings(
         rows,
         split,
@@ -159,16 +152,14 @@ def split_data(
     )
     if grown is not None:
         known = decided.labels if spec.prompt.labels is None else None
-        findings += growth_findings(
-            grown, rows, known, find_labels(spec.task, [(row.source, row.target) for row in pool], form)
-        )
+        findings += growth_findings(grown, rows, known, task.find_labels(_pairs(pool)))
     return StudyData(
         test,
         pool,
         decided.renderer(spec),
         spec.split.seed,
         facts,
-        [labels_of(spec.task, row.target, form, row.source) for row in pool] if spec.sampling == "stratified" else None,
+        [task.labels_of(row.target, row.source) for row in pool] if spec.sampling == "stratified" else None,
         decisions=decisions,
         findings=findings,
         metric_settings=decided.metric_settings,
@@ -228,24 +219,23 @@ class _Decided:
 
     labels: tuple[str, ...]
     is_numbered: bool
-    form: PlaceholderForm
+    task: Task
     tokenizers: MetricTokenizers
 
     def renderer(self, spec: StudySpec) -> PromptRenderer:
-        own_instruction = spec.task != "masking" or spec.prompt.system is not None
-        system = spec.system_prompt if own_instruction else masking_instruction(self.form)
-        return PromptRenderer(system, spec.prompt.user_template, self.labels, self.is_numbered, self.form)
+        system = self.task.system if spec.prompt.system is None else spec.prompt.system
+        return PromptRenderer(system, spec.prompt.user_template, self.labels, self.is_numbered, self.task.form)
 
     @property
     def metric_settings(self) -> MetricSettings:
-        return MetricSettings(self.labels, self.form, self.tokenizers.bleu, self.tokenizers.rouge)
+        return MetricSettings(self.labels, self.task.form, self.tokenizers.bleu, self.tokenizers.rouge)
 
 
 def _decide(
     spec: StudySpec,
     test: list[Row],
     pool: list[Row],
-    form: PlaceholderForm,
+    task: Task,
     decisions: Decisions,
     findings: list[Finding],
 ) -> _Decided:
@@ -253,45 +243,33 @@ def _decide(
 
     Every decision goes through `Decisions.once`, so that rows which join later change no prompt and no metric.
     """
-    labels = tuple(decisions.once("labels", lambda: list(_labels(spec, pool, form))))
-    is_numbered = decisions.once("labels_are_numbered", lambda: spec.task == "masking" and are_numbered(pool, form))
+    labels = tuple(decisions.once("labels", lambda: list(_labels(spec, pool, task))))
+    is_numbered = decisions.once("labels_are_numbered", lambda: task.are_numbered(_pairs(pool)))
     tokenizers = decide_tokenizers(spec, [*test, *pool], decisions)
     findings += tokenizers.findings
-    return _Decided(labels, is_numbered, form, tokenizers)
+    return _Decided(labels, is_numbered, task, tokenizers)
 
 
-def _labels(spec: StudySpec, pool: Sequence[Row], form: PlaceholderForm) -> tuple[str, ...]:
+def _decided_task(spec: StudySpec, rows: Sequence[Row], decisions: Decisions) -> Task:
+    """Return the study's task, for targets as the rows write them; the first answer is kept with the frozen split."""
+    task = spec.kind
+    if not task.decision:
+        return task
+    written, labels = spec.data.placeholders, spec.prompt.labels or ()
+    return task.as_decided(decisions.once(task.decision, lambda: task.decide(_pairs(rows), written, labels)))
+
+
+def _labels(spec: StudySpec, pool: Sequence[Row], task: Task) -> tuple[str, ...]:
     """Return the study's label list, else the labels of the training pool; check that they make the task."""
-    labels = tuple(spec.prompt.labels) if spec.prompt.labels is not None else ()
-    labels = labels or find_labels(spec.task, [(row.source, row.target) for row in pool], form)
-    if not spec.kind.needs_labels:
-        return labels
-    pairs = [(row.source, row.target) for row in pool[:500]]
-    suggested, why = suggest_task(pairs)
-    if not labels and spec.task == "ner" and all(row.target == NO_ENTITY for row in pool):
-        raise DataError(
-            f"all {len(pool)} training targets are empty or '{NO_ENTITY}': there is no entity to learn; check --target-column, or "
-            "label entities as 'type: entity'"
-        )
-    if not labels:
-        missing = {"masking": "placeholder ([LABEL], <LABEL>, {{label}}, ***, ...)", "ner": "'type: entity'"}.get(
-            spec.task, "label"
-        )
-        if spec.task == "masking" and suggested == "generation":  # that is, like nothing else
-            raise DataError(
-                f"no {missing} in any training target: {why_no_placeholder(pairs)}; if this is no masking, it looks like --task "
-                f"{suggested} ({why})"
-            )
-        raise DataError(
-            f"no {missing} in any training target, so this is not a {spec.task} task; this looks like --task {suggested} "
-            f"({why}); or check --target-column"
-        )
-    if spec.task == "classification" and len(labels) > MAX_CLASSES:
-        raise DataError(
-            f"{len(labels)} different targets, so this is not a classification task (at most {MAX_CLASSES} classes); this "
-            f"looks like --task {suggested} ({why}); or check --target-column"
-        )
+    pairs = _pairs(pool)
+    labels = tuple(spec.prompt.labels or ()) or task.find_labels(pairs)
+    if task.needs_labels:
+        task.check_labels(labels, pairs, suggest_task(pairs[:500]))
     return labels
+
+
+def _pairs(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    return [(row.source, row.target) for row in rows]
 
 
 def _facts(
@@ -301,7 +279,6 @@ def _facts(
     test: list[Row],
     pool: list[Row],
     decided: _Decided,
-    skeleton_of: Literal["target", "input"],
 ) -> dict[str, Any]:
     dev = [row for row in rows if row.side == "dev"]
     return {
@@ -318,7 +295,7 @@ def _facts(
         "split_method": split.method,
         "test_sha256": ids_hash(test),
         "pool_sha256": ids_hash(pool),
-        "overlap": count_overlap(rows, split, skeleton_of, decided.form),
+        "overlap": count_overlap(rows, split, decided.task.group_by, decided.task.form),
         "labels": list(decided.labels),
         "labels_are_numbered": decided.is_numbered,
     }

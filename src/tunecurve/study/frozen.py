@@ -19,6 +19,7 @@ from tunecurve.study.decisions import Decisions
 
 if TYPE_CHECKING:
     from tunecurve.study.dataset import StudyData
+    from tunecurve.tasks.base import Task
 
 FROZEN = "split.json"
 
@@ -44,10 +45,9 @@ class Slot:
     label: str = ""
 
     @classmethod
-    def of(cls, row: Row, task: str) -> Slot:
+    def of(cls, row: Row, task: Task) -> Slot:
         """Return the slot of a row."""
-        label = row.target if task == "classification" else ""
-        return cls(row.row_id, content_id(row.source), content_id(row.target), row.place, label)
+        return cls(row.row_id, content_id(row.source), content_id(row.target), row.place, task.class_of(row.target))
 
     def to_json(self) -> list[str]:
         """Return the slot as a list."""
@@ -131,8 +131,8 @@ def freeze_rows(
 ) -> Frozen:
     """Return the frozen rows of a study that begins."""
     return Frozen(
-        tuple(Slot.of(row, spec.task) for row in test),
-        tuple(Slot.of(row, spec.task) for row in pool),
+        tuple(Slot.of(row, spec.kind) for row in test),
+        tuple(Slot.of(row, spec.kind) for row in pool),
         (len(pool),),
         split_method,
         tuple(drawn),

@@ -129,13 +129,13 @@ def grow(
     stays_out = must_stay_out([rows[index] for index in test])
     new = [index for index in finder.unused() if rows[index].side in ("", "train") and not stays_out(rows[index])]
     new.sort(key=lambda index: (content_id(str(spec.split.seed), rows[index].row_id), rows[index].place))
-    slots_now = [None if index is None else Slot.of(rows[index], spec.task) for index in [*at["train"], *new]]
+    slots_now = [None if index is None else Slot.of(rows[index], spec.kind) for index in [*at["train"], *new]]
     accepted = frozen.accepted
     if found:
         accepted = (*accepted, {"date": date.today().isoformat(), "what": _in_words(found)})
     now = replace(
         frozen,
-        test=tuple(Slot.of(rows[index], spec.task) for index in test),
+        test=tuple(Slot.of(rows[index], spec.kind) for index in test),
         pool=tuple(slots_now),
         generations=(*frozen.generations, *([len(new)] if new else [])),
         accepted=accepted,

@@ -19,13 +19,12 @@ from tunecurve.data.rows import Row
 from tunecurve.findings import Claim, Finding
 from tunecurve.learners.base import Loss, RoundTrip
 from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
+from tunecurve.tasks.base import Task
 
 # Shares of a metric's range. Below the first one, scores are the same but for rounding; above the second one, what is
 # missing is more than the noise of labels and intervals, and nothing may be said that rests on it.
 SMALLEST_SHORTFALL, MOST_SHORTFALL = 1e-6, 0.05
-LEAKS, LABELS_RIGHT = "leak_documents", "label_accuracy"
-# The metric by which a copied input must have nothing right.
-NOTHING_RIGHT = {"masking": LABELS_RIGHT, "classification": "accuracy", "ner": "entity_recall"}
+LEAKS = "leak_documents"
 _LEAK_METRICS = "leak_"
 
 
@@ -51,7 +50,7 @@ def best_score(metric: Metric) -> float:
 
 
 def check_known_answers(
-    task: str,
+    task: Task,
     metrics: Sequence[Metric],
     rows: Sequence[Row],
     trips: Mapping[str, RoundTrip],
@@ -61,7 +60,7 @@ def check_known_answers(
 
     Parameters
     ----------
-    task : str
+    task : Task
         The kind of task.
     metrics : sequence of Metric
         The headline metric first.
@@ -76,7 +75,7 @@ def check_known_answers(
     scorer = _Scorer(metrics, rows)
     right = scorer.matrices([row.target for row in rows])
     copied = scorer.matrices([row.source for row in rows])
-    _check_metrics(found, scorer, right, _rows_of_no_class(rows, labels) if task == "classification" else {})
+    _check_metrics(found, scorer, right, _rows_of_no_class(task, rows, labels))
     _check_copy(found, scorer, copied, task)
     for name, trip in trips.items():
         _check_trip(found, scorer, right, name, trip)
@@ -115,9 +114,10 @@ def shortfall(metric: Metric, score: float) -> float:
     return abs(best_score(metric) - score) / (high - low)
 
 
-def _rows_of_no_class(rows: Sequence[Row], labels: Sequence[str]) -> dict[int, str]:
-    """Return the rows whose class is none that the study knows, with it."""
-    return {place: row.target.strip() for place, row in enumerate(rows) if labels and row.target.strip() not in labels}
+def _rows_of_no_class(task: Task, rows: Sequence[Row], labels: Sequence[str]) -> dict[int, str]:
+    """Return the rows whose class is none that the study knows, with it; none where targets are no classes."""
+    classes = {place: task.class_of(row.target).strip() for place, row in enumerate(rows)}
+    return {place: name for place, name in classes.items() if labels and name and name not in labels}
 
 
 def _check_metrics(
@@ -174,15 +174,14 @@ def _of_all(rows: Sequence[int], scorer: _Scorer) -> str:
     return f"{len(rows)} of {len(scorer.rows)}"
 
 
-def _check_copy(found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, FloatArray], task: str) -> None:
+def _check_copy(found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, FloatArray], task: Task) -> None:
     """The copied inputs: they must leak, and have no label right."""
     blind: list[int] = []
-    if task == "masking" and LEAKS in scorer.by_name:
+    if task.leak_metric in scorer.by_name:
         blind = _rows_that_do_not_leak(found, scorer, copied)
-    name = NOTHING_RIGHT.get(task)
+    name = task.nothing_right
     scores = scorer.scores(copied)
     if name in scores and scores[name] > 0:
-        assert name is not None
         metric = scorer.by_name[name]
         rows = [int(row) for row in np.flatnonzero(np.asarray(metric.score(copied[name])) > 0)]
         text = (

@@ -69,7 +69,7 @@ def prepare_study(
         built = build_learners(
             spec.models,
             spec.answers,
-            task=spec.task,
+            task=spec.kind,
             encoder=spec.encoder,
             device=device,
             threads=threads,
@@ -86,7 +86,7 @@ def prepare_study(
         sizes_are_defaults="train_sizes" not in values,
         accept_data_changes=accept_data_changes,
     )
-    built["floor"] = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
+    built["floor"] = FloorLearner(spec.kind.floor, [row.target for row in data.pool])
     _settle_prompt_forms(built, data)
     data.findings.extend(sizes_left_out(spec, built))
     data.findings.extend(finding for learner in built.values() for finding in learner.model_findings())

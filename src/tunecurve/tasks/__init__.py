@@ -1,1 +1,1 @@
-"""The kinds of task, and what each brings along."""
+"""The kinds of task: a file for each, whose `TASK` says everything that differs from kind to kind."""

@@ -1,177 +1,185 @@
-"""The kinds of task, and what each brings along: instruction, floor, models, how its rows are grouped.
+"""What a kind of task is: one object that knows everything that differs from kind to kind.
 
-A study names its kind; every setting can still be overridden. Metrics by task stand in `metrics.catalogue`.
+Studies, learners and reports ask the object and compare no names. A task of one's own derives from `Task`, or from the kind
+that is nearest to it, and overrides what differs.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, Self
 
-from tunecurve.data.cells import TargetRule
-from tunecurve.formats.alignment import align_exactly, placeholders
-from tunecurve.formats.entities import NO_ENTITY, parse_entities
-from tunecurve.formats.placeholder_discovery import find_form
+from tunecurve.data.cells import TargetRule, is_json_text
+from tunecurve.data.rows import Row
+from tunecurve.errors import DataError
+from tunecurve.findings import Finding
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
-from tunecurve.prompts import MASKING_SYSTEM
+from tunecurve.tasks.floors import Floor
 
-TaskName = Literal["masking", "classification", "ner", "summarization", "generation"]
-FloorRule = Literal["copy", "majority", "none", "first sentence"]
-TASK_NAMES: tuple[str, ...] = get_args(TaskName)
+LANGUAGE_MODEL = "smollm2-135m-instruct"
+# From this share of targets that are JSON on, they are meant to be.
+MOST_JSON = 0.5
 
-# A closed set is small against the data, and its names are short.
-MAX_CLASSES = 300
-MAX_CLASS_LENGTH = 60
-_ENTITY_LIST = re.compile(r"^\s*(none|[\w\- ]{1,30}:\s*\S.*)\s*$", re.IGNORECASE | re.DOTALL)
+Pairs = Sequence[tuple[str, str]]
+AnswerKind = Literal["text", "class", "mask", "entities"]
 
 
-@dataclass(frozen=True)
 class Task:
-    """One kind of task.
+    """One kind of task, as it is where nothing else is said: any text as target, no labels.
 
     Attributes
     ----------
     name : str
         As in the study file.
+    description : str
+        What its targets are, in a few words.
+    order : int
+        Place among the kinds when data are recognised: what is recognised by more comes first.
     instruction : str
         The system message; ``{labels}`` stands for the label list.
     models : tuple of str
         Models that are measured when a study names none.
-    floor : {"copy", "majority", "none", "first sentence"}
+    answer : {"text", "class", "mask", "entities"}
+        What an answer is made of. It decides which learners can give one that are no language models: of classes, of
+        spans that are replaced, of spans that are listed.
+    metrics : tuple of str
+        Names of its metrics, the headline first.
+    second_metric : str
+        The metric drawn under the headline: the side of the task that the headline can hide.
+    recall_metric : str
+        The metric that says which label is missed, a `RecallByLabel`; empty without labels.
+    nothing_right : str
+        The metric by which a copied input must have nothing right; empty where it may.
+    leak_metric : str
+        The metric by which a copied input must leak; empty where nothing can.
+    floor : Floor
         What doing nothing means.
-    floor_title : str
-        The same in words, for charts and tables.
+    floor_remedy : str
+        What else helps a learner that does not get above the floor.
     group_by : {"target", "input"}
         The text whose skeleton groups rows where no column does.
     needs_labels : bool
         Whether the targets must show a label set.
+    label_in_words : str
+        What a label looks like in a target, for messages.
     targets : TargetRule
         What a list and an empty cell mean as a target.
+    decision : str
+        Name of what is decided once from the rows and frozen with them; empty where nothing is.
+    form : PlaceholderForm
+        How targets write placeholders.
     """
 
-    name: str
-    instruction: str
-    models: tuple[str, ...]
-    floor: FloorRule
-    floor_title: str
+    name = ""
+    description = ""
+    order = 100
+    instruction = "Answer with the output for the input, and nothing else."
+    models: tuple[str, ...] = (LANGUAGE_MODEL,)
+    answer: AnswerKind = "text"
+    metrics: tuple[str, ...] = ("bleu", "chrf", "exact_match")
+    second_metric = "exact_match"
+    recall_metric = ""
+    nothing_right = ""
+    leak_metric = ""
+    floor = Floor()
+    floor_remedy = ""
     group_by: Literal["target", "input"] = "input"
-    needs_labels: bool = True
-    targets: TargetRule = field(default_factory=TargetRule)
+    needs_labels = False
+    label_in_words = "label"
+    targets = TargetRule("references")
+    decision = ""
+    form: PlaceholderForm = CLASSIC
 
+    @property
+    def system(self) -> str:
+        """The instruction for targets as they are written in these rows."""
+        return self.instruction
 
-_LANGUAGE_MODEL = "smollm2-135m-instruct"
-TASKS: dict[str, Task] = {
-    task.name: task
-    for task in (
-        Task(
-            "masking",
-            MASKING_SYSTEM,
-            (_LANGUAGE_MODEL, "tagger"),
-            "copy",
-            "copying the input",
-            group_by="target",
-        ),
-        Task(
-            "classification",
-            "Which class does the text belong to? Answer with exactly one of these classes, and nothing else: {labels}.",
-            ("classifier", "tfidf"),
-            "majority",
-            "most frequent class",
-            targets=TargetRule("classes"),
-        ),
-        Task(
-            "ner",
-            "List the named entities of the text in their order, each as 'type: entity', separated by '; '. Answer 'none' "
-            "when there is none. Types: {labels}.",
-            (_LANGUAGE_MODEL, "tagger"),
-            "none",
-            "always 'none'",
-            targets=TargetRule("entities", empty_is=NO_ENTITY),
-        ),
-        Task(
-            "summarization",
-            "Summarize the text in one sentence. Answer with the summary only.",
-            (_LANGUAGE_MODEL,),
-            "first sentence",
-            "first sentence",
-            needs_labels=False,
-            targets=TargetRule("references"),
-        ),
-        Task(
-            "generation",
-            "Answer with the output for the input, and nothing else.",
-            (_LANGUAGE_MODEL,),
-            "copy",
-            "copying the input",
-            needs_labels=False,
-            targets=TargetRule("references"),
-        ),
-    )
-}
+    # What is read from the rows
 
+    def recognise(self, pairs: Pairs) -> str:
+        """Return why (input, target) pairs look like this kind of task, in a few words; empty where they do not."""
+        return ""
 
-def labels_of(task: str, target: str, form: PlaceholderForm = CLASSIC, source: str = "") -> list[str]:
-    """Return the labels that stand in a target: placeholders, the class, or the types of its entities.
+    def decide(self, pairs: Pairs, written: Sequence[str] | None, labels: Sequence[str]) -> Any:
+        """Return what is decided once from the rows (JSON-able): how their targets are written.
 
-    Parameters
-    ----------
-    task, target : str
-        The kind of task, and the text that should come out.
-    form : PlaceholderForm, default `[LABEL]`
-        How placeholders are written.
-    source : str, optional
-        The input: what it has of placeholders itself is text.
-    """
-    if task == "masking":
-        return placeholders(target, form, source)
-    if task == "classification":
-        return [target.strip()]
-    if task == "ner":
-        return [kind for kind, _ in parse_entities(target) if kind]
-    return []
+        Parameters
+        ----------
+        pairs : sequence of (str, str)
+            All inputs and targets.
+        written : sequence of str, optional
+            How placeholders are written, as the study file says.
+        labels : sequence of str
+            The label list of the study file; empty without one.
+        """
+        return None
 
+    def as_decided(self, decided: Any) -> Self:
+        """Return the task for rows whose targets are written as `decide` has found."""
+        return self
 
-def find_labels(task: str, pairs: Sequence[tuple[str, str]], form: PlaceholderForm = CLASSIC) -> tuple[str, ...]:
-    """Return the label set of a task as its (input, target) pairs show it, sorted."""
-    return tuple(sorted({label for source, target in pairs for label in labels_of(task, target, form, source)}))
+    def labels_of(self, target: str, source: str = "") -> list[str]:
+        """Return the labels that stand in a target; of the input, what it has of them itself is text."""
+        return []
 
+    def find_labels(self, pairs: Pairs) -> tuple[str, ...]:
+        """Return the label set that (input, target) pairs show, sorted."""
+        return tuple(sorted({label for source, target in pairs for label in self.labels_of(target, source)}))
 
-def suggest_task(pairs: Sequence[tuple[str, str]], form: PlaceholderForm | None = None) -> tuple[str, str]:
-    """Return the kind of task that (input, target) pairs look like, and why, in a sentence.
+    def class_of(self, target: str) -> str:
+        """Return the class that a target is; empty where targets are no classes."""
+        return ""
 
-    Parameters
-    ----------
-    pairs : sequence of (str, str)
-        Inputs and targets; a few hundred are enough. At least one.
-    form : PlaceholderForm, optional
-        How placeholders would be written; default: as the pairs show it.
-    """
-    n_pairs = len(pairs)
-    form = form or find_form(pairs)
-    n_masked = sum(
-        bool(placeholders(target, form, source)) and align_exactly(source, target, form) is not None
-        for source, target in pairs
-    )
-    # A row of which nothing is masked looks like any task.
-    n_changed = sum(source.strip() != target.strip() for source, target in pairs)
-    if n_masked >= 0.3 * n_changed and n_masked:
-        return "masking", f"{n_masked} of {n_pairs} targets are the input with {form.example}s in it"
-    n_lists = sum(_is_entity_list(source, target) for source, target in pairs)
-    if n_lists >= 0.8 * n_pairs and any(":" in target for _, target in pairs):
-        return "ner", f"{n_lists} of {n_pairs} targets are 'none' or lists of 'type: words of the input'"
-    classes = Counter(target.strip() for _, target in pairs)
-    if len(classes) <= min(MAX_CLASSES, max(2, n_pairs // 3)) and max(map(len, classes)) <= MAX_CLASS_LENGTH:
-        return "classification", f"{n_pairs} targets are only {len(classes)} different short texts"
-    n_short = sum(len(source) >= 200 and len(target) <= 0.4 * len(source) for source, target in pairs)
-    if n_short >= 0.7 * n_pairs:
-        return "summarization", f"{n_short} of {n_pairs} targets are much shorter than their long inputs"
-    return "generation", "targets are neither masked inputs nor classes, entities or summaries"
-
-
-def _is_entity_list(source: str, target: str) -> bool:
-    if not _ENTITY_LIST.match(target):
+    def are_numbered(self, pairs: Pairs) -> bool:
+        """Return whether a label in the targets carries a number."""
         return False
-    return all(kind and surface in source for kind, surface in parse_entities(target))
+
+    def grouped(self, rows: list[Row]) -> list[Row]:
+        """Return the rows, grouped as targets that are written as decided show it."""
+        return rows
+
+    # What is wrong with the rows, or odd
+
+    def check_rows(self, test: Sequence[Row], pool: Sequence[Row], *, are_first_rows: bool) -> None:
+        """Refuse rows that are no such task, with a DataError.
+
+        Parameters
+        ----------
+        test, pool : sequence of Row
+            The two sides.
+        are_first_rows : bool
+            Whether they are the first rows of a longer file.
+        """
+
+    def check_labels(self, labels: Sequence[str], pairs: Pairs, suggested: tuple[str, str]) -> None:
+        """Refuse labels that make no such task, with a DataError.
+
+        Parameters
+        ----------
+        labels : sequence of str
+            Those of the study.
+        pairs : sequence of (str, str)
+            Inputs and targets to train on.
+        suggested : (str, str)
+            The kind of task that they look like, and why.
+        """
+        if self.needs_labels and not labels:
+            name, why = suggested
+            raise DataError(
+                f"no {self.label_in_words} in any training target, so this is not a {self.name} task; this looks like --task {name} "
+                f"({why}); or check --target-column"
+            )
+
+    def format_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
+        """Return how targets were understood, and which of them the task's format cannot write."""
+        return []
+
+    def label_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
+        """Return what is odd about the labels; without labels, about targets that an exact match compares by characters."""
+        rows = [*test, *pool]
+        n_json = sum(is_json_text(row.target) for row in rows)
+        if n_json < MOST_JSON * len(rows):
+            return []
+        text = f"{n_json} of {len(rows)} targets are JSON text: exact match compares characters, so that blanks and the order of keys count"
+        return [Finding("json-targets", text, "write all with the same json.dumps(..., sort_keys=True)", is_note=True)]

@@ -75,7 +75,7 @@ class KnownRows:
 
 def known_rows(spec: StudySpec, data: StudyData, metrics: Sequence[Metric], groups: NDArray[np.int_]) -> KnownRows:
     """Return what the floor's answers say of the test rows; no model is needed."""
-    floor = FloorLearner.of_targets(spec.kind.floor, [row.target for row in data.pool])
+    floor = FloorLearner(spec.kind.floor, [row.target for row in data.pool])
     answers = dict(floor.predict_stream(data.prompts()))
     texts = [answers[place].text for place in range(len(data.test))]
     references, sources = [row.references for row in data.test], [row.source for row in data.test]

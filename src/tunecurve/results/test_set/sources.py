@@ -9,7 +9,7 @@ from typing import Any
 from tunecurve.curve.power import PairedNoise
 from tunecurve.errors import StudyStateError
 from tunecurve.metrics.base import Metric
-from tunecurve.metrics.catalogue import SECOND_METRIC, build_metrics
+from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.points import Point
 from tunecurve.results.test_set.basis import KnownRows, borrowed_entries, groups_of, known_rows, leaks_of
 from tunecurve.results.test_set.next_rows import weigh_rows
@@ -85,7 +85,7 @@ def test_set_of_rows(spec: StudySpec, data: StudyData, questions: Questions) -> 
     """Return what the rows of a study can show before anything is measured; keys as in results.json."""
     metrics = build_metrics(spec.metric_names, data.metric_settings)
     known = known_rows(spec, data, metrics, groups_of(spec, data))
-    second = SECOND_METRIC[spec.task]
+    second = spec.kind.second_metric
     return {
         "primary_metric": metrics[0].name,
         "metrics": [{"name": metric.name, "direction": metric.direction} for metric in metrics],

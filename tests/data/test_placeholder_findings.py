@@ -2,10 +2,10 @@
 
 import pytest
 
+from tunecurve.data.placeholder_findings import placeholder_findings
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.formats.placeholder_discovery import find_form
-from tunecurve.study.placeholder_findings import placeholder_findings
-from tunecurve.study.placeholder_form import why_no_placeholder
+from tunecurve.tasks.masking import why_no_placeholder
 
 NAMES = ("Tilda", "Ansgar", "Wenna", "Osric", "Maud", "Piers", "Una", "Bram")
 

@@ -4,11 +4,11 @@ import pytest
 
 from tests.conftest import simple_rows
 from tunecurve.learners.base import predict
-from tunecurve.learners.baselines.floor import FloorLearner, first_sentence
-from tunecurve.metrics.catalogue import SECOND_METRIC, TASK_METRICS
+from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.prompts import PromptRenderer
 from tunecurve.spec.study import parse_spec
-from tunecurve.tasks.base import TASK_NAMES, TASKS, find_labels, suggest_task
+from tunecurve.tasks.floors import FirstSentence, Floor, MostFrequent, Nothing, first_sentence
+from tunecurve.tasks.lookup import TASK_NAMES, suggest_task, task_of
 
 LONG = "A first sentence about the long paper that nobody has read so far. " * 5
 
@@ -34,37 +34,37 @@ def test_the_kind_of_task_is_seen_in_the_data(pairs, task):
 @pytest.mark.parametrize("task", TASK_NAMES)
 def test_every_kind_has_metrics_models_and_a_floor(task):
     spec = parse_spec({"task": task})
-    assert spec.metric_names == list(TASK_METRICS[task])
-    assert SECOND_METRIC[task] in spec.metric_names
-    assert spec.models == list(TASKS[task].models)
-    assert spec.system_prompt == TASKS[task].instruction
+    assert spec.metric_names == list(task_of(task).metrics)
+    assert task_of(task).second_metric in spec.metric_names
+    assert spec.models == list(task_of(task).models)
+    assert spec.system_prompt == task_of(task).instruction
     assert parse_spec({"task": task, "models": ["tfidf"]}).models == ["tfidf"]
 
 
 def test_labels_are_found_by_kind():
-    assert find_labels("masking", [("b and a", "[B] and [A_2]")]) == ("A", "B")
-    assert find_labels("classification", [("", " yes"), ("", "no"), ("", "yes")]) == ("no", "yes")
-    assert find_labels("ner", [("", "person: Ann; city: Bern"), ("", "none")]) == ("city", "person")
-    assert find_labels("summarization", [("", "whatever")]) == ()
+    assert task_of("masking").find_labels([("b and a", "[B] and [A_2]")]) == ("A", "B")
+    assert task_of("classification").find_labels([("", " yes"), ("", "no"), ("", "yes")]) == ("no", "yes")
+    assert task_of("ner").find_labels([("", "person: Ann; city: Bern"), ("", "none")]) == ("city", "person")
+    assert task_of("summarization").find_labels([("", "whatever")]) == ()
 
 
 @pytest.mark.parametrize(
     ("rule", "answer"),
     [
-        ("copy", "One two three four. Five."),
-        ("majority", "b"),
-        ("none", "none"),
-        ("first sentence", "One two three four."),
+        (Floor(), "One two three four. Five."),
+        (MostFrequent(), "b"),
+        (Nothing(), "none"),
+        (FirstSentence(), "One two three four."),
     ],
 )
 def test_floors(rule, answer):
-    floor = FloorLearner.of_targets(rule, ["b", "a", "b "])
+    floor = FloorLearner(rule, ["b", "a", "b "])
     (found,) = predict(floor, [PromptRenderer("").prompt("One two three four. Five.")])
     assert found.text == answer
 
 
 def test_of_equally_frequent_classes_the_first_is_the_floor():
-    assert FloorLearner.of_targets("majority", ["b", "a"]).most_frequent == "a"
+    assert FloorLearner(MostFrequent(), ["b", "a"]).learnt == "a"
 
 
 def test_first_sentences_are_not_ended_by_a_title():
