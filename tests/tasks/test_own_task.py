@@ -13,7 +13,8 @@ from tunecurve.predictor import load_predictor
 from tunecurve.report.learning_curve import load_study
 from tunecurve.run import run_study
 from tunecurve.spec.study import parse_spec
-from tunecurve.tasks.base import Task, lookup
+from tunecurve.tasks import lookup
+from tunecurve.tasks.base import Task
 from tunecurve.tasks.floors import Floor
 from tunecurve.tasks.lookup import suggest_task, task_of, use_task
 
