@@ -4,8 +4,8 @@
         [--model smollm2-135m-instruct]
 
 The rows of builtin:pii behind their instruction, the default recipe. On a GPU each of the two is measured with its
-steps recorded (`recorded.py`, what the tool does there) and with every kernel launched by itself; and one after another
-also the way of a CPU and of unknown models (`train.py`). Seconds run from the end of the first step to the end of the
+steps recorded (`cuda_graphs.py`, what the tool does there) and with every kernel launched by itself; and one after another
+also with the backend of unknown models (``cached``). Seconds run from the end of the first step to the end of the
 last, loading left out, recording not. With `--first N` the ways that are not recorded take N steps of one training of
 every size and are reckoned for the rest at the median of theirs. Printed: seconds, times the fastest, and how far the losses differ.
 """
@@ -34,7 +34,7 @@ from compare import training_rows
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TrainingJob, TrainingProgress
 from tunecurve.learners.lm.learner import LocalLearner
-from tunecurve.learners.lm.training.cuda_graphs import RecordedSteps
+from tunecurve.learners.lm.training.cuda_graphs import CudaGraphs
 from tunecurve.learners.torch.device import choose_compute
 from tunecurve.learners.torch.weights import resolve_model
 
@@ -90,8 +90,8 @@ def launched_one_by_one(train: Callable[..., object]) -> Callable[..., object]:
     """Return the training without recorded steps."""
 
     def without(*args: object, **options: object) -> None:
-        where = "tunecurve.learners.lm.training.train_together.RecordedSteps"
-        with patch(where, partial(RecordedSteps, may_record=False)):
+        where = "tunecurve.learners.lm.training.backends.CudaGraphs"
+        with patch(where, partial(CudaGraphs, may_record=False)):
             train(*args, **options)
 
     return without
@@ -125,10 +125,7 @@ def main() -> None:
                 own = rows[seed * max(sizes) :][:size]
                 jobs.append(TrainingJob(own, learner.resolve_recipe({}, size), seed, folder))
 
-        def alone(group: Sequence[TrainingJob], *, folder: Path, on_step: Callable[..., None]) -> None:
-            [job] = group
-            learner._fine_tune_alone(replace(job, folder=folder), lambda step: on_step(0, step))
-
+        alone = LocalLearner(learner.files, learner.compute, backend="cached").fine_tune_together
         each, many = [[job] for job in jobs], learner.fine_tune_together
         some, times = (each[:: options.seeds], options.seeds) if options.first else (each, 1)
         ways = {}
@@ -142,11 +139,11 @@ def main() -> None:
             print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}; peak {peak:.1f} GB of its memory")
         else:
             ways["all at once"] = measure([jobs], many, options.first)
-        ways["one after another, the way of train.py"] = measure(some, alone, options.first, times)
+        ways["one after another, transformers' cache"] = measure(some, alone, options.first, times)
     n_steps = [job.recipe["n_steps"] for job in jobs]
     print(f"{options.model}, {learner.compute.describe()}; {len(jobs)} trainings of {sorted(set(n_steps))} steps")
     fastest = min(way.seconds for way in ways.values())
-    reference = ways["one after another, the way of train.py"]
+    reference = ways["one after another, transformers' cache"]
     print("| | s | times the fastest | the longest training alone, s | largest difference of a loss |")
     print("|---|---|---|---|---|")
     for name, way in ways.items():

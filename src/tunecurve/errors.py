@@ -55,9 +55,13 @@ class TrialsFailedError(TunecurveError):
 
 
 class EnvironmentProblem(TunecurveError):
-    """The machine lacks something: disk space, a writable folder, an optional package."""
+    """The machine lacks something: memory, disk space, a writable folder, an optional package."""
 
     exit_code = 7
+
+
+class OutOfMemory(EnvironmentProblem):
+    """The memory of the machine or of its GPU does not suffice for a training or for answers; says what to set."""
 
 
 class StudyStateError(TunecurveError):
@@ -105,7 +109,7 @@ EXIT_CODES = {
     4: "the study file is wrong",
     5: "the model cannot be fetched, verified, loaded or used",
     6: "some trials failed; the others are finished and kept",
-    7: "the machine lacks something: disk, a writable folder, an optional package",
+    7: "the machine lacks something: memory, disk, a writable folder, an optional package",
     8: "the run folder holds something this command cannot work with",
     9: "spending was not agreed to, or its cap was reached; what is paid for is kept",
     130: "interrupted; the same command continues",

@@ -1,12 +1,11 @@
 """The known traps of training on chats: each has a test."""
 
 import pytest
-import torch
 from transformers import AutoTokenizer
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.lm.chat_format import ChatEncoder, common_prefix_length
-from tunecurve.learners.lm.prefix import answer_labels, pad_rows
+from tunecurve.learners.lm.cached import cached_step
+from tunecurve.learners.lm.chat_format import ChatEncoder, EncodedExample, common_prefix_length
 from tunecurve.learners.lm.training.backends import shared_prefix_length
 from tunecurve.prompts import PromptRenderer
 
@@ -25,13 +24,13 @@ def example(encoder, source="Bo ran", target="[NAME] ran"):
 def test_the_end_token_is_trained_although_it_is_the_pad_token(encoder):
     assert encoder.tokenizer.pad_token_id == encoder.tokenizer.eos_token_id == encoder.end_token_id
     encoded = example(encoder)
-    labels = answer_labels([encoded], encoded.n_answer, torch.device("cpu"))
+    [labels] = cached_step([[encoded]], 0, 0).labels
     assert labels[0, -1] == encoder.end_token_id
 
 
 def test_labels_are_masked_by_position(encoder):
     short, long = example(encoder), example(encoder, target="[NAME] ran " * 3)
-    labels = answer_labels([short, long], long.n_answer, torch.device("cpu"))
+    [labels] = cached_step([[short, long]], 0, 0).labels
     assert (labels[0, : long.n_answer - short.n_answer] == -100).all()
     assert labels[0, long.n_answer - short.n_answer :].tolist() == short.token_ids[-short.n_answer :]
     assert labels[1].tolist() == long.token_ids[-long.n_answer :]
@@ -68,7 +67,8 @@ def test_common_prefix_leaves_a_token_of_every_row(sequences, expected):
 
 
 def test_positions_do_not_depend_on_padding():
-    batch = pad_rows([[9, 9, 1, 2, 3], [9, 9, 4]], 2, 0, torch.device("cpu"))
+    batch = cached_step([[EncodedExample([9, 9, 1, 2, 3], 1), EncodedExample([9, 9, 4], 1)]], 2, 0)
+    assert batch.prefix_ids.tolist() == [[9, 9]]
     assert batch.token_ids.tolist() == [[1, 2, 3], [0, 0, 4]]
     assert batch.position_ids.tolist() == [[2, 3, 4], [2, 2, 2]]
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 1], [1, 1, 0, 0, 1]]

@@ -15,7 +15,7 @@ from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.lm.constrained import ConstrainedLearner, TokenBytes
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
-from tunecurve.learners.lm.decoding.prompt_lookup import CopyDraft
+from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup
 from tunecurve.learners.registry import build_learners
 from tunecurve.learners.torch.device import choose_compute
 from tunecurve.predictor import load_predictor
@@ -59,7 +59,7 @@ def test_every_finished_answer_is_a_masking_and_the_ways_of_decoding_agree(tiny_
     finished = [index for index, answer in enumerate(written) if answer.stop_reason == "end"]
     assert len(finished) > len(prompts) // 2
     assert all(is_masking(prompts[index], written[index].text) for index in finished)
-    plain = answers(learner, prompts, use_packed=False)
+    plain = answers(learner, prompts, only="reference")
     assert [answer.text for answer in written] == [answer.text for answer in plain]
     free = predict(tiny(tiny_model_folder) if not is_tuned else tuned, prompts)
     assert not all(is_masking(prompt, answer.text) for prompt, answer in zip(prompts, free, strict=True))
@@ -68,7 +68,7 @@ def test_every_finished_answer_is_a_masking_and_the_ways_of_decoding_agree(tiny_
 @pytest.mark.parametrize("guess", ["none", "all wrong", "the right ones and more"])
 def test_no_guess_changes_a_constrained_answer(tuned, monkeypatch, guess):
     learner = constrained(tuned)
-    expected = [answer.text for answer in answers(learner, PROMPTS[:20], use_packed=False)]
+    expected = [answer.text for answer in answers(learner, PROMPTS[:20], only="reference")]
     truth = {
         prompt.source: learner.encoder.token_ids(text) for prompt, text in zip(PROMPTS[:20], expected, strict=True)
     }
@@ -82,7 +82,7 @@ def test_no_guess_changes_a_constrained_answer(tuned, monkeypatch, guess):
         source = learner.encoder.decode(self._source[:-1])
         return [*truth[source][len(answer) : len(answer) + noise.randrange(6)], noise.randrange(49_000)]
 
-    monkeypatch.setattr(CopyDraft, "propose", propose)
+    monkeypatch.setattr(PromptLookup, "propose", propose)
     assert [answer.text for answer in answers(learner, PROMPTS[:20])] == expected
 
 
@@ -226,7 +226,7 @@ def test_the_real_model_writes_maskings_and_the_same_ones_both_ways(real):
     shots = tuple((row["source_text"], row["target_text"]) for row in rows[:2])
     prompts = [renderer.prompt(row["source_text"], shots) for row in rows[2:]]
     written = answers(real, prompts)
-    assert [a.text for a in written] == [a.text for a in answers(real, prompts, use_packed=False)]
+    assert [a.text for a in written] == [a.text for a in answers(real, prompts, only="reference")]
     finished = [(p, a.text) for p, a in zip(prompts, written, strict=True) if a.stop_reason == "end"]
     assert len(finished) >= 10
     assert all(is_masking(prompt, text) for prompt, text in finished)

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from tunecurve.learners.lm.recipe import learning_rate_at, resolve_recipe
+from tunecurve.learners.lm.recipe import resolve_recipe
 from tunecurve.learners.torch.batches import all_batches, epoch_batches
 
 
 @pytest.mark.parametrize(
     ("n", "epochs", "n_steps"), [(50, 20, 140), (200, 6, 150), (800, 2, 200), (6400, 2, 1600), (1, 20, 20)]
 )
-def test_small_sizes_get_more_passes(n, epochs, n_steps):
+def test_small_sizes_get_more_epochs(n, epochs, n_steps):
     recipe = resolve_recipe({}, n, 576)
     assert (recipe.epochs, recipe.n_steps) == (epochs, n_steps)
 
@@ -47,7 +47,7 @@ def test_every_value_can_be_overridden():
 
 def test_schedule_rises_then_falls_to_nothing():
     recipe = resolve_recipe({"epochs": 10, "warmup_share": 0.2}, 80, 576)
-    rates = [learning_rate_at(recipe, step) for step in range(recipe.n_steps)]
+    rates = [recipe.learning_rate_at(step, recipe.learning_rate) for step in range(recipe.n_steps)]
     assert max(rates) == pytest.approx(recipe.learning_rate)
     assert rates[: recipe.warmup_steps] == sorted(rates[: recipe.warmup_steps])
     assert rates[recipe.warmup_steps :] == sorted(rates[recipe.warmup_steps :], reverse=True)

@@ -46,22 +46,22 @@ def check(model, encoder, prompts, targets, context=2048, **options):
     return found
 
 
-@pytest.mark.parametrize("use_packed", [True, False])
+@pytest.mark.parametrize("only", [None, "reference"])
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
-def test_every_rows_loss_is_the_naive_one(tiny_model_folder, kind, use_packed):
+def test_every_rows_loss_is_the_naive_one(tiny_model_folder, kind, only):
     learner = tiny(tiny_model_folder)
     model = learner.load_base() if kind == "llama" else small_model(kind).eval()
     prompts = [RENDERER.prompt(source) for source, _ in ROWS]
-    check(model, learner.encoder, prompts, [target for _, target in ROWS], use_packed=use_packed)
+    check(model, learner.encoder, prompts, [target for _, target in ROWS], only=only)
 
 
-@pytest.mark.parametrize("use_packed", [True, False])
-def test_examples_in_the_prompt_empty_targets_and_lengths_that_differ(tiny_model_folder, use_packed):
+@pytest.mark.parametrize("only", [None, "reference"])
+def test_examples_in_the_prompt_empty_targets_and_lengths_that_differ(tiny_model_folder, only):
     learner = tiny(tiny_model_folder)
     shots = ROWS[:3]
     pairs = [*ROWS[3:9], ("Nothing.", ""), ("word " * 60, "[CITY] " * 40), ("a", "b")]
     prompts = [RENDERER.prompt(source, shots) for source, _ in pairs]
-    found = check(learner.load_base(), learner.encoder, prompts, [t for _, t in pairs], use_packed=use_packed)
+    found = check(learner.load_base(), learner.encoder, prompts, [t for _, t in pairs], only=only)
     assert found[6].n_units == 1  # the end token alone
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from tunecurve.learners.answer_bounds import among_classes
 from tunecurve.learners.base import RoundTrip, TargetLoss
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
+from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.words import Words, split_words, windows_over
 from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
@@ -37,7 +38,7 @@ class ClassifierLearner(EncoderLearner):
 
     def training_task(
         self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> tuple[Callable[[Sequence[int]], torch.Tensor], list[int], str]:
+    ) -> TrainingTask:
         """Return the loss over texts and their lengths."""
         numbers = {name: place for place, name in enumerate(head["classes"])}
         gold = [numbers[example.answer.strip()] for example in examples]
@@ -51,7 +52,7 @@ class ClassifierLearner(EncoderLearner):
             wanted = torch.tensor([gold[row] for row in rows], device=self.compute.device)
             return torch.nn.functional.cross_entropy(logits, wanted, weight=weights)
 
-        return loss_of, [len(words.piece_ids) + 2 for words in texts], f"{len(numbers)} classes"
+        return TrainingTask(loss_of, [len(words.piece_ids) + 2 for words in texts], f"{len(numbers)} classes")
 
     def _logits(self, model: SegmentClassifier, texts: Sequence[Words]) -> torch.Tensor:
         """Return the logits of whole texts, those of long ones read in several windows."""

@@ -20,8 +20,10 @@ from tunecurve.errors import ModelError
 from tunecurve.learners.base import Completion, Learner, TargetLoss, TrainingJob, TrainingProgress, Tuned, Workload
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
-from tunecurve.learners.encoder.train import train_encoder
-from tunecurve.learners.torch.device import Compute
+from tunecurve.learners.encoder.train import EncoderObjective, TrainingTask, new_training
+from tunecurve.learners.torch.checkpoint import Checkpoint
+from tunecurve.learners.torch.device import Compute, enough_memory
+from tunecurve.learners.torch.loop import train
 from tunecurve.learners.torch.speed import matmul_flops_per_second
 from tunecurve.learners.torch.weights import ModelFiles
 from tunecurve.learners.workload import Resources
@@ -128,8 +130,8 @@ class EncoderLearner(Learner):
     @abstractmethod
     def training_task(
         self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> tuple[Callable[[Sequence[int]], torch.Tensor], list[int], str]:
-        """Return (loss of example numbers, tokens of every example, what is said of the training)."""
+    ) -> TrainingTask:
+        """Return what is trained for."""
 
     @abstractmethod
     def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
@@ -157,25 +159,22 @@ class EncoderLearner(Learner):
         trained = job.examples[:n_trained]
         head = self.prepare(trained)
         model = self._fresh_model(len(head["classes"]), job.seed)
-        loss_of, lengths, said = self.training_task(model, trained, head)
-        if not lengths:
+        task = self.training_task(model, trained, head)
+        if not task.lengths:
             raise ModelError(
-                f"{self.name}: none of the {n_trained} training targets can be used ({said}); check the task and the data"
+                f"{self.name}: none of the {n_trained} training targets can be used ({task.said}); check the task and the data"
             )
         own = self.own_settings()
         resolved = EncoderRecipe(**{key: value for key, value in job.recipe.items() if key not in own})
-        record = train_encoder(
-            model,
-            loss_of,
-            lengths,
-            resolved,
-            seed=job.seed,
-            fingerprint=self._fingerprint(trained, job.recipe, job.seed),
-            folder=job.folder,
-            on_step=on_step,
-            checkpoint_every_seconds=self.checkpoint_every_seconds,
-            path=said,
+        training = new_training(model, resolved, job.seed, task.lengths)
+        checkpoint = Checkpoint(
+            job.folder, self._fingerprint(trained, job.recipe, job.seed), self.checkpoint_every_seconds
         )
+        batches = f"set encoder.batch_size below {resolved.batch_size}"
+        with enough_memory(self.compute, f"to train {self.name} with batches of {resolved.batch_size} rows", batches):
+            train(EncoderObjective(task.loss_of), [training], checkpoint, lambda _, step: on_step(step))
+        record = training.record(task.lengths, task.said)
+        model.eval()
         head = self.calibrate(model, job.examples[n_trained:], head)
         record.recipe = job.recipe
         self._save(model, head, job.folder / TUNED_FOLDER)

@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from tunecurve.learners.epochs import passes_over_rows
+from tunecurve.learners.torch.recipe import TrainingRecipe
 
 
-@dataclass(frozen=True)
-class EncoderRecipe:
-    """A resolved recipe.
+@dataclass(frozen=True, kw_only=True)
+class EncoderRecipe(TrainingRecipe):
+    """A resolved recipe; all weights are trained.
 
     Attributes
     ----------
-    epochs, n_steps, warmup_steps : int
-        Passes, optimizer steps in all, steps of linear warm-up.
-    batch_size : int
-        Rows a step.
-    learning_rate, head_learning_rate : float
-        Peaks for the encoder and for its new head; both fall linearly to 0 after the warm-up.
-    weight_decay, gradient_clip : float
-        Of AdamW; largest gradient norm.
+    head_learning_rate : float
+        Peak for the new head; `learning_rate` is the encoder's.
     """
 
-    name: str
-    epochs: int
-    n_steps: int
-    warmup_steps: int
-    batch_size: int
-    learning_rate: float
+    section: ClassVar[str] = "encoder"
     head_learning_rate: float
     weight_decay: float = 0.01
-    gradient_clip: float = 1.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON-able values."""
-        return asdict(self)
 
 
 def resolve_encoder_recipe(settings: Mapping[str, Any], n_examples: int) -> EncoderRecipe:
@@ -72,10 +57,3 @@ def resolve_encoder_recipe(settings: Mapping[str, Any], n_examples: int) -> Enco
         learning_rate=learning_rate,
         head_learning_rate=given.get("head_learning_rate", 10 * learning_rate),
     )
-
-
-def share_of_peak(recipe: EncoderRecipe, step: int) -> float:
-    """Return the learning rate of a step (0-based) as a share of its peak: linear warm-up, then linear decay to 0."""
-    if step < recipe.warmup_steps:
-        return (step + 1) / recipe.warmup_steps
-    return (recipe.n_steps - step) / max(1, recipe.n_steps - recipe.warmup_steps)

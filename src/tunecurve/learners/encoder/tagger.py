@@ -19,6 +19,7 @@ from tunecurve.learners.base import Loss, RoundTrip, TargetLoss
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tag_names, tags_of
+from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.words import Window, Words, distance_to_border, split_words, windows_over
 from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
@@ -59,7 +60,7 @@ class TaggerLearner(EncoderLearner):
 
     def training_task(
         self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> tuple[Callable[[Sequence[int]], torch.Tensor], list[int], str]:
+    ) -> TrainingTask:
         """Return the loss over words, windows' lengths, and how many rows could be aligned."""
         form = span_format(head)
         numbers = {label: place for place, label in enumerate(head["labels"])}
@@ -81,7 +82,7 @@ class TaggerLearner(EncoderLearner):
             return torch.nn.functional.cross_entropy(logits.float(), gold, weight=weights)
 
         said = f"{len(usable)} of {len(examples)} targets are spans of their inputs"
-        return loss_of, [window.last - window.first + 2 for window in windows], said
+        return TrainingTask(loss_of, [window.last - window.first + 2 for window in windows], said)
 
     def _words_as_segments(self, texts: Sequence[Words], windows: Sequence[Window]) -> Any:
         """Return the batch and, for every segment, its (text, word)."""

@@ -25,7 +25,7 @@ _NOTHING = 1e4
 
 
 class PackedView(Protocol):
-    """Who sees whom in a packed sequence; given to the model's forward as ``packed=``."""
+    """Which tokens attend to which in a packed sequence; given to the model's forward as ``packed=``."""
 
     def attend(
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
@@ -67,7 +67,7 @@ def packed_attention(model: Any) -> Iterator[None]:
         model.set_attn_implementation(before)
 
 
-def attend_with_weight(
+def attention_with_lse(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -102,7 +102,7 @@ def attend_with_weight(
     return (scores - weight[..., None]).exp().to(value.dtype) @ value, weight
 
 
-def join(
+def merge_attention(
     first: tuple[torch.Tensor, torch.Tensor], second: tuple[torch.Tensor, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return output and log-sum-exp of attention over two parts from those over each."""
@@ -161,12 +161,12 @@ class _TrainingAttention(torch.autograd.Function):
         output = queries.new_empty(1, n_tokens, n_heads, width).transpose(1, 2)
         weight = queries.new_empty(1, n_heads, n_tokens)
         for own in view.segments:
-            output[:, :, own], weight[:, :, own] = attend_with_weight(
+            output[:, :, own], weight[:, :, own] = attention_with_lse(
                 queries[:, :, own], keys[:, :, own], values[:, :, own], scale, is_causal=True
             )
         rows, prefix = view.rows, view.prefix
-        over_prefix = attend_with_weight(queries[:, :, rows], keys[:, :, prefix], values[:, :, prefix], scale)
-        output[:, :, rows], weight[:, :, rows] = join((output[:, :, rows], weight[:, :, rows]), over_prefix)
+        over_prefix = attention_with_lse(queries[:, :, rows], keys[:, :, prefix], values[:, :, prefix], scale)
+        output[:, :, rows], weight[:, :, rows] = merge_attention((output[:, :, rows], weight[:, :, rows]), over_prefix)
         output = output.to(query.dtype).transpose(1, 2)
         ctx.save_for_backward(query, key, value, output, weight)
         ctx.scale, ctx.view = scale, view

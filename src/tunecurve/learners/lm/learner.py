@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from tunecurve.learners.base import (
     Tuned,
     Workload,
 )
-from tunecurve.learners.lm.adapters import add_adapters, initial_adapters, load_adapters
+from tunecurve.learners.lm.adapters import initial_adapters, load_adapters
 from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.chat_template import template_findings
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
@@ -34,10 +34,10 @@ from tunecurve.learners.lm.decoding.packed import Constraint
 from tunecurve.learners.lm.perfect_answers import through_tokens
 from tunecurve.learners.lm.recipe import Recipe, resolve_recipe
 from tunecurve.learners.lm.target_loss import loss_stream
-from tunecurve.learners.lm.training.multi_lora import NotStackable
-from tunecurve.learners.lm.training.train import train_adapters
+from tunecurve.learners.lm.training.train import EncodedTraining, RunSettings, train_adapters
+from tunecurve.learners.torch.backend_choice import REFERENCE
 from tunecurve.learners.torch.checkpoint import trainable_parameters
-from tunecurve.learners.torch.device import Compute, enough_device_memory
+from tunecurve.learners.torch.device import Compute, enough_memory
 from tunecurve.learners.torch.speed import estimate_seconds
 from tunecurve.learners.torch.weights import ModelFiles, count_parameters, stored_types
 from tunecurve.learners.workload import Resources
@@ -46,7 +46,6 @@ from tunecurve.prompts import Prompt, TuningExample
 ADAPTER_FOLDER = "adapter"
 # Of a model in fewer bits than float32, which is merged in float32: 4 GB.
 MOST_PARAMETERS_MERGED = 1_000_000_000
-_LESS_MEMORY = "close other programs that use it, or give --device cpu"
 
 
 class LocalLearner(Learner):
@@ -64,8 +63,8 @@ class LocalLearner(Learner):
         A saved PEFT adapter to answer with.
     checkpoint_every_seconds : float, default 60
         Time between training checkpoints.
-    use_shared_prefix : bool, default True
-        False trains the plain way.
+    backend : str, optional
+        The one backend to train and answer with, such as ``reference``; default: the fastest that is exact.
     day : str, optional
         ISO date that the chat template writes, if it writes one; default: today.
     """
@@ -82,7 +81,7 @@ class LocalLearner(Learner):
         *,
         adapter_folder: Path | None = None,
         checkpoint_every_seconds: float = 60.0,
-        use_shared_prefix: bool = True,
+        backend: str | None = None,
         day: str | None = None,
     ) -> None:
         self.files = files
@@ -91,7 +90,7 @@ class LocalLearner(Learner):
         self.limits = limits or AnswerLimits()
         self.adapter_folder = adapter_folder
         self.checkpoint_every_seconds = checkpoint_every_seconds
-        self.use_shared_prefix = use_shared_prefix
+        self.backend = backend
         try:
             tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
             self.config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
@@ -130,7 +129,7 @@ class LocalLearner(Learner):
             "weights_sha256": self.files.weights_sha256,
             "compute": self.compute.describe(),
             "prompts": self.encoder.identity(),
-            "use_shared_prefix": self.use_shared_prefix,
+            "use_shared_prefix": self.backend != REFERENCE,
         }
 
     def use_date(self, day: str) -> None:
@@ -187,7 +186,7 @@ class LocalLearner(Learner):
 
     def _frozen(self, model: Any) -> Any:
         """Return the model as it is computed with: in its precision, on its device, not trained."""
-        with enough_device_memory(_LESS_MEMORY):
+        with self._enough_memory("to load"):
             return model.to(self.compute.device, self.compute.dtype).eval().requires_grad_(False)
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
@@ -201,17 +200,30 @@ class LocalLearner(Learner):
     ) -> Iterator[tuple[int, TargetLoss]]:
         """Yield (index, loss of the right answer) for every prompt not in `done`."""
         self._load_once()
-        with enough_device_memory(_LESS_MEMORY):
-            yield from loss_stream(self._scoring_model, self.encoder, prompts, targets, self.context_length(), done)
+        with self._enough_memory("for the losses of"):
+            yield from loss_stream(
+                self._scoring_model, self.encoder, prompts, targets, self.context_length(), done, only=self.backend
+            )
+
+    def _enough_memory(self, task: str) -> AbstractContextManager[None]:
+        return enough_memory(
+            self.compute, f"{task} {self.name}", "close other programs that use it, or use fewer --shots"
+        )
 
     def _load_once(self) -> None:
         if self._scoring_model is None:
             self._scoring_model = self._load_for_scoring()
 
     def _decode(self, prompts: Sequence[Prompt], done: Collection[int]) -> Iterator[tuple[int, Completion]]:
-        with enough_device_memory(_LESS_MEMORY):
+        with self._enough_memory("for answers of"):
             yield from decode_stream(
-                self._scoring_model, self.encoder, prompts, self.limits, done, constrain=self.constraint
+                self._scoring_model,
+                self.encoder,
+                prompts,
+                self.limits,
+                done,
+                constrain=self.constraint,
+                only=self.backend,
             )
 
     def constraint(self, prompt: Prompt) -> Constraint | None:
@@ -238,7 +250,7 @@ class LocalLearner(Learner):
         if self.adapter_folder is None:
             return self.load_base()
         if self._merges_adapters:
-            with enough_device_memory(_LESS_MEMORY):
+            with self._enough_memory("to merge the adapter of"):
                 whole = self._read_weights(torch.float32).to(self.compute.device)
                 merged = load_adapters(whole, self.adapter_folder).merge_and_unload()
             return self._frozen(merged)
@@ -263,72 +275,41 @@ class LocalLearner(Learner):
 
     def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fine-tune a fresh copy on the examples by a resolved recipe; the adapter goes to ``folder/adapter``."""
-        record = None
-        if self.compute.device.type == "cuda" and self.use_shared_prefix:
-            with suppress(NotStackable):
-                [record] = self.fine_tune_together([job], folder=job.folder, on_step=lambda _, step: on_step(step))
-        if record is None:
-            with enough_device_memory("use a smaller recipe.batch_size, or give --device cpu"):
-                record = self._fine_tune_alone(job, on_step)
+        [record] = self.fine_tune_together([job], folder=job.folder, on_step=lambda _, step: on_step(step))
         return Tuned(self.load_tuned(job.folder), record)
-
-    def _fine_tune_alone(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> TrainingRecord:
-        self._scoring_model = None  # one copy of the weights in memory is enough
-        recipe = Recipe(**job.recipe)
-        model = add_adapters(self.load_base(), recipe, job.seed)
-        record = train_adapters(
-            model,
-            [self.encoder.encode_example(example) for example in job.examples],
-            recipe,
-            seed=job.seed,
-            pad_id=self.encoder.end_token_id,
-            compute=self.compute.describe(),
-            folder=job.folder,
-            on_step=on_step,
-            checkpoint_every_seconds=self.checkpoint_every_seconds,
-            use_shared_prefix=self.use_shared_prefix,
-        )
-        self._save_adapters(model, job.folder)
-        return record
-
-    def _save_adapters(self, model: Any, folder: Path) -> None:
-        model.peft_config["default"].base_model_name_or_path = self.files.name
-        # Without this PEFT asks the hub whether the vocabulary changed.
-        model.save_pretrained(folder / ADAPTER_FOLDER, save_embedding_layers=False)
 
     def fine_tune_together(
         self, jobs: Sequence[TrainingJob], *, folder: Path, on_step: Callable[[int, TrainingProgress], None]
     ) -> list[TrainingRecord]:
-        """Fine-tune for all jobs at once, over one copy of the frozen weights; see `train_together`."""
-        from tunecurve.learners.lm.training.train_together import EncodedTraining, train_together
-
-        self._scoring_model = None
+        """Fine-tune for all jobs at once, over one copy of the frozen weights; see `train_adapters`."""
+        self._scoring_model = None  # one copy of the weights in memory is enough
         trainings = [
             EncodedTraining(
                 [self.encoder.encode_example(example) for example in job.examples], Recipe(**job.recipe), job.seed
             )
             for job in jobs
         ]
-        seeds = [training.seed for training in trainings]
-        model, initial = initial_adapters(self.load_base(), trainings[0].recipe, seeds)
-        fewer = "set train_together: false" if len(jobs) > 1 else "give --device cpu"
-        with enough_device_memory(f"use a smaller recipe.batch_size, or {fewer}"):
-            trained = train_together(
-                model,
-                trainings,
-                initial,
-                pad_id=self.encoder.end_token_id,
-                compute=self.compute.describe(),
-                folder=folder,
-                on_step=on_step,
-                checkpoint_every_seconds=self.checkpoint_every_seconds,
-            )
-        for job, (parameters, _) in zip(jobs, trained, strict=True):
+        settings = RunSettings(
+            self.encoder.end_token_id, self.compute.describe(), folder, self.checkpoint_every_seconds, self.backend
+        )
+        batch_size = max(training.recipe.batch_size for training in trainings)
+        several = f" for {len(jobs)} models at once" if len(jobs) > 1 else ""
+        fewer = f"set recipe.batch_size below {batch_size}" + (", or train_together: false" if several else "")
+        with enough_memory(self.compute, f"to train {self.name} with batches of {batch_size} rows{several}", fewer):
+            seeds = [training.seed for training in trainings]
+            model, initial = initial_adapters(self.load_base(), trainings[0].recipe, seeds)
+            trained = train_adapters(model, trainings, initial, settings, on_step)
+        for job, (values, _) in zip(jobs, trained, strict=True):
             with torch.no_grad():
                 for name, parameter in trainable_parameters(model).items():
-                    parameter.copy_(parameters[name])
+                    parameter.copy_(values[name])
             self._save_adapters(model, job.folder)
         return [record for _, record in trained]
+
+    def _save_adapters(self, model: Any, folder: Path) -> None:
+        model.peft_config["default"].base_model_name_or_path = self.files.name
+        # Without this PEFT asks the hub whether the vocabulary changed.
+        model.save_pretrained(folder / ADAPTER_FOLDER, save_embedding_layers=False)
 
     def load_tuned(self, folder: Path) -> LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``; tokenizer and template are shared with it."""

@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from tunecurve.learners.epochs import passes_over_rows
+from tunecurve.learners.torch.recipe import TrainingRecipe
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A resolved recipe.
+@dataclass(frozen=True, kw_only=True)
+class Recipe(TrainingRecipe):
+    """A resolved recipe; weight decay and dropout are 0: with a few hundred steps on adapters, they cost more than they give.
 
     Attributes
     ----------
-    name : str
-        Recipe it came from.
-    epochs, n_steps, warmup_steps : int
-        Passes, optimizer steps in all, steps of linear warm-up.
-    batch_size : int
-        Rows a step.
-    learning_rate : float
-        Peak; falls linearly to 0 after the warm-up.
-    lora_rank, lora_alpha : int
+    lora_rank, lora_alpha, lora_dropout : int, int, float
         Of the adapters on all linear layers.
-    weight_decay, gradient_clip, lora_dropout : float
-        0, 1.0 and 0: with a few hundred steps on adapters, regularising them costs more than it gives.
     """
 
-    name: str
-    epochs: int
-    n_steps: int
-    warmup_steps: int
-    batch_size: int
-    learning_rate: float
     lora_rank: int
     lora_alpha: int
-    weight_decay: float = 0.0
-    gradient_clip: float = 1.0
     lora_dropout: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON-able values."""
-        return asdict(self)
 
 
 def resolve_recipe(settings: dict[str, Any], n_examples: int, hidden_size: int) -> Recipe:
@@ -82,11 +61,3 @@ def resolve_recipe(settings: dict[str, Any], n_examples: int, hidden_size: int) 
         lora_alpha=given.get("lora_alpha", 32),
         **{key: given[key] for key in ("weight_decay", "gradient_clip", "lora_dropout") if key in given},
     )
-
-
-def learning_rate_at(recipe: Recipe, step: int) -> float:
-    """Return the learning rate of a step (0-based): linear warm-up, then linear decay to 0."""
-    if step < recipe.warmup_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
-    left = recipe.n_steps - step
-    return recipe.learning_rate * left / max(1, recipe.n_steps - recipe.warmup_steps)

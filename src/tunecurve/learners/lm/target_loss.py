@@ -1,7 +1,7 @@
 """How probable right answers are to a language model: one pass over prompts and answers, nothing is written.
 
 The model reads the same prompt as when it answers, then the right answer and the end token (teacher forcing). What all rows
-start with is read once, as in decoding; models that do not allow the packed way are read with transformers' own cache.
+start with is read once, as in decoding. There are the same two backends: ``packed``, and transformers' own cache, the ``reference``.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import torch
+from transformers.cache_utils import DynamicCache
 
 from tunecurve.learners.base import TargetLoss
 from tunecurve.learners.lm.attention import packed_attention
+from tunecurve.learners.lm.cached import answer_logits, cached_step, prefix_cache
 from tunecurve.learners.lm.chat_format import ChatEncoder, EncodedExample, common_prefix_length
 from tunecurve.learners.lm.decoding.generate import most_tokens_held
-from tunecurve.learners.lm.decoding.kv_cache import PrefixView, RowsView
+from tunecurve.learners.lm.decoding.kv_cache import PrefixCache, SlotCache
 from tunecurve.learners.lm.decoding.packed import forward_packed, read_prefix
-from tunecurve.learners.lm.prefix import answer_labels, answer_logits, expand_cache, prefix_cache
+from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose
 from tunecurve.prompts import Prompt
 
 TOO_LONG = "does not fit into the context"
@@ -39,7 +41,7 @@ def loss_stream(
     context_length: int,
     done: Collection[int] = (),
     *,
-    use_packed: bool = True,
+    only: str | None = None,
 ) -> Iterator[tuple[int, TargetLoss]]:
     """Yield (index, loss of the target) for every prompt not in `done`, batch by batch, longest rows first.
 
@@ -55,8 +57,8 @@ def loss_stream(
         Rows with more tokens are left out.
     done : collection of int
         Indices that need no loss; a batch with any other is computed whole.
-    use_packed : bool, default True
-        False: the way of transformers' own cache, the reference that the packed way is tested against.
+    only : str, optional
+        Name of the one backend to use, ``packed`` or ``reference``; default: the fastest that is exact.
     """
     rows = [encoder.encode_answer(prompt, target) for prompt, target in zip(prompts, targets, strict=True)]
     fitting = [index for index, row in enumerate(rows) if len(row.token_ids) <= context_length]
@@ -70,9 +72,7 @@ def loss_stream(
         return
     n_prefix = common_prefix_length([rows[index].token_ids[: -rows[index].n_answer] for index in fitting])
     probe = rows[fitting[-1]]
-    measure = (use_packed and _packed_way(model, probe, n_prefix)) or _cached_way(
-        model, probe, n_prefix, encoder.end_token_id
-    )
+    measure = _choose(model, probe, n_prefix, encoder.end_token_id, only).chosen
     for batch in _batches(model, rows, fitting, n_prefix):
         if all(index in done for index in batch):
             continue
@@ -100,32 +100,42 @@ def _batches(model: Any, rows: Sequence[EncodedExample], order: Sequence[int], n
         yield batch
 
 
-def _packed_way(model: Any, probe: EncodedExample, n_prefix: int) -> Measure | None:
-    """Return the packed way, or None where it does not give the plain way's loss for the probe."""
-    try:
-        with torch.inference_mode(), packed_attention(model):
-            prefix = read_prefix(model, probe.token_ids[:n_prefix]) if n_prefix else None
-            [packed] = _measure_packed(model, [probe], prefix, n_prefix)
-    except (RuntimeError, TypeError, AttributeError, ValueError, KeyError):
-        return None
-    with torch.inference_mode():
-        [plain] = _measure_cached(model, [probe], None, 0, probe.token_ids[-1])
-    if not abs(packed - plain) <= TOLERANCE[model.dtype] * max(abs(plain), 1.0):
-        return None
+def _choose(model: Any, probe: EncodedExample, n_prefix: int, pad_id: int, only: str | None) -> Choice[Measure]:
+    """Return the fastest backend that gives the loss of the probe read whole."""
+    prefix_ids = probe.token_ids[:n_prefix]
+
+    def packed() -> Measure:
+        measure = _packed(model, prefix_ids)
+        with torch.inference_mode():
+            [found], [whole] = measure([probe]), _measure_reference(model, [probe], None, 0, pad_id)
+        if not abs(found - whole) <= TOLERANCE[model.dtype] * max(abs(whole), 1.0):
+            raise NotUsable(f"another loss (relative difference {abs(found - whole) / max(abs(whole), 1.0):.1e})")
+        return measure
+
+    candidates = [
+        Candidate("packed", "rows packed behind their shared prefix", packed),
+        Candidate(REFERENCE, "rows in transformers' cache", lambda: _reference(model, prefix_ids, pad_id)),
+    ]
+    return choose([one for one in candidates if only in (None, one.name)], "the loss of a row")
+
+
+def _packed(model: Any, prefix_ids: Sequence[int]) -> Measure:
+    with torch.inference_mode(), packed_attention(model):
+        prefix = read_prefix(model, prefix_ids) if prefix_ids else None
 
     def measure(rows: Sequence[EncodedExample]) -> list[float]:
         with packed_attention(model):
-            return _measure_packed(model, rows, prefix, n_prefix)
+            return _measure_packed(model, rows, prefix, len(prefix_ids))
 
     return measure
 
 
 def _measure_packed(
-    model: Any, rows: Sequence[EncodedExample], prefix: PrefixView | None, n_prefix: int
+    model: Any, rows: Sequence[EncodedExample], prefix: PrefixCache | None, n_prefix: int
 ) -> list[float]:
     # The last token of a row says nothing of what comes before it.
     own = [row.token_ids[n_prefix:-1] for row in rows]
-    view = RowsView(prefix, len(rows), max(map(len, own)))
+    view = SlotCache(prefix, len(rows), max(map(len, own)))
     places = [range(len(tokens)) for tokens in own]
     view.start_pass(places, model.device, model.dtype)
     wanted: list[int] = []
@@ -139,23 +149,23 @@ def _measure_packed(
     return _sums_by_row(_token_losses(logits, labels), rows)
 
 
-def _cached_way(model: Any, probe: EncodedExample, n_prefix: int, pad_id: int) -> Measure:
-    """Return the way of transformers' own cache, rows padded to one length."""
+def _reference(model: Any, prefix_ids: Sequence[int], pad_id: int) -> Measure:
     with torch.inference_mode():
-        cache = prefix_cache(model, probe.token_ids[:n_prefix]) if n_prefix else None
+        prefix = prefix_cache(model, torch.tensor([prefix_ids], dtype=torch.long, device=model.device))
 
     def measure(rows: Sequence[EncodedExample]) -> list[float]:
         n_rows = max(1, most_tokens_held(model) // max(len(row.token_ids) for row in rows))
         parts = [rows[start : start + n_rows] for start in range(0, len(rows), n_rows)]
-        return [nats for part in parts for nats in _measure_cached(model, part, cache, n_prefix, pad_id)]
+        return [nats for part in parts for nats in _measure_reference(model, part, prefix, len(prefix_ids), pad_id)]
 
     return measure
 
 
-def _measure_cached(model: Any, rows: Sequence[EncodedExample], cache: Any, n_prefix: int, pad_id: int) -> list[float]:
-    past = None if cache is None else expand_cache(cache, len(rows))
-    logits = answer_logits(model, rows, n_prefix, pad_id, past)
-    labels = answer_labels(rows, logits.shape[1], logits.device)
+def _measure_reference(
+    model: Any, rows: Sequence[EncodedExample], prefix: DynamicCache | None, n_prefix: int, pad_id: int
+) -> list[float]:
+    step = cached_step([rows], n_prefix, pad_id).to(model.device)
+    logits, [labels] = answer_logits(model, step, prefix), step.labels
     is_answer = labels != -100
     return _sums_by_row(_token_losses(logits[is_answer], labels[is_answer]), rows)
 

@@ -1,12 +1,13 @@
-"""Saving and restoring training runs exactly: adapters, optimizer state, step, losses. safetensors, never pickle."""
+"""Saving and restoring trainings exactly: parameters, optimizer state, step, losses. safetensors, never pickle."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,20 @@ FILE_NAME = "checkpoint.safetensors"
 
 @dataclass
 class TrainingState:
-    """What a run needs to go on: steps done, their losses, the seconds they took."""
+    """What a training needs to go on: steps done, their losses, the seconds they took."""
 
-    step: int
-    losses: list[float]
-    seconds: float
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
-    @classmethod
-    def new(cls) -> TrainingState:
-        """Return the state before the first step."""
-        return cls(0, [], 0.0)
 
-    def restore(self, step: int, losses: list[float], seconds: float) -> None:
-        """Take over the values of another state."""
-        self.step, self.losses, self.seconds = step, losses, seconds
+@dataclass(frozen=True, kw_only=True)
+class Resumable:
+    """What a training changes. With the recipe, the rows and the seed, all that its next step depends on."""
+
+    parameters: Mapping[str, torch.nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    state: TrainingState = field(default_factory=TrainingState)
 
 
 def trainable_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
@@ -43,73 +44,86 @@ def trainable_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-@dataclass(frozen=True)
-class Training:
-    """One training: what it changes. With the recipe, the rows and the seed, all that its next step depends on."""
+class Checkpoint:
+    """The file that a run of one or several trainings is kept in.
 
-    parameters: Mapping[str, torch.nn.Parameter]
-    optimizer: torch.optim.Optimizer
-    state: TrainingState
-
-
-def save_trainings(folder: Path, trainings: Sequence[Training], fingerprint: str) -> None:
-    """Write all trainings in one rename; a kill leaves the old checkpoint or the new one, never half of one."""
-    tensors = {}
-    for number, training in enumerate(trainings):
-        for name, parameter in training.parameters.items():
-            tensors[f"{number}:parameter:{name}"] = parameter.detach().contiguous()
-            for key, value in training.optimizer.state[parameter].items():
-                tensors[f"{number}:{key}:{name}"] = value.detach().contiguous()
-    facts: dict[str, Any] = {
-        "states": [asdict(training.state) for training in trainings],
-        "fingerprint": fingerprint,
-        "made_by": made_by(),
-    }
-    facts["sha256"] = _checksum(facts, tensors)
-    temporary = folder / (FILE_NAME + ".tmp")
-    save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
-    temporary.chmod(0o600)
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(folder / FILE_NAME)
-
-
-def load_trainings(folder: Path, trainings: Sequence[Training], fingerprint: str) -> bool:
-    """Restore the trainings from the folder's checkpoint; False without a usable one.
-
-    Raises
-    ------
-    DamagedFile
-        When what is there is damaged, of another run (other rows, recipe, precision) or of another version: the caller
-        decides what becomes of it; nothing starts again without a word.
+    Parameters
+    ----------
+    folder : Path
+        Where it lies.
+    fingerprint : str
+        Of everything that determines the run's steps.
+    every_seconds : float, default 60
+        Time between two checkpoints; does not influence the result.
     """
-    path = folder / FILE_NAME
-    if not path.exists():
-        return False
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})["facts"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise DamagedFile(path, str(error).partition("\n")[0][:100] or type(error).__name__) from None
-    written = facts.pop("sha256", None) if isinstance(facts, dict) else None
-    if written is None or written != _checksum(facts, tensors):
-        raise DamagedFile(path, "its content does not match its checksum")
-    if (changed := difference(facts["made_by"])) is not None:
-        raise DamagedFile(path, f"it is of other versions: {changed}")
-    if facts["fingerprint"] != fingerprint:
-        raise DamagedFile(path, "it belongs to a run with other rows, recipe or precision")
-    for number, (training, state) in enumerate(zip(trainings, facts["states"], strict=True)):
-        for name, parameter in training.parameters.items():
-            with torch.no_grad():
-                parameter.copy_(tensors[f"{number}:parameter:{name}"])
-            training.optimizer.state[parameter] = {
-                key: tensors[f"{number}:{key}:{name}"].to(parameter.device)
-                for key in ("step", "exp_avg", "exp_avg_sq")
-                if f"{number}:{key}:{name}" in tensors
-            }
-        training.state.restore(**state)
-    return True
+
+    def __init__(self, folder: Path, fingerprint: str, every_seconds: float = 60.0) -> None:
+        self._path, self._fingerprint, self._every_seconds = folder / FILE_NAME, fingerprint, every_seconds
+        self._last = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last one was written so long ago that another is due."""
+        return time.monotonic() - self._last > self._every_seconds
+
+    def save(self, trainings: Sequence[Resumable]) -> None:
+        """Write all trainings in one rename; a kill leaves the old checkpoint or the new one, never half of one."""
+        tensors = {}
+        for number, training in enumerate(trainings):
+            for name, parameter in training.parameters.items():
+                tensors[f"{number}:parameter:{name}"] = parameter.detach().contiguous()
+                for key, value in training.optimizer.state[parameter].items():
+                    tensors[f"{number}:{key}:{name}"] = value.detach().contiguous()
+        states = [asdict(training.state) for training in trainings]
+        facts: dict[str, Any] = {"states": states, "fingerprint": self._fingerprint, "made_by": made_by()}
+        facts["sha256"] = _checksum(facts, tensors)
+        temporary = self._path.with_name(FILE_NAME + ".tmp")
+        save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
+        temporary.chmod(0o600)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+        self._last = time.monotonic()
+
+    def load(self, trainings: Sequence[Resumable]) -> None:
+        """Restore the trainings from the checkpoint, if there is one.
+
+        Raises
+        ------
+        DamagedFile
+            When what is there is damaged, of another run (other rows, recipe, precision) or of another version: the caller
+            decides what becomes of it; nothing starts again without a word.
+        """
+        self._last = time.monotonic()
+        if not self._path.exists():
+            return
+        try:
+            with safe_open(self._path, framework="pt") as file:
+                facts = json.loads((file.metadata() or {})["facts"])
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
+        except (SafetensorError, KeyError, ValueError, OSError) as error:
+            raise DamagedFile(self._path, str(error).partition("\n")[0][:100] or type(error).__name__) from None
+        written = facts.pop("sha256", None) if isinstance(facts, dict) else None
+        if written is None or written != _checksum(facts, tensors):
+            raise DamagedFile(self._path, "its content does not match its checksum")
+        if (changed := difference(facts["made_by"])) is not None:
+            raise DamagedFile(self._path, f"it is of other versions: {changed}")
+        if facts["fingerprint"] != self._fingerprint:
+            raise DamagedFile(self._path, "it belongs to a run with other rows, recipe or precision")
+        for number, (training, state) in enumerate(zip(trainings, facts["states"], strict=True)):
+            _restore(training, f"{number}:", tensors)
+            vars(training.state).update(state)
+
+
+def _restore(training: Resumable, prefix: str, tensors: Mapping[str, torch.Tensor]) -> None:
+    for name, parameter in training.parameters.items():
+        with torch.no_grad():
+            parameter.copy_(tensors[f"{prefix}parameter:{name}"])
+        training.optimizer.state[parameter] = {
+            key: tensors[f"{prefix}{key}:{name}"].to(parameter.device)
+            for key in ("step", "exp_avg", "exp_avg_sq")
+            if f"{prefix}{key}:{name}" in tensors
+        }
 
 
 def _checksum(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
@@ -120,18 +134,3 @@ def _checksum(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def save_checkpoint(
-    folder: Path, model: Any, optimizer: torch.optim.Optimizer, state: TrainingState, fingerprint: str
-) -> None:
-    """Write the checkpoint of a model's one training; see `save_trainings`."""
-    save_trainings(folder, [Training(trainable_parameters(model), optimizer, state)], fingerprint)
-
-
-def load_checkpoint(
-    folder: Path, model: Any, optimizer: torch.optim.Optimizer, fingerprint: str
-) -> TrainingState | None:
-    """Restore model and optimizer and return the state; None without a usable checkpoint. See `load_trainings`."""
-    training = Training(trainable_parameters(model), optimizer, TrainingState.new())
-    return training.state if load_trainings(folder, [training], fingerprint) else None

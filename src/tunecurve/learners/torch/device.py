@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from tunecurve.errors import EnvironmentProblem, UsageError
+from tunecurve.errors import OutOfMemory, UsageError
 from tunecurve.learners.workload import Resources
 
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
@@ -81,22 +81,50 @@ def choose_compute(device: str = "auto", threads: int | None = None, share: int 
     return compute
 
 
+# What torch says of memory that was not to be had, where it has no exception of its own for it.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory, of the machine or of its GPU, was not to be had."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(said in str(error) for said in _OUT_OF_MEMORY)
+
+
 @contextmanager
-def enough_device_memory(instead: str) -> Iterator[None]:
-    """Turn running out of a device's memory into one line that ends with what to do instead.
+def enough_memory(compute: Compute, task: str, remedy: str) -> Iterator[None]:
+    """Turn running out of memory into one line.
+
+    Parameters
+    ----------
+    compute : Compute
+        Where the task is computed.
+    task : str
+        What is done, e.g. ``"to answer"``.
+    remedy : str
+        What to set.
 
     Raises
     ------
-    EnvironmentProblem
-        When the device's memory does not suffice.
+    OutOfMemory
+        When the memory of the device does not suffice.
     """
     try:
         yield
-    except torch.OutOfMemoryError:
-        held = (
-            f" of {torch.cuda.get_device_properties(0).total_memory / 1e9:.0f} GB" if torch.cuda.is_available() else ""
-        )
-        raise EnvironmentProblem(f"the GPU's memory{held} is not enough for this; {instead}") from None
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        elsewhere = "" if compute.device.type == "cpu" else ", or give --device cpu"
+        raise OutOfMemory(
+            f"{_memory_of(compute.device)} is not enough {task} in {compute.describe()['dtype']}; {remedy}{elsewhere}"
+        ) from None
+
+
+def _memory_of(device: torch.device) -> str:
+    if device.type == "cuda" and torch.cuda.is_available():
+        return f"the GPU's memory of {torch.cuda.get_device_properties(device).total_memory / 1e9:.0f} GB"
+    return "this machine's memory" if device.type == "cpu" else "the GPU's memory"
 
 
 def _return_large_blocks() -> None:

@@ -15,7 +15,7 @@ from tunecurve.learners.lm.adapters import add_adapters, load_adapters
 from tunecurve.learners.lm.decoding import generate
 from tunecurve.learners.lm.decoding import packed as packed_decoding
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
-from tunecurve.learners.lm.decoding.prompt_lookup import CopyDraft, SeenContinuations
+from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup, SeenContinuations
 from tunecurve.learners.lm.learner import LocalLearner
 from tunecurve.learners.lm.recipe import Recipe
 from tunecurve.learners.torch.checkpoint import trainable_parameters
@@ -35,7 +35,7 @@ def answers(model, encoder, prompts, **options):
 def decoder_of(model, encoder, prompts):
     jobs = [generate._job(index, prompt, encoder, AnswerLimits()) for index, prompt in enumerate(prompts)]
     n_prefix = generate.common_prefix_length([job.prompt_ids for job in jobs])
-    return generate._packed_decoder(model, jobs[0], n_prefix, encoder.end_token_id)
+    return generate.choose_decoder(model, jobs[0], n_prefix, encoder.end_token_id)
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,11 @@ def test_no_guess_changes_an_answer(tuned, expected, monkeypatch, guess):
         return [*truth[source][len(answer) : upto], noise.randrange(49_000)]
 
     if guess == "none":
-        monkeypatch.setattr(CopyDraft, "propose", lambda self, answer: [])
+        monkeypatch.setattr(PromptLookup, "propose", lambda self, answer: [])
     elif guess == "all wrong":
-        monkeypatch.setattr(CopyDraft, "propose", wrong)
+        monkeypatch.setattr(PromptLookup, "propose", wrong)
     elif guess == "the right ones and more":
-        monkeypatch.setattr(CopyDraft, "propose", right_and_more)
+        monkeypatch.setattr(PromptLookup, "propose", right_and_more)
     assert answers(model, tuned.encoder, PROMPTS) == expected
 
 
@@ -108,30 +108,32 @@ def packed_decoding_context(model):
     return packed_attention(model)
 
 
-@pytest.mark.parametrize(("kind", "is_packed"), [("llama", True), ("qwen3", True), ("gemma2", False)])
-def test_each_architecture_is_decoded_the_fastest_way_that_is_exact_for_it(tiny_model_folder, kind, is_packed):
+@pytest.mark.parametrize(("kind", "name"), [("llama", "packed"), ("qwen3", "packed"), ("gemma2", "reference")])
+def test_each_architecture_is_decoded_by_the_fastest_decoder_that_is_exact_for_it(tiny_model_folder, kind, name):
     learner = tiny(tiny_model_folder)
     model = (learner.load_base() if kind == "llama" else small_model(kind)).eval()
     before = model.config._attn_implementation
-    assert (decoder_of(model, learner.encoder, PROMPTS) is not None) == is_packed
+    choice = decoder_of(model, learner.encoder, PROMPTS)
+    assert (choice.name, choice.is_fastest) == (name, name == "packed")
+    assert ("not packed: this model does not allow it (ValueError)" in choice.said) == (name == "reference")
     packed = answers(model, learner.encoder, PROMPTS[:12])
-    assert packed == answers(model, learner.encoder, PROMPTS[:12], use_packed=False)
+    assert packed == answers(model, learner.encoder, PROMPTS[:12], only="reference")
     assert model.config._attn_implementation == before
 
 
-def test_bfloat16_answers_are_nearly_those_of_the_plain_way(tiny_model_folder):
+def test_bfloat16_answers_are_nearly_those_of_the_reference(tiny_model_folder):
     learner = tiny(tiny_model_folder)
     model = learner.load_base().to(torch.bfloat16)
-    assert decoder_of(model, learner.encoder, PROMPTS) is not None
+    assert decoder_of(model, learner.encoder, PROMPTS).name == "packed"
     packed = answers(model, learner.encoder, PROMPTS)
-    plain = answers(model, learner.encoder, PROMPTS, use_packed=False)
+    plain = answers(model, learner.encoder, PROMPTS, only="reference")
     # Rounding decides between two nearly equal tokens: a random model has many such places.
     same = sum(a[:10] == b[:10] for a, b in zip(packed, plain, strict=True))
     assert same >= len(packed) // 2
 
 
 @pytest.mark.model
-def test_the_real_model_writes_the_same_answers_both_ways(smollm2):
+def test_the_real_model_writes_the_same_answers_with_both_decoders(smollm2):
     rows = generate_rows(30, seed=5)
     renderer = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "LASTNAME", "CITY", "EMAIL"))
     shots = tuple((row["source_text"], row["target_text"]) for row in rows[:3])
@@ -141,20 +143,19 @@ def test_the_real_model_writes_the_same_answers_both_ways(smollm2):
     for dtype in {torch.float32, native}:
         learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), AnswerLimits())
         model = learner._load_for_scoring()
-        assert decoder_of(model, learner.encoder, prompts) is not None
-        for use_packed in (True, False):
-            found = decode_stream(model, learner.encoder, prompts, learner.limits, use_packed=use_packed)
-            written[dtype, use_packed] = [answer.text for _, answer in sorted(found, key=lambda item: item[0])]
-    exact = written[torch.float32, False]
-    assert written[torch.float32, True] == exact
+        assert decoder_of(model, learner.encoder, prompts).name == "packed"
+        for only in ("packed", "reference"):
+            found = decode_stream(model, learner.encoder, prompts, learner.limits, only=only)
+            written[dtype, only] = [answer.text for _, answer in sorted(found, key=lambda item: item[0])]
+    exact = written[torch.float32, "reference"]
+    assert written[torch.float32, "packed"] == exact
     assert len(set(exact)) > 20
     # With 8 significant bits, which of two nearly tied tokens is ahead depends on the order of additions, in any way of
-    # batching: the packed way must not stray further from the exact answers than the plain one.
+    # batching: the packed decoder must not stray further from the exact answers than the reference.
     strays = {
-        use_packed: sum(a != b for a, b in zip(written[native, use_packed], exact, strict=True))
-        for use_packed in (True, False)
+        only: sum(a != b for a, b in zip(written[native, only], exact, strict=True)) for only in ("packed", "reference")
     }
-    assert strays[True] <= strays[False] + 3, strays
+    assert strays["packed"] <= strays["reference"] + 3, strays
 
 
 def write(draft, target):
@@ -178,17 +179,17 @@ def write(draft, target):
 def test_a_copy_with_two_masked_spans_takes_few_passes():
     source = list(range(100, 160))
     target = [*source[:20], 1, 2, 3, *source[24:40], 1, 2, 3, *source[43:]]
-    assert write(CopyDraft(source, SeenContinuations()), target) <= 14  # 59 tokens
+    assert write(PromptLookup(source, SeenContinuations()), target) <= 14  # 59 tokens
 
 
 def test_a_loop_is_guessed_from_the_answer_itself():
-    assert write(CopyDraft([7, 8, 9], SeenContinuations()), [1, 2, 3, 4] * 20) <= 15
+    assert write(PromptLookup([7, 8, 9], SeenContinuations()), [1, 2, 3, 4] * 20) <= 15
 
 
 def test_what_other_rows_wrote_after_two_tokens_is_guessed():
     seen = SeenContinuations()
     seen.learn([50, 51, 52, 53, 54])
-    draft = CopyDraft([7, 8, 9], seen)
+    draft = PromptLookup([7, 8, 9], seen)
     draft.follow([50], 1, 3)
     draft.follow([50, 51], 1, 0)
     assert draft.propose([50, 51]) == [52, 53, 54]

@@ -14,11 +14,12 @@ from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import TrainingJob
 from tunecurve.learners.lm import adapters
 from tunecurve.learners.lm.attention import packed_attention
+from tunecurve.learners.lm.cached import CachedStep, cached_step, loss_of_one, losses_of_all
 from tunecurve.learners.lm.chat_format import EncodedExample
 from tunecurve.learners.lm.recipe import Recipe
-from tunecurve.learners.lm.training.backends import loss_and_gradients, plain_way
-from tunecurve.learners.lm.training.cuda_graphs import RecordedSteps
-from tunecurve.learners.lm.training.multi_lora import StackedAdapters, StepTensors, losses_together, step_tensors
+from tunecurve.learners.lm.training import backends
+from tunecurve.learners.lm.training.cuda_graphs import CudaGraphs
+from tunecurve.learners.lm.training.multi_lora import StackedAdapters
 from tunecurve.learners.lm.training.one_pass import FewShapes, losses_in_one_pass, one_pass_step
 from tunecurve.learners.torch.checkpoint import trainable_parameters
 
@@ -114,7 +115,7 @@ def in_one_pass(longest):
 
 
 def behind_a_cache(multiple):
-    return partial(step_tensors, multiple=multiple), losses_together, lambda model: nullcontext()
+    return partial(cached_step, multiple=multiple), losses_of_all, lambda model: nullcontext()
 
 
 @pytest.mark.parametrize("n_prefix", [20, 0])
@@ -126,7 +127,7 @@ def behind_a_cache(multiple):
     ids=["llama, cache", "llama, cache, 32", "qwen3, cache", "gemma2, cache, 32", "llama, one pass", "llama, one pass, 64",
          "qwen3, one pass, 64"],
 )  # fmt: skip
-def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind, way, n_prefix):
+def test_losses_and_gradients_of_each_are_the_references(tiny_model_folder, kind, way, n_prefix):
     tensors, losses_of, prepared = way
     learner = tiny(tiny_model_folder)
     model = adapted(learner, kind)
@@ -147,10 +148,12 @@ def test_losses_and_gradients_of_each_are_the_plain_ways(tiny_model_folder, kind
         with torch.no_grad():
             for name, parameter in trainable_parameters(model).items():
                 parameter.copy_(initial[number][name])
-        loss, gradients = loss_and_gradients(model, plain_way(2, "reference"), batches[number])
-        assert float(losses[place].detach()) == pytest.approx(loss, rel=1e-5)
+        loss = loss_of_one(model.get_base_model(), cached_step([batches[number]], 0, 2))
+        parameters = trainable_parameters(model)
+        gradients = dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))
+        assert float(losses[place].detach()) == pytest.approx(float(loss.detach()), rel=1e-5)
         scale = max(float(gradient.abs().max()) for gradient in gradients.values())
-        found = adapters.by_name(adapters.parameters[number].grad)
+        found = adapters.by_name(number, {"adapters": adapters.parameters[number]["adapters"].grad})
         assert set(found) == set(gradients)
         for name, gradient in gradients.items():
             assert torch.allclose(found[name], gradient, rtol=1e-3, atol=1e-5 * scale), name
@@ -233,7 +236,8 @@ def test_a_model_that_cannot_be_computed_together_is_refused_with_advice(tiny_mo
     def refuse(model, step):
         raise TypeError("no cache here")
 
-    monkeypatch.setattr("tunecurve.learners.lm.training.train_together.losses_together", refuse)
+    [only] = backends._SEVERAL
+    monkeypatch.setattr(backends, "_SEVERAL", (replace(only, losses=refuse),))
     with pytest.raises(ModelError, match="does not allow it \\(TypeError\\); set train_together: false"):
         tiny(tiny_model_folder).fine_tune_together(
             jobs(tiny(tiny_model_folder), tmp_path), folder=tmp_path, on_step=print
@@ -265,14 +269,14 @@ def recorded_steps(monkeypatch, record, free=400, share=1.0):
     for name, value in memory.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
     monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda: share, raising=False)
-    steps = RecordedSteps(compute, torch.device("cpu"))
+    steps = CudaGraphs(compute, torch.device("cpu"))
     steps._may_record = True
     return steps, computed
 
 
 def step_of(length, label):
     shape = torch.zeros(2, length, dtype=torch.long)
-    return StepTensors(shape, shape, shape, shape, shape + label)
+    return CachedStep(shape, shape, shape, shape, shape + label)
 
 
 def test_a_step_is_recorded_at_its_shapes_second_time_and_replayed_with_new_rows(monkeypatch):
@@ -328,15 +332,17 @@ def test_adapters_of_other_seeds_start_where_peft_starts_them(tiny_model_folder,
     learner = tiny(tiny_model_folder)
     learner.compute = replace(learner.compute, dtype=dtype)
     recipe = Recipe(**learner.resolve_recipe(RECIPE, 12))
-    expected = {seed: adapters._values(adapters.add_adapters(learner.load_base(), recipe, seed)) for seed in (3, 4)}
+    expected = {
+        seed: adapters.adapter_values(adapters.add_adapters(learner.load_base(), recipe, seed)) for seed in (3, 4)
+    }
     model, found = adapters.initial_adapters(learner.load_base(), recipe, [3, 4, 3])
     for seed, values in zip((3, 4, 3), found, strict=True):
         assert values.keys() == expected[seed].keys()
         assert all(torch.equal(values[name], value) for name, value in expected[seed].items())
-    assert all(torch.equal(value, found[0][name]) for name, value in adapters._values(model).items())
+    assert all(torch.equal(value, found[0][name]) for name, value in adapters.adapter_values(model).items())
     # Where PEFT draws otherwise, the adapters are built one by one.
     monkeypatch.setattr(adapters, "_drawn", lambda like, seed, dtype: {name: part + 1 for name, part in like.items()})
     model, found = adapters.initial_adapters(learner.load_base(), recipe, [3, 4])
     for seed, values in zip((3, 4), found, strict=True):
         assert all(torch.equal(values[name], value) for name, value in expected[seed].items())
-    assert all(torch.equal(value, found[0][name]) for name, value in adapters._values(model).items())
+    assert all(torch.equal(value, found[0][name]) for name, value in adapters.adapter_values(model).items())

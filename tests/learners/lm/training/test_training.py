@@ -1,4 +1,4 @@
-"""Two routes to one number: shared prefix = plain way, resumed = uninterrupted, batched = one by one."""
+"""Two routes to one number: every backend = the reference, resumed = uninterrupted, batched = one by one."""
 
 import json
 from dataclasses import replace
@@ -8,16 +8,22 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import simple_rows
-from tunecurve.errors import DamagedFile, EnvironmentProblem, Interrupted, ModelError
-from tunecurve.learners.base import TrainingJob, predict
-from tunecurve.learners.lm.adapters import add_adapters
+from tunecurve.errors import DamagedFile, EnvironmentProblem, Interrupted, ModelError, OutOfMemory
+from tunecurve.learners.base import predict
+from tunecurve.learners.lm.adapters import PeftAdapters, adapter_values, add_adapters
+from tunecurve.learners.lm.cached import cached_step, loss_of_one
 from tunecurve.learners.lm.decoding.generate import AnswerLimits
 from tunecurve.learners.lm.learner import LocalLearner
-from tunecurve.learners.lm.prefix import loss_plain
 from tunecurve.learners.lm.recipe import resolve_recipe
-from tunecurve.learners.lm.training.backends import choose_way, fast_ways, shared_prefix_length
+from tunecurve.learners.lm.training.backends import (
+    AdapterObjective,
+    Layout,
+    backends_for,
+    choose_backend,
+    shared_prefix_length,
+)
 from tunecurve.learners.torch.checkpoint import trainable_parameters
-from tunecurve.learners.torch.device import choose_compute, cpu_quota, enough_device_memory
+from tunecurve.learners.torch.device import Compute, choose_compute, cpu_quota, enough_memory
 from tunecurve.learners.torch.weights import count_parameters, resolve_model
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
 
@@ -68,67 +74,89 @@ def adapted(learner, kind, batch_recipe=RECIPE):
     return tuned
 
 
-@pytest.mark.parametrize(("kind", "way"), [("llama", 0), ("llama", 1), ("qwen3", 0), ("qwen3", 1), ("gemma2", 1)])
-def test_fast_ways_give_the_plain_ways_loss_and_gradients(tiny_model_folder, kind, way):
+def loss_of(model, rows):
+    """The reference: every row whole."""
+    return loss_of_one(model, cached_step([rows], 0, 2))[0]
+
+
+def layout_of(rows):
+    return Layout(shared_prefix_length(rows), 2)
+
+
+def chosen_for(tuned, rows, only=None):
+    return choose_backend(tuned, [adapter_values(tuned)], [rows], layout_of(rows), only=only)
+
+
+def losses_now(objective, model, rows):
+    """Return what the backend's steps have as loss, with gradients."""
+    step = objective.backend.tensors([rows], layout_of(rows))
+    return objective.backend.losses(model, step)[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "backend"),
+    [("llama", "packed"), ("llama", "cached"), ("qwen3", "packed"), ("qwen3", "cached"), ("gemma2", "cached")],
+)
+def test_backends_give_the_references_loss_and_gradients(tiny_model_folder, kind, backend):
     learner = tiny(tiny_model_folder)
     tuned = adapted(learner, kind)
     causal = tuned.get_base_model()
     encoded = [learner.encoder.encode_example(example) for example in examples(8)]
-    n_prefix = shared_prefix_length(encoded)
-    assert n_prefix > 20
-    fast = fast_ways(n_prefix, 2, torch.device("cpu"))[way]
-    plain = loss_plain(causal, encoded, 2)
-    with fast.prepared(causal):
-        shared = fast.loss(causal, encoded)
-        by_shared = gradients(tuned, shared)
+    assert shared_prefix_length(encoded) > 20
+    [fast] = [one for one in backends_for(torch.device("cpu"), 1) if one.name == backend]
+    objective = AdapterObjective(tuned, fast, PeftAdapters(tuned, [{}]), [encoded], layout_of(encoded))
+    plain = loss_of(causal, encoded)
     by_plain = gradients(tuned, plain)
-    assert float(shared.detach()) == pytest.approx(float(plain.detach()), rel=1e-5)
+    tuned.zero_grad()
+    with objective.ready():
+        [shared] = objective.compute({0: range(8)})
+    by_shared = objective.adapters.take_gradients()
+    assert shared == pytest.approx(float(plain.detach()), rel=1e-5)
     scale = max(float(gradient.abs().max()) for gradient in by_plain.values())
     for name, gradient in by_plain.items():
         assert torch.allclose(by_shared[name], gradient, rtol=1e-3, atol=1e-5 * scale), name
 
 
-def test_bfloat16_trains_the_fast_way_and_agrees_within_its_precision(tiny_model_folder):
+def test_bfloat16_trains_packed_and_agrees_within_its_precision(tiny_model_folder):
     learner = tiny(tiny_model_folder, torch.bfloat16)
     tuned = adapted(learner, "llama")
-    causal = tuned.get_base_model()
     encoded = [learner.encoder.encode_example(example) for example in examples(8)]
-    way = choose_way(tuned, encoded, 2)
-    assert way.description.startswith("packed rows")
-    with way.prepared(causal):
-        shared = float(way.loss(causal, encoded).detach())
+    choice = chosen_for(tuned, encoded)
+    assert choice.name == "packed"
+    with choice.chosen.ready():
+        shared = float(losses_now(choice.chosen, tuned.get_base_model(), encoded).detach())
     exact = tiny(tiny_model_folder)
     reference = adapted(exact, "llama")
-    assert shared == pytest.approx(float(loss_plain(reference.get_base_model(), encoded, 2).detach()), rel=0.02)
+    assert shared == pytest.approx(float(loss_of(reference.get_base_model(), encoded).detach()), rel=0.02)
 
 
-@pytest.mark.parametrize(
-    ("kind", "starts_with"),
-    [("llama", "packed rows"), ("qwen3", "packed rows"), ("gemma2", "cached shared prefix")],
-)
-def test_each_architecture_gets_the_fastest_way_that_is_exact_for_it(tiny_model_folder, kind, starts_with):
+@pytest.mark.parametrize(("kind", "name"), [("llama", "packed"), ("qwen3", "packed"), ("gemma2", "cached")])
+def test_each_architecture_gets_the_fastest_backend_that_is_exact_for_it(tiny_model_folder, kind, name):
     learner = tiny(tiny_model_folder)
     tuned = adapted(learner, kind)
     encoded = [learner.encoder.encode_example(example) for example in examples(4)]
-    before = loss_plain(tuned.get_base_model(), encoded, 2).item()
-    way = choose_way(tuned, encoded, 2)
-    assert way.description.startswith(starts_with)
-    assert "equal the plain way's" in way.description
-    assert loss_plain(tuned.get_base_model(), encoded, 2).item() == before
+    before = loss_of(tuned.get_base_model(), encoded).item()
+    choice = chosen_for(tuned, encoded)
+    assert choice.name == name
+    assert choice.is_fastest == (name == "packed")
+    assert "equal the reference's" in choice.said
+    assert ("not packed: this model does not allow it" in choice.said) == (name == "cached")
+    assert loss_of(tuned.get_base_model(), encoded).item() == before
+    assert all(parameter.grad is None for parameter in trainable_parameters(tuned).values())
 
 
 def test_adapters_with_dropout_are_left_to_peft(tiny_model_folder):
     learner = tiny(tiny_model_folder)
     tuned = adapted(learner, "llama", RECIPE | {"lora_dropout": 0.2})
     encoded = [learner.encoder.encode_example(example) for example in examples(4)]
-    way = choose_way(tuned, encoded, 2)
-    assert way.description.startswith("packed rows")
+    choice = chosen_for(tuned, encoded)
+    assert choice.name == "packed"
     tuned.train()
-    with way.prepared(tuned.get_base_model()):
+    with choice.chosen.ready():
         torch.manual_seed(1)
-        first = float(way.loss(tuned.get_base_model(), encoded).detach())
+        first = float(losses_now(choice.chosen, tuned.get_base_model(), encoded).detach())
         torch.manual_seed(2)
-        second = float(way.loss(tuned.get_base_model(), encoded).detach())
+        second = float(losses_now(choice.chosen, tuned.get_base_model(), encoded).detach())
     assert first != second
 
 
@@ -137,22 +165,61 @@ def test_padding_changes_no_loss(tiny_model_folder):
     model = learner.load_base()
     encoded = [learner.encoder.encode_example(example) for example in examples(5)]
     with torch.no_grad():
-        alone = [(float(loss_plain(model, [row], 2)), row.n_answer) for row in encoded]
-        together = float(loss_plain(model, encoded, 2))
+        alone = [(float(loss_of(model, [row])), row.n_answer) for row in encoded]
+        together = float(loss_of(model, encoded))
     assert together == pytest.approx(sum(loss * n for loss, n in alone) / sum(n for _, n in alone), rel=1e-5)
 
 
-def test_a_model_whose_prefix_cannot_be_shared_falls_back_to_the_plain_way(tiny_model_folder, monkeypatch):
-    import tunecurve.learners.lm.training.backends as ways
+@pytest.mark.parametrize("harm", ["another loss", "other gradients", "an error", "an error in training"])
+def test_a_backend_that_is_not_exact_is_passed_over_and_said_to_be(tiny_model_folder, monkeypatch, harm):
+    import tunecurve.learners.lm.training.backends as backends
 
+    def losses(model, step):
+        right = loss_of_one(model, step)
+        if harm == "an error" or (harm == "an error in training" and model.training):
+            raise TypeError("no")
+        return 1.1 * right if harm == "another loss" else right + (right - right.detach())
+
+    broken = [replace(one, losses=losses, tensors=lambda rows, layout: cached_step(rows, layout.n_prefix, 2), replaced=())
+              for one in backends._ON_CPU[:2]]  # fmt: skip
+    monkeypatch.setattr(backends, "_ON_CPU", (*broken, backends._ON_CPU[-1]))
     learner = tiny(tiny_model_folder)
     encoded = [learner.encoder.encode_example(example) for example in examples(4)]
-    monkeypatch.setattr(ways, "loss_shared", lambda model, *rest: 1.1 * ways.loss_plain(model, encoded[:2], 2))
-    monkeypatch.setattr(ways, "packed_attention", None)
-    way = choose_way(adapted(learner, "llama"), encoded, 2)
-    assert way.n_prefix == 0
-    assert way.description.startswith("plain: not packed rows")
-    assert "another loss (relative difference 1.0e-01)" in way.description
+    choice = chosen_for(adapted(learner, "llama"), encoded)
+    assert (choice.name, choice.is_fastest) == ("reference", False)
+    found = {
+        "another loss": "another loss (relative difference 1.0e-01)",
+        "other gradients": "other gradients (relative difference 1.0e+00)",
+    }.get(harm, "this model does not allow it (TypeError)")
+    assert choice.said.startswith("reference: every row whole")
+    assert choice.said.endswith(f"; not packed: {found}; not cached: {found}")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory."), MemoryError(), RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+     RuntimeError("[enforce fail] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")],
+    ids=["cuda", "python", "mps", "cpu"],
+)  # fmt: skip
+def test_memory_that_runs_out_is_no_matter_of_what_a_model_allows(tiny_model_folder, tmp_path, monkeypatch, error):
+    def packed(*args):
+        raise error
+
+    monkeypatch.setattr("tunecurve.learners.lm.training.packed.answer_loss", packed)
+    learner = tiny(tiny_model_folder)
+    with pytest.raises(OutOfMemory, match=r"this machine's memory is not enough to train .* with batches of 4 rows in float32; "
+                                          r"set recipe\.batch_size below 4") as found:  # fmt: skip
+        learner.fine_tune(TrainingJob(examples(), learner.resolve_recipe(RECIPE, 12), 5, tmp_path), print)
+    assert found.value.exit_code == 7
+
+
+def test_rows_without_a_shared_prefix_are_trained_whole(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    rows = [replace(learner.encoder.encode_example(example)) for example in examples(4)]
+    rows = [replace(row, token_ids=row.token_ids[number + 30 :]) for number, row in enumerate(rows)]
+    choice = chosen_for(adapted(learner, "llama"), rows)
+    assert choice.name == "reference"
+    assert "not packed: the rows share no prefix worth sharing" in choice.said
 
 
 def train(folder, out, recipe=RECIPE, **options):
@@ -179,10 +246,10 @@ def test_training_learns_and_is_the_same_bit_for_bit_when_repeated(tiny_model_fo
     assert "shared prefix" in first.path
 
 
-def test_the_fast_way_ends_where_the_plain_way_ends(tiny_model_folder, tmp_path):
+def test_the_fastest_backend_ends_where_the_reference_ends(tiny_model_folder, tmp_path):
     recipe = {**RECIPE, "epochs": 7}
     _, fast, by_fast = train(tiny_model_folder, tmp_path / "fast", recipe)
-    _, plain, by_plain = train(tiny_model_folder, tmp_path / "plain", recipe, use_shared_prefix=False)
+    _, plain, by_plain = train(tiny_model_folder, tmp_path / "plain", recipe, backend="reference")
     assert plain.steps == 21
     assert fast.losses == pytest.approx(plain.losses, rel=1e-3)
     scale = max(float(tensor.abs().max()) for tensor in by_plain.values())
@@ -349,9 +416,18 @@ def test_adapters_are_peft_safetensors(trained):
     assert json.loads((folder / "adapter_config.json").read_text())["r"] == 4
 
 
-def test_a_device_without_memory_left_is_one_line():
-    with (
-        pytest.raises(EnvironmentProblem, match="is not enough for this; give --device cpu"),
-        enough_device_memory("give --device cpu"),
-    ):
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+def test_a_device_without_memory_left_is_one_line(device):
+    compute = Compute(torch.device(device), torch.bfloat16, 2)
+    whose = "this machine's memory" if device == "cpu" else "the GPU's memory"
+    with pytest.raises(OutOfMemory) as found, enough_memory(compute, "to answer", "use fewer --shots"):
         raise torch.OutOfMemoryError("CUDA out of memory")
+    elsewhere = "" if device == "cpu" else ", or give --device cpu"
+    assert str(found.value) == f"{whose} is not enough to answer in bfloat16; use fewer --shots{elsewhere}"
+    assert isinstance(found.value, EnvironmentProblem)
+
+
+def test_other_errors_are_no_lack_of_memory():
+    compute = choose_compute("cpu", 1)
+    with pytest.raises(RuntimeError, match="shape"), enough_memory(compute, "to answer", "use fewer --shots"):
+        raise RuntimeError("shape '[3]' is invalid")

@@ -1,8 +1,8 @@
 """Greedy decoding in batches over one shared prefix.
 
 The prefix is computed once for all prompts; a batch holds rows of similar length; rows that have finished leave it.
-Which rows form a batch depends on the prompts alone, so that a resumed run repeats the very same arithmetic. Models
-that allow it decode the packed way with guesses (`packed_decoding`), all others with transformers' own cache.
+Which rows form a batch depends on the prompts alone, so that a resumed run repeats the very same arithmetic. There are two
+decoders: ``packed``, with guesses (`packed`), and transformers' own `generate`, the ``reference``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers import GenerationConfig, LogitsProcessor
 from transformers.cache_utils import DynamicCache
 
 from tunecurve.learners.base import Completion
 from tunecurve.learners.lm.attention import packed_attention
+from tunecurve.learners.lm.cached import expand_cache, prefix_cache
 from tunecurve.learners.lm.chat_format import ChatEncoder, common_prefix_length
 from tunecurve.learners.lm.decoding.packed import (
     Constraint,
@@ -26,16 +28,15 @@ from tunecurve.learners.lm.decoding.packed import (
     next_token_logits,
     read_prefix,
 )
-from tunecurve.learners.lm.prefix import expand_cache, pad_rows, prefix_cache
+from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose
 from tunecurve.prompts import Prompt
 
-COMPACT_BELOW = 0.75
-CACHED_ROWS = 32
+REFERENCE_ROWS = 32
 # Most tokens of keys and values held at a time on a CPU: 46 KB each in float32 for the built-in model. Elsewhere they
 # may take this share of the device's memory.
 MAX_TOKENS_HELD = 12_000
 SHARE_OF_DEVICE_MEMORY = 0.125
-# Largest difference of logits between two ways, as a share of the largest logit.
+# Largest difference of logits between the decoders, as a share of the largest logit.
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 5e-2}
 
 
@@ -83,6 +84,9 @@ class _Job:
         return DecodingRow(self.prompt_ids[n_prefix:], source, self.cap, end_id, self.constraint())
 
 
+Decoder = Callable[[Sequence[_Job]], Iterator[tuple[_Job, list[int], float]]]
+
+
 def decode_stream(
     model: Any,
     encoder: ChatEncoder,
@@ -90,8 +94,9 @@ def decode_stream(
     limits: AnswerLimits,
     done: Collection[int] = (),
     *,
-    use_packed: bool = True,
     constrain: Constrain | None = None,
+    only: str | None = None,
+    on_choice: Callable[[Choice[Decoder]], None] = lambda choice: None,
 ) -> Iterator[tuple[int, Completion]]:
     """Yield (index, answer) for every prompt not in `done`, batch by batch, longest inputs first.
 
@@ -107,10 +112,12 @@ def decode_stream(
         Caps and batch size.
     done : collection of int
         Indices that need no answer; a batch with any other is decoded whole.
-    use_packed : bool, default True
-        False: the way of transformers' own cache, the reference that the packed way is tested against.
     constrain : callable, optional
         Returns what the answer to a prompt may be; default: whatever the model writes.
+    only : str, optional
+        Name of the one decoder to use, ``packed`` or ``reference``; default: the fastest that is exact.
+    on_choice : callable, optional
+        Told which decoder it is, before the first answer.
     """
     jobs = [_job(index, prompt, encoder, limits, constrain) for index, prompt in enumerate(prompts)]
     # Longest first: what is left at the end, when passes are no longer full, is short.
@@ -120,11 +127,10 @@ def decode_stream(
     batches = [batch for batch in batches if not all(job.index in done for job in batch)]
     if not batches:
         return
-    decode = (use_packed and _packed_decoder(model, jobs[0], n_prefix, encoder.end_token_id)) or _cached_decoder(
-        model, jobs[0], n_prefix, encoder.end_token_id
-    )
+    choice = choose_decoder(model, jobs[0], n_prefix, encoder.end_token_id, only)
+    on_choice(choice)
     for batch in batches:
-        for job, ids, seconds in decode(batch):
+        for job, ids, seconds in choice.chosen(batch):
             if job.index not in done:
                 yield job.index, _completion(job, ids, encoder, seconds)
 
@@ -136,23 +142,26 @@ def _job(
     return _Job(index, encoder.prompt_ids(prompt), source_ids, limits.cap(len(source_ids)), prompt, constrain)
 
 
-Decoder = Callable[[Sequence[_Job]], Iterator[tuple[_Job, list[int], float]]]
+def choose_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int, only: str | None = None) -> Choice[Decoder]:
+    """Return the fastest decoder that gives the logits behind the probe's prompt read whole."""
+    candidates = [
+        Candidate("packed", "rows packed, guesses checked", lambda: _packed_decoder(model, probe, n_prefix, end_id)),
+        Candidate(REFERENCE, "transformers' generate", lambda: _reference_decoder(model, probe, n_prefix, end_id)),
+    ]
+    return choose([one for one in candidates if only in (None, one.name)], "logits")
 
 
-def _packed_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Decoder | None:
-    """Return the packed way, or None where it does not give the plain way's logits for the probe."""
+def _packed_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Decoder:
     prefix_ids = probe.prompt_ids[:n_prefix]
-    try:
-        with torch.inference_mode(), packed_attention(model):
-            prefix = read_prefix(model, prefix_ids) if n_prefix else None
-            packed = next_token_logits(model, probe.row(n_prefix, end_id), prefix, n_prefix)
-    except (RuntimeError, TypeError, AttributeError, ValueError, KeyError):
-        return None
+    with torch.inference_mode(), packed_attention(model):
+        prefix = read_prefix(model, prefix_ids) if n_prefix else None
+        packed = next_token_logits(model, probe.row(n_prefix, end_id), prefix, n_prefix)
     with torch.inference_mode():
         ids = torch.tensor([probe.prompt_ids], device=packed.device)
         plain = model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1]
-    if not float((packed - plain).abs().max()) <= TOLERANCE[plain.dtype] * float(plain.abs().max()):
-        return None
+    apart, size = float((packed - plain).abs().max()), float(plain.abs().max())
+    if not apart <= TOLERANCE[plain.dtype] * size:
+        raise NotUsable(f"other logits (relative difference {apart / max(size, 1e-12):.1e})")
     max_tokens = most_tokens_held(model)
 
     def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
@@ -185,19 +194,19 @@ def most_tokens_held(model: Any) -> int:
     return int(SHARE_OF_DEVICE_MEMORY * memory / bytes_per_token)
 
 
-def _cached_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Decoder:
-    """Return the way of transformers' own cache, one token of every row a pass."""
+def _reference_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Decoder:
     with torch.inference_mode():
-        cache = prefix_cache(model, probe.prompt_ids[:n_prefix]) if n_prefix else None
+        prefix_ids = torch.tensor([probe.prompt_ids[:n_prefix]], dtype=torch.long, device=model.device)
+        cache = prefix_cache(model, prefix_ids)
     max_tokens = most_tokens_held(model)
 
     def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
-        n_rows = max(CACHED_ROWS, max_tokens // max(len(job.prompt_ids) + job.cap for job in batch))
+        n_rows = max(REFERENCE_ROWS, max_tokens // max(len(job.prompt_ids) + job.cap for job in batch))
         for start in range(0, len(batch), n_rows):
             jobs = batch[start : start + n_rows]
             started = time.perf_counter()
             with torch.inference_mode():
-                token_ids = _decode_batch(model, jobs, n_prefix, cache, end_id)
+                token_ids = generate_greedily(model, jobs, n_prefix, cache, end_id)
             seconds = (time.perf_counter() - started) / len(jobs)
             yield from ((job, ids, seconds) for job, ids in zip(jobs, token_ids, strict=True))
 
@@ -210,46 +219,52 @@ def _completion(job: _Job, ids: list[int], encoder: ChatEncoder, seconds: float)
     return Completion(text, "end" if ended else "length", len(job.prompt_ids), len(ids), seconds)
 
 
-def _decode_batch(
+def generate_greedily(
     model: Any, jobs: Sequence[_Job], n_prefix: int, cache: DynamicCache | None, end_id: int
 ) -> list[list[int]]:
-    """Return the greedy answer ids of each job, with the end token where it came."""
-    device = next(model.parameters()).device
-    rows = pad_rows([job.prompt_ids for job in jobs], n_prefix, end_id, device)
-    past = expand_cache(cache, len(jobs)) if cache is not None else DynamicCache(config=model.config)
-    mask, positions, step_ids = rows.attention_mask, rows.position_ids, rows.token_ids
-    answers: list[list[int]] = [[] for _ in jobs]
-    constraints = [job.constraint() for job in jobs]
-    active = list(range(len(jobs)))
-    finished: set[int] = set()
-    while True:
-        output = model(
-            input_ids=step_ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=past,
-            use_cache=True,
-            logits_to_keep=1,
+    """Return the greedy answer ids of each job, with the end token where it came, as transformers' `generate` writes them.
+
+    What a model's own generation settings ask for (sampling, penalties) is left aside: every model is asked alike.
+    """
+    longest = max(len(job.prompt_ids) for job in jobs)
+    n_padded = [longest - len(job.prompt_ids) for job in jobs]
+    ids = [
+        [*j.prompt_ids[:n_prefix], *[end_id] * n, *j.prompt_ids[n_prefix:]] for j, n in zip(jobs, n_padded, strict=True)
+    ]
+    mask = [[*[1] * n_prefix, *[0] * n, *[1] * (longest - n_prefix - n)] for n in n_padded]
+    caps = torch.tensor([job.cap for job in jobs], device=model.device)
+    before, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        written = model.generate(
+            torch.tensor(ids, device=model.device),
+            attention_mask=torch.tensor(mask, device=model.device),
+            past_key_values=None if cache is None else expand_cache(cache, len(jobs)),
+            generation_config=GenerationConfig(
+                do_sample=False, max_new_tokens=int(caps.max()), eos_token_id=end_id, pad_token_id=end_id
+            ),
+            logits_processor=[_Constrained(jobs, longest, end_id)],
+            stopping_criteria=[lambda ids, scores: ids.shape[1] - longest >= caps],
         )
-        next_ids = output.logits[:, -1].argmax(dim=-1)
-        for place, (slot, token_id) in enumerate(zip(active, next_ids.tolist(), strict=True)):
-            if slot in finished:
-                continue
-            constraint = constraints[slot]
-            if constraint is not None:
-                token_id = constraint.choose(output.logits[place, -1:], [token_id], [])[0]
-                next_ids[place] = token_id
-            answers[slot].append(token_id)
-            if token_id == end_id or len(answers[slot]) >= jobs[slot].cap:
-                finished.add(slot)
-        if finished.issuperset(active):
-            return answers
-        positions = positions[:, -1:] + 1
-        step_ids = next_ids[:, None]
-        mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
-        keep = [place for place, slot in enumerate(active) if slot not in finished]
-        if len(keep) < COMPACT_BELOW * len(active):
-            kept = torch.tensor(keep, device=device)
-            past.batch_select_indices(kept)
-            positions, step_ids, mask = positions[kept], step_ids[kept], mask[kept]
-            active = [active[place] for place in keep]
+    finally:
+        model.generation_config = before
+    answers = [row[: job.cap] for row, job in zip(written[:, longest:].tolist(), jobs, strict=True)]
+    return [row[: row.index(end_id) + 1] if end_id in row else row for row in answers]
+
+
+class _Constrained(LogitsProcessor):
+    """Leaves of every row's scores the one token that its constraint chooses."""
+
+    def __init__(self, jobs: Sequence[_Job], n_prompt: int, end_id: int) -> None:
+        self._constraints = {
+            number: found for number, job in enumerate(jobs) if (found := job.constraint()) is not None
+        }
+        self._n_prompt, self._end_id = n_prompt, end_id
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Return the scores of the next tokens."""
+        for row, constraint in self._constraints.items():
+            if self._end_id not in input_ids[row, self._n_prompt :]:
+                [token] = constraint.choose(scores[row : row + 1], [int(scores[row].argmax())], [])
+                scores[row] = scores[row].new_full(scores[row].shape, -torch.inf)
+                scores[row, token] = 0.0
+        return scores

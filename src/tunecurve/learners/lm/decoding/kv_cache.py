@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from tunecurve.learners.lm.attention import attend_with_weight, join, repeat_heads
+from tunecurve.learners.lm.attention import attention_with_lse, merge_attention, repeat_heads
 from tunecurve.learners.torch.device import cpu_flags
 
 # Rows that read their prompt in a pass and rows that write are kept apart: padding them to one length would cost more.
@@ -26,7 +26,7 @@ def attention_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:
     return dtype if device.type != "cpu" or "amx_bf16" in cpu_flags() else torch.float32
 
 
-class PrefixView:
+class PrefixCache:
     """Reads a prefix and keeps its keys and values, layer by layer."""
 
     def __init__(self) -> None:
@@ -40,26 +40,26 @@ class PrefixView:
         query, key, value = (heads.to(attention_dtype(heads.dtype, heads.device)) for heads in (query, key, value))
         self.layers[layer] = key.contiguous(), value.contiguous()
         n_groups = query.shape[1] // key.shape[1]
-        output, _ = attend_with_weight(
+        output, _ = attention_with_lse(
             query, repeat_heads(key, n_groups), repeat_heads(value, n_groups), scale, is_causal=True
         )
         return output.transpose(1, 2).to(asked.dtype)
 
 
-class RowsView:
-    """Keys and values of the rows behind a prefix, and who sees whom in the current pass.
+class SlotCache:
+    """Keys and values of the rows behind a prefix, and which tokens attend to which in the current pass.
 
     Every row lives in a slot; a slot whose row is finished can be taken by the next one, which writes over it.
 
     Parameters
     ----------
-    prefix : PrefixView or None
+    prefix : PrefixCache or None
         What all rows start with.
     n_slots, n_places : int
         Rows at a time, and the most tokens one of them can come to.
     """
 
-    def __init__(self, prefix: PrefixView | None, n_slots: int, n_places: int) -> None:
+    def __init__(self, prefix: PrefixCache | None, n_slots: int, n_places: int) -> None:
         self.prefix = prefix
         self.n_slots, self.n_places = n_slots, n_places
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -95,8 +95,8 @@ class RowsView:
         if self.prefix is not None:
             prefix_key, prefix_value = self.prefix.layers[layer]
             grouped = query.reshape(1, n_keys, -1, width)
-            over_prefix, prefix_weight = attend_with_weight(grouped, prefix_key, prefix_value, scale)
-            output, _ = join(
+            over_prefix, prefix_weight = attention_with_lse(grouped, prefix_key, prefix_value, scale)
+            output, _ = merge_attention(
                 (over_prefix.reshape(n_heads, n_tokens, width), prefix_weight.reshape(n_heads, n_tokens)),
                 (output, weight),
             )
@@ -158,7 +158,7 @@ class _SlotGroup:
         grouped = padded.permute(2, 0, 1, 3, 4).reshape(n_rows, n_keys, -1, width)
         if n_rows < len(keys):
             keys, values = (buffer[:, :, : self._n_seen].index_select(0, self._slots) for buffer in (keys, values))
-        own, own_weight = attend_with_weight(
+        own, own_weight = attention_with_lse(
             grouped, keys[:, :, : self._n_seen], values[:, :, : self._n_seen], scale, mask=self._grouped_mask
         )
         tokens = self._tokens[self._is_token]

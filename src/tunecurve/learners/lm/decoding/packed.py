@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import torch
 
 from tunecurve.learners.lm.attention import PackedView
-from tunecurve.learners.lm.decoding.kv_cache import PrefixView, RowsView
-from tunecurve.learners.lm.decoding.prompt_lookup import CopyDraft, SeenContinuations
+from tunecurve.learners.lm.decoding.kv_cache import PrefixCache, SlotCache
+from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup, SeenContinuations
 
 # Tokens of all rows in a pass: enough to keep the processor busy, few enough to stay in its caches. A GPU takes more
 # in the time that it takes to start its kernels.
@@ -103,16 +103,16 @@ class DecodingRow:
         return len(self.answer) - before
 
 
-def read_prefix(model: Any, token_ids: Sequence[int]) -> PrefixView:
+def read_prefix(model: Any, token_ids: Sequence[int]) -> PrefixCache:
     """Return the keys and values of a prefix; inside `packed_attention(model)` only."""
-    view = PrefixView()
+    view = PrefixCache()
     forward_packed(model, list(token_ids), list(range(len(token_ids))), [len(token_ids) - 1], view)
     return view
 
 
-def next_token_logits(model: Any, row: DecodingRow, prefix: PrefixView | None, n_prefix: int) -> torch.Tensor:
+def next_token_logits(model: Any, row: DecodingRow, prefix: PrefixCache | None, n_prefix: int) -> torch.Tensor:
     """Return the logits after a row's prompt, shape (vocabulary,); inside `packed_attention(model)` only."""
-    view = RowsView(prefix, 1, len(row.prompt))
+    view = SlotCache(prefix, 1, len(row.prompt))
     places = list(range(len(row.prompt)))
     view.start_pass([places], model.device, model.dtype)
     return forward_packed(model, row.prompt, [n_prefix + place for place in places], [len(places) - 1], view)[0]
@@ -121,7 +121,7 @@ def next_token_logits(model: Any, row: DecodingRow, prefix: PrefixView | None, n
 def decode_rows(
     model: Any,
     rows: Sequence[DecodingRow],
-    prefix: PrefixView | None,
+    prefix: PrefixCache | None,
     prefix_ids: Sequence[int] = (),
     *,
     n_slots: int,
@@ -135,7 +135,7 @@ def decode_rows(
         In evaluation mode, inside `packed_attention(model)`.
     rows : sequence of DecodingRow
         Without answers yet.
-    prefix : PrefixView or None
+    prefix : PrefixCache or None
         From `read_prefix`.
     prefix_ids : sequence of int, default ()
         The prefix's tokens.
@@ -146,8 +146,8 @@ def decode_rows(
     """
     seen = SeenContinuations()
     seen.learn(prefix_ids)
-    drafts = [CopyDraft(row.source, seen) for row in rows]
-    view = RowsView(prefix, min(n_slots, len(rows)), max(row.n_places for row in rows))
+    drafts = [PromptLookup(row.source, seen) for row in rows]
+    view = SlotCache(prefix, min(n_slots, len(rows)), max(row.n_places for row in rows))
     slots: list[int | None] = [None] * view.n_slots
     pass_tokens = PASS_TOKENS if model.device.type == "cpu" else PASS_TOKENS_OF_GPU
     n_started = 0
@@ -177,12 +177,12 @@ def decode_rows(
                 yield number
 
 
-def _guess(row: DecodingRow, draft: CopyDraft) -> list[int]:
+def _guess(row: DecodingRow, draft: PromptLookup) -> list[int]:
     return draft.propose(row.answer)[: row.cap - len(row.answer)]
 
 
 def _take_pass(
-    model: Any, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]], view: RowsView, n_prefix: int
+    model: Any, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]], view: SlotCache, n_prefix: int
 ) -> list[list[int]]:
     """Return for every row the token it writes before each guess and after the last one; none for an empty slot."""
     token_ids: list[int] = []

@@ -35,7 +35,7 @@ class SeenContinuations:
         return list(self._followers.get((answer[-2], answer[-1]), ())) if len(answer) >= 2 else []
 
 
-class CopyDraft:
+class PromptLookup:
     """The guesses for one row.
 
     Parameters

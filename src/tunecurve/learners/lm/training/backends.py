@@ -1,49 +1,158 @@
-"""Which way a training step is computed: the fastest that gives the plain way's loss and gradients on this model."""
+"""How a training step is computed: a table of backends, and the check that chooses one on the user's own rows.
+
+A backend is a layout of the rows (whole, behind a cached prefix, packed, or prefix and rows in one pass), a home for the
+adapters (PEFT's, or side by side for several trainings), and what the model's parts are replaced by meanwhile. Steps whose
+memory stays in place are launched as CUDA graphs where there is a GPU, whichever backend computes them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from tunecurve.learners.lm.adapters import Adapters, PeftAdapters
 from tunecurve.learners.lm.attention import packed_attention
+from tunecurve.learners.lm.cached import cached_step, loss_of_one, losses_of_all
 from tunecurve.learners.lm.chat_format import EncodedExample, common_prefix_length
-from tunecurve.learners.lm.prefix import loss_plain, loss_shared
+from tunecurve.learners.lm.training.cuda_graphs import CudaGraphs
 from tunecurve.learners.lm.training.fused import fused_modules
-from tunecurve.learners.lm.training.packed import loss_packed
-from tunecurve.learners.torch.checkpoint import trainable_parameters
+from tunecurve.learners.lm.training.multi_lora import StackedAdapters
+from tunecurve.learners.lm.training.one_pass import FewShapes, losses_in_one_pass, one_pass_step
+from tunecurve.learners.lm.training.packed import loss_packed, pack
+from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose
 
 MIN_SHARED_PREFIX = 8
-# All ways add up the same numbers in another order; bfloat16 has 8 significant bits.
+# All backends add up the same numbers in another order; bfloat16 has 8 significant bits.
 LOSS_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2}
 GRADIENT_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 1e-1}
-# What a model raises that cannot be computed a certain way.
-NOT_ALLOWED = (RuntimeError, TypeError, AttributeError, ValueError, KeyError, IndexError)
+# On a GPU, lengths are padded to multiples of it: few shapes occur, so that recording them pays.
+LENGTHS_MULTIPLE = 32
+
+Batches = Sequence[Sequence[EncodedExample]]
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to compute the loss of a step.
+class Layout:
+    """What lays out the rows of a step, beside the rows.
 
     Attributes
     ----------
-    description : str
-        What it is, and what its check showed.
     n_prefix : int
-        Tokens that are computed once a step; 0 on the plain way.
-    loss : callable
-        (model, rows) to the mean loss of the answer tokens; inside `prepared` only.
-    prepared : callable
-        Model to the context in which `loss` works.
+        Leading tokens that all rows of all trainings share; 0 where they are too few to pay.
+    pad_id : int
+        Token for padding.
+    multiple : int, default 1
+        Lengths are padded to multiples of it.
+    shapes : FewShapes, optional
+        The shapes of all steps, where they are known.
     """
 
-    description: str
     n_prefix: int
-    loss: Callable[[Any, Sequence[EncodedExample]], torch.Tensor]
-    prepared: Callable[[Any], Any]
+    pad_id: int
+    multiple: int = 1
+    shapes: FewShapes | None = None
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A row of the table.
+
+    Attributes
+    ----------
+    name, description : str
+        ``{n_prefix}`` stands for the tokens of the prefix.
+    adapters : type of Adapters
+        Where the adapters are kept.
+    tensors : callable
+        From one batch of every training to the step's tensors.
+    losses : callable
+        (model, tensors) to every training's mean loss; with the model's parts replaced only.
+    replaced : tuple of callables, default ()
+        From the model to contexts in which its parts compute otherwise.
+    needs_prefix : bool, default False
+        Whether it is of no use where the rows share no prefix.
+    """
+
+    name: str
+    description: str
+    adapters: type[Adapters]
+    tensors: Callable[[Batches, Layout], Any]
+    losses: Callable[[Any, Any], torch.Tensor]
+    replaced: tuple[Callable[[Any], AbstractContextManager[Any]], ...] = ()
+    needs_prefix: bool = False
+
+
+@contextmanager
+def _short_kernels(model: Any) -> Iterator[None]:
+    from tunecurve.learners.lm.training.gpu_kernels import short_kernels  # needs Triton
+
+    with short_kernels(model):
+        yield
+
+
+_PLAIN = Backend(
+    REFERENCE,
+    "every row whole, stock transformers and PEFT",
+    PeftAdapters,
+    lambda batches, layout: cached_step(batches, 0, layout.pad_id),
+    loss_of_one,
+)
+_CACHED = Backend(
+    "cached",
+    "rows behind a shared prefix of {n_prefix} tokens, in transformers' cache",
+    PeftAdapters,
+    lambda batches, layout: cached_step(batches, layout.n_prefix, layout.pad_id),
+    loss_of_one,
+    needs_prefix=True,
+)
+_PACKED = Backend(
+    "packed",
+    "rows packed behind a shared prefix of {n_prefix} tokens",
+    PeftAdapters,
+    lambda batches, layout: pack(batches[0], layout.n_prefix),
+    loss_packed,
+    (packed_attention, fused_modules),
+    needs_prefix=True,
+)
+_STACKED_CACHED = Backend(
+    "stacked, cached",
+    "adapters side by side, rows behind a shared prefix of {n_prefix} tokens in transformers' cache",
+    StackedAdapters,
+    lambda batches, layout: cached_step(batches, layout.n_prefix, layout.pad_id, layout.multiple),
+    losses_of_all,
+)
+_STACKED = Backend(
+    "stacked",
+    "adapters side by side, a shared prefix of {n_prefix} tokens and rows in one pass",
+    StackedAdapters,
+    lambda batches, layout: one_pass_step(batches, layout.n_prefix, layout.pad_id, layout.shapes),
+    losses_in_one_pass,
+    (packed_attention,),
+)
+_STACKED_KERNELS = replace(
+    _STACKED,
+    name="stacked, own kernels",
+    description=f"{_STACKED.description}, gates and rotations in one kernel each",
+    replaced=(packed_attention, _short_kernels),
+)
+# The fastest first. Several trainings at once need adapters side by side.
+_ON_GPU = (_STACKED_KERNELS, _STACKED, _STACKED_CACHED, _CACHED, _PLAIN)
+_ON_CPU = (_PACKED, _CACHED, _PLAIN)
+_ELSEWHERE = (_CACHED, _PLAIN)
+_SEVERAL = (_STACKED_CACHED,)
+
+
+def backends_for(device: torch.device, n_trainings: int) -> tuple[Backend, ...]:
+    """Return the backends that a device has for so many trainings at once, the fastest first."""
+    if device.type == "cuda":
+        return tuple(one for one in _ON_GPU if n_trainings == 1 or one.adapters is StackedAdapters)
+    if n_trainings > 1:
+        return _SEVERAL
+    return _ON_CPU if device.type == "cpu" else _ELSEWHERE
 
 
 def shared_prefix_length(examples: Sequence[EncodedExample]) -> int:
@@ -52,112 +161,140 @@ def shared_prefix_length(examples: Sequence[EncodedExample]) -> int:
     return shared if shared >= MIN_SHARED_PREFIX else 0
 
 
-@contextmanager
-def _as_it_is(model: Any) -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def _packed_and_fused(model: Any) -> Iterator[None]:
-    with packed_attention(model), fused_modules(model):
-        yield
-
-
-def plain_way(pad_id: int, reason: str) -> Way:
-    """Return the reference: every row whole, stock transformers and PEFT."""
-    return Way(f"plain: {reason}", 0, lambda model, rows: loss_plain(model, rows, pad_id), _as_it_is)
-
-
-def fast_ways(n_prefix: int, pad_id: int, device: torch.device) -> list[Way]:
-    """Return the ways that compute the shared prefix once, the fastest first."""
-    packed = Way(
-        f"packed rows behind a shared prefix of {n_prefix} tokens",
-        n_prefix,
-        lambda model, rows: loss_packed(model, rows, n_prefix),
-        _packed_and_fused,
-    )
-    cached = Way(
-        f"cached shared prefix of {n_prefix} tokens",
-        n_prefix,
-        lambda model, rows: loss_shared(model, rows, n_prefix, pad_id),
-        _as_it_is,
-    )
-    return [packed, cached] if device.type == "cpu" else [cached]
-
-
-def choose_way(model: Any, examples: Sequence[EncodedExample], pad_id: int) -> Way:
-    """Return the fastest way whose loss and gradients on two rows equal the plain way's.
+class AdapterObjective:
+    """The steps of adapters, computed by a backend.
 
     Parameters
     ----------
     model : peft.PeftModel
-        With its untrained adapters; left as it is.
-    examples : sequence of EncodedExample
-        All training rows; two of them are computed.
-    pad_id : int
-        Token for padding.
+        With adapters of the trainings' shape.
+    backend : Backend
+    adapters : Adapters
+        Of the backend's kind.
+    rows : sequence of sequence of EncodedExample
+        Every training's.
+    layout : Layout
     """
-    n_prefix = shared_prefix_length(examples)
-    if n_prefix == 0:
-        return plain_way(pad_id, "the rows share no prefix worth sharing")
-    few = examples[:2]
-    was_training = model.training
-    model.eval()  # dropout would make two ways of one loss differ
-    failures: list[str] = []
-    try:
-        expected = loss_and_gradients(model, plain_way(pad_id, "reference"), few)
-        base = model.get_base_model()
-        for way in fast_ways(n_prefix, pad_id, base.device):
-            failure = _difference(model, way, few, expected, base.dtype)
-            if failure is None:
-                described = f"{way.description}; loss and gradients equal the plain way's"
-                return Way("; ".join([described, *failures]), n_prefix, way.loss, way.prepared)
-            failures.append(f"not {way.description}: {failure}")
-        return plain_way(pad_id, "; ".join(failures))
-    finally:
-        model.train(was_training)
+
+    def __init__(self, model: Any, backend: Backend, adapters: Adapters, rows: Batches, layout: Layout) -> None:
+        self.backend, self.adapters = backend, adapters
+        self._model, self._base = model, model.get_base_model()
+        self._rows, self._layout = rows, layout
+        self._launched = CudaGraphs(self._losses_and_gradients, self._base.device, may_record=adapters.stay_in_place)
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """Let the model compute as the backend does inside this context."""
+        with ExitStack() as contexts:
+            contexts.enter_context(self.adapters.in_use())
+            for replacing in self.backend.replaced:
+                contexts.enter_context(replacing(self._base))
+            yield
+
+    def compute(self, batches: Mapping[int, Sequence[int]]) -> list[float]:
+        """Return the losses of a step, and leave its gradients with the trainings' parameters; inside `ready` only."""
+        if self.adapters.activate(list(batches)):
+            self._launched.forget()
+        self.adapters.prepare_step()
+        step = self.backend.tensors([[self._rows[n][row] for row in rows] for n, rows in batches.items()], self._layout)
+        losses = self._launched(step).tolist()
+        self.adapters.hand_over_gradients()
+        return losses
+
+    def _losses_and_gradients(self, step: Any) -> torch.Tensor:
+        losses = self.backend.losses(self._base, step)
+        losses.sum().backward()
+        return losses.detach()
+
+    @property
+    def launches(self) -> str:
+        """How steps were launched, in words; empty where that goes without saying."""
+        return self._launched.said
+
+    def check(self, few: Sequence[EncodedExample]) -> tuple[float, dict[str, torch.Tensor]]:
+        """Return the loss of a few rows and its gradients by the adapters' names; every training computes the same rows.
+
+        Dropout would make two computations of one loss differ, so it is off; what draws it must be allowed all the same.
+        """
+        of_few = AdapterObjective(
+            self._model,
+            self.backend,
+            self.adapters,
+            [few] * self.adapters.n_trainings,
+            replace(self._layout, shapes=None),
+        )
+        batches = dict.fromkeys(range(self.adapters.n_trainings), range(len(few)))
+        self._model.eval()
+        with of_few.ready():
+            loss = of_few.compute(batches)[0]
+            gradients = self.adapters.take_gradients()
+            if self.adapters.draw_dropout:
+                self._model.train()
+                with torch.no_grad():
+                    self.backend.losses(self._base, self.backend.tensors([few], self._layout).to(self._base.device))
+                self._model.eval()
+        return loss, gradients
 
 
-def loss_and_gradients(
-    model: Any, way: Way, examples: Sequence[EncodedExample]
-) -> tuple[float, dict[str, torch.Tensor]]:
-    """Return the loss of the examples and its gradients, by the adapters' names."""
-    parameters = trainable_parameters(model)
-    base = model.get_base_model()
-    with way.prepared(base):
-        loss = way.loss(base, examples)
-        gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-    found = zip(parameters.items(), gradients, strict=True)
-    return float(loss.detach()), {
-        name: torch.zeros_like(parameter) if gradient is None else gradient for (name, parameter), gradient in found
-    }
+def choose_backend(
+    model: Any, initial: Sequence[dict[str, torch.Tensor]], rows: Batches, layout: Layout, *, only: str | None = None
+) -> Choice[AdapterObjective]:
+    """Return the fastest backend whose loss and gradients on two of the first training's rows equal the reference's.
+
+    Parameters
+    ----------
+    model : peft.PeftModel
+        With the untrained adapters of the first training; left as it is, in evaluation mode.
+    initial : sequence of dict of str to Tensor
+        Every training's untrained adapters, by name.
+    rows : sequence of sequence of EncodedExample
+        Every training's.
+    layout : Layout
+    only : str, optional
+        Name of the one backend to try, such as ``reference``.
+
+    Raises
+    ------
+    NotUsable
+        When several trainings cannot be computed at once.
+    """
+    kept: dict[type[Adapters], Adapters] = {}
+    few = rows[0][:2]
+
+    def objective(backend: Backend) -> AdapterObjective:
+        if backend.needs_prefix and not layout.n_prefix:
+            raise NotUsable("the rows share no prefix worth sharing")
+        if backend.adapters not in kept:
+            kept[backend.adapters] = backend.adapters(model, initial)
+        return AdapterObjective(model, backend, kept[backend.adapters], rows, layout)
+
+    reference = AdapterObjective(model, _PLAIN, PeftAdapters(model, initial[:1]), rows[:1], layout)
+    expected: list[tuple[float, dict[str, torch.Tensor]]] = []
+
+    def verified(backend: Backend) -> AdapterObjective:
+        found = objective(backend)
+        if backend.name != REFERENCE:
+            expected[:] = expected or [reference.check(few)]
+            raise_difference(found.check(few), expected[0], model.get_base_model().dtype)
+        return found
+
+    candidates = [
+        Candidate(one.name, one.description.format(n_prefix=layout.n_prefix), lambda one=one: verified(one))  # type: ignore[misc]
+        for one in backends_for(model.get_base_model().device, len(rows))
+        if only in (None, one.name)
+    ]
+    return choose(candidates, "loss and gradients")
 
 
-def _difference(
-    model: Any,
-    way: Way,
-    examples: Sequence[EncodedExample],
-    expected: tuple[float, dict[str, torch.Tensor]],
-    dtype: torch.dtype,
-) -> str | None:
-    """Return why the way cannot be used, or None when it gives what is expected."""
-    try:
-        loss, gradients = loss_and_gradients(model, way, examples)
-    except NOT_ALLOWED as error:
-        return f"this model does not allow it ({type(error).__name__})"
-    return difference_between((loss, gradients), expected, dtype)
-
-
-def difference_between(
+def raise_difference(
     found: tuple[float, dict[str, torch.Tensor]], expected: tuple[float, dict[str, torch.Tensor]], dtype: torch.dtype
-) -> str | None:
-    """Return how loss and gradients differ from the expected ones; None where they are equal within the precision."""
+) -> None:
+    """Raise `NotUsable` where loss and gradients differ from the expected ones by more than the precision."""
     loss, gradients = found
     in_loss = abs(loss - expected[0]) / max(abs(expected[0]), 1e-12)
     if not in_loss <= LOSS_TOLERANCE[dtype]:
-        return f"another loss (relative difference {in_loss:.1e})"
+        raise NotUsable(f"another loss (relative difference {in_loss:.1e})")
     size = sum(float(gradient.square().sum()) for gradient in expected[1].values()) ** 0.5
     apart = sum(float((gradients[name] - gradient).square().sum()) for name, gradient in expected[1].items()) ** 0.5
     if not apart <= GRADIENT_TOLERANCE[dtype] * max(size, 1e-12):
-        return f"other gradients (relative difference {apart / max(size, 1e-12):.1e})"
-    return None
+        raise NotUsable(f"other gradients (relative difference {apart / max(size, 1e-12):.1e})")

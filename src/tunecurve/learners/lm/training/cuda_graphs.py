@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tunecurve.learners.lm.training.multi_lora import StepTensors
+from tunecurve.learners.lm.cached import CachedStep
 from tunecurve.learners.lm.training.one_pass import OnePassStep
+from tunecurve.learners.torch.device import is_out_of_memory
 
-Step = StepTensors | OnePassStep
+Step = CachedStep | OnePassStep
 
 
 class _Recording(NamedTuple):
@@ -23,7 +24,7 @@ class _Recording(NamedTuple):
     losses: torch.Tensor
 
 
-class RecordedSteps:
+class CudaGraphs:
     """Computes steps; on a CUDA device, from a shape's second step on, by replaying what the second recorded.
 
     Parameters
@@ -50,6 +51,12 @@ class RecordedSteps:
         self._recordings: dict[tuple[torch.Size, ...], _Recording] = {}
         self.n_recorded = 0
         self._held = 0
+        self._obstacle = ""
+
+    @property
+    def said(self) -> str:
+        """Why steps are launched one by one where they could have been recorded, to be read behind the backend."""
+        return f"; not recorded as CUDA graphs: {self._obstacle}" if self._obstacle else ""
 
     def forget(self) -> None:
         """Drop the recordings: the memory that they compute with is another now."""
@@ -57,20 +64,22 @@ class RecordedSteps:
         self._recordings.clear()
         self._held = 0
 
-    def __call__(self, step: Step) -> torch.Tensor:
+    def __call__(self, step: Any) -> torch.Tensor:
         """Return the losses of a step."""
         step = step.to(self._device)
+        if not self._may_record:
+            return self._compute(step)
         shape = tuple(tensor.shape for tensor in step)
         recording = self._recordings.get(shape)
         # The first time is the warm-up that recording needs: libraries choose their kernels then.
-        if recording is None and shape in self._seen and self._may_record and self._has_room():
+        if recording is None and shape in self._seen:
             recording = self._record(step)
         self._seen.add(shape)
         if recording is None:
             return self._compute(step)
         self._recordings[shape] = recording
-        for place, tensor in zip(recording.step, step, strict=True):
-            place.copy_(tensor)
+        for held, tensor in zip(recording.step, step, strict=True):
+            held.copy_(tensor)
         recording.graph.replay()
         return recording.losses
 
@@ -88,14 +97,22 @@ class RecordedSteps:
         return needed <= min(free, allowed) + self._held
 
     def _record(self, step: Step) -> _Recording | None:
-        """Return the recorded step, which is not computed yet; None, from now on, where the model does not allow it."""
+        """Return the recorded step, which is not computed yet; None, from now on, where it cannot be recorded."""
+        if not self._has_room():
+            self._obstacle = f"free memory sufficed for {self.n_recorded} shapes of steps"
+            return None
         before = torch.cuda.memory_reserved(self._device)
         graph = torch.cuda.CUDAGraph()
         pool = next((recording.graph.pool() for recording in self._recordings.values()), None)
         try:
             with torch.cuda.graph(graph, pool=pool):
                 losses = self._compute(step)
-        except RuntimeError:  # something in it waits for the GPU, or its memory does not suffice
+        except RuntimeError as error:  # something in it waits for the GPU, or its memory does not suffice
+            self._obstacle = (
+                "memory ran out"
+                if is_out_of_memory(error)
+                else f"this model does not allow it ({type(error).__name__})"
+            )
             self._may_record = False
             self.forget()
             return None

@@ -132,7 +132,7 @@ def one_pass_step(
 
 
 class SideBySide:
-    """Who sees whom: in every sequence of a batch a prefix, and rows of one length that see it and themselves."""
+    """Which tokens attend to which: in every sequence of a batch a prefix, and rows of one length that see it and themselves."""
 
     def __init__(self, n_prefix: int, n_rows: int, length: int) -> None:
         self._sizes = [n_prefix, n_rows * length]

@@ -14,52 +14,59 @@ from tunecurve.learners.lm.training.fused import answer_loss, plain_head
 
 
 @dataclass(frozen=True)
-class PackedBatch:
+class PackedStep:
     """One step's rows behind their prefix.
 
     Attributes
     ----------
     token_ids, position_ids : Tensor of shape (1, tokens)
         Positions are those of each row standing alone behind the prefix.
-    loss_places : Tensor of shape (answer tokens,)
+    loss_positions : Tensor of shape (answer tokens,)
         Where the next token is an answer's.
     labels : Tensor of shape (answer tokens,)
         Those next tokens.
     view : TrainingView
-        Who sees whom.
+        Which tokens attend to which.
     """
 
     token_ids: torch.Tensor
     position_ids: torch.Tensor
-    loss_places: torch.Tensor
+    loss_positions: torch.Tensor
     labels: torch.Tensor
     view: TrainingView
 
+    def to(self, device: torch.device) -> PackedStep:
+        """Return it as it is: packed rows are computed where they are made, on the CPU."""
+        return self
 
-def pack(examples: Sequence[EncodedExample], n_prefix: int) -> PackedBatch:
+
+def pack(examples: Sequence[EncodedExample], n_prefix: int) -> PackedStep:
     """Return the examples, which share their first `n_prefix` tokens, as one sequence."""
     token_ids = list(examples[0].token_ids[:n_prefix])
     position_ids = list(range(n_prefix))
-    loss_places: list[int] = []
+    loss_positions: list[int] = []
     labels: list[int] = []
     for example in examples:
         token_ids += example.token_ids[n_prefix:]
         position_ids += range(n_prefix, len(example.token_ids))
-        loss_places += range(len(token_ids) - example.n_answer - 1, len(token_ids) - 1)
+        loss_positions += range(len(token_ids) - example.n_answer - 1, len(token_ids) - 1)
         labels += example.token_ids[-example.n_answer :]
     view = TrainingView(n_prefix, [len(example.token_ids) - n_prefix for example in examples])
-    return PackedBatch(
-        torch.tensor([token_ids]), torch.tensor([position_ids]), torch.tensor(loss_places), torch.tensor(labels), view
+    return PackedStep(
+        torch.tensor([token_ids]),
+        torch.tensor([position_ids]),
+        torch.tensor(loss_positions),
+        torch.tensor(labels),
+        view,
     )
 
 
-def loss_packed(model: Any, examples: Sequence[EncodedExample], n_prefix: int) -> torch.Tensor:
-    """Return the mean loss of the answers; inside `packed_attention(model)` only."""
-    batch = pack(examples, n_prefix)
-    inputs = {"input_ids": batch.token_ids, "position_ids": batch.position_ids, "use_cache": False}
+def loss_packed(model: Any, step: PackedStep) -> torch.Tensor:
+    """Return the mean loss of the answers, shape (1,); inside `packed_attention(model)` only."""
+    inputs = {"input_ids": step.token_ids, "position_ids": step.position_ids, "use_cache": False}
     head = plain_head(model)
     if head is not None:
-        hidden = model.get_decoder()(**inputs, packed=batch.view).last_hidden_state
-        return answer_loss(hidden[0, batch.loss_places], head, batch.labels)
-    logits = model(**inputs, logits_to_keep=batch.loss_places, packed=batch.view).logits
-    return torch.nn.functional.cross_entropy(logits[0].float(), batch.labels)
+        hidden = model.get_decoder()(**inputs, packed=step.view).last_hidden_state
+        return answer_loss(hidden[0, step.loss_positions], head, step.labels)[None]
+    logits = model(**inputs, logits_to_keep=step.loss_positions, packed=step.view).logits
+    return torch.nn.functional.cross_entropy(logits[0].float(), step.labels)[None]

@@ -1,170 +1,158 @@
-"""Fine-tuning with LoRA: a plain loop that can be read in one go, killed at any step and resumed bit for bit.
+"""Fine-tuning with LoRA: one training, or all sizes and seeds of a ladder over one frozen model.
 
-The model is any causal language model of transformers, the adapters are PEFT's. What a step computes comes from
-`prefix`; what a step consists of comes from `batches`; how fast it learns comes from `recipe`.
+The model is any causal language model of transformers, the adapters are PEFT's. On a GPU a step of a small model waits for
+its kernels to be launched, not for arithmetic, and one launch can serve the adapters of every training. Every training keeps
+its own rows, optimizer, clipping and learning rates, and leaves when its steps are done. Its adapters are those of a training
+of its own, but for the order of additions.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tunecurve.errors import Interrupted, ModelError
+from tunecurve.errors import ModelError
 from tunecurve.learners.base import TrainingProgress, TrainingRecord
 from tunecurve.learners.lm.chat_format import EncodedExample
-from tunecurve.learners.lm.recipe import Recipe, learning_rate_at
-from tunecurve.learners.lm.training.backends import Way, choose_way, plain_way
-from tunecurve.learners.torch.batches import all_batches
-from tunecurve.learners.torch.checkpoint import (
-    TrainingState,
-    load_checkpoint,
-    save_checkpoint,
-    trainable_parameters,
+from tunecurve.learners.lm.recipe import Recipe
+from tunecurve.learners.lm.training.backends import (
+    LENGTHS_MULTIPLE,
+    AdapterObjective,
+    Layout,
+    choose_backend,
+    shared_prefix_length,
 )
+from tunecurve.learners.lm.training.one_pass import FewShapes
+from tunecurve.learners.torch.backend_choice import Choice, NotUsable
+from tunecurve.learners.torch.checkpoint import Checkpoint
+from tunecurve.learners.torch.loop import Training, train
 from tunecurve.spec.study import stable_hash
 
 
-def training_fingerprint(examples: Sequence[EncodedExample], recipe: Recipe, seed: int, compute: dict[str, Any]) -> str:
-    """Return the hash of everything that determines a run's steps, bit for bit."""
-    rows = stable_hash([[example.token_ids, example.n_answer] for example in examples])
-    return stable_hash({"rows": rows, "recipe": recipe.to_dict(), "seed": seed, "compute": compute})
+@dataclass(frozen=True)
+class EncodedTraining:
+    """What one of the trainings learns from, and how."""
+
+    examples: Sequence[EncodedExample]
+    recipe: Recipe
+    seed: int
+
+    def fingerprint(self, compute: dict[str, Any]) -> str:
+        """Return the hash of everything that determines the training's steps, bit for bit."""
+        rows = stable_hash([[example.token_ids, example.n_answer] for example in self.examples])
+        return stable_hash({"rows": rows, "recipe": self.recipe.to_dict(), "seed": self.seed, "compute": compute})
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Where and how a run of trainings is computed.
+
+    Attributes
+    ----------
+    pad_id : int
+        Token for padding.
+    compute : dict
+        Description of device and precision, part of the checkpoint's identity.
+    folder : Path
+        Holds the checkpoint; a run of the same trainings that finds one of its own there continues from it.
+    checkpoint_every_seconds : float, default 60
+    backend : str, optional
+        The one backend to use, such as ``reference``; default: the fastest that is exact.
+    """
+
+    pad_id: int
+    compute: dict[str, Any]
+    folder: Path
+    checkpoint_every_seconds: float = 60.0
+    backend: str | None = None
 
 
 def train_adapters(
     model: Any,
-    examples: Sequence[EncodedExample],
-    recipe: Recipe,
-    *,
-    seed: int,
-    pad_id: int,
-    compute: dict[str, Any],
-    folder: Path,
-    on_step: Callable[[TrainingProgress], None],
-    checkpoint_every_seconds: float = 60.0,
-    use_shared_prefix: bool = True,
-) -> TrainingRecord:
-    """Train the adapters of `model` in place.
+    trainings: Sequence[EncodedTraining],
+    initial: Sequence[dict[str, torch.Tensor]],
+    settings: RunSettings,
+    on_step: Callable[[int, TrainingProgress], None],
+) -> list[tuple[dict[str, torch.Tensor], TrainingRecord]]:
+    """Train adapters for every training, and return them by name with what was done.
 
     Parameters
     ----------
     model : peft.PeftModel
-        From `add_adapters`.
-    examples : sequence of EncodedExample
-        Training rows; their order matters only through the seed.
-    recipe : Recipe
-        Resolved recipe.
-    seed : int
-        Seed of the order of rows.
-    pad_id : int
-        Token for padding; never attended to.
-    compute : dict
-        Description of device and precision, part of the checkpoint's identity.
-    folder : Path
-        Holds the checkpoint; a run that finds one of its own there continues from it.
+        With the adapters of the first training, untrained.
+    trainings : sequence of EncodedTraining
+        All with adapters of one shape.
+    initial : sequence of dict of str to Tensor
+        Every training's untrained adapters.
+    settings : RunSettings
     on_step : callable
-        Called after every step; when it raises `Interrupted`, a checkpoint is written first.
-    checkpoint_every_seconds : float, default 60
-        Time between checkpoints; does not influence the result.
-    use_shared_prefix : bool, default True
-        False: the plain way, the reference that the fast way is tested against.
+        Called with a training's number after each of its steps; see `train`.
 
     Raises
     ------
     ModelError
-        When the loss is not a number.
+        When a loss is not a number, or this model's trainings cannot be computed together.
     """
-    optimizer = new_optimizer(trainable_parameters(model), recipe)
-    fingerprint = training_fingerprint(examples, recipe, seed, compute)
-    steps = all_batches([len(e.token_ids) for e in examples], recipe.batch_size, recipe.epochs, seed=seed)
-    way = choose_way(model, examples, pad_id) if use_shared_prefix else plain_way(pad_id, "as asked")
-    # Only now: a resumed run must decide from the same untrained weights as the first one did.
-    state = load_checkpoint(folder, model, optimizer, fingerprint) or TrainingState.new()
-    model.train()
-    last_saved = time.monotonic()
-    with way.prepared(model.get_base_model()):
-        for step in range(state.step, len(steps)):
-            rows = [examples[index] for index in steps[step]]
-            tokens_per_second = _take_step(model, optimizer, recipe, rows, state, way=way, seed=seed)
-            is_last = step + 1 == len(steps)
-            try:
-                on_step(TrainingProgress(step + 1, len(steps), state.losses[-1], tokens_per_second))
-            except Interrupted:
-                save_checkpoint(folder, model, optimizer, state, fingerprint)
-                raise
-            if time.monotonic() - last_saved > checkpoint_every_seconds and not is_last:
-                save_checkpoint(folder, model, optimizer, state, fingerprint)
-                last_saved = time.monotonic()
-    return training_record(examples, steps, recipe, state, way.description)
+    rows = [training.examples for training in trainings]
+    multiple = LENGTHS_MULTIPLE if model.get_base_model().device.type == "cuda" else 1
+    layout = Layout(shared_prefix_length([row for own in rows for row in own]), settings.pad_id, multiple)
+    choice = _chosen(model, initial, rows, layout, settings.backend)
+    adapters = choice.chosen.adapters
+    runs = [
+        Training(
+            parameters=parameters,
+            optimizer=_optimizer(parameters, training.recipe),
+            recipe=training.recipe,
+            seed=training.seed,
+            lengths=[len(example.token_ids) for example in training.examples],
+            n_shared=layout.n_prefix if choice.name != "reference" else 0,
+        )
+        for training, parameters in zip(trainings, adapters.parameters, strict=True)
+    ]
+    layout = replace(layout, shapes=FewShapes(_planned(rows, runs), layout.n_prefix))
+    objective = AdapterObjective(model, choice.chosen.backend, adapters, rows, layout)
+    fingerprint = adapters.fingerprint([training.fingerprint(settings.compute) for training in trainings])
+    checkpoint = Checkpoint(settings.folder, fingerprint, settings.checkpoint_every_seconds)
+    model.train(adapters.draw_dropout)
+    with objective.ready():
+        train(objective, runs, checkpoint, on_step)
+    others = f"together with {len(runs) - 1} other trainings; " if len(runs) > 1 else ""
+    path = f"{others}{choice.said}{objective.launches}"
+    return [
+        (values, run.record([row.n_answer for row in own], path))
+        for values, run, own in zip(adapters.values(), runs, rows, strict=True)
+    ]
 
 
-def _take_step(
+def _chosen(
     model: Any,
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-    rows: Sequence[EncodedExample],
-    state: TrainingState,
-    *,
-    way: Way,
-    seed: int,
-) -> float:
-    """Take one optimizer step, note it in the state, and return the tokens a second."""
-    started = time.perf_counter()
-    # Dropout draws anew at every step, from the step's number: a resumed run draws the same.
-    torch.manual_seed(seed * 1_000_003 + state.step)
-    loss = way.loss(model.get_base_model(), rows)
-    loss.backward()
-    value = float(loss.detach())
-    check_loss(value, state.step)
-    take_optimizer_step(optimizer, trainable_parameters(model), recipe, state.step)
-    seconds = time.perf_counter() - started
-    state.step += 1
-    state.seconds += seconds
-    state.losses.append(value)
-    return (way.n_prefix + sum(len(row.token_ids) - way.n_prefix for row in rows)) / seconds
+    initial: Sequence[dict[str, torch.Tensor]],
+    rows: Sequence[Sequence[EncodedExample]],
+    layout: Layout,
+    only: str | None,
+) -> Choice[AdapterObjective]:
+    try:
+        return choose_backend(model, initial, rows, layout, only=only)
+    except NotUsable as error:
+        raise ModelError(
+            f"trainings of this model cannot be computed together: {error}; set train_together: false"
+        ) from None
 
 
-def take_optimizer_step(
-    optimizer: torch.optim.Optimizer, parameters: Mapping[str, torch.nn.Parameter], recipe: Recipe, step: int
-) -> None:
-    """Clip the gradients, set the step's learning rate, change the parameters, forget the gradients."""
-    torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.gradient_clip)
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate_at(recipe, step)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+def _optimizer(parameters: dict[str, torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    group = {"params": list(parameters.values()), "peak": recipe.learning_rate}
+    return torch.optim.AdamW([group], lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
 
 
-def new_optimizer(parameters: Mapping[str, torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    """Return AdamW for the parameters, as the recipe says."""
-    return torch.optim.AdamW(parameters.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
-
-
-def check_loss(value: float, step: int) -> None:
-    """Raise `ModelError`, with advice, where the loss of a step (0-based) is not a number."""
-    if not math.isfinite(value):
-        raise ModelError(f"the loss is {value} at step {step + 1}; lower recipe.learning_rate")
-
-
-def training_record(
-    examples: Sequence[EncodedExample],
-    steps: Sequence[Sequence[int]],
-    recipe: Recipe,
-    state: TrainingState,
-    path: str,
-) -> TrainingRecord:
-    """Return what a finished training did."""
-    return TrainingRecord(
-        steps=len(steps),
-        epochs=recipe.epochs,
-        examples_seen=sum(map(len, steps)),
-        losses=state.losses,
-        train_seconds=state.seconds,
-        tokens_trained=sum(examples[index].n_answer for batch in steps for index in batch),
-        recipe=recipe.to_dict(),
-        path=path,
-    )
+def _planned(
+    rows: Sequence[Sequence[EncodedExample]], runs: Sequence[Training]
+) -> Iterator[list[list[EncodedExample]]]:
+    """Yield the batches of every step, one of each training that has so many."""
+    for step in range(max(len(run.steps) for run in runs)):
+        yield [
+            [own[row] for row in run.steps[step]] for own, run in zip(rows, runs, strict=True) if step < len(run.steps)
+        ]

@@ -1,0 +1,105 @@
+"""Which of several implementations is used: the fastest that gives the reference's numbers on this model and these rows.
+
+The last candidate is the reference itself. Why each faster one was passed over is part of the choice, and of what is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from subprocess import CalledProcessError
+from typing import Generic, TypeVar
+
+from tunecurve.learners.torch.device import is_out_of_memory
+
+T = TypeVar("T")
+
+REFERENCE = "reference"
+# What a model raises that cannot be computed a certain way; the last where kernels cannot be compiled.
+_NOT_ALLOWED = (
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    ImportError,
+    CalledProcessError,
+)
+
+
+class NotUsable(Exception):
+    """A candidate gives other numbers than the reference, or does not apply; the message says what was found."""
+
+
+@dataclass(frozen=True)
+class Candidate(Generic[T]):
+    """An implementation.
+
+    Attributes
+    ----------
+    name : str
+        Its name, such as ``packed``.
+    description : str
+        What it does.
+    verified : callable
+        Returns it once it has been compared with the reference; raises `NotUsable`, or whatever the model raises.
+    """
+
+    name: str
+    description: str
+    verified: Callable[[], T]
+
+
+@dataclass(frozen=True)
+class Choice(Generic[T]):
+    """What was chosen.
+
+    Attributes
+    ----------
+    name : str
+        Name of the candidate.
+    chosen : T
+    said : str
+        What it does, what its comparison showed, and why each faster one was passed over.
+    is_fastest : bool
+        Whether nothing faster was passed over.
+    """
+
+    name: str
+    chosen: T
+    said: str
+    is_fastest: bool
+
+
+def choose(candidates: Sequence[Candidate[T]], compared: str) -> Choice[T]:
+    """Return the first candidate that can be used.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        The fastest first.
+    compared : str
+        What is compared with the reference, e.g. ``"loss and gradients"``.
+
+    Raises
+    ------
+    NotUsable
+        When none can be used; says why.
+    """
+    passed_over: list[str] = []
+    for candidate in candidates:
+        try:
+            chosen = candidate.verified()
+        except NotUsable as found:
+            passed_over.append(f"not {candidate.name}: {found}")
+        except _NOT_ALLOWED as error:
+            if is_out_of_memory(error):
+                raise
+            passed_over.append(f"not {candidate.name}: this model does not allow it ({type(error).__name__})")
+        else:
+            is_reference = candidate.name == REFERENCE
+            showed = [] if is_reference else [f"{compared} equal the {REFERENCE}'s"]
+            said = "; ".join([f"{candidate.name}: {candidate.description}", *showed, *passed_over])
+            return Choice(candidate.name, chosen, said, is_fastest=not passed_over)
+    raise NotUsable("; ".join(passed_over))

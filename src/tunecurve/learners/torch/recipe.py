@@ -1,0 +1,47 @@
+"""What every recipe of a training on this machine has, and the one schedule of learning rates."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecipe:
+    """A resolved recipe.
+
+    Attributes
+    ----------
+    name : str
+        Recipe it came from.
+    epochs, n_steps, warmup_steps : int
+        Epochs, optimizer steps in all, steps of linear warm-up.
+    batch_size : int
+        Rows a step.
+    learning_rate : float
+        Peak; falls linearly to 0 after the warm-up.
+    weight_decay, gradient_clip : float
+        Of AdamW; largest gradient norm.
+    section : str
+        The study file's section that it was resolved from.
+    """
+
+    section: ClassVar[str] = "recipe"
+    name: str
+    epochs: int
+    n_steps: int
+    warmup_steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    gradient_clip: float = 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as JSON-able values."""
+        return asdict(self)
+
+    def learning_rate_at(self, step: int, peak: float) -> float:
+        """Return the learning rate of a step (0-based): linear warm-up to a peak, then linear decay to 0."""
+        if step < self.warmup_steps:
+            return peak * (step + 1) / self.warmup_steps
+        return peak * (self.n_steps - step) / max(1, self.n_steps - self.warmup_steps)
