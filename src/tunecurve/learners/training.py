@@ -62,7 +62,7 @@ class TrainingRecord:
     recipe : dict
         The resolved recipe.
     path : str
-        Which way the steps were computed, and what its check against the plain way showed.
+        Which backend computed the steps, what its comparison with the reference showed, and why no faster one was used.
     cost_usd : float or None
         What the training cost; None: unknown, or nothing is paid.
     job : dict or None

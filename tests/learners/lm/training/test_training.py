@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import simple_rows
 from tunecurve.errors import DamagedFile, EnvironmentProblem, Interrupted, ModelError, OutOfMemory
-from tunecurve.learners.base import predict
+from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.lm.adapters import PeftAdapters, adapter_values, add_adapters
 from tunecurve.learners.lm.cached import cached_step, loss_of_one
 from tunecurve.learners.lm.decoding.generate import AnswerLimits
