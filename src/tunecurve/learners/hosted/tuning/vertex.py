@@ -97,13 +97,15 @@ class VertexTuning:
         with asking(f"this account cannot tune '{base_model}' in project {self.project}, {self.location}"):
             next(iter(self.client.tunings.list(config={"page_size": 1})), None)
 
+    def training_file(self, request: JobRequest) -> bytes:
+        """Return the rows as Gemini's contents in JSON Lines."""
+        return ("\n".join(training_lines(request.examples)) + "\n").encode()
+
     def upload(self, request: JobRequest) -> str:
         """Store the rows as JSON Lines under our key; return the gs:// address."""
         address = f"gs://{self.bucket}/tunecurve/{request.key}.jsonl"
         with asking(f"cannot upload the training rows to gs://{self.bucket}"):
-            self._blob(address).upload_from_string(
-                "\n".join(training_lines(request.examples)) + "\n", content_type="application/jsonl"
-            )
+            self._blob(address).upload_from_string(self.training_file(request), content_type="application/jsonl")
         return address
 
     def delete_file(self, training_file: str) -> None:
