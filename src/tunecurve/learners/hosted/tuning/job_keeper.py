@@ -216,6 +216,8 @@ class JobKeeper:
         try:
             with asking(f"cannot delete the training file {file}"):
                 self.backend.delete_file(file)
+        except NotThere:
+            pass  # it is gone
         except (TunecurveError, PassingTrouble) as error:
             reason = str(error)
             if reason == row["detail"].get("file_not_deleted"):

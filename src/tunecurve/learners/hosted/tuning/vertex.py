@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import warnings
 from dataclasses import replace
@@ -55,6 +56,7 @@ class VertexTuning:
                 f"tuning on Vertex AI needs the extra 'hosted' ({error.name or error} is missing); "
                 "run: pip install 'tunecurve[hosted]'"
             ) from None
+        logging.getLogger("google_genai").setLevel(logging.ERROR)
         self.types = types
         self.client = refuse_redirects_of_google(
             genai.Client(
