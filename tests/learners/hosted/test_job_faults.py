@@ -784,8 +784,7 @@ def uploads_of(learner):
 def test_a_job_told_failed_that_goes_on_is_followed_and_booked(serve, learner_of, tmp_path, name, tells_tokens):
     server = serve(tells_tokens=tells_tokens, polls=3)
     learner = learner_of(name, **FAST)
-    with pytest.raises(StillWaiting):
-        begin(learner, tmp_path)
+    begin_and_wait(learner, tmp_path)
     (job,) = server.jobs.values()
     job["force"] = "JOB_STATE_FAILED" if name == VERTEX else "failed"
     assert "failed" in follow(learner, tmp_path)
