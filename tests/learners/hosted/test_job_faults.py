@@ -775,7 +775,7 @@ def test_a_job_whose_tokens_are_never_told_is_booked_at_the_most_it_can_be(serve
 
 def uploads_of(learner):
     rows = examples()
-    request = learner._request(rows, learner.resolve_recipe({"epochs": 2}, len(rows)), 0)
+    request = learner._request(TrainingJob(rows, learner.resolve_recipe({"epochs": 2}, len(rows)), 0, Path()))
     return [learner.backend.training_file(request).decode()]
 
 
