@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tunecurve.formats.wrappers import WRAPPERS, unwrap, wrappers_of
 
 from tunecurve.formats.wrappers import WRAPPERS, unwrap, wrappers_of
 from tunecurve.learners.answers import Cleaning
