@@ -20,7 +20,7 @@ test: $(STAMPS)-test browser lint
 # What takes two hours: hundreds of kills, full disks, damaged files, fuzzed loaders, a 2 GB file, an hour's soak.
 hardening: $(STAMPS)-test browser
 	@$(INSTALL) atheris || echo "no atheris here: coverage-guided fuzzing will be skipped"
-	$(BIN)/python -m pytest -m hardening tests/hardening
+	$(BIN)/python -m pytest -m hardening
 
 lint: $(STAMPS)-test
 	$(BIN)/ruff check .

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+from functools import partial
 
 import numpy as np
 import pytest
 
+from tests.support.grids import sample_of
+from tests.support.simulated_answers import entity_lists, translations
 from tunecurve.curve.bootstrap import bootstrap_scores, row_multiplicities
 from tunecurve.curve.intervals import (
     difference_interval,
@@ -69,43 +72,28 @@ SETTINGS = [(20, 0.0), (20, 0.3), (51, 0.0), (51, 0.3), (200, 0.0)]
 
 
 # The standard error of a simulated coverage of .95 is .013 with 300 repeats.
-@pytest.mark.parametrize(("n_groups", "alike"), SETTINGS)
-@pytest.mark.parametrize("rate", [0.0, 0.005, 0.01, 0.02, 0.05])
+@pytest.mark.parametrize(("rate", "n_groups", "alike"), sample_of([0.0, 0.005, 0.01, 0.02, 0.05], SETTINGS, every=3))
 def test_rare_events_are_covered(rate, n_groups, alike):
     hits, bounded = coverage_of_a_rate(rate, n_groups, alike)
     assert hits >= 0.93
     assert bounded >= 0.93
 
 
-@pytest.mark.parametrize(("n_groups", "alike"), SETTINGS)
+@pytest.mark.parametrize(("n_groups", "alike"), sample_of(SETTINGS, every=2))
 def test_an_even_chance_is_covered_as_often_as_promised(n_groups, alike):
     hits, _ = coverage_of_a_rate(0.5, n_groups, alike, repeats=300)
     assert 0.93 <= hits <= 0.985
 
 
-def translations(generator, n_groups, rows_a_group):
-    """Return BLEU's counts for groups of unequal quality, and each row's group."""
-    statistics, groups = [], []
-    for group, quality in enumerate(generator.beta(6, 2, n_groups)):
-        for _ in range(rows_a_group(generator)):
-            length = int(generator.integers(8, 40))
-            right = generator.random(length) < quality
-            runs = [np.lib.stride_tricks.sliding_window_view(right, order).all(axis=1) for order in range(1, 5)]
-            statistics.append([length, length, *(run.sum() for run in runs), *(len(run) for run in runs)])
-            groups.append(group)
-    return np.array(statistics, float), np.array(groups)
+def unequal_quality(make, best, worst):
+    """Return a function that simulates answers for groups of unequal quality, and each row's group."""
 
+    def groups_of(generator, n_groups, rows_a_group):
+        quality = generator.beta(best, worst, n_groups)
+        groups = np.repeat(np.arange(n_groups), rows_a_group(generator, n_groups))
+        return make(generator, quality[groups]), groups
 
-def entity_lists(generator, n_groups, rows_a_group):
-    """Return [right, predicted, gold] for groups of unequal quality, and each row's group."""
-    statistics, groups = [], []
-    for group, quality in enumerate(generator.beta(3, 2, n_groups)):
-        for _ in range(rows_a_group(generator)):
-            gold = generator.poisson(1.5)
-            right = generator.binomial(gold, quality)
-            statistics.append([right, right + generator.poisson(0.4 * (1 - quality) + 0.1), gold])
-            groups.append(group)
-    return np.array(statistics, float), np.array(groups)
+    return groups_of
 
 
 def f1(summed):
@@ -114,10 +102,17 @@ def f1(summed):
 
 
 @pytest.mark.parametrize("n_groups", [20, 50, 200])
-@pytest.mark.parametrize(("make", "score"), [(translations, Bleu().score), (entity_lists, f1)], ids=["bleu", "f1"])
+@pytest.mark.parametrize(
+    ("make", "score"),
+    [
+        (unequal_quality(partial(translations, longest=40), 6, 2), Bleu().score),
+        (unequal_quality(entity_lists, 3, 2), f1),
+    ],
+    ids=["bleu", "f1"],
+)
 def test_corpus_scores_over_few_groups_are_covered(make, score, n_groups):
-    def rows_a_group(generator):
-        return 1 if n_groups == 200 else 1 + generator.poisson(3)
+    def rows_a_group(generator, n):
+        return np.ones(n, int) if n_groups == 200 else 1 + generator.poisson(3, n)
 
     repeats = 200
     everything, _ = make(np.random.default_rng(99), 12_000, rows_a_group)
@@ -161,8 +156,10 @@ def test_macro_f1_over_many_classes_is_covered_where_the_percentile_bootstrap_fa
     assert hits / repeats >= 0.91  # .93 less a standard error of this simulation
 
 
-@pytest.mark.parametrize(("n_groups", "alike"), [(20, 0.0), (20, 0.3), (51, 0.0), (51, 0.3), (200, 0.0)])
-@pytest.mark.parametrize(("gained", "lost"), [(0.005, 0.005), (0.02, 0.0), (0.1, 0.05), (0.3, 0.2)])
+@pytest.mark.parametrize(
+    ("gained", "lost", "n_groups", "alike"),
+    sample_of([(0.005, 0.005), (0.02, 0.0), (0.1, 0.05), (0.3, 0.2)], SETTINGS, every=3),
+)
 def test_paired_differences_are_covered(gained, lost, n_groups, alike):
     repeats, generator = 300, np.random.default_rng(13)
     shares = np.array([gained, lost, 1 - gained - lost])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curve.test_interval_coverage import f1, of_shares
+from tests.support.simulated_answers import entity_lists, translations
 from tunecurve.curve.intervals import bound_if_none, difference_interval, difference_of, jackknife, sums_by_group
 from tunecurve.curve.power import POWER, PairedNoise, measured_noise, rows_to_bound
 from tunecurve.metrics.bleu import Bleu
@@ -83,25 +84,6 @@ def test_accuracy_is_told_as_often_as_promised(n_rows, n_groups, changed, alike)
 
 def rows_per_group(generator, n_groups, most=3):
     return np.repeat(np.arange(n_groups), 1 + generator.poisson(most, n_groups))
-
-
-def translations(generator, quality_by_row):
-    """Return BLEU's counts of rows of a given quality: right words, and right n-grams where neighbours are right."""
-    lengths = generator.integers(8, 30, len(quality_by_row))
-    right = generator.random((len(lengths), 30)) < quality_by_row[:, None]
-    right &= np.arange(30) < lengths[:, None]
-    runs, matches = right, []
-    for order in range(1, 5):
-        matches.append(runs.sum(axis=1))
-        runs = runs[:, :-1] & right[:, order:]
-    totals = [lengths - order for order in range(4)]
-    return np.stack([lengths, lengths, *matches, *totals], axis=1).astype(float)
-
-
-def entity_lists(generator, quality_by_row):
-    gold = generator.poisson(1.5, len(quality_by_row))
-    right = generator.binomial(gold, quality_by_row)
-    return np.stack([right, right + generator.poisson(0.4 * (1 - quality_by_row) + 0.1), gold], axis=1).astype(float)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Studies that are killed at random moments, by any signal: the same command ends with the same results."""
+"""Studies that are killed, at named moments or random ones, by any signal: the same command ends with the same results."""
 
 import json
 import os
@@ -35,10 +35,18 @@ def kill_at_random(start, n_kills, longest_seconds, seed):
     return codes
 
 
-def kill_and_compare(tmp_path, executor, n_kills, seconds, longest_seconds, seed=0):
+def kill_at(start, point):
+    """Start a process that ends at a point of this name."""
+    process = start(environment={"TUNECURVE_KILL_AT": point})
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL, (point, stderr)
+
+
+def compare_after(tmp_path, executor, kill):
+    """Compare a study that `kill`, given a function that starts it, has killed with one that nobody kills."""
     rows, out = write_rows(tmp_path), tmp_path / "out"
     whole = without_times(run(rows, tmp_path / "whole", None, SlowLearner()).results)
-    codes = kill_at_random(lambda: start_process(rows, out, seconds, executor), n_kills, longest_seconds, seed)
+    codes = kill(lambda **options: start_process(rows, out, executor=executor, **options))
     done = without_times(run(rows, out, Executor(executor), SlowLearner()).results)
     assert done == whole
     assert without_times(read_sealed_json(out / "results.json")) == whole
@@ -46,15 +54,27 @@ def kill_and_compare(tmp_path, executor, n_kills, seconds, longest_seconds, seed
     return codes
 
 
-@pytest.mark.parametrize("executor", ["local", "shared"])
-def test_a_few_kills_change_nothing(tmp_path, executor):
-    kill_and_compare(tmp_path, executor, 3, seconds=1.0, longest_seconds=4.0)
+ANSWER = "line-of-predictions.partial.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("executor", "points"),
+    [
+        ("local", ["before-split.json", f"{ANSWER}@40", "before-result.json@3", "after-result.json"]),
+        ("shared", ["after-claim@2", f"{ANSWER}@40", "before-result.json@3", "after-results.json"]),
+    ],
+    ids=["local", "shared"],
+)
+def test_kills_at_the_moments_that_matter_change_nothing(tmp_path, executor, points):
+    compare_after(tmp_path, executor, lambda start: [kill_at(start, point) for point in points])
 
 
 @pytest.mark.hardening
 @pytest.mark.parametrize("executor", ["local", "shared"])
 def test_a_hundred_kills_change_nothing(tmp_path, executor):
-    codes = kill_and_compare(tmp_path, executor, 100, seconds=30.0, longest_seconds=5.0)
+    codes = compare_after(
+        tmp_path, executor, lambda start: kill_at_random(lambda: start(seconds=30.0), 100, longest_seconds=5.0, seed=0)
+    )
     assert len(codes) > 50
 
 

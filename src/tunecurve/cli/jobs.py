@@ -48,9 +48,11 @@ def sync() -> None:
     """Ask the providers how every job stands that has not ended, and delete deployments that were left over; makes nothing."""
     from tunecurve.errors import ModelError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.tuning.job_keeper import needs_a_look
+    from tunecurve.learners.hosted.ledger.jobs import FORGOTTEN, PREPARING, QUEUED_HERE
+    from tunecurve.learners.hosted.tuning.types import ENDED
 
-    rows = [row for row in _all_rows() if needs_a_look(row)]
+    resting = {*ENDED, FORGOTTEN, QUEUED_HERE, PREPARING}
+    rows = [row for row in _all_rows() if row["state"] not in resting]
     n_left, n_undeleted = remove_left_overs()
     if n_left:
         click.echo(f"Deployments left over: {n_left}, deleted: {n_left - n_undeleted}.")
@@ -59,9 +61,7 @@ def sync() -> None:
     n_failed = 0
     for number, row in enumerate(rows):
         try:
-            flow = job_flow_of(row)
-            flow.account.say = lambda line: click.echo(line, err=True)
-            rows[number] = flow.sync(row)
+            rows[number] = job_flow_of(row).sync(row)
         except Exception as error:
             n_failed += 1
             click.echo(f"{row['key']}: {in_one_line(error)}", err=True)

@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tunecurve.storage.files import make_folder
+from tunecurve.storage.kill_points import kill_point
 
 CLAIMS = "claims"
 BEAT_SECONDS, STALE_SECONDS = 5.0, 60.0
@@ -175,6 +176,7 @@ class Desk:
             os.write(descriptor, f"{self.name}\n".encode())
         finally:
             os.close(descriptor)
+        kill_point("after-claim")
         return Claim(self, name, generation + 1)
 
     def latest_generations(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tunecurve.errors import EnvironmentProblem, StudyStateError
 from tunecurve.executors.leases import CLAIMS, workers_in_words
+from tunecurve.storage.files import remove_leftovers
 
 
 @contextmanager
@@ -44,6 +45,7 @@ def lock_study(folder: Path, *, shared: bool = False) -> Iterator[None]:
         if not shared:
             since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
             os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename} since {since}".encode(), 0)
+            remove_leftovers(folder)
         yield
         if not shared:
             os.ftruncate(descriptor, 0)

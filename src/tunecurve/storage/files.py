@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import DamagedFile, EnvironmentProblem, StudyStateError, explain_os_error
+from tunecurve.storage.kill_points import kill_point
 
 TRIALS, DAMAGED = "trials", "damaged"  # folders of a study
 TEMPORARY = ".tmp"  # how the names of files that are being written end
@@ -45,10 +46,30 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        kill_point(f"before-{path.name}")
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    kill_point(f"after-{path.name}")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote have left in a folder; what living ones write stays."""
+    for leftover in folder.glob(f"*{TEMPORARY}"):
+        writer = leftover.name.removesuffix(TEMPORARY).rpartition(".")[2].partition("-")[0]
+        if not writer.isdigit() or not _is_another_at_work(int(writer)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_another_at_work(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
+    return process_id != os.getpid()
 
 
 def flush_to_disk(folder: Path) -> None:
@@ -207,6 +228,7 @@ class GrowingLines:
         line = memoryview(checked_line(value))
         while line:  # near the end of a disk only a part may be written before the error comes
             line = line[os.write(self._descriptor, line) :]
+        kill_point(f"line-of-{self.path.name}")
 
     def close(self) -> None:
         """Close the file."""

@@ -27,6 +27,7 @@ from tunecurve.storage.files import (
     make_folder,
     read_lines,
     read_sealed_json,
+    remove_leftovers,
     set_aside,
     sha256_of,
     write_lines,
@@ -117,8 +118,7 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     """
     folder, data, metrics = planned.folder, context.data, context.metrics
     make_folder(folder)
-    for leftover in folder.glob(f"*{TEMPORARY}"):  # of a process that was killed while it wrote
-        leftover.unlink(missing_ok=True)
+    remove_leftovers(folder)
     write_sealed_json(folder / CONFIG, planned.config)
     learner, training = context.learner_of(planned), None
     if planned.trial.strategy == "fine-tune":

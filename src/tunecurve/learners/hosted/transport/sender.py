@@ -23,6 +23,7 @@ from tunecurve.learners.hosted.transport.calls import Call, SendingLimits, compl
 from tunecurve.learners.hosted.transport.garbage_collection import rare_garbage_collection
 from tunecurve.learners.hosted.transport.gateway import Failure, Gateway, Reply
 from tunecurve.learners.hosted.transport.limiter import ConcurrencyLimit, Pace
+from tunecurve.storage.kill_points import kill_point
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
 # Attempts that never reached a server, and answers that nobody could read, before the stream ends: more would be no better.
@@ -273,10 +274,12 @@ class Sender:
             )
             if claim.state != "yours":
                 return claim
+            kill_point("after-call-claim")
             outcome = await self._send(call, gateway)
+            kill_point("after-call")
             if isinstance(outcome, Reply):
                 record = reply_record(call, outcome)
-                cost = self._cost(record, reserved, outcome.told_usd)
+                cost = self._cost(record, reserved)
                 is_usable = outcome.stop_reason != "error"
                 recorded = self.ledger.record(call.key, record, cost, _new_future(), is_usable=is_usable)
                 if not is_usable:
@@ -299,13 +302,10 @@ class Sender:
                 self.ledger.release(call.key, may_be_billed=True)
             raise
 
-    def _cost(self, record: dict[str, Any], reserved: float, told_usd: float | None) -> float | None:
-        """Return what an answer cost; where the server tells no usage, the most that it can have cost, and never less than what
-        the server itself says that it costs."""
-        cost = self.price.call_usd(record["tokens_in"], record["tokens_out"])
-        if record["is_estimated"] and cost is not None:
-            cost = reserved
-        return max((usd for usd in (cost, told_usd) if usd is not None), default=None)
+    def _cost(self, record: dict[str, Any], reserved: float) -> float | None:
+        """Return what an answer cost; where the server tells no usage, the most that it can have cost."""
+        told = self.price.call_usd(record["tokens_in"], record["tokens_out"])
+        return reserved if record["is_estimated"] and told is not None else told
 
     async def _reserve(self, call: Call) -> float | None:
         """Return the money set aside; waits while what is in flight may still turn out cheaper than reserved."""
