@@ -3,7 +3,8 @@
 Written from the protocols (OpenAI's files and fine-tuning jobs, Vertex AI's tuning jobs, Cloud Storage), not from the
 client. A job that is made is billed, whatever the client then gets to see of it.
 
-Faults of a creation: ``made CODE|cut|empty|html|null`` makes the job and then answers so; ``unmade CODE|cut`` makes none;
+Faults of a creation: ``twice`` makes a second job beside the one that is told;
+``made CODE|cut|empty|html|null`` makes the job and then answers so; ``unmade CODE|cut`` makes none;
 ``says CODE TEXT`` refuses in words. `echo` says what a job shows of what it was made with: all, suffix, file, time.
 """
 
@@ -37,7 +38,8 @@ class FaultyJobs(ThreadingHTTPServer):
         self.create_fault, self.times, self.echo = create, times, echo
         # What a look at a job brings: a fault, a final state, the passes that are trained whatever was asked.
         self.behaviour = {"look": "", "ends": "", "trains": None, "polls": 1, "slow": 0.0, "checkpoints": [], "named": True,
-                          "tells_tokens": True, "files": "", "takes": None, "lists": "", "file_status": "processed", "unready": 10**9,
+                          "tells_tokens": True, "files": "", "takes": None, "lists": "", "counts": 1.0, "error": None,
+                          "file_status": "processed", "unready": 10**9,
                           **behaviour}  # fmt: skip
         self.jobs, self.files, self.names, self.log, self.creations = {}, {}, {}, [], []
         self.sizes = {}
@@ -145,6 +147,10 @@ class Handler(BaseHTTPRequestHandler):
         name = f"gs://{found['bucket']}/{unquote(found['name'])}" if "storage" in found[0] else found["name"]
         if self.server.behaviour["files"] == "kept":
             return self.fail(405, "files cannot be deleted")
+        if self.server.behaviour["files"].startswith("busy "):
+            code = int(self.server.behaviour["files"].split()[1])
+            self.server.behaviour["files"] = ""
+            return self.fail(code, "the file is in use")
         if self.server.files.pop(name, None) is None:
             return self.fail(404, "no such file")
         return self.send({"id": name, "object": "file", "deleted": True})
@@ -168,6 +174,8 @@ class Handler(BaseHTTPRequestHandler):
         if kind == "unmade":
             return self.cut() if rest == "cut" else self.fail(int(rest))
         name = self.make(found, body, number)
+        if kind == "twice":
+            self.make(found, body, number + 100)
         match rest:
             case "cut":
                 return self.cut()
@@ -187,7 +195,7 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         name, file, asked = self.read_creation(found, body, number)
         passes = server.behaviour["trains"] or asked
-        tokens = passes * training_tokens(server.files[file])
+        tokens = int(passes * training_tokens(server.files[file]) * server.behaviour["counts"])
         with server.lock:
             server.jobs[name] = {"body": body, "polls": 0, "passes": passes, "tokens": tokens, "file": file,
                                  "created": time.time(), "vertex": "scope" in found.groupdict(), "force": None}  # fmt: skip
@@ -226,7 +234,8 @@ class Handler(BaseHTTPRequestHandler):
             return view
         state = job["force"] or (behaviour["ends"] or "succeeded" if is_done else "running")
         view = {"id": name, "object": "fine_tuning.job", "status": state, "model": body["model"], "result_files": []}
-        view |= {"created_at": int(job["created"]), "hyperparameters": {"n_epochs": job["passes"]}, "error": None}
+        view |= {"created_at": int(job["created"]), "hyperparameters": {"n_epochs": job["passes"]}}
+        view |= {"error": behaviour["error"] if is_done else None}
         view |= {"fine_tuned_model": f"ft:{name}" if is_done and behaviour["named"] else None}
         view |= {"trained_tokens": job["tokens"] if is_done and behaviour["tells_tokens"] else None}
         if echo == "all":

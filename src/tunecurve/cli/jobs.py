@@ -48,11 +48,9 @@ def sync() -> None:
     """Ask the providers how every job stands that has not ended, and delete deployments that were left over; makes nothing."""
     from tunecurve.errors import ModelError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.ledger.jobs import FORGOTTEN, PREPARING, QUEUED_HERE
-    from tunecurve.learners.hosted.tuning.types import ENDED
+    from tunecurve.learners.hosted.tuning.job_keeper import needs_a_look
 
-    resting = {*ENDED, FORGOTTEN, QUEUED_HERE, PREPARING}
-    rows = [row for row in _all_rows() if row["state"] not in resting]
+    rows = [row for row in _all_rows() if needs_a_look(row)]
     n_left, n_undeleted = remove_left_overs()
     if n_left:
         click.echo(f"Deployments left over: {n_left}, deleted: {n_left - n_undeleted}.")
@@ -61,7 +59,9 @@ def sync() -> None:
     n_failed = 0
     for number, row in enumerate(rows):
         try:
-            rows[number] = job_flow_of(row).sync(row)
+            flow = job_flow_of(row)
+            flow.account.say = lambda line: click.echo(line, err=True)
+            rows[number] = flow.sync(row)
         except Exception as error:
             n_failed += 1
             click.echo(f"{row['key']}: {in_one_line(error)}", err=True)

@@ -151,7 +151,7 @@ def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_
     for line in _remarks(results):
         echo(line)
     found = map(Finding.from_json, results["findings"])
-    show_findings(finding for finding in found if finding.blocks or finding not in known)
+    show_findings(finding for finding in found if finding not in known)
     for learner, forecast in results["forecast"].items():
         said = forecast["refusal"] or forecast["verdict"]["sentence"]
         echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)

@@ -20,6 +20,9 @@ from tests.learners.hosted.test_jobs import examples
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.hosted.deployments import (
+    azure as azure_deployments,
+)
+from tunecurve.learners.hosted.deployments import (
     keeper as deployment_keeper,
 )
 from tunecurve.learners.hosted.deployments import (
@@ -342,6 +345,26 @@ def test_a_token_of_the_command_line_is_renewed_and_never_asked_for_with_local_o
     fake.write_text("#!/bin/sh\necho 'Please run az login' >&2\nexit 1\n")
     with pytest.raises(EnvironmentProblem, match="run: az login"):
         ManagementToken()()
+
+
+@pytest.mark.parametrize("code", [400, 404])
+def test_a_tuned_model_that_azure_does_not_know_yet_is_waited_for(serve, learner_of, prompts_of, tmp_path, code):
+    fault = f"says {code} DeploymentModelNotFound: the model format 'OpenAI', name 'ft:x' could not be found"
+    server = serve(AZURE, deploy=fault, deploys_wrong=2)
+    learner, tuned = tuned_of(learner_of, tmp_path, AZURE)
+    assert [answer.text for answer in predict(tuned, prompts_of(TEXTS))]
+    assert len(server.deployment_bodies) == 3
+    assert any("is not known there yet" in line for line in learner.account.said)
+    assert not server.deployments
+
+
+def test_a_model_that_azure_never_knows_ends_the_trial(serve, learner_of, prompts_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(azure_deployments, "SETTLING_SECONDS", 0.1)
+    server = serve(AZURE, deploy="says 400 DeploymentModelNotFound: no such model")
+    _, tuned = tuned_of(learner_of, tmp_path, AZURE)
+    with pytest.raises(ModelError, match="DeploymentModelNotFound"):
+        predict(tuned, prompts_of(TEXTS))
+    assert not server.deployments
 
 
 def test_a_quota_names_the_setting(serve, learner_of, prompts_of, tmp_path):

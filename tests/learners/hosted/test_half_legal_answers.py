@@ -13,8 +13,8 @@ from tunecurve.errors import EnvironmentProblem
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.hosted.transport import sender as sending
 from tunecurve.learners.hosted.transport.access import check_access
+from tunecurve.learners.hosted.transport.attempt import after_response, before_request, begin_attempt
 from tunecurve.learners.hosted.transport.failures import explain_failure
-from tunecurve.learners.hosted.transport.one_request import after_response, before_request, begin_attempt
 from tunecurve.learners.hosted.transport.proxies import proxy_in_words
 from tunecurve.spec.hosted import HostedSpec
 
@@ -276,3 +276,124 @@ def test_a_name_that_no_bucket_has_is_said_before_anything_is_paid(monkeypatch, 
     with pytest.raises(EnvironmentProblem, match=f"hosted.{provider}.bucket is '{bucket}'"):
         check_access(name, model, settings, will_tune=True)
     check_access(name, model, settings, will_tune=False)
+
+
+PLAIN_USD = "as by tokens"
+
+
+@pytest.mark.parametrize("kind", ["chat", "responses"])
+@pytest.mark.parametrize(
+    ("more", "usd"),
+    [
+        ({"cost": 0.02}, 0.02),  # OpenRouter
+        ({"cost": "0.02"}, 0.02),
+        ({"cost": {"total_cost": 0.03, "request_cost": 0.01}}, 0.03),  # Perplexity
+        ({"cost": 0.01, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.04}}, 0.05),
+        ({"cost": 0.01, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.04}}, 0.01),
+        ({"cost": 1e-9}, PLAIN_USD),
+        ({"cost": -3}, PLAIN_USD),
+        ({"cost": float("nan")}, PLAIN_USD),
+        ({"cost": 1e9}, PLAIN_USD),
+        ({"cost": True}, PLAIN_USD),
+        ({"cost": "much"}, PLAIN_USD),
+        ({"cost": None}, PLAIN_USD),
+    ],
+)
+def test_a_price_that_a_gateway_tells_is_booked_where_it_is_higher(serve, learner_in, prompts_of, kind, more, usd):
+    def change(kind, answer, text):
+        answer["usage"] |= more
+        return answer
+
+    server = serve(change)
+    ask(learner_in(kind), prompts_of)
+    spent = learner_in(kind).account.spending()
+    assert spent.answers_usd == pytest.approx(server.bill_usd if usd is PLAIN_USD else usd * len(ROWS))
+
+
+def test_a_price_that_a_gateway_tells_at_the_end_of_a_stream_is_booked(serve, learner_in, prompts_of):
+    def change(kind, answer, text):
+        head = {key: answer[key] for key in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
+        chunks = [
+            {**head, "choices": [{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}]},
+            {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            {**head, "choices": [], "usage": {**answer["usage"], "cost": 0.02}},
+        ]
+        data = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+        return 200, {"Content-Type": "text/event-stream"}, data.encode()
+
+    serve(change)
+    assert [answer.text for answer in ask(learner_in("chat", stream=True), prompts_of)] == ROWS
+    assert learner_in("chat").account.spending().answers_usd == pytest.approx(0.02 * len(ROWS))
+
+
+def test_a_price_that_no_table_has_is_the_one_that_the_gateway_tells(serve, learner_in, prompts_of):
+    def change(kind, answer, text):
+        answer["usage"] |= {"cost": 0.02}
+        return answer
+
+    serve(change)
+    ask(learner_in("chat", prices={}), prompts_of)
+    spent = learner_in("chat").account.spending()
+    assert spent.answers_usd == pytest.approx(0.02 * len(ROWS))
+    assert spent.n_unpriced == 0
+
+
+def calling_a_tool(kind, answer, text):
+    arguments = {"text": text}
+    if kind == "chat":
+        call = {"id": "t", "type": "function", "function": {"name": "mask_names", "arguments": json.dumps(arguments)}}
+        answer["choices"][0] |= {
+            "message": {"role": "assistant", "content": None, "tool_calls": [call]},
+            "finish_reason": "tool_calls",
+        }
+    elif kind == "responses":
+        answer["output"] = [
+            {
+                "type": "function_call",
+                "id": "f",
+                "call_id": "t",
+                "name": "mask_names",
+                "arguments": json.dumps(arguments),
+            }
+        ]
+    elif kind == "gemini":
+        part = {"functionCall": {"name": "mask_names", "args": arguments}}
+        answer["candidates"][0]["content"]["parts"] = [part]
+    else:
+        call = {"type": "tool_use", "id": "t", "name": "mask_names", "input": arguments}
+        answer |= {"content": [call], "stop_reason": "tool_use"}
+    return answer
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_call_of_a_tool_is_no_empty_answer_and_is_named(serve, learner_in, prompts_of, kind):
+    server = serve(calling_a_tool)
+    answers = ask(learner_in(kind), prompts_of)
+    assert {answer.stop_reason for answer in answers} == {"refused"}
+    assert all("called a tool that it does not have (mask_names)" in (answer.error or "") for answer in answers)
+    check_books(learner_in(kind), server)
+
+
+@pytest.mark.parametrize(("content", "text"), [(42, "42"), (4.5, "4.5"), (True, ""), ({"text": "yes"}, "yes")])
+def test_content_that_is_a_number_is_its_text(serve, learner_in, prompts_of, content, text):
+    def change(kind, answer, _):
+        answer["choices"][0]["message"]["content"] = content
+        return answer
+
+    serve(change)
+    assert {answer.text for answer in ask(learner_in("chat"), prompts_of)} == {text}
+
+
+@pytest.mark.parametrize(
+    ("key", "is_named"),
+    [("openai-api/lab/gpt-4.1-mni", True), ("openai-api/lab/gpt-4.1-mini", False), ("anthropic/claude", False)],
+)
+def test_a_mistyped_name_under_prices_is_named_where_a_cap_needs_the_price(learner_of, key, is_named):
+    # the name is known only when it is priced
+    learner = learner_of(LAB, max_cost=1.0, prices={key: {"input": 1.0, "output": 2.0}})
+    if key == LAB:
+        assert learner._price_of_a_similar_name() is None
+        return
+    with pytest.raises(Exception, match="the price of a call to") as refusal:
+        learner._refuse_unknown_prices(will_tune=False)
+    assert (f"it has '{key}'" in str(refusal.value)) == is_named

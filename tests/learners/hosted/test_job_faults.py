@@ -702,3 +702,142 @@ def test_a_tuning_service_that_cannot_be_reached_is_no_refusal(learner_of, monke
     assert reason.startswith(f"{address} could not be asked whether it tunes this model (no connection: ")
     assert "Connection error" not in reason
     assert "refused" in reason if "9/v1" in address else "no such host" in reason
+
+
+DOUBLES = [(LAB, "all"), (LAB, "suffix"), (LAB, "file"), (VERTEX, "all"), (VERTEX, "file")]
+
+
+@pytest.mark.parametrize(("name", "echo"), DOUBLES)
+@pytest.mark.parametrize("tells_tokens", [True, False])
+def test_a_creation_that_makes_two_jobs_is_booked_twice_and_said(serve, learner_of, tmp_path, name, echo, tells_tokens):
+    server = serve("twice", echo=echo, tells_tokens=tells_tokens)
+    learner, said = learner_of(name, **FAST), []
+    learner.account.say = said.append
+    record = follow(learner, tmp_path)
+    assert record.job["id"] in server.jobs, record
+    assert len(server.jobs) == 2
+    check_books(learner, server)
+    (line,) = [line for line in said if "made more than one job" in line]
+    assert {row["provider_id"] for row in learner.account.ledger.jobs()} == set(server.jobs)
+    assert next(iter(set(server.jobs) - {record.job["id"]})) in line
+    follow(learner_of(name, **FAST), tmp_path)
+    assert len(learner.account.ledger.jobs()) == len(server.jobs) == 2
+
+
+def test_a_double_that_still_runs_can_be_ended(serve, learner_of, tmp_path, capsys):
+    server = serve("twice", polls=2)
+    learner, said = learner_of(LAB, **FAST), []
+    learner.account.say = said.append
+    follow(learner, tmp_path)
+    key = next(row["key"] for row in learner.account.ledger.jobs() if row["detail"].get("double_of"))
+    assert f"shows it as {key}, and jobs cancel ends it" in " ".join(said)
+    assert run_command(["jobs", "cancel", key]) == 0
+    assert "cancelled" in [job["force"] for job in server.jobs.values()]
+    check_books(learner_of(LAB, **FAST), server)
+
+
+def test_jobs_of_others_and_of_earlier_studies_are_no_doubles(serve, learner_of, tmp_path):
+    server = serve(polls=2)
+    first = learner_of(LAB, ledger="first.sqlite", **FAST)
+    follow(first, tmp_path)
+    for job in server.jobs.values():
+        job["created"] -= 86_400.0
+    other = learner_of(LAB, ledger="second.sqlite", **FAST)
+    follow(other, tmp_path, rows=examples(11))
+    again = learner_of(LAB, ledger="third.sqlite", **FAST)
+    record = follow(again, tmp_path)
+    assert record.job["id"] in server.jobs
+    assert [row["provider_id"] for row in again.account.ledger.jobs()] == [record.job["id"]]
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("code", [400, 403, 422])
+def test_a_job_that_is_made_although_it_is_refused_is_followed(serve, learner_of, tmp_path, name, code):
+    server = serve(f"made {code}")
+    learner = learner_of(name, **FAST)
+    record = follow(learner, tmp_path)
+    assert list(server.jobs) == [record.job["id"]], record
+    assert check_books(learner, server).n_doubtful_jobs == 0
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("counts", [1.0, 1.34, 4.0])
+def test_a_job_whose_tokens_are_never_told_is_booked_at_the_most_it_can_be(serve, learner_of, tmp_path, name, counts):
+    server = serve(tells_tokens=False, counts=counts)
+    learner = learner_of(name, **FAST)
+    record = follow(learner, tmp_path)
+    spent = check_books(learner, server)
+    assert record.job["cost_is_estimated"]
+    assert spent.n_estimated_jobs == 1
+    n_bytes = 2 * sum(len(text.encode()) for text in uploads_of(learner))
+    assert spent.total_usd == pytest.approx(n_bytes * 3.0 / 1e6)
+
+
+def uploads_of(learner):
+    rows = examples()
+    request = learner._request(TrainingJob(rows, learner.resolve_recipe({"epochs": 2}, len(rows)), 0, Path()))
+    return [learner.backend.training_file(request).decode()]
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("tells_tokens", [True, False])
+def test_a_job_told_failed_that_goes_on_is_followed_and_booked(serve, learner_of, tmp_path, name, tells_tokens):
+    server = serve(tells_tokens=tells_tokens, polls=3)
+    learner = learner_of(name, **FAST)
+    begin_and_wait(learner, tmp_path)
+    (job,) = server.jobs.values()
+    job["force"] = "JOB_STATE_FAILED" if name == VERTEX else "failed"
+    assert "failed" in follow(learner, tmp_path)
+    job["force"] = None
+    assert run_command(["jobs", "sync"]) == 0
+    assert follow(learner_of(name, **FAST), tmp_path).job["id"] in server.jobs
+    assert len(server.creations) == 1
+    assert check_books(learner_of(name, **FAST), server).n_doubtful_jobs == 0
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("end", ["failed", "cancelled", "expired"])
+def test_a_job_that_may_have_run_between_two_looks_is_in_doubt(serve, learner_of, tmp_path, name, end):
+    server = serve(ends=f"JOB_STATE_{end.upper()}" if name == VERTEX else end, tells_tokens=False, counts=3.0)
+    learner = learner_of(name, **FAST)
+    line = follow(learner, tmp_path)
+    assert "stay booked, because it may have been trained" in line
+    assert check_books(learner, server).n_doubtful_jobs == 1
+
+
+@pytest.mark.parametrize(
+    ("ends", "error", "is_free"),
+    [
+        ("failed", {"code": "invalid_training_file", "message": "row 3 is no JSON", "param": "training_file"}, True),
+        ("failed", {"code": "invalid_file_format", "message": "row 3", "param": "training_file"}, True),
+        ("FAILED_VALIDATION", None, True),
+        ("failed", {"code": "server_error", "message": "we are sorry", "param": None}, False),
+        ("failed", None, False),
+    ],
+)
+def test_a_job_that_its_provider_says_never_ran_costs_nothing(serve, learner_of, tmp_path, ends, error, is_free):
+    serve(ends=ends, error=error, tells_tokens=False, polls=0)
+    learner = learner_of(LAB, **FAST)
+    follow(learner, tmp_path)
+    spent = learner.account.spending()
+    assert (spent.total_usd == 0) == is_free
+    assert spent.n_doubtful_jobs == (not is_free)
+
+
+@pytest.mark.parametrize(("name", "code"), [(LAB, 409), (LAB, 423), (LAB, 503), (VERTEX, 409), (VERTEX, 423)])
+@pytest.mark.parametrize("later", ["sync", "close"])
+def test_a_training_file_whose_deletion_is_refused_once_is_deleted_later(
+    serve, learner_of, tmp_path, name, code, later
+):
+    server = serve(files=f"busy {code}")  # Google's own client asks again after a 503
+    learner, said = learner_of(name, **FAST), []
+    learner.account.say = said.append
+    follow(learner, tmp_path)
+    assert len(server.files) == 1
+    assert any("may still be at the provider" in line for line in said)
+    if later == "sync":
+        assert run_command(["jobs", "sync"]) == 0
+    learner.account.close()
+    assert not server.files
+    (row,) = learner_of(name, **FAST).account.ledger.jobs()
+    assert row["detail"]["file_not_deleted"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
@@ -130,7 +131,13 @@ class HostedLearner(Learner):
         if will_tune and not unknown and tuned.call_usd(1, 1) is None:
             unknown.append(f"a call to what is tuned from '{self.name}'")
         if unknown:
-            raise unknown_price(" and of ".join(unknown))
+            raise unknown_price(" and of ".join(unknown), self._price_of_a_similar_name())
+
+    def _price_of_a_similar_name(self) -> str | None:
+        """Return the name under hosted.prices that may be this model's, mistyped."""
+        given = self.account.settings.prices
+        close = [] if self.name in given else difflib.get_close_matches(self.name, given, n=1)
+        return close[0] if close else None
 
     def model_findings(self) -> list[Finding]:
         """Return what is to be said of the model before anything is sent: that it is retired, or in no table."""

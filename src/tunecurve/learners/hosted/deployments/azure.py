@@ -7,6 +7,7 @@ specification of 2024-10-01), as they were in November 2026.
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem
@@ -29,6 +30,8 @@ _API_VERSION = {"standard": "2024-10-01", "globalstandard": "2024-10-01", "devel
 _OF_A_PARENT = re.compile(
     r"ParentResource|ResourceGroupNotFound|SubscriptionNotFound|InvalidSubscription|AccountNotFound"
 )
+# How long a model that its job has just made may be unknown to the control plane.
+SETTLING_SECONDS = 300.0
 # The documents speak of an hourly charge, and not of parts of an hour.
 BILLED_SECONDS = 3600
 
@@ -50,6 +53,7 @@ class AzureDeployments:
 
     def __init__(self, path: str, deploy_as: str, capacity: int) -> None:
         self.path, self.deploy_as, self.capacity = path, deploy_as, capacity
+        self._until = time.monotonic() + SETTLING_SECONDS
         version = {"api-version": _API_VERSION[deploy_as]}
         self.service = JsonService(management_url(), ManagementToken(), version)
 
@@ -73,6 +77,8 @@ class AzureDeployments:
             raise
         except Exception as error:
             said = str(getattr(error, "body", error)).lower()
+            if "deploymentmodelnotfound" in said and time.monotonic() < self._until:
+                raise QuotaFull(f"the tuned model is not known there yet: {plain_reason(error)}") from None
             if status_of(error) == 409 and not quota_is_used_up(error):
                 raise QuotaFull(plain_reason(error)) from None
             refusal = refusal_of_creation(error)

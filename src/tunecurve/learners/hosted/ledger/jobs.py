@@ -87,6 +87,16 @@ class JobTable(LedgerFile):
 
         return self._done(work)
 
+    def add_double(self, row: dict[str, Any], key: str) -> dict[str, Any]:
+        """Write down a job that was made beside another one, of the same creation; return its row."""
+        kept = ("tokens", "most_tokens", "n_rows", "recipe", "place", "training_usd")
+        detail = {name: row["detail"].get(name) for name in kept} | {"double_of": row["key"]}
+        now = time.time()
+        double = {**row, "key": key, "label": f"{row['label']}, made twice", "state": CREATING, "provider_id": None,
+                  "detail": detail, "reserved_usd": 0.0, "cost_usd": None, "created_at": now}  # fmt: skip
+        self._done(lambda connection: write_row(connection, "jobs", double))
+        return {**double, "updated_at": now}
+
     def change_job(self, key: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Change a job's row as it is on the disk now, and return it; nobody else's change is overwritten."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tunecurve.learners.hosted.transport.attempt import this_attempt
 from tunecurve.learners.hosted.transport.odd_answers import OddAnswer
-from tunecurve.learners.hosted.transport.usage import whole_number
+from tunecurve.learners.hosted.transport.usage import fields_of, told_usd, whole_number
 
 _KNOWN_ENDS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 _ENDS_BY_WORD = (("length", ("max", "length")), ("content_filter", ("filter", "safety", "block")))
@@ -98,7 +99,9 @@ def _not_a(body: Any, what: str) -> str:
 
 
 def joined(content: Any) -> str:
-    """Return the text of content that comes as parts; thinking is no text."""
+    """Return the text of content that comes as parts, or as a number; thinking is no text."""
+    if isinstance(content, int | float) and not isinstance(content, bool):
+        return str(content)
     parts = content if isinstance(content, list) else [content]
     texts = [part if isinstance(part, str) else part.get("text") for part in parts if isinstance(part, str | dict)]
     return "".join(text for text in texts if isinstance(text, str))
@@ -116,9 +119,14 @@ def nearest_end(end: Any, *, has_text: bool) -> Any:
 
 
 def told_usage(usage: Any, *names: str) -> tuple[int, int] | None:
-    """Return (sent, answered) where both are counts; what a total has beyond them was thought, and is billed as answered."""
-    values = usage if isinstance(usage, dict) else vars(usage) if hasattr(usage, "__dict__") else {}
-    values = {**(getattr(usage, "model_extra", None) or {}), **values}
+    """Return (sent, answered) where both are counts; what a total has beyond them was thought, and is billed as answered.
+
+    A price that stands beside them is noted for the attempt.
+    """
+    values = fields_of(usage)
+    cost = told_usd(usage)
+    if cost is not None:
+        this_attempt().told_usd = cost
     sent, answered = (whole_number(values.get(name)) for name in names)
     if sent is None or answered is None:
         return None

@@ -73,7 +73,7 @@ def reply_record(call: Call, reply: Reply) -> dict[str, Any]:
         text=reply.text,
         most_out=call.max_tokens,
     )
-    kept = {key: value for key, value in asdict(reply).items() if key != "is_free"}
+    kept = {key: value for key, value in asdict(reply).items() if key not in ("is_free", "told_usd")}
     is_estimated = usage.is_estimated and not reply.is_free
     return {**kept, **asdict(usage), "is_estimated": is_estimated, "characters_in": call.characters}
 

@@ -34,6 +34,8 @@ class Reply:
         Which version answered, as the provider says.
     is_free : bool
         The provider refused the request with an error status, before a model saw it.
+    told_usd : float or None
+        What the call costs, as a gateway tells it.
     """
 
     text: str
@@ -44,6 +46,7 @@ class Reply:
     detail: str | None = None
     model_version: str | None = None
     is_free: bool = False
+    told_usd: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ the context is full - is told apart from what a model has written.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import functools
 import logging
 import os
@@ -25,6 +24,13 @@ from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.answer_bodies import mend_chat, mend_gemini, mend_response
 from tunecurve.learners.hosted.transport.answer_streams import CheckedStream, mend_chunk, mend_event
 from tunecurve.learners.hosted.transport.anthropic_bodies import mend_anthropic
+from tunecurve.learners.hosted.transport.attempt import (
+    after_response,
+    before_request,
+    begin_attempt,
+    count_requests,
+    this_attempt,
+)
 from tunecurve.learners.hosted.transport.aws_access import send_once_to_aws
 from tunecurve.learners.hosted.transport.batches import BatchBook
 from tunecurve.learners.hosted.transport.failures import explain_failure, one_line
@@ -36,19 +42,11 @@ from tunecurve.learners.hosted.transport.lighter_sdks import (
     find_proxy_once,
     remember_sockets,
 )
-from tunecurve.learners.hosted.transport.one_request import (
-    after_response,
-    before_request,
-    begin_attempt,
-    count_requests,
-)
 from tunecurve.learners.hosted.transport.redirects import http_clients, refuse_redirects, refuse_redirects_of_google
 from tunecurve.prompts import Message
 
 # Its packages import one another in circles, and are patched: studies in several threads open their models in turn.
 _one_at_a_time = threading.Lock()
-# Whether the call of this task was refused by status, before a model saw it.
-_was_refused: contextvars.ContextVar[bool] = contextvars.ContextVar("refused by status", default=False)
 # Gemini 2.5 Pro thinks with no smaller budget than this.
 LEAST_BUDGET_OF_PRO = 128
 # HTTP/2 remote calls know no redirects; Amazon's clients are made to follow none by `send_once_to_aws`.
@@ -74,9 +72,11 @@ class InspectGateway:
             async with asyncio.timeout(wait):
                 with self._batch_book.row(key) if self._batch_book else nullcontext():
                     output, is_free = await self._generate(messages, max_tokens)
+                    told_usd = this_attempt().told_usd
             if isinstance(output, Exception):
                 return self._failure(output)
-            return reply_of(output, time.perf_counter() - started, self._no_content, is_free=is_free)
+            reply = reply_of(output, time.perf_counter() - started, self._no_content, is_free=is_free)
+            return reply if told_usd is None else replace(reply, told_usd=told_usd)
         except TimeoutError:
             return Failure(f"no answer within {self.options.timeout_seconds:g} s", may_be_billed=True)
         except Exception as error:
@@ -91,14 +91,13 @@ class InspectGateway:
             messages = _without_system_role(messages)
         # A name of their own: the layer would draw one of random bytes for each turn.
         turns = [kinds[turn.role](content=turn.content, id=f"turn {n}") for n, turn in enumerate(messages)]
-        _was_refused.set(False)
-        begin_attempt(is_counted=not self.options.batch)
+        attempt = begin_attempt(is_counted=not self.options.batch)
         result = await self._api.generate(turns, [], "none", self._config(max_tokens))
         if not isinstance(result, tuple):
             return result, False
         output, call = result
         # An error that comes after a 200, within a stream or an answer, may stand for work that is billed.
-        is_free = bool(call is not None and call.error) and (not self._reads_leniently or _was_refused.get())
+        is_free = bool(call is not None and call.error) and (not self._reads_leniently or attempt.was_refused)
         return output, is_free
 
     def _config(self, max_tokens: int) -> Any:
@@ -149,7 +148,8 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
             "run: pip install 'tunecurve[hosted]'"
         ) from None
     # The layer warns at length about things that are handled here.
-    logging.getLogger("inspect_ai").setLevel(logging.ERROR)
+    for name_of_logger in ("inspect_ai", "google_genai"):
+        logging.getLogger(name_of_logger).setLevel(logging.ERROR)
     if options.family:
         set_model_info(name.full_name, ModelInfo(family=options.family))
         set_model_info(name.full_name.partition("/")[2], ModelInfo(family=options.family))
@@ -301,7 +301,7 @@ def _read_leniently(
         except APIStatusError as error:
             is_about_it = error.status_code in (400, 422) and "stream_options" in str(error)
             if not is_about_it or named.pop("stream_options", None) is None:
-                _was_refused.set(True)
+                this_attempt().was_refused = True
                 raise
             is_unknown["stream_options"] = True  # an older server; where it tells no usage, an estimate is booked
             answer = await create(*arguments, **named)

@@ -44,6 +44,11 @@ def _stop_reason(choice: Any, output: Any) -> tuple[StopReason, str | None]:
     # The layer calls a filter's verdict on the prompt a refusal, too; a filter says content_filter.
     if refused or (details is not None and details.type == "refusal" and choice.stop_reason != "content_filter"):
         return "refused", because or "the model refused"
+    called = [str(call.function) for call in choice.message.tool_calls or []]
+    if called and not _text_of(choice):
+        return "refused", redact(
+            f"the model called a tool that it does not have ({', '.join(called)}) instead of answering"
+        )
     match choice.stop_reason:
         case "stop" | "tool_calls":
             return "end", None

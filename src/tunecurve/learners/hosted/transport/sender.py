@@ -279,7 +279,7 @@ class Sender:
             kill_point("after-call")
             if isinstance(outcome, Reply):
                 record = reply_record(call, outcome)
-                cost = self._cost(record, reserved)
+                cost = self._cost(record, reserved, outcome.told_usd)
                 is_usable = outcome.stop_reason != "error"
                 recorded = self.ledger.record(call.key, record, cost, _new_future(), is_usable=is_usable)
                 if not is_usable:
@@ -302,10 +302,13 @@ class Sender:
                 self.ledger.release(call.key, may_be_billed=True)
             raise
 
-    def _cost(self, record: dict[str, Any], reserved: float) -> float | None:
-        """Return what an answer cost; where the server tells no usage, the most that it can have cost."""
-        told = self.price.call_usd(record["tokens_in"], record["tokens_out"])
-        return reserved if record["is_estimated"] and told is not None else told
+    def _cost(self, record: dict[str, Any], reserved: float, told_usd: float | None) -> float | None:
+        """Return what an answer cost; where the server tells no usage, the most that it can have cost, and never less than what
+        the server itself says that it costs."""
+        cost = self.price.call_usd(record["tokens_in"], record["tokens_out"])
+        if record["is_estimated"] and cost is not None:
+            cost = reserved
+        return max((usd for usd in (cost, told_usd) if usd is not None), default=None)
 
     async def _reserve(self, call: Call) -> float | None:
         """Return the money set aside; waits while what is in flight may still turn out cheaper than reserved."""

@@ -12,6 +12,7 @@ from typing import Any
 
 # A server may send more than it was given, its own instruction above all; beyond this the number is nonsense.
 MOST_TIMES, MOST_BEYOND = 4, 4096
+MOST_USD_A_CALL = 1000.0
 # No tokenizer packs more characters of ordinary text into a token.
 MOST_CHARACTERS_A_TOKEN = 32
 
@@ -43,6 +44,29 @@ def whole_number(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         return None
     return int(value) if value == int(value) else None
+
+
+def told_usd(usage: Any) -> float | None:
+    """Return what a call costs as some gateways tell it beside its tokens (OpenRouter, Perplexity); None: not told, or nonsense.
+
+    Where the key of its user's own provider was used, that provider bills beside the gateway.
+    """
+    values = fields_of(usage)
+    cost, details = values.get("cost"), values.get("cost_details")
+    parts = [cost.get("total_cost") if isinstance(cost, dict) else cost]
+    if values.get("is_byok") is True and isinstance(details, dict):
+        parts.append(details.get("upstream_inference_cost"))
+    try:
+        amounts = [float(part) for part in parts if part is not None and not isinstance(part, bool)]
+    except (TypeError, ValueError):
+        return None
+    return sum(amounts) if amounts and all(0 <= usd < MOST_USD_A_CALL for usd in amounts) else None
+
+
+def fields_of(told: Any) -> dict[str, Any]:
+    """Return the fields of a part of an answer, those included that its SDK does not know."""
+    values = told if isinstance(told, dict) else vars(told) if hasattr(told, "__dict__") else {}
+    return {**(getattr(told, "model_extra", None) or {}), **values}
 
 
 def check_usage(

@@ -89,12 +89,15 @@ class BedrockTuning:
             except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
                 raise EnvironmentProblem(f"no login at Amazon: {error}; {AWS_LOGIN_HINT}") from None
 
+    def training_file(self, request: JobRequest) -> bytes:
+        """Return the rows as conversations in JSON Lines."""
+        return as_json_lines(_training_row(example) for example in request.examples).encode()
+
     def upload(self, request: JobRequest) -> str:
         """Store the rows as JSON Lines under our key; return the s3:// address."""
         path = f"tunecurve/{request.key}.jsonl"
-        content = as_json_lines(_training_row(example) for example in request.examples).encode()
         with asking(f"cannot upload the training rows to s3://{self.where.bucket}"):
-            self.storage.put_object(Bucket=self.where.bucket, Key=path, Body=content)
+            self.storage.put_object(Bucket=self.where.bucket, Key=path, Body=self.training_file(request))
         return f"s3://{self.where.bucket}/{path}"
 
     def delete_file(self, training_file: str) -> None:
@@ -184,6 +187,6 @@ def _view(job: dict[str, Any]) -> ProviderJob:
         error=plain_reason(failure) if failure else None,
         training_file=(job.get("trainingDataConfig") or {}).get("s3Uri"),
         created_at=created.timestamp() if created is not None else None,
-        may_have_run=training != "NotStarted",
+        has_not_run=training == "NotStarted",
         hyperparameters=told_numbers({"epochs": (job.get("hyperParameters") or {}).get("epochCount")}),
     )

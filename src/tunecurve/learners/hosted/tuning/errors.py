@@ -28,7 +28,7 @@ def may_pass(error: BaseException) -> bool:
     """Return whether an SDK's error is one that asking again later could escape."""
     status = status_of(error)
     if status is not None:
-        return status >= 500 or status in (408, 409, 425, 429)
+        return status >= 500 or status in (408, 409, 423, 425, 429)
     # Without a status: a connection that broke or timed out, as every SDK calls it, or an answer that is not one.
     names = " ".join(kind.__name__ for kind in type(error).__mro__)
     return isinstance(error, OSError | ValueError) or bool(

@@ -19,7 +19,7 @@ from tunecurve.learners.hosted.transport.failures import plain_reason, status_of
 from tunecurve.learners.hosted.transport.rest import JsonService, part
 from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.limits import check_manner
-from tunecurve.learners.hosted.tuning.openai import training_lines
+from tunecurve.learners.hosted.tuning.openai import as_file, training_lines
 from tunecurve.learners.hosted.tuning.types import JobRequest, JobState, ProviderJob, state_by_word, told_numbers
 from tunecurve.privacy.redact import redact
 from tunecurve.spec.hosted import FireworksSpec
@@ -79,7 +79,7 @@ class FireworksTuning:
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what Fireworks would refuse after the upload."""
         check_manner(self.name, request.base_model, len(request.examples), request.recipe)
-        if sum(len(line.encode()) + 1 for line in training_lines(request.examples)) > MOST_FILE_BYTES:
+        if len(self.training_file(request)) > MOST_FILE_BYTES:
             raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
 
     def preflight(self, base_model: str) -> None:
@@ -87,9 +87,13 @@ class FireworksTuning:
         with asking(f"this key cannot tune '{base_model}' in the account '{self.account}'"):
             self._page("supervisedFineTuningJobs", pageSize=1)
 
+    def training_file(self, request: JobRequest) -> bytes:
+        """Return the rows as chat messages in JSON Lines."""
+        return as_file(training_lines(request.examples))
+
     def upload(self, request: JobRequest) -> str:
         """Store the rows in a dataset under our key, unless it is there; return its name."""
-        name, content = request.key, ("\n".join(training_lines(request.examples)) + "\n").encode()
+        name, content = request.key, self.training_file(request)
         with asking("cannot upload the training rows"):
             if self._state_of_dataset(name) is None:
                 dataset = {"userUploaded": {}, "exampleCount": str(len(request.examples)), "displayName": name}
@@ -195,7 +199,6 @@ def _view(job: dict[str, Any]) -> ProviderJob:
         error=plain_reason(status["message"]) if status and status.get("message") else None,
         training_file=job.get("dataset"),
         created_at=_seconds(job.get("createTime")),
-        may_have_run=True,
         hyperparameters=told_numbers(told),
         usd_billed=_usd(job.get("estimatedCost")),
     )

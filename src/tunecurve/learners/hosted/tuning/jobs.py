@@ -166,6 +166,9 @@ class JobFlow(JobKeeper):
             self._unclaim(row)
             return Pending(f"the provider has not read the training file yet ({error})", self._poll)
         except NotCreated as error:
+            made = self._made_all_the_same(row)
+            if made is not None:
+                return self._save(row, made)
             self._delete_file(row)
             self._unclaim(row)
             raise ModelError(f"no tuning job was made: {error}") from None
@@ -188,7 +191,7 @@ class JobFlow(JobKeeper):
 
         def change(current: dict[str, Any]) -> None:
             current["state"], current["reserved_usd"] = QUEUED_HERE, 0.0
-            current["detail"]["owner"] = None
+            current["detail"].update(owner=None, claimed_at=None)
 
         self._change(row, change)
 
@@ -204,15 +207,10 @@ class JobFlow(JobKeeper):
             return Pending(
                 f"no answer came to the job's creation; looking for it for {left:.0f} s more", min(left, self._poll)
             )
+        row = self._change(row, self._in_doubt)
         if n_repeats:
-            self._change(row, lambda current: current.update(state=IN_DOUBT))
             raise ModelError(_doubt_in_words(row, n_repeats + 1))
-
-        def give_up(current: dict[str, Any]) -> None:
-            current["state"] = IN_DOUBT
-            current["detail"]["is_given_up"] = BY_ITSELF
-
-        self._change(row, give_up)
+        row = self._change(row, lambda current: current["detail"].update(is_given_up=BY_ITSELF))
         self.account.say(
             f"tuning '{row['model']}': a creation without an answer is not to be found at the provider; "
             f"{money(row['reserved_usd'])} stay booked for it, and one more job is made"
@@ -222,10 +220,17 @@ class JobFlow(JobKeeper):
             return self._adopted(request, self._submit(request, found_row), n_repeats)
         return found_row
 
+    def _in_doubt(self, row: dict[str, Any]) -> None:
+        """Mark a claim whose job is not to be found: what it may have cost at most is booked."""
+        row["state"] = IN_DOUBT
+        row["reserved_usd"] = max(row["reserved_usd"], self._at_most_usd(row) or 0.0)
+
     def _row(self, request: JobRequest) -> dict[str, Any]:
         now = time.time()
         detail = {
             "tokens": request.tokens,
+            # No token is shorter than a byte.
+            "most_tokens": request.recipe["epochs"] * len(self.backend.training_file(request)),
             "n_rows": len(request.examples),
             "recipe": request.recipe,
             "place": self.backend.place(),
@@ -257,8 +262,12 @@ def _end_in_words(row: dict[str, Any], job: ProviderJob) -> str:
         )
     word = job.raw_state.lower().removeprefix("job_state_")
     raw = f" ('{job.raw_state}')" if word not in ("", job.state) else ""
+    is_in_doubt = row["cost_usd"] is None and row["reserved_usd"] > 0
+    booked = (
+        f"{money(row['reserved_usd'])} stay booked, because it may have been trained before; " if is_in_doubt else ""
+    )
     return (
-        f"tuning job {job.provider_id} {job.state}{raw}: {job.error or 'the provider gives no reason'}; "
+        f"tuning job {job.provider_id} {job.state}{raw}: {job.error or 'the provider gives no reason'}; {booked}"
         f"to pay for another one: tunecurve jobs retry {row['key']}"
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.tuning.openai import OpenAITuning, training_lines
+from tunecurve.learners.hosted.tuning.openai import OpenAITuning
 from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob
 
 MOST_FILE_BYTES = 5_000_000_000
@@ -37,7 +37,7 @@ class NebiusTuning(OpenAITuning):
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what the provider would refuse after the upload."""
         self.check_rows(request)
-        if sum(len(line.encode()) for line in training_lines(request.examples)) > MOST_FILE_BYTES:
+        if len(self.training_file(request)) > MOST_FILE_BYTES:
             raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
 
     def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> dict[str, Any]:

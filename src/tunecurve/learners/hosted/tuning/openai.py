@@ -46,6 +46,8 @@ _NOT_READ_YET = re.compile(
     r"pending|in progress",
     re.IGNORECASE,
 )
+# Whose fault a failed job is, where its rows were refused before they were trained on.
+_OF_THE_FILE = frozenset({"training_file", "validation_file", "invalid_training_file", "invalid_validation_file"})
 _OPTIONAL_FIELDS = ("method", "metadata", "seed", "suffix", "batch_size", "learning_rate_multiplier")
 
 
@@ -89,7 +91,7 @@ class OpenAITuning:
         """Refuse what the provider would refuse after the upload."""
         self.check_rows(request)
         lines = training_lines(request.examples)
-        if sum(map(len, lines)) > MOST_FILE_BYTES:
+        if len(self.training_file(request)) > MOST_FILE_BYTES:
             raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
         longest = max(map(len, lines))
         if longest // 2 > MOST_TOKENS_A_ROW:
@@ -107,10 +109,13 @@ class OpenAITuning:
         with asking(f"this account or address cannot tune '{base_model}' ({alone})"):
             self._page(limit=1)
 
+    def training_file(self, request: JobRequest) -> bytes:
+        """Return the rows as chat messages in JSON Lines."""
+        return self.file_mark + as_file(training_lines(request.examples))
+
     def upload(self, request: JobRequest) -> str:
         """Store the rows, unless an upload without an answer has; return the file's id."""
-        name = f"{request.key}.jsonl"
-        content = self.file_mark + ("\n".join(training_lines(request.examples)) + "\n").encode()
+        name, content = f"{request.key}.jsonl", self.training_file(request)
         with asking("cannot upload the training rows"):
             there = self._uploaded(name, len(content))
             if there is not None:
@@ -244,6 +249,11 @@ def training_lines(examples: Sequence[TuningExample]) -> list[str]:
     return [json.dumps(row, ensure_ascii=False) for row in rows]
 
 
+def as_file(lines: Sequence[str]) -> bytes:
+    """Return rows as JSON Lines."""
+    return ("\n".join(lines) + "\n").encode()
+
+
 def _unwelcome_field(error: Any, left_out: Collection[str]) -> str | None:
     """Return which optional field a refusal names as not known."""
     said = f"{json.dumps(error.body, default=str)} {error}"
@@ -264,6 +274,7 @@ def _view(job: Any, *, needs_id: bool = True) -> ProviderJob:
     error, status = told("error"), told("status")
     reason = error if isinstance(error, str) else getattr(error, "message", None)
     metadata = told("metadata")
+    reasons = {getattr(error, "code", None), getattr(error, "param", None)}
     created = told("created_at")
     return ProviderJob(
         provider_id=told("id") or "",
@@ -278,6 +289,7 @@ def _view(job: Any, *, needs_id: bool = True) -> ProviderJob:
         training_file=told("training_file"),
         created_at=float(created) if isinstance(created, int | float) and created > 1e9 else None,
         hyperparameters=_hyperparameters(job),
+        has_not_run=bool(reasons & _OF_THE_FILE) or "validation" in str(status).lower() or told("trained_tokens") == 0,
     )
 
 

@@ -19,7 +19,7 @@ from tunecurve.learners.hosted.transport.rest import JsonService, part
 from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH, check_manner
-from tunecurve.learners.hosted.tuning.openai import training_lines
+from tunecurve.learners.hosted.tuning.openai import as_file, training_lines
 from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, state_by_word, suffix_of, told_numbers
 from tunecurve.privacy.redact import redact
 
@@ -71,7 +71,7 @@ class TogetherTuning:
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what the provider would refuse after the upload."""
         check_manner(self.name, request.base_model, len(request.examples), request.recipe)
-        if sum(len(line.encode()) + 1 for line in training_lines(request.examples)) > MOST_FILE_BYTES:
+        if len(self.training_file(request)) > MOST_FILE_BYTES:
             raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
 
     def preflight(self, base_model: str) -> None:
@@ -80,9 +80,13 @@ class TogetherTuning:
         with asking(f"Together does not tune '{base_model}' for this account ({alone})"):
             self.service.ask("GET", "/fine-tunes/models/limits", query={"model_name": base_model})
 
+    def training_file(self, request: JobRequest) -> bytes:
+        """Return the rows as chat messages in JSON Lines."""
+        return as_file(training_lines(request.examples))
+
     def upload(self, request: JobRequest) -> str:
         """Store the rows, unless an upload without an answer has; return the file's id."""
-        name, content = f"{request.key}.jsonl", ("\n".join(training_lines(request.examples)) + "\n").encode()
+        name, content = f"{request.key}.jsonl", self.training_file(request)
         with asking("cannot upload the training rows"):
             there = self._uploaded(name, len(content))
             if there is not None:

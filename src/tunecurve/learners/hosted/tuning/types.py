@@ -71,8 +71,8 @@ class ProviderJob:
         Whether `tokens_billed` may be more than is billed, because what is told can be read in two ways.
     usd_billed : float or None
         What it costs, as the provider tells.
-    may_have_run : bool
-        Whether one that has ended without a model may have trained, at a provider that tells no tokens.
+    has_not_run : bool
+        Whether the provider says that one which has ended without a model has never been trained.
     """
 
     provider_id: str
@@ -91,7 +91,7 @@ class ProviderJob:
     hyperparameters: dict[str, float] = field(default_factory=dict)
     points: tuple[tuple[int, str], ...] = ()
     usd_billed: float | None = None
-    may_have_run: bool = False
+    has_not_run: bool = False
     tokens_are_most: bool = False
 
     def is_of(self, key: str) -> bool:
@@ -205,6 +205,10 @@ class TuningBackend(Protocol):
         """Raise ModelError when this account or model cannot be tuned; costs nothing."""
         ...
 
+    def training_file(self, request: JobRequest) -> bytes:
+        """Return the rows as they are uploaded."""
+        ...
+
     def upload(self, request: JobRequest) -> str:
         """Store the training file; return what the creation needs to find it."""
         ...
@@ -268,6 +272,29 @@ def find_ours(jobs: Sequence[ProviderJob], row: dict[str, Any]) -> ProviderJob |
         and job.hyperparameters.get("epochs") in (None, detail["recipe"]["epochs"])
     ]
     return made_then[0] if len(made_then) == 1 else None
+
+
+def doubles_of(jobs: Sequence[ProviderJob], row: dict[str, Any]) -> list[ProviderJob]:
+    """Return the jobs beside a claim's own one that carry its mark: a server, or a proxy, made more than one of a creation.
+
+    Parameters
+    ----------
+    jobs : sequence of ProviderJob
+        The account's jobs that the ledger does not know.
+    row : dict
+        The claim, with the job that is followed. What was made before it is of an earlier study.
+    """
+    detail = row["detail"]
+    file, since = (
+        detail.get("training_file") or detail.get("deleted_file"),
+        detail.get("claimed_at") or row["created_at"],
+    )
+    return [
+        job
+        for job in jobs
+        if (job.is_of(row["key"]) or (job.key is None and not job.suffix and file and job.training_file == file))
+        and (job.created_at is None or job.created_at >= since - CLOCK_SECONDS)
+    ]
 
 
 def differences(recipe: dict[str, Any], told: dict[str, float]) -> list[str]:

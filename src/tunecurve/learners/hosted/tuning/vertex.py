@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import warnings
 from dataclasses import replace
@@ -55,6 +56,7 @@ class VertexTuning:
                 f"tuning on Vertex AI needs the extra 'hosted' ({error.name or error} is missing); "
                 "run: pip install 'tunecurve[hosted]'"
             ) from None
+        logging.getLogger("google_genai").setLevel(logging.ERROR)
         self.types = types
         self.client = refuse_redirects_of_google(
             genai.Client(
@@ -97,13 +99,15 @@ class VertexTuning:
         with asking(f"this account cannot tune '{base_model}' in project {self.project}, {self.location}"):
             next(iter(self.client.tunings.list(config={"page_size": 1})), None)
 
+    def training_file(self, request: JobRequest) -> bytes:
+        """Return the rows as Gemini's contents in JSON Lines."""
+        return ("\n".join(training_lines(request.examples)) + "\n").encode()
+
     def upload(self, request: JobRequest) -> str:
         """Store the rows as JSON Lines under our key; return the gs:// address."""
         address = f"gs://{self.bucket}/tunecurve/{request.key}.jsonl"
         with asking(f"cannot upload the training rows to gs://{self.bucket}"):
-            self._blob(address).upload_from_string(
-                "\n".join(training_lines(request.examples)) + "\n", content_type="application/jsonl"
-            )
+            self._blob(address).upload_from_string(self.training_file(request), content_type="application/jsonl")
         return address
 
     def delete_file(self, training_file: str) -> None:

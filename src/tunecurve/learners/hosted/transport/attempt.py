@@ -1,25 +1,54 @@
-"""One attempt is one request: an SDK, or the layer above it, that would go on by itself is stopped.
+"""One attempt at a call is one request: an SDK, or the layer above it, that would go on by itself is stopped.
 
 A request that follows an answered one within the same attempt would be paid for, and stand in no book. It is refused
-before it is sent; the attempt is in doubt then. One that follows a refusal costs nothing, and goes through.
+before it is sent; the attempt is in doubt then. One that follows a refusal costs nothing, and goes through. What the model
+layer drops of an answer, and the books need, is noted here.
 """
 
 from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from tunecurve.learners.hosted.transport.gateway import Failure
 from tunecurve.learners.hosted.transport.odd_answers import Explained
 
-# The statuses that were answered in the attempt of this task; None: a batch, whose requests are no attempts.
-_answered: contextvars.ContextVar[list[int] | None] = contextvars.ContextVar("answered in this attempt", default=None)
+
+@dataclass
+class Attempt:
+    """What has happened in an attempt.
+
+    Attributes
+    ----------
+    is_counted : bool
+        Whether it may send one request; those of a batch are no attempts.
+    is_answered, was_refused : bool
+        A success has come; a refusal by status, before a model saw the call.
+    told_usd : float or None
+        What the call costs, as a gateway tells it.
+    """
+
+    is_counted: bool = False
+    is_answered: bool = False
+    was_refused: bool = False
+    told_usd: float | None = None
 
 
-def begin_attempt(*, is_counted: bool) -> None:
+_current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("attempt of this task")
+
+
+def begin_attempt(*, is_counted: bool) -> Attempt:
     """Begin an attempt in this task; one that is not counted may send what it likes."""
-    _answered.set([] if is_counted else None)
+    attempt = Attempt(is_counted)
+    _current.set(attempt)
+    return attempt
+
+
+def this_attempt() -> Attempt:
+    """Return the attempt of this task; outside of any, one that nobody looks at."""
+    return _current.get(Attempt())
 
 
 def before_request() -> None:
@@ -30,7 +59,8 @@ def before_request() -> None:
     Explained
         With the line that ends the trial: the next call would do the same.
     """
-    if _answered.get():
+    attempt = this_attempt()
+    if attempt.is_counted and attempt.is_answered:
         raise Explained(
             Failure(
                 "the model layer would ask on by itself after an answer that the provider calls unfinished; nothing more "
@@ -43,9 +73,8 @@ def before_request() -> None:
 
 def after_response(status: int) -> None:
     """Remember an answer of this attempt."""
-    seen = _answered.get()
-    if seen is not None and 200 <= status < 300:
-        seen.append(status)
+    if 200 <= status < 300:
+        this_attempt().is_answered = True
 
 
 def count_requests(client: Any, mend: Callable[[str], str] | None = None) -> None:
