@@ -58,7 +58,12 @@ _OPTIONS = [
         multiple=True,
         help="Column with the input text (source_text); repeatable: the texts, joined by line breaks.",
     ),
-    click.option("--target-column", help="Column with the text that should come out (target_text)."),
+    click.option(
+        "--target-column",
+        "target_column",
+        multiple=True,
+        help="Column with the text that should come out (target_text); repeatable for multilabel: columns of 0 and 1.",
+    ),
     click.option("--group-column", help="Rows with the same value here stay on one side of the split."),
     click.option(
         "--task",

@@ -13,7 +13,7 @@ import decimal
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,6 +27,9 @@ _SPAN_KEYS = ({"start", "end"}, {"begin", "end"}, {"start_offset", "end_offset"}
 # numpy prints a list without commas: ['fire' 'water'].
 _NO_COMMA = re.compile(r"(['\"])\s+(['\"])")
 _IOB_TAG = re.compile(r"O|[BIESLU][-_]\S+")
+
+# What a cell says of a label whose column it stands in.
+_YES, _NO = {"1", "true", "yes", "y", "x", "t"}, {"", "0", "false", "no", "n", "f", "-"}
 
 Shape = Literal[
     "",
@@ -70,14 +73,14 @@ class TargetRule:
 
     Attributes
     ----------
-    list_is : {"one", "references", "entities", "classes"}
-        What a list holds: nothing but one target, several targets that are all right, the entities of one text, or several
-        classes.
+    list_is : {"one", "references", "entities", "classes", "labels"}
+        What a list holds: nothing but one target, several targets that are all right, the entities of one text, several
+        classes, or a set of labels.
     empty_is : str, optional
         The target that an empty cell stands for; without one, the row has no target.
     """
 
-    list_is: Literal["one", "references", "entities", "classes"] = "one"
+    list_is: Literal["one", "references", "entities", "classes", "labels"] = "one"
     empty_is: str | None = None
 
 
@@ -118,13 +121,27 @@ def _read_list(cells: list[Any], rule: TargetRule) -> Reading:
     texts = tuple(text for reading in readings for text in reading.texts)
     if not texts:
         return Reading(kind="list", problem=readings[0].problem)
-    if rule.list_is == "references":
+    if rule.list_is in ("references", "labels"):
         return Reading(texts, kind="list")
     if rule.list_is == "entities":
         return _read_entities(texts)
     if len(set(texts)) == 1:
         return Reading(texts[:1], kind="list")
     return Reading(kind="list", shape="several classes" if rule.list_is == "classes" else "a list of texts")
+
+
+def read_flags(cells: Mapping[str, Any], columns: Sequence[str], rule: TargetRule) -> Reading:
+    """Return the names of the columns whose cell says yes, as the labels of a row."""
+    chosen = []
+    for column in columns:
+        cell = _plain(cells.get(column))
+        word = "" if is_missing(cell) else str(_text_and_kind(cell)[0]).strip().casefold()
+        if word not in _YES and word not in _NO:
+            return Reading(kind="flags", problem="not 0 or 1")
+        chosen += [column] if word in _YES else []
+    if not chosen and rule.empty_is is None:
+        return Reading(kind="flags", problem="empty")
+    return Reading(tuple(chosen) or (str(rule.empty_is),), kind="flags")
 
 
 def _read_entities(texts: tuple[str, ...]) -> Reading:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tunecurve.data.cells import Reading, TargetRule, is_missing, read_target
-from tunecurve.data.drops import LOUD_SHARE, MAX_PLACES_KEPT, CleaningReport
+from tunecurve.data.cells import Reading, TargetRule, is_missing, read_flags, read_target
+from tunecurve.data.drops import JOINED, LOUD_SHARE, MAX_PLACES_KEPT, CleaningReport
 from tunecurve.data.inputs import DEFAULT_COLUMN, InputText
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.data.shapes import ShapeCounts, columns_in_words, way_on
@@ -18,6 +18,7 @@ from tunecurve.findings import Finding
 
 __all__ = ["CleaningReport", "clean_rows"]
 
+OTHER_TARGET = "duplicate input with another target"
 # A study needs some thousand rows. All kept rows are in memory, at about three times their text.
 MAX_CHARACTERS_KEPT = 500_000_000
 
@@ -27,7 +28,7 @@ def clean_rows(
     *,
     input_column: str | Sequence[str] = DEFAULT_COLUMN,
     template: str = "",
-    target_column: str = "target_text",
+    target_column: str | Sequence[str] = "target_text",
     target_rule: TargetRule | None = None,
     group_column: str | None = None,
     group_by: str = "target",
@@ -44,8 +45,10 @@ def clean_rows(
         Column with the input text; several are joined by line breaks.
     template : str, optional
         A template that names columns, see `tunecurve.data.inputs`; its filled text is the input.
-    target_column, group_column : str
-        Column names; without a group column, rows are grouped by the skeleton of a text.
+    target_column : str or sequence of str
+        Column with the target; several are the flags of labels.
+    group_column : str, optional
+        Its value groups rows; without it they are grouped by the skeleton of a text.
     target_rule : TargetRule, optional
         What an empty target and a list mean to the task; default: a row has one target.
     group_by : {"target", "input"}, default "target"
@@ -61,13 +64,17 @@ def clean_rows(
         When a column is missing, a cell holds more than a text, no row is left, or there are more than memory should hold.
     """
     columns = (input_column,) if isinstance(input_column, str) else tuple(input_column)
-    reader = _RowReader(InputText(columns, template), target_column, target_rule or TargetRule(), group_column)
+    targets = (target_column,) if isinstance(target_column, str) else tuple(target_column)
+    reader = _RowReader(InputText(columns, template), targets, target_rule or TargetRule(), group_column)
     report = CleaningReport()
     rows: list[Row] = []
     first_target: dict[str, str] = {}
+    position: dict[str, int] = {}
     n_characters = 0
     for place, source, target in reader.read(raw_rows, report):
         reason = _reason_to_drop(source, target, first_target if drop_duplicates else {}, is_too_long)
+        if reason in ("duplicate", OTHER_TARGET) and reader.rule.list_is == "labels":
+            reason = _join_labels(rows, position[source.texts[0]], target)
         if reason:
             report.drop(reason, place, reader.traits)
             continue
@@ -79,6 +86,7 @@ def clean_rows(
                 "--limit 50000"
             )
         first_target[text] = answer
+        position.setdefault(text, len(rows))
         group = reader.group or skeleton(answer if group_by == "target" else text)
         rows.append(Row(text, answer, group, place, tuple(others)))
     report.rows_kept = len(rows)
@@ -86,6 +94,14 @@ def clean_rows(
     if not rows:
         raise DataError(_nothing_left(report))
     return rows, report
+
+
+def _join_labels(rows: list[Row], number: int, target: Reading) -> str:
+    """Give an earlier row the labels of one that repeats its input; return why the other one is dropped."""
+    row = rows[number]
+    new = [text for text in target.texts if text not in (row.target, *row.other_targets)]
+    rows[number] = replace(row, other_targets=(*row.other_targets, *new))
+    return JOINED if new else "duplicate"
 
 
 @dataclass
@@ -101,7 +117,7 @@ class _RowReader:
     """
 
     inputs: InputText
-    target_column: str
+    target_columns: tuple[str, ...]
     rule: TargetRule
     group_column: str | None
     group: str = ""
@@ -113,6 +129,11 @@ class _RowReader:
     n_ungrouped: int = 0
     ungrouped_places: list[str] = field(default_factory=list)
 
+    @property
+    def target_column(self) -> str:
+        """The target's column in words."""
+        return ", ".join(self.target_columns)
+
     def read(self, raw_rows: Iterable[RawRow], report: CleaningReport) -> Iterator[tuple[str, Reading, Reading]]:
         """Yield place, input and target of every row."""
         for place, cells in raw_rows:
@@ -120,9 +141,7 @@ class _RowReader:
                 self.inputs = self.inputs.for_columns(cells)
                 self._check_columns(cells, place)
             source, parts = self.inputs.read(cells)
-            target = Reading(problem="missing")
-            if self.target_column in cells:
-                target = read_target(cells[self.target_column], self.rule)
+            target = self._target_in(cells)
             self.seen.update(parts)
             self.shapes.count(parts, self.target_column, target, place)
             self.understood.count(parts, self.target_column, target, cells, place)
@@ -130,6 +149,13 @@ class _RowReader:
             self.traits = self._traits_of(source, target)
             report.count(self.traits)
             yield place, source, target
+
+    def _target_in(self, cells: Mapping[str, Any]) -> Reading:
+        if not any(column in cells for column in self.target_columns):
+            return Reading(problem="missing")
+        if len(self.target_columns) > 1:
+            return read_flags(cells, self.target_columns, self.rule)
+        return read_target(cells[self.target_column], self.rule)
 
     def _group_in(self, cells: Mapping[str, Any], place: str) -> str:
         """Return the group; a row without one is a group of its own kind: its skeleton."""
@@ -155,7 +181,7 @@ class _RowReader:
         missing = [column for column in parts if column not in cells]
         if len(missing) < len(parts):
             missing = []
-        missing += [column for column in (self.target_column, self.group_column) if column and column not in cells]
+        missing += [column for column in (*self.target_columns, self.group_column) if column and column not in cells]
         if missing:
             raise DataError(self._no_column(missing[0], place, cells))
 
@@ -182,9 +208,10 @@ class _RowReader:
 
     def _check_roles(self) -> None:
         """Refuse a target that is a part of the input, and classes as groups: neither can be learnt."""
-        if self.target_column in self.inputs.wanted:
+        both = [column for column in self.target_columns if column in self.inputs.wanted]
+        if both:
             raise DataError(
-                f"column '{self.target_column}' is the target and a part of the input: every answer would stand in its question; "
+                f"column '{both[0]}' is the target and a part of the input: every answer would stand in its question; "
                 "name two columns with --input-column and --target-column (and in prompt.template)"
             )
         if self.rule.list_is == "classes" and self.group_column == self.target_column:
@@ -217,7 +244,7 @@ def _reason_to_drop(
             )
     text, answer = source.texts[0], target.texts[0]
     if text in first_target:
-        return "duplicate" if first_target[text] == answer else "duplicate input with another target"
+        return "duplicate" if first_target[text] == answer else OTHER_TARGET
     if is_too_long is not None and is_too_long(text, answer):
         return "longer than data.max_tokens"
     return None

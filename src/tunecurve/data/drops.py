@@ -26,12 +26,16 @@ class Reason:
         Completes "... rows were dropped because ...".
     remedy : str
         The next step.
+    is_note : bool
+        Whether this is how rows were meant.
     """
 
     because: str
     remedy: str
+    is_note: bool = False
 
 
+JOINED = "joined with an earlier row of the same input"
 REASONS: dict[str, Reason] = {
     "empty input": Reason(
         "their input is empty",
@@ -52,6 +56,15 @@ REASONS: dict[str, Reason] = {
         "their input repeats, with another target than the first",
         "if the input is made of several columns, repeat --input-column or name them in prompt.template; else the targets "
         "disagree: mend them",
+    ),
+    JOINED: Reason(
+        "their input repeats, and their labels are joined with those of the first",
+        "if these are different texts, give them different inputs; data.drop_duplicates: false keeps them apart",
+        is_note=True,
+    ),
+    "target not 0 or 1": Reason(
+        "a column of their labels holds neither yes nor no",
+        "write 0 and 1, true and false, or x and nothing; --target-column names the columns of labels only",
     ),
     "longer than data.max_tokens": Reason(
         "input and target together are longer than data.max_tokens",
@@ -144,4 +157,5 @@ class CleaningReport:
             f"{count} of {self.rows_in} rows were dropped because {why.because}{among}",
             why.remedy,
             tuple(self.places.get(reason, ())),
+            is_note=why.is_note,
         )

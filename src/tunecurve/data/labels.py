@@ -93,9 +93,9 @@ def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
     return [
         Finding(
             "several-classes",
-            f"{n_rows} of {n_all} rows seem to have several classes ({shown}); tunecurve measures one class a row, and each of "
+            f"{n_rows} of {n_all} rows seem to have several classes ({shown}); classification measures one class a row, and each of "
             "these is one of its own",
-            "keep the one that matters, or make a study of each class with yes and no as targets",
+            "for sets of labels, give --task multilabel; else keep the one that matters",
         )
     ]
 

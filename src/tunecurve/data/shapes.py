@@ -22,8 +22,8 @@ WAYS_ON: dict[str, str] = {
     "column of its own: " + _DOCS,
     "a list of objects": "write each row's as one text: " + _DOCS,
     "a list of lists": "write each row's as one text: " + _DOCS,
-    "several classes": "tunecurve measures one class a row: keep the one that matters, or make a study of each class with "
-    "yes and no as targets: " + _DOCS,
+    "several classes": "classification measures one class a row: for sets of labels, give --task multilabel; else keep the one "
+    "that matters",
     "entities without a type": "write each as 'type: entity', e.g. 'person: Ada Lovelace': " + _DOCS,
     "a list of texts": "write one text a row; several right targets are read in summarization and generation only: "
     + _DOCS,

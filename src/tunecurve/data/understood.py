@@ -42,7 +42,7 @@ class Understood:
             known = self.places.setdefault(key, [])
             if len(known) < MAX_PLACES_KEPT:
                 known.append(place)
-            cell = cells[column]
+            cell = cells.get(column)
             # Of numbers, the one whose text looks unlike it is worth showing.
             if key not in self.example or (isinstance(cell, float) and not isinstance(self.example[key][0], float)):
                 self.example[key] = (cell, reading.texts[0])
@@ -64,6 +64,9 @@ class Understood:
                 places,
                 is_note=True,
             )
+        if kind == "flags":
+            text = f"columns {column} are read as flags: each row has the labels whose column says 1, true, yes or x, as in {shown}"
+            return Finding("flags-read", text, "", places, is_note=True)
         if kind == "list":
             return Finding("lists-read", f"{which} are lists, read as the text {shown}", "", places, is_note=True)
         return Finding(

@@ -21,8 +21,8 @@ from tunecurve.tasks.lookup import all_tasks, task_of
 # Learners that are no language models, by the first part of their names, and the answers they can give.
 ANSWERS_OF_KIND: dict[str, tuple[AnswerKind, ...]] = {
     "tagger": ("mask", "entities"),
-    "classifier": ("class",),
-    "tfidf": ("class",),
+    "classifier": ("class", "labels"),
+    "tfidf": ("class", "labels"),
     "presidio": ("mask",),
     "constrained": ("mask",),
 }
@@ -130,8 +130,9 @@ def _build(name: str, wishes: _Wishes) -> Learner:
     if kind == "tfidf":
         _need_local(name)
         from tunecurve.learners.baselines.tfidf import TfidfLearner
+        from tunecurve.learners.baselines.tfidf_label_sets import TfidfLabelSets
 
-        return TfidfLearner(name)
+        return (TfidfLabelSets if wishes.task.answer == "labels" else TfidfLearner)(name)
     if kind in ("tagger", "classifier"):
         return _encoder(name, kind, rest, wishes)
     bare_name = name.removeprefix(CONSTRAINED)
@@ -161,13 +162,17 @@ def _hosted(name: str, parts: HostedName, wishes: _Wishes) -> Learner:
 def _encoder(name: str, kind: str, encoder_name: str, wishes: _Wishes) -> Learner:
     _need_local(name)
     from tunecurve.learners.encoder.classifier import ClassifierLearner
+    from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
     from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner
     from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
     from tunecurve.learners.torch.device import choose_compute
 
-    build: Any = ClassifierLearner
-    if kind == "tagger":
-        build = EntityTagger if wishes.task.answer == "entities" else TaggerLearner
+    build: Any = {
+        "mask": TaggerLearner,
+        "entities": EntityTagger,
+        "class": ClassifierLearner,
+        "labels": LabelSetClassifier,
+    }[wishes.task.answer]
     files = resolve_encoder(encoder_name or BUILTIN_ENCODER, say=wishes.say)
     compute = choose_compute(wishes.device, wishes.threads, wishes.share)
     return build(name, files, compute, wishes.encoder, checkpoint_every_seconds=_checkpoint_seconds())

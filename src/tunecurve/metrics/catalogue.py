@@ -23,6 +23,7 @@ from tunecurve.metrics.masking import (
     Unanswered,
     WrongPlaceholderStyle,
 )
+from tunecurve.metrics.multilabel import LabelMacroF1, MicroF1, RecallOfLabels, SubsetAccuracy
 from tunecurve.metrics.ner import EntityF1, EntityF1Partial, EntityPrecision, EntityRecall, TypeRecall
 from tunecurve.metrics.rouge import Rouge
 from tunecurve.metrics.settings import MetricSettings
@@ -54,6 +55,10 @@ _BUILDERS: dict[str, Callable[[MetricSettings], Metric]] = {
     "entity_precision": lambda settings: EntityPrecision(),
     "entity_recall": lambda settings: EntityRecall(),
     "type_recall": lambda settings: TypeRecall(settings.labels),
+    "label_micro_f1": lambda settings: MicroF1(settings.labels),
+    "label_macro_f1": lambda settings: LabelMacroF1(settings.labels),
+    "subset_accuracy": lambda settings: SubsetAccuracy(settings.labels),
+    "recall_of_labels": lambda settings: RecallOfLabels(settings.labels),
     "rougeL": lambda settings: Rouge("rougeL", settings.rouge_tokenizer),
     "rouge1": lambda settings: Rouge("rouge1", settings.rouge_tokenizer),
     "rouge2": lambda settings: Rouge("rouge2", settings.rouge_tokenizer),

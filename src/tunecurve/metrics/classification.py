@@ -64,7 +64,7 @@ def _by_class(summed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return counts[..., 0::3], counts[..., 1::3], counts[..., 2::3]
 
 
-def _mean_of_defined(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+def mean_of_defined(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Return 100 times the mean ratio over the classes with a denominator; NaN where there is none."""
     defined = denominator > 0
     ratios = np.divide(numerator, denominator, out=np.zeros_like(numerator), where=defined)
@@ -90,7 +90,7 @@ class MacroF1(_CountsByClass):
     def score(self, summed: FloatArray) -> FloatArray:
         """Return the mean over classes of ``2 * true positive / (predicted + gold)``."""
         true_positive, predicted, gold = _by_class(summed)
-        return _mean_of_defined(2.0 * true_positive, predicted + gold)
+        return mean_of_defined(2.0 * true_positive, predicted + gold)
 
 
 class BalancedAccuracy(_CountsByClass):
@@ -101,7 +101,7 @@ class BalancedAccuracy(_CountsByClass):
     def score(self, summed: FloatArray) -> FloatArray:
         """Return the mean over gold classes of ``true positive / gold``."""
         true_positive, _, gold = _by_class(summed)
-        return _mean_of_defined(true_positive, gold)
+        return mean_of_defined(true_positive, gold)
 
 
 class ClassRecall(RecallByLabel):

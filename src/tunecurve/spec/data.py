@@ -23,12 +23,19 @@ class DataSpec(Section):
     input_column: str | list[str] = Field(
         DEFAULT_COLUMN, description="column with the input text; a list: their texts, joined by line breaks"
     )
-    target_column: str = Field("target_text", description="column with the text that should come out")
+    target_column: str | list[str] = Field(
+        "target_text",
+        description="column with the text that should come out; multilabel: or a list, the columns of labels that hold 0 and 1",
+    )
     group_column: str | None = Field(None, description="rows with the same value here stay on one side of the split")
     placeholders: list[str] | None = Field(
         None,
         description="masking: how the targets write placeholders, e.g. ['<LABEL>'], ['{{label_0}}'], ['***'], or whole ones: "
         "['<PERSON>', '<PHONE>']; default: found from the rows",
+    )
+    label_separator: str | None = Field(
+        None,
+        description="multilabel: what stands between the labels of a target, e.g. '|'; '' for nothing; default: found from the rows",
     )
     limit: PositiveInt | None = Field(
         None, description="use only so many rows, drawn at random; for builtin:pii the rows to make (5000)"
@@ -58,7 +65,7 @@ class DataSpec(Section):
     subset: str | None = Field(None, description="configuration of a hub data set")
     hub_split: str = Field("train", description="split of a hub data set")
 
-    @field_validator("input_column")
+    @field_validator("input_column", "target_column")
     @classmethod
     def _at_least_one(cls, value: str | list[str]) -> str | list[str]:
         if not value:
@@ -70,6 +77,11 @@ class DataSpec(Section):
     def input_columns(self) -> tuple[str, ...]:
         """The input columns, one or several."""
         return (self.input_column,) if isinstance(self.input_column, str) else tuple(self.input_column)
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """The target columns, one or those of several labels."""
+        return (self.target_column,) if isinstance(self.target_column, str) else tuple(self.target_column)
 
     @field_validator("where", mode="before")
     @classmethod
@@ -108,7 +120,11 @@ class DataSpec(Section):
     def kept_the_same(self) -> dict[str, Any]:
         """Return what must stay while a study grows: how cells become rows. Where they come from is seen in the rows."""
         keys = ("input_column", "target_column", "group_column", "placeholders", "drop_duplicates", "max_tokens")
-        return {key: value for key, value in self.model_dump(mode="json").items() if key in keys}
+        return {key: value for key, value in self.described().items() if key in (*keys, "label_separator")}
+
+    def described(self) -> dict[str, Any]:
+        """Return the section as plain values; without a separator as it was before there were any."""
+        return self.model_dump(mode="json", exclude={"label_separator"} if self.label_separator is None else None)
 
 
 class SplitSpec(Section):

@@ -245,6 +245,15 @@ class StudySpec(Section):
         return value
 
     @model_validator(mode="after")
+    def _several_target_columns_are_labels(self) -> StudySpec:
+        n_columns = len(self.data.target_columns)
+        if n_columns > 1 and self.kind.answer != "labels":
+            raise ValueError(
+                f"data.target_column names {n_columns} columns, as sets of labels have: expected task: multilabel"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _input_columns_are_used(self) -> StudySpec:
         template, columns = self.prompt.column_template, self.data.input_columns
         if template and not names_input(template) and columns != (DEFAULT_COLUMN,):
@@ -298,7 +307,7 @@ class StudySpec(Section):
 
     def signature(self) -> str:
         """Return the hash of `comparable_part` and of where the rows are, 16 hexadecimal digits."""
-        return stable_hash({**self.comparable_part(), "data": self.data.model_dump(mode="json")})
+        return stable_hash({**self.comparable_part(), "data": self.data.described()})
 
 
 def stable_hash(value: Any, length: int = 16) -> str:

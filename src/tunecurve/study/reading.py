@@ -116,7 +116,8 @@ class _Reader:
 
     def as_read(self, rows: list[Row], cleaning: CleaningReport) -> StudyRows:
         """Return the rows with what was found about their sources; one that was read several times says it once."""
-        cleaning.notes += dict.fromkeys(self.findings)
+        rows, understood = self.spec.kind.arranged(rows, self.data.label_separator)
+        cleaning.notes += [*dict.fromkeys(self.findings), *understood]
         return StudyRows(rows, cleaning, self.drawn)
 
     def read(self, source: str, hub_split: str | None = None) -> Iterator[RawRow]:
@@ -204,7 +205,7 @@ class _Reader:
             self._with_groups_checked(raw_rows),
             input_column=data.input_columns,
             template=self.spec.prompt.column_template,
-            target_column=data.target_column,
+            target_column=data.target_columns,
             target_rule=self.spec.kind.targets,
             group_column=self.group_column,
             group_by=self.spec.kind.group_by,

@@ -21,7 +21,7 @@ LANGUAGE_MODEL = "smollm2-135m-instruct"
 MOST_JSON = 0.5
 
 Pairs = Sequence[tuple[str, str]]
-AnswerKind = Literal["text", "class", "mask", "entities"]
+AnswerKind = Literal["text", "class", "labels", "mask", "entities"]
 
 
 class Task:
@@ -39,9 +39,9 @@ class Task:
         The system message; ``{labels}`` stands for the label list.
     models : tuple of str
         Models that are measured when a study names none.
-    answer : {"text", "class", "mask", "entities"}
-        What an answer is made of. It decides which learners can give one that are no language models: of classes, of
-        spans that are replaced, of spans that are listed.
+    answer : {"text", "class", "labels", "mask", "entities"}
+        What an answer is made of. It decides which learners can give one that are no language models: a class, a
+        set of labels, spans that are replaced, spans that are listed.
     metrics : tuple of str
         Names of its metrics, the headline first.
     second_metric : str
@@ -100,6 +100,18 @@ class Task:
     def recognise(self, pairs: Pairs) -> str:
         """Return why (input, target) pairs look like this kind of task, in a few words; empty where they do not."""
         return ""
+
+    def arranged(self, rows: list[Row], separator: str | None) -> tuple[list[Row], list[Finding]]:
+        """Return the rows with their targets written alike, and how they were read.
+
+        Parameters
+        ----------
+        rows : list of Row
+            As they were read, of all sides.
+        separator : str, optional
+            What stands between labels, where the study file says so.
+        """
+        return rows, []
 
     def decide(self, pairs: Pairs, written: Sequence[str] | None, labels: Sequence[str]) -> Any:
         """Return what is decided once from the rows (JSON-able): how their targets are written.

@@ -16,6 +16,7 @@ from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.spans import LabelledSpan
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.encoder.classifier import ClassifierLearner
+from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
 from tunecurve.learners.encoder.learner import class_weights
 from tunecurve.learners.encoder.recipe import resolve_encoder_recipe
 from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner, threshold_within
@@ -135,7 +136,7 @@ def test_batched_tagging_equals_one_by_one_and_windows_equal_the_whole(tiny_enco
     assert all(shares.sum(axis=1) == pytest.approx(1, abs=1e-5) for shares in together)  # every word was in a window
 
 
-@pytest.mark.parametrize("kind", [TaggerLearner, ClassifierLearner])
+@pytest.mark.parametrize("kind", [TaggerLearner, ClassifierLearner, LabelSetClassifier])
 def test_interrupted_training_ends_with_the_same_weights(tiny_encoder, tmp_path, kind):
     whole, record = tune(tiny_tagger(tiny_encoder, kind, epochs=3), tmp_path / "whole")
 
@@ -322,3 +323,29 @@ def test_a_classifiers_loss_is_torchs_cross_entropy(tiny_encoder, tmp_path, batc
     found = dict(learner.target_losses([renderer.prompt(text) for text in asked], gold))
     assert [found[index].nats for index in range(len(asked))] == pytest.approx(expected, rel=1e-4)
     assert {loss.n_units for loss in found.values()} == {1}
+
+
+def test_sets_of_labels_are_learnt_and_their_thresholds_come_from_rows_that_were_not_trained_on(tiny_encoder, tmp_path):
+    sets = ["fire", "fire; water", "none", "water"]
+    texts = {
+        "fire": "hot hot flames",
+        "fire; water": "flames and a flood",
+        "none": "all quiet",
+        "water": "a flood again",
+    }
+    examples = [RENDERER.tuning_example(texts[sets[n % 4]], sets[n % 4]) for n in range(60)]
+    learner, record = tune(
+        tiny_tagger(tiny_encoder, LabelSetClassifier, epochs=30, learning_rate=1e-3), tmp_path, examples
+    )
+    answers = [answer.text for answer in predict(learner, [RENDERER.prompt(text) for text in texts.values()])]
+    assert answers == sets
+    assert record.examples_seen == 30 * 48, "a fifth of the rows is held out"
+    head = learner._load()[1]
+    assert head["classes"] == ["fire", "water"]
+    assert all(0 < threshold < 1 for threshold in head["thresholds"])
+    prompts = [RENDERER.prompt(texts["fire"])] * 3
+    right, wrong, unknown = (loss for _, loss in learner.target_losses(prompts, ["fire", "water", "fire; noise"]))
+    assert right.nats < wrong.nats
+    assert unknown.left_out
+    trip = learner.return_targets(prompts, ["fire", "water", "fire; noise"], examples)
+    assert trip.texts == ["fire", "water", "fire"]

@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -35,6 +35,17 @@ REGULARISATION = 10.0
 # Name, scikit-learn's analyzer, n-gram lengths.
 VIEWS = (("words", "word", (1, 2)), ("characters", "char_wb", (2, 5)))
 
+Head = dict[str, Any]
+
+
+class _Model(NamedTuple):
+    """What was fitted: vectorizers, linear model, and what else an answer needs."""
+
+    vectorizers: list[Any]
+    weights: np.ndarray
+    bias: np.ndarray
+    head: Head
+
 
 class TfidfLearner(Learner):
     """A linear classifier over n-gram counts; answers only after training."""
@@ -43,7 +54,7 @@ class TfidfLearner(Learner):
 
     def __init__(self, name: str = "tfidf", tuned_folder: Path | None = None) -> None:
         self.name, self.tuned_folder = name, tuned_folder
-        self._loaded: tuple[list[Any], np.ndarray, np.ndarray, list[str]] | None = None
+        self._loaded: _Model | None = None
         self._last: tuple[list[str], np.ndarray] | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -61,27 +72,58 @@ class TfidfLearner(Learner):
     def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fit on the examples; the model goes to ``folder/tfidf``. Deterministic: the seed changes nothing."""
         from scipy.sparse import hstack
-        from sklearn.linear_model import LogisticRegression
 
         started = time.perf_counter()
         texts = [example.prompt.source for example in job.examples]
-        gold = [example.answer.strip() for example in job.examples]
-        classes = sorted(set(gold))
         vectorizers = [_vectorizer(analyzer, lengths).fit(texts) for _, analyzer, lengths in VIEWS]
         features = hstack([vectorizer.transform(texts) for vectorizer in vectorizers]).tocsr()
-        weights, bias, loss = np.zeros((1, features.shape[1])), np.zeros(1), 0.0
-        if len(classes) > 1:
-            with warnings.catch_warnings():  # many classes and few rows are what is measured here, no mistake
-                warnings.filterwarnings("ignore", message=".*unique classes", category=UserWarning)
-                model = LogisticRegression(C=REGULARISATION, max_iter=1000).fit(features, gold)
-            weights, bias = model.coef_, model.intercept_
-            shares = model.predict_proba(features)
-            loss = float(-np.mean(np.log([row[classes.index(name)] for row, name in zip(shares, gold, strict=True)])))
-        _save(job.folder / TUNED_FOLDER, vectorizers, weights, bias, classes)
+        weights, bias, head, loss = self.fit(features, [example.answer for example in job.examples])
+        _save(job.folder / TUNED_FOLDER, _Model(vectorizers, weights, bias, head))
         seconds = time.perf_counter() - started
         on_step(TrainingProgress(1, 1, loss, len(texts) / max(seconds, 1e-9)))
-        record = TrainingRecord(1, 1, len(texts), [loss], seconds, 0, job.recipe, f"{len(classes)} classes")
+        record = TrainingRecord(1, 1, len(texts), [loss], seconds, 0, job.recipe, f"{len(head['classes'])} classes")
         return Tuned(self.load_tuned(job.folder), record)
+
+    def fit(self, features: Any, answers: Sequence[str]) -> tuple[np.ndarray, np.ndarray, Head, float]:
+        """Return weights, bias, what else is kept (``classes`` must be in it) and the mean loss on the rows.
+
+        Parameters
+        ----------
+        features : sparse matrix, shape (rows, n-grams)
+        answers : sequence of str
+            The training targets.
+        """
+        from sklearn.linear_model import LogisticRegression
+
+        gold = [answer.strip() for answer in answers]
+        classes = sorted(set(gold))
+        if len(classes) < 2:
+            return np.zeros((1, features.shape[1])), np.zeros(1), {"classes": classes}, 0.0
+        with warnings.catch_warnings():  # many classes and few rows are what is measured here, no mistake
+            warnings.filterwarnings("ignore", message=".*unique classes", category=UserWarning)
+            model = LogisticRegression(C=REGULARISATION, max_iter=1000).fit(features, gold)
+        shares = model.predict_proba(features)
+        loss = float(-np.mean(np.log([row[classes.index(name)] for row, name in zip(shares, gold, strict=True)])))
+        return model.coef_, model.intercept_, {"classes": classes}, loss
+
+    def answers_of(self, scores: np.ndarray, head: Head) -> list[str]:
+        """Return the answers that linear scores stand for: the likeliest classes."""
+        # Two classes have one row of weights, for the second of them.
+        best = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
+        return [head["classes"][place] for place in best]
+
+    def losses_of(
+        self, scores: np.ndarray, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
+    ) -> list[TargetLoss]:
+        """Return the losses of right answers from linear scores."""
+        nats = -_log_shares(scores, len(head["classes"]))
+        gold = [target.strip() for target in targets]
+        shares = ClassShares(head["classes"], {*gold, *(label for prompt in prompts for label in prompt.labels)})
+        losses = []
+        for name, row in zip(gold, nats, strict=True):
+            place = shares.places.get(name)
+            losses.append(shares.nats_unknown if place is None else float(row[place]) + shares.nats_known)
+        return [TargetLoss(loss, 1) for loss in losses]
 
     def return_targets(
         self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
@@ -89,51 +131,43 @@ class TfidfLearner(Learner):
         """Return the right answers that are classes of the training rows; the others cannot be given."""
         return among_classes(targets, {example.answer.strip() for example in examples})
 
-    def load_tuned(self, folder: Path) -> TfidfLearner:
+    def load_tuned(self, folder: Path) -> Self:
         """Return the learner stored in ``folder/tfidf``."""
-        return TfidfLearner(self.name, folder / TUNED_FOLDER)
+        return type(self)(self.name, folder / TUNED_FOLDER)
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
-        """Yield the likeliest class of every prompt not in `done`."""
+        """Yield the answer to every prompt not in `done`."""
         wanted = [index for index, _ in unanswered(prompts, done)]
         if not wanted:
             return
         started = time.perf_counter()
-        scores, classes = self._scores([prompts[index].source for index in wanted])
-        # Two classes have one row of weights, for the second of them.
-        best = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
+        answers = self.answers_of(*self._scores([prompts[index].source for index in wanted]))
         seconds = (time.perf_counter() - started) / len(wanted)
-        for index, place in zip(wanted, best.tolist(), strict=True):
-            yield index, Completion(classes[place], "end", 0, 0, seconds)
+        for index, answer in zip(wanted, answers, strict=True):
+            yield index, Completion(answer, "end", 0, 0, seconds)
 
     def target_losses(
         self, prompts: Sequence[Prompt], targets: Sequence[str], done: Collection[int] = ()
     ) -> Iterator[tuple[int, TargetLoss]]:
-        """Yield the loss of every row's class for every prompt not in `done`."""
+        """Yield the loss of every row's right answer for every prompt not in `done`."""
         wanted = [index for index, _ in unanswered(prompts, done)]
         if not wanted:
             return
-        scores, classes = self._scores([prompts[index].source for index in wanted])
-        nats = -_log_shares(scores, len(classes))
-        gold = [target.strip() for target in targets]
-        shares = ClassShares(classes, {*gold, *(label for prompt in prompts for label in prompt.labels)})
-        for index, row in zip(wanted, nats, strict=True):
-            place = shares.places.get(gold[index])
-            loss = shares.nats_unknown if place is None else float(row[place]) + shares.nats_known
-            yield index, TargetLoss(loss, 1)
+        scores, head = self._scores([prompts[index].source for index in wanted])
+        yield from zip(wanted, self.losses_of(scores, head, prompts, [targets[index] for index in wanted]), strict=True)
 
-    def _scores(self, texts: list[str]) -> tuple[np.ndarray, list[str]]:
-        """Return the linear scores of texts and the classes; those of the last texts are kept."""
+    def _scores(self, texts: list[str]) -> tuple[np.ndarray, Head]:
+        """Return the linear scores of texts and what else was learnt; those of the last texts are kept."""
         from scipy.sparse import hstack
 
         assert self.tuned_folder is not None, "the plan fine-tunes it first"
         if self._loaded is None:
             self._loaded = _load(self.tuned_folder)
-        vectorizers, weights, bias, classes = self._loaded
+        model = self._loaded
         if self._last is None or self._last[0] != texts:
-            features = hstack([vectorizer.transform(texts) for vectorizer in vectorizers]).tocsr()
-            self._last = texts, features @ weights.T + bias
-        return self._last[1], classes
+            features = hstack([vectorizer.transform(texts) for vectorizer in model.vectorizers]).tocsr()
+            self._last = texts, features @ model.weights.T + model.bias
+        return self._last[1], model.head
 
 
 def _log_shares(scores: np.ndarray, n_classes: int) -> np.ndarray:
@@ -153,20 +187,20 @@ def _vectorizer(analyzer: str, lengths: tuple[int, int]) -> Any:
     return TfidfVectorizer(analyzer=analyzer, ngram_range=lengths, sublinear_tf=True, **pattern)
 
 
-def _save(folder: Path, vectorizers: Sequence[Any], weights: np.ndarray, bias: np.ndarray, classes: list[str]) -> None:
+def _save(folder: Path, model: _Model) -> None:
     from safetensors.numpy import save_file
 
     folder.mkdir(exist_ok=True, mode=0o700)
-    tensors = {"weights": np.ascontiguousarray(weights), "bias": np.ascontiguousarray(bias)}
+    tensors = {"weights": np.ascontiguousarray(model.weights), "bias": np.ascontiguousarray(model.bias)}
     vocabularies = {}
-    for (name, _, _), vectorizer in zip(VIEWS, vectorizers, strict=True):
+    for (name, _, _), vectorizer in zip(VIEWS, model.vectorizers, strict=True):
         tensors[f"idf:{name}"] = np.ascontiguousarray(vectorizer.idf_)
         vocabularies[name] = {term: int(place) for term, place in vectorizer.vocabulary_.items()}
     save_file(tensors, folder / "model.safetensors")
-    (folder / "head.json").write_text(json.dumps({"classes": classes, "vocabularies": vocabularies}))
+    (folder / "head.json").write_text(json.dumps({**model.head, "vocabularies": vocabularies}))
 
 
-def _load(folder: Path) -> tuple[list[Any], np.ndarray, np.ndarray, list[str]]:
+def _load(folder: Path) -> _Model:
     from safetensors.numpy import load_file
 
     tensors, head = load_file(folder / "model.safetensors"), json.loads((folder / "head.json").read_text())
@@ -176,4 +210,4 @@ def _load(folder: Path) -> tuple[list[Any], np.ndarray, np.ndarray, list[str]]:
         vectorizer.vocabulary_ = head["vocabularies"][name]
         vectorizer.idf_ = tensors[f"idf:{name}"]
         vectorizers.append(vectorizer)
-    return vectorizers, tensors["weights"], tensors["bias"], head["classes"]
+    return _Model(vectorizers, tensors["weights"], tensors["bias"], head)

@@ -1,0 +1,68 @@
+"""Sets of labels as text: ``fire; water``, or ``none``.
+
+The order says nothing, so it is that of the alphabet. A semicolon within a label is written ``\\;``, so that every label can
+be in a set. Reading never fails: what stands between two separators is a label, known or not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from tunecurve.formats.entities import normalise_whitespace
+
+NO_LABEL = "none"
+SEPARATOR = "; "
+_SEPARATOR = re.compile(r"(?<!\\)[;；؛]|\n")
+_SEMICOLON, _ESCAPED = re.compile(r"[;；؛]"), re.compile(r"\\([;；؛])")
+# What people put between labels. The first ones hardly ever stand within one.
+SEPARATORS = (";", "|", "\n", "\t", ",", "/", "+", "&")
+SURE = (";", "|", "\n", "\t")
+
+
+def parse_labels(text: str) -> list[str]:
+    """Return the labels of a text, each once, in its order."""
+    parts = (_ESCAPED.sub(r"\1", normalise_whitespace(part)) for part in _SEPARATOR.split(text))
+    return list(dict.fromkeys(part for part in parts if part and part.casefold().rstrip(".") != NO_LABEL))
+
+
+def format_labels(labels: Iterable[str]) -> str:
+    """Return the text that `parse_labels` reads as these labels, sorted; ``none`` for no label."""
+    names = sorted({normalise_whitespace(label) for label in labels} - {""})
+    written = [_SEMICOLON.sub(r"\\\g<0>", name) for name in names if name.casefold().rstrip(".") != NO_LABEL]
+    # Else a final backslash would hide the semicolon behind it.
+    return SEPARATOR.join(f"{name} " if name.endswith("\\") else name for name in written) or NO_LABEL
+
+
+def find_separator(texts: Sequence[str], *, is_asked: bool = True) -> str:
+    """Return the sign that stands between labels in some of the texts; empty where each is one label.
+
+    A sign separates if the labels it makes are no more than the texts, and come again in other texts: ``red, green`` and
+    ``blue, white`` alone may be two labels with commas.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Targets as they stand in the data.
+    is_asked : bool, default True
+        Whether they are sets of labels by the word of their user: then signs that hardly stand within a label separate
+        wherever they are.
+    """
+    distinct = Counter(texts)
+    found: list[tuple[int, str]] = []
+    for sign in SEPARATORS:
+        sets = [split_labels(text, sign) for text in distinct]
+        if not any(len(labels) > 1 for labels in sets):
+            continue
+        counts = Counter(label for labels in sets for label in labels)
+        is_shared = len(counts) <= len(distinct) and max(counts.values()) > 1
+        if is_shared or (is_asked and sign in SURE):
+            found.append((len(counts), sign))
+    return min(found, key=lambda one: one[0])[1] if found else ""
+
+
+def split_labels(text: str, separator: str) -> list[str]:
+    """Return what stands between separators, each once, without outer blanks."""
+    parts = text.split(separator) if separator else [text]
+    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))

@@ -1,0 +1,125 @@
+"""Sets of labels: none, one or several out of a closed set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tunecurve.data.cells import TargetRule
+from tunecurve.data.labels import untidy_labels
+from tunecurve.data.rows import Row
+from tunecurve.errors import DataError
+from tunecurve.findings import Finding
+from tunecurve.formats.label_sets import NO_LABEL, find_separator, format_labels, parse_labels, split_labels
+from tunecurve.tasks.base import Pairs, Task
+from tunecurve.tasks.floors import MostFrequent
+
+MAX_LABELS = 300
+MAX_LABEL_LENGTH = 60
+# From this share of rows with several labels on, they are no slips.
+SHARE_OF_SEVERAL = 0.05
+# Labels of fewer rows to train on can hardly be learnt.
+FEWEST_ROWS = 2
+
+
+class Multilabel(Task):
+    """The target is a set of labels; the order says nothing."""
+
+    name = "multilabel"
+    description = "several of a closed set, or 'none'"
+    order = 40
+    instruction = (
+        "Which labels apply to the text? Answer with all that apply, separated by '; ', and nothing else; with 'none' when none "
+        "applies. Labels: {labels}."
+    )
+    models = ("classifier", "tfidf")
+    answer = "labels"
+    metrics = ("label_micro_f1", "label_macro_f1", "subset_accuracy", "recall_of_labels")
+    second_metric = "label_macro_f1"
+    recall_metric = "recall_of_labels"
+    nothing_right = "subset_accuracy"
+    floor = MostFrequent("most frequent set")
+    floor_remedy = "where few rows have a label, draw with --sampling stratified"
+    needs_labels = True
+    targets = TargetRule("labels", empty_is=NO_LABEL)
+
+    def recognise(self, pairs: Pairs) -> str:
+        """Recognise short labels that come again and again, several in a row."""
+        texts = [target.strip() for _, target in pairs]
+        separator = find_separator(texts, is_asked=False)
+        sets = [split_labels(text, separator) for text in texts]
+        labels = {label for one in sets for label in one}
+        n_several = sum(len(one) > 1 for one in sets)
+        n_most = min(MAX_LABELS, max(2, len(pairs) // 3))
+        if n_several < max(2, SHARE_OF_SEVERAL * len(pairs)) or len(labels) > n_most:
+            return ""
+        if max(map(len, labels)) > MAX_LABEL_LENGTH:
+            return ""
+        return f"{n_several} of {len(pairs)} targets are several of {len(labels)} labels, separated by {separator!r}"
+
+    def arranged(self, rows: list[Row], separator: str | None) -> tuple[list[Row], list[Finding]]:
+        """Return the rows with their sets of labels written alike, and how they were read."""
+        texts = [row.target for row in rows if not row.other_targets and row.target.strip() != NO_LABEL]
+        found = find_separator(texts) if separator is None else separator.strip(" ")
+        arranged = [
+            replace(
+                row,
+                target=format_labels(
+                    label for text in (row.target, *row.other_targets) for label in split_labels(text, found)
+                ),
+                other_targets=(),
+            )
+            for row in rows
+        ]
+        return arranged, [self._understood(arranged, found)]
+
+    @staticmethod
+    def _understood(rows: Sequence[Row], separator: str) -> Finding:
+        sets = [parse_labels(row.target) for row in rows]
+        counts = Counter(label for one in sets for label in one)
+        n_several, n_none = sum(len(one) > 1 for one in sets), sum(not one for one in sets)
+        how = f"separated by {separator!r} in the data" if separator else "each text is one label"
+        text = f"targets are read as sets of {len(counts)} labels ({how}, by '; ' in answers): {n_several} of {len(rows)} rows have several"
+        text += f", {n_none} have none" if n_none else ""
+        return Finding("label-sets", text, "if not so, say it with data.label_separator", is_note=True)
+
+    def labels_of(self, target: str, source: str = "") -> list[str]:
+        """Return the labels of the set."""
+        return parse_labels(target)
+
+    def check_rows(self, test: Sequence[Row], pool: Sequence[Row], *, are_first_rows: bool) -> None:
+        """Refuse rows that all have the same set."""
+        sets = {row.target for row in pool}
+        if len(sets) > 1:
+            return
+        remedy = (
+            "leave --first-rows out, so that --limit draws at random" if are_first_rows else "check --target-column"
+        )
+        raise DataError(
+            f"all {len(pool)} rows to train on have the labels '{next(iter(sets), '')}': nothing can be learnt; {remedy}"
+        )
+
+    def check_labels(self, labels: Sequence[str], pairs: Pairs, suggested: tuple[str, str]) -> None:
+        """Refuse more labels than a closed set has."""
+        super().check_labels(labels, pairs, suggested)
+        if len(labels) > MAX_LABELS:
+            name, why = suggested
+            raise DataError(
+                f"{len(labels)} different labels, so this is not a multilabel task (at most {MAX_LABELS}); this looks like --task {name} "
+                f"({why}); or name what stands between labels with data.label_separator, or check --target-column"
+            )
+
+    def label_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
+        """Return labels that are probably one, and those of a single row to train on."""
+        counts = Counter(label for row in pool for label in self.labels_of(row.target))
+        lonely = sorted(label for label, count in counts.items() if count < FEWEST_ROWS)
+        text = f"labels with a single row to train on: {', '.join(lonely[:8])}{', ...' if lonely[8:] else ''}"
+        found = [Finding("lonely-classes", text)] if lonely else []
+        return [
+            *found,
+            *untidy_labels(Counter(label for row in [*test, *pool] for label in self.labels_of(row.target))),
+        ]
+
+
+TASK = Multilabel()

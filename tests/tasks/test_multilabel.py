@@ -1,0 +1,152 @@
+"""Sets of labels in every shape in which people have them, and the way from data to predictions."""
+
+import json
+
+import pytest
+
+from tests.cli.test_commands import invoke
+from tunecurve.errors import SpecError
+from tunecurve.report.learning_curve import load_study
+from tunecurve.spec.study import parse_spec
+from tunecurve.study.reading import read_study_rows
+from tunecurve.tasks.lookup import suggest_task
+
+WORDS = {"fire": "flames are burning", "water": "the cellar is flooded", "noise": "a loud bang"}
+SETS = [["fire"], ["fire", "water"], [], ["noise"], ["noise", "water"], ["water"]]
+
+
+def incidents(n=120):
+    sets = [SETS[number % len(SETS)] for number in range(n)]
+    return [
+        (f"{number}: " + " and ".join(WORDS[name] for name in one or ()) or "all is quiet", one)
+        for number, one in enumerate(sets)
+    ]
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def read(path, **data):
+    spec = parse_spec({"task": "multilabel", "data": {"source": str(path), "target_column": "labels", **data}})
+    found = read_study_rows(spec)
+    return {row.source: row.target for row in found.rows}, {one.code: one for one in found.cleaning.findings()}
+
+
+def expected():
+    return {text: "; ".join(one) or "none" for text, one in incidents()}
+
+
+def shaped(rows, shape):
+    for text, one in rows:
+        if shape == "repeated rows":
+            yield from ({"source_text": text, "labels": name} for name in one or [""])
+        elif shape == "one-hot":
+            yield {"source_text": text, **{name: int(name in one) for name in WORDS}}
+        elif shape == "truth values":
+            yield {"source_text": text, **{name: name in one for name in WORDS}}
+        else:
+            make = {"lists": list, "lists as text": str, "JSON": json.dumps}.get(shape, shape.join)
+            yield {"source_text": text, "labels": make(list(reversed(one)))}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "lists",
+        "lists as text",
+        "JSON",
+        "; ",
+        ";",
+        "|",
+        " | ",
+        ", ",
+        "/",
+        "\n",
+        "repeated rows",
+        "one-hot",
+        "truth values",
+    ],
+)
+def test_every_shape_is_read_as_the_same_sets(tmp_path, shape):
+    path = write(tmp_path / "rows.jsonl", shaped(incidents(), shape))
+    columns = {"target_column": sorted(WORDS)} if shape in ("one-hot", "truth values") else {}
+    rows, findings = read(path, **columns)
+    assert rows == expected()
+    assert "40 of 120 rows have several, 20 have none" in findings["label-sets"].text
+    assert findings["label-sets"].is_note
+    if shape == "repeated rows":
+        assert "40 of 160 rows" in findings["rows-dropped"].text
+        assert findings["rows-dropped"].is_note
+
+
+def test_a_separator_of_ones_own_and_none_at_all(tmp_path):
+    path = write(
+        tmp_path / "rows.jsonl", [{"source_text": f"t{n}", "labels": ("a - b", "a", "c, d")[n % 3]} for n in range(9)]
+    )
+    assert set(read(path, label_separator=" - ")[0].values()) == {"a; b", "a", "c, d"}
+    assert set(read(path, label_separator="")[0].values()) == {"a - b", "a", "c, d"}
+    assert set(read(path)[0].values()) == {"a - b", "a", "c, d"}
+
+
+def test_a_column_that_is_no_flag_is_said(tmp_path):
+    rows = [{"source_text": f"t{n}", "fire": n % 2, "water": "maybe" if n < 5 else 1} for n in range(20)]
+    found, findings = read(write(tmp_path / "rows.jsonl", rows), target_column=["fire", "water"])
+    assert len(found) == 15
+    assert "a column of their labels holds neither yes nor no" in findings["rows-dropped"].text
+
+
+def test_several_columns_belong_to_sets_only():
+    with pytest.raises(SpecError, match="expected task: multilabel"):
+        parse_spec({"task": "classification", "data": {"target_column": ["fire", "water"]}})
+
+
+@pytest.mark.parametrize(
+    ("targets", "task"),
+    [
+        (["fire; water", "fire", "water", "noise"], "multilabel"),
+        (["a|b", "b|c", "a|c", "a", "b"], "multilabel"),
+        (["joy, anger", "joy", "anger, fear", "fear"], "multilabel"),
+        (["Food, drinks", "Clothes", "Toys, games"], "classification"),
+        (["yes", "no"], "classification"),
+        (["person: Ann; city: Bern", "none"], "ner"),
+    ],
+)
+def test_sets_are_told_from_classes(targets, task):
+    pairs = [(f"Ann of Bern said number {n}", targets[n % len(targets)]) for n in range(60)]
+    assert suggest_task(pairs)[0] == task
+
+
+def test_validate_suggests_it_for_classes_in_a_row(tmp_path):
+    path = write(tmp_path / "rows.jsonl", shaped(incidents(), "; "))
+    code, stdout, _ = invoke(
+        "validate", "--data", path, "--task", "classification", "--target-column", "labels", "--split", "random",
+        "--train-sizes", "40", "--test-size", "30",
+    )  # fmt: skip
+    assert code == 0
+    assert "this looks like a multilabel task rather than classification" in stdout
+    assert "for sets of labels, give --task multilabel" in stdout
+
+
+def test_it_runs_to_predictions(tmp_path):
+    path = write(tmp_path / "rows.jsonl", shaped(incidents(240), "lists"))
+    code, stdout, stderr = invoke(
+        "run", "--data", path, "--task", "multilabel", "--target-column", "labels", "--split", "random", "--model", "tfidf",
+        "--train-sizes", "5,20,150", "--test-size", "60", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0, stderr
+    results = load_study(tmp_path / "out").results
+    assert [metric["name"] for metric in results["metrics"]] == [
+        "label_micro_f1", "label_macro_f1", "subset_accuracy", "recall_of_labels",
+    ]  # fmt: skip
+    assert results["floor"]["title"] == "most frequent set"
+    scores = {point["label"]: point["scores"]["label_micro_f1"]["estimate"] for point in results["points"]}
+    assert scores["tuned on 150"] > 95
+    assert scores["tuned on 150"] > scores["most frequent set"]
+    assert sorted(results["labels"]) == ["fire", "noise", "water"]
+    right = next(check for check in results["checks"] if check["answer"] == "targets" and check["learner"] is None)
+    assert right["scores"]["label_micro_f1"] == right["scores"]["subset_accuracy"] == 100
+    code, stdout, _ = invoke("predict", tmp_path / "out", "--text", "flames are burning and the cellar is flooded")
+    assert (code, stdout.strip()) == (0, "fire; water")
+    assert "Label recall" in (tmp_path / "out" / "report.html").read_text()
