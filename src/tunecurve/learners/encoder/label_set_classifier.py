@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from tunecurve.formats.label_sets import parse_labels
 from tunecurve.learners.base import RoundTrip, TargetLoss
 from tunecurve.learners.encoder.classifier import TOKENS_A_BATCH, ClassifierLearner
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length
+from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.words import split_words
 from tunecurve.learners.label_thresholds import (
     MIDDLE,
@@ -47,7 +48,7 @@ class LabelSetClassifier(ClassifierLearner):
 
     def training_task(
         self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> tuple[Callable[[Sequence[int]], torch.Tensor], list[int], str]:
+    ) -> TrainingTask:
         """Return the loss over texts, every label by itself, and their lengths."""
         gold = torch.tensor(indicators([example.answer for example in examples], head["classes"]), dtype=torch.float32)
         texts = split_words(self.tokenizer, [example.prompt.source for example in examples], by_character=False)
@@ -60,7 +61,7 @@ class LabelSetClassifier(ClassifierLearner):
             return losses.sum(dim=1).mean()
 
         lengths = [len(words.piece_ids) + 2 for words in texts] if head["classes"] else []
-        return loss_of, lengths, f"{len(head['classes'])} labels"
+        return TrainingTask(loss_of, lengths, f"{len(head['classes'])} labels")
 
     def n_held_out(self, n_examples: int) -> int:
         """Return a fifth of the examples, to choose thresholds on."""
