@@ -14,6 +14,7 @@ import click
 
 from tunecurve.cli.main import COMMANDS, cli
 from tunecurve.errors import EXIT_CODES
+from tunecurve.results.model import results_schema
 from tunecurve.spec.docs import json_schema, study_file_page
 
 HERE = Path(__file__).parent
@@ -46,6 +47,7 @@ PAGES = {
     "cli.md": cli_page,
     "study-file.md": study_file_page,
     "track-record.md": track_record_page,
+    "results.schema.json": lambda: json.dumps(results_schema(), indent=1) + "\n",
     "study-file.schema.json": lambda: json.dumps(json_schema(), indent=1) + "\n",
 }
 

@@ -43,8 +43,8 @@ PHASES = {
     "tunecurve.study.trial.score_answers": "score",
     "tunecurve.study.trial.keep_record": "store models",
     "tunecurve.study.batch_training.keep_record": "store models",
-    "tunecurve.run.KeepCurrent.after_a_trial": "results and report",
-    "tunecurve.run.KeepCurrent.write": "results and report",
+    "tunecurve.run.LiveReport.after_a_trial": "results and report",
+    "tunecurve.run.LiveReport.write": "results and report",
 }
 SHAPES = {
     "llama-3.2-1b": {

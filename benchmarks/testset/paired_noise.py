@@ -19,7 +19,7 @@ from tunecurve.curve.intervals import difference_of, jackknife, sums_by_group
 from tunecurve.curve.power import measured_noise
 from tunecurve.metrics.base import row_weights, statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
-from tunecurve.report.learning_curve import load_study
+from tunecurve.results.collect import load
 from tunecurve.spec.study import parse_spec
 from tunecurve.study.prepare import split_as_asked
 from tunecurve.study.reading import read_study_rows
@@ -28,7 +28,7 @@ from tunecurve.study.trial import stored_predictions
 
 def pairs_of(folder: Path) -> list[str]:
     """Return a line a pair and metric."""
-    results = load_study(folder).results
+    results = load(folder)
     spec = parse_spec(results["spec"])
     spec, data = split_as_asked(spec, read_study_rows(spec, folder), folder, sizes_are_defaults=False)
     metrics = build_metrics(spec.metric_names, data.metric_settings)

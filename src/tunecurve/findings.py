@@ -5,9 +5,11 @@ Every part that sees something odd says it as a finding; `validate`, `plan`, `ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from tunecurve.storage.records import Record
 
 # What a finding can forbid: the verdict and forecast of the curve, and any statement that texts are free of leaks.
 Claim = Literal["verdict", "leaks"]
@@ -17,7 +19,7 @@ MOST_PLACES = 4
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Record):
     """One thing that the reader of a study should know.
 
     Attributes
@@ -36,6 +38,8 @@ class Finding:
         Whether this only says how something was understood, and warns of nothing.
     learner : str, optional
         The learner whose claims it forbids; default: everybody's.
+    line : str
+        Text, places and remedy as one line; of many places the first ones.
     """
 
     code: str
@@ -45,35 +49,18 @@ class Finding:
     blocks: tuple[Claim, ...] = ()
     is_note: bool = False
     learner: str | None = None
+    line: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Write the line."""
+        places = [*self.places[:MOST_PLACES], *(["..."] if self.places[MOST_PLACES:] else [])]
+        where = f" ({', '.join(places)})" if places else ""
+        object.__setattr__(self, "line", f"{self.text}{where}" + (f"; {self.remedy}" if self.remedy else ""))
 
     @property
     def kind(self) -> Kind:
         """Return what it means for the reader: a claim is blocked, a warning, a note."""
         return "blocked" if self.blocks else "note" if self.is_note else "warning"
-
-    @property
-    def line(self) -> str:
-        """Return text, places and remedy as one line; of many places the first ones."""
-        places = [*self.places[:MOST_PLACES], *(["..."] if self.places[MOST_PLACES:] else [])]
-        where = f" ({', '.join(places)})" if places else ""
-        return f"{self.text}{where}" + (f"; {self.remedy}" if self.remedy else "")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the finding as a JSON-able dict, with its line."""
-        return {**asdict(self), "places": list(self.places), "blocks": list(self.blocks), "line": self.line}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Finding:
-        """Return the finding that `to_json` gave."""
-        return cls(
-            values["code"],
-            values["text"],
-            values["remedy"],
-            tuple(values["places"]),
-            tuple(values["blocks"]),
-            values["is_note"],
-            values.get("learner"),
-        )
 
 
 def blocked(findings: Iterable[Finding], claim: Claim, learner: str | None = None) -> list[Finding]:

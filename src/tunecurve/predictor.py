@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tunecurve import own_code
 from tunecurve.errors import StudyStateError, UsageError, did_you_mean
@@ -17,9 +15,9 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.registry import build_learners
 from tunecurve.prompts import PromptRenderer
-from tunecurve.report.learning_curve import load_study
-from tunecurve.spec.hosted import HostedSpec
-from tunecurve.spec.study import AnswerSpec, parse_spec
+from tunecurve.results.collect import load
+from tunecurve.results.model import Results
+from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.study.integrity import verify_model
 
 
@@ -52,7 +50,7 @@ class Predictor:
         return self.complete([text])[0].text
 
 
-def choose_trial(results: Mapping[str, Any], label: str | None) -> Mapping[str, Any]:
+def choose_trial(results: Results, label: str | None) -> FinishedTrial:
     """Return the fine-tuned trial with this label, or the one with the best headline score.
 
     With several models a label alone may be ambiguous; ``learner/label`` is not.
@@ -64,53 +62,47 @@ def choose_trial(results: Mapping[str, Any], label: str | None) -> Mapping[str, 
     StudyStateError
         When no fine-tuned trial is finished.
     """
-    tuned = [t for t in results["trials"] if t["strategy"] == "fine-tune" and t["state"] == "finished"]
+    tuned = [trial for trial in results.finished if trial.strategy == "fine-tune"]
     if not tuned:
         raise StudyStateError("no fine-tuned trial is finished in this run; continue it with: tunecurve run")
-    if label is not None:
-        found = [trial for trial in tuned if label in (trial["label"], f"{trial['learner']}/{trial['label']}")]
-        if len(found) != 1:
-            names = [f"{trial['learner']}/{trial['label']}" for trial in tuned]
-            what = "several trials are" if found else "no finished trial is"
-            raise UsageError(f"{what} called '{label}'; there are: {', '.join(names)}.{did_you_mean(label, names)}")
-        return found[0]
-    name = results["primary_metric"]
-    direction = next(metric["direction"] for metric in results["metrics"] if metric["name"] == name)
-    sign = 1.0 if direction == "max" else -1.0
-    return max(
-        tuned, key=lambda trial: sign * trial["scores"][name] if trial["scores"][name] is not None else -math.inf
-    )
+    if label is None:
+        return results.best_trial(tuned_only=True) or tuned[0]
+    found = [trial for trial in tuned if label in (trial.label, trial.name)]
+    if len(found) != 1:
+        names = [trial.name for trial in tuned]
+        what = "several trials are" if found else "no finished trial is"
+        raise UsageError(f"{what} called '{label}'; there are: {', '.join(names)}.{did_you_mean(label, names)}")
+    return found[0]
 
 
 def _tuned_learner(
-    folder: Path, results: Mapping[str, Any], trial: Mapping[str, Any], device: str, threads: int | None
+    folder: Path, results: Results, trial: FinishedTrial, device: str, threads: int | None = None
 ) -> Learner:
-    answers = AnswerSpec(**results["spec"]["answers"])
+    spec = results.study
     # What a user asks a tuned model is paid, too, but is no part of what the study has cost.
-    account = Account(HostedSpec(**results["spec"].get("hosted", {})), f"{folder.absolute()} (predict)")
+    account = Account(spec.hosted, f"{folder.absolute()} (predict)")
     account.say = lambda line: print(line, file=sys.stderr)
-    spec = parse_spec(results["spec"], str(folder))
     built = build_learners(
-        [trial["learner"]],
-        answers,
+        [trial.learner],
+        spec.answers,
         task=spec.kind,
         encoder=spec.encoder,
         device=device,
         threads=threads,
         account=account,
     )
-    learner = built[trial["learner"]]
-    day = results.get("decided", {}).get("date")
+    learner = built[trial.learner]
+    day = results.decided.get("date")
     if day:
         learner.use_date(day)
-    expected, found = trial["config"]["learner"].get("weights_sha256"), learner.identity().get("weights_sha256")
+    expected, found = trial.identity.get("weights_sha256"), learner.identity().get("weights_sha256")
     if expected != found:
         raise StudyStateError(
-            f"the model '{trial['learner']}' is not the one this run was tuned on (weights {str(found)[:12]}..., expected "
+            f"the model '{trial.learner}' is not the one this run was tuned on (weights {str(found)[:12]}..., expected "
             f"{str(expected)[:12]}...); restore that model"
         )
-    verify_model(folder / trial["folder"])
-    return learner.load_tuned(folder / trial["folder"])
+    verify_model(folder / trial.folder)
+    return learner.load_tuned(folder / trial.folder)
 
 
 def load_predictor(
@@ -147,33 +139,31 @@ def load_predictor(
     """
     if allow_code:
         own_code.allow_code()
-    results = load_study(folder).results
+    results = load(folder)
     chosen = choose_trial(results, trial)
     learner = _tuned_learner(Path(folder), results, chosen, device, threads)
     # The labels are already filled into the stored instruction; a constrained model needs them as such.
-    data = results["data"]
     renderer = PromptRenderer(
-        results["prompt"]["system"],
-        results["prompt"]["template"],
-        tuple(data["labels"]),
-        data.get("labels_are_numbered", False),
-        form_of_decision(results.get("decided", {}).get("placeholders")),
+        results.prompt.system,
+        results.prompt.template,
+        tuple(results.data.labels),
+        results.data.labels_are_numbered,
+        form_of_decision(results.decided.get("placeholders")),
     )
-    cleaning = Cleaning.from_json(chosen["answers"].get("cleaning"))
-    return Predictor(learner, renderer, f"{chosen['learner']}/{chosen['label']}", cleaning)
+    return Predictor(learner, renderer, chosen.name, chosen.answers.cleaning or USUAL_CLEANING)
 
 
 def export_merged(folder: str | Path, destination: Path, *, trial: str | None = None) -> str:
     """Write the chosen trial's model, adapter merged, as safetensors; return the trial's label."""
     from tunecurve.storage.files import make_folder
 
-    results = load_study(folder).results
+    results = load(folder)
     chosen = choose_trial(results, trial)
-    if parse_hosted_name(chosen["learner"]) is not None:
+    if parse_hosted_name(chosen.learner) is not None:
         raise UsageError(
-            f"'{chosen['learner']}' is not a local model; only local models can be merged (its tuned model stays with its "
+            f"'{chosen.learner}' is not a local model; only local models can be merged (its tuned model stays with its "
             "provider; tunecurve predict asks it)"
         )
-    learner = _tuned_learner(Path(folder), results, chosen, "cpu", None)
+    learner = _tuned_learner(Path(folder), results, chosen, "cpu")
     learner.save_merged(make_folder(destination))
-    return f"{chosen['learner']}/{chosen['label']}"
+    return chosen.name

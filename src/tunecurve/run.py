@@ -21,8 +21,9 @@ from tunecurve.executors.run import run_trials
 from tunecurve.findings import as_shown
 from tunecurve.learners.base import Learner
 from tunecurve.report.learning_curve import LearningCurve
-from tunecurve.report.live import KeepCurrent
-from tunecurve.results.collect import Collector
+from tunecurve.report.live import LiveReport
+from tunecurve.results.collect import ResultsBuilder
+from tunecurve.results.model import Results
 from tunecurve.spec.study import QUICK_STUDY, load_spec
 from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.batch_training import train_together
@@ -45,14 +46,14 @@ class StudyRun:
     ----------
     folder : Path
         The run's folder, with report.html, curve.png and results.json.
-    results : dict
+    results : Results
         The content of results.json.
     outcome : Outcome
         How many trials ran now, how many were found finished, which failed.
     """
 
     folder: Path
-    results: dict[str, Any]
+    results: Results
     outcome: Outcome
 
 
@@ -159,8 +160,8 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
         tell_of_forks(study.planned, progress.message)
         freeze(study.data, study.spec, study.folder)
         write_text(study.folder / "study.yaml", resolved_yaml(study.spec))
-        collector = Collector(study.spec, study.data, study.planned, study.account)
-        current = KeepCurrent(study.folder, collector, progress.message)
+        builder = ResultsBuilder(study.spec, study.data, study.planned, study.account)
+        live = LiveReport(study.folder, builder, progress.message)
         seconds = study.estimated_seconds()
         left = {item.trial: seconds[item.trial] for item in study.planned if not is_finished(item.folder)}
         progress.study_started(len(study.planned), left)
@@ -168,7 +169,7 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
             study.planned,
             study.data,
             study.learners,
-            collector.metrics,
+            builder.metrics,
             seconds,
             study.spec.training_score_rows,
         )
@@ -176,17 +177,17 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
             _remove_left_over_deployments(study)
             if study.spec.train_together:
                 train_together(study.planned, study.data, study.learners, progress, study.folder / "together")
-            outcome = run_trials(context, executor, study.folder, progress, current.after_a_trial)
+            outcome = run_trials(context, executor, study.folder, progress, live.after_a_trial)
             if study.spec.hosted.checkpoints:
-                score_checkpoints(study.planned, study.data, study.learners, collector.metrics, progress)
-            current.write(known_failures(study.planned))
+                score_checkpoints(study.planned, study.data, study.learners, builder.metrics, progress)
+            results = live.write(known_failures(study.planned))
         except TunecurveError:
             with suppress(TunecurveError, OSError):  # the first error is the one to tell
-                current.write(known_failures(study.planned))
+                live.write(known_failures(study.planned))
             raise
         finally:
             study.account.close()
-    return StudyRun(study.folder, current.results, outcome)
+    return StudyRun(study.folder, results, outcome)
 
 
 def _remove_left_over_deployments(study: Study) -> None:

@@ -71,7 +71,7 @@ def test_a_drop_on_the_same_rows_is_real_and_unpaired_noise_would_hide_it() -> N
     assert not find_drops(prepare(unpaired, (0, 100), "max"))[0]["real"]
     forecast = forecast_curve(points)
     assert any("more than luck" in note for note in forecast.notes)
-    assert forecast.to_dict()["drops"] == [drop]
+    assert forecast.to_dict()["drops"] == [drop.to_json()]
 
 
 def test_drops_by_luck_are_seldom_called_real() -> None:

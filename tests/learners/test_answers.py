@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.records import finished_trial
 from tunecurve.learners.answers import (
     THOUGHT_MARKS,
     Cleaning,
@@ -87,14 +90,18 @@ def test_thoughts_of_every_learner_are_removed_and_counted():
     assert kept == ["<think>a</think>one", "<think>b", "three"]
 
 
+def of_one_trial(answers):
+    return SimpleNamespace(finished=[finished_trial(label="zero-shot", answers=answers)], primary_metric="bleu")
+
+
 def test_the_report_says_how_many_thoughts_there_were():
     answers = predict_answers(Thinking(), [RENDERER.prompt(text) for text in "abc"])
     summary = summarise_answers(answers)
     assert (summary["n_thoughts_removed"], summary["n_thoughts_cut"], summary["n_empty"]) == (1, 1, 1)
-    _, rows = answer_table({"trials": [{"learner": "m", "label": "zero-shot", "answers": summary}]})
+    _, rows = answer_table(of_one_trial(summary))
     assert rows == [
         ["m", "zero-shot", "2", "1", "0", "0", "0", "1", "thoughts removed from 1; 1 with nothing but a cut thought"]
     ]
     whole = summarise_answers([Completion("<think>a</think>b", "end", thought="removed")])
-    _, rows = answer_table({"trials": [{"learner": "m", "label": "zero-shot", "answers": whole}]})
+    _, rows = answer_table(of_one_trial(whole))
     assert rows[0][-1] == "thoughts removed from 1"

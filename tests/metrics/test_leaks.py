@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes.records import point
+from tests.fakes.records import score as scored
 from tests.metrics.naive_leaks import leaks_as_read
 from tunecurve.metrics.base import corpus_score
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.leaks import Value, find_leaks, parts_of
 from tunecurve.metrics.masking import analyse_row
 from tunecurve.results.points import leak_sentence
+from tunecurve.results.test_set.model import TestSet
 from tunecurve.tasks.lookup import task_of
 
 # Script -> (names, public words, whether blanks separate words).
@@ -290,10 +293,8 @@ def test_a_name_as_a_label_is_a_name():
 
 @pytest.mark.parametrize("leak", [0.0, 40.0])
 def test_the_sentence_on_leaks_tells_of_missing_answers(leak):
-    point = {
-        "learner": "m",
-        "scores": {"leak_documents": {"estimate": leak, "bound": 9.0}, "unanswered": {"estimate": 12.0}},
-    }
-    assert "12 % of the rows have no answer" in leak_sentence(point, "leak_documents", [], 50, 0.95)
-    point["scores"]["unanswered"] = {"estimate": 0.0}
-    assert "no answer" not in leak_sentence(point, "leak_documents", [], 50, 0.95)
+    test_set = TestSet(50, 50, 0.95, [], None, [])
+    best = point(leak_documents=scored(leak, bound=9.0), unanswered=12.0)
+    assert "12 % of the rows have no answer" in leak_sentence(best, test_set, [], 50)
+    best = point(leak_documents=scored(leak, bound=9.0), unanswered=0.0)
+    assert "no answer" not in leak_sentence(best, test_set, [], 50)

@@ -9,6 +9,7 @@ from tests.study.test_losses import Knowing, run
 from tunecurve.report.loss_panel import has_losses, loss_lines, loss_sentences
 from tunecurve.report.plots import LEARNER_COLOURS, study_figure
 from tunecurve.report.write import write_report
+from tunecurve.results.model import Results
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +50,13 @@ def test_the_sentence_says_unit_and_what_is_left_out(results, tmp_path):
     mean = next(point for point in results["points"] if point["label"] == "tuned on 20")["loss"]["test"]["mean"]
     assert f"20 {mean:.3g} / " in line
     assert "zero-shot 1," in line
-    write_report(tmp_path, results | {"spec": results["spec"] | {"show_texts": False}})
+    write_report(tmp_path, results, with_texts=False)
     assert "lookup (made up) per token" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("what", ["none", "failed", "zero", "prompted only"])
 def test_without_losses_there_are_two_panels(results, what):
-    bare = copy.deepcopy(results)
+    bare = results.to_json()
     for point in bare["points"]:
         if what == "zero" and point["loss"]:
             point["loss"]["test"]["mean"] = 0.0
@@ -64,6 +65,7 @@ def test_without_losses_there_are_two_panels(results, what):
     for trial in bare["trials"]:
         if what == "failed" and trial.get("loss"):
             trial["loss"] = {"unit": "token", "note": "", "failure": "RuntimeError: odd", "test": None, "train": None}
+    bare = Results.from_json(bare)
     assert not has_losses(bare)
     assert len(study_figure(bare).axes) == 2
     said = loss_sentences(bare)
@@ -72,13 +74,14 @@ def test_without_losses_there_are_two_panels(results, what):
 
 
 def test_of_several_learners_with_one_missing_the_others_are_drawn(results):
-    more = copy.deepcopy(results)
-    for point in results["points"]:
+    more = results.to_json()
+    for point in list(more["points"]):
         if point["strategy"] in ("zero-shot", "fine-tune"):
             more["points"].append(copy.deepcopy(point) | {"learner": "second", "loss": None})
         if point["strategy"] == "fine-tune":
             more["points"].append(copy.deepcopy(point) | {"learner": "third"})
             more["points"][-1]["loss"].update(unit="row", train=None)
+    more = Results.from_json(more)
     panel = study_figure(more).axes[2]
     assert len([line for line in panel.lines if list(line.get_xdata()) == [5, 20, 80]]) == 3
     assert panel.get_ylabel() == "loss, nats"

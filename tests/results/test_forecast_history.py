@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -136,11 +137,11 @@ def test_forecasts_of_trials_that_are_not_the_studys_any_more_are_left_out(study
     entries = read_forecasts(tmp_path / "out").entries
     larger = study(80)
     assert judge_forecasts(entries, larger)
-    foreign = [{**entry, "trials": [*entry["trials"], "trials/of-another-recipe"]} for entry in entries]
+    foreign = [replace(entry, trials=[*entry.trials, "trials/of-another-recipe"]) for entry in entries]
     assert judge_forecasts(foreign, larger) == []
-    renamed = [{**entry, "metric": "rougeL"} for entry in entries]
+    renamed = [replace(entry, metric="rougeL") for entry in entries]
     assert judge_forecasts(renamed, larger) == []
-    other_settings = [{**entry, "metric_signature": "another tokenizer"} for entry in entries]
+    other_settings = [replace(entry, metric_signature="another tokenizer") for entry in entries]
     assert judge_forecasts(other_settings, larger) == []
 
 

@@ -2,22 +2,24 @@
 
 import html
 import json
-import math
 
 import numpy as np
 import pytest
 
 from tests.cli.test_commands import invoke
+from tests.fakes.records import answer_summary, finished_trial, learner_forecast, point, score, size_forecast
 from tunecurve.curve.intervals import Jackknife
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Learner, TrainingProgress, TrainingRecord, Tuned, unanswered
 from tunecurve.metrics.classification import Accuracy
+from tunecurve.results.collect import describe_metric
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated
-from tunecurve.results.points import Point, leak_sentence, percent
+from tunecurve.results.points import ScoredPoint, leak_sentence, percent
+from tunecurve.results.test_set.model import LeakBound, TestSet
 from tunecurve.run import run_study
 from tunecurve.tasks.lookup import task_of
 
-ACCURACY = Accuracy(["a", "b"])
+ACCURACY = describe_metric(Accuracy(["a", "b"]), "")
 
 
 class Scripted(Learner):
@@ -178,8 +180,8 @@ def test_answers_that_are_not_whole_block_verdict_and_leaks(tmp_path, kind, rows
 
 def test_a_few_cut_answers_and_early_ones_block_nothing():
     def trial(size, n_cut, strategy="fine-tune"):
-        answers = {"n": 100, "stop_reasons": {"end": 100 - n_cut, "length": n_cut}, "n_empty": 0}
-        return {"learner": "m", "strategy": strategy, "train_size": size, "label": f"n{size}", "answers": answers}
+        answers = answer_summary(stop_reasons={"end": 100 - n_cut, "length": n_cut})
+        return finished_trial(strategy=strategy, train_size=size, label=f"n{size}", answers=answers)
 
     assert answer_findings([trial(50, 10), trial(200, 2)], 0) == []
     (early,) = answer_findings([trial(0, 90, "zero-shot"), trial(50, 60), trial(200, 2)], 0)
@@ -190,16 +192,14 @@ def test_a_few_cut_answers_and_early_ones_block_nothing():
 
 
 def test_empty_answers_where_the_right_answer_is_empty_are_whole():
-    answers = {"n": 10, "stop_reasons": {"end": 10}, "n_empty": 6}
-    trial = {"learner": "m", "strategy": "fine-tune", "train_size": 5, "label": "n5", "answers": answers}
+    trial = finished_trial(answers=answer_summary(10, n_empty=6))
     assert answer_findings([trial], 6) == []
     assert len(answer_findings([trial], 2)) == 1
 
 
 def test_one_answer_for_all_is_said_and_blocks_only_at_the_largest_size():
     def trial(size):
-        return {"learner": "m", "strategy": "fine-tune", "train_size": size, "label": f"n{size}", "folder": str(size),
-                "answers": {"n": 30}}  # fmt: skip
+        return finished_trial(train_size=size, label=f"n{size}", folder=str(size), answers=answer_summary(30))
 
     trials = [trial(10), trial(20)]
     assert constant_findings(trials, {"10": 3, "20": 2}, 2) == []
@@ -210,11 +210,11 @@ def test_one_answer_for_all_is_said_and_blocks_only_at_the_largest_size():
     assert constant_findings(trials, {"10": 1, "20": 1}, 1) == [], "all right answers are the same"
 
 
-def point(strategy, score, size=0, spread=1.0):
+def scored_point(strategy, score, size=0, spread=1.0):
     draws = {ACCURACY.name: score + spread * np.linspace(-1, 1, 201)}
     jackknives = {ACCURACY.name: Jackknife(score, score + 0.05 * spread * np.linspace(-1, 1, 200), np.ones(200))}
     learner = "floor" if strategy == "floor" else "m"
-    return Point(learner, strategy, 0, size, {ACCURACY.name: [score]}, draws, jackknives, "majority")
+    return ScoredPoint(learner, strategy, 0, size, {ACCURACY.name: [score]}, draws, jackknives, "majority")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,10 @@ def point(strategy, score, size=0, spread=1.0):
     ],
 )
 def test_the_floor_forbids_the_verdict(floor, scores, word, expected):
-    points = [point("floor", floor), *(point("fine-tune", score, 10 * 2**i) for i, score in enumerate(scores))]
+    points = [
+        scored_point("floor", floor),
+        *(scored_point("fine-tune", score, 10 * 2**i) for i, score in enumerate(scores)),
+    ]
     found = floor_findings(points, ACCURACY, 0.95, {"m": word}, task_of("classification"))
     assert [finding.code for finding in found] == ([expected] if expected else [])
     assert all(finding.blocks == ("verdict",) for finding in found)
@@ -235,23 +238,21 @@ def test_the_floor_forbids_the_verdict(floor, scores, word, expected):
 
 def test_a_rising_curve_below_the_floor_is_warned_of_and_keeps_its_verdict():
     points = [
-        point("floor", 60.0),
-        *(point("fine-tune", score, 10 * 2**i) for i, score in enumerate([20.0, 40.0, 55.0])),
+        scored_point("floor", 60.0),
+        *(scored_point("fine-tune", score, 10 * 2**i) for i, score in enumerate([20.0, 40.0, 55.0])),
     ]
     (found,) = floor_findings(points, ACCURACY, 0.95, {"m": "rising"}, task_of("masking"))
     assert found.kind == "warning"
 
 
 def test_a_refusal_takes_the_place_of_everything_that_would_rest_on_the_curve():
-    forecast = {
-        "m": {"refusal": None, "verdict": {"word": "flat"}, "forecasts": [1], "points": [2]},
-        "n": {"refusal": None},
-    }
+    forecast = {name: learner_forecast("flat", forecasts=[size_forecast(1600.0, 81.0)]) for name in "mn"}
     kept = gated(forecast, [Finding("x", "m is blind", blocks=("verdict",), learner="m")])
-    assert kept["m"]["refusal"] == "No verdict: m is blind."
-    assert kept["m"]["points"] == [2]
-    assert kept["m"]["verdict"] is None
-    assert kept["n"] == {"refusal": None}
+    assert kept["m"].refusal == "No verdict: m is blind."
+    assert kept["m"].points == forecast["m"].points
+    assert kept["m"].verdict is None
+    assert kept["m"].forecasts == []
+    assert kept["n"] == forecast["n"]
 
 
 @pytest.mark.parametrize(
@@ -263,19 +264,26 @@ def test_no_percentage_is_rounded_to_nothing_or_to_all(value, expected):
     assert percent(value) == expected
 
 
+def rows_of(n_rows=100, n_groups=100):
+    leaks = LeakBound(n_rows, n_groups, float(n_groups), 0.95, 3.0, 3.0, 6.0, 1.0, None, 299)
+    return TestSet(n_rows, n_groups, 0.95, [], leaks, [])
+
+
 def test_no_leak_is_said_with_the_most_that_may_leak():
     def best(estimate, bound=3.0):
-        return {"learner": "m", "scores": {"leak_documents": {"estimate": estimate, "bound": bound}}}
+        return point(leak_documents=score(estimate, bound=bound))
 
-    said = leak_sentence(best(0.0), "leak_documents", [], 100, 0.95)
+    said = leak_sentence(best(0.0), rows_of(), [], 100)
     assert said.startswith("No leak was found in the 100 documents")
     assert "at most 3.0 % leak" in said
-    some = leak_sentence(best(0.5, 2.7), "leak_documents", [], 200, 0.95)
+    assert "and at most 6.0 % of their groups" in leak_sentence(best(0.0), rows_of(100, 40), [], 100)
+    some = leak_sentence(best(0.5, 2.7), rows_of(), [], 200)
     assert some.startswith("0.5 % of the documents")
     assert "at most 2.7 %" in some
-    assert "cannot be said" in leak_sentence(best(math.nan), "leak_documents", [], 0, 0.95)
+    assert "cannot be said" in leak_sentence(best(None), rows_of(), [], 0)
     blind = Finding("blind-leaks", "copying leaks nothing", blocks=("leaks",))
-    assert leak_sentence(best(0.0), "leak_documents", [blind], 100, 0.95) == (
+    assert leak_sentence(best(0.0), rows_of(), [blind], 100) == (
         "How many documents leak cannot be said: copying leaks nothing"
     )
-    assert leak_sentence(best(3.0), "macro_f1", [], 100, 0.95) == ""
+    assert leak_sentence(point(macro_f1=3.0), rows_of(), [], 100) == ""
+    assert leak_sentence(None, rows_of(), [], 100) == ""

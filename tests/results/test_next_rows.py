@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 
 import pytest
 
+from tests.fakes.records import learner_forecast, size_forecast
 from tunecurve.curve.power import PairedNoise
+from tunecurve.results.test_set.model import Basis, TestDifference
 from tunecurve.results.test_set.next_rows import weigh_rows
 from tunecurve.results.test_set.power import Questions, TestRows, difference_entry
 from tunecurve.spec.study import AdviceSpec
@@ -17,33 +19,26 @@ N_TEST = 200
 def entry_of(row_deviation, questions, **changes):
     usual = {"n_rows": N_TEST, "n_groups": 200.0, "effective_groups": 200.0, "variance": row_deviation**2 / N_TEST}
     noise = PairedNoise(**{**usual, "change": 100.0, "heavy_change": 100.0, "width": 100.0, **changes})
-    basis = {"basis": "answers", "metric": "accuracy", "learner": "a", "sizes": [400, 800], "source": ""}
-    return difference_entry([noise], TestRows(N_TEST, N_TEST), questions, "Accuracy", basis)
+    basis = Basis("answers", "accuracy", "a", [400, 800], "", "Accuracy")
+    return difference_entry([noise], TestRows(N_TEST, N_TEST), questions, basis)
 
 
 def forecast_of(word, gain, medians, direction="max", speculative_from=8):
     """A forecast from 800 rows at 80; `medians` at whole doublings."""
     sign = 1 if direction == "max" else -1
-    return {
-        "refusal": None,
-        "verdict": {"word": word, "expected_gain": gain},
-        "points": [{"n": 400.0, "mean_score": 78.0}, {"n": 800.0, "mean_score": 80.0}],
-        "forecasts": [
-            {
-                "n": 800.0 * 2 ** (step + 1),
-                "median": 80.0 + sign * extra,
-                "speculative": 2 ** (step + 1) > speculative_from,
-            }
-            for step, extra in enumerate(medians)
-        ],
-    }
+    steps = [2.0 ** (step + 1) for step in range(len(medians))]
+    forecasts = [
+        size_forecast(800.0 * step, 80.0 + sign * extra, step > speculative_from)
+        for step, extra in zip(steps, medians, strict=True)
+    ]
+    return learner_forecast(word, gain, forecasts=forecasts)
 
 
 def weigh(word, gain, medians, row_deviation=30.0, direction="max", difference=1.0, changes=None, **prices):
     questions = Questions(difference)
     entry = entry_of(row_deviation, questions, **(changes or {}))
     forecast = forecast_of(word, gain, medians, direction)
-    return weigh_rows("a", forecast, entry, direction, N_TEST, AdviceSpec(**prices), questions)
+    return weigh_rows(forecast, entry, 1.0 if direction == "max" else -1.0, N_TEST, AdviceSpec(**prices), questions)
 
 
 def test_a_gain_that_the_test_rows_show_weighs_nothing():
@@ -103,10 +98,10 @@ def test_enough_test_rows_say_train():
 def test_a_refusal_and_a_flat_curve_on_enough_rows_say_nothing():
     assert weigh("flat", 0.1, [0.1, 0.2, 0.2], row_deviation=10.0, difference=6.0) is None
     questions = Questions()
-    refused = {"refusal": "No verdict", "verdict": None}
-    assert weigh_rows("a", refused, entry_of(30.0, questions), "max", N_TEST, AdviceSpec(), questions) is None
+    refused = replace(learner_forecast(), refusal="No verdict")
+    assert weigh_rows(refused, entry_of(30.0, questions), 1.0, N_TEST, AdviceSpec(), questions) is None
 
 
 def test_noises_are_kept_whole():
     entry = entry_of(30.0, Questions())
-    assert asdict(PairedNoise(**entry["noises"][0])) == entry["noises"][0]
+    assert TestDifference.from_json(entry.to_json()).noises == entry.noises

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fakes.records import finished_trial, training_of_job
 from tunecurve.results.training_findings import training_findings
 
 
 def trial(label, differences, learner="lab"):
     job = None if differences is None else {"differences": differences}
-    return {"learner": learner, "label": label, "training": {"job": job}}
+    return finished_trial(learner=learner, label=label, training=training_of_job(job))
 
 
 @pytest.mark.parametrize(
     ("trials", "lines"),
     [
         ([], []),
-        ([{"learner": "floor", "label": "floor", "training": None}, trial("n50", []), trial("n50", None)], []),
+        ([finished_trial(learner="floor", label="floor"), trial("n50", []), trial("n50", None)], []),
         ([trial("n50", ["3 passes instead of 20"])], ["lab", "n50: 3 passes instead of 20", "hosted.tuning_fields"]),
         (
             [

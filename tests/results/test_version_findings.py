@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from tests.fakes.records import answer_summary, finished_trial, training_of_job
 from tunecurve.results.version_findings import is_a_version_of, version_findings
 
 
@@ -33,11 +36,13 @@ def test_names_of_one_model(told, asked, is_it):
 
 
 def trial(label, versions, *, model="gpt-4.1-mini", strategy="zero-shot", tuned=None, **learner):
-    job = {"tuned_model": tuned, "checkpoints": []} if tuned else None
-    return {
-        "learner": "m", "label": label, "strategy": strategy, "config": {"learner": {"kind": "hosted", "model": model, **learner}},
-        "answers": {"model_versions": versions}, "training": {"job": job} if job else None,
-    }  # fmt: skip
+    return finished_trial(
+        label=label,
+        strategy=strategy,
+        config={"learner": {"kind": "hosted", "model": model, **learner}},
+        answers=answer_summary(model_versions=versions),
+        training=training_of_job({"tuned_model": tuned, "checkpoints": []}) if tuned else None,
+    )
 
 
 FT = "ft:gpt-4.1-mini-2025-04-14:org::abc"
@@ -59,7 +64,7 @@ ENDPOINT = "projects/p/locations/us/endpoints/7"
         ([trial("a", ["gemini-3.5-flash-001"], model="gemini-3.5-flash", service="vertex", strategy="fine-tune",
                 tuned=ENDPOINT)], []),
         ([trial("a", ["gemini-3.5-flash-lite"], model="gemini-2.5-flash", service=None)], ["answered-by-another"]),
-        ([{**trial("a", ["x", "y"]), "config": {"learner": {"kind": "local"}}}], []),
+        ([replace(trial("a", ["x", "y"]), config={"learner": {"kind": "local"}})], []),
     ],
 )  # fmt: skip
 def test_what_is_said_of_who_answered(trials, codes):

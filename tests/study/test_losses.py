@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-from importlib.resources import files
 
 import jsonschema
 import numpy as np
@@ -16,12 +15,13 @@ from tunecurve.learners.base import TargetLoss
 from tunecurve.report.export import write_tables
 from tunecurve.report.learning_curve import LearningCurve
 from tunecurve.results.collect import without_times
+from tunecurve.results.model import results_schema
 from tunecurve.run import run_study
 from tunecurve.storage.files import read_lines
 from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, sampled_for_loss
 from tunecurve.study.progress import Progress
 
-SCHEMA = json.loads(files("tunecurve.results").joinpath("results.schema.json").read_text())
+SCHEMA = results_schema()
 STUDY = {
     "split": {"test_size": 30, "method": "random"},
     "models": ["lookup"],

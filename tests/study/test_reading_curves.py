@@ -5,9 +5,8 @@ import pytest
 
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
+from tests.fakes.records import learner_forecast, metric_result, point
 from tunecurve.learners.base import Completion, Learner
-from tunecurve.metrics.bleu import Bleu
-from tunecurve.metrics.masking import LeakingDocuments
 from tunecurve.results.diagnosis import diagnose
 from tunecurve.results.forecasts import disagreements
 from tunecurve.results.labels import LabelAdvisor, LabelScore
@@ -40,17 +39,8 @@ def test_labels_with_few_gold_examples_or_sizes_are_left_out():
     assert LabelAdvisor().advise(few + short) == {}
 
 
-def point(train_size, on_training, on_test):
-    return {
-        "learner": "m",
-        "strategy": "fine-tune",
-        "train_size": train_size,
-        "scores": {"bleu": {"estimate": on_test}},
-        "training_scores": {"n_rows": 32, "scores": {"bleu": on_training}},
-    }
-
-
-FLOOR = {"learner": "floor", "strategy": "floor", "train_size": 0, "scores": {"bleu": {"estimate": 50.0}}}
+TITLES = "BLEU", "Documents that leak"
+FLOOR, BLEU = point("floor", 0, bleu=50.0), metric_result()
 
 
 @pytest.mark.parametrize(
@@ -58,32 +48,32 @@ FLOOR = {"learner": "floor", "strategy": "floor", "train_size": 0, "scores": {"b
     [(99, 70, "data-starved"), (72, 71, "undertrained"), (80, 65, "both"), (98, 97, "neither")],
 )
 def test_training_score_beside_test_score(on_training, on_test, word):
-    (found,) = diagnose([FLOOR, point(50, on_training, on_test)], Bleu(), {})
+    (found,) = diagnose([FLOOR, point(training=on_training, bleu=on_test)], BLEU, {})
     assert found["word"] == word
     assert f"{on_training:.1f}" in found["sentence"]
 
 
 def test_a_flat_curve_is_not_told_to_take_more_of_the_same_rows():
-    points = [FLOOR, point(50, 99, 70), point(200, 99, 71)]
-    small, large = diagnose(points, Bleu(), {"m": {"verdict": {"word": "flat"}}})
+    points = [FLOOR, point(training=99, bleu=70), point(train_size=200, training=99, bleu=71)]
+    small, large = diagnose(points, BLEU, {"m": learner_forecast("flat")})
     assert "more rows can help" in small["sentence"]
     assert "not more of the same rows" in large["sentence"]
 
 
 def test_points_without_a_training_score_are_not_judged():
-    assert diagnose([FLOOR, point(50, 99, 70) | {"training_scores": None}], Bleu(), {}) == []
+    assert diagnose([FLOOR, point(bleu=70)], BLEU, {}) == []
 
 
 def verdicts(word):
-    return {"m": {"verdict": {"word": word}}}
+    return {"m": learner_forecast(word)}
 
 
 def test_a_flat_headline_is_no_reason_to_stop_while_the_other_metric_improves():
-    (found,) = disagreements(verdicts("flat"), verdicts("rising"), Bleu(), LeakingDocuments())
+    (found,) = disagreements(verdicts("flat"), verdicts("rising"), TITLES)
     assert found["sentence"].startswith("m: BLEU is flat, but Documents that leak is still improving")
-    assert disagreements(verdicts("rising"), verdicts("flat"), Bleu(), LeakingDocuments()) == []
-    assert disagreements(verdicts("flat"), verdicts("cannot tell"), Bleu(), LeakingDocuments()) == []
-    assert disagreements({"m": {"refusal": "too few"}}, verdicts("flat"), Bleu(), LeakingDocuments()) == []
+    assert disagreements(verdicts("rising"), verdicts("flat"), TITLES) == []
+    assert disagreements(verdicts("flat"), verdicts("cannot tell"), TITLES) == []
+    assert disagreements(verdicts(None), verdicts("flat"), TITLES) == []
 
 
 class Rule(Learner):

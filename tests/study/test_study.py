@@ -1,7 +1,6 @@
 """A whole study with an instant learner: results, resume, failures, refusals."""
 
 import json
-from importlib.resources import files
 
 import jsonschema
 import pytest
@@ -11,11 +10,12 @@ from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.errors import DataError, EnvironmentProblem, Interrupted, StudyStateError, UsageError
 from tunecurve.executors.lock import lock_study
 from tunecurve.results.collect import without_times
+from tunecurve.results.model import results_schema
 from tunecurve.run import run_study
 from tunecurve.storage.files import read_sealed_json, sha256_of, write_sealed_json
 from tunecurve.study.progress import Progress
 
-SCHEMA = json.loads(files("tunecurve.results").joinpath("results.schema.json").read_text())
+SCHEMA = results_schema()
 STUDY = {
     "name": "tiny",
     "split": {"test_size": 30, "method": "random"},

@@ -20,7 +20,7 @@ from tunecurve.cli.options import allow_code_option
 def export(folder: Path, destination: Path | None, kind: str, merged: bool, trial: str | None) -> None:
     """Write every score and every prediction as tidy CSV or JSON, or a merged model."""
     from tunecurve.report.export import write_tables
-    from tunecurve.report.learning_curve import load_study
+    from tunecurve.results.collect import load
 
     target = destination or folder / "export"
     if merged:
@@ -29,5 +29,5 @@ def export(folder: Path, destination: Path | None, kind: str, merged: bool, tria
         label = export_merged(folder, target, trial=trial)
         echo(f"Wrote {label} as a merged model to {target}")
         return
-    paths = write_tables(folder, load_study(folder).results, target, kind)
+    paths = write_tables(folder, load(folder), target, kind)
     echo("Wrote " + " and ".join(map(str, paths)))

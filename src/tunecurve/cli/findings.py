@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tunecurve.cli.main import echo
 from tunecurve.findings import Finding, as_shown
+
+if TYPE_CHECKING:
+    from tunecurve.study.facts import DataFacts
 
 
 def finding_lines(findings: Iterable[Finding]) -> list[str]:
@@ -20,12 +23,12 @@ def show_findings(findings: Iterable[Finding]) -> None:
         echo(line)
 
 
-def show_rows(facts: Mapping[str, Any]) -> None:
+def show_rows(facts: DataFacts) -> None:
     """Print how many rows came in, stayed and went, and where those that went stood."""
-    reasons = ", ".join(f"{count} {reason}" for reason, count in facts["dropped"].items())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in facts.dropped.items())
     dropped = f", dropped: {reasons}" if reasons else ""
-    echo(f"rows     {facts['rows_in']} rows in, {facts['rows_kept']} kept{dropped}")
-    for reason, places in facts["dropped_places"].items():
-        echo(f"         {reason}: {', '.join(places)}{', ...' if facts['dropped'][reason] > len(places) else ''}")
-    echo(f"split    {facts['split_method']}: {facts['n_test']} test rows in {facts['groups_in_test']} groups, "
-         f"{facts['n_pool']} to train on, {facts['n_set_aside']} set aside")  # fmt: skip
+    echo(f"rows     {facts.rows_in} rows in, {facts.rows_kept} kept{dropped}")
+    for reason, places in facts.dropped_places.items():
+        echo(f"         {reason}: {', '.join(places)}{', ...' if facts.dropped[reason] > len(places) else ''}")
+    echo(f"split    {facts.split_method}: {facts.n_test} test rows in {facts.groups_in_test} groups, "
+         f"{facts.n_pool} to train on, {facts.n_set_aside} set aside")  # fmt: skip

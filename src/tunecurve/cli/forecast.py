@@ -6,14 +6,19 @@ of any length gets a forecast or a clear line; numbers are never guessed from te
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from tunecurve.curve.forecast import Forecast
+    from tunecurve.curve.answer import Crossover, Plateau, SettlingStep, SizeInterval, Target
+    from tunecurve.curve.forecast import Forecast, Prices
     from tunecurve.curve.table import CurveTable
+
+# The options that are prices, in the order of `Prices`.
+PRICES = ("label_price", "value_per_point", "training_price", "run_price", "serving_price", "miss_penalty")
 
 
 @click.command()
@@ -42,25 +47,7 @@ if TYPE_CHECKING:
     help="Arguments are run folders: how often did the forecasts that these studies showed hold?",
 )
 @click.option("--plot", type=click.Path(), metavar="PNG", help="Draw the (first) curve with its forecast band.")
-def forecast(
-    curves: tuple[str, ...],
-    points: str | None,
-    at: tuple[float, ...],
-    target: float | None,
-    direction: str | None,
-    score_range: str | None,
-    learner: str | None,
-    delta: float | None,
-    label_price: float | None,
-    value_per_point: float | None,
-    training_price: float | None,
-    run_price: float | None,
-    serving_price: float | None,
-    miss_penalty: float | None,
-    as_json: bool,
-    history: bool,
-    plot: str | None,
-) -> None:
+def forecast(curves: tuple[str, ...], as_json: bool, history: bool, plot: str | None, **options: Any) -> None:
     """Forecast learning curves: intervals at sizes not paid for, plateau, verdict, required size, money.
 
     CURVES is a CSV file with columns n and score, and optionally curve_id, replicate (m10 marks a mean of 10 runs), n_test,
@@ -71,33 +58,95 @@ def forecast(
     tunecurve forecast --points 50:86.38,200:90.97,800:94.30 --at 6400
     tunecurve forecast --history runs/*
     """
-    from tunecurve.curve.forecast import Prices
-    from tunecurve.curve.table import parse_points, parse_range, read_table
-    from tunecurve.curve.units import outside_range
-    from tunecurve.errors import UsageError
+    from tunecurve.curve.table import parse_points, read_table
 
     if history:
         _show_history(curves, as_json=as_json)
         return
+    points = options.pop("points")
     path = _one_file(curves, points)
     tables = read_table(path) if path is not None else parse_points(points or "")
-    if miss_penalty is not None and target is None:
-        raise UsageError(f"--miss-penalty {miss_penalty:g} needs the score that would be missed: give --target too.")
-    prices = Prices(label_price, value_per_point, training_price, run_price, serving_price, miss_penalty)
-    ends = parse_range(score_range)
+    question = _question(options)
     for table in tables if path is not None else []:  # all of them before the first answer is printed
-        table.check_range(*_range_of(table, direction, ends), str(path))
+        table.check_range(*question.range_of(table), str(path))
     for table in tables:
-        wrong = outside_range(_range_of(table, direction, ends), target, delta)
-        if wrong:
-            raise UsageError(f"curve {table.curve_id!r}: {wrong}.")
+        question.check(table)
     for index, table in enumerate(tables):
-        answer = _forecast_one(table, at, target, direction, ends, delta, prices, learner)
+        answer = question.ask(table)
         click.echo(_json_line(table.curve_id, answer) if as_json else _text(table.curve_id, answer, path is not None))
         if plot and index == 0:
             from tunecurve.curve.plot import plot_forecast
 
             plot_forecast(answer, plot)
+
+
+def _question(options: dict[str, Any]) -> Question:
+    """Return what is asked of every curve."""
+    from tunecurve.curve.forecast import Prices
+    from tunecurve.curve.table import parse_range
+    from tunecurve.errors import UsageError
+
+    prices = Prices(*(options.pop(name) for name in PRICES))
+    if prices.miss_penalty is not None and options["target"] is None:
+        raise UsageError(
+            f"--miss-penalty {prices.miss_penalty:g} needs the score that would be missed: give --target too."
+        )
+    return Question(prices=prices, ends=parse_range(options.pop("score_range")), **options)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every curve, as the options say it; `ends` of the metric's range."""
+
+    at: tuple[float, ...]
+    target: float | None
+    direction: str | None
+    delta: float | None
+    learner: str | None
+    prices: Prices
+    ends: tuple[float | None, float | None] | None
+
+    def range_of(self, table: CurveTable) -> tuple[float | None, float | None]:
+        """Return the range that was given, else that of a score in per cent, of a fraction, or of a loss."""
+        from tunecurve.curve.points import usual_range
+
+        rivals = [score for score, _ in table.rivals().values()]
+        return self.ends or usual_range([*table.score, *rivals], self.direction or table.direction or "max")[0]
+
+    def check(self, table: CurveTable) -> None:
+        """Raise UsageError for a target or a gain that the curve's metric cannot have."""
+        from tunecurve.curve.units import outside_range
+        from tunecurve.errors import UsageError
+
+        wrong = outside_range(self.range_of(table), self.target, self.delta)
+        if wrong:
+            raise UsageError(f"curve {table.curve_id!r}: {wrong}.")
+
+    def ask(self, table: CurveTable) -> Forecast:
+        """Forecast one curve of a table, with its name in front of anything that is wrong with it."""
+        from tunecurve.curve.forecast import forecast_curve
+        from tunecurve.errors import TunecurveError
+
+        try:
+            answer = forecast_curve(
+                table.points(),
+                score_range=self.ends,
+                direction=self.direction or table.direction or "max",
+                at=sorted({*self.at, *table.asked_sizes}),
+                target=self.target,
+                delta=self.delta,
+                rivals=table.rivals(),
+                prices=self.prices,
+                kind=self.learner,
+            )
+        except TunecurveError as problem:
+            raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
+        answer.notes[:0] = table.notes
+        scores = [point.mean_score for point in answer.points]
+        falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))
+        if falling and self.direction is None and table.direction is None:
+            answer.notes.append("Every size scores lower than the one before. If lower is better, add --direction min.")
+        return answer
 
 
 def _one_file(curves: tuple[str, ...], points: str | None) -> str | None:
@@ -129,54 +178,6 @@ def _show_history(folders: tuple[str, ...], *, as_json: bool) -> None:
     show_history(folders, as_json=as_json)
 
 
-def _range_of(
-    table: CurveTable, direction: str | None, ends: tuple[float | None, float | None] | None
-) -> tuple[float | None, float | None]:
-    """Return the range that was given, else that of a score in per cent, of a fraction, or of a loss."""
-    from tunecurve.curve.points import usual_range
-
-    rivals = [score for score, _ in table.rivals().values()]
-    return ends or usual_range([*table.score, *rivals], direction or table.direction or "max")[0]
-
-
-def _forecast_one(
-    table: CurveTable,
-    at: tuple[float, ...],
-    target: float | None,
-    direction: str | None,
-    ends: tuple[float | None, float | None] | None,
-    delta: float | None,
-    prices: Any,
-    learner: str | None,
-) -> Forecast:
-    """Forecast one curve of a table, with its name in front of anything that is wrong with it."""
-    from tunecurve.curve.forecast import forecast_curve
-    from tunecurve.errors import TunecurveError
-
-    way = direction or table.direction or "max"
-    sizes = sorted({*at, *table.asked_sizes})
-    try:
-        answer = forecast_curve(
-            table.points(),
-            score_range=ends,
-            direction=way,
-            at=sizes,
-            target=target,
-            delta=delta,
-            rivals=table.rivals(),
-            prices=prices,
-            kind=learner,
-        )
-    except TunecurveError as problem:
-        raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
-    answer.notes[:0] = table.notes
-    scores = [point["mean_score"] for point in answer.points]
-    falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))
-    if falling and direction is None and table.direction is None:
-        answer.notes.append("Every size scores lower than the one before. If lower is better, add --direction min.")
-    return answer
-
-
 def _json_line(curve_id: str, answer: Forecast) -> str:
     import json
 
@@ -189,71 +190,63 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
     if answer.refusal:
         lines.append(f"  {answer.refusal}")
     for entry in answer.forecasts:
-        low, high = entry["intervals"]["0.80"]
-        mark = "  (borrowed)" if entry["borrowed"] else "  (speculative)" if entry["speculative"] else ""
-        lines.append(f"  n={entry['n']:g}: {entry['median']:.4g}, 80 % interval {low:.4g} to {high:.4g}{mark}")
+        low, high = entry.interval_80
+        mark = f"  ({entry.mark})" if entry.mark else ""
+        lines.append(f"  n={entry.n:g}: {entry.median:.4g}, 80 % interval {low:.4g} to {high:.4g}{mark}")
     if answer.verdict:
         lines.append(f"  {answer.verdict.sentence}")
-        lines += _settling_lines(answer.verdict.settle)
-    lines += _plateau_lines(answer.plateau) + _target_lines(answer) + _rival_lines(answer.crossover)
+        lines += map(_settling_line, answer.verdict.settle)
+    lines += _plateau_lines(answer.plateau) + _target_lines(answer.target) + _rival_lines(answer.crossover)
     if answer.backtest:
         test = answer.backtest
-        low, high = test["interval_80"]
+        low, high = test.interval_80
         lines.append(
-            f"  Back-test: without n={test['n']:g} the forecast was {test['median']:.4g} ({low:.4g} to {high:.4g}), "
-            f"measured {test['actual']:.4g}."
+            f"  Back-test: without n={test.n:g} the forecast was {test.median:.4g} ({low:.4g} to {high:.4g}), "
+            f"measured {test.actual:.4g}."
         )
-    if answer.decision:
-        lines.append(f"  {answer.decision['sentence']}")
-    if answer.first_study:
-        lines.append(f"  {answer.first_study['sentence']}")
+    lines += [f"  {part.sentence}" for part in (answer.decision, answer.first_study) if part]
     lines += [f"  Note: {note}" for note in answer.notes]
     return "\n".join(lines)
 
 
-def _settling_lines(steps: list[dict[str, Any]]) -> list[str]:
+def _settling_line(step: SettlingStep) -> str:
     """What would turn a `cannot tell` into a word, with its chance and, where prices are known, its cost."""
-    return [
-        f"    {step['what']}: settles it with probability {step['chance']:.2f}"
-        + ("" if step["cost"] is None else f", costs {step['cost']:.4g}")
-        for step in steps
-    ]
+    cost = "" if step.cost is None else f", costs {step.cost:.4g}"
+    return f"    {step.what}: settles it with probability {step.chance:.2f}{cost}"
 
 
-def _plateau_lines(plateau: dict[str, Any] | None) -> list[str]:
+def _plateau_lines(plateau: Plateau | None) -> list[str]:
     if plateau is None:
         return []
-    what = f"  Plateau (doublings gain less than {plateau['delta']:.3g})"
-    interval = f"80 % interval {_size_word(plateau['low'])} to {_size_word(plateau['high'])}"
-    if plateau["observed"]:
-        begun = f"it has begun with probability {plateau['probability']:.2f}"
-        return [f"{what}: from n {_size_word(plateau['size'])}, {interval}; {begun}."]
-    begun = f"not yet observed (begun with probability {plateau['probability']:.2f})"
-    if plateau["low"] is None:
+    what = f"  Plateau (doublings gain less than {plateau.delta:.3g})"
+    interval = f"80 % interval {_size_word(plateau.low)} to {_size_word(plateau.high)}"
+    if plateau.observed:
+        begun = f"it has begun with probability {plateau.probability:.2f}"
+        return [f"{what}: from n {_size_word(plateau.size)}, {interval}; {begun}."]
+    begun = f"not yet observed (begun with probability {plateau.probability:.2f})"
+    if plateau.low is None:
         return [f"{what}: {begun}; none expected up to 8 times the data."]
-    if plateau["size"] is None:
+    if plateau.size is None:
         return [f"{what}: {begun}; most likely none up to 8 times the data, {interval}."]
-    return [f"{what}: {begun}; best estimate n {_size_word(plateau['size'])}, {interval}."]
+    return [f"{what}: {begun}; best estimate n {_size_word(plateau.size)}, {interval}."]
 
 
-def _target_lines(answer: Forecast) -> list[str]:
-    if answer.target is None:
+def _target_lines(target: Target | None) -> list[str]:
+    if target is None:
         return []
-    size = answer.target.required_size
-    low, median, high = (_size_word(size[key]) for key in ("low", "median", "high"))
-    never = size["never_probability"] or 0.0
-    return [
-        f"  Target {answer.target.target:g}: required n {median}, 80 % interval {low} to {high}; never: {never:.2f}."
-    ]
+    size = target.required_size
+    return [f"  Target {target.target:g}: required n {_size_words(size)}; never: {size.never_probability:.2f}."]
 
 
-def _rival_lines(crossover: dict[str, Any] | None) -> list[str]:
+def _rival_lines(crossover: Crossover | None) -> list[str]:
     if crossover is None:
         return []
-    size = crossover["size"]
-    low, median, high = (_size_word(size[key]) for key in ("low", "median", "high"))
-    rival = f"{crossover['rival']} ({crossover['rival_score']:.4g})"
-    return [f"  Fine-tuning passes {rival} at n {median}, 80 % interval {low} to {high}."]
+    rival = f"{crossover.rival} ({crossover.rival_score:.4g})"
+    return [f"  Fine-tuning passes {rival} at n {_size_words(crossover.size)}."]
+
+
+def _size_words(size: SizeInterval) -> str:
+    return f"{_size_word(size.median)}, 80 % interval {_size_word(size.low)} to {_size_word(size.high)}"
 
 
 def _size_word(size: float | None) -> str:

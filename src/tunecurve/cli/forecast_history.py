@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from tunecurve.cli.main import echo, visible
+from tunecurve.report.tables import number, text_table
+from tunecurve.results.collect import load
+from tunecurve.results.forecast_history import (
+    HistorySummary,
+    KeptForecasts,
+    damage_line,
+    judge_forecasts,
+    read_forecasts,
+    summary_of,
+)
+from tunecurve.results.records.advice import JudgedForecast
+from tunecurve.storage.records import Record, json_value
 
 # What is pooled apart, in this order: how far a forecast may be trusted differs.
 CLASSES = (
@@ -28,50 +40,44 @@ def show_history(folders: Sequence[str], *, as_json: bool) -> None:
         For a folder without results, or with damaged ones.
     """
     runs = [_of_run(Path(folder)) for folder in dict.fromkeys(folders)]
-    judged = [item for run in runs for item in run["judged"]]
-    summary = {name: _summary(judged, name) for name, _ in CLASSES}
+    judged = [item for run in runs for item in run.judged]
+    summaries = {name: summary_of([item for item in judged if _class_of(item) == name]) for name, _ in CLASSES}
     if as_json:
-        click.echo(json.dumps({"runs": runs, "summary": summary}, ensure_ascii=False, allow_nan=False))
+        found = json_value({"runs": runs, "summary": summaries})
+        click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
         return
     for run in runs:
         _show_run(run)
-    _show_summary(summary, judged)
+    _show_summary(summaries if judged else {})
 
 
-def _of_run(folder: Path) -> dict[str, Any]:
-    from tunecurve.report.learning_curve import load_study
-    from tunecurve.results.forecast_history import judge_forecasts, read_forecasts
+@dataclass(frozen=True)
+class _Run(Record):
+    """What became of one study's forecasts."""
 
-    results = load_study(folder).results
-    kept = read_forecasts(folder)
-    return {
-        "run": str(folder),
-        "n_kept": len(kept.entries),
-        "n_damaged": kept.n_damaged,
-        "judged": judge_forecasts(kept.entries, results),
-    }
+    run: str
+    n_kept: int
+    n_damaged: int
+    judged: list[JudgedForecast]
 
 
-def _class_of(item: Mapping[str, Any]) -> str:
-    return "borrowed" if item["borrowed"] else "speculative" if item["speculative"] else "measured"
+def _of_run(folder: Path) -> _Run:
+    results, kept = load(folder), read_forecasts(folder)
+    return _Run(str(folder), len(kept.entries), kept.n_damaged, judge_forecasts(kept.entries, results))
 
 
-def _summary(judged: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    from tunecurve.results.forecast_history import summary_of
-
-    return summary_of([item for item in judged if _class_of(item) == name])
+def _class_of(item: JudgedForecast) -> str:
+    return next(iter(item.marks), "measured")
 
 
-def _show_run(run: Mapping[str, Any]) -> None:
-    from tunecurve.results.forecast_history import KeptForecasts, damage_line
-
-    echo(visible(run["run"]))
-    if run["n_damaged"]:
-        echo(f"  warning: {damage_line(Path(run['run']), KeptForecasts([], run['n_damaged']))}")
-    if not run["judged"]:
-        echo(f"  {_why_nothing(run['n_kept'])}")
-    for item in run["judged"]:
-        echo(f"  {visible(item['learner'])}, {item['n']:,} rows, {item['metric']}: {item['sentence']}")
+def _show_run(run: _Run) -> None:
+    echo(visible(run.run))
+    if run.n_damaged:
+        echo(f"  warning: {damage_line(Path(run.run), KeptForecasts([], run.n_damaged))}")
+    if not run.judged:
+        echo(f"  {_why_nothing(run.n_kept)}")
+    for item in run.judged:
+        echo(f"  {visible(item.learner)}, {item.n:,} rows, {item.metric}: {item.sentence}")
 
 
 def _why_nothing(n_kept: int) -> str:
@@ -80,23 +86,19 @@ def _why_nothing(n_kept: int) -> str:
     return f"{n_kept} forecast{'s' * (n_kept != 1)} kept; no size beyond them was measured yet on the same rows, learner and metric"
 
 
-def _show_summary(summary: Mapping[str, Mapping[str, Any]], judged: Sequence[Mapping[str, Any]]) -> None:
-    from tunecurve.report.tables import text_table
-
-    if not judged:
+def _show_summary(summaries: Mapping[str, HistorySummary]) -> None:
+    if not summaries:
         echo("\nNothing to sum up: no size was measured after a forecast of it.")
         return
     header = ["forecasts", "judged", "80 % held", "below", "above", "90 % held", "CRPS", "of the last value"]
     rows = []
     for name, words in CLASSES:
-        part = summary[name]
-        if part["n"]:
-            last = "–" if part["crps_last"] is None else f"{part['crps_last']:.2f}"
-            held = [
-                f"{part[key]} of {part['n']} ({100 * part[key] / part['n']:.0f} %)" for key in ("held_80", "held_90")
-            ]
-            sides = [str(part["below_80"]), str(part["above_80"])]
-            rows.append([words, str(part["n"]), held[0], *sides, held[1], f"{part['crps']:.2f}", last])
+        part = summaries[name]
+        if part.n:
+            held = [f"{held} of {part.n} ({100 * held / part.n:.0f} %)" for held in (part.held_80, part.held_90)]
+            sides = [str(part.below_80), str(part.above_80)]
+            scores = [number(part.crps, ".2f"), number(part.crps_last, ".2f")]
+            rows.append([words, str(part.n), held[0], *sides, held[1], *scores])
     echo()
     echo(text_table(header, rows))
     echo("Sizes and metrics of one curve rise and fall together: so many forecasts say less than as many curves would.")

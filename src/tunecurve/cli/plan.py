@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tunecurve.cli.findings import show_findings, show_rows
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
+
+if TYPE_CHECKING:
+    from tunecurve.study.study import Study
 
 
 @click.command()
@@ -65,22 +68,22 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
         _show_prompts(ready)
 
 
-def _show_test_set(ready: Any) -> None:
+def _show_test_set(ready: Study) -> None:
     """Say what the test rows can show: as the run's answers tell it, where there are any, else what is known before."""
     from tunecurve.errors import StudyStateError
-    from tunecurve.report.learning_curve import load_study
     from tunecurve.report.test_set import rows_lines
+    from tunecurve.results.collect import load
     from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
 
     try:
-        lines = rows_lines(load_study(ready.folder).results)
+        lines = rows_lines(load(ready.folder).about_test_set)
     except StudyStateError:  # no results yet, or damaged ones, which a run writes anew
         lines = []
     for line in lines or rows_lines(test_set_of_rows(ready.spec, ready.data, questions_of(ready.spec))):
         echo(line)
 
 
-def _show_quote(ready: Any) -> None:
+def _show_quote(ready: Study) -> None:
     from tunecurve.learners.hosted.prices import money
 
     left = ready.quote_left_usd()
@@ -112,7 +115,7 @@ def _show_quote(ready: Any) -> None:
     )
 
 
-def _show_what_is_missing(ready: Any) -> None:
+def _show_what_is_missing(ready: Study) -> None:
     from tunecurve.errors import EnvironmentProblem, MoneyError
 
     try:
@@ -121,7 +124,7 @@ def _show_what_is_missing(ready: Any) -> None:
         click.echo(f"Before it can run: {missing}")
 
 
-def _show_prompts(ready: Any) -> None:
+def _show_prompts(ready: Study) -> None:
     for shots in ready.spec.shots:
         echo(f"\n--- prompt with {shots} examples ---")
         for message in ready.data.prompts(shots)[0].messages:

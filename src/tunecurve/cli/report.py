@@ -14,11 +14,8 @@ from tunecurve.cli.main import echo
 @click.option("--no-texts", "--no-text", is_flag=True, help="Keep row texts out of the report.")
 def report(folder: Path, no_texts: bool) -> None:
     """Write curve.png, curve.svg and report.html of a run folder anew, from its results.json."""
-    from tunecurve.report.learning_curve import load_study
     from tunecurve.report.write import write_report
+    from tunecurve.results.collect import load
 
-    results = dict(load_study(folder).results)
-    if no_texts:
-        results["spec"] = {**results["spec"], "show_texts": False}
-    write_report(folder, results)
+    write_report(folder, load(folder), with_texts=not no_texts)
     echo(f"Wrote {folder / 'report.html'}, {folder / 'curve.png'} and {folder / 'curve.svg'}")

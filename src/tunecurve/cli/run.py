@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tunecurve.cli.findings import finding_lines, show_findings
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
+
+if TYPE_CHECKING:
+    from tunecurve.findings import Finding
+    from tunecurve.results.model import Results
+    from tunecurve.results.records.money import Money
+    from tunecurve.study.plan import Trial
+    from tunecurve.study.progress import Progress
+    from tunecurve.study.study import Study
 
 
 @click.command()
@@ -81,9 +90,10 @@ def run(
         done = run_prepared(ready, progress, executor)
     except Interrupted as interrupted:
         raise Interrupted(f"{interrupted}; what is finished is kept. Continue with: {this_command()}") from None
-    _show_results(done.folder, done.results, set(ready.data.findings), as_json=as_json, quiet=quiet)
-    if not quiet and not as_json:
-        _show_money(done.results)
+    if as_json:
+        click.echo(json.dumps(done.results.to_json()))
+    elif not quiet:
+        _show_results(done.results, set(ready.data.findings))
     if done.outcome.n_run == 0 and not done.outcome.failures and not quiet and not as_json:
         echo("Nothing to do: every trial of this study was finished before.")
     if done.outcome.failures:
@@ -92,18 +102,18 @@ def run(
     return 0
 
 
-def _say_what_is_to_do(progress: Any, ready: Any) -> None:
+def _say_what_is_to_do(progress: Progress, ready: Study) -> None:
     data = ready.data.facts
     progress.message(
-        f"{ready.spec.name}: {data['rows_in']} rows in, {data['rows_kept']} kept; {data['n_test']} test rows, "
-        f"{data['n_pool']} to train on, {data['n_set_aside']} set aside ({data['split_method']})"
+        f"{ready.spec.name}: {data.rows_in} rows in, {data.rows_kept} kept; {data.n_test} test rows, "
+        f"{data.n_pool} to train on, {data.n_set_aside} set aside ({data.split_method})"
     )
     for line in finding_lines(ready.data.findings):
         progress.message(line)
     progress.message(f"look at {ready.folder / 'report.html'} while it grows")
 
 
-def _agree_to_costs(ready: Any) -> None:
+def _agree_to_costs(ready: Study) -> None:
     """Ask before money is spent beyond the threshold; where nobody can answer, --yes does."""
     from tunecurve.errors import MoneyError
     from tunecurve.learners.hosted.prices import money
@@ -128,90 +138,73 @@ def _agree_to_costs(ready: Any) -> None:
         raise MoneyError("not agreed to; nothing was sent")
 
 
-def _show_results(folder: Path, results: dict[str, Any], known: set[Any], *, as_json: bool, quiet: bool) -> None:
+def _show_results(results: Results, known: Collection[Finding]) -> None:
     """Show what was measured, and what was found that its user has not been told before."""
-    from tunecurve.findings import Finding
     from tunecurve.report.history import history_lines
     from tunecurve.report.loss_panel import loss_lines
     from tunecurve.report.tables import default_columns, point_table, text_table
     from tunecurve.report.test_set import rows_lines
-    from tunecurve.storage.files import without_nan
 
-    if as_json:
-        click.echo(json.dumps(without_nan(results)))
-        return
-    if quiet:
-        return
     echo()
     echo(text_table(*point_table(results, default_columns(results))))
-    for line in loss_lines(results):
+    for line in [*loss_lines(results), "", results.headline, *_remarks(results)]:
         echo(line)
-    echo()
-    echo(results["headline"])
-    for line in _remarks(results):
+    show_findings(finding for finding in results.findings if finding not in known)
+    for learner, forecast in results.forecast.items():
+        echo(f"{learner}: {forecast.said}" if len(results.forecast) > 1 else forecast.said)
+        for more in (forecast.first_study, forecast.borrowed):
+            if more:
+                echo(more.sentence)
+    for line in [*history_lines(results), *rows_lines(results.about_test_set)]:
         echo(line)
-    found = map(Finding.from_json, results["findings"])
-    show_findings(finding for finding in found if finding not in known)
-    for learner, forecast in results["forecast"].items():
-        said = forecast["refusal"] or forecast["verdict"]["sentence"]
-        echo(f"{learner}: {said}" if len(results["forecast"]) > 1 else said)
-        if forecast["first_study"]:
-            echo(forecast["first_study"]["sentence"])
-        if forecast["borrowed"]:
-            echo(forecast["borrowed"]["sentence"])
-    for line in [*history_lines(results), *rows_lines(results)]:
-        echo(line)
+    folder = results.folder or Path()
     echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
+    if results.money is not None:
+        echo(_money_line(results.money))
 
 
-def _remarks(results: dict[str, Any]) -> list[str]:
+def _remarks(results: Results) -> list[str]:
     """Return what of the answers belongs beside the headline: rows without one, answers cut, or in a wrapper."""
-    from tunecurve.study.answer_report import remarks_on_answers
-
-    name = results["primary_metric"]
-    title = next(metric["title"] for metric in results["metrics"] if metric["name"] == name)
+    metric = results.metric()
     return [
-        f"{trial['learner']} {trial['label']}: {'; '.join(remarks)}"
-        for trial in results["trials"]
-        if trial.get("answers") and (remarks := remarks_on_answers(trial["answers"], name, title))
+        f"{trial.learner} {trial.label}: {'; '.join(remarks)}"
+        for trial in results.finished
+        if (remarks := trial.answers.remarks(metric.name, metric.title))
     ]
 
 
-def _show_money(results: dict[str, Any]) -> None:
+def _money_line(spent: Money) -> str:
     from tunecurve.learners.hosted.prices import money
 
-    spent = results["money"]
-    if spent is None:
-        return
-    line = (
-        f"Paid by this study so far: {money(spent['answers_usd'])} for answers, {money(spent['jobs_usd'])} for tuning"
+    line = f"Paid by this study so far: {money(spent.answers_usd)} for answers, {money(spent.jobs_usd)} for tuning"
+    if spent.hosting_usd:
+        line += f", {money(spent.hosting_usd)} for deployments by time"
+    estimated = spent.estimated
+    what = _counted((estimated.n_answers, "answers"), (estimated.n_jobs, "tuning jobs"))
+    if what:
+        line += f"; {money(estimated.usd)} of it for {what} is an estimate, because the server tells no usable usage"
+    if spent.n_unpriced_deployments:
+        line += f"; what {spent.n_unpriced_deployments} deployments cost an hour is unknown"
+    if spent.n_standing:
+        line += f"; {spent.n_standing} deployments still stand and cost (tunecurve jobs)"
+    if spent.n_unpriced:
+        line += f"; the price of {spent.n_unpriced} answers is unknown"
+    doubts = spent.in_doubt
+    what = _counted(
+        (doubts.n_calls, "calls without an answer"),
+        (doubts.n_jobs, "tuning jobs in doubt (tunecurve jobs)"),
+        (doubts.n_deployments, "deployments that may still stand (tunecurve jobs)"),
     )
-    if spent["hosting_usd"]:
-        line += f", {money(spent['hosting_usd'])} for deployments by time"
-    estimated = spent["estimated"]
-    counts = [(estimated["n_answers"], "answers"), (estimated["n_jobs"], "tuning jobs")]
-    what = " and ".join(f"{count} {words}" for count, words in counts if count)
     if what:
-        line += f"; {money(estimated['usd'])} of it for {what} is an estimate, because the server tells no usable usage"
-    if spent["n_unpriced_deployments"]:
-        line += f"; what {spent['n_unpriced_deployments']} deployments cost an hour is unknown"
-    if spent["n_standing"]:
-        line += f"; {spent['n_standing']} deployments still stand and cost (tunecurve jobs)"
-    if spent["n_unpriced"]:
-        line += f"; the price of {spent['n_unpriced']} answers is unknown"
-    doubts = spent["in_doubt"]
-    counts = [
-        (doubts["n_calls"], "calls without an answer"),
-        (doubts["n_jobs"], "tuning jobs in doubt (tunecurve jobs)"),
-        (doubts["n_deployments"], "deployments that may still stand (tunecurve jobs)"),
-    ]
-    what = " and ".join(f"{count} {words}" for count, words in counts if count)
-    if what:
-        line += f"; {what} may have been billed, at most {money(doubts['at_most_usd'])}"
-    echo(line + ".")
+        line += f"; {what} may have been billed, at most {money(doubts.at_most_usd)}"
+    return line + "."
 
 
-def _failure_summary(failures: dict[Any, str], told: dict[Any, str]) -> str:
+def _counted(*counts: tuple[int, str]) -> str:
+    return " and ".join(f"{count} {words}" for count, words in counts if count)
+
+
+def _failure_summary(failures: Mapping[Trial, str], told: Mapping[Trial, str]) -> str:
     """Return one line: how many trials failed, by reason; one that stands above already is not said again."""
     if all(told.get(trial) == reason for trial, reason in failures.items()):
         names = ", ".join(f"{trial.learner} {trial.label}" for trial in failures)

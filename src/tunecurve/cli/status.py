@@ -17,42 +17,32 @@ from tunecurve.cli.main import echo
 def status(folder: Path, as_json: bool) -> None:
     """Show the state of every trial in a run folder."""
     from tunecurve.cli.main import visible
-    from tunecurve.findings import Finding
-    from tunecurve.report.learning_curve import load_study
-    from tunecurve.report.tables import text_table
+    from tunecurve.report.tables import number, text_table
     from tunecurve.report.test_set import rows_lines
+    from tunecurve.results.collect import load
+    from tunecurve.results.records.trials import FinishedTrial
 
-    results = load_study(folder).results
-    primary = results["primary_metric"]
-    trials = [
-        {
-            "learner": trial["learner"],
-            "trial": trial["label"],
-            "state": _state_now(folder / trial["folder"]),
-            primary: (trial.get("scores") or {}).get(primary),
-            "failure": trial["failure"],
-        }
-        for trial in results["trials"]
-    ]
+    results = load(folder)
+    primary = results.primary_metric
+    scores = [trial.scores[primary] if isinstance(trial, FinishedTrial) else None for trial in results.trials]
+    states = [_state_now(folder / trial.folder) for trial in results.trials]
+    trials = list(zip(results.trials, states, scores, strict=True))
     if as_json:
-        click.echo(json.dumps(trials))
+        listed = [
+            {"learner": trial.learner, "trial": trial.label, "state": state, primary: score, "failure": trial.failure}
+            for trial, state, score in trials
+        ]
+        click.echo(json.dumps(listed))
         return
     rows = [
-        [
-            visible(trial["learner"]),
-            trial["trial"],
-            trial["state"],
-            f"{trial[primary]:.2f}" if trial[primary] is not None else "–",
-            visible(trial["failure"] or ""),
-        ]
-        for trial in trials
+        [visible(trial.learner), trial.label, state, number(score, ".2f"), visible(trial.failure or "")]
+        for trial, state, score in trials
     ]
     echo(text_table(["learner", "trial", "state", primary, "failure"], rows))
-    n_finished = sum(trial["state"] == "finished" for trial in trials)
-    echo(f"\n{n_finished} of {len(trials)} trials finished. {results['headline']}")
-    for line in rows_lines(results):
+    echo(f"\n{states.count('finished')} of {len(trials)} trials finished. {results.headline}")
+    for line in rows_lines(results.about_test_set):
         echo(line)
-    show_findings(map(Finding.from_json, results.get("findings", [])))
+    show_findings(results.findings)
 
 
 def _state_now(folder: Path) -> str:

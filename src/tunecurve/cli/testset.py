@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from tunecurve.cli.main import echo
 from tunecurve.cli.options import data_options
 
 if TYPE_CHECKING:
+    from tunecurve.results.test_set.model import TestSet, TestSetAnswer
     from tunecurve.spec.study import StudySpec
     from tunecurve.study.dataset import StudyData
     from tunecurve.study.reading import StudyRows
@@ -33,17 +35,7 @@ if TYPE_CHECKING:
     help="Leak rate to be excluded where no leak is found, per cent (1).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def testset(
-    source: Path | None,
-    points: str | None,
-    test_rows: int | None,
-    groups: int | None,
-    score_range: str | None,
-    difference: float | None,
-    leak_bound: float | None,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def testset(source: Path | None, points: str | None, as_json: bool, **options: Any) -> None:
     """Say what a test set can show: differences of two sizes, leaks, and how many rows show more.
 
     RUN is a run folder: the numbers come from its answers. With a study file or --data they are borrowed from other studies
@@ -55,60 +47,74 @@ def testset(
     from tunecurve.errors import UsageError
     from tunecurve.report.test_set import rows_lines
 
+    asked = Asked(*(options.pop(name) for name in ("test_rows", "groups", "score_range", "difference", "leak_bound")))
     given = [name for name, value in (("RUN", source), ("--points", points), ("--data", options["data"])) if value]
     if not given or ("--points" in given and len(given) > 1):
         raise UsageError(
             f"{' and '.join(given) or 'nothing'} given; expected one of: a run folder, a study file or --data FILE, or --points."
         )
-    only_points = [("--test-rows", test_rows), ("--groups", groups), ("--range", score_range)]
-    lost = [name for name, value in only_points if value is not None and points is None]
-    if lost:
-        raise UsageError(f"{lost[0]} needs --points: the rows of a run or a data file are counted.")
     if points is not None:
-        results = _of_points(points, test_rows, groups, score_range, difference, leak_bound)
-    elif source is not None and source.is_dir():
-        results = _of_run(source, difference, leak_bound, [name for name in options if options[name]])
+        answer = _of_points(points, asked)
     else:
-        results = _of_data(source, options, difference, leak_bound)
-    _refuse_another_unit(results["test_set"], difference)
+        asked.refuse_options_of_points()
+        is_run = source is not None and source.is_dir()
+        answer = _of_run(source, asked, options) if source and is_run else _of_data(source, asked, options)
+    _refuse_another_unit(answer.test_set, asked.difference)
     if as_json:
-        click.echo(json.dumps(results["test_set"]))
+        click.echo(json.dumps(answer.test_set.to_json()))
         return
-    for line in rows_lines(results) or ["Nothing can be said: a finding of this study forbids it (tunecurve status)."]:
+    for line in rows_lines(answer) or ["Nothing can be said: a finding of this study forbids it (tunecurve status)."]:
         echo(line)
 
 
-def _refuse_another_unit(test_set: dict[str, Any], difference: float | None) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the test set, and what is told of it where only points are given."""
+
+    test_rows: int | None
+    groups: int | None
+    score_range: str | None
+    difference: float | None
+    leak_bound: float | None
+
+    def refuse_options_of_points(self) -> None:
+        """Raise UsageError for options that say what rows would say themselves."""
+        from tunecurve.errors import UsageError
+
+        told = {"--test-rows": self.test_rows, "--groups": self.groups, "--range": self.score_range}
+        for name, value in told.items():
+            if value is not None:
+                raise UsageError(f"{name} needs --points: the rows of a run or a data file are counted.")
+
+
+def _refuse_another_unit(test_set: TestSet, difference: float | None) -> None:
     """Raise UsageError for a difference that no two scores can have."""
     from tunecurve.errors import UsageError
 
-    for entry in test_set["differences"] if difference is not None else ():
-        width = entry["noises"][0]["width"]
+    for entry in test_set.differences if difference is not None else ():
+        width = entry.noises[0].width
         if difference is not None and difference >= width:
             raise UsageError(
-                f"--difference {difference:g} of {entry['title']}, whose range is {width:g} wide: expected a smaller one, in the "
+                f"--difference {difference:g} of {entry.title}, whose range is {width:g} wide: expected a smaller one, in the "
                 "same unit as the scores."
             )
 
 
-def _of_run(folder: Path, difference: float | None, leak_bound: float | None, others: list[str]) -> dict[str, Any]:
+def _of_run(folder: Path, asked: Asked, options: dict[str, Any]) -> TestSetAnswer:
     from tunecurve.errors import UsageError
-    from tunecurve.report.learning_curve import load_study
+    from tunecurve.results.collect import load
     from tunecurve.results.test_set.sources import questions_of, test_set_of_run
-    from tunecurve.spec.study import parse_spec
 
-    if others:
-        raise UsageError(
-            f"--{others[0].replace('_', '-')} with the run folder '{folder}': its rows are frozen; leave it out."
-        )
-    results = load_study(folder).results
-    spec = parse_spec(results["spec"], str(folder))
-    return test_set_of_run(results, questions_of(spec, difference, leak_bound))
+    for name, value in options.items():
+        if value:
+            raise UsageError(
+                f"--{name.replace('_', '-')} with the run folder '{folder}': its rows are frozen; leave it out."
+            )
+    results = load(folder)
+    return test_set_of_run(results, questions_of(results.study, asked.difference, asked.leak_bound))
 
 
-def _of_data(
-    study: Path | None, options: dict[str, Any], difference: float | None, leak_bound: float | None
-) -> dict[str, Any]:
+def _of_data(study: Path | None, asked: Asked, options: dict[str, Any]) -> TestSetAnswer:
     from tunecurve.cli.options import study_values
     from tunecurve.errors import DataError
     from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
@@ -128,7 +134,7 @@ def _of_data(
             raise
         spec, data = _with_fewest_training_rows(spec, rows, folder)
     check_without_models(spec, data)
-    return test_set_of_rows(spec, data, questions_of(spec, difference, leak_bound))
+    return test_set_of_rows(spec, data, questions_of(spec, asked.difference, asked.leak_bound))
 
 
 def _with_fewest_training_rows(spec: StudySpec, rows: StudyRows, folder: Path) -> tuple[StudySpec, StudyData]:
@@ -142,19 +148,13 @@ def _with_fewest_training_rows(spec: StudySpec, rows: StudyRows, folder: Path) -
         raise DataError(str(problem).replace(" or --train-sizes", "")) from None  # no option of this command
 
 
-def _of_points(
-    points: str,
-    test_rows: int | None,
-    groups: int | None,
-    score_range: str | None,
-    difference: float | None,
-    leak_bound: float | None,
-) -> dict[str, Any]:
+def _of_points(points: str, asked: Asked) -> TestSetAnswer:
     from tunecurve.curve.table import parse_points, parse_range, read_table
     from tunecurve.errors import UsageError
     from tunecurve.results.test_set.bare_points import test_set_of_points
 
-    if leak_bound is not None:
+    if asked.leak_bound is not None:
         raise UsageError("--leak-bound with --points: points say nothing of documents; give a run folder or --data.")
     tables = read_table(points) if Path(points).is_file() or ":" not in points else parse_points(points)
-    return test_set_of_points(tables, test_rows, groups, parse_range(score_range), difference)
+    ends = parse_range(asked.score_range)
+    return test_set_of_points(tables, asked.test_rows, asked.groups, ends, asked.difference)

@@ -38,14 +38,13 @@ def validate(study: Path | None, **options: Any) -> None:
         accept_data_changes=options["accept_data_changes"],
     )
     check_without_models(spec, data)
-    facts = data.facts
     echo(f"study    {spec.name} ({spec.task}), signature {spec.signature()}")
-    show_rows(facts)
+    show_rows(data.facts)
     echo(
         f"sizes    {', '.join(map(str, spec.train_sizes)) or 'none'}; shots {', '.join(map(str, spec.shots)) or 'none'}"
     )
-    if facts["labels"]:
-        echo(f"labels   {len(facts['labels'])}: {', '.join(facts['labels'])}")
+    if data.facts.labels:
+        echo(f"labels   {len(data.facts.labels)}: {', '.join(data.facts.labels)}")
     show_findings(data.findings)
     n_blocked, n_warnings = (sum(finding.kind == kind for finding in data.findings) for kind in ("blocked", "warning"))
     echo(

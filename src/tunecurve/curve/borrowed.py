@@ -8,10 +8,10 @@ sources out. No verdict comes from it. From one size on the start is not used: i
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from tunecurve.curve.answer import FirstStudy, StudySize
 from tunecurve.curve.points import Floats, PreparedCurve
 from tunecurve.curve.predictive import Predictive
 
@@ -61,17 +61,11 @@ def with_start(curve: PreparedCurve, zero_shot: float | None) -> PreparedCurve |
     )
 
 
-def rows_to_find_out(predictive: Predictive) -> dict[str, Any]:
+def rows_to_find_out(predictive: Predictive) -> FirstStudy:
     """Sizes and seeds of the next study for which the forecast is worth most, by what it would leave open.
 
     Each study is imagined as one measurement at its largest size (the smaller ones cost no labels): outcomes are drawn
     from the forecast, the curves are reweighed, and the 80 % interval of the score far beyond is averaged.
-
-    Returns
-    -------
-    dict
-        ``rows``, ``seeds`` (of the smallest study that brings seven tenths of what the best would), ``wanted_n``, ``width_now``,
-        ``width_then`` (80 %, score units), ``options``, ``sentence``.
     """
     curve = predictive.curve
     measured = len(curve.size) - curve.starts
@@ -80,14 +74,12 @@ def rows_to_find_out(predictive: Predictive) -> dict[str, Any]:
     score = predictive.curve_scores(np.array([wanted]))[:, 0]
     now = float(np.subtract(*np.quantile(score, [0.9, 0.1])))
     options = [
-        {"rows": rows, "seeds": seeds, "width": _width_after(predictive, rows, seeds, score)}
-        for rows in studies
-        for seeds in SEEDS
+        StudySize(rows, seeds, _width_after(predictive, rows, seeds, score)) for rows in studies for seeds in SEEDS
     ]
-    narrowest = min(options, key=lambda option: option["width"])
-    gained = now - narrowest["width"]
-    best = next((option for option in options if now - option["width"] >= ENOUGH * gained > 0), narrowest)
-    rows, seeds = best["rows"], best["seeds"]
+    narrowest = min(options, key=lambda option: option.width)
+    gained = now - narrowest.width
+    best = next((option for option in options if now - option.width >= ENOUGH * gained > 0), narrowest)
+    rows, seeds = best.rows, best.seeds
     known = float(curve.size[-1]) if measured else 0.0
     ladder = sorted({round(n) for n in (rows / 16, rows / 4, rows) if n > known})
     runs = "one run each" if seeds == 1 else f"{seeds} seeds at the largest"
@@ -95,19 +87,11 @@ def rows_to_find_out(predictive: Predictive) -> dict[str, Any]:
     if gained > 0:
         sentence = (
             f"To find out, label about {rows:g} rows in all and train on {', '.join(f'{n:g}' for n in ladder)} of them "
-            f"({runs}): {interval} is {now:.3g} wide now, and about {best['width']:.3g} then."
+            f"({runs}): {interval} is {now:.3g} wide now, and about {best.width:.3g} then."
         )
     else:
         sentence = f"No study of up to {studies[-1]:g} rows is expected to narrow {interval}, {now:.3g} wide now."
-    return {
-        "rows": rows,
-        "seeds": seeds,
-        "wanted_n": wanted,
-        "width_now": now,
-        "width_then": best["width"],
-        "options": options,
-        "sentence": sentence,
-    }
+    return FirstStudy(rows, seeds, wanted, now, best.width, options, sentence)
 
 
 def _width_after(predictive: Predictive, rows: float, seeds: int, score: Floats) -> float:

@@ -9,10 +9,10 @@ between is cheap.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from tunecurve.curve.answer import Decision, NextRound, Stop
 from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import Predictive
 from tunecurve.curve.targets import TRUSTED_MULTIPLE
@@ -71,7 +71,7 @@ def _cost(size: Floats, last_size: float, prices: Prices) -> Floats:
     return labels + training + (prices.serving_difference or 0.0)
 
 
-def decide(predictive: Predictive, prices: Prices, target: float | None = None) -> dict[str, Any] | None:
+def decide(predictive: Predictive, prices: Prices, target: float | None = None) -> Decision | None:
     """The best next step and its expected gain, or None when nothing has a price.
 
     Parameters
@@ -83,7 +83,7 @@ def decide(predictive: Predictive, prices: Prices, target: float | None = None) 
 
     Returns
     -------
-    dict or None
+    Decision or None
         ``best`` (the option with the largest expected net gain; stopping is an option with gain 0), ``options`` (all
         sizes with cost, expected score, expected gain, net gain, gain per money, chance that the step pays),
         ``unknown`` (prices left out).
@@ -100,35 +100,34 @@ def decide(predictive: Predictive, prices: Prices, target: float | None = None) 
         missed = sign * scores < sign * target
         worth = worth + prices.miss_penalty * (missed[:, :1].astype(float) - missed)
     cost = _cost(sizes, last, prices)
-    options: list[dict[str, Any]] = []
+    options = []
     for index in range(1, len(sizes)):
         net = worth[:, index] - cost[index]
         options.append(
-            {
-                "n": float(sizes[index]),
-                "more_labels": float(sizes[index] - last),
-                "cost": float(cost[index]),
-                "expected_score": float(scores[:, index].mean()),
-                "expected_gain": float(gain[:, index].mean()),
-                "net_gain": float(net.mean()),
-                "gain_per_money": float(worth[:, index].mean() / cost[index]) if cost[index] > 0 else None,
-                "chance_it_pays": float(np.mean(net > 0)),
-            }
+            NextRound(
+                n=float(sizes[index]),
+                more_labels=float(sizes[index] - last),
+                cost=float(cost[index]),
+                expected_score=float(scores[:, index].mean()),
+                expected_gain=float(gain[:, index].mean()),
+                net_gain=float(net.mean()),
+                gain_per_money=float(worth[:, index].mean() / cost[index]) if cost[index] > 0 else None,
+                chance_it_pays=float(np.mean(net > 0)),
+            )
         )
-    best = max(options, key=lambda option: option["net_gain"])
-    stop: dict[str, Any] = {"n": last, "more_labels": 0.0, "cost": 0.0, "net_gain": 0.0}
-    chosen = best if best["net_gain"] > 0 else stop
+    best = max(options, key=lambda option: option.net_gain)
+    chosen = best if best.net_gain > 0 else Stop(last)
     unknown = [name for name, price in vars(prices).items() if price is None and name != "miss_penalty"]
-    return {"best": chosen, "sentence": _sentence(chosen, best), "options": options, "unknown": unknown}
+    return Decision(chosen, _sentence(chosen, best), options, unknown)
 
 
-def _sentence(chosen: dict[str, Any], best: dict[str, Any]) -> str:
-    if chosen["more_labels"] == 0:
+def _sentence(chosen: NextRound | Stop, best: NextRound) -> str:
+    if isinstance(chosen, Stop):
         return (
-            f"Stop here: even the best next round ({best['n']:g} examples) is expected to cost {best['cost']:.4g} "
-            f"and to return {best['net_gain']:.4g} net."
+            f"Stop here: even the best next round ({best.n:g} examples) is expected to cost {best.cost:.4g} "
+            f"and to return {best.net_gain:.4g} net."
         )
     return (
-        f"Go to {chosen['n']:g} examples: cost {chosen['cost']:.4g}, expected net gain {chosen['net_gain']:.4g}; "
-        f"it pays with probability {chosen['chance_it_pays']:.2f}."
+        f"Go to {chosen.n:g} examples: cost {chosen.cost:.4g}, expected net gain {chosen.net_gain:.4g}; "
+        f"it pays with probability {chosen.chance_it_pays:.2f}."
     )

@@ -9,29 +9,22 @@ the reader only; the posterior weighs the same noise already ("the curve starts 
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
+from tunecurve.curve.answer import Drop
 from tunecurve.curve.points import PreparedCurve
 
 # A drop is called real below this probability of luck, divided by the number of steps that were looked at.
 LUCK = 0.05
 
 
-def find_drops(curve: PreparedCurve) -> list[dict[str, Any]]:
+def find_drops(curve: PreparedCurve) -> list[Drop]:
     """Every step between neighbouring sizes on which the mean score got worse.
 
     Parameters
     ----------
     curve : PreparedCurve
-
-    Returns
-    -------
-    list of dict
-        ``from_n``, ``to_n``, ``drop`` (score units, positive), ``probability_of_luck`` (one-sided, of a drop this large
-        or larger between equally good sizes; None when nothing is known about the noise), ``real`` (below 0.05 over the
-        number of steps), ``counts`` (which noise the test knows: seeds, test rows).
 
     Notes
     -----
@@ -48,14 +41,14 @@ def find_drops(curve: PreparedCurve) -> list[dict[str, Any]]:
         variance = _step_variance(curve, index)
         luck = NormalDist().cdf(-worse / np.sqrt(variance)) if variance > 0 else None
         drops.append(
-            {
-                "from_n": float(curve.size[index]),
-                "to_n": float(curve.size[index + 1]),
-                "drop": float(abs(curve.mean_score[index + 1] - curve.mean_score[index])),
-                "probability_of_luck": luck,
-                "real": luck is not None and luck < LUCK / steps,
-                "counts": known,
-            }
+            Drop(
+                from_n=float(curve.size[index]),
+                to_n=float(curve.size[index + 1]),
+                drop=float(abs(curve.mean_score[index + 1] - curve.mean_score[index])),
+                probability_of_luck=luck,
+                real=luck is not None and luck < LUCK / steps,
+                counts=known,
+            )
         )
     return drops
 
@@ -73,11 +66,11 @@ def _step_variance(curve: PreparedCurve, index: int) -> float:
     return variance
 
 
-def drop_note(drop: dict[str, Any]) -> str:
+def drop_note(drop: Drop) -> str:
     """One sentence for the reader about a real drop."""
-    missing = "" if len(drop["counts"]) == 2 else f", counting only {' and '.join(drop['counts'])}"
+    missing = "" if len(drop.counts) == 2 else f", counting only {' and '.join(drop['counts'])}"
     return (
-        f"The score got worse by {drop['drop']:.3g} from n={drop['from_n']:g} to n={drop['to_n']:g}: more than luck "
-        f"(probability of luck {drop['probability_of_luck']:.2g}{missing}). Shapes never rise in error; what lies before "
+        f"The score got worse by {drop.drop:.3g} from n={drop.from_n:g} to n={drop.to_n:g}: more than luck "
+        f"(probability of luck {drop.probability_of_luck:.2g}{missing}). Shapes never rise in error; what lies before "
         "the drop may not belong to the curve."
     )

@@ -8,16 +8,17 @@ for ever. It does not know how the points were made, and cannot see a jump that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from tunecurve.curve.answer import BackTest, CurveAnswer, Interval, MeasuredSize, SizeForecast, Spread
 from tunecurve.curve.borrowed import FIRST_SIZES, rows_to_find_out, with_start
 from tunecurve.curve.collapse import rerun_notes
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
-from tunecurve.curve.plateau import Verdict, default_delta, find_plateau, is_speculative, judge
+from tunecurve.curve.plateau import default_delta, find_plateau, is_speculative, judge
 from tunecurve.curve.points import (
     CurvePoints,
     Floats,
@@ -29,9 +30,10 @@ from tunecurve.curve.points import (
 from tunecurve.curve.predictive import Predictive, predict
 from tunecurve.curve.priors import KINDS
 from tunecurve.curve.runs import mean_note, runs_behind
-from tunecurve.curve.targets import Target, crossover, reach_target
+from tunecurve.curve.targets import crossover, reach_target
 from tunecurve.curve.units import unit_notes
 from tunecurve.errors import UsageError
+from tunecurve.storage.records import NOT_KEPT
 
 __all__ = ["CurvePoints", "Forecast", "Prices", "forecast_curve"]
 
@@ -48,59 +50,14 @@ TOO_NARROW = (
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """Everything said about one curve; `refusal` is set when its points alone say nothing (fewer than three sizes).
+class Forecast(CurveAnswer):
+    """Everything said about one curve, with the fitted distribution for plots and further questions; parts: `answer`."""
 
-    Attributes
-    ----------
-    points : list of dict
-        The measured sizes: n, mean score, number of runs.
-    forecasts : list of dict
-        One entry a size asked for; see `to_dict`.
-    target, plateau, verdict, crossover, backtest, decision
-        Parts of the answer, None where not asked for or not possible.
-    drops : list of dict
-        Steps on which more data scored less, with the probability that it was luck.
-    refusal : str or None
-        Why there is no verdict; forecasts are borrowed from other curves then, or empty.
-    first_study : dict or None
-        With a refusal: how many rows to label to find out.
-    notes : list of str
-        What a reader must know: broken runs suspected, sizes that are speculative, replicates missing.
-    predictive : Predictive or None
-        The fitted distribution, for plots and further questions.
-    """
-
-    points: list[dict[str, float]]
-    forecasts: list[dict[str, Any]] = field(default_factory=list)
-    target: Target | None = None
-    plateau: dict[str, Any] | None = None
-    verdict: Verdict | None = None
-    crossover: dict[str, Any] | None = None
-    backtest: dict[str, Any] | None = None
-    decision: dict[str, Any] | None = None
-    drops: list[dict[str, Any]] = field(default_factory=list)
-    refusal: str | None = None
-    notes: list[str] = field(default_factory=list)
-    first_study: dict[str, Any] | None = None
-    predictive: Predictive | None = None
+    predictive: Predictive | None = field(default=None, metadata=NOT_KEPT)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; the keys are documented in docs/forecasting.md."""
-        return {
-            "refusal": self.refusal,
-            "points": self.points,
-            "forecasts": self.forecasts,
-            "target": self.target.to_dict() if self.target else None,
-            "plateau": self.plateau,
-            "verdict": self.verdict.to_dict() if self.verdict else None,
-            "crossover": self.crossover,
-            "backtest": self.backtest,
-            "decision": self.decision,
-            "drops": self.drops,
-            "notes": self.notes,
-            "first_study": self.first_study,
-        }
+        """Return the JSON form; the keys are documented in docs/forecasting.md."""
+        return self.to_json()
 
 
 def forecast_curve(
@@ -180,6 +137,7 @@ def forecast_curve(
         raise UsageError(f"target {target}: expected a finite score.")
     drops = find_drops(curve)
     return Forecast(
+        refusal=None,
         points=measured,
         forecasts=forecasts_at(predictive, asked),
         target=None if target is None else reach_target(predictive, float(target), asked),
@@ -189,7 +147,7 @@ def forecast_curve(
         backtest=back_test(points, score_range, direction, kind) if backtest else None,
         decision=decide(predictive, prices, target),
         drops=drops,
-        notes=notes + _notes(predictive, asked, prices) + [drop_note(drop) for drop in drops if drop["real"]],
+        notes=notes + _notes(predictive, asked, prices) + [drop_note(drop) for drop in drops if drop.real],
         predictive=predictive,
     )
 
@@ -213,9 +171,9 @@ def _asked_sizes(at: Sequence[float], last_size: float) -> Floats:
     return sizes
 
 
-def _measured(curve: PreparedCurve) -> list[dict[str, float]]:
+def _measured(curve: PreparedCurve) -> list[MeasuredSize]:
     rows = zip(curve.size, curve.mean_score, curve.replicates, strict=True)
-    return [{"n": float(n), "mean_score": float(score), "runs": int(runs)} for n, score, runs in rows]
+    return [MeasuredSize(float(n), float(score), int(runs)) for n, score, runs in rows]
 
 
 def _borrowed(
@@ -238,7 +196,7 @@ def _borrowed(
         nothing = f"{refusal} Nothing is known of where this loss starts: no forecast."
         return Forecast(points=measured, refusal=nothing, notes=notes)
     predictive = predict(started, kind)
-    entries = [{**entry, "borrowed": True} for entry in forecasts_at(predictive, asked)]
+    entries = [replace(entry, borrowed=True) for entry in forecasts_at(predictive, asked)]
     note = "Borrowed: what other curves did from such a start, in wide intervals; these points alone say little."
     study = rows_to_find_out(predictive)
     return Forecast(
@@ -251,14 +209,15 @@ def _borrowed(
     )
 
 
-def _intervals(quantiles: Floats) -> dict[str, list[float]]:
+def _intervals(quantiles: Floats) -> dict[str, Interval]:
     """Intervals from the quantiles at `QUANTILE_LEVELS`."""
     ends = {level: ((1 - level) / 2, (1 + level) / 2) for level in INTERVAL_LEVELS}
     place = {round(level, 3): index for index, level in enumerate(QUANTILE_LEVELS)}
-    return {f"{level:.2f}": [float(quantiles[place[round(end, 3)]]) for end in pair] for level, pair in ends.items()}
+    found = {level: [float(quantiles[place[round(end, 3)]]) for end in pair] for level, pair in ends.items()}
+    return {f"{level:.2f}": (low, high) for level, (low, high) in found.items()}
 
 
-def forecasts_at(predictive: Predictive, sizes: Floats) -> list[dict[str, Any]]:
+def forecasts_at(predictive: Predictive, sizes: Floats) -> list[SizeForecast]:
     """Forecast entries for each size: a measured score, the curve on this test set, and the population."""
     scores = predictive.measured_scores(sizes)
     means = scores.mean(axis=0)
@@ -269,20 +228,17 @@ def forecasts_at(predictive: Predictive, sizes: Floats) -> list[dict[str, Any]]:
     for index, size in enumerate(sizes):
         quantiles = measured[:, index]
         entries.append(
-            {
-                "n": float(size),
-                "mean": float(means[index]),
-                "median": float(quantiles[MEDIAN]),
-                "quantiles": {f"{p:.2f}": float(q) for p, q in zip(QUANTILE_LEVELS, quantiles, strict=True)},
-                "intervals": _intervals(quantiles),
-                "this_test_set": {"median": float(curve[MEDIAN, index]), "intervals": _intervals(curve[:, index])},
-                "population": {
-                    "median": float(population[MEDIAN, index]),
-                    "intervals": _intervals(population[:, index]),
-                },
-                "borrowed": False,
-                "speculative": is_speculative(float(size), predictive.last_size),
-            }
+            SizeForecast(
+                n=float(size),
+                mean=float(means[index]),
+                median=float(quantiles[MEDIAN]),
+                quantiles={f"{p:.2f}": float(q) for p, q in zip(QUANTILE_LEVELS, quantiles, strict=True)},
+                intervals=_intervals(quantiles),
+                this_test_set=Spread(float(curve[MEDIAN, index]), _intervals(curve[:, index])),
+                population=Spread(float(population[MEDIAN, index]), _intervals(population[:, index])),
+                borrowed=False,
+                speculative=is_speculative(float(size), predictive.last_size),
+            )
         )
     return entries
 
@@ -292,7 +248,7 @@ def back_test(
     score_range: tuple[float | None, float | None],
     direction: str,
     kind: str | None = None,
-) -> dict[str, Any] | None:
+) -> BackTest | None:
     """Forecast the largest measured size from the others; None with fewer than four sizes."""
     size, score = checked_arrays(points)
     last = size.max()
@@ -307,15 +263,9 @@ def back_test(
     fewer = CurvePoints(size[kept], score[kept], names, rows, draws)
     entry = forecasts_at(predict(prepare(fewer, score_range, direction), kind), np.array([last]))[0]
     actual = float(np.average(score[~kept], weights=runs_behind(points.replicate, len(score))[~kept]))
-    low, high = entry["intervals"]["0.80"]
-    return {
-        "n": float(last),
-        "actual": actual,
-        "median": entry["median"],
-        "interval_80": [low, high],
-        "miss": actual - entry["median"],
-        "inside_80": bool(low <= actual <= high),
-    }
+    low, high = entry.interval_80
+    inside = bool(low <= actual <= high)
+    return BackTest(float(last), actual, entry.median, (low, high), actual - entry.median, inside)
 
 
 def _notes(predictive: Predictive, asked: Floats, prices: Prices) -> list[str]:

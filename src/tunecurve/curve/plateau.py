@@ -8,11 +8,11 @@ is found by asking the drawn curves: imagine the new measurement, update, and co
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
+from tunecurve.curve.answer import Plateau, SettlingStep, Verdict, Word
 from tunecurve.curve.collapse import RERUNS, may_have_collapsed
 from tunecurve.curve.decision import Prices
 from tunecurve.curve.points import Floats
@@ -27,7 +27,7 @@ DEFAULT_DELTA_PERCENT = 1.0
 PLATEAU_DOUBLINGS = 3
 IMAGINED_OUTCOMES = 40
 # What is said where a gain is unlikely, but the test set could not have shown it.
-NOTHING_SHOWN = "no gain that this test set can show"
+NOTHING_SHOWN: Word = "no gain that this test set can show"
 # A curve of fewer sizes, or of a narrower span, leaves its bend open.
 ENOUGH_SIZES, ENOUGH_SPAN = 4, 8.0
 # Why a curve is not clear, in words, and the step that answers it (a kind of step of `settling_steps`).
@@ -70,7 +70,7 @@ def doubling_gains(predictive: Predictive) -> tuple[Floats, Floats]:
     return predictive.search_size[:count], sign * (later - scores[:, :count])
 
 
-def find_plateau(predictive: Predictive, delta: float) -> dict[str, Any]:
+def find_plateau(predictive: Predictive, delta: float) -> Plateau:
     """Size from which no doubling (up to eight times the data) gains `delta`.
 
     ``size`` is the best estimate, the median over drawn curves; ``sure_size`` the first size where every later gain is
@@ -83,31 +83,8 @@ def find_plateau(predictive: Predictive, delta: float) -> dict[str, Any]:
     sure = np.flatnonzero(np.minimum.accumulate(small.mean(axis=0)[::-1])[::-1] >= SURE)
     crossing = size_interval(first_crossing(for_good, size))
     begun = float(for_good[:, predictive.search_last].mean())
-    return {
-        "size": crossing["median"],
-        "low": crossing["low"],
-        "high": crossing["high"],
-        "sure_size": round(float(size[sure[0]]), 1) if sure.size else None,
-        "observed": begun >= SURE,
-        "probability": begun,
-        "delta": delta,
-    }
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The word, why, and what would settle a `cannot tell`; `reason` is a key of `REASONS`, or None for a clear word."""
-
-    word: str
-    sentence: str
-    probability_rising: float
-    expected_gain: float
-    settle: list[dict[str, Any]]
-    reason: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return dict(vars(self))
+    sure_size = round(float(size[sure[0]]), 1) if sure.size else None
+    return Plateau(crossing.median, crossing.low, crossing.high, sure_size, begun >= SURE, begun, delta)
 
 
 def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *, settled: bool = True) -> Verdict:
@@ -145,9 +122,9 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
     if reason == "training not settled":
         sentence += " First step: train longer at the largest size."
     else:
-        answer = _cheapest(step for step in settle if step["kind"] == step_kind)
-        sentence += f" Cheapest step against that: {answer['what']}."
-    sentence += f" Most likely to settle it: {settle[0]['what']}."
+        answer = _cheapest(step for step in settle if step.kind == step_kind)
+        sentence += f" Cheapest step against that: {answer.what}."
+    sentence += f" Most likely to settle it: {settle[0].what}."
     return Verdict("cannot tell", sentence, rising, expected, settle, reason)
 
 
@@ -186,12 +163,12 @@ def _reason(predictive: Predictive, delta: float, *, settled: bool) -> str:
     return "shapes"
 
 
-def _cheapest(steps: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def _cheapest(steps: Iterable[SettlingStep]) -> SettlingStep:
     """The step with the lowest price, else with the fewest labels and runs."""
-    return min(steps, key=lambda step: (step["cost"] or 0.0, step["more_labels"], step["more_runs"]))
+    return min(steps, key=lambda step: (step.cost or 0.0, step.more_labels, step.more_runs))
 
 
-def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) -> list[dict[str, Any]]:
+def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) -> list[SettlingStep]:
     """Measurements that could settle the word, the most promising first.
 
     Each is imagined as one more observation of the curve at a size: its outcome is drawn from the forecast, the drawn
@@ -201,7 +178,7 @@ def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) ->
     last = predictive.last_size
     run = float(predictive.run_variance(np.array([last]))[0])
     own = predictive.curve.own_test_variance
-    options = [
+    options: list[tuple[Literal["seeds", "size", "test set"], str, float, float, float, int]] = [
         ("seeds", "three more seeds at the largest size", last, run / RERUNS, 0.0, RERUNS),
         ("size", f"one more size: {2 * last:g} examples", 2.0 * last, run, last, 1),
         ("size", f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * last, 1),
@@ -212,18 +189,8 @@ def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) ->
     for kind, what, size, variance, more_labels, runs in options:
         chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
         cost = prices.measurement(more_labels, runs, size)
-        steps.append(
-            {
-                "kind": kind,
-                "what": what,
-                "n": size,
-                "chance": chance,
-                "more_labels": more_labels,
-                "more_runs": runs,
-                "cost": cost,
-            }
-        )
-    return sorted(steps, key=lambda step: -step["chance"])
+        steps.append(SettlingStep(kind, what, size, chance, more_labels, runs, cost))
+    return sorted(steps, key=lambda step: -step.chance)
 
 
 def _chance_to_settle(latent: Floats, variance: float, rises: np.ndarray) -> float:

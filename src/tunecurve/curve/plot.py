@@ -35,7 +35,7 @@ def plot_forecast(forecast: Forecast, path: str) -> None:
 
     predictive = forecast.predictive
     last = predictive.last_size
-    far = max([8.0 * last, *(entry["n"] for entry in forecast.forecasts)])
+    far = max([8.0 * last, *(entry.n for entry in forecast.forecasts)])
     size = np.geomspace(predictive.curve.size[0], far, 60)
     draws = predictive.measured_scores(size)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
@@ -45,7 +45,7 @@ def plot_forecast(forecast: Forecast, path: str) -> None:
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
         axes.fill_between(size, low, high, color="tab:blue", alpha=alpha, lw=0, label=f"{100 * level:.0f} % of runs")
     axes.plot(size, np.median(draws, axis=0), color="tab:blue", label="median")
-    axes.plot([p["n"] for p in forecast.points], [p["mean_score"] for p in forecast.points], "ko", label="measured")
+    axes.plot([p.n for p in forecast.points], [p.mean_score for p in forecast.points], "ko", label="measured")
     axes.axvline(last, color="grey", lw=0.8, ls=":")
     if far > 8.01 * last:
         axes.axvspan(8.0 * last, far, color="grey", alpha=0.12, lw=0, label="speculative")

@@ -22,6 +22,7 @@ from tunecurve.curve.intervals import (
     bound_if_none,
     cautious_variance,
 )
+from tunecurve.storage.records import Record
 
 # Four of five true differences are told: the usual power of a planned study (Cohen 1988).
 POWER = 0.8
@@ -34,7 +35,7 @@ _student_quantile = functools.lru_cache(maxsize=1024)(student_quantile)
 
 
 @dataclass(frozen=True)
-class PairedNoise:
+class PairedNoise(Record):
     """The noise of the difference of two scores on the same test rows.
 
     Attributes

@@ -7,11 +7,10 @@ that is searched), never a single number. Sizes beyond eight times the data are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from tunecurve.curve.answer import Crossover, Reached, SizeInterval, Target
 from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import Predictive
 
@@ -26,35 +25,16 @@ def first_crossing(reached: np.ndarray, size: Floats) -> Floats:
     return np.where(ever, size[np.argmax(reached, axis=1)], np.inf)
 
 
-def size_interval(crossing: Floats) -> dict[str, float | None]:
+def size_interval(crossing: Floats) -> SizeInterval:
     """Median and 80 % interval of a size, None standing for "never", and the share of "never"."""
     tail = (1.0 - INTERVAL_LEVEL) / 2.0
     low, median, high = np.quantile(crossing, [tail, 0.5, 1.0 - tail], method="higher")
-    return {
-        "median": _finite(median),
-        "low": _finite(low),
-        "high": _finite(high),
-        "level": INTERVAL_LEVEL,
-        "never_probability": float(np.mean(np.isinf(crossing))),
-    }
+    never = float(np.mean(np.isinf(crossing)))
+    return SizeInterval(_finite(median), _finite(low), _finite(high), INTERVAL_LEVEL, never)
 
 
 def _finite(size: float) -> float | None:
     return round(float(size), 1) if np.isfinite(size) else None
-
-
-@dataclass(frozen=True)
-class Target:
-    """How a target is reached: the required size, and the probability by each size."""
-
-    target: float
-    required_size: dict[str, float | None]
-    speculative: bool
-    by_size: list[dict[str, float]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return dict(vars(self))
 
 
 def reach_target(predictive: Predictive, target: float, at: Floats) -> Target:
@@ -74,16 +54,16 @@ def reach_target(predictive: Predictive, target: float, at: Floats) -> Target:
     now = predictive.curve_scores(at) if len(at) else np.empty((1, 0))
     chance = (now >= target if maximise else now <= target).mean(axis=0)
     interval = size_interval(crossing)
-    median = interval["median"]
+    median = interval.median
     return Target(
         target=target,
         required_size=interval,
         speculative=median is None or median > TRUSTED_MULTIPLE * predictive.last_size,
-        by_size=[{"n": float(n), "probability": float(p)} for n, p in zip(at, chance, strict=True)],
+        by_size=[Reached(float(n), float(p)) for n, p in zip(at, chance, strict=True)],
     )
 
 
-def crossover(predictive: Predictive, rivals: Mapping[str, tuple[float, Floats | None]]) -> dict[str, Any] | None:
+def crossover(predictive: Predictive, rivals: Mapping[str, tuple[float, Floats | None]]) -> Crossover | None:
     """From which size fine-tuning beats the best rival (zero-shot or few-shot), and with what probability.
 
     Parameters
@@ -106,10 +86,4 @@ def crossover(predictive: Predictive, rivals: Mapping[str, tuple[float, Floats |
     ahead = scores > level if maximise else scores < level
     now = ahead[:, predictive.search_last].mean()
     interval = size_interval(first_crossing(ahead, size))
-    return {
-        "rival": best,
-        "rival_score": float(score),
-        "size": interval,
-        "probability_ahead_at_largest_size": float(now),
-        "probability_ever": 1.0 - float(interval["never_probability"] or 0.0),
-    }
+    return Crossover(best, float(score), interval, float(now), 1.0 - interval.never_probability)

@@ -11,13 +11,14 @@ import heapq
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.errors import DataError
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.storage.records import Record
 
 MAX_TEST_SHARE_OF_GROUPS = 0.25
 
@@ -219,9 +220,19 @@ def stratified_order(
     return found
 
 
+@dataclass(frozen=True)
+class Overlap(Record):
+    """How many test rows have a twin in the training pool."""
+
+    test_rows_with_input_in_pool: int
+    test_rows_with_skeleton_in_pool: int
+    """With the same text but for labels, digits, case and spacing."""
+    skeleton_of: Literal["target", "input"]
+
+
 def count_overlap(
     rows: Sequence[Row], split: Split, skeleton_of: Literal["target", "input"], form: PlaceholderForm = CLASSIC
-) -> dict[str, Any]:
+) -> Overlap:
     """Return how many test rows have a twin in the pool: same input, or same skeleton of a text.
 
     Parameters
@@ -237,8 +248,8 @@ def count_overlap(
 
     pool_inputs = {rows[index].source for index in split.pool}
     pool_skeletons = {text_of(index) for index in split.pool}
-    return {
-        "test_rows_with_input_in_pool": sum(rows[index].source in pool_inputs for index in split.test),
-        "test_rows_with_skeleton_in_pool": sum(text_of(index) in pool_skeletons for index in split.test),
-        "skeleton_of": skeleton_of,
-    }
+    return Overlap(
+        test_rows_with_input_in_pool=sum(rows[index].source in pool_inputs for index in split.test),
+        test_rows_with_skeleton_in_pool=sum(text_of(index) in pool_skeletons for index in split.test),
+        skeleton_of=skeleton_of,
+    )

@@ -17,7 +17,6 @@ from tunecurve.executors.leases import ClaimLost
 from tunecurve.learners.base import Pending
 from tunecurve.privacy.redact import redact
 from tunecurve.storage.files import make_folder, write_text
-from tunecurve.study.answer_report import remarks_on_answers
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import TrialContext, is_finished, run_trial
@@ -131,7 +130,7 @@ def run_one(item: PlannedTrial, context: TrialContext, progress: Progress) -> En
     (item.folder / FAILURE).unlink(missing_ok=True)
     headline = context.metrics[0]
     score = result["scores"][headline.name]
-    remarks = remarks_on_answers(result["answers"], headline.name, headline.title)
+    remarks = result["answers"].remarks(headline.name, headline.title)
     line = "; ".join([f"{headline.title} {score:.2f}", *remarks])
     return Ended("finished", line, time.perf_counter() - started)
 

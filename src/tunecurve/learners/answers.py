@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from tunecurve.formats.wrappers import WRAPPERS, unwrap, wrappers_of
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.prompts import Prompt
+from tunecurve.storage.records import Record
 
 # "": no thought; "removed": a whole one was before the answer; "cut": it was never closed, so there is no answer.
 Thought = Literal["", "removed", "cut"]
@@ -73,7 +74,7 @@ def without_thoughts(answer: Completion, prompt: Prompt) -> Completion:
 
 
 @dataclass(frozen=True)
-class Cleaning:
+class Cleaning(Record):
     """What is taken off every answer of a study's models, prompted and tuned alike.
 
     Attributes
@@ -100,18 +101,6 @@ class Cleaning:
             wrappers=tuple(kind for kind in watched if kind in kinds),
             watched=watched,
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as a dict of lists and truth values."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any] | None) -> Cleaning:
-        """Return what `to_json` gave; None: nothing is recorded, so the default."""
-        parts: dict[str, Any] = {
-            key: tuple(part) if isinstance(part, list) else part for key, part in (value or {}).items()
-        }
-        return cls(**parts)
 
     def clean(self, answer: Completion, prompt: Prompt) -> Completion:
         """Return the answer as it is scored."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunecurve.prompts import TuningExample
+from tunecurve.storage.records import Record
 
 if TYPE_CHECKING:
     from tunecurve.learners.base import Learner
@@ -46,7 +47,7 @@ class TrainingProgress:
 
 
 @dataclass
-class TrainingRecord:
+class TrainingRecord(Record):
     """What a fine-tuning run did.
 
     Attributes

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tunecurve.formats.placeholders import PlaceholderForm, form_of_decision
 from tunecurve.metrics.masking import analyse_row
+from tunecurve.results.model import Results
+from tunecurve.results.records.points import LEAKS
 from tunecurve.study.trial import stored_predictions
 
 
-def best_trial(results: Mapping[str, Any], metric_name: str | None = None) -> Mapping[str, Any] | None:
-    """Return the finished trial with the best score of a metric (default: the headline's), the floor aside."""
-    name = metric_name or results["primary_metric"]
-    direction = next(metric["direction"] for metric in results["metrics"] if metric["name"] == name)
-    sign = 1.0 if direction == "max" else -1.0
-    finished = [
-        t for t in results["trials"] if t.get("scores") and t["strategy"] != "floor" and t["scores"][name] is not None
-    ]
-    return max(finished, key=lambda trial: sign * trial["scores"][name], default=None)
-
-
-def worst_examples(folder: Path, results: Mapping[str, Any], n_examples: int = 8) -> list[dict[str, Any]]:
+def worst_examples(folder: Path, results: Results, n_examples: int = 8) -> list[dict[str, Any]]:
     """Return the rows of the best trial with the most leaks, then with the least text in common with the target.
 
     Parameters
     ----------
     folder : Path
         The run's folder.
-    results : mapping
-        Content of results.json.
+    results : Results
+        What the study found.
     n_examples : int, default 8
         How many rows.
 
@@ -40,13 +30,13 @@ def worst_examples(folder: Path, results: Mapping[str, Any], n_examples: int = 8
         With input, target, prediction, stop_reason, and, where leaks are measured, the number of values that leak (else None); wrong
         answers only.
     """
-    trial = best_trial(results)
+    trial = results.best_trial()
     if trial is None:
         return []
     rated = []
-    form = form_of_decision(results.get("decided", {}).get("placeholders"))
-    has_leaks = any(metric["name"] == "leak_documents" for metric in results["metrics"])
-    for line in stored_predictions(folder / trial["folder"]):
+    form = form_of_decision(results.decided.get("placeholders"))
+    has_leaks = any(metric.name == LEAKS for metric in results.metrics)
+    for line in stored_predictions(folder / trial.folder):
         if line["prediction"].strip() == line["target"].strip():
             continue
         rated.append(_rate(line, form, has_leaks=has_leaks))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tunecurve.report.tables import TIDY_COLUMNS, tidy_rows, to_csv
+from tunecurve.report.tables import TIDY_COLUMNS, to_csv
+from tunecurve.results.model import Results
+from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.storage.files import make_folder, write_json, write_text
 from tunecurve.study.losses import stored_losses
 from tunecurve.study.trial import stored_predictions
@@ -17,37 +18,36 @@ PREDICTION_COLUMNS = (
 )  # fmt: skip
 
 
-def prediction_rows(folder: Path, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+def prediction_rows(folder: Path, results: Results) -> list[dict[str, Any]]:
     """Return one row for every prediction of every finished trial."""
     rows = []
-    for trial in results["trials"]:
-        if trial["state"] == "finished":
-            key = {name: trial[name] for name in ("learner", "strategy", "shots", "train_size", "seed")}
-            lines = stored_predictions(folder / trial["folder"])
-            rows += [key | line | loss for line, loss in zip(lines, _losses(folder, trial, len(lines)), strict=True)]
+    for trial in results.finished:
+        key = {name: trial[name] for name in ("learner", "strategy", "shots", "train_size", "seed")}
+        lines = stored_predictions(folder / trial.folder)
+        rows += [key | line | loss for line, loss in zip(lines, _losses(folder, trial, len(lines)), strict=True)]
     return rows
 
 
-def _losses(folder: Path, trial: Mapping[str, Any], n_rows: int) -> list[dict[str, Any]]:
+def _losses(folder: Path, trial: FinishedTrial, n_rows: int) -> list[dict[str, Any]]:
     """Return the loss of every test row of a trial as columns; empty ones where no loss is known."""
-    if not (trial.get("loss") or {}).get("test"):
+    if trial.loss is None or trial.loss.test is None:
         return [{}] * n_rows
     return [
         {"target_left_out": line["left_out"]}
         if line["left_out"]
         else {"target_nats": line["nats"], "target_units": line["n_units"]}
-        for line in stored_losses(folder / trial["folder"], "test")
+        for line in stored_losses(folder / trial.folder, "test")
     ]
 
 
-def write_tables(folder: Path, results: Mapping[str, Any], destination: Path, kind: str) -> list[Path]:
+def write_tables(folder: Path, results: Results, destination: Path, kind: str) -> list[Path]:
     """Write scores and predictions as ``csv`` or ``json`` into a folder; return the two paths.
 
     In CSV, a text that a spreadsheet would take for a formula gets a leading apostrophe; JSON holds texts as they are.
     """
     make_folder(destination)
     tables = {
-        "scores": (tidy_rows(results), TIDY_COLUMNS),
+        "scores": (results.rows, TIDY_COLUMNS),
         "predictions": (prediction_rows(folder, results), PREDICTION_COLUMNS),
     }
     paths = []

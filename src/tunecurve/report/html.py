@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from tunecurve.findings import Finding, as_shown
+from tunecurve.findings import as_shown
 from tunecurve.learners.hosted.prices import money
 from tunecurve.report.history import history_lines, history_table
 from tunecurve.report.loss_panel import loss_sentences
@@ -26,12 +26,14 @@ from tunecurve.report.tables import (
     forecast_table,
     label_advice_table,
     label_table,
-    last_diagnoses,
     metric_titles,
     money_table,
     point_table,
 )
 from tunecurve.report.test_set import rows_lines, rows_table
+from tunecurve.results.diagnosis import last_diagnoses
+from tunecurve.results.model import Results
+from tunecurve.results.records.advice import LearnerForecast
 
 NO_ANSWER_RULE = (
     "An answer cut at its length cap is scored as it stands; one that was blocked by a provider's filter or refused by the "
@@ -54,49 +56,33 @@ def _hash_source(text: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
-def _advice(learner: str, forecast: Mapping[str, Any]) -> dict[str, Any]:
-    if forecast["refusal"]:
-        study = forecast.get("first_study")
-        refusal = " ".join([forecast["refusal"], *([study["sentence"]] if study else [])])
-        return {
-            "learner": learner,
-            "refusal": refusal,
-            "borrowed": forecast["borrowed"],
-            "sizes": forecast_table(forecast) if forecast["forecasts"] else None,
-            "notes": forecast["notes"] if forecast["forecasts"] else [],
-        }
-    return {
-        "learner": learner,
-        "refusal": None,
-        "sentence": forecast["verdict"]["sentence"],
-        "sizes": forecast_table(forecast),
-        "lines": advice_lines(forecast),
-        "notes": forecast["notes"],
-    }
+def _refusal(forecast: LearnerForecast) -> str | None:
+    """Return why there is no verdict, and what to measure; None where there is one."""
+    said = [forecast.refusal, forecast.first_study.sentence if forecast.first_study else None]
+    return " ".join(part for part in said if part) if forecast.refusal else None
 
 
-def _calculator_data(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what the calculator looks things up in: quantiles of the forecast by size, for every learner."""
-    direction = next(m["direction"] for m in results["metrics"] if m["name"] == results["primary_metric"])
+def _calculator_data(results: Results) -> list[dict[str, object]]:
+    """Return what the calculator needs of every curve: the distribution of the score at every forecast size."""
     return [
         {
             "learner": learner,
-            "direction": direction,
-            "last_size": forecast["points"][-1]["n"],
-            "last_score": forecast["points"][-1]["mean_score"],
+            "direction": results.metric().direction,
+            "last_size": forecast.points[-1].n,
+            "last_score": forecast.points[-1].mean_score,
             "sizes": [
                 {
-                    "n": entry["n"],
-                    "mean": entry["mean"],
-                    "speculative": entry["speculative"],
-                    "levels": [float(level) for level in entry["quantiles"]],
-                    "values": list(entry["quantiles"].values()),
+                    "n": entry.n,
+                    "mean": entry.mean,
+                    "speculative": entry.speculative,
+                    "levels": [float(level) for level in entry.quantiles],
+                    "values": list(entry.quantiles.values()),
                 }
-                for entry in forecast["forecasts"]
+                for entry in forecast.forecasts
             ],
         }
-        for learner, forecast in results["forecast"].items()
-        if not forecast["refusal"]
+        for learner, forecast in results.forecast.items()
+        if not forecast.refusal
     ]
 
 
@@ -108,20 +94,20 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequence[Mapping[str, Any]]) -> str:
+def render_report(results: Results, curve_svg: bytes, examples: Sequence[Mapping[str, Any]]) -> str:
     """Return the report's HTML.
 
     Parameters
     ----------
-    results : mapping
-        Content of results.json.
+    results : Results
+        What the study found.
     curve_svg : bytes
         The picture; shown as an image, so that nothing in it can run.
     examples : sequence of mapping
         From `worst_examples`; empty to show no row texts.
     """
     style, calculator = _resource("report.css"), _resource("calculator.js")
-    names = [metric["name"] for metric in results["metrics"]]
+    names = [metric.name for metric in results.metrics]
     columns = default_columns(results)
     others = [
         name for name in names if (name not in columns and not name.endswith("_recall")) or name == "entity_recall"
@@ -138,27 +124,29 @@ def render_report(results: Mapping[str, Any], curve_svg: bytes, examples: Sequen
             main_table=point_table(results, columns),
             other_table=point_table(results, others),
             titles=metric_titles(results),
-            comparison=comparison_table(results, results["primary_metric"]),
-            second_comparison=comparison_table(results, results["second_metric"]),
+            comparison=comparison_table(results, results.primary_metric),
+            second_comparison=comparison_table(results, results.second_metric),
             labels=label_table(results),
             label_advice=label_advice_table(results),
-            test_set=rows_lines(results),
-            test_set_table=rows_table(results),
+            test_set=rows_lines(results.about_test_set),
+            test_set_table=rows_table(results.test_set),
             diagnosis=diagnosis_table(results),
-            diagnoses=last_diagnoses(results),
+            diagnoses=last_diagnoses(results.diagnosis),
             history=history_table(results),
             history_lines=history_lines(results),
-            advice=[_advice(learner, forecast) for learner, forecast in results["forecast"].items()],
+            refusal=_refusal,
+            forecast_table=forecast_table,
+            advice_lines=advice_lines,
             examples=examples,
             calculator=calculator,
             curves=_calculator_data(results),
-            failed=[trial for trial in results["trials"] if trial["failure"]],
+            failed=[trial for trial in results.trials if trial.failure],
             no_answer_rule=NO_ANSWER_RULE,
             answer_kinds=answer_table(results),
             spent=money_table(results),
             money=money,
             checkpoints=checkpoint_table(results),
             checks=check_table(results),
-            findings=as_shown(map(Finding.from_json, results["findings"])),
+            findings=as_shown(results.findings),
         )
     )

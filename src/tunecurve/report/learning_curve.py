@@ -1,4 +1,4 @@
-"""A study's learning curve as an object for Python and notebooks: a tidy table, a plot, a representation."""
+"""A study's results for Python and notebooks: a plot and a table."""
 
 from __future__ import annotations
 
@@ -6,81 +6,57 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunecurve.errors import StudyStateError
 from tunecurve.report.plots import draw_curve
-from tunecurve.report.tables import default_columns, point_table, text_table, tidy_rows
-from tunecurve.results.collect import RESULTS
-from tunecurve.storage.files import read_sealed_json
+from tunecurve.report.tables import default_columns, point_table, text_table
+from tunecurve.results.collect import load
+from tunecurve.results.model import Results
 
 if TYPE_CHECKING:
-    import pandas
     from matplotlib.axes import Axes
 
 
+def plot(results: Results, ax: Axes | None = None, *, metric: str | None = None) -> Axes:
+    """Draw the curve of one metric (default: the headline's) and return the axes."""
+    if ax is None:
+        from matplotlib import pyplot
+
+        _, ax = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
+    draw_curve(ax, results, metric or results.primary_metric)
+    ax.set_xlabel("training rows (log scale)")
+    return ax
+
+
+def table(results: Results) -> str:
+    """Return the scores as a table in plain text."""
+    return text_table(*point_table(results, default_columns(results)))
+
+
+def html_table(results: Results) -> str:
+    """Return headline and scores as HTML, for notebooks."""
+    from markupsafe import escape
+
+    header, rows = point_table(results, default_columns(results))
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<p>{escape(results.headline)}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
 class LearningCurve:
-    """What a study measured.
+    """What `learning_curve` and `load_study` return: `Results` under the name of earlier versions."""
 
-    Parameters
-    ----------
-    results : mapping
-        Content of results.json.
+    def __init__(self, results: Results | Mapping[str, Any]) -> None:
+        self.results = results if isinstance(results, Results) else Results.from_json(results)
 
-    Attributes
-    ----------
-    results : mapping
-        As given.
-    """
-
-    def __init__(self, results: Mapping[str, Any]) -> None:
-        self.results = results
-
-    @property
-    def headline(self) -> str:
-        """What was found, in words."""
-        return self.results["headline"]
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """Raw scores: one dict for every finished trial and metric."""
-        return tidy_rows(self.results)
-
-    def to_frame(self) -> pandas.DataFrame:
-        """Return `rows` as a data frame (needs pandas)."""
-        import pandas
-
-        return pandas.DataFrame(self.rows)
-
-    def plot(self, ax: Axes | None = None, *, metric: str | None = None) -> Axes:
-        """Draw the curve of one metric (default: the headline's) and return the axes."""
-        if ax is None:
-            from matplotlib import pyplot
-
-            _, ax = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
-        draw_curve(ax, self.results, metric or self.results["primary_metric"])
-        ax.set_xlabel("training rows (log scale)")
-        return ax
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.results, name)
 
     def __repr__(self) -> str:
-        return text_table(*point_table(self.results, default_columns(self.results)))
+        return table(self.results)
 
     def _repr_html_(self) -> str:
-        from markupsafe import escape
-
-        header, rows = point_table(self.results, default_columns(self.results))
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        return f"<p>{escape(self.headline)}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return html_table(self.results)
 
 
 def load_study(folder: str | Path) -> LearningCurve:
-    """Return the learning curve of a run folder.
-
-    Raises
-    ------
-    StudyStateError
-        When there are no results in the folder.
-    """
-    path = Path(folder) / RESULTS
-    if not path.is_file():
-        raise StudyStateError(f"no {RESULTS} in '{folder}'; expected the folder of a study, e.g. runs/pii-quick")
-    return LearningCurve(read_sealed_json(path))
+    """Return the learning curve of a run folder; see `tunecurve.load`."""
+    return LearningCurve(load(folder))

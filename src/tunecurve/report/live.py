@@ -5,39 +5,35 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tunecurve.report.write import write_report
-from tunecurve.results.collect import RESULTS, Collector
+from tunecurve.results.collect import RESULTS, ResultsBuilder
 from tunecurve.results.forecast_history import damage_line, judge_forecasts, keep_forecasts
+from tunecurve.results.model import Results
+from tunecurve.results.records.advice import JudgedForecast
 from tunecurve.storage.files import write_sealed_json
 from tunecurve.study.plan import Trial
 
 SHARE_OF_TIME = 0.1
 
 
-class KeepCurrent:
-    """Writes what a collector finds; after a trial only when that takes less than a tenth of the time.
+class LiveReport:
+    """Writes what a study finds; after a trial only when that takes less than a tenth of the time.
 
     Parameters
     ----------
     folder : Path
         The study's folder.
-    collector : Collector
+    builder : ResultsBuilder
         Reads the trials.
     say : callable
         Told in a line, once, when kept forecasts are damaged.
-
-    Attributes
-    ----------
-    results : dict
-        What was written last.
     """
 
-    def __init__(self, folder: Path, collector: Collector, say: Callable[[str], None] = lambda line: None) -> None:
-        self.folder, self.collector, self.say = folder, collector, say
-        self.results: dict[str, Any] = {}
+    def __init__(self, folder: Path, builder: ResultsBuilder, say: Callable[[str], None] = lambda line: None) -> None:
+        self.folder, self.builder, self.say = folder, builder, say
         self._next_at = 0.0
         self._lock = threading.Lock()
         self._has_told_of_damage = False
@@ -48,24 +44,25 @@ class KeepCurrent:
             if time.monotonic() >= self._next_at:
                 self._write(failures)
 
-    def write(self, failures: Mapping[Trial, str]) -> None:
-        """Write."""
+    def write(self, failures: Mapping[Trial, str]) -> Results:
+        """Write, and return what was written."""
         with self._lock:
-            self._write(failures)
+            return self._write(failures)
 
-    def _write(self, failures: Mapping[Trial, str]) -> None:
+    def _write(self, failures: Mapping[Trial, str]) -> Results:
         started = time.monotonic()
-        self.results = self.collector.collect(failures)
-        self.results["forecast_history"] = self._what_was_forecast()
-        write_sealed_json(self.folder / RESULTS, self.results)
-        write_report(self.folder, self.results)
+        results = self.builder.build(failures)
+        results = replace(results, forecast_history=self._what_was_forecast(results), folder=self.folder)
+        write_sealed_json(self.folder / RESULTS, results)
+        write_report(self.folder, results)
         ended = time.monotonic()
         self._next_at = ended + (ended - started) / SHARE_OF_TIME
+        return results
 
-    def _what_was_forecast(self) -> list[dict[str, Any]]:
+    def _what_was_forecast(self, results: Results) -> list[JudgedForecast]:
         """Keep the forecasts that are about to be shown, and return what became of the earlier ones."""
-        kept = keep_forecasts(self.folder, self.results)
+        kept = keep_forecasts(self.folder, results)
         if kept.n_damaged and not self._has_told_of_damage:
             self.say(damage_line(self.folder, kept))
             self._has_told_of_damage = True
-        return judge_forecasts(kept.entries, self.results)
+        return judge_forecasts(kept.entries, results)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunecurve.privacy.redact import shown
+from tunecurve.results.model import Results
+from tunecurve.results.records.points import Point
+from tunecurve.results.records.trials import PointLoss
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,32 +18,35 @@ _RIVALS = {"zero-shot": (0, (5, 2)), "few-shot": (0, (2, 1.5))}
 _GAP = 0.11
 
 
-def has_losses(results: Mapping[str, Any]) -> bool:
+def has_losses(results: Results) -> bool:
     """Return whether any fine-tuned point has a loss that can be drawn."""
-    return any(_is_drawn(point) for point in results["points"] if point["strategy"] == "fine-tune")
+    return any(point.strategy == "fine-tune" for point, _ in _drawn(results))
 
 
-def _is_drawn(point: Mapping[str, Any]) -> bool:
-    return bool(point.get("loss")) and point["loss"]["test"]["mean"] > 0
+def _drawn(results: Results) -> list[tuple[Point, PointLoss]]:
+    """Return the points with losses that a logarithmic axis can show."""
+    return [(point, loss) for point, loss in _known(results) if loss.test.mean > 0]
 
 
-def loss_sentences(results: Mapping[str, Any]) -> list[str]:
+def _known(results: Results) -> list[tuple[Point, PointLoss]]:
+    return [(point, point.loss) for point in results.points if point.loss]
+
+
+def loss_sentences(results: Results) -> list[str]:
     """Return what a reader must know of the losses: what they are, in which units, and which rows are left out."""
     units: dict[str, dict[str, None]] = {}
     left_out = []
-    for point in results["points"]:
-        loss = point.get("loss")
-        if not loss or point["strategy"] != "fine-tune":
+    for point, loss in _known(results):
+        if point.strategy != "fine-tune":
             continue
-        name = point["learner"] + (f" ({loss['note']})" if loss["note"] else "")
-        units.setdefault(loss["unit"], {})[name] = None
-        if loss["test"]["left_out"]:
-            why = "; ".join(f"{n} rows: {reason}" for reason, n in loss["test"]["left_out"].items())
-            left_out.append(f"left out of the losses of {point['learner']}: {why}")
+        units.setdefault(loss.unit, {})[point.learner + (f" ({loss.note})" if loss.note else "")] = None
+        if loss.test.left_out:
+            why = "; ".join(f"{n} rows: {reason}" for reason, n in loss.test.left_out.items())
+            left_out.append(f"Left out of the losses of {point.learner}: {why}.")
     failures = [
-        f"The loss of {trial['learner']}, {trial['label']}, could not be measured: {trial['loss']['failure']}."
-        for trial in results["trials"]
-        if (trial.get("loss") or {}).get("failure")
+        f"The loss of {trial.learner}, {trial.label}, could not be measured: {trial.loss.failure}."
+        for trial in results.finished
+        if trial.loss and trial.loss.failure
     ]
     if not has_losses(results):
         return failures
@@ -50,61 +56,61 @@ def loss_sentences(results: Mapping[str, Any]) -> list[str]:
         f"it was tuned on ({said}). It falls before answers change; a test loss that rises while the other falls means that rows are "
         "learnt by heart."
     )
-    return [first, *(f"{line[0].upper()}{line[1:]}." for line in dict.fromkeys(left_out)), *failures]
+    return [first, *dict.fromkeys(left_out), *failures]
 
 
-def loss_lines(results: Mapping[str, Any]) -> list[str]:
+def loss_lines(results: Results) -> list[str]:
     """Return a line for every learner with losses: what they are on test and training rows, size by size."""
     lines = []
-    for learner in dict.fromkeys(point["learner"] for point in results["points"] if point.get("loss")):
-        own = [point for point in results["points"] if point["learner"] == learner and point.get("loss")]
-        loss = own[0]["loss"]
-        note = f", {loss['note']}" if loss["note"] else ""
+    known = _known(results)
+    for learner in dict.fromkeys(point.learner for point, _ in known):
+        own = [(point, loss) for point, loss in known if point.learner == learner]
+        first = own[0][1]
         parts = [
-            f"{point['label'].removeprefix('tuned on ')} {point['loss']['test']['mean']:.3g}"
-            + (f" / {point['loss']['train']['mean']:.3g}" if point["loss"]["train"] else "")
-            for point in own
+            f"{point.label.removeprefix('tuned on ')} {loss.test.mean:.3g}"
+            + (f" / {loss.train.mean:.3g}" if loss.train else "")
+            for point, loss in own
         ]
-        sides = " / training" if any(point["loss"]["train"] for point in own) else ""
+        sides = " / training" if any(loss.train for _, loss in own) else ""
+        note = f", {first.note}" if first.note else ""
         lines.append(
-            f"Loss of the right answers, test{sides} rows, nats per {loss['unit']}: {learner}{note}: {', '.join(parts)}"
+            f"Loss of the right answers, test{sides} rows, nats per {first.unit}: {learner}{note}: {', '.join(parts)}"
         )
     return lines
 
 
-def draw_losses(axes: Axes, results: Mapping[str, Any], colours: Mapping[str, str]) -> None:
+def draw_losses(axes: Axes, results: Results, colours: Mapping[str, str]) -> None:
     """Draw the losses of all points into axes that share their sizes with the panels above; `colours` by learner."""
-    points = [point for point in results["points"] if _is_drawn(point)]
+    drawn = _drawn(results)
     end_labels = []
-    for learner in dict.fromkeys(point["learner"] for point in points):
-        own = [point for point in points if point["learner"] == learner]
-        tuned = sorted((p for p in own if p["strategy"] == "fine-tune"), key=lambda point: point["train_size"])
+    for learner in dict.fromkeys(point.learner for point, _ in drawn):
+        own = [(point, loss) for point, loss in drawn if point.learner == learner]
+        tuned = sorted(
+            ((point.train_size, loss) for point, loss in own if point.strategy == "fine-tune"), key=lambda pair: pair[0]
+        )
         if not tuned:
             continue
         _draw_tuned(axes, tuned, colours[learner])
-        for point in own:
-            if point["strategy"] in _RIVALS:
-                value = point["loss"]["test"]["mean"]
-                axes.axhline(
-                    value, color=colours[learner], linewidth=1.1, linestyle=_RIVALS[point["strategy"]], zorder=2
-                )
-                end_labels.append((value, f"{point['label']} {value:.2g}", colours[learner]))
-    _dress(axes, {point["loss"]["unit"] for point in points if point["strategy"] == "fine-tune"})
+        for point, loss in own:
+            if point.strategy in _RIVALS:
+                value, style = loss.test.mean, _RIVALS[point.strategy]
+                axes.axhline(value, color=colours[learner], linewidth=1.1, linestyle=style, zorder=2)
+                end_labels.append((value, f"{point.label} {value:.2g}", colours[learner]))
+    _dress(axes, {loss.unit for point, loss in drawn if point.strategy == "fine-tune"})
     _write_end_labels(axes, end_labels)
 
 
-def _draw_tuned(axes: Axes, points: Sequence[Mapping[str, Any]], colour: str) -> None:
-    sizes = [point["train_size"] for point in points]
-    test = [point["loss"]["test"] for point in points]
-    bounds = [(side["low"] or side["mean"], side["high"] or side["mean"]) for side in test]
+def _draw_tuned(axes: Axes, tuned: Sequence[tuple[int, PointLoss]], colour: str) -> None:
+    sizes = [size for size, _ in tuned]
+    test = [loss.test for _, loss in tuned]
+    bounds = [(side.low or side.mean, side.high or side.mean) for side in test]
     axes.vlines(sizes, *zip(*bounds, strict=True), color=colour, linewidth=1.2, alpha=0.6, zorder=3)
-    axes.plot(sizes, [side["mean"] for side in test], color=colour, marker="o", markersize=4, linewidth=1.6, zorder=4)
-    trained = [(point["train_size"], point["loss"]["train"]["mean"]) for point in points if point["loss"]["train"]]
-    trained = [(size, mean) for size, mean in trained if mean > 0]
+    axes.plot(sizes, [side.mean for side in test], color=colour, marker="o", markersize=4, linewidth=1.6, zorder=4)
+    trained = [(size, loss.train.mean) for size, loss in tuned if loss.train and loss.train.mean > 0]
     if trained:
         axes.plot(*zip(*trained, strict=True), color=colour, marker="o", markersize=3, markerfacecolor="white",
                   linestyle=(0, (1, 1.5)), linewidth=1.4, zorder=3)  # fmt: skip
-    for side, (size, mean) in (("test", (sizes[-1], test[-1]["mean"])), *(("training", last) for last in trained[-1:])):
+    for side, (size, mean) in (("test", (sizes[-1], test[-1].mean)), *(("training", last) for last in trained[-1:])):
         axes.annotate(
             f"{side} {mean:.2g}",
             (size, mean),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunecurve.privacy.redact import shown
 from tunecurve.report.loss_panel import draw_losses, has_losses
-from tunecurve.report.tables import ceilings, doublings, may_be_said
+from tunecurve.report.tables import ceilings, doublings
+from tunecurve.results.model import Results
+from tunecurve.results.records.advice import LearnerForecast
+from tunecurve.results.records.points import MetricResult, Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,55 +24,53 @@ CEILING_COLOUR = "#333333"
 _RIVAL_STYLES = ((0, (5, 2)), (0, (2, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1, 1)))
 
 
-def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None:
+def draw_curve(axes: Axes, results: Results, metric_name: str) -> None:
     """Draw one metric's learning curve into axes.
 
     Parameters
     ----------
     axes : matplotlib Axes
         Drawn into; the x axis becomes logarithmic.
-    results : mapping
-        Content of results.json.
+    results : Results
+        What the study found.
     metric_name : str
         Which metric.
     """
-    metric = next(item for item in results["metrics"] if item["name"] == metric_name)
+    metric = results.metric(metric_name)
     points = [
-        p
-        for p in results["points"]
-        if _defined(p["scores"][metric_name]) and may_be_said(results, metric_name, p["learner"])
+        (point, score.estimate)
+        for point in results.points
+        if (score := point.scores[metric_name]).estimate is not None and results.may_say(metric_name, point.learner)
     ]
-    learners = list(dict.fromkeys(p["learner"] for p in points if p["strategy"] != "floor"))
-    sizes = sorted({p["train_size"] for p in points if p["strategy"] == "fine-tune"})
-    planned = sorted({t["train_size"] for t in results["trials"] if t["strategy"] == "fine-tune"})
+    learners = list(dict.fromkeys(point.learner for point, _ in points if point.strategy != "floor"))
+    sizes = sorted({point.train_size for point, _ in points if point.strategy == "fine-tune"})
+    planned = sorted({trial.train_size for trial in results.trials if trial.strategy == "fine-tune"})
     end_labels: list[tuple[float, str, str]] = []
     point_labels: list[tuple[int, float, str]] = []
-    for point in (p for p in points if p["strategy"] == "floor"):
-        value = point["scores"][metric_name]["estimate"]
-        axes.axhline(value, color=FLOOR_COLOUR, linewidth=1.2, linestyle=":", zorder=1)
-        end_labels.append((value, f"{point['label']} {value:.1f}", FLOOR_COLOUR))
+    for point, value in points:
+        if point.strategy == "floor":
+            axes.axhline(value, color=FLOOR_COLOUR, linewidth=1.2, linestyle=":", zorder=1)
+            end_labels.append((value, f"{point.label} {value:.1f}", FLOOR_COLOUR))
     end_labels += _draw_ceilings(axes, ceilings(results, metric_name))
-    colours = _colours(results)
+    colours = learner_colours(results)
     for learner in learners:
         colour = colours[learner]
-        own = [p for p in points if p["learner"] == learner]
-        point_labels += _draw_tuned(
-            axes, [p for p in own if p["strategy"] == "fine-tune"], metric_name, colour, learner
-        )
-        if metric_name == results["primary_metric"]:
-            _draw_forecast(axes, results["forecast"].get(learner) or {}, colour)
-        rivals = [p for p in own if p["strategy"] in ("baseline", "zero-shot", "few-shot")]
-        for style, point in zip(_RIVAL_STYLES * 3, rivals, strict=False):
-            value = point["scores"][metric_name]["estimate"]
+        own = [(point, value) for point, value in points if point.learner == learner]
+        tuned = [point for point, _ in own if point.strategy == "fine-tune"]
+        point_labels += _draw_tuned(axes, tuned, metric_name, colour, learner)
+        if metric_name == results.primary_metric:
+            _draw_forecast(axes, results.forecast.get(learner), colour)
+        rivals = [(point, value) for point, value in own if point.strategy in ("baseline", "zero-shot", "few-shot")]
+        for style, (point, value) in zip(_RIVAL_STYLES * 3, rivals, strict=False):
             axes.axhline(value, color=colour, linewidth=1.3, linestyle=style, alpha=0.9, zorder=2)
             prefix = f"{_plain(learner)} " if len(learners) > 1 else ""
-            name = _plain(learner) if point["strategy"] == "baseline" else f"{prefix}{point['label']}"
+            name = _plain(learner) if point.strategy == "baseline" else f"{prefix}{point.label}"
             end_labels.append((value, f"{name} {value:.1f}", colour))
-    forecast_sizes = [entry["n"] for name in learners for entry in doublings(results["forecast"].get(name) or {})]
+    forecast_sizes = [entry.n for name in learners for entry in doublings(results.forecast.get(name))]
     _dress(axes, metric, [*sizes, *forecast_sizes], planned)
     _write_point_labels(axes, point_labels)
     _write_end_labels(axes, end_labels)
-    if not learners and any(not may_be_said(results, metric_name, point["learner"]) for point in results["points"]):
+    if not learners and not all(results.may_say(metric_name, point.learner) for point in results.points):
         axes.text(
             0.5,
             0.5,
@@ -81,9 +82,9 @@ def draw_curve(axes: Axes, results: Mapping[str, Any], metric_name: str) -> None
         )
 
 
-def _colours(results: Mapping[str, Any]) -> dict[str, str]:
+def learner_colours(results: Results) -> dict[str, str]:
     """Return every learner's colour: the same for all metrics, also where a metric may not be said of some."""
-    learners = dict.fromkeys(p["learner"] for p in results["points"] if p["strategy"] != "floor")
+    learners = dict.fromkeys(point.learner for point in results.points if point.strategy != "floor")
     return {learner: LEARNER_COLOURS[number % len(LEARNER_COLOURS)] for number, learner in enumerate(learners)}
 
 
@@ -101,27 +102,22 @@ def _draw_ceilings(axes: Axes, by_learner: Mapping[str, float]) -> list[tuple[fl
     return labels
 
 
-def _defined(score: Mapping[str, Any]) -> bool:
-    return score["estimate"] is not None and score["estimate"] == score["estimate"]
-
-
 def _plain(name: str) -> str:
     """Return a name in which nothing steers: no control character, and no dollar that begins a formula."""
     return shown(name).replace("$", r"\$")
 
 
 def _draw_tuned(
-    axes: Axes, points: Sequence[Mapping[str, Any]], metric_name: str, colour: str, learner: str
+    axes: Axes, points: Sequence[Point], metric_name: str, colour: str, learner: str
 ) -> list[tuple[int, float, str]]:
     """Draw a learner's tuned points with their intervals; return (size, score, colour) to be written beside them."""
     if not points:
         return []
-    ordered = sorted(points, key=lambda point: point["train_size"])
-    scores = [point["scores"][metric_name] for point in ordered]
-    sizes = [point["train_size"] for point in ordered]
-    estimates = [score["estimate"] for score in scores]
-    low = [score["low"] if score["low"] is not None else score["estimate"] for score in scores]
-    high = [score["high"] if score["high"] is not None else score["estimate"] for score in scores]
+    ordered = sorted(points, key=lambda point: point.train_size)
+    scores = [point.scores[metric_name] for point in ordered]
+    sizes, estimates = [point.train_size for point in ordered], [score.estimate or 0.0 for score in scores]
+    low = [value if score.low is None else score.low for score, value in zip(scores, estimates, strict=True)]
+    high = [value if score.high is None else score.high for score, value in zip(scores, estimates, strict=True)]
     axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0, zorder=2)
     axes.vlines(sizes, low, high, color=colour, linewidth=1.4, alpha=0.7, zorder=3)
     axes.plot(
@@ -134,11 +130,10 @@ def _draw_tuned(
         zorder=4,
         label=f"{_plain(learner)}, fine-tuned",
     )
-    for point, score in zip(ordered, scores, strict=True):
-        if len(score["by_seed"]) > 1:
-            axes.scatter(
-                [point["train_size"]] * len(score["by_seed"]), score["by_seed"], s=12, color=colour, alpha=0.5, zorder=3
-            )
+    for size, score in zip(sizes, scores, strict=True):
+        if len(score.by_seed) > 1:
+            seeds = [value for value in score.by_seed if value is not None]
+            axes.scatter([size] * len(seeds), seeds, s=12, color=colour, alpha=0.5, zorder=3)
     return [(size, estimate, colour) for size, estimate in zip(sizes, estimates, strict=True)]
 
 
@@ -161,30 +156,29 @@ def _write_point_labels(axes: Axes, labels: Sequence[tuple[int, float, str]]) ->
         )  # fmt: skip
 
 
-def _draw_forecast(axes: Axes, forecast: Mapping[str, Any], colour: str) -> None:
+def _draw_forecast(axes: Axes, forecast: LearnerForecast | None, colour: str) -> None:
     """Draw median and 80 % interval of the sizes not measured, hatched to be told from what was measured."""
-    entries = [entry for entry in forecast.get("forecasts") or [] if not entry["speculative"]]
-    if not entries:
+    entries = forecast.trusted if forecast else []
+    if forecast is None or not entries:
         return
-    last = forecast["points"][-1]
-    sizes = [last["n"], *(entry["n"] for entry in entries)]
-    medians = [last["mean_score"], *(entry["median"] for entry in entries)]
-    bounds = [entry["intervals"]["0.80"] for entry in entries]
-    low, high = ([last["mean_score"], *(bound[side] for bound in bounds)] for side in (0, 1))
+    last = forecast.points[-1]
+    sizes = [last.n, *(entry.n for entry in entries)]
+    medians = [last.mean_score, *(entry.median for entry in entries)]
+    low, high = ([last.mean_score, *(entry.interval_80[side] for entry in entries)] for side in (0, 1))
     axes.fill_between(sizes, low, high, facecolor="none", edgecolor=colour, hatch="///", alpha=0.35, linewidth=0)
-    said = "borrowed forecast, 80 % interval" if entries[0]["borrowed"] else "forecast, 80 % interval"
+    said = "borrowed forecast, 80 % interval" if entries[0].borrowed else "forecast, 80 % interval"
     axes.plot(sizes, medians, color=colour, linestyle=(0, (1, 1.5)), linewidth=1.8, label=said)
 
 
-def _dress(axes: Axes, metric: Mapping[str, Any], sizes: Sequence[int], planned: Sequence[int]) -> None:
+def _dress(axes: Axes, metric: MetricResult, sizes: Sequence[float], planned: Sequence[int]) -> None:
     axes.set_xscale("log")
     ticks = sorted({*sizes, *planned})
     if ticks:
         axes.set_xlim(ticks[0] / 1.35, ticks[-1] * 1.35)
         axes.set_xticks(ticks, [f"{size:,.0f}" for size in ticks])
     axes.minorticks_off()
-    better = "more is better" if metric["direction"] == "max" else "less is better"
-    axes.set_ylabel(f"{metric['title']} ({better})")
+    better = "more is better" if metric.sign > 0 else "less is better"
+    axes.set_ylabel(f"{metric.title} ({better})")
     axes.grid(axis="y", color="#dddddd", linewidth=0.8, zorder=0)
     axes.margins(y=0.12)
     for side in ("top", "right"):
@@ -205,7 +199,7 @@ def _write_end_labels(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> N
         )  # fmt: skip
 
 
-def study_figure(results: Mapping[str, Any]) -> Figure:
+def study_figure(results: Results) -> Figure:
     """Return the figure of a study: the headline metric, below it the one it can hide, and losses where there are any."""
     from matplotlib.figure import Figure
 
@@ -213,18 +207,17 @@ def study_figure(results: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(8.6, 8.8 if with_losses else 7.2), dpi=150, layout="constrained")
     ratios = [3.0, 2.0, 1.4] if with_losses else [3.0, 2.0]
     top, bottom, *third = figure.subplots(len(ratios), 1, sharex=True, gridspec_kw={"height_ratios": ratios})
-    draw_curve(top, results, results["primary_metric"])
-    draw_curve(bottom, results, results["second_metric"])
+    draw_curve(top, results, results.primary_metric)
+    draw_curve(bottom, results, results.second_metric)
     if top.get_legend_handles_labels()[0]:
         top.legend(loc="best", framealpha=0.9, edgecolor="none", fontsize=9)
     for axes in third:
-        draw_losses(axes, results, _colours(results))
+        draw_losses(axes, results, learner_colours(results))
     (third or [bottom])[-1].set_xlabel("training rows (log scale)")
-    data = results["data"]
-    level = round(100 * results["bootstrap"]["level"])
+    level = round(100 * results.bootstrap.level)
     figure.suptitle(
-        f"{results['spec']['name']}: {data['n_test']} test rows, {level} % intervals"
-        + ("" if results["complete"] else " (not finished)"),
+        f"{results.name}: {results.data.n_test} test rows, {level} % intervals"
+        + ("" if results.complete else " (not finished)"),
         fontsize=11,
     )
     return figure

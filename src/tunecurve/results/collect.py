@@ -1,46 +1,46 @@
-"""results.json: everything a study found, rebuilt from the trial folders whenever a trial ends."""
+"""From trial folders to `Results`: everything a study found, built anew whenever a trial ends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from tunecurve.curve.bootstrap import row_multiplicities
 from tunecurve.curve.priors import LANGUAGE_MODEL
-from tunecurve.data.rows import Row
 from tunecurve.errors import StudyStateError
 from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
 from tunecurve.metrics.base import Metric, signature_for, statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.diagnosis import diagnose, unsettled
-from tunecurve.results.forecasts import disagreements, forecast_study
-from tunecurve.results.gates import (
-    answer_findings,
-    constant_findings,
-    floor_findings,
-    gated,
-    judged_documents,
-    n_different_answers,
-    verdict_words,
-)
+from tunecurve.results.forecasts import Forecaster, disagreements
+from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated, n_different_answers
 from tunecurve.results.labels import LabelAdvisor, LabelScore
 from tunecurve.results.loss_points import LossPoints
+from tunecurve.results.model import SCHEMA_VERSION, Bootstrap, Floor, Prompt, Results
 from tunecurve.results.points import (
-    Point,
+    PointKey,
+    PointWriter,
+    ScoredPoint,
     ScoredTrial,
     best_point,
     combine_points,
     comparisons,
-    describe_point,
+    defined,
     headline,
     leak_sentence,
+    point_key,
     score_trial,
 )
+from tunecurve.results.records.advice import LearnerForecast
+from tunecurve.results.records.money import Estimated, InDoubt, ModelPrices, Money
+from tunecurve.results.records.points import LEAKS, LabelRecall, MetricResult, Point, TrainingScores
+from tunecurve.results.records.trials import CheckpointResult, FinishedTrial, TrialResult
 from tunecurve.results.test_set.basis import KnownRows, groups_of, known_rows
 from tunecurve.results.test_set.sources import describe_test_set, questions_of
 from tunecurve.results.training_findings import training_findings
@@ -54,7 +54,6 @@ from tunecurve.study.provider_checkpoints import scored_checkpoints
 from tunecurve.study.trial import RESULT, is_finished, stored_predictions
 from tunecurve.study.trial_folder import state_of_folder
 
-SCHEMA_VERSION = 3
 RESULTS = "results.json"
 # The only values that may differ between two runs of one study: how long things took.
 # Calls in doubt are what a kill left behind; the seal is the file's checksum, times included; the date is that of the first run,
@@ -65,8 +64,39 @@ TIME_KEYS = frozenset(
 )
 
 
-class Collector:
-    """Builds the results of a study; remembers the scores of trials that it has read.
+@dataclass(frozen=True)
+class ReadTrial:
+    """A finished trial, read and scored once.
+
+    Attributes
+    ----------
+    item : PlannedTrial
+        Where it lies.
+    scored : ScoredTrial
+        Scores, draws and jackknives.
+    result : FinishedTrial
+        As results.json keeps it.
+    training_scores : TrainingScores, optional
+        On rows that it was tuned on.
+    n_different : int
+        Different answers, outer whitespace aside.
+    n_judged : int
+        Documents that the leak metric has judged; 0 without that metric.
+    label_counts : ndarray
+        Summed statistics of the recall by label; empty where there is none.
+    """
+
+    item: PlannedTrial
+    scored: ScoredTrial
+    result: FinishedTrial
+    training_scores: TrainingScores | None
+    n_different: int
+    n_judged: int
+    label_counts: np.ndarray
+
+
+class ResultsBuilder:
+    """Builds the results of a study; remembers the trials that it has read.
 
     Parameters
     ----------
@@ -81,9 +111,11 @@ class Collector:
     def __init__(self, spec: StudySpec, data: StudyData, planned: Sequence[PlannedTrial], account: Account) -> None:
         self.spec, self.data, self.planned, self.account = spec, data, planned, account
         self.metrics: list[Metric] = build_metrics(spec.metric_names, data.metric_settings)
+        references = [row.references for row in data.test]
+        self.described = [describe_metric(metric, signature_for(metric, references)) for metric in self.metrics]
         self._recall: Any = next((m for m in self.metrics if m.name == spec.kind.recall_metric), None)
         self.groups = groups_of(spec, data)
-        self.unit = "groups" if len(set(self.groups)) < len(self.groups) else "rows"
+        self.unit: Literal["groups", "rows"] = "groups" if len(set(self.groups)) < len(self.groups) else "rows"
         self.multiplicities = row_multiplicities(
             len(data.test),
             spec.bootstrap.draws,
@@ -91,68 +123,59 @@ class Collector:
             groups=[row.group for row in data.test] if self.unit == "groups" else None,
         )
         self._losses = LossPoints(self.groups, spec.bootstrap.level, self.unit)
-        self._scored: dict[Path, ScoredTrial] = {}
-        self._label_counts: dict[Path, np.ndarray] = {}
+        self._read: dict[Path, ReadTrial] = {}
         self._label_advisor = LabelAdvisor()
-        self._n_different: dict[str, int] = {}
-        self._n_judged: dict[Path, int | None] = {}
 
-    def collect(self, failures: Mapping[Trial, str]) -> dict[str, Any]:
-        """Return results.json as a dict."""
-        finished = [item for item in self.planned if is_finished(item.folder)]
-        scored = [self._score(item) for item in finished]
-        points = combine_points(scored, seed=self.spec.bootstrap.seed, floor_title=self.spec.kind.floor.title)
-        floor = next((point for point in points if point.strategy == "floor"), None)
-        level = self.spec.bootstrap.level
-        described = [describe_point(point, self.metrics, floor, level, self.unit) for point in points]
-        self._add_training_scores(described)
-        self._losses.add_to(described, finished)
-        found = comparisons(points, self.metrics, level)
-        second = next(m for m in self.metrics if m.name == self.spec.kind.second_metric)
-        n_test = len(self.data.test)
-        kinds, low = self._kinds(), unsettled(described, self.metrics[0])
-        forecast = forecast_study(scored, points, self.metrics[0], n_test, self.spec.advice, kinds, low)
-        # Target, prices and the gain that matters are in the headline metric's units.
-        second_forecast = forecast_study(scored, points, second, n_test, AdviceSpec(), kinds, low)
-        trials = [self._describe_trial(item, failures) for item in self.planned]
-        findings = [*self.data.findings, *self._gates(points, forecast, trials)]
-        forecast, second_forecast = gated(forecast, findings), gated(second_forecast, findings)
-        best = best_point(described, self.metrics[0])
-        test_set = describe_test_set(
-            self._known_rows, points, self.metrics, second.name, forecast, self.spec.advice, questions_of(self.spec)
+    def build(self, failures: Mapping[Trial, str]) -> Results:
+        """Return what the study has found so far."""
+        finished = [self._trial(item) for item in self.planned if is_finished(item.folder)]
+        scored = combine_points(
+            [one.scored for one in finished], seed=self.spec.bootstrap.seed, floor_title=self.spec.kind.floor.title
         )
-        bound_of_groups = test_set["leaks"]["bound_of_groups"] if test_set["leaks"] and self.unit == "groups" else None
-        n_judged = self._n_judged_at(best)
-        leaks = leak_sentence(best, second.name, findings, n_judged, level, bound_of_groups)
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "tunecurve_version": own_version(),
-            "signature": self.spec.signature(),
-            "spec": self.spec.model_dump(mode="json"),
-            "headline": headline(described, found, self.metrics, leaks),
-            "complete": len(finished) == len(self.planned),
-            "data": self.data.facts,
-            "decided": self.data.decisions.to_json(),
-            "checks": self.data.checks,
-            "findings": [finding.to_json() for finding in in_order(findings)],
-            "prompt": {"system": self.data.renderer.system_text, "template": self.data.renderer.template},
-            "metrics": [_describe_metric(metric, self.data.test) for metric in self.metrics],
-            "primary_metric": self.metrics[0].name,
-            "second_metric": second.name,
-            "floor": {"rule": self.spec.kind.floor.rule, "title": self.spec.kind.floor.title},
-            "bootstrap": {**self.spec.bootstrap.model_dump(), "unit": self.unit},
-            "points": described,
-            "comparisons": found,
-            "labels": self._by_label(described),
-            "test_set": test_set,
-            "label_advice": self._label_advisor.advise(self._label_scores(finished)),
-            "diagnosis": diagnose(described, self.metrics[0], forecast),
-            "forecast": forecast,
-            "second_forecast": second_forecast,
-            "disagreements": disagreements(forecast, second_forecast, self.metrics[0], second),
-            "trials": trials,
-            "money": self._money(),
-        }
+        primary, level = self.described[0], self.spec.bootstrap.level
+        second = next(metric for metric in self.described if metric.name == self.spec.kind.second_metric)
+        points, found = self._points(scored, finished), comparisons(scored, self.described, level)
+        forecaster = Forecaster(
+            [one.scored for one in finished], scored, len(self.data.test), self._kinds(), unsettled(points, primary)
+        )
+        # Target, prices and the gain that matters are in the headline metric's units.
+        forecast, other = forecaster.forecast(primary, self.spec.advice), forecaster.forecast(second, AdviceSpec())
+        findings = in_order([*self.data.findings, *self._gates(scored, forecast, finished)])
+        forecast, other = gated(forecast, findings), gated(other, findings)
+        test_set = describe_test_set(
+            self._known_rows, scored, self.metrics, forecast, self.spec, questions_of(self.spec)
+        )
+        best = best_point(points, primary)
+        leaks = leak_sentence(best, test_set, findings, self._n_judged_at(best, finished))
+        return Results(
+            schema_version=SCHEMA_VERSION,
+            tunecurve_version=own_version(),
+            signature=self.spec.signature(),
+            spec=self.spec.model_dump(mode="json"),
+            headline=headline(points, found, primary, leaks if second.name == LEAKS else ""),
+            complete=len(finished) == len(self.planned),
+            data=self.data.facts,
+            decided=self.data.decisions.to_json(),
+            checks=self.data.checks,
+            findings=findings,
+            prompt=Prompt(self.data.renderer.system_text, self.data.renderer.template),
+            metrics=self.described,
+            primary_metric=primary.name,
+            second_metric=second.name,
+            floor=Floor(self.spec.kind.floor.rule, self.spec.kind.floor.title),
+            bootstrap=Bootstrap(**self.spec.bootstrap.model_dump(), unit=self.unit),
+            points=points,
+            comparisons=found,
+            labels=self._by_label(points, finished),
+            test_set=test_set,
+            label_advice=self._label_advisor.advise(self._label_scores(finished)),
+            diagnosis=diagnose(points, primary, forecast),
+            forecast=forecast,
+            second_forecast=other,
+            disagreements=disagreements(forecast, other, (primary.title, second.title)),
+            trials=[self._describe_trial(item, failures.get(item.trial)) for item in self.planned],
+            money=self._money(),
+        )
 
     @cached_property
     def _known_rows(self) -> KnownRows:
@@ -167,146 +190,159 @@ class Collector:
         return {name: LANGUAGE_MODEL for name, kind in learners.items() if kind != "tfidf"}
 
     def _gates(
-        self, points: Sequence[Point], forecast: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
+        self, points: Sequence[ScoredPoint], forecast: Mapping[str, LearnerForecast], finished: Sequence[ReadTrial]
     ) -> list[Finding]:
         """Return what the measurements show that no verdict may rest on."""
         targets = [row.target.strip() for row in self.data.test]
-        words = verdict_words(forecast)
+        words = {learner: one.word for learner, one in forecast.items()}
+        trials = [one.result for one in finished]
+        n_different = {one.result.folder: one.n_different for one in finished}
         return [
-            *floor_findings(points, self.metrics[0], self.spec.bootstrap.level, words, self.spec.kind),
+            *floor_findings(points, self.described[0], self.spec.bootstrap.level, words, self.spec.kind),
             *answer_findings(trials, targets.count("")),
             *training_findings(trials),
             *version_findings(trials),
-            *constant_findings(trials, self._n_different, len(set(targets))),
+            *constant_findings(trials, n_different, len(set(targets))),
         ]
 
-    def _n_judged_at(self, point: Mapping[str, Any] | None) -> int | None:
+    def _n_judged_at(self, point: Point | None, finished: Sequence[ReadTrial]) -> int:
         """Return how many documents the leak metric has judged at a point; of its seeds the fewest."""
-        if point is None:
-            return None
-        judged = [
-            self._n_judged[item.folder]
-            for item in self.planned
-            if item.folder in self._n_judged and _belongs(item.trial, point)
-        ]
-        return min((count for count in judged if count is not None), default=None)
+        return min((one.n_judged for one in finished if point and point_key(one.item.trial) == point.key), default=0)
 
-    def _money(self) -> dict[str, Any] | None:
+    def _money(self) -> Money | None:
         """Return what the study has spent; None when none of its models is paid for."""
         if not any(item.config["learner"].get("kind") == "hosted" for item in self.planned):
             return None
         spent = self.account.spending()
         prices = {name: self.account.price_lines(name) for name in self.spec.models}
-        return {
-            "currency": "USD",
-            "answers_usd": round(spent.answers_usd, 8),
-            "jobs_usd": round(spent.jobs_usd, 8),
-            "hosting_usd": round(spent.hosting_usd, 8),
-            "n_standing": spent.n_standing,
-            "n_unpriced": spent.n_unpriced,
-            "estimated": {
-                "n_answers": spent.n_estimated,
-                "n_jobs": spent.n_estimated_jobs,
-                "usd": round(spent.estimated_usd + spent.estimated_jobs_usd, 8),
-            },
-            "n_unpriced_deployments": spent.n_unpriced_deployments,
-            "max_cost": self.spec.hosted.max_cost,
-            "prices_usd_per_million_tokens": {name: lines for name, lines in prices.items() if lines},
-            "in_doubt": {
-                "n_calls": spent.n_doubtful,
-                "n_jobs": spent.n_doubtful_jobs,
-                "n_deployments": spent.n_doubtful_deployments,
-                "at_most_usd": round(spent.doubtful_usd, 8),
-            },
-        }
+        return Money(
+            currency="USD",
+            answers_usd=round(spent.answers_usd, 8),
+            jobs_usd=round(spent.jobs_usd, 8),
+            hosting_usd=round(spent.hosting_usd, 8),
+            n_standing=spent.n_standing,
+            n_unpriced=spent.n_unpriced,
+            estimated=Estimated(
+                n_answers=spent.n_estimated,
+                n_jobs=spent.n_estimated_jobs,
+                usd=round(spent.estimated_usd + spent.estimated_jobs_usd, 8),
+            ),
+            n_unpriced_deployments=spent.n_unpriced_deployments,
+            max_cost=self.spec.hosted.max_cost,
+            prices_usd_per_million_tokens={name: ModelPrices(**lines) for name, lines in prices.items() if lines},
+            in_doubt=InDoubt(
+                n_calls=spent.n_doubtful,
+                n_jobs=spent.n_doubtful_jobs,
+                n_deployments=spent.n_doubtful_deployments,
+                at_most_usd=round(spent.doubtful_usd, 8),
+            ),
+        )
 
-    def _score(self, item: PlannedTrial) -> ScoredTrial:
-        if item.folder not in self._scored:
-            lines = stored_predictions(item.folder)
-            if [line["row_id"] for line in lines] != [row.row_id for row in self.data.test]:
-                raise StudyStateError(
-                    f"the predictions in '{item.folder}' do not belong to this test set; move that folder away and run again"
-                )
-            predictions = [line["prediction"] for line in lines]
-            references, sources = [row.references for row in self.data.test], [row.source for row in self.data.test]
-            statistics = {
-                metric.name: statistics_matrix(metric, predictions, references, sources) for metric in self.metrics
-            }
-            self._n_different[folder_name(item.folder)] = n_different_answers(predictions)
-            self._n_judged[item.folder] = judged_documents(statistics)
-            self._scored[item.folder] = score_trial(
-                item.trial, statistics, self.metrics, self.multiplicities, self.groups
+    def _trial(self, item: PlannedTrial) -> ReadTrial:
+        if item.folder not in self._read:
+            self._read[item.folder] = self._read_trial(item)
+        return self._read[item.folder]
+
+    def _read_trial(self, item: PlannedTrial) -> ReadTrial:
+        lines = stored_predictions(item.folder)
+        if [line["row_id"] for line in lines] != [row.row_id for row in self.data.test]:
+            raise StudyStateError(
+                f"the predictions in '{item.folder}' do not belong to this test set; move that folder away and run again"
             )
-            if self._recall is not None:
-                self._label_counts[item.folder] = statistics[self._recall.name].sum(axis=0)
-        return self._scored[item.folder]
+        predictions = [line["prediction"] for line in lines]
+        references, sources = [row.references for row in self.data.test], [row.source for row in self.data.test]
+        statistics = {
+            metric.name: statistics_matrix(metric, predictions, references, sources) for metric in self.metrics
+        }
+        scored = score_trial(item.trial, statistics, self.metrics, self.multiplicities, self.groups)
+        kept = read_sealed_json(item.folder / RESULT)
+        measured = {name: kept.get(name) for name in ("answers", "training", "answer_seconds", "loss")}
+        scores = {name: defined(score) for name, score in scored.scores.items()}
+        result = FinishedTrial.from_json(
+            {
+                **self._identity(item, None),
+                **measured,
+                "cost_usd": kept.get("cost_usd", 0.0),
+                "checkpoints": [],
+                "scores": scores,
+            },
+            str(item.folder / RESULT),
+        )
+        training_scores = kept.get("training_scores")
+        return ReadTrial(
+            item,
+            scored,
+            result,
+            TrainingScores.from_json(training_scores, str(item.folder / RESULT)) if training_scores else None,
+            n_different=n_different_answers(predictions),
+            n_judged=int(statistics[LEAKS][:, 1].sum()) if LEAKS in statistics else 0,
+            label_counts=statistics[self._recall.name].sum(axis=0) if self._recall else np.empty(0),
+        )
 
-    def _by_label(self, described: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def _points(self, scored: Sequence[ScoredPoint], finished: Sequence[ReadTrial]) -> list[Point]:
+        floor = next((point for point in scored if point.strategy == "floor"), None)
+        writer = PointWriter(self.described, self.spec.bootstrap.level, self.unit, floor)
+        losses = self._losses.of_points([(one.item, one.result.loss) for one in finished])
+        return [
+            writer.write(point, self._training_scores(point.key, finished), losses.get(point.key)) for point in scored
+        ]
+
+    def _training_scores(self, key: PointKey, finished: Sequence[ReadTrial]) -> TrainingScores | None:
+        """Return the mean score of a point's trials on rows they were tuned on; None where not all have one."""
+        own = [one.training_scores for one in finished if point_key(one.item.trial) == key]
+        kept = [one for one in own if one is not None]
+        if not kept or len(kept) < len(own):
+            return None
+        means = {metric.name: _mean([one.scores[metric.name] for one in kept]) for metric in self.metrics}
+        return TrainingScores(sum(one.n_rows for one in kept), means)
+
+    def _by_label(self, points: Sequence[Point], finished: Sequence[ReadTrial]) -> dict[str, LabelRecall]:
         """Return the recall of every label at every point, seeds added up."""
         if self._recall is None:
             return {}
-        table: dict[str, Any] = {}
-        for point in described:
-            counts = sum(
-                self._label_counts[item.folder]
-                for item in self.planned
-                if item.folder in self._label_counts and _belongs(item.trial, point)
-            )
-            for label, (percent, n_gold) in self._recall.by_label(np.asarray(counts)).items():
-                row = table.setdefault(label, {"n_gold": n_gold // point["n_seeds"], "recall": {}})
-                row["recall"][f"{point['learner']}: {point['label']}"] = percent
+        table: dict[str, LabelRecall] = {}
+        for point in points:
+            own = [one.label_counts for one in finished if point_key(one.item.trial) == point.key]
+            for label, (percent, n_gold) in self._recall.by_label(np.sum(own, axis=0)).items():
+                row = table.setdefault(label, LabelRecall(n_gold // point.n_seeds, {}))
+                row.recall[point.name] = defined(percent)
         return table
 
-    def _label_scores(self, finished: Sequence[PlannedTrial]) -> list[LabelScore]:
+    def _label_scores(self, finished: Sequence[ReadTrial]) -> list[LabelScore]:
         """Return every label's recall in every fine-tuned trial."""
         if self._recall is None:
             return []
         return [
-            LabelScore(item.trial.learner, label, item.trial.train_size, item.trial.seed, percent, n_gold)
-            for item in finished
-            if item.trial.strategy == "fine-tune"
-            for label, (percent, n_gold) in self._recall.by_label(self._label_counts[item.folder]).items()
+            LabelScore(trial.learner, label, trial.train_size, trial.seed, percent, n_gold)
+            for one in finished
+            if (trial := one.item.trial).strategy == "fine-tune"
+            for label, (percent, n_gold) in self._recall.by_label(one.label_counts).items()
         ]
 
-    def _add_training_scores(self, described: Sequence[dict[str, Any]]) -> None:
-        """Give every fine-tuned point the mean score of its trials on rows they were tuned on; None where not taken."""
-        for point in described:
-            kept: list[Any] = [
-                read_sealed_json(item.folder / RESULT).get("training_scores")
-                for item in self.planned
-                if item.folder in self._scored and _belongs(item.trial, point)
-            ]
-            if point["strategy"] != "fine-tune" or not kept or not all(kept):
-                point["training_scores"] = None
-                continue
-            means = {
-                name: _mean([one["scores"][name] for one in kept]) for name in (metric.name for metric in self.metrics)
-            }
-            point["training_scores"] = {"n_rows": sum(one["n_rows"] for one in kept), "scores": means}
+    def _describe_trial(self, item: PlannedTrial, failure: str | None) -> TrialResult:
+        if is_finished(item.folder):
+            result = self._trial(item).result
+            checkpoints = [CheckpointResult.from_json(one) for one in scored_checkpoints(item.folder)]
+            return replace(result, failure=failure, checkpoints=checkpoints)
+        return TrialResult(**self._identity(item, failure))
 
-    def _describe_trial(self, item: PlannedTrial, failures: Mapping[Trial, str]) -> dict[str, Any]:
+    def _identity(self, item: PlannedTrial, failure: str | None) -> dict[str, Any]:
         trial = item.trial
-        described: dict[str, Any] = {
-            "learner": trial.learner,
-            "strategy": trial.strategy,
-            "shots": trial.shots,
-            "train_size": trial.train_size,
-            "seed": trial.seed,
+        return {
+            **asdict(trial),
             "label": trial.label,
             "folder": folder_name(item.folder),
             "config_sha256": stable_hash(item.config, 64),
             "config": item.config,
             "state": state_of_folder(item.folder),
-            "failure": failures.get(trial),
+            "failure": failure,
         }
-        if is_finished(item.folder):
-            result = read_sealed_json(item.folder / RESULT)
-            described |= {key: result[key] for key in ("answers", "training", "answer_seconds")}
-            described["cost_usd"] = result.get("cost_usd", 0.0)
-            described["loss"] = result.get("loss")
-            described["checkpoints"] = scored_checkpoints(item.folder)
-            described["scores"] = self._score(item).scores
-        return described
+
+
+def describe_metric(metric: Metric, signature: str) -> MetricResult:
+    """Return a metric as results.json keeps it."""
+    low, high = (defined(end) for end in metric.score_range)
+    return MetricResult(metric.name, metric.title, metric.direction, (low, high), signature)
 
 
 def folder_name(folder: Path) -> str:
@@ -319,24 +355,26 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if len(known) == len(values) else None
 
 
-def _belongs(trial: Trial, point: Mapping[str, Any]) -> bool:
-    return all(getattr(trial, key) == point[key] for key in ("learner", "strategy", "shots", "train_size"))
+def load(folder: str | Path) -> Results:
+    """Return the results of a run folder.
 
-
-def _describe_metric(metric: Metric, rows: Sequence[Row]) -> dict[str, Any]:
-    return {
-        "name": metric.name,
-        "title": metric.title,
-        "direction": metric.direction,
-        "range": list(metric.score_range),
-        "signature": signature_for(metric, [row.references for row in rows]),
-    }
+    Raises
+    ------
+    StudyStateError
+        When there are none, or they are of another version.
+    DamagedFile
+        When they are not what was written.
+    """
+    path = Path(folder) / RESULTS
+    if not path.is_file():
+        raise StudyStateError(f"no {RESULTS} in '{folder}'; expected the folder of a study, e.g. runs/pii-quick")
+    return replace(Results.from_json(read_sealed_json(path), f"'{path}'"), folder=Path(folder))
 
 
 def without_times(results: Any) -> Any:
     """Return the results without durations: what two runs of one study must agree on."""
-    if isinstance(results, dict):
+    if isinstance(results, Mapping):
         return {key: without_times(value) for key, value in results.items() if key not in TIME_KEYS}
-    if isinstance(results, list):
+    if isinstance(results, list | tuple):
         return [without_times(value) for value in results]
     return results

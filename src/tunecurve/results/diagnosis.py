@@ -3,76 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from tunecurve.metrics.base import Metric
+from tunecurve.results.records.advice import Diagnosis, DiagnosisWord, LearnerForecast
+from tunecurve.results.records.points import MetricResult, Point
 
 # In shares of the way from the floor to the best possible score.
 LEARNT, CLOSE = 0.9, 0.05
 
 
-def diagnose(points: Sequence[Mapping[str, Any]], metric: Metric, forecast: Mapping[str, Any]) -> list[dict[str, Any]]:
+def diagnose(points: Sequence[Point], metric: MetricResult, forecast: Mapping[str, LearnerForecast]) -> list[Diagnosis]:
     """Return for every fine-tuned point with both scores what they say together.
 
     Parameters
     ----------
-    points : sequence of mapping
-        Described points; those tuned carry ``training_scores``.
-    metric : Metric
+    points : sequence of Point
+        Those tuned carry training scores.
+    metric : MetricResult
         The headline metric.
     forecast : mapping
-        By learner, from `forecast_study`: where the curve is flat, more of the same rows is no advice.
-
-    Returns
-    -------
-    list of dict
-        ``learner``, ``train_size``, ``training_score``, ``test_score``, ``n_rows`` (training rows scored), ``word``
-        (``data-starved``, ``undertrained``, ``both``, ``neither``) and ``sentence``.
+        By learner: where the curve is flat, more of the same rows is no advice.
     """
-    floor = next((p["scores"][metric.name]["estimate"] for p in points if p["strategy"] == "floor"), None)
-    best = metric.score_range[1] if metric.direction == "max" else metric.score_range[0]
+    floor = next((p.scores[metric.name].estimate for p in points if p.strategy == "floor"), None)
     found = []
     for point in points:
-        training = point.get("training_scores")
-        score = point["scores"][metric.name]["estimate"]
-        if not training or floor is None or best == floor or not _is_number(training["scores"][metric.name], score):
+        score = point.scores[metric.name].estimate
+        on_training = point.training_scores.scores[metric.name] if point.training_scores else None
+        if point.training_scores is None or on_training is None or score is None:
             continue
-        on_training = training["scores"][metric.name]
-        shares = [(value - floor) / (best - floor) for value in (on_training, score)]
-        word = _word(*shares)
-        is_last = point["train_size"] == max(p["train_size"] for p in points if p["learner"] == point["learner"])
-        verdict = (forecast.get(point["learner"]) or {}).get("verdict") or {}
-        is_flat = is_last and verdict.get("word") == "flat"
-        found.append(
-            {
-                "learner": point["learner"],
-                "train_size": point["train_size"],
-                "training_score": on_training,
-                "test_score": score,
-                "n_rows": training["n_rows"],
-                "word": word,
-                "sentence": (_FLAT_SENTENCES if is_flat else _SENTENCES)
-                .get(word, _SENTENCES[word])
-                .format(
-                    n=f"{point['train_size']:,}", train=f"{on_training:.1f}", test=f"{score:.1f}", title=metric.title
-                ),
-            }
+        if floor is None or metric.best is None or metric.best == floor:
+            continue
+        word = _word(*((value - floor) / (metric.best - floor) for value in (on_training, score)))
+        is_last = point.train_size == max(p.train_size for p in points if p.learner == point.learner)
+        own = forecast.get(point.learner)
+        is_flat = is_last and own is not None and own.word == "flat"
+        template = _FLAT_SENTENCES.get(word, _SENTENCES[word]) if is_flat else _SENTENCES[word]
+        sentence = template.format(
+            n=f"{point.train_size:,}", train=f"{on_training:.1f}", test=f"{score:.1f}", title=metric.title
         )
+        n_rows = point.training_scores.n_rows
+        found.append(Diagnosis(point.learner, point.train_size, on_training, score, n_rows, word, sentence))
     return found
 
 
-def _is_number(*values: Any) -> bool:
-    return all(value is not None and value == value for value in values)
-
-
-def _word(training_share: float, test_share: float) -> str:
+def _word(training_share: float, test_share: float) -> DiagnosisWord:
     has_learnt, is_close = training_share >= LEARNT, training_share - test_share <= CLOSE
     if has_learnt:
         return "neither" if is_close else "data-starved"
     return "undertrained" if is_close else "both"
 
 
-_SENTENCES = {
+_SENTENCES: dict[DiagnosisWord, str] = {
     "data-starved": "Tuned on {n} rows it masters the rows it has seen ({title} {train}), not the test set ({test}): "
     "more rows can help, more passes cannot.",
     "undertrained": "Tuned on {n} rows it does no better on the rows it has seen ({title} {train}) than on the test set "
@@ -83,7 +63,7 @@ _SENTENCES = {
     "({train}): neither more passes nor more rows have much left to give.",
 }
 # At the largest size of a curve that is flat.
-_FLAT_SENTENCES = {
+_FLAT_SENTENCES: dict[DiagnosisWord, str] = {
     "data-starved": "Tuned on {n} rows it masters the rows it has seen ({title} {train}), not the test set ({test}), and the "
     "curve is flat: what is missing is not more of the same rows but other kinds of rows, cleaner labels, or a larger model.",
     "both": "Tuned on {n} rows it has not mastered the rows it has seen ({title} {train}), and does worse on the test set "
@@ -91,9 +71,12 @@ _FLAT_SENTENCES = {
 }
 
 
-def unsettled(points: Sequence[Mapping[str, Any]], metric: Metric) -> set[str]:
+def last_diagnoses(found: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """Return what is said at each learner's largest size."""
+    return list({item.learner: item for item in sorted(found, key=lambda item: item.train_size)}.values())
+
+
+def unsettled(points: Sequence[Point], metric: MetricResult) -> set[str]:
     """Learners whose training had not settled at their largest size: the score on their own training rows is low."""
-    found = diagnose(points, metric, {})
-    largest = {row["learner"]: max(r["train_size"] for r in found if r["learner"] == row["learner"]) for row in found}
-    low = ("undertrained", "both")
-    return {row["learner"] for row in found if row["word"] in low and row["train_size"] == largest[row["learner"]]}
+    last = last_diagnoses(diagnose(points, metric, {}))
+    return {item.learner for item in last if item.word in ("undertrained", "both")}

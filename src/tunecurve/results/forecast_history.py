@@ -9,23 +9,78 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from tunecurve.curve.answer import MeasuredSize
 from tunecurve.curve.scoring import crps
+from tunecurve.metrics.base import Direction
+from tunecurve.results.model import Results
+from tunecurve.results.records.advice import JudgedForecast
+from tunecurve.results.records.points import Point
 from tunecurve.storage.files import checked_line, checked_lines, value_of_line, write_bytes
+from tunecurve.storage.records import Record
 from tunecurve.storage.versions import own_version
 
 FORECASTS = "forecasts.jsonl"
 # Six digits of a score are more than any test set resolves.
 DIGITS = 6
-LEVELS = (("80", "0.10", "0.90"), ("90", "0.05", "0.95"))
+# Levels of the quantiles that end the 80 % and the 90 % interval.
+ENDS = (("0.10", "0.90"), ("0.05", "0.95"))
+
+
+@dataclass(frozen=True)
+class KeptSize(Record):
+    """What was forecast for one size."""
+
+    n: float
+    quantiles: dict[str, float]
+    borrowed: bool
+    speculative: bool
+
+
+@dataclass(frozen=True)
+class KeptForecast(Record):
+    """One forecast of one learner and metric: when, by which version, from which trials."""
+
+    made_at: str
+    version: str
+    learner: str
+    metric: str
+    metric_signature: str
+    direction: Direction
+    trials: list[str]
+    """Folders, which are named by everything that determines the trials."""
+    points: list[MeasuredSize]
+    forecasts: list[KeptSize]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes a forecast another one: the version, the trials behind it, what was asked."""
+        return (self.learner, self.metric, self.metric_signature, self.version, *self.trials)
+
+    @property
+    def largest(self) -> float:
+        """The largest size that it was made from; 0 where nothing was measured yet."""
+        return max((point.n for point in self.points), default=0.0)
+
+    def at(self, size: int) -> KeptSize | None:
+        """Return what it says at a size: between two forecast sizes read off the straight line in log n; None beyond them."""
+        sizes = [forecast.n for forecast in self.forecasts]
+        after = next((place for place, n in enumerate(sizes) if n >= size - 1e-6), None)
+        if after is None or (after == 0 and sizes[0] > size + 1e-6):
+            return None
+        above, below = self.forecasts[after], self.forecasts[max(after - 1, 0)]
+        share = 1.0 if after == 0 else float(np.log(size / below.n) / np.log(above.n / below.n))
+        quantiles = {
+            level: (1 - share) * below.quantiles[level] + share * value for level, value in above.quantiles.items()
+        }
+        return KeptSize(float(size), quantiles, above.borrowed, above.speculative)
 
 
 @dataclass(frozen=True)
@@ -34,13 +89,13 @@ class KeptForecasts:
 
     Attributes
     ----------
-    entries : list of dict
+    entries : list of KeptForecast
         In the order in which they were made.
     n_damaged : int
         Lines that are not what was written; they are left out.
     """
 
-    entries: list[dict[str, Any]]
+    entries: list[KeptForecast]
     n_damaged: int
 
 
@@ -54,7 +109,7 @@ def read_forecasts(folder: Path) -> KeptForecasts:
     except IsADirectoryError:
         return KeptForecasts([], 1)
     lines = checked_lines(content)
-    intact = [value_of_line(line) for line, is_intact in lines if is_intact]
+    intact = [KeptForecast.from_json(value_of_line(line), str(path)) for line, is_intact in lines if is_intact]
     is_cut = not content.endswith(b"\n") and bool(content)
     return KeptForecasts(intact, len(lines) - len(intact) + is_cut)
 
@@ -68,15 +123,15 @@ def damage_line(folder: Path, kept: KeptForecasts) -> str:
     )
 
 
-def keep_forecasts(folder: Path, results: Mapping[str, Any]) -> KeptForecasts:
+def keep_forecasts(folder: Path, results: Results) -> KeptForecasts:
     """Add the forecasts in the results that are not kept yet, and return all of them.
 
     The file is written whole or not at all. What is damaged in it stays there, and is counted at every reading.
     """
     with _alone(folder):
         kept = read_forecasts(folder)
-        known = {_key(entry) for entry in kept.entries}
-        fresh = [entry for entry in _forecasts_in(results) if _key(entry) not in known]
+        known = {entry.key for entry in kept.entries}
+        fresh = [entry for entry in _forecasts_in(results) if entry.key not in known]
         if fresh and not (folder / FORECASTS).is_dir():
             _append(folder / FORECASTS, fresh)
         return KeptForecasts([*kept.entries, *fresh], kept.n_damaged)
@@ -93,176 +148,132 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _append(path: Path, entries: Sequence[Mapping[str, Any]]) -> None:
+def _append(path: Path, entries: Sequence[KeptForecast]) -> None:
     before = path.read_bytes() if path.exists() else b""
     end = b"\n" if before and not before.endswith(b"\n") else b""
-    write_bytes(path, before + end + b"".join(map(checked_line, entries)))
+    write_bytes(path, before + end + b"".join(checked_line(entry.to_json()) for entry in entries))
 
 
-def _key(entry: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What makes a forecast another one: the version, the trials behind it, what was asked."""
-    return (entry["learner"], entry["metric"], entry["metric_signature"], entry["version"], *entry["trials"])
-
-
-def _forecasts_in(results: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _forecasts_in(results: Results) -> Iterator[KeptForecast]:
     """Yield the forecasts that results show, as they are kept."""
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    for key, metric_key in (("forecast", "primary_metric"), ("second_forecast", "second_metric")):
-        metric = next(item for item in results["metrics"] if item["name"] == results[metric_key])
-        for learner, forecast in results[key].items():
-            if not forecast["forecasts"]:
+    for name, forecasts in (
+        (results.primary_metric, results.forecast),
+        (results.second_metric, results.second_forecast),
+    ):
+        metric = results.metric(name)
+        for learner, forecast in forecasts.items():
+            if not forecast.forecasts:
                 continue
-            yield {
-                "made_at": made_at,
-                "version": own_version(),
-                "learner": learner,
-                "metric": metric["name"],
-                "metric_signature": metric["signature"],
-                "direction": metric["direction"],
-                "trials": sorted(_trials_of(results, learner)),
-                "points": forecast["points"],
-                "forecasts": [
-                    {
-                        "n": entry["n"],
-                        "quantiles": {level: _short(value) for level, value in entry["quantiles"].items()},
-                        "borrowed": bool(entry.get("borrowed")),
-                        "speculative": bool(entry.get("speculative")),
-                    }
-                    for entry in forecast["forecasts"]
-                ],
-            }
+            sizes = [
+                KeptSize(
+                    entry.n,
+                    {level: _short(value) for level, value in entry.quantiles.items()},
+                    entry.borrowed,
+                    entry.speculative,
+                )
+                for entry in forecast.forecasts
+            ]
+            yield KeptForecast(
+                made_at=made_at,
+                version=own_version(),
+                learner=learner,
+                metric=metric.name,
+                metric_signature=metric.signature,
+                direction=metric.direction,
+                trials=sorted(_trials_of(results, learner)),
+                points=forecast.points,
+                forecasts=sizes,
+            )
 
 
 def _short(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _trials_of(results: Mapping[str, Any], learner: str) -> list[str]:
+def _trials_of(results: Results, learner: str) -> list[str]:
     """Return the folders of a learner's finished trials, which are named by everything that determines them."""
-    return [
-        trial["folder"]
-        for trial in results["trials"]
-        if trial["learner"] == learner and trial["strategy"] == "fine-tune" and trial["state"] == "finished"
-    ]
+    return [t.folder for t in results.finished if t.learner == learner and t.strategy == "fine-tune"]
 
 
-def judge_forecasts(entries: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return for every measured size what had been forecast for it, as results.json shows it.
+def judge_forecasts(entries: Sequence[KeptForecast], results: Results) -> list[JudgedForecast]:
+    """Return for every measured size what had been forecast for it, by metric, learner and size.
+
+    Sizes that were measured before any forecast from smaller ones are left out.
 
     Parameters
     ----------
-    entries : sequence of mapping
-        Kept forecasts, in the order in which they were made.
-    results : mapping
+    entries : sequence of KeptForecast
+        In the order in which they were made.
+    results : Results
         What the study has measured.
-
-    Returns
-    -------
-    list of dict
-        By metric, learner and size: ``learner``, ``metric``, ``n``, ``measured`` (mean of the ``runs`` runs), ``median``,
-        ``interval_80``, ``interval_90``, ``inside_80``, ``inside_90``, ``crps`` and ``crps_last`` (of the last measured value, taken
-        for the forecast), ``sizes`` that the forecast was made from, ``made_at``, ``version``, ``borrowed``, ``speculative``,
-        ``sentence``. Sizes that were measured before any forecast from smaller ones are left out.
     """
     judged = []
-    for metric_key in ("primary_metric", "second_metric"):
-        metric = next(item for item in results["metrics"] if item["name"] == results[metric_key])
-        for point in sorted(_tuned(results), key=lambda point: (point["learner"], point["train_size"])):
-            measured = point["scores"][metric["name"]]["estimate"]
-            if measured is None or measured != measured:
-                continue
-            still = set(_trials_of(results, point["learner"]))
+    tuned = [point for point in results.points if point.strategy == "fine-tune"]
+    for name in (results.primary_metric, results.second_metric):
+        metric = results.metric(name)
+        for point in sorted(tuned, key=lambda point: (point.learner, point.train_size)):
+            measured = point.scores[metric.name].estimate
+            still = set(_trials_of(results, point.learner))
             usable = [
                 entry
                 for entry in entries
-                if (entry["learner"], entry["metric"]) == (point["learner"], metric["name"])
-                and entry["metric_signature"] == metric["signature"]
-                and set(entry["trials"]) <= still
-                and _largest(entry) < point["train_size"]
+                if (entry.learner, entry.metric) == (point.learner, metric.name)
+                and entry.metric_signature == metric.signature
+                and set(entry.trials) <= still
+                and entry.largest < point.train_size
             ]
-            said = _at(usable[-1], point["train_size"]) if usable else None
-            if said is not None:
-                judged.append(_judged(usable[-1], said, point, float(measured), metric))
+            said = usable[-1].at(point.train_size) if usable else None
+            if said is not None and measured is not None:
+                judged.append(_judged(usable[-1], said, point, measured))
     return judged
 
 
-def _largest(entry: Mapping[str, Any]) -> float:
-    """Return the largest size that a forecast was made from; 0 where nothing was measured yet."""
-    return max((float(item["n"]) for item in entry["points"]), default=0.0)
-
-
-def _tuned(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [point for point in results["points"] if point["strategy"] == "fine-tune"]
-
-
-def _at(entry: Mapping[str, Any], size: int) -> dict[str, Any] | None:
-    """Return what an entry says at a size: between two forecast sizes read off the straight line in log n; None beyond them."""
-    sizes = [forecast["n"] for forecast in entry["forecasts"]]
-    after = next((place for place, n in enumerate(sizes) if n >= size - 1e-6), None)
-    if after is None or (after == 0 and sizes[0] > size + 1e-6):
-        return None
-    above, below = entry["forecasts"][after], entry["forecasts"][max(after - 1, 0)]
-    share = 1.0 if after == 0 else float(np.log(size / below["n"]) / np.log(above["n"] / below["n"]))
-    quantiles = {
-        level: (1 - share) * below["quantiles"][level] + share * value for level, value in above["quantiles"].items()
-    }
-    return {"quantiles": quantiles, "borrowed": above["borrowed"], "speculative": above["speculative"]}
-
-
-def _judged(
-    entry: Mapping[str, Any],
-    said: Mapping[str, Any],
-    point: Mapping[str, Any],
-    measured: float,
-    metric: Mapping[str, Any],
-) -> dict[str, Any]:
-    quantiles = said["quantiles"]
-    intervals = {level: (quantiles[low], quantiles[high]) for level, low, high in LEVELS}
-    sizes = [int(item["n"]) for item in entry["points"]]
-    described = {
-        "learner": point["learner"],
-        "metric": metric["name"],
-        "n": point["train_size"],
-        "measured": measured,
-        "runs": point["n_seeds"],
-        "median": quantiles["0.50"],
-        "interval_80": list(intervals["80"]),
-        "interval_90": list(intervals["90"]),
-        "inside_80": bool(intervals["80"][0] <= measured <= intervals["80"][1]),
-        "inside_90": bool(intervals["90"][0] <= measured <= intervals["90"][1]),
-        "crps": crps(quantiles, measured),
-        "crps_last": abs(measured - entry["points"][-1]["mean_score"]) if entry["points"] else None,
-        "sizes": sizes,
-        "made_at": entry["made_at"],
-        "version": entry["version"],
-        "borrowed": said["borrowed"],
-        "speculative": said["speculative"],
-    }
-    return described | {"sentence": sentence_of(described)}
-
-
-def sentence_of(item: Mapping[str, Any]) -> str:
-    """Return ``forecast 88.1 (85.2 to 90.4) from 4 sizes, measured 89.0``."""
-    low, high = item["interval_80"]
-    count = len(item["sizes"])
-    marks = [word for word in ("borrowed", "speculative") if item[word]]
-    runs = f" (mean of {item['runs']} runs)" if item["runs"] > 1 else ""
-    return (
-        f"forecast {item['median']:.1f} ({low:.1f} to {high:.1f}) from {count} size{'s' * (count != 1)}"
-        f"{''.join(f', {mark}' for mark in marks)}, measured {item['measured']:.1f}{runs}"
+def _judged(entry: KeptForecast, said: KeptSize, point: Point, measured: float) -> JudgedForecast:
+    of_80, of_90 = ((said.quantiles[low], said.quantiles[high]) for low, high in ENDS)
+    return JudgedForecast(
+        learner=point.learner,
+        metric=entry.metric,
+        n=point.train_size,
+        measured=measured,
+        runs=point.n_seeds,
+        median=said.quantiles["0.50"],
+        interval_80=of_80,
+        interval_90=of_90,
+        inside_80=bool(of_80[0] <= measured <= of_80[1]),
+        inside_90=bool(of_90[0] <= measured <= of_90[1]),
+        crps=crps(said.quantiles, measured),
+        crps_last=abs(measured - entry.points[-1].mean_score) if entry.points else None,
+        sizes=[int(item.n) for item in entry.points],
+        made_at=entry.made_at,
+        version=entry.version,
+        borrowed=said.borrowed,
+        speculative=said.speculative,
     )
 
 
-def summary_of(judged: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return how often the intervals held, and the mean score of the forecasts beside that of the last measured value."""
-    count = len(judged)
-    last = [item["crps_last"] for item in judged if item["crps_last"] is not None]
-    return {
-        "n": count,
-        "held_80": sum(item["inside_80"] for item in judged),
-        "held_90": sum(item["inside_90"] for item in judged),
-        "below_80": sum(item["measured"] < item["interval_80"][0] for item in judged),
-        "above_80": sum(item["measured"] > item["interval_80"][1] for item in judged),
-        "crps": float(np.mean([item["crps"] for item in judged])) if count else None,
-        "crps_last": float(np.mean(last)) if last else None,
-    }
+@dataclass(frozen=True)
+class HistorySummary(Record):
+    """How often intervals held, and the mean score of the forecasts beside that of the last measured value."""
+
+    n: int
+    held_80: int
+    held_90: int
+    below_80: int
+    above_80: int
+    crps: float | None
+    crps_last: float | None
+
+
+def summary_of(judged: Sequence[JudgedForecast]) -> HistorySummary:
+    """Return how often the intervals held, and the mean scores."""
+    last = [item.crps_last for item in judged if item.crps_last is not None]
+    return HistorySummary(
+        n=len(judged),
+        held_80=sum(item.inside_80 for item in judged),
+        held_90=sum(item.inside_90 for item in judged),
+        below_80=sum(item.measured < item.interval_80[0] for item in judged),
+        above_80=sum(item.measured > item.interval_80[1] for item in judged),
+        crps=float(np.mean([item.crps for item in judged])) if judged else None,
+        crps_last=float(np.mean(last)) if last else None,
+    )

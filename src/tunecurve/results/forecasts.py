@@ -3,80 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from tunecurve.atlas.answers import borrowed_advice
 from tunecurve.atlas.load import load_atlas
+from tunecurve.curve.answer import CurveAnswer
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
-from tunecurve.metrics.base import Metric
-from tunecurve.results.points import Point, ScoredTrial
+from tunecurve.results.points import ScoredPoint, ScoredTrial
+from tunecurve.results.records.advice import AtlasGains, Disagreement, LearnerForecast
+from tunecurve.results.records.points import MetricResult
 from tunecurve.spec.study import AdviceSpec
 
 N_DOUBLINGS = 6
 
 
-def forecast_study(
-    scored: Sequence[ScoredTrial],
-    points: Sequence[Point],
-    metric: Metric,
-    n_test: int,
-    advice: AdviceSpec,
-    kinds: Mapping[str, str] | None = None,
-    unsettled: Collection[str] = (),
-) -> dict[str, Any]:
-    """Return the forecast of one metric for every learner that was fine-tuned.
+@dataclass(frozen=True)
+class Forecaster:
+    """Forecasts the curves of a study.
 
-    Parameters
+    Attributes
     ----------
     scored : sequence of ScoredTrial
-        Finished trials: the fine-tuned ones are the curve's points, each seed a replicate.
-    points : sequence of Point
+        Finished trials: the fine-tuned ones are the curves' points, each seed a replicate.
+    points : sequence of ScoredPoint
         The rivals (zero-shot, few-shot) are taken from here.
-    metric : Metric
-        Its range and direction bound the forecast.
     n_test : int
         Rows of the test set.
-    advice : AdviceSpec
-        Target, gain that matters, prices, and the prior: where the engine refuses for want of sizes, ``borrowed`` holds what
-        the curves of that family of the atlas did from the largest measured size on; None otherwise.
-    kinds : mapping of str to str, optional
+    kinds : mapping of str to str
         What each learner is, as `forecast_curve` names it.
     unsettled : collection of str
         Learners whose training had not settled at the largest size.
     """
-    forecasts = {}
-    for learner in dict.fromkeys(item.trial.learner for item in scored if item.trial.strategy == "fine-tune"):
-        tuned = [
-            item
-            for item in scored
-            if item.trial.learner == learner
-            and item.trial.strategy == "fine-tune"
-            and np.isfinite(item.scores[metric.name])
-        ]
-        curve = CurvePoints(
-            train_size=[item.trial.train_size for item in tuned],
-            score=[item.scores[metric.name] for item in tuned],
-            replicate=[item.trial.seed for item in tuned],
-            n_test=n_test,
-            bootstrap_draws=_defined_draws([item.draws[metric.name] for item in tuned]),
-        )
-        rivals = {
-            point.label: (float(np.mean(point.scores[metric.name])), _finite(point.draws[metric.name]))
-            for point in points
-            if point.learner == learner
-            and point.strategy in ("zero-shot", "few-shot")
-            and np.isfinite(point.scores[metric.name]).all()
+
+    scored: Sequence[ScoredTrial]
+    points: Sequence[ScoredPoint]
+    n_test: int
+    kinds: Mapping[str, str]
+    unsettled: Collection[str]
+
+    def forecast(self, metric: MetricResult, advice: AdviceSpec) -> dict[str, LearnerForecast]:
+        """Return the forecast of one metric for every learner that was fine-tuned.
+
+        Parameters
+        ----------
+        metric : MetricResult
+            Its range and direction bound the forecast.
+        advice : AdviceSpec
+            Target, gain that matters, prices, and the prior: where the engine refuses for want of sizes, ``borrowed`` holds what
+            the curves of that family of the atlas did from the largest measured size on; None otherwise.
+        """
+        tuned = [item for item in self.scored if item.trial.strategy == "fine-tune"]
+        return {
+            learner: self._forecast_one(learner, [one for one in tuned if one.trial.learner == learner], metric, advice)
+            for learner in dict.fromkeys(item.trial.learner for item in tuned)
         }
-        forecasts[learner] = forecast_curve(
-            curve,
+
+    def _forecast_one(
+        self, learner: str, tuned: Sequence[ScoredTrial], metric: MetricResult, advice: AdviceSpec
+    ) -> LearnerForecast:
+        tuned = [item for item in tuned if np.isfinite(item.scores[metric.name])]
+        sizes = [item.trial.train_size for item in tuned]
+        answer = forecast_curve(
+            CurvePoints(
+                train_size=sizes,
+                score=[item.scores[metric.name] for item in tuned],
+                replicate=[item.trial.seed for item in tuned],
+                n_test=self.n_test,
+                bootstrap_draws=_defined_draws([item.draws[metric.name] for item in tuned]),
+            ),
             metric.score_range,
             metric.direction,
             target=advice.target,
             delta=advice.delta,
-            rivals=rivals,
-            at=_sizes_to_forecast([item.trial.train_size for item in tuned]),
+            rivals=self._rivals(learner, metric.name),
+            at=_sizes_to_forecast(sizes),
             prices=Prices(
                 label=advice.label_price,
                 value_per_point=advice.value_per_point,
@@ -85,18 +87,27 @@ def forecast_study(
                 serving_difference=advice.serving_price,
                 miss_penalty=advice.miss_penalty,
             ),
-            kind=(kinds or {}).get(learner),
-            settled=learner not in unsettled,
-        ).to_dict()
-        forecasts[learner]["borrowed"] = _borrowed(forecasts[learner], metric.name, advice.prior)
-    return forecasts
+            kind=self.kinds.get(learner),
+            settled=learner not in self.unsettled,
+        )
+        parts = {name: value for name, value in vars(answer).items() if name != "predictive"}
+        return LearnerForecast(**parts, borrowed=_borrowed(answer, metric.name, advice.prior))
+
+    def _rivals(self, learner: str, metric_name: str) -> dict[str, tuple[float, np.ndarray | None]]:
+        return {
+            point.label: (float(np.mean(point.scores[metric_name])), _finite(point.draws[metric_name]))
+            for point in self.points
+            if point.learner == learner
+            and point.strategy in ("zero-shot", "few-shot")
+            and np.isfinite(point.scores[metric_name]).all()
+        }
 
 
-def _borrowed(forecast: Mapping[str, Any], metric_name: str, prior: str | None) -> dict[str, Any] | None:
+def _borrowed(answer: CurveAnswer, metric_name: str, prior: str | None) -> AtlasGains | None:
     """Return what the prior's curves did from the largest measured size on, only where there is no forecast."""
-    if prior is None or not forecast["refusal"] or not forecast["points"]:
+    if prior is None or not answer.refusal or not answer.points:
         return None
-    return borrowed_advice(load_atlas(), prior, metric_name, forecast["points"][-1]["n"])
+    return AtlasGains.from_json(borrowed_advice(load_atlas(), prior, metric_name, answer.points[-1].n))
 
 
 def _sizes_to_forecast(measured: Sequence[int]) -> list[float]:
@@ -128,26 +139,25 @@ def _finite(draws: np.ndarray) -> np.ndarray | None:
 
 
 def disagreements(
-    first: dict[str, Any], second: dict[str, Any], first_metric: Metric, second_metric: Metric
-) -> list[dict[str, str]]:
+    first: Mapping[str, LearnerForecast], second: Mapping[str, LearnerForecast], titles: tuple[str, str]
+) -> list[Disagreement]:
     """Return, for every learner whose headline is flat while the other metric still improves, the sentence that warns.
 
     The other way round needs no warning: who goes by the headline goes on labelling.
 
     Parameters
     ----------
-    first, second : dict
-        From `forecast_study`, for the headline metric and for the one that it can hide.
-    first_metric, second_metric : Metric
-        The metrics.
+    first, second : mapping of str to LearnerForecast
+        For the headline metric and for the one that it can hide.
+    titles : tuple of str
+        Of the two metrics.
     """
-    found = []
-    for learner in first:
-        words = [(forecast[learner].get("verdict") or {}).get("word") for forecast in (first, second)]
-        if words == ["flat", "rising"]:
-            sentence = (
-                f"{learner}: {first_metric.title} is flat, but {second_metric.title} is still improving with more rows: do "
-                f"not stop labelling on {first_metric.title} alone"
-            )
-            found.append({"learner": learner, "sentence": sentence})
-    return found
+    return [
+        Disagreement(
+            learner,
+            f"{learner}: {titles[0]} is flat, but {titles[1]} is still improving with more rows: do not stop labelling on "
+            f"{titles[0]} alone",
+        )
+        for learner in first
+        if (first[learner].word, second[learner].word) == ("flat", "rising")
+    ]

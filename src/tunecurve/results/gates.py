@@ -9,43 +9,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from tunecurve.findings import Claim, Finding, blocked
-from tunecurve.metrics.base import Metric
-from tunecurve.results.points import Point, compare
-from tunecurve.study.known_answers import SMALLEST_SHORTFALL, shortfall
+from tunecurve.results.points import ScoredPoint, difference
+from tunecurve.results.records.advice import LearnerForecast
+from tunecurve.results.records.points import LEAKS, MetricResult
+from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.study.answer_report import AnswerSummary
+from tunecurve.study.known_answers import SMALLEST_SHORTFALL
 from tunecurve.tasks.base import Task
 
 # Share of a trial's answers that may be cut, failed or empty before nothing may be said that rests on them.
 MOST_NOT_WHOLE = 0.2
 # A single answer says nothing of a handful of rows.
 FEWEST_ROWS_FOR_CONSTANT = 10
-REFUSED_PARTS: dict[str, Any] = {
-    "forecasts": [],
-    "target": None,
-    "plateau": None,
-    "verdict": None,
-    "first_study": None,
-    "crossover": None,
-    "backtest": None,
-    "decision": None,
-    "borrowed": None,
-}
 
 
 def floor_findings(
-    points: Sequence[Point], metric: Metric, level: float, words: Mapping[str, str | None], task: Task
+    points: Sequence[ScoredPoint], metric: MetricResult, level: float, words: Mapping[str, str | None], task: Task
 ) -> list[Finding]:
     """Return whether the floor is the best already, and which learners have no size above it.
 
     Parameters
     ----------
-    points : sequence of Point
+    points : sequence of ScoredPoint
         All of the study.
-    metric : Metric
+    metric : MetricResult
         The headline metric.
     level : float
         Of the intervals.
@@ -58,7 +49,7 @@ def floor_findings(
     if floor is None or not math.isfinite(floor.scores[metric.name][0]):
         return []
     nothing = floor.scores[metric.name][0]
-    if shortfall(metric, nothing) <= SMALLEST_SHORTFALL:
+    if metric.best is not None and abs(metric.best - nothing) <= SMALLEST_SHORTFALL * metric.width:
         text = f"the floor ({floor.label}) scores {nothing:.1f} {metric.title}, the best possible: nothing can be learnt here"
         remedy = "check the targets, or choose a metric by which doing nothing is not enough (--metric)"
         return [Finding("floor-at-top", text, remedy, blocks=("verdict",))]
@@ -71,14 +62,19 @@ def floor_findings(
 
 
 def _not_above(
-    floor: Point, learner: str, tuned: Sequence[Point], metric: Metric, level: float, word: str | None, task: Task
+    floor: ScoredPoint,
+    learner: str,
+    tuned: Sequence[ScoredPoint],
+    metric: MetricResult,
+    level: float,
+    word: str | None,
+    task: Task,
 ) -> Finding | None:
-    sign = 1.0 if metric.direction == "max" else -1.0
-    gains = [compare(floor, point, [metric], level)["differences"][metric.name] for point in tuned]
-    if any(min(sign * gain["low"], sign * gain["high"]) > 0 for gain in gains):
+    gains = [difference(floor, point, metric, level) for point in tuned]
+    if any(min(metric.sign * (gain.low or 0.0), metric.sign * (gain.high or 0.0)) > 0 for gain in gains):
         return None
     nothing = f"the floor ({floor.label}, {floor.scores[metric.name][0]:.1f})"
-    if any(sign * gain["difference"] > 0 for gain in gains):
+    if any(metric.sign * (gain.difference or 0.0) > 0 for gain in gains):
         text = f"{learner}: no size is above {nothing} by more than noise: whether anything has been learnt cannot be told yet"
         remedy = "take more test rows, train on more rows or for more steps"
     else:
@@ -89,27 +85,27 @@ def _not_above(
     return Finding("not-above-floor", text, remedy, blocks=blocks, learner=learner)
 
 
-def answer_findings(trials: Sequence[Mapping[str, Any]], n_empty_targets: int) -> list[Finding]:
+def answer_findings(trials: Sequence[FinishedTrial], n_empty_targets: int) -> list[Finding]:
     """Return the learners too many of whose answers are cut, failed or empty.
 
     Parameters
     ----------
-    trials : sequence of mapping
-        As described in results.json.
+    trials : sequence of FinishedTrial
+        All of the study.
     n_empty_targets : int
         Test rows whose right answer is the empty one.
     """
     found = []
-    answered = [trial for trial in trials if trial.get("answers") and trial["strategy"] != "floor"]
-    for learner in dict.fromkeys(trial["learner"] for trial in answered):
-        own = [trial for trial in answered if trial["learner"] == learner]
-        bad = [(trial, parts) for trial in own if (parts := _not_whole(trial["answers"], n_empty_targets))]
+    answered = [trial for trial in trials if trial.strategy != "floor"]
+    for learner in dict.fromkeys(trial.learner for trial in answered):
+        own = [trial for trial in answered if trial.learner == learner]
+        bad = [(trial, parts) for trial in own if (parts := _not_whole(trial.answers, n_empty_targets))]
         if not bad:
             continue
-        last = max(trial["train_size"] for trial in own)
-        is_last = any(trial["train_size"] == last and trial["strategy"] == "fine-tune" for trial, _ in bad)
+        last = max(trial.train_size for trial in own)
+        is_last = any(trial.train_size == last and trial.strategy == "fine-tune" for trial, _ in bad)
         blocks: tuple[Claim, ...] = ("verdict", "leaks") if is_last else ()
-        said = "; ".join(f"{trial['label']}: {parts}" for trial, parts in bad[:4]) + ("; ..." if bad[4:] else "")
+        said = "; ".join(f"{trial.label}: {parts}" for trial, parts in bad[:4]) + ("; ..." if bad[4:] else "")
         text = f"{learner}: many answers are not whole ({said}): the scores are those of what is left of them"
         remedy = (
             "raise answers.max_tokens_per_input_token or answers.max_extra_tokens where right answers are longer, else "
@@ -119,43 +115,41 @@ def answer_findings(trials: Sequence[Mapping[str, Any]], n_empty_targets: int) -
     return found
 
 
-def _not_whole(answers: Mapping[str, Any], n_empty_targets: int) -> str:
+def _not_whole(answers: AnswerSummary, n_empty_targets: int) -> str:
     """Return how many answers are cut, failed and empty, in words; empty where they are few."""
-    reasons, n = answers["stop_reasons"], answers["n"]
+    reasons, n = answers.stop_reasons, answers.n
     cut, whole = reasons.get("length", 0), reasons.get("end", 0)
     failed = n - cut - whole
-    empty = max(0, answers["n_empty"] - failed - n_empty_targets)
+    empty = max(0, answers.n_empty - failed - n_empty_targets)
     if cut + failed + empty <= MOST_NOT_WHOLE * n:
         return ""
     counts = [(cut, "cut at the answer cap"), (failed, "failed"), (empty, "empty")]
     return ", ".join(f"{count} of {n} {what}" for count, what in counts if count)
 
 
-def constant_findings(
-    trials: Sequence[Mapping[str, Any]], n_different: Mapping[str, int], n_targets: int
-) -> list[Finding]:
+def constant_findings(trials: Sequence[FinishedTrial], n_different: Mapping[str, int], n_targets: int) -> list[Finding]:
     """Return the learners that give one and the same answer to every test row.
 
     Parameters
     ----------
-    trials : sequence of mapping
-        As described in results.json.
+    trials : sequence of FinishedTrial
+        All of the study.
     n_different : mapping of str to int
         Different answers by the trial's folder.
     n_targets : int
         Different right answers.
     """
     found = []
-    asked = [trial for trial in trials if trial.get("answers") and trial["strategy"] not in ("floor", "baseline")]
-    enough = [trial for trial in asked if trial["answers"]["n"] >= FEWEST_ROWS_FOR_CONSTANT and n_targets > 1]
-    for learner in dict.fromkeys(trial["learner"] for trial in enough):
-        own = [trial for trial in enough if trial["learner"] == learner]
-        constant = [trial for trial in own if n_different.get(trial["folder"]) == 1]
-        tuned = [trial["train_size"] for trial in own if trial["strategy"] == "fine-tune"]
+    asked = [trial for trial in trials if trial.strategy not in ("floor", "baseline")]
+    enough = [trial for trial in asked if trial.answers.n >= FEWEST_ROWS_FOR_CONSTANT and n_targets > 1]
+    for learner in dict.fromkeys(trial.learner for trial in enough):
+        own = [trial for trial in enough if trial.learner == learner]
+        constant = [trial for trial in own if n_different.get(trial.folder) == 1]
+        tuned = [trial.train_size for trial in own if trial.strategy == "fine-tune"]
         if not constant:
             continue
-        is_last = any(trial["strategy"] == "fine-tune" and trial["train_size"] == max(tuned) for trial in constant)
-        labels = ", ".join(trial["label"] for trial in constant[:6]) + (", ..." if constant[6:] else "")
+        is_last = any(trial.strategy == "fine-tune" and trial.train_size == max(tuned) for trial in constant)
+        labels = ", ".join(trial.label for trial in constant[:6]) + (", ..." if constant[6:] else "")
         text = f"{learner}: one and the same answer to every test row ({labels})"
         blocks: tuple[Claim, ...] = ("verdict",) if is_last else ()
         remedy = "train on more rows, for more steps, or with --sampling stratified"
@@ -163,19 +157,15 @@ def constant_findings(
     return found
 
 
-def gated(forecast: Mapping[str, dict[str, Any]], findings: Sequence[Finding]) -> dict[str, dict[str, Any]]:
+def gated(forecast: Mapping[str, LearnerForecast], findings: Sequence[Finding]) -> dict[str, LearnerForecast]:
     """Return the forecasts by learner, a refusal with its reasons in place of those that findings forbid."""
     kept = {}
     for learner, one in forecast.items():
         reasons = blocked(findings, "verdict", learner)
         said = "No verdict: " + "; ".join(finding.text.removeprefix(f"{learner}: ") for finding in reasons) + "."
-        kept[learner] = {**one, **REFUSED_PARTS, "refusal": said} if reasons else one
+        refused = LearnerForecast(said, one.points, drops=one.drops, notes=one.notes)
+        kept[learner] = refused if reasons else one
     return kept
-
-
-def verdict_words(forecast: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
-    """Return the word of every learner's verdict; None where there is none."""
-    return {learner: (one["verdict"] or {}).get("word") for learner, one in forecast.items()}
 
 
 def n_different_answers(predictions: Sequence[str]) -> int:
@@ -185,5 +175,5 @@ def n_different_answers(predictions: Sequence[str]) -> int:
 
 def judged_documents(statistics: Mapping[str, np.ndarray]) -> int | None:
     """Return how many documents a trial's leak metric has judged; None without that metric."""
-    matrix = statistics.get("leak_documents")
+    matrix = statistics.get(LEAKS)
     return None if matrix is None else int(matrix[:, 1].sum())

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from tunecurve.curve.answer import Word
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
+from tunecurve.results.records.advice import LabelAdvice
 
 # With fewer gold examples one more right answer moves the recall by ten points and more.
 MIN_GOLD = 10
@@ -33,69 +34,59 @@ class LabelAdvisor:
     """Reads label curves; remembers what it has read, because results are collected after every trial."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[LabelScore, ...], dict[str, Any]] = {}
+        self._known: dict[tuple[LabelScore, ...], LabelAdvice] = {}
 
-    def advise(self, scores: Sequence[LabelScore]) -> dict[str, list[dict[str, Any]]]:
+    def advise(self, scores: Sequence[LabelScore]) -> dict[str, list[LabelAdvice]]:
         """Return for every learner its labels, those first that gain most in the whole by the next doubling.
+
+        Labels with fewer than ten gold examples or three sizes are left out.
 
         Parameters
         ----------
         scores : sequence of LabelScore
             Of fine-tuned trials.
-
-        Returns
-        -------
-        dict of str to list of dict
-            ``label``, ``n_gold``, ``recall`` at the largest size, ``word`` (flat, rising, cannot tell), ``flat_from``
-            (size or None), ``expected_gain`` of the next doubling in points, and ``sentence``. Labels with fewer than ten
-            gold examples or three sizes are left out.
         """
         curves: dict[tuple[str, str], list[LabelScore]] = {}
         for score in scores:
             curves.setdefault((score.learner, score.label), []).append(score)
-        found: dict[str, list[dict[str, Any]]] = {}
+        found: dict[str, list[LabelAdvice]] = {}
         for (learner, _), curve in curves.items():
             n_sizes = len({score.train_size for score in curve})
             if n_sizes >= MIN_SIZES and curve[0].n_gold >= MIN_GOLD:
                 found.setdefault(learner, []).append(self._read(tuple(curve)))
         for rows in found.values():
-            rows.sort(key=lambda row: (-row["expected_gain"] * row["n_gold"], row["label"]))
+            rows.sort(key=lambda row: (-row.expected_gain * row.n_gold, row.label))
         return found
 
-    def _read(self, curve: tuple[LabelScore, ...]) -> dict[str, Any]:
+    def _read(self, curve: tuple[LabelScore, ...]) -> LabelAdvice:
         if curve not in self._known:
             self._known[curve] = _read_curve(curve)
         return self._known[curve]
 
 
-def _read_curve(curve: Sequence[LabelScore]) -> dict[str, Any]:
+def _read_curve(curve: Sequence[LabelScore]) -> LabelAdvice:
     points = CurvePoints(
         train_size=[score.train_size for score in curve],
         score=[score.recall for score in curve],
         replicate=[score.seed for score in curve],
         n_test=curve[0].n_gold,
     )
-    forecast = forecast_curve(points, (0.0, 100.0), "max").to_dict()
-    verdict, plateau = forecast["verdict"], forecast["plateau"]
+    answer = forecast_curve(points, (0.0, 100.0), "max")
+    verdict, plateau = answer.verdict, answer.plateau
+    assert verdict is not None, "a label's curve has three sizes"
+    assert plateau is not None
     largest = max(score.train_size for score in curve)
     last = [score.recall for score in curve if score.train_size == largest]
     recall = sum(last) / len(last)
     flat_from = None
-    if verdict["word"] == "flat" and plateau["size"] is not None:
-        flat_from = min(plateau["size"], float(largest))
-    label = curve[0].label
-    return {
-        "label": label,
-        "n_gold": curve[0].n_gold,
-        "recall": recall,
-        "word": verdict["word"],
-        "flat_from": flat_from,
-        "expected_gain": verdict["expected_gain"],
-        "sentence": _sentence(label, verdict["word"], flat_from, recall, verdict["expected_gain"]),
-    }
+    if verdict.word == "flat" and plateau.size is not None:
+        flat_from = min(plateau.size, float(largest))
+    label, gain = curve[0].label, verdict.expected_gain
+    sentence = _sentence(label, verdict.word, flat_from, recall, gain)
+    return LabelAdvice(label, curve[0].n_gold, recall, verdict.word, flat_from, gain, sentence)
 
 
-def _sentence(label: str, word: str, flat_from: float | None, recall: float, gain: float) -> str:
+def _sentence(label: str, word: Word, flat_from: float | None, recall: float, gain: float) -> str:
     if word == "rising":
         return f"{label} is still rising: recall {recall:.0f} %, {gain:+.1f} expected from twice the rows"
     if word == "flat":

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,21 @@ from tunecurve.curve.intervals import (
 )
 from tunecurve.findings import Finding, blocked
 from tunecurve.metrics.base import Metric, row_weights
-from tunecurve.study.plan import Trial
+from tunecurve.results.records.points import (
+    LEAKS,
+    Comparison,
+    Difference,
+    MetricResult,
+    Point,
+    Score,
+    TrainingScores,
+    best_of,
+)
+from tunecurve.results.records.trials import PointLoss, TestSet
+from tunecurve.study.plan import Strategy, Trial
+
+# Learner, strategy, shots and training size: what the seeds of a point have in common.
+PointKey = tuple[str, Strategy, int, int]
 
 
 @dataclass(frozen=True)
@@ -44,17 +57,22 @@ class ScoredTrial:
 
 
 @dataclass(frozen=True)
-class Point:
+class ScoredPoint:
     """All seeds of one (learner, strategy, size) together."""
 
     learner: str
-    strategy: str
+    strategy: Strategy
     shots: int
     train_size: int
     scores: dict[str, list[float]]
     draws: dict[str, FloatArray]
     jackknives: dict[str, Jackknife]
     floor_title: str = "copying the input"
+
+    @property
+    def key(self) -> PointKey:
+        """What the trials of the point have in common."""
+        return self.learner, self.strategy, self.shots, self.train_size
 
     @property
     def label(self) -> str:
@@ -89,12 +107,18 @@ def score_trial(
     return ScoredTrial(trial, scores, draws, jackknives)
 
 
-def combine_points(scored: Sequence[ScoredTrial], *, seed: int, floor_title: str = "copying the input") -> list[Point]:
+def point_key(trial: Trial) -> PointKey:
+    """Return what the trials of one point have in common: all but the seed."""
+    return trial.learner, trial.strategy, trial.shots, trial.train_size
+
+
+def combine_points(
+    scored: Sequence[ScoredTrial], *, seed: int, floor_title: str = "copying the input"
+) -> list[ScoredPoint]:
     """Return one point for every (learner, strategy, size), in the order of the trials."""
-    grouped: dict[tuple[str, str, int, int], list[ScoredTrial]] = {}
+    grouped: dict[PointKey, list[ScoredTrial]] = {}
     for item in scored:
-        trial = item.trial
-        grouped.setdefault((trial.learner, trial.strategy, trial.shots, trial.train_size), []).append(item)
+        grouped.setdefault(point_key(item.trial), []).append(item)
     points = []
     for (learner, strategy, shots, train_size), members in grouped.items():
         names = list(members[0].scores)
@@ -104,80 +128,84 @@ def combine_points(scored: Sequence[ScoredTrial], *, seed: int, floor_title: str
             for name in names
         }
         jackknives = {name: mean_of_seeds([member.jackknives[name] for member in members]) for name in names}
-        points.append(Point(learner, strategy, shots, train_size, scores, draws, jackknives, floor_title))
+        points.append(ScoredPoint(learner, strategy, shots, train_size, scores, draws, jackknives, floor_title))
     return points
 
 
-def describe_point(
-    point: Point, metrics: Sequence[Metric], floor: Point | None, level: float, unit: str
-) -> dict[str, Any]:
-    """Return a point as JSON-able values: every metric with interval, seeds and the share of the way from the floor."""
-    described: dict[str, Any] = {
-        "learner": point.learner,
-        "strategy": point.strategy,
-        "shots": point.shots,
-        "train_size": point.train_size,
-        "label": point.label,
-        "n_seeds": len(next(iter(point.scores.values()))),
-        "scores": {},
-    }
-    for metric in metrics:
-        values = point.scores[metric.name]
-        item = point.jackknives[metric.name]
-        low, high = interval(item, metric.score_range, level)
+@dataclass(frozen=True)
+class PointWriter:
+    """Says what points measured: every metric with interval, seeds and the gain over the floor.
+
+    Attributes
+    ----------
+    metrics : sequence of MetricResult
+        The study's, the headline first.
+    level : float
+        Of the intervals.
+    unit : {"groups", "rows"}
+        What is left out in turn, in words.
+    floor : ScoredPoint, optional
+        What doing nothing scores.
+    """
+
+    metrics: Sequence[MetricResult]
+    level: float
+    unit: str
+    floor: ScoredPoint | None
+
+    def write(self, point: ScoredPoint, training: TrainingScores | None, loss: PointLoss | None) -> Point:
+        """Return a point as results.json keeps it."""
+        return Point(
+            *point.key,
+            label=point.label,
+            n_seeds=len(next(iter(point.scores.values()))),
+            scores={metric.name: self._score(point, metric) for metric in self.metrics},
+            training_scores=training,
+            loss=loss,
+        )
+
+    def _score(self, point: ScoredPoint, metric: MetricResult) -> Score:
+        values, item = point.scores[metric.name], point.jackknives[metric.name]
+        low, high = interval(item, metric.score_range, self.level)
         worst = upper_bound if metric.direction == "min" else lower_bound
-        method = f"delete-one jackknife over test {unit}" + (" and seeds" if len(values) > 1 else "")
         estimate = float(np.mean(values))
-        described["scores"][metric.name] = {
-            "estimate": estimate,
-            "low": low,
-            "high": high,
-            "bound": worst(item, metric.score_range, level),
-            "level": level,
-            "method": method,
-            "by_seed": values,
-            "seed_sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-            "above_floor": _share_above_floor(estimate, floor, metric),
-        }
-    return described
+        return Score(
+            estimate=defined(estimate),
+            low=defined(low),
+            high=defined(high),
+            bound=defined(worst(item, metric.score_range, self.level)),
+            level=self.level,
+            method=f"delete-one jackknife over test {self.unit}" + (" and seeds" if len(values) > 1 else ""),
+            by_seed=[defined(value) for value in values],
+            seed_sd=defined(float(np.std(values, ddof=1))) if len(values) > 1 else None,
+            above_floor=self._share_above_floor(estimate, metric),
+        )
+
+    def _share_above_floor(self, estimate: float, metric: MetricResult) -> float | None:
+        """(score - floor) / (best - floor) in percent: 0 is doing nothing, 100 is perfect."""
+        if self.floor is None:
+            return None
+        best, nothing = metric.best, self.floor.scores[metric.name][0]
+        if best is None or not math.isfinite(nothing) or best == nothing:
+            return None
+        return defined(100.0 * (estimate - nothing) / (best - nothing))
 
 
-def _share_above_floor(estimate: float, floor: Point | None, metric: Metric) -> float | None:
-    """(score - floor) / (best - floor) in percent: 0 is doing nothing, 100 is perfect."""
-    if floor is None:
-        return None
-    best = metric.score_range[1] if metric.direction == "max" else metric.score_range[0]
-    nothing = floor.scores[metric.name][0]
-    if not math.isfinite(nothing) or best == nothing:
-        return None
-    return 100.0 * (estimate - nothing) / (best - nothing)
+def defined(value: float) -> float | None:
+    """Return the number; None where it is not finite."""
+    return float(value) if math.isfinite(value) else None
 
 
-def compare(first: Point, second: Point, metrics: Sequence[Metric], level: float) -> dict[str, Any]:
-    """Return the paired differences second - first by metric, with intervals and P(second is better)."""
-    differences = {}
-    for metric in metrics:
-        item = difference_of(second.jackknives[metric.name], first.jackknives[metric.name])
-        width = metric.score_range[1] - metric.score_range[0]
-        low, high = difference_interval(item, width, level)
-        above = probability_above_zero(item, width)
-        better = above if metric.direction == "max" else 1.0 - above
-        differences[metric.name] = {
-            "difference": item.estimate,
-            "low": low,
-            "high": high,
-            "p_better": better,
-        }
-    return {
-        "learner": second.learner,
-        "from": first.label,
-        "to": second.label,
-        "other_learner": first.learner,
-        "differences": differences,
-    }
+def difference(first: ScoredPoint, second: ScoredPoint, metric: MetricResult, level: float) -> Difference:
+    """Return the paired difference second - first, with its interval and P(second is better)."""
+    item = difference_of(second.jackknives[metric.name], first.jackknives[metric.name])
+    low, high = difference_interval(item, metric.width, level)
+    above = probability_above_zero(item, metric.width)
+    better = above if metric.sign > 0 else 1.0 - above
+    return Difference(defined(item.estimate), defined(low), defined(high), defined(better))
 
 
-def comparisons(points: Sequence[Point], metrics: Sequence[Metric], level: float) -> list[dict[str, Any]]:
+def comparisons(points: Sequence[ScoredPoint], metrics: Sequence[MetricResult], level: float) -> list[Comparison]:
     """Return neighbouring sizes, and the largest size against every strategy without tuning, by learner."""
     found = []
     for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
@@ -185,89 +213,74 @@ def comparisons(points: Sequence[Point], metrics: Sequence[Metric], level: float
         tuned = sorted((p for p in own if p.strategy == "fine-tune"), key=lambda point: point.train_size)
         rivals = [p for p in own if p.strategy in ("zero-shot", "few-shot")]
         floors = [p for p in points if p.strategy == "floor"]
-        pairs = [*itertools.pairwise(tuned), *((rival, tuned[-1]) for rival in floors + rivals)]
-        found += [compare(first, second, metrics, level) for first, second in pairs]
+        for first, second in [*itertools.pairwise(tuned), *((rival, tuned[-1]) for rival in floors + rivals)]:
+            differences = {metric.name: difference(first, second, metric, level) for metric in metrics}
+            found.append(Comparison(second.learner, first.label, second.label, first.learner, differences))
     return found
 
 
-def best_point(points: Sequence[dict[str, Any]], metric: Metric) -> dict[str, Any] | None:
-    """Return the described point with the best score of a metric, the floor aside."""
-    sign = 1.0 if metric.direction == "max" else -1.0
-    rated = [
-        point
-        for point in points
-        if point["strategy"] != "floor" and math.isfinite(point["scores"][metric.name]["estimate"])
-    ]
-    return max(rated, key=lambda point: sign * point["scores"][metric.name]["estimate"], default=None)
+def best_point(points: Iterable[Point], metric: MetricResult) -> Point | None:
+    """Return the point with the best score of a metric, the floor aside."""
+    rated = (point for point in points if point.strategy != "floor")
+    return best_of(rated, lambda point: point.scores[metric.name].estimate, metric)
 
 
-def headline(
-    points: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]], metrics: Sequence[Metric], leaks: str
-) -> str:
+def headline(points: Sequence[Point], found: Sequence[Comparison], metric: MetricResult, leaks: str) -> str:
     """Return what was found, in two or three sentences that say what the numbers say; `leaks` is the last one."""
-    metric = metrics[0]
     best = best_point(points, metric)
     if best is None:
         return "Nothing is measured yet but the floor."
-    score = best["scores"][metric.name]
-    level = round(100 * score["level"])
-    sentences = [
-        f"Best so far: {best['learner']}, {best['label']}: {score['estimate']:.1f} {metric.title} "
-        f"({level} % interval {score['low']:.1f} to {score['high']:.1f})"
-    ]
-    rivals = [p for p in points if p is not best and p["strategy"] != "fine-tune"]
+    score = best.scores[metric.name]
+    within = (
+        f" ({round(100 * score.level)} % interval {score.low:.1f} to {score.high:.1f})"
+        if score.low is not None and score.high is not None
+        else ""
+    )
+    first = f"Best so far: {best.learner}, {best.label}: {score.estimate:.1f} {metric.title}{within}"
+    rivals = [point for point in points if point is not best and point.strategy != "fine-tune"]
     if rivals:
-        sentences[0] += "; beside it: " + ", ".join(_name_and_score(rival, best, metric) for rival in rivals[:5])
-    sentences += _last_step(best, found, metric)
-    return ". ".join([*sentences, *([leaks] if leaks else [])]) + "."
+        first += "; beside it: " + ", ".join(_name_and_score(rival, best, metric) for rival in rivals[:5])
+    return ". ".join(said for said in (first, _last_step(best, found, metric), leaks) if said) + "."
 
 
-def leak_sentence(
-    best: Mapping[str, Any] | None,
-    second: str,
-    findings: Sequence[Finding],
-    n_judged: int | None,
-    level: float,
-    bound_of_groups: float | None = None,
-) -> str:
+def leak_sentence(best: Point | None, test_set: TestSet, findings: Sequence[Finding], n_judged: int | None) -> str:
     """Return how many documents the best point leaks, or why that cannot be said; empty where the task has no leaks.
 
     Parameters
     ----------
-    best : mapping or None
-        The described point.
-    second : str
-        Name of the second metric.
+    best : Point or None
+        The best point.
+    test_set : TestSet
+        Its bound on groups is told where documents share groups and none leaks.
     findings : sequence of Finding
         Those that forbid the claim take its place.
     n_judged : int or None
         Documents that the metric has judged: where none leaks, this says how many may.
-    level : float
-        Of that bound.
-    bound_of_groups : float, optional
-        Per cent of groups that may hold a leak if none of these does, where documents share groups.
     """
-    if second != "leak_documents" or best is None:
+    if best is None or LEAKS not in best.scores:
         return ""
-    reasons = blocked(findings, "leaks", best["learner"])
+    reasons = blocked(findings, "leaks", best.learner)
     if reasons:
         return f"How many documents leak cannot be said: {reasons[0].text}"
-    leak = best["scores"][second]["estimate"]
-    if leak is None or not math.isfinite(leak):
+    score = best.scores[LEAKS]
+    if score.estimate is None:
         return "How many documents leak cannot be said: none of the answers could be judged"
-    missing = best["scores"].get("unanswered", {}).get("estimate") or 0.0
+    missing = best.scores["unanswered"].estimate if "unanswered" in best.scores else None
     aside = (
         f"; {percent(missing)} of the rows have no answer, which is no safety, and are not counted" if missing else ""
     )
-    bound = f"with {100 * level:.0f} % confidence at most {percent(best['scores'][second]['bound'])}"
-    if leak == 0 and n_judged:
-        groups = "" if bound_of_groups is None else f", and at most {percent(bound_of_groups)} of their groups"
+    bound = f"with {100 * score.level:.0f} % confidence at most {percent(score.bound)}"
+    if score.estimate == 0 and n_judged:
+        of_groups = test_set.leaks.bound_of_groups if test_set.leaks and test_set.n_groups < test_set.n_rows else None
+        groups = "" if of_groups is None else f", and at most {percent(of_groups)} of their groups"
         return f"No leak was found in the {n_judged:,} documents with personal data ({bound} leak{groups}){aside}"
-    return f"{percent(leak)} of the documents with personal data still leak some of it ({bound}){aside}"
+    return f"{percent(score.estimate)} of the documents with personal data still leak some of it ({bound}){aside}"
 
 
-def percent(value: float) -> str:
+def percent(value: float | None) -> str:
     """Return a percentage in whole per cent, small and nearly full ones finer: nothing rounds to 0 % or 100 %."""
+    if value is None:
+        return "–"
     if value in (0, 100) or 9.5 <= value < 99.0 or value <= -9.5 or value > 100:
         return f"{value:.0f} %"
     if 0 < value < 0.05:
@@ -277,27 +290,29 @@ def percent(value: float) -> str:
     return f"{value:.1f} %"
 
 
-def _name_and_score(rival: dict[str, Any], best: dict[str, Any], metric: Metric) -> str:
-    if rival["strategy"] == "baseline":
-        return f"{rival['learner']} {rival['scores'][metric.name]['estimate']:.1f}"
-    of_whom = "" if rival["learner"] in ("floor", best["learner"]) else f" of {rival['learner']}"
-    return f"{rival['label']}{of_whom} {rival['scores'][metric.name]['estimate']:.1f}"
+def _name_and_score(rival: Point, best: Point, metric: MetricResult) -> str:
+    estimate = rival.scores[metric.name].estimate
+    score = "not defined" if estimate is None else f"{estimate:.1f}"
+    if rival.strategy == "baseline":
+        return f"{rival.learner} {score}"
+    of_whom = "" if rival.learner in ("floor", best.learner) else f" of {rival.learner}"
+    return f"{rival.label}{of_whom} {score}"
 
 
-def _last_step(best: dict[str, Any], found: Sequence[dict[str, Any]], metric: Metric) -> list[str]:
+def _last_step(best: Point, found: Sequence[Comparison], metric: MetricResult) -> str:
     steps = [
         item
         for item in found
-        if item["learner"] == best["learner"] == item["other_learner"]
-        and item["from"].startswith("tuned")
-        and item["to"].startswith("tuned")
+        if item.learner == best.learner == item.other_learner
+        and item.from_.startswith("tuned")
+        and item.to.startswith("tuned")
     ]
-    if not steps:
-        return []
-    last = steps[-1]
-    change = last["differences"][metric.name]
-    sure = "a real difference on this test set" if change["low"] * change["high"] > 0 else "within noise"
-    return [
-        f"From {last['from'].removeprefix('tuned on ')} to {last['to'].removeprefix('tuned on ')} rows the score changes by "
-        f"{change['difference']:+.1f} ({change['low']:+.1f} to {change['high']:+.1f}: {sure})"
-    ]
+    change = steps[-1].differences[metric.name] if steps else None
+    if change is None or change.low is None or change.high is None:
+        return ""
+    sure = "a real difference on this test set" if change.low * change.high > 0 else "within noise"
+    first, second = (label.removeprefix("tuned on ") for label in (steps[-1].from_, steps[-1].to))
+    return (
+        f"From {first} to {second} rows the score changes by {change.difference:+.1f} "
+        f"({change.low:+.1f} to {change.high:+.1f}: {sure})"
+    )

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tunecurve.findings import Finding
+from tunecurve.results.records.trials import FinishedTrial
 
 
-def training_findings(trials: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def training_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
     """Return the learners whose provider tells other hyperparameters than it was asked for.
 
     Parameters
     ----------
-    trials : sequence of mapping
-        As described in results.json.
+    trials : sequence of FinishedTrial
+        All of the study.
     """
     differing: dict[str, list[str]] = {}
     for trial in trials:
-        told = ((trial.get("training") or {}).get("job") or {}).get("differences") or []
+        told = trial.job.get("differences") or []
         if told:
-            differing.setdefault(trial["learner"], []).append(f"{trial['label']}: {', '.join(told)}")
+            differing.setdefault(trial.learner, []).append(f"{trial.label}: {', '.join(told)}")
     remedy = "see how its server takes them (hosted.tuning_fields), or ask for what it trains (recipe.epochs)"
     return [
         Finding(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tunecurve.findings import Finding
+from tunecurve.results.records.trials import FinishedTrial
 
 # What may follow a model's name and still be that model: a date, a number of a version, a stage.
 _VERSION = re.compile(r"([-@:](v?\d[\w.-]*|latest|default|stable|preview[\w.-]*|exp[\w.-]*|free|beta[\w.-]*))?")
@@ -29,31 +29,31 @@ def is_a_version_of(told: str, asked: str) -> bool:
     return longer.startswith(shorter) and _VERSION.fullmatch(longer[len(shorter) :]) is not None
 
 
-def version_findings(trials: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def version_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
     """Return the learners whose answers came from another model than asked for, or from several.
 
     Tuned models have names of their own, so that only what answered without tuning is compared between trials.
 
     Parameters
     ----------
-    trials : sequence of mapping
-        As described in results.json.
+    trials : sequence of FinishedTrial
+        All of the study.
     """
     found = []
-    hosted = [trial for trial in trials if trial["config"]["learner"].get("kind") == "hosted" and trial.get("answers")]
-    for learner in dict.fromkeys(trial["learner"] for trial in hosted):
-        own = [trial for trial in hosted if trial["learner"] == learner]
+    hosted = [trial for trial in trials if trial.is_hosted]
+    for learner in dict.fromkeys(trial.learner for trial in hosted):
+        own = [trial for trial in hosted if trial.learner == learner]
         found += [*_others(learner, own), *_changes(learner, own)]
     return found
 
 
-def _others(learner: str, trials: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def _others(learner: str, trials: Sequence[FinishedTrial]) -> list[Finding]:
     """Return that something else answered than what was called; a tuned model's base is something else."""
     strange: dict[str, list[str]] = {}
     for trial in trials:
-        for told in trial["answers"].get("model_versions") or []:
+        for told in trial.answers.model_versions:
             if not _may_be(told, trial):
-                strange.setdefault(told, []).append(trial["label"])
+                strange.setdefault(told, []).append(trial.label)
     return [
         Finding(
             "answered-by-another",
@@ -65,10 +65,9 @@ def _others(learner: str, trials: Sequence[Mapping[str, Any]]) -> list[Finding]:
     ]
 
 
-def _may_be(told: str, trial: Mapping[str, Any]) -> bool:
-    called = trial["config"]["learner"]
+def _may_be(told: str, trial: FinishedTrial) -> bool:
+    called, tuned = trial.identity, trial.job
     base = str(called.get("deployment") or called["model"])
-    tuned = (trial.get("training") or {}).get("job") or {}
     if not tuned.get("tuned_model"):
         # A deployment's name is its user's; the model behind it is told.
         return "deployment" in called or is_a_version_of(told, base)
@@ -79,19 +78,19 @@ def _may_be(told: str, trial: Mapping[str, Any]) -> bool:
     return (called.get("service") == "vertex") == is_a_version_of(told, base)
 
 
-def _changes(learner: str, trials: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    within = [trial for trial in trials if len(trial["answers"].get("model_versions") or []) > 1]
+def _changes(learner: str, trials: Sequence[FinishedTrial]) -> list[Finding]:
+    within = [trial for trial in trials if len(trial.answers.model_versions) > 1]
     remedy = "run the study again in a new folder, with a name that holds one version, if it matters"
     if within:
-        versions = sorted({version for trial in within for version in trial["answers"]["model_versions"]})
+        versions = sorted({version for trial in within for version in trial.answers.model_versions})
         text = (
             f"{learner}: several versions answered within one trial ({', '.join(versions)}): its score is of a mixture"
         )
-        return [Finding("version-changed", text, remedy, tuple(trial["label"] for trial in within))]
+        return [Finding("version-changed", text, remedy, tuple(trial.label for trial in within))]
     told = {
-        trial["label"]: trial["answers"]["model_versions"][0]
+        trial.label: trial.answers.model_versions[0]
         for trial in trials
-        if trial["strategy"] != "fine-tune" and trial["answers"].get("model_versions")
+        if trial.strategy != "fine-tune" and trial.answers.model_versions
     }
     if len(set(told.values())) < 2:
         return []

@@ -7,12 +7,14 @@ import itertools
 import json
 import os
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tunecurve.errors import DamagedFile, EnvironmentProblem, StudyStateError, explain_os_error
 from tunecurve.storage.kill_points import kill_point
+from tunecurve.storage.records import json_value
 
 TRIALS, DAMAGED = "trials", "damaged"  # folders of a study
 TEMPORARY = ".tmp"  # how the names of files that are being written end
@@ -90,18 +92,7 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file whole or not at all; NaN is written as null."""
-    write_text(path, json.dumps(without_nan(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def without_nan(value: Any) -> Any:
-    """Return the value with NaN and infinities as None, which JSON can say."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value
+    write_text(path, json.dumps(json_value(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -121,9 +112,9 @@ def read_json(path: Path) -> Any:
 _SEAL_START, _NO_SEAL = '{\n "seal": "', "0" * 64
 
 
-def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
+def write_sealed_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object with a checksum of its own text as its first key."""
-    text = json.dumps({"seal": _NO_SEAL, **without_nan(value)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps({"seal": _NO_SEAL, **json_value(value)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_text(path, text.replace(_NO_SEAL, _text_sha256(text), 1))
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from tunecurve.data.rows import Row
 from tunecurve.errors import ModelError
 from tunecurve.formats.wrappers import WRAPPERS, unwrap
+from tunecurve.learners.answers import Cleaning
 from tunecurve.learners.base import Completion
 from tunecurve.metrics.base import Metric, corpus_score
+from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 
 # The share of answers with a wrapper from which the scores without it are told, too.
 TELLING_SHARE = 0.05
@@ -24,6 +25,59 @@ _WRAPPER_IN_WORDS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class AnswerSummary(Record):
+    """What answers were: how they ended, what was around them, what they took."""
+
+    n: int
+    stop_reasons: dict[str, int]
+    n_empty: int
+    unanswered: dict[str, int]
+    """Rows without a text, by how they ended; where an empty answer is an answer, those are not among them."""
+    n_thoughts_removed: int
+    n_thoughts_cut: int
+    errors: list[str]
+    model_versions: list[str]
+    """As the provider tells them."""
+    tokens_in: int
+    tokens_out: int
+    cleaning: Cleaning | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """What was taken off every answer before it was scored."""
+    wrappers_removed: dict[str, int] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    scores_as_given: Mapping[str, float | None] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """With what was taken off."""
+    wrappers_left: dict[str, int] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    scores_unwrapped: Mapping[str, float | None] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """Without what was left."""
+
+    def remarks(self, metric: str, title: str) -> list[str]:
+        """Return what a reader of the score must know, in words; nothing where all answers are whole.
+
+        Parameters
+        ----------
+        metric, title : str
+            The headline metric.
+        """
+        n, told = self.n, []
+        if self.unanswered:
+            told.append(f"{sum(self.unanswered.values())} of {n} rows have no answer: {_counted(self.unanswered)}")
+        n_cut = self.stop_reasons.get("length", 0) - self.unanswered.get("length", 0)
+        if n_cut:
+            told.append(f"{n_cut} of {n} answers are cut at the answer cap")
+        for kinds, scores, verb, otherwise in (
+            (self.wrappers_removed, self.scores_as_given, "stood in {}, which was taken off", "as given"),
+            (self.wrappers_left, self.scores_unwrapped, "stand in {}", "without"),
+        ):
+            if kinds:
+                names = " and ".join(_WRAPPER_IN_WORDS[kind] for kind in kinds)
+                score = (scores or {}).get(metric)
+                then = f"; {otherwise} {title} is {score:.1f}" if score is not None else ""
+                told.append(f"{max(kinds.values())} of {n} answers {verb.format(names)}{then}")
+        if len(self.model_versions) > 1:
+            told.append(f"answered by several versions of the model: {', '.join(self.model_versions)}")
+        return told
+
+
 def score_answers(rows: Sequence[Row], answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, float]:
     """Return every metric's score of the answers to rows."""
     predictions = [answer.text for answer in answers]
@@ -31,21 +85,21 @@ def score_answers(rows: Sequence[Row], answers: Sequence[Completion], metrics: S
     return {metric.name: corpus_score(metric, predictions, references, sources) for metric in metrics}
 
 
-def summarise_answers(answers: Sequence[Completion], *, empty_is_an_answer: bool = False) -> dict[str, Any]:
+def summarise_answers(answers: Sequence[Completion], *, empty_is_an_answer: bool = False) -> AnswerSummary:
     """Return counts by stop reason, empty answers, failures and tokens; nothing is dropped silently."""
     reasons = Counter(answer.stop_reason for answer in answers)
-    return {
-        "n": len(answers),
-        "stop_reasons": {reason: reasons[reason] for reason in sorted(reasons)},
-        "n_empty": sum(not answer.text.strip() for answer in answers),
-        "unanswered": dict(_unanswered(answers, empty_is_an_answer=empty_is_an_answer)),
-        "n_thoughts_removed": sum(answer.thought == "removed" for answer in answers),
-        "n_thoughts_cut": sum(answer.thought == "cut" for answer in answers),
-        "errors": sorted({answer.error for answer in answers if answer.error}),
-        "model_versions": sorted({answer.model_version for answer in answers if answer.model_version}),
-        "tokens_in": sum(answer.tokens_in for answer in answers),
-        "tokens_out": sum(answer.tokens_out for answer in answers),
-    }
+    return AnswerSummary(
+        n=len(answers),
+        stop_reasons={reason: reasons[reason] for reason in sorted(reasons)},
+        n_empty=sum(not answer.text.strip() for answer in answers),
+        unanswered=dict(_unanswered(answers, empty_is_an_answer=empty_is_an_answer)),
+        n_thoughts_removed=sum(answer.thought == "removed" for answer in answers),
+        n_thoughts_cut=sum(answer.thought == "cut" for answer in answers),
+        errors=sorted({answer.error for answer in answers if answer.error}),
+        model_versions=sorted({answer.model_version for answer in answers if answer.model_version}),
+        tokens_in=sum(answer.tokens_in for answer in answers),
+        tokens_out=sum(answer.tokens_out for answer in answers),
+    )
 
 
 def can_be_empty(rows: Sequence[Row]) -> bool:
@@ -91,60 +145,26 @@ def _counted(kinds: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {_KIND_IN_WORDS[kind]}" for kind, n in sorted(kinds.items(), key=lambda item: -item[1]))
 
 
-def describe_wrappers(rows: Sequence[Row], answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Return how many answers had which wrappers, taken off or left, and what the scores are the other way."""
-    described: dict[str, Any] = {}
+def with_wrappers(
+    summary: AnswerSummary, rows: Sequence[Row], answers: Sequence[Completion], metrics: Sequence[Metric]
+) -> AnswerSummary:
+    """Return the summary with how many answers had which wrappers, taken off or left, and what the scores are the other way."""
     taken_off = Counter(kind for answer in answers for kind in answer.unwrapped.split("+") if kind)
     left = Counter(kind for answer in answers for kind in answer.wrapped.split("+") if kind)
     least = max(1, TELLING_SHARE * len(answers))
     if taken_off:
-        described["wrappers_removed"] = dict(taken_off)
+        summary = replace(summary, wrappers_removed=dict(taken_off))
         if sum(bool(answer.unwrapped) for answer in answers) >= least:
             given = [
                 replace(answer, text=answer.text if answer.as_given is None else answer.as_given) for answer in answers
             ]
-            described["scores_as_given"] = score_answers(rows, given, metrics)
+            summary = replace(summary, scores_as_given=score_answers(rows, given, metrics))
     if left:
-        described["wrappers_left"] = dict(left)
+        summary = replace(summary, wrappers_left=dict(left))
         if sum(bool(answer.wrapped) for answer in answers) >= least:
             bare = [
                 replace(answer, text=unwrap(answer.text, row.source, WRAPPERS)[0]) if answer.wrapped else answer
                 for row, answer in zip(rows, answers, strict=True)
             ]
-            described["scores_unwrapped"] = score_answers(rows, bare, metrics)
-    return described
-
-
-def remarks_on_answers(answers: Mapping[str, Any], metric: str, title: str) -> list[str]:
-    """Return what of a trial's answers a reader of its score must know, in words; nothing where all are whole.
-
-    Parameters
-    ----------
-    answers : mapping
-        From `summarise_answers` and `describe_wrappers`.
-    metric, title : str
-        The headline metric.
-    """
-    n, told = answers["n"], []
-    unanswered = answers.get("unanswered") or {}
-    if unanswered:
-        told.append(f"{sum(unanswered.values())} of {n} rows have no answer: {_counted(unanswered)}")
-    n_cut = answers["stop_reasons"].get("length", 0) - unanswered.get("length", 0)
-    if n_cut:
-        told.append(f"{n_cut} of {n} answers are cut at the answer cap")
-    for key, other, then in (
-        ("wrappers_removed", "scores_as_given", "as given"),
-        ("wrappers_left", "scores_unwrapped", "without"),
-    ):
-        kinds = answers.get(key) or {}
-        if kinds:
-            names = " and ".join(_WRAPPER_IN_WORDS[kind] for kind in kinds)
-            verb = (
-                f"{max(kinds.values())} of {n} answers {'stood' if key == 'wrappers_removed' else 'stand'} in {names}"
-            )
-            verb += ", which was taken off" if key == "wrappers_removed" else ""
-            score = (answers.get(other) or {}).get(metric)
-            told.append(verb + (f"; {then} {title} is {score:.1f}" if score is not None else ""))
-    if len(answers.get("model_versions") or []) > 1:
-        told.append(f"answered by several versions of the model: {', '.join(answers['model_versions'])}")
-    return told
+            summary = replace(summary, scores_unwrapped=score_answers(rows, bare, metrics))
+    return summary

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
+from tunecurve.study.facts import DataFacts
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import is_own, suggest_task
 
@@ -17,7 +17,7 @@ MIN_TEST_GROUPS = 5
 MOST_TWINS = 0.1
 
 
-def data_findings(task: Task, test: Sequence[Row], pool: Sequence[Row], facts: Mapping[str, Any]) -> list[Finding]:
+def data_findings(task: Task, test: Sequence[Row], pool: Sequence[Row], facts: DataFacts) -> list[Finding]:
     """Return what the rows of a study could mislead by.
 
     Parameters
@@ -26,14 +26,14 @@ def data_findings(task: Task, test: Sequence[Row], pool: Sequence[Row], facts: M
         The kind of task, for targets as these rows write them.
     test, pool : sequence of Row
         The two sides.
-    facts : mapping
+    facts : DataFacts
         Of `StudyData`: counts, labels, overlap.
     """
     found = task.format_findings(test, pool)
     if not any(finding.code == "targets-differ" for finding in found):
         found = [*found, *_other_task(task, pool)]
-    found = [*found, *_unseen_labels(task, test, facts["labels"]), *task.label_findings(test, pool)]
-    return [*found, *_overlap(facts), *_few_test_groups(facts), *_few_test_rows(facts["n_test"])]
+    found = [*found, *_unseen_labels(task, test, facts.labels), *task.label_findings(test, pool)]
+    return [*found, *_overlap(facts), *_few_test_groups(facts), *_few_test_rows(facts.n_test)]
 
 
 def _other_task(task: Task, pool: Sequence[Row]) -> list[Finding]:
@@ -52,29 +52,29 @@ def _unseen_labels(task: Task, test: Sequence[Row], known: Sequence[str]) -> lis
     return [Finding("unseen-labels", f"labels only in the test set, which nothing can learn: {shown}")]
 
 
-def _overlap(facts: Mapping[str, Any]) -> list[Finding]:
+def _overlap(facts: DataFacts) -> list[Finding]:
     found = []
-    n_same = facts["overlap"]["test_rows_with_input_in_pool"]
-    n_twins = facts["overlap"]["test_rows_with_skeleton_in_pool"]
+    n_same = facts.overlap.test_rows_with_input_in_pool
+    n_twins = facts.overlap.test_rows_with_skeleton_in_pool
     if n_same:
         text = f"{n_same} test rows have the same input as a training row: scores will be too good"
         found.append(Finding("same-input", text))
-    if n_twins > MOST_TWINS * facts["n_test"]:
+    if n_twins > MOST_TWINS * facts.n_test:
         text = (
-            f"{n_twins} of {facts['n_test']} test rows have a template twin among the training rows: the curve will show "
+            f"{n_twins} of {facts.n_test} test rows have a template twin among the training rows: the curve will show "
             "memorising"
         )
         found.append(Finding("template-twins", text, "name the template with --group-column, or use --split group"))
     return found
 
 
-def _few_test_groups(facts: Mapping[str, Any]) -> list[Finding]:
+def _few_test_groups(facts: DataFacts) -> list[Finding]:
     """Say where the test rows are of so few groups that no interval can show how groups differ."""
-    n_groups = facts["groups_in_test"]
-    if n_groups >= min(MIN_TEST_GROUPS, facts["n_test"]):
+    n_groups = facts.groups_in_test
+    if n_groups >= min(MIN_TEST_GROUPS, facts.n_test):
         return []
     text = (
-        f"the {facts['n_test']} test rows are of {n_groups} group{'s' if n_groups > 1 else ''} only: groups are drawn for intervals, "
+        f"the {facts.n_test} test rows are of {n_groups} group{'s' if n_groups > 1 else ''} only: groups are drawn for intervals, "
         "and these are too few to show how groups differ"
     )
     remedy = "name a finer --group-column, or take test rows of more groups"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row, ids_hash
@@ -23,8 +22,10 @@ from tunecurve.spec.data import DEFAULT_TEST_SIZE
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.data_findings import data_findings
 from tunecurve.study.decisions import Decisions
+from tunecurve.study.facts import DataFacts
 from tunecurve.study.frozen import Frozen, freeze_rows, frozen_decisions, read_frozen
 from tunecurve.study.growth import Grown, grow, growth_findings
+from tunecurve.study.known_answers import Check
 from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizers
 from tunecurve.study.reading import StudyRows
 from tunecurve.tasks.base import Task
@@ -43,15 +44,15 @@ class StudyData:
         With instruction and labels filled in.
     pool_labels : list of lists of str, optional
         Labels of every pool row, where training rows are drawn so that small sizes hold all labels.
-    facts : dict
-        Counts and hashes, JSON-able, for results and report.
+    facts : DataFacts
+        Counts and hashes, for results and report.
     decisions : Decisions
         What was decided once from the rows; frozen with them.
     findings : list of Finding
         What is odd about the data; later checks of a study add theirs.
     metric_settings : MetricSettings
         How the metrics read the texts.
-    checks : list of dict
+    checks : list of Check
         Known answers that were scored on the test rows; see `known_answers`.
     frozen : Frozen, optional
         What the study keeps of its rows on disk.
@@ -61,12 +62,12 @@ class StudyData:
     pool: list[Row]
     renderer: PromptRenderer
     split_seed: int
-    facts: dict[str, Any]
+    facts: DataFacts
     pool_labels: list[list[str]] | None = None
     decisions: Decisions = field(default_factory=Decisions)
     findings: list[Finding] = field(default_factory=list)
     metric_settings: MetricSettings = field(default_factory=MetricSettings)
-    checks: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     frozen: Frozen | None = None
 
     @property
@@ -279,23 +280,23 @@ def _facts(
     test: list[Row],
     pool: list[Row],
     decided: _Decided,
-) -> dict[str, Any]:
+) -> DataFacts:
     dev = [row for row in rows if row.side == "dev"]
-    return {
-        "rows_in": cleaning.rows_in,
-        "rows_kept": cleaning.rows_kept,
-        "dropped": dict(sorted(cleaning.dropped.items())),
-        "dropped_places": cleaning.places,
-        "n_test": len(test),
-        "n_pool": len(pool),
-        "n_set_aside": split.set_aside,
-        "n_dev": len(dev),
-        "dev_sha256": ids_hash(dev) if dev else None,
-        "groups_in_test": len({row.group for row in test}),
-        "split_method": split.method,
-        "test_sha256": ids_hash(test),
-        "pool_sha256": ids_hash(pool),
-        "overlap": count_overlap(rows, split, decided.task.group_by, decided.task.form),
-        "labels": list(decided.labels),
-        "labels_are_numbered": decided.is_numbered,
-    }
+    return DataFacts(
+        rows_in=cleaning.rows_in,
+        rows_kept=cleaning.rows_kept,
+        dropped=dict(sorted(cleaning.dropped.items())),
+        dropped_places=cleaning.places,
+        n_test=len(test),
+        n_pool=len(pool),
+        n_set_aside=split.set_aside,
+        n_dev=len(dev),
+        dev_sha256=ids_hash(dev) if dev else None,
+        groups_in_test=len({row.group for row in test}),
+        split_method=split.method,
+        test_sha256=ids_hash(test),
+        pool_sha256=ids_hash(pool),
+        overlap=count_overlap(rows, split, decided.task.group_by, decided.task.form),
+        labels=list(decided.labels),
+        labels_are_numbered=decided.is_numbered,
+    )

@@ -170,7 +170,7 @@ def check_no_other_split(data: StudyData, folder: Path) -> None:
     """
     for result in sorted((folder / TRIALS).glob("*/result.json")):
         config = result.with_name("config.json")
-        if config.exists() and read_sealed_json(config)["test_sha256"] != data.facts["test_sha256"]:
+        if config.exists() and read_sealed_json(config)["test_sha256"] != data.facts.test_sha256:
             raise StudyStateError(
                 f"'{folder / FROZEN}' is gone, and '{result.parent}' was scored on other test rows than the data gives now; "
                 "restore the file or the data, or start anew in another folder with --out"

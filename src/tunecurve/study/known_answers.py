@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tunecurve.data.rows import Row
 from tunecurve.findings import Claim, Finding
 from tunecurve.learners.base import Loss, RoundTrip
 from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
+from tunecurve.storage.records import Record
 from tunecurve.tasks.base import Task
 
 # Shares of a metric's range. Below the first one, scores are the same but for rounding; above the second one, what is
@@ -26,6 +27,20 @@ from tunecurve.tasks.base import Task
 SMALLEST_SHORTFALL, MOST_SHORTFALL = 1e-6, 0.05
 LEAKS = "leak_documents"
 _LEAK_METRICS = "leak_"
+
+
+@dataclass(frozen=True)
+class Check(Record):
+    """A known answer, scored on the test rows."""
+
+    answer: Literal["targets", "input"]
+    """The right answers, or the inputs copied."""
+    learner: str | None
+    """What the answers went through; null: the metrics alone."""
+    n_lost: int
+    """Answers that did not come back as they should."""
+    scores: dict[str, float | None]
+    """By metric."""
 
 
 @dataclass
@@ -36,12 +51,12 @@ class KnownAnswers:
     ----------
     findings : list of Finding
         What is not as it should be.
-    checks : list of dict
-        What was scored, JSON-able: ``answer``, ``learner``, ``n_lost``, ``scores``.
+    checks : list of Check
+        What was scored.
     """
 
     findings: list[Finding] = field(default_factory=list)
-    checks: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
 
 
 def best_score(metric: Metric) -> float:
@@ -265,6 +280,8 @@ def _percent(share: float) -> str:
     return f"{share:.1f} %"
 
 
-def _described(answer: str, learner: str | None, n_lost: int, scores: Mapping[str, float]) -> dict[str, Any]:
+def _described(
+    answer: Literal["targets", "input"], learner: str | None, n_lost: int, scores: Mapping[str, float]
+) -> Check:
     defined = {name: None if math.isnan(score) else score for name, score in scores.items()}
-    return {"answer": answer, "learner": learner, "n_lost": n_lost, "scores": defined}
+    return Check(answer, learner, n_lost, defined)

@@ -9,7 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from tunecurve.data.rows import Row
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import Learner, TargetLoss
+from tunecurve.learners.losses import LossUnit
 from tunecurve.storage.files import GrowingLines, read_lines, write_lines
+from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import Trial, sampled_for_loss
 from tunecurve.study.progress import Progress
@@ -28,6 +30,33 @@ LOSSES, PARTIAL_LOSSES = "losses.jsonl", "losses.partial.jsonl"
 NOT_FINITE = "loss is not a finite number"
 # What a model raises that cannot be read this way; its scores stand all the same.
 _CANNOT = (ModelError, RuntimeError, TypeError, AttributeError, ValueError, KeyError, IndexError)
+
+
+@dataclass(frozen=True)
+class SideLoss(Record):
+    """The loss of a trial on test rows, or on rows that it was tuned on."""
+
+    mean: float | None
+    """Nats a unit."""
+    per_row: float | None
+    n_rows: int
+    n_units: int
+    left_out: dict[str, int]
+    """How many rows have no loss, by the reason."""
+
+
+@dataclass(frozen=True)
+class TrialLoss(Record):
+    """The loss of the right answers in one trial."""
+
+    unit: LossUnit
+    note: str
+    """What else a reader must know, such as whose loss it is."""
+    failure: str | None
+    """Why no loss could be measured."""
+    test: SideLoss | None = None
+    train: SideLoss | None = None
+    loss_seconds: float | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +70,7 @@ class _Asked:
 
 def measure_losses(
     trial: Trial, data: StudyData, learner: Learner, store: GrowingLines, folder: Path, progress: Progress
-) -> dict[str, Any]:
+) -> TrialLoss:
     """Write losses.jsonl and return what is said of it.
 
     Parameters
@@ -61,12 +90,13 @@ def measure_losses(
         When a stop was asked for; what is done is kept.
     """
     started = time.perf_counter()
-    described: dict[str, Any] = {"unit": learner.loss_unit, "note": learner.loss_note, "failure": None}
+    described = TrialLoss(learner.loss_unit, learner.loss_note, None)
+    sides: dict[str, SideLoss] = {}
     lines = []
     try:
         for asked in _sides(trial, data):
             losses = _losses_of(asked, learner, store, progress)
-            described[asked.side] = describe_losses(losses)
+            sides[asked.side] = describe_losses(losses)
             ids = [row.row_id for row in asked.rows]
             lines += [
                 {"side": asked.side, "row_id": row_id, **asdict(loss)} for row_id, loss in zip(ids, losses, strict=True)
@@ -74,9 +104,10 @@ def measure_losses(
     except _CANNOT as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         progress.message(f"{trial.learner} {trial.label}: the loss of the right answers cannot be measured ({reason})")
-        return described | {"failure": reason, "test": None, "train": None}
+        return replace(described, failure=reason)
     write_lines(folder / LOSSES, lines)
-    return {"train": None} | described | {"loss_seconds": time.perf_counter() - started}
+    seconds = time.perf_counter() - started
+    return replace(described, test=sides.get("test"), train=sides.get("train"), loss_seconds=seconds)
 
 
 def _sides(trial: Trial, data: StudyData) -> Iterator[_Asked]:
@@ -101,18 +132,18 @@ def _losses_of(asked: _Asked, learner: Learner, store: GrowingLines, progress: P
     return [losses[index] for index in range(len(targets))]
 
 
-def describe_losses(losses: Sequence[TargetLoss]) -> dict[str, Any]:
+def describe_losses(losses: Sequence[TargetLoss]) -> SideLoss:
     """Return means and counts: nats a unit, nats a row, and how many rows were left out, and why."""
     measured = [loss for loss in losses if not loss.left_out]
     nats, n_units = sum(loss.nats for loss in measured), sum(loss.n_units for loss in measured)
     left_out = Counter(loss.left_out for loss in losses if loss.left_out)
-    return {
-        "mean": nats / n_units if n_units else None,
-        "per_row": nats / len(measured) if measured else None,
-        "n_rows": len(measured),
-        "n_units": n_units,
-        "left_out": dict(sorted(left_out.items())),
-    }
+    return SideLoss(
+        mean=nats / n_units if n_units else None,
+        per_row=nats / len(measured) if measured else None,
+        n_rows=len(measured),
+        n_units=n_units,
+        left_out=dict(sorted(left_out.items())),
+    )
 
 
 def stored_losses(folder: Path, side: str) -> list[Mapping[str, Any]]:

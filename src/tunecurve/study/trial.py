@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,13 @@ from tunecurve.storage.files import (
 from tunecurve.storage.versions import difference, made_by
 from tunecurve.study.answer_report import (
     can_be_empty,
-    describe_wrappers,
     refuse_to_score_nothing,
     score_answers,
     summarise_answers,
+    with_wrappers,
 )
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.losses import LOSSES, PARTIAL_LOSSES, measure_losses
+from tunecurve.study.losses import LOSSES, PARTIAL_LOSSES, TrialLoss, measure_losses
 from tunecurve.study.plan import PlannedTrial, Trial, training_key
 from tunecurve.study.progress import Progress
 
@@ -139,9 +139,12 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
         "metric_signatures": {
             metric.name: signature_for(metric, [row.references for row in data.test]) for metric in metrics
         },
-        "answers": summarise_answers(answers, empty_is_an_answer=empty_is_an_answer)
-        | {"cleaning": cleaning.to_json()}
-        | describe_wrappers(data.test, answers, metrics),
+        "answers": with_wrappers(
+            replace(summarise_answers(answers, empty_is_an_answer=empty_is_an_answer), cleaning=cleaning),
+            data.test,
+            answers,
+            metrics,
+        ),
         "training": training,
         "training_scores": _score_on_training_rows(planned.trial, context, learner, cleaning),
         "cost_usd": _cost(learner, answers, training),
@@ -256,7 +259,7 @@ def answer_all(
 
 def _measure_losses(
     planned: PlannedTrial, context: TrialContext, learner: Learner, progress: Progress
-) -> dict[str, Any] | None:
+) -> TrialLoss | None:
     """Return what `measure_losses` does, with what an earlier start has kept, or a trial of the very same model."""
     folder = planned.folder
     (folder / LOSSES).unlink(missing_ok=True)  # of a start that was killed before its result was written
@@ -265,7 +268,8 @@ def _measure_losses(
     for other in context.same_training(planned):
         if is_finished(other) and (other / LOSSES).exists():
             shutil.copy2(other / LOSSES, folder / LOSSES)
-            return read_sealed_json(other / RESULT)["loss"] | {"note": learner.loss_note, "loss_seconds": 0.0}
+            loss = TrialLoss.from_json(read_sealed_json(other / RESULT)["loss"], str(other))
+            return replace(loss, note=learner.loss_note, loss_seconds=0.0)
     store = _continue_lines(folder / PARTIAL_LOSSES, planned.trial, progress, "losses")
     try:
         return measure_losses(planned.trial, context.data, learner, store, folder, progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tunecurve.curve.points import usual_range
 from tunecurve.curve.table import CurveTable
 from tunecurve.errors import DataError, UsageError
 from tunecurve.results.test_set.basis import guessed_noise
+from tunecurve.results.test_set.model import Basis, TestDifference, TestSet, TestSetAnswer
 from tunecurve.results.test_set.power import LEVEL, Questions, TestRows, difference_entry
 
 # How alike the errors of two neighbouring sizes were in this project's studies (correlation over rows, middle 80 %):
@@ -25,8 +25,8 @@ def test_set_of_points(
     n_groups: int | None,
     score_range: tuple[float | None, float | None] | None,
     difference: float | None,
-) -> dict[str, Any]:
-    """Return what each curve's test set can show; keys as in results.json.
+) -> TestSetAnswer:
+    """Return what each curve's test set can show.
 
     Parameters
     ----------
@@ -67,14 +67,7 @@ def test_set_of_points(
         n_known = rows.n_rows
         questions = Questions((high - low) / 100.0 if difference is None else difference)
         entries.append(_entry(table, rows, (low, high), questions))
-    shown = {"n_rows": n_known, "n_groups": n_groups or n_known, "level": LEVEL}
-    return {
-        "primary_metric": None,
-        "metrics": [],
-        "points": [],
-        "findings": [],
-        "test_set": {**shown, "differences": entries, "leaks": None, "next_rows": []},
-    }
+    return TestSetAnswer(TestSet(n_known, n_groups or n_known, LEVEL, entries, None, []))
 
 
 def _rows_of(table: CurveTable, n_rows: int | None) -> int:
@@ -86,7 +79,7 @@ def _rows_of(table: CurveTable, n_rows: int | None) -> int:
     return int(known.min())
 
 
-def _entry(table: CurveTable, rows: TestRows, ends: tuple[float, float], questions: Questions) -> dict[str, Any]:
+def _entry(table: CurveTable, rows: TestRows, ends: tuple[float, float], questions: Questions) -> TestDifference:
     """Two scores of rows between the ends vary at most as shares do; how much falls out of their difference is borrowed."""
     size, score = np.array(table.size), np.array(table.score)
     width = ends[1] - ends[0]
@@ -109,11 +102,6 @@ def _entry(table: CurveTable, rows: TestRows, ends: tuple[float, float], questio
         "Guessed from the scores alone, as if each row were right or wrong; two sizes err alike on a row with a correlation of "
         f"{CORRELATION[1]:g} to {CORRELATION[0]:g}, as in other studies. The answers of a run say it better."
     )
-    basis = {
-        "basis": "borrowed",
-        "metric": None,
-        "learner": None if table.curve_id == "curve" else table.curve_id,
-        "sizes": [int(one) for one in sizes],
-        "source": source,
-    }
-    return difference_entry(noises, rows, questions, "the score", basis)
+    learner = None if table.curve_id == "curve" else table.curve_id
+    basis = Basis("borrowed", None, learner, [int(one) for one in sizes], source, "the score")
+    return difference_entry(noises, rows, questions, basis)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from tunecurve.curve.intervals import Jackknife, jackknife, sums_by_group
 from tunecurve.curve.power import PairedNoise
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.metrics.base import FloatArray, Metric, row_weights, statistics_matrix
+from tunecurve.results.test_set.model import Basis, LeakBound, TestDifference
 from tunecurve.results.test_set.power import Questions, TestRows, difference_entry, leak_entry
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
@@ -95,7 +95,7 @@ def _item(metric: Metric, statistics: FloatArray, groups: NDArray[np.int_]) -> J
     return jackknife(sums_by_group(statistics, groups), metric.score, weights)
 
 
-def borrowed_entries(known: KnownRows, metrics: Sequence[Metric], questions: Questions) -> list[dict[str, Any]]:
+def borrowed_entries(known: KnownRows, metrics: Sequence[Metric], questions: Questions) -> list[TestDifference]:
     """Return an entry for every metric of a bounded range, from what other studies showed."""
     found = []
     for metric in metrics:
@@ -117,8 +117,8 @@ def borrowed_entries(known: KnownRows, metrics: Sequence[Metric], questions: Que
         )
         source = f"Not measured yet: {known_from} (standard deviation)"
         source += f"; groups may raise the variance {effect:.1f} times, judged by the floor." if effect > 1.05 else "."
-        basis = {"basis": "borrowed", "metric": metric.name, "learner": None, "sizes": None, "source": source}
-        found.append(difference_entry(noises, known.rows, questions, metric.title, basis))
+        basis = Basis("borrowed", metric.name, None, None, source, metric.title)
+        found.append(difference_entry(noises, known.rows, questions, basis))
     return found
 
 
@@ -138,7 +138,7 @@ def guessed_noise(
     )
 
 
-def leaks_of(known: KnownRows, questions: Questions) -> dict[str, Any] | None:
+def leaks_of(known: KnownRows, questions: Questions) -> LeakBound | None:
     """Return the entry on leaks; None where the task has none or hardly any row is judged."""
     item = known.floor.get("leak_documents")
     if item is None or not known.n_judged:

@@ -7,14 +7,14 @@ learner has two sizes, on their answers. The numbers are those of `curve.test_po
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tunecurve.curve.intervals import bound_if_none, difference_of
 from tunecurve.curve.power import MOST_ROWS, POWER, PairedNoise, measured_noise, rows_to_bound
 from tunecurve.metrics.base import Metric
-from tunecurve.results.points import Point
+from tunecurve.results.points import ScoredPoint
+from tunecurve.results.test_set.model import Basis, LeakBound, TestDifference
 
 # What is asked for where nobody says so: a difference and a leak rate, in points.
 DIFFERENCE, LEAK_BOUND = 1.0, 1.0
@@ -53,8 +53,8 @@ class TestRows:
 
 
 def difference_entry(
-    noises: Sequence[PairedNoise], rows: TestRows, questions: Questions, title: str, basis: Mapping[str, Any]
-) -> dict[str, Any]:
+    noises: Sequence[PairedNoise], rows: TestRows, questions: Questions, basis: Basis
+) -> TestDifference:
     """Return what differences of one score can be told.
 
     Parameters
@@ -65,48 +65,47 @@ def difference_entry(
         Of the study.
     questions : Questions
         The difference to tell.
-    title : str
-        The metric's.
-    basis : mapping
-        ``basis`` ("answers" or "borrowed"), ``metric``, ``learner``, ``sizes`` and ``source``, as results.json has them.
+    basis : Basis
+        What it rests on.
     """
     smallest = [noise.smallest_difference(level=questions.level) for noise in noises]
     smallest.sort(
         key=lambda value: math.inf if value is None else value
     )  # over few rows the rarer change can take more
     needed = [noise.rows_for(questions.difference, level=questions.level) for noise in noises]
-    entry = {
-        **basis,
-        "title": title,
-        "noises": [asdict(noise) for noise in noises],
-        "smallest": smallest,
-        "wanted": questions.difference,
-        "rows_needed": needed,
-        "power": POWER,
-    }
-    return {**entry, "sentence": _difference_sentence(entry, rows)}
+    entry = TestDifference(
+        **vars(basis),
+        noises=list(noises),
+        smallest=smallest,
+        wanted=questions.difference,
+        rows_needed=needed,
+        power=POWER,
+    )
+    return replace(entry, sentence=_difference_sentence(entry, rows))
 
 
-def _difference_sentence(entry: Mapping[str, Any], rows: TestRows) -> str:
-    measured = entry["basis"] == "answers"
-    if None in entry["smallest"]:
-        can = f"no difference of {entry['title']} between two sizes is told in 4 of 5 cases"
+def _difference_sentence(entry: TestDifference, rows: TestRows) -> str:
+    smallest = [value for value in entry.smallest if value is not None]
+    if len(smallest) < len(entry.smallest):
+        can = f"no difference of {entry.title} between two sizes is told in 4 of 5 cases"
     else:
-        told = "is told" if measured else "will be told"
-        amount = _amount(entry["smallest"], entry["noises"][0]["width"])
-        can = f"a difference of {amount} of {entry['title']} between two sizes {told} in 4 of 5 cases"
-    return f"With {rows.in_words}, {can}; {_rows_needed(entry, rows)}. {entry['source']}"
+        told = "is told" if entry.basis == "answers" else "will be told"
+        amount = _amount(smallest, entry.noises[0].width)
+        can = f"a difference of {amount} of {entry.title} between two sizes {told} in 4 of 5 cases"
+    return f"With {rows.in_words}, {can}; {_rows_needed(entry, rows)}. {entry.source}"
 
 
-def _rows_needed(entry: Mapping[str, Any], rows: TestRows) -> str:
-    wanted, needed = _amount([entry["wanted"]], entry["noises"][0]["width"]), entry["rows_needed"]
-    if None in needed and entry["noises"][-1]["seed_variance"] > 0:
+def _rows_needed(entry: TestDifference, rows: TestRows) -> str:
+    wanted = _amount([entry.wanted], entry.noises[0].width)
+    needed = [count for count in entry.rows_needed if count is not None]
+    is_out_of_reach = len(needed) < len(entry.rows_needed)
+    if is_out_of_reach and entry.noises[-1].seed_variance > 0:
         return f"no number of test rows tells {wanted}, because runs with other seeds differ by too much: run more seeds a size"
-    if None in needed:
+    if is_out_of_reach:
         return f"not even {MOST_ROWS:,} rows tell {wanted}"
     if max(needed) <= rows.n_rows:
         return f"that is enough to tell {wanted}, which takes about {_about(needed)} rows"
-    verb = "are needed" if entry["basis"] == "answers" else "may be needed"
+    verb = "are needed" if entry.basis == "answers" else "may be needed"
     return f"to tell {wanted}, about {_about(needed)} rows {verb}{rows.alike}"
 
 
@@ -129,7 +128,7 @@ def about(count: float) -> int:
 
 def leak_entry(
     n_judged: int, n_groups: int, effective_groups: float, rows: TestRows, questions: Questions
-) -> dict[str, Any] | None:
+) -> LeakBound | None:
     """Return what leak rate is excluded if none is found, and how many test rows exclude the one asked for.
 
     Parameters
@@ -147,46 +146,46 @@ def leak_entry(
         return None
     level, share = questions.level, questions.leak_bound / 100.0
     miss = math.log(1.0 - level)
-    entry = {
-        "n_judged": n_judged,
-        "n_groups": n_groups,
-        "effective_groups": effective_groups,
-        "level": level,
-        "bound": 100.0 * bound_if_none(effective_groups, n_groups - 1, level),
-        "bound_if_independent": -100.0 * math.expm1(miss / n_judged),
-        "bound_of_groups": -100.0 * math.expm1(miss / n_groups),
-        "wanted": questions.leak_bound,
-        "rows_needed": rows_to_bound(share, rows.n_rows, n_groups, effective_groups, level),
-        "documents_needed_if_independent": math.ceil(miss / math.log1p(-share) - 1e-9),
-    }
-    return {**entry, "sentence": _leak_sentence(entry, rows)}
+    entry = LeakBound(
+        n_judged=n_judged,
+        n_groups=n_groups,
+        effective_groups=effective_groups,
+        level=level,
+        bound=100.0 * bound_if_none(effective_groups, n_groups - 1, level),
+        bound_if_independent=-100.0 * math.expm1(miss / n_judged),
+        bound_of_groups=-100.0 * math.expm1(miss / n_groups),
+        wanted=questions.leak_bound,
+        rows_needed=rows_to_bound(share, rows.n_rows, n_groups, effective_groups, level),
+        documents_needed_if_independent=math.ceil(miss / math.log1p(-share) - 1e-9),
+    )
+    return replace(entry, sentence=_leak_sentence(entry, rows))
 
 
-def _leak_sentence(entry: Mapping[str, Any], rows: TestRows) -> str:
-    wanted, confidence = f"{entry['wanted']:g} %", f"{100 * entry['level']:.0f} %"
+def _leak_sentence(entry: LeakBound, rows: TestRows) -> str:
+    wanted, confidence = f"{entry.wanted:g} %", f"{100 * entry.level:.0f} %"
     said = (
-        f"If none of the {entry['n_judged']:,} documents with personal data leaks, at most {entry['bound']:.1f} % of all do "
+        f"If none of the {entry.n_judged:,} documents with personal data leaks, at most {entry.bound:.1f} % of all do "
         f"({confidence})"
     )
-    if entry["n_groups"] < entry["n_judged"]:
+    if entry.n_groups < entry.n_judged:
         said += (
-            f", or {entry['bound_of_groups']:.1f} % of the groups; {entry['bound_if_independent']:.1f} % if documents of "
+            f", or {entry.bound_of_groups:.1f} % of the groups; {entry.bound_if_independent:.1f} % if documents of "
             "one group were independent"
         )
-    needed = entry["rows_needed"]
+    needed = entry.rows_needed
     if needed is None:
         return f"{said}; no number of rows in such groups bounds leaks at {wanted}."
     if needed <= rows.n_rows:
         return f"{said}: enough to bound leaks at {wanted}."
     said += f"; to bound leaks at {wanted}, about {about(needed):,} test rows are needed{rows.alike}"
-    if entry["n_groups"] < entry["n_judged"]:
-        said += f", or {entry['documents_needed_if_independent']:,} documents in groups of their own"
+    if entry.n_groups < entry.n_judged:
+        said += f", or {entry.documents_needed_if_independent:,} documents in groups of their own"
     return said + "."
 
 
 def measured_entries(
-    points: Sequence[Point], metrics: Sequence[Metric], rows: TestRows, questions: Questions
-) -> list[dict[str, Any]]:
+    points: Sequence[ScoredPoint], metrics: Sequence[Metric], rows: TestRows, questions: Questions
+) -> list[TestDifference]:
     """Return an entry for every learner with two sizes and every metric of a bounded range: its two largest sizes."""
     found = []
     for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
@@ -200,18 +199,14 @@ def measured_entries(
             noise = measured_noise(item, rows.n_rows, metric.score_range[1] - metric.score_range[0])
             if noise is None or not math.isfinite(noise.width):
                 continue
-            basis = {
-                "basis": "answers",
-                "metric": metric.name,
-                "learner": learner,
-                "sizes": [first.train_size, second.train_size],
-                "source": _what_answers(learner, first, second, noise, len(second.scores[metric.name])),
-            }
-            found.append(difference_entry([noise], rows, questions, metric.title, basis))
+            source = _what_answers(learner, first, second, noise, len(second.scores[metric.name]))
+            sizes = [first.train_size, second.train_size]
+            basis = Basis("answers", metric.name, learner, sizes, source, metric.title)
+            found.append(difference_entry([noise], rows, questions, basis))
     return found
 
 
-def _what_answers(learner: str, first: Point, second: Point, noise: PairedNoise, n_seeds: int) -> str:
+def _what_answers(learner: str, first: ScoredPoint, second: ScoredPoint, noise: PairedNoise, n_seeds: int) -> str:
     runs = "one run a size, so what other seeds would change is not in it" if n_seeds == 1 else f"{n_seeds} runs a size"
     said = f"Measured: the answers of {learner} tuned on {first.train_size:,} and on {second.train_size:,} rows, {runs}"
     return said + ("." if noise.variance else "; no answer differs yet, so this is a cautious guess.")

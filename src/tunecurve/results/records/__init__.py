@@ -1,0 +1,1 @@
+"""The parts of results.json as classes; `model` puts them together."""

@@ -1,0 +1,149 @@
+"""Points in results.json: what all seeds of one learner, strategy and size scored, and how points differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tunecurve.metrics.base import Direction
+from tunecurve.results.records.trials import PointLoss
+from tunecurve.storage.records import Record
+from tunecurve.study.plan import Strategy
+
+T = TypeVar("T")
+LEAKS = "leak_documents"
+
+
+@dataclass(frozen=True)
+class MetricResult(Record):
+    """A metric as it was used; the first of the study is the headline."""
+
+    name: str
+    title: str
+    direction: Direction
+    """Whether more or less is better."""
+    range: tuple[float | None, float | None]
+    """Smallest and largest possible score; None: no bound."""
+    signature: str
+    """Everything that makes two scores comparable: tool, version, settings."""
+
+    @property
+    def sign(self) -> float:
+        """1 where more is better, -1 where less is."""
+        return 1.0 if self.direction == "max" else -1.0
+
+    @property
+    def score_range(self) -> tuple[float, float]:
+        """The range with infinities where there is no bound."""
+        low, high = self.range
+        return -math.inf if low is None else low, math.inf if high is None else high
+
+    @property
+    def width(self) -> float:
+        """Largest minus smallest possible score."""
+        low, high = self.score_range
+        return high - low
+
+    @property
+    def best(self) -> float | None:
+        """The best possible score; None where there is no bound."""
+        return self.range[1] if self.direction == "max" else self.range[0]
+
+    @property
+    def arrow(self) -> str:
+        """An arrow to the better side."""
+        return "↑" if self.direction == "max" else "↓"
+
+
+def best_of(items: Iterable[T], score_of: Callable[[T], float | None], metric: MetricResult) -> T | None:
+    """Return the item with the best score of a metric, of equals the first; None where no score is defined."""
+    scored = [(score, item) for item in items if (score := score_of(item)) is not None]
+    return max(scored, key=lambda pair: metric.sign * pair[0], default=(0.0, None))[1]
+
+
+@dataclass(frozen=True)
+class Score(Record):
+    """One metric at one point, all seeds together."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    bound: float | None
+    """One-sided bound at the level on the bad side: the score is hardly worse than this."""
+    level: float
+    method: str
+    by_seed: list[float | None]
+    seed_sd: float | None
+    above_floor: float | None
+    """(score - floor) / (best - floor), in per cent."""
+
+
+@dataclass(frozen=True)
+class TrainingScores(Record):
+    """Mean scores on rows that the models were tuned on."""
+
+    n_rows: int
+    scores: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Point(Record):
+    """All seeds of one learner, strategy and size together."""
+
+    learner: str
+    strategy: Strategy
+    shots: int
+    train_size: int
+    label: str
+    """Name for people, e.g. ``3-shot`` or ``tuned on 200``."""
+    n_seeds: int
+    scores: dict[str, Score]
+    """By metric."""
+    training_scores: TrainingScores | None
+    """None where none was taken."""
+    loss: PointLoss | None
+    """Mean loss of the right answers; null where no loss is known."""
+
+    @property
+    def key(self) -> tuple[str, Strategy, int, int]:
+        """What its trials have in common."""
+        return self.learner, self.strategy, self.shots, self.train_size
+
+    @property
+    def name(self) -> str:
+        """Learner and label, as the columns of `Results.labels` are named."""
+        return f"{self.learner}: {self.label}"
+
+
+@dataclass(frozen=True)
+class Difference(Record):
+    """A paired difference of two scores on the same rows."""
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_better: float | None
+    """Probability that the second is better."""
+
+
+@dataclass(frozen=True)
+class Comparison(Record):
+    """Two points on the same rows: second minus first."""
+
+    learner: str
+    from_: str
+    to: str
+    other_learner: str
+    """Of the first point."""
+    differences: dict[str, Difference]
+    """By metric."""
+
+
+@dataclass(frozen=True)
+class LabelRecall(Record):
+    """How much of one label is found, by point."""
+
+    n_gold: int
+    recall: dict[str, float | None]

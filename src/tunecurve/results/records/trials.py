@@ -1,0 +1,136 @@
+"""A trial in results.json: what was run, how its answers ended, what it scored; and the losses of points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tunecurve.learners.base import TrainingRecord
+from tunecurve.storage.records import Record
+from tunecurve.study.answer_report import AnswerSummary
+from tunecurve.study.losses import LossUnit, TrialLoss
+from tunecurve.study.plan import Strategy
+
+State = Literal["finished", "failed", "started", "waiting"]
+
+
+@dataclass(frozen=True)
+class MeanLoss(Record):
+    """The loss of a point on the test rows, over those that have one in all trials of the learner."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    level: float
+    method: str
+    by_seed: list[float]
+    per_row: float
+    """Nats per row."""
+    n_rows: int
+    left_out: dict[str, int]
+    """How many rows have no loss, by the reason."""
+
+
+@dataclass(frozen=True)
+class MeanTrainingLoss(Record):
+    """The loss of a point on rows that its models were tuned on."""
+
+    mean: float
+    by_seed: list[float]
+    per_row: float
+    n_rows: int
+    """Rows measured in one trial: all it was tuned on, or a random sample of them."""
+    left_out: dict[str, int]
+
+
+@dataclass(frozen=True)
+class PointLoss(Record):
+    """Mean loss of the right answers."""
+
+    unit: LossUnit
+    """Means are nats per token of the answers, word of the inputs, or row."""
+    note: str
+    """What else a reader must know, such as whose loss it is."""
+    test: MeanLoss
+    train: MeanTrainingLoss | None
+
+
+@dataclass(frozen=True)
+class CheckpointResult(Record):
+    """A tuned model as it was after a pass over its rows."""
+
+    epoch: int
+    scores: dict[str, float | None]
+    answers: AnswerSummary
+
+
+@dataclass(frozen=True)
+class TrialResult(Record):
+    """A trial that is not finished."""
+
+    learner: str
+    strategy: Strategy
+    shots: int
+    train_size: int
+    seed: int
+    label: str
+    folder: str
+    """Below the run's folder."""
+    config_sha256: str
+    config: dict[str, Any]
+    """Everything that determines the trial."""
+    state: State
+    failure: str | None
+
+    @property
+    def key(self) -> tuple[str, Strategy, int, int]:
+        """What it has in common with the other seeds of its point."""
+        return self.learner, self.strategy, self.shots, self.train_size
+
+    @property
+    def name(self) -> str:
+        """Learner and label: what is not ambiguous."""
+        return f"{self.learner}/{self.label}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What determines the answers of its learner."""
+        return dict(self.config["learner"])
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether its model is behind a provider's API."""
+        return self.identity.get("kind") == "hosted"
+
+
+@dataclass(frozen=True)
+class FinishedTrial(TrialResult):
+    """A trial with its answers and scores."""
+
+    answers: AnswerSummary
+    training: TrainingRecord | None
+    answer_seconds: float
+    cost_usd: float | None
+    """0 for models that are not paid for, None where a price is unknown."""
+    loss: TrialLoss | None
+    """Of the right answers, over the rows that this trial could measure; rows stand in losses.jsonl of its folder."""
+    checkpoints: list[CheckpointResult]
+    scores: dict[str, float | None]
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """The provider's tuning job; empty where there was none."""
+        return (self.training.job if self.training else None) or {}
+
+    def tidy_rows(self) -> list[dict[str, Any]]:
+        """Return one row for every metric, losses as if they were metrics, with how the model was trained."""
+        losses = {} if self.loss is None else {"test": self.loss.test, "train": self.loss.train}
+        means = {f"target_loss_{side}": loss.mean for side, loss in losses.items() if loss is not None}
+        key = {name: self[name] for name in ("learner", "strategy", "shots", "train_size", "seed")}
+        training = self.training
+        trained = {
+            "steps": training.steps if training else None,
+            "epochs": training.epochs if training else None,
+            "train_seconds": training.train_seconds if training else None,
+        }
+        return [key | {"metric": name, "score": score} | trained for name, score in {**self.scores, **means}.items()]
