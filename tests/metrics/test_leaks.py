@@ -16,7 +16,7 @@ from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.leaks import Value, find_leaks, parts_of
 from tunecurve.metrics.masking import analyse_row
 from tunecurve.results.points import leak_sentence
-from tunecurve.results.test_set.model import TestSet
+from tunecurve.results.records.test_set import TestSet
 from tunecurve.tasks.lookup import task_of
 
 # Script -> (names, public words, whether blanks separate words).

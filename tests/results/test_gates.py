@@ -15,7 +15,7 @@ from tunecurve.metrics.classification import Accuracy
 from tunecurve.results.collect import describe_metric
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated
 from tunecurve.results.points import ScoredPoint, leak_sentence, percent
-from tunecurve.results.test_set.model import LeakBound, TestSet
+from tunecurve.results.records.test_set import LeakBound, TestSet
 from tunecurve.run import run_study
 from tunecurve.tasks.lookup import task_of
 

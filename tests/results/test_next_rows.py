@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.records import learner_forecast, size_forecast
 from tunecurve.curve.power import PairedNoise
-from tunecurve.results.test_set.model import Basis, TestDifference
+from tunecurve.results.records.test_set import Basis, TestDifference
 from tunecurve.results.test_set.next_rows import weigh_rows
 from tunecurve.results.test_set.power import Questions, TestRows, difference_entry
 from tunecurve.spec.study import AdviceSpec

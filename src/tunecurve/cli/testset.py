@@ -13,7 +13,7 @@ from tunecurve.cli.main import echo
 from tunecurve.cli.options import data_options
 
 if TYPE_CHECKING:
-    from tunecurve.results.test_set.model import TestSet, TestSetAnswer
+    from tunecurve.results.records.test_set import TestSet, TestSetAnswer
     from tunecurve.spec.study import StudySpec
     from tunecurve.study.dataset import StudyData
     from tunecurve.study.reading import StudyRows

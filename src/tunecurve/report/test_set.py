@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tunecurve.findings import blocked
 from tunecurve.report.tables import Table
-from tunecurve.results.test_set.model import TestSet, TestSetAnswer
+from tunecurve.results.records.test_set import TestSet, TestSetAnswer
 from tunecurve.results.test_set.power import about
 
 

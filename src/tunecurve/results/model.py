@@ -15,12 +15,11 @@ from tunecurve.findings import Claim, Finding, blocked
 from tunecurve.results.records.advice import Diagnosis, Disagreement, JudgedForecast, LabelAdvice, LearnerForecast
 from tunecurve.results.records.money import Money
 from tunecurve.results.records.points import Comparison, LabelRecall, MetricResult, Point, best_of
+from tunecurve.results.records.test_set import TestSet, TestSetAnswer
 from tunecurve.results.records.trials import FinishedTrial, TrialResult
-from tunecurve.results.test_set.model import TestSet, TestSetAnswer
 from tunecurve.storage.records import NOT_KEPT, Record
 from tunecurve.study.facts import DataFacts
 from tunecurve.study.known_answers import Check
-from tunecurve.tasks.base import FloorRule
 
 if TYPE_CHECKING:
     import pandas
@@ -43,7 +42,7 @@ class Prompt(Record):
 class Floor(Record):
     """What doing nothing means in this task."""
 
-    rule: FloorRule
+    rule: str
     title: str
 
 

@@ -39,7 +39,8 @@ from tunecurve.results.records.points import (
     TrainingScores,
     best_of,
 )
-from tunecurve.results.records.trials import PointLoss, TestSet
+from tunecurve.results.records.test_set import TestSet
+from tunecurve.results.records.trials import PointLoss
 from tunecurve.study.plan import Strategy, Trial
 
 # Learner, strategy, shots and training size: what the seeds of a point have in common.

@@ -10,8 +10,8 @@ import numpy as np
 from tunecurve.curve.points import usual_range
 from tunecurve.curve.table import CurveTable
 from tunecurve.errors import DataError, UsageError
+from tunecurve.results.records.test_set import Basis, TestDifference, TestSet, TestSetAnswer
 from tunecurve.results.test_set.basis import guessed_noise
-from tunecurve.results.test_set.model import Basis, TestDifference, TestSet, TestSetAnswer
 from tunecurve.results.test_set.power import LEVEL, Questions, TestRows, difference_entry
 
 # How alike the errors of two neighbouring sizes were in this project's studies (correlation over rows, middle 80 %):

@@ -13,7 +13,7 @@ from tunecurve.curve.intervals import Jackknife, jackknife, sums_by_group
 from tunecurve.curve.power import PairedNoise
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.metrics.base import FloatArray, Metric, row_weights, statistics_matrix
-from tunecurve.results.test_set.model import Basis, LeakBound, TestDifference
+from tunecurve.results.records.test_set import Basis, LeakBound, TestDifference
 from tunecurve.results.test_set.power import Questions, TestRows, difference_entry, leak_entry
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tunecurve.curve.answer import CurveAnswer
 from tunecurve.curve.plateau import NOTHING_SHOWN
-from tunecurve.results.test_set.model import Better, NextRows, TestDifference
+from tunecurve.results.records.test_set import Better, NextRows, TestDifference
 from tunecurve.results.test_set.power import Questions, about
 from tunecurve.spec.study import AdviceSpec
 

@@ -14,7 +14,7 @@ from tunecurve.curve.intervals import bound_if_none, difference_of
 from tunecurve.curve.power import MOST_ROWS, POWER, PairedNoise, measured_noise, rows_to_bound
 from tunecurve.metrics.base import Metric
 from tunecurve.results.points import ScoredPoint
-from tunecurve.results.test_set.model import Basis, LeakBound, TestDifference
+from tunecurve.results.records.test_set import Basis, LeakBound, TestDifference
 
 # What is asked for where nobody says so: a difference and a leak rate, in points.
 DIFFERENCE, LEAK_BOUND = 1.0, 1.0
