@@ -1,4 +1,5 @@
 # Two commands do everything: `make run` and `make test`. Each makes its own environment from this folder's files.
+# While you work, `make check` does what finds most faults in under a minute.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,10 +10,19 @@ INSTALL_LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-che
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package torch \
   --excludes locks/excluded.txt --no-annotate --no-header -c constraints.txt pyproject.toml
 
-.PHONY: run test hardening lint docs locks browser clean
+.PHONY: run check fast test hardening lint docs locks browser clean
 
 run: $(STAMPS)-local
 	$(BIN)/tunecurve run
+
+# Rooms whose tests need no model, no server and no other process; what in them is slow is marked so.
+FAST := $(addprefix tests/,atlas curve data formats metrics privacy storage tasks) $(wildcard tests/test_*.py)
+
+check: $(STAMPS)-test
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint fast
+
+fast: $(STAMPS)-test
+	$(BIN)/python -m pytest -m "not slow and not hardening" $(FAST)
 
 test: $(STAMPS)-test browser lint
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 OVERHEAD = Path(__file__).parents[1] / "benchmarks" / "executors" / "overhead.py"
 
 

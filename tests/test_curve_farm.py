@@ -63,6 +63,7 @@ def table_of(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_set_is_measured_at_doubling_sizes_and_a_second_start_finds_it_done(farm, tmp_path):
     assert farm("--learners", "tfidf", "--largest", "25")[0] == 0
     assert {(row["n"], row["seed"]) for row in table_of(tmp_path)} == {("25", "0"), ("25", "1")}
@@ -91,6 +92,7 @@ def test_what_another_process_holds_is_left_to_it(farm, tmp_path):
         assert table_of(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_when_the_time_is_over_the_code_says_that_something_is_left(farm, tmp_path):
     code, printed = farm("--learners", "tfidf", "--max-minutes", "0.0001")
     assert code == 130

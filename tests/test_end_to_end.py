@@ -15,6 +15,8 @@ from tunecurve.predictor import load_predictor
 from tunecurve.results.collect import without_times
 from tunecurve.run import run_study
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.model
 def test_the_real_model_learns_to_mask_and_the_function_can_be_kept(smollm2, tmp_path):

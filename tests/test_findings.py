@@ -56,6 +56,7 @@ def test_a_finding_comes_back_from_json(finding):
     assert Finding.from_json(json.loads(json.dumps(finding.to_json()))) == finding
 
 
+@pytest.mark.slow
 def test_every_command_and_the_report_show_the_same_findings(rows_file, tmp_path, with_lookup):  # noqa: F811
     out = tmp_path / "out"
     expected = "30 test rows give wide intervals; 100 or more tell sizes apart"

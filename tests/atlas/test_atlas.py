@@ -230,6 +230,7 @@ def study(rows_file: Path, out: Path, sizes: list[int], prior: str | None) -> di
     return json.loads((out / "results.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_prior_is_shown_only_where_there_is_no_forecast_and_is_marked(rows_file: Path, tmp_path: Path) -> None:
     few = study(rows_file, tmp_path / "few", [25, 50], "masking-ai4privacy")["forecast"]["lookup"]
     assert few["refusal"]

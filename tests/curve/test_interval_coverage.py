@@ -22,6 +22,8 @@ from tunecurve.curve.intervals import (
 from tunecurve.metrics.bleu import Bleu
 from tunecurve.metrics.classification import MacroF1
 
+pytestmark = pytest.mark.slow
+
 PERCENT = (0.0, 100.0)
 N_ROWS = 200
 

@@ -14,11 +14,14 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pytest
 
 from tunecurve.curve.plateau import default_delta, find_plateau, judge
 from tunecurve.curve.points import CurvePoints, prepare
 from tunecurve.curve.predictive import predict
 from tunecurve.curve.targets import reach_target
+
+pytestmark = pytest.mark.slow
 
 CURVES_PER_KIND = 200
 KINDS = ("flat", "power", "late jump", "peak then drop", "noise only")

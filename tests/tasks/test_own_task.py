@@ -67,6 +67,7 @@ def arguments(rows, *more):
     return ["--data", rows, "--task", "my_tasks:TASK", "--split", "random", "--test-size", "30", "--out", "out", *more]
 
 
+@pytest.mark.slow
 def test_it_runs_resumes_reports_and_predicts(rows, tmp_path):
     run = ["run", *arguments(rows, "--train-sizes", "6,30"), "--allow-code"]
     code, stdout, stderr = invoke(*run)
@@ -105,6 +106,7 @@ def test_a_study_file_runs_no_code_by_itself(rows, tmp_path, command):
     assert "my_tasks" not in sys.modules
 
 
+@pytest.mark.slow
 def test_a_run_folder_runs_no_code_by_itself(rows, tmp_path):
     assert invoke("run", *arguments(rows, "--train-sizes", "6"), "--allow-code")[0] == 0
     lookup._own.clear()
@@ -156,6 +158,7 @@ class Shout(Task):
         return "all is in capitals" if all(target == source.upper() for source, target in pairs) else ""
 
 
+@pytest.mark.slow
 def test_an_object_can_be_given_in_python(tmp_path):
     rows = tmp_path / "rows.jsonl"
     pairs = [(f"text {n} of {'cats and dogs' if n % 2 else 'birds'}",) * 2 for n in range(60)]
