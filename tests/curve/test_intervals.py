@@ -138,3 +138,11 @@ def test_more_leaks_never_give_a_lower_bound(n_groups):
     groups = np.arange(200) * n_groups // 200
     bounds = [upper_bound(of_rows([1.0] * count + [0.0] * (200 - count), groups), PERCENT) for count in range(6)]
     assert bounds == sorted(bounds)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("weights", "left_out"), [([0.0, 0.0], [0.5, 0.5]), ([2.0, 3.0], [np.nan, np.nan]), ([], [])])
+def test_groups_that_tell_nothing_are_no_groups(weights, left_out):
+    item = Jackknife(0.5, np.array(left_out, dtype=float), np.array(weights, dtype=float))
+    assert item.effective_groups == item.n_groups == 0
+    assert not item.is_defined

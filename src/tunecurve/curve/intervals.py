@@ -76,9 +76,9 @@ class Jackknife:
 
     @cached_property
     def effective_groups(self) -> float:
-        """Groups of equal size that would tell as much if rows of one group were all alike (Kish 1965)."""
+        """Groups of equal size that would tell as much if rows of one group were all alike (Kish 1965); 0 of none."""
         weights = self.weights[self._used]
-        return float(weights.sum() ** 2 / np.square(weights).sum())
+        return float(weights.sum() ** 2 / np.square(weights).sum()) if weights.any() else 0.0
 
     @cached_property
     def bias(self) -> float:
