@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -213,36 +214,24 @@ def test_local_only_refuses_hosted_models(point_at, study_file, tmp_path):
     assert "--local-only: 'openai-api/lab/gpt-4.1-mini' is behind another machine's API" in done.stderr
 
 
-def test_a_study_killed_again_and_again_equals_an_unkilled_one(point_at, study_file, tmp_path, monkeypatch):
-    import random
-    import signal
-    import subprocess
-    import sys
-    import time
+KILLED_AT = ["after-call-claim@20", "after-call@12", "line-of-predictions.partial.jsonl@35", "after-job-creation"]
 
-    state = point_at(delay=0.03, polls=4)
+
+def test_a_study_killed_again_and_again_equals_an_unkilled_one(point_at, study_file, tmp_path, monkeypatch):
+    state = point_at(polls=4)
     path = study_file(VERTEX)
-    draws, n_died, n_runs = random.Random(3), 0, 0
-    folders = {True: tmp_path / "killed", False: tmp_path / "unkilled"}
-    for is_killed, folder in folders.items():
-        monkeypatch.setenv("TUNECURVE_LEDGER", str(tmp_path / f"{folder.name}.sqlite"))
-        command = [sys.executable, "-m", "tunecurve", "run", str(path), "--out", str(folder), "--yes", "-j", "4"]
-        while True:
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            n_runs += 1
-            if is_killed and n_died < 4:
-                for line in process.stderr:
-                    if "zero-shot" in line or "few-shot" in line or "fine-tune" in line:
-                        break
-                time.sleep(draws.uniform(0.0, 2.5))
-                process.send_signal(signal.SIGKILL)
-                n_died += 1
-                process.communicate()
-            else:
-                assert process.communicate()[1] is not None
-                assert process.returncode == 0
-                break
-    killed, unkilled = (without_times(results_of(folder)) for folder in folders.values())
-    assert killed == unkilled
+    results = []
+    for points in (KILLED_AT, []):
+        folder = tmp_path / f"killed{len(points)}"
+        monkeypatch.setenv("TUNECURVE_LEDGER", f"{folder}.sqlite")
+        command = ["run", str(path), "--out", str(folder), "--yes", "-j", "4"]
+        for point in points:
+            killed = subprocess.run(
+                [sys.executable, "-m", "tunecurve", *command],
+                env={**os.environ, "TUNECURVE_KILL_AT": point}, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert killed.returncode == -signal.SIGKILL, (point, killed.stderr)
+        assert run_command(command) == 0
+        results.append(without_times(results_of(folder)))
+    assert results[0] == results[1]
     assert sorted(state.creates.values()) == [1, 1, 1]
-    assert n_runs == 6

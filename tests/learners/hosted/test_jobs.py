@@ -289,6 +289,7 @@ def kill_around_creation(name: str, folder: Path, n_kills: int, seed: int) -> in
     return n_died
 
 
+@pytest.mark.hardening  # the moments that matter are each met in test_job_faults.py
 @pytest.mark.parametrize("name", [VERTEX, LAB])
 def test_kills_around_the_creation_make_no_second_job(point_at, tmp_path, name):
     state = point_at(delay=0.05, polls=3)

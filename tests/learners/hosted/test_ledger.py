@@ -254,6 +254,28 @@ def kill_while_answering(name, ledger_path, *, n_rows, concurrency, n_kills, see
     return doubts, new_doubts
 
 
+def answer_until(point, name, ledger_path):
+    """Ask for 60 answers, one after the other, in a process that ends at a named moment."""
+    command = [sys.executable, "-c", DRIVER, name, str(ledger_path), "60", "1"]
+    done = subprocess.run(command, env={**os.environ, "TUNECURVE_KILL_AT": point}, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    opened = Ledger(ledger_path)
+    opened.settle_doubts("study")
+    spent = opened.spending("study")
+    opened.close()
+    return spent
+
+
+@pytest.mark.parametrize("name", [GEMINI, LAB])
+def test_a_kill_before_or_after_the_provider_answers_leaves_one_doubt(point_at, tmp_path, name):
+    state, path = point_at(), tmp_path / "kills.sqlite"
+    spent = answer_until("after-call-claim@10", name, path)
+    assert (spent.n_answers, spent.n_doubtful, sum(state.answers.values())) == (9, 1, 9)
+    spent = answer_until("after-call@10", name, path)
+    assert (spent.n_answers, spent.n_doubtful, sum(state.answers.values())) == (18, 2, 19)
+
+
+@pytest.mark.hardening
 @pytest.mark.parametrize(("name", "concurrency"), [(GEMINI, 1), (LAB, 8)])
 def test_kills_lose_nothing_and_pay_nothing_twice(point_at, tmp_path, name, concurrency):
     state = point_at(delay=0.02)
