@@ -3,6 +3,8 @@
 Faults of a creation, in `deploy`: ``made CODE|cut|empty|html`` creates and answers so, ``unmade CODE|cut`` creates nothing,
 ``says CODE TEXT`` refuses in words; `deploys_wrong` says how often. Of a look, in `stand`: a state, or a status code. Of a
 deletion, in `undeploy`: a status code, ``404`` (it is gone all the same), ``ignored``, ``late`` (gone after a few looks).
+`replicas` and
+`machines`: how many times what was asked for stands.
 The bill: jobs by the token, answers by the token, deployments by every unit of time that has begun.
 """
 
@@ -22,7 +24,8 @@ class FaultyDeployments(FaultyJobs):
 
     def __init__(self, **behaviour):
         usual = {"deploy": "", "deploys_wrong": 10**9, "looks": 1, "stand": "", "stands_wrong": 10**9, "undeploy": "",
-                 "undeploys_wrong": 10**9, "settles": 0, "chat": "", "elsewhere": None, "hides": False}  # fmt: skip
+                 "undeploys_wrong": 10**9, "settles": 0, "chat": "", "elsewhere": None, "hides": False,
+                 "replicas": 1, "machines": 1}  # fmt: skip
         super().__init__(**{**usual, **behaviour})
         self.deployments, self.stood_seconds, self.deployment_bodies = {}, [], []
         self.answers_usd, self.n_answers, self.headers = 0.0, 0, []
@@ -33,7 +36,8 @@ class FaultyDeployments(FaultyJobs):
         now = time.time()
         times = [*self.stood_seconds, *(now - entry["since"] for entry in self.deployments.values())]
         units = sum(math.ceil(seconds / self.billed_seconds) for seconds in times)
-        return units * self.billed_seconds * self.usd_per_hour / 3600
+        as_many = self.behaviour["replicas"] * self.behaviour["machines"]
+        return as_many * units * self.billed_seconds * self.usd_per_hour / 3600
 
     @property
     def whole_bill_usd(self):
@@ -86,7 +90,7 @@ class DeploymentHandler(Handler):
 
     def look_at(self, found, raw):
         server, key = self.server, found["name"]
-        fault = server.wrong("stand", "stands_wrong")
+        fault = server.wrong("stand", "stands_wrong") if key in server.deployments else ""
         if fault.isdigit():
             return self.fail(int(fault))
         entry = server.deployments.get(key)

@@ -92,6 +92,9 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close()
 
+    def no_deployments(self, found, raw):
+        return self.send({"data": [], "deployments": [], "modelDeploymentSummaries": []})
+
     # Files
 
     def upload(self, found, raw):
@@ -257,7 +260,8 @@ class Handler(BaseHTTPRequestHandler):
         if server.behaviour["look"] == "404" or name not in server.jobs:
             return self.fail(404, "no such job")
         server.jobs[name]["polls"] += 1
-        return self.send(self.view(name))
+        tells = server.behaviour.get("tells", lambda view, polls: view)
+        return self.send(tells(self.view(name), server.jobs[name]["polls"]))
 
     def list_jobs(self, found, raw):
         server = self.server

@@ -57,7 +57,7 @@ class FaultyNebius(FaultyJobs):
     handler = NebiusHandler
 
 
-NebiusHandler.routes = ROUTES
+NebiusHandler.routes = [(r"GET /v0/models", NebiusHandler.no_deployments), *ROUTES]
 
 # Amazon Bedrock and S3
 
@@ -188,6 +188,7 @@ class BedrockHandler(Handler):
 
 
 BedrockHandler.routes = [
+    (r"GET /model-customization/custom-model-deployments", BedrockHandler.no_deployments),
     (r"POST /model-customization-jobs", BedrockHandler.create),
     (r"GET /model-customization-jobs", BedrockHandler.list_jobs),
     (r"GET /model-customization-jobs/(?P<name>[^/]+)", BedrockHandler.look),
@@ -312,6 +313,7 @@ class FireworksHandler(Handler):
 
 A = r"/v1/accounts/(?P<account>[^/]+)"
 FireworksHandler.routes = [
+    (rf"GET {A}/deployments", FireworksHandler.no_deployments),
     (rf"POST {A}/datasets", FireworksHandler.make_dataset),
     (rf"POST {A}/datasets/(?P<name>[^/:]+):upload", FireworksHandler.upload),
     (rf"GET {A}/datasets/(?P<name>[^/]+)", FireworksHandler.dataset),

@@ -166,7 +166,10 @@ class ServingFireworksHandler(FireworksHandler, DeploymentHandler):
     def show(self, key, state=None):
         raw = {"Failed": "FAILED"}.get(state, state) or self.state_of(key)
         status = {"code": "INTERNAL", "message": "no accelerator"} if raw == "FAILED" else {"code": "OK", "message": ""}
-        return {"name": key, "state": raw, "status": status, **self.server.deployments[key]["told"]}
+        told, behaviour = self.server.deployments[key]["told"], self.server.behaviour
+        replicas = behaviour["replicas"]
+        sizes = {"acceleratorCount": told["acceleratorCount"] * behaviour["machines"], "maxReplicaCount": replicas}
+        return {"name": key, "state": raw, "status": status, **told, **sizes, "replicaCount": replicas}
 
     def listed(self, shown):
         page = int(parse_qs(urlsplit(self.path).query).get("pageToken", ["0"])[0])

@@ -120,7 +120,9 @@ class TogetherHandler(DeploymentHandler):
         if entry["stops"] is not None:
             told = "DEPLOYMENT_STATE_STOPPED" if entry["stops"] <= 0 else "DEPLOYMENT_STATE_STOPPING"
         return {"id": key, "projectId": "proj_me", "endpointId": entry["endpoint"], "name": entry["whole"],
-                "model": entry["model"], "status": {"state": told, "message": "as it is"}}  # fmt: skip
+                "model": entry["model"], "hardware": f"{self.server.behaviour['machines']}xnvidia-h100-80gb",
+                "autoscaling": {"minReplicas": 1, "maxReplicas": self.server.behaviour["replicas"]},
+                "status": {"state": told, "message": "as it is"}}  # fmt: skip
 
     def listed(self, shown):
         return {"data": shown}
@@ -201,8 +203,9 @@ class FirstHandler(TogetherHandler):
     def show(self, key, state=None):
         entry = self.server.deployments[key]
         return {"object": "endpoint", "id": key, "name": entry["answers_as"], "display_name": entry["name"],
-                "model": entry["model"], "hardware": "1x_nvidia_h100_80gb_sxm", "type": "dedicated", "owner": "me",
-                "state": state or self.state_of(key)}  # fmt: skip
+                "model": entry["model"], "hardware": f"{self.server.behaviour['machines']}x_nvidia_h100_80gb_sxm",
+                "autoscaling": {"min_replicas": 1, "max_replicas": self.server.behaviour["replicas"]},
+                "type": "dedicated", "owner": "me", "state": state or self.state_of(key)}  # fmt: skip
 
     def listed(self, shown):
         others = [{"object": "endpoint", "id": "endpoint-x", "name": "y", "type": "serverless", "state": "STARTED"}]

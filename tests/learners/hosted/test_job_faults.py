@@ -19,6 +19,7 @@ from tunecurve.cli.main import run_command
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.base import TrainingJob, Tuned
 from tunecurve.learners.hosted.deployments import new_deployment
+from tunecurve.learners.hosted.tuning import job_keeper
 
 BOTH = (LAB, VERTEX)
 FAST = {"poll_seconds": 0.02, "adopt_wait_seconds": 0.15, "vertex": {"bucket": "b"}, "tuning": "openai"}
@@ -247,7 +248,8 @@ def test_an_end_without_told_tokens_stays_booked_as_a_doubt(serve, learner_of, t
 
 @pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("tokens", [True, False])
-def test_success_without_a_model_is_a_failure_that_is_billed(serve, learner_of, tmp_path, name, tokens):
+def test_success_without_a_model_is_a_failure_that_is_billed(serve, learner_of, tmp_path, monkeypatch, name, tokens):
+    monkeypatch.setattr(job_keeper, "NAMELESS_SECONDS", 0.1)
     server = serve(named=False, tells_tokens=tokens)
     learner = learner_of(name, **FAST)
     line = follow(learner, tmp_path)

@@ -23,6 +23,7 @@ from tunecurve.learners.hosted.build import tuning_backend_of, why_not_tunable
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.hosted.prices import find_price
 from tunecurve.learners.hosted.transport import aws_access
+from tunecurve.learners.hosted.tuning import job_keeper
 from tunecurve.prompts import PromptRenderer
 from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.study import StudySpec
@@ -149,7 +150,8 @@ def test_nothing_leaves_before_the_cap_is_checked(serve, tunable, tmp_path, name
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_success_without_a_model_is_a_failure_that_is_billed(serve, tunable, tmp_path, name):
+def test_success_without_a_model_is_a_failure_that_is_billed(serve, tunable, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(job_keeper, "NAMELESS_SECONDS", 0.1)
     server = serve(name, named=False)
     learner = tunable(name)
     line = follow(learner, tmp_path)

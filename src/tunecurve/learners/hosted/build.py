@@ -122,7 +122,8 @@ def _open_deployments(place: dict[str, Any], settings: HostedSpec) -> Deployment
         case "together v1":
             return TogetherEndpoints(HostedName("together", None, ""), place["gpu"], place["gpus"])
         case "together":
-            return TogetherDeployments(HostedName("together", None, ""), place.get("project"), settings.together.config)
+            there = settings.together.model_copy(update={"project": place.get("project")})
+            return TogetherDeployments(HostedName("together", None, ""), there)
         case "nebius":
             return NebiusDeployments(HostedName(place["provider"], place["service"], ""), place["base_model"])
         case "bedrock":

@@ -98,7 +98,8 @@ class TunableHostedLearner(HostedLearner):
     def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned | Pending:
         """Bring the tuning job on its way, or look how it stands; pending until the provider has finished."""
         self.check_access(will_tune=True)
-        flow = JobFlow(self.backend, self.account, self.account.price(self.target, self.name, tuned=True))
+        price = self.account.price(self.target, self.name, tuned=True)
+        flow = JobFlow(self.backend, self.account, price, self._probe_deployments)
         try:
             found = flow.advance(self._request(job))
         except PassingTrouble as trouble:
@@ -116,14 +117,18 @@ class TunableHostedLearner(HostedLearner):
             for job in jobs:
                 self.backend.check_limits(self._request(replace(job, seed=0)))
             self.backend.preflight(self.target.model)
-            if self.hosting is not None:
-                with asking(f"deployments of tuned models of '{self.target.model}' cannot be made"):
-                    self.hosting.open("").probe()
+            self._probe_deployments()
         except TunecurveError as error:
             return str(error)
         except PassingTrouble as trouble:
             return f"{host_of(self.target)} could not be asked whether it tunes this model ({trouble}); try again"
         return None
+
+    def _probe_deployments(self) -> None:
+        """Raise where tuned models could not answer: a job that nobody can ask is paid for nothing."""
+        if self.hosting is not None:
+            with asking(f"deployments of tuned models of '{self.target.model}' cannot be made"):
+                self.hosting.open("").probe()
 
     def _request(self, job: TrainingJob) -> JobRequest:
         return JobRequest(

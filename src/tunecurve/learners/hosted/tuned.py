@@ -122,7 +122,7 @@ def record_of(recipe: dict[str, Any], n_examples: int, row: dict[str, Any], job:
     return TrainingRecord(
         steps=job.steps or steps,
         epochs=epochs,
-        examples_seen=epochs * n_examples,
+        examples_seen=epochs * (job.examples or n_examples),
         losses=[],
         train_seconds=max(0.0, row["updated_at"] - row["created_at"]),
         tokens_trained=job.tokens_billed or 0,

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, Hosting, state_by_word
+from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, Hosting, most_told, state_by_word
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.access import check_fireworks, fireworks_account
 from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.rest import part
+from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
 from tunecurve.learners.hosted.tuning.fireworks import control_service
 from tunecurve.privacy.redact import redact
@@ -137,13 +138,21 @@ class FireworksDeployments:
             raw_state=raw,
             error=plain_reason(error) if error else None,
             usd_per_hour=usd_per_hour(told.get("acceleratorType"), told.get("acceleratorCount")),
+            replicas=most_told(told, "minReplicaCount", "maxReplicaCount", "replicaCount", "desiredReplicaCount"),
+            times=self._times(told),
         )
+
+    def _times(self, told: dict[str, Any]) -> float:
+        """Return how many times the accelerators that were asked for one replica takes."""
+        count = most_told(told, "acceleratorCount") / self.where.accelerators if told.get("acceleratorCount") else 1.0
+        one, asked = USD_PER_HOUR.get(str(told.get("acceleratorType"))), USD_PER_HOUR.get(self.where.accelerator)
+        return count * one / asked if one and asked else count
 
 
 def usd_per_hour(accelerator: object, count: object) -> float | None:
     """Return what so many accelerators cost an hour; None where the kind is in no table, or nothing is told."""
-    one = USD_PER_HOUR.get(str(accelerator))
-    return one * count if one is not None and isinstance(count, int) and count > 0 else None
+    one, number = USD_PER_HOUR.get(str(accelerator)), whole_number(count)
+    return one * number if one is not None and number else None
 
 
 def fireworks_hosting(name: HostedName, where: FireworksSpec) -> Hosting:

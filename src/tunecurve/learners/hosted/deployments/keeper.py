@@ -26,6 +26,8 @@ from tunecurve.learners.hosted.tuning.errors import PassingTrouble, asking
 
 # How long a deployment is told to go, and looked at, before its deletion is called into doubt; some stop first.
 CONFIRMATION_SECONDS, DELETION_POLL_SECONDS = 120.0, 3.0
+# Deletions that take longer are told; a key or a login that is refused so often will not be taken later.
+TOLD_AFTER_SECONDS, MOST_REFUSALS = 5.0, 3
 
 
 class DeploymentKeeper:
@@ -53,12 +55,17 @@ class DeploymentKeeper:
             current["provider_id"] = found.provider_id
             if current["state"] != DELETING:
                 current["state"] = STANDING
-            if found.usd_per_hour is not None:
-                current["usd_per_hour"] = max(found.usd_per_hour, current["usd_per_hour"] or 0.0)
+            _raise_rate(current, found)
             current["detail"].update(raw_state=found.raw_state)
             current["detail"].update(answers_as=found.answers_as, answers_at=found.answers_at)
 
-        return self._change(row, change)
+        after = self._change(row, change)
+        if after["detail"].get("stands") != row["detail"].get("stands"):
+            self.account.say(
+                f"deployment {found.provider_id} takes {after['detail']['stands']}: booked at "
+                f"{hourly(after['usd_per_hour'])}"
+            )
+        return after
 
     def delete(self, row: dict[str, Any]) -> dict[str, Any]:
         """Delete a deployment and book what it cost; what is not known to be gone stays on the books, and is said."""
@@ -89,21 +96,29 @@ class DeploymentKeeper:
                 return "its creation got no answer, and it is not to be found at the provider"
             row.update(self._save(row, found))
         with asking("cannot delete it"):
-            end = time.monotonic() + CONFIRMATION_SECONDS
+            begun, told, n_refusals = time.monotonic(), "", 0
             while True:
+                waited = time.monotonic() - begun
                 try:
                     self.backend.delete(row["provider_id"])
                     state = self._state_after_deletion(row)
                 except Exception as error:
-                    if status_of(error) in (404, 410):
+                    status = status_of(error)
+                    if status in (404, 410):
                         return None
-                    if time.monotonic() > end:
+                    n_refusals += status in (401, 403)
+                    if waited > CONFIRMATION_SECONDS or n_refusals == MOST_REFUSALS:
                         raise
                     state = plain_reason(error)
                 if state is None:
                     return None
-                if time.monotonic() > end:
+                if waited > CONFIRMATION_SECONDS:
                     return f"it was told to go, and {state}"
+                if state != told and waited > TOLD_AFTER_SECONDS:
+                    told = state
+                    self.account.say(
+                        f"deletes deployment {row['provider_id']}: {state}; tries again, for {CONFIRMATION_SECONDS:.0f} s"
+                    )
                 time.sleep(min(self._poll, DELETION_POLL_SECONDS))
 
     def _state_after_deletion(self, row: dict[str, Any]) -> str | None:
@@ -131,11 +146,10 @@ class DeploymentKeeper:
         return row
 
     def _warning(self, row: dict[str, Any], reason: str) -> str:
-        hourly = f"{money(row['usd_per_hour'])} an hour" if row["usd_per_hour"] is not None else "an unknown price"
         command = self.backend.delete_command(row["provider_id"] or row["key"])
         return (
-            f"WARNING: deployment {row['provider_id'] or row['key']} of '{row['model']}' MAY STILL STAND and cost {hourly}: "
-            f"{reason}. Delete it: {command}. The next start, and tunecurve jobs sync, try again"
+            f"WARNING: deployment {row['provider_id'] or row['key']} of '{row['model']}' MAY STILL STAND and cost "
+            f"{hourly(row['usd_per_hour'])}: {reason}. Delete it: {command}. The next start, and tunecurve jobs sync, try again"
         )
 
     def _change(self, row: dict[str, Any], change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
@@ -171,6 +185,27 @@ class DeploymentKeeper:
             current["detail"]["owner"] = None
 
         return self._change(row, change)
+
+
+def hourly(usd_per_hour: float | None) -> str:
+    """Return in words what an hour costs."""
+    return f"{money(usd_per_hour)} an hour" if usd_per_hour is not None else "an unknown price"
+
+
+def _raise_rate(row: dict[str, Any], found: Deployment) -> None:
+    """Book a deployment at what the provider says it takes, where that costs more than what was asked for."""
+    detail = row["detail"]
+    asked = detail.setdefault("asked_usd_per_hour", row["usd_per_hour"])
+    if found.usd_per_hour is not None:
+        detail["told_usd_per_hour"] = max(found.usd_per_hour, detail.get("told_usd_per_hour") or 0.0)
+    told, times = detail.get("told_usd_per_hour"), max(found.times, 1.0)
+    known = [rate for rate in (told, None if asked is None else asked * times) if rate is not None]
+    if known:
+        row["usd_per_hour"] = max(found.replicas * max(known), row["usd_per_hour"] or 0.0)
+    more = [f"{found.replicas} replicas"] if found.replicas > 1 else []
+    more += [f"{times:g} times the machine that was asked for"] if times > 1.0 else []
+    if more:
+        detail["stands"] = " of ".join(more)
 
 
 def is_sent(row: dict[str, Any]) -> bool:

@@ -16,12 +16,12 @@ from typing import Any
 
 from tunecurve.errors import Interrupted, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, is_sent, not_sent
+from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, hourly, is_sent, not_sent
 from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentBackend
 from tunecurve.learners.hosted.ledger.deployments import CREATING, IN_DOUBT, KEPT, OVER, STANDING
 from tunecurve.learners.hosted.prices import hosting_usd, money
 from tunecurve.learners.hosted.tuning.errors import NotThere, PassingTrouble, asking
-from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, QuotaFull
+from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, NotReadyYet, QuotaFull
 from tunecurve.spec.study import stable_hash
 
 # Beyond the calls in flight, which are waited for: how long a deletion may take.
@@ -113,6 +113,10 @@ class DeploymentFlow(DeploymentKeeper):
             self.let_go(row)
             self.account.at_close.pop(row["key"], None)
 
+    @property
+    def _ahead_seconds(self) -> float:
+        return self.account.settings.timeout_seconds + DELETION_SECONDS
+
     def _assumed_seconds(self) -> float:
         return self.account.settings.hosting.minutes * 60
 
@@ -141,7 +145,9 @@ class DeploymentFlow(DeploymentKeeper):
     def _claim(self, model: str, is_needed: Callable[[], bool] = lambda: True) -> tuple[dict[str, Any], bool]:
         """Return this process's own row, and whether it is new; one that another process has is waited for."""
         what, told_at = f"hosting a deployment of '{model}'", -TOLD_AGAIN_SECONDS
-        at_most = hosting_usd(self._assumed_seconds(), self.usd_per_hour, self.backend.billed_seconds)
+        # At least as much as has to be booked at once: one that the cap ends at once would cost a unit of time for nothing.
+        seconds = max(self._assumed_seconds(), self._ahead_seconds)
+        at_most = hosting_usd(seconds, self.usd_per_hour, self.backend.billed_seconds)
         while True:
             reserved = self.account.budget.reserve(at_most, what)
             try:
@@ -160,8 +166,9 @@ class DeploymentFlow(DeploymentKeeper):
     def _create(self, row: dict[str, Any]) -> dict[str, Any]:
         """Create a claimed deployment; where the creation got no answer, look for it."""
         deadline = time.time() + self.account.settings.hosting.longest_start_minutes * 60
-        hourly = f"{money(row['usd_per_hour'])} an hour" if row["usd_per_hour"] is not None else "an unknown price"
-        self.account.say(f"deploys '{row['model']}' as {row['key']}, at {hourly}, until its answers are in")
+        rate = hourly(row["usd_per_hour"])
+        self.account.say(f"deploys '{row['model']}' as {row['key']}, at {rate}, until its answers are in")
+        told = ""
         while True:
             row = self._change(row, _sent)
             try:
@@ -172,11 +179,13 @@ class DeploymentFlow(DeploymentKeeper):
             except NotCreated as error:
                 self._change(row, not_sent)
                 raise ModelError(f"no deployment of '{row['model']}' was created: {error}") from None
-            except (QuotaFull, PassingTrouble) as error:
+            except (QuotaFull, NotReadyYet, PassingTrouble) as error:
                 row = self._change(row, not_sent)
                 if time.time() > deadline:
                     raise ModelError(f"no deployment of '{row['model']}' was created: {error}") from None
-                self.account.say(f"the provider takes no further deployment now ({error}); tries again")
+                if str(error) != told:
+                    told = str(error)
+                    self.account.say(f"the provider takes no further deployment now ({error}); tries again")
                 self._pause(self._poll)
             except CreationUnclear as error:
                 self.account.say(
@@ -250,7 +259,8 @@ class DeploymentFlow(DeploymentKeeper):
                 if found.state == "ready" and found.answers_as:
                     return row
                 self._refuse_what_will_not_answer(found)
-                trouble = f"it is {found.state} ('{found.raw_state}')"
+                why = f", the provider says: {found.error}" if found.error else ""
+                trouble = f"it is {found.state} ('{found.raw_state}'){why}"
             except PassingTrouble as passing:
                 trouble = f"the provider cannot be asked: {passing}"
             except NotThere as error:  # a new one may not be listed yet
@@ -281,8 +291,7 @@ class DeploymentFlow(DeploymentKeeper):
         MoneyError
             When the cap does not bear it.
         """
-        ahead = self.account.settings.timeout_seconds + DELETION_SECONDS
-        seconds = time.time() - row["created_at"] + ahead
+        seconds = time.time() - row["created_at"] + self._ahead_seconds
         needed = hosting_usd(seconds, row["usd_per_hour"], self.backend.billed_seconds)
         if needed is None or needed <= row["reserved_usd"]:
             return row

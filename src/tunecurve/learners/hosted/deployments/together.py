@@ -19,6 +19,7 @@ from tunecurve.learners.hosted.deployments.types import (
     Deployment,
     DeploymentBackend,
     Hosting,
+    most_told,
     state_by_word,
 )
 from tunecurve.learners.hosted.names import HostedName
@@ -47,16 +48,14 @@ class TogetherDeployments:
     ----------
     name : HostedName
         Says whose key and address hold.
-    project : str or None
-        The project; None: the one that the key belongs to.
-    config : str or None
-        How the model is run, where there are several ways.
+    where : TogetherSpec
+        The project, None for the one that the key belongs to; how the model is run, where there are several ways; the machine.
     """
 
     name, billed_seconds = "together", BILLED_SECONDS
 
-    def __init__(self, name: HostedName, project: str | None, config: str | None) -> None:
-        self.whose, self.config, self._project = name, config, project
+    def __init__(self, name: HostedName, where: TogetherSpec) -> None:
+        self.whose, self.where, self._project = name, where, where.project
         self.service: JsonService = together_service(name, "v2")
 
     @property
@@ -137,11 +136,12 @@ class TogetherDeployments:
             for entry in answer.get("data") or []
             if isinstance(entry, dict) and entry.get("id")
         }
-        if self.config:
-            chosen = next((path for path in configs if self.config in (path, path.rsplit("/", 1)[-1])), None)
+        config = self.where.config
+        if config:
+            chosen = next((path for path in configs if config in (path, path.rsplit("/", 1)[-1])), None)
             if chosen is None:
                 raise ModelError(
-                    f"hosted.together.config '{self.config}' is none of this model's: {', '.join(configs) or 'none'}"
+                    f"hosted.together.config '{config}' is none of this model's: {', '.join(configs) or 'none'}"
                 )
         else:
             fewest = min((count for count, _ in configs.values()), default=0)
@@ -265,7 +265,25 @@ class TogetherDeployments:
             raw_state=raw,
             error=message,
             usd_per_hour=usd_per_hour,
+            replicas=max(
+                most_told(told, "readyReplicas", "scheduledReplicas"),
+                most_told(entry, "desiredReplicas"),
+                most_told(scaling if isinstance(scaling := entry.get("autoscaling"), dict) else {}, *_REPLICAS),
+            ),
+            times=times_the_machine(str(entry.get("hardware") or ""), self.where),
         )
+
+
+_REPLICAS = ("minReplicas", "maxReplicas")
+
+
+def times_the_machine(told: str, asked: TogetherSpec) -> float:
+    """Return how many times the GPUs that were asked for a machine has, by its name (``2xnvidia-h200``); 1 where it tells nothing."""
+    count = re.match(r"(\d+)x", told)
+    if not count:
+        return 1.0
+    gpu = next((kind for kind in GPU_USD if kind in told.lower()), asked.gpu)
+    return int(count[1]) * GPU_USD[gpu] / (asked.gpus * GPU_USD[asked.gpu])
 
 
 def _bare(endpoint: dict[str, Any]) -> str:
@@ -288,7 +306,8 @@ def together_hosting(name: HostedName, settings: TogetherSpec) -> Hosting:
         """Since its second version, jobs give their models an id; where they give none, there is only the first."""
         if model and not model.startswith("ml_"):
             return TogetherEndpoints(name, settings.gpu, settings.gpus)
-        second = TogetherDeployments(name, settings.project or os.environ.get("TOGETHER_PROJECT_ID"), settings.config)
+        project = settings.project or os.environ.get("TOGETHER_PROJECT_ID")
+        second = TogetherDeployments(name, settings.model_copy(update={"project": project}))
         if not model and not second.is_there():
             return TogetherEndpoints(name, settings.gpu, settings.gpus)
         return second

@@ -6,10 +6,11 @@ more; a refusal says so in the provider's own words. Written from its reference 
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
-from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, state_by_word
+from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, most_told, state_by_word
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.rest import part
@@ -18,6 +19,7 @@ from tunecurve.learners.hosted.tuning.together import together_service
 from tunecurve.privacy.redact import redact
 
 BILLED_SECONDS, IDLE_MINUTES = 60, 30
+_REPLICAS = ("min_replicas", "max_replicas")
 # As the reference spells machines.
 _MEMORY = {"h100": "80gb_sxm", "h200": "140gb_sxm", "b200": "180gb_sxm"}
 
@@ -122,4 +124,11 @@ class TogetherEndpoints:
             raw_state=raw,
             error=plain_reason(str(entry.get("error") or "")) or None,
             usd_per_hour=usd_per_hour,
+            replicas=most_told(scaling if isinstance(scaling := entry.get("autoscaling"), dict) else {}, *_REPLICAS),
+            times=self._times(str(entry.get("hardware") or "")),
         )
+
+    def _times(self, hardware: str) -> float:
+        """Return how many times the GPUs that were asked for a machine has (``2x_nvidia_h100_80gb_sxm``)."""
+        count = re.match(r"(\d+)x", hardware)
+        return int(count[1]) / self.gpus if count else 1.0

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from tunecurve.learners.hosted.transport.usage import whole_number
+
 # "gone": deleted, or never there.
 DeploymentState = Literal["starting", "ready", "failed", "stopped", "deleting", "gone", "unknown"]
 # What the names of all our deployments begin with.
@@ -52,7 +54,11 @@ class Deployment:
     error : str or None
         Why it failed.
     usd_per_hour : float or None
-        What it costs while it stands, where the provider tells.
+        What one replica of it costs while it stands, where the provider tells.
+    replicas : int
+        How many of it may stand at once, as the provider tells; one is asked for.
+    times : float
+        How many times the machine that was asked for one of them takes, as the provider tells.
     """
 
     provider_id: str
@@ -64,6 +70,8 @@ class Deployment:
     raw_state: str = ""
     error: str | None = None
     usd_per_hour: float | None = None
+    replicas: int = 1
+    times: float = 1.0
 
 
 class DeploymentBackend(Protocol):
@@ -150,3 +158,8 @@ class Hosting:
     usd_per_hour: float | None
     billed_seconds: int
     source: str = ""
+
+
+def most_told(values: dict[str, Any], *names: str) -> int:
+    """Return the largest of these numbers that a provider tells, at least 1."""
+    return max(1, *(whole_number(values.get(name)) or 1 for name in names))

@@ -1,10 +1,13 @@
-"""No client follows a redirect: another host would get the rows, and Google's key, and its answers would be scored."""
+"""No client goes to another host than the one it was made for: that one would get the rows and the key, and its answers would
+be scored. Two ways lead there: redirects, and whole addresses within answers, of a batch's results for instance."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners.hosted.transport.gateway import Failure
+from tunecurve.learners.hosted.transport.odd_answers import Explained
 
 
 def refuse_redirects(owner: Any) -> int:
@@ -12,7 +15,35 @@ def refuse_redirects(owner: Any) -> int:
     clients = http_clients(owner)
     for client in clients:
         client.follow_redirects = False
+        _stay_at_its_host(client)
     return len(clients)
+
+
+def _stay_at_its_host(client: Any) -> None:
+    """Make a client that has an address of its own raise on a request to any other host, before it is sent."""
+    home = client.base_url
+    hooks = client.event_hooks["request"]
+    if not home.host or any(getattr(hook, "stays_at_home", False) for hook in hooks):
+        return
+
+    def check(request: Any) -> None:
+        there = request.url
+        if (there.scheme, there.host, there.port) != (home.scheme, home.host, home.port):
+            raise Explained(
+                Failure(
+                    f"{home.scheme}://{home.netloc.decode()} sends calls on to {there.scheme}://{there.netloc.decode()} by an "
+                    "address within its answer; nothing was sent there",
+                    is_fatal=True,
+                    may_be_billed=True,
+                )
+            )
+
+    async def check_first(request: Any) -> None:
+        check(request)
+
+    hook: Any = check_first if hasattr(client, "aclose") else check
+    hook.stays_at_home = True
+    client.event_hooks = {**client.event_hooks, "request": [*hooks, hook]}
 
 
 def http_clients(owner: Any, depth: int = 3) -> list[Any]:

@@ -179,7 +179,8 @@ def _view(job: dict[str, Any]) -> ProviderJob:
     created = job.get("creationTime")
     return ProviderJob(
         provider_id=job.get("jobArn") or "",
-        state=state_by_word(status),
+        # It is told as in progress from the start; what is not trained yet costs nothing.
+        state="waiting" if status == "InProgress" and training == "NotStarted" else state_by_word(status),
         raw_state=str(status or ""),
         key=name if name and name.startswith(KEY_PREFIX) else None,
         base_model=job.get("baseModelArn") or "",

@@ -13,7 +13,16 @@ from tunecurve.learners.hosted.transport.failures import (
     quota_is_used_up,
     status_of,
 )
-from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, QuotaFull
+from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, NotReadyYet, QuotaFull
+
+# How providers say that a dataset or a model, which they have, is still being read or written.
+_STATUS_OF_UNREADY = frozenset({400, 404, 412, 422, 425})
+_NOT_READY_YET = re.compile(
+    r"\b(not|isn't) (yet )?(in )?(an? |the )?(ready|active|processed|uploaded|available yet)\b"
+    r"|still (being )?(process|upload|import|validat|creat)|being (processed|validated|imported|created|uploaded)|\byet to be\b",
+    re.IGNORECASE,
+)
+_NEVER_READY = re.compile(r"fail|error|invalid|reject|delet|expire", re.IGNORECASE)
 
 
 class PassingTrouble(Exception):
@@ -51,10 +60,13 @@ def asking(what: str) -> Iterator[None]:
 
 
 def refusal_of_creation(error: Exception) -> Exception:
-    """Return what an error at a job's creation means: a quota that is full now, no job, or perhaps a job."""
+    """Return what an error at a creation means: a quota that is full now, something that is needed and not ready yet, nothing
+    made, or perhaps something made."""
     status, reason = status_of(error), plain_reason(error)
     if is_quota_of_jobs(error) or (status == 429 and not quota_is_used_up(error)):
         return QuotaFull(reason)
+    if status in _STATUS_OF_UNREADY and _NOT_READY_YET.search(reason) and not _NEVER_READY.search(reason):
+        return NotReadyYet(reason)
     if status is not None and 300 <= status < 500 and status not in (408, 409):
         return NotCreated(reason)
     return CreationUnclear(reason)

@@ -17,6 +17,7 @@ from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.access import check_fireworks, fireworks_account
 from tunecurve.learners.hosted.transport.failures import plain_reason, status_of
 from tunecurve.learners.hosted.transport.rest import JsonService, part
+from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.limits import check_manner
 from tunecurve.learners.hosted.tuning.openai import as_file, training_lines
@@ -95,10 +96,15 @@ class FireworksTuning:
         """Store the rows in a dataset under our key, unless it is there; return its name."""
         name, content = request.key, self.training_file(request)
         with asking("cannot upload the training rows"):
-            if self._state_of_dataset(name) is None:
+            there = self._dataset(name)
+            if there is not None and whole_number(there.get("exampleCount")) not in (None, 0, len(request.examples)):
+                self.service.ask("DELETE", f"/datasets/{part(name)}")  # of an upload that was cut, or of somebody else
+                there = None
+            if there is None:
                 dataset = {"userUploaded": {}, "exampleCount": str(len(request.examples)), "displayName": name}
                 self._make("/datasets", {"datasetId": name, "dataset": dataset})
-            if self._state_of_dataset(name) != "READY":
+                there = self._dataset(name)
+            if there is None or there.get("state") != "READY":
                 self.service.ask("POST", f"/datasets/{part(name)}:upload", file=(f"{name}.jsonl", content))
         return f"accounts/{self.account}/datasets/{name}"
 
@@ -110,9 +116,9 @@ class FireworksTuning:
             if status_of(error) != 409:
                 raise
 
-    def _state_of_dataset(self, name: str) -> str | None:
+    def _dataset(self, name: str) -> dict[str, Any] | None:
         try:
-            return str(self.service.ask("GET", f"/datasets/{part(name)}").get("state") or "")
+            return self.service.ask_for_object("GET", f"/datasets/{part(name)}")
         except Exception as error:
             if status_of(error) == 404:
                 return None
@@ -201,6 +207,7 @@ def _view(job: dict[str, Any]) -> ProviderJob:
         created_at=_seconds(job.get("createTime")),
         hyperparameters=told_numbers(told),
         usd_billed=_usd(job.get("estimatedCost")),
+        remarks=("training ended early",) if raw == "JOB_STATE_EARLY_STOPPED" else (),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,8 @@ from tunecurve.spec.study import stable_hash
 BY_ITSELF, BY_ITS_USER = "by itself", "by its user"
 # How long after its end a job is looked at by `jobs sync`.
 LOOKED_AT_SECONDS = 7 * 86_400.0
+# How long a job that has succeeded may take to name its model.
+NAMELESS_SECONDS, NO_NAME_YET = 300.0, "succeeded, but names no model yet"
 
 
 class JobKeeper:
@@ -42,10 +45,14 @@ class JobKeeper:
         Ledger, budget, settings.
     price : Price
         Of training.
+    check : callable
+        Raises for what else stands against a job's model, before anything of it is uploaded.
     """
 
-    def __init__(self, backend: TuningBackend, account: Account, price: Price) -> None:
-        self.backend, self.account, self.price = backend, account, price
+    def __init__(
+        self, backend: TuningBackend, account: Account, price: Price, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self.backend, self.account, self.price, self.check = backend, account, price, check
 
     @property
     def _poll(self) -> float:
@@ -104,8 +111,8 @@ class JobKeeper:
         epochs = int(job.hyperparameters.get("epochs", recipe["epochs"]))
         if job.points:
             job = replace(job, checkpoints=passes_of_points(job, epochs, _steps(row, job, epochs)))
-        job = self._with_a_name(job)
-        told = differences(recipe, job.hyperparameters)
+        job = self._with_a_name(job, row)
+        told = differences(recipe, job, row["detail"]["n_rows"])
         share = epochs / recipe["epochs"]
         before: dict[str, Any] = {}
 
@@ -118,6 +125,8 @@ class JobKeeper:
             current["state"], current["provider_id"] = job.state, job.provider_id
             detail = current["detail"]
             detail.update(job=job.to_json(), differences=told, owner=None)
+            if job.error == NO_NAME_YET:
+                detail.setdefault("nameless_since", time.time())
             detail["has_run"] = detail.get("has_run") or job.state == "running" or bool(job.steps)
             if current["cost_usd"] is None:
                 self._book(current, job, share)
@@ -185,12 +194,15 @@ class JobKeeper:
                 + ("" if job.state in ENDED else ", and jobs cancel ends it")
             )
 
-    def _with_a_name(self, job: ProviderJob) -> ProviderJob:
-        """Return a job that has succeeded with the model that answers; one without any has failed, and is billed."""
+    def _with_a_name(self, job: ProviderJob, row: dict[str, Any]) -> ProviderJob:
+        """Return a job that has succeeded with the model that answers; one that names none for a while has failed, and is
+        billed: some providers list a model, or its checkpoints, a moment after its job has ended."""
         if job.state != "succeeded" or job.tuned_model:
             return job
         if job.checkpoints:
             return replace(job, tuned_model=job.checkpoints[-1][1])
+        if time.time() - row["detail"].get("nameless_since", time.time()) < NAMELESS_SECONDS:
+            return replace(job, state="running", error=NO_NAME_YET)
         reason = f"the provider says '{job.raw_state or 'succeeded'}', but names no tuned model"
         return replace(job, state="failed", error=reason, steps=job.steps or 1)
 

@@ -14,23 +14,26 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.errors import ModelError, TunecurveError
+from tunecurve.errors import Interrupted, ModelError, TunecurveError
 from tunecurve.learners.base import Pending
 from tunecurve.learners.hosted.ledger.jobs import CREATING, IN_DOUBT, PREPARING, QUEUED_HERE
 from tunecurve.learners.hosted.prices import money
 from tunecurve.learners.hosted.tuning.errors import PassingTrouble
-from tunecurve.learners.hosted.tuning.job_keeper import BY_ITSELF, JobKeeper
+from tunecurve.learners.hosted.tuning.job_keeper import BY_ITSELF, NO_NAME_YET, JobKeeper
 from tunecurve.learners.hosted.tuning.types import (
     ENDED,
     CreationUnclear,
-    FileUnread,
     JobRequest,
     NotCreated,
+    NotReadyYet,
     ProviderJob,
     QuotaFull,
 )
 from tunecurve.spec.study import stable_hash
 from tunecurve.storage.kill_points import kill_point
+
+# How long a provider may take to read a training file that it has.
+LONGEST_READING_SECONDS = 3600.0
 
 
 class JobFlow(JobKeeper):
@@ -67,6 +70,8 @@ class JobFlow(JobKeeper):
         if job.state in ENDED or job.state == "lost":
             raise ModelError(_end_in_words(row, job))
         said = f"in a state that is not known here ('{job.raw_state}')" if job.state == "unknown" else job.state
+        if job.error == NO_NAME_YET:
+            said = f"{said} ({job.error})"
         minutes = (time.time() - row["created_at"]) / 60
         return Pending(f"tuning job {job.provider_id} is {said}, {minutes:.0f} min so far", self._poll)
 
@@ -103,6 +108,8 @@ class JobFlow(JobKeeper):
             row = claimed
             try:
                 row = self._prepare(request, row)
+                if row["provider_id"] is None and self.account.should_stop():
+                    raise Interrupted("stopped before a tuning job was made")
             except BaseException:
                 self._unclaim(row)
                 raise
@@ -136,6 +143,7 @@ class JobFlow(JobKeeper):
     def _prepare(self, request: JobRequest, row: dict[str, Any]) -> dict[str, Any]:
         """Return the row with the training file uploaded, or with a job of this key that the provider has already."""
         self.backend.preflight(request.base_model)
+        self.check()
         found = self._find(row)
         if found is not None:
             return self._save(row, found)
@@ -162,9 +170,8 @@ class JobFlow(JobKeeper):
         except QuotaFull as error:
             self._unclaim(row)
             return Pending(f"the provider runs no further job now ({error})", self._poll)
-        except FileUnread as error:
-            self._unclaim(row)
-            return Pending(f"the provider has not read the training file yet ({error})", self._poll)
+        except NotReadyYet as error:
+            return self._wait_for_file(row, error)
         except NotCreated as error:
             made = self._made_all_the_same(row)
             if made is not None:
@@ -179,6 +186,17 @@ class JobFlow(JobKeeper):
             return Pending(f"no clear answer to the job's creation ({error}); looking for it", wait)
         kill_point("after-job-creation")
         return self._save(row, job)
+
+    def _wait_for_file(self, row: dict[str, Any], error: NotReadyYet) -> Pending:
+        """Have the creation tried again with the same file, for as long as a file may take to be read."""
+        now = time.time()
+        row = self._change(row, lambda current: current["detail"].setdefault("unread_since", now))
+        if now - row["detail"]["unread_since"] > LONGEST_READING_SECONDS:
+            self._delete_file(row)
+            self._unclaim(row)
+            raise ModelError(f"no tuning job was made: {error}") from None
+        self._unclaim(row)
+        return Pending(f"the provider has not read the training file yet ({error})", self._poll)
 
     def _unclaim(self, row: dict[str, Any]) -> None:
         """Give the claim and its money back; a training file that lies at the provider is kept for the next time."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.openai import OpenAITuning
 from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob
 
@@ -50,7 +51,8 @@ class NebiusTuning(OpenAITuning):
 
     def get(self, provider_id: str) -> ProviderJob:
         """Return one job; once it has succeeded, with its checkpoints, the last of which is its model."""
-        job = super().get(provider_id)
+        told = self.client.fine_tuning.jobs.retrieve(provider_id)
+        job = replace(self.viewed(told, provider_id), remarks=_remarks(told))
         return replace(job, tuned_model=job.points[-1][1]) if job.points and not job.tuned_model else job
 
     def _points(self, provider_id: str) -> tuple[tuple[int, str], ...]:
@@ -58,3 +60,22 @@ class NebiusTuning(OpenAITuning):
         found = list(self.client.fine_tuning.jobs.checkpoints.list(provider_id, limit=100))
         steps = [(getattr(point, "step_number", None), getattr(point, "id", None)) for point in found]
         return tuple(sorted((int(step or 0), f"{provider_id}:{name}") for step, name in steps if name))
+
+
+def _remarks(job: Any) -> tuple[str, ...]:
+    """Return in what a job trains otherwise than it was asked to, beside its numbers."""
+    places = [getattr(job, "hyperparameters", None), getattr(getattr(job, "method", None), "supervised", None)]
+    told: dict[str, Any] = {}
+    for place in places:
+        values = (
+            place
+            if isinstance(place, dict)
+            else {**getattr(place, "__dict__", {}), **(getattr(place, "model_extra", None) or {})}
+        )
+        told = {**values, **told}
+    made, planned = whole_number(getattr(job, "trained_steps", None)), whole_number(getattr(job, "total_steps", None))
+    remarks = ["no adapter, but all weights"] if told.get("lora") is False else []
+    remarks += ["rows packed"] if told.get("packing") is True else []
+    if getattr(job, "status", None) == "succeeded" and made and planned and made < planned:
+        remarks.append(f"{made} of {planned} steps")
+    return tuple(remarks)

@@ -13,13 +13,14 @@ from typing import Any
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason, quota_is_used_up
+from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.errors import asking
 from tunecurve.learners.hosted.tuning.limits import check_manner
 from tunecurve.learners.hosted.tuning.types import (
     CreationUnclear,
-    FileUnread,
     JobRequest,
     NotCreated,
+    NotReadyYet,
     ProviderJob,
     QuotaFull,
     state_by_word,
@@ -151,7 +152,7 @@ class OpenAITuning:
                     raise CreationUnclear(plain_reason(error)) from None
                 if _NOT_READ_YET.search(str(error)) and not was_unread:
                     if self._is_unread(training_file):
-                        raise FileUnread(plain_reason(error)) from None
+                        raise NotReadyYet(plain_reason(error)) from None
                     was_unread = True  # perhaps until a moment ago
                     continue
                 field = _unwelcome_field(error, left_out)
@@ -212,7 +213,10 @@ class OpenAITuning:
 
     def get(self, provider_id: str) -> ProviderJob:
         """Return one job, with its checkpoints once it has succeeded."""
-        found = self.client.fine_tuning.jobs.retrieve(provider_id)
+        return self.viewed(self.client.fine_tuning.jobs.retrieve(provider_id), provider_id)
+
+    def viewed(self, found: Any, provider_id: str) -> ProviderJob:
+        """Return a job as it was told, with its checkpoints once it has succeeded."""
         job = replace(_view(found, needs_id=False), provider_id=provider_id)
         return job if job.state != "succeeded" else replace(job, points=self._points(provider_id))
 
@@ -290,6 +294,7 @@ def _view(job: Any, *, needs_id: bool = True) -> ProviderJob:
         created_at=float(created) if isinstance(created, int | float) and created > 1e9 else None,
         hyperparameters=_hyperparameters(job),
         has_not_run=bool(reasons & _OF_THE_FILE) or "validation" in str(status).lower() or told("trained_tokens") == 0,
+        steps=whole_number(told("trained_steps")),
     )
 
 

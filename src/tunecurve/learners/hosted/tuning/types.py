@@ -73,6 +73,10 @@ class ProviderJob:
         What it costs, as the provider tells.
     has_not_run : bool
         Whether the provider says that one which has ended without a model has never been trained.
+    examples : int or None
+        Rows that it is trained on, where the provider tells.
+    remarks : tuple of str
+        In what else it is trained otherwise than asked, each as a phrase.
     """
 
     provider_id: str
@@ -92,6 +96,8 @@ class ProviderJob:
     points: tuple[tuple[int, str], ...] = ()
     usd_billed: float | None = None
     has_not_run: bool = False
+    examples: int | None = None
+    remarks: tuple[str, ...] = ()
     tokens_are_most: bool = False
 
     def is_of(self, key: str) -> bool:
@@ -110,7 +116,7 @@ class ProviderJob:
     def from_json(cls, values: dict[str, Any]) -> ProviderJob:
         """Return the job that `to_json` gave."""
         pairs = {key: tuple((n, model) for n, model in values.get(key, ())) for key in ("checkpoints", "points")}
-        return cls(**{**values, **pairs})
+        return cls(**{**values, **pairs, "remarks": tuple(values.get("remarks", ()))})
 
 
 def told_numbers(values: dict[str, Any]) -> dict[str, float]:
@@ -176,8 +182,8 @@ class QuotaFull(Exception):
     """The provider runs no further job now."""
 
 
-class FileUnread(Exception):
-    """The provider has not read the training file yet; no job was made."""
+class NotReadyYet(Exception):
+    """The provider has not finished reading the training file, or writing the model; nothing was made."""
 
 
 class NotCreated(Exception):
@@ -297,16 +303,22 @@ def doubles_of(jobs: Sequence[ProviderJob], row: dict[str, Any]) -> list[Provide
     ]
 
 
-def differences(recipe: dict[str, Any], told: dict[str, float]) -> list[str]:
+def differences(recipe: dict[str, Any], job: ProviderJob, n_rows: int) -> list[str]:
     """Return where the provider trains otherwise than it was asked to, each as a phrase."""
+    told = job.hyperparameters
     names = {"epochs": "passes", "batch_size": "rows a step", "learning_rate_multiplier": "learning rate multiplier",
              "adapter_size": "adapter size"}  # fmt: skip
     asked = {name: recipe.get(name) for name in names}
-    return [
-        f"{told[name]:g} {words} instead of {asked[name]:g}"
-        for name, words in names.items()
-        if name in told and asked[name] is not None and not _equal(told[name], float(asked[name] or 0))
-    ]
+    rows = [f"{job.examples} rows instead of {n_rows}"] if job.examples and job.examples != n_rows else []
+    return (
+        rows
+        + [
+            f"{told[name]:g} {words} instead of {asked[name]:g}"
+            for name, words in names.items()
+            if name in told and asked[name] is not None and not _equal(told[name], float(asked[name] or 0))
+        ]
+        + list(job.remarks)
+    )
 
 
 def _equal(one: float, other: float) -> bool:

@@ -13,6 +13,7 @@ from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.google_access import credentials_from_environment, tuning_region
 from tunecurve.learners.hosted.transport.redirects import refuse_redirects_of_google, refuse_redirects_of_storage
+from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.types import (
     CreationUnclear,
@@ -204,7 +205,16 @@ def _view(job: Any) -> ProviderJob:
         tokens_billed=_number(supervised.total_billable_token_count if supervised else None),
         steps=_number(supervised.tuning_step_count if supervised else None),
         error=plain_reason(job.error.message) if job.error and job.error.message else None,
+        examples=_examples(supervised),
+        remarks=("only in part",) if raw == "JOB_STATE_PARTIALLY_SUCCEEDED" else (),
     )
+
+
+def _examples(told: Any) -> int | None:
+    """Return how many rows were trained on: those of the data set without those that were dropped."""
+    count = whole_number(told.tuning_dataset_example_count) if told else None
+    dropped = whole_number(told.total_truncated_example_count) if told else None
+    return None if not count else max(1, count - (dropped or 0))
 
 
 def _number(value: Any) -> int | None:
