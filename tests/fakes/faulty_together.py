@@ -57,7 +57,7 @@ class TogetherHandler(DeploymentHandler):
         if is_done and behaviour["tells_tokens"]:
             size = server.sizes[job["file"]]
             counts = {"all passes": job["tokens"], "one pass": job["tokens"] // job["passes"]}
-            view |= {"token_count": counts[behaviour["counts"]], "trainingfile_size": size}
+            view |= {"token_count": counts[behaviour["tells_tokens_of"]], "trainingfile_size": size}
         return view
 
     def list_jobs(self, found, raw):
@@ -184,7 +184,7 @@ class FaultyTogether(FaultyDeployments):
 
     def __init__(self, **behaviour):
         self.untuned, self.endpoints = {"Qwen/Qwen3-8B"}, {}
-        usual = {"twins": False, "endpoint": "", "endpoints_wrong": 1, "counts": "all passes"}
+        usual = {"twins": False, "endpoint": "", "endpoints_wrong": 1, "tells_tokens_of": "all passes"}
         super().__init__(**{**usual, **behaviour})
 
 

@@ -428,7 +428,7 @@ def test_together_is_asked_as_its_documents_say(serve, learner_of, prompts_of, t
 @pytest.mark.parametrize("counts", ["all passes", "one pass"])
 @pytest.mark.parametrize("epochs", [1, 2, 7, 20])
 def test_the_tokens_of_a_job_are_never_fewer_than_those_billed(serve, learner_of, tmp_path, counts, epochs):
-    server = serve(TOGETHER, counts=counts)
+    server = serve(TOGETHER, tells_tokens_of=counts)
     learner = learner_of(TOGETHER, **FAST)
     record = follow(learner, tmp_path, epochs=epochs)
     assert record.cost_usd >= server.bill_usd - 1e-12, record
