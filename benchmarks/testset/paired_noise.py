@@ -17,7 +17,7 @@ import numpy as np
 
 from tunecurve.curve.intervals import difference_of, jackknife, sums_by_group
 from tunecurve.curve.power import measured_noise
-from tunecurve.metrics.base import row_weights, statistics_matrix
+from tunecurve.metrics.base import statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.collect import load
 from tunecurve.spec.study import parse_spec
@@ -39,7 +39,7 @@ def pairs_of(folder: Path) -> list[str]:
     def items(trial, metric, units):
         answers = [line["prediction"] for line in stored_predictions(folder / trial["folder"])]
         matrix = statistics_matrix(metric, answers, targets, sources)
-        weights = sums_by_group(row_weights(metric, matrix), units)
+        weights = sums_by_group(metric.row_weights(matrix), units)
         return jackknife(sums_by_group(matrix, units), metric.score, weights)
 
     finished = [trial for trial in results["trials"] if trial["state"] == "finished"]

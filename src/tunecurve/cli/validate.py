@@ -20,6 +20,7 @@ def validate(study: Path | None, **options: Any) -> None:
     Needs no model; `plan` and `run` count the same rows.
     """
     from tunecurve.cli.options import study_values
+    from tunecurve.metrics.catalogue import build_metrics
     from tunecurve.spec.study import parse_spec
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.frozen import check_comparable
@@ -29,6 +30,7 @@ def validate(study: Path | None, **options: Any) -> None:
     values, origin = study_values(study, options)
     spec = parse_spec(values, origin)
     folder = Path(options["out"] or Path("runs") / spec.name)
+    build_metrics(spec.metric_names)  # code that may not be loaded, or is no metric, is said before anything is read
     check_comparable(spec, folder)
     spec, data = split_as_asked(
         spec,

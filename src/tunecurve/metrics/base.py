@@ -6,19 +6,21 @@ Because scores depend on rows only through a sum, a bootstrap over rows is one m
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tunecurve.errors import SpecError
 
 FloatArray = NDArray[np.float64]
 Direction = Literal["max", "min"]
 Reference = str | tuple[str, ...]
 
 
-@runtime_checkable
-class Metric(Protocol):
+class Metric(ABC):
     """A score of predictions against references, built from per-row sufficient statistics.
 
     Attributes
@@ -31,106 +33,100 @@ class Metric(Protocol):
         Whether more or less is better.
     score_range : tuple of float
         Smallest and largest possible score.
-    signature : str
-        Everything that makes two scores comparable: tool, version, settings.
     """
 
-    @property
-    def name(self) -> str: ...
+    name: str = ""
+    title: str = ""
+    direction: Direction = "max"
+    score_range: tuple[float, float] = (0.0, 100.0)
 
     @property
-    def title(self) -> str: ...
+    @abstractmethod
+    def signature(self) -> str:
+        """Everything that makes two scores comparable: tool, version, settings."""
 
-    @property
-    def direction(self) -> Direction: ...
-
-    @property
-    def score_range(self) -> tuple[float, float]: ...
-
-    @property
-    def signature(self) -> str: ...
-
+    @abstractmethod
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return the row's sufficient statistics, shape (d,)."""
-        ...
 
+    @abstractmethod
     def score(self, summed: FloatArray) -> FloatArray:
         """Return scores, shape (...), from summed statistics, shape (..., d); NaN where undefined."""
-        ...
 
-
-@runtime_checkable
-class SeveralReferences(Protocol):
-    """What a metric offers beside `Metric` if it knows rows with several right answers."""
+    @property
+    def knows_several_references(self) -> bool:
+        """Whether rows with several right answers are scored against all of them: `statistics_of_several` is written."""
+        return type(self).statistics_of_several is not Metric.statistics_of_several
 
     def statistics_of_several(self, prediction: str, references: Sequence[str], source: str) -> FloatArray:
-        """Return the row's sufficient statistics against one or more references, shape (d,)."""
-        ...
+        """Return the row's sufficient statistics against one or more references, shape (d,); default: the first one."""
+        return self.statistics(prediction, references[0], source)
 
+    def row_weights(self, statistics: FloatArray) -> FloatArray:
+        """Return what each row weighs in the score, shape (rows,), from shape (rows, d).
 
-@runtime_checkable
-class ShareOfParts(Protocol):
-    """What a metric offers beside `Metric` if it is a share of something that not every row holds one of."""
-
-    def n_parts(self, statistics: FloatArray) -> FloatArray:
-        """Return how much each row holds of what the score is a share of, shape (rows,), from shape (rows, d)."""
-        ...
-
-
-@runtime_checkable
-class ReadsDataSet(Protocol):
-    """What a metric offers beside `Metric` if it reads texts as the rows show it, where nobody told it how."""
+        Default: 1. A share of something that not every row holds one of weighs its rows by how much they hold of it.
+        """
+        return np.ones(len(statistics))
 
     def for_rows(self, references: Sequence[str], sources: Sequence[str]) -> Metric:
-        """Return the metric that reads these rows; itself where it was told how."""
-        ...
-
-
-def row_weights(metric: Metric, statistics: FloatArray) -> FloatArray:
-    """Return what each row weighs in the score, shape (rows,): its parts for a `ShareOfParts`, else 1."""
-    return metric.n_parts(statistics) if isinstance(metric, ShareOfParts) else np.ones(len(statistics))
+        """Return the metric that reads texts as these rows show it, where nobody told it how; default: itself."""
+        return self
 
 
 def statistics_matrix(
-    metric: Metric, predictions: Sequence[str], references: Sequence[Reference], sources: Sequence[str]
+    metric: Metric,
+    predictions: Sequence[str],
+    references: Sequence[Reference],
+    sources: Sequence[str],
+    places: Sequence[str] = (),
 ) -> FloatArray:
     """Return the statistics of all rows, shape (rows, d).
 
     Parameters
     ----------
     metric : Metric
-        A row with several references is scored against all of them if the metric is `SeveralReferences`, else against
-        the first.
+        A row with several references is scored against all of them if the metric knows them, else against the first.
     predictions, sources : sequence of str
         Answers and inputs, shape (rows,).
     references : sequence of (str or tuple of str)
         The right answer of each row, or its right answers; rows may differ in their number.
+    places : sequence of str, optional
+        Where the rows stand, for messages.
 
     Raises
     ------
     ValueError
         For a row with no reference at all.
+    SpecError
+        For a row of which a metric of the user's own makes no number.
     """
-    if isinstance(metric, ReadsDataSet):
-        metric = metric.for_rows([one if isinstance(one, str) else "".join(one[:1]) for one in references], sources)
-    knows_several = isinstance(metric, SeveralReferences)
+    metric = metric.for_rows([one if isinstance(one, str) else "".join(one[:1]) for one in references], sources)
     rows = []
     for index, (prediction, reference, source) in enumerate(zip(predictions, references, sources, strict=True)):
         several = (reference,) if isinstance(reference, str) else tuple(reference)
         if not several:
             raise ValueError(f"row {index} has no reference; expected a text or a tuple of at least one text")
-        if knows_several and len(several) > 1:
-            rows.append(metric.statistics_of_several(prediction, several, source))  # type: ignore[attr-defined]
-        else:
-            rows.append(metric.statistics(prediction, several[0], source))
+        try:
+            if len(several) > 1:
+                rows.append(metric.statistics_of_several(prediction, several, source))
+            else:
+                rows.append(metric.statistics(prediction, several[0], source))
+        except SpecError as error:
+            stands = f", {places[index]}" if index < len(places) and places[index] else ""
+            raise SpecError(f"{error} (row {index + 1} of {len(predictions)}{stands})") from error
     return np.stack(rows)
 
 
 def corpus_score(
-    metric: Metric, predictions: Sequence[str], references: Sequence[Reference], sources: Sequence[str]
+    metric: Metric,
+    predictions: Sequence[str],
+    references: Sequence[Reference],
+    sources: Sequence[str],
+    places: Sequence[str] = (),
 ) -> float:
     """Return the metric's score over all rows; see `statistics_matrix` for the parameters."""
-    return float(metric.score(statistics_matrix(metric, predictions, references, sources).sum(axis=0)))
+    return float(metric.score(statistics_matrix(metric, predictions, references, sources, places).sum(axis=0)))
 
 
 def signature_for(metric: Metric, references: Sequence[Reference]) -> str:
@@ -142,7 +138,7 @@ def signature_for(metric: Metric, references: Sequence[Reference]) -> str:
     numbers = {1 if isinstance(reference, str) else len(reference) for reference in references}
     if numbers <= {1}:
         return metric.signature
-    if not isinstance(metric, SeveralReferences):
+    if not metric.knows_several_references:
         return f"{metric.signature}|refs:first"
     number = f"nrefs:{numbers.pop() if len(numbers) == 1 else 'var'}"
     fields = metric.signature.split("|")

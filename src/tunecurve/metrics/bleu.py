@@ -13,7 +13,7 @@ import numpy as np
 
 from tunecurve.errors import SpecError
 from tunecurve.formats.folding import compose
-from tunecurve.metrics.base import Direction, FloatArray
+from tunecurve.metrics.base import FloatArray, Metric
 from tunecurve.metrics.tokenizers import how_to_install, is_installed
 
 MAX_ORDER = 4
@@ -26,7 +26,7 @@ def _sacrebleu_bleu(tokenizer: str):  # type: ignore[no-untyped-def]  # sacreble
     return BLEU(tokenize=tokenizer)
 
 
-class Bleu:
+class Bleu(Metric):
     """BLEU with sacrebleu's exponential smoothing and one of its tokenizers.
 
     Statistics are [system length, reference length, matches of order 1..4, totals of order 1..4], the layout that
@@ -44,8 +44,6 @@ class Bleu:
 
     name = "bleu"
     title = "BLEU"
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
     def __init__(self, tokenizer: str = "13a") -> None:
         if not is_installed(tokenizer):

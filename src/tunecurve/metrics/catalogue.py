@@ -25,8 +25,10 @@ from tunecurve.metrics.masking import (
 )
 from tunecurve.metrics.multilabel import LabelMacroF1, MicroF1, RecallOfLabels, SubsetAccuracy
 from tunecurve.metrics.ner import EntityF1, EntityF1Partial, EntityPrecision, EntityRecall, TypeRecall
+from tunecurve.metrics.own import own_metric
 from tunecurve.metrics.rouge import Rouge
 from tunecurve.metrics.settings import MetricSettings
+from tunecurve.own_code import is_reference
 
 _BUILDERS: dict[str, Callable[[MetricSettings], Metric]] = {
     "bleu": lambda settings: Bleu(settings.bleu_tokenizer),
@@ -73,18 +75,21 @@ def build_metrics(names: Iterable[str], settings: MetricSettings | None = None) 
     Parameters
     ----------
     names : iterable of str
-        Names out of `METRIC_NAMES`.
+        Names out of `METRIC_NAMES`, or of metrics of the user's own.
     settings : MetricSettings, optional
         The label set, and how texts are read; default: no labels, all else as for English.
 
     Raises
     ------
     SpecError
-        For an unknown name.
+        For an unknown name, and for code that may not be loaded or is no metric.
     """
-    metrics = []
+    metrics: list[Metric] = []
     settings = settings or MetricSettings()
     for name in names:
+        if is_reference(name):
+            metrics.append(own_metric(name))
+            continue
         if name not in _BUILDERS:
             raise SpecError(
                 f"unknown metric '{name}'; expected one of {', '.join(METRIC_NAMES)}.{did_you_mean(name, METRIC_NAMES)}"

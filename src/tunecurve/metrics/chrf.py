@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunecurve.formats.folding import compose
-from tunecurve.metrics.base import Direction, FloatArray
+from tunecurve.metrics.base import FloatArray, Metric
 
 CHARACTER_ORDER = 6
 BETA_SQUARED = 4.0
@@ -21,7 +21,7 @@ def _sacrebleu_chrf():  # type: ignore[no-untyped-def]  # sacrebleu is imported 
     return CHRF()
 
 
-class Chrf:
+class Chrf(Metric):
     """chrF2 with sacrebleu's defaults (character order 6, no word n-grams, beta 2).
 
     Statistics are [hypothesis, reference, matching] n-gram counts for orders 1..6, shape (18,). Texts are taken in
@@ -34,8 +34,6 @@ class Chrf:
 
     name = "chrf"
     title = "chrF"
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
     @property
     def signature(self) -> str:

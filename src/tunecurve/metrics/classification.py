@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tunecurve.formats.folding import compose
-from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.base import FloatArray, Metric, percentage
 from tunecurve.metrics.recall import RecallByLabel
 
 
@@ -21,7 +21,7 @@ def as_class(text: str) -> str:
     return compose(text).strip()
 
 
-class _CountsByClass:
+class _CountsByClass(Metric):
     """Statistics are [true positive, predicted, gold] of each class in order, and [rows]: shape (3 * classes + 1,).
 
     The count of rows keeps those whose gold class is outside the set in the denominator.
@@ -31,11 +31,6 @@ class _CountsByClass:
     classes : iterable of str
         The closed set; case counts, outer whitespace does not.
     """
-
-    name = ""
-    title = ""
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
     def __init__(self, classes: Iterable[str]) -> None:
         self.classes = tuple(sorted({as_class(label) for label in classes}))

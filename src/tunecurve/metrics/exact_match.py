@@ -10,16 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunecurve.formats.folding import compose
-from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.base import FloatArray, Metric, percentage
 
 
-class ExactMatch:
+class ExactMatch(Metric):
     """Percentage of rows answered exactly; statistics are [hit, 1]."""
 
     name = "exact_match"
     title = "Exact match"
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
     signature = "exact_match|outer-whitespace:ignored|v1"
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:

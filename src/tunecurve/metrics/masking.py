@@ -17,7 +17,7 @@ from tunecurve.formats.alignment import label_class, placeholders
 from tunecurve.formats.folding import fold
 from tunecurve.formats.placeholder_discovery import find_form
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
-from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.base import FloatArray, Metric, percentage
 from tunecurve.metrics.masked_row import RowAnalysis, analyse_row
 from tunecurve.metrics.recall import RecallByLabel
 
@@ -32,7 +32,7 @@ def dress_in_signature(form: PlaceholderForm) -> str:
     return "" if form.is_classic else f"|placeholders:{form.example}"
 
 
-class _ReadsPlaceholders:
+class _ReadsPlaceholders(Metric):
     """A metric that is told how placeholders are written, or finds it from the rows that it scores."""
 
     def __init__(self, form: PlaceholderForm | None = None) -> None:
@@ -51,11 +51,6 @@ class _ReadsPlaceholders:
 class _RatioOfRow(_ReadsPlaceholders):
     """A metric whose statistics are [numerator, denominator] of one row."""
 
-    name = ""
-    title = ""
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
-
     @property
     def signature(self) -> str:
         """Return name, options and version of the definition."""
@@ -69,7 +64,7 @@ class _RatioOfRow(_ReadsPlaceholders):
         """Return [numerator, denominator], shape (2,)."""
         return np.array(self.ratio(prediction, reference, source), dtype=np.float64)
 
-    def n_parts(self, statistics: FloatArray) -> FloatArray:
+    def row_weights(self, statistics: FloatArray) -> FloatArray:
         """Return the denominators, shape (rows,)."""
         return statistics[:, 1]
 
@@ -81,7 +76,7 @@ class _RatioOfRow(_ReadsPlaceholders):
 class _LeakRatio(_RatioOfRow):
     """A percentage that leaks; a row without an answer is left out: it is neither a leak nor safe."""
 
-    direction: Direction = "min"
+    direction = "min"
 
     @property
     def signature(self) -> str:
@@ -152,7 +147,7 @@ class Unanswered(_RatioOfRow):
     """Percentage of the rows without an answer: nothing, or nothing that can be seen."""
 
     name, title = "unanswered", "Rows without an answer"
-    direction: Direction = "min"
+    direction = "min"
 
     @property
     def signature(self) -> str:
@@ -179,7 +174,7 @@ class OverMasking(_RatioOfRow):
     """Percentage of the letters and digits outside gold spans that were masked all the same."""
 
     name, title = "over_masking", "Over-masking"
-    direction: Direction = "min"
+    direction = "min"
 
     def ratio(self, prediction: str, reference: str, source: str) -> tuple[float, float]:
         """Return (public characters masked, public characters)."""
@@ -204,7 +199,7 @@ class TextFidelity(_RatioOfRow):
 class _PlaceholderRows(_RatioOfRow):
     """A percentage of rows, by a test that knows the label set."""
 
-    direction: Direction = "min"
+    direction = "min"
 
     def __init__(self, labels: Iterable[str], form: PlaceholderForm | None = None) -> None:
         super().__init__(form)

@@ -15,7 +15,7 @@ import numpy as np
 from tunecurve.formats.entities import Entity, normalise_whitespace, parse_entities
 from tunecurve.formats.folding import compose
 from tunecurve.formats.segmentation import words
-from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.base import FloatArray, Metric, percentage
 from tunecurve.metrics.recall import RecallByLabel
 
 PARTIAL_CREDIT = 0.5
@@ -62,13 +62,8 @@ def _shared_words(first: str, second: str) -> int:
     return (Counter(words(first)) & Counter(words(second))).total()
 
 
-class _EntityScore:
+class _EntityScore(Metric):
     """Micro-averaged over all entities of all rows; statistics are [credit, predicted, gold], shape (3,)."""
-
-    name = ""
-    title = ""
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
     @property
     def signature(self) -> str:
@@ -84,7 +79,7 @@ class _EntityScore:
         exact, partial, predicted, gold = matches(prediction, reference)
         return np.array([self.credit(exact, partial), predicted, gold], dtype=np.float64)
 
-    def n_parts(self, statistics: FloatArray) -> FloatArray:
+    def row_weights(self, statistics: FloatArray) -> FloatArray:
         """Return the entities predicted and in gold, shape (rows,): a row without any does not count."""
         return statistics[:, 1] + statistics[:, 2]
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.base import FloatArray, Metric, percentage
 
 
-class RecallByLabel:
+class RecallByLabel(Metric):
     """Of what has a label, the percentage found; statistics are [found, gold] for each label, shape (2 * labels,).
 
     Parameters
@@ -21,11 +21,6 @@ class RecallByLabel:
     labels : iterable of str
         The label set; what has another label is left out.
     """
-
-    name = ""
-    title = ""
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
     def __init__(self, labels: Iterable[str]) -> None:
         self.labels = tuple(sorted({self.label_key(label) for label in labels}))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.base import FloatArray, Metric, percentage
 from tunecurve.metrics.tokenizers import UnicodeTokenizer, choose_rouge_tokenizer
 
 BY_ROW = "by-row"
@@ -37,7 +37,7 @@ def _f_measures(prediction: str, reference: str, tokenizer: str) -> dict[str, fl
     return {name: float(scores[name].fmeasure) for name in ROUGE_TYPES}
 
 
-class Rouge:
+class Rouge(Metric):
     """Mean F-measure over rows; statistics are [F-measure, 1].
 
     Parameters
@@ -53,9 +53,6 @@ class Rouge:
     Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004. The best of several references counts, as in
     rouge-score's `score_multi`.
     """
-
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
     def __init__(self, rouge_type: str, tokenizer: str = BY_ROW) -> None:
         self.name = rouge_type

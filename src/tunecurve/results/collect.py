@@ -250,9 +250,10 @@ class ResultsBuilder:
                 f"the predictions in '{item.folder}' do not belong to this test set; move that folder away and run again"
             )
         predictions = [line["prediction"] for line in lines]
-        references, sources = [row.references for row in self.data.test], [row.source for row in self.data.test]
+        test = self.data.test
+        references, sources, places = zip(*((row.references, row.source, row.place) for row in test), strict=True)
         statistics = {
-            metric.name: statistics_matrix(metric, predictions, references, sources) for metric in self.metrics
+            metric.name: statistics_matrix(metric, predictions, references, sources, places) for metric in self.metrics
         }
         scored = score_trial(item.trial, statistics, self.metrics, self.multiplicities, self.groups)
         kept = read_sealed_json(item.folder / RESULT)

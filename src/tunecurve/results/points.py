@@ -28,7 +28,7 @@ from tunecurve.curve.intervals import (
     upper_bound,
 )
 from tunecurve.findings import Finding, blocked
-from tunecurve.metrics.base import Metric, row_weights
+from tunecurve.metrics.base import Metric
 from tunecurve.results.records.points import (
     LEAKS,
     Comparison,
@@ -101,7 +101,7 @@ def score_trial(
         metric.name: jackknife(
             sums_by_group(statistics[metric.name], groups),
             metric.score,
-            sums_by_group(row_weights(metric, statistics[metric.name]), groups),
+            sums_by_group(metric.row_weights(statistics[metric.name]), groups),
         )
         for metric in metrics
     }

@@ -22,7 +22,9 @@ from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_inp
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN, Cleanable
 from tunecurve.metrics.catalogue import METRIC_NAMES
+from tunecurve.metrics.own import use_metric
 from tunecurve.metrics.tokenizers import BleuTokenizer, RougeTokenizer, how_to_install, is_installed
+from tunecurve.own_code import is_reference
 from tunecurve.prompts import DEFAULT_TEMPLATE
 from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
 from tunecurve.spec.hosted import HostedSpec
@@ -182,7 +184,11 @@ class StudySpec(Section):
         32, description="training rows that a tuned model on this machine is scored on, too; 0: none"
     )
     answers: AnswerSpec = Field(default_factory=AnswerSpec)
-    metrics: list[str] | None = Field(None, description="metric names, the first is the headline; default: the task's")
+    metrics: list[str] | None = Field(
+        None,
+        description="metric names, the first is the headline; default: the task's; one of your own: package.module:name (with "
+        "--allow-code)",
+    )
     metric_options: MetricOptions = Field(default_factory=MetricOptions)
     bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
     advice: AdviceSpec = Field(default_factory=AdviceSpec)
@@ -234,11 +240,22 @@ class StudySpec(Section):
                 raise ValueError(f"'{name}' can write nothing but maskings, expected task: masking; use '{bare_name}'")
         return value
 
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _names_of_metrics(cls, value: Any) -> Any:
+        """Put metric objects under their names, which are those of code."""
+        if not isinstance(value, list | tuple):
+            return value
+        try:
+            return [one if isinstance(one, str) else use_metric(one) for one in value]
+        except SpecError as error:
+            raise ValueError(str(error)) from None
+
     @field_validator("metrics")
     @classmethod
     def _known_metrics(cls, value: list[str] | None) -> list[str] | None:
         for name in value or []:
-            if name not in METRIC_NAMES:
+            if name not in METRIC_NAMES and not is_reference(name):
                 raise ValueError(
                     f"unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)} Known: {', '.join(METRIC_NAMES)}"
                 )

@@ -81,8 +81,8 @@ class AnswerSummary(Record):
 def score_answers(rows: Sequence[Row], answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, float]:
     """Return every metric's score of the answers to rows."""
     predictions = [answer.text for answer in answers]
-    references, sources = [row.references for row in rows], [row.source for row in rows]
-    return {metric.name: corpus_score(metric, predictions, references, sources) for metric in metrics}
+    references, sources, places = zip(*((row.references, row.source, row.place) for row in rows), strict=True)
+    return {metric.name: corpus_score(metric, predictions, references, sources, places) for metric in metrics}
 
 
 def summarise_answers(answers: Sequence[Completion], *, empty_is_an_answer: bool = False) -> AnswerSummary:

@@ -106,8 +106,8 @@ class _Scorer:
 
     def matrices(self, texts: Sequence[str]) -> dict[str, FloatArray]:
         """Return every metric's statistics, shape (rows, d)."""
-        references, sources = [row.references for row in self.rows], [row.source for row in self.rows]
-        return {metric.name: statistics_matrix(metric, texts, references, sources) for metric in self.metrics}
+        references, sources, places = zip(*((row.references, row.source, row.place) for row in self.rows), strict=True)
+        return {metric.name: statistics_matrix(metric, texts, references, sources, places) for metric in self.metrics}
 
     def scores(self, matrices: Mapping[str, FloatArray]) -> dict[str, float]:
         """Return every metric's score."""

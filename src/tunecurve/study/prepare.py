@@ -13,6 +13,7 @@ from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
 from tunecurve.learners.registry import build_learners, own_learners
+from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.spec.study import StudySpec, load_spec, parse_spec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
@@ -62,6 +63,7 @@ def prepare_study(
     progress = progress or Progress()
     spec = parse_spec(values, origin)
     folder = Path(out) if out is not None else Path("runs") / spec.name
+    build_metrics(spec.metric_names)  # code that may not be loaded, or is no metric, is said before anything is read
     check_comparable(spec, folder)
     asked, spec = spec, _with_what_is_there(spec, folder, origin)
     account = Account(spec.hosted, str(folder.absolute()))

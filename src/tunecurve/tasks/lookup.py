@@ -96,7 +96,7 @@ def _checked(found: Any, reference: str) -> Task:
             f"task '{reference}' is a {type(task).__name__}; expected an object or a subclass of tunecurve.tasks.base.Task"
         )
     for name in task.metrics:
-        if name not in METRIC_NAMES:
+        if name not in METRIC_NAMES and not is_reference(name):
             raise SpecError(f"task '{reference}': unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)}")
     wrong = {
         "metrics": len(task.metrics) < 2 and "two metrics or more, the headline first",

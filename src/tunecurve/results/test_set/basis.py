@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tunecurve.curve.intervals import Jackknife, jackknife, sums_by_group
 from tunecurve.curve.power import PairedNoise
 from tunecurve.learners.baselines.floor import FloorLearner
-from tunecurve.metrics.base import FloatArray, Metric, row_weights, statistics_matrix
+from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
 from tunecurve.results.records.test_set import Basis, LeakBound, TestDifference
 from tunecurve.results.test_set.power import Questions, TestRows, difference_entry, leak_entry
 from tunecurve.spec.study import StudySpec
@@ -91,7 +91,7 @@ def known_rows(spec: StudySpec, data: StudyData, metrics: Sequence[Metric], grou
 
 
 def _item(metric: Metric, statistics: FloatArray, groups: NDArray[np.int_]) -> Jackknife:
-    weights = sums_by_group(row_weights(metric, statistics), groups)
+    weights = sums_by_group(metric.row_weights(statistics), groups)
     return jackknife(sums_by_group(statistics, groups), metric.score, weights)
 
 
