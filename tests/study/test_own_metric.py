@@ -28,7 +28,7 @@ length_error.title = "Length error"
 
 
 def picky(prediction, reference, source):
-    return 1 / 0 if "7" in source else 1
+    return 1 / 0 if len(source) % 5 == 0 else 1
 
 
 picky.direction, picky.score_range = "max", (0, 1)

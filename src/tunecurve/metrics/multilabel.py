@@ -12,7 +12,7 @@ import numpy as np
 
 from tunecurve.formats.folding import compose
 from tunecurve.formats.label_sets import parse_labels
-from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.base import FloatArray, Metric, percentage
 from tunecurve.metrics.classification import mean_of_defined
 from tunecurve.metrics.recall import RecallByLabel
 
@@ -22,7 +22,7 @@ def as_set(text: str) -> set[str]:
     return {compose(label) for label in parse_labels(text)}
 
 
-class _CountsByLabel:
+class _CountsByLabel(Metric):
     """Statistics are [found, predicted, gold] of each label in order, of all others, and [whole sets right, 0, rows].
 
     Shape (3 * labels + 6,).
@@ -32,11 +32,6 @@ class _CountsByLabel:
     labels : iterable of str
         The label set; case counts.
     """
-
-    name = ""
-    title = ""
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
     def __init__(self, labels: Iterable[str]) -> None:
         self.labels = tuple(sorted({compose(label) for label in labels}))

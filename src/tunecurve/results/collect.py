@@ -15,7 +15,7 @@ from tunecurve.curve.priors import LANGUAGE_MODEL
 from tunecurve.errors import StudyStateError
 from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
-from tunecurve.metrics.base import Metric, signature_for, statistics_matrix
+from tunecurve.metrics.base import Metric, statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.diagnosis import diagnose, unsettled
 from tunecurve.results.forecasts import Forecaster, disagreements
@@ -51,7 +51,7 @@ from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.provider_checkpoints import scored_checkpoints
-from tunecurve.study.trial import RESULT, is_finished, stored_predictions
+from tunecurve.study.trial import RESULT, is_finished, signatures_of, stored_predictions, stored_result
 from tunecurve.study.trial_folder import state_of_folder
 
 RESULTS = "results.json"
@@ -111,8 +111,8 @@ class ResultsBuilder:
     def __init__(self, spec: StudySpec, data: StudyData, planned: Sequence[PlannedTrial], account: Account) -> None:
         self.spec, self.data, self.planned, self.account = spec, data, planned, account
         self.metrics: list[Metric] = build_metrics(spec.metric_names, data.metric_settings)
-        references = [row.references for row in data.test]
-        self.described = [describe_metric(metric, signature_for(metric, references)) for metric in self.metrics]
+        self._signatures = signatures_of(self.metrics, data.test)
+        self.described = [describe_metric(metric, self._signatures[metric.name]) for metric in self.metrics]
         self._recall: Any = next((m for m in self.metrics if m.name == spec.kind.recall_metric), None)
         self.groups = groups_of(spec, data)
         self.unit: Literal["groups", "rows"] = "groups" if len(set(self.groups)) < len(self.groups) else "rows"
@@ -256,7 +256,7 @@ class ResultsBuilder:
             metric.name: statistics_matrix(metric, predictions, references, sources, places) for metric in self.metrics
         }
         scored = score_trial(item.trial, statistics, self.metrics, self.multiplicities, self.groups)
-        kept = read_sealed_json(item.folder / RESULT)
+        kept = stored_result(item.folder, self._signatures)
         measured = {name: kept.get(name) for name in ("answers", "training", "answer_seconds", "loss")}
         scores = {name: defined(score) for name, score in scored.scores.items()}
         result = FinishedTrial.from_json(

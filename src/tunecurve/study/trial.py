@@ -15,11 +15,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile, Interrupted
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream, predict_answers
 from tunecurve.learners.base import Completion, Learner, Pending, TrainingJob, TrainingProgress
 from tunecurve.metrics.base import Metric, signature_for
+from tunecurve.own_code import is_reference
 from tunecurve.storage.files import (
     TEMPORARY,
     GrowingLines,
@@ -136,9 +138,7 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     kept = [name for name in (PREDICTIONS, LOSSES) if (folder / name).exists()]
     result = {
         "scores": score_answers(data.test, answers, metrics),
-        "metric_signatures": {
-            metric.name: signature_for(metric, [row.references for row in data.test]) for metric in metrics
-        },
+        "metric_signatures": signatures_of(metrics, data.test),
         "answers": with_wrappers(
             replace(summarise_answers(answers, empty_is_an_answer=empty_is_an_answer), cleaning=cleaning),
             data.test,
@@ -156,6 +156,33 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     write_sealed_json(folder / RESULT, result)
     for done_with in (PARTIAL, PARTIAL_LOSSES, CHECKPOINT):
         (folder / done_with).unlink(missing_ok=True)
+    return result
+
+
+def signatures_of(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, str]:
+    """Return by name what makes scores on these rows comparable."""
+    return {metric.name: signature_for(metric, [row.references for row in rows]) for metric in metrics}
+
+
+def stored_result(folder: Path, signatures: Mapping[str, str]) -> dict[str, Any]:
+    """Return a finished trial's result.
+
+    Scores that only its model could give again are None where a metric of the user's own has changed since.
+
+    Parameters
+    ----------
+    folder : Path
+        The trial's.
+    signatures : mapping of str to str
+        From `signatures_of`, of the metrics as they are now.
+    """
+    result = read_sealed_json(folder / RESULT)
+    then = result["metric_signatures"]
+    changed = [name for name, now in signatures.items() if is_reference(name) and then.get(name) != now]
+    answers, on_training_rows = result["answers"], result.get("training_scores") or {}
+    for scores in (on_training_rows.get("scores"), answers.get("scores_as_given"), answers.get("scores_unwrapped")):
+        if scores is not None:
+            scores.update(dict.fromkeys(changed))
     return result
 
 
