@@ -72,7 +72,7 @@ def test_from_a_study_file_it_is_the_headline_with_intervals_and_a_place_in_the_
     assert results["complete"]
     assert results["primary_metric"] == REFERENCE
     described = results["metrics"][0]
-    assert (described["title"], described["direction"], described["range"]) == ("Length error", "min", [0, 100])
+    assert (described["title"], described["direction"], tuple(described["range"])) == ("Length error", "min", (0, 100))
     assert described["signature"].startswith(f"{REFERENCE}|source:")
     assert "bleu" in [metric["name"] for metric in results["metrics"]], "the task's metrics stand behind"
     few, many = (p["scores"][REFERENCE] for p in results["points"] if p["strategy"] == "fine-tune")
