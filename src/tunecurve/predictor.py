@@ -13,7 +13,7 @@ from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, predict_answers
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import parse_hosted_name
-from tunecurve.learners.registry import build_learners
+from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.prompts import PromptRenderer
 from tunecurve.results.collect import load
 from tunecurve.results.model import Results
@@ -82,16 +82,8 @@ def _tuned_learner(
     # What a user asks a tuned model is paid, too, but is no part of what the study has cost.
     account = Account(spec.hosted, f"{folder.absolute()} (predict)")
     account.say = lambda line: print(line, file=sys.stderr)
-    built = build_learners(
-        [trial.learner],
-        spec.answers,
-        task=spec.kind,
-        encoder=spec.encoder,
-        device=device,
-        threads=threads,
-        account=account,
-    )
-    learner = built[trial.learner]
+    options = LearnerOptions.of_study(spec, account, device, threads)
+    learner = build_learners([trial.learner], options)[trial.learner]
     day = results.decided.get("date")
     if day:
         learner.use_date(day)

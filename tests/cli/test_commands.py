@@ -28,7 +28,7 @@ def with_lookup(monkeypatch):
     """Let every model name stand for the instant learner."""
     import tunecurve.study.prepare
 
-    def build(models, answers, **options):
+    def build(models, options):
         return {"floor": tunecurve.study.prepare.FloorLearner(), **{name: LookupLearner(name) for name in models}}
 
     monkeypatch.setattr(tunecurve.study.prepare, "build_learners", build)
@@ -157,7 +157,7 @@ def test_failed_trials_end_in_code_6_with_a_summary(rows_file, tmp_path, monkeyp
 
     monkeypatch.setattr(
         prepare, "build_learners",
-        lambda models, answers, **o: {"floor": prepare.FloorLearner(), models[0]: LookupLearner(models[0], fail_on_size=20)},
+        lambda models, options: {"floor": prepare.FloorLearner(), models[0]: LookupLearner(models[0], fail_on_size=20)},
     )  # fmt: skip
     code, stdout, stderr = invoke("run", *options(rows_file, tmp_path / "out"), "--seeds", "2")
     assert code == 6

@@ -175,7 +175,7 @@ def test_a_predictor_needs_no_metric(rows_file, tmp_path, monkeypatch):
     run(rows_file, tmp_path / "out", allow_code=True)
     own._used.clear()
     own_code._settings["is_allowed"] = False
-    monkeypatch.setattr("tunecurve.predictor.build_learners", lambda names, *_, **__: {"lookup": LookupLearner()})
+    monkeypatch.setattr("tunecurve.predictor.build_learners", lambda names, options: {"lookup": LookupLearner()})
     results = load_study(tmp_path / "out").results
     assert results["metrics"][0]["name"] == REFERENCE
     assert load_predictor(tmp_path / "out").trial_label.startswith("lookup/fine-tune")

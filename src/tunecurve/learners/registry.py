@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError, UsageError
 from tunecurve.learners.base import Learner
@@ -13,10 +13,13 @@ from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_hosted_name
 from tunecurve.privacy.network import refuse_address
-from tunecurve.spec.study import CONSTRAINED, AnswerSpec
+from tunecurve.spec.study import CONSTRAINED, AnswerSpec, StudySpec
 from tunecurve.spec.training import EncoderSpec
 from tunecurve.tasks.base import AnswerKind, Task
 from tunecurve.tasks.lookup import all_tasks, task_of
+
+if TYPE_CHECKING:
+    from tunecurve.learners.torch.device import Compute
 
 # Learners that are no language models, by the first part of their names, and the answers they can give.
 ANSWERS_OF_KIND: dict[str, tuple[AnswerKind, ...]] = {
@@ -29,51 +32,50 @@ ANSWERS_OF_KIND: dict[str, tuple[AnswerKind, ...]] = {
 
 
 @dataclass(frozen=True)
-class _Wishes:
-    """What all learners of a study have in common; see `build_learners`."""
+class LearnerOptions:
+    """What all learners of a study have in common.
 
-    answers: AnswerSpec
-    task: Task
-    encoder: EncoderSpec
-    device: str
-    threads: int | None
-    account: Account | None
-    say: Callable[[str], None]
-    share: int
-
-
-def build_learners(
-    models: Sequence[str],
-    answers: AnswerSpec,
-    *,
-    task: Task | None = None,
-    encoder: EncoderSpec | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    account: Account | None = None,
-    say: Callable[[str], None] = lambda line: None,
-    share: int = 1,
-) -> dict[str, Learner]:
-    """Return the learners by name, the floor first.
-
-    Parameters
+    Attributes
     ----------
-    models : sequence of str
-        Names as in the study file.
     answers : AnswerSpec
         How answers are generated.
-    task : Task, optional
+    task : Task
         What taggers write, and who may take part; default: masking.
-    encoder : EncoderSpec, optional
+    encoder : EncoderSpec
         How taggers and classifiers are fine-tuned.
     device, threads
         Where local models compute; see `tunecurve.learners.torch.device.choose_compute`.
-    account : Account, optional
-        Ledger, budget and settings for models behind a provider's API; without it they are refused.
-    say : callable
-        Told in a line what takes time.
     share : int, default 1
         How many processes share this machine's cores.
+    account : Account, optional
+        Ledger, budget and settings for models behind a provider's API; without it they are refused.
+    on_message : callable
+        Told in a line what takes time.
+    """
+
+    answers: AnswerSpec = field(default_factory=AnswerSpec)
+    task: Task = field(default_factory=lambda: task_of("masking"))
+    encoder: EncoderSpec = field(default_factory=EncoderSpec)
+    device: str = "auto"
+    threads: int | None = None
+    share: int = 1
+    account: Account | None = None
+    on_message: Callable[[str], None] = lambda line: None
+
+    @classmethod
+    def of_study(cls, spec: StudySpec, account: Account, device: str, threads: int | None) -> LearnerOptions:
+        """Return the options that a study file sets, with the account that pays and where to compute."""
+        return cls(spec.answers, spec.kind, spec.encoder, device, threads, account=account)
+
+    def compute(self) -> Compute:
+        """Return where local models compute."""
+        from tunecurve.learners.torch.device import choose_compute
+
+        return choose_compute(self.device, self.threads, self.share)
+
+
+def build_learners(models: Sequence[str], options: LearnerOptions | None = None) -> dict[str, Learner]:
+    """Return the learners by name, as in the study file, the floor first.
 
     Raises
     ------
@@ -84,13 +86,8 @@ def build_learners(
     UsageError
         When a model does not know the task.
     """
-    wishes = _Wishes(
-        answers, task or task_of("masking"), encoder or EncoderSpec(), device, threads, account, say, share
-    )
-    learners: dict[str, Learner] = {"floor": FloorLearner()}
-    for name in models:
-        learners[name] = _build(name, wishes)
-    return learners
+    options = options or LearnerOptions()
+    return {"floor": FloorLearner()} | {name: _build(name, options) for name in models}
 
 
 def own_learners(learners: Mapping[str, object]) -> dict[str, Learner]:
@@ -101,6 +98,7 @@ def own_learners(learners: Mapping[str, object]) -> dict[str, Learner]:
     UsageError
         For an object that is no `Learner`.
     """
+    own: dict[str, Learner] = {"floor": FloorLearner()}
     for name, learner in learners.items():
         if not isinstance(learner, Learner):
             kind = f"the class {learner.__name__}" if isinstance(learner, type) else f"a {type(learner).__name__}"
@@ -111,17 +109,16 @@ def own_learners(learners: Mapping[str, object]) -> dict[str, Learner]:
                 f"learners: '{name}' is {kind}, expected an object of a class derived from tunecurve.learners.base.Learner; "
                 f"{remedy} (docs/add-a-learner.md)"
             )
-    return {"floor": FloorLearner()} | {
-        name: learner for name, learner in learners.items() if isinstance(learner, Learner)
-    }
+        own[name] = learner
+    return own
 
 
-def _build(name: str, wishes: _Wishes) -> Learner:
+def _build(name: str, options: LearnerOptions) -> Learner:
     kind, _, rest = name.partition(":")
-    if kind in ANSWERS_OF_KIND and wishes.task.answer not in ANSWERS_OF_KIND[kind]:
+    if kind in ANSWERS_OF_KIND and options.task.answer not in ANSWERS_OF_KIND[kind]:
         able = [task.name for task in all_tasks() if task.answer in ANSWERS_OF_KIND[kind]]
         raise UsageError(
-            f"'{name}' is for {' and '.join(able)} tasks, and this one is {wishes.task.name}; leave it out, or check --task"
+            f"'{name}' is for {' and '.join(able)} tasks, and this one is {options.task.name}; leave it out, or check --task"
         )
     if kind == "presidio":
         from tunecurve.learners.baselines.presidio import PresidioLearner
@@ -132,85 +129,71 @@ def _build(name: str, wishes: _Wishes) -> Learner:
         from tunecurve.learners.baselines.tfidf import TfidfLearner
         from tunecurve.learners.baselines.tfidf_label_sets import TfidfLabelSets
 
-        return (TfidfLabelSets if wishes.task.answer == "labels" else TfidfLearner)(name)
+        return (TfidfLabelSets if options.task.answer == "labels" else TfidfLearner)(name)
     if kind in ("tagger", "classifier"):
-        return _encoder(name, kind, rest, wishes)
+        return _encoder(name, kind, rest, options)
     bare_name = name.removeprefix(CONSTRAINED)
     hosted = parse_hosted_name(bare_name)
     if hosted is None:
-        return _local(bare_name.removeprefix("hf:"), wishes, is_constrained=bare_name != name)
+        return _local(bare_name.removeprefix("hf:"), options, is_constrained=bare_name != name)
     if bare_name != name:
         raise UsageError(
             f"'{name}': a provider's API does not let its answers be constrained, expected a local model after "
             f"'{CONSTRAINED}'; use '{bare_name}'"
         )
-    return _hosted(name, hosted, wishes)
+    return _hosted(name, hosted, options)
 
 
-def _hosted(name: str, parts: HostedName, wishes: _Wishes) -> Learner:
-    if wishes.account is None:
+def _hosted(name: str, parts: HostedName, options: LearnerOptions) -> Learner:
+    if options.account is None:
         raise UsageError(f"'{name}' is behind a provider's API, which this command does not use; name a local model")
     refuse_address(name, parts.base_url())
     from tunecurve.learners.hosted.build import build_hosted_learner, tuning_backend_of, why_not_tunable
 
-    learner = build_hosted_learner(name, parts, wishes.answers, wishes.account)
-    if tuning_backend_of(parts, wishes.account.settings) is None and wishes.account.settings.tuning != "none":
-        wishes.say(why_not_tunable(parts))
+    learner = build_hosted_learner(name, parts, options.answers, options.account)
+    if tuning_backend_of(parts, options.account.settings) is None and options.account.settings.tuning != "none":
+        options.on_message(why_not_tunable(parts))
     return learner
 
 
-def _encoder(name: str, kind: str, encoder_name: str, wishes: _Wishes) -> Learner:
+def _encoder(name: str, kind: str, encoder_name: str, options: LearnerOptions) -> Learner:
     _need_local(name)
     from tunecurve.learners.encoder.classifier import ClassifierLearner
     from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
     from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner
     from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
-    from tunecurve.learners.torch.device import choose_compute
 
     build: Any = {
         "mask": TaggerLearner,
         "entities": EntityTagger,
         "class": ClassifierLearner,
         "labels": LabelSetClassifier,
-    }[wishes.task.answer]
-    files = resolve_encoder(encoder_name or BUILTIN_ENCODER, say=wishes.say)
-    compute = choose_compute(wishes.device, wishes.threads, wishes.share)
-    return build(name, files, compute, wishes.encoder, checkpoint_every_seconds=_checkpoint_seconds())
+    }[options.task.answer]
+    files = resolve_encoder(encoder_name or BUILTIN_ENCODER, say=options.on_message)
+    return build(name, files, options.compute(), options.encoder, checkpoint_every_seconds=_checkpoint_seconds())
 
 
-def _local(name: str, wishes: _Wishes, *, is_constrained: bool) -> Learner:
+def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learner:
     _need_local(name)
     from tunecurve.learners.lm.constrained import ConstrainedLearner
     from tunecurve.learners.lm.decoding.generate import AnswerLimits
     from tunecurve.learners.lm.learner import LocalLearner
-    from tunecurve.learners.torch.device import choose_compute
     from tunecurve.learners.torch.weights import resolve_model
 
-    compute = choose_compute(wishes.device, wishes.threads, wishes.share)
-    build = ConstrainedLearner if is_constrained else LocalLearner
+    compute, limits = options.compute(), AnswerLimits(**options.answers.model_dump(exclude={"clean"}))
     try:
-        files = resolve_model(name, say=wishes.say)
+        files = resolve_model(name, say=options.on_message)
     except ModelError as error:
         raise ModelError(f"{error}{_as_next_sentence(str(error), hint_at_provider(name))}") from None
-    account = wishes.account
+    account = options.account
     if account is not None and account.settings.vllm.model == name and not is_constrained:
         from tunecurve.learners.hosted.vllm_server import VLLM
         from tunecurve.learners.lm.served import ServedLearner
 
         refuse_address(name, VLLM.base_url())
-        return ServedLearner(
-            files,
-            compute,
-            AnswerLimits(**wishes.answers.model_dump(exclude={"clean"})),
-            checkpoint_every_seconds=_checkpoint_seconds(),
-            account=account,
-        )
-    return build(
-        files,
-        compute,
-        AnswerLimits(**wishes.answers.model_dump(exclude={"clean"})),
-        checkpoint_every_seconds=_checkpoint_seconds(),
-    )
+        return ServedLearner(files, compute, limits, checkpoint_every_seconds=_checkpoint_seconds(), account=account)
+    build = ConstrainedLearner if is_constrained else LocalLearner
+    return build(files, compute, limits, checkpoint_every_seconds=_checkpoint_seconds())
 
 
 def _need_local(name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
-from tunecurve.learners.registry import build_learners, own_learners
+from tunecurve.learners.registry import LearnerOptions, build_learners, own_learners
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.spec.study import StudySpec, load_spec, parse_spec
 from tunecurve.study.checks import check_study
@@ -68,17 +69,8 @@ def prepare_study(
     asked, spec = spec, _with_what_is_there(spec, folder, origin)
     account = Account(spec.hosted, str(folder.absolute()))
     if learners is None:
-        built = build_learners(
-            spec.models,
-            spec.answers,
-            task=spec.kind,
-            encoder=spec.encoder,
-            device=device,
-            threads=threads,
-            account=account,
-            say=progress.message,
-            share=share,
-        )
+        options = LearnerOptions.of_study(spec, account, device, threads)
+        built = build_learners(spec.models, replace(options, share=share, on_message=progress.message))
     else:
         built = own_learners(learners)
     spec, data = split_as_asked(

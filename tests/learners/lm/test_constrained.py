@@ -16,12 +16,12 @@ from tunecurve.learners.lm.constrained import ConstrainedLearner, TokenBytes
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup
-from tunecurve.learners.registry import build_learners
+from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.learners.torch.device import choose_compute
 from tunecurve.predictor import load_predictor
 from tunecurve.prompts import MASKING_SYSTEM, Prompt, PromptRenderer
 from tunecurve.run import run_study
-from tunecurve.spec.study import AnswerSpec, parse_spec
+from tunecurve.spec.study import parse_spec
 
 LABELS = ("FIRSTNAME", "CITY")
 RENDERER = PromptRenderer(MASKING_SYSTEM, labels=LABELS)
@@ -179,11 +179,11 @@ def test_a_prompt_without_labels_is_refused_before_anything_is_trained(tiny_mode
 
 def test_names_behind_constrained_are_local(tiny_model_folder):
     name = f"constrained:{tiny_model_folder}"
-    learner = build_learners([name], AnswerSpec(), device="cpu")[name]
+    learner = build_learners([name], LearnerOptions(device="cpu"))[name]
     assert isinstance(learner, ConstrainedLearner)
     assert isinstance(learner.load_tuned(tiny_model_folder), ConstrainedLearner)
     with pytest.raises(UsageError, match="does not let its answers be constrained"):
-        build_learners(["constrained:openai/gpt-5-mini"], AnswerSpec())
+        build_learners(["constrained:openai/gpt-5-mini"])
 
 
 def test_models_without_a_chat_template_begin_with_their_space(tiny_model_folder):
