@@ -6,10 +6,12 @@ for a finished one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tunecurve import own_code
@@ -57,25 +59,18 @@ class StudyRun:
     outcome: Outcome
 
 
-def run_study(
-    study: str | Path | Mapping[str, Any] | None = None,
-    *,
-    out: str | Path | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
-    learners: Mapping[str, Learner] | None = None,
-    executor: Executor | None = None,
-    accept_data_changes: bool = False,
-    allow_code: bool = False,
-    **overrides: Any,
-) -> StudyRun:
+def run(study: str | Path | Mapping[str, Any] | None = None, **options: Any) -> Results:
     """Measure a learning curve: zero-shot, few-shot and fine-tuned at growing sizes, on one frozen test set.
 
     Parameters
     ----------
     study : path or mapping, optional
         A study file, or its content; default: the built-in PII study with quick sizes.
+    **options
+        How it is run, and keys of the study file; see below.
+
+    Other Parameters
+    ----------------
     out : path, optional
         The run's folder; default ``runs/<name>``. The same call continues what is there.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -93,19 +88,45 @@ def run_study(
         anew.
     allow_code : bool, default False
         Whether code that the study names (``task: package.module:name``) may be loaded.
-    **overrides
+    **keys
         Keys of the study file, e.g. ``train_sizes=[50, 200]`` or ``data={"source": "rows.jsonl"}``; a mapping
         replaces only the keys it names. ``task`` may be a `tunecurve.tasks.base.Task` of your own.
 
     Returns
     -------
-    StudyRun
-        Folder, results and outcome. Failed trials are listed in ``outcome.failures``; they do not raise.
+    Results
+        What was found; failed trials say so in ``failure`` and do not raise.
 
     Raises
     ------
     TunecurveError
         For bad input, a missing model, a full disk; see `tunecurve.errors`.
+
+    Examples
+    --------
+    >>> results = run("study.yaml")  # doctest: +SKIP
+    >>> results.to_frame()  # doctest: +SKIP
+    >>> results.plot()  # doctest: +SKIP
+    """
+    return run_study(study, **options).results
+
+
+def run_study(
+    study: str | Path | Mapping[str, Any] | None = None,
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+    learners: Mapping[str, Learner] | None = None,
+    executor: Executor | None = None,
+    accept_data_changes: bool = False,
+    allow_code: bool = False,
+    **overrides: Any,
+) -> StudyRun:
+    """Do what `run` does with the same parameters, and also return how the trials ended.
+
+    Failed trials are listed in ``outcome.failures``; they do not raise.
     """
     if allow_code:
         own_code.allow_code()
@@ -133,7 +154,7 @@ def run_study(
 
 
 def learning_curve(study: Any = None, **options: Any) -> LearningCurve:
-    """Run a study (see `run_study`, same parameters) and return its learning curve."""
+    """Run a study (see `run`, same parameters) and return its learning curve."""
     return LearningCurve(run_study(study, **options).results)
 
 
@@ -196,3 +217,12 @@ def _remove_left_over_deployments(study: Study) -> None:
         from tunecurve.learners.hosted.build import remove_left_overs
 
         remove_left_overs(study.account)
+
+
+class _CallableModule(ModuleType):
+    """This module, callable: its name in the package is that of its main function, as in ``tunecurve.run("study.yaml")``."""
+
+    __call__ = staticmethod(run)
+
+
+sys.modules[__name__].__class__ = _CallableModule

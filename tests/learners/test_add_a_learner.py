@@ -30,7 +30,7 @@ def test_the_documented_learner_runs_as_written(rows_file, tmp_path, monkeypatch
     use = use.replace('"train_sizes"', '"split": {"test_size": 30, "method": "random"}, "train_sizes"')
     names: dict = {}
     exec(definition + use, names)
-    results = names["run"].results
+    results = names["results"]
     assert results["complete"]
     assert [trial["label"] for trial in results["trials"]] == ["floor", "fine-tune-n2-seed0", "fine-tune-n40-seed0"]
     few, many = (point["scores"]["bleu"]["estimate"] for point in results["points"][1:])

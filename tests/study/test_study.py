@@ -230,7 +230,7 @@ def test_run_folders_are_private(rows_file, tmp_path):
 
 def test_the_curve_object_has_raw_values_a_plot_and_a_notebook_face(rows_file, tmp_path):
     run(rows_file, tmp_path / "out", seeds=2)
-    curve = tunecurve.load_study(tmp_path / "out")
+    curve = tunecurve.load(tmp_path / "out")
     frame = curve.to_frame()
     raw = frame[(frame.metric == "bleu") & (frame.strategy == "fine-tune")]
     assert len(raw) == 6
@@ -244,4 +244,4 @@ def test_the_curve_object_has_raw_values_a_plot_and_a_notebook_face(rows_file, t
 
 def test_a_folder_without_results_is_an_error(tmp_path):
     with pytest.raises(StudyStateError, match=r"no results\.json"):
-        tunecurve.load_study(tmp_path)
+        tunecurve.load(tmp_path)

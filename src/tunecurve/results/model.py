@@ -57,9 +57,9 @@ class Bootstrap(Record):
     """What is left out in turn."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results(Record):
-    """Everything a study found, as results.json keeps it."""
+    """Everything a study found, as results.json keeps it; with a table and a plot for notebooks."""
 
     schema_version: Literal[3]
     tunecurve_version: str
@@ -174,10 +174,15 @@ class Results(Record):
 
         return tunecurve.plot(self, ax, metric=metric)
 
-    def _repr_html_(self) -> str:
-        from tunecurve import html_table
+    def __repr__(self) -> str:
+        import tunecurve
 
-        return html_table(self)
+        return tunecurve.table(self)
+
+    def _repr_html_(self) -> str:
+        import tunecurve
+
+        return tunecurve.html_table(self)
 
 
 def results_schema() -> dict[str, Any]:
