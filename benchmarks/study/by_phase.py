@@ -41,8 +41,7 @@ PHASES = {
     "tunecurve.study.trial.answer_all": "answer the test rows",
     "tunecurve.study.trial._score_on_training_rows": "answer training rows",
     "tunecurve.study.trial.score_answers": "score",
-    "tunecurve.study.trial.keep_record": "store models",
-    "tunecurve.study.batch_training.keep_record": "store models",
+    "tunecurve.study.trial_folder.TrialFolder.keep_training": "store models",
     "tunecurve.run.LiveReport.after_a_trial": "results and report",
     "tunecurve.run.LiveReport.write": "results and report",
 }

@@ -23,7 +23,7 @@ from tunecurve.results.collect import load
 from tunecurve.spec.study import parse_spec
 from tunecurve.study.prepare import split_as_asked
 from tunecurve.study.reading import read_study_rows
-from tunecurve.study.trial import stored_predictions
+from tunecurve.study.trial_folder import TrialFolder
 
 
 def pairs_of(folder: Path) -> list[str]:
@@ -37,7 +37,7 @@ def pairs_of(folder: Path) -> list[str]:
     targets, sources = [row.references for row in data.test], [row.source for row in data.test]
 
     def items(trial, metric, units):
-        answers = [line["prediction"] for line in stored_predictions(folder / trial["folder"])]
+        answers = [line["prediction"] for line in TrialFolder(folder / trial["folder"]).answers()]
         matrix = statistics_matrix(metric, answers, targets, sources)
         weights = sums_by_group(metric.row_weights(matrix), units)
         return jackknife(sums_by_group(matrix, units), metric.score, weights)

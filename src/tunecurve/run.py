@@ -36,8 +36,8 @@ from tunecurve.study.progress import Progress
 from tunecurve.study.provider_checkpoints import score_checkpoints
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import resolved_yaml
-from tunecurve.study.trial import TrialContext, is_finished
-from tunecurve.study.trial_folder import known_failures
+from tunecurve.study.trial import TrialContext
+from tunecurve.study.trial_folder import TRIALS
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
     for name, reason in study.tuning_obstacles.items():
         progress.message(f"'{name}' cannot be tuned, only prompted: {reason}")
     make_folder(study.folder)
-    make_folder(study.folder / "trials")
+    make_folder(study.folder / TRIALS)
     study.account.say, study.account.should_stop = progress.message, lambda: progress.stop_requested
     with lock_study(study.folder, shared=executor.is_shared):
         inspect_trials(study.planned, progress.message)
@@ -184,7 +184,7 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
         builder = ResultsBuilder(study.spec, study.data, study.planned, study.account)
         live = LiveReport(study.folder, builder, progress.message)
         seconds = study.estimated_seconds()
-        left = {item.trial: seconds[item.trial] for item in study.planned if not is_finished(item.folder)}
+        left = {item.trial: seconds[item.trial] for item in study.planned if not item.folder.is_finished}
         progress.study_started(len(study.planned), left)
         context = TrialContext(
             study.planned,
@@ -201,10 +201,10 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
             outcome = run_trials(context, executor, study.folder, progress, live.after_a_trial)
             if study.spec.hosted.checkpoints:
                 score_checkpoints(study.planned, study.data, study.learners, builder.metrics, progress)
-            results = live.write(known_failures(study.planned))
+            results = live.write(study.known_failures())
         except TunecurveError:
             with suppress(TunecurveError, OSError):  # the first error is the one to tell
-                live.write(known_failures(study.planned))
+                live.write(study.known_failures())
             raise
         finally:
             study.account.close()

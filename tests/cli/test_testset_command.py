@@ -128,11 +128,11 @@ def test_a_frozen_run_takes_no_options_about_its_rows(a_run, capsys):
 
 
 def test_results_of_an_earlier_version_say_what_to_do(a_run, capsys, tmp_path):
-    from tunecurve.storage.files import read_sealed_json, write_sealed_json
+    from tunecurve.storage.files import read_checked_json, write_checked_json
 
-    results = read_sealed_json(a_run[0] / "results.json")
+    results = read_checked_json(a_run[0] / "results.json")
     del results["test_set"]
-    write_sealed_json(tmp_path / "results.json", results)
+    write_checked_json(tmp_path / "results.json", results)
     code, _, err = said(capsys, tmp_path)
     assert code == 8
     assert "tunecurve run" in err
@@ -141,13 +141,13 @@ def test_results_of_an_earlier_version_say_what_to_do(a_run, capsys, tmp_path):
 
 def test_a_blind_metric_promises_no_difference(a_run, capsys, tmp_path):
     from tunecurve.findings import Finding
-    from tunecurve.storage.files import read_sealed_json, write_sealed_json
+    from tunecurve.storage.files import read_checked_json, write_checked_json
 
-    results = read_sealed_json(a_run[0] / "results.json")
+    results = read_checked_json(a_run[0] / "results.json")
     results["findings"] = [
         Finding("blind-metric", "BLEU does not see it", "go by another", blocks=("verdict", "leaks")).to_json()
     ]
-    write_sealed_json(tmp_path / "results.json", results)
+    write_checked_json(tmp_path / "results.json", results)
     code, out, _ = said(capsys, tmp_path)
     assert (code, out) == (0, "Which differences these test rows can tell is not said: BLEU does not see it.\n")
 

@@ -15,6 +15,7 @@ from tunecurve.executors.options import Executor
 from tunecurve.executors.run import cuda_devices, deal
 from tunecurve.results.collect import without_times
 from tunecurve.study.progress import Progress
+from tunecurve.study.trial_folder import TrialFolder
 
 WORKERS = Executor(workers=2)
 
@@ -167,7 +168,9 @@ def test_only_one_process_runs_paid_trials_and_never_one_of_another_machine(tmp_
     from tunecurve.study.plan import PlannedTrial, Trial
     from tunecurve.study.trial import TrialContext
 
-    item = PlannedTrial(Trial("m", "zero-shot"), {"learner": {"kind": "hosted"}}, tmp_path / "trials" / "m")
+    item = PlannedTrial(
+        Trial("m", "zero-shot"), {"learner": {"kind": "hosted"}}, TrialFolder(tmp_path / "trials" / "m")
+    )
     with Desk(tmp_path / "claims") as desk:
         assert _Sharing(TrialContext([item], None, {}, []), desk, Progress(), lambda failures: None)._may_pay_here()
         (tmp_path / "claims" / f"{PAID}.000001").write_text("another-host-1-abc\n")

@@ -13,11 +13,12 @@ from tunecurve.executors.events import Event
 from tunecurve.executors.scheduler import Schedule, longest_first
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
+from tunecurve.study.trial_folder import TrialFolder
 
 
 def trials(tmp_path, lengths):
     planned = [
-        PlannedTrial(Trial("m", "fine-tune", train_size=1, seed=number), {}, tmp_path / str(number))
+        PlannedTrial(Trial("m", "fine-tune", train_size=1, seed=number), {}, TrialFolder(tmp_path / str(number)))
         for number in range(len(lengths))
     ]
     return planned, {item.trial: seconds for item, seconds in zip(planned, lengths, strict=True)}
@@ -139,4 +140,4 @@ def test_a_trial_that_loses_every_worker_is_a_failure_with_its_reason(tmp_path):
     cluster, outcome = SimulatedCluster(1, seconds, seed=0, hours_between_losses=1e-9), Outcome()
     dispatch(Schedule(planned, seconds, most_losses=3), cluster, Progress(), lambda failures: None, outcome)
     assert list(outcome.failures.values()) == ["gone, 4 times"]
-    assert (planned[0].folder / "failure.txt").read_text() == "gone, 4 times"
+    assert (planned[0].folder.path / "failure.txt").read_text() == "gone, 4 times"

@@ -11,9 +11,10 @@ from tunecurve.errors import DamagedFile, StudyStateError
 from tunecurve.predictor import verify_model
 from tunecurve.report.learning_curve import load_study
 from tunecurve.results.collect import without_times
-from tunecurve.storage.files import GrowingLines, read_sealed_json, write_sealed_json
+from tunecurve.storage.files import AppendLog, read_checked_json, write_checked_json
 from tunecurve.study.integrity import inspect_trials
 from tunecurve.study.progress import Progress
+from tunecurve.study.trial_folder import TrialFolder
 
 FILES = ["config.json", "result.json", "predictions.jsonl", "training.json", "known.json"]
 
@@ -67,7 +68,7 @@ def break_file(path, how, seed=0):
 
 def test_every_flipped_bit_is_found_and_its_file_named(finished, tmp_path):
     _, out, _ = finished
-    config = read_sealed_json(tuned(out) / "config.json")
+    config = read_checked_json(tuned(out) / "config.json")
     from tunecurve.study.plan import PlannedTrial, Trial
 
     for number in range(200):
@@ -77,7 +78,7 @@ def test_every_flipped_bit_is_found_and_its_file_named(finished, tmp_path):
         name = FILES[number % len(FILES)]
         break_file(folder / name, "flipped", number)
         said = []
-        inspect_trials([PlannedTrial(Trial("lookup", "fine-tune"), config, folder)], said.append)
+        inspect_trials([PlannedTrial(Trial("lookup", "fine-tune"), config, TrialFolder(folder))], said.append)
         assert len(said) == 1, (number, name)
         assert f"{name}' is damaged" in said[0]
         assert not (folder / name).exists()
@@ -160,7 +161,7 @@ def test_damaged_results_are_named_and_written_anew(copy, how):
 
 def test_damaged_answers_are_dropped_the_others_kept(tmp_path):
     path = tmp_path / "partial.jsonl"
-    store = GrowingLines(path)
+    store = AppendLog(path)
     for number in range(50):
         store.append({"index": number, "text": "é\n" * number})
     store.close()
@@ -168,7 +169,7 @@ def test_damaged_answers_are_dropped_the_others_kept(tmp_path):
     for seed in range(300):
         path.write_bytes(whole)
         break_file(path, "flipped", seed)
-        again = GrowingLines(path)
+        again = AppendLog(path)
         again.close()
         indices = [value["index"] for value in again.values]
         # A flipped line break joins two lines, or cuts the last one short.
@@ -176,15 +177,15 @@ def test_damaged_answers_are_dropped_the_others_kept(tmp_path):
         assert indices == sorted(indices)
         assert all(value["text"] == "é\n" * value["index"] for value in again.values)
     path.write_bytes(whole[:-3])
-    cut = GrowingLines(path)
+    cut = AppendLog(path)
     cut.close()
     assert (len(cut.values), cut.n_damaged) == (49, 0), "what a kill cut short is no damage"
 
 
 def test_a_seal_covers_every_bit(tmp_path):
     path = tmp_path / "sealed.json"
-    write_sealed_json(path, {"text": "é\u2028", "number": 1e-05, "nothing": float("nan")})
-    assert read_sealed_json(path) == {"text": "é\u2028", "number": 1e-05, "nothing": None}
+    write_checked_json(path, {"text": "é\u2028", "number": 1e-05, "nothing": float("nan")})
+    assert read_checked_json(path) == {"text": "é\u2028", "number": 1e-05, "nothing": None}
     whole = path.read_bytes()
     for place in range(len(whole)):
         for bit in range(8):
@@ -192,7 +193,7 @@ def test_a_seal_covers_every_bit(tmp_path):
             content[place] ^= 1 << bit
             path.write_bytes(content)
             with pytest.raises(DamagedFile):
-                read_sealed_json(path)
+                read_checked_json(path)
 
 
 def test_answers_of_other_versions_are_not_mixed_with_new_ones(copy, monkeypatch):
@@ -200,7 +201,7 @@ def test_answers_of_other_versions_are_not_mixed_with_new_ones(copy, monkeypatch
     trial = tuned(out)
     for name in ("result.json", "predictions.jsonl"):
         (trial / name).unlink()
-    store = GrowingLines(trial / "predictions.partial.jsonl")
+    store = AppendLog(trial / "predictions.partial.jsonl")
     store.append({"made_by": {"tunecurve": "0.0.1"}})
     store.append({"index": 0, "answer": {"text": "of long ago", "stop_reason": "end"}})
     store.close()

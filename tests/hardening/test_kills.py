@@ -14,7 +14,7 @@ from tests.fakes.slow_learner import SlowLearner, run
 from tests.hardening.runs import start_process, write_rows
 from tunecurve.executors.options import Executor
 from tunecurve.results.collect import without_times
-from tunecurve.storage.files import read_sealed_json
+from tunecurve.storage.files import read_checked_json
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 
@@ -49,7 +49,7 @@ def compare_after(tmp_path, executor, kill):
     codes = kill(lambda **options: start_process(rows, out, executor=executor, **options))
     done = without_times(run(rows, out, Executor(executor), SlowLearner()).results)
     assert done == whole
-    assert without_times(read_sealed_json(out / "results.json")) == whole
+    assert without_times(read_checked_json(out / "results.json")) == whole
     assert not list(out.rglob("*.tmp"))
     return codes
 
@@ -104,7 +104,7 @@ def test_kills_in_training_checkpointing_and_scoring_of_a_real_model_change_noth
         process = start(out)
         _, stderr = process.communicate(timeout=600)
         assert process.returncode == 0, stderr
-        return without_times(read_sealed_json(out / "results.json"))
+        return without_times(read_checked_json(out / "results.json"))
 
     started = time.monotonic()
     whole = finish(tmp_path / "whole")

@@ -12,7 +12,7 @@ from tests.cli.test_commands import invoke, options, with_lookup  # noqa: F401  
 from tests.hardening.runs import run_small, start_process, write_rows
 from tunecurve.privacy.redact import shown
 from tunecurve.results.collect import without_times
-from tunecurve.storage.files import read_sealed_json
+from tunecurve.storage.files import read_checked_json
 
 
 @pytest.mark.parametrize("folder", ["with blanks", "ünïcödé 数据 😀", "quote'\"$(x)", "-dash", "new\nline"])
@@ -37,7 +37,7 @@ def test_other_locales_no_home_no_terminal(tmp_path, environment):
     process = start_process(rows, tmp_path / "out", environment=environment, stdin=subprocess.DEVNULL)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
-    whole = without_times(read_sealed_json(tmp_path / "out" / "results.json"))
+    whole = without_times(read_checked_json(tmp_path / "out" / "results.json"))
     assert whole["complete"]
 
 

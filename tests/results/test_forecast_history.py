@@ -17,7 +17,7 @@ from tunecurve.curve.scoring import crps
 from tunecurve.report.history import history_lines, history_table
 from tunecurve.results.forecast_history import FORECASTS, judge_forecasts, read_forecasts
 from tunecurve.run import run_study
-from tunecurve.storage.files import read_sealed_json
+from tunecurve.storage.files import read_checked_json
 
 # Three metrics are enough, and quick.
 BASE = {
@@ -72,7 +72,7 @@ def study(begun, tmp_path):
 
 
 def results_now(folder):
-    return read_sealed_json(folder / "out" / "results.json")
+    return read_checked_json(folder / "out" / "results.json")
 
 
 def judged(results, metric="bleu"):

@@ -10,7 +10,7 @@ from tests.study.test_study import STUDY, StopAfter
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TargetLoss
 from tunecurve.run import run_study
-from tunecurve.storage.files import read_sealed_json, write_sealed_json
+from tunecurve.storage.files import read_checked_json, write_checked_json
 from tunecurve.study.plan import Trial, training_key
 from tunecurve.study.prepare import prepare_study
 
@@ -84,9 +84,9 @@ def test_another_training_is_not_taken_over(rows_file, tmp_path):
 def test_a_learner_added_later_finds_the_trainings_of_a_finished_study(rows_file, tmp_path):
     run(rows_file, tmp_path / "out", [Sharing("a")])
     for path in (tmp_path / "out").rglob("training.json"):  # as written before trainings were shared
-        kept = read_sealed_json(path)
+        kept = read_checked_json(path)
         del kept["record"]["taken_from"]
-        write_sealed_json(path, kept)
+        write_checked_json(path, kept)
     done = run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")])
     assert done.outcome.n_run == 1
     assert Sharing.trained == [("a", 5, 0)]

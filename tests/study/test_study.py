@@ -12,7 +12,7 @@ from tunecurve.executors.lock import lock_study
 from tunecurve.results.collect import without_times
 from tunecurve.results.model import results_schema
 from tunecurve.run import run_study
-from tunecurve.storage.files import read_sealed_json, sha256_of, write_sealed_json
+from tunecurve.storage.files import read_checked_json, sha256_of, write_checked_json
 from tunecurve.study.progress import Progress
 
 SCHEMA = results_schema()
@@ -180,7 +180,7 @@ def test_predictions_of_other_rows_are_refused(rows_file, tmp_path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[1], lines[0], *lines[2:]]) + "\n")
     result = path.with_name("result.json")  # as if they had been scored so: not damaged, but those of other rows
-    write_sealed_json(result, read_sealed_json(result) | {"files": {path.name: sha256_of(path)}})
+    write_checked_json(result, read_checked_json(result) | {"files": {path.name: sha256_of(path)}})
     with pytest.raises(StudyStateError, match="do not belong to this test set"):
         run(rows_file, tmp_path / "out")
 

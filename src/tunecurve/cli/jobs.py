@@ -182,13 +182,12 @@ def _say_how_to_go_on(row: dict[str, Any], what: str) -> None:
 def _drop_trained(row: dict[str, Any]) -> None:
     """Remove the records of a tuned model that is gone from its study, so that its trial is trained anew."""
     from tunecurve.learners.hosted.tunable import TUNED
-    from tunecurve.study.trial import TRAINING
+    from tunecurve.study.trial_folder import TRAINING, trials_of
 
     model = (row["detail"].get("job") or {}).get("tuned_model")
-    for path in Path(row["study"]).glob(f"trials/*/{TUNED}"):
-        if json.loads(path.read_text(encoding="utf-8")).get("model") == model:
-            (path.parent / TRAINING).unlink(missing_ok=True)
-            path.unlink()
+    for trial in trials_of(Path(row["study"])):
+        if trial.has(TUNED) and json.loads((trial.path / TUNED).read_text(encoding="utf-8")).get("model") == model:
+            trial.remove(TRAINING, TUNED)
 
 
 @contextmanager

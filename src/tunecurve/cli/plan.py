@@ -25,7 +25,6 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     from tunecurve.learners.hosted.prices import money
     from tunecurve.report.tables import text_table
     from tunecurve.study.prepare import prepare_study
-    from tunecurve.study.trial_folder import state_of_folder
 
     values, origin = study_values(study, options)
     ready = prepare_study(
@@ -50,10 +49,10 @@ def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
         calls = f"{work.n_calls:,}" if item.trial in quotes else "–"
         price = [calls, money(quotes[item.trial]) if item.trial in quotes else "–"] if quotes else []
         about = duration(seconds[item.trial])
-        rows.append([item.trial.learner, item.trial.label, *counts, about, *price, state_of_folder(item.folder)])
+        rows.append([item.trial.learner, item.trial.label, *counts, about, *price, item.folder.state])
     header = ["learner", "trial", "steps", "tokens trained", "tokens read", "tokens written", "about"]
     echo(text_table([*header, *(["calls", "costs about"] if quotes else []), "state"], rows))
-    left = sum(seconds[item.trial] for item in ready.planned if state_of_folder(item.folder) != "finished")
+    left = sum(seconds[item.trial] for item in ready.planned if not item.folder.is_finished)
     if all(item.trial in quotes or item.trial.strategy == "floor" for item in ready.planned):
         echo(f"\nAbout {duration(left)}, most of it waiting for answers.")
     else:

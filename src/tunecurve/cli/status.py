@@ -47,6 +47,6 @@ def status(folder: Path, as_json: bool) -> None:
 
 def _state_now(folder: Path) -> str:
     """Return the state as the trial's folder tells it: results.json is as old as the last trial that ended."""
-    from tunecurve.study.trial_folder import state_of_folder
+    from tunecurve.study.trial_folder import TrialFolder
 
-    return state_of_folder(folder)
+    return TrialFolder(folder).state

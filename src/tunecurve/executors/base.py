@@ -16,10 +16,9 @@ from tunecurve.errors import Interrupted, MoneyError, TunecurveError, explain_os
 from tunecurve.executors.leases import ClaimLost
 from tunecurve.learners.base import Pending
 from tunecurve.privacy.redact import redact
-from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import TrialContext, is_finished, run_trial
+from tunecurve.study.trial import TrialContext, run_trial
 from tunecurve.study.trial_folder import FAILURE
 
 AfterEach = Callable[[dict[Trial, str]], None]
@@ -88,7 +87,7 @@ def run_serially(context: TrialContext, progress: Progress, after_each: AfterEac
     queue, n_waiting = deque(context.planned), 0
     while queue:
         item = queue.popleft()
-        if is_finished(item.folder):
+        if item.folder.is_finished:
             outcome.n_found_finished += 1
             continue
         progress.trial_started(item.trial)
@@ -127,7 +126,7 @@ def run_one(item: PlannedTrial, context: TrialContext, progress: Progress) -> En
         return Ended("failed", _record_failure(item, error), time.perf_counter() - started)
     if isinstance(result, Pending):
         return result
-    (item.folder / FAILURE).unlink(missing_ok=True)
+    item.folder.remove(FAILURE)
     headline = context.metrics[0]
     score = result["scores"][headline.name]
     remarks = result["answers"].remarks(headline.name, headline.title)
@@ -168,7 +167,7 @@ def _record_failure(item: PlannedTrial, error: Exception) -> str:
 def record_failure(item: PlannedTrial, reason: str, detail: str = "") -> str:
     """Keep in the trial's folder why it failed; return it in one line."""
     line = redact(" ".join(reason.split()))[:300]
-    write_text(make_folder(item.folder) / FAILURE, line + detail)
+    item.folder.keep_failure(line, detail)
     return line
 
 

@@ -16,7 +16,7 @@ from tunecurve.executors.in_process import Aside, stays_here
 from tunecurve.executors.scheduler import Schedule
 from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import TrialContext, is_finished
+from tunecurve.study.trial import TrialContext
 
 WAIT_SECONDS = 0.5
 
@@ -58,7 +58,7 @@ def run_on_workers(context: TrialContext, workers: Workers, progress: Progress, 
     """
     here = [item for item in context.planned if stays_here(item)]
     there = [item for item in context.planned if not stays_here(item)]
-    left = [item for item in there if not is_finished(item.folder)]
+    left = [item for item in there if not item.folder.is_finished]
     outcome = Outcome(n_found_finished=len(there) - len(left))
     schedule = Schedule(left, context.seconds, is_proven=len(left) < len(there))
     with Aside(here, replace(context, planned=here), progress, after_each) as aside:

@@ -27,10 +27,10 @@ from tunecurve.executors.leases import ClaimLost
 from tunecurve.executors.options import Executor
 from tunecurve.storage.files import make_folder, write_bytes, write_text
 from tunecurve.study.plan import PlannedTrial
-from tunecurve.study.trial import RESULT, TrialContext
+from tunecurve.study.trial import TrialContext
+from tunecurve.study.trial_folder import ATTEMPT, RESULT, TrialFolder
 
 _NONCE = ".ray-session"
-_ATTEMPT = "attempt.txt"
 _SECONDS_BETWEEN_COUNTS = 5.0
 _SECONDS_BETWEEN_POSTS = 1.0
 # More tasks than places, so that a cluster that grows on demand sees the demand.
@@ -116,8 +116,8 @@ class RayWorkers:
         attempt = self._attempts.get(item.folder.name, 0) + 1
         self._attempts[item.folder.name] = attempt
         # A node that was thought to be lost and works on sees by this file that it is not its trial any more.
-        write_text(make_folder(item.folder) / _ATTEMPT, f"{self._nonce} {attempt}")
-        item = replace(item, folder=item.folder.absolute())
+        write_text(make_folder(item.folder.path) / ATTEMPT, f"{self._nonce} {attempt}")
+        item = replace(item, folder=TrialFolder(item.folder.path.absolute()))
         task = self._task.remote(item, f"{self._nonce} {attempt}", self._shipped, self._mailbox)
         self._tasks[task] = item
 
@@ -139,8 +139,8 @@ class RayWorkers:
         except self._ray.exceptions.RayError as error:
             return lost(item.trial, f"its node or worker was lost ({type(error).__name__})")
         for name in sorted(files, key=lambda name: (name == RESULT, name)):  # the result comes last
-            write_bytes(make_folder((item.folder / name).parent) / Path(name).name, files[name])
-        (item.folder / _ATTEMPT).unlink(missing_ok=True)
+            write_bytes(make_folder((item.folder.path / name).parent) / Path(name).name, files[name])
+        item.folder.remove(ATTEMPT)
         return event
 
     def ask_to_stop(self) -> None:
@@ -231,18 +231,18 @@ def _run_there(
     if learner.identity() != item.config["learner"]:
         raise StudyStateError(f"this node would compute as {learner.identity()}, the study is {item.config['learner']}")
     context = replace(context, learners={name: learner})
-    sees_folder = _reads(item.folder.parent.parent / _NONCE) == attempt.split()[0]
-    there = item if sees_folder else replace(item, folder=_scratch("trials") / item.folder.name)
+    sees_folder = _reads(item.folder.study / _NONCE) == attempt.split()[0]
+    there = item if sees_folder else replace(item, folder=TrialFolder(_scratch("trials") / item.folder.name))
 
     def check() -> None:
-        if sees_folder and _reads(item.folder / _ATTEMPT) not in (attempt, None):
+        if sees_folder and _reads(item.folder.path / ATTEMPT) not in (attempt, None):
             raise ClaimLost(item.folder.name)
 
     progress = RelayProgress(item.trial, post, post.shall_stop, check)
     if post.shall_stop():
         return Event(item.trial, "stopped"), {}
     event = run_to_its_end(there, context, progress)
-    return event, {} if sees_folder else _files_of(there.folder)
+    return event, {} if sees_folder else _files_of(there.folder.path)
 
 
 class _Post:

@@ -20,8 +20,7 @@ from tunecurve.executors.scheduler import longest_first
 from tunecurve.learners.base import Pending, TrainingProgress
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import TrialContext, is_finished
-from tunecurve.study.trial_folder import FAILURE
+from tunecurve.study.trial import TrialContext
 
 PAID = "paid-trials"
 POLL_SECONDS = 1.0
@@ -86,11 +85,11 @@ class _Sharing:
     def __init__(self, context: TrialContext, desk: Desk, progress: Progress, after_each: AfterEach) -> None:
         self.context, self.desk, self.progress, self.after_each = context, desk, progress, after_each
         self.outcome = Outcome()
-        self._old_failures = {item.trial: _failed_at(item) for item in context.planned}
-        unfinished = [item for item in context.planned if not is_finished(item.folder)]
+        self._old_failures = {item.trial: item.folder.failed_at() for item in context.planned}
+        unfinished = [item for item in context.planned if not item.folder.is_finished]
         self.outcome.n_found_finished = len(context.planned) - len(unfinished)
         tuned = [item for item in context.planned if not stays_here(item)]
-        self._is_proven = any(is_finished(item.folder) for item in tuned)
+        self._is_proven = any(item.folder.is_finished for item in tuned)
         self._paid = [item for item in unfinished if is_paid(item.config)]
         self._left = longest_first([item for item in unfinished if not is_paid(item.config)], context.seconds)
         self._aside: Aside | None = None
@@ -182,12 +181,12 @@ class _Sharing:
             for item in ended:
                 left.remove(item)
                 if self._aside is None or item not in self._paid:
-                    self.outcome.n_found_finished += is_finished(item.folder)
-                self._is_proven = self._is_proven or (is_finished(item.folder) and not stays_here(item))
+                    self.outcome.n_found_finished += item.folder.is_finished
+                self._is_proven = self._is_proven or (item.folder.is_finished and not stays_here(item))
 
     def _has_ended(self, item: PlannedTrial) -> bool:
         """Return whether a trial is finished, or has failed since this process began."""
-        return is_finished(item.folder) or _failed_at(item) != self._old_failures[item.trial]
+        return item.folder.is_finished or item.folder.failed_at() != self._old_failures[item.trial]
 
     def _wait(self) -> None:
         others = self.desk.others()
@@ -202,11 +201,3 @@ class _Sharing:
             self._told_who = lines
             for line in lines:
                 self.progress.message(line)
-
-
-def _failed_at(item: PlannedTrial) -> int | None:
-    """Return when the trial failed, as its folder's clock tells it; None: it has not."""
-    try:
-        return (item.folder / FAILURE).stat().st_mtime_ns
-    except FileNotFoundError:
-        return None

@@ -9,7 +9,7 @@ from tunecurve.formats.placeholders import PlaceholderForm, form_of_decision
 from tunecurve.metrics.masking import analyse_row
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import LEAKS
-from tunecurve.study.trial import stored_predictions
+from tunecurve.study.trial_folder import TrialFolder
 
 
 def worst_examples(folder: Path, results: Results, n_examples: int = 8) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def worst_examples(folder: Path, results: Results, n_examples: int = 8) -> list[
     rated = []
     form = form_of_decision(results.decided.get("placeholders"))
     has_leaks = any(metric.name == LEAKS for metric in results.metrics)
-    for line in stored_predictions(folder / trial.folder):
+    for line in TrialFolder(folder / trial.folder).answers():
         if line["prediction"].strip() == line["target"].strip():
             continue
         rated.append(_rate(line, form, has_leaks=has_leaks))

@@ -9,8 +9,7 @@ from tunecurve.report.tables import TIDY_COLUMNS, to_csv
 from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.storage.files import make_folder, write_json, write_text
-from tunecurve.study.losses import stored_losses
-from tunecurve.study.trial import stored_predictions
+from tunecurve.study.trial_folder import TrialFolder
 
 PREDICTION_COLUMNS = (
     "learner", "strategy", "shots", "train_size", "seed", "row_id", "input", "target", "prediction", "stop_reason",
@@ -23,7 +22,7 @@ def prediction_rows(folder: Path, results: Results) -> list[dict[str, Any]]:
     rows = []
     for trial in results.finished:
         key = {name: trial[name] for name in ("learner", "strategy", "shots", "train_size", "seed")}
-        lines = stored_predictions(folder / trial.folder)
+        lines = TrialFolder(folder / trial.folder).answers()
         rows += [key | line | loss for line, loss in zip(lines, _losses(folder, trial, len(lines)), strict=True)]
     return rows
 
@@ -36,7 +35,7 @@ def _losses(folder: Path, trial: FinishedTrial, n_rows: int) -> list[dict[str, A
         {"target_left_out": line["left_out"]}
         if line["left_out"]
         else {"target_nats": line["nats"], "target_units": line["n_units"]}
-        for line in stored_losses(folder / trial.folder, "test")
+        for line in TrialFolder(folder / trial.folder).losses("test")
     ]
 
 

@@ -13,7 +13,7 @@ from tunecurve.results.collect import RESULTS, ResultsBuilder
 from tunecurve.results.forecast_history import damage_line, judge_forecasts, keep_forecasts
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import JudgedForecast
-from tunecurve.storage.files import write_sealed_json
+from tunecurve.storage.files import write_checked_json
 from tunecurve.study.plan import Trial
 
 SHARE_OF_TIME = 0.1
@@ -53,7 +53,7 @@ class LiveReport:
         started = time.monotonic()
         results = self.builder.build(failures)
         results = replace(results, forecast_history=self._what_was_forecast(results), folder=self.folder)
-        write_sealed_json(self.folder / RESULTS, results)
+        write_checked_json(self.folder / RESULTS, results)
         write_report(self.folder, results)
         ended = time.monotonic()
         self._next_at = ended + (ended - started) / SHARE_OF_TIME

@@ -46,13 +46,12 @@ from tunecurve.results.test_set.sources import describe_test_set, questions_of
 from tunecurve.results.training_findings import training_findings
 from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
-from tunecurve.storage.files import read_sealed_json
+from tunecurve.storage.files import read_checked_json
 from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
-from tunecurve.study.provider_checkpoints import scored_checkpoints
-from tunecurve.study.trial import RESULT, is_finished, signatures_of, stored_predictions, stored_result
-from tunecurve.study.trial_folder import state_of_folder
+from tunecurve.study.trial import signatures_of, stored_result
+from tunecurve.study.trial_folder import TrialFolder
 
 RESULTS = "results.json"
 # The only values that may differ between two runs of one study: how long things took.
@@ -123,12 +122,12 @@ class ResultsBuilder:
             groups=[row.group for row in data.test] if self.unit == "groups" else None,
         )
         self._losses = LossPoints(self.groups, spec.bootstrap.level, self.unit)
-        self._read: dict[Path, ReadTrial] = {}
+        self._read: dict[TrialFolder, ReadTrial] = {}
         self._label_advisor = LabelAdvisor()
 
     def build(self, failures: Mapping[Trial, str]) -> Results:
         """Return what the study has found so far."""
-        finished = [self._trial(item) for item in self.planned if is_finished(item.folder)]
+        finished = [self._trial(item) for item in self.planned if item.folder.is_finished]
         scored = combine_points(
             [one.scored for one in finished], seed=self.spec.bootstrap.seed, floor_title=self.spec.kind.floor.title
         )
@@ -244,7 +243,7 @@ class ResultsBuilder:
         return self._read[item.folder]
 
     def _read_trial(self, item: PlannedTrial) -> ReadTrial:
-        lines = stored_predictions(item.folder)
+        lines = item.folder.answers()
         if [line["row_id"] for line in lines] != [row.row_id for row in self.data.test]:
             raise StudyStateError(
                 f"the predictions in '{item.folder}' do not belong to this test set; move that folder away and run again"
@@ -267,14 +266,14 @@ class ResultsBuilder:
                 "checkpoints": [],
                 "scores": scores,
             },
-            str(item.folder / RESULT),
+            str(item.folder),
         )
         training_scores = kept.get("training_scores")
         return ReadTrial(
             item,
             scored,
             result,
-            TrainingScores.from_json(training_scores, str(item.folder / RESULT)) if training_scores else None,
+            TrainingScores.from_json(training_scores, str(item.folder)) if training_scores else None,
             n_different=n_different_answers(predictions),
             n_judged=int(statistics[LEAKS][:, 1].sum()) if LEAKS in statistics else 0,
             label_counts=statistics[self._recall.name].sum(axis=0) if self._recall else np.empty(0),
@@ -321,9 +320,9 @@ class ResultsBuilder:
         ]
 
     def _describe_trial(self, item: PlannedTrial, failure: str | None) -> TrialResult:
-        if is_finished(item.folder):
+        if item.folder.is_finished:
             result = self._trial(item).result
-            checkpoints = [CheckpointResult.from_json(one) for one in scored_checkpoints(item.folder)]
+            checkpoints = [CheckpointResult.from_json(one) for one in item.folder.provider_checkpoints()]
             return replace(result, failure=failure, checkpoints=checkpoints)
         return TrialResult(**self._identity(item, failure))
 
@@ -332,10 +331,10 @@ class ResultsBuilder:
         return {
             **asdict(trial),
             "label": trial.label,
-            "folder": folder_name(item.folder),
+            "folder": folder_name(item.folder.path),
             "config_sha256": stable_hash(item.config, 64),
             "config": item.config,
-            "state": state_of_folder(item.folder),
+            "state": item.folder.state,
             "failure": failure,
         }
 
@@ -369,7 +368,7 @@ def load(folder: str | Path) -> Results:
     path = Path(folder) / RESULTS
     if not path.is_file():
         raise StudyStateError(f"no {RESULTS} in '{folder}'; expected the folder of a study, e.g. runs/pii-quick")
-    return replace(Results.from_json(read_sealed_json(path), f"'{path}'"), folder=Path(folder))
+    return replace(Results.from_json(read_checked_json(path), f"'{path}'"), folder=Path(folder))
 
 
 def without_times(results: Any) -> Any:

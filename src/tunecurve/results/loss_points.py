@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 from tunecurve.curve.intervals import Jackknife, jackknife, mean_of_seeds, positive_interval, sums_by_group
 from tunecurve.results.points import PointKey, defined, point_key
 from tunecurve.results.records.trials import MeanLoss, MeanTrainingLoss, PointLoss
-from tunecurve.study.losses import LOSSES, TrialLoss, loss_statistics, stored_losses
+from tunecurve.study.losses import TrialLoss, loss_statistics
 from tunecurve.study.plan import PlannedTrial, Trial
+from tunecurve.study.trial_folder import LOSSES, TrialFolder
 
 FloatArray = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class LossPoints:
 
     def __init__(self, groups: NDArray[np.int_], level: float, unit: str) -> None:
         self.groups, self.level, self.unit = groups, level, unit
-        self._read: dict[Path, _Measured | None] = {}
+        self._read: dict[TrialFolder, _Measured | None] = {}
 
     def of_points(self, finished: Sequence[tuple[PlannedTrial, TrialLoss | None]]) -> dict[PointKey, PointLoss]:
         """Return the losses of the points all of whose trials have one."""
@@ -69,10 +69,10 @@ class LossPoints:
 
     def _measured(self, item: PlannedTrial, said: TrialLoss | None) -> _Measured | None:
         if item.folder not in self._read:
-            if said is None or said.failure or not (item.folder / LOSSES).exists():
+            if said is None or said.failure or not item.folder.has(LOSSES):
                 self._read[item.folder] = None
             else:
-                lines = stored_losses(item.folder, "test")
+                lines = item.folder.losses("test")
                 is_measured = np.array([not line["left_out"] for line in lines], dtype=bool)
                 self._read[item.folder] = _Measured(item.trial, said, loss_statistics(lines), is_measured)
         return self._read[item.folder]

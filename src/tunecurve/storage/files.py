@@ -7,8 +7,8 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from tunecurve.errors import DamagedFile, EnvironmentProblem, StudyStateError, e
 from tunecurve.storage.kill_points import kill_point
 from tunecurve.storage.records import json_value
 
-TRIALS, DAMAGED = "trials", "damaged"  # folders of a study
 TEMPORARY = ".tmp"  # how the names of files that are being written end
 
 
@@ -39,18 +38,19 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; two processes that write the same file do not meet in the temporary one."""
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield the name under which a file is to be written; at the end it is on the disk, private, and takes its own name.
+
+    Two processes that write the same file do not meet in the temporary one. What goes wrong leaves the old file.
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        _flush(temporary)
         kill_point(f"before-{path.name}")
         temporary.replace(path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     kill_point(f"after-{path.name}")
@@ -74,15 +74,30 @@ def _is_another_at_work(process_id: int) -> bool:
     return process_id != os.getpid()
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with written_whole(path) as temporary, os.fdopen(_create(temporary), "wb") as file:
+        file.write(content)
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+
+def _flush(path: Path) -> None:
+    """Make a file or folder the user's alone, and wait until it has reached the disk."""
+    path.chmod(0o700 if path.is_dir() else 0o600)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def flush_to_disk(folder: Path) -> None:
     """Make sure that every file below the folder has reached the disk, and is the user's alone."""
     for path in sorted(folder.rglob("*")):
-        path.chmod(0o700 if path.is_dir() else 0o600)
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _flush(path)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -95,47 +110,33 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(json_value(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file that this program wrote.
-
-    Raises
-    ------
-    StudyStateError
-        When it is not JSON any more.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
-    except ValueError as error:
-        raise StudyStateError(f"'{path}' is damaged ({error}); move it away and run the same command again") from None
+_START, _NO_SUM = '{\n "seal": "', "0" * 64
 
 
-_SEAL_START, _NO_SEAL = '{\n "seal": "', "0" * 64
-
-
-def write_sealed_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_checked_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object with a checksum of its own text as its first key."""
-    text = json.dumps({"seal": _NO_SEAL, **json_value(value)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_text(path, text.replace(_NO_SEAL, _text_sha256(text), 1))
+    text = json.dumps({"seal": _NO_SUM, **json_value(value)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, text.replace(_NO_SUM, _text_sha256(text), 1))
 
 
-def read_sealed_json(path: Path) -> dict[str, Any]:
-    """Read what `write_sealed_json` wrote.
+def read_checked_json(path: Path) -> dict[str, Any]:
+    """Read what `write_checked_json` wrote.
 
     Raises
     ------
     DamagedFile
         When one bit of it is not what was written.
     """
-    start, end = len(_SEAL_START), len(_SEAL_START) + len(_NO_SEAL)
+    start, end = len(_START), len(_START) + len(_NO_SUM)
     try:
         text = path.read_bytes().decode("utf-8", "surrogatepass")
     except ValueError:
         raise DamagedFile(path, "it is not UTF-8 text") from None
     except IsADirectoryError:
         raise DamagedFile(path, "it is a folder") from None
-    if not text.startswith(_SEAL_START):
+    if not text.startswith(_START):
         raise DamagedFile(path, "it has no checksum, or is of an earlier version of tunecurve")
-    if _text_sha256(text[:start] + _NO_SEAL + text[end:]) != text[start:end]:
+    if _text_sha256(text[:start] + _NO_SUM + text[end:]) != text[start:end]:
         raise DamagedFile(path, "its content does not match its checksum")
     value = json.loads(text)
     del value["seal"]
@@ -152,7 +153,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_lines(path: Path, values: list[Any]) -> None:
+def write_lines(path: Path, values: Sequence[Any]) -> None:
     """Write JSON Lines whole or not at all."""
     write_text(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
 
@@ -172,10 +173,9 @@ def read_lines(path: Path) -> list[Any]:
         raise StudyStateError(f"'{path}' is damaged ({error}); move it away and run the same command again") from None
 
 
-def set_aside(path: Path) -> Path:
-    """Move a damaged file below a trial's folder to the study's folder for such files; return where it is now."""
-    trial = next(parent for parent in path.parents if parent.parent.name == TRIALS)
-    place = make_folder(trial.parent.parent / DAMAGED / trial.name) / path.name
+def move_aside(path: Path, folder: Path) -> Path:
+    """Move a file into a folder, under a free name; return where it is now."""
+    place = folder / path.name
     free = next(
         candidate
         for number in itertools.count()
@@ -186,7 +186,7 @@ def set_aside(path: Path) -> Path:
     return free
 
 
-class GrowingLines:
+class AppendLog:
     """A file of JSON lines that grows while work goes on, each line with a checksum.
 
     A line cut short by a kill is dropped at the next start, a damaged one too; the others are kept. The file is written

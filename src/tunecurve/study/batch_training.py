@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import Learner, TrainingProgress
-from tunecurve.storage.files import make_folder, write_sealed_json
+from tunecurve.storage.files import make_folder
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, training_key
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import CONFIG, TRAINING, is_finished, keep_record, training_job
+from tunecurve.study.trial import training_job
 
 
 def train_together(
@@ -45,7 +45,7 @@ def train_together(
         if learner.can_train_together:
             items = _to_train([item for item in planned if item.trial.learner == name], learner)
             # Another learner whose training is the same takes it over; see `run_trial`.
-            keys = {training_key(item.config, learner) for item in planned if (item.folder / TRAINING).exists()}
+            keys = {training_key(item.config, learner) for item in planned if item.folder.is_trained}
             items = [item for item in items if training_key(item.config, learner) not in keys]
             if len(items) > 1:
                 _train(items, data, learner, progress, make_folder(folder))
@@ -56,7 +56,7 @@ def _to_train(items: Sequence[PlannedTrial], learner: Learner) -> list[PlannedTr
     return [
         item
         for item in items
-        if item.trial.strategy == "fine-tune" and not is_finished(item.folder) and not (item.folder / TRAINING).exists()
+        if item.trial.strategy == "fine-tune" and not item.folder.is_finished and not item.folder.is_trained
     ]
 
 
@@ -65,8 +65,7 @@ def _train(items: Sequence[PlannedTrial], data: StudyData, learner: Learner, pro
     progress.trial_started(items[0].trial)
     jobs = []
     for item in items:
-        make_folder(item.folder)
-        write_sealed_json(item.folder / CONFIG, item.config)
+        item.folder.begin(item.config)
         jobs.append(training_job(item, data))
 
     def on_step(number: int, step: TrainingProgress) -> None:
@@ -76,4 +75,4 @@ def _train(items: Sequence[PlannedTrial], data: StudyData, learner: Learner, pro
 
     records = learner.fine_tune_together(jobs, folder=folder, on_step=on_step)
     for item, record in zip(items, records, strict=True):
-        keep_record(item.folder, asdict(record))
+        item.folder.keep_training(asdict(record))

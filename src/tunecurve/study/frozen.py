@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from tunecurve.data.rows import Row, content_id
 from tunecurve.errors import StudyStateError
 from tunecurve.spec.study import StudySpec
-from tunecurve.storage.files import TRIALS, read_sealed_json, write_sealed_json
+from tunecurve.storage.files import read_checked_json, write_checked_json
 from tunecurve.study.decisions import Decisions
+from tunecurve.study.trial_folder import CONFIG, trials_of
 
 if TYPE_CHECKING:
     from tunecurve.study.dataset import StudyData
@@ -109,7 +110,7 @@ def read_frozen(folder: Path | None) -> Frozen | None:
     """
     if folder is None or not (folder / FROZEN).exists():
         return None
-    kept = read_sealed_json(folder / FROZEN)
+    kept = read_checked_json(folder / FROZEN)
     if "pool_rows" not in kept:
         raise StudyStateError(
             f"'{folder}' was started with an earlier version of tunecurve, which froze less; start anew in another folder "
@@ -144,20 +145,20 @@ def frozen_decisions(folder: Path | None) -> Decisions:
     """Return what the study in a folder has decided before; nothing where none is frozen there."""
     if folder is None or not (folder / FROZEN).exists():
         return Decisions()
-    return Decisions(read_sealed_json(folder / FROZEN).get("decided"))
+    return Decisions(read_checked_json(folder / FROZEN).get("decided"))
 
 
 def freeze(data: StudyData, spec: StudySpec, folder: Path) -> None:
     """Write the frozen rows and what they were made for: at the first run, and whenever they have grown."""
     path = folder / FROZEN
-    before = read_sealed_json(path) if path.exists() else None
+    before = read_checked_json(path) if path.exists() else None
     if before is None:
         check_no_other_split(data, folder)
     assert data.frozen is not None
     frozen = replace(data.frozen, data=spec.data.model_dump(mode="json"))
     now = {"comparable": spec.comparable_part(), "decided": data.decisions.to_json(), **frozen.to_json()}
     if before != now:
-        write_sealed_json(path, now)
+        write_checked_json(path, now)
 
 
 def check_no_other_split(data: StudyData, folder: Path) -> None:
@@ -168,11 +169,10 @@ def check_no_other_split(data: StudyData, folder: Path) -> None:
     StudyStateError
         Naming such a trial.
     """
-    for result in sorted((folder / TRIALS).glob("*/result.json")):
-        config = result.with_name("config.json")
-        if config.exists() and read_sealed_json(config)["test_sha256"] != data.facts.test_sha256:
+    for trial in trials_of(folder):
+        if trial.is_finished and trial.has(CONFIG) and trial.config()["test_sha256"] != data.facts.test_sha256:
             raise StudyStateError(
-                f"'{folder / FROZEN}' is gone, and '{result.parent}' was scored on other test rows than the data gives now; "
+                f"'{folder / FROZEN}' is gone, and '{trial}' was scored on other test rows than the data gives now; "
                 "restore the file or the data, or start anew in another folder with --out"
             )
 
@@ -190,7 +190,7 @@ def check_comparable(spec: StudySpec, folder: Path) -> None:
     path = folder / FROZEN
     if not path.exists():
         return
-    changed = changes(read_sealed_json(path)["comparable"], spec.comparable_part())
+    changed = changes(read_checked_json(path)["comparable"], spec.comparable_part())
     if changed:
         raise StudyStateError(
             f"'{folder}' holds a study with other settings ({'; '.join(changed)}); its results cannot be mixed with new "

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,12 @@ from tunecurve.data.rows import Row
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import Learner, TargetLoss
 from tunecurve.learners.losses import LossUnit
-from tunecurve.storage.files import GrowingLines, read_lines, write_lines
+from tunecurve.storage.files import AppendLog
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import Trial, sampled_for_loss
+from tunecurve.study.plan import PlannedTrial, Trial, sampled_for_loss
 from tunecurve.study.progress import Progress
 
-LOSSES, PARTIAL_LOSSES = "losses.jsonl", "losses.partial.jsonl"
 NOT_FINITE = "loss is not a finite number"
 # What a model raises that cannot be read this way; its scores stand all the same.
 _CANNOT = (ModelError, RuntimeError, TypeError, AttributeError, ValueError, KeyError, IndexError)
@@ -69,18 +67,16 @@ class _Asked:
 
 
 def measure_losses(
-    trial: Trial, data: StudyData, learner: Learner, store: GrowingLines, folder: Path, progress: Progress
+    planned: PlannedTrial, data: StudyData, learner: Learner, store: AppendLog, progress: Progress
 ) -> TrialLoss:
     """Write losses.jsonl and return what is said of it.
 
     Parameters
     ----------
-    trial, data, learner
+    planned, data, learner
         As for `run_trial`; the learner is the tuned one.
-    store : GrowingLines
+    store : AppendLog
         Where losses are kept until all are there; those in it are not measured again.
-    folder : Path
-        The trial's folder.
     progress : Progress
         Its `stop_requested` ends the work early.
 
@@ -89,7 +85,7 @@ def measure_losses(
     Interrupted
         When a stop was asked for; what is done is kept.
     """
-    started = time.perf_counter()
+    trial, started = planned.trial, time.perf_counter()
     described = TrialLoss(learner.loss_unit, learner.loss_note, None)
     sides: dict[str, SideLoss] = {}
     lines = []
@@ -105,7 +101,7 @@ def measure_losses(
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         progress.message(f"{trial.learner} {trial.label}: the loss of the right answers cannot be measured ({reason})")
         return replace(described, failure=reason)
-    write_lines(folder / LOSSES, lines)
+    planned.folder.keep_losses(lines)
     seconds = time.perf_counter() - started
     return replace(described, test=sides.get("test"), train=sides.get("train"), loss_seconds=seconds)
 
@@ -118,7 +114,7 @@ def _sides(trial: Trial, data: StudyData) -> Iterator[_Asked]:
         yield _Asked("train", rows, [data.renderer.prompt(row.source) for row in rows])
 
 
-def _losses_of(asked: _Asked, learner: Learner, store: GrowingLines, progress: Progress) -> list[TargetLoss]:
+def _losses_of(asked: _Asked, learner: Learner, store: AppendLog, progress: Progress) -> list[TargetLoss]:
     kept = [line for line in store.values if line.get("side") == asked.side]
     losses = {line["index"]: TargetLoss(**line["loss"]) for line in kept}
     targets = [row.target for row in asked.rows]
@@ -144,11 +140,6 @@ def describe_losses(losses: Sequence[TargetLoss]) -> SideLoss:
         n_units=n_units,
         left_out=dict(sorted(left_out.items())),
     )
-
-
-def stored_losses(folder: Path, side: str) -> list[Mapping[str, Any]]:
-    """Return the lines of a finished trial's losses.jsonl of one side: the test rows in their order, or those tuned on."""
-    return [line for line in read_lines(folder / LOSSES) if line["side"] == side]
 
 
 def loss_statistics(lines: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from tunecurve.learners.base import Learner, Workload
 from tunecurve.prompts import Prompt
 from tunecurve.spec.study import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData
+from tunecurve.study.trial_folder import TrialFolder
 
 Strategy = Literal["floor", "baseline", "zero-shot", "few-shot", "fine-tune"]
 TRIAL_FORMAT = 1
@@ -63,7 +63,7 @@ class PlannedTrial:
 
     trial: Trial
     config: dict[str, Any]
-    folder: Path
+    folder: TrialFolder
 
     @property
     def name(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from tunecurve.study.progress import Progress
 from tunecurve.study.reading import StudyRows, read_study_rows
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import check_study_file
-from tunecurve.study.trial import is_finished
+from tunecurve.study.trial_folder import TrialFolder
 
 
 def prepare_study(
@@ -107,17 +106,15 @@ def _plan(
     planned = []
     for trial in list_trials(spec, learners):
         config = trial_config(trial, spec, data, learners[trial.learner])
-        item = PlannedTrial(trial, config, folder / "trials" / trial_folder_name(trial, config))
-        if trial in wanted or is_finished(item.folder) or (data.has_accepted_changes and _was_finished(item)):
+        item = PlannedTrial(trial, config, TrialFolder.of_study(folder, trial_folder_name(trial, config)))
+        if trial in wanted or item.folder.is_finished or (data.has_accepted_changes and _was_finished(item)):
             planned.append(item)
     return planned
 
 
 def _was_finished(item: PlannedTrial) -> bool:
     """Return whether the trial was finished on rows that have changed since, with consent."""
-    stem = item.folder.name.rpartition("-")[0]
-    folders = item.folder.parent.glob(f"{glob.escape(stem)}-*")
-    return any(folder.name.rpartition("-")[0] == stem and is_finished(folder) for folder in folders)
+    return any(folder.is_finished for folder in item.folder.namesakes())
 
 
 def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec:

@@ -7,19 +7,15 @@ lacks data. Checkpoints are there anyway, so this costs answers and no training.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 from tunecurve.learners.base import Learner
 from tunecurve.metrics.base import Metric
-from tunecurve.storage.files import read_sealed_json, write_sealed_json
 from tunecurve.study.answer_report import score_answers, summarise_answers
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import answer_all, is_finished
-
-CHECKPOINTS = "checkpoints.json"
+from tunecurve.study.trial import answer_all
+from tunecurve.study.trial_folder import PROVIDER_CHECKPOINTS
 
 
 def score_checkpoints(
@@ -32,14 +28,13 @@ def score_checkpoints(
     """Score every checkpoint of every finished tuned trial whose provider keeps them; what is scored stays."""
     for item in planned:
         learner = learners[item.trial.learner]
-        is_tuned = item.trial.strategy == "fine-tune" and is_finished(item.folder)
-        if not is_tuned or (item.folder / CHECKPOINTS).exists():
+        is_tuned = item.trial.strategy == "fine-tune" and item.folder.is_finished
+        if not is_tuned or item.folder.has(PROVIDER_CHECKPOINTS):
             continue
         scored = []
-        for epoch, checkpoint in learner.checkpoints(item.folder):
+        for epoch, checkpoint in learner.checkpoints(item.folder.path):
             progress.message(f"{item.trial.learner} {item.trial.label}: scoring the checkpoint after pass {epoch}")
-            kept_in = item.folder / f"checkpoint-{epoch}.partial.jsonl"
-            answers = answer_all(item.trial, data, checkpoint, kept_in, progress)
+            answers = answer_all(item, data, checkpoint, f"checkpoint-{epoch}.partial.jsonl", progress)
             scored.append(
                 {
                     "epoch": epoch,
@@ -48,12 +43,5 @@ def score_checkpoints(
                 }
             )
         if scored:
-            write_sealed_json(item.folder / CHECKPOINTS, {"scored": scored})
-        for path in item.folder.glob("checkpoint-*.partial.jsonl"):
-            path.unlink()
-
-
-def scored_checkpoints(folder: Path) -> list[dict[str, Any]]:
-    """Return what `score_checkpoints` has left in a trial's folder."""
-    path = folder / CHECKPOINTS
-    return read_sealed_json(path)["scored"] if path.exists() else []
+            item.folder.keep_provider_checkpoints(scored)
+        item.folder.remove(*(path.name for path in item.folder.path.glob("checkpoint-*.partial.jsonl")))

@@ -11,7 +11,7 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads
-from tunecurve.study.trial import TRAINING, is_finished, training_job
+from tunecurve.study.trial import training_job
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ class Study:
                 quotes[trial] = learner.quote_usd(work, is_tuned=trial.strategy == "fine-tune")
         return quotes
 
+    def known_failures(self) -> dict[Trial, str]:
+        """Return why trials failed that are not finished, in this run or an earlier one."""
+        failures = {item.trial: item.folder.failure() for item in self.planned}
+        return {trial: line for trial, line in failures.items() if line is not None}
+
     def check_access(self) -> None:
         """Raise EnvironmentProblem when an unfinished trial lacks a key, a login, an address; asks nobody.
 
@@ -77,9 +82,7 @@ class Study:
         """Why models cannot be tuned by this account or on these rows, by name; asked before any money goes."""
         found = {}
         for name, trials in self._unfinished().items():
-            untrained = [
-                item for item in trials if item.trial.strategy == "fine-tune" and not (item.folder / TRAINING).exists()
-            ]
+            untrained = [item for item in trials if item.trial.strategy == "fine-tune" and not item.folder.is_trained]
             jobs = (training_job(item, self.data) for item in untrained)
             reason = self.learners[name].tuning_obstacle(jobs) if untrained else None
             if reason is not None:
@@ -90,12 +93,12 @@ class Study:
         """Return the unfinished trials by learner."""
         found: dict[str, list[PlannedTrial]] = {}
         for item in self.planned:
-            if not is_finished(item.folder):
+            if not item.folder.is_finished:
                 found.setdefault(item.trial.learner, []).append(item)
         return found
 
     def quote_left_usd(self) -> float | None:
         """Return about what the unfinished trials cost; None: the price of one of them is unknown."""
         quotes = self.quotes_usd()
-        left = [quotes[item.trial] for item in self.planned if item.trial in quotes and not is_finished(item.folder)]
+        left = [quotes[item.trial] for item in self.planned if item.trial in quotes and not item.folder.is_finished]
         return None if any(quote is None for quote in left) else sum(quote for quote in left if quote is not None)

@@ -29,6 +29,7 @@ from tunecurve.learners.base import (
 )
 from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
+from tunecurve.storage.files import write_text
 
 TUNED_FOLDER = "tfidf"
 REGULARISATION = 10.0
@@ -197,7 +198,7 @@ def _save(folder: Path, model: _Model) -> None:
         tensors[f"idf:{name}"] = np.ascontiguousarray(vectorizer.idf_)
         vocabularies[name] = {term: int(place) for term, place in vectorizer.vocabulary_.items()}
     save_file(tensors, folder / "model.safetensors")
-    (folder / "head.json").write_text(json.dumps({**model.head, "vocabularies": vocabularies}))
+    write_text(folder / "head.json", json.dumps({**model.head, "vocabularies": vocabularies}))
 
 
 def _load(folder: Path) -> _Model:

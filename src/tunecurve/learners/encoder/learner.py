@@ -30,6 +30,7 @@ from tunecurve.learners.workload import Resources
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import stable_hash
 from tunecurve.spec.training import EncoderSpec
+from tunecurve.storage.files import write_text
 
 TUNED_FOLDER, HEAD_FILE, WEIGHTS_FILE = "encoder", "head.json", "model.safetensors"
 ROWS_A_PIECE = 256
@@ -191,7 +192,7 @@ class EncoderLearner(Learner):
     def _save(self, model: SegmentClassifier, head: dict[str, Any], folder: Path) -> None:
         folder.mkdir(exist_ok=True, mode=0o700)
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS_FILE)
-        (folder / HEAD_FILE).write_text(json.dumps(head))
+        write_text(folder / HEAD_FILE, json.dumps(head))
 
     def load_tuned(self, folder: Path) -> Self:
         """Return this learner with the model stored in ``folder/encoder``."""

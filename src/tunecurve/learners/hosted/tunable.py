@@ -28,6 +28,7 @@ from tunecurve.learners.hosted.tuning.jobs import JobFlow
 from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH, manner_of
 from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, TuningBackend
 from tunecurve.spec.study import AnswerSpec
+from tunecurve.storage.files import write_text
 
 TUNED = "tuned.json"
 LONGEST_TROUBLE_SECONDS = 3600.0
@@ -163,10 +164,7 @@ class TunableHostedLearner(HostedLearner):
 
     def _store(self, folder: Path, key: str, job: ProviderJob) -> None:
         content = {"key": key, "model": job.tuned_model, "checkpoints": [list(point) for point in job.checkpoints]}
-        path = folder / TUNED
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_text(folder / TUNED, json.dumps(content) + "\n")
 
     def load_tuned(self, folder: Path) -> HostedLearner:
         """Return the tuned model that `fine_tune` has left in `folder`."""

@@ -21,10 +21,10 @@ from tunecurve.learners.hosted.transport.access import check_access
 from tunecurve.learners.hosted.transport.gateway import GatewayOptions
 from tunecurve.learners.hosted.vllm_server import VLLM, VllmServer
 from tunecurve.learners.lm.learner import LocalLearner
-from tunecurve.learners.torch.weights import sha256_of
 from tunecurve.privacy.redact import redact
 from tunecurve.prompts import Prompt
 from tunecurve.spec.study import AnswerSpec
+from tunecurve.storage.files import sha256_of
 
 
 class ServedLearner(LocalLearner):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from tunecurve.errors import DamagedFile
+from tunecurve.storage.files import written_whole
 from tunecurve.storage.versions import difference, made_by
 
 FILE_NAME = "checkpoint.safetensors"
@@ -77,12 +77,8 @@ class Checkpoint:
         states = [asdict(training.state) for training in trainings]
         facts: dict[str, Any] = {"states": states, "fingerprint": self._fingerprint, "made_by": made_by()}
         facts["sha256"] = _checksum(facts, tensors)
-        temporary = self._path.with_name(FILE_NAME + ".tmp")
-        save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
-        temporary.chmod(0o600)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        with written_whole(self._path) as temporary:
+            save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
         self._last = time.monotonic()
 
     def load(self, trainings: Sequence[Resumable]) -> None:

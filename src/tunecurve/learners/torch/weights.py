@@ -24,6 +24,7 @@ from typing import Any
 from filelock import FileLock
 
 from tunecurve.errors import EnvironmentProblem, ModelError, did_you_mean, explain_os_error, find_os_error
+from tunecurve.storage.files import flush_to_disk, sha256_of, write_text
 
 FORMAT = "safetensors-v1"
 _HASHED_SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
@@ -78,12 +79,6 @@ def cache_folder() -> Path:
     if os.environ.get("TUNECURVE_CACHE"):
         return Path(os.environ["TUNECURVE_CACHE"]).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tunecurve"
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def resolve_model(name: str, *, say: Callable[[str], None] = lambda line: None) -> ModelFiles:
@@ -256,7 +251,8 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
             "bytes": (scratch / "model.safetensors").stat().st_size,
             "gguf_sha256": sha256_of(gguf),
         }
-        (scratch / "manifest.json").write_text(json.dumps(manifest))
+        write_text(scratch / "manifest.json", json.dumps(manifest))
+        flush_to_disk(scratch)
         shutil.rmtree(folder, ignore_errors=True)
         scratch.replace(folder)
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
