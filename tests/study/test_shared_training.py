@@ -103,14 +103,14 @@ def test_where_the_other_trial_failed_or_lost_its_model_the_training_is_done(row
 
 
 def test_a_kill_between_the_copy_and_its_record_does_no_harm(rows_file, tmp_path, monkeypatch):
-    from tunecurve.study import trial as trials
+    from tunecurve.study import trial_folder
 
     def killed(folder):
         raise KeyboardInterrupt
 
     run(rows_file, tmp_path / "out", [Sharing("a")])
     with monkeypatch.context() as patch:
-        patch.setattr(trials, "flush_to_disk", killed)
+        patch.setattr(trial_folder, "flush_to_disk", killed)
         with pytest.raises(KeyboardInterrupt):
             run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")])
     done = run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")])

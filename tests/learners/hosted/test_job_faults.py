@@ -625,7 +625,7 @@ def test_a_tuned_model_that_is_gone_is_trained_anew_when_asked(
     serve, learner_of, prompts_of, tmp_path, monkeypatch, capsys
 ):
     from tunecurve.learners.base import predict
-    from tunecurve.study.trial import TRAINING
+    from tunecurve.study.trial_folder import TRAINING
 
     monkeypatch.setattr(new_deployment, "SETTLING_SECONDS", 0.0)
     server = serve()
