@@ -1,6 +1,7 @@
 """Trials that differ only in how answers are written train once."""
 
 import json
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -70,7 +71,7 @@ def test_one_trains_and_the_other_takes_over_model_and_record(rows_file, tmp_pat
         first, second = trials["a", 5, seed], trials["b", 5, seed]
         assert first["folder"] != second["folder"]
         assert first["training"]["taken_from"] is None
-        assert second["training"] == first["training"] | {"taken_from": first["folder"].removeprefix("trials/")}
+        assert second["training"] == replace(first["training"], taken_from=first["folder"].removeprefix("trials/"))
         known = [(tmp_path / "out" / trial["folder"] / "known.json").read_text() for trial in (first, second)]
         assert known[0] == known[1]
         assert first["scores"] == second["scores"]
