@@ -24,7 +24,7 @@ from tunecurve.results.records.points import Comparison, LabelRecall, MetricResu
 from tunecurve.results.records.test_set import TestSet
 from tunecurve.results.records.trials import FinishedTrial, TrialResult
 from tunecurve.run import run_study
-from tunecurve.storage.files import read_sealed_json, write_sealed_json
+from tunecurve.storage.files import read_checked_json, write_checked_json
 from tunecurve.study.facts import DataFacts
 
 PARTS = [
@@ -129,7 +129,7 @@ def test_the_published_schema_is_the_one_of_the_classes():
     ],
 )
 def test_results_of_another_version_are_told_in_one_line(results, tmp_path, change, place):
-    write_sealed_json(tmp_path / "results.json", {**results.to_json(), **change})
+    write_checked_json(tmp_path / "results.json", {**results.to_json(), **change})
     with pytest.raises(StudyStateError) as error:
         load(tmp_path)
     assert str(error.value).startswith(f"'{tmp_path / 'results.json'}': {place}")
@@ -139,7 +139,7 @@ def test_results_of_another_version_are_told_in_one_line(results, tmp_path, chan
 
 
 def test_results_without_a_key_of_this_version_are_told_in_one_line(results, tmp_path):
-    write_sealed_json(tmp_path / "results.json", {k: v for k, v in results.to_json().items() if k != "test_set"})
+    write_checked_json(tmp_path / "results.json", {k: v for k, v in results.to_json().items() if k != "test_set"})
     with pytest.raises(StudyStateError, match="test_set: field required"):
         load(tmp_path)
 
@@ -158,7 +158,7 @@ def test_damaged_and_missing_results_are_told_as_such(results, tmp_path):
 def test_undefined_numbers_are_none(results):
     undefined = replace(results.points[0].scores["bleu"], estimate=math.nan)
     assert undefined.to_json()["estimate"] is None
-    assert read_sealed_json(results.folder / "results.json")["points"][0]["scores"]["bleu"]["estimate"] is not None
+    assert read_checked_json(results.folder / "results.json")["points"][0]["scores"]["bleu"]["estimate"] is not None
 
 
 @pytest.mark.parametrize(
