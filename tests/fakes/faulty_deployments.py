@@ -3,7 +3,8 @@
 Faults of a creation, in `deploy`: ``made CODE|cut|empty|html`` creates and answers so, ``unmade CODE|cut`` creates nothing,
 ``says CODE TEXT`` refuses in words; `deploys_wrong` says how often. Of a look, in `stand`: a state, or a status code. Of a
 deletion, in `undeploy`: a status code, ``404`` (it is gone all the same), ``ignored``, ``late`` (gone after a few looks).
-`replicas` and
+`vanishes`: after how many answers somebody
+else deletes it. `replicas` and
 `machines`: how many times what was asked for stands.
 The bill: jobs by the token, answers by the token, deployments by every unit of time that has begun.
 """
@@ -140,6 +141,11 @@ class DeploymentHandler(Handler):
         self.note_headers()
         name = body["model"]
         entry = next((e for e in server.deployments.values() if e["answers_as"] == name), None)
+        if entry is not None and server.n_answers >= server.behaviour.get("vanishes", 10**9):
+            server.behaviour["vanishes"] = 10**9
+            for key in list(server.deployments):
+                self.end(key)
+            entry = None
         if server.behaviour["chat"] == "slow":
             time.sleep(0.3)
         if entry is not None and entry["answered"] < server.behaviour["settles"]:

@@ -7,7 +7,7 @@ cut, and no answer came. Text that has such marks of its own, in the input or in
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -119,8 +119,10 @@ USUAL_CLEANING = Cleaning()
 
 def answer_stream(
     learner: Learner, prompts: Sequence[Prompt], done: Collection[int] = (), *, cleaning: Cleaning = USUAL_CLEANING
-) -> Iterator[tuple[int, Completion]]:
+) -> Generator[tuple[int, Completion], None, None]:
     """Yield (index, answer) as the learner does, cleaned; answers of a learner that takes no prompts have nothing to clean.
+
+    Closed, it ends the learner's own work at once: calls in flight, a deployment that stands.
 
     Parameters
     ----------
@@ -131,8 +133,13 @@ def answer_stream(
     cleaning : Cleaning
         What is taken off.
     """
-    for index, answer in learner.predict_stream(prompts, done):
-        yield index, cleaning.clean(answer, prompts[index]) if learner.takes_prompts else answer
+    stream = learner.predict_stream(prompts, done)
+    try:
+        for index, answer in stream:
+            yield index, cleaning.clean(answer, prompts[index]) if learner.takes_prompts else answer
+    finally:
+        if isinstance(stream, Generator):
+            stream.close()
 
 
 def predict_answers(

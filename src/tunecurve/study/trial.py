@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -215,14 +216,15 @@ def answer_all(
     answers = {index: answer for index, answer in answers.items() if answer.stop_reason != "error"}
     started, tokens_written = time.perf_counter(), 0
     try:
-        for index, answer in answer_stream(learner, prompts, set(answers), cleaning=cleaning):
-            store.append({"index": index, "answer": asdict(answer)})
-            answers[index] = answer
-            tokens_written += answer.tokens_out
-            speed = tokens_written / max(time.perf_counter() - started, 1e-9)
-            progress.answered(trial, len(answers), len(prompts), speed)
-            if progress.stop_requested:
-                raise Interrupted("stopped during scoring")
+        with closing(answer_stream(learner, prompts, set(answers), cleaning=cleaning)) as stream:
+            for index, answer in stream:
+                store.append({"index": index, "answer": asdict(answer)})
+                answers[index] = answer
+                tokens_written += answer.tokens_out
+                speed = tokens_written / max(time.perf_counter() - started, 1e-9)
+                progress.answered(trial, len(answers), len(prompts), speed)
+                if progress.stop_requested:
+                    raise Interrupted("stopped during scoring")
     finally:
         store.close()
     return [answers[index] for index in range(len(prompts))]

@@ -63,7 +63,13 @@ class TunedHostedLearner(HostedLearner):
             return NewDeploymentGateway(gateway, self.account.should_stop, age, self.account.say)
         options = replace(self._options(), base_url=lease.answers_at)
         gateway = InspectGateway(self._answering(), options, book)
-        return NewDeploymentGateway(gateway, lambda: self.account.should_stop() or lease.error is not None)
+        return NewDeploymentGateway(
+            gateway,
+            lambda: self.account.should_stop() or lease.error is not None,
+            say=self.account.say,
+            is_gone=lease.is_gone,
+            named=(lease.answers_as, self.target.model),
+        )
 
     def _should_stop(self) -> bool:
         return super()._should_stop() or (self._lease is not None and self._lease.must_end())

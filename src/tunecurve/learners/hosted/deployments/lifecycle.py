@@ -20,6 +20,7 @@ from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, hourl
 from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentBackend
 from tunecurve.learners.hosted.ledger.deployments import CREATING, IN_DOUBT, KEPT, OVER, STANDING
 from tunecurve.learners.hosted.prices import hosting_usd, money
+from tunecurve.learners.hosted.transport.failures import status_of
 from tunecurve.learners.hosted.tuning.errors import NotThere, PassingTrouble, asking
 from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, NotReadyYet, QuotaFull
 from tunecurve.spec.study import stable_hash
@@ -54,6 +55,20 @@ class Lease:
         self.answers_as: str = row["detail"]["answers_as"]
         self.answers_at: str | None = row["detail"].get("answers_at")
         self.error: MoneyError | None = None
+
+    def is_gone(self) -> str | None:
+        """Return why the deployment will not answer any more, by what its provider tells; None where it may."""
+        try:
+            found = self._flow.backend.get(self._row["provider_id"])
+            state, raw = found.state, f" ('{found.raw_state}')"
+        except Exception as error:
+            state, raw = ("gone" if status_of(error) in (404, 410) else "unknown"), ""
+        if state not in ("gone", "stopped", "failed", "deleting"):
+            return None
+        return (
+            f"deployment {self._row['provider_id']} of '{self._row['model']}' is {state}{raw}, and nobody here has ended it; the "
+            "same command makes another one for what is left"
+        )
 
     def must_end(self) -> bool:
         """Book the next minutes; return whether the cap does not bear them."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tunecurve.learners.hosted.transport.gateway import Failure, Gateway, Reply
 from tunecurve.prompts import Message
@@ -29,6 +30,10 @@ class NewDeploymentGateway:
         Seconds since it was made.
     say : callable
         Told once that it is waited for.
+    is_gone : callable, optional
+        Asked where it is not known: returns why it will not be known any more, None where it may be.
+    named : (str, str), optional
+        The name that a deployment answers under, which is one for every deployment, and the name of its model.
     """
 
     def __init__(
@@ -37,8 +42,11 @@ class NewDeploymentGateway:
         should_stop: Callable[[], bool],
         age: float = 0.0,
         say: Callable[[str], None] | None = None,
+        is_gone: Callable[[], str | None] = lambda: None,
+        named: tuple[str, str] = ("", ""),
     ) -> None:
         self._inner, self._should_stop, self._say = inner, should_stop, say
+        self._is_gone, self._named = is_gone, named
         self._until = time.monotonic() + SETTLING_SECONDS - age
 
     async def send(self, messages: Sequence[Message], max_tokens: int, key: str) -> Reply | Failure:
@@ -47,12 +55,16 @@ class NewDeploymentGateway:
             outcome = await self._inner.send(messages, max_tokens, key)
             if isinstance(outcome, Reply):
                 self._until = min(self._until, time.monotonic() + 10 * POLL_SECONDS)
-                return outcome
+                deployment, model = self._named
+                return replace(outcome, model_version=model) if outcome.model_version == deployment != "" else outcome
             is_new = time.monotonic() < self._until and not self._should_stop()
             if not (
                 outcome.is_fatal and not outcome.is_unreachable and is_new and _NOT_KNOWN_YET.search(outcome.reason)
             ):
                 return outcome
+            reason = await asyncio.to_thread(self._is_gone)
+            if reason is not None:
+                return replace(outcome, reason=reason)
             if self._say is not None:
                 self._say(
                     f"waits up to {max(0.0, self._until - time.monotonic()):.0f} s for the new model: {outcome.reason}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -36,6 +37,9 @@ ANSWERS_AT = "https://api-inference.together.ai/v1"
 GPU_USD = {"h100": 3.99, "h200": 5.49, "b200": 9.95}
 _SOURCE = "docs.together.ai on dedicated endpoints, 2026-11"
 BILLED_SECONDS = 60
+# Its deployment may be on its way out for a moment.
+ENDPOINT_DELETIONS, PAUSE_SECONDS = 4, 1.0
+_REFUSES_TO_STOP = frozenset({400, 409, 412, 422})
 # The fewest that Together takes.
 IDLE_MINUTES = 30
 MOST_A_PAGE = 500
@@ -220,7 +224,11 @@ class TogetherDeployments:
         try:
             if self.get(provider_id).state not in ("stopped", "failed"):
                 stop = {"autoscaling": {"minReplicas": 0, "maxReplicas": 0}}
-                self.service.ask("PATCH", path, body=stop, query={"updateMask": "autoscaling"})
+                try:
+                    self.service.ask("PATCH", path, body=stop, query={"updateMask": "autoscaling"})
+                except HttpRefusal as error:
+                    if error.status_code not in _REFUSES_TO_STOP:
+                        raise  # else it may be deleted all the same
             try:
                 self.service.ask("DELETE", path)
             except Exception as error:
@@ -235,8 +243,14 @@ class TogetherDeployments:
         self._delete_endpoint(endpoint)
 
     def _delete_endpoint(self, endpoint: str) -> None:
-        with suppress(Exception):  # without a deployment it costs nothing
-            self.service.ask("DELETE", self._of(endpoint))
+        for _ in range(ENDPOINT_DELETIONS):
+            try:
+                self.service.ask("DELETE", self._of(endpoint))
+                return
+            except Exception as error:  # without a deployment it costs nothing
+                if status_of(error) != 409:
+                    return
+                time.sleep(PAUSE_SECONDS)
 
     def delete_command(self, provider_id: str) -> str:
         """Return the command of Together's command line that deletes endpoint and deployment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from tunecurve.errors import EnvironmentProblem
@@ -39,6 +40,11 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
         raise EnvironmentProblem(
             f"'{asked_as}' has no batch mode here; drop --batch (there is one for google/gemini-..., openai/..., "
             "anthropic/..., grok/..., together/...)"
+        )
+    if settings.batch and name.provider == "together" and find_spec("together") is None:
+        raise EnvironmentProblem(
+            f"batches of '{asked_as}' need the package together, which is not among the extras; run: pip install together, or "
+            "drop --batch"
         )
     if settings.batch and settings.stream:
         raise EnvironmentProblem("a batch has no streams; drop hosted.stream, or --batch")

@@ -49,6 +49,7 @@ _NEVER_SENT = re.compile(
     r"^(UnsupportedProtocol|InvalidURL\w*|NonHttpUrl\w*|LocalProtocolError|UnicodeEncodeError|"
     r"ImportError|ModuleNotFoundError|NoCredentialsError|PartialCredentialsError|CredentialRetrievalError|ProfileNotFound|NoRegionError|ParamValidationError)$"
 )
+_CLOCK_IS_OFF = re.compile(r"RequestTimeTooSkewed|Signature (expired|not yet current)|RequestExpired", re.IGNORECASE)
 AWS_LOGIN_HINT = (
     "log in to AWS (AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or aws configure) and name a region"
 )
@@ -286,8 +287,13 @@ def plain_reason(error: Any) -> str:
     if not isinstance(error, BaseException):
         return shorten(str(error))
     status = status_of(error)
+    region = (_of_aws(error, "HTTPHeaders") or {}).get("x-amz-bucket-region")
+    if region and status is not None and 300 <= status <= 400:
+        return f"the bucket is in {region} ({status}), and nothing was sent there; name one in the region that models are tuned in"
     if status is not None and 300 <= status < 400:
         return f"the server sends calls on to {redirect_target(error)} ({status}); nothing was sent there"
+    if _CLOCK_IS_OFF.search(f"{codes_in(_body_of(error))} {error}"):
+        return f"{status}: {reason_of(error)}; is the clock of this machine right?"
     if status is None and re.search("Connect", type(error).__name__):
         return f"no connection: {why_unreachable(error)}"
     return reason_of(error) if status is None else f"{status}: {reason_of(error)}"
