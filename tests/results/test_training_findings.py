@@ -1,11 +1,14 @@
-"""What a provider trained otherwise is said with the trials that it concerns."""
+"""What was trained otherwise, or slower than usual, is said with the trials that it concerns."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from tests.fakes.records import finished_trial, training_of_job
-from tunecurve.results.training_findings import training_findings
+from tunecurve.learners.base import Decoder, TrainingRecord
+from tunecurve.results.training_findings import speed_findings, training_findings
 
 
 def trial(label, differences, learner="lab"):
@@ -38,3 +41,39 @@ def test_differences_are_said(trials, lines):
 def test_each_learner_has_its_own():
     found = training_findings([trial("n50", ["a"], "one"), trial("n50", ["b"], "two")])
     assert [finding.text.partition(":")[0] for finding in found] == ["one", "two"]
+
+
+def timed(label, *, training=None, decoder=None, learner="gemma"):
+    record = training and TrainingRecord(path=training[0], is_fastest=training[1])
+    used = decoder and Decoder("any", decoder[0], decoder[1])
+    trial = finished_trial(learner=learner, label=label, training=record)
+    return replace(trial, answers=replace(trial.answers, decoder=used))
+
+
+CACHED = ("cached: rows behind a prefix; not packed: this model does not allow it (ValueError)", False)
+GENERATE = ("reference: transformers' generate; not packed: other logits (relative difference 2.0e-01)", False)
+PACKED = ("packed: rows packed", True)
+
+
+@pytest.mark.parametrize(
+    ("trials", "lines"),
+    [
+        ([], []),
+        ([timed("zero-shot"), timed("n8", training=PACKED, decoder=PACKED)], []),
+        ([timed("zero-shot", decoder=GENERATE)], [f"gemma: answered slower than usual ({GENERATE[0]})"]),
+        (
+            [timed("n8", training=CACHED, decoder=GENERATE), timed("n16", training=CACHED, decoder=GENERATE)],
+            [f"gemma: trained slower than usual ({CACHED[0]})", f"gemma: answered slower than usual ({GENERATE[0]})"],
+        ),
+        (
+            [timed("n8", training=CACHED), timed("n8", training=CACHED, learner="other")],
+            [f"gemma: trained slower than usual ({CACHED[0]})", f"other: trained slower than usual ({CACHED[0]})"],
+        ),
+    ],
+)
+def test_what_took_longer_than_usual_is_noted_with_the_reason(trials, lines):
+    found = speed_findings(trials)
+    assert [finding.text for finding in found] == lines
+    assert all(finding.kind == "note" for finding in found)
+    if len(trials) == 2 and len(lines) == 2 and trials[0].learner == trials[1].learner:
+        assert [finding.places for finding in found] == [("n8", "n16")] * 2

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import ModelError, UsageError
 from tunecurve.findings import Finding
-from tunecurve.learners.completion import Completion, StopReason
+from tunecurve.learners.completion import Completion, Decoder, StopReason
 from tunecurve.learners.losses import Loss, LossUnit, RoundTrip, TargetLoss
 from tunecurve.learners.training import Pending, TrainingJob, TrainingProgress, TrainingRecord, Tuned
 from tunecurve.learners.workload import Resources, Workload
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tunecurve.learners.torch.weights import ModelFiles
 
 __all__ = [
-    "Completion", "Learner", "Loss", "Pending", "RoundTrip", "StopReason", "TargetLoss", "TrainingJob", "TrainingProgress",
+    "Completion", "Decoder", "Learner", "Loss", "Pending", "RoundTrip", "StopReason", "TargetLoss", "TrainingJob", "TrainingProgress",
     "TrainingRecord", "Tuned", "Workload", "predict", "unanswered",
 ]  # fmt: skip
 
@@ -62,6 +62,11 @@ class Learner(ABC):
     @abstractmethod
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) in any order for every prompt whose index is not in `done`."""
+
+    @property
+    def decoder(self) -> Decoder | None:
+        """Which implementation wrote the last answers; None where there is but one, or none was written yet."""
+        return None
 
     # Fine-tuning
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tunecurve.storage.records import Record
+
 StopReason = Literal["end", "length", "blocked", "refused", "error"]
 
 
@@ -49,3 +51,22 @@ class Completion:
     unwrapped: str = ""
     wrapped: str = ""
     as_given: str | None = None
+
+
+@dataclass(frozen=True)
+class Decoder(Record):
+    """Which implementation wrote answers.
+
+    Attributes
+    ----------
+    name : str
+        Its name, such as ``packed``.
+    said : str
+        What it does, what its comparison with the reference showed, and why each faster one was passed over.
+    is_fastest : bool
+        Whether nothing faster was passed over.
+    """
+
+    name: str
+    said: str
+    is_fastest: bool

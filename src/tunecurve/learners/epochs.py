@@ -1,4 +1,4 @@
-"""How many passes over the training rows a recipe makes; the same rule for local and hosted tuning."""
+"""How many epochs a recipe makes; the same rule for local and hosted tuning."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def passes_over_rows(settings: Mapping[str, Any], n_examples: int, batch_size: int) -> int:
-    """Return the number of passes.
+def epochs_for(settings: Mapping[str, Any], n_examples: int, batch_size: int) -> int:
+    """Return the number of epochs.
 
-    Small sizes get more passes, so that steps and data are not confounded: with a fixed number of epochs 50 rows would
-    get a handful of optimizer steps, and the curve would show the lack of steps, not of data.
+    Small sizes get more of them, so that steps and data are not confounded: with a fixed number 50 rows would get a handful
+    of optimizer steps, and the curve would show the lack of steps, not of data.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def passes_over_rows(settings: Mapping[str, Any], n_examples: int, batch_size: i
     Notes
     -----
     ``epochs`` if given; 2 for the recipe ``article``; else ``clip(ceil(min_steps * batch / n), 2, max_epochs)``, with
-    150 steps and 20 passes by default.
+    150 steps and 20 epochs by default.
     """
     if "epochs" in settings:
         return int(settings["epochs"])

@@ -53,7 +53,7 @@ class TrainingRecord(Record):
     Attributes
     ----------
     steps, epochs, examples_seen : int
-        Optimizer steps, passes, row-passes.
+        Optimizer steps, epochs, rows seen over all of them.
     losses : list of float
         Mean loss per trained token, at every step.
     train_seconds : float
@@ -64,6 +64,8 @@ class TrainingRecord(Record):
         The resolved recipe.
     path : str
         Which backend computed the steps, what its comparison with the reference showed, and why no faster one was used.
+    is_fastest : bool
+        Whether no faster backend was passed over.
     cost_usd : float or None
         What the training cost; None: unknown, or nothing is paid.
     job : dict or None
@@ -80,6 +82,7 @@ class TrainingRecord(Record):
     tokens_trained: int = 0
     recipe: dict[str, Any] = field(default_factory=dict)
     path: str = ""
+    is_fastest: bool = True
     cost_usd: float | None = None
     job: dict[str, Any] | None = None
     taken_from: str | None = None

@@ -43,7 +43,7 @@ from tunecurve.results.records.points import LEAKS, LabelRecall, MetricResult, P
 from tunecurve.results.records.trials import CheckpointResult, FinishedTrial, TrialResult
 from tunecurve.results.test_set.basis import KnownRows, groups_of, known_rows
 from tunecurve.results.test_set.sources import describe_test_set, questions_of
-from tunecurve.results.training_findings import training_findings
+from tunecurve.results.training_findings import speed_findings, training_findings
 from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
 from tunecurve.storage.files import read_checked_json
@@ -200,6 +200,7 @@ class ResultsBuilder:
             *floor_findings(points, self.described[0], self.spec.bootstrap.level, words, self.spec.kind),
             *answer_findings(trials, targets.count("")),
             *training_findings(trials),
+            *speed_findings(trials),
             *version_findings(trials),
             *constant_findings(trials, n_different, len(set(targets))),
         ]

@@ -1,4 +1,4 @@
-"""What a provider trained otherwise than the study asked: said beside the scores, which are those of what was trained."""
+"""What was trained otherwise than asked, or slower than usual: said beside the scores, which are those of what was trained."""
 
 from __future__ import annotations
 
@@ -30,4 +30,26 @@ def training_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
             tuple(places),
         )
         for learner, places in differing.items()
+    ]
+
+
+def speed_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
+    """Return the learners that were trained, or answered, slower than usual, and why; their numbers are the reference's.
+
+    Parameters
+    ----------
+    trials : sequence of FinishedTrial
+        All of the study.
+    """
+    slower: dict[tuple[str, str], list[str]] = {}
+    for trial in trials:
+        training, decoder = trial.training, trial.answers.decoder
+        if training is not None and not training.is_fastest:
+            slower.setdefault((trial.learner, f"trained slower than usual ({training.path})"), []).append(trial.label)
+        if decoder is not None and not decoder.is_fastest:
+            slower.setdefault((trial.learner, f"answered slower than usual ({decoder.said})"), []).append(trial.label)
+    remedy = "the scores are right; only the time is longer, often several times"
+    return [
+        Finding("slower-than-usual", f"{learner}: {told}", remedy, tuple(labels), is_note=True)
+        for (learner, told), labels in slower.items()
     ]

@@ -10,7 +10,7 @@ from tunecurve.data.rows import Row
 from tunecurve.errors import ModelError
 from tunecurve.formats.wrappers import WRAPPERS, unwrap
 from tunecurve.learners.answers import Cleaning
-from tunecurve.learners.base import Completion
+from tunecurve.learners.base import Completion, Decoder
 from tunecurve.metrics.base import Metric, corpus_score
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 
@@ -43,6 +43,8 @@ class AnswerSummary(Record):
     tokens_out: int
     cleaning: Cleaning | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """What was taken off every answer before it was scored."""
+    decoder: Decoder | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """Which implementation wrote them, where there are several."""
     wrappers_removed: dict[str, int] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     scores_as_given: Mapping[str, float | None] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """With what was taken off."""

@@ -16,7 +16,7 @@ from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile, Interrupted
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream, predict_answers
-from tunecurve.learners.base import Completion, Learner, Pending, TrainingJob, TrainingProgress
+from tunecurve.learners.base import Completion, Decoder, Learner, Pending, TrainingJob, TrainingProgress
 from tunecurve.metrics.base import Metric, signature_for
 from tunecurve.own_code import is_reference
 from tunecurve.storage.files import AppendLog
@@ -108,7 +108,11 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
         "scores": score_answers(data.test, answers, metrics),
         "metric_signatures": signatures_of(metrics, data.test),
         "answers": with_wrappers(
-            replace(summarise_answers(answers, empty_is_an_answer=empty_is_an_answer), cleaning=cleaning),
+            replace(
+                summarise_answers(answers, empty_is_an_answer=empty_is_an_answer),
+                cleaning=cleaning,
+                decoder=_decoder(folder / PARTIAL),
+            ),
             data.test,
             answers,
             metrics,
@@ -214,10 +218,13 @@ def answer_all(
     store = _open_log(planned, log_name, progress)
     answers = {line["index"]: Completion(**line["answer"]) for line in store.values if "index" in line}
     answers = {index: answer for index, answer in answers.items() if answer.stop_reason != "error"}
-    started, tokens_written = time.perf_counter(), 0
+    started, tokens_written, decoder = time.perf_counter(), 0, None
     try:
         with closing(answer_stream(learner, prompts, set(answers), cleaning=cleaning)) as stream:
             for index, answer in stream:
+                if decoder != learner.decoder:  # known from the first answer on
+                    decoder = learner.decoder
+                    store.append({"decoder": dict(decoder) if decoder else None})
                 store.append({"index": index, "answer": asdict(answer)})
                 answers[index] = answer
                 tokens_written += answer.tokens_out
@@ -228,6 +235,14 @@ def answer_all(
     finally:
         store.close()
     return [answers[index] for index in range(len(prompts))]
+
+
+def _decoder(kept_in: Path) -> Decoder | None:
+    """Return which implementation wrote the answers in a file, where there are several; the last one that did."""
+    store = GrowingLines(kept_in)
+    store.close()
+    found = next((line["decoder"] for line in reversed(store.values) if "decoder" in line), None)
+    return None if found is None else Decoder(**found)
 
 
 def _measure_losses(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import simple_rows
-from tunecurve.errors import Interrupted, ModelError
+from tunecurve.errors import Interrupted, ModelError, OutOfMemory
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.spans import LabelledSpan
 from tunecurve.learners.base import TrainingJob, predict
@@ -223,6 +223,27 @@ def test_classifier_answers_with_a_class_it_has_seen(tiny_encoder, tmp_path):
     answers = [answer.text for answer in predict(learner, [RENDERER.prompt(text) for text in texts])]
     assert answers[:2] == ["1", "0"]
     assert set(answers) <= {"0", "1"}
+
+
+def test_memory_that_runs_out_ends_training_and_answers_in_one_line(tiny_encoder, tmp_path, monkeypatch):
+    tagger = tune(tiny_tagger(tiny_encoder, epochs=1), tmp_path / "t")[0]
+
+    def full(*args, **options):
+        raise RuntimeError(
+            "[enforce fail] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+        )
+
+    monkeypatch.setattr("tunecurve.learners.encoder.model.SegmentClassifier.forward", full)
+    with pytest.raises(
+        OutOfMemory, match=r"not enough to train tagger on 16 rows a step .*; set a smaller encoder\.batch_size"
+    ):
+        tune(tiny_tagger(tiny_encoder, epochs=1), tmp_path / "u")
+    with pytest.raises(
+        OutOfMemory, match="memory is not enough for answers of tagger in float32; close other programs"
+    ):
+        predict(tagger, [RENDERER.prompt("Ann is here")])
+    with pytest.raises(OutOfMemory, match="memory is not enough for the losses of tagger in float32"):
+        list(tagger.target_losses([RENDERER.prompt("Ann is here")], ["[FIRSTNAME] is here"]))
 
 
 @pytest.mark.model

@@ -13,7 +13,7 @@ from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.placeholders import CLASSIC
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.lm.constrained import ConstrainedLearner, TokenBytes
-from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
+from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup
 from tunecurve.learners.registry import LearnerOptions, build_learners
@@ -36,7 +36,13 @@ def constrained(learner):
 def answers(learner, prompts, **options):
     model = learner._load_for_scoring()
     found = dict(
-        decode_stream(model, learner.encoder, prompts, learner.limits, constrain=learner.constraint, **options)
+        decode_stream(
+            model,
+            learner.encoder,
+            prompts,
+            learner.limits,
+            options=DecodingOptions(constrain=learner.constraint, **options),
+        )
     )
     return [found[index] for index in range(len(prompts))]
 

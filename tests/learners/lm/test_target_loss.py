@@ -37,7 +37,7 @@ def naive_loss(model, encoder, prompt, target):
 
 
 def check(model, encoder, prompts, targets, context=2048, **options):
-    found = dict(loss_stream(model, encoder, prompts, targets, context, **options))
+    found = dict(loss_stream(model, encoder, list(zip(prompts, targets, strict=True)), context, **options))
     assert sorted(found) == list(range(len(prompts)))
     for index, (prompt, target) in enumerate(zip(prompts, targets, strict=True)):
         nats, n_tokens = naive_loss(model, encoder, prompt, target)
@@ -119,7 +119,7 @@ def test_rows_that_do_not_fit_are_left_out_and_the_others_keep_their_loss(tiny_m
     pairs = [*ROWS[:4], ("word " * 60, "word " * 60), ("Ada " * 9, "[FIRSTNAME] " * 9)]
     prompts, targets = [RENDERER.prompt(source) for source, _ in pairs], [target for _, target in pairs]
     model = learner.load_base()
-    found = dict(loss_stream(model, learner.encoder, prompts, targets, context))
+    found = dict(loss_stream(model, learner.encoder, list(zip(prompts, targets, strict=True)), context))
     assert sorted(found) == list(range(len(pairs)))
     for index, (prompt, target) in enumerate(zip(prompts, targets, strict=True)):
         n_tokens = len(learner.encoder.prompt_ids(prompt)) + len(learner.encoder.token_ids(target)) + 1

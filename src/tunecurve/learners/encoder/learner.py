@@ -10,6 +10,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -171,8 +172,8 @@ class EncoderLearner(Learner):
         checkpoint = Checkpoint(
             job.folder, self._fingerprint(trained, job.recipe, job.seed), self.checkpoint_every_seconds
         )
-        batches = f"set encoder.batch_size below {resolved.batch_size}"
-        with enough_memory(self.compute, f"to train {self.name} with batches of {resolved.batch_size} rows", batches):
+        trained_on = f"to train {self.name} on {resolved.batch_size} rows a step"
+        with enough_memory(self.compute, trained_on, "set a smaller encoder.batch_size"):
             train(EncoderObjective(task.loss_of), [training], checkpoint, lambda _, step: on_step(step))
         record = training.record(task.lengths, task.said)
         model.eval()
@@ -215,6 +216,12 @@ class EncoderLearner(Learner):
             self._tuned = model.to(self.compute.device).eval(), head
         return self._tuned
 
+    @contextmanager
+    def _computing(self, task: str) -> Iterator[None]:
+        remedy = "close other programs that use it"
+        with torch.inference_mode(), enough_memory(self.compute, f"{task} {self.name}", remedy):
+            yield
+
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`; batches depend on the prompts alone."""
         model, head = self._load()
@@ -223,7 +230,7 @@ class EncoderLearner(Learner):
             if all(index in done for index in piece):
                 continue
             started = time.perf_counter()
-            with torch.inference_mode():
+            with self._computing("for answers of"):
                 texts = self.answers(model, head, [prompts[index].source for index in piece])
             seconds = (time.perf_counter() - started) / len(piece)
             for index, text in zip(piece, texts, strict=True):
@@ -238,7 +245,7 @@ class EncoderLearner(Learner):
         if all(index in done for index in range(len(prompts))):
             return
         model, head = self._load()
-        with torch.inference_mode():
+        with self._computing("for the losses of"):
             found = self.losses(model, head, prompts, targets)
         yield from ((index, loss) for index, loss in enumerate(found) if index not in done)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tunecurve.learners.epochs import passes_over_rows
+from tunecurve.learners.epochs import epochs_for
 from tunecurve.learners.torch.recipe import TrainingRecipe
 
 
@@ -38,14 +38,15 @@ def resolve_encoder_recipe(settings: Mapping[str, Any], n_examples: int) -> Enco
 
     Notes
     -----
-    All weights are trained. Steps have a floor, as with language models: few rows get more passes, so that steps and
-    data are not confounded (``passes_over_rows`` with 300 steps and 40 passes).
+    All weights are trained. Steps have a floor, as with language models: few rows get more epochs, so that steps and
+    data are not confounded (``epochs_for`` with 300 steps and 40 epochs).
     """
     given = {key: value for key, value in settings.items() if value is not None}
     batch_size = given.get("batch_size", 16)
     rule = {key: given[key] for key in ("epochs", "min_steps", "max_epochs") if key in given}
-    passes = {"min_steps": 300, "max_epochs": 40} | rule
-    epochs = max(passes_over_rows(passes, n_examples, batch_size), given.get("epochs", 3))
+    epochs = max(
+        epochs_for({"min_steps": 300, "max_epochs": 40} | rule, n_examples, batch_size), given.get("epochs", 3)
+    )
     n_steps = epochs * math.ceil(n_examples / batch_size)
     learning_rate = given.get("learning_rate", 2e-4)
     return EncoderRecipe(

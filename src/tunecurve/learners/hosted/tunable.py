@@ -13,7 +13,7 @@ from typing import Any
 from tunecurve.errors import ModelError, TunecurveError
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Learner, Pending, TrainingJob, TrainingProgress, Tuned, Workload
-from tunecurve.learners.epochs import passes_over_rows
+from tunecurve.learners.epochs import epochs_for
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.budget import unknown_price
 from tunecurve.learners.hosted.deployments.lifecycle import DeploymentFlow
@@ -81,7 +81,7 @@ class TunableHostedLearner(HostedLearner):
         batch_size = given.get("batch_size") or USUAL_BATCH if manner.takes_batch_size else None
         if manner.most_passes is not None:
             given["max_epochs"] = min(given.get("max_epochs", manner.most_passes), manner.most_passes)
-        epochs = passes_over_rows(given, n_examples, batch_size or USUAL_BATCH)
+        epochs = epochs_for(given, n_examples, batch_size or USUAL_BATCH)
         settings = self.account.settings
         size = settings.adapter_size if manner.adapter_sizes else None
         return {

@@ -2,9 +2,9 @@
 
 A packed sequence is ``prefix, row 1, row 2, ...``. Every row sees the prefix and its own earlier tokens, never
 another row. Each row's attention is taken in two parts, over the prefix and over the row itself, and the two are
-joined by their log-sum-exps; that is exact (the way blocks are joined in FlashAttention, Dao et al. 2022,
+merged by their log-sum-exps; that is exact (as blocks are in FlashAttention, Dao et al. 2022,
 arXiv:2205.14135, and in Hydragen, Juravsky et al. 2024, arXiv:2402.05099). Backward uses the same identity: with the
-joined output and log-sum-exp, the gradient kernel of each part returns its share of the gradient.
+merged output and log-sum-exp, the gradient kernel of each part returns its share of the gradient.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from transformers import AttentionInterface
 
 IMPLEMENTATION = "tunecurve_packed"
-# Keyword arguments of attention functions that ask for something the packed way does not do.
+# Keyword arguments of attention functions that ask for something packed attention does not do.
 _UNSUPPORTED = ("softcap", "sliding_window", "s_aux", "position_bias")
 # Stands for "never attended to" as a log-sum-exp: exp(score - 1e4) is 0 for every score that occurs.
 _NOTHING = 1e4

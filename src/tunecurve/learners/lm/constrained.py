@@ -101,7 +101,7 @@ class MaskingConstraint:
         self._standing = automaton.start
 
     def choose(self, logits: torch.Tensor, likeliest: Sequence[int], guesses: Sequence[int]) -> list[int]:
-        """Return the allowed token before each guess and after the last one; see `packed_decoding.Constraint`."""
+        """Return the allowed token before each guess and after the last one; see `decoding.packed.Constraint`."""
         chosen: list[int] = []
         for place, token in enumerate(likeliest):
             chosen.append(token if self._take(token) else self._take_another(logits[place]))

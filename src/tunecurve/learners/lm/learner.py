@@ -17,6 +17,7 @@ from tunecurve.errors import ModelError
 from tunecurve.findings import Finding
 from tunecurve.learners.base import (
     Completion,
+    Decoder,
     Learner,
     RoundTrip,
     TargetLoss,
@@ -29,13 +30,13 @@ from tunecurve.learners.base import (
 from tunecurve.learners.lm.adapters import initial_adapters, load_adapters
 from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.chat_template import template_findings
-from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
+from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.decoding.packed import Constraint
 from tunecurve.learners.lm.perfect_answers import through_tokens
 from tunecurve.learners.lm.recipe import Recipe, resolve_recipe
 from tunecurve.learners.lm.target_loss import loss_stream
 from tunecurve.learners.lm.training.train import EncodedTraining, RunSettings, train_adapters
-from tunecurve.learners.torch.backend_choice import REFERENCE
+from tunecurve.learners.torch.backend_choice import REFERENCE, Choice
 from tunecurve.learners.torch.checkpoint import trainable_parameters
 from tunecurve.learners.torch.device import Compute, enough_memory
 from tunecurve.learners.torch.speed import estimate_seconds
@@ -65,8 +66,6 @@ class LocalLearner(Learner):
         Time between training checkpoints.
     backend : str, optional
         The one backend to train and answer with, such as ``reference``; default: the fastest that is exact.
-    day : str, optional
-        ISO date that the chat template writes, if it writes one; default: today.
     """
 
     takes_prompts = True
@@ -82,7 +81,6 @@ class LocalLearner(Learner):
         adapter_folder: Path | None = None,
         checkpoint_every_seconds: float = 60.0,
         backend: str | None = None,
-        day: str | None = None,
     ) -> None:
         self.files = files
         self.name = files.name
@@ -96,8 +94,9 @@ class LocalLearner(Learner):
             self.config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise ModelError(f"cannot load the model '{files.name}': {str(error).splitlines()[0][:200]}") from None
-        self.encoder = ChatEncoder(tokenizer, datetime.date.fromisoformat(day) if day else None)
+        self.encoder = ChatEncoder(tokenizer)
         self._scoring_model: Any = None
+        self._decoder: Decoder | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel to a worker without the loaded model: the worker loads the files itself."""
@@ -201,9 +200,8 @@ class LocalLearner(Learner):
         """Yield (index, loss of the right answer) for every prompt not in `done`."""
         self._load_once()
         with self._enough_memory("for the losses of"):
-            yield from loss_stream(
-                self._scoring_model, self.encoder, prompts, targets, self.context_length(), done, only=self.backend
-            )
+            pairs = list(zip(prompts, targets, strict=True))
+            yield from loss_stream(self._scoring_model, self.encoder, pairs, self.context_length(), done, self.backend)
 
     def _enough_memory(self, task: str) -> AbstractContextManager[None]:
         return enough_memory(
@@ -216,15 +214,16 @@ class LocalLearner(Learner):
 
     def _decode(self, prompts: Sequence[Prompt], done: Collection[int]) -> Iterator[tuple[int, Completion]]:
         with self._enough_memory("for answers of"):
-            yield from decode_stream(
-                self._scoring_model,
-                self.encoder,
-                prompts,
-                self.limits,
-                done,
-                constrain=self.constraint,
-                only=self.backend,
-            )
+            options = DecodingOptions(self.constraint, self.backend, self._note_decoder)
+            yield from decode_stream(self._scoring_model, self.encoder, prompts, self.limits, done, options)
+
+    def _note_decoder(self, choice: Choice[Any]) -> None:
+        self._decoder = Decoder(choice.name, choice.said, choice.is_fastest)
+
+    @property
+    def decoder(self) -> Decoder | None:
+        """Which decoder wrote the last answers; None before the first."""
+        return self._decoder
 
     def constraint(self, prompt: Prompt) -> Constraint | None:
         """Return what the answer to a prompt may be; None: whatever the model writes."""
@@ -292,10 +291,9 @@ class LocalLearner(Learner):
         settings = RunSettings(
             self.encoder.end_token_id, self.compute.describe(), folder, self.checkpoint_every_seconds, self.backend
         )
-        batch_size = max(training.recipe.batch_size for training in trainings)
-        several = f" for {len(jobs)} models at once" if len(jobs) > 1 else ""
-        fewer = f"set recipe.batch_size below {batch_size}" + (", or train_together: false" if several else "")
-        with enough_memory(self.compute, f"to train {self.name} with batches of {batch_size} rows{several}", fewer):
+        n_rows = sum(training.recipe.batch_size for training in trainings)
+        fewer = "set a smaller recipe.batch_size" + (", or train_together: false" if len(jobs) > 1 else "")
+        with enough_memory(self.compute, f"to train {self.name} on {n_rows} rows a step", fewer):
             seeds = [training.seed for training in trainings]
             model, initial = initial_adapters(self.load_base(), trainings[0].recipe, seeds)
             trained = train_adapters(model, trainings, initial, settings, on_step)
@@ -314,7 +312,7 @@ class LocalLearner(Learner):
     def load_tuned(self, folder: Path) -> LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``; tokenizer and template are shared with it."""
         tuned = copy.copy(self)  # without a loaded model
-        tuned.adapter_folder = folder / ADAPTER_FOLDER
+        tuned.adapter_folder, tuned._decoder = folder / ADAPTER_FOLDER, None
         return tuned
 
     def show_training_example(self, example: TuningExample) -> str:

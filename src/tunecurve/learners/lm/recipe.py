@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tunecurve.learners.epochs import passes_over_rows
+from tunecurve.learners.epochs import epochs_for
 from tunecurve.learners.torch.recipe import TrainingRecipe
 
 
@@ -47,7 +47,7 @@ def resolve_recipe(settings: dict[str, Any], n_examples: int, hidden_size: int) 
     name = given.get("name", "default")
     is_article = name == "article"
     batch_size = given.get("batch_size", 4 if is_article else 8)
-    epochs = passes_over_rows(given, n_examples, batch_size)
+    epochs = epochs_for(given, n_examples, batch_size)
     n_steps = epochs * math.ceil(n_examples / batch_size)
     by_width = min(1e-3, 5e-5 * 10 * (2000 / hidden_size) ** 0.781 * math.sqrt(batch_size / 128))
     return Recipe(

@@ -27,7 +27,7 @@ TOO_LONG = "does not fit into the context"
 PASS_TOKENS, PASS_TOKENS_OF_GPU, LOGITS_HELD = 1024, 8192, 2**27
 # Answer tokens whose shares are computed at a time: in the cache.
 _ROWS_IN_CACHE = 8
-# Largest relative difference of a row's loss between two ways.
+# Largest relative difference of a row's loss between the two backends.
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 3e-2}
 
 Measure = Callable[[Sequence[EncodedExample]], list[float]]
@@ -36,11 +36,9 @@ Measure = Callable[[Sequence[EncodedExample]], list[float]]
 def loss_stream(
     model: Any,
     encoder: ChatEncoder,
-    prompts: Sequence[Prompt],
-    targets: Sequence[str],
+    pairs: Sequence[tuple[Prompt, str]],
     context_length: int,
     done: Collection[int] = (),
-    *,
     only: str | None = None,
 ) -> Iterator[tuple[int, TargetLoss]]:
     """Yield (index, loss of the target) for every prompt not in `done`, batch by batch, longest rows first.
@@ -51,8 +49,9 @@ def loss_stream(
         In evaluation mode.
     encoder : ChatEncoder
         Of the model's tokenizer.
-    prompts, targets : sequence of Prompt, sequence of str
-        All rows, also those done: they decide what the batches are. An empty target is its end token alone.
+    pairs : sequence of (Prompt, str)
+        All prompts with their targets, also those done: they decide what the batches are. An empty target is its end token
+        alone.
     context_length : int
         Rows with more tokens are left out.
     done : collection of int
@@ -60,7 +59,7 @@ def loss_stream(
     only : str, optional
         Name of the one backend to use, ``packed`` or ``reference``; default: the fastest that is exact.
     """
-    rows = [encoder.encode_answer(prompt, target) for prompt, target in zip(prompts, targets, strict=True)]
+    rows = [encoder.encode_answer(prompt, target) for prompt, target in pairs]
     fitting = [index for index, row in enumerate(rows) if len(row.token_ids) <= context_length]
     yield from (
         (index, TargetLoss(left_out=TOO_LONG))

@@ -96,7 +96,7 @@ class Training(Resumable):
         n_tokens = self.n_shared + sum(self.lengths[row] - self.n_shared for row in rows)
         return TrainingProgress(self.state.step, len(self.steps), self.state.losses[-1], n_tokens / seconds)
 
-    def record(self, n_trained: Sequence[int], path: str) -> TrainingRecord:
+    def record(self, n_trained: Sequence[int], path: str, *, is_fastest: bool = True) -> TrainingRecord:
         """Return what the training did; `n_trained` are the tokens of every row that carry loss."""
         return TrainingRecord(
             steps=len(self.steps),
@@ -107,6 +107,7 @@ class Training(Resumable):
             tokens_trained=sum(n_trained[row] for rows in self.steps for row in rows),
             recipe=self.recipe.to_dict(),
             path=path,
+            is_fastest=is_fastest,
         )
 
 

@@ -14,7 +14,7 @@ from tunecurve.learners.torch.device import Compute
 # processor (docs/performance.md): a part that runs at the speed of the precision computed in, and one (attention, norms,
 # the optimizer; decoding as a whole, whose products are thin) that gains nothing from a faster bfloat16.
 TRAINING_PRODUCTS, TRAINING_REST, WRITING_REST = 1.6, 0.36, {torch.float32: 6.5, torch.bfloat16: 3.5}
-# The first step is taken both ways; the plain one reads the instruction with every row of the batch.
+# Two rows are computed by the reference, which reads the instruction with each, and by a backend before the first step.
 CHECKED_STEPS = 4
 LOADING_SECONDS = 2.0
 # A small model's step on a GPU is as many kernels, however short they are; before that, the check and the recordings.

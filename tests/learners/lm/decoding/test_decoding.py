@@ -5,19 +5,21 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from tests.conftest import simple_rows
 from tests.learners.lm.training.test_training import ROWS, one_by_one, small_model, tiny, train
 from tunecurve.data.synthetic_pii.generate import generate_rows
+from tunecurve.errors import OutOfMemory
 from tunecurve.learners.base import predict
 from tunecurve.learners.lm.adapters import add_adapters, load_adapters
 from tunecurve.learners.lm.decoding import generate
 from tunecurve.learners.lm.decoding import packed as packed_decoding
-from tunecurve.learners.lm.decoding.generate import AnswerLimits, decode_stream
+from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup, SeenContinuations
 from tunecurve.learners.lm.learner import LocalLearner
 from tunecurve.learners.lm.recipe import Recipe
+from tunecurve.learners.torch.backend_choice import NotUsable
 from tunecurve.learners.torch.checkpoint import trainable_parameters
 from tunecurve.learners.torch.device import choose_compute
 from tunecurve.learners.torch.weights import resolve_model
@@ -28,7 +30,7 @@ PROMPTS = [RENDERER.prompt(source) for source, _ in ROWS]
 
 
 def answers(model, encoder, prompts, **options):
-    found = dict(decode_stream(model, encoder, prompts, AnswerLimits(), **options))
+    found = dict(decode_stream(model, encoder, prompts, AnswerLimits(), options=DecodingOptions(**options)))
     return [found[index].text for index in range(len(prompts))]
 
 
@@ -145,7 +147,7 @@ def test_the_real_model_writes_the_same_answers_with_both_decoders(smollm2):
         model = learner._load_for_scoring()
         assert decoder_of(model, learner.encoder, prompts).name == "packed"
         for only in ("packed", "reference"):
-            found = decode_stream(model, learner.encoder, prompts, learner.limits, only=only)
+            found = decode_stream(model, learner.encoder, prompts, learner.limits, options=DecodingOptions(only=only))
             written[dtype, only] = [answer.text for _, answer in sorted(found, key=lambda item: item[0])]
     exact = written[torch.float32, "reference"]
     assert written[torch.float32, "packed"] == exact
@@ -244,3 +246,51 @@ def test_an_adapter_stays_beside_weights_that_are_stored_in_fewer_bits(tiny_mode
     assert tuned.identity()["adapters"] == "beside the weights"
     names = {name for name, _ in tuned._load_for_scoring().named_parameters()}
     assert any("lora_A" in name for name in names)
+
+
+def test_a_models_own_generation_settings_change_no_answer(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    model = learner.load_base()
+    expected = answers(model, learner.encoder, PROMPTS[:9], only="packed")
+    own = GenerationConfig(
+        do_sample=True, temperature=3.0, repetition_penalty=5.0, max_new_tokens=2, suppress_tokens=[1, 5]
+    )
+    model.generation_config = own
+    assert answers(model, learner.encoder, PROMPTS[:9], only="reference") == expected
+    assert model.generation_config is own
+
+
+@pytest.mark.parametrize("only", ["packed", "reference", None])
+def test_a_learner_says_which_decoder_wrote_its_answers(tiny_model_folder, monkeypatch, only):
+    learner = tiny(tiny_model_folder, backend=only)
+    assert learner.decoder is None
+    predict(learner, PROMPTS[:2])
+    assert learner.decoder.name == (only or "packed")
+    assert learner.decoder.is_fastest
+    assert learner.load_tuned(tiny_model_folder).decoder is None
+
+    def other_logits(*args):
+        return right(*args) * 1.2
+
+    right = generate.next_token_logits
+    monkeypatch.setattr(generate, "next_token_logits", other_logits)
+    if only == "packed":
+        with pytest.raises(NotUsable, match="not packed: other logits"):
+            predict(learner, PROMPTS[:2])
+        return
+    predict(learner, PROMPTS[:2])
+    assert learner.decoder.name == "reference"
+    assert learner.decoder.is_fastest == (only == "reference")
+    passed_over = "; not packed: other logits (relative difference 2.0e-01)"
+    assert learner.decoder.said == "reference: transformers' generate" + (passed_over if only is None else "")
+
+
+def test_memory_that_runs_out_while_answering_ends_in_one_line(tiny_model_folder, monkeypatch):
+    def full(*args, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(generate, "read_prefix", full)
+    with pytest.raises(
+        OutOfMemory, match=r"this machine's memory is not enough for answers of .*; close other programs"
+    ):
+        predict(tiny(tiny_model_folder), PROMPTS[:2])

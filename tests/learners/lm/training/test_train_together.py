@@ -221,6 +221,14 @@ def test_a_study_trains_together_continues_and_does_nothing_when_it_is_finished(
     assert not run.outcome.failures
     assert all("together with 1 other trainings" in trial["training"]["path"] for trial in trained)
     assert not (tmp_path / "run" / "together").exists()
+    stored = [json.loads(path.read_text()) for path in (tmp_path / "run" / "trials").glob("*/result.json")]
+    decoders = {str(result["answers"]["decoder"]) for result in stored if result["training"]}
+    expected = {
+        "name": "packed",
+        "said": "packed: rows packed, guesses checked; logits equal the reference's",
+        "is_fastest": True,
+    }
+    assert decoders == {str(expected)}
     again = study_of(tiny_model_folder, rows_file, tmp_path / "run", **values)
     assert again.outcome.n_run == 0
     with pytest.raises(Interrupted):

@@ -87,16 +87,32 @@ class _Job:
 Decoder = Callable[[Sequence[_Job]], Iterator[tuple[_Job, list[int], float]]]
 
 
+@dataclass(frozen=True)
+class DecodingOptions:
+    """How answers are decoded.
+
+    Attributes
+    ----------
+    constrain : callable, optional
+        Returns what the answer to a prompt may be; default: whatever the model writes.
+    only : str, optional
+        Name of the one decoder to use, ``packed`` or ``reference``; default: the fastest that is exact.
+    on_choice : callable, optional
+        Told which decoder it is, before the first answer.
+    """
+
+    constrain: Constrain | None = None
+    only: str | None = None
+    on_choice: Callable[[Choice[Decoder]], None] = lambda choice: None
+
+
 def decode_stream(
     model: Any,
     encoder: ChatEncoder,
     prompts: Sequence[Prompt],
     limits: AnswerLimits,
     done: Collection[int] = (),
-    *,
-    constrain: Constrain | None = None,
-    only: str | None = None,
-    on_choice: Callable[[Choice[Decoder]], None] = lambda choice: None,
+    options: DecodingOptions = DecodingOptions(),
 ) -> Iterator[tuple[int, Completion]]:
     """Yield (index, answer) for every prompt not in `done`, batch by batch, longest inputs first.
 
@@ -112,14 +128,9 @@ def decode_stream(
         Caps and batch size.
     done : collection of int
         Indices that need no answer; a batch with any other is decoded whole.
-    constrain : callable, optional
-        Returns what the answer to a prompt may be; default: whatever the model writes.
-    only : str, optional
-        Name of the one decoder to use, ``packed`` or ``reference``; default: the fastest that is exact.
-    on_choice : callable, optional
-        Told which decoder it is, before the first answer.
+    options : DecodingOptions
     """
-    jobs = [_job(index, prompt, encoder, limits, constrain) for index, prompt in enumerate(prompts)]
+    jobs = [_job(index, prompt, encoder, limits, options.constrain) for index, prompt in enumerate(prompts)]
     # Longest first: what is left at the end, when passes are no longer full, is short.
     jobs.sort(key=lambda job: (-job.cap, -len(job.prompt_ids), job.index))
     n_prefix = common_prefix_length([job.prompt_ids for job in jobs])
@@ -127,8 +138,8 @@ def decode_stream(
     batches = [batch for batch in batches if not all(job.index in done for job in batch)]
     if not batches:
         return
-    choice = choose_decoder(model, jobs[0], n_prefix, encoder.end_token_id, only)
-    on_choice(choice)
+    choice = choose_decoder(model, jobs[0], n_prefix, encoder.end_token_id, options.only)
+    options.on_choice(choice)
     for batch in batches:
         for job, ids, seconds in choice.chosen(batch):
             if job.index not in done:

@@ -1,6 +1,6 @@
 """Greedy decoding of many rows behind one shared prefix, several tokens of each row in a pass.
 
-A pass computes each row's last certain token and the guesses that follow it (`drafting`); the guesses that the model
+A pass computes each row's last certain token and the guesses that follow it (`prompt_lookup`); the guesses that the model
 would have written itself are kept, and the token after them is certain too.
 """
 

@@ -1,1 +1,1 @@
-"""How a language model is fine-tuned: the loop, and the ways to compute a step."""
+"""How a language model is fine-tuned: the backends that compute a step."""

@@ -2,13 +2,13 @@
 
 Inside `fused_modules` these parts of a model compute what transformers and PEFT compute, with hand-written backward
 passes that keep less and touch memory less often. A part is replaced only where its kind is known; whether the whole
-gives the same loss is checked on the model at hand before it is used (`ways.choose_way`).
+gives the same loss is checked on the model at hand before it is used (`backends.choose_backend`).
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -209,15 +209,19 @@ def _fused_forward(module: Any) -> Callable[..., torch.Tensor] | None:
 
 @contextmanager
 def fused_modules(model: Any) -> Iterator[int]:
-    """Let the known parts of the model compute the fused way inside this context; gives how many there are."""
-    patched = []
-    for module in model.modules():
-        forward = _fused_forward(module)
-        if forward is not None:
-            module.forward = types.MethodType(forward, module)
-            patched.append(module)
+    """Let the known parts of the model compute fused inside this context; gives how many there are."""
+    found = [(module, forward) for module in model.modules() if (forward := _fused_forward(module)) is not None]
+    with replaced_forwards(found):
+        yield len(found)
+
+
+@contextmanager
+def replaced_forwards(replacements: Sequence[tuple[Any, Callable[..., torch.Tensor]]]) -> Iterator[None]:
+    """Let modules compute by other functions, which get the module first, inside this context."""
+    for module, forward in replacements:
+        module.forward = types.MethodType(forward, module)
     try:
-        yield len(patched)
+        yield
     finally:
-        for module in patched:
+        for module, _ in replacements:
             del module.forward

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +15,7 @@ import torch
 import triton
 import triton.language as tl
 
-from tunecurve.learners.lm.training.fused import is_gated_unit
+from tunecurve.learners.lm.training.fused import is_gated_unit, replaced_forwards
 
 _BLOCK = 1024
 _ROTATION = "apply_rotary_pos_emb"
@@ -148,24 +147,18 @@ def rotated(
 @contextmanager
 def short_kernels(model: Any) -> Iterator[int]:
     """Let the known parts of the model compute in these kernels inside this context; gives how many there are."""
-    patched = []
-    rotations = {}
-    for module in model.modules():
-        if is_gated_unit(module):
-            module.forward = types.MethodType(_gated_forward, module)
-            patched.append(module)
-        home = sys.modules[type(module).__module__]
-        if hasattr(module, "q_proj") and _rotates_as_llama(getattr(home, _ROTATION, None)):
-            rotations[home] = getattr(home, _ROTATION)
-    try:
-        for home in rotations:
-            setattr(home, _ROTATION, rotated)
-        yield len(patched) + len(rotations)
-    finally:
-        for home, rotation in rotations.items():
-            setattr(home, _ROTATION, rotation)
-        for module in patched:
-            del module.forward
+    gates = [(module, _gated_forward) for module in model.modules() if is_gated_unit(module)]
+    homes = {sys.modules[type(module).__module__] for module in model.modules() if hasattr(module, "q_proj")}
+    rotations = {home: getattr(home, _ROTATION, None) for home in homes}
+    rotations = {home: rotation for home, rotation in rotations.items() if _rotates_as_llama(rotation)}
+    with replaced_forwards(gates):
+        try:
+            for home in rotations:
+                setattr(home, _ROTATION, rotated)
+            yield len(gates) + len(rotations)
+        finally:
+            for home, rotation in rotations.items():
+                setattr(home, _ROTATION, rotation)
 
 
 def _gated_forward(unit: Any, hidden: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,6 @@ trained, so each gets the gradients that it would get alone.
 from __future__ import annotations
 
 import math
-import types
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from tunecurve.learners.lm.adapters import Adapters
-from tunecurve.learners.lm.training.fused import LoraWeights, is_rms_norm, lora_weights
+from tunecurve.learners.lm.training.fused import LoraWeights, is_rms_norm, lora_weights, replaced_forwards
 from tunecurve.learners.torch.backend_choice import NotUsable
 from tunecurve.learners.torch.checkpoint import trainable_parameters
 
@@ -109,15 +108,9 @@ class StackedAdapters(Adapters):
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Let the model's layers compute with the stacks; a batch holds equally many rows of every training."""
-        for layer, module in self._layers.items():
-            module.forward = types.MethodType(self._forward_of(layer, module), module)
-        for module in self._norms:
-            module.forward = types.MethodType(_norm_in_one_kernel, module)
-        try:
+        layers = [(module, self._forward_of(layer, module)) for layer, module in self._layers.items()]
+        with replaced_forwards([*layers, *((norm, _norm_in_one_kernel) for norm in self._norms)]):
             yield
-        finally:
-            for module in [*self._layers.values(), *self._norms]:
-                del module.forward
 
     def _forward_of(self, layer: str, module: Any) -> Any:
         lora = lora_weights(module)

@@ -1,4 +1,4 @@
-"""The fast way of one training step: prefix and rows in one packed sequence, each token computed once."""
+"""The backend of CPUs: prefix and rows of a training step in one packed sequence, each token computed once."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def train_adapters(
     others = f"together with {len(runs) - 1} other trainings; " if len(runs) > 1 else ""
     path = f"{others}{choice.said}{objective.launches}"
     return [
-        (values, run.record([row.n_answer for row in own], path))
+        (values, run.record([row.n_answer for row in own], path, is_fastest=choice.is_fastest))
         for values, run, own in zip(adapters.values(), runs, rows, strict=True)
     ]
 
