@@ -111,7 +111,7 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
             replace(
                 summarise_answers(answers, empty_is_an_answer=empty_is_an_answer),
                 cleaning=cleaning,
-                decoder=_decoder(folder / PARTIAL),
+                decoder=_decoder(folder),
             ),
             data.test,
             answers,
@@ -237,11 +237,11 @@ def answer_all(
     return [answers[index] for index in range(len(prompts))]
 
 
-def _decoder(kept_in: Path) -> Decoder | None:
-    """Return which implementation wrote the answers in a file, where there are several; the last one that did."""
-    store = GrowingLines(kept_in)
-    store.close()
-    found = next((line["decoder"] for line in reversed(store.values) if "decoder" in line), None)
+def _decoder(folder: TrialFolder) -> Decoder | None:
+    """Return which implementation wrote a trial's answers, where there are several; the last one that did."""
+    log, _ = folder.open_log(ANSWERS_SO_FAR)
+    log.close()
+    found = next((line["decoder"] for line in reversed(log.values) if "decoder" in line), None)
     return None if found is None else Decoder(**found)
 
 
