@@ -274,7 +274,7 @@ def naive_word_losses(learner, source, target):
     for start, end in zip(words.starts, words.ends, strict=True):
         inside = next((span for span in spans if span.start <= start and end <= span.end), None)
         names.append("O" if inside is None else ("B-" if start == inside.start else "I-") + inside.labels[0])
-    wanted = torch.tensor([head["classes"].index(name) for name in names])
+    wanted = torch.tensor([head.classes.index(name) for name in names])
     return torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
 
 
@@ -319,7 +319,7 @@ def test_long_texts_have_the_loss_of_the_window_that_a_word_is_deepest_in(tiny_e
         (shares,) = learner.probabilities(model, [words])
     ((_, found),) = learner.target_losses([RENDERER.prompt(source)], [target])
     names = ["B-FIRSTNAME", "O", "O", "B-CITY", "O"] * 30
-    expected = -sum(math.log(shares[number, head["classes"].index(name)]) for number, name in enumerate(names))
+    expected = -sum(math.log(shares[number, head.classes.index(name)]) for number, name in enumerate(names))
     assert (found.n_units, found.nats) == (150, pytest.approx(expected, rel=1e-4))
 
 
@@ -339,7 +339,7 @@ def test_a_classifiers_loss_is_torchs_cross_entropy(tiny_encoder, tmp_path, batc
         with torch.no_grad():
             hidden = model.backbone(input_ids=torch.tensor([ids])).last_hidden_state[0, 1:-1]
             logits = model.head(hidden.mean(dim=0, keepdim=True))
-        wanted = torch.tensor([head["classes"].index(name)])
+        wanted = torch.tensor([head.classes.index(name)])
         expected.append(float(torch.nn.functional.cross_entropy(logits, wanted)))
     found = dict(learner.target_losses([renderer.prompt(text) for text in asked], gold))
     assert [found[index].nats for index in range(len(asked))] == pytest.approx(expected, rel=1e-4)
@@ -362,8 +362,8 @@ def test_sets_of_labels_are_learnt_and_their_thresholds_come_from_rows_that_were
     assert answers == sets
     assert record.examples_seen == 30 * 48, "a fifth of the rows is held out"
     head = learner._load()[1]
-    assert head["classes"] == ["fire", "water"]
-    assert all(0 < threshold < 1 for threshold in head["thresholds"])
+    assert head.classes == ["fire", "water"]
+    assert all(0 < threshold < 1 for threshold in head.thresholds)
     prompts = [RENDERER.prompt(texts["fire"])] * 3
     right, wrong, unknown = (loss for _, loss in learner.target_losses(prompts, ["fire", "water", "fire; noise"]))
     assert right.nats < wrong.nats

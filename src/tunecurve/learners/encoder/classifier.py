@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
 from tunecurve.learners.answer_bounds import among_classes
 from tunecurve.learners.base import RoundTrip, TargetLoss
+from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.train import TrainingTask
@@ -26,21 +26,19 @@ class ClassifierLearner(EncoderLearner):
 
     kind = "classifier"
 
-    def prepare(self, examples: Sequence[TuningExample]) -> dict[str, Any]:
+    def prepare(self, examples: Sequence[TuningExample]) -> Head:
         """Return the classes."""
-        return {"classes": sorted({example.answer.strip() for example in examples})}
+        return Head(sorted({example.answer.strip() for example in examples}))
 
     def return_targets(
         self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
     ) -> RoundTrip:
         """Return the right answers that are classes of the training rows; the others cannot be given."""
-        return among_classes(targets, self.prepare(examples)["classes"])
+        return among_classes(targets, self.prepare(examples).classes)
 
-    def training_task(
-        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> TrainingTask:
+    def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the loss over texts and their lengths."""
-        numbers = {name: place for place, name in enumerate(head["classes"])}
+        numbers = {name: place for place, name in enumerate(head.classes)}
         gold = [numbers[example.answer.strip()] for example in examples]
         texts = split_words(self.tokenizer, [example.prompt.source for example in examples], by_character=False)
         counts = Counter(gold)
@@ -64,22 +62,22 @@ class ClassifierLearner(EncoderLearner):
         with precision(self.compute):
             return model(batch).float()
 
-    def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
+    def answers(self, model: SegmentClassifier, head: Head, sources: Sequence[str]) -> list[str]:
         """Return the likeliest class of every input."""
         texts = split_words(self.tokenizer, sources, by_character=False)
         answers = [""] * len(texts)
         for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
             best = self._logits(model, [texts[number] for number in numbers]).argmax(dim=-1).tolist()
             for number, place in zip(numbers, best, strict=True):
-                answers[number] = head["classes"][place]
+                answers[number] = head.classes[place]
         return answers
 
     def losses(
-        self, model: SegmentClassifier, head: dict[str, Any], prompts: Sequence[Prompt], targets: Sequence[str]
+        self, model: SegmentClassifier, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
     ) -> list[TargetLoss]:
         """Return the loss of every input's class."""
         gold = [target.strip() for target in targets]
-        shares = ClassShares(head["classes"], {*gold, *(label for prompt in prompts for label in prompt.labels)})
+        shares = ClassShares(head.classes, {*gold, *(label for prompt in prompts for label in prompt.labels)})
         texts = split_words(self.tokenizer, [prompt.source for prompt in prompts], by_character=False)
         losses = [TargetLoss(shares.nats_unknown, 1)] * len(texts)
         for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from tunecurve.formats.label_sets import parse_labels
 from tunecurve.learners.base import RoundTrip, TargetLoss
 from tunecurve.learners.encoder.classifier import TOKENS_A_BATCH, ClassifierLearner
+from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length
 from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.words import split_words
@@ -35,10 +37,10 @@ class LabelSetClassifier(ClassifierLearner):
         """Return what determines the answers, and that they are sets."""
         return super().identity() | {"answers": "labels"}
 
-    def prepare(self, examples: Sequence[TuningExample]) -> dict[str, Any]:
+    def prepare(self, examples: Sequence[TuningExample]) -> Head:
         """Return the labels."""
         classes = sorted({label for example in examples for label in parse_labels(example.answer)})
-        return {"classes": classes, "thresholds": [MIDDLE] * len(classes)}
+        return Head(classes, thresholds=[MIDDLE] * len(classes))
 
     def return_targets(
         self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
@@ -46,11 +48,9 @@ class LabelSetClassifier(ClassifierLearner):
         """Return the right sets as far as training rows have their labels."""
         return among_labels(targets, [example.answer for example in examples])
 
-    def training_task(
-        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> TrainingTask:
+    def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the loss over texts, every label by itself, and their lengths."""
-        gold = torch.tensor(indicators([example.answer for example in examples], head["classes"]), dtype=torch.float32)
+        gold = torch.tensor(indicators([example.answer for example in examples], head.classes), dtype=torch.float32)
         texts = split_words(self.tokenizer, [example.prompt.source for example in examples], by_character=False)
 
         def loss_of(rows: Sequence[int]) -> torch.Tensor:
@@ -60,33 +60,31 @@ class LabelSetClassifier(ClassifierLearner):
             losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
             return losses.sum(dim=1).mean()
 
-        lengths = [len(words.piece_ids) + 2 for words in texts] if head["classes"] else []
-        return TrainingTask(loss_of, lengths, f"{len(head['classes'])} labels")
+        lengths = [len(words.piece_ids) + 2 for words in texts] if head.classes else []
+        return TrainingTask(loss_of, lengths, f"{len(head.classes)} labels")
 
     def n_held_out(self, n_examples: int) -> int:
         """Return a fifth of the examples, to choose thresholds on."""
         return n_held_out(n_examples)
 
-    def calibrate(
-        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> dict[str, Any]:
+    def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Head:
         """Return the head with its thresholds."""
         if not examples:
             return head
         with torch.inference_mode():
             scores = self._log_odds(model, [example.prompt.source for example in examples])
-        gold = indicators([example.answer for example in examples], head["classes"])
-        return head | {"thresholds": choose_thresholds(shares_of(scores), gold)}
+        gold = indicators([example.answer for example in examples], head.classes)
+        return replace(head, thresholds=choose_thresholds(shares_of(scores), gold))
 
-    def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
+    def answers(self, model: SegmentClassifier, head: Head, sources: Sequence[str]) -> list[str]:
         """Return the likely labels of every input."""
-        return sets_above(shares_of(self._log_odds(model, sources)), head["thresholds"], head["classes"])
+        return sets_above(shares_of(self._log_odds(model, sources)), head.thresholds or [], head.classes)
 
     def losses(
-        self, model: SegmentClassifier, head: dict[str, Any], prompts: Sequence[Prompt], targets: Sequence[str]
+        self, model: SegmentClassifier, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
     ) -> list[TargetLoss]:
         """Return the loss of every input's set."""
-        return losses_of_sets(self._log_odds(model, [prompt.source for prompt in prompts]), targets, head["classes"])
+        return losses_of_sets(self._log_odds(model, [prompt.source for prompt in prompts]), targets, head.classes)
 
     def _log_odds(self, model: SegmentClassifier, sources: Sequence[str]) -> NDArray[np.float64]:
         texts = split_words(self.tokenizer, sources, by_character=False)

@@ -5,7 +5,6 @@ They differ in what a segment is and in what its class means; that is all a subc
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from abc import abstractmethod
@@ -19,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.base import Completion, Learner, TargetLoss, TrainingJob, TrainingProgress, Tuned, Workload
+from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import EncoderObjective, TrainingTask, new_training
@@ -31,7 +31,6 @@ from tunecurve.learners.workload import Resources
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import stable_hash
 from tunecurve.spec.training import EncoderSpec
-from tunecurve.storage.files import write_text
 
 TUNED_FOLDER, HEAD_FILE, WEIGHTS_FILE = "encoder", "head.json", "model.safetensors"
 ROWS_A_PIECE = 256
@@ -78,7 +77,7 @@ class EncoderLearner(Learner):
         self.checkpoint_every_seconds = checkpoint_every_seconds
         self.backbone, self.tokenizer = load_backbone(files.folder, files.name)
         self.longest_window = longest_window(self.backbone)
-        self._tuned: tuple[SegmentClassifier, dict[str, Any]] | None = None
+        self._tuned: tuple[SegmentClassifier, Head] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the loaded tuned model out: another process loads it from its folder."""
@@ -126,28 +125,24 @@ class EncoderLearner(Learner):
         return {}
 
     @abstractmethod
-    def prepare(self, examples: Sequence[TuningExample]) -> dict[str, Any]:
-        """Return what the head needs to know of the examples (JSON-able); ``classes`` must be in it."""
+    def prepare(self, examples: Sequence[TuningExample]) -> Head:
+        """Return what the head needs to know of the examples."""
 
     @abstractmethod
-    def training_task(
-        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> TrainingTask:
+    def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return what is trained for."""
 
     @abstractmethod
-    def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
+    def answers(self, model: SegmentClassifier, head: Head, sources: Sequence[str]) -> list[str]:
         """Return the answers to the inputs."""
 
     @abstractmethod
     def losses(
-        self, model: SegmentClassifier, head: dict[str, Any], prompts: Sequence[Prompt], targets: Sequence[str]
+        self, model: SegmentClassifier, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
     ) -> list[TargetLoss]:
         """Return the loss of the right answer to every prompt."""
 
-    def calibrate(
-        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> dict[str, Any]:
+    def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Head:
         """Return the head with what is chosen after training, on examples that were not trained on."""
         return head
 
@@ -160,7 +155,7 @@ class EncoderLearner(Learner):
         n_trained = len(job.examples) - self.n_held_out(len(job.examples))
         trained = job.examples[:n_trained]
         head = self.prepare(trained)
-        model = self._fresh_model(len(head["classes"]), job.seed)
+        model = self._fresh_model(len(head.classes), job.seed)
         task = self.training_task(model, trained, head)
         if not task.lengths:
             raise ModelError(
@@ -190,10 +185,10 @@ class EncoderLearner(Learner):
         rows = stable_hash([[example.prompt.source, example.answer] for example in examples])
         return stable_hash({"rows": rows, "recipe": recipe, "seed": seed, "learner": self.identity()})
 
-    def _save(self, model: SegmentClassifier, head: dict[str, Any], folder: Path) -> None:
+    def _save(self, model: SegmentClassifier, head: Head, folder: Path) -> None:
         folder.mkdir(exist_ok=True, mode=0o700)
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS_FILE)
-        write_text(folder / HEAD_FILE, json.dumps(head))
+        head.save(folder / HEAD_FILE)
 
     def load_tuned(self, folder: Path) -> Self:
         """Return this learner with the model stored in ``folder/encoder``."""
@@ -206,12 +201,12 @@ class EncoderLearner(Learner):
             checkpoint_every_seconds=self.checkpoint_every_seconds,
         )
 
-    def _load(self) -> tuple[SegmentClassifier, dict[str, Any]]:
+    def _load(self) -> tuple[SegmentClassifier, Head]:
         if self.tuned_folder is None:
             raise ModelError(f"{self.name} answers only after fine-tuning; give --train-sizes")
         if self._tuned is None:
-            head = json.loads((self.tuned_folder / HEAD_FILE).read_text())
-            model = SegmentClassifier(self.backbone, len(head["classes"]), 0)
+            head = Head.load(self.tuned_folder / HEAD_FILE)
+            model = SegmentClassifier(self.backbone, len(head.classes), 0)
             model.load_state_dict(load_file(self.tuned_folder / WEIGHTS_FILE))
             self._tuned = model.to(self.compute.device).eval(), head
         return self._tuned

@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tunecurve.formats.spans import EntityFormat, LabelledSpan, MaskFormat, SpanFormat
+from tunecurve.formats.spans import EntityFormat, LabelledSpan, MaskFormat
 from tunecurve.learners.base import Loss, RoundTrip, TargetLoss
+from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tag_names, tags_of
@@ -46,31 +48,27 @@ class TaggerLearner(EncoderLearner):
         """Return a fifth of the examples where a threshold is to be calibrated."""
         return 0 if self.settings.over_masking is None else max(1, round(CALIBRATION_SHARE * n_examples))
 
-    def prepare(self, examples: Sequence[TuningExample]) -> dict[str, Any]:
+    def prepare(self, examples: Sequence[TuningExample]) -> Head:
         """Return labels, tags and how targets say spans."""
         pairs = [(example.prompt.source, example.answer) for example in examples]
-        head: dict[str, Any] = {"task": self.task, "threshold": None}
+        written = None
         if self.task == "masking":
-            head["format"] = MaskFormat.of_targets(pairs, examples[0].prompt.form if examples else None).to_json()
-        form_of = span_format(head)
-        counts = Counter(span.label for pair in pairs for span in form_of.derive(*pair) or [])
-        head["labels"] = sorted(counts)
-        head["classes"] = tag_names(head["labels"])
-        return head
+            written = MaskFormat.of_targets(pairs, examples[0].prompt.form if examples else None)
+        spans_of = EntityFormat() if written is None else written
+        labels = sorted({span.label for pair in pairs for span in spans_of.derive(*pair) or []})
+        return Head(tag_names(labels), labels, format=written)
 
-    def training_task(
-        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> TrainingTask:
+    def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the loss over words, windows' lengths, and how many rows could be aligned."""
-        form = span_format(head)
-        numbers = {label: place for place, label in enumerate(head["labels"])}
+        form = head.span_format
+        numbers = {label: place for place, label in enumerate(head.known_labels)}
         derived = [form.derive(example.prompt.source, example.answer) for example in examples]
         usable = [(e, spans) for e, spans in zip(examples, derived, strict=True) if spans is not None]
         texts = split_words(self.tokenizer, [example.prompt.source for example, _ in usable]) if usable else []
         tags = [tags_of(words, spans, numbers) for words, (_, spans) in zip(texts, usable, strict=True)]
         windows = windows_over(texts, self.longest_window)
         counts = Counter(tag for row in tags for tag in row)
-        weights = torch.tensor(class_weights([counts[tag] for tag in range(len(head["classes"]))], CLASS_WEIGHT_POWER))
+        weights = torch.tensor(class_weights([counts[tag] for tag in range(len(head.classes))], CLASS_WEIGHT_POWER))
         weights = weights.to(self.compute.device)
 
         def loss_of(rows: Sequence[int]) -> torch.Tensor:
@@ -121,9 +119,9 @@ class TaggerLearner(EncoderLearner):
                     depth[text][word], found[text][word] = deep, shares[row]
         return found
 
-    def answers(self, model: SegmentClassifier, head: dict[str, Any], sources: Sequence[str]) -> list[str]:
+    def answers(self, model: SegmentClassifier, head: Head, sources: Sequence[str]) -> list[str]:
         """Return the inputs with the found spans replaced, or listed."""
-        form = span_format(head)
+        form = head.span_format
         texts = split_words(self.tokenizer, sources)
         found = self.probabilities(model, texts)
         return [
@@ -132,16 +130,18 @@ class TaggerLearner(EncoderLearner):
         ]
 
     def losses(
-        self, model: SegmentClassifier, head: dict[str, Any], prompts: Sequence[Prompt], targets: Sequence[str]
+        self, model: SegmentClassifier, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
     ) -> list[TargetLoss]:
         """Return the loss of the tags that every target stands for, summed over the words of its input."""
-        if not head["labels"]:
+        if not head.known_labels:
             return [TargetLoss(left_out=NO_LABEL)] * len(targets)
-        form, sources = span_format(head), [prompt.source for prompt in prompts]
+        form, sources = head.span_format, [prompt.source for prompt in prompts]
         gold = [form.derive(source, target) for source, target in zip(sources, targets, strict=True)]
         named = {span.label for spans in gold for span in spans or []}
-        shares = ClassShares(head["labels"], named | {label for prompt in prompts for label in prompt.labels})
-        everywhere = {label: place for place, label in enumerate([*head["labels"], *sorted(named - {*head["labels"]})])}
+        shares = ClassShares(head.known_labels, named | {label for prompt in prompts for label in prompt.labels})
+        everywhere = {
+            label: place for place, label in enumerate([*head.known_labels, *sorted(named - {*head.known_labels})])
+        }
         texts = split_words(self.tokenizer, sources)
         found = self._by_word(model, texts, torch.log_softmax)
         return [
@@ -156,7 +156,7 @@ class TaggerLearner(EncoderLearner):
     ) -> RoundTrip:
         """Send the right answers through spans, one tag a word, and rendering."""
         head = self.prepare(examples)
-        form, numbers = span_format(head), {label: place for place, label in enumerate(head["labels"])}
+        form, numbers = head.span_format, {label: place for place, label in enumerate(head.known_labels)}
         sources = [prompt.source for prompt in prompts]
         kept, lost = [], []
         for row, (source, target, words) in enumerate(
@@ -164,7 +164,7 @@ class TaggerLearner(EncoderLearner):
         ):
             spans = form.derive(source, target)
             tags = tags_of(words, form.nearest(source, target) if spans is None else spans, numbers)
-            certain = np.eye(len(head["classes"]), dtype=np.float32)[tags]
+            certain = np.eye(len(head.classes), dtype=np.float32)[tags]
             kept.append(form.render(source, found_spans(words, certain, head)))
             if kept[-1] != target:
                 lost.append(row)
@@ -172,13 +172,11 @@ class TaggerLearner(EncoderLearner):
         remedy = "check these targets, or let a language model stand beside the tagger"
         return RoundTrip(kept, (Loss("tags", tuple(lost), what, remedy),) if lost else ())
 
-    def calibrate(
-        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: dict[str, Any]
-    ) -> dict[str, Any]:
+    def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Head:
         """Return the head with the lowest threshold that keeps over-masking within the budget, on held-out examples."""
         if self.settings.over_masking is None:
             return head
-        form = span_format(head)
+        form = head.span_format
         pairs = [(e.prompt.source, form.derive(e.prompt.source, e.answer)) for e in examples]
         usable = [(source, spans) for source, spans in pairs if spans is not None]
         texts = split_words(self.tokenizer, [source for source, _ in usable])
@@ -191,7 +189,7 @@ class TaggerLearner(EncoderLearner):
                 if tag == OUTSIDE:
                     masked.append(1.0 - float(row[number, OUTSIDE]))
                     lengths.append(words.ends[number] - words.starts[number])
-        return head | {"threshold": threshold_within(masked, lengths, self.settings.over_masking / 100)}
+        return replace(head, threshold=threshold_within(masked, lengths, self.settings.over_masking / 100))
 
 
 class EntityTagger(TaggerLearner):
@@ -217,14 +215,7 @@ def _nats_of_tags(log_shares: NDArray[np.float32], tags: Sequence[int], shares: 
     return float(nats)
 
 
-def span_format(head: dict[str, Any]) -> SpanFormat:
-    """Return how the targets of a tuned tagger say spans."""
-    if head["task"] == "ner":
-        return EntityFormat()
-    return MaskFormat.from_json(head["format"])
-
-
-def found_spans(words: Words, shares: NDArray[np.float32], head: dict[str, Any]) -> list[LabelledSpan]:
+def found_spans(words: Words, shares: NDArray[np.float32], head: Head) -> list[LabelledSpan]:
     """Return the spans that tag probabilities stand for: the likeliest tags, or all words above the threshold.
 
     Spans that touch are one: in targets nothing but a joint label stands for touching labels (entities of scripts without
@@ -233,13 +224,13 @@ def found_spans(words: Words, shares: NDArray[np.float32], head: dict[str, Any])
     if not len(words) or shares.shape[1] == 1:
         return []
     tags = shares.argmax(axis=1)
-    if head["threshold"] is not None:
-        is_inside = 1.0 - shares[:, OUTSIDE] >= head["threshold"]
+    if head.threshold is not None:
+        is_inside = 1.0 - shares[:, OUTSIDE] >= head.threshold
         tags = np.where(is_inside, 1 + shares[:, 1:].argmax(axis=1), OUTSIDE)
     by_label = shares[:, 1::2] + shares[:, 2::2]
     spans = []
-    for first, last in runs_of_tags(words, tags.tolist(), may_touch=head["task"] == "ner"):
-        label = head["labels"][int(by_label[first:last].sum(axis=0).argmax())]
+    for first, last in runs_of_tags(words, tags.tolist(), may_touch=head.format is None):
+        label = head.known_labels[int(by_label[first:last].sum(axis=0).argmax())]
         spans.append(LabelledSpan(words.starts[first], words.ends[last - 1], label))
     return spans
 

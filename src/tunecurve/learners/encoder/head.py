@@ -1,0 +1,58 @@
+"""What a head knows of the rows that it was trained on; stored beside its weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tunecurve.formats.spans import EntityFormat, MaskFormat, SpanFormat
+from tunecurve.storage.files import write_text
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the outputs of a head mean.
+
+    Attributes
+    ----------
+    classes : list of str
+        A name for every output: classes, labels, or tags.
+    labels : list of str
+        The labels that a tagger's tags stand for.
+    threshold : float or None
+        A tagger's words above it are in a span; None: the likeliest tag counts.
+    thresholds : list of float
+        For every label of a set: it is in the answer above it.
+    format : MaskFormat or None
+        How masked targets are written; None: spans are listed.
+    """
+
+    classes: list[str]
+    labels: list[str] | None = None
+    threshold: float | None = None
+    thresholds: list[float] | None = None
+    format: MaskFormat | None = None
+
+    @property
+    def span_format(self) -> SpanFormat:
+        """How the targets of a tagger say spans."""
+        return EntityFormat() if self.format is None else self.format
+
+    @property
+    def known_labels(self) -> list[str]:
+        """The labels of a tagger; none where no training row has one."""
+        return self.labels or []
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        values = {**asdict(self), "format": None if self.format is None else self.format.to_json()}
+        write_text(path, json.dumps({name: value for name, value in values.items() if value is not None}))
+
+    @classmethod
+    def load(cls, path: Path) -> Head:
+        """Read what `save` wrote."""
+        values = json.loads(path.read_text())
+        written = values.pop("format", None)
+        values.pop("task", None)  # of an earlier version
+        return cls(**values, format=None if written is None else MaskFormat.from_json(written))
