@@ -152,3 +152,14 @@ def test_a_stream_that_is_left_ends_its_deployment_before_the_next_line(serve, l
     stream.close()
     assert server.deployments == {}
     assert held is stream
+
+
+@pytest.mark.parametrize(
+    ("refusal", "hint"),
+    [("says 400 baseModel requires at least 2 NVIDIA_H100_80GB accelerators", True), ("says 400 no such model", False)],
+)
+def test_a_machine_that_is_too_small_is_named_with_its_setting(serve, learner_of, prompts_of, tmp_path, refusal, hint):
+    server = serve(FIREWORKS, deploy=refusal)
+    learner, tuned = tuned_of(learner_of, tmp_path, FIREWORKS)
+    assert ("hosted.fireworks.accelerators" in answers_of(tuned, prompts_of)) == hint
+    check_books(learner, server)

@@ -238,3 +238,14 @@ def test_a_model_that_is_never_named_is_a_failure(serve, tunable, tmp_path, monk
     learner = tunable(FIREWORKS)
     assert "names no tuned model" in follow(learner, tmp_path)
     check_books(learner, server)
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [(TOGETHER, {"status": "cancel_requested"}), (FIREWORKS, {"state": "JOB_STATE_CANCELLING"}), (BEDROCK, {"status": "Stopping"}),
+     (VERTEX, {"state": "JOB_STATE_CANCELLING"})],
+)  # fmt: skip
+def test_a_job_that_somebody_has_told_to_stop_is_said_to_end(serve, tunable, tmp_path, name, state):
+    serve(name, polls=10**6, tells=lambda view, polls: {**view, **state})
+    said = follow(tunable(name), tmp_path, until="coming to its end")
+    assert next(iter(state.values())) in said

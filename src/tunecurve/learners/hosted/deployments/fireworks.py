@@ -18,6 +18,7 @@ from tunecurve.learners.hosted.transport.rest import part
 from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
 from tunecurve.learners.hosted.tuning.fireworks import control_service
+from tunecurve.learners.hosted.tuning.types import NotCreated
 from tunecurve.privacy.redact import redact
 from tunecurve.spec.hosted import FireworksSpec
 
@@ -85,7 +86,10 @@ class FireworksDeployments:
                 raise ValueError("the answer names no deployment")
             return self._view(made)
         except Exception as error:
-            raise refusal_of_creation(error) from None
+            refusal = refusal_of_creation(error)
+            if isinstance(refusal, NotCreated) and "accelerator" in str(refusal).lower():
+                refusal = NotCreated(f"{refusal}; set hosted.fireworks.accelerator and hosted.fireworks.accelerators")
+            raise refusal from None
 
     def get(self, provider_id: str) -> Deployment:
         """Return one deployment."""

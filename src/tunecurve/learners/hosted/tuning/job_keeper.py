@@ -13,16 +13,14 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.ledger.jobs import FORGOTTEN, PREPARING, booked_usd
 from tunecurve.learners.hosted.prices import Price, money
 from tunecurve.learners.hosted.tuning.errors import NotThere, PassingTrouble, asking
+from tunecurve.learners.hosted.tuning.told import differences, passes_of_points, tokens_of
 from tunecurve.learners.hosted.tuning.types import (
     ENDED,
     ProviderJob,
     TuningBackend,
-    differences,
     doubles_of,
     find_ours,
-    passes_of_points,
     same_model,
-    tokens_of,
 )
 from tunecurve.spec.study import stable_hash
 

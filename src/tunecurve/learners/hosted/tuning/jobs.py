@@ -28,6 +28,7 @@ from tunecurve.learners.hosted.tuning.types import (
     NotReadyYet,
     ProviderJob,
     QuotaFull,
+    is_ending,
 )
 from tunecurve.spec.study import stable_hash
 from tunecurve.storage.kill_points import kill_point
@@ -70,6 +71,8 @@ class JobFlow(JobKeeper):
         if job.state in ENDED or job.state == "lost":
             raise ModelError(_end_in_words(row, job))
         said = f"in a state that is not known here ('{job.raw_state}')" if job.state == "unknown" else job.state
+        if job.state == "running" and is_ending(job.raw_state):
+            said = f"coming to its end ('{job.raw_state}')"
         if job.error == NO_NAME_YET:
             said = f"{said} ({job.error})"
         minutes = (time.time() - row["created_at"]) / 60

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.prompts import TuningExample
 from tunecurve.spec.study import stable_hash
 
@@ -15,9 +14,10 @@ from tunecurve.spec.study import stable_hash
 JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired", "unknown", "lost"]
 ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
+_ENDING = r"cancell?ing|cancel requested|stopping|deleting|pausing"
 # Every server has its own words for a job's states; the first that is found in one decides.
 _WORDS: tuple[tuple[str, JobState], ...] = (
-    (r"cancell?ing|cancel requested|stopping|deleting|pausing", "running"),
+    (_ENDING, "running"),
     (r"unsuccess|incomplete|fail|error|invalid|reject", "failed"),
     (r"succe|complete|finished|done", "succeeded"),
     (r"cancel|stopped|abort|terminated|interrupted|deleted", "cancelled"),
@@ -29,8 +29,17 @@ _WORDS: tuple[tuple[str, JobState], ...] = (
 
 def state_by_word(raw: Any) -> JobState:
     """Return what a provider's word for a job's state means; ``unknown`` for a word that is not understood."""
-    word = str(getattr(raw, "value", raw) or "").lower().removeprefix("job_state_").replace("_", " ")
+    word = _plain(raw)
     return next((state for pattern, state in _WORDS if re.search(pattern, word)), "unknown")
+
+
+def is_ending(raw: Any) -> bool:
+    """Return whether a provider's word says that somebody has told a job to stop, which still runs."""
+    return bool(re.search(_ENDING, _plain(raw)))
+
+
+def _plain(raw: Any) -> str:
+    return str(getattr(raw, "value", raw) or "").lower().removeprefix("job_state_").replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -240,8 +249,6 @@ class TuningBackend(Protocol):
         ...
 
 
-# A token of ordinary text has at most 32 characters; beyond the square of this a number is nonsense.
-MOST_TIMES_OFF = 8
 # How far the clocks of this machine and of the provider may differ.
 CLOCK_SECONDS = 300.0
 
@@ -303,59 +310,6 @@ def doubles_of(jobs: Sequence[ProviderJob], row: dict[str, Any]) -> list[Provide
     ]
 
 
-def differences(recipe: dict[str, Any], job: ProviderJob, n_rows: int) -> list[str]:
-    """Return where the provider trains otherwise than it was asked to, each as a phrase."""
-    told = job.hyperparameters
-    names = {"epochs": "passes", "batch_size": "rows a step", "learning_rate_multiplier": "learning rate multiplier",
-             "adapter_size": "adapter size"}  # fmt: skip
-    asked = {name: recipe.get(name) for name in names}
-    rows = [f"{job.examples} rows instead of {n_rows}"] if job.examples and job.examples != n_rows else []
-    return (
-        rows
-        + [
-            f"{told[name]:g} {words} instead of {asked[name]:g}"
-            for name, words in names.items()
-            if name in told and asked[name] is not None and not _equal(told[name], float(asked[name] or 0))
-        ]
-        + list(job.remarks)
-    )
-
-
-def _equal(one: float, other: float) -> bool:
-    return abs(one - other) <= 1e-6 * max(abs(one), abs(other))
-
-
-def passes_of_points(job: ProviderJob, epochs: int, n_steps: int | None) -> tuple[tuple[int, str], ...]:
-    """Return pass and model of every checkpoint of a job that counts in steps.
-
-    Providers keep the last few only, so that their order says nothing. The last step is that of the checkpoint that is the
-    tuned model itself, else as many as the recipe makes; where no step is beyond the passes, passes are what is counted.
-    """
-    points = sorted(point for point in job.points if point[0] > 0 and point[1])
-    if not points:
-        return job.checkpoints
-    last = next((step for step, model in points if model == job.tuned_model), None)
-    if last is None:
-        most = points[-1][0]
-        last = epochs if most <= epochs else max(most, n_steps or 0)
-    passes = {max(1, min(epochs, round(step * epochs / last))): model for step, model in points}
-    return tuple(sorted(passes.items()))
-
-
 def same_model(told: str, asked: str) -> bool:
     """Return whether a provider's name of a model, often with a version or a path, is the one that was asked for."""
     return bool(told) and told.rsplit("/", 1)[-1].startswith(asked.rsplit("/", 1)[-1])
-
-
-def tokens_of(job: ProviderJob, about: float) -> int | None:
-    """Return the tokens that the provider bills, None where it tells none or nonsense.
-
-    Parameters
-    ----------
-    job : ProviderJob
-        As told.
-    about : float
-        As counted here, at four characters a token.
-    """
-    told = whole_number(job.tokens_billed)
-    return told if told and about / MOST_TIMES_OFF <= told <= about * MOST_TIMES_OFF**2 else None
