@@ -138,8 +138,8 @@ def test_bfloat16_answers_are_nearly_those_of_the_reference(tiny_model_folder):
 def test_the_real_model_writes_the_same_answers_with_both_decoders(smollm2):
     rows = generate_rows(30, seed=5)
     renderer = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "LASTNAME", "CITY", "EMAIL"))
-    shots = tuple((row["source_text"], row["target_text"]) for row in rows[:3])
-    prompts = [renderer.prompt(row["source_text"], shots) for row in rows[3:]]
+    shots = ((rows[0]["source_text"], rows[0]["target_text"]),)
+    prompts = [renderer.prompt(row["source_text"], shots) for row in rows[1:]]
     written = {}
     native = choose_compute("cpu").dtype  # bfloat16 only where a study computes in it: elsewhere it is emulated
     for dtype in {torch.float32, native}:
