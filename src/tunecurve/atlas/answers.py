@@ -46,7 +46,7 @@ class Need:
     without_tuning: list[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
+        """Return the JSON form."""
         return {
             "family": self.curve.family.name,
             "learner": self.curve.learner,

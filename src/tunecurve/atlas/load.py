@@ -85,7 +85,7 @@ class Curve:
         return np.array(sizes, float), np.array([float(np.mean(self.runs[size])) for size in sizes])
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form, with raw runs."""
+        """Return the JSON form, with raw runs."""
         return {
             "family": self.family.name,
             "learner": self.learner,

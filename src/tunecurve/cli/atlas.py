@@ -83,7 +83,7 @@ def _curve_line(curve: Curve) -> str:
 
 
 def _answer_text(answer: dict[str, Any]) -> str:
-    """The range first, then every curve, then how little it proves."""
+    """Return the range first, then every curve, then how little it proves."""
     lines = [f"{answer['task']}, {answer['metric']} {answer['target']:g}: {_range_text(answer)}"]
     lines += [f"  {need['family']}, {need['learner']}: {_need_text(need)}" for need in answer["needs"]]
     return "\n".join([*lines, answer["caution"]])

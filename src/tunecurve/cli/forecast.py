@@ -185,7 +185,7 @@ def _json_line(curve_id: str, answer: Forecast) -> str:
 
 
 def _text(curve_id: str, answer: Forecast, named: bool) -> str:
-    """What a person reads: one short paragraph a curve."""
+    """Return what a person reads: one short paragraph a curve."""
     lines = [f"{curve_id}"] if named else []
     if answer.refusal:
         lines.append(f"  {answer.refusal}")
@@ -210,7 +210,7 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
 
 
 def _settling_line(step: SettlingStep) -> str:
-    """What would turn a `cannot tell` into a word, with its chance and, where prices are known, its cost."""
+    """Return what would turn a `cannot tell` into a word, with its chance and, where prices are known, its cost."""
     cost = "" if step.cost is None else f", costs {step.cost:.4g}"
     return f"    {step.what}: settles it with probability {step.chance:.2f}{cost}"
 

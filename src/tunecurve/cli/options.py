@@ -12,7 +12,7 @@ from tunecurve.own_code import allow_code, is_reference
 from tunecurve.tasks.lookup import TASK_NAMES
 
 
-class IntegerList(click.ParamType):
+class IntegerList(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
     """Whole numbers separated by commas, e.g. ``50,200,800``."""
 
     name = "N,N,..."

@@ -1,0 +1,1 @@
+"""Learning curves: intervals, forecast, plateau, verdict."""

@@ -72,7 +72,7 @@ def _cost(size: Floats, last_size: float, prices: Prices) -> Floats:
 
 
 def decide(predictive: Predictive, prices: Prices, target: float | None = None) -> Decision | None:
-    """The best next step and its expected gain, or None when nothing has a price.
+    """Return the best next step and its expected gain, or None when nothing has a price.
 
     Parameters
     ----------

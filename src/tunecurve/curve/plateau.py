@@ -146,7 +146,7 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
 
 
 def _reason(predictive: Predictive, delta: float, *, settled: bool) -> str:
-    """The first thing in the way of a clear word."""
+    """Return the first thing in the way of a clear word."""
     curve = predictive.curve
     last_error = float(np.exp(curve.log_error[-1])) * curve.scale.unit
     run = float(predictive.run_variance(curve.size[-1:])[0]) / curve.replicates[-1]
@@ -164,7 +164,7 @@ def _reason(predictive: Predictive, delta: float, *, settled: bool) -> str:
 
 
 def _cheapest(steps: Iterable[SettlingStep]) -> SettlingStep:
-    """The step with the lowest price, else with the fewest labels and runs."""
+    """Return the step with the lowest price, else with the fewest labels and runs."""
     return min(steps, key=lambda step: (step.cost or 0.0, step.more_labels, step.more_runs))
 
 

@@ -167,7 +167,7 @@ def fit(likelihood: Likelihood, prior: Prior) -> Posterior:
 
 @lru_cache(maxsize=4)
 def normal_scores(count: int, dimensions: int) -> Floats:
-    """Fixed standard normal scores, shape (count, dimensions), even in every projection."""
+    """Return fixed standard normal scores, shape (count, dimensions), even in every projection."""
     quantile = NormalDist().inv_cdf
     return np.vectorize(quantile)(low_discrepancy(count, dimensions))
 
@@ -222,7 +222,7 @@ def _columns(
     shape: NDArray[np.int64],
     rest: Floats,
 ) -> NDArray[np.int64]:
-    """Configuration of each draw: where the weight of its row that is passed reaches ``1 - rest``."""
+    """Return the configuration of each draw: where the weight of its row that is passed reaches ``1 - rest``."""
     column_weight = np.array([one.configuration_weight for one in posteriors])
     passed = np.cumsum(likelihood.relative[shape] * column_weight[prior], axis=1)
     place = (passed < (1.0 - rest)[:, None] * passed[:, -1:]).sum(axis=1)

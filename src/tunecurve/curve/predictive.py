@@ -95,7 +95,7 @@ class Predictive:
         return self._normals[:, 3]
 
     def run_variance(self, size: Floats) -> Floats:
-        """Expected variance of the log error of one run at each size."""
+        """Return the expected variance of the log error of one run at each size."""
         seed = self.curve.seed_variance * (size / self.last_size) ** -SEED_VARIANCE_EXPONENT
         return seed if self.curve.replicated else seed + float(np.mean(self.draws.noise**2))
 

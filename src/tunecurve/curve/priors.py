@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -126,7 +127,7 @@ def level_position(value: float, levels: Floats = LEVELS) -> Floats:
 
 
 def contexts(names: Sequence[str], last_log_error: float, last_size: float) -> Floats:
-    """What a prior may depend on: weights of the rows of a table's matrices, block after block as `names` says."""
+    """Return what a prior may depend on: weights of the rows of a table's matrices, block after block as `names` says."""
     blocks = {
         "constant": lambda: np.ones(1),
         "error": lambda: level_position(last_log_error),
@@ -150,7 +151,7 @@ def _regime(family: Sequence[float], midpoint: Sequence[float], steepness: Seque
     return normalised(position + bend - floor * grid.floor_share + share)
 
 
-def regime_log_weights(regimes: list[dict]) -> Floats:
+def regime_log_weights(regimes: list[dict[str, Any]]) -> Floats:
     """Log weights of a mixture of hand-set regimes, each with `share`, `family` (shares of the families), `midpoint`
     (mean, SD; doublings beyond the data), `steepness` (centre, factor of one SD) and `floor` (rate of its decay)."""
     parts = [
@@ -161,13 +162,13 @@ def regime_log_weights(regimes: list[dict]) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def prior_table() -> dict:
-    """The shipped table."""
+def prior_table() -> dict[str, Any]:
+    """Return the shipped table."""
     return json.loads(resources.files("tunecurve.curve").joinpath("priors.json").read_text(encoding="utf-8"))
 
 
-def prior_from(kind: str, entry: dict, last_log_error: float, last_size: float) -> Prior:
-    """The prior that one kind's entry of a table stands for, for a curve that ends at this error and size."""
+def prior_from(kind: str, entry: dict[str, Any], last_log_error: float, last_size: float) -> Prior:
+    """Return the prior that one kind's entry of a table stands for, for a curve that ends at this error and size."""
     context = contexts(entry["contexts"], last_log_error, last_size)
     parts = []
     share = entry.get("regimes_share", 1.0 if "regimes" in entry else 0.0)

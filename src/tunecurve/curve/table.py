@@ -38,10 +38,10 @@ class CurveTable:
     """Runs of one curve as they stand in the file."""
 
     curve_id: str
-    size: array = field(default_factory=lambda: array("d"))
-    score: array = field(default_factory=lambda: array("d"))
-    test_rows: array = field(default_factory=lambda: array("d"))
-    line: array = field(default_factory=lambda: array("q"))
+    size: array[float] = field(default_factory=lambda: array("d"))
+    score: array[float] = field(default_factory=lambda: array("d"))
+    test_rows: array[float] = field(default_factory=lambda: array("d"))
+    line: array[int] = field(default_factory=lambda: array("q"))
     replicate: list[str] = field(default_factory=list)
     rival_scores: dict[str, list[float]] = field(default_factory=dict)
     asked_sizes: set[float] = field(default_factory=set)
@@ -50,7 +50,7 @@ class CurveTable:
     """What a reader must know of how the rows were read."""
 
     def points(self) -> CurvePoints:
-        """The fine-tuned runs."""
+        """Return the fine-tuned runs."""
         rows = np.array(self.test_rows)
         known = rows.size > 0 and not np.isnan(rows).any()
         return CurvePoints(np.array(self.size), np.array(self.score), self.replicate, rows if known else None)
@@ -258,7 +258,7 @@ def parse_points(text: str) -> list[CurveTable]:
 
 
 def parse_range(text: str | None) -> tuple[float | None, float | None] | None:
-    """A range typed in as ``LO,HI``; an empty side is open: ``0,`` for a loss."""
+    """Return a range typed in as ``LO,HI``; an empty side is open: ``0,`` for a loss."""
     if text is None:
         return None
     low, comma, high = text.partition(",")

@@ -1,0 +1,1 @@
+"""Rows: loaded, cleaned, split."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tunecurve.executors.base import AfterEach, Outcome, run_serially
 from tunecurve.executors.options import Executor
@@ -33,7 +34,7 @@ def run_trials(
     return _lead(context, LocalWorkers(context, n_workers, deal(devices, n_workers)), progress, after_each)
 
 
-def _lead(context: TrialContext, workers, progress: Progress, after_each: AfterEach) -> Outcome:  # type: ignore[no-untyped-def]
+def _lead(context: TrialContext, workers: Any, progress: Progress, after_each: AfterEach) -> Outcome:
     from tunecurve.executors.coordinator import run_on_workers
 
     with workers:

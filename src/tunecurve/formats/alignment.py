@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import regex
 
@@ -192,7 +193,7 @@ def _words(text: str, start: int, end: int) -> Iterator[_Token]:
         yield _Token(compose(match.group()), match.start(), match.end())
 
 
-def _changed_blocks(opcodes) -> list[tuple[int, int, int, int]]:  # type: ignore[no-untyped-def]
+def _changed_blocks(opcodes: Any) -> list[tuple[int, int, int, int]]:
     """Join neighbouring inserts and deletes into blocks (source from, to, masked from, to)."""
     blocks: list[tuple[int, int, int, int]] = []
     for tag, source_from, source_to, masked_from, masked_to in opcodes:

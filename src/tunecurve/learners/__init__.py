@@ -1,0 +1,1 @@
+"""What predicts and may be tuned."""

@@ -1,0 +1,1 @@
+"""Scores as sufficient statistics of rows."""

@@ -58,7 +58,7 @@ def _words_as_read(value: str) -> tuple[str, ...]:
 
 
 def _its_digits(value: str) -> tuple[str, ...]:
-    """The value's digits in one run; fewer than four say too little."""
+    """Return the value's digits in one run; fewer than four say too little."""
     digits = "".join(character for character in fold(value) if character in "0123456789")
     return (digits,) if len(digits) >= MIN_DIGITS else ()
 

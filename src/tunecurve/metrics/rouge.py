@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ _TITLES = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 
 
 @functools.cache
-def _scorer(tokenizer: str):  # type: ignore[no-untyped-def]  # rouge-score is imported late: it costs seconds
+def _scorer(tokenizer: str) -> Any:  # rouge-score is imported late: it costs seconds
     from rouge_score.rouge_scorer import RougeScorer
 
     if tokenizer == "unicode":

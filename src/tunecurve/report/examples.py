@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.formats.placeholders import PlaceholderForm, form_of_decision
-from tunecurve.metrics.masking import analyse_row
+from tunecurve.metrics.masked_row import analyse_row
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import LEAKS
 from tunecurve.study.trial_folder import TrialFolder

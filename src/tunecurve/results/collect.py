@@ -181,7 +181,7 @@ class ResultsBuilder:
         return known_rows(self.spec, self.data, self.metrics, self.groups)
 
     def _kinds(self) -> dict[str, str]:
-        """What each learner is, as the forecaster names it.
+        """Return what each learner is, as the forecaster names it.
 
         TF-IDF is left open: the curves of classical learners are of tables, not of texts with many labels.
         """

@@ -1,0 +1,1 @@
+"""One study: its rows, plan, trials and their folders."""

@@ -138,7 +138,7 @@ def _rows_of_no_class(task: Task, rows: Sequence[Row], labels: Sequence[str]) ->
 def _check_metrics(
     found: KnownAnswers, scorer: _Scorer, right: Mapping[str, FloatArray], unknown: Mapping[int, str]
 ) -> None:
-    """The right answers, by the metrics alone; rows of classes that are not known have none."""
+    """Return the right answers, by the metrics alone; rows of classes that are not known have none."""
     scores = scorer.scores(right)
     n_lost = 0
     for place, metric in enumerate(scorer.metrics):
@@ -190,7 +190,7 @@ def _of_all(rows: Sequence[int], scorer: _Scorer) -> str:
 
 
 def _check_copy(found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, FloatArray], task: Task) -> None:
-    """The copied inputs: they must leak, and have no label right."""
+    """Return the copied inputs: they must leak, and have no label right."""
     blind: list[int] = []
     if task.leak_metric in scorer.by_name:
         blind = _rows_that_do_not_leak(found, scorer, copied)
@@ -243,7 +243,7 @@ def _differs(row: Row) -> bool:
 def _check_trip(
     found: KnownAnswers, scorer: _Scorer, right: Mapping[str, FloatArray], name: str, trip: RoundTrip
 ) -> None:
-    """The right answers as they come back from one learner."""
+    """Return the right answers as they come back from one learner."""
     if trip.texts == [row.target for row in scorer.rows]:
         found.checks.append(_described("targets", name, 0, scorer.scores(right)))
         return

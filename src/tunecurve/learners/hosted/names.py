@@ -133,7 +133,7 @@ def parse_hosted_name(name: str) -> HostedName | None:
     UsageError
         When it begins like a provider's model and cannot be one.
     """
-    if name.startswith("hf:") or os.path.exists(name):
+    if name.startswith("hf:") or os.path.exists(name):  # noqa: PTH110 (Path raises where a name is too long)
         return None
     forced = name.startswith("hosted:")
     bare = name.removeprefix("hosted:")

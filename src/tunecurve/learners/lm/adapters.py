@@ -29,7 +29,6 @@ def _without_warning() -> Iterator[None]:
 
 def add_adapters(model: Any, recipe: Recipe, seed: int) -> Any:
     """Return the PEFT model: LoRA on all linear layers, initialised from the seed alone."""
-
     config = LoraConfig(
         r=recipe.lora_rank,
         lora_alpha=recipe.lora_alpha,

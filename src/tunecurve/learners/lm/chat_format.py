@@ -143,7 +143,7 @@ class ChatEncoder:
         return []
 
     def _find_end_token(self) -> int:
-        """The control token that the chat template puts behind an answer; else the tokenizer's end-of-sequence token."""
+        """Return the control token that the chat template puts behind an answer; else the tokenizer's end-of-sequence token."""
         if self.template is not None:
             behind = self._tokens.encode(self._tokens.rename(self.template.behind_answer.strip()), continues=True)
             written = [number for number in behind if number in self._tokens.control.values()]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tunecurve.learners.base import TrainingRecord
+from tunecurve.learners.losses import LossUnit
 from tunecurve.storage.records import Record
 from tunecurve.study.answer_report import AnswerSummary
-from tunecurve.study.losses import LossUnit, TrialLoss
+from tunecurve.study.losses import TrialLoss
 from tunecurve.study.plan import Strategy
 
 State = Literal["finished", "failed", "started", "waiting"]

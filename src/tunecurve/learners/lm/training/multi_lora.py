@@ -157,5 +157,5 @@ class _StackedLora(torch.autograd.Function):
 
 
 def _norm_in_one_kernel(norm: Any, hidden: torch.Tensor) -> torch.Tensor:
-    """What transformers computes in eight kernels, and twice as many on the way back."""
+    """Return what transformers computes in eight kernels, and twice as many on the way back."""
     return functional.rms_norm(hidden, norm.weight.shape, norm.weight, norm.variance_epsilon)
