@@ -140,10 +140,11 @@ def test_the_real_model_writes_the_same_answers_with_both_decoders(smollm2):
     renderer = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "LASTNAME", "CITY", "EMAIL"))
     shots = ((rows[0]["source_text"], rows[0]["target_text"]),)
     prompts = [renderer.prompt(row["source_text"], shots) for row in rows[1:]]
+    limits = AnswerLimits(max_tokens_per_input_token=0.7, max_extra_tokens=4)
     written = {}
     native = choose_compute("cpu").dtype  # bfloat16 only where a study computes in it: elsewhere it is emulated
     for dtype in {torch.float32, native}:
-        learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), AnswerLimits())
+        learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), limits)
         model = learner._load_for_scoring()
         assert decoder_of(model, learner.encoder, prompts).name == "packed"
         for only in ("packed", "reference"):
