@@ -3,6 +3,7 @@ import json
 import pytest
 
 from tunecurve.errors import DamagedFile
+from tunecurve.learners.training import TrainingRecord
 from tunecurve.study.trial_folder import (
     ANSWERS,
     ANSWERS_SO_FAR,
@@ -26,7 +27,7 @@ def finish(trial):
     (trial.path / "adapter").mkdir()
     (trial.path / "adapter" / "weights").write_bytes(b"model")
     (trial.path / CHECKPOINT).write_bytes(b"state")
-    trial.keep_training({"steps": 3})
+    trial.keep_training(TrainingRecord(steps=3))
     trial.keep_answers([{"row_id": "a", "prediction": "x"}])
     return trial.keep_result({"scores": {"bleu": 1.0}})
 
@@ -59,7 +60,7 @@ def test_a_result_vouches_for_its_files_and_ends_what_was_kept_for_a_restart(tri
     assert trial.result() == returned
     assert set(returned["files"]) == {ANSWERS}
     assert not any(trial.has(name) for name in (ANSWERS_SO_FAR, LOSSES_SO_FAR, CHECKPOINT))
-    assert trial.training() == {"steps": 3}
+    assert trial.training() == TrainingRecord(steps=3)
     assert set(json.loads((trial.path / TRAINING).read_text())["files"]) == {"adapter/weights"}
     assert trial.damage(RESULT) == trial.damage(TRAINING) == []
 

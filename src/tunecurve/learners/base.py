@@ -56,7 +56,7 @@ class Learner(ABC):
     files: ModelFiles | None = None
 
     @abstractmethod
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return everything of the learner that determines its answers (JSON-able): weights hash, precision, ..."""
 
     @abstractmethod
@@ -119,7 +119,7 @@ class Learner(ABC):
         """Return the learner that `fine_tune` stored in `folder`."""
         raise ModelError(f"'{self.name}' has no tuned model that could be loaded")
 
-    def training_identity(self) -> dict[str, Any] | None:
+    def training_identity(self) -> dict[str, object] | None:
         """Return what of the learner determines its training (JSON-able): equal ones train to the same end, once.
 
         None: no other learner's training serves this one.

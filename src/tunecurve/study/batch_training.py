@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from tunecurve.errors import Interrupted
@@ -75,4 +74,4 @@ def _train(items: Sequence[PlannedTrial], data: StudyData, learner: Learner, pro
 
     records = learner.fine_tune_together(jobs, folder=folder, on_step=on_step)
     for item, record in zip(items, records, strict=True):
-        item.folder.keep_training(asdict(record))
+        item.folder.keep_training(record)

@@ -16,7 +16,15 @@ from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile, Interrupted
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream, predict_answers
-from tunecurve.learners.base import Completion, Decoder, Learner, Pending, TrainingJob, TrainingProgress
+from tunecurve.learners.base import (
+    Completion,
+    Decoder,
+    Learner,
+    Pending,
+    TrainingJob,
+    TrainingProgress,
+    TrainingRecord,
+)
 from tunecurve.metrics.base import Metric, signature_for
 from tunecurve.own_code import is_reference
 from tunecurve.storage.files import AppendLog
@@ -160,14 +168,14 @@ def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:
     return TrainingJob(examples, planned.config["recipe"], trial.seed, planned.folder.path)
 
 
-def _train(planned: PlannedTrial, context: TrialContext, progress: Progress) -> dict[str, Any] | Pending:
+def _train(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrainingRecord | Pending:
     """Return the record of the trial's training: the one that is there, another trial's, or a new one."""
     if planned.folder.is_trained:
         return planned.folder.training()
     return _take_over(planned, context, progress) or _fine_tune(planned, context, progress)
 
 
-def _take_over(planned: PlannedTrial, context: TrialContext, progress: Progress) -> dict[str, Any] | None:
+def _take_over(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrainingRecord | None:
     """Copy the tuned model of another trial and its record, and return the record; None where there is none."""
     names = context.learner_of(planned).tuned_files()
     for other in context.same_training(planned):
@@ -175,14 +183,14 @@ def _take_over(planned: PlannedTrial, context: TrialContext, progress: Progress)
             continue
         progress.message(f"{planned.name}: takes over the training of {other.name}")
         record = other.training()
-        record["taken_from"] = record.get("taken_from") or other.name
-        record["cost_usd"] = 0.0 if record.get("cost_usd") is not None else None
+        cost = None if record.cost_usd is None else 0.0
+        record = replace(record, taken_from=record.taken_from or other.name, cost_usd=cost)
         planned.folder.keep_training(record)
         return record
     return None
 
 
-def _fine_tune(planned: PlannedTrial, context: TrialContext, progress: Progress) -> dict[str, Any] | Pending:
+def _fine_tune(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrainingRecord | Pending:
     def on_step(step: TrainingProgress) -> None:
         progress.trained(planned.trial, step)
         if progress.stop_requested:
@@ -199,9 +207,8 @@ def _fine_tune(planned: PlannedTrial, context: TrialContext, progress: Progress)
         return _fine_tune(planned, context, progress)
     if isinstance(ended, Pending):
         return ended
-    record = asdict(ended.record)
-    planned.folder.keep_training(record)
-    return record
+    planned.folder.keep_training(ended.record)
+    return ended.record
 
 
 def answer_all(
@@ -285,20 +292,20 @@ def _score_on_training_rows(
     return {"n_rows": len(rows), "scores": score_answers(rows, answers, context.metrics)}
 
 
-def _cost(learner: Learner, answers: Sequence[Completion], training: dict[str, Any] | None) -> float | None:
+def _cost(learner: Learner, answers: Sequence[Completion], training: TrainingRecord | None) -> float | None:
     """Return what the trial cost: 0 for models that are not paid for, None where a price is unknown."""
     if not learner.is_paid:
         return 0.0
     parts = [answer.cost_usd for answer in answers if answer.stop_reason != "error" or answer.tokens_in]
     if training is not None:
-        parts.append(training.get("cost_usd"))
+        parts.append(training.cost_usd)
     parts.append(learner.hosting_paid_usd())
     return None if any(part is None for part in parts) else sum(part for part in parts if part is not None)
 
 
-def _line(data: StudyData, index: int, answer: Completion) -> dict[str, Any]:
+def _line(data: StudyData, index: int, answer: Completion) -> dict[str, object]:
     row = data.test[index]
-    line: dict[str, Any] = {"row_id": row.row_id, "input": row.source, "target": row.target}
+    line: dict[str, object] = {"row_id": row.row_id, "input": row.source, "target": row.target}
     if row.other_targets:
         line["other_targets"] = list(row.other_targets)
     line["prediction"] = answer.text

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tunecurve.errors import DamagedFile
+from tunecurve.learners.training import TrainingRecord
 from tunecurve.storage.files import (
     TEMPORARY,
     AppendLog,
@@ -116,11 +117,12 @@ class TrialFolder:
         """
         return read_checked_json(self.path / CONFIG)
 
-    def training(self) -> dict[str, Any]:
+    def training(self) -> TrainingRecord:
         """Return the record of the training."""
-        return read_checked_json(self.path / TRAINING)["record"]
+        path = self.path / TRAINING
+        return TrainingRecord.from_json(read_checked_json(path)["record"], str(path))
 
-    def keep_training(self, record: dict[str, Any]) -> None:
+    def keep_training(self, record: TrainingRecord) -> None:
         """Write what a training did, once its model is safely on disk: the training is not run again."""
         flush_to_disk(self.path)  # training.json says that all of it is there, also after a power cut
         files = [path for path in sorted(self.path.rglob("*")) if path.is_file() and path.name not in _NOT_OF_THE_MODEL]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from tunecurve.learners.base import Completion, Learner, unanswered
 from tunecurve.prompts import Prompt
@@ -27,7 +26,7 @@ class FloorLearner(Learner):
         self.rule = rule or Floor()
         self.learnt = self.rule.learn(targets)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return the rule and its version."""
         if self.rule.rule == "copy":
             return {"kind": "floor", "rule": "copy the input", "version": 1}

@@ -54,7 +54,7 @@ class PresidioLearner(Learner):
             )
         self.score_threshold = score_threshold
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return the versions of analyzer and model, and the threshold."""
         return {
             "kind": "presidio",

@@ -58,7 +58,7 @@ class TfidfLearner(Learner):
         self._loaded: _Model | None = None
         self._last: tuple[list[str], np.ndarray] | None = None
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return the settings and scikit-learn's version."""
         import sklearn
 

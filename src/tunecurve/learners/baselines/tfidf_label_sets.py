@@ -29,7 +29,7 @@ CERTAIN = 20.0
 class TfidfLabelSets(TfidfLearner):
     """A linear classifier a label over n-gram counts; thresholds come from a fifth of the rows, the fit from all."""
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return the settings, and that answers are sets."""
         return super().identity() | {"answers": "labels"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ from tunecurve.prompts import Prompt, TuningExample
 class LabelSetClassifier(ClassifierLearner):
     """Answers with all labels of the training targets that are likely enough; see `EncoderLearner` for parameters."""
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what determines the answers, and that they are sets."""
         return super().identity() | {"answers": "labels"}
 

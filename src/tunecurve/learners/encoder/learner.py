@@ -79,7 +79,7 @@ class EncoderLearner(Learner):
         self.longest_window = longest_window(self.backbone)
         self._tuned: tuple[SegmentClassifier, Head] | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Leave the loaded tuned model out: another process loads it from its folder."""
         return self.__dict__ | {"_tuned": None}
 
@@ -88,7 +88,7 @@ class EncoderLearner(Learner):
         self.__dict__.update(state)
         self.compute.apply()
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what determines the answers: kind, weights, device, precision, threads, window."""
         return {
             "kind": self.kind,

@@ -65,7 +65,7 @@ class HostedLearner(Learner):
         self.name, self.target, self.answers, self.account, self.base = asked_as, name, answers, account, base
         self._rates: tuple[float, float] | None = None
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what determines the answers: provider, address, model and everything sent beside the prompt."""
         options = self._options()
         sent = {key: getattr(options, key) for key in ("temperature", "top_p", "top_k", "seed", "thinking", "safety")}

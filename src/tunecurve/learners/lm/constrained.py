@@ -161,7 +161,7 @@ class ConstrainedLearner(LocalLearner):
         self._tokens = TokenBytes(self.encoder.tokenizer, self.files.name)
         self._known_labels = functools.lru_cache(maxsize=8)(KnownLabels)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what determines the answers."""
         return super().identity() | {"decoding": "greedy, constrained to maskings, v1", "tokens_tried": N_TRIED}
 

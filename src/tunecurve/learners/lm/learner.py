@@ -98,7 +98,7 @@ class LocalLearner(Learner):
         self._scoring_model: Any = None
         self._decoder: Decoder | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Travel to a worker without the loaded model: the worker loads the files itself."""
         return {**self.__dict__, "_scoring_model": None}
 
@@ -107,7 +107,7 @@ class LocalLearner(Learner):
         self.__dict__.update(state)
         self.compute.apply()
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what determines the answers: weights, device, precision, threads, decoding."""
         return {
             "kind": "local",
@@ -121,7 +121,7 @@ class LocalLearner(Learner):
             "batch_size": self.limits.batch_size,
         }
 
-    def training_identity(self) -> dict[str, Any]:
+    def training_identity(self) -> dict[str, object]:
         """Return what determines a training, rows and recipe aside: nothing of how answers are decoded."""
         return {
             "kind": "local",

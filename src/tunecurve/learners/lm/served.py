@@ -42,7 +42,7 @@ class ServedLearner(LocalLearner):
         super().__init__(*arguments, **options)
         self.account = account
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Travel without the open ledger; a worker opens it itself."""
         account = self.account
         return {**super().__getstate__(), "account": (account.settings, account.study, account.ledger_path)}
@@ -51,7 +51,7 @@ class ServedLearner(LocalLearner):
         """Arrive in a worker."""
         super().__setstate__({**state, "account": Account(*state["account"])})
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what determines the answers: the weights, and that a server decodes them."""
         served_as = self.account.settings.vllm.served_as or self.name
         own = {key: value for key, value in super().identity().items() if key != "batch_size"}
@@ -119,7 +119,7 @@ class _Answers(HostedLearner):
         super().__init__(served.name, VLLM.with_model(model), AnswerSpec(), served.account)
         self.served = served
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         return {**super().identity(), "weights_sha256": self.served.files.weights_sha256}
 
     def _options(self) -> GatewayOptions:
