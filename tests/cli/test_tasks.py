@@ -75,7 +75,7 @@ def test_targets_that_are_not_derived_from_inputs_are_counted(tmp_path):
     ("model", "task", "expected"),
     [
         ("tagger", "classification", "'tagger' is for masking and ner tasks, and this one is classification"),
-        ("classifier", "generation", "'classifier' is for classification tasks"),
+        ("classifier", "generation", "'classifier' is for multilabel and classification tasks"),
         ("presidio", "classification", "'presidio' is for masking tasks"),
     ],
 )

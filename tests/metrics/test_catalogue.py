@@ -12,7 +12,13 @@ from tunecurve.metrics.recall import RecallByLabel
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.tasks.lookup import TASK_NAMES, all_tasks, task_of
 
-LABELS = {"masking": ["NAME", "CITY"], "classification": ["refund", "top up", "card"], "ner": ["person", "place"]}
+LABELS = {
+    "masking": ["NAME", "CITY"],
+    "classification": ["refund", "top up", "card"],
+    "multilabel": ["fire", "water", "noise"],
+    "ner": ["person", "place"],
+    "extraction": ["who", "when.day"],
+}
 # Rows of each task: predictions, references, sources.
 ROWS = {
     "masking": (
@@ -35,6 +41,22 @@ ROWS = {
     "ner": (
         ["person: Ada", "none", "place: York", "there is Ada", "person: Bo; place: Rome"],
         ["person: Ada", "place: Rome", "place: New York", "person: Ada", "none"],
+        ["a", "b", "c", "d", "e"],
+    ),
+    "multilabel": (
+        ["fire; water", "fire", "none", "noise; water", "a dragon"],
+        ["water; fire", "fire; noise", "none", "water", "fire"],
+        ["a", "b", "c", "d", "e"],
+    ),
+    "extraction": (
+        ['{"who": "Ann"}', '{"who": "Bo", "when": {"day": 2}}', "no idea", '{"who": ["Cleo", "Bo"]}', '{"when": {}}'],
+        [
+            '{"who": " Ann"}',
+            '{"when": {"day": 2}, "who": "Li"}',
+            '{"who": "Li"}',
+            '{"who": ["Bo"]}',
+            '{"when": {"day": 4}}',
+        ],
         ["a", "b", "c", "d", "e"],
     ),
     "summarization": (

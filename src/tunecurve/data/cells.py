@@ -73,14 +73,14 @@ class TargetRule:
 
     Attributes
     ----------
-    list_is : {"one", "references", "entities", "classes", "labels"}
+    list_is : {"one", "references", "entities", "classes", "labels", "object"}
         What a list holds: nothing but one target, several targets that are all right, the entities of one text, several
-        classes, or a set of labels.
+        classes, a set of labels, or nothing, because targets are objects.
     empty_is : str, optional
         The target that an empty cell stands for; without one, the row has no target.
     """
 
-    list_is: Literal["one", "references", "entities", "classes", "labels"] = "one"
+    list_is: Literal["one", "references", "entities", "classes", "labels", "object"] = "one"
     empty_is: str | None = None
 
 
@@ -100,8 +100,10 @@ def read_target(cell: Any, rule: TargetRule) -> Reading:
     cell = _plain(cell)
     if isinstance(cell, str) and rule.list_is != "references":
         cell = _list_in_text(cell, with_scalars=rule.list_is != "one")
-    if isinstance(cell, str) and rule.list_is == "entities":
+    if isinstance(cell, str) and rule.list_is in ("entities", "object"):
         cell = _object_in_text(cell)
+    if isinstance(cell, Mapping) and rule.list_is == "object":
+        return Reading((json.dumps(_plain_object(cell), ensure_ascii=False),), kind="text")
     shape = shape_of(cell)
     if cell == {} or cell == []:
         found = Reading(kind="empty", problem="empty")
@@ -128,6 +130,16 @@ def _read_list(cells: list[Any], rule: TargetRule) -> Reading:
     if len(set(texts)) == 1:
         return Reading(texts[:1], kind="list")
     return Reading(kind="list", shape="several classes" if rule.list_is == "classes" else "a list of texts")
+
+
+def _plain_object(value: Any) -> Any:
+    """Return an object of a file's own types as one of JSON's."""
+    value = _plain(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain_object(item) for key, item in value.items() if not is_missing(item)}
+    if isinstance(value, list):
+        return [_plain_object(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else _text_and_kind(value)[0]
 
 
 def read_flags(cells: Mapping[str, Any], columns: Sequence[str], rule: TargetRule) -> Reading:

@@ -10,6 +10,15 @@ from tunecurve.metrics.bleu import Bleu
 from tunecurve.metrics.chrf import Chrf
 from tunecurve.metrics.classification import Accuracy, BalancedAccuracy, ClassRecall, MacroF1
 from tunecurve.metrics.exact_match import ExactMatch
+from tunecurve.metrics.extraction import (
+    ExactObject,
+    FieldF1,
+    FieldMacroF1,
+    FieldPrecision,
+    FieldRecall,
+    RecallOfFields,
+    ValidJson,
+)
 from tunecurve.metrics.masking import (
     InventedPlaceholders,
     LabelAccuracy,
@@ -61,6 +70,13 @@ _BUILDERS: dict[str, Callable[[MetricSettings], Metric]] = {
     "label_macro_f1": lambda settings: LabelMacroF1(settings.labels),
     "subset_accuracy": lambda settings: SubsetAccuracy(settings.labels),
     "recall_of_labels": lambda settings: RecallOfLabels(settings.labels),
+    "field_f1": lambda settings: FieldF1(settings.labels),
+    "field_macro_f1": lambda settings: FieldMacroF1(settings.labels),
+    "field_precision": lambda settings: FieldPrecision(settings.labels),
+    "field_recall": lambda settings: FieldRecall(settings.labels),
+    "exact_object": lambda settings: ExactObject(),
+    "valid_json": lambda settings: ValidJson(),
+    "recall_of_fields": lambda settings: RecallOfFields(settings.labels),
     "rougeL": lambda settings: Rouge("rougeL", settings.rouge_tokenizer),
     "rouge1": lambda settings: Rouge("rouge1", settings.rouge_tokenizer),
     "rouge2": lambda settings: Rouge("rouge2", settings.rouge_tokenizer),

@@ -203,9 +203,11 @@ class StudySpec(Section):
             return values
         task = values["task"]
         values = {**values, "task": use_task(task) if isinstance(task, Task) else task}
-        if "models" not in values and isinstance(values["task"], str):
-            with suppress(SpecError):  # said of the field itself
-                values["models"] = list(task_of(values["task"]).models)
+        with suppress(SpecError):  # said of the field itself
+            task = task_of(str(values["task"]))
+            values.setdefault("models", list(task.models))
+            if task.max_extra_tokens is not None and isinstance(values.get("answers", {}), dict):
+                values["answers"] = {"max_extra_tokens": task.max_extra_tokens, **values.get("answers", {})}
         return values
 
     @field_validator("task")

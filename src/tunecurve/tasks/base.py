@@ -64,6 +64,8 @@ class Task:
         What a label looks like in a target, for messages.
     targets : TargetRule
         What a list and an empty cell mean as a target.
+    max_extra_tokens : int, optional
+        Tokens that answers may have beside their share of the input, where a study does not say.
     decision : str
         Name of what is decided once from the rows and frozen with them; empty where nothing is.
     form : PlaceholderForm
@@ -87,6 +89,7 @@ class Task:
     needs_labels = False
     label_in_words = "label"
     targets = TargetRule("references")
+    max_extra_tokens: int | None = None
     decision = ""
     form: PlaceholderForm = CLASSIC
 
@@ -179,7 +182,7 @@ class Task:
         if self.needs_labels and not labels:
             name, why = suggested
             raise DataError(
-                f"no {self.label_in_words} in any training target, so this is not a {self.name} task; this looks like --task {name} "
+                f"no {self.label_in_words} in any training target, so this is no {self.name} task; this looks like --task {name} "
                 f"({why}); or check --target-column"
             )
 

@@ -1,0 +1,81 @@
+"""JSON objects as text: read, compared without order and blanks, and taken apart into fields.
+
+A field is a path with dots, ``slots.artist``, and a value. Lists are collections without order: their items have one path. A
+field whose value is ``null`` is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tunecurve.formats.entities import normalise_whitespace
+from tunecurve.formats.folding import compose
+
+Leaf = tuple[str, str]
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """Return the object that a text is; None where it is anything else, such as a list, or an object with words around it."""
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def write_object(value: Mapping[str, Any]) -> str:
+    """Return an object as text, the keys in their order."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Return whether two values are the same, whatever the order of keys and items, and the blanks in texts."""
+    return _levelled(first) == _levelled(second)
+
+
+def fields_of(value: Any) -> Counter[Leaf]:
+    """Return how often each (path, value) is there; an empty list or object is a value of its own."""
+    return Counter(_leaves(value, ""))
+
+
+def paths_of(value: Any) -> list[str]:
+    """Return the paths of the fields, each once."""
+    return list(dict.fromkeys(path for path, _ in _leaves(value, "")))
+
+
+def _leaves(value: Any, path: str) -> Iterator[Leaf]:
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            if item is not None:
+                yield from _leaves(item, f"{path}.{_key(key)}" if path else _key(key))
+    elif isinstance(value, list) and value:
+        for item in value:
+            yield from _leaves(item, path)
+    elif path:
+        yield path, _levelled(value)
+
+
+def _key(key: str) -> str:
+    """Return a key as a part of a path: a dot within it is no step."""
+    return str(key).replace(".", "\\.")
+
+
+def _levelled(value: Any) -> str:
+    """Return a text that is the same for values that count as the same."""
+    if isinstance(value, Mapping):
+        items = sorted((str(key), _levelled(item)) for key, item in value.items() if item is not None)
+        return json.dumps(["object", items])
+    if isinstance(value, list):
+        return json.dumps(["list", sorted(map(_levelled, value))])
+    if isinstance(value, str):
+        return json.dumps(normalise_whitespace(compose(value)))
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, default=str)

@@ -1,0 +1,132 @@
+"""Objects out of texts: the target is a JSON object."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tunecurve.data.cells import TargetRule
+from tunecurve.data.rows import Row
+from tunecurve.findings import Finding
+from tunecurve.formats.json_objects import paths_of, read_object, write_object
+from tunecurve.tasks.base import Pairs, Task
+from tunecurve.tasks.floors import Floor, most_frequent
+
+SHARE_OF_OBJECTS = 0.9
+# A field that fewer rows have is left out by the floor: that it is not there is then its most frequent value.
+SHARE_OF_USUAL = 0.5
+MOST_FIELDS_SHOWN = 12
+
+
+class UsualFields(Floor):
+    """Always the same object: every field that most training targets have, with its most frequent value."""
+
+    rule = "usual fields"
+    title = "most frequent value of every field"
+
+    def learn(self, targets: Sequence[str]) -> str:
+        """Return the object."""
+        values: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        objects = [value for target in targets if (value := read_object(target)) is not None]
+        for value in objects:
+            for path, leaf in _values(value, ()):
+                values[path].append(json.dumps(leaf, ensure_ascii=False, sort_keys=True))
+        usual: dict[str, Any] = {}
+        for path, found in values.items():
+            if len(found) >= SHARE_OF_USUAL * len(objects):
+                place = usual
+                for key in path[:-1]:
+                    place = place.setdefault(key, {})
+                place[path[-1]] = json.loads(most_frequent(found))
+        return write_object(usual)
+
+    def answer(self, source: str, learnt: str) -> str:
+        """Return the object."""
+        return learnt
+
+
+def _values(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield what stands under the keys of an object, and of objects in it; a list is one value."""
+    for key, item in value.items():
+        if isinstance(item, Mapping) and item:
+            yield from _values(item, (*path, key))
+        elif item is not None:
+            yield (*path, key), item
+
+
+class Extraction(Task):
+    """The target is a JSON object; its labels are the paths of its fields."""
+
+    name = "extraction"
+    description = "a JSON object"
+    order = 30
+    instruction = (
+        "Extract the fields from the text. Answer with one JSON object and nothing else; leave out what the text does not say. "
+        "Fields, dots between nested keys: {labels}."
+    )
+    metrics = (
+        "field_f1",
+        "exact_object",
+        "field_macro_f1",
+        "field_precision",
+        "field_recall",
+        "valid_json",
+        "recall_of_fields",
+    )
+    second_metric = "exact_object"
+    recall_metric = "recall_of_fields"
+    nothing_right = "exact_object"
+    floor = UsualFields()
+    needs_labels = True
+    label_in_words = "field of a JSON object"
+    targets = TargetRule("object")
+    # Keys and quotes make an object longer than what it says.
+    max_extra_tokens = 256
+
+    def recognise(self, pairs: Pairs) -> str:
+        """Recognise JSON objects."""
+        n_objects = sum(bool(read_object(target)) for _, target in pairs)
+        return (
+            f"{n_objects} of {len(pairs)} targets are JSON objects"
+            if n_objects >= SHARE_OF_OBJECTS * len(pairs)
+            else ""
+        )
+
+    def arranged(self, rows: list[Row], separator: str | None) -> tuple[list[Row], list[Finding]]:
+        """Return the rows with objects written with the same blanks, their keys in the order of the data."""
+        objects = [read_object(row.target) for row in rows]
+        arranged = [
+            row if value is None else replace(row, target=write_object(value))
+            for row, value in zip(rows, objects, strict=True)
+        ]
+        counts = Counter(path for value in objects if value is not None for path in paths_of(value))
+        names = [f"{path} ({count})" for path, count in counts.most_common(MOST_FIELDS_SHOWN)]
+        more = ", ..." if len(counts) > MOST_FIELDS_SHOWN else ""
+        text = f"targets are read as JSON objects with {len(counts)} fields: {', '.join(names)}{more}"
+        return arranged, [Finding("objects-read", text, is_note=True)] if counts else []
+
+    def labels_of(self, target: str, source: str = "") -> list[str]:
+        """Return the paths of the object's fields."""
+        return paths_of(read_object(target) or {})
+
+    def format_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
+        """Return the targets that are no objects: no answer to them can be right."""
+        odd = [row for row in [*test, *pool] if read_object(row.target) is None]
+        if not odd:
+            return []
+        text = f"{len(odd)} of {len(test) + len(pool)} targets are no JSON objects: no answer to them can be right"
+        places = tuple(row.place for row in odd[:5] if row.place)
+        return [Finding("underivable-targets", text, "write them as objects, or leave them out", places)]
+
+    def label_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
+        """Return fields of a single row to train on."""
+        counts = Counter(path for row in pool for path in self.labels_of(row.target))
+        lonely = sorted(path for path, count in counts.items() if count == 1)
+        text = f"fields with a single row to train on: {', '.join(lonely[:8])}{', ...' if lonely[8:] else ''}"
+        return [Finding("lonely-classes", text)] if lonely else []
+
+
+TASK = Extraction()
