@@ -23,7 +23,7 @@ WAYS_ON: dict[str, str] = {
     "a list of objects": "write each row's as one text: " + _DOCS,
     "a list of lists": "write each row's as one text: " + _DOCS,
     "several classes": "classification measures one class a row: for sets of labels, give --task multilabel; else keep the one "
-    "that matters",
+    "that matters: " + _DOCS,
     "entities without a type": "write each as 'type: entity', e.g. 'person: Ada Lovelace': " + _DOCS,
     "a list of texts": "write one text a row; several right targets are read in summarization and generation only: "
     + _DOCS,
