@@ -12,14 +12,14 @@ from functools import lru_cache
 import numpy as np
 
 from tunecurve.formats.json_objects import fields_of, read_object, same
-from tunecurve.metrics.base import Direction, FloatArray, percentage
+from tunecurve.metrics.base import FloatArray, Metric, percentage
 from tunecurve.metrics.classification import mean_of_defined
 from tunecurve.metrics.recall import RecallByLabel
 
 _read = lru_cache(maxsize=20_000)(read_object)
 
 
-class _CountsByField:
+class _CountsByField(Metric):
     """Statistics are [right, answered, gold] of each known field in order and of all others, shape (3 * fields + 3,).
 
     Parameters
@@ -27,11 +27,6 @@ class _CountsByField:
     fields : iterable of str
         The paths of the fields.
     """
-
-    name = ""
-    title = ""
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
     def __init__(self, fields: Iterable[str]) -> None:
         self.fields = tuple(sorted(set(fields)))
@@ -101,13 +96,8 @@ class FieldMacroF1(_CountsByField):
         return mean_of_defined(2.0 * right, answered + gold)
 
 
-class _ShareOfRows:
+class _ShareOfRows(Metric):
     """The percentage of rows for which something holds; statistics are [rows that do, rows]."""
-
-    name = ""
-    title = ""
-    direction: Direction = "max"
-    score_range = (0.0, 100.0)
 
     @property
     def signature(self) -> str:
