@@ -16,6 +16,10 @@ from tunecurve.tasks.lookup import suggest_task, task_of
 NAMES = ("Ann", "Bo", "Cleo")
 
 
+def results_of(tmp_path):
+    return json.loads((tmp_path / "out" / "results.json").read_text())
+
+
 def orders(n=90):
     for number in range(n):
         who, count = NAMES[number % 3], number % 4 + 1
@@ -114,7 +118,8 @@ def test_it_runs_with_curves_by_field(tmp_path):
         "models": ["lookup"],
         "shots": [],
     }
-    results = run_study(study, out=tmp_path / "out", learners={"lookup": LookupLearner("lookup")}).results
+    run_study(study, out=tmp_path / "out", learners={"lookup": LookupLearner("lookup")})
+    results = results_of(tmp_path)
     assert results["floor"]["title"] == "most frequent value of every field"
     assert [metric["name"] for metric in results["metrics"]][:2] == ["field_f1", "exact_object"]
     assert sorted(results["labels"]) == ["intent", "items.bread", "note", "who"]

@@ -6,13 +6,16 @@ import pytest
 
 from tests.cli.test_commands import invoke
 from tunecurve.errors import SpecError
-from tunecurve.report.learning_curve import load_study
 from tunecurve.spec.study import parse_spec
 from tunecurve.study.reading import read_study_rows
 from tunecurve.tasks.lookup import suggest_task
 
 WORDS = {"fire": "flames are burning", "water": "the cellar is flooded", "noise": "a loud bang"}
 SETS = [["fire"], ["fire", "water"], [], ["noise"], ["noise", "water"], ["water"]]
+
+
+def results_of(tmp_path):
+    return json.loads((tmp_path / "out" / "results.json").read_text())
 
 
 def incidents(n=120):
@@ -136,7 +139,7 @@ def test_it_runs_to_predictions(tmp_path):
         "--train-sizes", "5,20,150", "--test-size", "60", "--out", tmp_path / "out",
     )  # fmt: skip
     assert code == 0, stderr
-    results = load_study(tmp_path / "out").results
+    results = results_of(tmp_path)
     assert [metric["name"] for metric in results["metrics"]] == [
         "label_micro_f1", "label_macro_f1", "subset_accuracy", "recall_of_labels",
     ]  # fmt: skip

@@ -10,7 +10,6 @@ from tests.fakes.lookup_learner import LookupLearner
 from tunecurve import own_code
 from tunecurve.errors import SpecError
 from tunecurve.predictor import load_predictor
-from tunecurve.report.learning_curve import load_study
 from tunecurve.run import run_study
 from tunecurve.spec.study import parse_spec
 from tunecurve.tasks import lookup
@@ -43,6 +42,10 @@ not_a_task = 3
 WORDS = {"billing": "invoice paid twice", "repair": "screen is broken", "sales": "price of ten licences"}
 
 
+def results_of(tmp_path):
+    return json.loads((tmp_path / "out" / "results.json").read_text())
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_allowed(monkeypatch, tmp_path):
     """Give every test a process that has loaded no code, and a current folder with the module."""
@@ -72,7 +75,7 @@ def test_it_runs_resumes_reports_and_predicts(rows, tmp_path):
     run = ["run", *arguments(rows, "--train-sizes", "6,30"), "--allow-code"]
     code, stdout, stderr = invoke(*run)
     assert code == 0, stderr
-    results = load_study(tmp_path / "out").results
+    results = results_of(tmp_path)
     assert results["spec"]["task"] == "my_tasks:TASK"
     assert [metric["name"] for metric in results["metrics"]] == ["macro_f1", "accuracy", "class_recall"]
     assert (results["primary_metric"], results["second_metric"]) == ("macro_f1", "accuracy")
@@ -83,7 +86,7 @@ def test_it_runs_resumes_reports_and_predicts(rows, tmp_path):
 
     code, stdout, stderr = invoke("run", *arguments(rows, "--train-sizes", "6,12,30"), "--allow-code")
     assert code == 0, stderr
-    sizes = [trial["train_size"] for trial in load_study(tmp_path / "out").results["trials"]]
+    sizes = [trial["train_size"] for trial in results_of(tmp_path)["trials"]]
     assert sorted(sizes) == [0, 6, 12, 30]
 
     assert invoke("report", "out")[0] == 0, "the report needs no code"
@@ -171,11 +174,11 @@ def test_an_object_can_be_given_in_python(tmp_path):
         "models": ["upper"],
         "shots": [],
     }
-    done = run_study(study, out=tmp_path / "out", learners={"upper": LookupLearner("upper")})
-    assert done.results["spec"]["task"] == f"{__name__}:Shout"
-    assert [metric["name"] for metric in done.results["metrics"]] == ["exact_match", "chrf"]
-    assert done.results["floor"]["title"] == "the first word in capitals"
-    assert "other-task" not in {finding["code"] for finding in done.results["findings"]}
+    run_study(study, out=tmp_path / "out", learners={"upper": LookupLearner("upper")})
+    assert results_of(tmp_path)["spec"]["task"] == f"{__name__}:Shout"
+    assert [metric["name"] for metric in results_of(tmp_path)["metrics"]] == ["exact_match", "chrf"]
+    assert results_of(tmp_path)["floor"]["title"] == "the first word in capitals"
+    assert "other-task" not in {finding["code"] for finding in results_of(tmp_path)["findings"]}
     again = run_study(study, out=tmp_path / "out", learners={"upper": LookupLearner("upper")})
     assert again.outcome.n_run == 0
 
