@@ -183,15 +183,17 @@ class _TrainingAttention(torch.autograd.Function):
         to_query, to_keys, to_values = (torch.empty_like(heads) for heads in (queries, keys, values))
 
         def backward(asking: slice, asked: slice, *, is_causal: bool) -> Any:
-            return _attend_backward(
+            # Output and weight are those over prefix and row, more than the keys that are asked here.
+            return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
                 gradient[:, :, asking],
                 queries[:, :, asking],
                 keys[:, :, asked],
                 values[:, :, asked],
                 output[:, :, asking],
-                weight[:, :, asking],
-                ctx.scale,
-                is_causal=is_causal,
+                weight[:, :, asking].contiguous(),
+                0.0,
+                is_causal,
+                scale=ctx.scale,
             )
 
         for own in view.segments:
@@ -207,20 +209,3 @@ class _TrainingAttention(torch.autograd.Function):
             None,
             None,
         )
-
-
-def _attend_backward(
-    gradient: torch.Tensor,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    output: torch.Tensor,
-    weight: torch.Tensor,
-    scale: float,
-    *,
-    is_causal: bool,
-) -> Any:
-    """Return the gradients for query, key and value; output and weight may be those over more than these keys."""
-    return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
-        gradient, query, key, value, output, weight.contiguous(), 0.0, is_causal, scale=scale
-    )
