@@ -27,7 +27,7 @@ fast: $(STAMPS)-test
 test: $(STAMPS)-test browser lint
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-# Counting lines takes half as long again on Python 3.11: apart from `make test`.
+# Counting lines doubles the time of pure Python on Python 3.11: apart from `make test`.
 coverage: $(STAMPS)-test browser
 	@$(INSTALL) pytest-cov
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --cov --cov-report=term:skip-covered
