@@ -105,7 +105,8 @@ def test_every_metric_keeps_the_contract(task, name):
     (metric,) = build_metrics([name], MetricSettings(LABELS.get(task, ())))
     assert isinstance(metric, Metric)
     assert metric.name == name
-    assert name in metric.signature or task in ("masking", "generation", "summarization")
+    # sacrebleu writes its own signature, in which the metric has no name.
+    assert metric.signature.startswith("nrefs:1|" if name in ("bleu", "chrf") else f"{name}|")
     predictions, references, sources = ROWS[task]
     statistics = statistics_matrix(metric, predictions, references, sources)
     scores = metric.score(np.stack([statistics, 3 * statistics]))
