@@ -21,7 +21,10 @@ def training_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
         told = trial.job.get("differences") or []
         if told:
             differing.setdefault(trial.learner, []).append(f"{trial.label}: {', '.join(told)}")
-    remedy = "see how its server takes them (hosted.tuning_fields), or ask for what it trains (recipe.epochs)"
+    remedy = (
+        "see how its server takes them (hosted.tuning_fields), ask for what it trains (recipe.epochs), or ask the provider why; "
+        "scores and passes are those of what was trained"
+    )
     return [
         Finding(
             "trained-otherwise",

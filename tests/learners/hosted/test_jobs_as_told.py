@@ -106,6 +106,16 @@ def test_training_as_asked_is_no_difference(serve, tunable, tmp_path, name, told
     assert (record.epochs, record.examples_seen) == (2, 2 * N_ROWS)
 
 
+@pytest.mark.parametrize("made", [1, 2])
+def test_passes_that_were_not_made_are_booked_all_the_same(serve, tunable, tmp_path, made):
+    told = {"epochs_completed": made, "token_count": None}
+    server = serve(TOGETHER, tells=lambda view, polls: {**view, **told})
+    learner = tunable(TOGETHER)
+    record = follow(learner, tmp_path)
+    assert record.epochs == made
+    assert check_books(learner, server).jobs_usd >= server.bill_usd  # which may be for all of them
+
+
 def nameless(view):
     tuned = {"outputModelArn", "tunedModel", "outputModel", "model_output_name", "model_object_id", "fine_tuned_model"}
     return {key: value for key, value in view.items() if key not in tuned}

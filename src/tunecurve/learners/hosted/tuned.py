@@ -123,7 +123,8 @@ class TunedHostedLearner(HostedLearner):
 def record_of(recipe: dict[str, Any], n_examples: int, row: dict[str, Any], job: ProviderJob) -> TrainingRecord:
     """Return what was trained, as the provider tells it; what it does not tell is as asked for."""
     told = job.hyperparameters
-    epochs, batch_size = int(told.get("epochs", recipe["epochs"])), told.get("batch_size", recipe["batch_size"])
+    epochs = job.passes_made or int(told.get("epochs", recipe["epochs"]))
+    batch_size = told.get("batch_size", recipe["batch_size"])
     steps = epochs * math.ceil(n_examples / batch_size) if batch_size else 0
     return TrainingRecord(
         steps=job.steps or steps,

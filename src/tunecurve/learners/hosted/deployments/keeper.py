@@ -203,7 +203,7 @@ def _raise_rate(row: dict[str, Any], found: Deployment) -> None:
     if known:
         row["usd_per_hour"] = max(found.replicas * max(known), row["usd_per_hour"] or 0.0)
     more = [f"{found.replicas} replicas"] if found.replicas > 1 else []
-    more += [f"{times:g} times the machine that was asked for"] if times > 1.0 else []
+    more += [f"{times:.3g} times the machine that was asked for"] if times > 1.0 else []
     if more:
         detail["stands"] = " of ".join(more)
 

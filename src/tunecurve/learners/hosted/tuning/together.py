@@ -169,16 +169,11 @@ def _view(job: dict[str, Any]) -> ProviderJob:
         raw_state=str(status or ""),
         training_file=job.get("training_file"),
         created_at=_seconds(job.get("created_at")),
-        hyperparameters=told_numbers({"epochs": _passes(job, state), "learning_rate": job.get("learning_rate")}),
+        hyperparameters=told_numbers({"epochs": job.get("n_epochs"), "learning_rate": job.get("learning_rate")}),
+        passes_made=whole_number(job.get("epochs_completed")) if state == "succeeded" else None,
         examples=whole_number(job.get("trainingfile_numlines")),
         remarks=("training ended early",) if job.get("early_stopped") is True else (),
     )
-
-
-def _passes(job: dict[str, Any], state: str) -> Any:
-    """Return the passes of a job: those that it has made, once it has a model."""
-    made = whole_number(job.get("epochs_completed"))
-    return made if made and state == "succeeded" else job.get("n_epochs")
 
 
 def _tokens(job: dict[str, Any]) -> int | None:

@@ -13,7 +13,7 @@ MOST_TIMES_OFF = 8
 
 def differences(recipe: dict[str, Any], job: ProviderJob, n_rows: int) -> list[str]:
     """Return where the provider trains otherwise than it was asked to, each as a phrase."""
-    told = job.hyperparameters
+    told = {**job.hyperparameters, **({"epochs": job.passes_made} if job.passes_made else {})}
     names = {"epochs": "passes", "batch_size": "rows a step", "learning_rate_multiplier": "learning rate multiplier",
              "adapter_size": "adapter size"}  # fmt: skip
     asked = {name: recipe.get(name) for name in names}

@@ -82,6 +82,8 @@ class ProviderJob:
         What it costs, as the provider tells.
     has_not_run : bool
         Whether the provider says that one which has ended without a model has never been trained.
+    passes_made : int or None
+        Passes of one that has succeeded, where the provider tells them beside those that it was to make, and bills.
     examples : int or None
         Rows that it is trained on, where the provider tells.
     remarks : tuple of str
@@ -105,6 +107,7 @@ class ProviderJob:
     points: tuple[tuple[int, str], ...] = ()
     usd_billed: float | None = None
     has_not_run: bool = False
+    passes_made: int | None = None
     examples: int | None = None
     remarks: tuple[str, ...] = ()
     tokens_are_most: bool = False
