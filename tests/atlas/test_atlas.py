@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.fakes.lookup_learner import LookupLearner
-from tunecurve.atlas.answers import borrowed_advice, borrowed_gains, need_of, what_was_needed
+from tunecurve.atlas.answers import Gain, borrowed_advice, borrowed_gains, need_of, what_was_needed
 from tunecurve.atlas.load import FAMILY_COLUMNS, POINT_COLUMNS, load_atlas, parse_atlas
 from tunecurve.cli.atlas import atlas
 from tunecurve.errors import DataError, SpecError, UsageError
@@ -100,7 +100,6 @@ def test_the_need_equals_a_plain_search(target: float) -> None:
     for curve in small_atlas().select("ner"):
         good = [n for n in sorted(curve.runs) if sum(curve.runs[n]) / len(curve.runs[n]) >= target]
         need = need_of(curve, target)
-        assert need is not None
         assert need.reached_at == (good[0] if good else None)
 
 
@@ -110,22 +109,17 @@ def test_borrowed_gains_are_read_between_measured_sizes_only() -> None:
     # crf: 72 at 100, 81 at 400, 79 at 1600; bert ends at 400
     half = math.log(2) / math.log(4)
     crf_at = {200: 72 + half * 9, 400: 81.0, 800: 81 - half * 2, 1600: 79.0}
-    assert [gain["n"] for gain in found["gains"]] == [400, 800, 1600]
-    assert [gain["n_curves"] for gain in found["gains"]] == [2, 1, 1]
-    assert found["gains"][0]["low"] == pytest.approx(90 - 89)
-    assert found["gains"][0]["high"] == pytest.approx(crf_at[400] - crf_at[200])
-    assert found["gains"][1]["low"] == pytest.approx(crf_at[800] - crf_at[200])
-    assert found["gains"][2]["low"] == found["gains"][2]["high"] == pytest.approx(crf_at[1600] - crf_at[200])
+    assert [gain["n"] for gain in found] == [400, 800, 1600]
+    assert [gain["n_curves"] for gain in found] == [2, 1, 1]
+    assert found[0]["low"] == pytest.approx(90 - 89)
+    assert found[0]["high"] == pytest.approx(crf_at[400] - crf_at[200])
+    assert found[1]["low"] == pytest.approx(crf_at[800] - crf_at[200])
+    assert found[2]["low"] == found[2]["high"] == pytest.approx(crf_at[1600] - crf_at[200])
 
 
 def test_an_improvement_is_positive_where_less_is_better() -> None:
     curves = [curve for curve in small_atlas().curves if curve.family.name == "gamma"]
-    assert borrowed_gains(curves, "leak_documents", 50.0)["gains"][1] == {
-        "n": 200.0,
-        "low": 28.0,
-        "high": 28.0,
-        "n_curves": 1,
-    }
+    assert borrowed_gains(curves, "leak_documents", 50.0)[1] == Gain(n=200.0, low=28.0, high=28.0, n_curves=1)
 
 
 def test_nothing_is_borrowed_from_another_metric_or_beyond_a_curves_end() -> None:

@@ -9,57 +9,83 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tunecurve.atlas.load import Atlas, Curve
 from tunecurve.errors import UsageError
+from tunecurve.storage.records import Record
 
 # Gains are asked for at these multiples of a size, as far as the curves go.
 MULTIPLES = (2, 4, 8, 16)
 
 
 @dataclass(frozen=True)
-class Need:
-    """Where one curve reached a target.
+class Need(Record):
+    """Where one curve reached a target."""
 
-    Attributes
-    ----------
-    reached_at : int or None
-        Smallest measured size whose mean score reaches the target; None when no size does.
-    missed_at : int or None
-        Largest measured size below it; the need lies between the two. None when the smallest size reaches it already.
-    fell_back : bool
-        Whether a larger size missed the target again.
-    largest_size : int
-        Up to where the curve was measured.
-    without_tuning : list of str
-        Strategies without tuning that reach the target, e.g. ``["3-shot"]``.
-    """
-
-    curve: Curve
+    family: str
+    learner: str
+    metric: str
     reached_at: int | None
+    """Smallest measured size whose mean score reaches the target; None when no size does."""
     missed_at: int | None
+    """Largest measured size below it; the need lies between the two. None when the smallest size reaches it already."""
     fell_back: bool
+    """Whether a larger size missed the target again."""
     largest_size: int
+    """Up to where the curve was measured."""
     without_tuning: list[str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "family": self.curve.family.name,
-            "learner": self.curve.learner,
-            "metric": self.curve.metric,
-            "reached_at": self.reached_at,
-            "missed_at": self.missed_at,
-            "fell_back": self.fell_back,
-            "largest_size": self.largest_size,
-            "without_tuning": self.without_tuning,
-        }
+    """Strategies without tuning that reach the target, e.g. ``["3-shot"]``."""
 
 
-def what_was_needed(atlas: Atlas, target: float, task: str, metric: str, learner: str | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Needed(Record):
+    """What the curves of a task needed to reach a target."""
+
+    task: str
+    metric: str
+    target: float
+    n_curves: int
+    n_data_sets: int
+    n_reached: int
+    n_never: int
+    smallest: int | None
+    """Of `reached_at`, where it was reached; so are median and largest."""
+    median: float | None
+    largest: int | None
+    needs: list[Need]
+    n_at_smallest_size: int
+    """Reached at the smallest size measured, where fewer rows may do."""
+    caution: str
+    """The sentence on how little that proves."""
+
+
+@dataclass(frozen=True)
+class Gain(Record):
+    """What curves of the atlas gained up to a size, as a range over the curves."""
+
+    n: float
+    low: float
+    high: float
+    """In the metric's units, positive is better."""
+    n_curves: int
+
+
+@dataclass(frozen=True)
+class AtlasGains(Record):
+    """What a family's data sets gained from the largest measured size on; shown only where there is no forecast."""
+
+    prior: str
+    metric: str
+    from_size: float
+    gains: list[Gain]
+    metrics: list[str]
+    """What the family has curves in."""
+    sentence: str
+
+
+def what_was_needed(atlas: Atlas, target: float, task: str, metric: str, learner: str | None) -> Needed:
     """Return what the curves of a task needed to reach a target.
 
     Parameters
@@ -75,13 +101,6 @@ def what_was_needed(atlas: Atlas, target: float, task: str, metric: str, learner
     learner : str or None
         Part of a learner's name; default: all learners.
 
-    Returns
-    -------
-    dict
-        ``needs`` (one a curve, see `Need.to_dict`); ``smallest``, ``median``, ``largest`` of ``reached_at`` where it was
-        reached; ``n_reached``, of which ``n_at_smallest_size`` at the smallest size measured, where fewer rows may do;
-        ``n_never``, ``n_curves``, ``n_data_sets``; ``caution``, the sentence on how little that proves.
-
     Raises
     ------
     UsageError
@@ -92,37 +111,38 @@ def what_was_needed(atlas: Atlas, target: float, task: str, metric: str, learner
             f"--target {target:g}: expected a score from 0 to 100; every metric of the atlas has that range."
         )
     atlas.select(task)  # an unknown task is complained about as such, not as a metric without curves
-    needs = [need for curve in atlas.select(task, metric, learner) if (need := need_of(curve, target)) is not None]
+    curves = [curve for curve in atlas.select(task, metric, learner) if curve.runs]
+    needs = [need_of(curve, target) for curve in curves]
     reached = sorted(need.reached_at for need in needs if need.reached_at is not None)
-    data_sets = len({need.curve.family.dataset for need in needs})
-    return {
-        "task": task,
-        "metric": metric,
-        "target": target,
-        "n_curves": len(needs),
-        "n_data_sets": data_sets,
-        "n_reached": len(reached),
-        "n_never": len(needs) - len(reached),
-        "smallest": reached[0] if reached else None,
-        "median": float(np.median(reached)) if reached else None,
-        "largest": reached[-1] if reached else None,
-        "needs": [need.to_dict() for need in needs],
-        "n_at_smallest_size": sum(need.reached_at is not None and need.missed_at is None for need in needs),
-        "caution": caution(len(needs), data_sets, reached),
-    }
+    data_sets = len({curve.family.dataset for curve in curves})
+    return Needed(
+        task=task,
+        metric=metric,
+        target=target,
+        n_curves=len(needs),
+        n_data_sets=data_sets,
+        n_reached=len(reached),
+        n_never=len(needs) - len(reached),
+        smallest=reached[0] if reached else None,
+        median=float(np.median(reached)) if reached else None,
+        largest=reached[-1] if reached else None,
+        needs=needs,
+        n_at_smallest_size=sum(need.reached_at is not None and need.missed_at is None for need in needs),
+        caution=caution(len(needs), data_sets, reached),
+    )
 
 
-def need_of(curve: Curve, target: float) -> Need | None:
-    """Return where a curve reached a target; None for a curve without a tuned size."""
-    if not curve.runs:
-        return None
+def need_of(curve: Curve, target: float) -> Need:
+    """Return where a curve, which has a tuned size, reached a target."""
     sizes, scores = curve.points()
     sign = 1.0 if curve.direction == "max" else -1.0
     good = sign * scores >= sign * target
     first = int(np.argmax(good)) if good.any() else None
     without = [name for name, score in curve.without_tuning.items() if sign * score >= sign * target]
     return Need(
-        curve=curve,
+        family=curve.family.name,
+        learner=curve.learner,
+        metric=curve.metric,
         reached_at=None if first is None else int(sizes[first]),
         missed_at=int(sizes[-1]) if first is None else (int(sizes[first - 1]) if first else None),
         fell_back=first is not None and not bool(good[first:].all()),
@@ -141,23 +161,17 @@ def caution(n_curves: int, n_data_sets: int, reached: Sequence[int]) -> str:
     )
 
 
-def borrowed_gains(curves: Sequence[Curve], metric: str, size: float) -> dict[str, Any]:
-    """Return what the curves of a family gained from a size on, as ranges over the curves.
+def borrowed_gains(curves: Sequence[Curve], metric: str, size: float) -> list[Gain]:
+    """Return what curves gained from a size on, for every multiple of it that one was measured up to.
 
     Parameters
     ----------
     curves : sequence of Curve
-        The family's curves, in all metrics.
+        Of a family, in all metrics.
     metric : str
         Metric to look at.
     size : float
         Training rows from which the gain is counted: the largest size a study has measured.
-
-    Returns
-    -------
-    dict
-        ``gains``: for every multiple of the size that a curve was measured up to, ``n``, ``low``, ``high`` (improvement in the
-        metric's units, positive is better) and ``n_curves``; ``metrics``: what the family has curves in.
 
     Notes
     -----
@@ -168,8 +182,8 @@ def borrowed_gains(curves: Sequence[Curve], metric: str, size: float) -> dict[st
     for multiple in MULTIPLES:
         found = [gain for curve in usable if (gain := _gain(curve, size, multiple * size)) is not None]
         if found:
-            gains.append({"n": multiple * size, "low": min(found), "high": max(found), "n_curves": len(found)})
-    return {"gains": gains, "metrics": list(dict.fromkeys(curve.metric for curve in curves))}
+            gains.append(Gain(multiple * size, min(found), max(found), len(found)))
+    return gains
 
 
 def _gain(curve: Curve, start: float, end: float) -> float | None:
@@ -181,30 +195,24 @@ def _gain(curve: Curve, start: float, end: float) -> float | None:
     return float(after - before) if curve.direction == "max" else float(before - after)
 
 
-def borrowed_advice(atlas: Atlas, family_name: str, metric: str, size: float) -> dict[str, Any]:
+def borrowed_advice(atlas: Atlas, family_name: str, metric: str, size: float) -> AtlasGains:
     """Return `borrowed_gains` of a family with the sentence that marks them as borrowed."""
-    family = atlas.family(family_name)
-    found = borrowed_gains([curve for curve in atlas.curves if curve.family is family], metric, size)
-    return {
-        "prior": family_name,
-        "metric": metric,
-        "from_size": size,
-        **found,
-        "sentence": _borrowed_sentence(found, family_name, metric, size),
-    }
+    curves = [curve for curve in atlas.curves if curve.family is atlas.family(family_name)]
+    gains, metrics = borrowed_gains(curves, metric, size), list(dict.fromkeys(curve.metric for curve in curves))
+    sentence = f"Borrowed from the atlas, not measured here ({family_name}): {_in_words(gains, metrics, metric, size)}"
+    return AtlasGains(family_name, metric, size, gains, metrics, sentence)
 
 
-def _borrowed_sentence(found: dict[str, Any], family_name: str, metric: str, size: float) -> str:
-    start = f"Borrowed from the atlas, not measured here ({family_name}): "
-    if metric not in found["metrics"]:
-        return start + f"no curve in {metric}, only in {', '.join(found['metrics'])}."
-    if not found["gains"]:
-        return start + f"no curve in {metric} was measured from {size:,.0f} rows to twice as many."
+def _in_words(gains: Sequence[Gain], metrics: Sequence[str], metric: str, size: float) -> str:
+    if metric not in metrics:
+        return f"no curve in {metric}, only in {', '.join(metrics)}."
+    if not gains:
+        return f"no curve in {metric} was measured from {size:,.0f} rows to twice as many."
     parts = [
-        f"{gain['low']:+.1f} to {gain['high']:+.1f} by {gain['n']:,.0f} rows ({gain['n_curves']} curve{'s' * (gain['n_curves'] != 1)})"
-        for gain in found["gains"]
+        f"{gain.low:+.1f} to {gain.high:+.1f} by {gain.n:,.0f} rows ({gain.n_curves} curve{'s' * (gain.n_curves != 1)})"
+        for gain in gains
     ]
     return (
-        start + f"from {size:,.0f} rows on, {metric} improved by " + ", ".join(parts) + ". That is another data set: "
-        "a range over its curves, no forecast of yours."
+        f"from {size:,.0f} rows on, {metric} improved by {', '.join(parts)}. That is another data set: a range over its curves, "
+        "no forecast of yours."
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from tunecurve.tasks.lookup import TASK_NAMES
 
 if TYPE_CHECKING:
+    from tunecurve.atlas.answers import Need, Needed
     from tunecurve.atlas.load import Atlas, Curve
 
 
@@ -42,7 +43,7 @@ def atlas(task: str | None, metric: str | None, learner: str | None, target: flo
             )
         headline = task_of(task).metrics[0] if task in TASK_NAMES else ""  # an unknown task is complained about first
         answer = what_was_needed(everything, target, task, metric or headline, learner)
-        click.echo(json.dumps(answer, ensure_ascii=False) if as_json else _answer_text(answer))
+        click.echo(json.dumps(answer.to_json(), ensure_ascii=False) if as_json else _answer_text(answer))
         return
     curves = everything.select(task, metric, learner)
     click.echo(_json_of(curves) if as_json else _list_text(everything, curves))
@@ -82,33 +83,33 @@ def _curve_line(curve: Curve) -> str:
     return f"{curve.metric}{better}, {curve.learner}: {points}{ends}"
 
 
-def _answer_text(answer: dict[str, Any]) -> str:
+def _answer_text(answer: Needed) -> str:
     """Return the range first, then every curve, then how little it proves."""
-    lines = [f"{answer['task']}, {answer['metric']} {answer['target']:g}: {_range_text(answer)}"]
-    lines += [f"  {need['family']}, {need['learner']}: {_need_text(need)}" for need in answer["needs"]]
-    return "\n".join([*lines, answer["caution"]])
+    lines = [f"{answer.task}, {answer.metric} {answer.target:g}: {_range_text(answer)}"]
+    lines += [f"  {need.family}, {need.learner}: {_need_text(need)}" for need in answer.needs]
+    return "\n".join([*lines, answer.caution])
 
 
-def _range_text(answer: dict[str, Any]) -> str:
-    n_curves, n_never = answer["n_curves"], answer["n_never"]
-    never = f"{n_never} of {n_curves} curve{'s' * (n_curves != 1)} never reached it within the sizes measured"
-    if not answer["n_reached"]:
+def _range_text(answer: Needed) -> str:
+    curves = f"{answer.n_curves} curve{'s' * (answer.n_curves != 1)}"
+    never = f"{answer.n_never} of {curves} never reached it within the sizes measured"
+    if not answer.n_reached:
         return never + "."
-    low, high = f"{answer['smallest']:,}", f"{answer['largest']:,}"
-    sizes = f"{low} rows" if low == high else f"{low} to {high} rows (median {answer['median']:,.0f})"
-    early = answer["n_at_smallest_size"]
+    low, high = f"{answer.smallest:,}", f"{answer.largest:,}"
+    sizes = f"{low} rows" if low == high else f"{low} to {high} rows (median {answer.median:,.0f})"
+    early = answer.n_at_smallest_size
     fewer = f", {early} of them at the smallest size measured, so that fewer rows may do" if early else ""
-    rest = f"; {never}" if n_never else ""
-    return f"reached by {answer['n_reached']} of {n_curves} curve{'s' * (n_curves != 1)}, at {sizes}{fewer}{rest}."
+    rest = f"; {never}" if answer.n_never else ""
+    return f"reached by {answer.n_reached} of {curves}, at {sizes}{fewer}{rest}."
 
 
-def _need_text(need: dict[str, Any]) -> str:
-    if need["reached_at"] is None:
-        text = f"never, up to {need['largest_size']:,} rows"
-    elif need["missed_at"] is None:
-        text = f"at {need['reached_at']:,} rows, the smallest size measured"
+def _need_text(need: Need) -> str:
+    if need.reached_at is None:
+        text = f"never, up to {need.largest_size:,} rows"
+    elif need.missed_at is None:
+        text = f"at {need.reached_at:,} rows, the smallest size measured"
     else:
-        text = f"between {need['missed_at']:,} and {need['reached_at']:,} rows"
-    if need["fell_back"]:
+        text = f"between {need.missed_at:,} and {need.reached_at:,} rows"
+    if need.fell_back:
         text += ", missed again at a larger size"
-    return text + (f"; without tuning too: {', '.join(need['without_tuning'])}" if need["without_tuning"] else "")
+    return text + (f"; without tuning too: {', '.join(need.without_tuning)}" if need.without_tuning else "")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunecurve.atlas.answers import borrowed_advice
+from tunecurve.atlas.answers import AtlasGains, borrowed_advice
 from tunecurve.atlas.load import load_atlas
 from tunecurve.curve.answer import CurveAnswer
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
 from tunecurve.results.points import ScoredPoint, ScoredTrial
-from tunecurve.results.records.advice import AtlasGains, Disagreement, LearnerForecast
+from tunecurve.results.records.advice import Disagreement, LearnerForecast
 from tunecurve.results.records.points import MetricResult
 from tunecurve.spec.study import AdviceSpec
 
@@ -107,7 +107,7 @@ def _borrowed(answer: CurveAnswer, metric_name: str, prior: str | None) -> Atlas
     """Return what the prior's curves did from the largest measured size on, only where there is no forecast."""
     if prior is None or not answer.refusal or not answer.points:
         return None
-    return AtlasGains.from_json(borrowed_advice(load_atlas(), prior, metric_name, answer.points[-1].n))
+    return borrowed_advice(load_atlas(), prior, metric_name, answer.points[-1].n)
 
 
 def _sizes_to_forecast(measured: Sequence[int]) -> list[float]:

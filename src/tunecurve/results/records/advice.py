@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tunecurve.atlas.answers import AtlasGains
 from tunecurve.curve.answer import CurveAnswer, Interval, Word
 from tunecurve.storage.records import Record
 
@@ -37,29 +38,6 @@ class Diagnosis(Record):
     n_rows: int
     """Training rows scored."""
     word: DiagnosisWord
-    sentence: str
-
-
-@dataclass(frozen=True)
-class AtlasGain(Record):
-    """What curves of the atlas gained up to a size."""
-
-    n: float
-    low: float
-    high: float
-    n_curves: int
-
-
-@dataclass(frozen=True)
-class AtlasGains(Record):
-    """What other data sets gained from the largest measured size on; shown only where there is no forecast."""
-
-    prior: str
-    metric: str
-    from_size: float
-    gains: list[AtlasGain]
-    metrics: list[str]
-    """What the family has curves in."""
     sentence: str
 
 
