@@ -5,9 +5,10 @@ from __future__ import annotations
 from tunecurve.curve.answer import MeasuredSize, SizeForecast, Spread, Verdict
 from tunecurve.learners.base import TrainingRecord
 from tunecurve.results.records.advice import LearnerForecast
-from tunecurve.results.records.points import MetricResult, Point, Score, TrainingScores
+from tunecurve.results.records.points import MetricResult, Point, Score
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.study.answer_report import AnswerSummary
+from tunecurve.study.trial_record import TrainingScores
 
 
 def answer_summary(n=100, **values):

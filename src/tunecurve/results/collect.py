@@ -15,7 +15,7 @@ from tunecurve.curve.priors import LANGUAGE_MODEL
 from tunecurve.errors import StudyStateError
 from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
-from tunecurve.metrics.base import Metric, statistics_matrix
+from tunecurve.metrics.base import Metric
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.diagnosis import diagnose, unsettled
 from tunecurve.results.forecasts import Forecaster, disagreements
@@ -39,7 +39,7 @@ from tunecurve.results.points import (
 )
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.money import Estimated, InDoubt, ModelPrices, Money
-from tunecurve.results.records.points import LEAKS, LabelRecall, MetricResult, Point, TrainingScores
+from tunecurve.results.records.points import LEAKS, LabelRecall, MetricResult, Point
 from tunecurve.results.records.trials import CheckpointResult, FinishedTrial, TrialResult
 from tunecurve.results.test_set.basis import KnownRows, groups_of, known_rows
 from tunecurve.results.test_set.sources import describe_test_set, questions_of
@@ -52,6 +52,7 @@ from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.trial import signatures_of, stored_result
 from tunecurve.study.trial_folder import TrialFolder
+from tunecurve.study.trial_record import TrainingScores, row_statistics, stored_statistics
 
 RESULTS = "results.json"
 # The only values that may differ between two runs of one study: how long things took.
@@ -250,31 +251,25 @@ class ResultsBuilder:
                 f"the predictions in '{item.folder}' do not belong to this test set; move that folder away and run again"
             )
         predictions = [line["prediction"] for line in lines]
-        test = self.data.test
-        references, sources, places = zip(*((row.references, row.source, row.place) for row in test), strict=True)
-        statistics = {
-            metric.name: statistics_matrix(metric, predictions, references, sources, places) for metric in self.metrics
-        }
+        record = stored_result(item.folder, self._signatures)
+        statistics = stored_statistics(item.folder, record, self._signatures)
+        statistics = statistics or row_statistics(self.data.test, predictions, self.metrics)
         scored = score_trial(item.trial, statistics, self.metrics, self.multiplicities, self.groups)
-        kept = stored_result(item.folder, self._signatures)
-        measured = {name: kept.get(name) for name in ("answers", "training", "answer_seconds", "loss")}
-        scores = {name: defined(score) for name, score in scored.scores.items()}
-        result = FinishedTrial.from_json(
-            {
-                **self._identity(item, None),
-                **measured,
-                "cost_usd": kept.get("cost_usd", 0.0),
-                "checkpoints": [],
-                "scores": scores,
-            },
-            str(item.folder),
+        result = FinishedTrial(
+            **self._identity(item, None),
+            answers=record.answers,
+            training=record.training,
+            answer_seconds=record.answer_seconds,
+            cost_usd=record.cost_usd,
+            loss=record.loss,
+            checkpoints=[],
+            scores={name: defined(score) for name, score in scored.scores.items()},
         )
-        training_scores = kept.get("training_scores")
         return ReadTrial(
             item,
             scored,
             result,
-            TrainingScores.from_json(training_scores, str(item.folder)) if training_scores else None,
+            record.training_scores,
             n_different=n_different_answers(predictions),
             n_judged=int(statistics[LEAKS][:, 1].sum()) if LEAKS in statistics else 0,
             label_counts=statistics[self._recall.name].sum(axis=0) if self._recall else np.empty(0),

@@ -24,6 +24,7 @@ def _key_of(name: str) -> str:
 # Metadata of fields: without a key where it is None; never a part of the JSON.
 LEFT_OUT_IF_NONE = {"is_left_out": True}
 NOT_KEPT = {"is_not_kept": True}
+WRITE_ANEW = "start the study again with tunecurve run, which writes it anew"
 
 
 class Record(Mapping[str, Any]):
@@ -59,8 +60,8 @@ class Record(Mapping[str, Any]):
         return {key: json_value(value) for key, value in self.items()}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any], origin: str = "the record") -> Self:
-        """Return the record that `to_json` gave.
+    def from_json(cls, values: Mapping[str, Any], origin: str = "the record", remedy: str = WRITE_ANEW) -> Self:
+        """Return the record that `to_json` gave; `origin` and `remedy` are told where it cannot be one.
 
         Raises
         ------
@@ -75,8 +76,7 @@ class Record(Mapping[str, Any]):
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             raise StudyStateError(
-                f"{origin}: {place}: {first['msg'].lower()}; it was changed or written by another version of tunecurve: start "
-                "the study again with tunecurve run, which writes it anew"
+                f"{origin}: {place}: {first['msg'].lower()}; it was changed or written by another version of tunecurve: {remedy}"
             ) from None
 
     @classmethod

@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile, Interrupted
@@ -39,7 +38,10 @@ from tunecurve.study.dataset import StudyData
 from tunecurve.study.losses import TrialLoss, measure_losses
 from tunecurve.study.plan import PlannedTrial, Trial, training_key
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial_folder import ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, TrialFolder
+from tunecurve.study.trial_folder import ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, RESULT, TrialFolder
+from tunecurve.study.trial_record import TrainingScores, TrialRecord, keep_statistics, row_statistics
+
+MOVE_AWAY = "move the trial's folder away and run the same command, which measures it again"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class TrialContext:
         return [other.folder for other in others if training_key(other.config, self.learner_of(other)) == key]
 
 
-def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) -> dict[str, Any] | Pending:
+def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrialRecord | Pending:
     """Run a trial, or what is left of it, and return its result; `Pending` while its training is done elsewhere.
 
     Parameters
@@ -112,26 +114,22 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
         refuse_to_score_nothing(answers, empty_is_an_answer=empty_is_an_answer)
     folder.keep_answers([_line(data, index, answer) for index, answer in enumerate(answers)])
     loss = _measure_losses(planned, context, learner, progress)
-    result = {
-        "scores": score_answers(data.test, answers, metrics),
-        "metric_signatures": signatures_of(metrics, data.test),
-        "answers": with_wrappers(
-            replace(
-                summarise_answers(answers, empty_is_an_answer=empty_is_an_answer),
-                cleaning=cleaning,
-                decoder=_decoder(folder),
-            ),
-            data.test,
-            answers,
-            metrics,
-        ),
-        "training": training,
-        "training_scores": _score_on_training_rows(planned.trial, context, learner, cleaning),
-        "cost_usd": _cost(learner, answers, training),
-        "answer_seconds": sum(answer.seconds for answer in answers),
-        "loss": loss,
-    }
-    return folder.keep_result(result)
+    statistics = row_statistics(data.test, [answer.text for answer in answers], metrics)
+    summary = summarise_answers(answers, empty_is_an_answer=empty_is_an_answer)
+    summary = replace(summary, cleaning=cleaning, decoder=_decoder(folder))
+    record = TrialRecord(
+        scores={metric.name: float(metric.score(statistics[metric.name].sum(axis=0))) for metric in metrics},
+        metric_signatures=signatures_of(metrics, data.test),
+        answers=with_wrappers(summary, data.test, answers, metrics),
+        training=training,
+        training_scores=_score_on_training_rows(planned.trial, context, learner, cleaning),
+        cost_usd=_cost(learner, answers, training),
+        answer_seconds=sum(answer.seconds for answer in answers),
+        loss=loss,
+        statistics=keep_statistics(folder, statistics),
+    )
+    folder.keep_result(record.to_json())
+    return record
 
 
 def signatures_of(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, str]:
@@ -139,7 +137,7 @@ def signatures_of(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, s
     return {metric.name: signature_for(metric, [row.references for row in rows]) for metric in metrics}
 
 
-def stored_result(folder: TrialFolder, signatures: Mapping[str, str]) -> dict[str, Any]:
+def stored_result(folder: TrialFolder, signatures: Mapping[str, str]) -> TrialRecord:
     """Return a finished trial's result.
 
     Scores that only its model could give again are None where a metric of the user's own has changed since.
@@ -151,14 +149,20 @@ def stored_result(folder: TrialFolder, signatures: Mapping[str, str]) -> dict[st
     signatures : mapping of str to str
         From `signatures_of`, of the metrics as they are now.
     """
-    result = folder.result()
-    then = result["metric_signatures"]
-    changed = [name for name, now in signatures.items() if is_reference(name) and then.get(name) != now]
-    answers, on_training_rows = result["answers"], result.get("training_scores") or {}
-    for scores in (on_training_rows.get("scores"), answers.get("scores_as_given"), answers.get("scores_unwrapped")):
-        if scores is not None:
-            scores.update(dict.fromkeys(changed))
-    return result
+    record = TrialRecord.from_json(folder.result(), f"'{folder.path / RESULT}'", MOVE_AWAY)
+    then = record.metric_signatures
+    lost = {name: None for name, now in signatures.items() if is_reference(name) and then.get(name) != now}
+    if not lost:
+        return record
+    answers, on_training_rows = record.answers, record.training_scores
+    as_given, unwrapped = (
+        scores and {**scores, **lost} for scores in (answers.scores_as_given, answers.scores_unwrapped)
+    )
+    return replace(
+        record,
+        answers=replace(answers, scores_as_given=as_given, scores_unwrapped=unwrapped),
+        training_scores=on_training_rows and replace(on_training_rows, scores={**on_training_rows.scores, **lost}),
+    )
 
 
 def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:
@@ -171,7 +175,7 @@ def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:
 def _train(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrainingRecord | Pending:
     """Return the record of the trial's training: the one that is there, another trial's, or a new one."""
     if planned.folder.is_trained:
-        return planned.folder.training()
+        return _record_of(planned.folder)
     return _take_over(planned, context, progress) or _fine_tune(planned, context, progress)
 
 
@@ -263,8 +267,8 @@ def _measure_losses(
     for other in context.same_training(planned):
         if other.is_finished and other.has(LOSSES):
             folder.copy_losses(other)
-            loss = TrialLoss.from_json(other.result()["loss"], str(other))
-            return replace(loss, note=learner.loss_note, loss_seconds=0.0)
+            loss = TrialRecord.from_json(other.result(), f"'{other.path / RESULT}'", MOVE_AWAY).loss
+            return loss and replace(loss, note=learner.loss_note, loss_seconds=0.0)
     store = _open_log(planned, LOSSES_SO_FAR, progress)
     try:
         return measure_losses(planned, context.data, learner, store, progress)
@@ -281,7 +285,7 @@ def _open_log(planned: PlannedTrial, name: str, progress: Progress) -> AppendLog
 
 def _score_on_training_rows(
     trial: Trial, context: TrialContext, learner: Learner, cleaning: Cleaning
-) -> dict[str, Any] | None:
+) -> TrainingScores | None:
     """Return the scores on the first rows that the model was tuned on: beside the test scores they tell apart a model
     that has not learnt its rows from one that has learnt nothing else."""
     if trial.strategy != "fine-tune" or not context.training_score_rows or learner.is_paid:
@@ -289,7 +293,7 @@ def _score_on_training_rows(
     rows = context.data.training_rows(trial.train_size, trial.seed)[: context.training_score_rows]
     prompts = [context.data.renderer.prompt(row.source) for row in rows]
     answers = predict_answers(learner, prompts, cleaning=cleaning)
-    return {"n_rows": len(rows), "scores": score_answers(rows, answers, context.metrics)}
+    return TrainingScores(len(rows), {**score_answers(rows, answers, context.metrics)})
 
 
 def _cost(learner: Learner, answers: Sequence[Completion], training: TrainingRecord | None) -> float | None:

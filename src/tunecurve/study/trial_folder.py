@@ -1,9 +1,10 @@
 """The folder of a trial: its files, the state that they tell, their checksums, and what becomes of damaged ones.
 
 ``<study>/trials/<trial>-<hash>`` holds config.json (what determines the trial), the tuned model and training.json (once trained),
-predictions.jsonl (once answered), losses.jsonl (where the learner measures losses) and result.json, written last: its
-existence means the trial is done. training.json and result.json hold the checksums of the files that they vouch for, and one
-of their own. A damaged file is moved to ``<study>/damaged/<trial>-<hash>``; nothing is deleted.
+predictions.jsonl (once answered), losses.jsonl (where the learner measures losses), statistics.npy (what metrics counted in each
+row; see `trial_record`) and result.json, written last: its existence means the trial is done. training.json and result.json hold
+the checksums of the files that they vouch for, and one of their own. A damaged file is moved to
+``<study>/damaged/<trial>-<hash>``; nothing is deleted.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ CONFIG, TRAINING, RESULT = "config.json", "training.json", "result.json"
 ANSWERS, ANSWERS_SO_FAR = "predictions.jsonl", "predictions.partial.jsonl"
 LOSSES, LOSSES_SO_FAR = "losses.jsonl", "losses.partial.jsonl"
 CHECKPOINT, PROVIDER_CHECKPOINTS = "checkpoint.safetensors", "checkpoints.json"
+STATISTICS = "statistics.npy"
 FAILURE, ATTEMPT = "failure.txt", "attempt.txt"
 _NOT_OF_THE_MODEL = frozenset(
     {
         CONFIG, TRAINING, RESULT, ANSWERS, ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, CHECKPOINT, PROVIDER_CHECKPOINTS,
-        FAILURE, ATTEMPT,
+        FAILURE, ATTEMPT, STATISTICS,
     }
 )  # fmt: skip
 

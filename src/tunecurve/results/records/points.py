@@ -11,6 +11,7 @@ from tunecurve.metrics.base import Direction
 from tunecurve.results.records.trials import PointLoss
 from tunecurve.storage.records import Record
 from tunecurve.study.plan import Strategy
+from tunecurve.study.trial_record import TrainingScores
 
 T = TypeVar("T")
 LEAKS = "leak_documents"
@@ -78,14 +79,6 @@ class Score(Record):
     seed_sd: float | None
     above_floor: float | None
     """(score - floor) / (best - floor), in per cent."""
-
-
-@dataclass(frozen=True)
-class TrainingScores(Record):
-    """Mean scores on rows that the models were tuned on."""
-
-    n_rows: int
-    scores: dict[str, float | None]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,99 @@
+"""result.json of a trial as classes, and the statistics of its rows: what is scored once is read ever after."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tunecurve.data.rows import Row
+from tunecurve.learners.base import TrainingRecord
+from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
+from tunecurve.storage.files import write_bytes
+from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
+from tunecurve.storage.versions import difference
+from tunecurve.study.answer_report import AnswerSummary
+from tunecurve.study.losses import TrialLoss
+from tunecurve.study.trial_folder import STATISTICS, TrialFolder
+
+
+@dataclass(frozen=True)
+class TrainingScores(Record):
+    """Mean scores on rows that the models were tuned on."""
+
+    n_rows: int
+    scores: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class KeptStatistics(Record):
+    """What statistics.npy holds: the columns of each metric, side by side."""
+
+    columns: dict[str, int]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TrialRecord(Record):
+    """What a finished trial measured."""
+
+    scores: Mapping[str, float | None]
+    metric_signatures: dict[str, str]
+    answers: AnswerSummary
+    training: TrainingRecord | None
+    training_scores: TrainingScores | None
+    cost_usd: float | None
+    """0 for models that are not paid for, None where a price is unknown."""
+    answer_seconds: float
+    loss: TrialLoss | None
+    statistics: KeptStatistics | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    made_by: dict[str, str] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    files: dict[str, str] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+
+
+def row_statistics(rows: Sequence[Row], predictions: Sequence[str], metrics: Sequence[Metric]) -> dict[str, FloatArray]:
+    """Return every metric's statistics of all rows, shape (rows, d), by the metric's name."""
+    references, sources, places = zip(*((row.references, row.source, row.place) for row in rows), strict=True)
+    return {metric.name: statistics_matrix(metric, predictions, references, sources, places) for metric in metrics}
+
+
+def keep_statistics(folder: TrialFolder, statistics: Mapping[str, FloatArray]) -> KeptStatistics:
+    """Write the statistics of a trial's rows, and return what result.json says of them."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.hstack(list(statistics.values())), allow_pickle=False)
+    write_bytes(folder.path / STATISTICS, buffer.getvalue())
+    columns = {name: matrix.shape[1] for name, matrix in statistics.items()}
+    return KeptStatistics(columns, hashlib.sha256(buffer.getvalue()).hexdigest())
+
+
+def stored_statistics(
+    folder: TrialFolder, record: TrialRecord, signatures: Mapping[str, str]
+) -> dict[str, FloatArray] | None:
+    """Return the statistics of a trial's rows as they were when it was scored; None where they must be computed anew.
+
+    That is where the program or a metric is another than then, or the file is not what was written.
+
+    Parameters
+    ----------
+    folder : TrialFolder
+        Of a finished trial.
+    record : TrialRecord
+        Its result.
+    signatures : mapping of str to str
+        Of the metrics as they are now.
+    """
+    kept = record.statistics
+    if kept is None or record.metric_signatures != signatures or difference(record.made_by) is not None:
+        return None
+    try:
+        content = (folder.path / STATISTICS).read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(content).hexdigest() != kept.sha256:
+        return None
+    ends = np.cumsum(list(kept.columns.values()))[:-1]
+    parts = np.hsplit(np.load(io.BytesIO(content), allow_pickle=False), ends)
+    return dict(zip(kept.columns, parts, strict=True))
