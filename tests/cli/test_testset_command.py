@@ -136,7 +136,8 @@ def test_results_of_an_earlier_version_say_what_to_do(a_run, capsys, tmp_path):
     code, _, err = said(capsys, tmp_path)
     assert code == 8
     assert "tunecurve run" in err
-    assert run_command(["status", str(tmp_path)]) == 0
+    assert run_command(["status", str(tmp_path)]) == 8, "no command reads half of it"
+    assert "test_set: field required" in capsys.readouterr().err
 
 
 def test_a_blind_metric_promises_no_difference(a_run, capsys, tmp_path):

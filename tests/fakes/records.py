@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from tunecurve.curve.answer import MeasuredSize, SizeForecast, Spread, Verdict
+from tunecurve.data.split import Overlap
 from tunecurve.learners.base import TrainingRecord
+from tunecurve.results.model import Bootstrap, Floor, Prompt, Results
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import MetricResult, Point, Score
+from tunecurve.results.records.test_set import TestSet
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.study.answer_report import AnswerSummary
+from tunecurve.study.facts import DataFacts
 from tunecurve.study.trial_record import TrainingScores
 
 
@@ -60,3 +64,17 @@ def learner_forecast(word=None, gain=0.0, sizes=((400.0, 78.0), (800.0, 80.0)), 
 def size_forecast(n, median, speculative=False):
     spread = Spread(median, {"0.80": (median, median), "0.90": (median, median)})
     return SizeForecast(n, median, median, {"0.50": median}, spread.intervals, spread, spread, False, speculative)
+
+
+def results_of(**values):
+    """Results of a study of which a test cares for some parts only."""
+    facts = DataFacts(1, 1, {}, {}, 1, 1, 0, 0, None, 1, "random", "", "", Overlap(0, 0, "target"), [], False)
+    usual = {
+        "schema_version": 3, "tunecurve_version": "0", "signature": "", "spec": {"name": "tiny", "task": "masking", "show_texts": False},
+        "headline": "", "complete": True, "data": facts, "decided": {}, "checks": [], "findings": [], "prompt": Prompt("", ""),
+        "metrics": [metric_result()], "primary_metric": "bleu", "second_metric": "bleu", "floor": Floor("copy", "copying the input"),
+        "bootstrap": Bootstrap(100, 0.95, 0, "rows"), "points": [], "comparisons": [], "labels": {},
+        "test_set": TestSet(1, 1, 0.95, [], None, []), "label_advice": {}, "diagnosis": [], "forecast": {}, "second_forecast": {},
+        "disagreements": [], "trials": [], "money": None,
+    }  # fmt: skip
+    return Results(**{**usual, **values})

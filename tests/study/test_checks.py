@@ -13,6 +13,7 @@ import pytest
 from tests.cli.test_commands import invoke
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
+from tests.fakes.records import finished_trial, metric_result, point, results_of, score
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
 from tunecurve.learners.answer_bounds import among_classes, loss_at_the_cap
@@ -20,7 +21,7 @@ from tunecurve.learners.base import Loss, RoundTrip
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.run import run_study
-from tunecurve.study.known_answers import check_known_answers
+from tunecurve.study.known_answers import Check, check_known_answers
 from tunecurve.tasks.lookup import task_of
 
 LABELS = MetricSettings(("CITY", "FIRSTNAME"))
@@ -192,33 +193,31 @@ def test_a_ceiling_is_in_results_report_and_verdict(rows_file, tmp_path):
     assert b"ceiling of cutter" in _texts_of_curve(done.results)
 
 
+def leaking_results(*learners, **values):
+    """Results of one point a learner, in leaks alone."""
+    points = [replace(point(train_size=5, leak_documents=score(1.0, 0.0, 2.0)), learner=name) for name in learners]
+    metrics = [metric_result("leak_documents", "Leaks", "min")]
+    return results_of(metrics=metrics, points=points, trials=[finished_trial(train_size=5)], **values)
+
+
 def test_ceilings_that_are_the_same_are_one_line_and_a_metric_that_may_not_be_said_says_so():
     import matplotlib.figure
 
     from tunecurve.report.plots import draw_curve
 
     def checked(learner, score):
-        return {"answer": "targets", "learner": learner, "n_lost": 1, "scores": {"leak_documents": score}}
+        return Check("targets", learner, 1, {"leak_documents": score})
 
     blind = Finding("blind-leaks", "blind", blocks=("leaks",))
-    results = {
-        "metrics": [{"name": "leak_documents", "title": "Leaks", "direction": "min", "range": [0, 100]}],
-        "primary_metric": "bleu",
-        "points": [{"learner": "a", "strategy": "fine-tune", "train_size": 5, "label": "tuned on 5",
-                    "scores": {"leak_documents": {"estimate": 1.0, "low": 0.0, "high": 2.0, "by_seed": [1.0]}}}],
-        "trials": [{"strategy": "fine-tune", "train_size": 5}],
-        "findings": [blind.to_json()],
-        "checks": [checked(None, 0.0), checked("a", 20.0), checked("b", 20.04), checked("c", 30.0)],
-        "forecast": {},
-    }  # fmt: skip
+    checks = [checked(None, 0.0), checked("a", 20.0), checked("b", 20.04), checked("c", 30.0)]
 
     def texts(findings):
         axes = matplotlib.figure.Figure().subplots()
-        draw_curve(axes, results | {"findings": findings}, "leak_documents")
+        draw_curve(axes, leaking_results("a", checks=checks, findings=findings), "leak_documents")
         return {text.get_text() for text in axes.texts}
 
-    assert {"ceiling of 2 models 20.0", "ceiling of c 30.0"} < texts(results["findings"])
-    assert "cannot be said: see Checks" in texts(results["findings"])
+    assert {"ceiling of 2 models 20.0", "ceiling of c 30.0"} < texts([blind])
+    assert "cannot be said: see Checks" in texts([blind])
     assert "cannot be said: see Checks" not in texts([])
 
 
@@ -228,23 +227,13 @@ def test_a_learner_has_one_colour_also_where_a_metric_may_not_be_said_of_another
 
     from tunecurve.report.plots import draw_curve
 
-    def point(learner):
-        score = {"estimate": 1.0, "low": 0.0, "high": 2.0, "by_seed": [1.0]}
-        return {"learner": learner, "strategy": "fine-tune", "train_size": 5, "label": "tuned on 5",
-                "scores": {"leak_documents": score}}  # fmt: skip
-
     def colours(findings):
         axes = matplotlib.figure.Figure().subplots()
-        results = {
-            "metrics": [{"name": "leak_documents", "title": "Leaks", "direction": "min", "range": [0, 100]}],
-            "primary_metric": "bleu", "points": [point("a"), point("b"), point("c")], "checks": [], "forecast": {},
-            "trials": [{"strategy": "fine-tune", "train_size": 5}], "findings": findings,
-        }  # fmt: skip
-        draw_curve(axes, results, "leak_documents")
+        draw_curve(axes, leaking_results("a", "b", "c", findings=findings), "leak_documents")
         return {line.get_label(): line.get_color() for line in axes.lines if "fine-tuned" in line.get_label()}
 
     all_of_them = colours([])
-    fewer = colours([Finding("x", "blind", blocks=("leaks",), learner=silent).to_json()])
+    fewer = colours([Finding("x", "blind", blocks=("leaks",), learner=silent)])
     assert len(set(all_of_them.values())) == 3
     assert fewer == {label: colour for label, colour in all_of_them.items() if not label.startswith(silent)}
 
