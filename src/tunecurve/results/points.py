@@ -36,12 +36,12 @@ from tunecurve.results.records.points import (
     MetricResult,
     Point,
     Score,
-    TrainingScores,
     best_of,
 )
 from tunecurve.results.records.test_set import TestSet
 from tunecurve.results.records.trials import PointLoss
 from tunecurve.study.plan import Strategy, Trial
+from tunecurve.study.trial_record import TrainingScores
 
 # Learner, strategy, shots and training size: what the seeds of a point have in common.
 PointKey = tuple[str, Strategy, int, int]
