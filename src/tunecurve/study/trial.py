@@ -175,7 +175,7 @@ def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:
 def _train(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrainingRecord | Pending:
     """Return the record of the trial's training: the one that is there, another trial's, or a new one."""
     if planned.folder.is_trained:
-        return _record_of(planned.folder)
+        return planned.folder.training()
     return _take_over(planned, context, progress) or _fine_tune(planned, context, progress)
 
 
