@@ -170,13 +170,18 @@ def test_padding_changes_no_loss(tiny_model_folder):
     assert together == pytest.approx(sum(loss * n for loss, n in alone) / sum(n for _, n in alone), rel=1e-5)
 
 
-@pytest.mark.parametrize("harm", ["another loss", "other gradients", "an error", "an error in training"])
+@pytest.mark.parametrize(
+    "harm", ["another loss", "other gradients", "an error", "an error in training", "an error half-way back"]
+)
 def test_a_backend_that_is_not_exact_is_passed_over_and_said_to_be(tiny_model_folder, monkeypatch, harm):
     import tunecurve.learners.lm.training.backends as backends
 
     def losses(model, step):
         right = loss_of_one(model, step)
         if harm == "an error" or (harm == "an error in training" and model.training):
+            raise TypeError("no")
+        if harm == "an error half-way back":
+            right.sum().backward()
             raise TypeError("no")
         return 1.1 * right if harm == "another loss" else right + (right - right.detach())
 
@@ -185,8 +190,10 @@ def test_a_backend_that_is_not_exact_is_passed_over_and_said_to_be(tiny_model_fo
     monkeypatch.setattr(backends, "_ON_CPU", (*broken, backends._ON_CPU[-1]))
     learner = tiny(tiny_model_folder)
     encoded = [learner.encoder.encode_example(example) for example in examples(4)]
-    choice = chosen_for(adapted(learner, "llama"), encoded)
+    tuned = adapted(learner, "llama")
+    choice = chosen_for(tuned, encoded)
     assert (choice.name, choice.is_fastest) == ("reference", False)
+    assert all(parameter.grad is None for parameter in trainable_parameters(tuned).values())
     found = {
         "another loss": "another loss (relative difference 1.0e-01)",
         "other gradients": "other gradients (relative difference 1.0e+00)",

@@ -225,14 +225,16 @@ class AdapterObjective:
         )
         batches = dict.fromkeys(range(self.adapters.n_trainings), range(len(few)))
         self._model.eval()
-        with of_few.ready():
-            loss = of_few.compute(batches)[0]
+        try:
+            with of_few.ready():
+                loss, *_ = of_few.compute(batches)
+                if self.adapters.draw_dropout:
+                    self._model.train()
+                    with torch.no_grad():
+                        self.backend.losses(self._base, self.backend.tensors([few], self._layout).to(self._base.device))
+        finally:  # also where a model does not allow it half-way: no gradient is left for the first step
+            self._model.eval()
             gradients = self.adapters.take_gradients()
-            if self.adapters.draw_dropout:
-                self._model.train()
-                with torch.no_grad():
-                    self.backend.losses(self._base, self.backend.tensors([few], self._layout).to(self._base.device))
-                self._model.eval()
         return loss, gradients
 
 
