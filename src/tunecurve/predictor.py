@@ -81,7 +81,7 @@ def _tuned_learner(
     spec = results.study
     # What a user asks a tuned model is paid, too, but is no part of what the study has cost.
     account = Account(spec.hosted, f"{folder.absolute()} (predict)")
-    account.say = lambda line: print(line, file=sys.stderr)  # noqa: T201
+    account.on_message = lambda line: print(line, file=sys.stderr)  # noqa: T201
     options = LearnerOptions.of_study(spec, account, device, threads)
     learner = build_learners([trial.learner], options)[trial.learner]
     day = results.decided.get("date")

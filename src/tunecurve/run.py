@@ -175,7 +175,7 @@ def run_prepared(study: Study, progress: Progress, executor: Executor | None = N
         progress.message(f"'{name}' cannot be tuned, only prompted: {reason}")
     make_folder(study.folder)
     make_folder(study.folder / TRIALS)
-    study.account.say, study.account.should_stop = progress.message, lambda: progress.stop_requested
+    study.account.on_message, study.account.should_stop = progress.message, lambda: progress.stop_requested
     with lock_study(study.folder, shared=executor.is_shared):
         inspect_trials(study.planned, progress.message)
         tell_of_forks(study.planned, progress.message)

@@ -38,7 +38,7 @@ class FaultyJobs(ThreadingHTTPServer):
         self.create_fault, self.times, self.echo = create, times, echo
         # What a look at a job brings: a fault, a final state, the passes that are trained whatever was asked.
         self.behaviour = {"look": "", "ends": "", "trains": None, "polls": 1, "slow": 0.0, "checkpoints": [], "named": True,
-                          "tells_tokens": True, "files": "", "takes": None, "lists": "", "counts": 1.0, "error": None,
+                          "tells_tokens": True, "files": "", "takes": None, "lists": "", "bills": 1.0, "error": None,
                           "file_status": "processed", "unready": 10**9,
                           **behaviour}  # fmt: skip
         self.jobs, self.files, self.names, self.log, self.creations = {}, {}, {}, [], []
@@ -198,7 +198,7 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         name, file, asked = self.read_creation(found, body, number)
         passes = server.behaviour["trains"] or asked
-        tokens = int(passes * training_tokens(server.files[file]) * server.behaviour["counts"])
+        tokens = int(passes * training_tokens(server.files[file]) * server.behaviour["bills"])
         with server.lock:
             server.jobs[name] = {"body": body, "polls": 0, "passes": passes, "tokens": tokens, "file": file,
                                  "created": time.time(), "vertex": "scope" in found.groupdict(), "force": None}  # fmt: skip

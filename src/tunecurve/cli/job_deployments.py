@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from tunecurve.learners.hosted.ledger.deployments import DeploymentRow
 
-def deployment_summary(row: dict[str, Any]) -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class Shown:
+    """A job or a deployment as the table shows it; ``--json`` prints the same."""
+
+    key: str
+    state: str
+    model: str
+    what: str
+    provider_id: str | None
+    cost_usd: float | None
+    study: str
+    cost_is_estimated: bool = False
+    booked_usd: float | None = None
+
+
+def deployment_summary(row: DeploymentRow) -> Shown:
     """Return a deployment as the table of jobs shows it; one that stands has cost what its time has by now."""
-    from tunecurve.learners.hosted.ledger.deployments import OVER, booked_hosting_usd
-
-    is_over = row["state"] in OVER
-    hours = row["detail"].get("stood_seconds", 0.0 if is_over else time.time() - row["created_at"]) / 3600
-    cost = booked_hosting_usd(row) if row["usd_per_hour"] is not None else None
-    return {
-        "key": row["key"],
-        "state": row["state"],
-        "model": row["model"],
-        "what": f"deployment, {hours * 60:.0f} min",
-        "provider_id": row["provider_id"],
-        "cost_usd": cost,
-        "study": row["study"],
-    }
+    stood = row.stood_seconds
+    if stood is None:
+        stood = 0.0 if row.is_over else time.time() - row.created_at
+    cost = row.booked_usd if row.usd_per_hour is not None else None
+    what = f"deployment, {stood / 60:.0f} min"
+    return Shown(row.key, row.state, row.model, what, row.provider_id, cost, row.study)
 
 
-def all_deployments() -> list[dict[str, Any]]:
+def all_deployments() -> list[DeploymentRow]:
     """Return the deployments in the ledger, oldest first; opens nothing that is not there."""
     from tunecurve.learners.hosted.ledger.calls import Ledger, default_ledger_path
 
@@ -44,7 +55,6 @@ def remove_left_overs() -> tuple[int, int]:
     """Delete what processes that are gone have left standing; return how many there were, and how many are not known to be gone."""
     from tunecurve.learners.hosted.build import deployment_flow_of
     from tunecurve.learners.hosted.ledger.calls import Ledger, default_ledger_path
-    from tunecurve.learners.hosted.ledger.deployments import OVER
 
     path = default_ledger_path()
     if not path.exists():
@@ -58,61 +68,59 @@ def remove_left_overs() -> tuple[int, int]:
     for row in left:
         try:
             flow = deployment_flow_of(row)
-            flow.account.say = lambda line: click.echo(line, err=True)
-            n_failed += flow.remove(row)["state"] not in OVER
+            flow.account.on_message = lambda line: click.echo(line, err=True)
+            n_failed += not flow.remove(row).is_over
         except Exception as error:
             n_failed += 1
-            click.echo(f"{row['key']}: {in_one_line(error)}", err=True)
+            click.echo(f"{row.key}: {in_one_line(error)}", err=True)
     return len(left), n_failed
 
 
-def delete_deployment(row: dict[str, Any]) -> dict[str, Any]:
+def delete_deployment(row: DeploymentRow) -> DeploymentRow:
     """Delete a deployment that its user names."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import deployment_flow_of
-    from tunecurve.learners.hosted.ledger.deployments import OVER
 
-    if row["state"] in OVER:
-        raise StudyStateError(f"deployment {row['key']} is {row['state']}; nothing to delete")
+    if row.is_over:
+        raise StudyStateError(f"deployment {row.key} is {row.state}; nothing to delete")
     flow = deployment_flow_of(row)
-    flow.account.say = lambda line: click.echo(line, err=True)
+    flow.account.on_message = lambda line: click.echo(line, err=True)
     after = flow.remove(row)
-    if after["state"] == row["state"] and flow.account.ledger.owner.lives(row["detail"].get("owner")):
-        raise StudyStateError(f"deployment {row['key']} answers for a study that is at work; stop that first")
+    if after.state == row.state and flow.account.ledger.owner.lives(row.owner):
+        raise StudyStateError(f"deployment {row.key} answers for a study that is at work; stop that first")
     return after
 
 
-def forget_deployment(row: dict[str, Any]) -> dict[str, Any]:
+def forget_deployment(row: DeploymentRow) -> DeploymentRow:
     """Take a deployment off the books that its user knows not to stand."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import deployment_flow_of
     from tunecurve.learners.hosted.ledger.deployments import IN_DOUBT, UNDELETED
 
-    if row["state"] not in (IN_DOUBT, UNDELETED):
+    if row.state not in (IN_DOUBT, UNDELETED):
         raise StudyStateError(
-            f"deployment {row['key']} is {row['state']}; only one in doubt, or not known to be deleted, is forgotten "
+            f"deployment {row.key} is {row.state}; only one in doubt, or not known to be deleted, is forgotten "
             "(tunecurve jobs cancel deletes it)"
         )
     return deployment_flow_of(row).forget(row)
 
 
-def unknown_deployments(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def unknown_deployments(rows: list[DeploymentRow]) -> list[Shown]:
     """Return deployments at the places of our own ones that carry our mark and are in no ledger here."""
     from tunecurve.learners.hosted.build import deployment_flow_of
 
-    known = {row["key"] for row in rows}
+    known = {row.key for row in rows}
     found = []
-    for row in {row["backend"]: row for row in rows}.values():
+    for row in {row.backend: row for row in rows}.values():
         try:
             backend = deployment_flow_of(row).backend
             theirs = [other for other in backend.ours() if other.name not in known]
         except Exception as error:
-            click.echo(f"{row['backend']}: {in_one_line(error)}", err=True)
+            click.echo(f"{row.backend}: {in_one_line(error)}", err=True)
             continue
         found += [
-            {"key": "–", "state": other.state, "model": other.model, "what": "deployment of another ledger, if it is in use; "
-             f"else: {backend.delete_command(other.provider_id)}", "provider_id": other.provider_id, "cost_usd": None,
-             "study": "–"}
+            Shown("–", other.state, other.model, "deployment of another ledger, if it is in use; else: "
+                  f"{backend.delete_command(other.provider_id)}", other.provider_id, None, "–")
             for other in theirs
         ]  # fmt: skip
     return found
@@ -122,6 +130,6 @@ def in_one_line(error: Exception) -> str:
     """Return why a provider could not be asked, in one line without secrets."""
     from tunecurve.errors import TunecurveError
     from tunecurve.learners.hosted.transport.failures import plain_reason
-    from tunecurve.learners.hosted.tuning.errors import PassingTrouble
+    from tunecurve.learners.hosted.tuning.errors import TransientError
 
-    return str(error) if isinstance(error, TunecurveError | PassingTrouble) else plain_reason(error)
+    return str(error) if isinstance(error, TunecurveError | TransientError) else plain_reason(error)

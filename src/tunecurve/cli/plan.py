@@ -109,7 +109,7 @@ def _show_quote(ready: Study) -> None:
             echo(line)
     echo(
         "Tokens are counted as earlier calls of the model measured them, else at four characters each. A tuning job whose "
-        "provider does not tell its tokens is booked at one a byte, for English text about four times what is quoted. A tuning job's "
+        "provider does not tell its tokens is booked at one a byte, for English text four to eight times what is quoted. A tuning job's "
         "hours are not in the time."
     )
 

@@ -32,7 +32,7 @@ def quick_batches(monkeypatch):
 def test_batches_answer_every_row_at_half_the_price(point_at, learner_of, prompts_of, name, capsys):
     state = point_at(polls=2)
     learner, said = learner_of(name, batch=True, max_cost=1.0), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     answers = predict(learner, prompts_of(TEXTS))
     assert [answer.text for answer in answers] == TEXTS
     assert len(state.batches) == 1
@@ -245,7 +245,7 @@ def test_odd_fields_in_a_batch_cost_no_answer(point_at, learner_of, prompts_of, 
 def test_the_files_of_a_batch_are_deleted_once_its_answers_are_kept(point_at, learner_of, prompts_of, name, keeps):
     state = point_at(polls=1)
     learner, said = learner_of(name, batch=True, keep_training_files=keeps), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
     assert len(state.files) == (2 if keeps else 0)
     assert not any("may still be at the provider" in line for line in said)
@@ -278,7 +278,7 @@ def test_a_batch_that_cannot_be_asked_about_is_waited_for_and_told(
     state = point_at(polls=2)
     threading.Thread(target=_answer_looks, args=(state, code, 1.0), daemon=True).start()
     learner, said = learner_of(name, batch=True), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
     assert (len(state.batches), learner.account.spending().n_doubtful) == (1, 0)
     told = [line for line in said if "cannot be asked about" in line]

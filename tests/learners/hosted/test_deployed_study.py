@@ -139,7 +139,7 @@ def test_after_a_kill_between_creation_and_deletion_the_next_start_deletes_it_fi
     server.behaviour["looks"] = 0
     assert run_command(command) == 0
     assert server.deployments == {}
-    assert {row["state"] for row in deployments_in(tmp_path)} == {"deleted"}
+    assert {row.state for row in deployments_in(tmp_path)} == {"deleted"}
     assert len(server.creations) == 1
     assert paid(money_of(tmp_path)) >= server.whole_bill_usd - 1e-9
 
@@ -153,7 +153,7 @@ def test_an_interrupt_deletes_it_before_the_command_ends(begin, tmp_path):
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert server.deployments == {}
-    assert [row["state"] for row in deployments_in(tmp_path)] == ["deleted"]
+    assert [row.state for row in deployments_in(tmp_path)] == ["deleted"]
 
 
 def test_the_commands_on_a_deployment_that_could_not_be_deleted(begin, tmp_path, capsys, monkeypatch):
@@ -165,20 +165,20 @@ def test_the_commands_on_a_deployment_that_could_not_be_deleted(begin, tmp_path,
     assert "az cognitiveservices account deployment delete" in said.out + said.err
     assert "deployments that may still stand" in said.out
     row = deployments_in(tmp_path)[0]
-    assert row["state"] == "undeleted"
+    assert row.state == "undeleted"
     assert run_command(["jobs", "sync"]) == 5
     assert "may still stand and cost" in capsys.readouterr().err
-    assert run_command(["jobs", "show", row["key"]]) == 0
-    assert json.loads(capsys.readouterr().out)["model"] == row["model"]
-    assert run_command(["jobs", "retry", row["key"]]) == 2  # nothing to repeat
+    assert run_command(["jobs", "show", row.key]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == row.model
+    assert run_command(["jobs", "retry", row.key]) == 2  # nothing to repeat
     capsys.readouterr()
     server.behaviour["undeploy"] = ""
     assert run_command(["jobs", "sync"]) == 0
     assert "Deployments left over: 1, deleted: 1." in capsys.readouterr().out
     assert server.deployments == {}
-    assert run_command(["jobs", "cancel", row["key"]]) == 8
+    assert run_command(["jobs", "cancel", row.key]) == 8
     assert "nothing to delete" in capsys.readouterr().err
-    assert run_command(["jobs", "forget", row["key"]]) == 8
+    assert run_command(["jobs", "forget", row.key]) == 8
 
 
 def test_one_of_another_ledger_is_shown_and_left(begin, tmp_path, capsys, monkeypatch):
@@ -204,7 +204,7 @@ def test_a_kept_one_is_deleted_by_its_user(begin, tmp_path, capsys):
     assert "1 deployments still stand" in capsys.readouterr().out
     assert run_command(["jobs", "sync"]) == 0
     assert len(server.deployments) == 1
-    assert run_command(["jobs", "cancel", row["key"]]) == 0
+    assert run_command(["jobs", "cancel", row.key]) == 0
     assert server.deployments == {}
 
 

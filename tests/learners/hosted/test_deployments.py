@@ -41,7 +41,7 @@ def flow_of(tmp_path):
         account = Account(settings, study, tmp_path / "ledger.sqlite")
         accounts.append(account)
         account.said = []
-        account.say = account.said.append
+        account.on_message = account.said.append
         return DeploymentFlow(backend, account, usd_per_hour)
 
     yield make
@@ -60,7 +60,7 @@ def check_books(flow, backend, slack_usd=2.0):
     assert spent.total_usd <= backend.bill_usd + slack_usd + spent.doubtful_usd
     assert flow.account.budget.spent_usd == pytest.approx(spent.total_usd, abs=0.5)
     assert flow.account.budget.reserved_usd == pytest.approx(0)
-    known = {row["key"] for row in rows_of(flow) if row["state"] not in ("deleted", "not made")}
+    known = {row.key for row in rows_of(flow) if row.state not in ("deleted", "not made")}
     assert {entry["name"] for entry in backend.standing.values()} <= known
     return spent
 
@@ -75,7 +75,7 @@ def test_it_stands_for_its_answers_and_no_longer(flow_of, looks):
     assert backend.standing == {}
     spent = check_books(flow, backend)
     assert (spent.n_standing, spent.n_doubtful_deployments) == (0, 0)
-    assert [row["state"] for row in rows_of(flow)] == ["deleted"]
+    assert [row.state for row in rows_of(flow)] == ["deleted"]
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), SystemExit(1), Interrupted("stop")])
@@ -119,7 +119,7 @@ def test_faults_of_the_provider(flow_of, faults, answers, n_creations, states, n
         has_answered = bool(lease.answers_as)
     assert has_answered is answers
     assert n_creations in (None, len(backend.creations))
-    assert [row["state"] for row in rows_of(flow)] == states
+    assert [row.state for row in rows_of(flow)] == states
     assert len(backend.standing) == n_standing
     spent = check_books(flow, backend)
     assert spent.n_doubtful_deployments == sum(state in ("in doubt", "undeleted") for state in states)
@@ -145,7 +145,7 @@ def test_what_could_not_be_deleted_goes_on_costing_on_the_books_and_is_deleted_l
     for row in later.account.ledger.left_over_deployments():
         later.remove(row)
     assert backend.standing == {}
-    assert {row["state"] for row in rows_of(later)} == {"deleted"}
+    assert {row.state for row in rows_of(later)} == {"deleted"}
     assert check_books(later, backend).doubtful_usd == 0
 
 
@@ -157,18 +157,18 @@ def test_after_a_kill_the_next_start_deletes_it(flow_of, tmp_path, hidden_in):
     row, _ = dead._claim(MODEL)
     if hidden_in == "creation":
         row = dead._change(row, deployments._sent)
-        backend.create(row["key"], MODEL)
+        backend.create(row.key, MODEL)
     else:
         row = dead._create(row)
     if hidden_in == "deletion":
         row = dead._change(row, deployment_keeper._begin_deletion)
-        backend.delete(row["provider_id"])
+        backend.delete(row.provider_id)
     dead.account.ledger.owner.close()  # as the system does for a process that is gone
     later = flow_of(backend)
-    assert [left["key"] for left in later.account.ledger.left_over_deployments()] == [row["key"]]
+    assert [left.key for left in later.account.ledger.left_over_deployments()] == [row.key]
     later.remove(row)
     assert backend.standing == {}
-    assert [left["state"] for left in rows_of(later)] == ["deleted"]
+    assert [left.state for left in rows_of(later)] == ["deleted"]
     check_books(later, backend)
 
 
@@ -178,7 +178,7 @@ def test_a_kill_before_the_creation_was_sent_costs_nothing(flow_of):
     row, _ = dead._claim(MODEL)
     dead.account.ledger.owner.close()
     later = flow_of(backend)
-    assert later.remove(row)["state"] == "not made"
+    assert later.remove(row).state == "not made"
     assert later.account.spending().total_usd == 0
 
 
@@ -198,9 +198,9 @@ with DeploymentFlow(FakeDeployments(0), account, 10.0).answering({MODEL!r}):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     flow = flow_of(FakeDeployments())
     left = flow.account.ledger.left_over_deployments()
-    assert [row["state"] for row in left] == ["standing"]
+    assert [row.state for row in left] == ["standing"]
     assert flow.account.spending().hosting_usd == pytest.approx(10.0)  # the hour that was reserved
-    assert flow.remove(left[0])["state"] == "deleted"
+    assert flow.remove(left[0]).state == "deleted"
     assert flow.account.spending().hosting_usd < 1.0
 
 
@@ -296,7 +296,7 @@ def test_one_that_was_left_and_still_starts_is_taken_up_by_its_study(flow_of):
     dead.account.ledger.owner.close()
     later = flow_of(backend)
     with later.answering(MODEL) as lease:
-        assert lease.answers_as == row["key"]
+        assert lease.answers_as == row.key
     assert len(backend.creations) == 1
     assert backend.standing == {}
 
@@ -311,7 +311,7 @@ def test_one_that_was_left_and_will_not_answer_is_deleted_and_made_anew(flow_of,
     backend.faults, backend.times = {"get": left_state}, 1
     later = flow_of(backend)
     with later.answering(MODEL) as lease:
-        assert lease.answers_as != row["key"]
+        assert lease.answers_as != row.key
     assert len(backend.creations) == 2
     assert backend.standing == {}
     check_books(later, backend)

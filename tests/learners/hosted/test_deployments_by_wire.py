@@ -101,7 +101,7 @@ def tuned_of(learner_of, tmp_path, name, price=True, hosting=(), **settings):
     values = {**FAST, **PROVIDERS[name][1], "prices": prices, "hosting": hosting, **settings}
     learner = learner_of(name, **values)
     learner.account.said = []
-    learner.account.say = learner.account.said.append
+    learner.account.on_message = learner.account.said.append
     found = follow(learner, tmp_path, seconds=60.0)
     if isinstance(found, str):
         return learner, found
@@ -126,7 +126,7 @@ def check_books(learner, server):
     assert learner.account.budget.reserved_usd == pytest.approx(0)
     assert learner.account.budget.spent_usd == pytest.approx(spent.total_usd, abs=max(one_unit, 1e-9))
     rows = learner.account.ledger.deployments()
-    may_stand = {row["key"] for row in rows if row["state"] not in ("deleted", "not made")}
+    may_stand = {row.key for row in rows if row.state not in ("deleted", "not made")}
     assert {entry["name"] for entry in server.deployments.values()} <= may_stand
     return spent
 
@@ -143,7 +143,7 @@ def test_from_rows_to_answers_and_nothing_stands_afterwards(serve, learner_of, p
     assert check_books(learner, server).doubtful_usd == 0
     assert answers_of(tuned, prompts_of) == TEXTS  # recorded: nothing stands up for them
     assert len(server.deployment_bodies) == 1
-    secrets = json.dumps(learner.account.ledger.deployments()) + " ".join(learner.account.said)
+    secrets = str(learner.account.ledger.deployments()) + " ".join(learner.account.said)
     assert "canary" not in secrets
 
 
@@ -195,7 +195,7 @@ def test_faults(
         assert isinstance(answers, str), answers
         assert outcome in answers
     assert len(server.deployment_bodies) == n_asked
-    assert [row["state"] for row in learner.account.ledger.deployments()] == states
+    assert [row.state for row in learner.account.ledger.deployments()] == states
     assert len(server.deployments) == n_standing
     spent = check_books(learner, server)
     assert spent.n_doubtful_deployments == sum(state in ("in doubt", "undeleted") for state in states)
@@ -203,7 +203,7 @@ def test_faults(
     if "undeleted" in states:
         warning = next(line for line in learner.account.said if "MAY STILL STAND" in line)
         row = learner.account.ledger.deployments()[0]
-        assert row["provider_id"] in warning
+        assert row.provider_id in warning
         server.behaviour |= {"undeploy": "", "hides": False}
         from tunecurve.learners.hosted.build import remove_left_overs
 
@@ -220,7 +220,7 @@ def test_a_redirect_of_the_deployments_is_not_followed(serve, learner_of, prompt
     line = answers_of(tuned, prompts_of)
     assert f"sends calls on to {elsewhere.url}" in line
     assert elsewhere.log == []
-    assert learner.account.ledger.deployments()[0]["state"] == "not made"
+    assert learner.account.ledger.deployments()[0].state == "not made"
     elsewhere.shutdown()
     elsewhere.server_close()
     assert server.deployments == {}
@@ -491,7 +491,7 @@ def test_several_ways_to_run_a_model_are_asked_about(serve, learner_of, prompts_
     assert "cr_twin" in line
     assert (server.deployment_bodies, server.endpoints) == ([], {})
     assert learner.account.spending().hosting_usd == 0
-    assert [row["state"] for row in learner.account.ledger.deployments()] == ["not made"]
+    assert [row.state for row in learner.account.ledger.deployments()] == ["not made"]
     _, tuned = tuned_of(learner_of, tmp_path, TOGETHER, together={"config": "cr_twin"})
     assert answers_of(tuned, prompts_of) == TEXTS
     _, tuned = tuned_of(learner_of, tmp_path, TOGETHER, ledger="other.sqlite", together={"config": "cr_none"})
@@ -657,7 +657,7 @@ def test_fireworks_is_asked_as_its_documents_say(serve, learner_of, prompts_of, 
     end = datetime.fromisoformat(sent["expireTime"])
     assert 23 <= (end - datetime.now(UTC)).total_seconds() / 3600 <= 24
     (row,) = learner.account.ledger.deployments()
-    assert row["usd_per_hour"] == 14.0
+    assert row.usd_per_hour == 14.0
 
 
 def test_what_fireworks_really_runs_is_what_is_booked(serve, learner_of, prompts_of, tmp_path, monkeypatch):
@@ -667,7 +667,7 @@ def test_what_fireworks_really_runs_is_what_is_booked(serve, learner_of, prompts
     monkeypatch.setattr(server.handler, "show", lambda self, *a: show(self, *a) | {"acceleratorCount": 4})
     learner, tuned = tuned_of(learner_of, tmp_path, FIREWORKS)
     assert answers_of(tuned, prompts_of) == TEXTS
-    assert learner.account.ledger.deployments()[0]["usd_per_hour"] == 28.0
+    assert learner.account.ledger.deployments()[0].usd_per_hour == 28.0
     check_books(learner, server)
 
 

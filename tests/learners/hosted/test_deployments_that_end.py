@@ -39,7 +39,7 @@ def test_one_that_somebody_else_deletes_ends_the_trial_at_once(serve, learner_of
     line = answers_of(tuned, prompts_of)
     assert "nobody here has ended it" in line
     assert time.monotonic() - begun < 20.0
-    assert [row["state"] for row in learner.account.ledger.deployments()] == ["deleted"]
+    assert [row.state for row in learner.account.ledger.deployments()] == ["deleted"]
     check_books(learner, server)
     answers = predict(tuned, prompts_of(TEXTS))  # the same command: another one for what is left
     assert [answer.text for answer in answers] == TEXTS
@@ -104,7 +104,7 @@ def test_a_refused_deletion_is_told_soon(serve, learner_of, prompts_of, tmp_path
     assert answers_of(tuned, prompts_of) == TEXTS
     assert time.monotonic() - begun < 30.0
     assert "MAY STILL STAND" in " ".join(learner.account.said)
-    assert [row["state"] for row in learner.account.ledger.deployments()] == ["undeleted"]
+    assert [row.state for row in learner.account.ledger.deployments()] == ["undeleted"]
     assert len(server.deployments) == 1
 
 

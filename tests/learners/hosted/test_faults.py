@@ -312,7 +312,7 @@ def test_a_wait_of_the_providers_is_told(serve, learner_of, prompts_of, monkeypa
     serve("header 429 0.3", times=1)
     monkeypatch.setattr(sending, "TOLD_WAIT_SECONDS", 0.2)
     learner, said = learner_of(LAB, concurrency=1), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     ask(learner, prompts_of)
     assert len(said) == 1
     assert "waits 0 s as the provider asks after: 429: slow down" in said[0]

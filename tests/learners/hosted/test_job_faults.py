@@ -73,8 +73,8 @@ def check_books(learner, server):
     spent = learner.account.spending()
     assert spent.total_usd >= server.bill_usd - 1e-12
     rows = learner.account.ledger.jobs()
-    known = {row["provider_id"] for row in rows if row["provider_id"]}
-    in_doubt = sum(row["provider_id"] is None and row["reserved_usd"] > 0 for row in rows)
+    known = {row.provider_id for row in rows if row.provider_id}
+    in_doubt = sum(row.provider_id is None and row.reserved_usd > 0 for row in rows)
     assert len(set(server.jobs) - known) <= in_doubt
     assert learner.account.budget.spent_usd == pytest.approx(spent.total_usd)
     assert learner.account.budget.reserved_usd == pytest.approx(0)
@@ -104,7 +104,7 @@ def test_a_job_whose_creation_got_no_clear_answer_is_found_again(serve, learner_
 def test_a_creation_that_is_never_found_is_repeated_once_and_stays_booked(serve, learner_of, tmp_path, name, fault):
     server = serve(fault, look="hidden")
     learner, said = learner_of(name, **FAST), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     line = follow(learner, tmp_path)
     assert len(server.jobs) == 2
     assert server.n_uploads <= 2
@@ -271,7 +271,7 @@ def test_a_lost_job_is_said_and_blocks_nobody(serve, learner_of, tmp_path, name,
     other = learner_of(name, **FAST)
     assert "running" in follow(other, tmp_path, until="running", rows=examples(11))
     server.behaviour["polls"] = 1
-    key = next(row["key"] for row in learner.account.ledger.jobs() if row["state"] == "lost")
+    key = next(row.key for row in learner.account.ledger.jobs() if row.state == "lost")
     assert run_command(["jobs", "sync"]) == 0
     assert run_command(["jobs", "cancel", key]) == 8
     assert "no more; nothing to cancel" in capsys.readouterr().err
@@ -324,7 +324,7 @@ def test_adopt_retry_and_forget(serve, learner_of, tmp_path, capsys):
     follow(learner, tmp_path)
     rows = learner.account.ledger.jobs()
     learner.account.close()
-    first, second = (row["key"] for row in rows)
+    first, second = (row.key for row in rows)
     server.behaviour["look"] = ""
     assert run_command(["jobs", "adopt", second, "ftjob-99"]) == 5
     assert run_command(["jobs", "adopt", second, "ftjob-1"]) == 5  # it carries the first one's key
@@ -377,7 +377,7 @@ def test_training_files_go_up_once_and_away(serve, learner_of, tmp_path, name):
 def test_what_becomes_of_training_files(serve, learner_of, tmp_path, name, settings, behaviour, n_left):
     server = serve(**behaviour)
     learner, said = learner_of(name, **FAST, **settings), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     follow(learner, tmp_path)
     assert len(server.files) == n_left
     assert ("may still be at the provider" in " ".join(said)) == ("files" in behaviour)
@@ -406,7 +406,7 @@ def test_nothing_leaves_before_the_cap_is_checked(serve, learner_of, tmp_path, n
 def test_passes_are_those_that_were_trained(serve, learner_of, tmp_path, name, trains):
     server = serve(trains=trains)
     learner, said = learner_of(name, **FAST), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     record = follow(learner, tmp_path)
     assert record.epochs == trains
     assert record.examples_seen == trains * 12
@@ -610,7 +610,7 @@ def test_a_new_tuned_model_is_waited_for(serve, learner_of, prompts_of, tmp_path
     learner = learner_of(LAB, **FAST)
     follow(learner, tmp_path)
     tuned, said = learner.load_tuned(tmp_path), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     prompts = prompts_of(["Ada left.", "Bo came.", "Cy sang."])
     if not is_new:
         with pytest.raises(ModelError, match=r"404.*--model-is-gone"):
@@ -714,13 +714,13 @@ DOUBLES = [(LAB, "all"), (LAB, "suffix"), (LAB, "file"), (VERTEX, "all"), (VERTE
 def test_a_creation_that_makes_two_jobs_is_booked_twice_and_said(serve, learner_of, tmp_path, name, echo, tells_tokens):
     server = serve("twice", echo=echo, tells_tokens=tells_tokens)
     learner, said = learner_of(name, **FAST), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     record = follow(learner, tmp_path)
     assert record.job["id"] in server.jobs, record
     assert len(server.jobs) == 2
     check_books(learner, server)
     (line,) = [line for line in said if "made more than one job" in line]
-    assert {row["provider_id"] for row in learner.account.ledger.jobs()} == set(server.jobs)
+    assert {row.provider_id for row in learner.account.ledger.jobs()} == set(server.jobs)
     assert next(iter(set(server.jobs) - {record.job["id"]})) in line
     follow(learner_of(name, **FAST), tmp_path)
     assert len(learner.account.ledger.jobs()) == len(server.jobs) == 2
@@ -729,9 +729,9 @@ def test_a_creation_that_makes_two_jobs_is_booked_twice_and_said(serve, learner_
 def test_a_double_that_still_runs_can_be_ended(serve, learner_of, tmp_path, capsys):
     server = serve("twice", polls=2)
     learner, said = learner_of(LAB, **FAST), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     follow(learner, tmp_path)
-    key = next(row["key"] for row in learner.account.ledger.jobs() if row["detail"].get("double_of"))
+    key = next(row.key for row in learner.account.ledger.jobs() if row.double_of)
     assert f"shows it as {key}, and jobs cancel ends it" in " ".join(said)
     assert run_command(["jobs", "cancel", key]) == 0
     assert "cancelled" in [job["force"] for job in server.jobs.values()]
@@ -749,7 +749,7 @@ def test_jobs_of_others_and_of_earlier_studies_are_no_doubles(serve, learner_of,
     again = learner_of(LAB, ledger="third.sqlite", **FAST)
     record = follow(again, tmp_path)
     assert record.job["id"] in server.jobs
-    assert [row["provider_id"] for row in again.account.ledger.jobs()] == [record.job["id"]]
+    assert [row.provider_id for row in again.account.ledger.jobs()] == [record.job["id"]]
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -765,7 +765,7 @@ def test_a_job_that_is_made_although_it_is_refused_is_followed(serve, learner_of
 @pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("counts", [1.0, 1.34, 4.0])
 def test_a_job_whose_tokens_are_never_told_is_booked_at_the_most_it_can_be(serve, learner_of, tmp_path, name, counts):
-    server = serve(tells_tokens=False, counts=counts)
+    server = serve(tells_tokens=False, bills=counts)
     learner = learner_of(name, **FAST)
     record = follow(learner, tmp_path)
     spent = check_books(learner, server)
@@ -800,7 +800,7 @@ def test_a_job_told_failed_that_goes_on_is_followed_and_booked(serve, learner_of
 @pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("end", ["failed", "cancelled", "expired"])
 def test_a_job_that_may_have_run_between_two_looks_is_in_doubt(serve, learner_of, tmp_path, name, end):
-    server = serve(ends=f"JOB_STATE_{end.upper()}" if name == VERTEX else end, tells_tokens=False, counts=3.0)
+    server = serve(ends=f"JOB_STATE_{end.upper()}" if name == VERTEX else end, tells_tokens=False, bills=3.0)
     learner = learner_of(name, **FAST)
     line = follow(learner, tmp_path)
     assert "stay booked, because it may have been trained" in line
@@ -833,7 +833,7 @@ def test_a_training_file_whose_deletion_is_refused_once_is_deleted_later(
 ):
     server = serve(files=f"busy {code}")  # Google's own client asks again after a 503
     learner, said = learner_of(name, **FAST), []
-    learner.account.say = said.append
+    learner.account.on_message = said.append
     follow(learner, tmp_path)
     assert len(server.files) == 1
     assert any("may still be at the provider" in line for line in said)
@@ -842,4 +842,4 @@ def test_a_training_file_whose_deletion_is_refused_once_is_deleted_later(
     learner.account.close()
     assert not server.files
     (row,) = learner_of(name, **FAST).account.ledger.jobs()
-    assert row["detail"]["file_not_deleted"] is None
+    assert row.file_not_deleted is None

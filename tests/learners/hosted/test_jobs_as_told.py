@@ -51,7 +51,7 @@ def tunable(learner_of):
         own = KINDS[name][1] if name in KINDS else {"tuning": "auto"}
         learner = learner_of(name, **{**FAST, "adopt_wait_seconds": 20, **own, **settings})
         learner.account.said = []
-        learner.account.say = learner.account.said.append
+        learner.account.on_message = learner.account.said.append
         return learner
 
     return make

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,14 @@ import pytest
 from tests.learners.hosted.conftest import GEMINI, LAB
 from tunecurve.errors import EnvironmentProblem, MoneyError
 from tunecurve.learners.hosted.budget import Budget
+from tunecurve.learners.hosted.ledger.answers import AnswerRecord
 from tunecurve.learners.hosted.ledger.calls import Ledger
+from tunecurve.learners.hosted.ledger.job_rows import JobRow, ProviderJob, TuningRecipe
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.hosted.prices import find_price, money
 from tunecurve.privacy.redact import redact
 
-ANSWER = {"text": "x", "stop_reason": "end", "tokens_in": 10, "tokens_out": 5, "characters_in": 40}
+ANSWER = AnswerRecord("x", "end", 10, 5, 0.5, characters_in=40)
 
 
 @pytest.fixture
@@ -35,9 +39,9 @@ def ledger(tmp_path):
 def test_what_is_recorded_is_found_and_never_claimed_again(ledger):
     ledger.claim("k", study="a", model="m", reserved_usd=1.0).result()
     assert ledger.answers(["k"]) == {}
-    ledger.record("k", ANSWER, 0.25).result()
+    ledger.record("k", replace(ANSWER, cost_usd=0.25)).result()
     ledger.claim("k", study="b", model="m", reserved_usd=9.0).result()
-    assert ledger.answers(["k", "other"]) == {"k": {**ANSWER, "cost_usd": 0.25}}
+    assert ledger.answers(["k", "other"]) == {"k": replace(ANSWER, cost_usd=0.25)}
     assert ledger.spending("a").total_usd == 0.25
     assert ledger.spending("b").total_usd == 0.0
 
@@ -53,7 +57,7 @@ def test_calls_left_in_flight_are_doubts_once(ledger):
     assert ledger.settle_doubts("a") == 0
     assert (ledger.spending("a").n_doubtful, ledger.spending("a").total_usd) == (2, 1.0)
     ledger.claim("k1", study="a", model="m", reserved_usd=0.5).result()
-    ledger.record("k1", ANSWER, 0.1).result()
+    ledger.record("k1", replace(ANSWER, cost_usd=0.1)).result()
     assert ledger.spending("a").total_usd == pytest.approx(1.1)
 
 
@@ -75,7 +79,7 @@ def test_the_file_is_private_and_durable(ledger):
 def test_writes_of_many_threads_share_commits_and_all_arrive(ledger):
     def write(number):
         ledger.claim(f"k{number}", study="a", model="m", reserved_usd=0.001).result()
-        ledger.record(f"k{number}", ANSWER, 0.001).result()
+        ledger.record(f"k{number}", replace(ANSWER, cost_usd=0.001)).result()
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(64)]
     for thread in threads:
@@ -319,7 +323,7 @@ def test_a_call_whose_end_could_not_be_written_is_in_doubt_and_can_be_sent_again
         while not ledger._waiting.empty():
             time.sleep(0.01)
         time.sleep(0.1)
-        recorded, failed = ledger.record("k", {"text": "answer"}, 0.1), ledger._put(full)
+        recorded, failed = ledger.record("k", ANSWER), ledger._put(full)
     for future in (recorded, failed):
         with pytest.raises(sqlite3.OperationalError):
             future.result()
@@ -328,3 +332,92 @@ def test_a_call_whose_end_could_not_be_written_is_in_doubt_and_can_be_sent_again
     spent = ledger.spending("s")
     assert (spent.n_doubtful, spent.doubtful_usd, spent.n_answers) == (1, 0.5, 0)
     ledger.close()
+
+
+OLD_JOB = {
+    "tokens": 900, "n_rows": 12, "recipe": {"name": "default", "backend": "openai", "epochs": 2, "n_steps": 4, "batch_size": 8,
+    "learning_rate": None, "learning_rate_multiplier": None, "lora_rank": None, "adapter_size": None},
+    "place": {"backend": "openai", "provider": "openai-api", "service": "lab", "base_url": "http://127.0.0.1:1/v1"},
+    "training_usd": 3.0, "keep_training_file": False, "training_file": None, "deleted_file": "file-1", "claimed_at": 5.0,
+    "looked_for_until": 9.0, "owner": None, "differences": ["1 passes instead of 2"], "has_run": True, "is_estimated": False,
+    "job": {"provider_id": "ftjob-1", "state": "succeeded", "key": "tunecurve-1", "base_model": "m", "tuned_model": "ft:m",
+            "checkpoints": [[1, "ft:m:1"], [2, "ft:m"]], "tokens_billed": 800, "steps": None, "error": None, "suffix": None,
+            "raw_state": "succeeded", "training_file": "file-1", "created_at": 5.0, "hyperparameters": {"epochs": 2},
+            "points": [[3, "ft:m"]], "usd_billed": None, "may_have_run": False, "tokens_are_most": False},
+}  # fmt: skip
+OLD_DEPLOYMENT = {
+    "place": {"backend": "azure", "path": "/subscriptions/s", "deploy_as": "standard", "url": "https://a"}, "billed_seconds": 3600,
+    "owner": "somebody", "sent_at": 7.0, "raw_state": "Succeeded", "answers_as": "tunecurve-d-1", "answers_at": None,
+}  # fmt: skip
+
+
+def test_jobs_and_deployments_of_a_ledger_of_an_earlier_version_are_read(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path).close()
+    with sqlite3.connect(path) as connection:
+        job = (
+            "tunecurve-1",
+            "study",
+            "openai abc",
+            "m",
+            "n12-seed0",
+            "succeeded",
+            1,
+            "ftjob-1",
+            json.dumps(OLD_JOB),
+            0.0,
+            0.0024,
+            4.0,
+            6.0,
+        )
+        connection.execute(
+            "INSERT INTO jobs (key, study, backend, model, label, state, attempt, provider_id, detail, reserved_usd, cost_usd, "
+            "created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", job)  # fmt: skip
+        there = (
+            "tunecurve-d-1",
+            "study",
+            "azure abc",
+            "ft:m",
+            "standing",
+            "tunecurve-d-1",
+            json.dumps(OLD_DEPLOYMENT),
+            1.7,
+            3.4,
+            None,
+            8.0,
+            9.0,
+        )
+        connection.execute(
+            "INSERT INTO deployments (key, study, backend, model, state, provider_id, detail, usd_per_hour, reserved_usd, cost_usd, "
+            "created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", there)  # fmt: skip
+    ledger = Ledger(path)
+    row = ledger.job("tunecurve-1")
+    assert row.booked_usd == 0.0024
+    assert row.recipe.epochs == 2
+    assert row.job.checkpoints == ((1, "ft:m:1"), (2, "ft:m"))
+    assert row.job.tuned_model == "ft:m"
+    assert row.place["service"] == "lab"
+    assert row.differences == ("1 passes instead of 2",)
+    changed = ledger.change_job(row.key, lambda current: replace(current, is_given_up="by its user"))
+    assert ledger.job(row.key) == changed
+    assert changed.job == row.job
+    (standing,) = ledger.left_over_deployments()
+    assert standing.usd_per_hour == 1.7
+    assert standing.sent_at == 7.0
+    assert standing.booked_usd > 3.4  # it has stood since 1970
+    assert ledger.spending("study").n_standing == 1
+    ledger.close()
+
+
+def test_a_row_comes_back_as_it_was_written(ledger):
+    job = ProviderJob(
+        "p", "running", key="k", checkpoints=((1, "a"),), hyperparameters={"epochs": 3, "lr": 0.5}, remarks=("packed",)
+    )
+    row = JobRow(
+        "k", "s", "b", "m", "l", "running", 2, "p", 1.5, None, 1.0, 2.0, TuningRecipe(3, batch_size=8),
+        {"backend": "x", "n": 2, "none": None},
+        12, 900, 4000, 3.0, training_file="f", claimed_at=4.0, job=job, differences=("a", "b"), has_run=True, double_of="other",
+    )  # fmt: skip
+    written = ledger.add_job(row)
+    assert ledger.job("k") == written
+    assert replace(written, updated_at=2.0) == row

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.fakes.faulty_providers import FaultyBedrock, FaultyFireworks, FaultyNebius
-from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books, follow
+from tests.learners.hosted.test_job_faults import FAST, UNCLEAR, check_books, follow, uploads_of
 from tests.learners.hosted.test_jobs import NAMES, begin, examples
 from tunecurve.cli.main import run_command
 from tunecurve.errors import ModelError
@@ -201,7 +201,7 @@ def test_a_job_is_cancelled_by_command(serve, tunable, tmp_path, name, capsys):
     server = serve(name, polls=100)
     learner = tunable(name)
     assert "running" in follow(learner, tmp_path, until="running")
-    (key,) = (row["key"] for row in learner.account.ledger.jobs())
+    (key,) = (row.key for row in learner.account.ledger.jobs())
     learner.account.close()
     assert run_command(["jobs", "cancel", key]) == 0, capsys.readouterr().err
     assert "cancelled" in capsys.readouterr().out
@@ -301,7 +301,7 @@ def test_what_bedrock_is_sent(serve, tunable, tmp_path):
     learner = tunable(BEDROCK, keep_training_files=True)
     record = follow(learner, tmp_path)
     (body,) = server.creations
-    (key,) = {row["key"] for row in learner.account.ledger.jobs()}
+    (key,) = {row.key for row in learner.account.ledger.jobs()}
     assert body == {
         "jobName": key, "customModelName": key, "clientRequestToken": key, "roleArn": ROLE,
         "baseModelIdentifier": "amazon.nova-micro-v1:0:128k", "customizationType": "FINE_TUNING",
@@ -531,7 +531,7 @@ def test_what_fireworks_is_sent(serve, tunable, tmp_path):
     learner = tunable(FIREWORKS, keep_training_files=True, adapter_size=8)
     record = follow(learner, tmp_path)
     (body,) = server.creations
-    (key,) = {row["key"] for row in learner.account.ledger.jobs()}
+    (key,) = {row.key for row in learner.account.ledger.jobs()}
     assert body == {
         "displayName": key, "dataset": f"accounts/ada/datasets/{key}", "outputModel": f"accounts/ada/models/{key}",
         "baseModel": "accounts/fireworks/models/llama-v3p1-8b-instruct", "epochs": 2, "batchSizeSamples": 8, "loraRank": 8,
@@ -583,7 +583,8 @@ def test_fireworks_own_estimate_is_booked_where_it_is_higher(serve, tunable, tmp
     learner = tunable(FIREWORKS)
     record = follow(learner, tmp_path)
     spent = check_books(learner, server)
-    assert spent.total_usd == pytest.approx(usd) if usd else spent.total_usd < 0.01
+    at_most = 2 * sum(len(text.encode()) for text in uploads_of(learner)) * 3.0 / 1e6
+    assert spent.total_usd == pytest.approx(usd or at_most)
     assert record.job["cost_is_estimated"]
 
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.ledger.calls import Ledger, Spending, default_ledger_path
-from tunecurve.learners.hosted.ledger.deployments import booked_hosting_usd
-from tunecurve.learners.hosted.ledger.jobs import booked_usd
 from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
 from tunecurve.learners.hosted.prices import Price, find_price
 from tunecurve.spec.hosted import HostedSpec
@@ -35,7 +33,7 @@ class Account:
         self.ledger_path = ledger_path or default_ledger_path()
         self.n_doubts_found = 0
         # Set by whoever runs the study: who is told what takes long, and whether to end the work.
-        self.say: Callable[[str], None] = lambda line: None
+        self.on_message: Callable[[str], None] = lambda line: None
         self.should_stop: Callable[[], bool] = lambda: False
         # What still stands at providers when the study ends, whatever ended it; by key, how to end it.
         self.at_close: dict[str, Callable[[], object]] = {}
@@ -58,9 +56,8 @@ class Account:
         with self._lock:
             if self._budget is None:
                 self.n_doubts_found = ledger.settle_doubts(self.study)
-                jobs = {row["key"]: booked_usd(row) for row in ledger.jobs("WHERE study = ?", (self.study,))}
-                standing = ledger.deployments("WHERE study = ?", (self.study,))
-                jobs |= {row["key"]: booked_hosting_usd(row) for row in standing}
+                jobs = {row.key: row.booked_usd for row in ledger.jobs("study = ?", (self.study,))}
+                jobs |= {row.key: row.booked_usd for row in ledger.deployments("study = ?", (self.study,))}
                 self._budget = Budget(self.settings.max_cost, ledger.spending(self.study).total_usd, jobs)
             return self._budget
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from importlib.util import find_spec
-from typing import Any
 from urllib.parse import urlsplit
 
 from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
@@ -18,13 +17,14 @@ from tunecurve.learners.hosted.deployments.together import TogetherDeployments, 
 from tunecurve.learners.hosted.deployments.together_endpoints import TogetherEndpoints
 from tunecurve.learners.hosted.deployments.types import DeploymentBackend, Hosting
 from tunecurve.learners.hosted.learner import HostedLearner
+from tunecurve.learners.hosted.ledger.deployments import DeploymentRow
+from tunecurve.learners.hosted.ledger.job_rows import JobRow, Place
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.prices import Price
 from tunecurve.learners.hosted.transport.azure_access import is_at_azure
-from tunecurve.learners.hosted.tunable import TunableHostedLearner
-from tunecurve.learners.hosted.tuning.errors import PassingTrouble
+from tunecurve.learners.hosted.tunable import TunableHostedLearner, TuningService
+from tunecurve.learners.hosted.tuning.backend import TuningBackend
+from tunecurve.learners.hosted.tuning.errors import TransientError
 from tunecurve.learners.hosted.tuning.jobs import JobFlow
-from tunecurve.learners.hosted.tuning.types import TuningBackend
 from tunecurve.spec.hosted import BedrockSpec, FireworksSpec, HostedSpec, VertexSpec
 from tunecurve.spec.study import AnswerSpec
 
@@ -91,11 +91,9 @@ def build_hosted_learner(asked_as: str, name: HostedName, answers: AnswerSpec, a
     if backend is None:
         return HostedLearner(asked_as, name, answers, account)
 
-    def open_backend() -> TuningBackend:
-        return _open_backend(backend, name, account.settings)
-
     hosting = hosting_of(name, account.settings, backend)
-    return TunableHostedLearner(asked_as, name, answers, account, open_backend, backend, hosting)
+    tuning = TuningService(backend, lambda: _open_backend(backend, name, account.settings), hosting)
+    return TunableHostedLearner(asked_as, name, answers, account, tuning)
 
 
 def hosting_of(name: HostedName, settings: HostedSpec, backend: str) -> Hosting | None:
@@ -114,30 +112,33 @@ def hosting_of(name: HostedName, settings: HostedSpec, backend: str) -> Hosting 
     return None
 
 
-def _open_deployments(place: dict[str, Any], settings: HostedSpec) -> DeploymentBackend:
+def _open_deployments(place: Place, settings: HostedSpec) -> DeploymentBackend:
     """Return the backend of deployments at the place where one was made."""
+    told = {name: str(value) for name, value in place.items() if value is not None}
     match place.get("backend"):
         case "azure":
-            return AzureDeployments(place["path"], place["deploy_as"], settings.azure.capacity)
+            return AzureDeployments(told["path"], told["deploy_as"], settings.azure.capacity)
         case "together v1":
-            return TogetherEndpoints(HostedName("together", None, ""), place["gpu"], place["gpus"])
+            return TogetherEndpoints(HostedName("together", None, ""), told["gpu"], int(told["gpus"]))
         case "together":
-            there = settings.together.model_copy(update={"project": place.get("project")})
+            there = settings.together.model_copy(update={"project": told.get("project")})
             return TogetherDeployments(HostedName("together", None, ""), there)
         case "nebius":
-            return NebiusDeployments(HostedName(place["provider"], place["service"], ""), place["base_model"])
+            return NebiusDeployments(HostedName(told["provider"], told.get("service"), ""), told["base_model"])
         case "bedrock":
-            return BedrockDeployments(BedrockSpec(region=place["region"]))
+            return BedrockDeployments(BedrockSpec(region=told["region"]))
         case "fireworks":
-            where = {key: place[key] for key in ("account", "accelerator", "accelerators")}
-            return FireworksDeployments(HostedName("fireworks", None, ""), FireworksSpec(**where))
+            where = FireworksSpec(
+                account=told["account"], accelerator=told["accelerator"], accelerators=int(told["accelerators"])
+            )
+            return FireworksDeployments(HostedName("fireworks", None, ""), where)
     raise ModelError(f"deployments of '{place.get('backend')}' are of another version of tunecurve")
 
 
-def deployment_flow_of(row: dict[str, Any], account: Account | None = None) -> DeploymentFlow:
+def deployment_flow_of(row: DeploymentRow, account: Account | None = None) -> DeploymentFlow:
     """Return what follows a deployment that the ledger knows, at the place where it was made."""
-    account = account or Account(HostedSpec(), row["study"])
-    return DeploymentFlow(_open_deployments(row["detail"]["place"], account.settings), account, row["usd_per_hour"])
+    account = account or Account(HostedSpec(), row.study)
+    return DeploymentFlow(_open_deployments(row.place, account.settings), account, row.usd_per_hour)
 
 
 def remove_left_overs(account: Account) -> None:
@@ -145,11 +146,11 @@ def remove_left_overs(account: Account) -> None:
     if not account.ledger_path.exists():
         return
     for row in account.ledger.left_over_deployments():
-        account.say(f"deployment {row['provider_id'] or row['key']} of '{row['model']}' was left over; deletes it")
+        account.on_message(f"deployment {row.name} of '{row.model}' was left over; deletes it")
         try:
             deployment_flow_of(row, account).remove(row)
-        except (TunecurveError, PassingTrouble) as error:
-            account.say(f"WARNING: deployment {row['provider_id'] or row['key']} may still stand and cost: {error}")
+        except (TunecurveError, TransientError) as error:
+            account.on_message(f"WARNING: deployment {row.name} may still stand and cost: {error}")
 
 
 def _open_backend(backend: str, name: HostedName, settings: HostedSpec) -> TuningBackend:
@@ -183,14 +184,14 @@ def _open_backend(backend: str, name: HostedName, settings: HostedSpec) -> Tunin
     return OpenAITuning(name, settings.tuning_fields)
 
 
-def job_flow_of(row: dict[str, Any]) -> JobFlow:
+def job_flow_of(row: JobRow) -> JobFlow:
     """Return what follows a job that the ledger knows, at the place where it was made."""
-    place, detail = row["detail"]["place"], row["detail"]
-    name = HostedName(place.get("provider", "google"), place.get("service", "vertex"), row["model"])
-    price = Price(None, None, detail["training_usd"], "as quoted when the job was made")
+    place = {name: str(value) for name, value in row.place.items() if value is not None}
+    service = place.get("service") if "provider" in place else "vertex"
+    name = HostedName(place.get("provider", "google"), service, row.model)
     settings = HostedSpec(
         vertex=VertexSpec(project=place.get("project"), location=place.get("location")),
         bedrock=BedrockSpec(region=place.get("region")),
         fireworks=FireworksSpec(account=place.get("account")),
     )
-    return JobFlow(_open_backend(place["backend"], name, settings), Account(settings, row["study"]), price)
+    return JobFlow(_open_backend(place["backend"], name, settings), Account(settings, row.study), row.training_usd)

@@ -18,7 +18,7 @@ from tunecurve.learners.hosted.prices import BATCH_SHARE, Price
 from tunecurve.learners.hosted.transport.access import check_access, unsent_settings
 from tunecurve.learners.hosted.transport.aws_access import region_of
 from tunecurve.learners.hosted.transport.batches import BatchBook
-from tunecurve.learners.hosted.transport.calls import Call, SendingLimits, completion_of
+from tunecurve.learners.hosted.transport.calls import Call, SendingLimits
 from tunecurve.learners.hosted.transport.gateway import Gateway, GatewayOptions
 from tunecurve.learners.hosted.transport.inspect_adapter import InspectGateway
 from tunecurve.learners.hosted.transport.sender import Sender
@@ -166,7 +166,7 @@ class HostedLearner(Learner):
         for call in calls:
             if call.key in recorded:
                 for index in call.indexes:
-                    yield index, completion_of(recorded[call.key])
+                    yield index, recorded[call.key].completion()
         missing = [call for call in calls if call.key not in recorded]
         if not missing:
             return
@@ -199,18 +199,8 @@ class HostedLearner(Learner):
             leaves_in_flight=settings.batch,
         )
         keeps = settings.keep_training_files
-        book = BatchBook(self.account.ledger, self.account.say, keeps_files=keeps) if settings.batch else None
-        return Sender(
-            lambda: self._open_gateway(book),
-            self.account.ledger,
-            self.account.budget,
-            study=self.account.study,
-            model=self.name,
-            price=self.price,
-            limits=limits,
-            should_stop=self._should_stop,
-            say=lambda line: self.account.say(line),
-        )
+        book = BatchBook(self.account.ledger, self.account.on_message, keeps_files=keeps) if settings.batch else None
+        return Sender(lambda: self._open_gateway(book), self.account, self.name, self.price, limits, self._should_stop)
 
     def _calls(self, prompts: Sequence[Prompt], done: set[int]) -> list[Call]:
         """Return the calls for all rows that are not done, one for rows with equal prompts."""

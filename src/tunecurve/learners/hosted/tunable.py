@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,16 @@ from tunecurve.learners.hosted.budget import unknown_price
 from tunecurve.learners.hosted.deployments.lifecycle import DeploymentFlow
 from tunecurve.learners.hosted.deployments.types import Hosting
 from tunecurve.learners.hosted.learner import HostedLearner
+from tunecurve.learners.hosted.ledger.job_rows import JobRow, ProviderJob, TuningRecipe
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.prices import hosting_usd, money
 from tunecurve.learners.hosted.transport.failures import host_of
 from tunecurve.learners.hosted.tuned import TunedHostedLearner, record_of
-from tunecurve.learners.hosted.tuning.errors import PassingTrouble, asking
+from tunecurve.learners.hosted.tuning.backend import TuningBackend
+from tunecurve.learners.hosted.tuning.errors import TransientError, asking
 from tunecurve.learners.hosted.tuning.jobs import JobFlow
 from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH, manner_of
-from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, TuningBackend
+from tunecurve.learners.hosted.tuning.types import JobRequest
 from tunecurve.spec.study import AnswerSpec
 from tunecurve.storage.files import write_text
 
@@ -34,31 +36,39 @@ TUNED = "tuned.json"
 LONGEST_TROUBLE_SECONDS = 3600.0
 
 
+@dataclass(frozen=True)
+class TuningService:
+    """Who tunes a model.
+
+    Attributes
+    ----------
+    name : str
+        Which backend; see `limits`.
+    open : callable
+        Makes the backend, at the first job.
+    hosting : Hosting or None
+        Where tuned models answer only from a deployment: how one is made, and what it costs.
+    """
+
+    name: str
+    open: Callable[[], TuningBackend]
+    hosting: Hosting | None = None
+
+
 class TunableHostedLearner(HostedLearner):
     """A hosted model with a tuning backend.
 
     Parameters
     ----------
-    open_backend : callable
-        Makes the backend, at the first job.
-    backend_name : str
-        Which one; see `manners`.
-    hosting : Hosting, optional
-        Where tuned models answer only from a deployment: how one is made, and what it costs.
+    tuning : TuningService
+        Who tunes it, and how its tuned models answer.
     """
 
     def __init__(
-        self,
-        asked_as: str,
-        name: HostedName,
-        answers: AnswerSpec,
-        account: Account,
-        open_backend: Callable[[], TuningBackend],
-        backend_name: str,
-        hosting: Hosting | None = None,
+        self, asked_as: str, name: HostedName, answers: AnswerSpec, account: Account, tuning: TuningService
     ) -> None:
         super().__init__(asked_as, name, answers, account)
-        self._open_backend, self.backend_name, self.hosting = open_backend, backend_name, hosting
+        self._open_backend, self.backend_name, self.hosting = tuning.open, tuning.name, tuning.hosting
         self._backend: TuningBackend | None = None
         self._trouble_since: float | None = None
 
@@ -84,33 +94,33 @@ class TunableHostedLearner(HostedLearner):
         epochs = epochs_for(given, n_examples, batch_size or USUAL_BATCH)
         settings = self.account.settings
         size = settings.adapter_size if manner.adapter_sizes else None
-        return {
-            "name": given.get("name", "default"),
-            "backend": self.backend_name,
-            "epochs": epochs,
-            "n_steps": epochs * math.ceil(n_examples / batch_size) if batch_size else None,
-            "batch_size": batch_size,
-            "learning_rate": settings.together.learning_rate if manner.takes_learning_rate else None,
-            "learning_rate_multiplier": settings.learning_rate_multiplier,
-            "lora_rank": size,
-            "adapter_size": size,
-        }
+        resolved = TuningRecipe(
+            epochs,
+            given.get("name", "default"),
+            self.backend_name,
+            n_steps=epochs * math.ceil(n_examples / batch_size) if batch_size else None,
+            batch_size=batch_size,
+            learning_rate=settings.together.learning_rate if manner.takes_learning_rate else None,
+            learning_rate_multiplier=settings.learning_rate_multiplier,
+            lora_rank=size,
+            adapter_size=size,
+        )
+        return dict(vars(resolved))
 
     def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned | Pending:
         """Bring the tuning job on its way, or look how it stands; pending until the provider has finished."""
         self.check_access(will_tune=True)
-        price = self.account.price(self.target, self.name, tuned=True)
-        flow = JobFlow(self.backend, self.account, price, self._probe_deployments)
+        training_usd = self.account.price(self.target, self.name, tuned=True).training_usd
+        flow = JobFlow(self.backend, self.account, training_usd, self._probe_deployments)
         try:
-            found = flow.advance(self._request(job))
-        except PassingTrouble as trouble:
+            row = flow.advance(self._request(job))
+        except TransientError as trouble:
             return self._wait_out(trouble)
         self._trouble_since = None
-        if isinstance(found, Pending):
-            return found
-        row, ended = found
-        self._store(job.folder, row["key"], ended)
-        return Tuned(self.load_tuned(job.folder), record_of(job.recipe, len(job.examples), row, ended))
+        if isinstance(row, Pending):
+            return row
+        self._store(job.folder, row)
+        return Tuned(self.load_tuned(job.folder), record_of(row, job.recipe))
 
     def tuning_obstacle(self, jobs: Iterable[TrainingJob]) -> str | None:
         """Return why these rows, or this account and model, cannot be tuned; None: nothing is known against it."""
@@ -121,7 +131,7 @@ class TunableHostedLearner(HostedLearner):
             self._probe_deployments()
         except TunecurveError as error:
             return str(error)
-        except PassingTrouble as trouble:
+        except TransientError as trouble:
             return f"{host_of(self.target)} could not be asked whether it tunes this model ({trouble}); try again"
         return None
 
@@ -136,7 +146,7 @@ class TunableHostedLearner(HostedLearner):
             base_model=self.target.model,
             label=f"n{len(job.examples)}-seed{job.seed}",
             examples=job.examples,
-            recipe=job.recipe,
+            recipe=TuningRecipe(**job.recipe),
             seed=job.seed,
             tokens=self._training_tokens(job),
             place=self.backend.place(),
@@ -149,7 +159,7 @@ class TunableHostedLearner(HostedLearner):
         one_pass = sum(self.count_tokens(text) + 4 for row in texts for text in row)
         return int(job.recipe["epochs"]) * one_pass
 
-    def _wait_out(self, trouble: PassingTrouble) -> Pending:
+    def _wait_out(self, trouble: TransientError) -> Pending:
         """Return the reason to ask later; after an hour of nothing but trouble, give up."""
         now = time.monotonic()
         if self._trouble_since is None:
@@ -162,8 +172,9 @@ class TunableHostedLearner(HostedLearner):
         poll_seconds = self.account.settings.poll_seconds
         return Pending(f"the provider's tuning service cannot be reached, trying again: {trouble}", poll_seconds)
 
-    def _store(self, folder: Path, key: str, job: ProviderJob) -> None:
-        content = {"key": key, "model": job.tuned_model, "checkpoints": [list(point) for point in job.checkpoints]}
+    def _store(self, folder: Path, row: JobRow) -> None:
+        job = row.job or ProviderJob("", "unknown")
+        content = {"key": row.key, "model": job.tuned_model, "checkpoints": [list(point) for point in job.checkpoints]}
         write_text(folder / TUNED, json.dumps(content) + "\n")
 
     def load_tuned(self, folder: Path) -> HostedLearner:

@@ -14,12 +14,12 @@ from tunecurve.learners.base import Completion, TrainingRecord
 from tunecurve.learners.hosted.deployments.lifecycle import AnsweredMeanwhile, Lease
 from tunecurve.learners.hosted.deployments.new_deployment import NewDeploymentGateway
 from tunecurve.learners.hosted.learner import HostedLearner
+from tunecurve.learners.hosted.ledger.job_rows import JobRow, ProviderJob
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.batches import BatchBook
-from tunecurve.learners.hosted.transport.calls import Call, completion_of
+from tunecurve.learners.hosted.transport.calls import Call
 from tunecurve.learners.hosted.transport.gateway import Gateway
 from tunecurve.learners.hosted.transport.inspect_adapter import InspectGateway
-from tunecurve.learners.hosted.tuning.types import ProviderJob
 from tunecurve.prompts import Prompt
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ class TunedHostedLearner(HostedLearner):
             row = self.account.ledger.job(self.key) if self.key is not None and book is None else None
             if row is None:
                 return gateway
-            age = max(0.0, time.time() - row["updated_at"])
-            return NewDeploymentGateway(gateway, self.account.should_stop, age, self.account.say)
+            age = max(0.0, time.time() - row.updated_at)
+            return NewDeploymentGateway(gateway, self.account.should_stop, age, self.account.on_message)
         options = replace(self._options(), base_url=lease.answers_at)
         gateway = InspectGateway(self._answering(), options, book)
         return NewDeploymentGateway(
             gateway,
             lambda: self.account.should_stop() or lease.error is not None,
-            say=self.account.say,
+            on_message=self.account.on_message,
             is_gone=lease.is_gone,
             named=(lease.answers_as, self.target.model),
         )
@@ -88,7 +88,7 @@ class TunedHostedLearner(HostedLearner):
         except AnsweredMeanwhile:
             recorded = self.account.ledger.answers(keys)
             for call in calls:
-                yield call, completion_of(recorded[call.key])
+                yield call, recorded[call.key].completion()
         finally:
             self._lease = None
 
@@ -120,30 +120,31 @@ class TunedHostedLearner(HostedLearner):
             ) from None
 
 
-def record_of(recipe: dict[str, Any], n_examples: int, row: dict[str, Any], job: ProviderJob) -> TrainingRecord:
+def record_of(row: JobRow, recipe: dict[str, Any]) -> TrainingRecord:
     """Return what was trained, as the provider tells it; what it does not tell is as asked for."""
+    job = row.job or ProviderJob("", "unknown")
     told = job.hyperparameters
-    epochs = job.passes_made or int(told.get("epochs", recipe["epochs"]))
-    batch_size = told.get("batch_size", recipe["batch_size"])
-    steps = epochs * math.ceil(n_examples / batch_size) if batch_size else 0
+    epochs = job.passes_made or int(told.get("epochs", row.recipe.epochs))
+    batch_size = told.get("batch_size", row.recipe.batch_size)
+    steps = epochs * math.ceil(row.n_rows / batch_size) if batch_size else 0
     return TrainingRecord(
         steps=job.steps or steps,
         epochs=epochs,
-        examples_seen=epochs * (job.examples or n_examples),
+        examples_seen=epochs * (job.examples or row.n_rows),
         losses=[],
-        train_seconds=max(0.0, row["updated_at"] - row["created_at"]),
+        train_seconds=max(0.0, row.updated_at - row.created_at),
         tokens_trained=job.tokens_billed or 0,
         recipe=recipe,
-        path=f"tuning job at the provider ({recipe['backend']})",
-        cost_usd=row["cost_usd"],
+        path=f"tuning job at the provider ({row.recipe.backend})",
+        cost_usd=row.cost_usd,
         job={
             "id": job.provider_id,
-            "key": row["key"],
+            "key": row.key,
             "tuned_model": job.tuned_model,
             "checkpoints": [list(point) for point in job.checkpoints],
             "tokens_billed": job.tokens_billed,
-            "cost_is_estimated": bool(row["detail"].get("is_estimated")),
-            "hyperparameters_told": told,
-            "differences": row["detail"].get("differences") or [],
+            "cost_is_estimated": row.is_estimated,
+            "hyperparameters_told": dict(told),
+            "differences": list(row.differences),
         },
     )

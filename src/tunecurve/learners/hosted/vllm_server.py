@@ -17,6 +17,7 @@ from typing import Any
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import shorten, why_unreachable
+from tunecurve.learners.hosted.transport.rest import JsonObject
 from tunecurve.privacy.redact import redact
 from tunecurve.spec.hosted import VllmSpec
 
@@ -37,18 +38,18 @@ class VllmServer:
     ----------
     settings : VllmSpec
         The study's section on it.
-    say : callable
+    on_message : callable
         Told in a line what could not be checked.
     """
 
-    def __init__(self, settings: VllmSpec, say: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, settings: VllmSpec, on_message: Callable[[str], None] = lambda line: None) -> None:
         address = VLLM.base_url()
         if not address:
             raise EnvironmentProblem(
                 f"hosted.vllm answers for '{settings.model}' and needs the server's address: set VLLM_BASE_URL, e.g. "
                 "http://127.0.0.1:8000/v1"
             )
-        self.address, self.settings, self._say = address.rstrip("/"), settings, say
+        self.address, self.settings, self._on_message = address.rstrip("/"), settings, on_message
         self._open = urllib.request.build_opener(_NoRedirects).open
 
     def base_model(self, name: str) -> str:
@@ -122,7 +123,7 @@ class VllmServer:
         """Free an adapter's place; what hinders it is told."""
         status, body = self._ask("POST", "/unload_lora_adapter", {"lora_name": name})
         if status != 200:
-            self._say(f"the adapter '{name}' stays loaded at {self._shown} ({status}: {_reason(body)})")
+            self._on_message(f"the adapter '{name}' stays loaded at {self._shown} ({status}: {_reason(body)})")
 
     def check_tokens(self, model: str, messages: Sequence[dict[str, str]], ours: Sequence[int]) -> None:
         """Raise ModelError where the server makes other tokens of a chat than the training did.
@@ -140,7 +141,7 @@ class VllmServer:
         status, answer = self._ask("POST", "/tokenize", body, beside_v1=True)
         theirs = answer.get("tokens") if isinstance(answer, dict) else None
         if status != 200 or not isinstance(theirs, list):
-            self._say(
+            self._on_message(
                 f"the server at {self._shown} does not tell its tokens ({status}), so that its chat template is not checked"
             )
         elif list(theirs) != list(ours):
@@ -174,7 +175,7 @@ class VllmServer:
             raise ModelError(f"'{name}' at {self._shown} is {upon}; the study's is one of '{base}'")
         return True
 
-    def _models(self) -> list[dict[str, Any]]:
+    def _models(self) -> list[JsonObject]:
         status, body = self._ask("GET", "/models")
         listed = body.get("data") if isinstance(body, dict) else None
         if status != 200 or not isinstance(listed, list):

@@ -71,7 +71,7 @@ class ServedLearner(LocalLearner):
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`, as the server answers."""
         self._check_context(prompts)
-        server = VllmServer(self.account.settings.vllm, self.account.say)
+        server = VllmServer(self.account.settings.vllm, self.account.on_message)
         model, is_loaded_now = self._ready_at(server, prompts)
         try:
             yield from _Answers(self, model).predict_stream(prompts, done)

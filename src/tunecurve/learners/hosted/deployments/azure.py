@@ -8,14 +8,27 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from collections.abc import Iterable
 
-from tunecurve.errors import EnvironmentProblem
-from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, Hosting, state_by_word
+from tunecurve.learners.hosted.deployments.types import (
+    OUR_PREFIX,
+    Deployment,
+    DeploymentBackend,
+    Hosting,
+    state_by_word,
+)
+from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.azure_access import ManagementToken, check_token, management_url, resource_path
-from tunecurve.learners.hosted.transport.failures import plain_reason, quota_is_used_up, status_of
-from tunecurve.learners.hosted.transport.rest import HttpRefusal, JsonService, part
+from tunecurve.learners.hosted.transport.failures import plain_reason, quota_is_used_up
+from tunecurve.learners.hosted.transport.rest import (
+    HttpRefusal,
+    JsonObject,
+    JsonService,
+    all_entries,
+    part,
+    told_object,
+)
 from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
 from tunecurve.learners.hosted.tuning.types import NotCreated, QuotaFull
 from tunecurve.privacy.redact import redact
@@ -36,7 +49,7 @@ SETTLING_SECONDS = 300.0
 BILLED_SECONDS = 3600
 
 
-class AzureDeployments:
+class AzureDeployments(DeploymentBackend):
     """Deployments in one resource.
 
     Parameters
@@ -57,7 +70,7 @@ class AzureDeployments:
         version = {"api-version": _API_VERSION[deploy_as]}
         self.service = JsonService(management_url(), ManagementToken(), version)
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return the resource, and the kind of deployment."""
         return {"backend": "azure", "path": self.path, "deploy_as": self.deploy_as, "url": redact(management_url())}
 
@@ -65,26 +78,23 @@ class AzureDeployments:
         """See that there is a token that outlasts a deployment."""
         check_token(seconds)
 
-    def create(self, name: str, model: str) -> Deployment:
-        """Create a deployment; where the resource is busy with another one, ask for another try."""
+    def _create(self, name: str, model: str) -> Deployment:
         body = {
             "sku": {"name": _SKU[self.deploy_as], "capacity": self.capacity},
             "properties": {"model": {"format": "OpenAI", "name": model, "version": "1"}},
         }
         try:
             return _view(self.service.ask_for_object("PUT", self._of(name), body=body))
-        except EnvironmentProblem:
-            raise
-        except Exception as error:
-            said = str(getattr(error, "body", error)).lower()
+        except HttpRefusal as error:
+            said = str(error.body or error).lower()
             if "deploymentmodelnotfound" in said and time.monotonic() < self._until:
                 raise QuotaFull(f"the tuned model is not known there yet: {plain_reason(error)}") from None
-            if status_of(error) == 409 and not quota_is_used_up(error):
+            if error.status_code == 409 and not quota_is_used_up(error):  # it is busy with another one
                 raise QuotaFull(plain_reason(error)) from None
             refusal = refusal_of_creation(error)
             if isinstance(refusal, NotCreated) and "quota" in said:
-                refusal = NotCreated(f"{refusal}; hosted.azure.capacity asks for less")
-            raise refusal from None
+                raise NotCreated(f"{refusal}; hosted.azure.capacity asks for less") from None
+            raise
 
     def get(self, provider_id: str) -> Deployment:
         """Return one deployment."""
@@ -103,21 +113,13 @@ class AzureDeployments:
         """Ask for a deployment that there is not: the answer tells a login, a subscription or a resource that is wrong."""
         self.find(f"{OUR_PREFIX}probe")
 
-    def ours(self) -> list[Deployment]:
-        """Return the resource's deployments with our mark."""
-        found: list[Deployment] = []
-        answer = self.service.ask_for_object("GET", f"{self.path}/deployments")
-        while True:
-            entries = answer.get("value")
-            if not isinstance(entries, list):
-                raise ValueError("the list of deployments is none")
-            found += [_view(entry) for entry in entries]
-            if not answer.get("nextLink"):
-                return [entry for entry in found if entry.name.startswith(OUR_PREFIX)]
-            answer = self._next_page(str(answer["nextLink"]))
+    def _all(self) -> Iterable[Deployment]:
+        return map(_view, all_entries(self._page, "value", "nextLink"))
 
-    def _next_page(self, link: str) -> dict[str, Any]:
-        """Return the page behind a link, which must lead to the same address: the token goes nowhere else."""
+    def _page(self, link: str | None) -> JsonObject:
+        """Return a page of the list; a link must lead to the same address: the token goes nowhere else."""
+        if link is None:
+            return self.service.ask_for_object("GET", f"{self.path}/deployments")
         base = self.service.base_url
         if not link.startswith(base + "/"):
             raise ValueError("the list of deployments goes on at another address")
@@ -141,10 +143,9 @@ class AzureDeployments:
         return f"{self.path}/deployments/{part(name)}"
 
 
-def _view(entry: Any) -> Deployment:
+def _view(told: JsonObject) -> Deployment:
     """Return a deployment as the control plane tells it."""
-    if not isinstance(entry, dict) or not entry.get("name"):
-        raise ValueError("the control plane answers with something that is no deployment")
+    entry = told_object(told, "deployment", "name")
     properties = entry.get("properties") or {}
     raw = str(properties.get("provisioningState") or "")
     name = str(entry["name"]).rsplit("/", 1)[-1]

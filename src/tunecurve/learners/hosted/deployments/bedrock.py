@@ -6,20 +6,27 @@ Written from Amazon's service description and its page "Deploy a custom model fo
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterable
 from uuid import uuid4
 
-from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, Hosting, state_by_word
+from tunecurve.learners.hosted.deployments.types import (
+    OUR_PREFIX,
+    Deployment,
+    DeploymentBackend,
+    Hosting,
+    state_by_word,
+)
+from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, need_boto3
 from tunecurve.learners.hosted.transport.failures import plain_reason
-from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
+from tunecurve.learners.hosted.transport.rest import JsonObject, all_entries
 from tunecurve.privacy.redact import redact
 from tunecurve.spec.hosted import BedrockSpec
 
 SOURCE = "no price by time: on demand, a custom model is paid by the token (Amazon's user guide, 2026-11)"
 
 
-class BedrockDeployments:
+class BedrockDeployments(DeploymentBackend):
     """Custom model deployments of one region.
 
     Parameters
@@ -34,33 +41,22 @@ class BedrockDeployments:
         need_boto3("bedrock/...")
         self.client = aws_client("bedrock", where)
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return region and address; the account is that of the login."""
         address = os.environ.get("AWS_ENDPOINT_URL_BEDROCK") or os.environ.get("AWS_ENDPOINT_URL")
         url = redact(address) if address else None
         return {"backend": self.name, "region": self.client.meta.region_name, "base_url": url}
 
-    def check(self, seconds: float) -> None:
-        """Need nothing more than the login that answers need."""
-
     def probe(self) -> None:
         """List one deployment."""
         as_told(self.client.list_custom_model_deployments(maxResults=1))
 
-    def create(self, name: str, model: str) -> Deployment:
-        """Create a deployment, in one attempt; Amazon takes a name once, and a token once, also when what it made is gone."""
-        try:
-            made = self.client.create_custom_model_deployment(
-                modelDeploymentName=name,
-                modelArn=model,
-                clientRequestToken=uuid4().hex,
-                description="made by tunecurve",
-            )
-            return Deployment(
-                made["customModelDeploymentArn"], "starting", name=name, model=model, raw_state="Creating"
-            )
-        except Exception as error:
-            raise refusal_of_creation(error) from None
+    def _create(self, name: str, model: str) -> Deployment:
+        """Amazon takes a name once, and a token once, also when what it made is gone."""
+        made = self.client.create_custom_model_deployment(
+            modelDeploymentName=name, modelArn=model, clientRequestToken=uuid4().hex, description="made by tunecurve"
+        )
+        return Deployment(made["customModelDeploymentArn"], "starting", name=name, model=model, raw_state="Creating")
 
     def get(self, provider_id: str) -> Deployment:
         """Return one deployment."""
@@ -71,21 +67,16 @@ class BedrockDeployments:
         """Return the deployment of this name."""
         return next((found for found in self._named(name) if found.name == name), None)
 
-    def ours(self) -> list[Deployment]:
-        """Return the region's deployments with our mark."""
-        return [found for found in self._named(OUR_PREFIX) if found.name.startswith(OUR_PREFIX)]
+    def _all(self) -> Iterable[Deployment]:
+        return self._named(OUR_PREFIX)
 
     def _named(self, part: str) -> list[Deployment]:
-        found: list[Deployment] = []
-        page: dict[str, Any] = {}
-        while True:
-            told = as_told(self.client.list_custom_model_deployments(nameContains=part, **page))
-            entries = told.get("modelDeploymentSummaries") or []
-            found += [_view(entry, entry.get("customModelDeploymentName")) for entry in entries]
-            following = told.get("nextToken")
-            if not following or page.get("nextToken") == following:
-                return found
-            page = {"nextToken": following}
+        def ask(mark: str | None) -> JsonObject:
+            more = {"nextToken": mark} if mark else {}
+            return as_told(self.client.list_custom_model_deployments(nameContains=part, **more))
+
+        entries = all_entries(ask, "modelDeploymentSummaries", "nextToken", may_lack=True)
+        return [_view(entry, entry.get("customModelDeploymentName")) for entry in entries]
 
     def delete(self, provider_id: str) -> None:
         """Delete a deployment; the custom model stays."""
@@ -105,7 +96,7 @@ def bedrock_hosting(where: BedrockSpec) -> Hosting:
     return Hosting(lambda model: BedrockDeployments(where), lambda: None, 0.0, 1, SOURCE)
 
 
-def _view(told: dict[str, Any], name: str | None) -> Deployment:
+def _view(told: JsonObject, name: str | None) -> Deployment:
     raw = str(told.get("status") or "")
     arn, failure = str(told["customModelDeploymentArn"]), told.get("failureMessage")
     return Deployment(

@@ -6,15 +6,17 @@ adapter itself), read in November 2026. A deployment carries the time of its own
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, Hosting, most_told, state_by_word
+from tunecurve.learners.hosted.deployments.types import Deployment, DeploymentBackend, Hosting, most_told, state_by_word
+from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.access import check_fireworks, fireworks_account
 from tunecurve.learners.hosted.transport.failures import plain_reason
-from tunecurve.learners.hosted.transport.rest import part
+from tunecurve.learners.hosted.transport.rest import HttpRefusal, JsonObject, all_entries, part, told_object
 from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
 from tunecurve.learners.hosted.tuning.fireworks import control_service
@@ -30,7 +32,7 @@ MOST_A_PAGE = 200
 LONGEST_LIFE = timedelta(hours=24)
 
 
-class FireworksDeployments:
+class FireworksDeployments(DeploymentBackend):
     """On-demand deployments of one account.
 
     Parameters
@@ -48,7 +50,7 @@ class FireworksDeployments:
         self.where, self.account, self.base_url = where, str(fireworks_account(where)), name.base_url()
         self.service = control_service(name, self.account)
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return account, address and what a deployment runs on."""
         return {
             "backend": self.name,
@@ -58,14 +60,7 @@ class FireworksDeployments:
             "accelerators": self.where.accelerators,
         }
 
-    def check(self, seconds: float) -> None:
-        """Need nothing more than the key that answers need."""
-
-    def probe(self) -> None:
-        """List one deployment."""
-        self.service.ask("GET", "/deployments", query={"pageSize": 1})
-
-    def create(self, name: str, model: str) -> Deployment:
+    def _create(self, name: str, model: str) -> Deployment:
         """Create a deployment under an id of its own, since a deleted one keeps its id for a while; our name is displayed."""
         end = datetime.now(UTC) + LONGEST_LIFE
         body = {
@@ -78,45 +73,29 @@ class FireworksDeployments:
             "maxReplicaCount": 1,
             "expireTime": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
+        query = {"deploymentId": f"{name}-{uuid4().hex[:8]}"}
         try:
-            made = self.service.ask(
-                "POST", "/deployments", body=body, query={"deploymentId": f"{name}-{uuid4().hex[:8]}"}
-            )
-            if not isinstance(made, dict) or not made.get("name"):
-                raise ValueError("the answer names no deployment")
-            return self._view(made)
-        except Exception as error:
+            made = self.service.ask("POST", "/deployments", body=body, query=query)
+        except HttpRefusal as error:
             refusal = refusal_of_creation(error)
             if isinstance(refusal, NotCreated) and "accelerator" in str(refusal).lower():
-                refusal = NotCreated(f"{refusal}; set hosted.fireworks.accelerator and hosted.fireworks.accelerators")
-            raise refusal from None
+                settings = "hosted.fireworks.accelerator and hosted.fireworks.accelerators"
+                raise NotCreated(f"{refusal}; set {settings}") from None
+            raise
+        return _view(told_object(made, "deployment", "name"), self.where)
 
     def get(self, provider_id: str) -> Deployment:
         """Return one deployment."""
-        found = self.service.ask("GET", self._of(provider_id))
-        if not isinstance(found, dict) or "baseModel" not in found:
-            raise ValueError("the address answers with something that is no deployment")
-        return self._view({**found, "name": provider_id})
+        found = told_object(self.service.ask("GET", self._of(provider_id)), "deployment", "baseModel")
+        return _view({**found, "name": provider_id}, self.where)
 
-    def find(self, name: str) -> Deployment | None:
-        """Return the deployment of this name that is there."""
-        return next((found for found in self.ours() if found.name == name and found.state != "gone"), None)
+    def _all(self) -> Iterable[Deployment]:
+        entries = all_entries(self._page, "deployments", "nextPageToken", may_lack=True)
+        return [_view(entry, self.where) for entry in entries]
 
-    def ours(self) -> list[Deployment]:
-        """Return the account's deployments with our mark."""
-        found: list[Deployment] = []
-        token, seen = "", set[str]()
-        while True:
-            query = {"pageSize": MOST_A_PAGE, **({"pageToken": token} if token else {})}
-            page = self.service.ask("GET", "/deployments", query=query)
-            entries = page.get("deployments", []) if isinstance(page, dict) and "error" not in page else None
-            if not isinstance(entries, list):
-                raise ValueError("the address answers with something that is no list of deployments")
-            found += [self._view(entry) for entry in entries]
-            token = str(page.get("nextPageToken") or "")
-            if not token or token in seen:
-                return [entry for entry in found if entry.name.startswith(OUR_PREFIX)]
-            seen.add(token)
+    def _page(self, mark: str | None) -> Any:
+        query = {"pageSize": MOST_A_PAGE, **({"pageToken": mark} if mark else {})}
+        return self.service.ask("GET", "/deployments", query=query)
 
     def delete(self, provider_id: str) -> None:
         """Delete a deployment, also one that has answered a moment ago."""
@@ -129,28 +108,30 @@ class FireworksDeployments:
     def _of(self, provider_id: str) -> str:
         return f"/deployments/{part(provider_id.rpartition('/')[2])}"
 
-    def _view(self, told: dict[str, Any]) -> Deployment:
-        raw, name, model = str(told.get("state") or ""), str(told.get("name") or ""), str(told.get("baseModel") or "")
-        status = told.get("status")
-        error = status.get("message") if isinstance(status, dict) and status.get("code") not in (None, "OK") else None
-        return Deployment(
-            provider_id=name,
-            state=state_by_word(raw),
-            name=str(told.get("displayName") or ""),
-            model=model,
-            answers_as=f"{model}#{name}" if model and name else None,
-            raw_state=raw,
-            error=plain_reason(error) if error else None,
-            usd_per_hour=usd_per_hour(told.get("acceleratorType"), told.get("acceleratorCount")),
-            replicas=most_told(told, "minReplicaCount", "maxReplicaCount", "replicaCount", "desiredReplicaCount"),
-            times=self._times(told),
-        )
 
-    def _times(self, told: dict[str, Any]) -> float:
-        """Return how many times the accelerators that were asked for one replica takes."""
-        count = most_told(told, "acceleratorCount") / self.where.accelerators if told.get("acceleratorCount") else 1.0
-        one, asked = USD_PER_HOUR.get(str(told.get("acceleratorType"))), USD_PER_HOUR.get(self.where.accelerator)
-        return count * one / asked if one and asked else count
+def _view(told: JsonObject, asked: FireworksSpec) -> Deployment:
+    raw, name, model = str(told.get("state") or ""), str(told.get("name") or ""), str(told.get("baseModel") or "")
+    status = told.get("status")
+    error = status.get("message") if isinstance(status, dict) and status.get("code") not in (None, "OK") else None
+    return Deployment(
+        provider_id=name,
+        state=state_by_word(raw),
+        name=str(told.get("displayName") or ""),
+        model=model,
+        answers_as=f"{model}#{name}" if model and name else None,
+        raw_state=raw,
+        error=plain_reason(error) if error else None,
+        usd_per_hour=usd_per_hour(told.get("acceleratorType"), told.get("acceleratorCount")),
+        replicas=most_told(told, "minReplicaCount", "maxReplicaCount", "replicaCount", "desiredReplicaCount"),
+        times=_times(told, asked),
+    )
+
+
+def _times(told: JsonObject, asked: FireworksSpec) -> float:
+    """Return how many times the accelerators that were asked for one replica takes."""
+    count = most_told(told, "acceleratorCount") / asked.accelerators if told.get("acceleratorCount") else 1.0
+    one, usual = USD_PER_HOUR.get(str(told.get("acceleratorType"))), USD_PER_HOUR.get(asked.accelerator)
+    return count * one / usual if one and usual else count
 
 
 def usd_per_hour(accelerator: object, count: object) -> float | None:

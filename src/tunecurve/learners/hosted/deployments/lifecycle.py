@@ -12,16 +12,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
 
 from tunecurve.errors import Interrupted, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, hourly, is_sent, not_sent
+from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, hourly
 from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentBackend
-from tunecurve.learners.hosted.ledger.deployments import CREATING, IN_DOUBT, KEPT, OVER, STANDING
+from tunecurve.learners.hosted.ledger.deployments import CREATING, IN_DOUBT, KEPT, STANDING, DeploymentRow
 from tunecurve.learners.hosted.prices import hosting_usd, money
 from tunecurve.learners.hosted.transport.failures import status_of
-from tunecurve.learners.hosted.tuning.errors import NotThere, PassingTrouble, asking
+from tunecurve.learners.hosted.tuning.errors import NotThere, TransientError, asking
 from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, NotReadyYet, QuotaFull
 from tunecurve.spec.study import stable_hash
 
@@ -50,23 +50,22 @@ class Lease:
         Why no more is to be asked.
     """
 
-    def __init__(self, flow: DeploymentFlow, row: dict[str, Any]) -> None:
+    def __init__(self, flow: DeploymentFlow, row: DeploymentRow) -> None:
         self._flow, self._row = flow, row
-        self.answers_as: str = row["detail"]["answers_as"]
-        self.answers_at: str | None = row["detail"].get("answers_at")
+        self.answers_as, self.answers_at = row.answers_as or "", row.answers_at
         self.error: MoneyError | None = None
 
     def is_gone(self) -> str | None:
         """Return why the deployment will not answer any more, by what its provider tells; None where it may."""
         try:
-            found = self._flow.backend.get(self._row["provider_id"])
+            found = self._flow.backend.get(self._row.provider_id or "")
             state, raw = found.state, f" ('{found.raw_state}')"
         except Exception as error:
             state, raw = ("gone" if status_of(error) in (404, 410) else "unknown"), ""
         if state not in ("gone", "stopped", "failed", "deleting"):
             return None
         return (
-            f"deployment {self._row['provider_id']} of '{self._row['model']}' is {state}{raw}, and nobody here has ended it; the "
+            f"deployment {self._row.provider_id} of '{self._row.model}' is {state}{raw}, and nobody here has ended it; the "
             "same command makes another one for what is left"
         )
 
@@ -120,13 +119,13 @@ class DeploymentFlow(DeploymentKeeper):
         """
         self.backend.check(self._assumed_seconds())
         row = self._stand_up(model, is_needed)
-        self.account.at_close[row["key"]] = lambda: self.let_go(row)
+        self.account.at_close[row.key] = lambda: self.let_go(row)
         try:
             row = self._wait_until_it_answers(row)
             yield Lease(self, row)
         finally:
             self.let_go(row)
-            self.account.at_close.pop(row["key"], None)
+            self.account.at_close.pop(row.key, None)
 
     @property
     def _ahead_seconds(self) -> float:
@@ -137,7 +136,7 @@ class DeploymentFlow(DeploymentKeeper):
 
     # Creating
 
-    def _stand_up(self, model: str, is_needed: Callable[[], bool]) -> dict[str, Any]:
+    def _stand_up(self, model: str, is_needed: Callable[[], bool]) -> DeploymentRow:
         """Return the row of a deployment that is there or on its way; a creation that got no answer is repeated once."""
         n_unclear = 0
         while True:
@@ -147,17 +146,17 @@ class DeploymentFlow(DeploymentKeeper):
             except BaseException:
                 self.let_go(row)
                 raise
-            if row["state"] == STANDING:
+            if row.state == STANDING:
                 return row
-            n_unclear += row["state"] == IN_DOUBT
+            n_unclear += row.state == IN_DOUBT
             if n_unclear == MOST_CREATIONS:
                 raise ModelError(
                     f"{n_unclear} creations of a deployment of '{model}' got no answer, and none is to be found; what each may "
-                    f"cost stays booked. Look for {row['key']} in the provider's list of deployments; tunecurve jobs sync "
-                    f"deletes it if it turns up, tunecurve jobs forget {row['key']} takes it off the books"
+                    f"cost stays booked. Look for {row.key} in the provider's list of deployments; tunecurve jobs sync "
+                    f"deletes it if it turns up, tunecurve jobs forget {row.key} takes it off the books"
                 )
 
-    def _claim(self, model: str, is_needed: Callable[[], bool] = lambda: True) -> tuple[dict[str, Any], bool]:
+    def _claim(self, model: str, is_needed: Callable[[], bool] = lambda: True) -> tuple[DeploymentRow, bool]:
         """Return this process's own row, and whether it is new; one that another process has is waited for."""
         what, told_at = f"hosting a deployment of '{model}'", -TOLD_AGAIN_SECONDS
         # At least as much as has to be booked at once: one that the cap ends at once would cost a unit of time for nothing.
@@ -173,122 +172,122 @@ class DeploymentFlow(DeploymentKeeper):
                 self.account.budget.settle(reserved, 0.0)
             if time.monotonic() - told_at >= TOLD_AGAIN_SECONDS:
                 told_at = time.monotonic()
-                self.account.say(f"waits for another study or process that has a deployment of '{model}'")
+                self.account.on_message(f"waits for another study or process that has a deployment of '{model}'")
             self._pause(self._poll)
             if not is_needed():
                 raise AnsweredMeanwhile
 
-    def _create(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _create(self, row: DeploymentRow) -> DeploymentRow:
         """Create a claimed deployment; where the creation got no answer, look for it."""
         deadline = time.time() + self.account.settings.hosting.longest_start_minutes * 60
-        rate = hourly(row["usd_per_hour"])
-        self.account.say(f"deploys '{row['model']}' as {row['key']}, at {rate}, until its answers are in")
+        self.account.on_message(
+            f"deploys '{row.model}' as {row.key}, at {hourly(row.usd_per_hour)}, until its answers are in"
+        )
         told = ""
         while True:
             row = self._change(row, _sent)
             try:
-                return self._save(row, self.backend.create(row["key"], row["model"]))
+                return self._save(row, self.backend.create(row.key, row.model))
             except TunecurveError:  # what is missing, or will not be
-                self._change(row, not_sent)
+                self._change(row, _not_sent)
                 raise
             except NotCreated as error:
-                self._change(row, not_sent)
-                raise ModelError(f"no deployment of '{row['model']}' was created: {error}") from None
-            except (QuotaFull, NotReadyYet, PassingTrouble) as error:
-                row = self._change(row, not_sent)
+                self._change(row, _not_sent)
+                raise ModelError(f"no deployment of '{row.model}' was created: {error}") from None
+            except (QuotaFull, NotReadyYet, TransientError) as error:
+                row = self._change(row, _not_sent)
                 if time.time() > deadline:
-                    raise ModelError(f"no deployment of '{row['model']}' was created: {error}") from None
+                    raise ModelError(f"no deployment of '{row.model}' was created: {error}") from None
                 if str(error) != told:
                     told = str(error)
-                    self.account.say(f"the provider takes no further deployment now ({error}); tries again")
+                    self.account.on_message(f"the provider takes no further deployment now ({error}); tries again")
                 self._pause(self._poll)
             except CreationUnclear as error:
-                self.account.say(
-                    f"no clear answer to the creation of deployment {row['key']} ({error}); looking for it"
+                self.account.on_message(
+                    f"no clear answer to the creation of deployment {row.key} ({error}); looking for it"
                 )
                 return self._look_for(row)
 
-    def _look_for(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _look_for(self, row: DeploymentRow) -> DeploymentRow:
         """Return the row with the deployment of a creation without an answer; in doubt where it does not turn up."""
         wait = self.account.settings.adopt_wait_seconds
         until = time.time() + wait
         while True:
             try:
                 with asking("cannot look for the deployment"):
-                    found = self.backend.find(row["key"])
+                    found = self.backend.find(row.key)
                 if found is not None:
                     return self._save(row, found)
-            except PassingTrouble as trouble:
-                self.account.say(f"the provider cannot be asked for deployment {row['key']}: {trouble}")
+            except TransientError as trouble:
+                self.account.on_message(f"the provider cannot be asked for deployment {row.key}: {trouble}")
             if time.time() >= until:
                 return self._in_doubt(row)
             self._pause(min(self._poll, wait))
 
-    def _take_up(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _take_up(self, row: DeploymentRow) -> DeploymentRow:
         """Use a deployment that was kept, or left by a process that is gone; one that will not answer is deleted first."""
-        if row["provider_id"] is None:
-            return self._look_for(row) if is_sent(row) else self.delete(row)
-        is_ours = row["study"] == self.account.study or row["state"] == KEPT
+        if row.provider_id is None:
+            return self.delete(row) if row.sent_at is None else self._look_for(row)
+        is_ours = row.study == self.account.study or row.state == KEPT
         try:
-            with asking(f"cannot look at deployment {row['provider_id']}"):
-                found = self.backend.get(row["provider_id"])
+            with asking(f"cannot look at deployment {row.provider_id}"):
+                found = self.backend.get(row.provider_id)
             if is_ours and found.state in ("ready", "starting"):
-                return self._save(self._change(row, lambda current: current.update(state=STANDING)), found)
-        except (NotThere, PassingTrouble):
+                return self._save(self._change(row, lambda current: replace(current, state=STANDING)), found)
+        except (NotThere, TransientError):
             pass  # the deletion says what there is to say
         row = self.delete(row)
-        if row["state"] not in OVER:
-            raise ModelError(
-                f"an earlier deployment of '{row['model']}' is in the way: {row['detail'].get('not_deleted')}"
-            )
+        if not row.is_over:
+            raise ModelError(f"an earlier deployment of '{row.model}' is in the way: {row.not_deleted}")
         return row
 
-    def _row(self, model: str, at_most: float | None) -> dict[str, Any]:
+    def _row(self, model: str, at_most: float | None) -> DeploymentRow:
         now, place = time.time(), self.backend.place()
-        return {
-            "key": f"{OUR_PREFIX}{stable_hash({'place': place, 'model': model, 'study': self.account.study}, 12)}",
-            "study": self.account.study,
-            "backend": f"{self.backend.name} {stable_hash(place)}",
-            "model": model,
-            "state": CREATING,
-            "provider_id": None,
-            "detail": {"place": place, "billed_seconds": self.backend.billed_seconds},
-            "usd_per_hour": self.usd_per_hour,
-            "reserved_usd": at_most or 0.0,
-            "cost_usd": None,
-            "created_at": now,
-            "updated_at": now,
-        }
+        return DeploymentRow(
+            key=f"{OUR_PREFIX}{stable_hash({'place': place, 'model': model, 'study': self.account.study}, 12)}",
+            study=self.account.study,
+            backend=f"{self.backend.name} {stable_hash(place)}",
+            model=model,
+            state=CREATING,
+            provider_id=None,
+            usd_per_hour=self.usd_per_hour,
+            reserved_usd=at_most or 0.0,
+            cost_usd=None,
+            created_at=now,
+            updated_at=now,
+            place=place,
+            billed_seconds=self.backend.billed_seconds,
+        )
 
     # Standing
 
-    def _wait_until_it_answers(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _wait_until_it_answers(self, row: DeploymentRow) -> DeploymentRow:
         settings = self.account.settings.hosting
         deadline, told, trouble = time.time() + settings.longest_start_minutes * 60, "", ""
         while True:
             row = self.pay_ahead(row)
             try:
-                with asking(f"cannot look at deployment {row['provider_id']}"):
-                    found = self.backend.get(row["provider_id"])
+                with asking(f"cannot look at deployment {row.provider_id}"):
+                    found = self.backend.get(row.provider_id or "")
                 row = self._save(row, found)
                 if found.state == "ready" and found.answers_as:
                     return row
                 self._refuse_what_will_not_answer(found)
                 why = f", the provider says: {found.error}" if found.error else ""
                 trouble = f"it is {found.state} ('{found.raw_state}'){why}"
-            except PassingTrouble as passing:
+            except TransientError as passing:
                 trouble = f"the provider cannot be asked: {passing}"
             except NotThere as error:  # a new one may not be listed yet
-                if time.time() - row["created_at"] > self.account.settings.adopt_wait_seconds:
-                    raise ModelError(f"deployment {row['provider_id']} is gone before it answered: {error}") from None
+                if time.time() - row.created_at > self.account.settings.adopt_wait_seconds:
+                    raise ModelError(f"deployment {row.provider_id} is gone before it answered: {error}") from None
                 trouble = "the provider does not know it yet"
             if trouble != told:
                 told = trouble
-                self.account.say(f"waits for deployment {row['provider_id']} of '{row['model']}': {trouble}")
+                self.account.on_message(f"waits for deployment {row.provider_id} of '{row.model}': {trouble}")
             if time.time() > deadline:
                 minutes = settings.longest_start_minutes
                 raise ModelError(
-                    f"deployment {row['provider_id']} of '{row['model']}' does not answer after {minutes:g} min: {trouble}; "
+                    f"deployment {row.provider_id} of '{row.model}' does not answer after {minutes:g} min: {trouble}; "
                     "hosting.longest_start_minutes allows more"
                 )
             self._pause(settings.poll_seconds)
@@ -298,7 +297,7 @@ class DeploymentFlow(DeploymentKeeper):
             reason = found.error or "the provider gives no reason"
             raise ModelError(f"deployment {found.provider_id} is {found.state} ('{found.raw_state}'): {reason}")
 
-    def pay_ahead(self, row: dict[str, Any]) -> dict[str, Any]:
+    def pay_ahead(self, row: DeploymentRow) -> DeploymentRow:
         """Book what a deployment costs until it can be gone, before that time begins.
 
         Raises
@@ -306,15 +305,15 @@ class DeploymentFlow(DeploymentKeeper):
         MoneyError
             When the cap does not bear it.
         """
-        seconds = time.time() - row["created_at"] + self._ahead_seconds
-        needed = hosting_usd(seconds, row["usd_per_hour"], self.backend.billed_seconds)
-        if needed is None or needed <= row["reserved_usd"]:
+        seconds = time.time() - row.created_at + self._ahead_seconds
+        needed = row.usd_after(seconds)
+        if needed is None or needed <= row.reserved_usd:
             return row
-        usd = hosting_usd(seconds + AHEAD_SECONDS, row["usd_per_hour"], self.backend.billed_seconds) or needed
-        what = f"the deployment that answers from '{row['model']}', at {money(row['usd_per_hour'])} an hour,"
-        if row["study"] == self.account.study:
-            self.account.budget.book_within_cap(row["key"], usd, what)
-        return self._change(row, lambda current: current.update(reserved_usd=usd))
+        usd = row.usd_after(seconds + AHEAD_SECONDS) or needed
+        what = f"the deployment that answers from '{row.model}', at {money(row.usd_per_hour)} an hour,"
+        if row.study == self.account.study:
+            self.account.budget.book_within_cap(row.key, usd, what)
+        return self._change(row, lambda current: replace(current, reserved_usd=usd))
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -323,25 +322,28 @@ class DeploymentFlow(DeploymentKeeper):
                 raise Interrupted("stopped while waiting for a deployment")
             time.sleep(min(left, STOP_POLL_SECONDS))
 
-    def let_go(self, row: dict[str, Any]) -> None:
+    def let_go(self, row: DeploymentRow) -> None:
         """Delete a deployment whose answers are in, or leave it where its user wants that."""
         if not self.account.settings.hosting.keep:
             self.delete(row)
             return
         row = self._change(row, _keep)
-        if row["state"] == KEPT:
-            self.account.say(
-                f"deployment {row['provider_id']} of '{row['model']}' is kept (hosting.keep) and goes on costing "
-                f"{money(row['usd_per_hour'])} an hour; tunecurve jobs cancel {row['key']} deletes it"
+        if row.state == KEPT:
+            self.account.on_message(
+                f"deployment {row.provider_id} of '{row.model}' is kept (hosting.keep) and goes on costing "
+                f"{money(row.usd_per_hour)} an hour; tunecurve jobs cancel {row.key} deletes it"
             )
 
 
-def _sent(row: dict[str, Any]) -> None:
-    row.update(created_at=time.time())
-    row["detail"]["sent_at"] = row["created_at"]
+def _sent(row: DeploymentRow) -> DeploymentRow:
+    now = time.time()
+    return replace(row, created_at=now, sent_at=now)
 
 
-def _keep(row: dict[str, Any]) -> None:
-    row["detail"]["owner"] = None
-    if row["state"] == STANDING:
-        row["state"] = KEPT
+def _not_sent(row: DeploymentRow) -> DeploymentRow:
+    """Return the row of a creation that the provider has refused."""
+    return replace(row, sent_at=None)
+
+
+def _keep(row: DeploymentRow) -> DeploymentRow:
+    return replace(row, owner=None, state=KEPT if row.state == STANDING else row.state)

@@ -6,21 +6,28 @@ Written from its API reference (``/v0/models``) and its page on deploying adapte
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 
 from tunecurve.errors import EnvironmentProblem
-from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentState, Hosting, state_by_word
+from tunecurve.learners.hosted.deployments.types import (
+    OUR_PREFIX,
+    Deployment,
+    DeploymentBackend,
+    DeploymentState,
+    Hosting,
+    state_by_word,
+)
+from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.transport.rest import JsonService
-from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
+from tunecurve.learners.hosted.transport.rest import JsonObject, JsonService, all_entries, told_object
 from tunecurve.privacy.redact import redact
 
 SOURCE = "no price by time: adapters are paid by the token (docs.tokenfactory.nebius.com, 2026-11)"
 _STATES: dict[str, DeploymentState] = {"validating": "starting"}
 
 
-class NebiusDeployments:
+class NebiusDeployments(DeploymentBackend):
     """Custom models of one account.
 
     Parameters
@@ -43,48 +50,25 @@ class NebiusDeployments:
         parts = urlsplit(self.base_url)
         self.service = JsonService(f"{parts.scheme}://{parts.netloc}/v0", key)
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return whose key and which address hold, and what serves."""
         whose = {"provider": self.whose.provider, "service": self.whose.service}
         return {"backend": self.name, **whose, "base_url": redact(self.base_url), "base_model": self.base_model}
 
-    def check(self, seconds: float) -> None:
-        """Need nothing more than the key that answers need."""
-
-    def probe(self) -> None:
-        """List the custom models."""
-        self.ours()
-
-    def create(self, name: str, model: str) -> Deployment:
+    def _create(self, name: str, model: str) -> Deployment:
         """Create a custom model from a checkpoint, ``JOB:CHECKPOINT``."""
         body = {"name": name, "base_model": self.base_model, "source": model, "description": "made by tunecurve"}
-        try:
-            made = self.service.ask("POST", "/models", body=body)
-            if not isinstance(made, dict) or not made.get("name"):
-                raise ValueError("the answer names no model")
-            return _view(made, name)
-        except Exception as error:
-            raise refusal_of_creation(error) from None
+        return _view(told_object(self.service.ask("POST", "/models", body=body), "custom model", "name"), name)
 
     def get(self, provider_id: str) -> Deployment:
         """Return one custom model."""
-        found = self.service.ask("GET", f"/models/{quote(provider_id, safe='/')}")
-        if not isinstance(found, dict):
-            raise ValueError("the address answers with something that is no custom model")
+        found = told_object(self.service.ask("GET", f"/models/{quote(provider_id, safe='/')}"), "custom model")
         return _view({"name": provider_id, **found}, _our_name(provider_id))
 
-    def find(self, name: str) -> Deployment | None:
-        """Return the custom model that was given this name, which Nebius puts between others."""
-        return next((found for found in self.ours() if found.name == name and found.state != "gone"), None)
-
-    def ours(self) -> list[Deployment]:
-        """Return the account's custom models with our mark."""
+    def _all(self) -> Iterable[Deployment]:
         answer = self.service.ask("GET", "/models")
-        models = answer.get("data") if isinstance(answer, dict) else answer
-        if not isinstance(models, list):
-            raise ValueError("the address answers with something that is no list of custom models")
-        named = [(model, _our_name(str(model.get("name") or ""))) for model in models if isinstance(model, dict)]
-        return [_view(model, name) for model, name in named if name]
+        models = all_entries(lambda _: answer if isinstance(answer, dict) else {"data": answer}, "data")
+        return [_view(model, name) for model in models if (name := _our_name(str(model.get("name") or "")))]
 
     def delete(self, provider_id: str) -> None:
         """Delete a custom model; its checkpoint stays with its job."""
@@ -106,7 +90,7 @@ def _our_name(told: str) -> str:
     return name.rpartition("-")[0] if name.startswith(OUR_PREFIX) else ""
 
 
-def _view(model: dict[str, Any], name: str) -> Deployment:
+def _view(model: JsonObject, name: str) -> Deployment:
     raw = str(model.get("status") or "")
     state = _STATES.get(raw) or state_by_word(raw)
     return Deployment(

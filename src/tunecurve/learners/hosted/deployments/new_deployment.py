@@ -28,7 +28,7 @@ class NewDeploymentGateway:
         Asked between two attempts.
     age : float
         Seconds since it was made.
-    say : callable
+    on_message : callable
         Told once that it is waited for.
     is_gone : callable, optional
         Asked where it is not known: returns why it will not be known any more, None where it may be.
@@ -41,11 +41,11 @@ class NewDeploymentGateway:
         inner: Gateway,
         should_stop: Callable[[], bool],
         age: float = 0.0,
-        say: Callable[[str], None] | None = None,
+        on_message: Callable[[str], None] | None = None,
         is_gone: Callable[[], str | None] = lambda: None,
         named: tuple[str, str] = ("", ""),
     ) -> None:
-        self._inner, self._should_stop, self._say = inner, should_stop, say
+        self._inner, self._should_stop, self._on_message = inner, should_stop, on_message
         self._is_gone, self._named = is_gone, named
         self._until = time.monotonic() + SETTLING_SECONDS - age
 
@@ -65,11 +65,11 @@ class NewDeploymentGateway:
             reason = await asyncio.to_thread(self._is_gone)
             if reason is not None:
                 return replace(outcome, reason=reason)
-            if self._say is not None:
-                self._say(
+            if self._on_message is not None:
+                self._on_message(
                     f"waits up to {max(0.0, self._until - time.monotonic()):.0f} s for the new model: {outcome.reason}"
                 )
-                self._say = None
+                self._on_message = None
             await asyncio.sleep(POLL_SECONDS)
 
     async def close(self) -> None:

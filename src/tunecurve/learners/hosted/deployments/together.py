@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.deployments.together_endpoints import TogetherEndpoints
@@ -23,9 +23,17 @@ from tunecurve.learners.hosted.deployments.types import (
     most_told,
     state_by_word,
 )
+from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason, status_of
-from tunecurve.learners.hosted.transport.rest import HttpRefusal, JsonService, part
+from tunecurve.learners.hosted.transport.rest import (
+    HttpRefusal,
+    JsonObject,
+    JsonService,
+    all_entries,
+    part,
+    told_object,
+)
 from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.together import together_service
 from tunecurve.learners.hosted.tuning.types import NotCreated
@@ -45,7 +53,7 @@ IDLE_MINUTES = 30
 MOST_A_PAGE = 500
 
 
-class TogetherDeployments:
+class TogetherDeployments(DeploymentBackend):
     """Deployments of one project.
 
     Parameters
@@ -87,7 +95,7 @@ class TogetherDeployments:
             return status_of(error) != 404
         return True
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return address and project."""
         base = self.whose.base_url()
         return {"backend": "together", "project": self._project, "base_url": redact(base) if base else None}
@@ -100,8 +108,8 @@ class TogetherDeployments:
         """Ask for the project's endpoints."""
         self._endpoints()
 
-    def create(self, name: str, model: str) -> Deployment:
-        """Create an endpoint, which costs nothing, and the deployment in it, in one attempt."""
+    def _create(self, name: str, model: str) -> Deployment:
+        """Create an endpoint, which costs nothing, and the deployment in it."""
         with asking("cannot deploy the tuned model"):
             config, usd_per_hour = self._way_to_run(model)
             endpoint = self._endpoint(name) or self._new_endpoint(name)
@@ -114,14 +122,12 @@ class TogetherDeployments:
         }
         path = self._of(endpoint["id"]) + "/deployments"
         try:
-            made = self.service.ask_for_object("POST", path, body=body)
-            return self._view(endpoint, made, usd_per_hour)
+            return self._view(endpoint, self.service.ask_for_object("POST", path, body=body), usd_per_hour)
         except Exception as error:
-            refusal = refusal_of_creation(error)
-            if isinstance(refusal, NotCreated):
+            if isinstance(refusal_of_creation(error), NotCreated):
                 with suppress(Exception):  # an empty endpoint costs nothing
                     self.service.ask("DELETE", self._of(endpoint["id"]))
-            raise refusal from None
+            raise
 
     def _way_to_run(self, model: str) -> tuple[str, float | None]:
         """Return the config to run a model by, the one with the fewest GPUs, and what it costs an hour.
@@ -168,7 +174,7 @@ class TogetherDeployments:
             return float(cents) / 100
         return None
 
-    def _new_endpoint(self, name: str) -> dict[str, Any]:
+    def _new_endpoint(self, name: str) -> JsonObject:
         """Create an endpoint; since it costs nothing and its name is ours alone, one without an answer is looked for."""
         path = f"/projects/{part(self.project)}/endpoints"
         try:
@@ -179,22 +185,16 @@ class TogetherDeployments:
                 raise
             return found
 
-    def _endpoints(self) -> list[dict[str, Any]]:
+    def _endpoints(self) -> list[JsonObject]:
         """Return the project's endpoints."""
-        found: list[dict[str, Any]] = []
-        query: dict[str, Any] = {"limit": MOST_A_PAGE}
-        while True:
-            answer = self.service.ask_for_object("GET", f"/projects/{part(self.project)}/endpoints", query=query)
-            entries = answer.get("data")
-            if not isinstance(entries, list):
-                raise ValueError("the list of endpoints is none")
-            found += [entry for entry in entries if isinstance(entry, dict) and entry.get("id")]
-            after = answer.get("nextCursor") or answer.get("next_cursor")
-            if not after or after == query.get("after"):
-                return found
-            query["after"] = after
+        entries = all_entries(self._page, "data", "nextCursor", "next_cursor")
+        return [entry for entry in entries if entry.get("id")]
 
-    def _endpoint(self, name: str) -> dict[str, Any] | None:
+    def _page(self, mark: str | None) -> JsonObject:
+        query = {"limit": MOST_A_PAGE, **({"after": mark} if mark else {})}
+        return self.service.ask_for_object("GET", f"/projects/{part(self.project)}/endpoints", query=query)
+
+    def _endpoint(self, name: str) -> JsonObject | None:
         return next((entry for entry in self._endpoints() if _bare(entry) == name), None)
 
     def get(self, provider_id: str) -> Deployment:
@@ -212,10 +212,14 @@ class TogetherDeployments:
         entries = answer.get("data") or []
         return self._view(endpoint, entries[0]) if entries else None
 
-    def ours(self) -> list[Deployment]:
-        """Return the project's endpoints with our mark that hold a deployment."""
+    def _all(self) -> Iterable[Deployment]:
+        """Endpoints with our mark that hold a deployment."""
         names = [_bare(entry) for entry in self._endpoints() if _bare(entry).startswith(OUR_PREFIX)]
         return [found for found in map(self.find, names) if found is not None]
+
+    def ours(self) -> list[Deployment]:
+        """Return the deployments in endpoints with our mark, whatever they are called themselves."""
+        return list(self._all())
 
     def delete(self, provider_id: str) -> None:
         """Stop a deployment, and delete it with its endpoint; one that has not stopped yet is deleted when asked again."""
@@ -259,10 +263,9 @@ class TogetherDeployments:
     def _of(self, endpoint: str) -> str:
         return f"/projects/{part(self.project)}/endpoints/{part(endpoint)}"
 
-    def _view(self, endpoint: dict[str, Any], entry: Any, usd_per_hour: float | None = None) -> Deployment:
+    def _view(self, endpoint: JsonObject, told: JsonObject, usd_per_hour: float | None = None) -> Deployment:
         """Return a deployment as told: whole, or in short within a list."""
-        if not isinstance(entry, dict) or not entry.get("id"):
-            raise ValueError("the address answers with something that is no deployment")
+        entry = told_object(told, "deployment", "id")
         status = entry.get("status")
         told = status if isinstance(status, dict) else {}
         raw = str(told.get("state") or entry.get("state") or "")
@@ -300,11 +303,11 @@ def times_the_machine(told: str, asked: TogetherSpec) -> float:
     return int(count[1]) * GPU_USD[gpu] / (asked.gpus * GPU_USD[asked.gpu])
 
 
-def _bare(endpoint: dict[str, Any]) -> str:
+def _bare(endpoint: JsonObject) -> str:
     return str(endpoint.get("name") or "").rsplit("/", 1)[-1]
 
 
-def _hardware(config: dict[str, Any]) -> tuple[int, str]:
+def _hardware(config: JsonObject) -> tuple[int, str]:
     """Return the number of GPUs of a config, and the name of the machine that has them."""
     selectors = {
         entry.get("key"): entry.get("value") for entry in config.get("selectors") or [] if isinstance(entry, dict)

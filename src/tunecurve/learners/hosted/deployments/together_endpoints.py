@@ -7,14 +7,14 @@ more; a refusal says so in the provider's own words. Written from its reference 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
-from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, most_told, state_by_word
+from tunecurve.learners.hosted.deployments.types import Deployment, DeploymentBackend, most_told, state_by_word
+from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason
-from tunecurve.learners.hosted.transport.rest import part
-from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
+from tunecurve.learners.hosted.transport.rest import JsonObject, all_entries, part, told_object
 from tunecurve.learners.hosted.tuning.together import together_service
 from tunecurve.privacy.redact import redact
 
@@ -24,7 +24,7 @@ _REPLICAS = ("min_replicas", "max_replicas")
 _MEMORY = {"h100": "80gb_sxm", "h200": "140gb_sxm", "b200": "180gb_sxm"}
 
 
-class TogetherEndpoints:
+class TogetherEndpoints(DeploymentBackend):
     """Endpoints of the account that a key belongs to.
 
     Parameters
@@ -46,7 +46,7 @@ class TogetherEndpoints:
         """The machine, as the reference calls it."""
         return f"{self.gpus}x_nvidia_{self.gpu}_{_MEMORY[self.gpu]}"
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return address and machine."""
         base = self.whose.base_url()
         there = redact(base) if base else None
@@ -56,12 +56,7 @@ class TogetherEndpoints:
         """See that there is a key, which does not end."""
         together_service(self.whose)
 
-    def probe(self) -> None:
-        """Ask for the endpoints."""
-        self.ours()
-
-    def create(self, name: str, model: str) -> Deployment:
-        """Create an endpoint, in one attempt."""
+    def _create(self, name: str, model: str) -> Deployment:
         body = {
             "model": model,
             "display_name": name,
@@ -71,10 +66,7 @@ class TogetherEndpoints:
             "state": "STARTED",
         }
         usd_per_hour = self._usd_per_hour(model)
-        try:
-            return self._view(self.service.ask_for_object("POST", "/endpoints", body=body), usd_per_hour)
-        except Exception as error:
-            raise refusal_of_creation(error) from None
+        return self._view(self.service.ask_for_object("POST", "/endpoints", body=body), usd_per_hour)
 
     def _usd_per_hour(self, model: str) -> float | None:
         """Return what the machine costs, as the provider tells it; None where it does not."""
@@ -88,19 +80,16 @@ class TogetherEndpoints:
         """Return one endpoint."""
         return self._view(self.service.ask_for_object("GET", f"/endpoints/{part(provider_id)}"))
 
+    def _all(self) -> Iterable[Deployment]:
+        """Return the dedicated endpoints; a list leaves names out, so that each is looked at."""
+        answer = self.service.ask("GET", "/endpoints", query={"type": "dedicated"})
+        entries = all_entries(lambda _: answer if isinstance(answer, dict) else {"data": answer}, "data")
+        dedicated = [entry for entry in entries if entry.get("type") == "dedicated"]
+        return [self._view(entry) if "display_name" in entry else self.get(entry["id"]) for entry in dedicated]
+
     def find(self, name: str) -> Deployment | None:
         """Return our endpoint of this name."""
         return next((found for found in self.ours() if found.name == name), None)
-
-    def ours(self) -> list[Deployment]:
-        """Return the account's endpoints with our mark; a list leaves names out, so that each is looked at."""
-        entries = self.service.ask("GET", "/endpoints", query={"type": "dedicated"})
-        entries = entries.get("data") if isinstance(entries, dict) else entries
-        if not isinstance(entries, list):
-            raise ValueError("the list of endpoints is none")
-        dedicated = [entry for entry in entries if isinstance(entry, dict) and entry.get("type") == "dedicated"]
-        found = [self._view(entry) if "display_name" in entry else self.get(entry["id"]) for entry in dedicated]
-        return [entry for entry in found if entry.name.startswith(OUR_PREFIX)]
 
     def delete(self, provider_id: str) -> None:
         """Delete an endpoint, which ends it."""
@@ -110,10 +99,9 @@ class TogetherEndpoints:
         """Return the command of Together's command line that deletes it."""
         return f"together endpoints delete {provider_id}"
 
-    def _view(self, entry: Any, usd_per_hour: float | None = None) -> Deployment:
+    def _view(self, told: JsonObject, usd_per_hour: float | None = None) -> Deployment:
         """Return an endpoint as told."""
-        if not isinstance(entry, dict) or not entry.get("id"):
-            raise ValueError("the address answers with something that is no endpoint")
+        entry = told_object(told, "endpoint", "id")
         raw = str(entry.get("state") or "")
         return Deployment(
             provider_id=str(entry["id"]),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+from tunecurve.errors import TunecurveError
+from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.transport.usage import whole_number
+from tunecurve.learners.hosted.tuning.errors import TransientError, refusal_of_creation
+from tunecurve.learners.hosted.tuning.types import NotCreated, NotReadyYet, QuotaFull
 
 # "gone": deleted, or never there.
 DeploymentState = Literal["starting", "ready", "failed", "stopped", "deleting", "gone", "unknown"]
@@ -74,8 +78,8 @@ class Deployment:
     times: float = 1.0
 
 
-class DeploymentBackend(Protocol):
-    """A provider that answers from a tuned model only while a deployment of it stands.
+class DeploymentBackend:
+    """A provider that answers from a tuned model only while a deployment of it stands; each says in its own way how it is asked.
 
     Attributes
     ----------
@@ -85,54 +89,64 @@ class DeploymentBackend(Protocol):
         What time is billed in: a unit that has begun is billed whole.
     """
 
-    name: str
-    billed_seconds: int
+    name = ""
+    billed_seconds = 1
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return what distinguishes this account and address from others; ``backend`` names this class."""
-        ...
+        raise NotImplementedError
 
     def check(self, seconds: float) -> None:
         """Raise EnvironmentProblem when something is missing that creating, and deleting after so long, needs; asks nobody."""
-        ...
 
     def probe(self) -> None:
         """Ask for something that costs nothing, and raise what whoever may not make deployments is answered."""
-        ...
+        self.ours()
 
     def create(self, name: str, model: str) -> Deployment:
         """Create a deployment, in one attempt.
 
         Raises
         ------
-        QuotaFull, PassingTrouble
+        QuotaFull, TransientError
             When none was made, and asking again later may go well.
         NotCreated, TunecurveError
             When none was made, and none will be.
         CreationUnclear
             When one may have been made.
         """
-        ...
+        try:
+            return self._create(name, model)
+        except (TunecurveError, TransientError, QuotaFull, NotCreated, NotReadyYet):
+            raise
+        except Exception as error:
+            raise refusal_of_creation(error) from None
 
     def get(self, provider_id: str) -> Deployment:
         """Return one deployment; one that is not there raises an error with status 404."""
-        ...
+        raise NotImplementedError
 
     def find(self, name: str) -> Deployment | None:
         """Return the deployment of this name, None where there is none."""
-        ...
+        return next((found for found in self.ours() if found.name == name and found.state != "gone"), None)
 
     def ours(self) -> list[Deployment]:
         """Return the account's deployments whose names begin with `OUR_PREFIX`."""
-        ...
+        return [found for found in self._all() if found.name.startswith(OUR_PREFIX)]
 
     def delete(self, provider_id: str) -> None:
         """Ask for a deployment's end; one that is not there raises an error with status 404."""
-        ...
+        raise NotImplementedError
 
     def delete_command(self, provider_id: str) -> str:
         """Return the provider's own command that deletes it, for people."""
-        ...
+        raise NotImplementedError
+
+    def _create(self, name: str, model: str) -> Deployment:
+        raise NotImplementedError
+
+    def _all(self) -> Iterable[Deployment]:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -160,6 +174,6 @@ class Hosting:
     source: str = ""
 
 
-def most_told(values: dict[str, Any], *names: str) -> int:
+def most_told(values: Mapping[str, Any], *names: str) -> int:
     """Return the largest of these numbers that a provider tells, at least 1."""
     return max(1, *(whole_number(values.get(name)) or 1 for name in names))

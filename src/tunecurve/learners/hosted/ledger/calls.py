@@ -12,22 +12,16 @@ billed, so its reserved money counts as spent, and the call is sent again.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from tunecurve.learners.hosted.ledger.deployments import (
-    NOT_MADE,
-    OVER,
-    DeploymentTable,
-    booked_hosting_usd,
-    is_doubtful,
-)
+from tunecurve.learners.hosted.ledger.answers import AnswerRecord
+from tunecurve.learners.hosted.ledger.deployments import DeploymentTable
 from tunecurve.learners.hosted.ledger.file import AnyFuture
 from tunecurve.learners.hosted.ledger.jobs import JobTable
 
@@ -126,16 +120,17 @@ class Ledger(JobTable, DeploymentTable):
 
     # Calls
 
-    def answers(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the recorded answers among these keys, each with its ``cost_usd``."""
-        wanted, found = list(keys), {}
+    def answers(self, keys: Iterable[str]) -> dict[str, AnswerRecord]:
+        """Return the recorded answers among these keys."""
+        wanted: list[str] = list(keys)
+        found: dict[str, AnswerRecord] = {}
         for start in range(0, len(wanted), 500):
             part = wanted[start : start + 500]
             marks = ",".join("?" * len(part))
             rows = self._read(
                 f"SELECT key, answer, cost_usd FROM calls WHERE state = 'answered' AND key IN ({marks})", part
             )
-            found.update({key: {**json.loads(answer), "cost_usd": cost} for key, answer, cost in rows})
+            found.update({key: AnswerRecord.from_json(answer, cost) for key, answer, cost in rows})
         return found
 
     def claim(
@@ -191,8 +186,7 @@ class Ledger(JobTable, DeploymentTable):
     def record(
         self,
         key: str,
-        answer: dict[str, Any],
-        cost_usd: float | None,
+        answer: AnswerRecord,
         future: AnyFuture | None = None,
         *,
         is_usable: bool = True,
@@ -201,8 +195,7 @@ class Ledger(JobTable, DeploymentTable):
 
         One that is paid for and no answer (`is_usable` False) keeps its cost alone, and the call is sent again one day.
         """
-        text = json.dumps(answer, ensure_ascii=True)
-        is_estimated = bool(answer.get("is_estimated"))
+        text, cost_usd = answer.to_json(), answer.cost_usd
 
         def work(connection: sqlite3.Connection) -> None:
             self._in_flight.discard(key)
@@ -210,7 +203,7 @@ class Ledger(JobTable, DeploymentTable):
             connection.execute(
                 "UPDATE attempts SET state = ?, cost_usd = ?, is_estimated = ?, ended_at = ? "
                 "WHERE key = ? AND state = 'sent' AND owner = ?",
-                ("answered" if is_usable else "unusable", cost_usd, is_estimated, now, key, self.owner.token),
+                ("answered" if is_usable else "unusable", cost_usd, answer.is_estimated, now, key, self.owner.token),
             )
             if is_usable:
                 connection.execute(
@@ -302,33 +295,32 @@ class Ledger(JobTable, DeploymentTable):
             "COALESCE(SUM(cost_usd * is_estimated), 0), COALESCE(SUM(is_estimated), 0) FROM attempts WHERE study = ?",
             (study,),
         )[0]
+        jobs, deployments = self.jobs("study = ?", (study,)), self.deployments("study = ?", (study,))
         # A job that has ended, or cannot be found, without a known cost may have been billed.
-        in_doubt = "(cost_usd IS NULL AND reserved_usd > 0 AND state NOT IN ('waiting', 'running', 'unknown'))"
-        jobs = self._read(
-            f"SELECT COALESCE(SUM(COALESCE(cost_usd, reserved_usd) * NOT {in_doubt}), 0), "
-            f"COALESCE(SUM(reserved_usd * {in_doubt}), 0), COALESCE(SUM({in_doubt}), 0) FROM jobs WHERE study = ?",
-            (study,),
-        )[0]
-        estimated = [row for row in self.jobs("WHERE study = ?", (study,)) if row["detail"].get("is_estimated")]
-        deployments = self.deployments("WHERE study = ?", (study,))
-        doubtful = [row for row in deployments if is_doubtful(row)]
-        sure = [row for row in deployments if not is_doubtful(row)]
+        in_doubt = [
+            row for row in jobs
+            if row.cost_usd is None and row.reserved_usd > 0 and row.state not in ("waiting", "running", "unknown")
+        ]  # fmt: skip
+        estimated = [row for row in jobs if row.is_estimated]
+        doubtful = [row for row in deployments if row.is_doubtful]
+        sure = [row for row in deployments if not row.is_doubtful]
+        doubtful_jobs_usd = sum(row.reserved_usd for row in in_doubt)
         return Spending(
             calls[0],
-            jobs[0],
-            calls[1] + jobs[1] + sum(map(booked_hosting_usd, doubtful)),
+            sum(row.booked_usd for row in jobs) - doubtful_jobs_usd,
+            calls[1] + doubtful_jobs_usd + sum(row.booked_usd for row in doubtful),
             calls[2],
             calls[3],
             calls[4],
             calls[5],
             calls[6],
-            n_doubtful_jobs=jobs[2],
-            estimated_jobs_usd=sum(row["cost_usd"] or 0.0 for row in estimated),
+            n_doubtful_jobs=len(in_doubt),
+            estimated_jobs_usd=sum(row.cost_usd or 0.0 for row in estimated),
             n_estimated_jobs=len(estimated),
-            hosting_usd=sum(map(booked_hosting_usd, sure)),
-            n_standing=sum(row["state"] not in OVER for row in sure),
+            hosting_usd=sum(row.booked_usd for row in sure),
+            n_standing=sum(not row.is_over for row in sure),
             n_doubtful_deployments=len(doubtful),
-            n_unpriced_deployments=sum(row["usd_per_hour"] is None and row["state"] != NOT_MADE for row in deployments),
+            n_unpriced_deployments=sum(row.is_unpriced for row in deployments),
         )
 
     def tokens_per_character(self, model: str) -> tuple[float, float] | None:
@@ -337,14 +329,10 @@ class Ledger(JobTable, DeploymentTable):
             "SELECT answer FROM calls WHERE model = ? AND state = 'answered' ORDER BY answered_at DESC LIMIT 500",
             (model,),
         )
-        answers = [json.loads(row[0]) for row in rows]
-        answers = [
-            answer
-            for answer in answers
-            if answer["stop_reason"] == "end" and answer["text"] and not answer.get("is_estimated")
-        ]
+        records = [AnswerRecord.from_json(row[0]) for row in rows]
+        answers = [one for one in records if one.stop_reason == "end" and one.text and not one.is_estimated]
         if len(answers) < 20:
             return None
-        sent = sum(answer["tokens_in"] for answer in answers) / sum(answer["characters_in"] for answer in answers)
-        written = sum(answer["tokens_out"] for answer in answers) / sum(len(answer["text"]) for answer in answers)
+        sent = sum(answer.tokens_in for answer in answers) / sum(answer.characters_in for answer in answers)
+        written = sum(answer.tokens_out for answer in answers) / sum(len(answer.text) for answer in answers)
         return sent, written

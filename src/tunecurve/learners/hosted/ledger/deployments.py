@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tunecurve.learners.hosted.ledger.file import LedgerFile
-from tunecurve.learners.hosted.ledger.rows import row_of, select_rows, write_row
+from tunecurve.learners.hosted.ledger.job_rows import Place
+from tunecurve.learners.hosted.ledger.rows import RowTable
 from tunecurve.learners.hosted.prices import hosting_usd
 
 # In the order of a deployment's life. "in doubt": its creation got no answer, and it is not to be found; "undeleted": it is
@@ -18,10 +19,104 @@ CREATING, STANDING, KEPT, DELETING = "creating", "standing", "kept", "deleting"
 UNDELETED, IN_DOUBT, DELETED, NOT_MADE, FORGOTTEN = "undeleted", "in doubt", "deleted", "not made", "forgotten"
 OVER = frozenset({DELETED, NOT_MADE, FORGOTTEN})
 
-_COLUMNS = (
-    "key", "study", "backend", "model", "state", "provider_id", "detail", "usd_per_hour", "reserved_usd", "cost_usd",
-    "created_at", "updated_at",
-)  # fmt: skip
+
+@dataclass(frozen=True)
+class DeploymentRow:
+    """A deployment in the ledger.
+
+    Attributes
+    ----------
+    key, study, backend, model : str
+        Our name of it, which it has at the provider, too; whose money it is; the account and address; the tuned model.
+    state : str
+        See above.
+    provider_id : str or None
+        What the provider looks it up by, once it is known.
+    usd_per_hour : float or None
+        While it stands; None: unknown.
+    reserved_usd, cost_usd : float, float or None
+        What is booked ahead while the cost is not known, and the cost.
+    created_at, updated_at : float
+        In seconds since 1970.
+    place, billed_seconds : mapping, int
+        Where it was made; what time is billed in.
+    owner : str or None
+        The process that has it.
+    sent_at : float or None
+        When its creation was sent, unless it was refused.
+    raw_state, answers_as, answers_at : str, str or None, str or None
+        As the provider tells it: how it stands, what calls name and where they go.
+    not_deleted : str or None
+        Why it may still stand.
+    asked_usd_per_hour, told_usd_per_hour, stands : float or None, float or None, str
+        What an hour of what was asked for costs, of what the provider tells, and what that is where it is more.
+    stood_seconds : float or None
+        From before its creation was sent to after its deletion was confirmed.
+    """
+
+    key: str
+    study: str
+    backend: str
+    model: str
+    state: str
+    provider_id: str | None
+    usd_per_hour: float | None
+    reserved_usd: float
+    cost_usd: float | None
+    created_at: float
+    updated_at: float
+    place: Place = field(default_factory=dict)
+    billed_seconds: int = 1
+    owner: str | None = None
+    sent_at: float | None = None
+    raw_state: str = ""
+    answers_as: str | None = None
+    answers_at: str | None = None
+    not_deleted: str | None = None
+    asked_usd_per_hour: float | None = None
+    told_usd_per_hour: float | None = None
+    stands: str = ""
+    stood_seconds: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called at the provider."""
+        return self.provider_id or self.key
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is known not to stand."""
+        return self.state in OVER
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it may cost more than it did for certain."""
+        return self.state in (UNDELETED, IN_DOUBT) or (self.state == CREATING and not self.owner)
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether it costs, and nobody knows what."""
+        return self.usd_per_hour is None and self.state != NOT_MADE
+
+    def usd_after(self, seconds: float) -> float | None:
+        """Return what it costs once it has stood for so long; None: unknown."""
+        return hosting_usd(seconds, self.usd_per_hour, self.billed_seconds)
+
+    @property
+    def booked_usd(self) -> float:
+        """What the books hold for it: its cost; while it may stand, what its time has cost by now, and at least what is reserved."""
+        if self.cost_usd is not None:
+            return self.cost_usd
+        if self.is_over or self.state == IN_DOUBT:
+            return self.reserved_usd
+        return max(self.reserved_usd, self.usd_after(time.time() - self.created_at) or 0.0)
+
+
+_DEPLOYMENTS = RowTable(
+    "deployments",
+    DeploymentRow,
+    "key study backend model state provider_id usd_per_hour reserved_usd cost_usd created_at updated_at",
+)
 
 
 @dataclass(frozen=True)
@@ -32,104 +127,67 @@ class DeploymentClaim:
     ----------
     state : {"yours", "there", "taken"}
         Create it; one is there, or was left by a process that is gone, and is yours now; another one at work has it.
-    row : dict
-        The deployment's row.
+    row : DeploymentRow
+        The deployment.
     """
 
     state: Literal["yours", "there", "taken"]
-    row: dict[str, Any]
+    row: DeploymentRow
 
 
 class DeploymentTable(LedgerFile):
     """The part of the ledger on deployments. Every write returns when it is on the disk."""
 
-    def deployments(self, where: str = "", values: Iterable[Any] = ()) -> list[dict[str, Any]]:
+    def deployments(self, where: str = "1", values: Iterable[Any] = ()) -> list[DeploymentRow]:
         """Return deployments, oldest first."""
-        statement = f"SELECT {', '.join(_COLUMNS)} FROM deployments {where} ORDER BY created_at"
-        return [row_of(_COLUMNS, row) for row in self._read(statement, values)]
+        statement = f"{_DEPLOYMENTS.select} WHERE {where} ORDER BY created_at"
+        return [_DEPLOYMENTS.row_of(row) for row in self._read(statement, values)]
 
     def hosting_of(self, study: str, model: str) -> float | None:
         """Return what a model's deployments have cost a study so far; None: unknown."""
-        rows = self.deployments("WHERE study = ? AND model = ?", (study, model))
-        if any(row["usd_per_hour"] is None and row["state"] != NOT_MADE for row in rows):
-            return None
-        return sum(map(booked_hosting_usd, rows))
+        rows = self.deployments("study = ? AND model = ?", (study, model))
+        return None if any(row.is_unpriced for row in rows) else sum(row.booked_usd for row in rows)
 
-    def left_over_deployments(self) -> list[dict[str, Any]]:
+    def left_over_deployments(self) -> list[DeploymentRow]:
         """Return the deployments that may stand, that nobody at work has, and that nobody wants to keep."""
-        rows = self.deployments()
-        may_stand = [row for row in rows if row["state"] not in OVER and row["state"] != KEPT]
-        return [row for row in may_stand if not self.owner.lives(row["detail"].get("owner"))]
+        may_stand = [row for row in self.deployments() if not row.is_over and row.state != KEPT]
+        return [row for row in may_stand if not self.owner.lives(row.owner)]
 
-    def claim_deployment(self, row: dict[str, Any]) -> DeploymentClaim:
+    def claim_deployment(self, row: DeploymentRow) -> DeploymentClaim:
         """Write that a deployment is about to be created, unless one of this model is there or on its way.
 
         Parameters
         ----------
-        row : dict
+        row : DeploymentRow
             What is to be created; its key gets a number, so that no two deployments ever share one.
         """
 
         def work(connection: sqlite3.Connection) -> DeploymentClaim:
-            of_model = select_rows(
-                connection, "deployments", _COLUMNS, "backend = ? AND model = ?", (row["backend"], row["model"])
-            )
+            of_model = _DEPLOYMENTS.find(connection, "backend = ? AND model = ?", (row.backend, row.model))
             for other in of_model:
-                if other["state"] in OVER or other["state"] == IN_DOUBT:
+                if other.is_over or other.state == IN_DOUBT:
                     continue
-                if self.owner.lives(other["detail"].get("owner")):
+                if self.owner.lives(other.owner):
                     return DeploymentClaim("taken", other)
-                other["detail"]["owner"] = self.owner.token
-                write_row(connection, "deployments", other)
-                return DeploymentClaim("there", other)
-            number = 1 + sum(other["key"].startswith(row["key"] + "-") for other in of_model)
-            detail = {**row["detail"], "owner": self.owner.token}
-            claimed = {**row, "key": f"{row['key']}-{number}", "state": CREATING, "detail": detail}
-            write_row(connection, "deployments", {**claimed, "created_at": time.time()})
-            return DeploymentClaim(
-                "yours", select_rows(connection, "deployments", _COLUMNS, "key = ?", (claimed["key"],))[0]
-            )
+                return DeploymentClaim("there", self._make_ours(connection, other))
+            number = 1 + sum(other.key.startswith(row.key + "-") for other in of_model)
+            new = replace(row, key=f"{row.key}-{number}", state=CREATING, created_at=time.time())
+            return DeploymentClaim("yours", self._make_ours(connection, new))
 
         return self._done(work)
 
-    def change_deployment(self, key: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    def _make_ours(self, connection: sqlite3.Connection, row: DeploymentRow) -> DeploymentRow:
+        return _DEPLOYMENTS.write(connection, replace(row, owner=self.owner.token))
+
+    def change_deployment(self, key: str, change: Callable[[DeploymentRow], DeploymentRow]) -> DeploymentRow:
         """Change a deployment's row as it is on the disk now, and return it; nobody else's change is overwritten."""
+        return self._done(_DEPLOYMENTS.change(key, change))
 
-        def work(connection: sqlite3.Connection) -> dict[str, Any]:
-            row = select_rows(connection, "deployments", _COLUMNS, "key = ?", (key,))[0]
-            change(row)
-            write_row(connection, "deployments", row)
-            return row
-
-        return self._done(work)
-
-    def take_over_deployment(self, key: str) -> dict[str, Any] | None:
+    def take_over_deployment(self, key: str) -> DeploymentRow | None:
         """Make a deployment that nobody at work has this process's own; None where somebody has it, or it is over."""
 
-        def work(connection: sqlite3.Connection) -> dict[str, Any] | None:
-            row = select_rows(connection, "deployments", _COLUMNS, "key = ?", (key,))[0]
-            if row["state"] in OVER or self.owner.lives(row["detail"].get("owner")):
-                return None
-            row["detail"]["owner"] = self.owner.token
-            write_row(connection, "deployments", row)
-            return row
+        def work(connection: sqlite3.Connection) -> DeploymentRow | None:
+            row = _DEPLOYMENTS.find(connection, "key = ?", (key,))[0]
+            return None if row.is_over or self.owner.lives(row.owner) else self._make_ours(connection, row)
 
         return self._done(work)
-
-
-def booked_hosting_usd(row: dict[str, Any], now: float | None = None) -> float:
-    """Return what the books hold for a deployment: its cost; while it may stand, what its time has cost by now, and at
-    least what is reserved for it."""
-    if row["cost_usd"] is not None:
-        return float(row["cost_usd"])
-    if row["state"] in OVER or row["state"] == IN_DOUBT:
-        return float(row["reserved_usd"])
-    seconds = (time.time() if now is None else now) - row["created_at"]
-    return max(
-        float(row["reserved_usd"]), hosting_usd(seconds, row["usd_per_hour"], row["detail"]["billed_seconds"]) or 0
-    )
-
-
-def is_doubtful(row: dict[str, Any]) -> bool:
-    """Return whether a deployment may cost more than it did for certain."""
-    return row["state"] in (UNDELETED, IN_DOUBT) or (row["state"] == CREATING and not row["detail"].get("owner"))

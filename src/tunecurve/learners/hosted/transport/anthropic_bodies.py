@@ -7,6 +7,7 @@ from typing import Any
 
 from tunecurve.learners.hosted.transport.answer_bodies import nearest_end
 from tunecurve.learners.hosted.transport.odd_answers import OddAnswer
+from tunecurve.learners.hosted.transport.rest import JsonObject
 from tunecurve.learners.hosted.transport.usage import whole_number
 
 _KNOWN_ENDS = frozenset({"end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"})
@@ -50,14 +51,14 @@ def mend_anthropic(body: str) -> str:
     return json.dumps(answer)
 
 
-def _usage_in(told: Any) -> dict[str, Any]:
+def _usage_in(told: Any) -> JsonObject:
     """Return the counts that are told; zeros where one of them is no count."""
     values = told if isinstance(told, dict) else {}
     numbers = {name: whole_number(values.get(name) or 0) for name in _USAGE}
     return dict.fromkeys(_USAGE, 0) if None in numbers.values() else numbers
 
 
-def _end_of(answer: dict[str, Any]) -> Any:
+def _end_of(answer: JsonObject) -> Any:
     end = answer.get("stop_reason")
     if end in _KNOWN_ENDS:
         return end

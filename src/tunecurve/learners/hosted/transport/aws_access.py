@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners.hosted.transport.rest import JsonObject
 from tunecurve.spec.hosted import BedrockSpec
 
 # What S3 answers for a bucket that lies elsewhere; its client would send the rows on to the address that it is told.
@@ -115,7 +116,7 @@ def send_once_to_aws(api: Any) -> None:
     api.session.create_client = make_once
 
 
-def _mend_converse(parsed: dict[str, Any] | None = None, **_: Any) -> None:
+def _mend_converse(parsed: JsonObject | None = None, **_: Any) -> None:
     """Complete an answer that tells no usage, or no end: the text has been paid for. No tokens are told as 0, and estimated."""
     if not parsed or "output" not in parsed:
         return
@@ -144,7 +145,7 @@ def _without_redirects(base: Any) -> Any:
     return StraightSession
 
 
-def as_told(answer: dict[str, Any]) -> dict[str, Any]:
+def as_told(answer: JsonObject) -> JsonObject:
     """Return an answer that Amazon's own service has given.
 
     Raises

@@ -14,6 +14,7 @@ from tunecurve.learners.hosted.transport.answer_bodies import mend_chat, mend_ge
 from tunecurve.learners.hosted.transport.failures import reason_of, shorten, status_of
 from tunecurve.learners.hosted.transport.gateway import Failure
 from tunecurve.learners.hosted.transport.odd_answers import Explained, OddAnswer
+from tunecurve.learners.hosted.transport.rest import JsonObject
 
 # The name that a row travels under, in a line that cannot be read as JSON.
 _NAME = re.compile(r'"(?:custom_id|key)"\s*:\s*"([^"\\]+)"')
@@ -26,9 +27,9 @@ def unreadable_line(reason: str) -> Explained:
     )
 
 
-def read_results(batcher: Any, content: bytes) -> dict[str, Any]:
+def read_results(batcher: Any, content: bytes) -> JsonObject:
     """Return the answer, or the error, of every row that a result file names."""
-    results: dict[str, Any] = {}
+    results: JsonObject = {}
     # JSON may hold other line ends as they are; the file's own are "\n".
     for line in content.decode("utf-8", "replace").split("\n"):
         if line.strip():
@@ -56,7 +57,7 @@ def _read_line(batcher: Any, line: str) -> tuple[str | None, Any]:
         return name, unreadable_line(shorten(f"{type(error).__name__}: {error}"))
 
 
-def _error_of(values: dict[str, Any]) -> Exception | None:
+def _error_of(values: JsonObject) -> Exception | None:
     """Return the error that stands in the place of an answer; it costs nothing."""
     response = values.get("response")
     status = response.get("status_code") if isinstance(response, dict) else None
@@ -74,7 +75,7 @@ def _error_of(values: dict[str, Any]) -> Exception | None:
     return Explained(Failure(f"the batch answered this row with an error: {shorten(str(words))}"))
 
 
-def _answer_of(batcher: Any, values: dict[str, Any]) -> Any:
+def _answer_of(batcher: Any, values: JsonObject) -> Any:
     """Return an answer as the model layer takes it, odd fields set right."""
     kind = getattr(batcher, "_response_cls", None)
     if kind is None:  # Google's

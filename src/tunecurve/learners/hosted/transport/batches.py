@@ -20,7 +20,9 @@ from tunecurve.learners.hosted.ledger.calls import Ledger
 from tunecurve.learners.hosted.transport.batch_files import delete_files, read_results
 from tunecurve.learners.hosted.transport.failures import plain_reason, shorten, status_of
 from tunecurve.learners.hosted.transport.gateway import Failure
+from tunecurve.learners.hosted.transport.inspect_parts import batch_layer
 from tunecurve.learners.hosted.transport.odd_answers import Explained
+from tunecurve.learners.hosted.transport.rest import JsonObject
 
 # When a batch is looked for whose creation got no clear answer: seconds after it, and after the look before.
 LOOKS_AFTER_SECONDS = (0.5, 2.0, 5.0)
@@ -42,14 +44,14 @@ class BatchBook:
     ----------
     ledger : Ledger
         Where batches are written down.
-    say : callable
+    on_message : callable
         Told in a line how the batches stand.
     keeps_files : bool, default False
         Whether the files of a batch, which hold prompts and answers, are left at the provider.
     """
 
-    def __init__(self, ledger: Ledger, say: Callable[[str], None], *, keeps_files: bool = False) -> None:
-        self.ledger, self._say, self._last_said, self._keeps_files = ledger, say, "", keeps_files
+    def __init__(self, ledger: Ledger, on_message: Callable[[str], None], *, keeps_files: bool = False) -> None:
+        self.ledger, self._on_message, self._last_said, self._keeps_files = ledger, on_message, "", keeps_files
         self._files_of: dict[str, str] = {}
         self._ended: list[tuple[Any, str, Any]] = []
         self._led: list[Any] = []
@@ -65,17 +67,16 @@ class BatchBook:
         finally:
             _current.reset(token)
 
-    async def generate(self, batcher: Any, request: dict[str, Any], key: str) -> Any:
+    async def generate(self, batcher: Any, request: JsonObject, key: str) -> Any:
         """Return the answer to a request: from the batch it has travelled in before, else from a new one."""
         import anyio
-        from inspect_ai._util.background import run_in_background
-        from inspect_ai.model._providers.util.batch import Batch, BatchRequest
 
+        layer = batch_layer()
         if not any(batcher is known for known in self._led):
             self._led.append(batcher)
             self._lead(batcher)
         send, receive = anyio.create_memory_object_stream[Any](1)
-        row = BatchRequest(request=_without_request_id(request), result_stream=send, custom_id=key)
+        row = layer.BatchRequest(request=_without_request_id(request), result_stream=send, custom_id=key)
         batch_id = self.ledger.batch_of(key)
         if batch_id is None:
             batcher._intake_queue.append(row)
@@ -83,10 +84,10 @@ class BatchBook:
             # A batch whose results are being handed out takes no more rows; it is asked for once more afterwards.
             while getattr(batcher._inflight_batches.get(batch_id), "is_sealed", False):
                 await asyncio.sleep(0.05)
-            batcher._inflight_batches.setdefault(batch_id, Batch(id=batch_id, requests={})).requests[key] = row
+            batcher._inflight_batches.setdefault(batch_id, layer.Batch(id=batch_id, requests={})).requests[key] = row
         if not batcher._is_batch_worker_running:
             batcher._is_batch_worker_running = True
-            run_in_background(batcher._batch_worker)
+            layer.run_in_background(batcher._batch_worker)
         result = await receive.receive()
         if isinstance(result, Exception):
             raise result
@@ -94,8 +95,6 @@ class BatchBook:
 
     def _lead(self, batcher: Any) -> None:
         """Lay our rules over one batcher: one attempt at a creation, the id on the disk, every end told to every row."""
-        from inspect_ai.model._providers.util.batch import BatchCheckResult
-
         create, check, handle = batcher._create_batch, batcher._check_batch, batcher._handle_batch_result
         work, adapt, last_status = batcher._batch_worker, getattr(batcher, "_adapt_batch_info", None), {}
 
@@ -122,7 +121,7 @@ class BatchBook:
                     raise
                 lost = Failure(f"batch {batch.id} is not at the provider any more", may_be_billed=True)
                 await batcher._fail_and_cleanup_inflight_batch("", batch, Explained(lost))
-                return BatchCheckResult(0, 0, batch.created_at, None)
+                return batch_layer().BatchCheckResult(0, 0, batch.created_at, None)
             is_over = last_status.get(batch.id) in ("completed", "cancelled", "expired")
             # Google's says of a batch that failed, was cancelled or expired only that all of its rows failed.
             is_over |= type(batcher).__name__ == "GoogleBatcher" and result.failed_count > 0
@@ -131,7 +130,7 @@ class BatchBook:
                 await batcher._fail_and_cleanup_inflight_batch("", batch, ended)
             return result
 
-        async def handle_all_rows(batch: Any, info: Any) -> dict[str, Any]:
+        async def handle_all_rows(batch: Any, info: Any) -> JsonObject:
             try:
                 results = await handle(batch, info)
             except Exception as error:
@@ -179,7 +178,7 @@ class BatchBook:
         line = f"batch {batch_id} cannot be asked about, which is tried again: {plain_reason(error)}; Ctrl-C leaves it running there"
         if line != self._last_trouble:
             self._last_trouble = line
-            self._say(line)
+            self._on_message(line)
 
     async def clean_up(self) -> None:
         """Delete the files of every batch whose answers are all on the disk; what hinders it is told."""
@@ -187,7 +186,7 @@ class BatchBook:
             if not self.ledger.has_rows_in(batch_id):
                 reason = await delete_files(batcher, batch_id, info, self._files_of.get(batch_id))
                 if reason is not None:
-                    self._say(
+                    self._on_message(
                         f"files of batch {batch_id}, which hold prompts and answers, may still be at the provider: {reason}"
                     )
 
@@ -197,7 +196,7 @@ class BatchBook:
         line = f"{n_rows} rows wait for batch {names} at the provider, up to a day; Ctrl-C leaves it running there"
         if batches and line != self._last_said:
             self._last_said = line
-            self._say(line)
+            self._on_message(line)
 
 
 def _take_results_from_its_own_address(client: Any) -> None:
@@ -283,35 +282,32 @@ async def _batch_from(batcher: Any, file_id: str) -> str | None:
     return str(names[0]) if names else None
 
 
-async def _read_result_file(batcher: Any, uri: str) -> dict[str, Any]:
+async def _read_result_file(batcher: Any, uri: str) -> JsonObject:
     return read_results(batcher, await batcher._download_result_file(uri))
 
 
-def _without_request_id(request: dict[str, Any]) -> dict[str, Any]:
+def _without_request_id(request: JsonObject) -> JsonObject:
     """Return the request without the header that would replace the row's name."""
-    from inspect_ai.model._providers.util.hooks import HttpxHooks
-
     headers = request.get("extra_headers")
     if not headers:
         return request
-    kept = {name: value for name, value in headers.items() if name.lower() != HttpxHooks.REQUEST_ID_HEADER}
+    kept = {name: value for name, value in headers.items() if name.lower() != batch_layer().request_id_header}
     return {**request, "extra_headers": kept}
 
 
 def _take_over() -> None:
     """Send the model layer's batched calls through the book of whoever makes them; other calls go on as before."""
-    from inspect_ai.model._providers.util import batch, batch_log
-
-    if getattr(batch.Batcher.generate_for_request, "is_ours", False):
+    layer = batch_layer()
+    if getattr(layer.Batcher.generate_for_request, "is_ours", False):
         return
-    original = batch.Batcher.generate_for_request
+    original = layer.Batcher.generate_for_request
 
-    async def generate_for_request(batcher: Any, request: dict[str, Any]) -> Any:
+    async def generate_for_request(batcher: Any, request: JsonObject) -> Any:
         current = _current.get()
         if current is None:
             return await original(batcher, request)
         return await current[0].generate(batcher, request, current[1])
 
     setattr(generate_for_request, "is_ours", True)  # noqa: B010
-    setattr(batch.Batcher, "generate_for_request", generate_for_request)  # noqa: B010
-    batch_log.set_batch_log_callback(lambda _: None)  # it would print to standard output
+    setattr(layer.Batcher, "generate_for_request", generate_for_request)  # noqa: B010
+    layer.set_log(lambda _: None)  # it would print to standard output

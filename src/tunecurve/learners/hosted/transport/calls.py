@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from tunecurve.learners.base import Completion
+from tunecurve.learners.hosted.ledger.answers import AnswerRecord
 from tunecurve.learners.hosted.transport.gateway import Reply
 from tunecurve.learners.hosted.transport.usage import check_usage
 from tunecurve.prompts import Message
@@ -63,7 +62,7 @@ class SendingLimits:
     leaves_in_flight: bool = False
 
 
-def reply_record(call: Call, reply: Reply) -> dict[str, Any]:
+def reply_record(call: Call, reply: Reply) -> AnswerRecord:
     """Return what the ledger keeps of a reply, with usage that can be true."""
     usage = check_usage(
         reply.tokens_in,
@@ -73,20 +72,14 @@ def reply_record(call: Call, reply: Reply) -> dict[str, Any]:
         text=reply.text,
         most_out=call.max_tokens,
     )
-    kept = {key: value for key, value in asdict(reply).items() if key not in ("is_free", "told_usd")}
-    is_estimated = usage.is_estimated and not reply.is_free
-    return {**kept, **asdict(usage), "is_estimated": is_estimated, "characters_in": call.characters}
-
-
-def completion_of(record: dict[str, Any]) -> Completion:
-    """Return the answer that a ledger record, with its cost, stands for."""
-    return Completion(
-        record["text"],
-        record["stop_reason"],
-        record["tokens_in"],
-        record["tokens_out"],
-        record["seconds"],
-        record["detail"],
-        record["model_version"],
-        record["cost_usd"],
+    return AnswerRecord(
+        reply.text,
+        reply.stop_reason,
+        usage.tokens_in,
+        usage.tokens_out,
+        reply.seconds,
+        reply.detail,
+        reply.model_version,
+        is_estimated=usage.is_estimated and not reply.is_free,
+        characters_in=call.characters,
     )

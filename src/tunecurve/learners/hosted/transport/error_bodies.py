@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tunecurve.learners.hosted.transport.rest import JsonObject
+
 _ASKED_WAIT = re.compile(r"(?:again|retry) (?:in|after) ((?:[\d.]+ ?(?:ms|seconds?|s|minutes?|m|hours?|h)\b ?)+)", re.I)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def dicts_in(value: Any) -> Iterator[dict[str, Any]]:
+def dicts_in(value: Any) -> Iterator[JsonObject]:
     """Yield all dicts within a body, outer ones first."""
     if isinstance(value, dict):
         yield value

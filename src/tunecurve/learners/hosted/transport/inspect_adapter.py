@@ -1,4 +1,4 @@
-"""The model layer of inspect_ai as a gateway. Everything that touches its private parts is here and in `batches`.
+"""The model layer of inspect_ai as a gateway. Everything that changes what it does is here and in `batches`.
 
 inspect_ai 0.3.280 to 0.3.x: request formats, stop reasons, usage, batches. Its repeats, its concurrency, its cache and
 its hidden probe are switched off: those have one owner each (`sending`, `ledger`). No client within it follows a
@@ -35,6 +35,7 @@ from tunecurve.learners.hosted.transport.aws_access import send_once_to_aws
 from tunecurve.learners.hosted.transport.batches import BatchBook
 from tunecurve.learners.hosted.transport.failures import explain_failure, one_line
 from tunecurve.learners.hosted.transport.gateway import Failure, GatewayOptions, Reply
+from tunecurve.learners.hosted.transport.inspect_parts import model_layer, provider_module
 from tunecurve.learners.hosted.transport.layer_output import reply_of
 from tunecurve.learners.hosted.transport.lighter_sdks import (
     chat_without_transform,
@@ -47,6 +48,8 @@ from tunecurve.prompts import Message
 
 # Its packages import one another in circles, and are patched: studies in several threads open their models in turn.
 _one_at_a_time = threading.Lock()
+# What a function of an SDK is called with.
+Keywords = dict[str, Any]
 # Gemini 2.5 Pro thinks with no smaller budget than this.
 LEAST_BUDGET_OF_PRO = 128
 # HTTP/2 remote calls know no redirects; Amazon's clients are made to follow none by `send_once_to_aws`.
@@ -84,9 +87,7 @@ class InspectGateway:
 
     async def _generate(self, messages: Sequence[Message], max_tokens: int) -> tuple[Any, bool]:
         """Return the layer's output, and whether it stands for a refusal by status, which costs nothing."""
-        from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
-
-        kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
+        kinds = model_layer().message_kinds
         if self.options.system_as_user:
             messages = _without_system_role(messages)
         # A name of their own: the layer would draw one of random bytes for each turn.
@@ -101,8 +102,6 @@ class InspectGateway:
         return output, is_free
 
     def _config(self, max_tokens: int) -> Any:
-        from inspect_ai.model import GenerateConfig
-
         options = self.options
         given = {key: getattr(options, key) for key in ("temperature", "top_p", "top_k", "seed")}
         if self.name.provider == "google" and options.thinking == "minimal":
@@ -121,7 +120,7 @@ class InspectGateway:
             given["batch"] = True
         if self.name.provider == "bedrock":
             given["cache_prompt"] = False  # else the layer marks prompts to be kept, at a price of its own
-        return GenerateConfig(
+        return model_layer().GenerateConfig(
             max_tokens=max_tokens,
             reasoning_summary="none",  # else the layer asks once, unseen and without a cap, whether summaries are allowed
             **{key: value for key, value in given.items() if value is not None},
@@ -140,8 +139,7 @@ class InspectGateway:
 
 def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
     try:
-        from inspect_ai._util.constants import NO_CONTENT
-        from inspect_ai.model import ModelInfo, get_model, set_model_info
+        layer = model_layer()
     except ImportError as error:
         raise EnvironmentProblem(
             f"model '{name.full_name}' needs the extra 'hosted' ({error.name or error} is missing); "
@@ -151,26 +149,27 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
     for name_of_logger in ("inspect_ai", "google_genai"):
         logging.getLogger(name_of_logger).setLevel(logging.ERROR)
     if options.family:
-        set_model_info(name.full_name, ModelInfo(family=options.family))
-        set_model_info(name.full_name.partition("/")[2], ModelInfo(family=options.family))
+        info = layer.ModelInfo(family=options.family)
+        layer.set_model_info(name.full_name, info)
+        layer.set_model_info(name.full_name.partition("/")[2], info)
     try:
         arguments = _arguments(name, options)
-        api: Any = get_model(name.full_name, base_url=options.base_url, memoize=False, **arguments).api
+        api: Any = layer.get_model(name.full_name, base_url=options.base_url, memoize=False, **arguments).api
         if name.provider == "google":
             _tame_google(api, options)
         else:
             _tame(api, name, options)
-        return api, NO_CONTENT
+        return api, layer.NO_CONTENT
     except TunecurveError:
         raise
     except Exception as error:
         raise ModelError(f"cannot use model '{name.full_name}': {one_line(error)}") from None
 
 
-def _arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:
+def _arguments(name: HostedName, options: GatewayOptions) -> Keywords:
     if name.provider == "google":
         return _google_arguments(name, options)
-    arguments: dict[str, Any] = {}
+    arguments: Keywords = {}
     # The SDKs' own retries would be a second owner.
     if name.provider == "grok":
         arguments["disable_retry"] = True
@@ -191,12 +190,12 @@ def _arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:
 
 
 def _tame_google(api: Any, options: GatewayOptions) -> None:
-    from inspect_ai.model._providers import google
-
     from tunecurve.learners.hosted.transport.google_access import send_once, share_one_client
 
     compare_no_fields()
-    google.MAX_TOOL_CALLING_ATTEMPTS = 1  # a broken function call, which nobody asked for, is no reason to ask again
+    provider_module(
+        "google"
+    ).MAX_TOOL_CALLING_ATTEMPTS = 1  # a broken function call, which nobody asked for, is no reason to ask again
     send_once(api)
     make = api.model_client
 
@@ -227,8 +226,7 @@ def _tame(api: Any, name: HostedName, options: GatewayOptions) -> None:
     if hasattr(client, "max_retries"):  # every SDK made after OpenAI's
         client.max_retries = 0
     if name.provider == "azureai":
-        from inspect_ai.model._providers import azureai
-
+        azureai = provider_module("azureai")
         made = azureai.ChatCompletionsClient
         if not isinstance(made, functools.partial):
             azureai.ChatCompletionsClient = functools.partial(made, permit_redirects=False)
@@ -264,10 +262,10 @@ def _without_system_role(messages: Sequence[Message]) -> list[Message]:
     return [replace(turns[0], content="\n\n".join([*instruction, turns[0].content])), *turns[1:]]
 
 
-def _named_cap(field: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _named_cap(field: str) -> Callable[[Keywords], Keywords]:
     """Return what gives the answer cap of a chat completion the name that the server knows."""
 
-    def change(named: dict[str, Any]) -> dict[str, Any]:
+    def change(named: Keywords) -> Keywords:
         if field == "auto":
             return named
         caps = [named.pop(other) for other in ("max_tokens", "max_completion_tokens") if other in named]
@@ -276,7 +274,7 @@ def _named_cap(field: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return change
 
 
-def _with_body(fields: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _with_body(fields: Mapping[str, Any]) -> Callable[[Keywords], Keywords]:
     """Return what adds fields to a response's request; the layer drops those that it does not know."""
     return lambda named: {**named, "extra_body": {**(named.get("extra_body") or {}), **fields}} if fields else named
 
@@ -285,7 +283,7 @@ def _read_leniently(
     owner: Any,
     mend: Callable[[Any], Any],
     mend_part: Callable[[Any], bool],
-    change: Callable[[dict[str, Any]], dict[str, Any]],
+    change: Callable[[Keywords], Keywords],
 ) -> None:
     """Have an SDK's `create` send what `change` makes of its arguments, and its answers set right before they are read."""
     from openai import APIStatusError, AsyncStream
@@ -310,8 +308,8 @@ def _read_leniently(
     owner.create = readable
 
 
-def _google_arguments(name: HostedName, options: GatewayOptions) -> dict[str, Any]:
-    arguments: dict[str, Any] = {}
+def _google_arguments(name: HostedName, options: GatewayOptions) -> Keywords:
+    arguments: Keywords = {}
     if isinstance(options.safety, dict):
         arguments["safety_settings"] = options.safety
     if name.service == "vertex":

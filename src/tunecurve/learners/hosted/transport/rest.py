@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +9,8 @@ from urllib.parse import quote
 from tunecurve.errors import EnvironmentProblem
 
 LONGEST_WAIT_SECONDS = 60.0
+# An object as a provider writes it; it is read once, where it comes in.
+JsonObject = dict[str, Any]
 
 
 class HttpRefusal(Exception):
@@ -101,7 +102,7 @@ class JsonService:
             raise ValueError("the address answers with something that is no JSON")
         return value
 
-    def ask_for_object(self, method: str, path: str, *, body: Any = None, query: Any = None) -> dict[str, Any]:
+    def ask_for_object(self, method: str, path: str, *, body: Any = None, query: Any = None) -> JsonObject:
         """Return the JSON object of a successful answer, which must not be empty.
 
         Raises
@@ -115,11 +116,47 @@ class JsonService:
         return answer
 
 
+def all_entries(
+    ask: Callable[[str | None], Any], entries: str, *following: str, may_lack: bool = False
+) -> list[JsonObject]:
+    """Return the entries of all pages of a list; what is no page must not be read as an empty one: things would be made again.
+
+    Parameters
+    ----------
+    ask : callable
+        From the mark of a page, None for the first one, to its JSON.
+    entries, following : str
+        Where a page has its entries, and the mark of the next one.
+    may_lack : bool
+        Whether an empty list is left out.
+    """
+    found: list[JsonObject] = []
+    mark, seen = None, set[str]()
+    while True:
+        page = ask(mark)
+        told = page.get(entries, [] if may_lack else None) if isinstance(page, dict) and "error" not in page else None
+        if not isinstance(told, list):
+            raise ValueError(f"the address answers with something that is no list of {entries}")
+        found += [entry for entry in told if isinstance(entry, dict)]
+        mark = next((str(page[name]) for name in following if page.get(name)), None)
+        if mark is None or mark in seen:  # a server that knows no pages answers with the first one again
+            return found
+        seen.add(mark)
+
+
+def told_object(value: Any, what: str, *needed: str) -> JsonObject:
+    """Return an object with the fields that it needs.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    if not isinstance(value, dict) or any(value.get(name) in (None, "") for name in needed):
+        raise ValueError(f"the address answers with something that is no {what}")
+    return value
+
+
 def part(name: str) -> str:
     """Return a name as one part of a path."""
     return quote(name, safe="")
-
-
-def as_json_lines(rows: Any) -> str:
-    """Return rows as JSON Lines."""
-    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n"

@@ -12,14 +12,16 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import Interrupted, ModelError, MoneyError
 from tunecurve.learners.base import Completion
-from tunecurve.learners.hosted.budget import Budget
-from tunecurve.learners.hosted.ledger.calls import Claim, Ledger
+from tunecurve.learners.hosted.account import Account
+from tunecurve.learners.hosted.ledger.answers import AnswerRecord
+from tunecurve.learners.hosted.ledger.calls import Claim
 from tunecurve.learners.hosted.prices import Price
-from tunecurve.learners.hosted.transport.calls import Call, SendingLimits, completion_of, reply_record
+from tunecurve.learners.hosted.transport.calls import Call, SendingLimits, reply_record
 from tunecurve.learners.hosted.transport.garbage_collection import rare_garbage_collection
 from tunecurve.learners.hosted.transport.gateway import Failure, Gateway, Reply
 from tunecurve.learners.hosted.transport.limiter import ConcurrencyLimit, Pace
@@ -43,36 +45,34 @@ class Sender:
     ----------
     open_gateway : callable
         Makes the gateway, inside the event loop that uses it.
-    ledger, budget : Ledger, Budget
-        Where claims and answers go; whose cap holds.
-    study, model : str
-        Whose calls these are; the model's name.
+    account : Account
+        Where claims and answers go, whose cap holds, who is told what the stream waits for.
+    model : str
+        The model's name.
     price : Price
         Of a token.
     limits : SendingLimits
         Bounds.
     should_stop : callable
         Asked now and then, also while no answer comes.
-    say : callable
-        Told in a line what the stream waits for.
     """
 
     def __init__(
         self,
         open_gateway: Callable[[], Gateway],
-        ledger: Ledger,
-        budget: Budget,
-        *,
-        study: str,
+        account: Account,
         model: str,
         price: Price,
         limits: SendingLimits,
         should_stop: Callable[[], bool] = lambda: False,
-        say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.open_gateway, self.ledger, self.budget = open_gateway, ledger, budget
-        self.study, self.model, self.price, self.limits = study, model, price, limits
-        self.should_stop, self.say = should_stop, say
+        self.open_gateway, self.account, self.ledger, self.budget = (
+            open_gateway,
+            account,
+            account.ledger,
+            account.budget,
+        )
+        self.model, self.price, self.limits, self.should_stop = model, price, limits, should_stop
         self._n_failed = self._n_answered = self._n_unreachable = self._n_unreadable = self._n_refused = 0
         self._silent_until = 0.0
         self._stopping = threading.Event()
@@ -188,7 +188,7 @@ class Sender:
         for attempt in range(1, self.limits.max_attempts + 1):
             while isinstance(outcome := await self._attempt_in_turn(call, gateway, limit), Claim):
                 if outcome.state == "answered":
-                    return completion_of(self.ledger.answers([call.key])[call.key]), None
+                    return self.ledger.answers([call.key])[call.key].completion(), None
                 self._tell_whom_it_waits_for(outcome)
                 await self._pause(OTHERS_POLL_SECONDS)
                 if self._stopping.is_set():
@@ -237,14 +237,14 @@ class Sender:
             return
         self._silent_until = now + seconds
         asked = " as the provider asks" if (failure.retry_after_seconds or 0.0) >= seconds else ""
-        self.say(f"'{self.model}': waits {seconds:.0f} s{asked} after: {failure.reason}")
+        self.account.on_message(f"'{self.model}': waits {seconds:.0f} s{asked} after: {failure.reason}")
 
     def _tell_whom_it_waits_for(self, claim: Claim) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._silent_until:
             self._silent_until = now + TOLD_AGAIN_SECONDS
             who = self.ledger.owner.in_words(claim.owner or "")
-            self.say(f"'{self.model}': waits for answers to the same calls, which {who} has sent")
+            self.account.on_message(f"'{self.model}': waits for answers to the same calls, which {who} has sent")
 
     async def _attempt_in_turn(
         self, call: Call, gateway: Gateway, limit: ConcurrencyLimit
@@ -270,7 +270,7 @@ class Sender:
         cost: float | None = 0.0
         try:
             claim: Claim = await self.ledger.claim(
-                call.key, study=self.study, model=self.model, reserved_usd=reserved, future=_new_future()
+                call.key, study=self.account.study, model=self.model, reserved_usd=reserved, future=_new_future()
             )
             if claim.state != "yours":
                 return claim
@@ -280,11 +280,12 @@ class Sender:
             if isinstance(outcome, Reply):
                 record = reply_record(call, outcome)
                 cost = self._cost(record, reserved, outcome.told_usd)
+                record = replace(record, cost_usd=cost)
                 is_usable = outcome.stop_reason != "error"
-                recorded = self.ledger.record(call.key, record, cost, _new_future(), is_usable=is_usable)
+                recorded = self.ledger.record(call.key, record, _new_future(), is_usable=is_usable)
                 if not is_usable:
                     await recorded
-                return self._counted(completion_of({**record, "cost_usd": cost})), recorded
+                return self._counted(record.completion()), recorded
             cost = reserved if outcome.may_be_billed else 0.0
             await self.ledger.release(call.key, may_be_billed=outcome.may_be_billed, future=_new_future())
             return outcome
@@ -302,11 +303,11 @@ class Sender:
                 self.ledger.release(call.key, may_be_billed=True)
             raise
 
-    def _cost(self, record: dict[str, Any], reserved: float, told_usd: float | None) -> float | None:
+    def _cost(self, record: AnswerRecord, reserved: float, told_usd: float | None) -> float | None:
         """Return what an answer cost; where the server tells no usage, the most that it can have cost, and never less than what
         the server itself says that it costs."""
-        cost = self.price.call_usd(record["tokens_in"], record["tokens_out"])
-        if record["is_estimated"] and cost is not None:
+        cost = self.price.call_usd(record.tokens_in, record.tokens_out)
+        if record.is_estimated and cost is not None:
             cost = reserved
         return max((usd for usd in (cost, told_usd) if usd is not None), default=None)
 
@@ -339,7 +340,7 @@ class Sender:
                 f"{self.limits.max_failures} that hosted.failed_rows_allowed lets pass; what was answered is kept, the same "
                 "command asks for the rest"
             )
-        self.say(f"'{self.model}': a row has no answer: {reason}")
+        self.account.on_message(f"'{self.model}': a row has no answer: {reason}")
         return answer or Completion("", "error", error=reason)
 
 

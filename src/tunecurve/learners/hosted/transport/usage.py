@@ -7,6 +7,7 @@ booked and marked as an estimate: the books are never lower than the bill.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +64,7 @@ def told_usd(usage: Any) -> float | None:
     return sum(amounts) if amounts and all(0 <= usd < MOST_USD_A_CALL for usd in amounts) else None
 
 
-def fields_of(told: Any) -> dict[str, Any]:
+def fields_of(told: Any) -> Mapping[str, Any]:
     """Return the fields of a part of an answer, those included that its SDK does not know."""
     values = told if isinstance(told, dict) else vars(told) if hasattr(told, "__dict__") else {}
     return {**(getattr(told, "model_extra", None) or {}), **values}

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Collection
-from typing import Any
 
+from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.names import HostedName
+from tunecurve.learners.hosted.transport.rest import JsonObject
 from tunecurve.learners.hosted.tuning.openai import OpenAITuning
 from tunecurve.learners.hosted.tuning.types import JobRequest
 
@@ -34,10 +35,10 @@ class AzureTuning(OpenAITuning):
         super().__init__(name, fields)
         self.training_type = training_type
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return whose key, which address and which type of training hold."""
         return super().place() | {"training_type": self.training_type}
 
-    def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> dict[str, Any]:
+    def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> JsonObject:
         body = super()._creation(request, training_file, left_out)
         return body | ({"extra_body": {"trainingType": self.training_type}} if self.training_type else {})

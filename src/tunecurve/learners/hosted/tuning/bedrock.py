@@ -6,30 +6,32 @@ afterwards are tuned: a custom model of another kind answers from bought through
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob
 from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, need_boto3, region_of
 from tunecurve.learners.hosted.transport.failures import AWS_LOGIN_HINT, plain_reason
-from tunecurve.learners.hosted.transport.rest import as_json_lines
-from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
-from tunecurve.learners.hosted.tuning.limits import SERVED_ON_DEMAND, check_manner
-from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, state_by_word, told_numbers
+from tunecurve.learners.hosted.transport.rest import JsonObject, all_entries
+from tunecurve.learners.hosted.tuning.backend import KEY_PREFIX, TuningBackend, as_file, our_key
+from tunecurve.learners.hosted.tuning.errors import asking
+from tunecurve.learners.hosted.tuning.limits import SERVED_ON_DEMAND
+from tunecurve.learners.hosted.tuning.types import JobRequest, state_by_word, told_numbers
 from tunecurve.privacy.redact import redact
 from tunecurve.prompts import TuningExample
 from tunecurve.spec.hosted import BedrockSpec
 
-KEY_PREFIX = "tunecurve-"
 MOST_A_PAGE = 100
 _NOVA = re.compile(r"amazon\.nova")
 # A prompt that holds one of these fails the job, says the guide to Nova's tuning data.
 _RESERVED = ("User:", "Bot:", "Assistant:", "System:", "<image>", "<video>", "[EOS]")
 
 
-class BedrockTuning:
+class BedrockTuning(TuningBackend):
     """Fine-tuning by model customization jobs.
 
     Parameters
@@ -53,7 +55,7 @@ class BedrockTuning:
             self._storage = aws_client("s3", self.where)
         return self._storage
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return region and address; the account is that of the login."""
         address = os.environ.get("AWS_ENDPOINT_URL_BEDROCK") or os.environ.get("AWS_ENDPOINT_URL")
         return {
@@ -72,7 +74,7 @@ class BedrockTuning:
                 f"'{model}' cannot be served on demand once it is tuned, only from bought throughput, which is not bought here; "
                 "tune amazon.nova-micro, -lite, -pro, amazon.nova-2-lite or meta.llama3-3-70b-instruct"
             )
-        check_manner(self.name, model, len(request.examples), request.recipe)
+        super().check_limits(request)
         if not self.where.bucket or not self.where.role_arn:
             raise EnvironmentProblem("tuning on Amazon Bedrock needs hosted.bedrock.bucket and hosted.bedrock.role_arn")
         if _NOVA.search(model):
@@ -91,10 +93,10 @@ class BedrockTuning:
 
     def training_file(self, request: JobRequest) -> bytes:
         """Return the rows as conversations in JSON Lines."""
-        return as_json_lines(_training_row(example) for example in request.examples).encode()
+        return as_file([json.dumps(_training_row(example), ensure_ascii=False) for example in request.examples])
 
     def upload(self, request: JobRequest) -> str:
-        """Store the rows as JSON Lines under our key; return the s3:// address."""
+        """Store the rows under our key; return the s3:// address."""
         path = f"tunecurve/{request.key}.jsonl"
         with asking(f"cannot upload the training rows to s3://{self.where.bucket}"):
             self.storage.put_object(Bucket=self.where.bucket, Key=path, Body=self.training_file(request))
@@ -105,39 +107,32 @@ class BedrockTuning:
         bucket, _, path = training_file.removeprefix("s3://").partition("/")
         self.storage.delete_object(Bucket=bucket, Key=path)
 
-    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
-        """Create the job, in one attempt; Amazon makes no second one for the same token."""
-        try:
-            made = self.client.create_model_customization_job(
-                jobName=request.key,
-                customModelName=request.key,
-                clientRequestToken=request.key,
-                roleArn=self.where.role_arn,
-                baseModelIdentifier=request.base_model,
-                customizationType="FINE_TUNING",
-                trainingDataConfig={"s3Uri": training_file},
-                outputDataConfig={"s3Uri": f"s3://{self.where.bucket}/tunecurve/output/"},
-                hyperParameters={"epochCount": str(request.recipe["epochs"])},
-            )
-            return ProviderJob(
-                made["jobArn"], "waiting", key=request.key, base_model=request.base_model, training_file=training_file
-            )
-        except Exception as error:
-            raise refusal_of_creation(error) from None
+    def _create(self, request: JobRequest, training_file: str) -> ProviderJob:
+        """Amazon makes no second job for the same token."""
+        made = self.client.create_model_customization_job(
+            jobName=request.key,
+            customModelName=request.key,
+            clientRequestToken=request.key,
+            roleArn=self.where.role_arn,
+            baseModelIdentifier=request.base_model,
+            customizationType="FINE_TUNING",
+            trainingDataConfig={"s3Uri": training_file},
+            outputDataConfig={"s3Uri": f"s3://{self.where.bucket}/tunecurve/output/"},
+            hyperParameters={"epochCount": str(request.recipe.epochs)},
+        )
+        return ProviderJob(
+            made["jobArn"], "waiting", key=request.key, base_model=request.base_model, training_file=training_file
+        )
 
     def jobs(self) -> list[ProviderJob]:
         """Return the account's customization jobs in this region that are ours by name."""
-        found: list[ProviderJob] = []
-        page: dict[str, Any] = {}
-        while True:
-            answer = self.client.list_model_customization_jobs(
-                nameContains=KEY_PREFIX, maxResults=MOST_A_PAGE, sortBy="CreationTime", sortOrder="Descending", **page
-            )
-            found += [_view(job) for job in as_told(answer).get("modelCustomizationJobSummaries") or []]
-            following = answer.get("nextToken")
-            if not following or page.get("nextToken") == following:
-                return found
-            page = {"nextToken": following}
+
+        def ask(mark: str | None) -> JsonObject:
+            asked = {"nameContains": KEY_PREFIX, "sortBy": "CreationTime", "sortOrder": "Descending"}
+            more = {"nextToken": mark} if mark else {}
+            return as_told(self.client.list_model_customization_jobs(maxResults=MOST_A_PAGE, **asked, **more))
+
+        return [_view(job) for job in all_entries(ask, "modelCustomizationJobSummaries", "nextToken", may_lack=True)]
 
     def get(self, provider_id: str) -> ProviderJob:
         """Return one job."""
@@ -149,7 +144,7 @@ class BedrockTuning:
         self.client.stop_model_customization_job(jobIdentifier=provider_id)
 
 
-def _training_row(example: TuningExample) -> dict[str, Any]:
+def _training_row(example: TuningExample) -> JsonObject:
     turns = [
         {"role": message.role, "content": [{"text": message.content}]}
         for message in example.prompt.messages
@@ -172,7 +167,7 @@ def _refuse_reserved_words(request: JobRequest) -> None:
                 )
 
 
-def _view(job: dict[str, Any]) -> ProviderJob:
+def _view(job: JsonObject) -> ProviderJob:
     # "NotStarted": it ended before it was trained, e.g. while its rows were checked. The summaries in lists tell no details.
     training = ((job.get("statusDetails") or {}).get("trainingDetails") or {}).get("status")
     name, status, failure = job.get("jobName"), job.get("status"), job.get("failureMessage")
@@ -182,7 +177,7 @@ def _view(job: dict[str, Any]) -> ProviderJob:
         # It is told as in progress from the start; what is not trained yet costs nothing.
         state="waiting" if status == "InProgress" and training == "NotStarted" else state_by_word(status),
         raw_state=str(status or ""),
-        key=name if name and name.startswith(KEY_PREFIX) else None,
+        key=our_key(name),
         base_model=job.get("baseModelArn") or "",
         tuned_model=job.get("outputModelArn") or job.get("customModelArn"),
         error=plain_reason(failure) if failure else None,

@@ -25,7 +25,7 @@ _NOT_READY_YET = re.compile(
 _NEVER_READY = re.compile(r"fail|error|invalid|reject|delet|expire", re.IGNORECASE)
 
 
-class PassingTrouble(Exception):
+class TransientError(Exception):
     """The provider could not be asked, or had a fault of its own; asking later may go well."""
 
 
@@ -33,7 +33,7 @@ class NotThere(ModelError):
     """The provider knows no such thing."""
 
 
-def may_pass(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Return whether an SDK's error is one that asking again later could escape."""
     status = status_of(error)
     if status is not None:
@@ -47,15 +47,15 @@ def may_pass(error: BaseException) -> bool:
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
-    """Turn an SDK's error into PassingTrouble, or a ModelError that begins with `what`."""
+    """Turn an SDK's error into TransientError, or a ModelError that begins with `what`."""
     try:
         yield
-    except (TunecurveError, PassingTrouble):
+    except (TunecurveError, TransientError):
         raise
     except Exception as error:
         reason = plain_reason(error)
-        if may_pass(error) and not quota_is_used_up(error):
-            raise PassingTrouble(reason) from None
+        if is_transient(error) and not quota_is_used_up(error):
+            raise TransientError(reason) from None
         raise (NotThere if status_of(error) in (404, 410) else ModelError)(f"{what}: {reason}") from None
 
 

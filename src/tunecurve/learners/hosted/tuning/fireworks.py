@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners.hosted.ledger.job_rows import JobState, Place, ProviderJob
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.access import check_fireworks, fireworks_account
 from tunecurve.learners.hosted.transport.failures import plain_reason, status_of
-from tunecurve.learners.hosted.transport.rest import JsonService, part
+from tunecurve.learners.hosted.transport.rest import JsonObject, JsonService, all_entries, part, told_object
 from tunecurve.learners.hosted.transport.usage import whole_number
-from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
-from tunecurve.learners.hosted.tuning.limits import check_manner
-from tunecurve.learners.hosted.tuning.openai import as_file, training_lines
-from tunecurve.learners.hosted.tuning.types import JobRequest, JobState, ProviderJob, state_by_word, told_numbers
+from tunecurve.learners.hosted.tuning.backend import TuningBackend, our_key
+from tunecurve.learners.hosted.tuning.errors import asking
+from tunecurve.learners.hosted.tuning.types import JobRequest, state_by_word, told_numbers, told_time
 from tunecurve.privacy.redact import redact
 from tunecurve.spec.hosted import FireworksSpec
 
 OWN_ADDRESS = "https://api.fireworks.ai"
-MOST_FILE_BYTES = 150_000_000
 MOST_A_PAGE = 200
-KEY_PREFIX = "tunecurve-"
+_JOBS = "supervisedFineTuningJobs"
 # Words that `state_by_word` would read otherwise: training that ends early has a model, files are written while it runs.
 _STATES: dict[str, JobState] = {
     "JOB_STATE_EARLY_STOPPED": "succeeded",
@@ -48,7 +46,7 @@ def control_service(name: HostedName, account: str) -> JsonService:
     return JsonService(f"{parts.scheme}://{parts.netloc}/v1/accounts/{part(account)}", key)
 
 
-class FireworksTuning:
+class FireworksTuning(TuningBackend):
     """Supervised fine-tuning of LoRA adapters at Fireworks.
 
     Parameters
@@ -59,7 +57,7 @@ class FireworksTuning:
         The account.
     """
 
-    name = "fireworks"
+    name, most_file_bytes = "fireworks", 150_000_000
 
     def __init__(self, name: HostedName, where: FireworksSpec) -> None:
         check_fireworks(name.full_name, where)
@@ -67,7 +65,7 @@ class FireworksTuning:
         self.whose, self.base_url = name, name.base_url()
         self.service = control_service(name, self.account)
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return account and address."""
         return {
             "backend": self.name,
@@ -77,38 +75,27 @@ class FireworksTuning:
             "base_url": redact(self.base_url) if self.base_url else None,
         }
 
-    def check_limits(self, request: JobRequest) -> None:
-        """Refuse what Fireworks would refuse after the upload."""
-        check_manner(self.name, request.base_model, len(request.examples), request.recipe)
-        if len(self.training_file(request)) > MOST_FILE_BYTES:
-            raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
-
     def preflight(self, base_model: str) -> None:
         """See whether this key may list the account's jobs; costs nothing."""
         with asking(f"this key cannot tune '{base_model}' in the account '{self.account}'"):
-            self._page("supervisedFineTuningJobs", pageSize=1)
+            all_entries(lambda _: self._page(None, 1), _JOBS, may_lack=True)
 
-    def training_file(self, request: JobRequest) -> bytes:
-        """Return the rows as chat messages in JSON Lines."""
-        return as_file(training_lines(request.examples))
-
-    def upload(self, request: JobRequest) -> str:
-        """Store the rows in a dataset under our key, unless it is there; return its name."""
-        name, content = request.key, self.training_file(request)
-        with asking("cannot upload the training rows"):
+    def _upload(self, request: JobRequest, content: bytes) -> str:
+        """Store the rows in a dataset under our key."""
+        name = request.key
+        there = self._dataset(name)
+        if there is not None and whole_number(there.get("exampleCount")) not in (None, 0, len(request.examples)):
+            self.service.ask("DELETE", f"/datasets/{part(name)}")  # of an upload that was cut, or of somebody else
+            there = None
+        if there is None:
+            dataset = {"userUploaded": {}, "exampleCount": str(len(request.examples)), "displayName": name}
+            self._make("/datasets", {"datasetId": name, "dataset": dataset})
             there = self._dataset(name)
-            if there is not None and whole_number(there.get("exampleCount")) not in (None, 0, len(request.examples)):
-                self.service.ask("DELETE", f"/datasets/{part(name)}")  # of an upload that was cut, or of somebody else
-                there = None
-            if there is None:
-                dataset = {"userUploaded": {}, "exampleCount": str(len(request.examples)), "displayName": name}
-                self._make("/datasets", {"datasetId": name, "dataset": dataset})
-                there = self._dataset(name)
-            if there is None or there.get("state") != "READY":
-                self.service.ask("POST", f"/datasets/{part(name)}:upload", file=(f"{name}.jsonl", content))
+        if there is None or there.get("state") != "READY":
+            self.service.ask("POST", f"/datasets/{part(name)}:upload", file=(f"{name}.jsonl", content))
         return f"accounts/{self.account}/datasets/{name}"
 
-    def _make(self, path: str, body: dict[str, Any]) -> None:
+    def _make(self, path: str, body: JsonObject) -> None:
         """Create something under a name of ours; where an earlier attempt has, that is what is wanted."""
         try:
             self.service.ask("POST", path, body=body)
@@ -116,7 +103,7 @@ class FireworksTuning:
             if status_of(error) != 409:
                 raise
 
-    def _dataset(self, name: str) -> dict[str, Any] | None:
+    def _dataset(self, name: str) -> JsonObject | None:
         try:
             return self.service.ask_for_object("GET", f"/datasets/{part(name)}")
         except Exception as error:
@@ -128,59 +115,39 @@ class FireworksTuning:
         """Delete the dataset."""
         self.service.ask("DELETE", f"/datasets/{part(training_file.rpartition('/')[2])}")
 
-    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
-        """Create the job, in one attempt; Fireworks makes no second one under the same name."""
+    def _create(self, request: JobRequest, training_file: str) -> ProviderJob:
+        """Fireworks makes no second job under the same name."""
         recipe = request.recipe
         body = {
             "displayName": request.key,
             "dataset": training_file,
             "baseModel": request.base_model,
             "outputModel": f"accounts/{self.account}/models/{request.key}",
-            "epochs": recipe["epochs"],
-            "batchSizeSamples": recipe["batch_size"],
+            "epochs": recipe.epochs,
+            "batchSizeSamples": recipe.batch_size,
             "earlyStop": False,
             "evalAutoCarveout": False,
-            **({"loraRank": recipe["adapter_size"]} if recipe["adapter_size"] else {}),
+            **({"loraRank": recipe.adapter_size} if recipe.adapter_size else {}),
         }
-        try:
-            made = self.service.ask(
-                "POST", "/supervisedFineTuningJobs", body=body, query={"supervisedFineTuningJobId": request.key}
-            )
-            if not made.get("name"):
-                raise ValueError("the answer names no job")
-            return _view(made)
-        except Exception as error:
-            raise refusal_of_creation(error) from None
+        query = {"supervisedFineTuningJobId": request.key}
+        made = self.service.ask("POST", f"/{_JOBS}", body=body, query=query)
+        return _view(told_object(made, "fine-tuning job", "name"))
 
     def jobs(self) -> list[ProviderJob]:
         """Return the account's supervised fine-tuning jobs."""
-        found: list[ProviderJob] = []
-        token, seen = "", set[str]()
-        while True:
-            page = self._page(
-                "supervisedFineTuningJobs", pageSize=MOST_A_PAGE, **({"pageToken": token} if token else {})
-            )
-            found += [_view(job) for job in page.get("supervisedFineTuningJobs") or []]
-            token = str(page.get("nextPageToken") or "")
-            if not token or token in seen:
-                return found
-            seen.add(token)
+        return [_view(job) for job in all_entries(self._page, _JOBS, "nextPageToken", may_lack=True)]
 
-    def _page(self, kind: str, **query: Any) -> dict[str, Any]:
-        """Return a page of a list; what is none must not be read as an empty one, since jobs would be made again."""
-        page = self.service.ask("GET", f"/{kind}", query=query)
-        if not isinstance(page, dict) or not isinstance(page.get(kind, []), list) or "error" in page:
-            raise ValueError(f"the address answers with something that is no list of {kind}")
-        return page
+    def _page(self, mark: str | None, size: int = MOST_A_PAGE) -> Any:
+        return self.service.ask("GET", f"/{_JOBS}", query={"pageSize": size, **({"pageToken": mark} if mark else {})})
 
     def get(self, provider_id: str) -> ProviderJob:
         """Return one job."""
-        job = self.service.ask("GET", f"/supervisedFineTuningJobs/{part(provider_id.rpartition('/')[2])}")
+        job = self.service.ask("GET", f"/{_JOBS}/{part(provider_id.rpartition('/')[2])}")
         return replace(_view(job), provider_id=provider_id)
 
     def cancel(self, provider_id: str) -> None:
         """Ask for a job's end; where this interface knows no such request (only its command line is documented), delete it."""
-        path = f"/supervisedFineTuningJobs/{part(provider_id.rpartition('/')[2])}"
+        path = f"/{_JOBS}/{part(provider_id.rpartition('/')[2])}"
         try:
             self.service.ask("POST", f"{path}:cancel", body={})
         except Exception as error:
@@ -189,9 +156,8 @@ class FireworksTuning:
             self.service.ask("DELETE", path)
 
 
-def _view(job: dict[str, Any]) -> ProviderJob:
+def _view(job: JsonObject) -> ProviderJob:
     name, raw = str(job.get("name") or ""), str(job.get("state") or "")
-    short = name.rpartition("/")[2]
     state = _STATES.get(raw) or state_by_word(raw)
     status = job.get("status") if isinstance(job.get("status"), dict) else {}
     told = {"epochs": job.get("epochs"), "batch_size": job.get("batchSizeSamples"), "adapter_size": job.get("loraRank")}
@@ -199,23 +165,16 @@ def _view(job: dict[str, Any]) -> ProviderJob:
         provider_id=name,
         state=state,
         raw_state=raw,
-        key=short if short.startswith(KEY_PREFIX) else None,
+        key=our_key(name.rpartition("/")[2]),
         base_model=str(job.get("baseModel") or ""),
         tuned_model=job.get("outputModel") if state == "succeeded" else None,
         error=plain_reason(status["message"]) if status and status.get("message") else None,
         training_file=job.get("dataset"),
-        created_at=_seconds(job.get("createTime")),
+        created_at=told_time(job.get("createTime")),
         hyperparameters=told_numbers(told),
         usd_billed=_usd(job.get("estimatedCost")),
         remarks=("training ended early",) if raw == "JOB_STATE_EARLY_STOPPED" else (),
     )
-
-
-def _seconds(told: Any) -> float | None:
-    try:
-        return datetime.fromisoformat(str(told)).timestamp()
-    except ValueError:
-        return None
 
 
 def _usd(money: Any) -> float | None:

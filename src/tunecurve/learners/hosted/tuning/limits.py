@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from tunecurve.errors import ModelError
+from tunecurve.learners.hosted.ledger.job_rows import TuningRecipe
 
 # The step rule needs rows a step: those of local training, which services that take them are told to use.
 USUAL_BATCH = 8
@@ -92,7 +93,7 @@ def manner_of(backend: str, model: str = "") -> TuningManner:
     return replace(manner, most_passes=most, remark=remark)
 
 
-def check_manner(backend: str, model: str, n_rows: int, recipe: dict[str, object]) -> None:
+def check_manner(backend: str, model: str, n_rows: int, recipe: TuningRecipe) -> None:
     """Refuse rows and settings that the service does not take.
 
     Raises
@@ -107,17 +108,17 @@ def check_manner(backend: str, model: str, n_rows: int, recipe: dict[str, object
         )
     if n_rows > manner.most_rows:
         raise ModelError(f"{n_rows} rows are more than the {manner.most_rows:,} that one job of {manner.service} takes")
-    epochs = int(str(recipe["epochs"]))
+    epochs = recipe.epochs
     if manner.most_passes is not None and epochs > manner.most_passes:
         raise ModelError(
             f"{epochs} passes are more than the {manner.most_passes} that {manner.service} makes of '{model}'; lower "
             "recipe.epochs, or leave it unset"
         )
-    if recipe.get("learning_rate_multiplier") is not None and not manner.takes_multiplier:
+    if recipe.learning_rate_multiplier is not None and not manner.takes_multiplier:
         raise ModelError(
             f"{manner.service} takes no multiplier of its learning rate; leave hosted.learning_rate_multiplier unset"
         )
-    size = recipe.get("adapter_size")
+    size = recipe.adapter_size
     if size is not None and size not in manner.adapter_sizes:
         sizes = ", ".join(map(str, manner.adapter_sizes))
         raise ModelError(f"an adapter of rank {size} is none of those asked of {manner.service} ({sizes})")

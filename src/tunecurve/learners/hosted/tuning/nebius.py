@@ -11,13 +11,13 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.errors import ModelError
+from tunecurve.learners.hosted.ledger.job_rows import ProviderJob
 from tunecurve.learners.hosted.names import HostedName
-from tunecurve.learners.hosted.transport.usage import whole_number
+from tunecurve.learners.hosted.transport.rest import JsonObject
+from tunecurve.learners.hosted.transport.usage import fields_of, whole_number
 from tunecurve.learners.hosted.tuning.openai import OpenAITuning
-from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob
+from tunecurve.learners.hosted.tuning.types import JobRequest
 
-MOST_FILE_BYTES = 5_000_000_000
 LONGEST_SUFFIX = 64
 
 
@@ -30,20 +30,14 @@ class NebiusTuning(OpenAITuning):
         Says whose key and address hold.
     """
 
-    name = "nebius"
+    name, most_file_bytes, most_tokens_a_row = "nebius", 5_000_000_000, None
 
     def __init__(self, name: HostedName) -> None:
         super().__init__(name, "top-level")
 
-    def check_limits(self, request: JobRequest) -> None:
-        """Refuse what the provider would refuse after the upload."""
-        self.check_rows(request)
-        if len(self.training_file(request)) > MOST_FILE_BYTES:
-            raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
-
-    def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> dict[str, Any]:
+    def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> JsonObject:
         body = super()._creation(request, training_file, {*left_out, "metadata", "learning_rate_multiplier"})
-        size = request.recipe["adapter_size"]
+        size = request.recipe.adapter_size
         body["hyperparameters"] |= {"lora": True, "packing": False, **({"lora_r": size} if size else {})}
         if "suffix" in body:
             body["suffix"] = body["suffix"][-LONGEST_SUFFIX:]
@@ -64,15 +58,8 @@ class NebiusTuning(OpenAITuning):
 
 def _remarks(job: Any) -> tuple[str, ...]:
     """Return in what a job trains otherwise than it was asked to, beside its numbers."""
-    places = [getattr(job, "hyperparameters", None), getattr(getattr(job, "method", None), "supervised", None)]
-    told: dict[str, Any] = {}
-    for place in places:
-        values = (
-            place
-            if isinstance(place, dict)
-            else {**getattr(place, "__dict__", {}), **(getattr(place, "model_extra", None) or {})}
-        )
-        told = {**values, **told}
+    supervised = getattr(getattr(job, "method", None), "supervised", None)
+    told = {**fields_of(supervised), **fields_of(getattr(job, "hyperparameters", None))}
     made, planned = whole_number(getattr(job, "trained_steps", None)), whole_number(getattr(job, "total_steps", None))
     remarks = ["no adapter, but all weights"] if told.get("lora") is False else []
     remarks += ["rows packed"] if told.get("packing") is True else []

@@ -6,32 +6,29 @@ import io
 import json
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob, suffix_of
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason, quota_is_used_up
+from tunecurve.learners.hosted.transport.rest import JsonObject
 from tunecurve.learners.hosted.transport.usage import whole_number
+from tunecurve.learners.hosted.tuning.backend import TuningBackend, training_lines
 from tunecurve.learners.hosted.tuning.errors import asking
-from tunecurve.learners.hosted.tuning.limits import check_manner
 from tunecurve.learners.hosted.tuning.types import (
     CreationUnclear,
     JobRequest,
     NotCreated,
     NotReadyYet,
-    ProviderJob,
     QuotaFull,
     state_by_word,
-    suffix_of,
     told_numbers,
 )
 from tunecurve.privacy.redact import redact
-from tunecurve.prompts import TuningExample
 
-MOST_TOKENS_A_ROW = 65_536
-MOST_FILE_BYTES = 512_000_000
 METADATA = "tunecurve_key"
 MOST_A_PAGE = 100
 # What a server that does not know a field says of it, and the fields that can be left out.
@@ -52,7 +49,7 @@ _OF_THE_FILE = frozenset({"training_file", "validation_file", "invalid_training_
 _OPTIONAL_FIELDS = ("method", "metadata", "seed", "suffix", "batch_size", "learning_rate_multiplier")
 
 
-class OpenAITuning:
+class OpenAITuning(TuningBackend):
     """Fine-tuning jobs of OpenAI's format.
 
     Parameters
@@ -65,6 +62,7 @@ class OpenAITuning:
 
     name = "openai"
     file_mark = b""  # what a training file begins with
+    most_tokens_a_row: int | None = 65_536
 
     def __init__(self, name: HostedName, fields: str = "auto") -> None:
         try:
@@ -83,26 +81,19 @@ class OpenAITuning:
             api_key=key, base_url=self.base_url, max_retries=0, timeout=60.0, http_client=straight
         )
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return whose key and which address hold."""
         provider = {"provider": self.whose.provider, "service": self.whose.service}
         return {"backend": self.name, **provider, "base_url": redact(self.base_url) if self.base_url else None}
 
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what the provider would refuse after the upload."""
-        self.check_rows(request)
-        lines = training_lines(request.examples)
-        if len(self.training_file(request)) > MOST_FILE_BYTES:
-            raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
-        longest = max(map(len, lines))
-        if longest // 2 > MOST_TOKENS_A_ROW:
+        super().check_limits(request)
+        longest = max(map(len, training_lines(request.examples)))
+        if self.most_tokens_a_row is not None and longest // 2 > self.most_tokens_a_row:
             raise ModelError(
-                f"a training row has {longest:,} characters, the limit is {MOST_TOKENS_A_ROW:,} tokens; lower data.max_tokens"
+                f"a training row has {longest:,} characters, the limit is {self.most_tokens_a_row:,} tokens; lower data.max_tokens"
             )
-
-    def check_rows(self, request: JobRequest) -> None:
-        """Refuse rows and settings that this service does not take."""
-        check_manner(self.name, request.base_model, len(request.examples), request.recipe)
 
     def preflight(self, base_model: str) -> None:
         """See whether this account and address offer fine-tuning jobs; costs nothing."""
@@ -112,19 +103,17 @@ class OpenAITuning:
 
     def training_file(self, request: JobRequest) -> bytes:
         """Return the rows as chat messages in JSON Lines."""
-        return self.file_mark + as_file(training_lines(request.examples))
+        return self.file_mark + super().training_file(request)
 
-    def upload(self, request: JobRequest) -> str:
-        """Store the rows, unless an upload without an answer has; return the file's id."""
-        name, content = f"{request.key}.jsonl", self.training_file(request)
-        with asking("cannot upload the training rows"):
-            there = self._uploaded(name, len(content))
-            if there is not None:
-                return there
-            file = self.client.files.create(file=(name, io.BytesIO(content)), purpose="fine-tune")
-            if not getattr(file, "id", None):
-                raise ValueError("the answer to the upload names no file")
-            return file.id
+    def _upload(self, request: JobRequest, content: bytes) -> str:
+        name = f"{request.key}.jsonl"
+        there = self._uploaded(name, len(content))
+        if there is not None:
+            return there
+        file = self.client.files.create(file=(name, io.BytesIO(content)), purpose="fine-tune")
+        if not getattr(file, "id", None):
+            raise ValueError("the answer to the upload names no file")
+        return file.id
 
     def _uploaded(self, name: str, n_bytes: int) -> str | None:
         """Return the file of this name and size; not every server lists its files."""
@@ -138,8 +127,8 @@ class OpenAITuning:
         """Delete the rows at the provider."""
         self.client.files.delete(training_file)
 
-    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
-        """Create the job, in one attempt that counts: a refused one is sent again without the field that is not known."""
+    def _create(self, request: JobRequest, training_file: str) -> ProviderJob:
+        """One attempt counts: a refused one is sent again without the field that is not known."""
         left_out = {"method"} if self.fields == "top-level" else set()
         was_unread = False
         while True:
@@ -159,8 +148,6 @@ class OpenAITuning:
                 if field is None or (field == "method" and self.fields == "method"):
                     raise NotCreated(plain_reason(error)) from None
                 left_out.add(field)
-            except Exception as error:
-                raise CreationUnclear(plain_reason(error)) from None
 
     def _is_unread(self, training_file: str) -> bool:
         """Return whether the provider says of a file that it has still to read it."""
@@ -170,15 +157,15 @@ class OpenAITuning:
             return False
         return str(status).lower() in _UNREAD_FILE
 
-    def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> dict[str, Any]:
+    def _creation(self, request: JobRequest, training_file: str, left_out: Collection[str]) -> JsonObject:
         recipe = request.recipe
         hyperparameters = {
-            "n_epochs": recipe["epochs"],
-            "batch_size": recipe["batch_size"],
-            "learning_rate_multiplier": recipe["learning_rate_multiplier"],
+            "n_epochs": recipe.epochs,
+            "batch_size": recipe.batch_size,
+            "learning_rate_multiplier": recipe.learning_rate_multiplier,
         }
         hyperparameters = {k: v for k, v in hyperparameters.items() if v is not None and k not in left_out}
-        optional: dict[str, Any] = {
+        optional: JsonObject = {
             "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
             "metadata": {METADATA: request.key},
             "seed": request.seed,
@@ -222,7 +209,7 @@ class OpenAITuning:
 
     def _points(self, provider_id: str) -> tuple[tuple[int, str], ...]:
         """Return step and model of the checkpoints; not every server that speaks the format keeps them."""
-        found: dict[str, Any] = {}
+        found: JsonObject = {}
         try:
             page = self.client.fine_tuning.jobs.checkpoints.list(provider_id, limit=MOST_A_PAGE)
             # A server that knows no pages answers with the first one again.
@@ -242,20 +229,6 @@ class OpenAITuning:
     def cancel(self, provider_id: str) -> None:
         """Ask for a job's end."""
         self.client.fine_tuning.jobs.cancel(provider_id)
-
-
-def training_lines(examples: Sequence[TuningExample]) -> list[str]:
-    """Return the rows as chat messages, one JSON text each."""
-    rows = []
-    for example in examples:
-        turns = [{"role": message.role, "content": message.content} for message in example.prompt.messages]
-        rows.append({"messages": [*turns, {"role": "assistant", "content": example.answer}]})
-    return [json.dumps(row, ensure_ascii=False) for row in rows]
-
-
-def as_file(lines: Sequence[str]) -> bytes:
-    """Return rows as JSON Lines."""
-    return ("\n".join(lines) + "\n").encode()
 
 
 def _unwelcome_field(error: Any, left_out: Collection[str]) -> str | None:

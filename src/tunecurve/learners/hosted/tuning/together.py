@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import datetime
-from typing import Any
 
-from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob, suffix_of
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason
-from tunecurve.learners.hosted.transport.rest import JsonService, part
+from tunecurve.learners.hosted.transport.rest import JsonObject, JsonService, all_entries, part, told_object
 from tunecurve.learners.hosted.transport.usage import whole_number
-from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
-from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH, check_manner
-from tunecurve.learners.hosted.tuning.openai import as_file, training_lines
-from tunecurve.learners.hosted.tuning.types import JobRequest, ProviderJob, state_by_word, suffix_of, told_numbers
+from tunecurve.learners.hosted.tuning.backend import TuningBackend
+from tunecurve.learners.hosted.tuning.errors import asking
+from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH
+from tunecurve.learners.hosted.tuning.types import JobRequest, state_by_word, told_numbers, told_time
 from tunecurve.privacy.redact import redact
 
 USUAL_ADDRESS = "https://api.together.ai/v1"
-MOST_FILE_BYTES = 25_000_000_000
 _OUR_SUFFIX = re.compile(r"n\d+-[0-9a-z]{8}")
 
 
@@ -44,7 +42,7 @@ def together_service(name: HostedName, version: str = "v1") -> JsonService:
     return JsonService(f"{base}/{version}", key)
 
 
-class TogetherTuning:
+class TogetherTuning(TuningBackend):
     """Fine-tuning jobs at Together.
 
     Parameters
@@ -53,12 +51,12 @@ class TogetherTuning:
         Says whose key and address hold.
     """
 
-    name = "together"
+    name, most_file_bytes = "together", 25_000_000_000
 
     def __init__(self, name: HostedName) -> None:
         self.whose, self.service = name, together_service(name)
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return which address holds."""
         base = self.whose.base_url()
         return {
@@ -68,34 +66,20 @@ class TogetherTuning:
             "base_url": redact(base) if base else None,
         }
 
-    def check_limits(self, request: JobRequest) -> None:
-        """Refuse what the provider would refuse after the upload."""
-        check_manner(self.name, request.base_model, len(request.examples), request.recipe)
-        if len(self.training_file(request)) > MOST_FILE_BYTES:
-            raise ModelError(f"the training file would be larger than {MOST_FILE_BYTES:,} bytes; lower --train-sizes")
-
     def preflight(self, base_model: str) -> None:
         """See whether this account may tune, and whether this model can be; costs nothing."""
         alone = "to measure prompting alone, set hosted.tuning: none"
         with asking(f"Together does not tune '{base_model}' for this account ({alone})"):
             self.service.ask("GET", "/fine-tunes/models/limits", query={"model_name": base_model})
 
-    def training_file(self, request: JobRequest) -> bytes:
-        """Return the rows as chat messages in JSON Lines."""
-        return as_file(training_lines(request.examples))
-
-    def upload(self, request: JobRequest) -> str:
-        """Store the rows, unless an upload without an answer has; return the file's id."""
-        name, content = f"{request.key}.jsonl", self.training_file(request)
-        with asking("cannot upload the training rows"):
-            there = self._uploaded(name, len(content))
-            if there is not None:
-                return there
-            form = {"file_name": name, "purpose": "fine-tune", "file_type": "jsonl"}
-            file = self.service.ask("POST", "/files/upload", file=(name, content), form=form)
-            if not isinstance(file, dict) or not file.get("id"):
-                raise ValueError("the answer to the upload names no file")
-            return str(file["id"])
+    def _upload(self, request: JobRequest, content: bytes) -> str:
+        name = f"{request.key}.jsonl"
+        there = self._uploaded(name, len(content))
+        if there is not None:
+            return there
+        form = {"file_name": name, "purpose": "fine-tune", "file_type": "jsonl"}
+        file = self.service.ask("POST", "/files/upload", file=(name, content), form=form)
+        return str(told_object(file, "uploaded file", "id")["id"])
 
     def _uploaded(self, name: str, n_bytes: int) -> str | None:
         """Return the file of this name and size, None where there is none, or files are not listed."""
@@ -109,34 +93,28 @@ class TogetherTuning:
         """Delete the rows at the provider."""
         self.service.ask("DELETE", f"/files/{part(training_file)}")
 
-    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
-        """Create the job, in one attempt."""
+    def _create(self, request: JobRequest, training_file: str) -> ProviderJob:
         recipe = request.recipe
-        body: dict[str, Any] = {
+        body: JsonObject = {
             "model": request.base_model,
             "training_file": training_file,
-            "n_epochs": recipe["epochs"],
+            "n_epochs": recipe.epochs,
             "n_checkpoints": 1,
             "batch_size": USUAL_BATCH,  # of packed sequences, not of rows
             "suffix": f"n{len(request.examples)}-{suffix_of(request.key)}",
             "random_seed": request.seed,
         }
-        if recipe["learning_rate"] is not None:
-            body["learning_rate"] = recipe["learning_rate"]
-        if recipe["adapter_size"] is not None:
-            size = recipe["adapter_size"]
+        if recipe.learning_rate is not None:
+            body["learning_rate"] = recipe.learning_rate
+        if recipe.adapter_size is not None:
+            size = recipe.adapter_size
             body["training_type"] = {"type": "Lora", "lora_r": size, "lora_alpha": 2 * size}
-        try:
-            return _view(self.service.ask_for_object("POST", "/fine-tunes", body=body))
-        except Exception as error:
-            raise refusal_of_creation(error) from None
+        return _view(self.service.ask_for_object("POST", "/fine-tunes", body=body))
 
     def jobs(self) -> list[ProviderJob]:
         """Return the account's jobs."""
-        entries = self.service.ask_for_object("GET", "/fine-tunes").get("data")
-        if not isinstance(entries, list):
-            raise ValueError("the address answers with something that is no list of fine-tuning jobs")
-        return [_view(entry) for entry in entries if isinstance(entry, dict) and entry.get("id")]
+        entries = all_entries(lambda _: self.service.ask("GET", "/fine-tunes"), "data")
+        return [_view(entry) for entry in entries if entry.get("id")]
 
     def get(self, provider_id: str) -> ProviderJob:
         """Return one job."""
@@ -147,10 +125,9 @@ class TogetherTuning:
         self.service.ask("POST", f"/fine-tunes/{part(provider_id)}/cancel")
 
 
-def _view(job: dict[str, Any]) -> ProviderJob:
+def _view(told: JsonObject) -> ProviderJob:
     """Return a job as told."""
-    if not job.get("id"):
-        raise ValueError("the answer names no job")
+    job = told_object(told, "fine-tuning job", "id")
     status = job.get("status")
     output = job.get("model_output_name") or job.get("x_model_output_name")
     # Since its second version a deployment names its model by an id of its own.
@@ -168,7 +145,7 @@ def _view(job: dict[str, Any]) -> ProviderJob:
         suffix=suffix.group() if suffix else None,
         raw_state=str(status or ""),
         training_file=job.get("training_file"),
-        created_at=_seconds(job.get("created_at")),
+        created_at=told_time(job.get("created_at")),
         hyperparameters=told_numbers({"epochs": job.get("n_epochs"), "learning_rate": job.get("learning_rate")}),
         passes_made=whole_number(job.get("epochs_completed")) if state == "succeeded" else None,
         examples=whole_number(job.get("trainingfile_numlines")),
@@ -176,7 +153,7 @@ def _view(job: dict[str, Any]) -> ProviderJob:
     )
 
 
-def _tokens(job: dict[str, Any]) -> int | None:
+def _tokens(job: JsonObject) -> int | None:
     """Return the tokens of all passes: a count that may be that of one pass, since it is no more than the file has bytes, is
     taken for one, so that the books are never lower than the bill."""
     count, passes = whole_number(job.get("token_count")), whole_number(job.get("n_epochs"))
@@ -186,16 +163,9 @@ def _tokens(job: dict[str, Any]) -> int | None:
     return count if size and count > size else count * passes
 
 
-def _reason(job: dict[str, Any]) -> str | None:
+def _reason(job: JsonObject) -> str | None:
     """Return what the last of a job's events says."""
     events = job.get("events")
     messages = [event.get("message") for event in events if isinstance(event, dict)] if isinstance(events, list) else []
     said = next((message for message in reversed(messages) if message), None)
     return plain_reason(str(said)) if said else None
-
-
-def _seconds(told: Any) -> float | None:
-    try:
-        return datetime.fromisoformat(str(told).replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return None

@@ -10,31 +10,27 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob
 from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.google_access import credentials_from_environment, tuning_region
 from tunecurve.learners.hosted.transport.redirects import refuse_redirects_of_google, refuse_redirects_of_storage
+from tunecurve.learners.hosted.transport.rest import JsonObject
 from tunecurve.learners.hosted.transport.usage import whole_number
-from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
-from tunecurve.learners.hosted.tuning.types import (
-    CreationUnclear,
-    JobRequest,
-    ProviderJob,
-    state_by_word,
-    told_numbers,
-)
+from tunecurve.learners.hosted.tuning.backend import TuningBackend, as_file
+from tunecurve.learners.hosted.tuning.errors import asking
+from tunecurve.learners.hosted.tuning.types import CreationUnclear, JobRequest, state_by_word, told_numbers
 from tunecurve.privacy.redact import redact
 from tunecurve.prompts import TuningExample
 from tunecurve.spec.hosted import VertexSpec
 
 # Documented for supervised tuning of Gemini 2.5 Flash and Flash-Lite; counted here at two characters a token at worst.
 MOST_TOKENS_A_ROW = 131_072
-MOST_FILE_BYTES = 1_000_000_000
 MOST_ROWS = 1_000_000
 LABEL = "tunecurve-key"
 _SIZES = {1: "ONE", 2: "TWO", 4: "FOUR", 8: "EIGHT", 16: "SIXTEEN"}
 
 
-class VertexTuning:
+class VertexTuning(TuningBackend):
     """Supervised tuning on Vertex AI.
 
     Parameters
@@ -43,7 +39,7 @@ class VertexTuning:
         Project, region, bucket; the environment fills in what is unset.
     """
 
-    name = "vertex"
+    name, most_file_bytes = "vertex", 1_000_000_000
 
     def __init__(self, where: VertexSpec) -> None:
         self.project, self.location = tuning_region(where.project, where.location, where.tuning_location)
@@ -69,7 +65,7 @@ class VertexTuning:
             )
         )
 
-    def place(self) -> dict[str, Any]:
+    def place(self) -> Place:
         """Return project, region and address."""
         return {
             "backend": "vertex",
@@ -80,8 +76,9 @@ class VertexTuning:
 
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what Vertex AI would refuse after the upload."""
+        super().check_limits(request)
         lines = training_lines(request.examples)
-        if len(lines) > MOST_ROWS or sum(map(len, lines)) > MOST_FILE_BYTES:
+        if len(lines) > MOST_ROWS:
             raise ModelError(
                 f"{len(lines)} rows are more than Vertex AI takes ({MOST_ROWS:,} rows, 1 GB); lower --train-sizes"
             )
@@ -102,7 +99,7 @@ class VertexTuning:
 
     def training_file(self, request: JobRequest) -> bytes:
         """Return the rows as Gemini's contents in JSON Lines."""
-        return ("\n".join(training_lines(request.examples)) + "\n").encode()
+        return as_file(training_lines(request.examples))
 
     def upload(self, request: JobRequest) -> str:
         """Store the rows as JSON Lines under our key; return the gs:// address."""
@@ -124,27 +121,23 @@ class VertexTuning:
         )
         return client.bucket(bucket).blob(path)
 
-    def create(self, request: JobRequest, training_file: str) -> ProviderJob:
-        """Create the job, in one attempt."""
+    def _create(self, request: JobRequest, training_file: str) -> ProviderJob:
         types, recipe = self.types, request.recipe
-        size = recipe["adapter_size"]
+        size = recipe.adapter_size
         config = types.CreateTuningJobConfig(
             tuned_model_display_name=f"{request.label}-{request.key}"[:128],
             labels={LABEL: request.key},
-            epoch_count=recipe["epochs"],
-            learning_rate_multiplier=recipe["learning_rate_multiplier"],
+            epoch_count=recipe.epochs,
+            learning_rate_multiplier=recipe.learning_rate_multiplier,
             adapter_size=types.AdapterSize(f"ADAPTER_SIZE_{_SIZES[size]}") if size else None,
         )
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".*experimental")  # the SDK says so of all tuning
-                job = self.client.tunings.tune(
-                    base_model=request.base_model,
-                    training_dataset=types.TuningDataset(gcs_uri=training_file),
-                    config=config,
-                )
-        except Exception as error:
-            raise refusal_of_creation(error) from None
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*experimental")  # the SDK says so of all tuning
+            job = self.client.tunings.tune(
+                base_model=request.base_model,
+                training_dataset=types.TuningDataset(gcs_uri=training_file),
+                config=config,
+            )
         if not job.name:
             raise CreationUnclear("the answer names no job")
         return _view(job)
@@ -167,11 +160,11 @@ def training_lines(examples: Any) -> list[str]:
     return [json.dumps(_training_row(example), ensure_ascii=False) for example in examples]
 
 
-def _training_row(example: TuningExample) -> dict[str, Any]:
+def _training_row(example: TuningExample) -> JsonObject:
     roles = {"user": "user", "assistant": "model"}
     turns = [message for message in example.prompt.messages if message.role != "system"]
     contents = [{"role": roles[turn.role], "parts": [{"text": turn.content}]} for turn in turns]
-    row: dict[str, Any] = {"contents": [*contents, {"role": "model", "parts": [{"text": example.answer}]}]}
+    row: JsonObject = {"contents": [*contents, {"role": "model", "parts": [{"text": example.answer}]}]}
     system = [message.content for message in example.prompt.messages if message.role == "system"]
     if system:
         row = {"systemInstruction": {"role": "system", "parts": [{"text": "\n".join(system)}]}, **row}

@@ -1,0 +1,207 @@
+"""A tuning job as the ledger keeps it, and as its provider has told it last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+# "unknown": a state that is not known here; "lost": the provider knows no such job any more.
+JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired", "unknown", "lost"]
+ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
+# States of our own, before the provider is known to have the job.
+QUEUED_HERE, PREPARING, CREATING, IN_DOUBT, FORGOTTEN = "queued here", "preparing", "creating", "in doubt", "forgotten"
+# What distinguishes an account and an address from others, and lets a backend be opened there again.
+Place = dict[str, str | int | None]
+
+
+def suffix_of(key: str) -> str:
+    """Return the part of a key that is short enough for a tuned model's name."""
+    return key[-8:]
+
+
+@dataclass(frozen=True)
+class ProviderJob:
+    """A job as the provider tells it.
+
+    Attributes
+    ----------
+    provider_id : str
+        Its name there.
+    state : str
+        One of `JobState`.
+    key : str or None
+        Our key, if the job carries one.
+    base_model : str
+        What is tuned.
+    tuned_model : str or None
+        Model or endpoint that answers, once there is one.
+    checkpoints : tuple of (int, str)
+        Pass and model of every checkpoint, in order.
+    tokens_billed, steps : int or None
+        As the provider counts.
+    error : str or None
+        Why it ended without a model.
+    suffix : str or None
+        The end of the tuned model's name that we asked for; some servers keep this and drop our key.
+    raw_state : str
+        The provider's own word.
+    training_file : str or None
+        What it is trained on, as the provider tells it.
+    created_at : float or None
+        In seconds since 1970.
+    hyperparameters : dict
+        Those that the provider tells in numbers: ``epochs``, ``batch_size``, ``learning_rate_multiplier``, ``adapter_size``.
+    points : tuple of (int, str)
+        Step and model of every checkpoint, where the provider counts in steps.
+    tokens_are_most : bool
+        Whether `tokens_billed` may be more than is billed, because what is told can be read in two ways.
+    usd_billed : float or None
+        What it costs, as the provider tells.
+    passes_made : int or None
+        Passes of one that has succeeded, where the provider tells them beside those that it was to make, and bills.
+    examples : int or None
+        Rows that it is trained on, where the provider tells.
+    remarks : tuple of str
+        In what else it is trained otherwise than asked, each as a phrase.
+    has_not_run : bool
+        Whether the provider says that one which has ended without a model has never been trained.
+    """
+
+    provider_id: str
+    state: JobState
+    key: str | None = None
+    base_model: str = ""
+    tuned_model: str | None = None
+    checkpoints: tuple[tuple[int, str], ...] = ()
+    tokens_billed: int | None = None
+    steps: int | None = None
+    error: str | None = None
+    suffix: str | None = None
+    raw_state: str = ""
+    training_file: str | None = None
+    created_at: float | None = None
+    hyperparameters: Mapping[str, float] = field(default_factory=dict)
+    points: tuple[tuple[int, str], ...] = ()
+    usd_billed: float | None = None
+    has_not_run: bool = False
+    tokens_are_most: bool = False
+    passes_made: int | None = None
+    examples: int | None = None
+    remarks: tuple[str, ...] = ()
+
+    def is_of(self, key: str) -> bool:
+        """Return whether this is the job with our key."""
+        return self.key == key or (self.key is None and (self.suffix or "").endswith(suffix_of(key)))
+
+
+@dataclass(frozen=True)
+class TuningRecipe:
+    """How a job trains; None: the provider is not told, and does as it does by itself."""
+
+    epochs: int
+    name: str = "default"
+    backend: str = ""
+    n_steps: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    learning_rate_multiplier: float | None = None
+    lora_rank: int | None = None
+    adapter_size: int | None = None
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job in the ledger.
+
+    Attributes
+    ----------
+    key, study : str
+        Ours; whose money it is.
+    backend, model, label : str
+        The account and address; what is tuned; for people.
+    state : str
+        One of `JobState`, or ours.
+    attempt : int
+        Which one.
+    provider_id : str or None
+        Its name there, once it is known.
+    reserved_usd, cost_usd : float, float or None
+        What is booked while the cost is not known, and the cost.
+    created_at, updated_at : float
+        In seconds since 1970.
+    recipe, place : TuningRecipe, mapping
+        How it trains; where it was made.
+    n_rows, tokens, most_tokens : int
+        Training rows; about how many tokens they are in all passes, and at most.
+    training_usd : float or None
+        A million trained tokens, as quoted.
+    training_file, deleted_file, file_not_deleted : str or None
+        What the provider has, what it had, why it may have it still.
+    keep_training_file : bool
+        Whether its user wants it left there.
+    owner : str or None
+        The process that makes it.
+    claimed_at, looked_for_until : float
+        When its creation was sent; until when a job without an answer is looked for.
+    is_given_up : str or None
+        Who has given it up for another one.
+    job : ProviderJob or None
+        As told last.
+    differences : tuple of str
+        Where it trains otherwise than asked.
+    nameless_since, unread_since : float or None
+        Since when it has succeeded without a model's name; since when its training file is not read yet.
+    has_run, is_estimated : bool
+        Whether it was ever seen training; whether its cost is no provider's word.
+    double_of : str or None
+        The job that was made of the same creation.
+    """
+
+    key: str
+    study: str
+    backend: str
+    model: str
+    label: str
+    state: str
+    attempt: int
+    provider_id: str | None
+    reserved_usd: float
+    cost_usd: float | None
+    created_at: float
+    updated_at: float
+    recipe: TuningRecipe
+    place: Place = field(default_factory=dict)
+    n_rows: int = 0
+    tokens: int = 0
+    most_tokens: int = 0
+    training_usd: float | None = None
+    training_file: str | None = None
+    deleted_file: str | None = None
+    file_not_deleted: str | None = None
+    keep_training_file: bool = False
+    owner: str | None = None
+    claimed_at: float | None = None
+    looked_for_until: float = 0.0
+    is_given_up: str | None = None
+    job: ProviderJob | None = None
+    differences: tuple[str, ...] = ()
+    nameless_since: float | None = None
+    unread_since: float | None = None
+    has_run: bool = False
+    is_estimated: bool = False
+    double_of: str | None = None
+
+    @property
+    def booked_usd(self) -> float:
+        """What the books hold for it: its cost, before that is known what is reserved."""
+        return self.reserved_usd if self.cost_usd is None else self.cost_usd
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.state in ENDED
+
+    def usd_of(self, tokens: float) -> float | None:
+        """Return the price of training on so many tokens, as quoted when the job was made; None: unknown."""
+        return None if self.training_usd is None else tokens * self.training_usd / 1e6
