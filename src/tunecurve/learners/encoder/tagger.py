@@ -51,12 +51,15 @@ class TaggerLearner(EncoderLearner):
     def prepare(self, examples: Sequence[TuningExample]) -> Head:
         """Return labels, tags and how targets say spans."""
         pairs = [(example.prompt.source, example.answer) for example in examples]
-        written = None
-        if self.task == "masking":
-            written = MaskFormat.of_targets(pairs, examples[0].prompt.form if examples else None)
+        written = self.mask_format(examples)
         spans_of = EntityFormat() if written is None else written
         labels = sorted({span.label for pair in pairs for span in spans_of.derive(*pair) or []})
         return Head(tag_names(labels), labels, format=written)
+
+    def mask_format(self, examples: Sequence[TuningExample]) -> MaskFormat | None:
+        """Return how the targets write placeholders; None where they list their spans."""
+        pairs = [(example.prompt.source, example.answer) for example in examples]
+        return MaskFormat.of_targets(pairs, examples[0].prompt.form if examples else None)
 
     def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the loss over words, windows' lengths, and how many rows could be aligned."""
@@ -196,6 +199,10 @@ class EntityTagger(TaggerLearner):
     """The tagger for targets that list entities."""
 
     task = "ner"
+
+    def mask_format(self, examples: Sequence[TuningExample]) -> MaskFormat | None:
+        """Return None: spans are listed."""
+        return None
 
 
 def _nats_of_tags(log_shares: NDArray[np.float32], tags: Sequence[int], shares: ClassShares) -> float:
