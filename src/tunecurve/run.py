@@ -87,10 +87,11 @@ def run(study: str | Path | Mapping[str, Any] | None = None, **options: Any) -> 
         Whether frozen rows that were changed or are gone are taken as the data hold them now; what they affect is measured
         anew.
     allow_code : bool, default False
-        Whether code that the study names (``task: package.module:name``) may be loaded.
+        Whether code that the study names (``package.module:name``) may be loaded.
     **keys
         Keys of the study file, e.g. ``train_sizes=[50, 200]`` or ``data={"source": "rows.jsonl"}``; a mapping
-        replaces only the keys it names. ``task`` may be a `tunecurve.tasks.base.Task` of your own.
+        replaces only the keys it names. ``task`` may be a `tunecurve.tasks.base.Task` of your own,
+        ``metrics`` may hold functions and classes of your own (docs/add-a-metric.md).
 
     Returns
     -------

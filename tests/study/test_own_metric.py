@@ -179,3 +179,17 @@ def test_a_predictor_needs_no_metric(rows_file, tmp_path, monkeypatch):
     results = load_study(tmp_path / "out").results
     assert results["metrics"][0]["name"] == REFERENCE
     assert load_predictor(tmp_path / "out").trial_label.startswith("lookup/fine-tune")
+
+
+def test_checkpoints_of_a_provider_keep_no_score_of_another_metric(rows_file, tmp_path):
+    from tunecurve.study.trial import stored_checkpoints
+    from tunecurve.study.trial_folder import TrialFolder
+
+    results = run(rows_file, tmp_path / "out", allow_code=True).results
+    tuned = next(trial for trial in results["trials"] if trial["strategy"] == "fine-tune")
+    folder = TrialFolder(tmp_path / "out" / tuned["folder"])
+    folder.keep_provider_checkpoints([{"epoch": 1, "scores": {REFERENCE: 3.0, "bleu": 5.0}, "answers": {}}])
+    now = {metric["name"]: metric["signature"] for metric in results["metrics"]}
+    assert stored_checkpoints(folder, now)[0]["scores"] == {REFERENCE: 3.0, "bleu": 5.0}
+    changed = {**now, REFERENCE: f"{REFERENCE}|source:other", "bleu": "other"}
+    assert stored_checkpoints(folder, changed)[0]["scores"] == {REFERENCE: None, "bleu": 5.0}

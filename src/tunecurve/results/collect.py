@@ -50,7 +50,7 @@ from tunecurve.storage.files import read_checked_json
 from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
-from tunecurve.study.trial import signatures_of, stored_result
+from tunecurve.study.trial import signatures_of, stored_checkpoints, stored_result
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.trial_record import TrainingScores, row_statistics, stored_statistics
 
@@ -318,7 +318,7 @@ class ResultsBuilder:
     def _describe_trial(self, item: PlannedTrial, failure: str | None) -> TrialResult:
         if item.folder.is_finished:
             result = self._trial(item).result
-            checkpoints = [CheckpointResult.from_json(one) for one in item.folder.provider_checkpoints()]
+            checkpoints = [CheckpointResult.from_json(one) for one in stored_checkpoints(item.folder, self._signatures)]
             return replace(result, failure=failure, checkpoints=checkpoints)
         return TrialResult(**self._identity(item, failure))
 

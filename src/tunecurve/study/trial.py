@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile, Interrupted
@@ -150,8 +151,7 @@ def stored_result(folder: TrialFolder, signatures: Mapping[str, str]) -> TrialRe
         From `signatures_of`, of the metrics as they are now.
     """
     record = TrialRecord.from_json(folder.result(), f"'{folder.path / RESULT}'", MOVE_AWAY)
-    then = record.metric_signatures
-    lost = {name: None for name, now in signatures.items() if is_reference(name) and then.get(name) != now}
+    lost = _lost_scores(record.metric_signatures, signatures)
     if not lost:
         return record
     answers, on_training_rows = record.answers, record.training_scores
@@ -163,6 +163,18 @@ def stored_result(folder: TrialFolder, signatures: Mapping[str, str]) -> TrialRe
         answers=replace(answers, scores_as_given=as_given, scores_unwrapped=unwrapped),
         training_scores=on_training_rows and replace(on_training_rows, scores={**on_training_rows.scores, **lost}),
     )
+
+
+def stored_checkpoints(folder: TrialFolder, signatures: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the scores of a provider's checkpoints; None where a metric of the user's own has changed since the trial."""
+    scored = folder.provider_checkpoints()
+    lost = _lost_scores(folder.result()["metric_signatures"], signatures) if scored else {}
+    return [{**checkpoint, "scores": {**checkpoint["scores"], **lost}} for checkpoint in scored]
+
+
+def _lost_scores(then: Mapping[str, str], signatures: Mapping[str, str]) -> dict[str, None]:
+    """Return None for every metric of the user's own that has changed since."""
+    return {name: None for name, now in signatures.items() if is_reference(name) and then.get(name) != now}
 
 
 def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:
