@@ -23,6 +23,7 @@ from tunecurve.results.gates import answer_findings, constant_findings, floor_fi
 from tunecurve.results.labels import LabelAdvisor, LabelScore
 from tunecurve.results.loss_points import LossPoints
 from tunecurve.results.model import SCHEMA_VERSION, Bootstrap, Floor, Prompt, Results
+from tunecurve.results.money import is_hosted, spent_money
 from tunecurve.results.points import (
     PointKey,
     PointWriter,
@@ -38,7 +39,6 @@ from tunecurve.results.points import (
     score_trial,
 )
 from tunecurve.results.records.advice import LearnerForecast
-from tunecurve.results.records.money import Estimated, InDoubt, ModelPrices, Money
 from tunecurve.results.records.points import LEAKS, LabelRecall, MetricResult, Point
 from tunecurve.results.records.trials import CheckpointResult, FinishedTrial, TrialResult
 from tunecurve.results.test_set.basis import KnownRows, groups_of, known_rows
@@ -174,7 +174,7 @@ class ResultsBuilder:
             second_forecast=other,
             disagreements=disagreements(forecast, other, (primary.title, second.title)),
             trials=[self._describe_trial(item, failures.get(item.trial)) for item in self.planned],
-            money=self._money(),
+            money=spent_money(self.account, self.spec) if any(is_hosted(item) for item in self.planned) else None,
         )
 
     @cached_property
@@ -209,35 +209,6 @@ class ResultsBuilder:
     def _n_judged_at(self, point: Point | None, finished: Sequence[ReadTrial]) -> int:
         """Return how many documents the leak metric has judged at a point; of its seeds the fewest."""
         return min((one.n_judged for one in finished if point and point_key(one.item.trial) == point.key), default=0)
-
-    def _money(self) -> Money | None:
-        """Return what the study has spent; None when none of its models is paid for."""
-        if not any(item.config["learner"].get("kind") == "hosted" for item in self.planned):
-            return None
-        spent = self.account.spending()
-        prices = {name: self.account.price_lines(name) for name in self.spec.models}
-        return Money(
-            currency="USD",
-            answers_usd=round(spent.answers_usd, 8),
-            jobs_usd=round(spent.jobs_usd, 8),
-            hosting_usd=round(spent.hosting_usd, 8),
-            n_standing=spent.n_standing,
-            n_unpriced=spent.n_unpriced,
-            estimated=Estimated(
-                n_answers=spent.n_estimated,
-                n_jobs=spent.n_estimated_jobs,
-                usd=round(spent.estimated_usd + spent.estimated_jobs_usd, 8),
-            ),
-            n_unpriced_deployments=spent.n_unpriced_deployments,
-            max_cost=self.spec.hosted.max_cost,
-            prices_usd_per_million_tokens={name: ModelPrices(**lines) for name, lines in prices.items() if lines},
-            in_doubt=InDoubt(
-                n_calls=spent.n_doubtful,
-                n_jobs=spent.n_doubtful_jobs,
-                n_deployments=spent.n_doubtful_deployments,
-                at_most_usd=round(spent.doubtful_usd, 8),
-            ),
-        )
 
     def _trial(self, item: PlannedTrial) -> ReadTrial:
         if item.folder not in self._read:
