@@ -74,7 +74,7 @@ def test_training_orders_are_permutations_and_seed_0_keeps_the_order():
 def test_overlap_counts_twins():
     rows = [Row("a", "[NAME] 1", "x"), Row("b", "[CITY] 22", "y"), Row("a", "z", "x"), Row("c", "q", "z")]
     split = Split(test=[0], pool=[1, 2, 3], set_aside=0, method="")
-    assert count_overlap(rows, split, "target") == {
+    assert dict(count_overlap(rows, split, "target")) == {
         "test_rows_with_input_in_pool": 1,
         "test_rows_with_skeleton_in_pool": 1,
         "skeleton_of": "target",
