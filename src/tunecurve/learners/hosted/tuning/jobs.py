@@ -66,7 +66,7 @@ class JobFlow(JobKeeper):
         raw = row.job.raw_state if row.job is not None else ""
         said = f"in a state that is not known here ('{raw}')" if row.state == "unknown" else row.state
         if row.state == "running" and is_ending(raw):
-            said = f"coming to its end ('{raw}')"
+            said = f"running, and coming to its end ('{raw}')"
         if row.job is not None and row.job.error == NO_NAME_YET:
             said = f"{said} ({NO_NAME_YET})"
         minutes = (time.time() - row.created_at) / 60
