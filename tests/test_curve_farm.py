@@ -129,7 +129,7 @@ def test_the_table_has_sets_of_every_kind_and_leaves_half_of_the_sources_out_of_
 
 @pytest.mark.parametrize("one", SETS, ids=lambda one: one.name)
 def test_every_set_gives_a_study_that_the_program_takes(one):
-    from tunecurve.spec.study import parse_spec
+    from tunecurve.spec.reading import parse_spec
 
     for learner in one.learners:
         spec = parse_spec(sets.study_of(one, learner, Path("data")))

@@ -3,7 +3,8 @@ import yaml
 
 from tunecurve.errors import SpecError
 from tunecurve.spec.docs import commented_study_file, json_schema
-from tunecurve.spec.study import QUICK_STUDY, StudySpec, load_spec, parse_spec, stable_hash
+from tunecurve.spec.reading import load_spec, parse_spec
+from tunecurve.spec.study import QUICK_STUDY, StudySpec, stable_hash
 
 
 @pytest.mark.parametrize(

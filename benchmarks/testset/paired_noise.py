@@ -20,7 +20,7 @@ from tunecurve.curve.power import measured_noise
 from tunecurve.metrics.base import statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.collect import load
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.study.prepare import split_as_asked
 from tunecurve.study.reading import read_study_rows
 from tunecurve.study.trial_folder import TrialFolder

@@ -17,7 +17,7 @@ from tunecurve.atlas.load import FAMILY_COLUMNS, POINT_COLUMNS, load_atlas, pars
 from tunecurve.cli.atlas import atlas
 from tunecurve.errors import DataError, SpecError, UsageError
 from tunecurve.run import run_study
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.tasks.lookup import task_of
 
 FAMILIES = [

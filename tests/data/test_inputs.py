@@ -5,7 +5,7 @@ import pytest
 from tunecurve.data.cleaning import clean_rows
 from tunecurve.data.inputs import InputText, columns_in_template, fill
 from tunecurve.errors import DataError, SpecError
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 
 ALPACA = "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:"
 

@@ -6,7 +6,7 @@ import pytest
 
 from tunecurve.data.labels import class_findings, levelled
 from tunecurve.data.sources import read_rows
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.study.reading import read_study_rows
 
 CAFE = "caf\u00e9"

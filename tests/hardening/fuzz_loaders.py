@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["tunecurve.data", "tunecurve.curve.tabl
     from tunecurve.data.cleaning import clean_rows
     from tunecurve.data.sources import read_rows
     from tunecurve.errors import TunecurveError
-    from tunecurve.spec.study import load_spec, parse_spec
+    from tunecurve.spec.reading import load_spec, parse_spec
 
 READERS = {
     "rows": ("a.jsonl", lambda path: clean_rows(read_rows(str(path)))),

@@ -16,7 +16,7 @@ from tunecurve.data import cleaning, json_rows
 from tunecurve.data.cleaning import clean_rows
 from tunecurve.data.sources import read_rows
 from tunecurve.errors import DataError, SpecError
-from tunecurve.spec.study import load_spec, parse_spec
+from tunecurve.spec.reading import load_spec, parse_spec
 
 N_EXAMPLES = int(os.environ.get("TUNECURVE_FUZZ_EXAMPLES", "150"))
 FUZZ = settings(

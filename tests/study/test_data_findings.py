@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.study.checks import check_without_models
 from tunecurve.study.dataset import split_data
 from tunecurve.study.reading import read_study_rows

@@ -12,7 +12,7 @@ from tunecurve.data.rows import Row
 from tunecurve.data.split import grown_order
 from tunecurve.errors import DataError, StudyStateError
 from tunecurve.run import run_study
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.study.dataset import split_data
 from tunecurve.study.frozen import freeze
 from tunecurve.study.prepare import prepare_study

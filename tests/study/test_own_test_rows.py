@@ -6,7 +6,7 @@ import pytest
 
 from tunecurve.cli.main import run_command
 from tunecurve.errors import DataError, SpecError
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.study.dataset import split_data
 from tunecurve.study.frozen import freeze
 from tunecurve.study.reading import read_study_rows

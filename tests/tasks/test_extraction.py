@@ -8,7 +8,7 @@ from tests.cli.test_commands import invoke
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.run import run_study
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.study.reading import read_study_rows
 from tunecurve.tasks.extraction import UsualFields
 from tunecurve.tasks.lookup import suggest_task, task_of

@@ -6,7 +6,7 @@ from tests.conftest import simple_rows
 from tunecurve.learners.base import predict
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.tasks.floors import FirstSentence, Floor, MostFrequent, Nothing, first_sentence
 from tunecurve.tasks.lookup import TASK_NAMES, suggest_task, task_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.test_commands import invoke
 from tunecurve.errors import SpecError
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.study.reading import read_study_rows
 from tunecurve.tasks.lookup import suggest_task
 

@@ -11,7 +11,7 @@ from tunecurve import own_code
 from tunecurve.errors import SpecError
 from tunecurve.predictor import load_predictor
 from tunecurve.run import run_study
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 from tunecurve.tasks import lookup
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.floors import Floor

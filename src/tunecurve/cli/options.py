@@ -159,7 +159,8 @@ def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str,
     Without a file and without ``--data`` this is the built-in study with quick sizes.
     """
     from tunecurve.run import merge_values
-    from tunecurve.spec.study import QUICK_STUDY, load_spec
+    from tunecurve.spec.reading import load_spec
+    from tunecurve.spec.study import QUICK_STUDY
 
     if options.get("local_only"):
         from tunecurve.privacy.network import stay_on_this_machine

@@ -118,7 +118,7 @@ def _of_data(study: Path | None, asked: Asked, options: dict[str, Any]) -> TestS
     from tunecurve.cli.options import study_values
     from tunecurve.errors import DataError
     from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
-    from tunecurve.spec.study import parse_spec
+    from tunecurve.spec.reading import parse_spec
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows

@@ -21,7 +21,7 @@ def validate(study: Path | None, **options: Any) -> None:
     """
     from tunecurve.cli.options import study_values
     from tunecurve.metrics.catalogue import build_metrics
-    from tunecurve.spec.study import parse_spec
+    from tunecurve.spec.reading import parse_spec
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.frozen import check_comparable
     from tunecurve.study.prepare import split_as_asked

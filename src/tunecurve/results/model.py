@@ -119,7 +119,7 @@ class Results(Record):
     @cached_property
     def study(self) -> StudySpec:
         """The study file, checked."""
-        from tunecurve.spec.study import parse_spec
+        from tunecurve.spec.reading import parse_spec
 
         return parse_spec(self.spec, str(self.folder or self.name))
 

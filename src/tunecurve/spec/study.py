@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
 from tunecurve.errors import SpecError, did_you_mean
@@ -347,80 +343,3 @@ QUICK_STUDY: dict[str, Any] = {
     "encoder": {"min_steps": 120},
     "training_score_rows": 16,
 }
-
-
-def parse_spec(values: Mapping[str, Any], origin: str = "study") -> StudySpec:
-    """Return the study that a mapping describes.
-
-    Raises
-    ------
-    SpecError
-        With the key, the value met, what was expected, and a suggestion for a misspelt key.
-    """
-    try:
-        return StudySpec.model_validate(dict(values))
-    except ValidationError as error:
-        raise SpecError(f"{origin}: {_explain(error)}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which also reads ``1e-4`` as a number (YAML 1.2), not as a text (YAML 1.1)."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
-def load_spec(path: Path) -> dict[str, Any]:
-    """Read a study file (YAML) into a plain dict; nothing in it is executed.
-
-    Raises
-    ------
-    SpecError
-        When the file is not there, not YAML, or not a mapping.
-    """
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506  (a SafeLoader)
-    except FileNotFoundError:
-        raise SpecError(f"study file '{path}' does not exist; write one with: tunecurve init {path}") from None
-    except RecursionError:
-        raise SpecError(f"{path}: not a study file: brackets are nested hundreds deep") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"cannot read study file '{path}': {error}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise SpecError(
-            f"{path}{place}: not plain YAML ({problem}); only text, numbers, lists and mappings are read"
-        ) from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise SpecError(f"{path}: expected 'key: value' lines, got a {type(values).__name__}; see: tunecurve init")
-    return values
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
-    place = ".".join(path) or "the file"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if first["type"] == "extra_forbidden":
-        known = _fields_at(path[:-1])
-        return f"unknown key '{place}'.{did_you_mean(path[-1], known)} Known here: {', '.join(known)}{more}"
-    value = first.get("input")
-    shown = f", got {json.dumps(value, default=str)[:80]}" if path else ""
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
-
-
-def _fields_at(path: list[str]) -> list[str]:
-    model: type[BaseModel] = StudySpec
-    for part in path:
-        if part not in model.model_fields:  # a key of the user's own, such as a model's name under hosted.prices
-            continue
-        annotation: Any = model.model_fields[part].annotation
-        arguments = [item for item in get_args(annotation) if isinstance(item, type) and issubclass(item, BaseModel)]
-        model = arguments[0] if arguments else annotation
-    return list(model.model_fields)

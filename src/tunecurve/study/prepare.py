@@ -14,7 +14,8 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
 from tunecurve.learners.registry import LearnerOptions, build_learners, own_learners
 from tunecurve.metrics.catalogue import build_metrics
-from tunecurve.spec.study import StudySpec, load_spec, parse_spec
+from tunecurve.spec.reading import load_spec, parse_spec
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData, split_data

@@ -96,7 +96,7 @@ def test_prompted_and_tuned_beside_a_local_model(
 @pytest.mark.parametrize(("model", "tuning"), [(VERTEX, "auto"), (LAB, "openai")])
 def test_the_quote_is_close_to_the_bill(point_at, study_file, tmp_path, model, tuning):
     from tunecurve.run import run_prepared
-    from tunecurve.spec.study import load_spec
+    from tunecurve.spec.reading import load_spec
     from tunecurve.study.prepare import prepare_study
     from tunecurve.study.progress import Progress
 

@@ -21,7 +21,7 @@ from tunecurve.learners.torch.device import choose_compute
 from tunecurve.predictor import load_predictor
 from tunecurve.prompts import MASKING_SYSTEM, Prompt, PromptRenderer
 from tunecurve.run import run_study
-from tunecurve.spec.study import parse_spec
+from tunecurve.spec.reading import parse_spec
 
 LABELS = ("FIRSTNAME", "CITY")
 RENDERER = PromptRenderer(MASKING_SYSTEM, labels=LABELS)
