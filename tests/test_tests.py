@@ -82,6 +82,7 @@ COVERED = {
     "results/records/*": "results/test_model.py",
     "results/test_set/next_rows.py": "results/test_next_rows.py",
     "results/test_set/*": "results/test_test_set.py",
+    "results/headline.py": "results/test_gates.py",
     "results/points.py": "results/test_gates.py",
     "results/loss_points.py": "study/test_losses.py",
     "results/*": "study/test_reading_curves.py",

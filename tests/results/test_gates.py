@@ -14,7 +14,8 @@ from tunecurve.learners.base import Completion, Learner, TrainingProgress, Train
 from tunecurve.metrics.classification import Accuracy
 from tunecurve.results.collect import describe_metric
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated
-from tunecurve.results.points import ScoredPoint, leak_sentence, percent
+from tunecurve.results.headline import leak_sentence, percent
+from tunecurve.results.points import ScoredPoint
 from tunecurve.results.records.test_set import LeakBound, TestSet
 from tunecurve.run import run_study
 from tunecurve.tasks.lookup import task_of

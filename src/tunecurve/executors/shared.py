@@ -1,6 +1,6 @@
 """Sharing a study's trials with other processes on the same directory: the same command, started on any machine.
 
-Every process claims one trial at a time (`claims`), runs it in the trial's folder, and goes on; a trial whose process
+Every process claims one trial at a time (`leases`), runs it in the trial's folder, and goes on; a trial whose process
 is gone is continued from its last checkpoint by another one. All of them end when no trial is left, and the last state
 of results.json is the same whoever writes it.
 """
@@ -70,7 +70,7 @@ def run_shared(
     folder : Path
         The study's folder.
     beat_seconds, stale_seconds : float
-        See `claims.Desk`.
+        See `leases.Desk`.
 
     Raises
     ------

@@ -10,8 +10,8 @@ from typing import Any
 
 from tunecurve.curve.answer import Crossover, Plateau, SizeForecast, SizeInterval
 from tunecurve.learners.hosted.prices import money
+from tunecurve.results.headline import percent
 from tunecurve.results.model import Results
-from tunecurve.results.points import percent
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import Point, Score
 from tunecurve.study.answer_report import AnswerSummary

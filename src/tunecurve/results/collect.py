@@ -20,6 +20,7 @@ from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.diagnosis import diagnose, unsettled
 from tunecurve.results.forecasts import Forecaster, disagreements
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated, n_different_answers
+from tunecurve.results.headline import headline, leak_sentence
 from tunecurve.results.labels import LabelAdvisor, LabelScore
 from tunecurve.results.loss_points import LossPoints
 from tunecurve.results.model import SCHEMA_VERSION, Bootstrap, Floor, Prompt, Results
@@ -33,8 +34,6 @@ from tunecurve.results.points import (
     combine_points,
     comparisons,
     defined,
-    headline,
-    leak_sentence,
     point_key,
     score_trial,
 )

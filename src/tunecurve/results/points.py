@@ -1,4 +1,4 @@
-"""From the statistics of finished trials to curve points, comparisons and the headline: numbers first, then words.
+"""From the statistics of finished trials to curve points and comparisons.
 
 Intervals come from leaving out one group of test rows at a time, the same groups for all trials, so differences are paired. What
 the report and the tables show is computed here and nowhere else; the forecaster gets paired bootstrap draws.
@@ -27,10 +27,8 @@ from tunecurve.curve.intervals import (
     sums_by_group,
     upper_bound,
 )
-from tunecurve.findings import Finding, blocked
 from tunecurve.metrics.base import Metric
 from tunecurve.results.records.points import (
-    LEAKS,
     Comparison,
     Difference,
     MetricResult,
@@ -38,7 +36,6 @@ from tunecurve.results.records.points import (
     Score,
     best_of,
 )
-from tunecurve.results.records.test_set import TestSet
 from tunecurve.results.records.trials import PointLoss
 from tunecurve.study.plan import Strategy, Trial
 from tunecurve.study.trial_record import TrainingScores
@@ -224,96 +221,3 @@ def best_point(points: Iterable[Point], metric: MetricResult) -> Point | None:
     """Return the point with the best score of a metric, the floor aside."""
     rated = (point for point in points if point.strategy != "floor")
     return best_of(rated, lambda point: point.scores[metric.name].estimate, metric)
-
-
-def headline(points: Sequence[Point], found: Sequence[Comparison], metric: MetricResult, leaks: str) -> str:
-    """Return what was found, in two or three sentences that say what the numbers say; `leaks` is the last one."""
-    best = best_point(points, metric)
-    if best is None:
-        return "Nothing is measured yet but the floor."
-    score = best.scores[metric.name]
-    within = (
-        f" ({round(100 * score.level)} % interval {score.low:.1f} to {score.high:.1f})"
-        if score.low is not None and score.high is not None
-        else ""
-    )
-    first = f"Best so far: {best.learner}, {best.label}: {score.estimate:.1f} {metric.title}{within}"
-    rivals = [point for point in points if point is not best and point.strategy != "fine-tune"]
-    if rivals:
-        first += "; beside it: " + ", ".join(_name_and_score(rival, best, metric) for rival in rivals[:5])
-    return ". ".join(said for said in (first, _last_step(best, found, metric), leaks) if said) + "."
-
-
-def leak_sentence(best: Point | None, test_set: TestSet, findings: Sequence[Finding], n_judged: int | None) -> str:
-    """Return how many documents the best point leaks, or why that cannot be said; empty where the task has no leaks.
-
-    Parameters
-    ----------
-    best : Point or None
-        The best point.
-    test_set : TestSet
-        Its bound on groups is told where documents share groups and none leaks.
-    findings : sequence of Finding
-        Those that forbid the claim take its place.
-    n_judged : int or None
-        Documents that the metric has judged: where none leaks, this says how many may.
-    """
-    if best is None or LEAKS not in best.scores:
-        return ""
-    reasons = blocked(findings, "leaks", best.learner)
-    if reasons:
-        return f"How many documents leak cannot be said: {reasons[0].text}"
-    score = best.scores[LEAKS]
-    if score.estimate is None:
-        return "How many documents leak cannot be said: none of the answers could be judged"
-    missing = best.scores["unanswered"].estimate if "unanswered" in best.scores else None
-    aside = (
-        f"; {percent(missing)} of the rows have no answer, which is no safety, and are not counted" if missing else ""
-    )
-    bound = f"with {100 * score.level:.0f} % confidence at most {percent(score.bound)}"
-    if score.estimate == 0 and n_judged:
-        of_groups = test_set.leaks.bound_of_groups if test_set.leaks and test_set.n_groups < test_set.n_rows else None
-        groups = "" if of_groups is None else f", and at most {percent(of_groups)} of their groups"
-        return f"No leak was found in the {n_judged:,} documents with personal data ({bound} leak{groups}){aside}"
-    return f"{percent(score.estimate)} of the documents with personal data still leak some of it ({bound}){aside}"
-
-
-def percent(value: float | None) -> str:
-    """Return a percentage in whole per cent, small and nearly full ones finer: nothing rounds to 0 % or 100 %."""
-    if value is None:
-        return "–"
-    if value in (0, 100) or 9.5 <= value < 99.0 or value <= -9.5 or value > 100:
-        return f"{value:.0f} %"
-    if 0 < value < 0.05:
-        return "less than 0.1 %"
-    if 99.95 <= value < 100:
-        return "more than 99.9 %"
-    return f"{value:.1f} %"
-
-
-def _name_and_score(rival: Point, best: Point, metric: MetricResult) -> str:
-    estimate = rival.scores[metric.name].estimate
-    score = "not defined" if estimate is None else f"{estimate:.1f}"
-    if rival.strategy == "baseline":
-        return f"{rival.learner} {score}"
-    of_whom = "" if rival.learner in ("floor", best.learner) else f" of {rival.learner}"
-    return f"{rival.label}{of_whom} {score}"
-
-
-def _last_step(best: Point, found: Sequence[Comparison], metric: MetricResult) -> str:
-    steps = [
-        item
-        for item in found
-        if item.learner == best.learner == item.other_learner
-        and item.from_.startswith("tuned")
-        and item.to.startswith("tuned")
-    ]
-    change = steps[-1].differences[metric.name] if steps else None
-    if change is None or change.low is None or change.high is None:
-        return ""
-    sure = "a real difference on this test set" if change.low * change.high > 0 else "within noise"
-    first, second = (label.removeprefix("tuned on ") for label in (steps[-1].from_, steps[-1].to))
-    return (
-        f"From {first} to {second} rows the score changes by {change.difference:+.1f} "
-        f"({change.low:+.1f} to {change.high:+.1f}: {sure})"
-    )

@@ -19,6 +19,7 @@ from tunecurve.formats.placeholder_discovery import find_form, form_as_written
 from tunecurve.formats.placeholders import PlaceholderForm, Style
 from tunecurve.prompts import MASKING_SYSTEM, masking_instruction
 from tunecurve.tasks.base import LANGUAGE_MODEL, Pairs, Task
+from tunecurve.tasks.floors import Floor
 
 # What stands in more of the changed targets in the place of other words may be a placeholder.
 SHARE_OF_ONE_WORD = 0.5
@@ -40,6 +41,7 @@ class Masking(Task):
     instruction = MASKING_SYSTEM
     models = (LANGUAGE_MODEL, "tagger")
     answer = "mask"
+    floor = Floor()
     metrics = (
         "bleu",
         "chrf",
