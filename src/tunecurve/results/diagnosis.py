@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from tunecurve.results.records.advice import Diagnosis, DiagnosisWord, LearnerForecast
 from tunecurve.results.records.points import MetricResult, Point
 
-# In shares of the way from the floor to the best possible score.
+# In shares of the distance from the floor to the best possible score.
 LEARNT, CLOSE = 0.9, 0.05
 
 
