@@ -20,6 +20,11 @@ def allow_code() -> None:
         sys.path.append("")
 
 
+def is_allowed() -> bool:
+    """Return whether study files of this process may name code."""
+    return _settings["is_allowed"]
+
+
 def is_reference(name: str) -> bool:
     """Return whether a name is written as one of code: ``package.module:name``."""
     return _REFERENCE.fullmatch(name) is not None

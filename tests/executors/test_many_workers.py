@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.fakes.slow_learner import DyingLearner, SlowLearner, run
 from tunecurve.errors import Interrupted, StudyStateError, UsageError
 from tunecurve.executors.leases import Desk
 from tunecurve.executors.options import Executor
+from tunecurve.executors.processes import LocalWorkers
 from tunecurve.executors.run import cuda_devices, deal
 from tunecurve.results.collect import without_times
 from tunecurve.study.progress import Progress
@@ -197,3 +200,34 @@ def test_workers_are_dealt_the_devices_in_turn():
     assert deal(["0", "1", "2"], 5) == ["0", "1", "2", "0", "1"]
     assert deal([], 3) == []
     assert cuda_devices({"lookup": SlowLearner()}) == []
+
+
+def _explode():
+    raise ModuleNotFoundError("No module named 'not_here'")
+
+
+class Unreadable:
+    """Something that pickles and cannot be unpickled, like an object of a module that a worker does not find."""
+
+    def __reduce__(self):
+        return _explode, ()
+
+
+@dataclass(frozen=True)
+class OddContext:
+    metrics: tuple
+    planned: tuple = ()
+    seconds: dict = field(default_factory=dict)
+
+
+def test_a_worker_that_cannot_read_what_it_is_sent_says_so_and_nobody_waits_for_ever():
+    item = SimpleNamespace(trial="a trial")
+    with LocalWorkers(OddContext((Unreadable(),)), 1) as workers:
+        workers.start(item)
+        events = []
+        while not events:
+            events = workers.wait(30)
+    (event,) = events
+    assert event.kind == "lost"
+    assert event.trial == "a trial"
+    assert "cannot read what it is sent (ModuleNotFoundError: No module named 'not_here')" in event.values[0]

@@ -101,7 +101,10 @@ def test_an_object_measures_the_same_as_its_name(rows_file, tmp_path):
     assert page[0] == 0, "the report needs no code"
 
 
-def test_workers_score_the_same(rows_file, tmp_path):
+@pytest.mark.parametrize("began_in", ["here", "elsewhere"])
+def test_workers_score_the_same(rows_file, tmp_path, monkeypatch, tmp_path_factory, began_in):
+    began = tmp_path if began_in == "here" else tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setattr("multiprocessing.process.ORIGINAL_DIR", str(began))  # where workers start
     alone = run(rows_file, tmp_path / "alone", allow_code=True).results
     shared = run(rows_file, tmp_path / "shared", allow_code=True, executor=Executor("local", workers=2)).results
     assert [p["scores"] for p in shared["points"]] == [p["scores"] for p in alone["points"]]

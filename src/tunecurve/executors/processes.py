@@ -14,18 +14,27 @@ import queue
 import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tunecurve import own_code
 from tunecurve.executors.events import Event, RelayProgress, lost, run_to_its_end
 from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.trial import TrialContext
 
 _STOP = "stop"
 _SECONDS_TO_END = 5.0
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    """The last word of a worker that cannot read what it was sent, such as an object whose module it does not find."""
+
+    reason: str
 
 
 class LocalWorkers:
@@ -85,11 +94,14 @@ class _Worker:
         self.item: PlannedTrial | None = None
         self.process: BaseProcess | None = None
         self.connection: Connection | None = None
+        self._last_words = ""
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self._device), daemon=True)
+        self.process = context.Process(
+            target=_serve, args=(theirs, self._device, str(Path.cwd()), own_code.is_allowed()), daemon=True
+        )
         self.process.start()
         theirs.close()
         self.tell(self._context)
@@ -114,6 +126,9 @@ class _Worker:
             event = self.connection.recv()
         except (EOFError, OSError):
             return self._bury()
+        if isinstance(event, _Unreadable):
+            self._last_words = f": {event.reason}"
+            return []
         if event.kind in ("ended", "stopped", "stops-all"):
             self.item = None
         return [event]
@@ -125,7 +140,8 @@ class _Worker:
         code = self.process.exitcode or 0
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         hint = " (out of memory?)" if code == -signal.SIGKILL else ""
-        return [lost(item.trial, f"its worker process {how}{hint}")] if item is not None else []
+        words, self._last_words = self._last_words, ""
+        return [lost(item.trial, f"its worker process {how}{hint}{words}")] if item is not None else []
 
     def end(self) -> None:
         """End the process: it notices that the pipe is closed."""
@@ -139,8 +155,11 @@ class _Worker:
             self.process.join()
 
 
-def _serve(connection: Connection, device: str | None) -> None:
-    """Be a worker: a thread listens, this one works."""
+def _serve(connection: Connection, device: str | None, folder: str, may_load_code: bool) -> None:
+    """Be a worker: a thread listens, this one works, in the folder that the leader is in now."""
+    os.chdir(folder)  # multiprocessing starts it where the leader was when it began
+    if may_load_code:
+        own_code.allow_code()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the leader passes it on
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device  # before anything asks the driver
@@ -153,6 +172,11 @@ def _serve(connection: Connection, device: str | None) -> None:
                 what = connection.recv()
             except (EOFError, OSError):
                 os._exit(1)  # the leader is gone; everything on the disk can be continued
+            except BaseException as error:  # a thread that died silently would let the leader wait for ever
+                connection.send(
+                    _Unreadable(f"cannot read what it is sent ({type(error).__name__}: {' '.join(str(error).split())})")
+                )
+                os._exit(1)
             if what == _STOP:
                 stop.set()
             else:
