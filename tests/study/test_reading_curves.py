@@ -131,7 +131,8 @@ def test_stratified_draws_reach_the_trials(rows_file, tmp_path):
         (trial,) = [trial for trial in run.results["trials"] if trial["strategy"] == "fine-tune"]
         shares[sampling] = trial["training"]["path"]
     assert shares["stratified"] == "5 classes"
-    assert run.results["floor"] == {"rule": "majority", "title": "most frequent class"}
+    assert run.results["floor"].rule == "majority"
+    assert run.results["floor"].title == "most frequent class"
     assert np.isfinite(run.results["points"][0]["scores"]["accuracy"]["estimate"])
 
 

@@ -214,7 +214,7 @@ def test_a_study_trains_once_and_draws_both(tiny_model_folder, rows_file, tmp_pa
     assert len(trials) == 7
     first, second = trials[str(tiny_model_folder), "fine-tune-n8-seed0"], trials["constrained", "fine-tune-n8-seed0"]
     assert first["training"]["taken_from"] is None
-    assert second["training"] == first["training"] | {"taken_from": first["folder"].removeprefix("trials/")}
+    assert second["training"] == replace(first["training"], taken_from=first["folder"].removeprefix("trials/"))
     weights = [
         (tmp_path / "run" / trial["folder"] / "adapter" / "adapter_model.safetensors").read_bytes()
         for trial in (first, second)
