@@ -51,6 +51,20 @@ def simple_rows(n_rows: int) -> list[dict[str, str]]:
     return rows
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Put the tests of the real model, the longest ones, where each process begins: else one is left when all others have ended."""
+    n_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("model")]
+    short = [item for item in items if not item.get_closest_marker("model")]
+    share = -(-len(short) // n_processes)
+    items[:] = [
+        item
+        for number in range(n_processes)
+        for item in (*long[number::n_processes], *short[number * share : (number + 1) * share])
+    ]
+
+
 @pytest.fixture
 def rows_file(tmp_path):
     """A JSON Lines file of 150 simple rows."""
