@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _RIVALS = {"zero-shot": (0, (5, 2)), "few-shot": (0, (2, 1.5))}
 _GAP = 0.11
+# Losses whose names would be written over each other are no further apart than this factor.
+_ALIKE = 1.3
 
 
 def has_losses(results: Results) -> bool:
@@ -110,13 +112,16 @@ def _draw_tuned(axes: Axes, tuned: Sequence[tuple[int, PointLoss]], colour: str)
     if trained:
         axes.plot(*zip(*trained, strict=True), color=colour, marker="o", markersize=3, markerfacecolor="white",
                   linestyle=(0, (1, 1.5)), linewidth=1.4, zorder=3)  # fmt: skip
-    for side, (size, mean) in (("test", (sizes[-1], test[-1].mean)), *(("training", last) for last in trained[-1:])):
+    ends = [("test", (sizes[-1], test[-1].mean)), *(("training", last) for last in trained[-1:])]
+    lowest, highest = min(mean for _, (_, mean) in ends), max(mean for _, (_, mean) in ends)
+    for side, (size, mean) in ends:
+        apart = "center" if highest > _ALIKE * lowest or len(ends) == 1 else "bottom" if mean == highest else "top"
         axes.annotate(
             f"{side} {mean:.2g}",
             (size, mean),
             textcoords="offset points",
             xytext=(7, 0),
-            va="center",
+            va=apart,
             fontsize=8,
             color=colour,
         )
