@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import numpy as np
@@ -305,16 +304,3 @@ def test_wrong_points_are_named_in_one_line(sizes: list, scores: list, message: 
 def test_wrong_options_are_usage_errors(options: dict) -> None:
     with pytest.raises(UsageError):
         forecast_curve(ARTICLE, **options)
-
-
-@pytest.mark.parametrize(("count", "limit"), [(3, 0.05), (8, 0.05), (18, 0.1)])
-def test_a_forecast_is_quick_at_any_number_of_sizes(count: int, limit: float) -> None:
-    """Processor time, the best of several, back-test included; the bound for many sizes leaves room for slow machines."""
-    sizes = 20.0 * 1.6 ** np.arange(count)
-    points = CurvePoints(sizes, 90.0 - 40.0 * (sizes / 20.0) ** -0.4)
-    spent = []
-    for _ in range(6):
-        start = time.process_time()
-        forecast_curve(points, at=[8 * sizes[-1]], target=85.0)
-        spent.append(time.process_time() - start)
-    assert min(spent) <= limit

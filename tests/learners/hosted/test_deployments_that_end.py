@@ -38,7 +38,7 @@ def test_one_that_somebody_else_deletes_ends_the_trial_at_once(serve, learner_of
     begun = time.monotonic()
     line = answers_of(tuned, prompts_of)
     assert "nobody here has ended it" in line
-    assert time.monotonic() - begun < 20.0
+    assert time.monotonic() - begun < 120.0  # it did not sit out a wait for the deployment: 120 and 300 seconds
     assert [row.state for row in learner.account.ledger.deployments()] == ["deleted"]
     check_books(learner, server)
     answers = predict(tuned, prompts_of(TEXTS))  # the same command: another one for what is left
@@ -102,7 +102,7 @@ def test_a_refused_deletion_is_told_soon(serve, learner_of, prompts_of, tmp_path
     learner, tuned = tuned_of(learner_of, tmp_path, name)
     begun = time.monotonic()
     assert answers_of(tuned, prompts_of) == TEXTS
-    assert time.monotonic() - begun < 30.0
+    assert time.monotonic() - begun < 300.0  # not the 600 seconds of a confirmation
     assert "MAY STILL STAND" in " ".join(learner.account.said)
     assert [row.state for row in learner.account.ledger.deployments()] == ["undeleted"]
     assert len(server.deployments) == 1
