@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tunecurve.learners.baselines.tfidf_label_sets import TfidfLabelSets
 from tunecurve.learners.label_thresholds import (
-    among_labels,
     choose_thresholds,
     indicators,
     losses_of_sets,
@@ -12,6 +12,7 @@ from tunecurve.learners.label_thresholds import (
     sets_above,
     shares_of,
 )
+from tunecurve.prompts import Prompt, TuningExample
 
 LABELS = ["a", "b"]
 
@@ -51,6 +52,8 @@ def test_losses_are_those_of_independent_labels():
 
 
 def test_right_sets_lose_the_labels_that_no_training_row_has():
-    trip = among_labels(["a; c", "b", "none"], ["a", "b; a"])
+    prompts = [Prompt((), "text")] * 3
+    examples = [TuningExample(prompts[0], target) for target in ("a", "b; a")]
+    trip = TfidfLabelSets().return_targets(prompts, ["a; c", "b", "none"], examples)
     assert trip.texts == ["a", "b", "none"]
     assert trip.losses[0].rows == (0,)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tunecurve.findings import Finding
 
+# A closed set is small against the data, and its names are short.
+MOST_LABELS, LONGEST_LABEL = 300, 60
 MAX_GROUPS_SHOWN = 5
 _OUTER_MARKS = " .,;:!?\"'`´‘’“”()[]{}"
 _BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
@@ -18,6 +20,18 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _LISTED = re.compile(r"\s*[,;|]\s*")
 # What programs write for a missing value.
 _MISSING = {"nan", "NaN", "NAN", "null", "NULL", "N/A", "#N/A", "<NA>", "NaT"}
+
+
+def is_closed_set(labels: Collection[str], n_rows: int) -> bool:
+    """Return whether the labels of so many rows may be a closed set."""
+    return len(labels) <= min(MOST_LABELS, max(2, n_rows // 3)) and max(map(len, labels)) <= LONGEST_LABEL
+
+
+def lonely_labels(counts: Mapping[str, int], kind: str) -> list[Finding]:
+    """Return one finding that names the labels (``kind`` says which) of a single row to train on; none where there are none."""
+    lonely = sorted(label for label, count in counts.items() if count == 1)
+    text = f"{kind} with a single row to train on: {', '.join(lonely[:8])}{', ...' if lonely[8:] else ''}"
+    return [Finding("lonely-classes", text)] if lonely else []
 
 
 def levelled(label: str) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunecurve.formats.label_sets import format_labels, parse_labels
-from tunecurve.learners.base import Loss, RoundTrip, TargetLoss
+from tunecurve.learners.base import Learner, Loss, RoundTrip, TargetLoss
+from tunecurve.prompts import Prompt, TuningExample
 
 HELD_OUT_SHARE = 0.2
 # Of fewer rows a threshold is a guess, and the middle is a better one.
@@ -20,6 +21,28 @@ CANDIDATES = np.arange(1, 20) / 20
 UNKNOWN_LABEL = "a label that no training row has"
 
 Shares = NDArray[np.floating]
+
+
+class LabelSetLearner(Learner):
+    """What learners share that answer with sets of labels of the training targets."""
+
+    def identity(self) -> dict[str, object]:
+        """Return what determines the answers, and that they are sets."""
+        return super().identity() | {"answers": "labels"}  # type: ignore[safe-super]  # of the learner beside it
+
+    def return_targets(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> RoundTrip:
+        """Return the right sets as far as training rows have their labels."""
+        known = {label for example in examples for label in parse_labels(example.answer)}
+        sets = [parse_labels(target) for target in targets]
+        lost = tuple(row for row, labels in enumerate(sets) if not known.issuperset(labels))
+        kept = [
+            format_labels(known.intersection(labels)) if row in lost else targets[row]
+            for row, labels in enumerate(sets)
+        ]
+        what = "test rows have a label that no training row has"
+        return RoundTrip(kept, (Loss("labels", lost, what, "label rows of it, or leave it out"),) if lost else ())
 
 
 def n_held_out(n_examples: int) -> int:
@@ -80,15 +103,3 @@ def losses_of_sets(scores: Shares, targets: Sequence[str], labels: Sequence[str]
         TargetLoss(float(loss), 1) if known.issuperset(parse_labels(target)) else TargetLoss(left_out=UNKNOWN_LABEL)
         for loss, target in zip(nats, targets, strict=True)
     ]
-
-
-def among_labels(targets: Sequence[str], examples: Sequence[str]) -> RoundTrip:
-    """Return the right sets of a learner that knows only the labels of these examples."""
-    known = {label for example in examples for label in parse_labels(example)}
-    sets = [parse_labels(target) for target in targets]
-    lost = tuple(row for row, labels in enumerate(sets) if not known.issuperset(labels))
-    kept = [
-        format_labels(known.intersection(labels)) if row in lost else targets[row] for row, labels in enumerate(sets)
-    ]
-    what = "test rows have a label that no training row has"
-    return RoundTrip(kept, (Loss("labels", lost, what, "label rows of it, or leave it out"),) if lost else ())

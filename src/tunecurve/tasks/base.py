@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from tunecurve.data.cells import TargetRule, is_json_text
+from tunecurve.data.labels import MOST_LABELS
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
@@ -62,6 +63,10 @@ class Task:
         Whether the targets must show a label set.
     label_in_words : str
         What a label looks like in a target, for messages.
+    is_closed : bool
+        Whether labels are a closed set, which is not large.
+    labels_in_words, closed_set_remedy : str
+        What a set that is too large is made of, and what else helps; for messages.
     targets : TargetRule
         What a list and an empty cell mean as a target.
     max_extra_tokens : int, optional
@@ -88,6 +93,9 @@ class Task:
     group_by: Literal["target", "input"] = "input"
     needs_labels = False
     label_in_words = "label"
+    is_closed = False
+    labels_in_words = "labels"
+    closed_set_remedy = ""
     targets = TargetRule("references")
     max_extra_tokens: int | None = None
     decision = ""
@@ -179,11 +187,16 @@ class Task:
         suggested : (str, str)
             The kind of task that they look like, and why.
         """
+        name, why = suggested
         if self.needs_labels and not labels:
-            name, why = suggested
             raise DataError(
                 f"no {self.label_in_words} in any training target, so this is no {self.name} task; this looks like --task {name} "
                 f"({why}); or check --target-column"
+            )
+        if self.is_closed and len(labels) > MOST_LABELS:
+            raise DataError(
+                f"{len(labels)} different {self.labels_in_words}, so this is not a {self.name} task (at most {MOST_LABELS}); this looks "
+                f"like --task {name} ({why}); or {self.closed_set_remedy}check --target-column"
             )
 
     def format_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:

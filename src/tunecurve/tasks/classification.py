@@ -6,16 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tunecurve.data.cells import TargetRule
-from tunecurve.data.labels import class_findings
+from tunecurve.data.labels import class_findings, is_closed_set, lonely_labels
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import MostFrequent
 
-# A closed set is small against the data, and its names are short.
-MAX_CLASSES = 300
-MAX_CLASS_LENGTH = 60
 # From this share of one class on, accuracy says little.
 MOST_FREQUENT = 0.85
 
@@ -37,14 +34,14 @@ class Classification(Task):
     nothing_right = "accuracy"
     floor = MostFrequent()
     floor_remedy = "where one class is frequent, go by --metric macro_f1 and draw with --sampling stratified"
-    needs_labels = True
+    needs_labels = is_closed = True
+    labels_in_words = "targets"
     targets = TargetRule("classes")
 
     def recognise(self, pairs: Pairs) -> str:
         """Recognise a few short texts that come again and again."""
         classes = {target.strip() for _, target in pairs}
-        most = min(MAX_CLASSES, max(2, len(pairs) // 3))
-        if len(classes) > most or max(map(len, classes)) > MAX_CLASS_LENGTH:
+        if not is_closed_set(classes, len(pairs)):
             return ""
         return f"{len(pairs)} targets are only {len(classes)} different short texts"
 
@@ -72,20 +69,11 @@ class Classification(Task):
             f"{which} '{next(iter(trained), '')}', and a classification needs two classes at least; {remedy}"
         )
 
-    def check_labels(self, labels: Sequence[str], pairs: Pairs, suggested: tuple[str, str]) -> None:
-        """Refuse more classes than a closed set has."""
-        super().check_labels(labels, pairs, suggested)
-        if len(labels) > MAX_CLASSES:
-            name, why = suggested
-            raise DataError(
-                f"{len(labels)} different targets, so this is not a classification task (at most {MAX_CLASSES} classes); this "
-                f"looks like --task {name} ({why}); or check --target-column"
-            )
-
     def label_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
         """Return classes that are rare, alone or probably one."""
-        found = [*_rare_classes(test, pool), *_lonely_classes(pool), *_one_test_class(test)]
-        return [*found, *class_findings(Counter(row.target for row in [*test, *pool]))]
+        lonely = lonely_labels(Counter(row.target.strip() for row in pool), "classes")
+        untidy = class_findings(Counter(row.target for row in [*test, *pool]))
+        return [*_rare_classes(test, pool), *lonely, *_one_test_class(test), *untidy]
 
 
 def _rare_classes(test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
@@ -115,15 +103,6 @@ def _one_test_class(test: Sequence[Row]) -> list[Finding]:
         "classification"
     )
     return [Finding("one-test-class", text, "take test rows of the other classes, too", blocks=("verdict",))]
-
-
-def _lonely_classes(pool: Sequence[Row]) -> list[Finding]:
-    counts = Counter(row.target.strip() for row in pool)
-    lonely = sorted(name for name, count in counts.items() if count == 1)
-    if not lonely:
-        return []
-    text = f"classes with a single row to train on: {', '.join(lonely[:8])}{', ...' if lonely[8:] else ''}"
-    return [Finding("lonely-classes", text)]
 
 
 TASK = Classification()

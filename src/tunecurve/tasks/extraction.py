@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.data.cells import TargetRule
+from tunecurve.data.labels import lonely_labels
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
 from tunecurve.formats.json_objects import paths_of, read_object, write_object
@@ -123,10 +124,7 @@ class Extraction(Task):
 
     def label_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
         """Return fields of a single row to train on."""
-        counts = Counter(path for row in pool for path in self.labels_of(row.target))
-        lonely = sorted(path for path, count in counts.items() if count == 1)
-        text = f"fields with a single row to train on: {', '.join(lonely[:8])}{', ...' if lonely[8:] else ''}"
-        return [Finding("lonely-classes", text)] if lonely else []
+        return lonely_labels(Counter(path for row in pool for path in self.labels_of(row.target)), "fields")
 
 
 TASK = Extraction()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tunecurve.data.cells import TargetRule
-from tunecurve.data.labels import untidy_labels
+from tunecurve.data.labels import is_closed_set, lonely_labels, untidy_labels
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
@@ -15,12 +15,8 @@ from tunecurve.formats.label_sets import NO_LABEL, find_separator, format_labels
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import MostFrequent
 
-MAX_LABELS = 300
-MAX_LABEL_LENGTH = 60
 # From this share of rows with several labels on, they are no slips.
 SHARE_OF_SEVERAL = 0.05
-# Labels of fewer rows to train on can hardly be learnt.
-FEWEST_ROWS = 2
 
 
 class Multilabel(Task):
@@ -41,7 +37,8 @@ class Multilabel(Task):
     nothing_right = "subset_accuracy"
     floor = MostFrequent("most frequent set")
     floor_remedy = "where few rows have a label, draw with --sampling stratified"
-    needs_labels = True
+    needs_labels = is_closed = True
+    closed_set_remedy = "name what stands between labels with data.label_separator, or "
     targets = TargetRule("labels", empty_is=NO_LABEL)
 
     def recognise(self, pairs: Pairs) -> str:
@@ -51,10 +48,7 @@ class Multilabel(Task):
         sets = [split_labels(text, separator) for text in texts]
         labels = {label for one in sets for label in one}
         n_several = sum(len(one) > 1 for one in sets)
-        n_most = min(MAX_LABELS, max(2, len(pairs) // 3))
-        if n_several < max(2, SHARE_OF_SEVERAL * len(pairs)) or len(labels) > n_most:
-            return ""
-        if max(map(len, labels)) > MAX_LABEL_LENGTH:
+        if n_several < max(2, SHARE_OF_SEVERAL * len(pairs)) or not is_closed_set(labels, len(pairs)):
             return ""
         return f"{n_several} of {len(pairs)} targets are several of {len(labels)} labels, separated by {separator!r}"
 
@@ -100,26 +94,11 @@ class Multilabel(Task):
             f"all {len(pool)} rows to train on have the labels '{next(iter(sets), '')}': nothing can be learnt; {remedy}"
         )
 
-    def check_labels(self, labels: Sequence[str], pairs: Pairs, suggested: tuple[str, str]) -> None:
-        """Refuse more labels than a closed set has."""
-        super().check_labels(labels, pairs, suggested)
-        if len(labels) > MAX_LABELS:
-            name, why = suggested
-            raise DataError(
-                f"{len(labels)} different labels, so this is not a multilabel task (at most {MAX_LABELS}); this looks like --task {name} "
-                f"({why}); or name what stands between labels with data.label_separator, or check --target-column"
-            )
-
     def label_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
         """Return labels that are probably one, and those of a single row to train on."""
-        counts = Counter(label for row in pool for label in self.labels_of(row.target))
-        lonely = sorted(label for label, count in counts.items() if count < FEWEST_ROWS)
-        text = f"labels with a single row to train on: {', '.join(lonely[:8])}{', ...' if lonely[8:] else ''}"
-        found = [Finding("lonely-classes", text)] if lonely else []
-        return [
-            *found,
-            *untidy_labels(Counter(label for row in [*test, *pool] for label in self.labels_of(row.target))),
-        ]
+        trained = Counter(label for row in pool for label in self.labels_of(row.target))
+        tested = Counter(label for row in test for label in self.labels_of(row.target))
+        return [*lonely_labels(trained, "labels"), *untidy_labels(tested + trained)]
 
 
 TASK = Multilabel()

@@ -157,7 +157,7 @@ def test_a_learner_goes_to_another_process_without_its_loaded_model(tiny_encoder
     prompts = [RENDERER.prompt("Ann is here")]
     expected = [answer.text for answer in predict(tagger, prompts)]
     other = pickle.loads(pickle.dumps(tagger))  # noqa: S301  (our own object)
-    assert other._tuned is None
+    assert other._loaded is None
     assert [answer.text for answer in predict(other, prompts)] == expected
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from tunecurve.formats.label_sets import parse_labels
-from tunecurve.learners.base import RoundTrip, TargetLoss
+from tunecurve.learners.base import TargetLoss
 from tunecurve.learners.baselines.tfidf import REGULARISATION, Head, TfidfLearner
 from tunecurve.learners.label_thresholds import (
     MIDDLE,
-    among_labels,
+    LabelSetLearner,
     choose_thresholds,
     indicators,
     losses_of_sets,
@@ -20,18 +20,14 @@ from tunecurve.learners.label_thresholds import (
     sets_above,
     shares_of,
 )
-from tunecurve.prompts import Prompt, TuningExample
+from tunecurve.prompts import Prompt
 
 # Log odds of a label that all training rows have, or none of those that are fitted.
 CERTAIN = 20.0
 
 
-class TfidfLabelSets(TfidfLearner):
+class TfidfLabelSets(LabelSetLearner, TfidfLearner):
     """A linear classifier a label over n-gram counts; thresholds come from a fifth of the rows, the fit from all."""
-
-    def identity(self) -> dict[str, object]:
-        """Return the settings, and that answers are sets."""
-        return super().identity() | {"answers": "labels"}
 
     def fit(self, features: Any, answers: Sequence[str]) -> tuple[np.ndarray, np.ndarray, Head, float]:
         """Return weights and bias by label, the labels with their thresholds, and the mean loss on the rows."""
@@ -60,12 +56,6 @@ class TfidfLabelSets(TfidfLearner):
     ) -> list[TargetLoss]:
         """Return the losses of the right sets."""
         return losses_of_sets(scores, targets, head["classes"])
-
-    def return_targets(
-        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
-    ) -> RoundTrip:
-        """Return the right sets as far as training rows have their labels."""
-        return among_labels(targets, [example.answer for example in examples])
 
 
 def _one_against_rest(features: Any, gold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from tunecurve.formats.label_sets import parse_labels
-from tunecurve.learners.base import RoundTrip, TargetLoss
+from tunecurve.learners.base import TargetLoss
 from tunecurve.learners.encoder.classifier import TOKENS_A_BATCH, ClassifierLearner
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length
@@ -18,7 +18,7 @@ from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.words import split_words
 from tunecurve.learners.label_thresholds import (
     MIDDLE,
-    among_labels,
+    LabelSetLearner,
     choose_thresholds,
     indicators,
     losses_of_sets,
@@ -29,23 +29,13 @@ from tunecurve.learners.label_thresholds import (
 from tunecurve.prompts import Prompt, TuningExample
 
 
-class LabelSetClassifier(ClassifierLearner):
+class LabelSetClassifier(LabelSetLearner, ClassifierLearner):
     """Answers with all labels of the training targets that are likely enough; see `EncoderLearner` for parameters."""
-
-    def identity(self) -> dict[str, object]:
-        """Return what determines the answers, and that they are sets."""
-        return super().identity() | {"answers": "labels"}
 
     def prepare(self, examples: Sequence[TuningExample]) -> Head:
         """Return the labels."""
         classes = sorted({label for example in examples for label in parse_labels(example.answer)})
         return Head(classes, thresholds=[MIDDLE] * len(classes))
-
-    def return_targets(
-        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
-    ) -> RoundTrip:
-        """Return the right sets as far as training rows have their labels."""
-        return among_labels(targets, [example.answer for example in examples])
 
     def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the loss over texts, every label by itself, and their lengths."""

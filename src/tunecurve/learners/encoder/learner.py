@@ -17,17 +17,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.base import Completion, Learner, TargetLoss, TrainingJob, TrainingProgress, Tuned, Workload
+from tunecurve.learners.base import Completion, TargetLoss, TrainingJob, TrainingProgress, Tuned, Workload
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import EncoderObjective, TrainingTask, new_training
 from tunecurve.learners.torch.checkpoint import Checkpoint
 from tunecurve.learners.torch.device import Compute, enough_memory
+from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.loop import train
 from tunecurve.learners.torch.speed import matmul_flops_per_second
 from tunecurve.learners.torch.weights import ModelFiles
-from tunecurve.learners.workload import Resources
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import stable_hash
 from tunecurve.spec.training import EncoderSpec
@@ -41,7 +41,7 @@ SECONDS_A_WEIGHT_AND_STEP = 1e-9
 LOADING_SECONDS = 1.0
 
 
-class EncoderLearner(Learner):
+class EncoderLearner(TorchLearner):
     """An encoder with a head that has to be fine-tuned before it answers.
 
     Parameters
@@ -59,7 +59,6 @@ class EncoderLearner(Learner):
     """
 
     kind = ""
-    files: ModelFiles
 
     def __init__(
         self,
@@ -77,16 +76,7 @@ class EncoderLearner(Learner):
         self.checkpoint_every_seconds = checkpoint_every_seconds
         self.backbone, self.tokenizer = load_backbone(files.folder, files.name)
         self.longest_window = longest_window(self.backbone)
-        self._tuned: tuple[SegmentClassifier, Head] | None = None
-
-    def __getstate__(self) -> dict[str, object]:
-        """Leave the loaded tuned model out: another process loads it from its folder."""
-        return self.__dict__ | {"_tuned": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Arrive in a worker, which computes with as many threads as the trial's identity says."""
-        self.__dict__.update(state)
-        self.compute.apply()
+        self._loaded: tuple[SegmentClassifier, Head] | None = None
 
     def identity(self) -> dict[str, object]:
         """Return what determines the answers: kind, weights, device, precision, threads, window."""
@@ -101,11 +91,6 @@ class EncoderLearner(Learner):
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text."""
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    @property
-    def resources(self) -> Resources:
-        """What of this machine it computes with."""
-        return self.compute.resources
 
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the work takes: 6 operations a weight and trained token, 2 to answer."""
@@ -204,12 +189,12 @@ class EncoderLearner(Learner):
     def _load(self) -> tuple[SegmentClassifier, Head]:
         if self.tuned_folder is None:
             raise ModelError(f"{self.name} answers only after fine-tuning; give --train-sizes")
-        if self._tuned is None:
+        if self._loaded is None:
             head = Head.load(self.tuned_folder / HEAD_FILE)
             model = SegmentClassifier(self.backbone, len(head.classes), 0)
             model.load_state_dict(load_file(self.tuned_folder / WEIGHTS_FILE))
-            self._tuned = model.to(self.compute.device).eval(), head
-        return self._tuned
+            self._loaded = model.to(self.compute.device).eval(), head
+        return self._loaded
 
     @contextmanager
     def _computing(self, task: str) -> Iterator[None]:

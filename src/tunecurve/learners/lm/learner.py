@@ -18,7 +18,6 @@ from tunecurve.findings import Finding
 from tunecurve.learners.base import (
     Completion,
     Decoder,
-    Learner,
     RoundTrip,
     TargetLoss,
     TrainingJob,
@@ -39,9 +38,9 @@ from tunecurve.learners.lm.training.train import EncodedTraining, RunSettings, t
 from tunecurve.learners.torch.backend_choice import REFERENCE, Choice
 from tunecurve.learners.torch.checkpoint import trainable_parameters
 from tunecurve.learners.torch.device import Compute, enough_memory
+from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import estimate_seconds
 from tunecurve.learners.torch.weights import ModelFiles, count_parameters, stored_types
-from tunecurve.learners.workload import Resources
 from tunecurve.prompts import Prompt, TuningExample
 
 ADAPTER_FOLDER = "adapter"
@@ -49,7 +48,7 @@ ADAPTER_FOLDER = "adapter"
 MOST_PARAMETERS_MERGED = 1_000_000_000
 
 
-class LocalLearner(Learner):
+class LocalLearner(TorchLearner):
     """A causal language model on this machine.
 
     Parameters
@@ -70,7 +69,6 @@ class LocalLearner(Learner):
 
     takes_prompts = True
     loss_unit = "token"
-    files: ModelFiles
 
     def __init__(
         self,
@@ -95,17 +93,8 @@ class LocalLearner(Learner):
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise ModelError(f"cannot load the model '{files.name}': {str(error).splitlines()[0][:200]}") from None
         self.encoder = ChatEncoder(tokenizer)
-        self._scoring_model: Any = None
+        self._loaded = None
         self._decoder: Decoder | None = None
-
-    def __getstate__(self) -> dict[str, object]:
-        """Travel to a worker without the loaded model: the worker loads the files itself."""
-        return {**self.__dict__, "_scoring_model": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Arrive in a worker, which computes with as many threads as the trial's identity says."""
-        self.__dict__.update(state)
-        self.compute.apply()
 
     def identity(self) -> dict[str, object]:
         """Return what determines the answers: weights, device, precision, threads, decoding."""
@@ -152,11 +141,6 @@ class LocalLearner(Learner):
         """Return the number of tokens of a text."""
         return self.encoder.count_tokens(text)
 
-    @property
-    def resources(self) -> Resources:
-        """What of this machine it computes with."""
-        return self.compute.resources
-
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the work takes: arithmetic over the machine's measured speed."""
         return estimate_seconds(work, count_parameters(self.files.folder), self.compute)
@@ -201,7 +185,7 @@ class LocalLearner(Learner):
         self._load_once()
         with self._enough_memory("for the losses of"):
             pairs = list(zip(prompts, targets, strict=True))
-            yield from loss_stream(self._scoring_model, self.encoder, pairs, self.context_length(), done, self.backend)
+            yield from loss_stream(self._loaded, self.encoder, pairs, self.context_length(), done, self.backend)
 
     def _enough_memory(self, task: str) -> AbstractContextManager[None]:
         return enough_memory(
@@ -209,13 +193,13 @@ class LocalLearner(Learner):
         )
 
     def _load_once(self) -> None:
-        if self._scoring_model is None:
-            self._scoring_model = self._load_for_scoring()
+        if self._loaded is None:
+            self._loaded = self._load_for_scoring()
 
     def _decode(self, prompts: Sequence[Prompt], done: Collection[int]) -> Iterator[tuple[int, Completion]]:
         with self._enough_memory("for answers of"):
             options = DecodingOptions(self.constraint, self.backend, self._note_decoder)
-            yield from decode_stream(self._scoring_model, self.encoder, prompts, self.limits, done, options)
+            yield from decode_stream(self._loaded, self.encoder, prompts, self.limits, done, options)
 
     def _note_decoder(self, choice: Choice[Any]) -> None:
         self._decoder = Decoder(choice.name, choice.said, choice.is_fastest)
@@ -281,7 +265,7 @@ class LocalLearner(Learner):
         self, jobs: Sequence[TrainingJob], *, folder: Path, on_step: Callable[[int, TrainingProgress], None]
     ) -> list[TrainingRecord]:
         """Fine-tune for all jobs at once, over one copy of the frozen weights; see `train_adapters`."""
-        self._scoring_model = None  # one copy of the weights in memory is enough
+        self._loaded = None  # one copy of the weights in memory is enough
         trainings = [
             EncodedTraining(
                 [self.encoder.encode_example(example) for example in job.examples], Recipe(**job.recipe), job.seed
