@@ -1,0 +1,42 @@
+"""A text with labelled spans, written as a target: masked, or as a list of entities; and labels as placeholders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tunecurve.formats.entities import format_entities
+from tunecurve.formats.spans import LabelledSpan, replace_spans
+
+_NO_LETTER = re.compile(r"[^\w]+|_{2,}")
+_DIGIT_FIRST = re.compile(r"^\d")
+_IN_TYPE = re.compile(r"[\s:;：；؛]+")
+
+
+def placeholder_label(label: str) -> str:
+    """Return a label as it stands in a placeholder: capitals, `_` for blanks and signs; a leading digit behind `TYPE_`.
+
+    ``date of birth`` becomes ``DATE_OF_BIRTH``, ``E-Mail`` becomes ``E_MAIL``.
+    """
+    written = _NO_LETTER.sub("_", label.strip()).strip("_").upper()
+    return f"TYPE_{written}" if _DIGIT_FIRST.match(written) else written or "LABEL"
+
+
+def entity_type(label: str) -> str:
+    """Return a label as it stands before an entity: as it is, with blanks for colons and semicolons."""
+    return _IN_TYPE.sub(" ", label).strip() or "entity"
+
+
+def masked(text: str, spans: Sequence[LabelledSpan]) -> str:
+    """Return the text with every span replaced by its label as a placeholder, ``[LABEL]``."""
+    return replace_spans(text, [LabelledSpan(span.start, span.end, placeholder_label(span.label)) for span in spans])
+
+
+def entity_list(text: str, spans: Sequence[LabelledSpan]) -> str:
+    """Return the spans as ``type: entity; type: entity``, or ``none``."""
+    return format_entities((entity_type(span.label), text[span.start : span.end]) for span in spans)
+
+
+def renamed(labels: Iterable[str]) -> dict[str, str]:
+    """Return the labels that placeholders write in another way, and how."""
+    return {label: written for label in labels if (written := placeholder_label(label)) != label}
