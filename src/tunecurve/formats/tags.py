@@ -140,7 +140,8 @@ def tags_of_entities(spans: Iterable[TokenSpan], n_tokens: int) -> list[str]:
 
 def join_tokens(tokens: Sequence[str], separator: str = " ") -> tuple[str, list[tuple[int, int]]]:
     """Return the tokens as one text, and where each stands in it."""
-    places, text = [], ""
+    places: list[tuple[int, int]] = []
+    text = ""
     for token in tokens:
         start = len(text) + (len(separator) if places else 0)
         text += (separator if places else "") + token
@@ -150,7 +151,8 @@ def join_tokens(tokens: Sequence[str], separator: str = " ") -> tuple[str, list[
 
 def find_tokens(text: str, tokens: Sequence[str]) -> list[tuple[int, int]] | None:
     """Return where the tokens stand in their text, with nothing but blanks between them; None where they do not."""
-    places, place = [], 0
+    places: list[tuple[int, int]] = []
+    place = 0
     for token in tokens:
         while place < len(text) and text[place].isspace() and not token.startswith(text[place]):
             place += 1

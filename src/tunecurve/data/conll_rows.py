@@ -1,0 +1,247 @@
+"""Rows of CoNLL files: one token a line with its tags in columns, a blank line behind each sentence.
+
+CoNLL-2003 (`-DOCSTART-`, four columns), CoNLL-U and what is like it (numbered lines, `# text = ...`, `# newdoc`), two columns with a tab or
+blanks, comments, and sentences in a line (`London|B-LOC`). A row is a sentence: `tokens`, `tags`, `document` where the file says where
+documents begin, and every further column of tags by its number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tunecurve.data.json_rows import RawRow
+from tunecurve.data.streams import open_text
+from tunecurve.errors import DataError
+from tunecurve.findings import Finding
+from tunecurve.formats.tags import is_outside, is_prefixed
+
+ENDINGS = (".conll", ".conllu", ".conllx", ".bio", ".iob", ".iob2", ".bioes", ".bilou")
+N_LOOKED_AT = 500
+MAX_LINE_CHARACTERS = 1_000_000
+_BLANKS = re.compile(r"[ \t]+")
+_COMMENT = re.compile(r"#\s+(?:newdoc|newpar|sent_id|text|id|global\.columns)\b|#\s*[\w.:-]+\s*=")
+_TEXT = re.compile(r"#\s*text\s*=\s*(.*)")
+_NEW_DOCUMENT = re.compile(r"-DOCSTART-|#\s*newdoc\b")
+_NUMBER = re.compile(r"\d+")
+_NO_WORD = re.compile(r"\d+[-.]\d+")
+# Labels of the chunk column of CoNLL-2000 and CoNLL-2003.
+_CHUNKS = frozenset(["NP", "VP", "PP", "ADJP", "ADVP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC"])
+
+Separator = Literal["tab", "blank", "line"]
+
+
+@dataclass
+class Sentence:
+    """The lines of a sentence, cut into columns, and what comments say of it."""
+
+    number: int = 0
+    lines: list[tuple[int, list[str]]] = field(default_factory=list)
+    document: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns hold what.
+
+    Attributes
+    ----------
+    n_columns, token : int
+        How many there are, and which holds the token.
+    tags : tuple of int
+        Columns that hold tags.
+    tag : int, optional
+        The one that is read; none where several may be meant.
+    """
+
+    n_columns: int
+    token: int
+    tags: tuple[int, ...]
+    tag: int | None
+
+
+def read_conll(path: Path, findings: list[Finding]) -> Iterator[RawRow]:
+    """Yield (place, cells) for every sentence.
+
+    Raises
+    ------
+    DataError
+        When lines have no tags, or another number of columns than those before them.
+    """
+    has_documents = _has_documents(path)
+    sentences = _sentences(path, _form(path))
+    first = list(itertools.islice(sentences, N_LOOKED_AT))
+    if not first:
+        return
+    layout = _layout(path, first)
+    findings.append(_note(layout, has_documents=has_documents))
+    n_without_token = 0
+    for sentence in itertools.chain(first, sentences):
+        words = [cells for number, cells in sentence.lines if _is_whole(path, number, cells, layout)]
+        n_without_token += len(sentence.lines) - len(words)
+        if words:
+            yield f"line {sentence.number}", _row(sentence, words, layout, has_documents=has_documents)
+    if n_without_token:
+        text = f"{n_without_token} lines have a tag and no token, and are left out"
+        findings.append(Finding("lines-without-token", text, is_note=True))
+
+
+def _row(
+    sentence: Sentence, words: Sequence[Sequence[str]], layout: Layout, *, has_documents: bool
+) -> Mapping[str, object]:
+    cells: dict[str, object] = {"tokens": [word[layout.token] for word in words]}
+    if layout.tag is not None:
+        cells["tags"] = [word[layout.tag] for word in words]
+    if len(layout.tags) > 1:
+        cells |= {f"column_{column + 1}": [word[column] for word in words] for column in layout.tags}
+    if sentence.text:
+        cells["text"] = sentence.text
+    if has_documents:
+        cells["document"] = sentence.document
+    return cells
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines with their numbers, and an empty one behind the last."""
+    with open_text(path, newline="\n") as file:
+        for number in itertools.count(1):
+            line = file.readline(MAX_LINE_CHARACTERS + 1)
+            if len(line) > MAX_LINE_CHARACTERS:
+                raise DataError(
+                    f"{path}, line {number}: longer than {MAX_LINE_CHARACTERS:,} characters; expected a token and its tags"
+                )
+            yield number, line.rstrip("\r\n")
+            if not line:
+                return
+
+
+@dataclass(frozen=True)
+class Form:
+    """What separates columns, and how many most lines have; ``"line"``: a sentence stands in a line, ``London|B-LOC``."""
+
+    separator: Separator
+    n_columns: int
+
+
+def _form(path: Path) -> Form:
+    """Return the form of a file, as its first lines show."""
+    filled = (content for _, content in _lines(path) if content.strip() and not content.startswith(("#", "-DOCSTART-")))
+    lines = list(itertools.islice(filled, N_LOOKED_AT))
+    if lines and all(all(0 < part.rfind("|") < len(part) - 1 for part in line.split()) for line in lines):
+        return Form("line", 0)
+    separator: Separator = "tab" if 2 * sum("\t" in line for line in lines) > len(lines) else "blank"
+    counts = Counter(len(_columns(line, separator)) for line in lines)
+    return Form(separator, counts.most_common(1)[0][0] if counts else 0)
+
+
+def _has_documents(path: Path) -> bool:
+    """Return whether the file says where documents begin, and has more than one."""
+    found = (number for number, content in _lines(path) if _NEW_DOCUMENT.match(content))
+    return len(list(itertools.islice(found, 2))) > 1
+
+
+def _sentences(path: Path, form: Form) -> Iterator[Sentence]:
+    """Yield the sentences, each with the document that it stands in."""
+    document, n_documents = "document 0", 0
+    sentence = Sentence()
+    for number, content in _lines(path):
+        is_end = not content.strip(" \t")
+        if sentence.lines and (is_end or form.separator == "line" or content.startswith("-DOCSTART-")):
+            sentence.document = document
+            yield sentence
+            sentence = Sentence()
+        if is_end:
+            continue
+        if _NEW_DOCUMENT.match(content) and not sentence.lines:
+            n_documents += 1
+            document = f"document {n_documents}"
+        if content.startswith("-DOCSTART-"):
+            continue
+        if not sentence.lines and _is_comment(content, form):
+            found = _TEXT.match(content)
+            sentence.text = found[1].strip() if found else sentence.text
+            continue
+        sentence.number = sentence.number or number
+        is_line = form.separator == "line"
+        words = [part.split("|") for part in content.split()] if is_line else [_columns(content, form.separator)]
+        sentence.lines += [(number, cells) for cells in words if not _NO_WORD.fullmatch(cells[0])]
+
+
+def _is_comment(content: str, form: Form) -> bool:
+    # A line may begin with the token #, or with a hashtag.
+    if not content.startswith("#") or form.separator == "line":
+        return False
+    return _COMMENT.match(content) is not None or len(_columns(content, form.separator)) != form.n_columns
+
+
+def _columns(content: str, separator: Separator) -> list[str]:
+    """Return the columns of a line; tokens may have blanks where tabs separate."""
+    if separator == "tab":
+        return [cell.strip(" ") for cell in content.split("\t")]
+    return _BLANKS.split(content.strip(" \t"))
+
+
+def _layout(path: Path, sentences: Sequence[Sentence]) -> Layout:
+    """Return which columns hold tokens and tags, as the first sentences show."""
+    lines = [cells for sentence in sentences for _, cells in sentence.lines]
+    n_columns = Counter(map(len, lines)).most_common(1)[0][0]
+    whole = [cells for cells in lines if len(cells) == n_columns]
+    numbered = n_columns > 2 and all(_NUMBER.fullmatch(cells[0]) for cells in whole)
+    token = 1 if numbered else 0
+    columns = [column for column in range(token + 1, n_columns) if _are_tags([cells[column] for cells in whole])]
+    if not columns and n_columns == token + 2:
+        columns = [token + 1]  # labels without a prefix
+    if not columns:
+        shown = "  ".join(lines[0])[:60]
+        raise DataError(
+            f"{path}, line {sentences[0].number}: no column of tags (B-PER, I-PER, O) behind the token in {shown!r}; expected a token and "
+            "its tag in each line, separated by a tab or blanks, and a blank line behind each sentence"
+        )
+    inner = [column for column in columns if not _are_chunks([cells[column] for cells in whole])] or columns
+    return Layout(n_columns, token, tuple(columns), inner[0] if len(inner) == 1 else None)
+
+
+def _are_tags(values: Sequence[str]) -> bool:
+    """Return whether a column holds tags with prefixes."""
+    inner = {value for value in values if not is_outside(value)}
+    return bool(inner) and all(map(is_prefixed, inner))
+
+
+def _are_chunks(values: Sequence[str]) -> bool:
+    return {value[2:] for value in values if is_prefixed(value)} <= _CHUNKS
+
+
+def _is_whole(path: Path, number: int, cells: Sequence[str], layout: Layout) -> bool:
+    """Return whether a line has a token; refuse lines of another form than most."""
+    if len(cells) == 1 and is_outside(cells[0]):
+        return False
+    if len(cells) != layout.n_columns:
+        raise DataError(
+            f"{path}, line {number}: {len(cells)} columns ({'  '.join(cells)[:60]!r}), most lines have {layout.n_columns}; mend the line, "
+            "or put a blank line between sentences"
+        )
+    if cells[layout.token].strip():
+        return True
+    if any(not is_outside(cells[column]) for column in layout.tags):
+        raise DataError(
+            f"{path}, line {number}: a tag and no token ({'  '.join(cells)[:60]!r}); mend or delete the line"
+        )
+    return False
+
+
+def _note(layout: Layout, *, has_documents: bool) -> Finding:
+    tags = "" if layout.tag is None else f", column {layout.tag + 1} of {layout.n_columns} its tag"
+    text = f"read as a CoNLL file: a row is a sentence, column {layout.token + 1} the token{tags}"
+    if has_documents:
+        text += "; sentences of one document are one group"
+    else:
+        text += (
+            "; it does not say where documents begin, so sentences of one document may stand on both sides of the split"
+        )
+    return Finding("conll-read", text, is_note=True)
