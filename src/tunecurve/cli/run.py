@@ -140,18 +140,23 @@ def _agree_to_costs(ready: Study) -> None:
 
 def _show_results(results: Results, known: Collection[Finding]) -> None:
     """Show what was measured, and what was found that its user has not been told before."""
+    from tunecurve.report.decision import decision_of, decision_text
     from tunecurve.report.history import history_lines
     from tunecurve.report.loss_panel import loss_lines
     from tunecurve.report.tables import default_columns, point_table, text_table
     from tunecurve.report.test_set import rows_lines
 
     echo()
+    echo(decision_text(results))
+    echo()
     echo(text_table(*point_table(results, default_columns(results))))
     for line in [*loss_lines(results), "", results.headline, *_remarks(results)]:
         echo(line)
     show_findings(finding for finding in results.findings if finding not in known)
+    told = decision_of(results).reason
     for learner, forecast in results.forecast.items():
-        echo(f"{learner}: {forecast.said}" if len(results.forecast) > 1 else forecast.said)
+        if forecast.said != told:  # that stands above
+            echo(f"{learner}: {forecast.said}" if len(results.forecast) > 1 else forecast.said)
         for more in (forecast.first_study, forecast.borrowed):
             if more:
                 echo(more.sentence)

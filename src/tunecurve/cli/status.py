@@ -17,6 +17,7 @@ from tunecurve.cli.main import echo
 def status(folder: Path, as_json: bool) -> None:
     """Show the state of every trial in a run folder."""
     from tunecurve.cli.main import visible
+    from tunecurve.report.decision import decision_text
     from tunecurve.report.tables import number, text_table
     from tunecurve.report.test_set import rows_lines
     from tunecurve.results.collect import load
@@ -38,6 +39,8 @@ def status(folder: Path, as_json: bool) -> None:
         [visible(trial.learner), trial.label, state, number(score, ".2f"), visible(trial.failure or "")]
         for trial, state, score in trials
     ]
+    echo(decision_text(results))
+    echo()
     echo(text_table(["learner", "trial", "state", primary, "failure"], rows))
     echo(f"\n{states.count('finished')} of {len(trials)} trials finished. {results.headline}")
     for line in rows_lines(results.about_test_set):

@@ -33,6 +33,13 @@ class Spread(Record):
 
 
 @dataclass(frozen=True)
+class Gain(Spread):
+    """What a size is expected to gain over the largest measured one on this test set; positive is better."""
+
+    mean: float
+
+
+@dataclass(frozen=True)
 class SizeForecast(Record):
     """What one run at a size would measure."""
 
@@ -51,6 +58,8 @@ class SizeForecast(Record):
     """Made from fewer than three sizes."""
     speculative: bool
     """More than 8 times the data."""
+    gain: Gain | None = None
+    """Both sizes on the same drawn curves; None where the forecast is borrowed."""
 
     @property
     def interval_80(self) -> Interval:
@@ -136,6 +145,8 @@ class Verdict(Record):
     settle: list[SettlingStep]
     reason: str | None = None
     """What is in the way of a clear word; None where there is one."""
+    answer: SettlingStep | None = None
+    """The cheapest step against that reason; None where there is none, or no measurement answers it."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tunecurve.curve.answer import BackTest, CurveAnswer, Interval, MeasuredSize, SizeForecast, Spread
+from tunecurve.curve.answer import BackTest, CurveAnswer, Gain, Interval, MeasuredSize, SizeForecast, Spread
 from tunecurve.curve.borrowed import FIRST_SIZES, rows_to_find_out, with_start
 from tunecurve.curve.collapse import rerun_notes
 from tunecurve.curve.decision import Prices, decide
@@ -196,7 +196,7 @@ def _borrowed(
         nothing = f"{refusal} Nothing is known of where this loss starts: no forecast."
         return Forecast(points=measured, refusal=nothing, notes=notes)
     predictive = predict(started, kind)
-    entries = [replace(entry, borrowed=True) for entry in forecasts_at(predictive, asked)]
+    entries = [replace(entry, borrowed=True, gain=None) for entry in forecasts_at(predictive, asked)]
     note = "Borrowed: what other curves did from such a start, in wide intervals; these points alone say little."
     study = rows_to_find_out(predictive)
     return Forecast(
@@ -223,6 +223,7 @@ def forecasts_at(predictive: Predictive, sizes: Floats) -> list[SizeForecast]:
     means = scores.mean(axis=0)
     measured = np.quantile(scores, QUANTILE_LEVELS, axis=0)
     curve = np.quantile(predictive.curve_scores(sizes), QUANTILE_LEVELS, axis=0)
+    gains = _gains(predictive, sizes)
     population = np.quantile(predictive.population_scores(sizes), QUANTILE_LEVELS, axis=0)
     entries = []
     for index, size in enumerate(sizes):
@@ -238,9 +239,22 @@ def forecasts_at(predictive: Predictive, sizes: Floats) -> list[SizeForecast]:
                 population=Spread(float(population[MEDIAN, index]), _intervals(population[:, index])),
                 borrowed=False,
                 speculative=is_speculative(float(size), predictive.last_size),
+                gain=gains[index],
             )
         )
     return entries
+
+
+def _gains(predictive: Predictive, sizes: Floats) -> list[Gain]:
+    """Return what each size gains over the largest measured one, as differences on the same drawn curves."""
+    sign = 1.0 if predictive.curve.scale.direction == "max" else -1.0
+    scores = predictive.curve_scores(np.append(predictive.last_size, sizes))
+    gains = sign * (scores[:, 1:] - scores[:, :1])
+    quantiles = np.quantile(gains, QUANTILE_LEVELS, axis=0)
+    return [
+        Gain(float(quantiles[MEDIAN, index]), _intervals(quantiles[:, index]), float(gains[:, index].mean()))
+        for index in range(len(sizes))
+    ]
 
 
 def back_test(

@@ -119,13 +119,14 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
         else f"Cannot tell, because {words}. Taken at its word, {numbers}; probability of {delta:.3g} or more {rising:.2f}."
     )
     settle = settling_steps(predictive, gain >= delta, prices or Prices())
+    answer = None
     if reason == "training not settled":
         sentence += " First step: train longer at the largest size."
     else:
         answer = _cheapest(step for step in settle if step.kind == step_kind)
         sentence += f" Cheapest step against that: {answer.what}."
     sentence += f" Most likely to settle it: {settle[0].what}."
-    return Verdict("cannot tell", sentence, rising, expected, settle, reason)
+    return Verdict("cannot tell", sentence, rising, expected, settle, reason, answer)
 
 
 def _no_gain(predictive: Predictive, delta: float, rising: float, expected: float, numbers: str) -> Verdict:

@@ -13,6 +13,7 @@ import jinja2
 
 from tunecurve.findings import as_shown
 from tunecurve.learners.hosted.prices import money
+from tunecurve.report.decision import decision_lines
 from tunecurve.report.history import history_lines, history_table
 from tunecurve.report.loss_panel import loss_sentences
 from tunecurve.report.tables import (
@@ -117,6 +118,7 @@ def render_report(results: Results, curve_svg: bytes, examples: Sequence[Mapping
         .from_string(_resource("report.html.jinja"))
         .render(
             results=results,
+            decision=decision_lines(results),
             style=style,
             policy=_policy(style, calculator),
             loss_sentences=loss_sentences(results),

@@ -179,6 +179,13 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([aligned[0], "  ".join("-" * width for width in widths), *aligned[1:]])
 
 
+def text_columns(lines: Iterable[tuple[str, str]]) -> str:
+    """Return terms and texts, one line each, the texts below each other."""
+    known = list(lines)
+    width = max((len(term) for term, _ in known), default=0)
+    return "\n".join(f"{term.ljust(width)}  {text}" for term, text in known)
+
+
 def comparison_table(results: Results, metric_name: str) -> Table:
     """Return header and rows of the paired differences in one metric."""
     rows = []

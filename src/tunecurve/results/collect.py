@@ -17,6 +17,7 @@ from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
 from tunecurve.metrics.base import Metric
 from tunecurve.metrics.catalogue import build_metrics
+from tunecurve.results.decision import decide_study
 from tunecurve.results.diagnosis import diagnose, unsettled
 from tunecurve.results.forecasts import Forecaster, disagreements
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated, n_different_answers
@@ -146,7 +147,7 @@ class ResultsBuilder:
         )
         best = best_point(points, primary)
         leaks = leak_sentence(best, test_set, findings, self._n_judged_at(best, finished))
-        return Results(
+        results = Results(
             schema_version=SCHEMA_VERSION,
             tunecurve_version=own_version(),
             signature=self.spec.signature(),
@@ -175,6 +176,7 @@ class ResultsBuilder:
             trials=[self._describe_trial(item, failures.get(item.trial)) for item in self.planned],
             money=spent_money(self.account, self.spec) if any(is_hosted(item) for item in self.planned) else None,
         )
+        return replace(results, decision=decide_study(results))
 
     @cached_property
     def _known_rows(self) -> KnownRows:
@@ -334,7 +336,8 @@ def load(folder: str | Path) -> Results:
     path = Path(folder) / RESULTS
     if not path.is_file():
         raise StudyStateError(f"no {RESULTS} in '{folder}'; expected the folder of a study, e.g. runs/pii-quick")
-    return replace(Results.from_json(read_checked_json(path), f"'{path}'"), folder=Path(folder))
+    results = replace(Results.from_json(read_checked_json(path), f"'{path}'"), folder=Path(folder))
+    return results if results.decision else replace(results, decision=decide_study(results))
 
 
 def without_times(results: Any) -> Any:

@@ -79,14 +79,7 @@ class Forecaster:
             delta=advice.delta,
             rivals=self._rivals(learner, metric.name),
             at=_sizes_to_forecast(sizes),
-            prices=Prices(
-                label=advice.label_price,
-                value_per_point=advice.value_per_point,
-                training_per_example=advice.training_price,
-                training_fixed=advice.run_price,
-                serving_difference=advice.serving_price,
-                miss_penalty=advice.miss_penalty,
-            ),
+            prices=prices_of(advice),
             kind=self.kinds.get(learner),
             settled=learner not in self.unsettled,
         )
@@ -101,6 +94,18 @@ class Forecaster:
             and point.strategy in ("zero-shot", "few-shot")
             and np.isfinite(point.scores[metric_name]).all()
         }
+
+
+def prices_of(advice: AdviceSpec) -> Prices:
+    """Return the prices of a study as the engine names them."""
+    return Prices(
+        label=advice.label_price,
+        value_per_point=advice.value_per_point,
+        training_per_example=advice.training_price,
+        training_fixed=advice.run_price,
+        serving_difference=advice.serving_price,
+        miss_penalty=advice.miss_penalty,
+    )
 
 
 def _borrowed(answer: CurveAnswer, metric_name: str, prior: str | None) -> AtlasGains | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tunecurve.findings import Claim, Finding, blocked
 from tunecurve.results.records.advice import Diagnosis, Disagreement, JudgedForecast, LabelAdvice, LearnerForecast
+from tunecurve.results.records.decision import StudyDecision
 from tunecurve.results.records.money import Money
 from tunecurve.results.records.points import Comparison, LabelRecall, MetricResult, Point, best_of
 from tunecurve.results.records.test_set import TestSet, TestSetAnswer
@@ -61,6 +62,8 @@ class Bootstrap(Record):
 class Results(Record):
     """Everything a study found, as results.json keeps it; with a table and a plot for notebooks."""
 
+    decision: StudyDecision | None = field(default=None, kw_only=True)
+    """What to do next; null in the results of earlier versions."""
     schema_version: Literal[3]
     tunecurve_version: str
     signature: str

@@ -1,0 +1,54 @@
+"""The decision in lines: what to do, what it brings, what it costs, why, and what speaks against it. Computes nothing new."""
+
+from __future__ import annotations
+
+from tunecurve.report.tables import text_columns
+from tunecurve.results.decision import decide_study
+from tunecurve.results.model import Results
+from tunecurve.results.records.decision import ExpectedGain, StudyDecision
+
+
+def decision_of(results: Results) -> StudyDecision:
+    """Return the decision of a study; made now where its results were put together without one."""
+    return results.decision or decide_study(results)
+
+
+def decision_lines(results: Results) -> list[tuple[str, str]]:
+    """Return (term, text), the sentence on what to do first."""
+    decision = decision_of(results)
+    so_far = ""
+    if decision.is_provisional:
+        so_far = f"So far ({len(results.finished)} of {len(results.trials)} trials are done): "
+    lines = [("what to do", so_far + decision.sentence)]
+    if decision.expected is not None:
+        lines.append(("expected", _expected(results, decision.expected)))
+    cost = _cost(decision)
+    if cost:
+        lines.append(("cost", cost))
+    lines.append(("why", decision.reason))
+    if decision.risk is not None:
+        lines.append(("main risk", decision.risk.text))
+    return lines
+
+
+def decision_text(results: Results) -> str:
+    """Return the lines for a terminal."""
+    return text_columns(decision_lines(results))
+
+
+def _expected(results: Results, expected: ExpectedGain) -> str:
+    metric = results.metric(expected.metric)
+    gain, low, high = (f"{value:+.1f}" for value in (expected.gain, expected.low, expected.high))
+    better = "" if metric.direction == "max" else "; + is better, which is less of it"
+    return (
+        f"with {expected.n:,.0f} training rows {gain} {metric.title} ({100 * expected.level:.0f} % interval {low} to {high}{better}), "
+        f"to about {expected.score:.1f}"
+    )
+
+
+def _cost(decision: StudyDecision) -> str:
+    step = decision.next_step
+    if decision.cost is None:
+        return "" if step is None or step.cost is None else f"{step.cost:,.4g} for that step"
+    left_out = f"; without a price: {', '.join(decision.unknown_prices)}" if decision.unknown_prices else ""
+    return f"{decision.cost:,.4g}{left_out}"

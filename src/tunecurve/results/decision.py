@@ -1,0 +1,257 @@
+"""What to do next, said first. It reads what verdict, forecast, prices, test set and findings say, and computes no other.
+
+The learner with the best fine-tuned score speaks. What forbids its verdict forbids a decision, and is its reason. With a clear
+verdict, prices decide where they are known; without one, nothing is decided, and the cheapest step that would settle it is named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunecurve.curve.answer import NextRound, SettlingStep, Stop, Verdict
+from tunecurve.curve.plateau import NOTHING_SHOWN
+from tunecurve.curve.targets import TRUSTED_MULTIPLE
+from tunecurve.results.diagnosis import last_diagnoses
+from tunecurve.results.forecasts import prices_of
+from tunecurve.results.model import Results
+from tunecurve.results.records.advice import LearnerForecast
+from tunecurve.results.records.decision import Action, ExpectedGain, NextStep, StudyDecision
+from tunecurve.results.records.test_set import NextRows
+from tunecurve.results.risk import greatest_risk
+from tunecurve.results.test_set.power import about
+from tunecurve.spec.study import AdviceSpec
+
+OTHER_MODEL = NextStep("training", "try a larger model, another recipe, or other kinds of rows")
+
+
+def decide_study(results: Results) -> StudyDecision:
+    """Return what the results of a study say should be done next; `Results.decision` is not read."""
+    learner = results.about_test_set.best_learner
+    forecast = results.forecast.get(learner or "")
+    if learner is None or forecast is None:
+        return _nothing_tuned(results)
+    advice = AdviceSpec.model_validate(results.spec.get("advice") or {})
+    return _OneLearner(results, learner, forecast, advice).decision()
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What to do, before gain, cost and risk stand beside it; `n`: the size to train on."""
+
+    action: Action
+    sentence: str
+    reason: str
+    step: NextStep | None = None
+    n: float | None = None
+    is_of_second: bool = False
+
+
+def _nothing_tuned(results: Results) -> StudyDecision:
+    blocking = results.forbidden("verdict")
+    if blocking:
+        reason, step = blocking[0].text, NextStep("finding", blocking[0].remedy or "see the checks")
+    else:
+        reason, step = "nothing is fine-tuned yet", NextStep("size", "fine-tune on three or more sizes")
+    return StudyDecision(
+        action="cannot tell",
+        sentence=f"Cannot tell yet: {reason}. Next: {step.what}.",
+        reason=reason,
+        is_provisional=_is_provisional(results),
+        learner=None,
+        more_rows=None,
+        rows_to_label=None,
+        expected=None,
+        cost=None,
+        unknown_prices=[],
+        next_step=step,
+        risk=greatest_risk(results, None),
+    )
+
+
+def _is_provisional(results: Results) -> bool:
+    return not results.complete or any(trial.failure for trial in results.trials)
+
+
+@dataclass(frozen=True)
+class _OneLearner:
+    """The learner that speaks for the study."""
+
+    results: Results
+    learner: str
+    forecast: LearnerForecast
+    advice: AdviceSpec
+
+    @property
+    def last(self) -> float:
+        """Its largest measured size."""
+        return self.forecast.points[-1].n if self.forecast.points else 0.0
+
+    def decision(self) -> StudyDecision:
+        """Return what to do, with what it brings, costs, and what speaks against it."""
+        choice = self._choice()
+        more = None if choice.n is None else max(1, round(choice.n - self.last))
+        cost, unknown = self._cost(choice.n) if choice.n is not None else (None, [])
+        return StudyDecision(
+            action=choice.action,
+            sentence=choice.sentence,
+            reason=choice.reason,
+            is_provisional=_is_provisional(self.results),
+            learner=self.learner,
+            more_rows=more,
+            rows_to_label=None if choice.n is None else self._to_label(choice.n),
+            expected=self._expected(choice),
+            cost=cost,
+            unknown_prices=unknown,
+            next_step=choice.step,
+            risk=greatest_risk(self.results, self.learner),
+        )
+
+    def _choice(self) -> _Choice:
+        verdict = self.forecast.verdict
+        if self.forecast.refusal or verdict is None:
+            return self._blocked()
+        if verdict.reason == "training not settled":
+            step = NextStep("training", f"train longer at the largest size, {self.last:,.0f} rows")
+            sentence = f"Change the recipe before labelling more rows: {step.what}."
+            return _Choice("change", sentence, self._diagnosis() or verdict.sentence, step)
+        if verdict.word in ("cannot tell", NOTHING_SHOWN):
+            return self._unclear(verdict)
+        if self._is_target_reached():
+            return _Choice("stop", "Stop labelling: the target is reached.", self._target_words())
+        if self.forecast.decision is not None:
+            return self._by_prices(self.forecast.decision.best, self.forecast.decision.sentence)
+        return self._rising(verdict) if verdict.word == "rising" else self._flat(verdict)
+
+    def _blocked(self) -> _Choice:
+        blocking, first = self.results.forbidden("verdict", self.learner), self.forecast.first_study
+        reason = self.forecast.refusal or "there is no verdict"
+        if blocking:
+            step = NextStep("finding", blocking[0].remedy or "see the checks")
+        elif first is not None:
+            more = max(first.rows - self.last, 0.0)
+            step = NextStep("size", f"train on {first.rows:,.0f} rows{self._labelled(first.rows)}", more, first.seeds)
+        else:
+            step = NextStep("size", "measure three or more training sizes")
+        return _Choice("cannot tell", f"Cannot tell yet. Next: {step.what}.", reason, step)
+
+    def _unclear(self, verdict: Verdict) -> _Choice:
+        own = (item for item in self.results.test_set.next_rows if item.learner == self.learner)
+        rows = next(own, None) if verdict.word == NOTHING_SHOWN or verdict.reason == "test set" else None
+        if rows is not None:
+            step = self._rows_step(rows)
+        elif verdict.answer is not None:
+            step = self._settling_step(verdict.answer)
+        else:
+            step = NextStep("test set", "label more test rows")
+        reason = verdict.sentence
+        if self.forecast.decision is not None:
+            reason += f" By the prices alone, taking the forecast at its word: {self.forecast.decision.sentence}"
+        sentence = f"Cannot tell yet. The cheapest step that would settle it: {step.what}."
+        return _Choice("cannot tell", sentence, reason, step)
+
+    def _settling_step(self, found: SettlingStep) -> NextStep:
+        what = found.what + (self._labelled(found.n) if found.kind == "size" else "")
+        return NextStep(found.kind, what, found.more_labels, found.more_runs, found.cost)
+
+    def _rows_step(self, found: NextRows) -> NextStep:
+        """Return which rows the test set asks for, as a step."""
+        if found.better == "neither":
+            return NextStep("seeds", "run more seeds at every size")
+        if found.better == "test rows":
+            what = f"label about {about(found.more_test_rows or 0):,} more test rows, which tell a gain of {found.wanted:.2g}"
+            return NextStep("test set", what, found.more_test_rows, 0, found.cost_of_test_rows)
+        if found.more_training_rows is None:
+            return NextStep("size", f"train on {2 * self.last:,.0f} rows{self._labelled(2 * self.last)}")
+        n = self.last + found.more_training_rows
+        what = f"train on about {about(n):,} rows{self._labelled(n)}, a gain that these test rows can show"
+        return NextStep("size", what, found.more_training_rows, 1, found.cost_of_training_rows)
+
+    def _by_prices(self, best: NextRound | Stop, sentence: str) -> _Choice:
+        known = self.results.data.n_pool - self.last
+        if known > 0 and self.advice.label_price:
+            sentence += (
+                f" (Every row beyond the largest size is counted at its price; {known:,.0f} are labelled already.)"
+            )
+        if isinstance(best, Stop):
+            return _Choice("stop", "Stop labelling: no next round is expected to pay.", sentence)
+        return self._more_rows(best.n, sentence)
+
+    def _rising(self, verdict: Verdict) -> _Choice:
+        target = self.forecast.target
+        if target is None:
+            return self._more_rows(2 * self.last, verdict.sentence)
+        wanted = target.required_size.median
+        if wanted is None:
+            sentence = "Change the model or the recipe: more rows of this kind will probably not reach the target."
+            return _Choice("change", sentence, self._target_words(), OTHER_MODEL)
+        return self._more_rows(min(wanted, TRUSTED_MULTIPLE * self.last), self._target_words())
+
+    def _flat(self, verdict: Verdict) -> _Choice:
+        second, name = self.results.second_forecast.get(self.learner), self.results.second_metric
+        other = next((item for item in self.results.disagreements if item.learner == self.learner), None)
+        if other is not None and second is not None and self.results.may_say(name, self.learner):
+            return self._more_rows(2 * self.last, f"{other.sentence}.", is_of_second=True)
+        reason = f"{verdict.sentence} {self._diagnosis()}".strip()
+        if self.forecast.target is not None:
+            sentence = "Change the model or the recipe: the curve is flat below the target."
+            return _Choice("change", sentence, f"{reason} {self._target_words()}", OTHER_MODEL)
+        return _Choice("stop", "Stop labelling more rows of this kind: the curve is flat.", reason)
+
+    def _more_rows(self, n: float, reason: str, *, is_of_second: bool = False) -> _Choice:
+        to_label = self._to_label(n)
+        if to_label == 0:
+            sentence = f"Train on about {about(n):,} rows{self._labelled(n)}."
+        elif n - to_label > self.last:
+            sentence = f"Label about {about(to_label):,} more rows and train on all {about(n):,}."
+        else:
+            sentence = f"Label about {about(to_label):,} more rows ({about(n):,} in all) and train on them."
+        return _Choice("more rows", sentence, reason, n=n, is_of_second=is_of_second)
+
+    def _to_label(self, n: float) -> int:
+        return max(0, round(n - max(self.last, self.results.data.n_pool)))
+
+    def _labelled(self, n: float) -> str:
+        return ", which are labelled already" if not self._to_label(n) else ""
+
+    def _expected(self, choice: _Choice) -> ExpectedGain | None:
+        """Return the forecast gain at the size to train on, else at twice the rows; None where no verdict is given."""
+        name = self.results.second_metric if choice.is_of_second else self.results.primary_metric
+        forecast = self.results.second_forecast[self.learner] if choice.is_of_second else self.forecast
+        known = [entry for entry in forecast.trusted if entry.gain is not None]
+        if forecast.refusal or not known:
+            return None
+        entry = min(known, key=lambda one: abs(one.n - (choice.n or 2 * self.last)))
+        assert entry.gain is not None
+        low, high = entry.gain.intervals["0.80"]
+        return ExpectedGain(name, entry.n, entry.median, entry.gain.mean, low, high, 0.8)
+
+    def _cost(self, n: float) -> tuple[float | None, list[str]]:
+        """Return what the labels that are missing and one training cost, and what has no price."""
+        prices = prices_of(self.advice)
+        training = prices.training_per_example is not None or prices.training_fixed is not None
+        unknown = [name for name, known in (("labels", prices.label is not None), ("training", training)) if not known]
+        return prices.measurement(self._to_label(n), 1, n), unknown
+
+    def _is_target_reached(self) -> bool:
+        median = self.forecast.target.required_size.median if self.forecast.target else None
+        return median is not None and median <= self.last
+
+    def _target_words(self) -> str:
+        target = self.forecast.target
+        assert target is not None
+        size = target.required_size
+        if size.median is None:
+            return (
+                f"The target of {target.target:g} is probably never reached (probability {size.never_probability:.2f})."
+            )
+        high = "never" if size.high is None else f"{size.high:,.0f}"
+        low = "never" if size.low is None else f"{size.low:,.0f}"
+        far = ", speculative" if target.speculative else ""
+        return (
+            f"The target of {target.target:g} is reached with even odds at about {about(size.median):,} rows "
+            f"({100 * size.level:.0f} % interval {low} to {high}{far})."
+        )
+
+    def _diagnosis(self) -> str:
+        found = next((item for item in last_diagnoses(self.results.diagnosis) if item.learner == self.learner), None)
+        return found.sentence if found else ""

@@ -1,0 +1,83 @@
+"""The one risk that matters most before a decision is followed: of what is known, the first that holds."""
+
+from __future__ import annotations
+
+from tunecurve.results.headline import leak_sentence
+from tunecurve.results.model import Results
+from tunecurve.results.points import best_point
+from tunecurve.results.records.decision import Risk
+from tunecurve.results.records.points import LEAKS, Point, best_of
+
+
+def greatest_risk(results: Results, learner: str | None) -> Risk | None:
+    """Return the risk; None where nothing speaks against a decision.
+
+    Parameters
+    ----------
+    results : Results
+        Of the study.
+    learner : str or None
+        Whose curve the decision rests on; None where nothing is tuned.
+    """
+    tuned = [point for point in results.points if point.strategy == "fine-tune" and point.learner == learner]
+    best = best_of(tuned, lambda point: point.scores[results.primary_metric].estimate, results.metric())
+    leaks = _leaks(results, best)
+    if leaks is not None and (best is None or best.scores[LEAKS].estimate != 0):
+        return leaks
+    return (
+        _untuned(results, best) or _drop(results, learner) or _test_rows(results, learner) or leaks or _finding(results)
+    )
+
+
+def _leaks(results: Results, best: Point | None) -> Risk | None:
+    if best is None or LEAKS not in best.scores:
+        return None
+    unanswered = best.scores["unanswered"].estimate if "unanswered" in best.scores else None
+    known = results.test_set.leaks
+    n_judged = known.n_judged if known is not None and not unanswered else None
+    return Risk("leaks", leak_sentence(best, results.test_set, results.findings, n_judged) + ".")
+
+
+def _untuned(results: Results, best: Point | None) -> Risk | None:
+    """Return whether something that needs no training rows scores better than the best tuned point."""
+    metric, first = results.metric(), best_point(results.points, results.metric())
+    if best is None or first is None or first.strategy == "fine-tune":
+        return None
+    theirs, ours = first.scores[metric.name].estimate, best.scores[metric.name].estimate
+    if theirs is None or ours is None or theirs == ours:
+        return None
+    text = f"{first.name}, which is not tuned, scores {theirs:.1f} {metric.title}, and the best tuned point {ours:.1f}."
+    return Risk("better untuned", text)
+
+
+def _drop(results: Results, learner: str | None) -> Risk | None:
+    forecast = results.forecast.get(learner or "")
+    found = next((drop for drop in (forecast.drops if forecast else []) if drop.real), None)
+    if found is None:
+        return None
+    text = (
+        f"From {found.from_n:,.0f} to {found.to_n:,.0f} rows the score fell by {found.drop:.1f}, more than chance explains: "
+        "a run may have collapsed."
+    )
+    return Risk("drop", text)
+
+
+def _test_rows(results: Results, learner: str | None) -> Risk | None:
+    """Return whether the test set is too small to show what is expected, or what would be told if it were larger."""
+    found = next((item for item in results.test_set.next_rows if item.learner == learner), None)
+    if found is None:
+        return None
+    told = "no gain at all" if found.smallest is None else f"gains from {found.smallest:.2g} on"
+    text = (
+        f"Too few test rows: twice the rows are expected to gain {found.gain:.2g}, and these {results.test_set.n_rows:,} test "
+        f"rows show {told}."
+    )
+    return Risk("test rows", text)
+
+
+def _finding(results: Results) -> Risk | None:
+    failed = [trial for trial in results.trials if trial.failure]
+    if failed:
+        return Risk("failed trials", f"{len(failed)} of {len(results.trials)} trials failed: {failed[0].failure}")
+    warning = next((finding for finding in results.findings if finding.kind == "warning"), None)
+    return None if warning is None else Risk("finding", warning.line)

@@ -1,0 +1,272 @@
+"""What is decided first: from verdict, prices, test set and findings; nothing where they forbid it."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import simple_rows
+from tests.fakes.lookup_learner import LookupLearner
+from tests.fakes.records import (
+    finished_trial,
+    learner_forecast,
+    metric_result,
+    point,
+    results_of,
+    score,
+    size_forecast,
+)
+from tunecurve.curve.answer import Decision as Money
+from tunecurve.curve.answer import Gain, NextRound, SettlingStep, SizeInterval, Stop, Target
+from tunecurve.findings import Finding
+from tunecurve.report.decision import decision_lines
+from tunecurve.results.collect import load
+from tunecurve.results.decision import decide_study
+from tunecurve.results.records.advice import Diagnosis, Disagreement, LearnerForecast
+from tunecurve.results.records.test_set import NextRows, TestSet
+from tunecurve.run import run_study
+from tunecurve.storage.files import read_checked_json, write_checked_json
+
+
+def gain_at(n, gain, low, high):
+    spread = {"0.50": (gain, gain), "0.80": (low, high), "0.90": (low, high)}
+    return replace(size_forecast(n, 80.0 + gain), gain=Gain(gain, spread, gain))
+
+
+GAINS = [gain_at(1131.0, 1.1, 0.1, 2.1), gain_at(1600.0, 2.0, 0.5, 3.5), gain_at(3200.0, 3.0, 0.6, 6.0)]
+
+
+def study(word="rising", *, n_pool=800, advice=None, forecast=None, **values):
+    """Results of a learner measured up to 800 rows, whose verdict is this word."""
+    own = forecast or learner_forecast(word, 2.0, forecasts=GAINS)
+    points = [point("floor", 0, bleu=20.0), point(train_size=400, bleu=78.0), point(train_size=800, bleu=80.0)]
+    usual = results_of()
+    known = {"points": points, "forecast": {"m": own}, "data": replace(usual.data, n_pool=n_pool)} | values
+    return results_of(**known, spec=dict(usual.spec) | {"advice": advice or {}})
+
+
+def target(median, high=None, value=90.0):
+    return Target(value, SizeInterval(median, 900.0, high, 0.8, 0.1), False, [])
+
+
+def money(best):
+    return Money(best, "By the prices.", [], [])
+
+
+@pytest.mark.parametrize(
+    ("n_pool", "said", "to_label"),
+    [
+        (800, "Label about 800 more rows (1,600 in all) and train on them.", 800),
+        (1200, "Label about 400 more rows and train on all 1,600.", 400),
+        (1600, "Train on about 1,600 rows, which are labelled already.", 0),
+        (9000, "Train on about 1,600 rows, which are labelled already.", 0),
+    ],
+)
+def test_a_rising_curve_asks_for_twice_the_rows_those_in_hand_first(n_pool, said, to_label):
+    decision = decide_study(study(n_pool=n_pool))
+    assert (decision.action, decision.sentence, decision.rows_to_label) == ("more rows", said, to_label)
+    assert decision.more_rows == 800
+    assert decision.expected is not None
+    assert (decision.expected.n, decision.expected.gain, decision.expected.low, decision.expected.high) == (
+        1600,
+        2,
+        0.5,
+        3.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("advice", "cost", "unknown"),
+    [
+        ({}, None, ["labels", "training"]),
+        ({"label_price": 0.5}, 400.0, ["training"]),
+        ({"label_price": 0.5, "run_price": 7.0}, 407.0, []),
+        ({"training_price": 0.25}, 400.0, ["labels"]),
+    ],
+)
+def test_costs_are_those_of_labels_and_one_training_and_say_what_they_leave_out(advice, cost, unknown):
+    decision = decide_study(study(advice=advice))
+    assert decision.cost == cost
+    assert decision.unknown_prices == unknown
+    terms = dict(decision_lines(study(advice=advice)))
+    assert ("cost" in terms) == (cost is not None)
+
+
+def test_labels_in_hand_cost_nothing():
+    assert decide_study(study(n_pool=1200, advice={"label_price": 0.5})).cost == 200.0
+
+
+@pytest.mark.parametrize(
+    ("size", "action", "said"),
+    [
+        (target(700.0, 900.0), "stop", "the target is reached"),
+        (target(1500.0, 4000.0), "more rows", "Label about 700 more rows (1,500 in all)"),
+        (target(50_000.0), "more rows", "Label about 5,600 more rows (6,400 in all)"),
+        (target(None), "change", "will probably not reach the target"),
+    ],
+)
+def test_a_target_says_how_many_rows(size, action, said):
+    own = learner_forecast("rising", 2.0, forecasts=GAINS, target=size)
+    decision = decide_study(study(forecast=own))
+    assert decision.action == action
+    assert said in decision.sentence
+    assert "target of 90" in decision.reason
+
+
+def test_a_flat_curve_stops_unless_leaks_still_fall_or_the_target_is_far():
+    assert decide_study(study("flat")).action == "stop"
+    far = learner_forecast("flat", 0.1, forecasts=GAINS, target=target(None))
+    assert decide_study(study(forecast=far)).action == "change"
+    leaks = replace(metric_result("leak_documents", "leaks", "min"))
+    values = {
+        "metrics": [metric_result(), leaks],
+        "second_metric": "leak_documents",
+        "second_forecast": {"m": learner_forecast("rising", 4.0, forecasts=[gain_at(1600.0, 4.0, 1.0, 6.0)])},
+        "disagreements": [Disagreement("m", "m: BLEU is flat, but leaks still fall")],
+        "points": [point(train_size=800, bleu=80.0, leak_documents=score(6.0, bound=9.0))],
+    }
+    falling = decide_study(study("flat", **values))
+    assert (falling.action, falling.expected and falling.expected.metric) == ("more rows", "leak_documents")
+    assert "BLEU is flat" in falling.reason
+    blind = Finding("leaks-blind", "the metric is blind", blocks=("leaks",))
+    assert decide_study(study("flat", **values, findings=[blind])).action == "stop", "nothing rests on a blind metric"
+
+
+def test_prices_decide_where_the_verdict_is_clear_and_only_there():
+    best = NextRound(1131.0, 331.0, 33.0, 81.0, 1.1, 5.0, None, 0.9)
+    for word in ("rising", "flat"):
+        own = learner_forecast(word, 2.0, forecasts=GAINS, decision=money(best))
+        decision = decide_study(study(forecast=own, advice={"label_price": 0.1}))
+        assert (decision.action, decision.more_rows) == ("more rows", 331)
+        assert decision.expected
+        assert decision.expected.n == 1131.0
+        stop = learner_forecast(word, 2.0, forecasts=GAINS, decision=money(Stop(800.0)))
+        assert decide_study(study(forecast=stop)).action == "stop"
+    step = SettlingStep("seeds", "three more seeds at the largest size", 800.0, 0.4, 0.0, 3, 12.0)
+    own = learner_forecast("cannot tell", 2.0, forecasts=GAINS, decision=money(best))
+    own = replace(own, verdict=replace(own.verdict, answer=step, reason="noise"))
+    decision = decide_study(study(forecast=own))
+    assert decision.action == "cannot tell"
+    assert "three more seeds" in decision.sentence
+    assert "By the prices." in decision.reason
+    assert dict(decision_lines(study(forecast=own)))["cost"] == "12 for that step"
+
+
+def test_labels_in_hand_are_named_where_prices_count_them():
+    own = learner_forecast("rising", 2.0, forecasts=GAINS, decision=money(Stop(800.0)))
+    decision = decide_study(study(forecast=own, n_pool=1000, advice={"label_price": 1.0, "value_per_point": 1.0}))
+    assert "200 are labelled already" in decision.reason
+
+
+def test_a_training_that_has_not_settled_asks_for_another_recipe_first():
+    own = learner_forecast("cannot tell", 2.0, forecasts=GAINS)
+    own = replace(own, verdict=replace(own.verdict, reason="training not settled"))
+    seen = Diagnosis("m", 800, 60.0, 58.0, 64, "undertrained", "It does no better on its own rows.")
+    decision = decide_study(study(forecast=own, diagnosis=[seen]))
+    assert decision.action == "change"
+    assert "train longer" in decision.sentence
+    assert decision.reason == "It does no better on its own rows."
+
+
+@pytest.mark.parametrize(
+    ("better", "rows", "said"),
+    [
+        ("test rows", {"more_test_rows": 490}, "label about 490 more test rows"),
+        ("training rows", {"more_training_rows": 1500}, "train on about 2,300 rows"),
+        ("training run", {"more_training_rows": None}, "train on 1,600 rows"),
+        ("neither", {}, "more seeds"),
+    ],
+)
+def test_where_the_test_set_is_too_small_the_rows_that_are_cheaper_come_next(better, rows, said):
+    known = {"more_test_rows": None, "more_training_rows": None} | rows
+    item = NextRows("m", 2.0, 2.0, 5.5, **known, cost_of_test_rows=None, cost_of_training_rows=None, better=better)
+    test_set = TestSet(200, 50, 0.95, [], None, [item])
+    decision = decide_study(study("no gain that this test set can show", test_set=test_set))
+    assert decision.action == "cannot tell"
+    assert said in decision.sentence
+    assert decision.risk
+    assert decision.risk.kind == "test rows"
+    other = replace(item, learner="another")
+    assert (
+        "label more test rows"
+        in decide_study(
+            study("no gain that this test set can show", test_set=replace(test_set, next_rows=[other]))
+        ).sentence
+    )
+
+
+@pytest.mark.parametrize("learner", [None, "m"])
+def test_what_forbids_the_verdict_forbids_the_decision(learner):
+    finding = Finding("constant", "m: one answer to every row", "train longer", blocks=("verdict",), learner=learner)
+    refused = LearnerForecast("No verdict: one answer to every row.", learner_forecast().points)
+    decision = decide_study(study(forecast=refused, findings=[finding]))
+    assert decision.action == "cannot tell"
+    assert "one answer" in decision.reason
+    assert "train longer" in decision.sentence
+    assert decision.expected is None
+    assert decision.more_rows is None
+
+
+def test_the_finding_of_another_learner_forbids_nothing():
+    finding = Finding("constant", "other: one answer", blocks=("verdict",), learner="other")
+    assert decide_study(study(findings=[finding])).action == "more rows"
+
+
+def test_nothing_tuned_is_nothing_decided():
+    decision = decide_study(study(points=[point("floor", 0, bleu=20.0)], forecast=learner_forecast()))
+    assert (decision.action, decision.learner, decision.more_rows) == ("cannot tell", None, None)
+    blind = Finding("floor-at-top", "the floor scores best", "other targets", blocks=("verdict",))
+    blocked = decide_study(study(points=[point("floor", 0, bleu=100.0)], findings=[blind]))
+    assert "the floor scores best" in blocked.sentence
+
+
+def test_the_risk_is_the_first_that_holds():
+    assert decide_study(study()).risk is None
+    rival = point("zero-shot", 0, bleu=88.0)
+    better = decide_study(study(points=[rival, point(train_size=800, bleu=80.0)]))
+    assert better.risk
+    assert better.risk.kind == "better untuned"
+    leaking = [rival, point(train_size=800, bleu=80.0, leak_documents=score(6.0, bound=9.0))]
+    leaks = decide_study(study(points=leaking))
+    assert leaks.risk
+    assert leaks.risk.kind == "leaks"
+    assert "6.0 %" in leaks.risk.text
+    failed = decide_study(study(trials=[finished_trial(), finished_trial(failure="out of memory")]))
+    assert failed.risk
+    assert "1 of 2 trials failed: out of memory" in failed.risk.text
+    assert failed.is_provisional
+    odd = decide_study(study(findings=[Finding("twins", "12 rows have twins", "drop them")]))
+    assert odd.risk
+    assert odd.risk.text.startswith("12 rows have twins")
+    note = Finding("understood", "placeholders are in brackets", is_note=True)
+    assert decide_study(study(findings=[note])).risk is None
+
+
+def test_a_study_that_goes_on_says_so_far():
+    lines = dict(decision_lines(study(complete=False, trials=[finished_trial()])))
+    assert lines["what to do"].startswith("So far (1 of 1 trials are done): Label about 800 more rows")
+    assert "+2.0 BLEU (80 % interval +0.5 to +3.5)" in lines["expected"]
+
+
+def test_results_open_with_the_decision_and_those_of_earlier_versions_get_one(tmp_path):
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in simple_rows(120)))
+    values = {
+        "name": "tiny", "data": {"source": str(tmp_path / "rows.jsonl")}, "split": {"test_size": 30, "method": "random"},
+        "models": ["lookup"], "shots": [0], "train_sizes": [5, 20, 60], "bootstrap": {"draws": 200},
+    }  # fmt: skip
+    done = run_study(values, out=tmp_path / "out", learners={"lookup": LookupLearner()}).results
+    kept = read_checked_json(tmp_path / "out" / "results.json")
+    assert next(key for key in kept if key != "seal") == "decision"
+    assert load(tmp_path / "out").decision == done.decision == decide_study(done)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.index("What to do") < page.index("<h2>The curve")
+    del kept["decision"]
+    for forecast in [*kept["forecast"].values(), *kept["second_forecast"].values()]:
+        for entry in forecast["forecasts"]:
+            del entry["gain"]
+        if forecast["verdict"]:
+            del forecast["verdict"]["answer"]
+    write_checked_json(tmp_path / "out" / "results.json", kept)
+    old = load(tmp_path / "out").decision
+    assert old is not None
+    assert (old.action, old.expected) == (done.decision and done.decision.action, None)
