@@ -135,10 +135,9 @@ def what_was_needed(atlas: Atlas, target: float, task: str, metric: str, learner
 def need_of(curve: Curve, target: float) -> Need:
     """Return where a curve, which has a tuned size, reached a target."""
     sizes, scores = curve.points()
-    sign = 1.0 if curve.direction == "max" else -1.0
-    good = sign * scores >= sign * target
+    good = curve.sign * scores >= curve.sign * target
     first = int(np.argmax(good)) if good.any() else None
-    without = [name for name, score in curve.without_tuning.items() if sign * score >= sign * target]
+    without = [name for name, score in curve.without_tuning.items() if curve.sign * score >= curve.sign * target]
     return Need(
         family=curve.family.name,
         learner=curve.learner,
@@ -192,7 +191,7 @@ def _gain(curve: Curve, start: float, end: float) -> float | None:
     if start < sizes[0] or end > sizes[-1]:
         return None
     before, after = np.interp(np.log([start, end]), np.log(sizes), scores)
-    return float(after - before) if curve.direction == "max" else float(before - after)
+    return float(curve.sign * after - curve.sign * before)
 
 
 def borrowed_advice(atlas: Atlas, family_name: str, metric: str, size: float) -> AtlasGains:

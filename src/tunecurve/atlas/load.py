@@ -16,6 +16,7 @@ from importlib.resources import files
 import numpy as np
 
 from tunecurve.atlas.measured import MEASURED_COLUMNS, as_points
+from tunecurve.direction import sign_of
 from tunecurve.errors import DataError, UsageError, did_you_mean
 
 KINDS = ("floor", "zero-shot", "few-shot", "fine-tune")
@@ -78,6 +79,11 @@ class Curve:
     test_rows: int | None = None
     seeds: int | None = None
     measured_by: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def sign(self) -> float:
+        """1 where more is better, -1 where less is."""
+        return sign_of(self.direction)
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         """Return training rows, ascending, and the mean score at each; both of shape (sizes,)."""

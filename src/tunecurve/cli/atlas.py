@@ -77,7 +77,7 @@ def _curve_line(curve: Curve) -> str:
     sizes, scores = curve.points()
     points = "  ".join(f"{size:,.0f}: {score:.4g}" for size, score in zip(sizes, scores, strict=True))
     rivals = ", ".join(f"{name} {score:.4g}" for name, score in curve.without_tuning.items())
-    better = " (less is better)" if curve.direction == "min" else ""
+    better = " (less is better)" if curve.sign < 0 else ""
     by = "; ".join(", ".join(values) for values in curve.measured_by.values())
     ends = (f"  [without tuning: {rivals}]" if rivals else "") + (f"  [measured on {by}]" if by else "")
     return f"{curve.metric}{better}, {curve.learner}: {points}{ends}"

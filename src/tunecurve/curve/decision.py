@@ -92,7 +92,7 @@ def decide(predictive: Predictive, prices: Prices, target: float | None = None) 
         return None
     last = predictive.last_size
     sizes = np.append(last, np.rint(candidate_sizes(last)))
-    sign = 1.0 if predictive.curve.scale.direction == "max" else -1.0
+    sign = predictive.curve.scale.sign
     scores = predictive.curve_scores(sizes)
     gain = sign * (scores - scores[:, :1])
     worth = gain * (prices.value_per_point or 0.0)

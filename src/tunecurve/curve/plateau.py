@@ -63,7 +63,7 @@ def doubling_gains(predictive: Predictive) -> tuple[Floats, Floats]:
 
     Sizes end at eight times the data: the plateau must hold so far, and no farther is known.
     """
-    sign = 1.0 if predictive.curve.scale.direction == "max" else -1.0
+    sign = predictive.curve.scale.sign
     count = predictive.search_last + PLATEAU_DOUBLINGS * STEPS_PER_DOUBLING + 1
     scores = predictive.search_scores
     later = scores[:, STEPS_PER_DOUBLING : count + STEPS_PER_DOUBLING]

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tunecurve.curve.runs import runs_behind
 from tunecurve.curve.test_error import bootstrap_covariance, own_part, test_set_variance, without_shared_part
+from tunecurve.direction import better_end, sign_of
 from tunecurve.errors import DataError, UsageError
 
 Floats = NDArray[np.float64]
@@ -55,13 +56,13 @@ class Scale:
         return "bounded" if self.low is not None and self.high is not None else "loss"
 
     @property
-    def smallest_error(self) -> float:
-        """Error of the best possible score."""
-        return CEILING_OFFSET if self.kind == "bounded" else SMALLEST_LOSS
+    def sign(self) -> float:
+        """1 where more is better, -1 where less is."""
+        return sign_of(self.direction)
 
     def error(self, score: ArrayLike) -> Floats:
         """Distance from the best possible score, in units of the error space; for bounded metrics plus the offset."""
-        distance = (self.best - np.asarray(score, float)) if self.direction == "max" else np.asarray(score) - self.best
+        distance = self.sign * self.best - self.sign * np.asarray(score, float)
         if self.kind == "loss":
             return np.maximum(distance / self.unit, SMALLEST_LOSS)
         return np.maximum(distance / self.unit, 0.0) + CEILING_OFFSET
@@ -70,7 +71,7 @@ class Scale:
         """Scores from errors, held inside the range."""
         offset = CEILING_OFFSET if self.kind == "bounded" else 0.0
         distance = np.maximum(np.asarray(error, float) - offset, 0.0) * self.unit
-        score = self.best - distance if self.direction == "max" else self.best + distance
+        score = self.best - self.sign * distance
         return np.clip(score, -np.inf if self.low is None else self.low, np.inf if self.high is None else self.high)
 
 
@@ -99,10 +100,10 @@ def make_scale(score_range: tuple[float | None, float | None], direction: str, s
     if outside.any():
         shown = f"{'-inf' if low is None else f'{low:g}'}..{'inf' if high is None else f'{high:g}'}"
         raise DataError(f"score {scores[outside][0]:g} is outside the metric's range {shown}; give the range it has.")
-    best = high if direction == "max" else low
+    best = better_end((low, high), direction)
     spread = max(float(np.ptp(scores)), 0.05 * float(np.abs(scores).max()), 1e-6) if scores.size else 1.0
     if best is None:
-        best = float(scores.max() + 5 * spread) if direction == "max" else float(scores.min() - 5 * spread)
+        best = float(better_end((scores.min() - 5 * spread, scores.max() + 5 * spread), direction))
         return Scale(low, high, direction, best, 1.0)
     unit = (high - low) / 100.0 if low is not None and high is not None else 1.0
     if unit == 1.0 and scores.size and not (low is not None and high is not None):

@@ -49,10 +49,10 @@ def reach_target(predictive: Predictive, target: float, at: Floats) -> Target:
         Sizes for which the probability of having reached the target is reported.
     """
     size, scores = predictive.search_size, predictive.search_scores
-    maximise = predictive.curve.scale.direction == "max"
-    crossing = first_crossing(scores >= target if maximise else scores <= target, size)
+    sign = predictive.curve.scale.sign
+    crossing = first_crossing(sign * scores >= sign * target, size)
     now = predictive.curve_scores(at) if len(at) else np.empty((1, 0))
-    chance = (now >= target if maximise else now <= target).mean(axis=0)
+    chance = (sign * now >= sign * target).mean(axis=0)
     interval = size_interval(crossing)
     median = interval.median
     return Target(
@@ -75,15 +75,15 @@ def crossover(predictive: Predictive, rivals: Mapping[str, tuple[float, Floats |
     """
     if not rivals:
         return None
-    maximise = predictive.curve.scale.direction == "max"
-    best = (max if maximise else min)(rivals, key=lambda name: rivals[name][0])
+    sign = predictive.curve.scale.sign
+    best = max(rivals, key=lambda name: sign * rivals[name][0])
     score, draws = rivals[best]
     shared = predictive.curve.population_variance * np.exp(2.0 * predictive.curve.log_error[-1])
     shared *= predictive.curve.scale.unit**2
     own = max(float(np.var(np.asarray(draws, float))) - shared, 0.0) if draws is not None else 0.0
     level = score + np.sqrt(own) * predictive.rival_normals[:, None]
     size, scores = predictive.search_size, predictive.search_scores
-    ahead = scores > level if maximise else scores < level
+    ahead = sign * scores > sign * level
     now = ahead[:, predictive.search_last].mean()
     interval = size_interval(first_crossing(ahead, size))
     return Crossover(best, float(score), interval, float(now), 1.0 - interval.never_probability)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tunecurve.direction import Direction, better_end, sign_of
 from tunecurve.errors import SpecError
 
 FloatArray = NDArray[np.float64]
-Direction = Literal["max", "min"]
 Reference = str | tuple[str, ...]
 
 
@@ -39,6 +38,16 @@ class Metric(ABC):
     title: str = ""
     direction: Direction = "max"
     score_range: tuple[float, float] = (0.0, 100.0)
+
+    @property
+    def sign(self) -> float:
+        """1 where more is better, -1 where less is."""
+        return sign_of(self.direction)
+
+    @property
+    def best_score(self) -> float:
+        """The best possible score."""
+        return better_end(self.score_range, self.direction)
 
     @property
     @abstractmethod

@@ -19,7 +19,7 @@ import numpy as np
 
 from tunecurve.curve.answer import MeasuredSize
 from tunecurve.curve.scoring import crps
-from tunecurve.metrics.base import Direction
+from tunecurve.direction import Direction
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import JudgedForecast
 from tunecurve.results.records.points import Point

@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from tunecurve.findings import Claim, Finding, blocked
 from tunecurve.results.points import ScoredPoint, difference
 from tunecurve.results.records.advice import LearnerForecast
-from tunecurve.results.records.points import LEAKS, MetricResult
+from tunecurve.results.records.points import MetricResult
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.study.answer_report import AnswerSummary
 from tunecurve.study.known_answers import SMALLEST_SHORTFALL
@@ -171,9 +169,3 @@ def gated(forecast: Mapping[str, LearnerForecast], findings: Sequence[Finding]) 
 def n_different_answers(predictions: Sequence[str]) -> int:
     """Return the number of different answers, outer whitespace aside."""
     return len({prediction.strip() for prediction in predictions})
-
-
-def judged_documents(statistics: Mapping[str, np.ndarray]) -> int | None:
-    """Return how many documents a trial's leak metric has judged; None without that metric."""
-    matrix = statistics.get(LEAKS)
-    return None if matrix is None else int(matrix[:, 1].sum())

@@ -59,11 +59,6 @@ class KnownAnswers:
     checks: list[Check] = field(default_factory=list)
 
 
-def best_score(metric: Metric) -> float:
-    """Return the best possible score."""
-    return metric.score_range[1] if metric.direction == "max" else metric.score_range[0]
-
-
 def check_known_answers(
     task: Task,
     metrics: Sequence[Metric],
@@ -120,13 +115,13 @@ class _Scorer:
     def rows_below_best(self, metric: Metric, matrix: FloatArray) -> list[int]:
         """Return the rows that alone do not reach the best score; rows that the metric does not judge aside."""
         alone = np.asarray(metric.score(matrix))
-        return [int(row) for row in np.flatnonzero(np.abs(alone - best_score(metric)) > 1e-6)]
+        return [int(row) for row in np.flatnonzero(np.abs(alone - metric.best_score) > 1e-6)]
 
 
 def shortfall(metric: Metric, score: float) -> float:
     """Return how far a score lies from the best, as a share of the metric's range; NaN where it is undefined."""
     low, high = metric.score_range
-    return abs(best_score(metric) - score) / (high - low)
+    return abs(metric.best_score - score) / (high - low)
 
 
 def _rows_of_no_class(task: Task, rows: Sequence[Row], labels: Sequence[str]) -> dict[int, str]:
@@ -153,14 +148,14 @@ def _check_metrics(
         n_lost = max(n_lost, len(rows))
         blocks = _claims_on(metric, missing, is_headline=place == 0)
         text = (
-            f"the right answers themselves score {score:.1f} {metric.title}, not {best_score(metric):g}: the metric does "
+            f"the right answers themselves score {score:.1f} {metric.title}, not {metric.best_score:g}: the metric does "
             f"not see {_of_all(rows, scorer)} as right"
         )
         remedy = f"go by another metric, with --metric, or mend these rows: {metric.title} cannot show a perfect model"
         if rows and unknown.keys() >= set(rows):
             names = sorted({unknown[row] for row in rows})
             text = (
-                f"a perfect model would score {score:.1f} {metric.title} here, not {best_score(metric):g}: {_of_all(rows, scorer)} test "
+                f"a perfect model would score {score:.1f} {metric.title} here, not {metric.best_score:g}: {_of_all(rows, scorer)} test "
                 f"rows have a class that is not among the study's: {', '.join(names[:8])}{', ...' if names[8:] else ''}"
             )
             remedy = "label training rows of these classes, or leave these test rows out; where prompt.labels is given, name them there"
@@ -262,7 +257,7 @@ def _check_trip(
         blocks.append("leaks")
     text = (
         f"{name}: a perfect model would score {scores[headline.name]:.1f} {headline.title} here, not "
-        f"{best_score(headline):g}"
+        f"{headline.best_score:g}"
     )
     text += f" ({_percent(leaks)} of the documents would leak)" if leaks > 0 else ""
     reasons = [_said(loss, changed, scorer) for loss in trip.losses if changed & set(loss.rows)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tunecurve.metrics.base import Direction
+from tunecurve.direction import Direction, better_end, sign_of
 from tunecurve.results.records.trials import PointLoss
 from tunecurve.storage.records import Record
 from tunecurve.study.plan import Strategy
@@ -33,7 +33,7 @@ class MetricResult(Record):
     @property
     def sign(self) -> float:
         """1 where more is better, -1 where less is."""
-        return 1.0 if self.direction == "max" else -1.0
+        return sign_of(self.direction)
 
     @property
     def score_range(self) -> tuple[float, float]:
@@ -50,12 +50,12 @@ class MetricResult(Record):
     @property
     def best(self) -> float | None:
         """The best possible score; None where there is no bound."""
-        return self.range[1] if self.direction == "max" else self.range[0]
+        return better_end(self.range, self.direction)
 
     @property
     def arrow(self) -> str:
         """An arrow to the better side."""
-        return "↑" if self.direction == "max" else "↓"
+        return "↑" if self.sign > 0 else "↓"
 
 
 def best_of(items: Iterable[T], score_of: Callable[[T], float | None], metric: MetricResult) -> T | None:

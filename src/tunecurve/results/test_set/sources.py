@@ -56,9 +56,8 @@ def describe_test_set(
     shown = [metric for metric in metrics if metric.name in (metrics[0].name, spec.kind.second_metric)]
     entries = measured_entries(points, shown, known.rows, questions) or borrowed_entries(known, shown, questions)
     own = [entry for entry in entries if entry.metric == metrics[0].name]
-    sign = 1.0 if metrics[0].direction == "max" else -1.0
     weighed = [
-        weigh_rows(forecast[entry.learner], entry, sign, known.rows.n_rows, spec.advice, questions)
+        weigh_rows(forecast[entry.learner], entry, metrics[0].sign, known.rows.n_rows, spec.advice, questions)
         for entry in own
         if entry.learner is not None and entry.learner in forecast
     ]
