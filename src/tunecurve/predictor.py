@@ -86,7 +86,7 @@ def _tuned_learner(
     learner = build_learners([trial.learner], options)[trial.learner]
     day = results.decided.get("date")
     if day:
-        learner.use_date(day)
+        learner.use_date(str(day))
     expected, found = trial.identity.get("weights_sha256"), learner.identity().get("weights_sha256")
     if expected != found:
         raise StudyStateError(

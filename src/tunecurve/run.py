@@ -133,7 +133,7 @@ def run_study(
     if allow_code:
         own_code.allow_code()
     if study is None:
-        values: dict[str, Any] = dict(QUICK_STUDY) if "data" not in overrides else {}
+        values: dict[str, object] = dict(QUICK_STUDY) if "data" not in overrides else {}
     else:
         values = dict(study) if isinstance(study, Mapping) else load_spec(Path(study))
     origin = str(study) if isinstance(study, str | Path) else "study"
@@ -160,7 +160,7 @@ def learning_curve(study: Any = None, **options: Any) -> LearningCurve:
     return LearningCurve(run_study(study, **options).results)
 
 
-def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, object]:
     """Return the values with overrides laid over them, mapping by mapping."""
     merged = dict(values)
     for key, value in overrides.items():

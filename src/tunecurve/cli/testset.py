@@ -100,7 +100,7 @@ def _refuse_another_unit(test_set: TestSet, difference: float | None) -> None:
             )
 
 
-def _of_run(folder: Path, asked: Asked, options: dict[str, Any]) -> TestSetAnswer:
+def _of_run(folder: Path, asked: Asked, options: dict[str, object]) -> TestSetAnswer:
     from tunecurve.errors import UsageError
     from tunecurve.results.collect import load
     from tunecurve.results.test_set.sources import questions_of, test_set_of_run
@@ -114,7 +114,7 @@ def _of_run(folder: Path, asked: Asked, options: dict[str, Any]) -> TestSetAnswe
     return test_set_of_run(results, questions_of(results.study, asked.difference, asked.leak_bound))
 
 
-def _of_data(study: Path | None, asked: Asked, options: dict[str, Any]) -> TestSetAnswer:
+def _of_data(study: Path | None, asked: Asked, options: dict[str, object]) -> TestSetAnswer:
     from tunecurve.cli.options import study_values
     from tunecurve.errors import DataError
     from tunecurve.results.test_set.sources import questions_of, test_set_of_rows

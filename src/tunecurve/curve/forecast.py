@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -55,7 +54,7 @@ class Forecast(CurveAnswer):
 
     predictive: Predictive | None = field(default=None, metadata=NOT_KEPT)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the JSON form; the keys are documented in docs/forecasting.md."""
         return self.to_json()
 

@@ -17,7 +17,7 @@ from tunecurve.formats.folding import compose
 Leaf = tuple[str, str]
 
 
-def read_object(text: str) -> dict[str, Any] | None:
+def read_object(text: str) -> dict[str, object] | None:
     """Return the object that a text is; None where it is anything else, such as a list, or an object with words around it."""
     try:
         value = json.loads(text, parse_constant=_refuse)

@@ -66,7 +66,7 @@ class Numbering:
         for is_shared, is_backward, key in itertools.product((False, True), (False, True), keys):
             yield Numbering(self.labels, self.separator, self.start, self.width, key, is_backward, is_shared)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the scheme as plain values."""
         return {**asdict(self), "labels": list(self.labels)}
 

@@ -257,7 +257,7 @@ class PlaceholderForm:
             place = one.end
         return "".join([*pieces, text[place:]])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the form as plain values."""
         return {
             "styles": [

@@ -166,7 +166,7 @@ class MaskFormat:
                 start += len(letters)
         return replace(span, start=start, end=end)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the format as plain values."""
         return {
             "form": self.form.to_json(),

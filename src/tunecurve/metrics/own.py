@@ -22,7 +22,7 @@ from tunecurve.metrics.base import FloatArray, Metric
 from tunecurve.own_code import load_object
 
 _EXPECTED = "a function (prediction, reference, input) -> number, or a class with statistics and score"
-_used: dict[str, Any] = {}
+_used: dict[str, object] = {}
 
 
 class OwnMetric(Metric):

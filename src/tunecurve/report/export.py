@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from tunecurve.report.tables import TIDY_COLUMNS, to_csv
 from tunecurve.results.model import Results
@@ -17,7 +16,7 @@ PREDICTION_COLUMNS = (
 )  # fmt: skip
 
 
-def prediction_rows(folder: Path, results: Results) -> list[dict[str, Any]]:
+def prediction_rows(folder: Path, results: Results) -> list[dict[str, object]]:
     """Return one row for every prediction of every finished trial."""
     rows = []
     for trial in results.finished:
@@ -27,7 +26,7 @@ def prediction_rows(folder: Path, results: Results) -> list[dict[str, Any]]:
     return rows
 
 
-def _losses(folder: Path, trial: FinishedTrial, n_rows: int) -> list[dict[str, Any]]:
+def _losses(folder: Path, trial: FinishedTrial, n_rows: int) -> list[dict[str, object]]:
     """Return the loss of every test row of a trial as columns; empty ones where no loss is known."""
     if trial.loss is None or trial.loss.test is None:
         return [{}] * n_rows

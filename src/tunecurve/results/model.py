@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tunecurve.findings import Claim, Finding, blocked
 from tunecurve.results.records.advice import Diagnosis, Disagreement, JudgedForecast, LabelAdvice, LearnerForecast
@@ -68,12 +68,12 @@ class Results(Record):
     tunecurve_version: str
     signature: str
     """Hash of data, split, prompt, answers, bootstrap and metrics settings."""
-    spec: dict[str, Any]
+    spec: dict[str, object]
     """The study file with every default written out."""
     headline: str
     complete: bool
     data: DataFacts
-    decided: dict[str, Any]
+    decided: dict[str, object]
     """What was decided once from the rows and frozen with them, by name."""
     checks: list[Check]
     """Known answers scored on the test rows before anything was trained."""
@@ -161,7 +161,7 @@ class Results(Record):
         return best_of(wanted, lambda trial: trial.scores[self.primary_metric], self.metric())
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, object]]:
         """Raw scores: one row for every finished trial and metric, losses among them; the long form that data frames like."""
         return [row for trial in self.finished for row in trial.tidy_rows()]
 
@@ -188,7 +188,7 @@ class Results(Record):
         return tunecurve.html_table(self)
 
 
-def results_schema() -> dict[str, Any]:
+def results_schema() -> dict[str, object]:
     """Return the JSON schema of results.json."""
     schema = Results.json_schema()
     schema["title"] = f"results.json of a tunecurve study, version {SCHEMA_VERSION}"

@@ -117,12 +117,12 @@ class DataSpec(Section):
         """Whether the data say which rows are the test rows."""
         return bool(self.test_source or self.split_column or self.hub_test_split)
 
-    def kept_the_same(self) -> dict[str, Any]:
+    def kept_the_same(self) -> dict[str, object]:
         """Return what must stay while a study grows: how cells become rows. Where they come from is seen in the rows."""
         keys = ("input_column", "target_column", "group_column", "placeholders", "drop_duplicates", "max_tokens")
         return {key: value for key, value in self.described().items() if key in (*keys, "label_separator")}
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> dict[str, object]:
         """Return the section as plain values; without a separator as it was before there were any."""
         return self.model_dump(mode="json", exclude={"label_separator"} if self.label_separator is None else None)
 

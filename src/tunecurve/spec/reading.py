@@ -38,7 +38,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_spec(path: Path) -> dict[str, Any]:
+def load_spec(path: Path) -> dict[str, object]:
     """Read a study file (YAML) into a plain dict; nothing in it is executed.
 
     Raises

@@ -311,7 +311,7 @@ class StudySpec(Section):
         """Training rows the largest trial needs."""
         return max([1, *self.train_sizes, *self.shots])
 
-    def comparable_part(self) -> dict[str, Any]:
+    def comparable_part(self) -> dict[str, object]:
         """Return what all trials of a study must share to stand in one curve."""
         everything = self.model_dump(mode="json")
         keys = ["task", "data", "split", "sampling", "prompt", "answers", "bootstrap"]
@@ -334,7 +334,7 @@ def stable_hash(value: Any, length: int = 16) -> str:
 # Quick sizes: the run without arguments should end while its reader is still there. Sizes are multiples of the batch,
 # because a step on a rest of one row costs nearly as much as a full one; 32 steps a size instead of 150 (120 for the
 # tagger instead of 300).
-QUICK_STUDY: dict[str, Any] = {
+QUICK_STUDY: dict[str, object] = {
     "name": "pii-quick",
     "data": {"source": "builtin:pii", "limit": 2000},
     "split": {"test_size": 100},

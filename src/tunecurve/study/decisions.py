@@ -20,7 +20,7 @@ class Decisions:
     """
 
     def __init__(self, frozen: Mapping[str, Any] | None = None) -> None:
-        self._made: dict[str, Any] = dict(frozen or {})
+        self._made: dict[str, object] = dict(frozen or {})
 
     def once(self, name: str, decide: Callable[[], Any]) -> Any:
         """Return the decision of this name; it is made now if it was never made before."""
@@ -28,6 +28,6 @@ class Decisions:
             self._made[name] = decide()
         return self._made[name]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return all decisions by name."""
         return dict(self._made)

@@ -82,10 +82,10 @@ class Frozen:
     generations: tuple[int, ...]
     split_method: str
     drawn: tuple[str, ...] = ()
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, object] = field(default_factory=dict)
     accepted: tuple[dict[str, str], ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return what stands in the file."""
         return {
             "test": [slot.row_id for slot in self.test],
@@ -214,7 +214,7 @@ def in_short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "") -> dict[str, object]:
     """Return nested mappings as one, with dotted keys."""
     if not isinstance(value, dict):
         return {prefix: value}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from tunecurve.errors import DamagedFile, StudyStateError
 from tunecurve.study.frozen import flat, in_short
@@ -30,7 +29,7 @@ def inspect_trials(planned: Sequence[PlannedTrial], say: Callable[[str], None]) 
             _inspect(item.folder, item.config, say)
 
 
-def _inspect(folder: TrialFolder, expected: dict[str, Any], say: Callable[[str], None]) -> None:
+def _inspect(folder: TrialFolder, expected: dict[str, object], say: Callable[[str], None]) -> None:
     def quarantine(damage: list[DamagedFile], what_follows: str) -> None:
         for damaged in damage:
             moved = folder.quarantine(damaged.path)
@@ -55,7 +54,7 @@ def _inspect(folder: TrialFolder, expected: dict[str, Any], say: Callable[[str],
                 folder.quarantine(folder.path / TRAINING)
 
 
-def _wrong_config(folder: TrialFolder, expected: dict[str, Any]) -> list[DamagedFile]:
+def _wrong_config(folder: TrialFolder, expected: dict[str, object]) -> list[DamagedFile]:
     path = folder.path / CONFIG
     try:
         return (
@@ -98,7 +97,7 @@ def tell_of_forks(planned: Sequence[PlannedTrial], say: Callable[[str], None]) -
         say(f"measured anew, because the earlier trials differ ({changes}): {', '.join(dict.fromkeys(labels))}")
 
 
-def _changes(earlier: TrialFolder, now: dict[str, Any]) -> str:
+def _changes(earlier: TrialFolder, now: dict[str, object]) -> str:
     try:
         before = flat(earlier.config())
     except (DamagedFile, OSError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from tunecurve.data.synthetic_pii.devices import DEVICES
 from tunecurve.data.synthetic_pii.money import MONEY
@@ -17,7 +16,7 @@ _REDRAWS = 40
 _FRENCH_VOWELS = "AEIOUÀÂÉÈÊËÎÏÔÖÙÛÜaeiouéèê"
 
 
-def render(template: Template, row: RowState) -> dict[str, Any]:
+def render(template: Template, row: RowState) -> dict[str, object]:
     """Fill a template.
 
     Returns

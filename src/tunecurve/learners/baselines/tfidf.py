@@ -10,6 +10,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -36,7 +37,13 @@ REGULARISATION = 10.0
 # Name, scikit-learn's analyzer, n-gram lengths.
 VIEWS = (("words", "word", (1, 2)), ("characters", "char_wb", (2, 5)))
 
-Head = dict[str, Any]
+
+@dataclass(frozen=True)
+class Head:
+    """What the scores of a fitted model mean: a class or label each; a label is in an answer above its threshold."""
+
+    classes: list[str]
+    thresholds: list[float] = field(default_factory=list)
 
 
 class _Model(NamedTuple):
@@ -82,11 +89,11 @@ class TfidfLearner(Learner):
         _save(job.folder / TUNED_FOLDER, _Model(vectorizers, weights, bias, head))
         seconds = time.perf_counter() - started
         on_step(TrainingProgress(1, 1, loss, len(texts) / max(seconds, 1e-9)))
-        record = TrainingRecord(1, 1, len(texts), [loss], seconds, 0, job.recipe, f"{len(head['classes'])} classes")
+        record = TrainingRecord(1, 1, len(texts), [loss], seconds, 0, job.recipe, f"{len(head.classes)} classes")
         return Tuned(self.load_tuned(job.folder), record)
 
     def fit(self, features: Any, answers: Sequence[str]) -> tuple[np.ndarray, np.ndarray, Head, float]:
-        """Return weights, bias, what else is kept (``classes`` must be in it) and the mean loss on the rows.
+        """Return weights, bias, what the scores mean and the mean loss on the rows.
 
         Parameters
         ----------
@@ -99,27 +106,27 @@ class TfidfLearner(Learner):
         gold = [answer.strip() for answer in answers]
         classes = sorted(set(gold))
         if len(classes) < 2:
-            return np.zeros((1, features.shape[1])), np.zeros(1), {"classes": classes}, 0.0
+            return np.zeros((1, features.shape[1])), np.zeros(1), Head(classes), 0.0
         with warnings.catch_warnings():  # many classes and few rows are what is measured here, no mistake
             warnings.filterwarnings("ignore", message=".*unique classes", category=UserWarning)
             model = LogisticRegression(C=REGULARISATION, max_iter=1000).fit(features, gold)
         shares = model.predict_proba(features)
         loss = float(-np.mean(np.log([row[classes.index(name)] for row, name in zip(shares, gold, strict=True)])))
-        return model.coef_, model.intercept_, {"classes": classes}, loss
+        return model.coef_, model.intercept_, Head(classes), loss
 
     def answers_of(self, scores: np.ndarray, head: Head) -> list[str]:
         """Return the answers that linear scores stand for: the likeliest classes."""
         # Two classes have one row of weights, for the second of them.
         best = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
-        return [head["classes"][place] for place in best]
+        return [head.classes[place] for place in best]
 
     def losses_of(
         self, scores: np.ndarray, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
     ) -> list[TargetLoss]:
         """Return the losses of right answers from linear scores."""
-        nats = -_log_shares(scores, len(head["classes"]))
+        nats = -_log_shares(scores, len(head.classes))
         gold = [target.strip() for target in targets]
-        shares = ClassShares(head["classes"], {*gold, *(label for prompt in prompts for label in prompt.labels)})
+        shares = ClassShares(head.classes, {*gold, *(label for prompt in prompts for label in prompt.labels)})
         losses = []
         for name, row in zip(gold, nats, strict=True):
             place = shares.places.get(name)
@@ -198,7 +205,7 @@ def _save(folder: Path, model: _Model) -> None:
         tensors[f"idf:{name}"] = np.ascontiguousarray(vectorizer.idf_)
         vocabularies[name] = {term: int(place) for term, place in vectorizer.vocabulary_.items()}
     save_file(tensors, folder / "model.safetensors")
-    write_text(folder / "head.json", json.dumps({**model.head, "vocabularies": vocabularies}))
+    write_text(folder / "head.json", json.dumps({**vars(model.head), "vocabularies": vocabularies}))
 
 
 def _load(folder: Path) -> _Model:
@@ -211,4 +218,4 @@ def _load(folder: Path) -> _Model:
         vectorizer.vocabulary_ = head["vocabularies"][name]
         vectorizer.idf_ = tensors[f"idf:{name}"]
         vectorizers.append(vectorizer)
-    return _Model(vectorizers, tensors["weights"], tensors["bias"], head)
+    return _Model(vectorizers, tensors["weights"], tensors["bias"], Head(head["classes"], head.get("thresholds", [])))

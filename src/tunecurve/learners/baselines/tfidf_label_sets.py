@@ -34,7 +34,7 @@ class TfidfLabelSets(LabelSetLearner, TfidfLearner):
         labels = sorted({label for answer in answers for label in parse_labels(answer)})
         gold = indicators(answers, labels)
         weights, bias = _one_against_rest(features, gold)
-        head = {"classes": labels, "thresholds": self._thresholds(features, gold)}
+        head = Head(labels, self._thresholds(features, gold))
         losses = losses_of_sets(features @ weights.T + bias, answers, labels)
         return weights, bias, head, float(np.mean([loss.nats for loss in losses]))
 
@@ -49,13 +49,13 @@ class TfidfLabelSets(LabelSetLearner, TfidfLearner):
 
     def answers_of(self, scores: np.ndarray, head: Head) -> list[str]:
         """Return the sets of likely labels."""
-        return sets_above(shares_of(scores), head["thresholds"], head["classes"])
+        return sets_above(shares_of(scores), head.thresholds, head.classes)
 
     def losses_of(
         self, scores: np.ndarray, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
     ) -> list[TargetLoss]:
         """Return the losses of the right sets."""
-        return losses_of_sets(scores, targets, head["classes"])
+        return losses_of_sets(scores, targets, head.classes)
 
 
 def _one_against_rest(features: Any, gold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

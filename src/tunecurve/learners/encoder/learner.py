@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -101,11 +101,11 @@ class EncoderLearner(TorchLearner):
         steps = work.steps * weights * SECONDS_A_WEIGHT_AND_STEP
         return LOADING_SECONDS + operations / (SHARE_OF_PEAK * peak) + steps
 
-    def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
+    def resolve_recipe(self, recipe: dict[str, object], n_examples: int) -> dict[str, object]:
         """Return the recipe of the encoder section with every value filled in; `recipe` is for language models."""
         return resolve_encoder_recipe(self.settings.model_dump(), n_examples).to_dict() | self.own_settings()
 
-    def own_settings(self) -> dict[str, Any]:
+    def own_settings(self) -> dict[str, object]:
         """Return what else of the settings determines the result."""
         return {}
 
@@ -166,7 +166,7 @@ class EncoderLearner(TorchLearner):
         backbone, _ = load_backbone(self.files.folder, self.files.name)
         return SegmentClassifier(backbone, n_classes, seed).to(self.compute.device)
 
-    def _fingerprint(self, examples: Sequence[TuningExample], recipe: dict[str, Any], seed: int) -> str:
+    def _fingerprint(self, examples: Sequence[TuningExample], recipe: dict[str, object], seed: int) -> str:
         rows = stable_hash([[example.prompt.source, example.answer] for example in examples])
         return stable_hash({"rows": rows, "recipe": recipe, "seed": seed, "learner": self.identity()})
 

@@ -40,7 +40,7 @@ class TaggerLearner(EncoderLearner):
     task = "masking"
     loss_unit = "word"
 
-    def own_settings(self) -> dict[str, Any]:
+    def own_settings(self) -> dict[str, object]:
         """Return the budget of over-masking and the task."""
         return {"over_masking": self.settings.over_masking, "task": self.task}
 

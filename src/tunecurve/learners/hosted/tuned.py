@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import Completion, TrainingRecord
@@ -120,7 +120,7 @@ class TunedHostedLearner(HostedLearner):
             ) from None
 
 
-def record_of(row: JobRow, recipe: dict[str, Any]) -> TrainingRecord:
+def record_of(row: JobRow, recipe: dict[str, object]) -> TrainingRecord:
     """Return what was trained, as the provider tells it; what it does not tell is as asked for."""
     job = row.job or ProviderJob("", "unknown")
     told = job.hyperparameters

@@ -77,9 +77,9 @@ class ChatEncoder:
         """Whether the instruction has a turn of its own."""
         return self.template is None or self.template.takes_system
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what determines the prompts that the model reads, rows and instruction aside (JSON-able)."""
-        described: dict[str, Any] = {"encoding": 2, "first": self.lead_ids}
+        described: dict[str, object] = {"encoding": 2, "first": self.lead_ids}
         return described | {"template": self.template.identity() if self.template else "plain"}
 
     def prompt_text(self, prompt: Prompt) -> str:

@@ -79,7 +79,7 @@ class ChatTemplate:
         self._source = source
         self._hidden = _any_of({*hidden, *_looked_for(source), *(mark for pair in THOUGHT_MARKS for mark in pair)})
         self._date = date
-        self.options: dict[str, Any] = {}
+        self.options: dict[str, object] = {}
         self._in_parts = False
         asked = [Message("user", _ASKED)]
         self._choose_form(asked)
@@ -102,9 +102,9 @@ class ChatTemplate:
         """Whether the template writes the day."""
         return "strftime_now" in self._source
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what determines the rendering, JSON-able."""
-        described: dict[str, Any] = {
+        described: dict[str, object] = {
             "sha256": hashlib.sha256(self._source.encode()).hexdigest()[:16],
             "options": self.options,
             "prompt_end": self.prompt_end,
@@ -157,7 +157,7 @@ class ChatTemplate:
         macro = "{% macro strftime_now(format) %}{{ format" + replaced + " }}{% endmacro %}\n"
         return macro + self._source
 
-    def _apply(self, messages: Sequence[Message], *, is_prompt: bool, options: dict[str, Any] | None = None) -> str:
+    def _apply(self, messages: Sequence[Message], *, is_prompt: bool, options: dict[str, object] | None = None) -> str:
         def content(message: Message) -> Any:
             return [{"type": "text", "text": message.content}] if self._in_parts else message.content
 
@@ -170,7 +170,7 @@ class ChatTemplate:
         )
 
     def _tried(
-        self, messages: Sequence[Message], *, is_prompt: bool, options: dict[str, Any] | None = None
+        self, messages: Sequence[Message], *, is_prompt: bool, options: dict[str, object] | None = None
     ) -> str | None:
         try:
             return self._apply(messages, is_prompt=is_prompt, options=options)
@@ -197,7 +197,7 @@ class ChatTemplate:
                 "another model"
             ) from None
 
-    def _find_switches(self, asked: Sequence[Message]) -> dict[str, Any]:
+    def _find_switches(self, asked: Sequence[Message]) -> dict[str, object]:
         """Return the switches against thinking that change what the template writes."""
         plain, found = self._tried(asked, is_prompt=True), {}
         for name, value in THINKING_SWITCHES:

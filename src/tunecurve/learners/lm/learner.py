@@ -252,7 +252,7 @@ class LocalLearner(TorchLearner):
             stored_types(self.files.folder) == {"F32"} and count_parameters(self.files.folder) <= MOST_PARAMETERS_MERGED
         )
 
-    def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
+    def resolve_recipe(self, recipe: dict[str, object], n_examples: int) -> dict[str, object]:
         """Return the recipe with every value filled in for this model and number of examples."""
         return resolve_recipe(recipe, n_examples, self.config.get_text_config().hidden_size).to_dict()
 

@@ -75,7 +75,7 @@ class Checkpoint:
                 for key, value in training.optimizer.state[parameter].items():
                     tensors[f"{number}:{key}:{name}"] = value.detach().contiguous()
         states = [asdict(training.state) for training in trainings]
-        facts: dict[str, Any] = {"states": states, "fingerprint": self._fingerprint, "made_by": made_by()}
+        facts: dict[str, object] = {"states": states, "fingerprint": self._fingerprint, "made_by": made_by()}
         facts["sha256"] = _checksum(facts, tensors)
         with written_whole(self._path) as temporary:
             save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
@@ -122,7 +122,7 @@ def _restore(training: Resumable, prefix: str, tensors: Mapping[str, torch.Tenso
         }
 
 
-def _checksum(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
+def _checksum(facts: dict[str, object], tensors: dict[str, torch.Tensor]) -> str:
     """Return the hash of everything in a checkpoint: facts, names, shapes and bytes."""
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name in sorted(tensors):
