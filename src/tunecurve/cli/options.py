@@ -56,14 +56,15 @@ _OPTIONS = [
         "--input-column",
         "input_column",
         multiple=True,
-        help="Column with the input text (source_text); repeatable: the texts, joined by line breaks.",
+        help="Column with the input text (found from the rows); repeatable: the texts, joined by line breaks.",
     ),
     click.option(
         "--target-column",
         "target_column",
         multiple=True,
-        help="Column with the text that should come out (target_text); repeatable for multilabel: columns of 0 and 1.",
+        help="Column with the text that should come out (found from the rows); repeatable for multilabel: columns of 0 and 1.",
     ),
+    click.option("--shape", help="Shape of the rows, e.g. openai-chat (found from the rows); columns: plain columns."),
     click.option("--group-column", help="Rows with the same value here stay on one side of the split."),
     click.option(
         "--task",
@@ -139,7 +140,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _DATA_OPTIONS = frozenset(
-    {"data", "input_column", "target_column", "group_column", "task", "test_size", "metrics", "split", "limit"}
+    {"data", "input_column", "target_column", "shape", "group_column", "task", "test_size", "metrics", "split", "limit"}
     | {"limit_takes", "where", "test_data", "split_column", "dev_data", "allow_code"}
 )
 
@@ -186,6 +187,7 @@ def _overrides(options: dict[str, Any]) -> dict[str, Any]:
         "data": ("data", "source"),
         "input_column": ("data", "input_column"),
         "target_column": ("data", "target_column"),
+        "shape": ("data", "shape"),
         "group_column": ("data", "group_column"),
         "limit": ("data", "limit"),
         "limit_takes": ("data", "limit_takes"),

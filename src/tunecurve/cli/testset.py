@@ -118,15 +118,15 @@ def _of_data(study: Path | None, asked: Asked, options: dict[str, object]) -> Te
     from tunecurve.cli.options import study_values
     from tunecurve.errors import DataError
     from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
-    from tunecurve.spec.reading import parse_spec
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows
+    from tunecurve.study.settling import settled_study
 
     values, origin = study_values(study, options)
-    spec = parse_spec(values, origin)
-    folder = Path("runs") / spec.name
-    rows, are_defaults = read_study_rows(spec, folder), "train_sizes" not in values
+    settled = settled_study(values, origin=origin)
+    spec, folder = settled.spec, settled.folder
+    rows, are_defaults = read_study_rows(spec, folder, settled.findings), "train_sizes" not in values
     try:
         spec, data = split_as_asked(spec, rows, folder, sizes_are_defaults=are_defaults)
     except DataError:

@@ -20,22 +20,17 @@ def validate(study: Path | None, **options: Any) -> None:
     Needs no model; `plan` and `run` count the same rows.
     """
     from tunecurve.cli.options import study_values
-    from tunecurve.metrics.catalogue import build_metrics
-    from tunecurve.spec.reading import parse_spec
     from tunecurve.study.checks import check_without_models
-    from tunecurve.study.frozen import check_comparable
     from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows
+    from tunecurve.study.settling import settled_study
 
     values, origin = study_values(study, options)
-    spec = parse_spec(values, origin)
-    folder = Path(options["out"] or Path("runs") / spec.name)
-    build_metrics(spec.metric_names)  # code that may not be loaded, or is no metric, is said before anything is read
-    check_comparable(spec, folder)
+    settled = settled_study(values, options["out"], origin)
     spec, data = split_as_asked(
-        spec,
-        read_study_rows(spec, folder),
-        folder,
+        settled.spec,
+        read_study_rows(settled.spec, settled.folder, settled.findings),
+        settled.folder,
         sizes_are_defaults="train_sizes" not in values,
         accept_data_changes=options["accept_data_changes"],
     )

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tunecurve.data.drops import Reason
 from tunecurve.formats.entities import parse_entities
 
 MAX_LIST_TEXT = 20_000
@@ -46,6 +47,14 @@ Shape = Literal[
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A cell of a row whose shape is read, but that itself cannot be: what is met, and why the row is dropped."""
+
+    name: str
+    reason: Reason
+
+
+@dataclass(frozen=True)
 class Reading:
     """What a cell was read as.
 
@@ -59,12 +68,15 @@ class Reading:
         Why the row cannot be used, e.g. ``"empty"``.
     shape : str
         The name of a shape that holds more than a text, and is not read.
+    reason : Reason, optional
+        The problem in words, where its shape knows more than its name.
     """
 
     texts: tuple[str, ...] = ()
     kind: str = "text"
     problem: str = ""
     shape: Shape = ""
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True)
@@ -86,20 +98,20 @@ class TargetRule:
 
 def read_input(cell: Any) -> Reading:
     """Return what an input cell holds."""
-    cell = _plain(cell)
+    cell = plain_value(cell)
     shape = shape_of(cell)
     if not shape:
         return _read_scalar(cell)
     if shape == "a list of texts" and len(cell) <= 1:
-        return _read_scalar(_plain(cell[0]) if cell else None)
+        return _read_scalar(plain_value(cell[0]) if cell else None)
     return Reading(kind="list" if isinstance(cell, list) else "object", shape=shape)
 
 
 def read_target(cell: Any, rule: TargetRule) -> Reading:
     """Return what a target cell holds, as the task understands it."""
-    cell = _plain(cell)
+    cell = plain_value(cell)
     if isinstance(cell, str) and rule.list_is != "references":
-        cell = _list_in_text(cell, with_scalars=rule.list_is != "one")
+        cell = list_in_text(cell, with_scalars=rule.list_is != "one")
     if isinstance(cell, str) and rule.list_is in ("entities", "object"):
         cell = _object_in_text(cell)
     if isinstance(cell, Mapping) and rule.list_is == "object":
@@ -119,7 +131,7 @@ def read_target(cell: Any, rule: TargetRule) -> Reading:
 
 
 def _read_list(cells: list[Any], rule: TargetRule) -> Reading:
-    readings = [_read_scalar(_plain(item)) for item in cells]
+    readings = [_read_scalar(plain_value(item)) for item in cells]
     texts = tuple(text for reading in readings for text in reading.texts)
     if not texts:
         return Reading(kind="list", problem=readings[0].problem)
@@ -134,7 +146,7 @@ def _read_list(cells: list[Any], rule: TargetRule) -> Reading:
 
 def _plain_object(value: Any) -> Any:
     """Return an object of a file's own types as one of JSON's."""
-    value = _plain(value)
+    value = plain_value(value)
     if isinstance(value, Mapping):
         return {str(key): _plain_object(item) for key, item in value.items() if not is_missing(item)}
     if isinstance(value, list):
@@ -146,7 +158,7 @@ def read_flags(cells: Mapping[str, Any], columns: Sequence[str], rule: TargetRul
     """Return the names of the columns whose cell says yes, as the labels of a row."""
     chosen = []
     for column in columns:
-        cell = _plain(cells.get(column))
+        cell = plain_value(cells.get(column))
         word = "" if is_missing(cell) else str(_text_and_kind(cell)[0]).strip().casefold()
         if word not in _YES and word not in _NO:
             return Reading(kind="flags", problem="not 0 or 1")
@@ -168,12 +180,12 @@ def _read_entities(texts: tuple[str, ...]) -> Reading:
 
 def shape_of(cell: Any) -> Shape:
     """Return the name of a cell's shape; empty for one text, number, date or nothing."""
-    cell = _plain(cell)
+    cell = plain_value(cell)
     if isinstance(cell, Mapping):
         return _shape_of_object(cell)
     if not isinstance(cell, list):
         return ""
-    items = [_plain(item) for item in cell]
+    items = [plain_value(item) for item in cell]
     if any(_is_span(item) for item in items):
         return "spans with offsets"
     if items and all(isinstance(item, Mapping) for item in items):
@@ -204,7 +216,7 @@ def _has_keys(item: Mapping[Any, Any], known: tuple[set[str], ...]) -> bool:
     return any(keys <= item.keys() for keys in known)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Return arrow's, numpy's and other containers' values as Python's own."""
     if hasattr(value, "as_py"):
         value = value.as_py()
@@ -213,7 +225,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple | set | frozenset) else value
 
 
-def _list_in_text(text: str, *, with_scalars: bool) -> Any:
+def list_in_text(text: str, *, with_scalars: bool) -> Any:
     """Return the list that a text spells out, as a CSV file holds it, else the text."""
     stripped = text.strip()
     if not (stripped.startswith("[") and stripped.endswith("]")) or len(stripped) > MAX_LIST_TEXT:
@@ -246,6 +258,8 @@ def _object_in_text(text: str) -> Any:
 
 
 def _read_scalar(value: Any) -> Reading:
+    if isinstance(value, Unreadable):
+        return Reading(kind="empty", problem=value.name, reason=value.reason)
     if is_missing(value):
         return Reading(kind="empty", problem="empty")
     text, kind = _text_and_kind(value)

@@ -10,9 +10,9 @@ from tunecurve.data.cells import Reading, TargetRule, is_missing, read_flags, re
 from tunecurve.data.drops import JOINED, LOUD_SHARE, MAX_PLACES_KEPT, CleaningReport
 from tunecurve.data.inputs import DEFAULT_COLUMN, InputText
 from tunecurve.data.rows import Row, skeleton
-from tunecurve.data.shapes import ShapeCounts, columns_in_words, way_on
 from tunecurve.data.sources import RawRow
 from tunecurve.data.understood import Understood
+from tunecurve.data.unread import ShapeCounts, columns_in_words, way_on
 from tunecurve.errors import DataError, did_you_mean
 from tunecurve.findings import Finding
 
@@ -76,7 +76,8 @@ def clean_rows(
         if reason in ("duplicate", OTHER_TARGET) and reader.rule.list_is == "labels":
             reason = _join_labels(rows, position[source.texts[0]], target)
         if reason:
-            report.drop(reason, place, reader.traits)
+            in_words = next((side.reason for side in (source, target) if side.problem == reason), None)
+            report.drop(reason, place, reader.traits, in_words)
             continue
         text, (answer, *others) = source.texts[0], target.texts
         n_characters += len(text) + sum(map(len, target.texts))
@@ -239,6 +240,8 @@ def _reason_to_drop(
         if reading.shape:
             return f"{side} not one text"  # counted here, refused when all rows are read
         if reading.problem:
+            if reading.reason is not None:
+                return reading.problem
             return {"empty": f"empty {side}", "missing": f"no {side} column"}.get(
                 reading.problem, f"{side} {reading.problem}"
             )

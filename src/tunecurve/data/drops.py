@@ -91,6 +91,8 @@ class CleaningReport:
         The first places of each reason.
     notes : list of Finding
         How the rows were understood, and what else is odd about them.
+    reasons : dict of str to Reason
+        Reasons in words that only the shape of the rows knows.
     """
 
     rows_in: int = 0
@@ -98,6 +100,7 @@ class CleaningReport:
     dropped: dict[str, int] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
     notes: list[Finding] = field(default_factory=list)
+    reasons: dict[str, Reason] = field(default_factory=dict)
     _rows_with: Counter[str] = field(default_factory=Counter, repr=False)
     _dropped_with: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
 
@@ -108,8 +111,10 @@ class CleaningReport:
             if trait in self._rows_with or len(self._rows_with) < MAX_TRAITS:
                 self._rows_with[trait] += 1
 
-    def drop(self, reason: str, place: str, traits: Iterable[str] = ()) -> None:
-        """Count one dropped row."""
+    def drop(self, reason: str, place: str, traits: Iterable[str] = (), in_words: Reason | None = None) -> None:
+        """Count one dropped row; `in_words` explains a reason that is not one of `REASONS`."""
+        if in_words is not None:
+            self.reasons.setdefault(reason, in_words)
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
         known = self.places.setdefault(reason, [])
         if len(known) < MAX_PLACES_KEPT:
@@ -150,7 +155,7 @@ class CleaningReport:
         ]
 
     def _finding(self, reason: str, count: int, traits: list[str]) -> Finding:
-        why = REASONS.get(reason, Reason(reason, ""))
+        why = self.reasons.get(reason) or REASONS.get(reason, Reason(reason, ""))
         among = f", among them {'; '.join(traits[:3])}" if traits else ""
         return Finding(
             "rows-dropped",

@@ -16,6 +16,7 @@ from tunecurve.data.cells import Reading, read_input
 
 INPUT = "input"
 DEFAULT_COLUMN = "source_text"
+DEFAULT_TARGET = "target_text"
 # {name} names a column, {{...}} is {...} as a text.
 _PART = re.compile(r"\{\{(.*?)\}\}|\{(\w[\w .-]*)\}")
 _BLANK_LINES = re.compile(r"(\n[ \t]*\n\s*)")

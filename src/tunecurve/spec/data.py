@@ -6,8 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tunecurve.data.inputs import DEFAULT_COLUMN
+from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
 from tunecurve.data.selecting import parse_condition, text_of_cell
+from tunecurve.data.shapes.base import AUTO, COLUMNS
+from tunecurve.data.shapes.registry import SHAPE_NAMES, shape_of_name
+from tunecurve.errors import did_you_mean
 from tunecurve.spec.section import PositiveInt, Section
 
 # As in the article; with fewer, differences of a few points drown in the interval.
@@ -20,12 +23,23 @@ class DataSpec(Section):
     source: str = Field(
         "builtin:pii", description="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name"
     )
-    input_column: str | list[str] = Field(
-        DEFAULT_COLUMN, description="column with the input text; a list: their texts, joined by line breaks"
+    shape: str = Field(
+        AUTO,
+        description="shape of the rows: auto, found from the first rows; columns, plain columns and nothing else; or one of "
+        + ", ".join(SHAPE_NAMES[2:]),
     )
-    target_column: str | list[str] = Field(
-        "target_text",
-        description="column with the text that should come out; multilabel: or a list, the columns of labels that hold 0 and 1",
+    shape_options: dict[str, Any] = Field(
+        default_factory=dict, description="how a shape is read where there is a choice (docs/data.md)"
+    )
+    input_column: str | list[str] | None = Field(
+        None,
+        description="column with the input text; a list: their texts, joined by line breaks; default: found from the rows, else "
+        + DEFAULT_COLUMN,
+    )
+    target_column: str | list[str] | None = Field(
+        None,
+        description="column with the text that should come out; multilabel: or a list, the columns of labels that hold 0 and 1; "
+        f"default: found from the rows, else {DEFAULT_TARGET}",
     )
     group_column: str | None = Field(None, description="rows with the same value here stay on one side of the split")
     placeholders: list[str] | None = Field(
@@ -67,8 +81,8 @@ class DataSpec(Section):
 
     @field_validator("input_column", "target_column")
     @classmethod
-    def _at_least_one(cls, value: str | list[str]) -> str | list[str]:
-        if not value:
+    def _at_least_one(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if value is not None and not value:
             raise ValueError("expected the name of a column")
         # One column is written one way, so that a study has one signature.
         return value[0] if isinstance(value, list) and len(value) == 1 else value
@@ -76,12 +90,43 @@ class DataSpec(Section):
     @property
     def input_columns(self) -> tuple[str, ...]:
         """The input columns, one or several."""
-        return (self.input_column,) if isinstance(self.input_column, str) else tuple(self.input_column)
+        return _as_tuple(self.input_column) or (DEFAULT_COLUMN,)
 
     @property
     def target_columns(self) -> tuple[str, ...]:
         """The target columns, one or those of several labels."""
-        return (self.target_column,) if isinstance(self.target_column, str) else tuple(self.target_column)
+        return _as_tuple(self.target_column) or (DEFAULT_TARGET,)
+
+    @property
+    def named_columns(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The input and target columns that are named; empty where they are to be found."""
+        return _as_tuple(self.input_column), _as_tuple(self.target_column)
+
+    @property
+    def has_plain_columns(self) -> bool:
+        """Whether cells are read as they are, as far as is known."""
+        return self.shape in (AUTO, COLUMNS)
+
+    @field_validator("shape")
+    @classmethod
+    def _known_shape(cls, value: str) -> str:
+        if value not in SHAPE_NAMES:
+            raise ValueError(
+                f"unknown shape '{value}'.{did_you_mean(value, SHAPE_NAMES)} Known: {', '.join(SHAPE_NAMES)}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _known_shape_options(self) -> DataSpec:
+        shape = shape_of_name(self.shape)
+        known = shape.option_names if shape else ()
+        for name in self.shape_options:
+            if name not in known:
+                raise ValueError(
+                    f"shape_options: unknown '{name}' for shape '{self.shape}'.{did_you_mean(name, known)} Known: "
+                    + (", ".join(known) or "none")
+                )
+        return self
 
     @field_validator("where", mode="before")
     @classmethod
@@ -120,11 +165,16 @@ class DataSpec(Section):
     def kept_the_same(self) -> dict[str, object]:
         """Return what must stay while a study grows: how cells become rows. Where they come from is seen in the rows."""
         keys = ("input_column", "target_column", "group_column", "placeholders", "drop_duplicates", "max_tokens")
-        return {key: value for key, value in self.described().items() if key in (*keys, "label_separator")}
+        later = ("label_separator", "shape", "shape_options")
+        return {key: value for key, value in self.described().items() if key in (*keys, *later)}
 
     def described(self) -> dict[str, object]:
-        """Return the section as plain values; without a separator as it was before there were any."""
-        return self.model_dump(mode="json", exclude={"label_separator"} if self.label_separator is None else None)
+        """Return the section as plain values; without a separator or a shape as it was before there were any."""
+        is_plain = self.has_plain_columns
+        later = {"label_separator": self.label_separator is None, "shape": is_plain, "shape_options": is_plain}
+        values = self.model_dump(mode="json", exclude={key for key, is_left_out in later.items() if is_left_out})
+        defaults = {"input_column": DEFAULT_COLUMN, "target_column": DEFAULT_TARGET}
+        return {key: defaults.get(key) if value is None else value for key, value in values.items()}
 
 
 class SplitSpec(Section):
@@ -143,3 +193,7 @@ class SplitSpec(Section):
         "template twins, too; keep",
     )
     seed: Annotated[int, Field(ge=0)] = Field(42, description="seed of the split")
+
+
+def _as_tuple(columns: str | list[str] | None) -> tuple[str, ...]:
+    return (columns,) if isinstance(columns, str) else tuple(columns or ())

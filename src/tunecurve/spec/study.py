@@ -271,7 +271,7 @@ class StudySpec(Section):
     @model_validator(mode="after")
     def _input_columns_are_used(self) -> StudySpec:
         template, columns = self.prompt.column_template, self.data.input_columns
-        if template and not names_input(template) and columns != (DEFAULT_COLUMN,):
+        if template and not names_input(template) and columns != (DEFAULT_COLUMN,) and self.data.has_plain_columns:
             unused = [column for column in columns if column not in columns_in_template(template)]
             if unused:
                 raise ValueError(

@@ -198,6 +198,12 @@ def check_comparable(spec: StudySpec, folder: Path) -> None:
         )
 
 
+def frozen_settings(folder: Path) -> dict[str, Any] | None:
+    """Return the settings with which the study in a folder began, as `StudySpec.comparable_part`; None before its first run."""
+    path = folder / FROZEN
+    return dict(read_checked_json(path)["comparable"]) if path.exists() else None
+
+
 def changes(before: Any, now: Any, prefix: str = "") -> list[str]:
     """Return the keys whose values differ, each with both values."""
     old, new = flat(before, prefix), flat(now, prefix)

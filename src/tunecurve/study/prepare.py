@@ -13,16 +13,15 @@ from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
 from tunecurve.learners.registry import LearnerOptions, build_learners, own_learners
-from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.spec.reading import load_spec, parse_spec
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData, split_data
-from tunecurve.study.frozen import check_comparable
 from tunecurve.study.plan import PlannedTrial, list_trials, sizes_left_out, trial_config, trial_folder_name
 from tunecurve.study.progress import Progress
 from tunecurve.study.reading import StudyRows, read_study_rows
+from tunecurve.study.settling import settled_study
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import check_study_file
 from tunecurve.study.trial_folder import TrialFolder
@@ -62,11 +61,9 @@ def prepare_study(
         Whether frozen rows that were changed or are gone are taken as the data hold them now.
     """
     progress = progress or Progress()
-    spec = parse_spec(values, origin)
-    folder = Path(out) if out is not None else Path("runs") / spec.name
-    build_metrics(spec.metric_names)  # code that may not be loaded, or is no metric, is said before anything is read
-    check_comparable(spec, folder)
-    asked, spec = spec, _with_what_is_there(spec, folder, origin)
+    settled = settled_study(values, out, origin)
+    folder, asked = settled.folder, settled.spec
+    spec = _with_what_is_there(asked, folder, origin)
     account = Account(spec.hosted, str(folder.absolute()))
     if learners is None:
         options = LearnerOptions.of_study(spec, account, device, threads)
@@ -75,7 +72,7 @@ def prepare_study(
         built = own_learners(learners)
     spec, data = split_as_asked(
         spec,
-        read_study_rows(spec, folder),
+        read_study_rows(spec, folder, settled.findings),
         folder,
         sizes_are_defaults="train_sizes" not in values,
         accept_data_changes=accept_data_changes,

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tunecurve.data.cleaning import CleaningReport, clean_rows
+from tunecurve.data.drops import Reason
+from tunecurve.data.inputs import columns_in_template
 from tunecurve.data.length import too_long_test
 from tunecurve.data.rows import Row
 from tunecurve.data.selecting import draw_rows, first_rows, rows_where, text_of_cell
+from tunecurve.data.shapes.base import Asked
+from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.sides import SIDES, Side, check_is_no_split_column, with_sides
 from tunecurve.data.sources import RawRow, read_rows
 from tunecurve.errors import DataError
@@ -46,8 +50,24 @@ class StudyRows:
     drawn: list[str] = field(default_factory=list)
 
 
-def read_study_rows(spec: StudySpec, folder: Path | None = None) -> StudyRows:
+def first_raw_rows(spec: StudySpec, n_most: int) -> Iterator[RawRow]:
+    """Yield the first rows of a study's source as they stand there; nothing that is odd about them is noted."""
+    data = spec.data
+    rows = read_rows(data.source, revision=data.revision, subset=data.subset, hub_split=data.hub_split)
+    return itertools.islice(rows, n_most)
+
+
+def read_study_rows(spec: StudySpec, folder: Path | None = None, settled: Sequence[Finding] = ()) -> StudyRows:
     """Read and clean the rows of a study; what a limit drew before in `folder` is drawn again.
+
+    Parameters
+    ----------
+    spec : StudySpec
+        The study, settled.
+    folder : Path, optional
+        The run's folder.
+    settled : sequence of Finding
+        How it was settled.
 
     Raises
     ------
@@ -55,7 +75,7 @@ def read_study_rows(spec: StudySpec, folder: Path | None = None) -> StudyRows:
         When the data cannot be read, or do not hold what the study file says of them.
     """
     frozen = read_frozen(folder)
-    reader = _Reader(spec, frozen.drawn if frozen is not None else ())
+    reader = _Reader(spec, frozen.drawn if frozen is not None else (), settled)
     data = spec.data
     sources = {"test": data.test_source, "dev": data.dev_source}
     if not data.names_test_rows and not data.dev_source:
@@ -74,6 +94,20 @@ def read_study_rows(spec: StudySpec, folder: Path | None = None) -> StudyRows:
     if not data.names_test_rows:  # development rows alone: the others are split
         found = [replace(row, side="" if row.side == "train" else row.side) for row in found]
     return reader.as_read(found, merged(reports))
+
+
+def asked_of(spec: StudySpec) -> Asked:
+    """Return what a study says about the shape of its rows."""
+    inputs, targets = spec.data.named_columns
+    return Asked(
+        task=spec.task,
+        input_columns=inputs,
+        target_columns=targets,
+        template_columns=columns_in_template(spec.prompt.column_template),
+        instruction=spec.prompt.system,
+        options=spec.data.shape_options,
+        name=spec.data.shape,
+    )
 
 
 def _check_sources(spec: StudySpec) -> None:
@@ -100,11 +134,12 @@ def _check_sources(spec: StudySpec) -> None:
 class _Reader:
     """Reads the sources of one study."""
 
-    def __init__(self, spec: StudySpec, drawn_before: Sequence[str]) -> None:
+    def __init__(self, spec: StudySpec, drawn_before: Sequence[str], settled: Sequence[Finding]) -> None:
         self.spec, self.data = spec, spec.data
         self.drawn_before = drawn_before
         self.drawn: list[str] = []
-        self.findings: list[Finding] = []
+        self.findings = list(settled)
+        self.plain_rows = PlainRows(asked_of(spec))
 
     @property
     def is_builtin(self) -> bool:
@@ -117,7 +152,7 @@ class _Reader:
     def as_read(self, rows: list[Row], cleaning: CleaningReport) -> StudyRows:
         """Return the rows with what was found about their sources; one that was read several times says it once."""
         rows, understood = self.spec.kind.arranged(rows, self.data.label_separator)
-        cleaning.notes += [*dict.fromkeys(self.findings), *understood]
+        cleaning.notes += [*self.plain_rows.findings(), *dict.fromkeys(self.findings), *understood]
         return StudyRows(rows, cleaning, self.drawn)
 
     def read(self, source: str, hub_split: str | None = None) -> Iterator[RawRow]:
@@ -133,7 +168,8 @@ class _Reader:
             seed=data.seed,
             findings=self.findings,
         )
-        return self._where(raw_rows, source) if data.where else raw_rows
+        plain_rows = self.plain_rows.read(raw_rows, f"{source} {hub_split or ''}")
+        return self._where(plain_rows, source) if data.where else plain_rows
 
     def _where(self, raw_rows: Iterable[RawRow], source: str) -> Iterator[RawRow]:
         """Yield the rows for which the study's conditions hold, and note how many these are."""
@@ -194,7 +230,7 @@ class _Reader:
             return raw_rows
         if data.limit_takes == "first":
             return first_rows(raw_rows, data.limit)
-        seed, columns = self.spec.split.seed, data.input_columns
+        seed, columns = self.spec.split.seed, self.plain_rows.input_columns
         rows, self.drawn = draw_rows(raw_rows, data.limit, seed, columns, self.drawn_before)
         return rows
 
@@ -203,9 +239,9 @@ class _Reader:
         data = self.data
         return clean_rows(
             self._with_groups_checked(raw_rows),
-            input_column=data.input_columns,
+            input_column=self.plain_rows.input_columns,
             template=self.spec.prompt.column_template,
-            target_column=data.target_columns,
+            target_column=self.plain_rows.target_columns,
             target_rule=self.spec.kind.targets,
             group_column=self.group_column,
             group_by=self.spec.kind.group_by,
@@ -236,4 +272,4 @@ def _added(left: Any, right: Any) -> Any:
     if isinstance(left, dict) and not isinstance(left, Counter):
         both = {key: _added(left[key], right[key]) for key in left.keys() & right.keys()}
         return {**left, **right, **both}
-    return left + right
+    return left if isinstance(left, Reason) else left + right

@@ -1,0 +1,195 @@
+"""What a shape of rows is: how it is told from others, and how a row of it becomes an input and a target."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunecurve.data.cells import Unreadable
+from tunecurve.data.drops import Reason
+
+Cells = Mapping[str, Any]
+COLUMNS = "columns"  # the name of no shape: cells are read as they are
+AUTO = "auto"
+# Of more different values than these of one kind, it is only known that there are many.
+MOST_VALUES = 1000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is known about the data from elsewhere than the rows: from the study file, or found from the first rows.
+
+    Attributes
+    ----------
+    task : str
+        Name of the study's task; empty where that is not known yet.
+    input_columns, target_columns : tuple of str
+        Columns that are named; empty where none are. A row is read with the columns of its `Match`.
+    template_columns : tuple of str
+        Columns that the prompt's template names.
+    instruction : str, optional
+        The study's instruction (``prompt.system``), where it is given or found.
+    options : mapping of str to any
+        ``data.shape_options``: how a shape is read where there is a choice.
+    name : str
+        The shape that is asked for; ``"auto"`` where it is to be found.
+    """
+
+    task: str = ""
+    input_columns: tuple[str, ...] = ()
+    target_columns: tuple[str, ...] = ()
+    template_columns: tuple[str, ...] = ()
+    instruction: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    name: str = AUTO
+
+    def allows(self, inputs: Sequence[str], targets: Sequence[str]) -> bool:
+        """Return whether a reading with these columns is not against the columns that are named."""
+        return set(self.input_columns) <= set(inputs) and set(self.target_columns) <= set(targets)
+
+
+@dataclass(frozen=True)
+class Match:
+    """One way in which rows can be read.
+
+    Attributes
+    ----------
+    shape : str
+        Name of the shape.
+    input_columns, target_columns : tuple of str
+        Columns that the input and the target come from; they may be the same.
+    also : tuple of str
+        Further columns that are read or accounted for. A reading that takes in all columns of another one, and more, goes
+        before it.
+    instruction : str, optional
+        The study's instruction, where the rows name one and all the same.
+    options : mapping of str to any
+        What was found about the rows and must stay for all of them, as `Asked.options`.
+    said : str
+        What a user is told where nothing else tells of it; empty where `Shape.said` does.
+    """
+
+    shape: str
+    input_columns: tuple[str, ...]
+    target_columns: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    instruction: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    said: str = ""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """All columns that it takes in."""
+        return frozenset((*self.input_columns, *self.target_columns, *self.also))
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What one row was read as.
+
+    Attributes
+    ----------
+    input, target : any
+        Plain cells: texts, or what a task reads as a target (a list, an object), or why there is none.
+    remarks : tuple of (str, str)
+        What the row held that the line about the shape tells: kind and value, e.g. ``("system text", "Mask names.")``.
+    """
+
+    input: Any
+    target: Any
+    remarks: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Met:
+    """What rows of a shape held: how many rows, remarks by kind, their different values."""
+
+    n_rows: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    values: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, plain: Plain) -> None:
+        """Count one row."""
+        self.n_rows += 1
+        for kind, value in plain.remarks:
+            self.counts[kind] += 1
+            known = self.values.setdefault(kind, set())
+            if len(known) < MOST_VALUES:
+                known.add(value)
+
+    def join(self, other: Met) -> None:
+        """Count what others have counted."""
+        self.n_rows += other.n_rows
+        self.counts += other.counts
+        for kind, values in other.values.items():
+            self.values[kind] = self.values.get(kind, set()) | values
+
+    def n_different(self, kind: str) -> int:
+        """Return how many different values remarks of a kind had."""
+        return len(self.values.get(kind, ()))
+
+
+class Shape:
+    """One shape of rows.
+
+    Attributes
+    ----------
+    name : str
+        As in the study file, e.g. ``"openai-chat"``.
+    title : str
+        In words, e.g. ``"OpenAI chat"``.
+    option_names : tuple of str
+        Keys of ``data.shape_options`` that it knows.
+    """
+
+    name = ""
+    title = ""
+    option_names: tuple[str, ...] = ()
+
+    def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
+        """Return the ways in which the rows of a sample are of this shape; none where they are not.
+
+        Parameters
+        ----------
+        sample : sequence of mapping of str to any
+            The first rows, at least one.
+        asked : Asked
+            What is known; a match against `Asked.allows` is none.
+
+        Raises
+        ------
+        DataError
+            Where rows are of this shape beyond doubt and cannot be read as such without being asked for.
+        """
+        raise NotImplementedError
+
+    def read(self, cells: Cells, asked: Asked) -> Plain:
+        """Return what a row was read as; what cannot be read is an `Unreadable` in the place of its cell.
+
+        Parameters
+        ----------
+        cells : mapping of str to any
+            The row.
+        asked : Asked
+            With the columns and options of the match.
+        """
+        raise NotImplementedError
+
+    def said(self, met: Met, asked: Asked) -> str:
+        """Return how rows were read, in a few words: ``"last assistant turn is the target, 2 system texts kept"``."""
+        return ""
+
+
+def unreadable(name: str, because: str, remedy: str) -> Unreadable:
+    """Return a cell that says why a row is dropped.
+
+    Parameters
+    ----------
+    name : str
+        In the counts of dropped rows, e.g. ``"tool calls"``.
+    because, remedy : str
+        See `tunecurve.data.drops.Reason`.
+    """
+    return Unreadable(name, Reason(because, remedy))

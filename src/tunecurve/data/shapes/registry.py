@@ -1,0 +1,70 @@
+"""The shapes that are known, and which of them a sample of rows has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape
+from tunecurve.data.shapes.openai_chat import OpenAIChat
+from tunecurve.errors import DataError
+
+SHAPES: tuple[Shape, ...] = (OpenAIChat(),)
+SHAPE_NAMES = (AUTO, COLUMNS, *(shape.name for shape in SHAPES))
+SAMPLE_ROWS = 200
+
+
+def shape_of_name(name: str) -> Shape | None:
+    """Return the shape with a name; None for plain columns."""
+    return next((shape for shape in SHAPES if shape.name == name), None)
+
+
+def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:
+    """Return how the rows of a sample are read; None where they are plain columns.
+
+    Parameters
+    ----------
+    sample : sequence of mapping of str to any
+        The first rows.
+    asked : Asked
+        What the study file says.
+
+    Raises
+    ------
+    DataError
+        Where two readings are alike, with the choices; where the shape that is asked for is not that of the rows.
+    """
+    if asked.name == COLUMNS or not sample:
+        return None
+    shapes = [shape for shape in SHAPES if asked.name in (AUTO, shape.name)]
+    found = [match for shape in shapes for match in shape.matches(sample, asked)]
+    if not found and asked.name != AUTO:
+        raise DataError(_not_of_shape(shapes[0], sample, asked))
+    found = [match for match in found if not any(match.columns < other.columns for other in found)]
+    if len(found) > 1:
+        choices = [_choice(match, found) for match in found]
+        raise DataError(
+            f"the rows can be read in {len(found)} ways; say which is meant: {', or '.join(choices)} "
+            f"(columns are: {', '.join(map(str, list(sample[0])[:12]))})"
+        )
+    return found[0] if found else None
+
+
+def _choice(match: Match, all_: Sequence[Match]) -> str:
+    """Return the options that choose a reading."""
+    columns = " ".join(
+        [f"--input-column {name}" for name in match.input_columns]
+        + [f"--target-column {name}" for name in match.target_columns]
+    )
+    if match.shape == COLUMNS:
+        return columns
+    is_alone = sum(other.shape == match.shape for other in all_) == 1
+    return f"--shape {match.shape}" + ("" if is_alone else f" {columns}")
+
+
+def _not_of_shape(shape: Shape, sample: Sequence[Cells], asked: Asked) -> str:
+    named = [*asked.input_columns, *asked.target_columns]
+    with_columns = f" in the columns {', '.join(dict.fromkeys(named))}" if named else ""
+    return (
+        f"data.shape is '{shape.name}', but none of the first {len(sample)} rows is {shape.title}{with_columns}; the columns are: "
+        f"{', '.join(map(str, list(sample[0])[:12]))}; leave --shape out, and the shape is found from the rows"
+    )

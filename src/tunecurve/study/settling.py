@@ -1,0 +1,108 @@
+"""What a study leaves open, settled from its first rows: the shape of the rows, their columns, the kind of task.
+
+A study that has begun is read as it began: what is open is taken from what was frozen then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
+from tunecurve.data.shapes.base import AUTO, COLUMNS, Match
+from tunecurve.data.shapes.registry import SAMPLE_ROWS, recognise
+from tunecurve.findings import Finding
+from tunecurve.metrics.catalogue import build_metrics
+from tunecurve.spec.reading import parse_spec
+from tunecurve.spec.study import StudySpec
+from tunecurve.study.frozen import check_comparable, frozen_settings
+from tunecurve.study.reading import asked_of, first_raw_rows
+
+_PLAIN = {"shape": COLUMNS, "input_column": DEFAULT_COLUMN, "target_column": DEFAULT_TARGET}
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A study with nothing left open.
+
+    Attributes
+    ----------
+    spec : StudySpec
+        With the shape, columns and task of its rows.
+    folder : Path
+        The run's folder.
+    findings : tuple of Finding
+        How that was found out, where the study file does not say.
+    """
+
+    spec: StudySpec
+    folder: Path
+    findings: tuple[Finding, ...] = field(default=())
+
+
+def settled_study(values: Mapping[str, Any], out: str | Path | None = None, origin: str = "study") -> Settled:
+    """Return the study that a study file describes, settled from its rows or as it began.
+
+    Parameters
+    ----------
+    values : mapping
+        The content of a study file.
+    out : path, optional
+        The run's folder; default ``runs/<name>``.
+    origin : str
+        Where the values come from, for messages.
+
+    Raises
+    ------
+    DataError
+        Where rows can be read in several ways, or not at all.
+    StudyStateError
+        Where the folder holds a study with other settings.
+    """
+    spec = parse_spec(values, origin)
+    folder = Path(out) if out is not None else Path("runs") / spec.name
+    build_metrics(spec.metric_names)  # code that may not be loaded, or is no metric, is said before anything is read
+    settled = _settled(values, spec, folder, origin)
+    check_comparable(settled.spec, folder)
+    return settled
+
+
+def _settled(values: Mapping[str, Any], spec: StudySpec, folder: Path, origin: str) -> Settled:
+    if spec.data.source.startswith("builtin:"):
+        return Settled(_filled(values, _PLAIN, {}, origin), folder)
+    before = frozen_settings(folder)
+    if before is not None:
+        data = {key: before["data"].get(key) for key in ("input_column", "target_column")}
+        data |= {"shape": before["data"].get("shape", COLUMNS)}
+        data |= {"shape_options": before["data"].get("shape_options", {})}
+        return Settled(_filled(values, data, before["prompt"], origin), folder)
+    sample = [cells for _, cells in first_raw_rows(spec, SAMPLE_ROWS)]
+    match = recognise(sample, asked_of(spec))
+    if match is None:
+        return Settled(_filled(values, _PLAIN, {}, origin), folder)
+    prompt = {} if match.instruction is None else {"system": match.instruction}
+    said = (Finding("columns-found", match.said, is_note=True),) if match.said else ()
+    return Settled(_filled(values, _data_of(match), prompt, origin), folder, said)
+
+
+def _data_of(match: Match) -> dict[str, Any]:
+    data: dict[str, Any] = {"shape": match.shape}
+    data |= {"input_column": list(match.input_columns), "target_column": list(match.target_columns)}
+    return data | ({"shape_options": dict(match.options)} if match.options else {})
+
+
+def _filled(values: Mapping[str, Any], data: Mapping[str, Any], prompt: Mapping[str, Any], origin: str) -> StudySpec:
+    """Return the study with what it leaves open filled in; what its file says stays."""
+    filled = dict(values)
+    filled["data"] = _beneath(values.get("data"), data)
+    if prompt.get("system") is not None:
+        filled["prompt"] = _beneath(values.get("prompt"), {"system": prompt["system"]})
+    return parse_spec(filled, origin)
+
+
+def _beneath(said: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+    is_open = {key for key, value in (said or {}).items() if value is None or (key == "shape" and value == AUTO)}
+    given = {key: value for key, value in (said or {}).items() if key not in is_open}
+    return {**found, **given}
