@@ -37,6 +37,7 @@ class _Clock:
 
     started_at: float
     training_started_at: float = 0.0
+    phase: str = ""
     first_step: int = 0
     scoring_started_at: float | None = None
 
@@ -79,14 +80,17 @@ class ConsoleProgress(Progress):
     def trained(self, trial: Trial, progress: TrainingProgress) -> None:
         """Show step, loss, speed and time left."""
         now, clock = time.monotonic(), self._clock(trial)
+        if clock.phase != progress.phase:
+            clock.phase, clock.started_at, clock.training_started_at = progress.phase, now, 0.0
         if not clock.training_started_at:
             clock.training_started_at, clock.first_step = now, progress.step
             per_step = now - clock.started_at
         else:
             per_step = (now - clock.training_started_at) / max(1, progress.step - clock.first_step)
         left = (progress.n_steps - progress.step) * per_step + self._scoring_seconds
+        phase = f"{progress.phase}, " if progress.phase else ""
         self._show(
-            f"{self._where(trial)}: step {progress.step}/{progress.n_steps}, loss {progress.loss:.3f}, "
+            f"{self._where(trial)}: {phase}step {progress.step}/{progress.n_steps}, loss {progress.loss:.3f}, "
             f"{progress.tokens_per_second:.0f} tokens/s, {self._eta(trial, left)}"
         )
 

@@ -81,6 +81,18 @@ class Learner(ABC):
         return self._writes("fine_tune_together")
 
     @property
+    def answers_untrained(self) -> bool:
+        """Whether it has an answer without prompt and training rows, though it can be fine-tuned: it is drawn as zero-shot."""
+        return False
+
+    def preparation_seconds(self) -> float:
+        """Return about how long is needed once, before its first trial; 0 where it is done."""
+        return 0.0
+
+    def make_ready(self, on_step: Callable[[TrainingProgress], None]) -> None:  # noqa: B027  (most need nothing)
+        """Do what all its trials need, where it is not done; when `on_step` raises, what is done is kept."""
+
+    @property
     def fewest_training_rows(self) -> int:
         """The fewest rows that it is fine-tuned on."""
         return 1
@@ -163,6 +175,16 @@ class Learner(ABC):
 
     def model_findings(self) -> list[Finding]:
         """Return what is to be said of the model before anything is sent."""
+        return []
+
+    def row_findings(self, examples: Sequence[TuningExample]) -> list[Finding]:
+        """Return what is to be said of it on the rows of a study.
+
+        Raises
+        ------
+        UsageError
+            When it must not be measured on them.
+        """
         return []
 
     def check_access(self, *, will_tune: bool = False) -> None:  # noqa: B027  (most need no access)

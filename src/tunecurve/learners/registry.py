@@ -29,6 +29,8 @@ ANSWERS_OF_KIND: dict[str, tuple[AnswerKind, ...]] = {
     "presidio": ("mask",),
     "constrained": ("mask",),
 }
+# After `tagger:`, before an encoder's name.
+WARM = "warm"
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,24 @@ def _encoder(name: str, kind: str, encoder_name: str, options: LearnerOptions) -
         "class": ClassifierLearner,
         "labels": LabelSetClassifier,
     }[options.task.answer]
+    is_warm, encoder_name = _without_warm(kind, encoder_name)
+    if is_warm:
+        if options.task.answer != "mask":
+            raise UsageError(
+                f"'{name}' starts from rows whose personal data are masked, expected task: masking, and this one is "
+                f"{options.task.name}; use 'tagger'"
+            )
+        from tunecurve.learners.encoder.warm_tagger import WarmTaggerLearner
+
+        build = WarmTaggerLearner
     files = resolve_encoder(encoder_name or BUILTIN_ENCODER, say=options.on_message)
     return build(name, files, options.compute(), options.encoder, checkpoint_every_seconds=_checkpoint_seconds())
+
+
+def _without_warm(kind: str, encoder_name: str) -> tuple[bool, str]:
+    """Return whether a tagger has a warm start (``tagger:warm``, ``tagger:warm:NAME``), and its encoder's name."""
+    first, _, rest = encoder_name.partition(":")
+    return (True, rest) if kind == "tagger" and first == WARM else (False, encoder_name)
 
 
 def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learner:

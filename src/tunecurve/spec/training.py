@@ -39,6 +39,10 @@ class EncoderSpec(Section):
     head_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
         None, description="peak for the new head (default 10 times the encoder's)"
     )
+    warm_languages: list[Literal["en", "fr", "de", "it"]] = Field(
+        ["en"], min_length=1, description="tagger:warm: languages of the made-up rows that it is trained on before"
+    )
+    warm_rows: PositiveInt = Field(6400, le=200_000, description="tagger:warm: how many made-up rows")
     over_masking: Annotated[float, Field(gt=0, lt=100)] | None = Field(
         None,
         description="tagger: mask more, up to this per cent of the public text, so that less leaks; the threshold is "

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tunecurve.learners.answer_bounds import loss_at_the_cap
 from tunecurve.learners.base import Learner, RoundTrip
 from tunecurve.metrics.catalogue import build_metrics
+from tunecurve.prompts import TuningExample
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.known_answers import check_known_answers
@@ -15,9 +16,18 @@ CHARACTERS_A_TOKEN = 4
 
 
 def check_study(spec: StudySpec, data: StudyData, learners: Mapping[str, Learner]) -> None:
-    """Score the two known answers, and add what they show to the findings and checks of the data."""
+    """Score the two known answers, and add what they show to the findings and checks of the data.
+
+    Raises
+    ------
+    UsageError
+        When a learner must not be measured on these rows.
+    """
     prompts, targets = data.prompts(), [row.target for row in data.test]
     examples = [data.renderer.tuning_example(row.source, row.target) for row in data.pool]
+    rows = [*map(TuningExample, prompts, targets), *examples]
+    for learner in learners.values():
+        data.findings.extend(learner.row_findings(rows))
     trips = {
         name: learner.return_targets(prompts, targets, examples if learner.can_fine_tune else [])
         for name, learner in learners.items()

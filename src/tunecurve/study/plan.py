@@ -79,6 +79,8 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
         if not learners[name].takes_prompts:
             if not learners[name].can_fine_tune:
                 trials.append(Trial(name, "baseline"))
+            elif learners[name].answers_untrained and 0 in spec.shots:
+                trials.append(Trial(name, "zero-shot"))
             continue
         for shots in spec.shots:
             if shots == 0:
@@ -126,8 +128,10 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
         config["placeholders"] = data.renderer.form.to_json()  # taggers, constraints and baselines write them
     if learner.takes_prompts:
         config["prompts_sha256"] = prompts_hash(data.prompts(trial.shots, trial.seed), learner)
-    if learner.takes_prompts and sorted(spec.answers.clean) != sorted(SAFE_TO_CLEAN):
-        config["clean"] = sorted(spec.answers.clean)
+        if sorted(spec.answers.clean) != sorted(SAFE_TO_CLEAN):
+            config["clean"] = sorted(spec.answers.clean)
+    elif trial.strategy == "zero-shot":
+        config["labels"] = list(data.renderer.labels)
     if trial.strategy == "fine-tune":
         examples = [example.prompt for example in data.tuning_examples(1, trial.seed)]
         config["training_prompt_sha256"] = prompts_hash(examples, learner) if learner.takes_prompts else None

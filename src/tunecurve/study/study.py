@@ -52,8 +52,14 @@ class Study:
         )
 
     def estimated_seconds(self) -> dict[Trial, float]:
-        """Return about how long each trial takes on this machine, the floor aside."""
-        return {trial: self.learners[trial.learner].estimate_seconds(work) for trial, work in self.workloads.items()}
+        """Return about how long each trial takes on this machine, the floor aside.
+
+        What a learner needs once counts at the first of its trials that is not finished.
+        """
+        seconds = {trial: self.learners[trial.learner].estimate_seconds(work) for trial, work in self.workloads.items()}
+        for name, trials in self._unfinished().items():
+            seconds[trials[0].trial] += self.learners[name].preparation_seconds()
+        return seconds
 
     def quotes_usd(self) -> dict[Trial, float | None]:
         """Return about what each trial of a paid model costs, whether it is finished or not; None: unknown."""

@@ -7,7 +7,7 @@ trained is copied.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -103,6 +103,7 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     folder, data, metrics = planned.folder, context.data, context.metrics
     folder.begin(planned.config)
     learner, training = context.learner_of(planned), None
+    learner.make_ready(_listener(planned, progress))
     if planned.trial.strategy == "fine-tune":
         trained = _train(planned, context, progress)
         if isinstance(trained, Pending):
@@ -207,13 +208,8 @@ def _take_over(planned: PlannedTrial, context: TrialContext, progress: Progress)
 
 
 def _fine_tune(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrainingRecord | Pending:
-    def on_step(step: TrainingProgress) -> None:
-        progress.trained(planned.trial, step)
-        if progress.stop_requested:
-            raise Interrupted("stopped during training")
-
     try:
-        ended = context.learner_of(planned).fine_tune(training_job(planned, context.data), on_step)
+        ended = context.learner_of(planned).fine_tune(training_job(planned, context.data), _listener(planned, progress))
     except DamagedFile as damaged:  # a checkpoint: what it held is trained again, from its beginning
         moved = planned.folder.quarantine(damaged.path)
         progress.message(
@@ -225,6 +221,17 @@ def _fine_tune(planned: PlannedTrial, context: TrialContext, progress: Progress)
         return ended
     planned.folder.keep_training(ended.record)
     return ended.record
+
+
+def _listener(planned: PlannedTrial, progress: Progress) -> Callable[[TrainingProgress], None]:
+    """Return what a training calls after every step: it tells the step, and raises where a stop was asked for."""
+
+    def on_step(step: TrainingProgress) -> None:
+        progress.trained(planned.trial, step)
+        if progress.stop_requested:
+            raise Interrupted("stopped during training")
+
+    return on_step
 
 
 def answer_all(

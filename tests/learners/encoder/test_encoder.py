@@ -18,34 +18,18 @@ from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
 from tunecurve.learners.encoder.learner import class_weights
-from tunecurve.learners.encoder.recipe import resolve_encoder_recipe
+from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner, threshold_within
 from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tags_of
+from tunecurve.learners.encoder.train import new_training
 from tunecurve.learners.encoder.words import Words, distance_to_border, split_words, windows_over
 from tunecurve.learners.torch.device import Compute
-from tunecurve.learners.torch.weights import from_folder
 from tunecurve.prompts import PromptRenderer
 from tunecurve.spec.training import EncoderSpec
 
 FLOAT32 = Compute(torch.device("cpu"), torch.float32, 2)
 RENDERER = PromptRenderer("unused", labels=("FIRSTNAME", "CITY"))
 EXAMPLES = [RENDERER.tuning_example(row["source_text"], row["target_text"]) for row in simple_rows(60)]
-
-
-@pytest.fixture(scope="module")
-def tiny_encoder(minilm, tmp_path_factory):
-    """A two-layer BERT with random weights and the real tokenizer."""
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("tiny-encoder")
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=30522, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=40,
-    )  # fmt: skip
-    BertModel(config).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(minilm.folder).save_pretrained(folder)
-    return from_folder("tiny", folder, "made for the test")
 
 
 def tiny_tagger(tiny_encoder, kind=TaggerLearner, **settings):
@@ -370,3 +354,23 @@ def test_sets_of_labels_are_learnt_and_their_thresholds_come_from_rows_that_were
     assert unknown.left_out
     trip = learner.return_targets(prompts, ["fire", "water", "fire; noise"], examples)
     assert trip.texts == ["fire", "water", "fire"]
+
+
+@pytest.mark.parametrize(("n_words", "n_rows"), [(20, 8), (90, 8), (200, 4), (90, 40)])
+def test_the_learning_rate_of_texts_in_several_windows_never_falls_below_zero(tiny_encoder, n_words, n_rows):
+    examples = [
+        RENDERER.tuning_example(f"Ann{i} " + "met " * n_words, f"[FIRSTNAME] {'met ' * n_words}") for i in range(n_rows)
+    ]
+    learner = tiny_tagger(tiny_encoder, epochs=2, batch_size=4)
+    head = learner.prepare(examples)
+    model = learner.initial_model(examples, head, 0)
+    task = learner.training_task(model, examples, head)
+    recipe = {
+        key: value for key, value in learner.resolve_recipe({}, n_rows).items() if key not in learner.own_settings()
+    }
+    training = new_training(model, EncoderRecipe(**recipe), 0, task.lengths)
+    rates = [training.recipe.learning_rate_at(step, 1.0) for step in range(len(training.steps))]
+    assert len(rates) == 2 * math.ceil(len(task.lengths) / 4)
+    assert len(rates) > recipe["n_steps"] or n_words == 20
+    assert min(rates) > 0
+    assert rates[-1] < 0.5 or len(rates) < 3

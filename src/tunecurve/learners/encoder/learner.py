@@ -140,7 +140,7 @@ class EncoderLearner(TorchLearner):
         n_trained = len(job.examples) - self.n_held_out(len(job.examples))
         trained = job.examples[:n_trained]
         head = self.prepare(trained)
-        model = self._fresh_model(len(head.classes), job.seed)
+        model = self.initial_model(trained, head, job.seed)
         task = self.training_task(model, trained, head)
         if not task.lengths:
             raise ModelError(
@@ -162,9 +162,10 @@ class EncoderLearner(TorchLearner):
         self._save(model, head, job.folder / TUNED_FOLDER)
         return Tuned(self.load_tuned(job.folder), record)
 
-    def _fresh_model(self, n_classes: int, seed: int) -> SegmentClassifier:
+    def initial_model(self, examples: Sequence[TuningExample], head: Head, seed: int) -> SegmentClassifier:
+        """Return the model that training starts from: the encoder as it is, with a new head."""
         backbone, _ = load_backbone(self.files.folder, self.files.name)
-        return SegmentClassifier(backbone, n_classes, seed).to(self.compute.device)
+        return SegmentClassifier(backbone, len(head.classes), seed).to(self.compute.device)
 
     def _fingerprint(self, examples: Sequence[TuningExample], recipe: dict[str, object], seed: int) -> str:
         rows = stable_hash([[example.prompt.source, example.answer] for example in examples])
@@ -196,6 +197,10 @@ class EncoderLearner(TorchLearner):
             self._loaded = model.to(self.compute.device).eval(), head
         return self._loaded
 
+    def model_for(self, prompts: Sequence[Prompt]) -> tuple[SegmentClassifier, Head]:
+        """Return the model that answers these prompts, and its head."""
+        return self._load()
+
     @contextmanager
     def _computing(self, task: str) -> Iterator[None]:
         remedy = "close other programs that use it"
@@ -204,7 +209,7 @@ class EncoderLearner(TorchLearner):
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`; batches depend on the prompts alone."""
-        model, head = self._load()
+        model, head = self.model_for(prompts)
         for first in range(0, len(prompts), ROWS_A_PIECE):
             piece = range(first, min(first + ROWS_A_PIECE, len(prompts)))
             if all(index in done for index in piece):
@@ -224,7 +229,7 @@ class EncoderLearner(TorchLearner):
         """Yield (index, loss of the right answer) for every prompt not in `done`."""
         if all(index in done for index in range(len(prompts))):
             return
-        model, head = self._load()
+        model, head = self.model_for(prompts)
         with self._computing("for the losses of"):
             found = self.losses(model, head, prompts, targets)
         yield from ((index, loss) for index, loss in enumerate(found) if index not in done)

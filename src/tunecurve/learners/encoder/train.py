@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -48,6 +49,7 @@ class EncoderObjective:
 def new_training(model: Any, recipe: EncoderRecipe, seed: int, lengths: Sequence[int]) -> Training:
     """Return the training of all weights: the head at a learning rate of its own; biases and norms are not decayed."""
     model.train()
+    recipe = recipe.with_steps(recipe.epochs * math.ceil(len(lengths) / recipe.batch_size))
     groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         groups.setdefault((name.startswith("head."), parameter.dim() > 1), []).append(parameter)

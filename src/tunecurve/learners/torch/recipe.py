@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import ClassVar
+from dataclasses import asdict, dataclass, replace
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,16 @@ class TrainingRecipe:
     def to_dict(self) -> dict[str, object]:
         """Return the recipe as JSON-able values."""
         return asdict(self)
+
+    def with_steps(self, n_steps: int) -> Self:
+        """Return the recipe for a training of more steps than were planned for, else as it is.
+
+        Texts that are read in several windows make more steps than their rows; past the planned end the learning rate would be
+        below 0.
+        """
+        if n_steps <= self.n_steps:
+            return self
+        return replace(self, n_steps=n_steps, warmup_steps=round(self.warmup_steps * n_steps / self.n_steps))
 
     def learning_rate_at(self, step: int, peak: float) -> float:
         """Return the learning rate of a step (0-based): linear warm-up to a peak, then linear decay to 0."""

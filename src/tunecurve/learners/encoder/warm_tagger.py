@@ -1,0 +1,189 @@
+"""The tagger with a warm start: `builtin:pii` first, then the rows of the study; `tagger:warm`.
+
+Its new head starts from the old one: every tag of the study is the mixture of those tags of `builtin:pii` that the warm model gives
+to its words in the training rows. Without any training row it answers with the labels whose names say what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from tunecurve.data.rows import skeleton
+from tunecurve.errors import UsageError
+from tunecurve.findings import Finding
+from tunecurve.formats.spans import MaskFormat
+from tunecurve.learners.base import TrainingJob, TrainingProgress, Tuned
+from tunecurve.learners.encoder.head import Head
+from tunecurve.learners.encoder.model import SegmentClassifier, Segments
+from tunecurve.learners.encoder.tagger import TaggerLearner
+from tunecurve.learners.encoder.tags import OUTSIDE, tag_names, tags_of
+from tunecurve.learners.encoder.warm_labels import labels_that_map
+from tunecurve.learners.encoder.warm_start import WarmStart, made_up_examples
+from tunecurve.learners.encoder.words import split_words
+from tunecurve.prompts import Prompt, TuningExample
+
+# Made-up rows of all languages that between them show nearly every template.
+ROWS_OF_ALL_TEMPLATES = 4000
+FEWEST_WORDS = 5
+MOST_SHARE_SEEN = 0.01
+
+
+class WarmTaggerLearner(TaggerLearner):
+    """A tagger that has been trained on made-up rows before; see `EncoderLearner` for parameters."""
+
+    @cached_property
+    def warm(self) -> WarmStart:
+        """What it starts from."""
+        return WarmStart(self.files, self.compute, tuple(self.settings.warm_languages), self.settings.warm_rows)
+
+    def identity(self) -> dict[str, object]:
+        """Return what determines the answers, with the warm start."""
+        return super().identity() | {"warm_start": self.warm.key}
+
+    @property
+    def answers_untrained(self) -> bool:
+        """It does, with the labels that map."""
+        return True
+
+    def preparation_seconds(self) -> float:
+        """Return about how long the warm start takes; 0 once it is in the cache."""
+        return self.warm.estimate_seconds()
+
+    def make_ready(self, on_step: Callable[[TrainingProgress], None]) -> None:
+        """Train the warm start, where it is not in the cache."""
+        self.warm.prepare(on_step, self.checkpoint_every_seconds)
+
+    def row_findings(self, examples: Sequence[TuningExample]) -> list[Finding]:
+        """Return what the warm start was, and which labels it knows without a row of the study.
+
+        Raises
+        ------
+        UsageError
+            When rows of the study are those of `builtin:pii`.
+        """
+        _refuse_made_up_rows(self.name, examples)
+        labels = examples[0].prompt.labels if examples else ()
+        known = set(labels_that_map(labels).values())
+        mapped = [label for label in labels if label in known]
+        text = (
+            f"{self.name}: warm: {self.warm.describe()} before the rows of the study; n counts the study's rows alone"
+        )
+        if not self.warm.is_ready:
+            text += "; they are trained on once, before its first trial, and the result is kept in the cache"
+        zero = (
+            "no label of this study" if not mapped else f"{len(mapped)} of {len(labels)} labels ({', '.join(mapped)})"
+        )
+        return [
+            Finding("warm-start", text, is_note=True, learner=self.name),
+            Finding(
+                "warm-start-labels",
+                f"{self.name}: zero-shot it knows {zero} by name; the others it never writes there",
+                is_note=True,
+                learner=self.name,
+            ),
+        ]
+
+    def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
+        """Fine-tune from the warm start, which is made first where it is not there."""
+        self.make_ready(on_step)
+        tuned = super().fine_tune(job, on_step)
+        tuned.record.path = f"warm: {self.warm.describe()} before; {tuned.record.path}"
+        return tuned
+
+    def initial_model(self, examples: Sequence[TuningExample], head: Head, seed: int) -> SegmentClassifier:
+        """Return the warm model with a head for the study's tags."""
+        warm, _ = self.warm.load()
+        mixture = self._mixture(warm, examples, head)
+        model = SegmentClassifier(warm.backbone, len(head.classes), seed).to(self.compute.device)
+        with torch.no_grad():
+            model.head.weight.copy_(mixture @ warm.head.weight)
+            model.head.bias.copy_(mixture @ warm.head.bias)
+        return model
+
+    def _mixture(self, warm: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> torch.Tensor:
+        """Return how much of each warm tag is in each of the study's tags, shape (tags, warm tags); rows add up to 1."""
+        form, numbers = head.span_format, {label: place for place, label in enumerate(head.known_labels)}
+        derived = [(e.prompt.source, form.derive(e.prompt.source, e.answer)) for e in examples]
+        usable = [(source, spans) for source, spans in derived if spans is not None]
+        texts = split_words(self.tokenizer, [source for source, _ in usable]) if usable else []
+        with torch.inference_mode():
+            found = self.probabilities(warm, texts)
+        mixture = torch.zeros(len(head.classes), warm.head.out_features)
+        for words, (_, spans), shares in zip(texts, usable, found, strict=True):
+            mixture.index_add_(0, torch.tensor(tags_of(words, spans, numbers), dtype=torch.long), torch.tensor(shares))
+        mixture[OUTSIDE] = torch.eye(warm.head.out_features)[OUTSIDE]
+        return (mixture / mixture.sum(dim=1, keepdim=True).clamp(min=1e-6)).to(self.compute.device)
+
+    def model_for(self, prompts: Sequence[Prompt]) -> tuple[SegmentClassifier, Head]:
+        """Return the tuned model; without one, the warm model with the labels that map."""
+        if self.tuned_folder is not None:
+            return super().model_for(prompts)
+        self.make_ready(lambda step: None)
+        prompt = prompts[0]
+        form = prompt.form
+        if prompt.numbered:
+            form = replace(form, numbering=replace(form.numbering, labels=prompt.labels))
+        warm, head = self.warm.load()
+        return _renamed(warm, head, labels_that_map(prompt.labels), MaskFormat(form))
+
+
+class RenamedTags(torch.nn.Module):
+    """A model whose tags are those of another label set: probabilities of tags with one name add up.
+
+    Parameters
+    ----------
+    model : SegmentClassifier
+        The model.
+    names : list of int
+        For each of its tags, the number of the new one.
+    n_tags : int
+        New tags.
+    """
+
+    def __init__(self, model: SegmentClassifier, names: Sequence[int], n_tags: int) -> None:
+        super().__init__()
+        self.model, self.names = model, torch.tensor(names)
+        self.head = torch.nn.Linear(1, n_tags)  # says how many tags there are
+
+    def forward(self, batch: Segments) -> torch.Tensor:
+        """Return the logarithms of the new tags' probabilities, shape (segments, tags)."""
+        shares = self.model(batch).float().softmax(dim=-1)
+        summed = shares.new_zeros(len(shares), self.head.out_features)
+        return summed.index_add_(1, self.names.to(shares.device), shares).clamp(min=1e-12).log()
+
+
+def _renamed(model: SegmentClassifier, head: Head, names: dict[str, str], written: MaskFormat) -> tuple[Any, Head]:
+    """Return the model and head under other labels.
+
+    Labels that share a name have no beginnings: first and last name, one after the other, are one person.
+    """
+    labels = list(dict.fromkeys(names.values()))
+    numbers = [OUTSIDE]
+    for label in head.known_labels:
+        if label not in names:
+            numbers += [OUTSIDE, OUTSIDE]
+            continue
+        inside = 2 + 2 * labels.index(names[label])
+        is_shared = list(names.values()).count(names[label]) > 1
+        numbers += [inside if is_shared else inside - 1, inside]
+    renamed = RenamedTags(model, numbers, 1 + 2 * len(labels))
+    return renamed, Head(tag_names(labels), labels, format=written)
+
+
+def _refuse_made_up_rows(name: str, examples: Sequence[TuningExample]) -> None:
+    """Raise UsageError when rows come from templates of `builtin:pii`: the warm start has seen every one of them."""
+    from tunecurve.data.synthetic_pii import LANGUAGES
+
+    known = {skeleton(made_up.answer) for made_up in made_up_examples(LANGUAGES, ROWS_OF_ALL_TEMPLATES)}
+    seen = [text for e in examples if (text := skeleton(e.answer, e.prompt.form)) in known]
+    telling = [text for text in seen if len(text.split()) >= FEWEST_WORDS]
+    if len(telling) > max(1.0, MOST_SHARE_SEEN * len(examples)):
+        raise UsageError(
+            f"'{name}' cannot be measured on these rows: {len(telling):,} of {len(examples):,} come from templates of builtin:pii, "
+            "which its warm start has seen; use 'tagger', or data that were not made by builtin:pii"
+        )
