@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tunecurve.data.cells import Unreadable
-from tunecurve.data.drops import Reason
+from tunecurve.data.drops import MAX_PLACES_KEPT, Reason
+from tunecurve.findings import Finding
 
 Cells = Mapping[str, Any]
 COLUMNS = "columns"  # the name of no shape: cells are read as they are
@@ -109,12 +110,16 @@ class Met:
     n_rows: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     values: dict[str, set[str]] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, plain: Plain) -> None:
+    def add(self, plain: Plain, place: str = "") -> None:
         """Count one row."""
         self.n_rows += 1
         for kind, value in plain.remarks:
             self.counts[kind] += 1
+            places = self.places[kind]
+            if len(places) < MAX_PLACES_KEPT and place not in places:
+                places.append(place)
             known = self.values.setdefault(kind, set())
             if len(known) < MOST_VALUES:
                 known.add(value)
@@ -125,6 +130,8 @@ class Met:
         self.counts += other.counts
         for kind, values in other.values.items():
             self.values[kind] = self.values.get(kind, set()) | values
+        for kind, places in other.places.items():
+            self.places[kind] = [*self.places[kind], *places][:MAX_PLACES_KEPT]
 
     def n_different(self, kind: str) -> int:
         """Return how many different values remarks of a kind had."""
@@ -180,6 +187,10 @@ class Shape:
     def said(self, met: Met, asked: Asked) -> str:
         """Return how rows were read, in a few words: ``"last assistant turn is the target, 2 system texts kept"``."""
         return ""
+
+    def findings(self, met: Met, asked: Asked) -> list[Finding]:
+        """Return what else is to be said of the rows."""
+        return []
 
 
 def unreadable(name: str, because: str, remedy: str) -> Unreadable:

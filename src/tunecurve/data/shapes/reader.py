@@ -43,7 +43,7 @@ class PlainRows:
         met = self._met[source] = Met()
         for place, cells in raw_rows:
             plain = self.shape.read(cells, self.asked)
-            met.add(plain)
+            met.add(plain, place)
             yield place, {**cells, DEFAULT_COLUMN: plain.input, DEFAULT_TARGET: plain.target}
 
     def findings(self) -> list[Finding]:
@@ -54,4 +54,4 @@ class PlainRows:
         for one in self._met.values():
             met.join(one)
         text = f"read as {self.shape.title}: {self.shape.said(met, self.asked)}"
-        return [Finding("shape-read", text, is_note=True)]
+        return [Finding("shape-read", text, is_note=True), *self.shape.findings(met, self.asked)]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape
+from tunecurve.data.shapes.label_studio import LabelStudio
 from tunecurve.data.shapes.openai_chat import OpenAIChat
+from tunecurve.data.shapes.prodigy import Prodigy
+from tunecurve.data.shapes.spans import Spans
 from tunecurve.errors import DataError
 
-SHAPES: tuple[Shape, ...] = (OpenAIChat(),)
+SHAPES: tuple[Shape, ...] = (OpenAIChat(), Spans(), Prodigy(), LabelStudio())
 SHAPE_NAMES = (AUTO, COLUMNS, *(shape.name for shape in SHAPES))
 SAMPLE_ROWS = 200
 

@@ -1,0 +1,250 @@
+"""Rows whose labels are spans of their text: what masking and ner make of them, and what was odd about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tunecurve.data.cells import Unreadable, is_missing, list_in_text, plain_value
+from tunecurve.data.shapes.base import Asked, Cells, Met, Plain, Shape, unreadable
+from tunecurve.errors import DataError
+from tunecurve.findings import Finding
+from tunecurve.formats.annotated import entity_list, masked, renamed
+from tunecurve.formats.offsets import (
+    NOT_THE_TEXT,
+    OUTSIDE,
+    REPAIRS,
+    UNITS,
+    WITHIN_A_CHARACTER,
+    Counting,
+    Located,
+    RawSpan,
+    locate,
+)
+
+MASKING, NER = "masking", "ner"
+MOST_SHOWN = 6
+_OFFSETS = {"characters": UNITS[0], "utf-16": UNITS[1], "bytes": UNITS[2]}
+_INCLUSIVE = " inclusive"
+OFFSET_OPTIONS = tuple(name + end for name in _OFFSETS for end in ("", _INCLUSIVE))
+
+NO_TEXT = unreadable(
+    "no text", "there is no text to label", "leave these rows out, or name the column with --input-column"
+)
+NOT_LABELLED = unreadable(
+    "not labelled",
+    "the row has no list of spans: nobody has said what is in its text",
+    "write [] where there is nothing to find",
+)
+PROBLEMS = {
+    OUTSIDE: unreadable(
+        "spans outside the text",
+        "offsets reach beyond the text: they are those of another text, or count other units",
+        "see data.shape_options.offsets in docs/data.md",
+    ),
+    NOT_THE_TEXT: unreadable(
+        "spans unlike their text",
+        "the text written beside the offsets does not stand there, whether they count characters, UTF-16 units or bytes",
+        "check whether the text was changed after it was labelled",
+    ),
+    WITHIN_A_CHARACTER: unreadable("spans within a character", "an offset cuts a character in two", "mend the offsets"),
+}
+
+
+class NotReadError(Exception):
+    """A row that cannot be read; its argument is the `Unreadable` that says why."""
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """A row as its shape reads it: text, spans, and what is to be counted about it."""
+
+    text: str
+    spans: Sequence[RawSpan]
+    remarks: tuple[tuple[str, str], ...] = ()
+
+
+class AnnotatedShape(Shape):
+    """A shape whose rows are texts with labelled spans; what differs is where these stand."""
+
+    option_names: tuple[str, ...] = ("offsets", "tag_names", "target")
+
+    def annotation(self, cells: Cells, asked: Asked) -> Annotated:
+        """Return the text and the spans of a row.
+
+        Raises
+        ------
+        NotReadError
+            With the reason why the row is dropped.
+        """
+        raise NotImplementedError
+
+    def read(self, cells: Cells, asked: Asked) -> Plain:
+        """Return the text, and the masked text or the list of entities."""
+        try:
+            found = self.annotation(cells, asked)
+            located = located_spans(found, asked)
+        except NotReadError as error:
+            reason = error.args[0]
+            return Plain(reason, reason)
+        write = masked if target_kind(asked) == MASKING else entity_list
+        remarks = [*found.remarks, *((repair, "") for repair in located.repairs)]
+        remarks += [("label", span.label) for span in located.spans]
+        if not located.spans:
+            remarks.append(("nothing", ""))
+        if located.counting != Counting():
+            remarks.append(("counting", str(located.counting)))
+        return Plain(found.text, write(found.text, located.spans), tuple(remarks))
+
+    def said(self, met: Met, asked: Asked) -> str:
+        """Return what is input and target, and how many rows have nothing."""
+        name = asked.input_columns[0] if asked.input_columns else "text"
+        is_mask = target_kind(asked) == MASKING
+        how = "with [LABEL]s in the place of the spans" if is_mask else "as 'type: entity' lists"
+        parts = [f"'{name}' is the input, the target is {'it' if is_mask else 'its spans'} {how}"]
+        if met.counts["nothing"]:
+            what = "the text itself" if is_mask else "'none'"
+            parts.append(f"{met.counts['nothing']} rows have no span: their target is {what}")
+        if met.counts["counting"]:
+            parts.append(
+                f"in {met.counts['counting']} rows the texts beside the offsets show that they count "
+                + " or ".join(sorted(met.values["counting"]))
+            )
+        return "; ".join(parts)
+
+    def findings(self, met: Met, asked: Asked) -> list[Finding]:
+        """Return what was done to spans, and how labels are written."""
+        found = []
+        for kind, rule in {**REPAIRS, **self.rules}.items():
+            if met.counts[kind]:
+                text = f"{met.counts[kind]} {rule}"
+                found.append(
+                    Finding(
+                        f"spans-{kind.replace(' ', '-')}",
+                        text,
+                        "",
+                        tuple(met.places[kind]),
+                        is_note=kind not in self.loud,
+                    )
+                )
+        other = renamed(sorted(met.values.get("label", ()))) if target_kind(asked) == MASKING else {}
+        if other:
+            shown = ", ".join(f"'{label}' as [{written}]" for label, written in list(other.items())[:MOST_SHOWN])
+            more = f", and {len(other) - MOST_SHOWN} more" if len(other) > MOST_SHOWN else ""
+            found.append(
+                Finding("labels-as-placeholders", f"labels are written as placeholders: {shown}{more}", is_note=True)
+            )
+        return found
+
+    # What remarks of the shape's own mean, as `REPAIRS`.
+    rules: Mapping[str, str] = {}
+    # What changes which words are labelled as what, and is a warning; the rest is a note.
+    loud = frozenset({"several labels", "nested", "overlapping", "several annotators"})
+
+
+def located_spans(found: Annotated, asked: Asked) -> Located:
+    """Return the spans in characters.
+
+    Raises
+    ------
+    NotReadError
+        Where they do not stand in the text.
+    """
+    located = locate(found.text, found.spans, counting_of(asked))
+    if located.problem:
+        raise NotReadError(PROBLEMS[located.problem])
+    return located
+
+
+def fits_task(asked: Asked) -> bool:
+    """Return whether spans can be the target of the study's task.
+
+    Raises
+    ------
+    DataError
+        Where the task is not known: spans fit two.
+    """
+    if asked.task or "target" in asked.options:
+        return target_kind(asked) in (MASKING, NER)
+    raise DataError(
+        "the rows hold labelled spans, which fit two tasks; say which is meant: --task masking (the text with [LABEL]s in their place), "
+        "or --task ner (a list of 'type: entity')"
+    )
+
+
+def target_kind(asked: Asked) -> str:
+    """Return what the target is: that of a task, or as the study file says for a task of one's own."""
+    return str(asked.options.get("target", asked.task))
+
+
+def counting_of(asked: Asked) -> Counting | None:
+    """Return how offsets count, where the study file says so.
+
+    Raises
+    ------
+    DataError
+        When it says something else.
+    """
+    said = asked.options.get("offsets")
+    if said is None:
+        return None
+    name = str(said).strip().lower()
+    unit = _OFFSETS.get(name.removesuffix(_INCLUSIVE))
+    if unit is None:
+        raise DataError(f"data.shape_options: offsets is '{said}', expected one of: {', '.join(OFFSET_OPTIONS)}")
+    return Counting(unit, name.endswith(_INCLUSIVE))
+
+
+def tag_names(asked: Asked) -> list[str]:
+    """Return the names of labels that are numbers, where the study file gives them.
+
+    Raises
+    ------
+    DataError
+        When they are no list of names, and no mapping of numbers to names.
+    """
+    said = asked.options.get("tag_names")
+    if said is None:
+        return []
+    if isinstance(said, Mapping):
+        numbers = {str(value): key for key, value in said.items()} if _are_numbers(said.values()) else said
+        by_number = {int(key): str(name) for key, name in numbers.items() if str(key).lstrip("-").isdecimal()}
+        if by_number and len(by_number) == len(said):
+            return [by_number.get(number, "") for number in range(max(by_number) + 1)]
+    if isinstance(said, list | tuple) and all(isinstance(name, str) for name in said):
+        return list(said)
+    raise DataError(f"data.shape_options: tag_names is {str(said)[:60]}, expected a list of names: [O, B-PER, I-PER]")
+
+
+def _are_numbers(values: Any) -> bool:
+    return all(isinstance(value, int) and not isinstance(value, bool) for value in values)
+
+
+def list_cell(cell: Any) -> Any:
+    """Return a cell as Python's own list or object, also where a text spells it out."""
+    cell = plain_value(cell)
+    if isinstance(cell, str):
+        cell = list_in_text(cell, with_scalars=True)
+    if isinstance(cell, list):
+        return [plain_value(item) for item in cell]
+    return cell
+
+
+def text_cell(cell: Any) -> str:
+    """Return a cell that is a text.
+
+    Raises
+    ------
+    NotReadError
+        Where it is none.
+    """
+    cell = plain_value(cell)
+    if is_missing(cell) or not isinstance(cell, str) or not cell.strip():
+        raise NotReadError(NO_TEXT)
+    return cell
+
+
+def dropped(reason: Unreadable) -> NotReadError:
+    """Return the error for a row that is dropped for a reason."""
+    return NotReadError(reason)
