@@ -9,16 +9,18 @@ from tunecurve.data.cells import Unreadable
 from tunecurve.data.shapes.base import Asked, Match
 from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.shapes.registry import recognise
+from tunecurve.findings import Finding
 
 
 @dataclass(frozen=True)
 class Read:
-    """What rows were read as: the match, pairs of input and target (or the name of the reason why not), the line."""
+    """What rows were read as: the match, pairs of input and target (or the name of the reason why not), the line, other findings."""
 
     match: Match
     pairs: list[Any]
     line: str
     cells: list[Any]
+    findings: list[Finding]
 
 
 def read_shape(rows: list[dict], **asked: Any) -> Read:
@@ -40,7 +42,8 @@ def read_shape(rows: list[dict], **asked: Any) -> Read:
     pairs = [
         _pair("\n".join(filter(None, (_text(row.get(name)) for name in inputs))), row[targets[0]]) for row in cells
     ]
-    return Read(match, pairs, " ".join(finding.text for finding in reader.findings()), cells)
+    line, *findings = reader.findings() or [Finding("", "")]
+    return Read(match, pairs, line.text, cells, findings)
 
 
 def _text(cell: Any) -> Any:

@@ -81,7 +81,7 @@ def read_spans(items: Sequence[Any], names: Sequence[str] = ()) -> tuple[list[Ra
 
 def _parts(item: Any) -> tuple[int, int, Any, Any]:
     if not isinstance(item, Mapping):
-        numbers = [part for part in item[:3] if _kind(part) == "number"]
+        numbers = [int(part) for part in item[:3] if _kind(part) == "number"]
         return numbers[0], numbers[1], next(part for part in item[:3] if _kind(part) == "label"), None
     inner = _inner(item)
     start, end = _offsets(inner) or (0, 0)
