@@ -193,14 +193,14 @@ class Shape:
         return []
 
 
-def unreadable(name: str, because: str, remedy: str) -> Unreadable:
+def unreadable(name: str, because: str, remedy: str, *, is_note: bool = False) -> Unreadable:
     """Return a cell that says why a row is dropped.
 
     Parameters
     ----------
     name : str
         In the counts of dropped rows, e.g. ``"tool calls"``.
-    because, remedy : str
+    because, remedy, is_note
         See `tunecurve.data.drops.Reason`.
     """
-    return Unreadable(name, Reason(because, remedy))
+    return Unreadable(name, Reason(because, remedy, is_note))

@@ -35,6 +35,7 @@ ROLES: dict[str, Role] = {
     "chatgpt": "assistant",
     "bot": "assistant",
     "ai": "assistant",
+    "chatbot": "assistant",
 }
 _TOOL_ROLES = {
     "tool",
@@ -86,6 +87,13 @@ NOT_A_CHAT = unreadable(
     "give every row the same columns, or leave these rows out",
 )
 
+_LEFT_OUT = {
+    "earlier turns": "earlier turns of {} kept in the input",
+    "turns after the answer": "turns without a weight after the answer left out of {}",
+    "thoughts": "thoughts left out of {}",
+    "tools": "lists of tools left out of {}",
+}
+
 
 class NotReadError(Exception):
     """A row whose chat cannot be read; its argument is the `Unreadable` that says why."""
@@ -107,6 +115,25 @@ class Chat:
     turns: list[Turn] = field(default_factory=list)
     remarks: list[tuple[str, str]] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, cell: Any, row: Cells) -> Chat:
+        """Return the chat that a cell holds.
+
+        Raises
+        ------
+        NotReadError
+            With the reason why the row is dropped.
+        """
+        turns = turns_in(cell)
+        if not turns:
+            raise NotReadError(NOT_A_CHAT)
+        chat = cls()
+        if not is_missing(row.get("tools")) and row["tools"] not in ("", "[]", []):
+            chat.remarks.append(("tools", ""))
+        for turn in turns:
+            chat.add(turn)
+        return chat
+
     def add_system(self, content: Any) -> None:
         """Add a system text that stands beside the turns."""
         text = self.text_of(content)
@@ -123,7 +150,7 @@ class Chat:
         """
         if not isinstance(turn, Mapping):
             raise NotReadError(NOT_A_CHAT)
-        role = str(_first(turn, "role", "from") or "").strip().casefold()
+        role = str(_first(turn, "role", "from", "author") or "").strip().casefold()
         if role in _TOOL_ROLES or any(_first(turn, key) for key in _TOOL_KEYS):
             raise NotReadError(TOOL_CALLS)
         if role not in ROLES:
@@ -304,21 +331,19 @@ class ChatShape(Shape):
         with_column = Asked(input_columns=(column,), target_columns=(column,), instruction=asked.instruction)
         return Match(self.name, (column,), (column,), tuple(also), self.shared_instruction(sample, with_column))
 
+    def roles_said(self, met: Met, asked: Asked) -> str:
+        """Return what is the target."""
+        return "last assistant turn is the target"
+
     def said(self, met: Met, asked: Asked) -> str:
         """Return what is target and what is input, with what rows held besides."""
-        parts = ["last assistant turn is the target"]
+        parts = [self.roles_said(met, asked)]
         if met.counts["instruction"]:
             parts.append("the system text of all rows is the instruction (prompt.system)")
         n_texts = met.n_different("system text")
         if n_texts:
             parts.append(f"{n_texts} system text{'s' if n_texts > 1 else ''} kept in the input")
-        counted = {
-            "earlier turns": "earlier turns of {} kept in the input",
-            "turns after the answer": "turns without a weight after the answer left out of {}",
-            "thoughts": "thoughts left out of {}",
-            "tools": "lists of tools left out of {}",
-        }
-        for kind, words in counted.items():
+        for kind, words in _LEFT_OUT.items():
             if met.counts[kind]:
                 parts.append(words.format(f"{met.counts[kind]} chat{'s' if met.counts[kind] > 1 else ''}"))
         return ", ".join(parts)

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from tunecurve.data.cells import is_missing, plain_value
 from tunecurve.data.shapes.base import Asked, Cells, Match
-from tunecurve.data.shapes.chat import NOT_A_CHAT, Chat, ChatShape, NotReadError, columns_with, is_chat, turns_in
+from tunecurve.data.shapes.chat import Chat, ChatShape, columns_with, is_chat, turns_in
+
+SYSTEM = "system"
+SCHEMA = "schemaVersion"
+
+
+def message_columns(sample: Sequence[Cells]) -> list[str]:
+    """Return the columns with lists of turns that have ``role`` and ``content``."""
+    return columns_with(sample, lambda cell: is_chat(cell, "role", "content") or is_chat(cell, "author", "content"))
+
+
+def has_system_column(sample: Sequence[Cells]) -> bool:
+    """Return whether a column beside the turns holds a system text: a text, or a list of parts."""
+    cells = [plain_value(row[SYSTEM]) for row in sample if not is_missing(row.get(SYSTEM))]
+    return bool(cells) and all(isinstance(cell, str | list) for cell in cells)
+
+
+def is_bedrock(sample: Sequence[Cells], column: str) -> bool:
+    """Return whether turns are written as Bedrock does: with parts that have a text and no type."""
+    if any(SCHEMA in row for row in sample):
+        return True
+    contents = (
+        turn.get("content") for row in sample for turn in turns_in(row.get(column)) or () if isinstance(turn, Mapping)
+    )
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return bool(parts) and all(
+        isinstance(part, Mapping) and "text" in part and is_missing(part.get("type")) for part in parts
+    )
 
 
 class OpenAIChat(ChatShape):
@@ -16,17 +44,13 @@ class OpenAIChat(ChatShape):
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for every column of such turns."""
-        columns = columns_with(sample, lambda cell: is_chat(cell, "role", "content"))
-        return [self.match(column, sample, asked) for column in columns if asked.allows([column], [column])]
+        columns = [column for column in message_columns(sample) if asked.allows([column], [column])]
+        return [
+            self.match(column, sample, asked)
+            for column in columns
+            if asked.name == self.name or not (is_bedrock(sample, column) or has_system_column(sample))
+        ]
 
     def chat(self, cells: Cells, asked: Asked) -> Chat:
         """Return the turns of the column."""
-        turns = turns_in(cells.get(asked.input_columns[0]))
-        if not turns:
-            raise NotReadError(NOT_A_CHAT)
-        chat = Chat()
-        if cells.get("tools"):
-            chat.remarks.append(("tools", ""))
-        for turn in turns:
-            chat.add(turn)
-        return chat
+        return Chat.of(cells.get(asked.input_columns[0]), cells)

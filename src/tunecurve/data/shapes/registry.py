@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunecurve.data.shapes.alpaca import Alpaca
+from tunecurve.data.shapes.anthropic_chat import AnthropicChat
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape
+from tunecurve.data.shapes.bedrock_chat import BedrockChat
 from tunecurve.data.shapes.label_studio import LabelStudio
 from tunecurve.data.shapes.openai_chat import OpenAIChat
+from tunecurve.data.shapes.preference import Preference
 from tunecurve.data.shapes.prodigy import Prodigy
+from tunecurve.data.shapes.prompt_completion import PromptCompletion
+from tunecurve.data.shapes.sharegpt import ShareGPT
 from tunecurve.data.shapes.spans import Spans
+from tunecurve.data.shapes.vertex_chat import VertexChat
 from tunecurve.errors import DataError
 
-SHAPES: tuple[Shape, ...] = (OpenAIChat(), Spans(), Prodigy(), LabelStudio())
+SHAPES: tuple[Shape, ...] = (
+    OpenAIChat(),
+    AnthropicChat(),
+    BedrockChat(),
+    VertexChat(),
+    ShareGPT(),
+    PromptCompletion(),
+    Alpaca(),
+    Preference(),
+    Spans(),
+    Prodigy(),
+    LabelStudio(),
+)
 SHAPE_NAMES = (AUTO, COLUMNS, *(shape.name for shape in SHAPES))
 SAMPLE_ROWS = 200
 
