@@ -103,6 +103,8 @@ _OPTIONS = [
     ),
     click.option("--test-data", help="Test rows of your own: a file or hub id with the same columns."),
     click.option("--split-column", help="Column that says which rows are train, test or dev."),
+    click.option("--encoding", help="Encoding of text files that are no UTF-8, e.g. cp1250."),
+    click.option("--sheet", help="Sheet of a workbook (the only one that is visible and filled)."),
     click.option("--dev-data", help="Development rows, kept out of both training and test rows."),
     click.option(
         "--accept-data-changes",
@@ -142,6 +144,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 _DATA_OPTIONS = frozenset(
     {"data", "input_column", "target_column", "shape", "group_column", "task", "test_size", "metrics", "split", "limit"}
     | {"limit_takes", "where", "test_data", "split_column", "dev_data", "allow_code"}
+    | {"encoding", "sheet"}
 )
 
 
@@ -194,6 +197,8 @@ def _overrides(options: dict[str, Any]) -> dict[str, Any]:
         "where": ("data", "where"),
         "test_data": ("data", "test_source"),
         "split_column": ("data", "split_column"),
+        "encoding": ("data", "encoding"),
+        "sheet": ("data", "sheet"),
         "dev_data": ("data", "dev_source"),
         "task": ("task",),
         "models": ("models",),

@@ -7,10 +7,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from tunecurve.data.headers import Header, check_header
 from tunecurve.data.json_rows import RawRow
-from tunecurve.data.streams import data_suffix, open_text
+from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
@@ -22,23 +22,25 @@ _EXCEL_HINT = re.compile(r'"?sep=(.)"?\s*')
 _PROPER = re.compile(r'"(?:[^"]|"")*"')
 
 
-def read_csv(path: Path, findings: list[Finding]) -> Iterator[RawRow]:
+def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row."""
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    own = "\t" if data_suffix(path) == ".tsv" else ","
-    separator, n_skipped = _separator(path, own)
+    own = "\t" if source.suffix == ".tsv" else ","
+    separator, n_skipped = _separator(source, own)
     if separator != own:
-        text = f"the cells of '{path.name}' are separated by {_SEPARATORS.get(separator, repr(separator))}, and read so"
+        text = (
+            f"the cells of '{source.name}' are separated by {_SEPARATORS.get(separator, repr(separator))}, and read so"
+        )
         findings.append(Finding("csv-separator", text, is_note=True))
-    file = _CsvFile(path, separator, n_skipped, findings)
+    file = _CsvFile(source, separator, n_skipped, findings)
     if separator == "\t" and not _is_quoted(file):
         return file.plain_rows()
     return file.quoted_rows()
 
 
-def _separator(path: Path, own: str) -> tuple[str, int]:
+def _separator(file: DataFile, own: str) -> tuple[str, int]:
     """Return the mark between the cells, and how many lines stand before the header (Excel's ``sep=;``)."""
-    with open_text(path, newline="") as opened:
+    with file.open_text(newline="") as opened:
         sample = opened.read(MAX_SAMPLE_CHARACTERS)
     lines = sample.splitlines(keepends=True)
     hint = _EXCEL_HINT.fullmatch(lines[0]) if lines else None
@@ -90,18 +92,18 @@ class _KeepsLines:
 
 @dataclass
 class _CsvFile:
-    path: Path
+    source: DataFile
     separator: str
     n_skipped: int
     findings: list[Finding]
-    header: list[str] = field(default_factory=list)
+    names: Header | None = None
     n_wide: int = 0
     swallowed: list[_Swallowed] = field(default_factory=list)
     known: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def quoted_rows(self) -> Iterator[RawRow]:
         """Yield the rows; a cell that begins with a quotation mark ends with one, and may have line breaks."""
-        with open_text(self.path, newline="") as file:
+        with self.source.open_text(newline="") as file:
             lines = _KeepsLines(file)
             skipped = sum(1 for _ in zip(range(self.n_skipped), lines, strict=False))
             reader = csv.reader(lines, delimiter=self.separator, strict=True)
@@ -128,16 +130,16 @@ class _CsvFile:
 
     def plain_cells(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the cells of every line that is not blank, with its number."""
-        with open_text(self.path, newline="\n") as file:
+        with self.source.open_text(newline="\n") as file:
             for number, line in enumerate(file, start=1):
                 if len(line) > MAX_FIELD_CHARACTERS:
-                    raise DataError(f"{self.path}, line {number}: longer than {MAX_FIELD_CHARACTERS:,} characters")
+                    raise DataError(f"{self.source}, line {number}: longer than {MAX_FIELD_CHARACTERS:,} characters")
                 if number > self.n_skipped and (text := line.rstrip("\r\n")):
                     yield number, text.split(self.separator)
 
     def _row(self, cells: list[str], start: int, lines: Sequence[str]) -> RawRow | None:
-        if not self.header:
-            self.header = self._checked_header(cells, start)
+        if self.names is None:
+            self.names = check_header(f"{self.source}, line {start}", self.source.name, cells)
             return None
         width = len(self.header)
         if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
@@ -151,21 +153,17 @@ class _CsvFile:
             values = self.known[column]
             if len(cell) <= 60 and (cell in values or len(values) < MAX_VALUES_KNOWN):
                 values[cell] += 1
-        return f"line {start}", dict(zip(self.header, cells, strict=True))
+        return f"line {start}", self.names.row(cells)
 
-    def _checked_header(self, cells: list[str], start: int) -> list[str]:
-        twice = [name for name, count in Counter(cells).items() if count > 1 and name.strip()]
-        if twice:
-            raise DataError(
-                f"{self.path}, line {start}: two columns are called '{twice[0]}'; give each a name of its own"
-            )
-        return cells
+    @property
+    def header(self) -> list[str]:
+        return [] if self.names is None else self.names.names
 
     def _ragged(self, n_cells: int, start: int) -> str:
         marks = _SEPARATORS.get(self.separator, repr(self.separator))
         if n_cells < len(self.header):
             return (
-                f"{self.path}, line {start}: {n_cells} {'cell' if n_cells == 1 else 'cells'}, expected {len(self.header)} as in the "
+                f"{self.source}, line {start}: {n_cells} {'cell' if n_cells == 1 else 'cells'}, expected {len(self.header)} as in the "
                 f"header; the line ends too early: write empty cells with their {marks}, and texts with line breaks in double quotes"
             )
         how = (
@@ -173,18 +171,18 @@ class _CsvFile:
             if self.separator != "\t"
             else "write tabs and line breaks within texts as blanks"
         )
-        return f"{self.path}, line {start}: {n_cells} cells, expected {len(self.header)} as in the header; {how}"
+        return f"{self.source}, line {start}: {n_cells} cells, expected {len(self.header)} as in the header; {how}"
 
     def _not_csv(self, problem: str, start: int, line: int) -> str:
         if problem == "unexpected end of data":
-            return f"{self.path}, line {start}: not CSV: the quotation mark opened here is closed nowhere; mend the quotes there"
+            return f"{self.source}, line {start}: not CSV: the quotation mark opened here is closed nowhere; mend the quotes there"
         where = (
             f"line {line}"
             if line == start
             else f"line {line}, within a cell whose quotation mark is opened in line {start}"
         )
         return (
-            f"{self.path}, {where}: not CSV ({problem}); check the quotes there: a cell that begins with a quotation mark ends "
+            f"{self.source}, {where}: not CSV ({problem}); check the quotes there: a cell that begins with a quotation mark ends "
             "with one, and marks within it are doubled"
         )
 
@@ -204,7 +202,7 @@ class _CsvFile:
         """Say what the whole file shows: marks that are too many, rows that a quotation mark has swallowed."""
         for one in self.swallowed:
             how = (
-                f"{self.path}: the quotation mark opened in line {one.first_line} is closed in line {one.last_line}: "
+                f"{self.source}: the quotation mark opened in line {one.first_line} is closed in line {one.last_line}: "
                 f"{len(one.rows)} lines became one row"
             )
             remedy = "delete the mark or double it, and put the cell in quotes; of files with bare marks, name it .tsv or .jsonl"
@@ -213,10 +211,12 @@ class _CsvFile:
             self.findings.append(Finding("rows-swallowed", how, f"if these are rows, {remedy}", (one.place,)))
         if self.n_wide:
             text = (
-                f"{self.n_wide} rows of '{self.path.name}' end in {_SEPARATORS.get(self.separator, 'separators')} too many; "
+                f"{self.n_wide} rows of '{self.source.name}' end in {_SEPARATORS.get(self.separator, 'separators')} too many; "
                 "the empty cells after the last column are left out"
             )
             self.findings.append(Finding("csv-empty-cells", text, is_note=True))
+        if self.names is not None:
+            self.findings += self.names.findings()
 
     def _recurs(self, one: _Swallowed, column: int) -> bool:
         """Return whether the lines have, in a column, what other rows have there, too: they are rows."""
@@ -252,13 +252,15 @@ def _is_quoted(file: _CsvFile) -> bool:
     throughout = any(not plain_in[column] for column in quoted_in)
     if all_proper and (doubled or throughout):
         return True
-    text = f"{n_marked} cells of '{file.path.name}' begin with a quotation mark, which in a file of tabs is a character"
+    text = (
+        f"{n_marked} cells of '{file.source.name}' begin with a quotation mark, which in a file of tabs is a character"
+    )
     file.findings.append(Finding("tsv-quotes", text, "if cells are quoted there, save it as .csv", is_note=True))
     return False
 
 
 def _is_whole_with_quotes(file: _CsvFile) -> bool:
-    trial = _CsvFile(file.path, file.separator, file.n_skipped, [])
+    trial = _CsvFile(file.source, file.separator, file.n_skipped, [])
     try:
         for _ in trial.quoted_rows():
             pass

@@ -1,32 +1,33 @@
-"""Reading a data file, or a folder of them that hold one data set in parts."""
+"""Reading a data file, the one in an archive, or the files of a folder or pattern that hold one data set in parts."""
 
 from __future__ import annotations
 
-import lzma
-import re
-import zlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tunecurve.data.archives import file_in_archive
+from tunecurve.data.arrow_rows import read_arrow, read_parquet
 from tunecurve.data.csv_rows import read_csv
+from tunecurve.data.encodings import as_western, told_wrongly
+from tunecurve.data.folders import Parts, is_pattern, parts_of_folder, parts_of_pattern
 from tunecurve.data.json_rows import RawRow, read_json
-from tunecurve.data.parquet_rows import read_parquet
-from tunecurve.data.streams import EXPECTED, check_beginning, data_suffix, kind_of, not_utf8, refuse_other_file
+from tunecurve.data.kinds import EXPECTED, TEXT_KINDS, kind_of, refuse_other_file
+from tunecurve.data.options import ReadingOptions, with_part
+from tunecurve.data.streams import DataFile
+from tunecurve.data.workbooks import read_workbook
 from tunecurve.errors import DataError, TunecurveError
 from tunecurve.findings import Finding
 
-_SIDES = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "eval": "test",
-    "dev": "dev",
-    "val": "dev",
-    "valid": "dev",
-    "validation": "dev",
+Reader = Callable[[DataFile, list[Finding]], Iterator[RawRow]]
+# One reader a kind of file; what rows mean is decided by `cleaning`.
+READERS: dict[str, Reader] = {
+    "json": read_json,
+    "csv": read_csv,
+    "parquet": read_parquet,
+    "arrow": read_arrow,
+    "workbook": read_workbook,
 }
-# What the library `datasets` and the hub write beside the rows.
-_NOT_ROWS = {"dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json", "metadata.json"}
 
 
 def is_there(path: Path) -> bool:
@@ -37,82 +38,75 @@ def is_there(path: Path) -> bool:
         return False
 
 
-def read_path(path: Path, findings: list[Finding]) -> Iterator[RawRow]:
-    """Yield (place, cells) for every row of a file or folder, and note how it was understood.
+def is_on_this_machine(source: str) -> bool:
+    """Return whether a source is read as a file, folder or pattern, not as a hub id."""
+    whole, _ = with_part(source)
+    return bool(kind_of(whole)) or is_there(Path(whole)) or is_pattern(whole)
+
+
+def read_path(source: str, options: ReadingOptions, findings: list[Finding]) -> Iterator[RawRow]:
+    """Yield (place, cells) for every row of a file, folder or pattern, and note how it was understood.
 
     Raises
     ------
     DataError
         With what the file is, the place in it, and the next step.
     """
-    if not is_there(path):
-        raise DataError(f"data file '{path}' does not exist; give the path of a .jsonl, .csv or .parquet file")
-    yield from _read_folder(path, findings) if path.is_dir() else _read_file(path, findings)
-
-
-def _read_file(path: Path, findings: list[Finding]) -> Iterator[RawRow]:
-    kind = kind_of(path)
-    if kind is None:
-        raise refuse_other_file(path)
-    try:
-        check_beginning(path)
-        if kind == "json":
-            yield from read_json(path)
+    whole, part = with_part(source)
+    path = Path(whole)
+    if is_there(Path(source)):
+        path, part = Path(source), ""
+    if is_there(path):
+        if path.is_dir():
+            yield from _read_parts(parts_of_folder(path, part, options), whole, options, findings)
         else:
-            yield from (read_csv if kind == "csv" else read_parquet)(path, findings)
+            yield from read_file(DataFile.on_disk(path, options, part), findings)
+    elif is_pattern(whole):
+        yield from _read_parts(parts_of_pattern(whole), whole, options, findings)
+    else:
+        raise DataError(f"data file '{path}' does not exist; give the path of a file: {EXPECTED}")
+
+
+def read_file(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
+    """Yield (place, cells) for every row of one file."""
+    kind = kind_of(file.name)
+    if kind is None:
+        raise refuse_other_file(file.shown)
+    try:
+        file.check()
+        if kind == "archive":
+            yield from read_file(file_in_archive(file), findings)
+        else:
+            yield from _read_text(file, READERS[kind], findings)
     except TunecurveError:
         raise
-    except UnicodeDecodeError:
-        raise not_utf8(path) from None
-    except (EOFError, zlib.error, lzma.LZMAError) as error:
-        raise DataError(f"'{path}' is not a whole {path.suffix} file ({error}); fetch or pack it again") from None
     except OSError as error:
-        raise DataError(f"cannot read '{path}': {error.strerror or error}") from None
+        raise DataError(f"cannot read '{file}': {error.strerror or error}") from None
 
 
-def _read_folder(folder: Path, findings: list[Finding]) -> Iterator[RawRow]:
-    files = _parts_in(folder)
-    if len(files) > 1:
-        names = ", ".join(path.name for path in files[:6]) + (", ..." if len(files) > 6 else "")
-        text = f"the {len(files)} files of '{folder}' are read as one, in the order of their names: {names}"
-        findings.append(Finding("folder-read", text, is_note=True))
-    known: list[Finding] = []
-    for path in files:
-        for place, cells in _read_file(path, known):
-            yield f"{path.name}, {place}", cells
-    findings += dict.fromkeys(known)
-
-
-def _parts_in(folder: Path) -> list[Path]:
-    """Return the data files of a folder, where they are parts of one data set."""
+def _read_text(file: DataFile, reader: Reader, findings: list[Finding]) -> Iterator[RawRow]:
+    """Yield the rows; where a text turns out to be no UTF-8, all that went before was ASCII, and the rest is read anew."""
+    if kind_of(file.name) in TEXT_KINDS:
+        findings += told_wrongly(file)
+    n_read = 0
     try:
-        found = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
-    except OSError as error:
-        raise DataError(f"cannot read '{folder}': {error.strerror or error}") from None
-    if any(path.name in ("state.json", "dataset_dict.json") for path in found):
-        raise DataError(
-            f"'{folder}' is a folder of datasets.save_to_disk; write its rows with: python -c \"import datasets; "
-            f"datasets.load_from_disk('{folder}').to_json('rows.jsonl')\" (of several splits, name one: ['train'])"
-        )
-    files = [path for path in found if path.is_file() and kind_of(path) and path.name not in _NOT_ROWS]
-    if not files:
-        below = ", ".join(path.name for path in found if path.is_dir())
-        raise DataError(
-            f"'{folder}' is a folder without a data file; expected {EXPECTED} files in it"
-            + (f", or name one of its folders: {below[:200]}" if below else "")
-        )
-    suffixes = sorted({data_suffix(path) for path in files})
-    if len(suffixes) > 1:
-        raise DataError(f"'{folder}' is a folder with files of several kinds ({', '.join(suffixes)}); name one of them")
-    if len({_side_of(path) for path in files}) > 1:
-        names = ", ".join(path.name for path in files[:8])
-        raise DataError(
-            f"'{folder}' is a folder with files of several splits ({names}); name the one to take rows from with --data"
-        )
-    return files
+        for row in reader(file, findings):
+            n_read += 1
+            yield row
+        return
+    except UnicodeDecodeError:
+        pass
+    known = list(findings)
+    rows = reader(as_western(file, findings), findings)
+    yield from itertools.islice(rows, n_read, None)
+    findings[:] = dict.fromkeys([*known, *findings])
 
 
-def _side_of(path: Path) -> str:
-    """Return the split that a file's name says: ``train-00000-of-00002.parquet``."""
-    words = re.split(r"[^a-z]+", path.name.lower())
-    return next((_SIDES[word] for word in words if word in _SIDES), "")
+def _read_parts(parts: Parts, what: str, options: ReadingOptions, findings: list[Finding]) -> Iterator[RawRow]:
+    findings += parts.note(what)
+    known: list[Finding] = []
+    for path in parts.files:
+        name = parts.name_of(path)
+        for place, cells in read_file(DataFile.on_disk(path, options), known):
+            yield f"{name}, {place}", cells
+    findings += dict.fromkeys(known)

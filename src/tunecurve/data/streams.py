@@ -1,149 +1,172 @@
-"""Opening data files: compressed or not, in whatever Unicode encoding; what a file is that cannot be read."""
+"""Opening data files: on disk or in an archive, compressed or not, never more of them than memory and patience hold."""
 
 from __future__ import annotations
 
 import bz2
-import codecs
 import gzip
 import io
 import lzma
-from collections.abc import Callable
+import shutil
+import stat
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from tunecurve.data.kinds import check_beginning, check_packing, endings
+from tunecurve.data.options import GIGABYTE, ReadingOptions
 from tunecurve.errors import DataError
 
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-KINDS = {
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".json": "json",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-}
-EXPECTED = ".jsonl, .json, .csv, .tsv or .parquet, the text ones also as .gz"
-_SPREADSHEET = "a spreadsheet; save it as 'CSV UTF-8 (Comma delimited)'"
-_ARCHIVE = "an archive; unpack it, and give the file in it"
-_ARROW = "an Arrow file; write it with datasets or pandas: .to_parquet('rows.parquet')"
-_OTHERS = {
-    ".xlsx": _SPREADSHEET,
-    ".xls": _SPREADSHEET,
-    ".ods": _SPREADSHEET,
-    ".zip": _ARCHIVE,
-    ".tar": _ARCHIVE,
-    ".tgz": _ARCHIVE,
-    ".zst": _ARCHIVE,
-    ".7z": _ARCHIVE,
-    ".arrow": _ARROW,
-    ".feather": _ARROW,
-    ".conll": "a file of tokens and tags; docs/data.md has the lines of Python that make rows of them",
-    ".bio": "a file of tokens and tags; docs/data.md has the lines of Python that make rows of them",
-}
-_BEGINNINGS = (
-    (b"\x1f\x8b", (".gz",), "is compressed by gzip; let its name end in .gz"),
-    (b"PK\x03\x04", (), f"is a zip archive or {_SPREADSHEET}"),
-    (b"\xd0\xcf\x11\xe0", (), f"is {_SPREADSHEET}"),
-    (b"PAR1", (".parquet",), "is a Parquet file; let its name end in .parquet"),
-)
+_START_BYTES = 64
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
 
-def kind_of(path: Path) -> str | None:
-    """Return how a file is read by its name: ``"json"``, ``"csv"`` or ``"parquet"``; None if it is not."""
-    ending = path.suffix.lower()
-    if ending in _OPENERS:
-        kind = KINDS.get(path.with_suffix("").suffix.lower())
-        return kind if kind != "parquet" else None
-    return KINDS.get(ending)
+@dataclass(frozen=True)
+class DataFile:
+    """A file of rows: on disk, or inside an archive.
 
-
-def data_suffix(path: Path) -> str:
-    """Return the ending that tells the format: ``.csv`` of ``rows.csv.gz``."""
-    return (path.with_suffix("") if path.suffix.lower() in _OPENERS else path).suffix.lower()
-
-
-def refuse_other_file(path: Path) -> DataError:
-    """Return the error for a file of a kind that is not read, with the way on."""
-    other = _OTHERS.get(path.suffix.lower())
-    if other:
-        return DataError(f"'{path}' is {other}")
-    if path.suffix.lower() in _OPENERS and data_suffix(path) == ".parquet":
-        return DataError(f"'{path}' is a compressed Parquet file; unpack it: Parquet is compressed itself")
-    return DataError(f"'{path}' has an unknown ending '{path.suffix}'; expected {EXPECTED}")
-
-
-def check_beginning(path: Path) -> None:
-    """Refuse a file whose first bytes are those of another kind than its name says.
-
-    Raises
-    ------
-    DataError
-        With the name of what it is.
+    Attributes
+    ----------
+    shown : str
+        How messages call it: its path, for a file in an archive ``rows.zip!/a.csv``.
+    open_raw : callable
+        Opens its bytes as they are stored.
+    options : ReadingOptions
+        What the study says about reading it.
+    part : str
+        The part that is read: a sheet of a workbook, a key of a JSON object.
+    path : Path, optional
+        Where it is on disk; None inside an archive.
     """
-    with path.open("rb") as file:
-        start = file.read(4)
-    for beginning, endings, what in _BEGINNINGS:
-        if start.startswith(beginning) and path.suffix.lower() not in endings:
-            raise DataError(f"'{path}' {what}")
 
+    shown: str
+    open_raw: Callable[[], BinaryIO]
+    options: ReadingOptions = field(default_factory=ReadingOptions)
+    part: str = ""
+    path: Path | None = None
 
-def open_binary(path: Path) -> BinaryIO:
-    """Open a file for reading bytes, unpacked."""
-    opener = _OPENERS.get(path.suffix.lower())
-    return cast("BinaryIO", opener(path, "rb")) if opener else path.open("rb")
+    @classmethod
+    def on_disk(cls, path: Path, options: ReadingOptions, part: str = "") -> DataFile:
+        """Return the file of a path."""
+        return cls(str(path), lambda: path.open("rb"), options, part, path)
 
+    def __str__(self) -> str:
+        return self.shown
 
-def open_text(path: Path, newline: str) -> IO[str]:
-    """Open a file for reading text, unpacked, in the encoding that its byte-order mark names."""
-    return io.TextIOWrapper(open_binary(path), encoding=_encoding(path), newline=newline)
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.shown.rpartition("/")[2]
 
+    @property
+    def suffix(self) -> str:
+        """The ending that tells the format: ``.csv`` of ``rows.csv.gz``."""
+        return endings(self.name)[0]
 
-def _encoding(path: Path) -> str:
-    """Return the encoding that the file's byte-order mark names; UTF-8 without one."""
-    with open_binary(path) as file:
-        start = file.read(4)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    if start[1:4:2] == b"\0\0" or start[:3:2] == b"\0\0":
-        kind = "UTF-16LE" if start[1:4:2] == b"\0\0" else "UTF-16BE"
-        raise DataError(
-            f"'{path}' is UTF-16 without a byte-order mark; write it as UTF-8: iconv -f {kind} -t UTF-8 '{path.name}' > "
-            f"utf8{data_suffix(path)}"
+    @property
+    def packing(self) -> str:
+        """The ending that tells how it is compressed; empty if it is not."""
+        return endings(self.name)[1]
+
+    def check(self) -> None:
+        """Refuse what is no regular file, or is another kind of file than its name says.
+
+        Raises
+        ------
+        DataError
+            With the name of what it is.
+        """
+        if self.path is not None and not stat.S_ISREG(self.path.stat().st_mode):
+            raise DataError(f"'{self}' is a pipe or device, not a file; write the rows to a file first")
+        with self.open_raw() as raw:
+            check_packing(self.shown, self.packing, raw.read(_START_BYTES))
+        with self.open_binary() as file:
+            check_beginning(self.shown, file.read(_START_BYTES))
+
+    def open_binary(self) -> BinaryIO:
+        """Open the file for reading bytes, unpacked."""
+        raw = self.open_raw()
+        if not self.packing:
+            return raw
+        return cast("BinaryIO", io.BufferedReader(_Unpacked(raw, self), 1 << 17))
+
+    def open_text(self, newline: str) -> IO[str]:
+        """Open the file for reading text, unpacked, in the encoding that its byte-order mark or the study names."""
+        from tunecurve.data.encodings import encoding_of
+
+        return io.TextIOWrapper(self.open_binary(), encoding=encoding_of(self), newline=newline)
+
+    def in_encoding(self, encoding: str) -> DataFile:
+        """Return the same file, read in an encoding."""
+        return replace(self, options=replace(self.options, encoding=encoding))
+
+    @contextmanager
+    def seekable(self) -> Iterator[BinaryIO]:
+        """Open the file for readers that jump about in it; one in an archive is copied to a temporary file."""
+        if self.path is not None and not self.packing:
+            with self.path.open("rb") as file:
+                yield file
+            return
+        with tempfile.TemporaryFile() as copy:
+            with self.open_binary() as file:
+                shutil.copyfileobj(file, copy)
+            copy.seek(0)
+            yield cast("BinaryIO", copy)
+
+    def too_large(self) -> DataError:
+        """Return the error for a file that holds more than the study's limit."""
+        limit = self.options.max_unpacked_gb
+        return DataError(
+            f"'{self}' holds more than {limit:g} GB unpacked, the limit; unpack it and keep the rows that you need, or raise "
+            "data.max_unpacked_gb"
         )
-    return "utf-8-sig"
+
+    def damaged(self, error: Exception) -> DataError:
+        """Return the error for a file that does not unpack."""
+        packed = self.packing or Path(self.shown.partition("!/")[0]).suffix
+        return DataError(f"'{self}' is not a whole {packed} file ({error}); fetch or pack it again")
 
 
-def not_utf8(path: Path) -> DataError:
-    """Return the error for a file that is no Unicode text: where, which byte, and how to save it.
+class _Unpacked(io.RawIOBase):
+    """The unpacked bytes of a file, up to a limit."""
 
-    The error of a streaming decoder counts from its own chunk; the file is read anew.
-    """
-    n_read, line = 0, 1
-    decoder = codecs.getincrementaldecoder(_encoding(path))()
-    with open_binary(path) as file:
-        while chunk := file.read(1 << 20):
-            held = decoder.getstate()[0]
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                bad = (held + chunk)[error.start : error.start + 1]
-                line += (held + chunk)[: error.start].count(b"\n")
-                return DataError(_in_words(path, line, n_read - len(held) + error.start, bad))
-            line += chunk.count(b"\n")
-            n_read += len(chunk)
-    return DataError(f"'{path}' ends within a character (byte {n_read}); it was cut")
+    def __init__(self, raw: BinaryIO, file: DataFile) -> None:
+        self._file, self._raw = file, raw
+        self._stream = _unpacked(raw, file.packing)
+        self._n_left = int(file.options.max_unpacked_gb * GIGABYTE)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._stream.read(len(buffer))
+        except DAMAGED as error:
+            raise self._file.damaged(error) from None
+        except OSError as error:
+            if error.errno is None:  # of a library that unpacks, not of the disk
+                raise self._file.damaged(error) from None
+            raise
+        self._n_left -= len(data)
+        if self._n_left < 0:
+            raise self._file.too_large()
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+            self._raw.close()
+        super().close()
 
 
-def _in_words(path: Path, line: int, place: int, bad: bytes) -> str:
-    character = bad.decode("cp1252", "ignore")
-    guess = f"; '{character}', if it is Windows-1252" if character.strip() else ""
-    name = path.name.replace("'", "'\\''")
-    how = (
-        "in Excel: Save As, 'CSV UTF-8 (Comma delimited)'; else"
-        if data_suffix(path) in (".csv", ".tsv")
-        else "e.g. with"
-    )
-    return (
-        f"'{path}', line {line} is not UTF-8 text (byte {place}: 0x{bad.hex()}{guess}); save it as UTF-8: {how} "
-        f"iconv -f WINDOWS-1252 -t UTF-8 '{name}' > utf8{data_suffix(path)}"
-    )
+def _unpacked(raw: BinaryIO, packing: str) -> Any:
+    if packing == ".zst":
+        import pyarrow
+
+        return pyarrow.CompressedInputStream(pyarrow.PythonFile(raw, "r"), "zstd")
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    return openers[packing](raw, "rb")

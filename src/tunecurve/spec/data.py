@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
+from tunecurve.data.options import MAX_UNPACKED_GB, ReadingOptions
 from tunecurve.data.selecting import parse_condition, text_of_cell
 from tunecurve.data.shapes.base import AUTO, COLUMNS
 from tunecurve.data.shapes.registry import SHAPE_NAMES, shape_of_name
@@ -21,7 +22,9 @@ class DataSpec(Section):
     """Where the rows are."""
 
     source: str = Field(
-        "builtin:pii", description="builtin:pii, a .jsonl/.csv/.tsv/.parquet file, or a hub id owner/name"
+        "builtin:pii",
+        description="builtin:pii, a file, folder or pattern of files, or a hub id owner/name; a part of it behind !/ "
+        "(docs/data.md, Files)",
     )
     shape: str = Field(
         AUTO,
@@ -77,7 +80,14 @@ class DataSpec(Section):
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of builtin:pii")
     revision: str | None = Field(None, description="commit or tag of a hub data set")
     subset: str | None = Field(None, description="configuration of a hub data set")
-    hub_split: str = Field("train", description="split of a hub data set")
+    hub_split: str = Field("train", description="split of a hub data set, or of a folder with several")
+    encoding: str | None = Field(
+        None, description="encoding of text files, e.g. cp1250; default: UTF-8, or what their byte-order mark names"
+    )
+    sheet: str | None = Field(None, description="sheet of a workbook; default: the only one that is visible and filled")
+    max_unpacked_gb: Annotated[float, Field(gt=0)] = Field(
+        MAX_UNPACKED_GB, description="most that a compressed file may hold, in gigabytes"
+    )
 
     @field_validator("input_column", "target_column")
     @classmethod
@@ -86,6 +96,17 @@ class DataSpec(Section):
             raise ValueError("expected the name of a column")
         # One column is written one way, so that a study has one signature.
         return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        try:
+            "".encode(value or "utf-8")
+        except LookupError:
+            raise ValueError(
+                f"expected the name of an encoding, as utf-8, cp1252, utf-16 or shift_jis, got '{value}'"
+            ) from None
+        return value
 
     @property
     def input_columns(self) -> tuple[str, ...]:
@@ -162,6 +183,19 @@ class DataSpec(Section):
         """Whether the data say which rows are the test rows."""
         return bool(self.test_source or self.split_column or self.hub_test_split)
 
+    def reading_options(self, split: str | None = None) -> ReadingOptions:
+        """Return how a source is read; its own split, unless another one is asked for."""
+        return ReadingOptions(
+            encoding=self.encoding,
+            sheet=self.sheet,
+            max_unpacked_gb=self.max_unpacked_gb,
+            revision=self.revision,
+            subset=self.subset,
+            split=split or self.hub_split,
+            language=self.language,
+            seed=self.seed,
+        )
+
     def kept_the_same(self) -> dict[str, object]:
         """Return what must stay while a study grows: how cells become rows. Where they come from is seen in the rows."""
         keys = ("input_column", "target_column", "group_column", "placeholders", "drop_duplicates", "max_tokens")
@@ -169,9 +203,11 @@ class DataSpec(Section):
         return {key: value for key, value in self.described().items() if key in (*keys, *later)}
 
     def described(self) -> dict[str, object]:
-        """Return the section as plain values; without a separator or a shape as it was before there were any."""
+        """Return the section as plain values; without keys that came later as it was before there were any."""
         is_plain = self.has_plain_columns
         later = {"label_separator": self.label_separator is None, "shape": is_plain, "shape_options": is_plain}
+        later |= {"encoding": self.encoding is None, "sheet": self.sheet is None}
+        later["max_unpacked_gb"] = self.max_unpacked_gb == MAX_UNPACKED_GB
         values = self.model_dump(mode="json", exclude={key for key, is_left_out in later.items() if is_left_out})
         defaults = {"input_column": DEFAULT_COLUMN, "target_column": DEFAULT_TARGET}
         return {key: defaults.get(key) if value is None else value for key, value in values.items()}

@@ -53,7 +53,7 @@ class StudyRows:
 def first_raw_rows(spec: StudySpec, n_most: int) -> Iterator[RawRow]:
     """Yield the first rows of a study's source as they stand there; nothing that is odd about them is noted."""
     data = spec.data
-    rows = read_rows(data.source, revision=data.revision, subset=data.subset, hub_split=data.hub_split)
+    rows = read_rows(data.source, data.reading_options())
     return itertools.islice(rows, n_most)
 
 
@@ -160,12 +160,8 @@ class _Reader:
         data = self.data
         raw_rows = read_rows(
             source,
+            data.reading_options(hub_split),
             limit=data.limit if source.startswith("builtin:") else None,
-            revision=data.revision,
-            subset=data.subset,
-            hub_split=hub_split or data.hub_split,
-            language=data.language,
-            seed=data.seed,
             findings=self.findings,
         )
         plain_rows = self.plain_rows.read(raw_rows, f"{source} {hub_split or ''}")

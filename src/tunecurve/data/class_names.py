@@ -1,35 +1,14 @@
-"""Rows of Parquet files, with the names of classes where the file has them."""
+"""The names of classes that stand as numbers in the rows, where the data set has them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunecurve.data.json_rows import RawRow
-from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
 ClassNames = Mapping[str, Sequence[str]]
-
-
-def read_parquet(path: Path, findings: list[Finding]) -> Iterator[RawRow]:
-    """Yield (place, cells) for every row."""
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-        names = _names_in_metadata(file.schema_arrow.metadata or {})
-        findings += named_classes(names)
-        number = 0
-        for batch in file.iter_batches(batch_size=1000):
-            for cells in batch.to_pylist():
-                number += 1
-                yield f"row {number}", with_class_names(cells, names)
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise DataError(f"'{path}' is not a readable Parquet file ({str(error).splitlines()[0][:120]})") from None
 
 
 def named_classes(names: ClassNames) -> list[Finding]:
@@ -71,7 +50,7 @@ def class_names_of_features(features: Mapping[str, Any]) -> ClassNames:
     return found
 
 
-def _names_in_metadata(metadata: Mapping[bytes, bytes]) -> ClassNames:
+def names_in_metadata(metadata: Mapping[bytes, bytes]) -> ClassNames:
     """Return the class names that the library `datasets` writes into a file, by column."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]

@@ -1,0 +1,71 @@
+"""Rows of Arrow files (also Feather version 2, and the shards of `datasets`), with the names of classes where the file has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from tunecurve.data.class_names import named_classes, names_in_metadata, with_class_names
+from tunecurve.data.json_rows import RawRow
+from tunecurve.data.streams import DataFile
+from tunecurve.errors import DataError
+from tunecurve.findings import Finding
+
+ROWS_AT_ONCE = 1000
+_INDEX = "__index_level_"
+
+
+def read_parquet(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
+    """Yield (place, cells) for every row of a Parquet file."""
+    import pyarrow
+    import pyarrow.parquet
+
+    with file.seekable() as opened:
+        try:
+            parquet = pyarrow.parquet.ParquetFile(opened)
+            yield from _rows(file, parquet.schema_arrow, parquet.iter_batches(batch_size=ROWS_AT_ONCE), findings)
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+            raise _not_readable(file, "Parquet", error) from None
+
+
+def read_arrow(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
+    """Yield (place, cells) for every row of an Arrow file or stream."""
+    import pyarrow
+
+    with file.seekable() as opened:
+        try:
+            schema, batches = _batches(opened)
+            yield from _rows(file, schema, batches, findings)
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+            raise _not_readable(file, "Arrow", error) from None
+
+
+def _batches(opened: BinaryIO) -> tuple[Any, Iterator[Any]]:
+    import pyarrow.ipc
+
+    start = opened.read(6)
+    opened.seek(0)
+    if start != b"ARROW1":
+        stream = pyarrow.ipc.open_stream(opened)
+        return stream.schema, iter(stream)
+    file = pyarrow.ipc.open_file(opened)
+    return file.schema, (file.get_batch(number) for number in range(file.num_record_batches))
+
+
+def _rows(file: DataFile, schema: Any, batches: Iterator[Any], findings: list[Finding]) -> Iterator[RawRow]:
+    names = names_in_metadata(schema.metadata or {})
+    findings += named_classes(names)
+    twice = {name for name in schema.names if schema.names.count(name) > 1}
+    if twice:
+        raise DataError(f"'{file}': two columns are called '{sorted(twice)[0]}'; give each a name of its own")
+    kept = [name for name in schema.names if not name.startswith(_INDEX)]
+    number = 0
+    for batch in batches:
+        for begin in range(0, batch.num_rows, ROWS_AT_ONCE):
+            for cells in batch.slice(begin, ROWS_AT_ONCE).select(kept).to_pylist():
+                number += 1
+                yield f"row {number}", with_class_names(cells, names)
+
+
+def _not_readable(file: DataFile, kind: str, error: Exception) -> DataError:
+    return DataError(f"'{file}' is not a readable {kind} file ({str(error).splitlines()[0][:120]})")

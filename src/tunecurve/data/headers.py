@@ -1,0 +1,92 @@
+"""The first row of a table, which names its columns: each once; columns without a name are an index, or are said."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunecurve.errors import DataError
+from tunecurve.findings import Finding
+
+# How pandas calls a column without a name.
+_UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")
+_WHOLE_NUMBER = re.compile(r"\d+(\.0)?")
+
+
+def check_header(where: str, file_name: str, names: Sequence[str]) -> Header:
+    """Return the header of a table.
+
+    Raises
+    ------
+    DataError
+        When two columns have the same name, or none has one.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1 and name.strip()]
+    if twice:
+        raise DataError(f"{where}: two columns are called '{twice[0]}'; give each a name of its own")
+    if not any(name.strip() for name in names):
+        raise DataError(f"{where}: no column has a name; write the names of the columns into the first row")
+    unnamed = [index for index, name in enumerate(names) if not name.strip() or _UNNAMED.fullmatch(name.strip())]
+    return Header(file_name, list(names), {index: _Unnamed() for index in unnamed})
+
+
+@dataclass
+class _Unnamed:
+    """What stands in a column without a name."""
+
+    n_cells: int = 0
+    is_index: bool = True
+
+
+@dataclass
+class Header:
+    """The names of a table's columns.
+
+    Attributes
+    ----------
+    file_name : str
+        Named by notes.
+    names : list of str
+        One a column, empty where there is none.
+    unnamed : dict of int to _Unnamed
+        Columns without a name, by position; they are left out of the rows.
+    """
+
+    file_name: str
+    names: list[str]
+    unnamed: dict[int, _Unnamed] = field(default_factory=dict)
+
+    def row(self, cells: Sequence[Any]) -> dict[str, Any]:
+        """Return the cells by column, those of columns without a name left out."""
+        if not self.unnamed:
+            return dict(zip(self.names, cells, strict=False))
+        for position, seen in self.unnamed.items():
+            cell = cells[position] if position < len(cells) else None
+            text = "" if cell is None else str(cell).strip()
+            if text:
+                seen.n_cells += 1
+                seen.is_index = seen.is_index and _WHOLE_NUMBER.fullmatch(text) is not None
+        return {
+            name: cell
+            for index, (name, cell) in enumerate(zip(self.names, cells, strict=False))
+            if index not in self.unnamed
+        }
+
+    def findings(self) -> list[Finding]:
+        """Return what was left out."""
+        found = []
+        for position, seen in self.unnamed.items():
+            if not seen.n_cells:
+                continue
+            name = self.names[position].strip()
+            called = f"column '{name}'" if name else f"column {position + 1}, which has no name,"
+            if seen.is_index:
+                text = f"{called} of '{self.file_name}' holds row numbers, as pandas writes them, and is left out"
+                found.append(Finding("index-column", text, is_note=True))
+            else:
+                text = f"{called} of '{self.file_name}' holds {seen.n_cells} cells and is left out"
+                found.append(Finding("column-without-name", text, "give it a name in the first row"))
+        return found

@@ -1,0 +1,152 @@
+"""Rows of a JSON file that is one object: a table by columns, rows under keys of their own, or rows under one key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tunecurve.data.options import PART
+from tunecurve.data.streams import DataFile
+from tunecurve.errors import DataError
+
+_USUAL_KEYS = ("data", "rows", "items", "examples", "records", "instances", "results", "samples")
+# What stands in lists within one row: turns of a chat, spans.
+_KEYS_WITHIN_A_ROW = {"role", "from", "start", "end", "start_offset", "begin", "offset", "parts"}
+MAX_DEPTH = 4
+Cells = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JsonTable:
+    """The rows that one object holds.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The cells of each.
+    how : str
+        How the object was understood, in words.
+    """
+
+    rows: list[Cells]
+    how: str
+
+
+def table_in(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
+    """Return the rows that an object holds; None where it is a row itself.
+
+    Raises
+    ------
+    DataError
+        When it holds rows in a way that can be read in two ways, or in none.
+    """
+    if file.part:
+        return _under_key(file, whole, file.part)
+    return _split(file, whole) or _by_keys(file, whole) or _by_columns(file, whole) or _under_a_key(file, whole)
+
+
+def _split(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
+    """Return the rows of pandas' ``orient="split"`` and ``orient="table"``."""
+    data, columns = whole.get("data"), whole.get("columns")
+    if not isinstance(data, list):
+        return None
+    if isinstance(columns, list) and all(isinstance(row, list) for row in data):
+        odd = next((number for number, row in enumerate(data, 1) if len(row) != len(columns)), None)
+        if odd is not None:
+            raise DataError(
+                f"{file}, row {odd}: {len(data[odd - 1])} cells, expected {len(columns)} as under 'columns'"
+            )
+        return JsonTable([dict(zip(map(str, columns), row, strict=True)) for row in data], "pandas' orient='split'")
+    schema = whole.get("schema")
+    if isinstance(schema, dict) and isinstance(schema.get("fields"), list) and _are_objects(data):
+        index = schema.get("primaryKey") or []
+        rows = [{key: cell for key, cell in row.items() if key not in index or key != "index"} for row in data]
+        return JsonTable(rows, "pandas' orient='table'")
+    return None
+
+
+def _by_keys(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
+    """Return the rows of an object that holds each under a key of its own."""
+    values = list(whole.values())
+    if len(values) < 2 or not _have_same_keys(values) or all(str(key).isdigit() for key in values[0]):
+        return None
+    if len(values) > len(values[0]) or all(key.isdigit() for key in whole):
+        return JsonTable(values, f"rows under keys of their own ({', '.join(list(whole)[:3])}, ...)")
+    return None
+
+
+def _by_columns(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
+    """Return the rows of an object that holds columns: lists, or objects whose keys are the rows' numbers."""
+    values = list(whole.values())
+    if len(values) < 2:
+        return None
+    how = f"by columns ({', '.join(list(whole)[:8])})"
+    if _have_same_keys(values):
+        return JsonTable([{name: cells[key] for name, cells in whole.items()} for key in values[0]], how)
+    if all(isinstance(value, list) and len(value) > 1 for value in values):
+        lengths = {name: len(value) for name, value in whole.items()}
+        if len(set(lengths.values())) == 1:
+            return JsonTable([dict(zip(whole, cells, strict=True)) for cells in zip(*values, strict=True)], how)
+        if not any(_are_objects(value) for value in values):
+            counts = ", ".join(f"{name} {length}" for name, length in list(lengths.items())[:6])
+            raise DataError(f"{file}: columns of different lengths ({counts}); expected one cell a row in each")
+    return None
+
+
+def _under_a_key(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
+    found = dict(_lists_of_rows(whole))
+    if len(found) > 1:
+        counts = ", ".join(f"{key} ({len(rows)})" for key, rows in list(found.items())[:8])
+        first = next(iter(found))
+        raise DataError(
+            f"{file}: one object with rows under several keys: {counts}; name the one to read: {file}{PART}{first}, e.g. one for "
+            "--data and one for --test-data"
+        )
+    return JsonTable(_plain(file, *next(iter(found.items()))), f"rows under '{next(iter(found))}'") if found else None
+
+
+def _under_key(file: DataFile, whole: Mapping[str, Any], key: str) -> JsonTable:
+    found = dict(_lists_of_rows(whole))
+    if key not in found:
+        known = ", ".join(found) or "none"
+        raise DataError(f"{file}: no rows under '{key}'; keys with rows: {known}")
+    return JsonTable(_plain(file, key, found[key]), f"rows under '{key}'")
+
+
+def _lists_of_rows(whole: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, list[Cells]]]:
+    """Yield the lists of objects in an object, each with its dotted key."""
+    for key, value in whole.items():
+        name = above + key
+        if isinstance(value, dict) and name.count(".") < MAX_DEPTH:
+            yield from _lists_of_rows(value, f"{name}.")
+        elif _are_rows(value) and (len(value) > 1 or key in _USUAL_KEYS):
+            yield name, value
+
+
+def _plain(file: DataFile, key: str, rows: list[Cells]) -> list[Cells]:
+    """Return rows without the wrapping that the hub's data set viewer gives them; refuse texts with lists of questions."""
+    if all({"row_idx", "row"} <= row.keys() and isinstance(row["row"], dict) for row in rows):
+        return [row["row"] for row in rows]
+    nested = next((name for name in rows[0] if _are_objects(rows[0][name]) and name in ("paragraphs", "qas")), None)
+    if nested:
+        raise DataError(
+            f"{file}: nested as SQuAD is: '{key}' holds '{nested}', not rows; write one row a question: jq -c '.data[].paragraphs[] | "
+            f".context as $c | .qas[] | {{context: $c, question, answer: .answers[0].text}}' {file.name} > rows.jsonl"
+        )
+    return rows
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _are_rows(value: Any) -> bool:
+    """Return whether a list holds rows, not what stands in lists within one row."""
+    return _are_objects(value) and not all(_KEYS_WITHIN_A_ROW & item.keys() for item in value)
+
+
+def _have_same_keys(values: list[Any]) -> bool:
+    if not all(isinstance(value, dict) and len(value) > 1 for value in values):
+        return False
+    return all(value.keys() == values[0].keys() for value in values)

@@ -1,0 +1,257 @@
+"""Workbooks: one sheet is read as it shows, and what would have to be computed, fetched or guessed is named.
+
+The parts are written as ECMA-376 (.xlsx) and OpenDocument 1.2 (.ods) define them.
+"""
+
+import datetime
+import io
+import sys
+import zipfile
+
+import pytest
+
+from tunecurve.data.options import ReadingOptions
+from tunecurve.data.sources import read_rows
+from tunecurve.errors import DataError, EnvironmentProblem
+
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = 'xmlns="http://schemas.openxmlformats.org/package/2006/relationships"'
+STYLES = f'<styleSheet {MAIN}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/></cellXfs></styleSheet>'
+ROWS = [["text", "label"], ["Bo ran", "a"], ["Ann sat", "b"]]
+
+
+def letters(column):
+    return chr(65 + column)
+
+
+def cell_xml(cell, name):
+    if cell is None:
+        return ""
+    if isinstance(cell, str) and cell.startswith("<"):  # ready XML, without the cell's name
+        return cell.replace("<c", f'<c r="{name}"', 1)
+    if isinstance(cell, bool):
+        return f'<c r="{name}" t="b"><v>{int(cell)}</v></c>'
+    if isinstance(cell, int | float):
+        return f'<c r="{name}"><v>{cell}</v></c>'
+    return f'<c r="{name}" t="inlineStr"><is><t xml:space="preserve">{cell}</t></is></c>'
+
+
+def sheet_xml(rows, first_row=1, tail=""):
+    lines = []
+    for number, row in enumerate(rows, start=first_row):
+        cells = "".join(cell_xml(cell, f"{letters(column)}{number}") for column, cell in enumerate(row))
+        lines.append(f'<row r="{number}">{cells}</row>')
+    return f"<worksheet {MAIN}><sheetData>{''.join(lines)}</sheetData>{tail}</worksheet>"
+
+
+def workbook(path, sheets, *, hidden=(), extra=None, prefix=""):
+    names = list(sheets)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        types = "http://schemas.openxmlformats.org/package/2006/content-types"
+        archive.writestr("[Content_Types].xml", f'<Types xmlns="{types}"/>')
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships {PACKAGE}><Relationship Id="r" Type="{REL}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        entries = "".join(
+            f'<sheet name="{name}" sheetId="{n}" r:id="s{n}"{" state=" + chr(34) + "hidden" + chr(34) if name in hidden else ""}/>'
+            for n, name in enumerate(names)
+        )
+        archive.writestr("xl/workbook.xml", f'<workbook {MAIN} xmlns:r="{REL}"><sheets>{entries}</sheets></workbook>')
+        targets = "".join(
+            f'<Relationship Id="s{n}" Type="{REL}/worksheet" Target="worksheets/sheet{n}.xml"/>'
+            for n in range(len(names))
+        )
+        styles = f'<Relationship Id="st" Type="{REL}/styles" Target="styles.xml"/>'
+        archive.writestr("xl/_rels/workbook.xml.rels", f"<Relationships {PACKAGE}>{targets}{styles}</Relationships>")
+        archive.writestr("xl/styles.xml", STYLES)
+        for n, name in enumerate(names):
+            rows = sheets[name]
+            archive.writestr(
+                f"xl/worksheets/sheet{n}.xml", prefix + (rows if isinstance(rows, str) else sheet_xml(rows))
+            )
+        for name, content in (extra or {}).items():
+            archive.writestr(name, content)
+    return path
+
+
+def ods(path, rows, attributes=""):
+    cells = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="string" {attributes if n == 1 else ""}><text:p>{cell}</text:p></table:table-cell>'
+            for cell in row
+        )
+        + "</table:table-row>"
+        for n, row in enumerate(rows)
+    )
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:body><office:spreadsheet><table:table table:name='A'>{cells}</table:table>"
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+        archive.writestr("META-INF/manifest.xml", "<m/>")
+    return path
+
+
+def read(source, **options):
+    findings = []
+    rows = [
+        (place, dict(cells)) for place, cells in read_rows(str(source), ReadingOptions(**options), findings=findings)
+    ]
+    return rows, [finding.line for finding in findings]
+
+
+def refused(source, **options):
+    with pytest.raises(DataError) as raised:
+        read(source, **options)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.xlsm", "a.XLSX"])
+def test_the_only_sheet_is_read(tmp_path, name):
+    rows, notes = read(workbook(tmp_path / name, {"Sheet1": ROWS}))
+    assert rows == [("row 2", {"text": "Bo ran", "label": "a"}), ("row 3", {"text": "Ann sat", "label": "b"})]
+    assert notes == []
+
+
+def test_an_open_document_is_read(tmp_path):
+    assert [cells for _, cells in read(ods(tmp_path / "a.ods", ROWS))[0]] == [
+        {"text": "Bo ran", "label": "a"},
+        {"text": "Ann sat", "label": "b"},
+    ]
+
+
+def test_cells_are_what_they_show(tmp_path):
+    day, minute = '<c s="1"><v>45351</v></c>', '<c s="2"><v>45351.5</v></c>'
+    row = ["007", 7, 1.5, True, day, minute, "1,5", "a&#10;b", "a_x000D_b", None]
+    header = [f"c{n}" for n in range(len(row))]
+    ((_, cells),) = read(workbook(tmp_path / "a.xlsx", {"A": [header, row]}))[0]
+    assert list(cells.values())[:4] == ["007", 7, 1.5, True]
+    assert cells["c4"] == datetime.date(2024, 2, 29)
+    assert cells["c5"] == datetime.datetime(2024, 2, 29, 12)
+    assert [cells[name] for name in ("c6", "c7", "c8")] == ["1,5", "a\nb", "a\rb"]
+
+
+def test_empty_rows_are_skipped_but_counted(tmp_path):
+    sheet = sheet_xml([*ROWS[:2], [None, None], ["", ""], ROWS[2]], first_row=3)
+    assert [place for place, _ in read(workbook(tmp_path / "a.xlsx", {"A": sheet}))[0]] == ["row 4", "row 7"]
+
+
+def test_of_several_sheets_one_is_asked_for(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", {"Train": ROWS, "Te st": ROWS[:2]})
+    message = refused(path)
+    assert "several sheets: Train (3 rows), Te st (2 rows)" in message
+    assert "data.sheet" in message
+    assert len(read(f"{path}!/Te st")[0]) == 1
+    assert len(read(path, sheet="Train")[0]) == 2
+    assert "no sheet 'Dev'; its sheets are: Train, Te st" in refused(path, sheet="Dev")
+
+
+def test_hidden_and_empty_sheets_are_left_out_and_said(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", {"Lists": ROWS, "Rows": ROWS, "Empty": []}, hidden=["Lists"])
+    rows, notes = read(path)
+    assert len(rows) == 2
+    assert "sheet 'Rows' of 'a.xlsx' is read; hidden or empty ones are left out: Lists, Empty" in notes[0]
+    assert len(read(path, sheet="Lists")[0]) == 2
+    assert "no rows in a visible sheet" in refused(workbook(tmp_path / "b.xlsx", {"A": []}))
+
+
+@pytest.mark.parametrize("stored", ["<v>3</v>", "<v>x</v>"])
+def test_stored_values_of_formulas_are_read_and_said(tmp_path, stored):
+    kind = ' t="str"' if "x" in stored else ""
+    rows, notes = read(workbook(tmp_path / "a.xlsx", {"A": [*ROWS, ["c", f"<c{kind}><f>1+2</f>{stored}</c>"]]}))
+    assert rows[-1][1]["label"] in (3, "x")
+    assert "1 cells of sheet 'A' are formulas" in notes[0]
+    assert "B4" in notes[0]
+
+
+@pytest.mark.parametrize("cell", ["<c><f>A1</f></c>", "<c><f>A1</f><v></v></c>", '<c><f t="shared" si="0"/></c>'])
+def test_formulas_without_values_are_refused(tmp_path, cell):
+    message = refused(workbook(tmp_path / "a.xlsx", {"A": [*ROWS, ["c", cell]]}))
+    assert "cell B4: a formula without a stored value" in message
+
+
+def test_errors_of_a_spreadsheet_are_a_warning_with_their_cells(tmp_path):
+    _, notes = read(workbook(tmp_path / "a.xlsx", {"A": [*ROWS, ["c", '<c t="e"><v>#N/A</v></c>']]}))
+    assert "1 cells of sheet 'A' hold an error" in notes[0]
+    assert "B4" in notes[0]
+
+
+def test_links_to_other_workbooks_are_refused(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", {"A": ROWS}, extra={"xl/externalLinks/externalLink1.xml": "<x/>"})
+    assert "links to other workbooks" in refused(path)
+
+
+def test_merged_cells_are_named(tmp_path):
+    header = sheet_xml(ROWS, tail='<mergeCells><mergeCell ref="A1:B1"/></mergeCells>')
+    assert "the header's cells A1:B1 are merged" in refused(workbook(tmp_path / "a.xlsx", {"A": header}))
+    below = sheet_xml(ROWS, tail='<mergeCells><mergeCell ref="B2:B3"/></mergeCells>')
+    _, notes = read(workbook(tmp_path / "b.xlsx", {"A": below}))
+    assert "cells B2:B3 of sheet 'A' are merged" in notes[0]
+    assert "merged cells" in refused(ods(tmp_path / "c.ods", ROWS, 'table:number-columns-spanned="2"'))
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([["text", "text"], ["a", "b"]], "row 1: two columns are called 'text'"),
+        ([["Report of May", None], *ROWS], "one cell, 'Report of May', above 2 columns"),
+    ],
+)
+def test_a_header_that_names_no_columns_is_refused(tmp_path, rows, said):
+    assert said in refused(workbook(tmp_path / "a.xlsx", {"A": rows}))
+
+
+def test_an_index_column_is_left_out(tmp_path):
+    rows, notes = read(workbook(tmp_path / "a.xlsx", {"A": [[None, "text", "label"], [0, "a", "x"], [1, "b", "y"]]}))
+    assert [cells for _, cells in rows] == [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
+    assert "holds row numbers" in notes[0]
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "b.xlsm"])
+def test_entities_of_its_own_are_refused(tmp_path, name):
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'
+    assert "defines XML entities" in refused(workbook(tmp_path / name, {"A": ROWS}, prefix=bomb))
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", {"A": ROWS}, extra={"xl/media/a.bin": b"0" * 20_000_000})
+    assert "more than 0.01 GB unpacked" in refused(path, max_unpacked_gb=0.01)
+
+
+def test_what_is_no_workbook_is_named(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04")
+    assert "not a readable workbook" in refused(tmp_path / "a.xlsx")
+    (tmp_path / "b.xlsx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+    assert "protected by a password" in refused(tmp_path / "b.xlsx")
+    with zipfile.ZipFile(tmp_path / "c.xlsx", "w") as archive:
+        archive.writestr("rows.csv", "a,b\n")
+    assert "not a readable workbook" in refused(tmp_path / "c.xlsx")
+
+
+def test_a_workbook_in_a_zip_is_read(tmp_path):
+    content = workbook(io.BytesIO(), {"A": ROWS}).getvalue()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("in/rows.xlsx", content)
+    assert len(read(tmp_path / "a.zip")[0]) == 2
+
+
+def test_without_the_extra_the_command_that_installs_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(EnvironmentProblem, match=r"pip install 'tunecurve\[data\]'"):
+        read(workbook(tmp_path / "a.xlsx", {"A": ROWS}))
+
+
+def test_a_table_that_begins_elsewhere_is_read(tmp_path):
+    rows, notes = read(workbook(tmp_path / "a.xlsx", {"A": sheet_xml([[None, *row] for row in ROWS], first_row=4)}))
+    assert rows[0] == ("row 5", {"text": "Bo ran", "label": "a"})
+    assert notes == []
+    assert read(workbook(tmp_path / "b.xlsx", {"A": [[None, "text"], [None, "a"]]}))[0] == [("row 2", {"text": "a"})]
