@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tunecurve.data.encodings import open_text
 from tunecurve.data.headers import Header, check_header
 from tunecurve.data.json_rows import RawRow
 from tunecurve.data.streams import DataFile
@@ -40,7 +41,7 @@ def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
 
 def _separator(file: DataFile, own: str) -> tuple[str, int]:
     """Return the mark between the cells, and how many lines stand before the header (Excel's ``sep=;``)."""
-    with file.open_text(newline="") as opened:
+    with open_text(file, newline="") as opened:
         sample = opened.read(MAX_SAMPLE_CHARACTERS)
     lines = sample.splitlines(keepends=True)
     hint = _EXCEL_HINT.fullmatch(lines[0]) if lines else None
@@ -103,7 +104,7 @@ class _CsvFile:
 
     def quoted_rows(self) -> Iterator[RawRow]:
         """Yield the rows; a cell that begins with a quotation mark ends with one, and may have line breaks."""
-        with self.source.open_text(newline="") as file:
+        with open_text(self.source, newline="") as file:
             lines = _KeepsLines(file)
             skipped = sum(1 for _ in zip(range(self.n_skipped), lines, strict=False))
             reader = csv.reader(lines, delimiter=self.separator, strict=True)
@@ -130,7 +131,7 @@ class _CsvFile:
 
     def plain_cells(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the cells of every line that is not blank, with its number."""
-        with self.source.open_text(newline="\n") as file:
+        with open_text(self.source, newline="\n") as file:
             for number, line in enumerate(file, start=1):
                 if len(line) > MAX_FIELD_CHARACTERS:
                     raise DataError(f"{self.source}, line {number}: longer than {MAX_FIELD_CHARACTERS:,} characters")

@@ -7,8 +7,10 @@ and byte.
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from dataclasses import dataclass, field
+from typing import IO
 
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
@@ -25,6 +27,11 @@ _IS_WESTERN = re.compile(f"[\\x00-\\x7f{_WESTERN_LETTERS}{_WESTERN_MARKS}]*")
 _STRANGE = re.compile(
     f"[{_WESTERN_LETTERS}]{{3}}|[{_WESTERN_MARKS}]{{4}}|[a-z][ÀÂÃÄÅÆÇÈÊËÌÎÏÑÒÔÕÖØÙÛÜŸŒ][a-z]|[A-Za-z][¿¡£³²ºª¼½¾°µ§][a-z]"
 )
+
+
+def open_text(file: DataFile, newline: str) -> IO[str]:
+    """Open a file for reading text, unpacked, in the encoding that its byte-order mark or the study names."""
+    return io.TextIOWrapper(file.open_binary(), encoding=encoding_of(file), newline=newline)
 
 
 def encoding_of(file: DataFile) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from tunecurve.data.encodings import open_text
 from tunecurve.data.json_tables import table_in
 from tunecurve.data.json_values import JsonValues
 from tunecurve.data.streams import DataFile
@@ -19,7 +20,7 @@ MAX_LINE_CHARACTERS = 100_000_000
 
 def read_json(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row."""
-    with file.open_text(newline="\n") as text:
+    with open_text(file, newline="\n") as text:
         values = JsonValues(file, text)
         mark = values.next_mark()
         if mark == "[":
@@ -28,7 +29,7 @@ def read_json(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
         if file.suffix == ".json" and mark == "{":
             yield from _objects(file, values, findings)
             return
-    with file.open_text(newline="\n") as text:
+    with open_text(file, newline="\n") as text:
         yield from _lines(file, text)
 
 
@@ -98,7 +99,7 @@ def _lines(file: DataFile, text: IO[str]) -> Iterator[RawRow]:
     lines = _numbered_lines(file, text)
     number, line = next(lines, (0, ""))
     if line.strip() == "{":
-        with file.open_text(newline="\n") as again:
+        with open_text(file, newline="\n") as again:
             yield from _objects(file, JsonValues(file, again), [])
         return
     yield from _lines_as_rows(file, itertools.chain([(number, line)] if line else [], lines))

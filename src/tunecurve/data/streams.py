@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from tunecurve.data.kinds import check_beginning, check_packing, endings
 from tunecurve.data.options import GIGABYTE, ReadingOptions
@@ -92,12 +92,6 @@ class DataFile:
         if not self.packing:
             return raw
         return cast("BinaryIO", io.BufferedReader(_Unpacked(raw, self), 1 << 17))
-
-    def open_text(self, newline: str) -> IO[str]:
-        """Open the file for reading text, unpacked, in the encoding that its byte-order mark or the study names."""
-        from tunecurve.data.encodings import encoding_of
-
-        return io.TextIOWrapper(self.open_binary(), encoding=encoding_of(self), newline=newline)
 
     def in_encoding(self, encoding: str) -> DataFile:
         """Return the same file, read in an encoding."""
