@@ -3,6 +3,8 @@
 import pytest
 
 from tunecurve.data.conll_rows import read_conll
+from tunecurve.data.options import ReadingOptions
+from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 
 
@@ -10,7 +12,9 @@ def rows_of(tmp_path, text, name="rows.conll"):
     path = tmp_path / name
     path.write_bytes(text.encode())
     findings = []
-    return [(place, dict(cells)) for place, cells in read_conll(path, findings)], findings
+    return [
+        (place, dict(cells)) for place, cells in read_conll(DataFile.on_disk(path, ReadingOptions()), findings)
+    ], findings
 
 
 def tagged(rows):

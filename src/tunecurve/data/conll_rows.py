@@ -12,16 +12,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
+from tunecurve.data.encodings import open_text
 from tunecurve.data.json_rows import RawRow
-from tunecurve.data.streams import open_text
+from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.formats.tags import is_outside, is_prefixed
 
-ENDINGS = (".conll", ".conllu", ".conllx", ".bio", ".iob", ".iob2", ".bioes", ".bilou")
 N_LOOKED_AT = 500
 MAX_LINE_CHARACTERS = 1_000_000
 _BLANKS = re.compile(r"[ \t]+")
@@ -66,7 +65,7 @@ class Layout:
     tag: int | None
 
 
-def read_conll(path: Path, findings: list[Finding]) -> Iterator[RawRow]:
+def read_conll(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every sentence.
 
     Raises
@@ -74,16 +73,16 @@ def read_conll(path: Path, findings: list[Finding]) -> Iterator[RawRow]:
     DataError
         When lines have no tags, or another number of columns than those before them.
     """
-    has_documents = _has_documents(path)
-    sentences = _sentences(path, _form(path))
+    has_documents = _has_documents(file)
+    sentences = _sentences(file, _form(file))
     first = list(itertools.islice(sentences, N_LOOKED_AT))
     if not first:
         return
-    layout = _layout(path, first)
+    layout = _layout(file, first)
     findings.append(_note(layout, has_documents=has_documents))
     n_without_token = 0
     for sentence in itertools.chain(first, sentences):
-        words = [cells for number, cells in sentence.lines if _is_whole(path, number, cells, layout)]
+        words = [cells for number, cells in sentence.lines if _is_whole(file, number, cells, layout)]
         n_without_token += len(sentence.lines) - len(words)
         if words:
             yield f"line {sentence.number}", _row(sentence, words, layout, has_documents=has_documents)
@@ -107,14 +106,14 @@ def _row(
     return cells
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _lines(file: DataFile) -> Iterator[tuple[int, str]]:
     """Yield the lines with their numbers, and an empty one behind the last."""
-    with open_text(path, newline="\n") as file:
+    with open_text(file, newline="\n") as text:
         for number in itertools.count(1):
-            line = file.readline(MAX_LINE_CHARACTERS + 1)
+            line = text.readline(MAX_LINE_CHARACTERS + 1)
             if len(line) > MAX_LINE_CHARACTERS:
                 raise DataError(
-                    f"{path}, line {number}: longer than {MAX_LINE_CHARACTERS:,} characters; expected a token and its tags"
+                    f"{file}, line {number}: longer than {MAX_LINE_CHARACTERS:,} characters; expected a token and its tags"
                 )
             yield number, line.rstrip("\r\n")
             if not line:
@@ -129,9 +128,9 @@ class Form:
     n_columns: int
 
 
-def _form(path: Path) -> Form:
+def _form(file: DataFile) -> Form:
     """Return the form of a file, as its first lines show."""
-    filled = (content for _, content in _lines(path) if content.strip() and not content.startswith(("#", "-DOCSTART-")))
+    filled = (content for _, content in _lines(file) if content.strip() and not content.startswith(("#", "-DOCSTART-")))
     lines = list(itertools.islice(filled, N_LOOKED_AT))
     if lines and all(all(0 < part.rfind("|") < len(part) - 1 for part in line.split()) for line in lines):
         return Form("line", 0)
@@ -140,17 +139,17 @@ def _form(path: Path) -> Form:
     return Form(separator, counts.most_common(1)[0][0] if counts else 0)
 
 
-def _has_documents(path: Path) -> bool:
+def _has_documents(file: DataFile) -> bool:
     """Return whether the file says where documents begin, and has more than one."""
-    found = (number for number, content in _lines(path) if _NEW_DOCUMENT.match(content))
+    found = (number for number, content in _lines(file) if _NEW_DOCUMENT.match(content))
     return len(list(itertools.islice(found, 2))) > 1
 
 
-def _sentences(path: Path, form: Form) -> Iterator[Sentence]:
+def _sentences(file: DataFile, form: Form) -> Iterator[Sentence]:
     """Yield the sentences, each with the document that it stands in."""
     document, n_documents = "document 0", 0
     sentence = Sentence()
-    for number, content in _lines(path):
+    for number, content in _lines(file):
         is_end = not content.strip(" \t")
         if sentence.lines and (is_end or form.separator == "line" or content.startswith("-DOCSTART-")):
             sentence.document = document
@@ -187,7 +186,7 @@ def _columns(content: str, separator: Separator) -> list[str]:
     return _BLANKS.split(content.strip(" \t"))
 
 
-def _layout(path: Path, sentences: Sequence[Sentence]) -> Layout:
+def _layout(file: DataFile, sentences: Sequence[Sentence]) -> Layout:
     """Return which columns hold tokens and tags, as the first sentences show."""
     lines = [cells for sentence in sentences for _, cells in sentence.lines]
     n_columns = Counter(map(len, lines)).most_common(1)[0][0]
@@ -200,7 +199,7 @@ def _layout(path: Path, sentences: Sequence[Sentence]) -> Layout:
     if not columns:
         shown = "  ".join(lines[0])[:60]
         raise DataError(
-            f"{path}, line {sentences[0].number}: no column of tags (B-PER, I-PER, O) behind the token in {shown!r}; expected a token and "
+            f"{file}, line {sentences[0].number}: no column of tags (B-PER, I-PER, O) behind the token in {shown!r}; expected a token and "
             "its tag in each line, separated by a tab or blanks, and a blank line behind each sentence"
         )
     inner = [column for column in columns if not _are_chunks([cells[column] for cells in whole])] or columns
@@ -217,20 +216,20 @@ def _are_chunks(values: Sequence[str]) -> bool:
     return {value[2:] for value in values if is_prefixed(value)} <= _CHUNKS
 
 
-def _is_whole(path: Path, number: int, cells: Sequence[str], layout: Layout) -> bool:
+def _is_whole(file: DataFile, number: int, cells: Sequence[str], layout: Layout) -> bool:
     """Return whether a line has a token; refuse lines of another form than most."""
     if len(cells) == 1 and is_outside(cells[0]):
         return False
     if len(cells) != layout.n_columns:
         raise DataError(
-            f"{path}, line {number}: {len(cells)} columns ({'  '.join(cells)[:60]!r}), most lines have {layout.n_columns}; mend the line, "
+            f"{file}, line {number}: {len(cells)} columns ({'  '.join(cells)[:60]!r}), most lines have {layout.n_columns}; mend the line, "
             "or put a blank line between sentences"
         )
     if cells[layout.token].strip():
         return True
     if any(not is_outside(cells[column]) for column in layout.tags):
         raise DataError(
-            f"{path}, line {number}: a tag and no token ({'  '.join(cells)[:60]!r}); mend or delete the line"
+            f"{file}, line {number}: a tag and no token ({'  '.join(cells)[:60]!r}); mend or delete the line"
         )
     return False
 

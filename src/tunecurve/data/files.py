@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tunecurve.data.archives import file_in_archive
 from tunecurve.data.arrow_rows import read_arrow, read_parquet
+from tunecurve.data.conll_rows import read_conll
 from tunecurve.data.csv_rows import read_csv
 from tunecurve.data.encodings import as_western, told_wrongly
 from tunecurve.data.folders import Parts, is_pattern, parts_of_folder, parts_of_pattern
@@ -24,6 +25,7 @@ Reader = Callable[[DataFile, list[Finding]], Iterator[RawRow]]
 READERS: dict[str, Reader] = {
     "json": read_json,
     "csv": read_csv,
+    "conll": read_conll,
     "parquet": read_parquet,
     "arrow": read_arrow,
     "workbook": read_workbook,

@@ -24,8 +24,9 @@ KINDS = {
     ".tar": "archive",
     ".tgz": "archive",
 }
-TEXT_KINDS = ("json", "csv")
-EXPECTED = ".jsonl, .json, .csv, .tsv, .parquet, .arrow, .xlsx or .ods, the text ones also as .gz, .bz2, .xz, .zst or in a .zip"
+KINDS |= dict.fromkeys((".conll", ".conllu", ".conllx", ".bio", ".iob", ".iob2", ".bioes", ".bilou"), "conll")
+TEXT_KINDS = ("json", "csv", "conll")
+EXPECTED = ".jsonl, .json, .csv, .tsv, .conll, .parquet, .arrow, .xlsx or .ods, the text ones also as .gz, .bz2, .xz, .zst or in a .zip"
 _TO_PARQUET = "write it with pandas: .to_parquet('rows.parquet')"
 _PICKLE = (
     "a pickle, which can run code when it is opened, and is not read; where you trust it, write its rows with pandas: "
@@ -38,7 +39,6 @@ _NUMPY = "a NumPy file; its arrays may hold pickles, and it is not read: write t
 _PAGE = "a page for reading, not a table; copy its table into a spreadsheet and save it as .csv or .xlsx"
 _SQLITE = "an SQLite database; write one table: sqlite3 -header -csv FILE 'select * from TABLE' > rows.csv"
 _R = "a file of R; write it there: write.csv(rows, 'rows.csv', row.names = FALSE)"
-_TOKENS = "a file of tokens and tags; docs/data.md has the lines of Python that make rows of them"
 OLD_EXCEL = "a workbook of Excel 97-2003; save it as .xlsx, or: libreoffice --headless --convert-to xlsx"
 OTHERS = {
     ".xls": OLD_EXCEL,
@@ -82,8 +82,6 @@ OTHERS = {
     ".sav": "a file of SPSS; read it with pandas.read_spss, and write .to_parquet('rows.parquet')",
     ".dta": "a file of Stata; read it with pandas.read_stata, and write .to_parquet('rows.parquet')",
     ".sas7bdat": "a file of SAS; read it with pandas.read_sas, and write .to_parquet('rows.parquet')",
-    ".conll": _TOKENS,
-    ".bio": _TOKENS,
 }
 _PACKED = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 _BY = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
