@@ -8,7 +8,7 @@ from typing import Any
 from tunecurve.data.cells import Unreadable
 from tunecurve.data.shapes.base import Asked, Match
 from tunecurve.data.shapes.reader import PlainRows
-from tunecurve.data.shapes.registry import recognise
+from tunecurve.data.shapes.registry import SAMPLE_ROWS, recognise
 from tunecurve.findings import Finding
 
 
@@ -26,7 +26,7 @@ class Read:
 def read_shape(rows: list[dict], **asked: Any) -> Read:
     """Recognise and read rows; fails where they are plain columns."""
     wanted = Asked(**asked)
-    match = recognise(rows, wanted)
+    match = recognise(rows[:SAMPLE_ROWS], wanted)
     assert match is not None, "read as plain columns"
     settled = replace(
         wanted,

@@ -19,7 +19,7 @@ from tunecurve.data.json_rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.formats.tags import is_outside, is_prefixed
+from tunecurve.formats.tags import CHUNK_LABELS, is_outside, is_prefixed
 
 N_LOOKED_AT = 500
 MAX_LINE_CHARACTERS = 1_000_000
@@ -29,8 +29,6 @@ _TEXT = re.compile(r"#\s*text\s*=\s*(.*)")
 _NEW_DOCUMENT = re.compile(r"-DOCSTART-|#\s*newdoc\b")
 _NUMBER = re.compile(r"\d+")
 _NO_WORD = re.compile(r"\d+[-.]\d+")
-# Labels of the chunk column of CoNLL-2000 and CoNLL-2003.
-_CHUNKS = frozenset(["NP", "VP", "PP", "ADJP", "ADVP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC"])
 
 Separator = Literal["tab", "blank", "line"]
 
@@ -213,7 +211,7 @@ def _are_tags(values: Sequence[str]) -> bool:
 
 
 def _are_chunks(values: Sequence[str]) -> bool:
-    return {value[2:] for value in values if is_prefixed(value)} <= _CHUNKS
+    return {value[2:] for value in values if is_prefixed(value)} <= CHUNK_LABELS
 
 
 def _is_whole(file: DataFile, number: int, cells: Sequence[str], layout: Layout) -> bool:

@@ -12,6 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 OUTSIDE = frozenset({"O", "", "_", "-"})
+# Labels of the chunk column of CoNLL-2000 and CoNLL-2003: phrases, no entities.
+CHUNK_LABELS = frozenset(
+    ["NP", "VP", "PP", "ADJP", "ADVP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC"]
+)
 _PREFIXED = re.compile(r"([BIMELSU])[-_](\S.*)", re.DOTALL)
 _BEGINS, _ENDS = frozenset("BSU"), frozenset("ELSU")
 # What parts of words begin or end with in the vocabularies of models.

@@ -10,7 +10,7 @@ from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
 from tunecurve.data.options import MAX_UNPACKED_GB, ReadingOptions
 from tunecurve.data.selecting import parse_condition, text_of_cell
 from tunecurve.data.shapes.base import AUTO, COLUMNS
-from tunecurve.data.shapes.registry import SHAPE_NAMES, shape_of_name
+from tunecurve.data.shapes.registry import SHAPE_NAMES, option_names
 from tunecurve.errors import did_you_mean
 from tunecurve.spec.section import PositiveInt, Section
 
@@ -139,8 +139,7 @@ class DataSpec(Section):
 
     @model_validator(mode="after")
     def _known_shape_options(self) -> DataSpec:
-        shape = shape_of_name(self.shape)
-        known = shape.option_names if shape else ()
+        known = option_names(self.shape)
         for name in self.shape_options:
             if name not in known:
                 raise ValueError(

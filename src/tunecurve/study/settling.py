@@ -77,6 +77,8 @@ def _settled(values: Mapping[str, Any], spec: StudySpec, folder: Path, origin: s
         data = {key: before["data"].get(key) for key in ("input_column", "target_column")}
         data |= {"shape": before["data"].get("shape", COLUMNS)}
         data |= {"shape_options": before["data"].get("shape_options", {})}
+        if data["shape"] != COLUMNS:
+            data["group_column"] = before["data"].get("group_column")
         return Settled(_filled(values, data, before["prompt"], origin), folder)
     sample = [cells for _, cells in first_raw_rows(spec, SAMPLE_ROWS)]
     match = recognise(sample, asked_of(spec))
@@ -90,6 +92,7 @@ def _settled(values: Mapping[str, Any], spec: StudySpec, folder: Path, origin: s
 def _data_of(match: Match) -> dict[str, Any]:
     data: dict[str, Any] = {"shape": match.shape}
     data |= {"input_column": list(match.input_columns), "target_column": list(match.target_columns)}
+    data |= {"group_column": match.group_column} if match.group_column else {}
     return data | ({"shape_options": dict(match.options)} if match.options else {})
 
 
@@ -105,4 +108,6 @@ def _filled(values: Mapping[str, Any], data: Mapping[str, Any], prompt: Mapping[
 def _beneath(said: Any, found: Mapping[str, Any]) -> dict[str, Any]:
     is_open = {key for key, value in (said or {}).items() if value is None or (key == "shape" and value == AUTO)}
     given = {key: value for key, value in (said or {}).items() if key not in is_open}
+    if "shape_options" in found and "shape_options" in given:
+        given["shape_options"] = {**found["shape_options"], **given["shape_options"]}
     return {**found, **given}

@@ -22,6 +22,7 @@ from tunecurve.formats.offsets import (
     RawSpan,
     locate,
 )
+from tunecurve.formats.spans import LabelledSpan
 
 MASKING, NER = "masking", "ner"
 MOST_SHOWN = 6
@@ -88,14 +89,13 @@ class AnnotatedShape(Shape):
         except NotReadError as error:
             reason = error.args[0]
             return Plain(reason, reason)
-        write = masked if target_kind(asked) == MASKING else entity_list
         remarks = [*found.remarks, *((repair, "") for repair in located.repairs)]
         remarks += [("label", span.label) for span in located.spans]
         if not located.spans:
             remarks.append(("nothing", ""))
         if located.counting != Counting():
             remarks.append(("counting", str(located.counting)))
-        return Plain(found.text, write(found.text, located.spans), tuple(remarks))
+        return Plain(found.text, written_target(found.text, located.spans, asked), tuple(remarks))
 
     def said(self, met: Met, asked: Asked) -> str:
         """Return what is input and target, and how many rows have nothing."""
@@ -141,6 +141,11 @@ class AnnotatedShape(Shape):
     rules: Mapping[str, str] = {}
     # What changes which words are labelled as what, and is a warning; the rest is a note.
     loud = frozenset({"several labels", "nested", "overlapping", "several annotators"})
+
+
+def written_target(text: str, spans: Sequence[LabelledSpan], asked: Asked) -> str:
+    """Return the target that spans stand for: the masked text, or the list of entities."""
+    return (masked if target_kind(asked) == MASKING else entity_list)(text, spans)
 
 
 def located_spans(found: Annotated, asked: Asked) -> Located:

@@ -68,6 +68,8 @@ class Match:
         The study's instruction, where the rows name one and all the same.
     options : mapping of str to any
         What was found about the rows and must stay for all of them, as `Asked.options`.
+    group_column : str, optional
+        Column that groups rows, where the shape knows one and the study names none.
     said : str
         What a user is told where nothing else tells of it; empty where `Shape.said` does.
     """
@@ -78,6 +80,7 @@ class Match:
     also: tuple[str, ...] = ()
     instruction: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    group_column: str | None = None
     said: str = ""
 
     @property

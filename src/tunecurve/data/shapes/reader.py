@@ -8,6 +8,7 @@ from typing import Any
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
 from tunecurve.data.shapes.base import Asked, Met
 from tunecurve.data.shapes.registry import shape_of_name
+from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
 RawRow = tuple[str, Mapping[str, Any]]
@@ -36,13 +37,22 @@ class PlainRows:
         self.target_columns = (asked.target_columns if is_plain else ()) or (DEFAULT_TARGET,)
 
     def read(self, raw_rows: Iterable[RawRow], source: str = "") -> Iterator[RawRow]:
-        """Yield (place, plain cells) for every row of a source; one that is read again is counted anew."""
+        """Yield (place, plain cells) for every row of a source; one that is read again is counted anew.
+
+        Raises
+        ------
+        DataError
+            For a row that the shape refuses, with its place.
+        """
         if self.shape is None:
             yield from raw_rows
             return
         met = self._met[source] = Met()
         for place, cells in raw_rows:
-            plain = self.shape.read(cells, self.asked)
+            try:
+                plain = self.shape.read(cells, self.asked)
+            except DataError as error:
+                raise DataError(f"{place}: {error}") from None
             met.add(plain, place)
             yield place, {**cells, DEFAULT_COLUMN: plain.input, DEFAULT_TARGET: plain.target}
 

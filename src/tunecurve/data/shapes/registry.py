@@ -15,6 +15,7 @@ from tunecurve.data.shapes.prodigy import Prodigy
 from tunecurve.data.shapes.prompt_completion import PromptCompletion
 from tunecurve.data.shapes.sharegpt import ShareGPT
 from tunecurve.data.shapes.spans import Spans
+from tunecurve.data.shapes.tokens_and_tags import TokensAndTags
 from tunecurve.data.shapes.vertex_chat import VertexChat
 from tunecurve.errors import DataError
 
@@ -30,6 +31,7 @@ SHAPES: tuple[Shape, ...] = (
     Spans(),
     Prodigy(),
     LabelStudio(),
+    TokensAndTags(),
 )
 SHAPE_NAMES = (AUTO, COLUMNS, *(shape.name for shape in SHAPES))
 SAMPLE_ROWS = 200
@@ -38,6 +40,12 @@ SAMPLE_ROWS = 200
 def shape_of_name(name: str) -> Shape | None:
     """Return the shape with a name; None for plain columns."""
     return next((shape for shape in SHAPES if shape.name == name), None)
+
+
+def option_names(name: str) -> tuple[str, ...]:
+    """Return the keys of ``data.shape_options`` that a shape knows; where it is to be found, those of all."""
+    shapes = SHAPES if name == AUTO else [shape for shape in SHAPES if shape.name == name]
+    return tuple(dict.fromkeys(option for shape in shapes for option in shape.option_names))
 
 
 def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:

@@ -127,7 +127,7 @@ class Spans(AnnotatedShape):
                 located = locate(one.text, one.spans, counting_of(asked))
                 n_unlike += bool(located.problem)
                 readings.append((one.text, located.spans))
-            if readings and (2 * n_unlike <= len(readings) or len(found) == 1):
+            if readings and (2 * n_unlike <= len(readings) or (len(found) == 1 and text in TEXT_COLUMNS)):
                 known.setdefault(tuple(readings), (text, column))
         return list(known.values())
 
