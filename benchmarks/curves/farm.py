@@ -26,6 +26,7 @@ from points import merged, points_of_run, write_points
 from sets import LEARNERS, SEEDS, TABLE, CurveSet, read_sets, study_of
 
 from tunecurve import __version__
+from tunecurve.cancellation import Cancellation
 from tunecurve.cli.console import stop_on_interrupt
 from tunecurve.errors import Interrupted, TunecurveError
 from tunecurve.learners.base import TrainingProgress
@@ -70,18 +71,9 @@ class FarmProgress(Progress):
     """Prints a line a trial, and asks to stop when the time is over."""
 
     def __init__(self, max_minutes: float | None) -> None:
-        self.ends_at = time.monotonic() + 60 * max_minutes if max_minutes else None
-        self.is_asked_to_stop = False
+        ends_at = time.monotonic() + 60 * max_minutes if max_minutes else float("inf")
+        self.cancellation = Cancellation(lambda: time.monotonic() > ends_at)
         self.job = ""
-
-    @property
-    def stop_requested(self) -> bool:  # type: ignore[override]
-        """Whether somebody asked for it, or the time is over."""
-        return self.is_asked_to_stop or (self.ends_at is not None and time.monotonic() > self.ends_at)
-
-    @stop_requested.setter
-    def stop_requested(self, value: bool) -> None:
-        self.is_asked_to_stop = value
 
     def say(self, line: str) -> None:
         """Print a line with the time."""
@@ -176,7 +168,7 @@ def work_through(jobs: Sequence[Job], options: argparse.Namespace, progress: Far
     left = [job for job in jobs if not job.is_done(options.out)]
     print(f"{len(jobs)} jobs, {len(jobs) - len(left)} of them finished", flush=True)
     for job in left:
-        if progress.stop_requested:
+        if progress.cancellation.is_requested:
             raise Interrupted("the time is over")
         with held(options.out / "locks" / f"{job.name}.lock") as is_mine:
             if not is_mine or job.is_done(options.out) or job.name in failures:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tunecurve import own_code
 from tunecurve.errors import TunecurveError
-from tunecurve.executors.base import Outcome, is_paid
+from tunecurve.executors.base import RunSummary, is_paid
 from tunecurve.executors.lock import lock_study
 from tunecurve.executors.options import Executor
 from tunecurve.executors.run import run_trials
@@ -51,13 +51,13 @@ class StudyRun:
         The run's folder, with report.html, curve.png and results.json.
     results : Results
         The content of results.json.
-    outcome : Outcome
+    outcome : RunSummary
         How many trials ran now, how many were found finished, which failed.
     """
 
     folder: Path
     results: Results
-    outcome: Outcome
+    outcome: RunSummary
 
 
 def run(study: str | Path | Mapping[str, Any] | None = None, **options: Any) -> Results:
@@ -149,10 +149,9 @@ def run_study(
         share=(executor or Executor()).workers_here,
         accept_data_changes=accept_data_changes,
     )
-    progress = progress or Progress()
     for finding in as_shown(ready.data.findings):
-        progress.message(f"{finding.kind}: {finding.line}")
-    return run_prepared(ready, progress, executor)
+        ready.progress.message(f"{finding.kind}: {finding.line}")
+    return run_prepared(ready, executor)
 
 
 def learning_curve(study: Any = None, **options: Any) -> LearningCurve:
@@ -169,15 +168,14 @@ def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
     return merged
 
 
-def run_prepared(study: Study, progress: Progress, executor: Executor | None = None) -> StudyRun:
+def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
     """Run what is left of a study and bring results and report up to date."""
-    executor = executor or Executor()
+    executor, progress = executor or Executor(), study.progress
     study.check_access()
     for name, reason in study.tuning_obstacles.items():
         progress.message(f"'{name}' cannot be tuned, only prompted: {reason}")
     make_folder(study.folder)
     make_folder(study.folder / TRIALS)
-    study.account.on_message, study.account.should_stop = progress.message, lambda: progress.stop_requested
     with lock_study(study.folder, shared=executor.is_shared):
         inspect_trials(study.planned, progress.message)
         tell_of_forks(study.planned, progress.message)

@@ -12,7 +12,9 @@ import pytest
 
 from tests.fakes.slow_learner import DyingLearner, SlowLearner, run
 from tunecurve.errors import Interrupted, StudyStateError, UsageError
-from tunecurve.executors.leases import Desk
+from tunecurve.executors.base import Recorder
+from tunecurve.executors.events import Lost
+from tunecurve.executors.leases import LeaseStore
 from tunecurve.executors.options import Executor
 from tunecurve.executors.processes import LocalWorkers
 from tunecurve.executors.run import cuda_devices, deal
@@ -174,11 +176,11 @@ def test_only_one_process_runs_paid_trials_and_never_one_of_another_machine(tmp_
     item = PlannedTrial(
         Trial("m", "zero-shot"), {"learner": {"kind": "hosted"}}, TrialFolder(tmp_path / "trials" / "m")
     )
-    with Desk(tmp_path / "claims") as desk:
-        assert _Sharing(TrialContext([item], None, {}, []), desk, Progress(), lambda failures: None)._may_pay_here()
+    with LeaseStore(tmp_path / "claims") as leases:
+        assert _Sharing(TrialContext([item], None, {}, []), leases, Recorder(Progress(), print))._may_pay_here()
         (tmp_path / "claims" / f"{PAID}.000001").write_text("another-host-1-abc\n")
         listener = Listener()
-        assert not _Sharing(TrialContext([item], None, {}, []), desk, listener, lambda failures: None)._may_pay_here()
+        assert not _Sharing(TrialContext([item], None, {}, []), leases, Recorder(listener, print))._may_pay_here()
         assert listener.lines == ["the paid trials wait for another-host, whose ledger knows what is paid for"]
 
 
@@ -228,6 +230,6 @@ def test_a_worker_that_cannot_read_what_it_is_sent_says_so_and_nobody_waits_for_
         while not events:
             events = workers.wait(30)
     (event,) = events
-    assert event.kind == "lost"
+    assert isinstance(event, Lost)
     assert event.trial == "a trial"
-    assert "cannot read what it is sent (ModuleNotFoundError: No module named 'not_here')" in event.values[0]
+    assert "cannot read what it is sent (ModuleNotFoundError: No module named 'not_here')" in event.reason

@@ -99,12 +99,12 @@ def test_model_files_are_put_on_a_node_once_and_found_where_they_are(cluster, tm
     monkeypatch.setattr(ray_workers.tempfile, "gettempdir", lambda: str(tmp_path))
     ray.init(address=cluster.address, ignore_reinit_error=True, log_to_driver=False)
     shipped = ray_workers._ship(ray, TrialContext([], None, {"lookup": learner}, []))
-    assert ray_workers._place(learner.files, shipped["models"]["abc"]) == tmp_path / "model"
+    assert ray_workers._model_folder(learner.files, shipped.models["abc"]) == tmp_path / "model"
     elsewhere = replace(learner.files, folder=tmp_path / "not here")
-    placed = ray_workers._place(elsewhere, shipped["models"]["abc"])
+    placed = ray_workers._model_folder(elsewhere, shipped.models["abc"])
     assert (placed / "deep" / "weights.safetensors").read_bytes() == b"\x00weights"
     written_at = placed.stat().st_mtime_ns
-    assert ray_workers._place(elsewhere, shipped["models"]["abc"]) == placed
+    assert ray_workers._model_folder(elsewhere, shipped.models["abc"]) == placed
     assert placed.stat().st_mtime_ns == written_at
     ray.shutdown()
 

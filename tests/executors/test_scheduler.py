@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tunecurve.errors import Interrupted
-from tunecurve.executors.base import Ended, Outcome
+from tunecurve.executors.base import Recorder, TrialOutcome
 from tunecurve.executors.coordinator import dispatch
-from tunecurve.executors.events import Event
+from tunecurve.executors.events import Ended, Lost
 from tunecurve.executors.scheduler import Schedule, longest_first
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
@@ -67,7 +67,7 @@ class SimulatedCluster:
         self.n_lost = 0
         self.worker_seconds = 0.0  # what the living workers could have worked
 
-    def n_places(self):
+    def n_slots(self):
         return self.n_alive
 
     def start(self, item):
@@ -86,13 +86,13 @@ class SimulatedCluster:
             self.n_alive += 1
             return []
         if kind == "ended":
-            return [Event(trial, "ended", (Ended("finished", "", 0.0),))]
+            return [Ended(trial, TrialOutcome(""))]
         self.n_lost += 1
         self.n_alive -= 1
         self._at(self.away_seconds, ("back", trial, 0.0))
         done = max(0.0, life - self.start_seconds)
         self.left[trial] -= done - done % 60.0
-        return [Event(trial, "lost", ("gone",))]
+        return [Lost(trial, "gone")]
 
     def ask_to_stop(self):
         pass
@@ -101,9 +101,9 @@ class SimulatedCluster:
 def makespan(tmp_path, lengths, n_workers, seed, **options):
     planned, seconds = trials(tmp_path, lengths)
     cluster = SimulatedCluster(n_workers, seconds, seed=seed, **options)
-    outcome = Outcome()
-    dispatch(Schedule(planned, seconds, most_losses=1000), cluster, Progress(), lambda failures: None, outcome)
-    assert outcome.n_run == len(lengths)
+    recorder = Recorder(Progress(), lambda failures: None)
+    dispatch(Schedule(planned, seconds, most_losses=1000), cluster, recorder)
+    assert recorder.summary.n_run == len(lengths)
     return cluster
 
 
@@ -122,7 +122,7 @@ def test_longest_first_is_what_keeps_the_end_short(tmp_path):
     in_order = makespan(tmp_path, lengths, 200, 0, **calm).now
     planned, seconds = trials(tmp_path, lengths)
     cluster = SimulatedCluster(200, seconds, seed=0, **calm)
-    dispatch(Schedule(planned, dict.fromkeys(seconds, 1.0)), cluster, Progress(), lambda failures: None, Outcome())
+    dispatch(Schedule(planned, dict.fromkeys(seconds, 1.0)), cluster, Recorder(Progress(), lambda failures: None))
     assert in_order < 0.9 * cluster.now, "the same trials, their lengths unknown to the schedule"
 
 
@@ -131,13 +131,14 @@ def test_a_stop_lets_running_trials_end_and_starts_no_other(tmp_path):
     cluster, progress = SimulatedCluster(2, seconds, seed=0, hours_between_losses=1e9), Progress()
     progress.stop_requested = True
     with pytest.raises(Interrupted):
-        dispatch(Schedule(planned, seconds, is_proven=True), cluster, progress, lambda failures: None, Outcome())
+        dispatch(Schedule(planned, seconds, is_proven=True), cluster, Recorder(progress, lambda failures: None))
     assert not cluster.events
 
 
 def test_a_trial_that_loses_every_worker_is_a_failure_with_its_reason(tmp_path):
     planned, seconds = trials(tmp_path, [60.0])
-    cluster, outcome = SimulatedCluster(1, seconds, seed=0, hours_between_losses=1e-9), Outcome()
-    dispatch(Schedule(planned, seconds, most_losses=3), cluster, Progress(), lambda failures: None, outcome)
-    assert list(outcome.failures.values()) == ["gone, 4 times"]
+    cluster = SimulatedCluster(1, seconds, seed=0, hours_between_losses=1e-9)
+    recorder = Recorder(Progress(), lambda failures: None)
+    dispatch(Schedule(planned, seconds, most_losses=3), cluster, recorder)
+    assert list(recorder.summary.failures.values()) == ["gone, 4 times"]
     assert (planned[0].folder.path / "failure.txt").read_text() == "gone, 4 times"

@@ -174,9 +174,9 @@ def stop_on_interrupt(progress: Progress) -> None:
     """Make the first Ctrl-C (or SIGTERM) end the work at the next step, the second one at once."""
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        if progress.stop_requested:
+        if progress.cancellation.is_requested:
             raise KeyboardInterrupt
-        progress.stop_requested = True
+        progress.cancellation.request()
         click.echo("\nfinishing the current step; press Ctrl-C again to stop at once", err=True)
 
     signal.signal(signal.SIGINT, ask_to_stop)

@@ -87,7 +87,7 @@ def run(
         _agree_to_costs(ready)
     stop_on_interrupt(progress)
     try:
-        done = run_prepared(ready, progress, executor)
+        done = run_prepared(ready, executor)
     except Interrupted as interrupted:
         raise Interrupted(f"{interrupted}; what is finished is kept. Continue with: {this_command()}") from None
     if as_json:

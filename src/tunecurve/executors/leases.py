@@ -12,7 +12,6 @@ Needs a file system on which exclusive creation is atomic: local disks, NFS, Lus
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -20,7 +19,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +26,7 @@ from types import TracebackType
 
 from tunecurve.storage.files import make_folder
 from tunecurve.storage.kill_points import kill_point
+from tunecurve.storage.process_lock import ProcessLock, has_ended
 
 CLAIMS = "claims"
 BEAT_SECONDS, STALE_SECONDS = 5.0, 60.0
@@ -36,7 +35,7 @@ _CLAIM = re.compile(r"(?P<name>.+)\.(?P<generation>\d{6})")
 _WIDTH = 512  # bytes of a worker's file: rewritten in place, always of one length
 
 
-class ClaimLost(Exception):
+class LeaseLost(Exception):
     """Raised in a process that was thought to be gone and whose trial another process has taken over."""
 
 
@@ -54,12 +53,12 @@ class _Sighting:
     at: float
 
 
-class Claim:
+class Lease:
     """A claim that this process has made.
 
     Parameters
     ----------
-    desk : Desk
+    store : LeaseStore
         Where it was made.
     name : str
         What is claimed.
@@ -67,27 +66,27 @@ class Claim:
         Number of the claim; a higher one is someone else's.
     """
 
-    def __init__(self, desk: Desk, name: str, generation: int) -> None:
-        self.desk, self.name, self.generation = desk, name, generation
-        self._checked_at = desk.now()
+    def __init__(self, store: LeaseStore, name: str, generation: int) -> None:
+        self.store, self.name, self.generation = store, name, generation
+        self._checked_at = store.now()
 
     def check(self) -> None:
         """Look, at most every few seconds, whether the claim still holds; to be called before anything is written.
 
         Raises
         ------
-        ClaimLost
+        LeaseLost
             When another process has taken it over, because this one was silent too long.
         """
-        now = self.desk.now()
-        if now - self._checked_at < self.desk.beat_seconds:
+        now = self.store.now()
+        if now - self._checked_at < self.store.beat_seconds:
             return
-        if (self.desk.folder / f"{self.name}.{self.generation + 1:06d}").exists():
-            raise ClaimLost(self.name)
+        if (self.store.folder / f"{self.name}.{self.generation + 1:06d}").exists():
+            raise LeaseLost(self.name)
         self._checked_at = now
 
 
-class Desk:
+class LeaseStore:
     """Makes claims in a shared folder; a context manager that is seen by others as long as it is open.
 
     Parameters
@@ -122,13 +121,11 @@ class Desk:
         self._owners: dict[tuple[str, int], str] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_beating, name="tunecurve-heartbeat", daemon=True)
-        self._descriptor = -1
+        self._lock: ProcessLock | None = None
 
-    def __enter__(self) -> Desk:
-        make_folder(self.workers)
-        self._descriptor = os.open(self.workers / self.name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        with suppress(OSError):  # on a file system without locks heartbeats alone decide
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+    def __enter__(self) -> LeaseStore:
+        # On a file system without locks heartbeats alone decide.
+        self._lock = ProcessLock(make_folder(self.workers) / self.name, must_lock=False)
         self._beat(0)
         self._thread.start()
         return self
@@ -138,12 +135,12 @@ class Desk:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        (self.workers / self.name).unlink(missing_ok=True)
-        os.close(self._descriptor)
+        if self._lock is not None:
+            self._lock.close()
 
     def _beat(self, number: int) -> None:
-        text = json.dumps({**self._facts, "beat": number})
-        os.pwrite(self._descriptor, text.encode().ljust(_WIDTH), 0)
+        if self._lock is not None:
+            self._lock.write(json.dumps({**self._facts, "beat": number}).encode().ljust(_WIDTH))
 
     def _keep_beating(self) -> None:
         number = 0
@@ -152,9 +149,9 @@ class Desk:
             try:
                 self._beat(number)
             except OSError:
-                continue  # a server that does not answer now; `Claim.check` finds out what others made of the silence
+                continue  # a server that does not answer now; `Lease.check` finds out what others made of the silence
 
-    def claim(self, name: str, *, latest: dict[str, int] | None = None) -> Claim | None:
+    def claim(self, name: str, *, latest: dict[str, int] | None = None) -> Lease | None:
         """Claim something; None when a living process has it.
 
         Parameters
@@ -177,7 +174,7 @@ class Desk:
         finally:
             os.close(descriptor)
         kill_point("after-claim")
-        return Claim(self, name, generation + 1)
+        return Lease(self, name, generation + 1)
 
     def latest_generations(self) -> dict[str, int]:
         """Return the highest generation of every claim."""
@@ -209,7 +206,7 @@ class Desk:
         content = b"" if owner.startswith("?") else self._read(owner)
         if content is None:
             return False
-        if content and self._lock_is_free(owner, content):
+        if _facts_in(content).get("kernel") == self._facts["kernel"] and has_ended(self.workers / owner):
             return False
         seen = self._seen.get(owner)
         if seen is None or seen.content != content:
@@ -227,22 +224,6 @@ class Desk:
             return None
         except OSError:
             return b"?"  # a server that does not answer; silence decides
-
-    def _lock_is_free(self, owner: str, content: bytes) -> bool:
-        """Return whether the owner ran under this very kernel and is gone; False where that cannot be known."""
-        if _facts_in(content).get("kernel") != self._facts["kernel"]:
-            return False
-        try:
-            descriptor = os.open(self.workers / owner, os.O_RDWR)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
 
     def others(self) -> list[str]:
         """Return the other processes at work, in words."""

@@ -22,12 +22,18 @@ from types import TracebackType
 from typing import Any
 
 from tunecurve import own_code
-from tunecurve.executors.events import Event, RelayProgress, lost, run_to_its_end
+from tunecurve.cancellation import Cancellation
+from tunecurve.executors.events import Event, Lost, ProgressEvent
+from tunecurve.executors.worker import RelayProgress, run_to_its_end
 from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.trial import TrialContext
 
-_STOP = "stop"
 _SECONDS_TO_END = 5.0
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """Tells a worker to end its trial at the next step."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class LocalWorkers:
         for worker in self._workers:
             worker.end()
 
-    def n_places(self) -> int:
+    def n_slots(self) -> int:
         """Return the number of workers."""
         return len(self._workers)
 
@@ -83,7 +89,7 @@ class LocalWorkers:
     def ask_to_stop(self) -> None:
         """Tell every worker to end its trial at the next step."""
         for worker in self._workers:
-            worker.tell(_STOP)
+            worker.tell(_Stop())
 
 
 class _Worker:
@@ -129,7 +135,7 @@ class _Worker:
         if isinstance(event, _Unreadable):
             self._last_words = f": {event.reason}"
             return []
-        if event.kind in ("ended", "stopped", "stops-all"):
+        if not isinstance(event, ProgressEvent):
             self.item = None
         return [event]
 
@@ -141,7 +147,7 @@ class _Worker:
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         hint = " (out of memory?)" if code == -signal.SIGKILL else ""
         words, self._last_words = self._last_words, ""
-        return [lost(item.trial, f"its worker process {how}{hint}{words}")] if item is not None else []
+        return [Lost(item.trial, f"its worker process {how}{hint}{words}")] if item is not None else []
 
     def end(self) -> None:
         """End the process: it notices that the pipe is closed."""
@@ -164,7 +170,7 @@ def _serve(connection: Connection, device: str | None, folder: str, may_load_cod
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device  # before anything asks the driver
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    stop = threading.Event()
+    cancellation = Cancellation()
 
     def listen() -> None:
         while True:
@@ -177,8 +183,8 @@ def _serve(connection: Connection, device: str | None, folder: str, may_load_cod
                     _Unreadable(f"cannot read what it is sent ({type(error).__name__}: {' '.join(str(error).split())})")
                 )
                 os._exit(1)
-            if what == _STOP:
-                stop.set()
+            if isinstance(what, _Stop):
+                cancellation.request()
             else:
                 inbox.put(what)
 
@@ -186,5 +192,5 @@ def _serve(connection: Connection, device: str | None, folder: str, may_load_cod
     context: TrialContext = inbox.get()
     while True:
         item: PlannedTrial = inbox.get()
-        progress = RelayProgress(item.trial, connection.send, stop.is_set)
+        progress = RelayProgress(item.trial, connection.send, cancellation)
         connection.send(run_to_its_end(item, context, progress))

@@ -16,15 +16,17 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tunecurve.cancellation import Cancellation
 from tunecurve.errors import EnvironmentProblem, StudyStateError
-from tunecurve.executors.events import Event, RelayProgress, lost, run_to_its_end
-from tunecurve.executors.leases import ClaimLost
+from tunecurve.executors.events import Event, Lost, Stopped, StudyFailed
+from tunecurve.executors.leases import LeaseLost
 from tunecurve.executors.options import Executor
+from tunecurve.executors.worker import RelayProgress, run_to_its_end
 from tunecurve.storage.files import make_folder, write_bytes, write_text
 from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.trial import TrialContext
@@ -33,12 +35,12 @@ from tunecurve.study.trial_folder import ATTEMPT, RESULT, TrialFolder
 _NONCE = ".ray-session"
 _SECONDS_BETWEEN_COUNTS = 5.0
 _SECONDS_BETWEEN_POSTS = 1.0
-# More tasks than places, so that a cluster that grows on demand sees the demand.
+# More tasks than slots, so that a cluster that grows on demand sees the demand.
 _EXTRA_TASKS = 8
 
 
 class RayWorkers:
-    """Places on a Ray cluster; a context manager that connects and disconnects.
+    """Slots on a Ray cluster; a context manager that connects and disconnects.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class RayWorkers:
         self._nonce = uuid.uuid4().hex
         self._tasks: dict[Any, PlannedTrial] = {}
         self._attempts: dict[str, int] = {}
-        self._n_places = 0
+        self._n_slots = 0
         self._counted_at = -_SECONDS_BETWEEN_COUNTS
         self._cpus = max([1, *(learner.resources.threads for learner in context.learners.values())])
 
@@ -99,7 +101,7 @@ class RayWorkers:
         if self._is_ours:
             self._ray.shutdown()
 
-    def n_places(self) -> int:
+    def n_slots(self) -> int:
         """Return how many trials the cluster has room for now, and a few more."""
         now = time.monotonic()
         if now - self._counted_at >= _SECONDS_BETWEEN_COUNTS:
@@ -108,8 +110,8 @@ class RayWorkers:
             room = has.get("CPU", 0.0) / self._cpus
             if self._executor.gpus_per_trial:
                 room = min(room, has.get("GPU", 0.0) / self._executor.gpus_per_trial)
-            self._n_places = int(room) + _EXTRA_TASKS
-        return self._n_places
+            self._n_slots = int(room) + _EXTRA_TASKS
+        return self._n_slots
 
     def start(self, item: PlannedTrial) -> None:
         """Submit a trial."""
@@ -127,17 +129,15 @@ class RayWorkers:
         events = list(self._ray.get(self._mailbox.take.remote()))
         for task in ready:
             events.append(self._end_of(task, self._tasks.pop(task)))
-        return [event for event in events if event is not None]
+        return events
 
     def _end_of(self, task: Any, item: PlannedTrial) -> Event:
         try:
             event, files = self._ray.get(task)
         except self._ray.exceptions.RayTaskError as error:
-            return Event(
-                item.trial, "stops-all", (EnvironmentProblem(f"a Ray node cannot run trials: {_line(error)}"),)
-            )
+            return StudyFailed(item.trial, EnvironmentProblem(f"a Ray node cannot run trials: {_line(error)}"))
         except self._ray.exceptions.RayError as error:
-            return lost(item.trial, f"its node or worker was lost ({type(error).__name__})")
+            return Lost(item.trial, f"its node or worker was lost ({type(error).__name__})")
         for name in sorted(files, key=lambda name: (name == RESULT, name)):  # the result comes last
             write_bytes(make_folder((item.folder.path / name).parent) / Path(name).name, files[name])
         item.folder.remove(ATTEMPT)
@@ -187,11 +187,24 @@ class _Mailbox:
         self._stop = True
 
 
-def _ship(ray: Any, context: TrialContext) -> dict[str, Any]:
-    """Put data, learners and model files into the object store; return their references."""
+# The files of a model by their paths: size, and reference to the content.
+_ModelFiles = dict[str, tuple[int, Any]]
+
+
+@dataclass(frozen=True)
+class _Shipped:
+    """References to what all tasks read: the context without learners, learners by name, model files by their checksum."""
+
+    context: Any
+    learners: dict[str, Any]
+    models: dict[str, _ModelFiles]
+
+
+def _ship(ray: Any, context: TrialContext) -> _Shipped:
+    """Put data, learners and model files into the object store."""
     import numpy as np
 
-    models: dict[str, dict[str, tuple[int, Any]]] = {}
+    models: dict[str, _ModelFiles] = {}
     for learner in context.learners.values():
         files = learner.files
         if files is not None and files.weights_sha256 not in models:
@@ -202,47 +215,48 @@ def _ship(ray: Any, context: TrialContext) -> dict[str, Any]:
                 if path.is_file()
             }
     there = {name: ray.put(learner) for name, learner in context.learners.items() if name != "floor"}
-    return {
-        "context": ray.put(replace(context, planned=[], seconds={}, learners={})),
-        "learners": there,
-        "models": models,
-    }
+    return _Shipped(ray.put(replace(context, planned=[], seconds={}, learners={})), there, models)
 
 
 _learners: dict[Any, Any] = {}  # of a worker process: Ray uses a process for many trials
 
 
-def _run_there(
-    item: PlannedTrial, attempt: str, shipped: dict[str, Any], mailbox: Any
-) -> tuple[Event, dict[str, bytes]]:
+def _run_there(item: PlannedTrial, attempt: str, shipped: _Shipped, mailbox: Any) -> tuple[Event, dict[str, bytes]]:
     """Run one trial on a node; return how it ended, and its files where the node does not see the study's folder."""
     import ray
 
     post = _Post(mailbox)
-    context: TrialContext = ray.get(shipped["context"])
-    name = item.trial.learner
-    if shipped["learners"][name] not in _learners:
-        learner = ray.get(shipped["learners"][name])
-        files = learner.files
-        if files is not None:
-            learner.files = replace(files, folder=_place(files, shipped["models"][files.weights_sha256]))
-        _learners[shipped["learners"][name]] = learner
-    learner = _learners[shipped["learners"][name]]
-    if learner.identity() != item.config["learner"]:
-        raise StudyStateError(f"this node would compute as {learner.identity()}, the study is {item.config['learner']}")
-    context = replace(context, learners={name: learner})
+    cancellation = Cancellation(post.shall_stop)
+    learner = _learner_of(item, shipped)
+    context = replace(ray.get(shipped.context), learners={item.trial.learner: learner})
     sees_folder = _reads(item.folder.study / _NONCE) == attempt.split()[0]
     there = item if sees_folder else replace(item, folder=TrialFolder(_scratch("trials") / item.folder.name))
 
     def check() -> None:
         if sees_folder and _reads(item.folder.path / ATTEMPT) not in (attempt, None):
-            raise ClaimLost(item.folder.name)
+            raise LeaseLost(item.folder.name)
 
-    progress = RelayProgress(item.trial, post, post.shall_stop, check)
-    if post.shall_stop():
-        return Event(item.trial, "stopped"), {}
-    event = run_to_its_end(there, context, progress)
+    if cancellation.is_requested:
+        return Stopped(item.trial), {}
+    event = run_to_its_end(there, context, RelayProgress(item.trial, post, cancellation, check))
     return event, {} if sees_folder else _files_of(there.folder.path)
+
+
+def _learner_of(item: PlannedTrial, shipped: _Shipped) -> Any:
+    """Return the learner of a trial, read once in a worker process, with its model's files on this node."""
+    import ray
+
+    reference = shipped.learners[item.trial.learner]
+    if reference not in _learners:
+        learner = ray.get(reference)
+        files = learner.files
+        if files is not None:
+            learner.files = replace(files, folder=_model_folder(files, shipped.models[files.weights_sha256]))
+        _learners[reference] = learner
+    learner = _learners[reference]
+    if learner.identity() != item.config["learner"]:
+        raise StudyStateError(f"this node would compute as {learner.identity()}, the study is {item.config['learner']}")
+    return learner
 
 
 class _Post:
@@ -285,7 +299,7 @@ def _scratch(purpose: str) -> Path:
     return make_folder(mine / purpose)
 
 
-def _place(files: Any, contents: dict[str, tuple[int, Any]]) -> Path:
+def _model_folder(files: Any, contents: _ModelFiles) -> Path:
     """Return the folder of a model on this node: where it is already, else written from the object store, once."""
     import ray
 
@@ -299,7 +313,8 @@ def _place(files: Any, contents: dict[str, tuple[int, Any]]) -> Path:
         return ready
     building = Path(tempfile.mkdtemp(dir=ready.parent))
     for name, (_, reference) in contents.items():
-        write_bytes(make_folder((building / name).parent) / Path(name).name, ray.get(reference).tobytes())
+        content: Any = ray.get(reference)
+        write_bytes(make_folder((building / name).parent) / Path(name).name, content.tobytes())
     try:
         building.rename(ready)
     except OSError:  # another process of this node was quicker

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from tunecurve.executors.base import AfterEach, Outcome, run_serially
+from tunecurve.executors.base import AfterEach, Recorder, RunSummary
+from tunecurve.executors.coordinator import run_on_workers
 from tunecurve.executors.options import Executor
+from tunecurve.executors.serial import run_serially
 from tunecurve.learners.base import Learner
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import TrialContext
@@ -15,30 +16,45 @@ from tunecurve.study.trial import TrialContext
 
 def run_trials(
     context: TrialContext, executor: Executor, folder: Path, progress: Progress, after_each: AfterEach
-) -> Outcome:
-    """Run the trials that are not finished; same arguments and errors as `run_serially`."""
+) -> RunSummary:
+    """Run the trials that are not finished, and return how they ended.
+
+    Parameters
+    ----------
+    context : TrialContext
+        The trials, in running order.
+    executor : Executor
+        Where they run.
+    folder : Path
+        The study's folder.
+    progress, after_each
+        See `Recorder`.
+
+    Raises
+    ------
+    Interrupted, MoneyError, EnvironmentProblem
+        As `run_serially`.
+    """
+    recorder = Recorder(progress, after_each)
+    devices = cuda_devices(context.learners) if executor.name == "local" else []
+    n_workers = executor.workers or max(1, len(devices))
     if executor.name == "shared":
         from tunecurve.executors.shared import run_shared
 
-        return run_shared(context, folder, progress, after_each)
-    if executor.name == "ray":
+        run_shared(context, folder, recorder)
+    elif executor.name == "ray":
         from tunecurve.executors.ray import RayWorkers
 
-        return _lead(context, RayWorkers(context, folder, executor), progress, after_each)
-    devices = cuda_devices(context.learners)
-    n_workers = executor.workers or max(1, len(devices))
-    if n_workers == 1:
-        return run_serially(context, progress, after_each)
-    from tunecurve.executors.processes import LocalWorkers
+        with RayWorkers(context, folder, executor) as cluster:
+            run_on_workers(context, cluster, recorder)
+    elif n_workers == 1:
+        run_serially(context, recorder)
+    else:
+        from tunecurve.executors.processes import LocalWorkers
 
-    return _lead(context, LocalWorkers(context, n_workers, deal(devices, n_workers)), progress, after_each)
-
-
-def _lead(context: TrialContext, workers: Any, progress: Progress, after_each: AfterEach) -> Outcome:
-    from tunecurve.executors.coordinator import run_on_workers
-
-    with workers:
-        return run_on_workers(context, workers, progress, after_each)
+        with LocalWorkers(context, n_workers, deal(devices, n_workers)) as processes:
+            run_on_workers(context, processes, recorder)
+    return recorder.summary
 
 
 def cuda_devices(learners: Mapping[str, Learner]) -> list[str]:

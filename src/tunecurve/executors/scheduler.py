@@ -1,7 +1,7 @@
 """Which trial starts next where several run at once: a cheap one to see that it works, then the longest first.
 
 Longest first keeps the end short: what is still running when the queue is empty is small (Graham's list scheduling, R. L.
-Graham, 1969: within 4/3 of the best for trials of any lengths). A trial whose worker is lost goes back to its place.
+Graham, 1969: within 4/3 of the best for trials of any lengths). A trial whose worker is lost goes back to its position.
 This module knows nothing of processes, machines and files.
 """
 
@@ -47,8 +47,8 @@ class Schedule:
         most_losses: int = MOST_LOSSES,
     ) -> None:
         self._items = longest_first(planned, seconds)[::-1]
-        self._place = {item.trial: place for place, item in enumerate(self._items)}
-        self._waiting = list(range(len(self._items)))  # places, cheapest first; always sorted
+        self._position = {item.trial: position for position, item in enumerate(self._items)}
+        self._waiting = list(range(len(self._items)))  # positions, cheapest first; always sorted
         self._running: set[int] = set()
         self._losses: dict[int, int] = {}
         self._is_proven = is_proven
@@ -68,21 +68,21 @@ class Schedule:
         """Return the trial to start now; None when nothing may start."""
         if not self._waiting or (not self._is_proven and self._running):
             return None
-        place = self._waiting.pop() if self._is_proven else self._waiting.pop(0)
-        self._running.add(place)
-        return self._items[place]
+        position = self._waiting.pop() if self._is_proven else self._waiting.pop(0)
+        self._running.add(position)
+        return self._items[position]
 
     def ended(self, item: PlannedTrial, *, well: bool) -> None:
         """Note that a trial has ended."""
-        self._running.discard(self._place[item.trial])
+        self._running.discard(self._position[item.trial])
         self._is_proven = self._is_proven or well
 
     def lost(self, item: PlannedTrial) -> bool:
         """Note that a trial's worker is gone; return whether the trial will be started again."""
-        place = self._place[item.trial]
-        self._running.discard(place)
-        self._losses[place] = self._losses.get(place, 0) + 1
-        if self._losses[place] > self.most_losses:
+        position = self._position[item.trial]
+        self._running.discard(position)
+        self._losses[position] = self._losses.get(position, 0) + 1
+        if self._losses[position] > self.most_losses:
             return False
-        bisect.insort(self._waiting, place)
+        bisect.insort(self._waiting, position)
         return True

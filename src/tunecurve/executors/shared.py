@@ -7,99 +7,72 @@ of results.json is the same whoever writes it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from tunecurve.errors import Interrupted
-from tunecurve.executors.base import AfterEach, Outcome, is_paid, run_one
-from tunecurve.executors.in_process import Aside, stays_here
-from tunecurve.executors.leases import BEAT_SECONDS, CLAIMS, STALE_SECONDS, Claim, ClaimLost, Desk
+from tunecurve.executors.base import Recorder, is_paid, stays_here
+from tunecurve.executors.events import Event, ProgressEvent
+from tunecurve.executors.in_process import InProcessTrials
+from tunecurve.executors.leases import BEAT_SECONDS, CLAIMS, STALE_SECONDS, Lease, LeaseLost, LeaseStore
 from tunecurve.executors.scheduler import longest_first
-from tunecurve.learners.base import Pending, TrainingProgress
-from tunecurve.study.plan import PlannedTrial, Trial
-from tunecurve.study.progress import Progress
+from tunecurve.executors.serial import run_one
+from tunecurve.executors.worker import RelayProgress
+from tunecurve.learners.base import Pending
+from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.trial import TrialContext
 
-PAID = "paid-trials"
+PAID, BETWEEN = "paid-trials", "between two trials"
 POLL_SECONDS = 1.0
-
-
-class ClaimedProgress(Progress):
-    """Hands everything on, and ends the work when the claim on the trial was taken over."""
-
-    def __init__(self, progress: Progress, claim: Claim) -> None:
-        self._progress, self._claim = progress, claim
-
-    @property
-    def stop_requested(self) -> bool:  # type: ignore[override]
-        """Whether the user wants to stop."""
-        return self._progress.stop_requested
-
-    def message(self, line: str) -> None:
-        """Hand on."""
-        self._progress.message(line)
-
-    def trained(self, trial: Trial, progress: TrainingProgress) -> None:
-        """Check the claim, then hand on."""
-        self._claim.check()
-        self._progress.trained(trial, progress)
-
-    def answered(self, trial: Trial, n_done: int, n_all: int, tokens_per_second: float) -> None:
-        """Check the claim, then hand on."""
-        self._claim.check()
-        self._progress.answered(trial, n_done, n_all, tokens_per_second)
 
 
 def run_shared(
     context: TrialContext,
     folder: Path,
-    progress: Progress,
-    after_each: AfterEach,
+    recorder: Recorder,
     *,
     beat_seconds: float = BEAT_SECONDS,
     stale_seconds: float = STALE_SECONDS,
-) -> Outcome:
+) -> None:
     """Run trials until none is left, sharing them with every process that does the same in this folder.
 
     Parameters
     ----------
-    context, progress, after_each
+    context, recorder
         As for `run_serially`.
     folder : Path
         The study's folder.
     beat_seconds, stale_seconds : float
-        See `leases.Desk`.
+        See `leases.LeaseStore`.
 
     Raises
     ------
     Interrupted, MoneyError, EnvironmentProblem
         As `run_serially`; other processes go on.
     """
-    with Desk(folder / CLAIMS, beat_seconds=beat_seconds, stale_seconds=stale_seconds) as desk:
-        return _Sharing(context, desk, progress, after_each).run()
+    with LeaseStore(folder / CLAIMS, beat_seconds=beat_seconds, stale_seconds=stale_seconds) as leases:
+        _Sharing(context, leases, recorder).run()
 
 
 class _Sharing:
-    def __init__(self, context: TrialContext, desk: Desk, progress: Progress, after_each: AfterEach) -> None:
-        self.context, self.desk, self.progress, self.after_each = context, desk, progress, after_each
-        self.outcome = Outcome()
+    def __init__(self, context: TrialContext, leases: LeaseStore, recorder: Recorder) -> None:
+        self.context, self.leases, self.recorder = context, leases, recorder
+        self.progress = recorder.progress
         self._old_failures = {item.trial: item.folder.failed_at() for item in context.planned}
         unfinished = [item for item in context.planned if not item.folder.is_finished]
-        self.outcome.n_found_finished = len(context.planned) - len(unfinished)
+        recorder.found_finished(len(context.planned) - len(unfinished))
         tuned = [item for item in context.planned if not stays_here(item)]
         self._is_proven = any(item.folder.is_finished for item in tuned)
         self._paid = [item for item in unfinished if is_paid(item.config)]
         self._left = longest_first([item for item in unfinished if not is_paid(item.config)], context.seconds)
-        self._aside: Aside | None = None
+        self._paying: InProcessTrials | None = None
         self._told_who: list[str] = []
 
-    def run(self) -> Outcome:
+    def run(self) -> None:
         with ExitStack() as open_until_the_end:
             while True:
-                if self.progress.stop_requested:
-                    raise Interrupted("stopped between two trials")
+                self.progress.cancellation.check(BETWEEN)
                 self._take_paid_trials(open_until_the_end)
                 self._drop_ended()
                 found = self._next()
@@ -109,19 +82,15 @@ class _Sharing:
                     break
                 else:
                     self._wait()
-        if self._aside is not None:
-            self.outcome.n_run += self._aside.outcome.n_run
-            self.outcome.failures.update(self._aside.outcome.failures)
-        return self.outcome
 
-    def _next(self) -> tuple[PlannedTrial, Claim] | None:
+    def _next(self) -> tuple[PlannedTrial, Lease] | None:
         """Claim the next trial: the longest, or while none has ended well the cheapest, one at a time."""
-        latest = self.desk.latest_generations()
+        latest = self.leases.latest_generations()
         running = {
             item.folder.name
             for item in self._left
             if (generation := latest.get(item.folder.name))
-            and self.desk.is_alive(self.desk.owner(item.folder.name, generation))
+            and self.leases.is_alive(self.leases.owner(item.folder.name, generation))
         }
         candidates: Sequence[PlannedTrial] = self._left
         if not self._is_proven:
@@ -131,46 +100,48 @@ class _Sharing:
         for item in candidates:
             if item.folder.name in running:
                 continue
-            claim = self.desk.claim(item.folder.name, latest=latest)
-            if claim is None:
-                latest = self.desk.latest_generations()
+            lease = self.leases.claim(item.folder.name, latest=latest)
+            if lease is None:
+                latest = self.leases.latest_generations()
             elif self._has_ended(item):
                 continue  # its owner finished it and left between two looks
             else:
-                return item, claim
+                return item, lease
         return None
 
-    def _run(self, item: PlannedTrial, claim: Claim) -> None:
+    def _run(self, item: PlannedTrial, lease: Lease) -> None:
         self.progress.trial_started(item.trial)
+        relay = RelayProgress(item.trial, self._tell_of, self.progress.cancellation, lease.check, seconds_between=0.0)
         try:
-            ended = run_one(item, self.context, ClaimedProgress(self.progress, claim))
-        except ClaimLost:
-            self.progress.message(
-                f"{item.trial.learner} {item.trial.label}: this process was silent too long, another one has taken it over"
-            )
+            outcome = run_one(item, self.context, relay)
+        except LeaseLost:
+            self.progress.message(f"{item.name}: this process was silent too long, another one has taken it over")
             return
-        if isinstance(ended, Pending):  # a learner of the user's own whose work is done elsewhere
-            self.progress.trial_waits(item.trial, ended.reason)
+        if isinstance(outcome, Pending):  # a learner of the user's own whose work is done elsewhere
+            self.progress.trial_waits(item.trial, outcome.reason)
             return
-        self.outcome.note(item.trial, ended, self.progress)
-        self._is_proven = self._is_proven or (ended.kind == "finished" and not stays_here(item))
+        self._is_proven = self._is_proven or (outcome.is_finished and not stays_here(item))
         self._left.remove(item)
-        self.after_each(self.outcome.failures)
+        self.recorder.ended(item.trial, outcome)
+
+    def _tell_of(self, event: Event) -> None:
+        if isinstance(event, ProgressEvent):
+            event.tell(self.progress)
 
     def _take_paid_trials(self, open_until_the_end: ExitStack) -> None:
         """Run the paid trials, all of them in one process: the ledger is a file of one machine."""
-        if self._aside is not None:
-            self._aside.raise_error()
-        elif self._paid and (self._may_pay_here()) and self.desk.claim(PAID) is not None:
-            self._aside = Aside(self._paid, self.context, self.progress, self.after_each)
-            open_until_the_end.enter_context(self._aside)
+        if self._paying is not None:
+            self._paying.raise_error()
+        elif self._paid and self._may_pay_here() and self.leases.claim(PAID) is not None:
+            self._paying = InProcessTrials(replace(self.context, planned=[*self._paid]), self.recorder)
+            open_until_the_end.enter_context(self._paying)
 
     def _may_pay_here(self) -> bool:
         """Return whether no other machine has begun to pay: what its ledger knows is not known here."""
-        generation = self.desk.latest_generations().get(PAID, 0)
-        hosts = {self.desk.owner(PAID, number).rsplit("-", 2)[0] for number in range(1, generation + 1)}
-        strangers = sorted(hosts - {self.desk.name.rsplit("-", 2)[0]})
-        if strangers and generation and not self.desk.is_alive(self.desk.owner(PAID, generation)):
+        generation = self.leases.latest_generations().get(PAID, 0)
+        hosts = {self.leases.owner(PAID, number).rsplit("-", 2)[0] for number in range(1, generation + 1)}
+        strangers = sorted(hosts - {self.leases.name.rsplit("-", 2)[0]})
+        if strangers and generation and not self.leases.is_alive(self.leases.owner(PAID, generation)):
             self._tell([f"the paid trials wait for {', '.join(strangers)}, whose ledger knows what is paid for"])
         return not strangers
 
@@ -180,8 +151,8 @@ class _Sharing:
             ended = [item for item in left if self._has_ended(item)]
             for item in ended:
                 left.remove(item)
-                if self._aside is None or item not in self._paid:
-                    self.outcome.n_found_finished += item.folder.is_finished
+                if self._paying is None or item not in self._paid:
+                    self.recorder.found_finished(int(item.folder.is_finished))
                 self._is_proven = self._is_proven or (item.folder.is_finished and not stays_here(item))
 
     def _has_ended(self, item: PlannedTrial) -> bool:
@@ -189,12 +160,10 @@ class _Sharing:
         return item.folder.is_finished or item.folder.failed_at() != self._old_failures[item.trial]
 
     def _wait(self) -> None:
-        others = self.desk.others()
+        others = self.leases.others()
         if others:
             self._tell([f"{len(self._left) + len(self._paid)} trials are with others ({'; '.join(others)}); waiting"])
-        end = time.monotonic() + POLL_SECONDS
-        while (left := end - time.monotonic()) > 0 and not self.progress.stop_requested:
-            time.sleep(min(left, 0.2))
+        self.progress.cancellation.sleep(POLL_SECONDS, BETWEEN)
 
     def _tell(self, lines: list[str]) -> None:
         if lines != self._told_who:

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tunecurve.errors import Interrupted
 from tunecurve.learners.base import Learner, TrainingProgress
 from tunecurve.storage.files import make_folder
 from tunecurve.study.dataset import StudyData
@@ -69,8 +68,7 @@ def _train(items: Sequence[PlannedTrial], data: StudyData, learner: Learner, pro
 
     def on_step(number: int, step: TrainingProgress) -> None:
         progress.trained(items[number].trial, step)
-        if progress.stop_requested:
-            raise Interrupted("stopped during training")
+        progress.cancellation.check("during training")
 
     records = learner.fine_tune_together(jobs, folder=folder, on_step=on_step)
     for item, record in zip(items, records, strict=True):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunecurve.data.rows import Row
-from tunecurve.errors import Interrupted, ModelError
+from tunecurve.errors import ModelError
 from tunecurve.learners.base import Learner, TargetLoss
 from tunecurve.learners.losses import LossUnit
 from tunecurve.storage.files import AppendLog
@@ -78,7 +78,7 @@ def measure_losses(
     store : AppendLog
         Where losses are kept until all are there; those in it are not measured again.
     progress : Progress
-        Its `stop_requested` ends the work early.
+        Its `cancellation` ends the work early.
 
     Raises
     ------
@@ -123,8 +123,7 @@ def _losses_of(asked: _Asked, learner: Learner, store: AppendLog, progress: Prog
         loss = found if math.isfinite(found.nats) else TargetLoss(left_out=NOT_FINITE)
         store.append({"side": asked.side, "index": index, "loss": asdict(loss)})
         losses[index] = loss
-        if progress.stop_requested:
-            raise Interrupted("stopped while losses were measured")
+        progress.cancellation.check("while losses were measured")
     return [losses[index] for index in range(len(targets))]
 
 

@@ -64,7 +64,9 @@ def prepare_study(
     settled = settled_study(values, out, origin)
     folder, asked = settled.folder, settled.spec
     spec = _with_what_is_there(asked, folder, origin)
-    account = Account(spec.hosted, str(folder.absolute()))
+    account = Account(
+        spec.hosted, str(folder.absolute()), on_message=progress.message, cancellation=progress.cancellation
+    )
     if learners is None:
         options = LearnerOptions.of_study(spec, account, device, threads)
         built = build_learners(spec.models, replace(options, share=share, on_message=progress.message))
@@ -85,7 +87,7 @@ def prepare_study(
     data.findings.extend(unserved_model(spec.hosted.vllm.model, spec.models))
     check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
-    return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account)
+    return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account, progress)
 
 
 def _settle_prompt_forms(learners: Mapping[str, Learner], data: StudyData) -> None:

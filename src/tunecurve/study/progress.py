@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
+from tunecurve.cancellation import Cancellation
 from tunecurve.learners.base import TrainingProgress
 from tunecurve.study.plan import Trial
 
@@ -12,10 +15,15 @@ class Progress:
     Attributes
     ----------
     stop_requested : bool
-        Set by an interrupt; work ends at the next point from which it can be continued without loss.
+        Set or computed by a listener of your own that wants the work to end.
     """
 
     stop_requested = False
+
+    @cached_property
+    def cancellation(self) -> Cancellation:
+        """What all work looks at: an interrupt, and `stop_requested`."""
+        return Cancellation(lambda: self.stop_requested)
 
     def message(self, line: str) -> None:
         """Hear of something that is not a trial's."""

@@ -11,6 +11,7 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads
+from tunecurve.study.progress import Progress
 from tunecurve.study.trial import training_job
 
 
@@ -32,6 +33,8 @@ class Study:
         In running order.
     account : Account
         Ledger and budget for paid models; untouched where there are none.
+    progress : Progress
+        Told what happens.
     """
 
     spec: StudySpec
@@ -40,6 +43,7 @@ class Study:
     learners: dict[str, Learner]
     planned: list[PlannedTrial]
     account: Account
+    progress: Progress
 
     @cached_property
     def workloads(self) -> dict[Trial, Workload]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tunecurve.data.rows import Row
-from tunecurve.errors import DamagedFile, Interrupted
+from tunecurve.errors import DamagedFile
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream, predict_answers
 from tunecurve.learners.base import (
@@ -93,7 +93,7 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     context : TrialContext
         Rows, learners and metrics. The finished training of another trial is taken over where it is the very same.
     progress : Progress
-        Told of every step; its `stop_requested` ends the work early.
+        Told of every step; its `cancellation` ends the work early.
 
     Raises
     ------
@@ -228,8 +228,7 @@ def _listener(planned: PlannedTrial, progress: Progress) -> Callable[[TrainingPr
 
     def on_step(step: TrainingProgress) -> None:
         progress.trained(planned.trial, step)
-        if progress.stop_requested:
-            raise Interrupted("stopped during training")
+        progress.cancellation.check("during training")
 
     return on_step
 
@@ -260,8 +259,7 @@ def answer_all(
                 tokens_written += answer.tokens_out
                 speed = tokens_written / max(time.perf_counter() - started, 1e-9)
                 progress.answered(trial, len(answers), len(prompts), speed)
-                if progress.stop_requested:
-                    raise Interrupted("stopped during scoring")
+                progress.cancellation.check("during scoring")
     finally:
         store.close()
     return [answers[index] for index in range(len(prompts))]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.provider_server import GOOD_KEY
 from tests.learners.hosted.conftest import GEMINI, LAB, VERTEX
+from tunecurve.cancellation import Cancellation
 from tunecurve.errors import ModelError, MoneyError
 from tunecurve.learners.base import predict
 
@@ -208,7 +209,9 @@ def test_a_stop_is_heard_while_nobody_answers(point_at, learner_of, prompts_of):
     state = point_at()
     state.outage = True
     learner = learner_of(LAB, max_attempts=10**6)
-    learner.account.should_stop = lambda: learner.account.ledger._read("SELECT SUM(attempts) FROM calls")[0][0] > 2
+    learner.account.cancellation = Cancellation(
+        lambda: learner.account.ledger._read("SELECT SUM(attempts) FROM calls")[0][0] > 2
+    )
     with pytest.raises(Interrupted):
         predict(learner, prompts_of(["a", "b"]))
     assert learner.account.spending().n_doubtful == 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.learners.hosted.conftest import GEMINI
+from tunecurve.cancellation import Cancellation
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import Workload, predict
 
@@ -52,7 +53,9 @@ def test_batches_answer_every_row_at_half_the_price(point_at, learner_of, prompt
 def test_a_stop_leaves_the_batch_and_the_next_process_asks_for_the_same_one(point_at, learner_of, prompts_of, name):
     state = point_at(polls=10**6)
     learner = learner_of(name, batch=True)
-    learner.account.should_stop = lambda: bool(state.batches) and next(iter(state.batches.values()))["polls"] > 0
+    learner.account.cancellation = Cancellation(
+        lambda: bool(state.batches) and next(iter(state.batches.values()))["polls"] > 0
+    )
     with pytest.raises(Interrupted):
         predict(learner, prompts_of(TEXTS))
     learner.account.close()

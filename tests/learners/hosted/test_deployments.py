@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from tests.fakes.standing import FakeDeployments
+from tunecurve import cancellation
 from tunecurve.errors import Interrupted, ModelError, MoneyError
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.deployments import keeper as deployment_keeper
@@ -28,7 +29,7 @@ def soon(monkeypatch):
     monkeypatch.setattr(deployment_keeper, "CONFIRMATION_SECONDS", 0.1)
     monkeypatch.setattr(deployments, "DELETION_SECONDS", 1.0)
     monkeypatch.setattr(deployments, "AHEAD_SECONDS", 0.2)
-    monkeypatch.setattr(deployments, "STOP_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(cancellation, "POLL_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -69,8 +70,8 @@ def check_books(flow, backend, slack_usd=2.0):
 def test_it_stands_for_its_answers_and_no_longer(flow_of, looks):
     backend = FakeDeployments(looks)
     flow = flow_of(backend)
-    with flow.answering(MODEL) as lease:
-        assert list(backend.standing) == [f"id-{lease.answers_as}"]
+    with flow.answering(MODEL) as live:
+        assert list(backend.standing) == [f"id-{live.answers_as}"]
         assert flow.account.spending().n_standing == 1
     assert backend.standing == {}
     spent = check_books(flow, backend)
@@ -115,8 +116,8 @@ def test_faults_of_the_provider(flow_of, faults, answers, n_creations, states, n
     backend = FakeDeployments(**faults)
     flow = flow_of(backend)
     has_answered = False
-    with suppress(ModelError), flow.answering(MODEL) as lease:
-        has_answered = bool(lease.answers_as)
+    with suppress(ModelError), flow.answering(MODEL) as live:
+        has_answered = bool(live.answers_as)
     assert has_answered is answers
     assert n_creations in (None, len(backend.creations))
     assert [row.state for row in rows_of(flow)] == states
@@ -210,8 +211,8 @@ def test_two_studies_at_once_never_have_two_of_one_model(flow_of):
     answered = []
 
     def work(flow):
-        with flow.answering(MODEL) as lease:
-            answered.append(lease.answers_as)
+        with flow.answering(MODEL) as live:
+            answered.append(live.answers_as)
             time.sleep(0.05)
 
     threads = [threading.Thread(target=work, args=(flow,)) for flow in flows]
@@ -242,11 +243,11 @@ def test_slow_answers_are_ended_by_the_cap_before_it_is_passed(flow_of):
     backend = FakeDeployments(0)
     flow = flow_of(backend, max_cost=4.0)
     started = time.monotonic()
-    with flow.answering(MODEL) as lease:
-        while not lease.must_end():
+    with flow.answering(MODEL) as live:
+        while not live.must_end():
             time.sleep(0.02)
             assert time.monotonic() - started < 10
-    assert "max-cost" in str(lease.error)
+    assert "max-cost" in str(live.error)
     assert 1.0 < backend.bill_usd < 4.0
     assert check_books(flow, backend).total_usd <= 4.0
 
@@ -275,8 +276,8 @@ def test_a_kept_one_goes_on_costing_and_is_used_again(flow_of):
     flow = flow_of(backend, keep=True)
     names = []
     for _ in range(2):
-        with flow.answering(MODEL) as lease:
-            names.append(lease.answers_as)
+        with flow.answering(MODEL) as live:
+            names.append(live.answers_as)
     assert len(backend.creations) == 1
     assert names[0] == names[1]
     assert len(backend.standing) == 1
@@ -295,8 +296,8 @@ def test_one_that_was_left_and_still_starts_is_taken_up_by_its_study(flow_of):
     dead._create(row)
     dead.account.ledger.owner.close()
     later = flow_of(backend)
-    with later.answering(MODEL) as lease:
-        assert lease.answers_as == row.key
+    with later.answering(MODEL) as live:
+        assert live.answers_as == row.key
     assert len(backend.creations) == 1
     assert backend.standing == {}
 
@@ -310,8 +311,8 @@ def test_one_that_was_left_and_will_not_answer_is_deleted_and_made_anew(flow_of,
     dead.account.ledger.owner.close()
     backend.faults, backend.times = {"get": left_state}, 1
     later = flow_of(backend)
-    with later.answering(MODEL) as lease:
-        assert lease.answers_as != row.key
+    with later.answering(MODEL) as live:
+        assert live.answers_as != row.key
     assert len(backend.creations) == 2
     assert backend.standing == {}
     check_books(later, backend)

@@ -17,6 +17,7 @@ from tests.fakes.faulty_serving import ServingBedrock, ServingFireworks, Serving
 from tests.fakes.faulty_together import FaultyFirstTogether, FaultyTogether
 from tests.learners.hosted.test_job_faults import follow
 from tests.learners.hosted.test_jobs import examples
+from tunecurve import cancellation
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.hosted.deployments import (
@@ -65,7 +66,7 @@ TEXTS = ["Ada met Zoe.", "Bo is here.", "Cleo left."]
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
     monkeypatch.setattr(deployment_keeper, "CONFIRMATION_SECONDS", 1.0)
-    monkeypatch.setattr(deployments, "STOP_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(cancellation, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(new_deployment, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(new_deployment, "SETTLING_SECONDS", 30.0)
 

@@ -98,12 +98,11 @@ def test_the_quote_is_close_to_the_bill(point_at, study_file, tmp_path, model, t
     from tunecurve.run import run_prepared
     from tunecurve.spec.reading import load_spec
     from tunecurve.study.prepare import prepare_study
-    from tunecurve.study.progress import Progress
 
     point_at()
     study = prepare_study(load_spec(study_file(model, tuning=tuning)), out=tmp_path / "run")
     quote = study.quote_left_usd()
-    done = run_prepared(study, Progress())
+    done = run_prepared(study)
     money = done.results["money"]
     assert quote == pytest.approx(money["answers_usd"] + money["jobs_usd"], rel=0.15)
     costs = [trial["cost_usd"] for trial in done.results["trials"] if trial["learner"] != "floor"]

@@ -13,6 +13,7 @@ from tests.learners.hosted.test_job_faults import FAST, check_books, follow
 from tests.learners.hosted.test_jobs import examples
 from tests.learners.hosted.test_more_providers import BEDROCK, FIREWORKS, KINDS, NEBIUS
 from tests.learners.hosted.test_more_providers import serve as serve_others
+from tunecurve.cancellation import Cancellation
 from tunecurve.learners.base import TrainingJob
 from tunecurve.learners.hosted.deployments import together as together_deployments
 from tunecurve.learners.hosted.tuning import job_keeper, jobs
@@ -233,10 +234,10 @@ class Answer:
 def test_a_stop_between_upload_and_creation_makes_no_job(serve, tunable, tmp_path):
     server = serve(FIREWORKS)
     learner = tunable(FIREWORKS)
-    learner.account.should_stop = lambda: server.n_uploads > 0
+    learner.account.cancellation = Cancellation(lambda: server.n_uploads > 0)
     assert "stopped" in follow(learner, tmp_path)
     assert not server.jobs
-    learner.account.should_stop = lambda: False
+    learner.account.cancellation = Cancellation(lambda: False)
     assert follow(learner, tmp_path).job["id"] in server.jobs
     assert server.n_uploads == 1
     check_books(learner, server)

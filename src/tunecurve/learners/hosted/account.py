@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tunecurve.cancellation import Cancellation
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.ledger.calls import Ledger, Spending, default_ledger_path
 from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
@@ -26,15 +27,25 @@ class Account:
         Names the study in the ledger: its run folder.
     ledger_path : Path, optional
         Default: `default_ledger_path`.
+    on_message : callable, optional
+        Told what takes long.
+    cancellation : Cancellation, optional
+        Whether to end the work.
     """
 
-    def __init__(self, settings: HostedSpec, study: str, ledger_path: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: HostedSpec,
+        study: str,
+        ledger_path: Path | None = None,
+        *,
+        on_message: Callable[[str], None] = lambda line: None,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self.settings, self.study = settings, study
         self.ledger_path = ledger_path or default_ledger_path()
         self.n_doubts_found = 0
-        # Set by whoever runs the study: who is told what takes long, and whether to end the work.
-        self.on_message: Callable[[str], None] = lambda line: None
-        self.should_stop: Callable[[], bool] = lambda: False
+        self.on_message, self.cancellation = on_message, cancellation or Cancellation()
         # What still stands at providers when the study ends, whatever ended it; by key, how to end it.
         self.at_close: dict[str, Callable[[], object]] = {}
         self._ledger: Ledger | None = None

@@ -8,6 +8,7 @@ from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
+from tunecurve.cancellation import Cancellation
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Learner, Loss, RoundTrip, Workload
 from tunecurve.learners.hosted.account import Account
@@ -184,9 +185,9 @@ class HostedLearner(Learner):
         """Return what sends, made inside the event loop that uses it."""
         return InspectGateway(self._answering(), self._options(), book)
 
-    def _should_stop(self) -> bool:
-        """Return whether to send nothing more; asked also while no answer comes."""
-        return self.account.should_stop()
+    def _cancellation(self) -> Cancellation:
+        """Return what ends the sending, also while no answer comes."""
+        return self.account.cancellation
 
     def _sender(self, n_rows: int) -> Sender:
         self.check_access()
@@ -200,7 +201,9 @@ class HostedLearner(Learner):
         )
         keeps = settings.keep_training_files
         book = BatchBook(self.account.ledger, self.account.on_message, keeps_files=keeps) if settings.batch else None
-        return Sender(lambda: self._open_gateway(book), self.account, self.name, self.price, limits, self._should_stop)
+        return Sender(
+            lambda: self._open_gateway(book), self.account, self.name, self.price, limits, self._cancellation()
+        )
 
     def _calls(self, prompts: Sequence[Prompt], done: set[int]) -> list[Call]:
         """Return the calls for all rows that are not done, one for rows with equal prompts."""

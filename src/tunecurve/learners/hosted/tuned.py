@@ -9,9 +9,10 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tunecurve.cancellation import Cancellation
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import Completion, TrainingRecord
-from tunecurve.learners.hosted.deployments.lifecycle import AnsweredMeanwhile, Lease
+from tunecurve.learners.hosted.deployments.lifecycle import AnsweredMeanwhile, LiveDeployment
 from tunecurve.learners.hosted.deployments.new_deployment import NewDeploymentGateway
 from tunecurve.learners.hosted.learner import HostedLearner
 from tunecurve.learners.hosted.ledger.job_rows import JobRow, ProviderJob
@@ -43,36 +44,39 @@ class TunedHostedLearner(HostedLearner):
         target = untuned.target.with_model(model)
         super().__init__(untuned.name, target, untuned.answers, untuned.account, base=untuned.target)
         self.untuned, self.key = untuned, key
-        self._lease: Lease | None = None
+        self._live: LiveDeployment | None = None
 
     def hosting_paid_usd(self) -> float | None:
         """Return what deployments of this model have cost this study; None: unknown."""
         return self.account.ledger.hosting_of(self.account.study, self.target.model)
 
     def _answering(self) -> HostedName:
-        return super()._answering() if self._lease is None else self.target.with_model(self._lease.answers_as)
+        return super()._answering() if self._live is None else self.target.with_model(self._live.answers_as)
 
     def _open_gateway(self, book: BatchBook | None) -> Gateway:
-        lease = self._lease
-        if lease is None:
+        live = self._live
+        if live is None:
             gateway = super()._open_gateway(book)
             row = self.account.ledger.job(self.key) if self.key is not None and book is None else None
             if row is None:
                 return gateway
             age = max(0.0, time.time() - row.updated_at)
-            return NewDeploymentGateway(gateway, self.account.should_stop, age, self.account.on_message)
-        options = replace(self._options(), base_url=lease.answers_at)
+            return NewDeploymentGateway(gateway, self.account.cancellation, age, self.account.on_message)
+        options = replace(self._options(), base_url=live.answers_at)
         gateway = InspectGateway(self._answering(), options, book)
         return NewDeploymentGateway(
             gateway,
-            lambda: self.account.should_stop() or lease.error is not None,
+            Cancellation(lambda: self.account.cancellation.is_requested, lambda: live.error is not None),
             on_message=self.account.on_message,
-            is_gone=lease.is_gone,
-            named=(lease.answers_as, self.target.model),
+            is_gone=live.is_gone,
+            named=(live.answers_as, self.target.model),
         )
 
-    def _should_stop(self) -> bool:
-        return super()._should_stop() or (self._lease is not None and self._lease.must_end())
+    def _cancellation(self) -> Cancellation:
+        return Cancellation(
+            lambda: self.account.cancellation.is_requested,
+            lambda: self._live is not None and self._live.must_end(),
+        )
 
     def _ask(self, calls: Sequence[Call], n_rows: int) -> Generator[tuple[Call, Completion], None, None]:
         """Yield calls with their answers; where a deployment has to stand for that, it stands for no longer."""
@@ -82,30 +86,30 @@ class TunedHostedLearner(HostedLearner):
             return
         keys = [call.key for call in calls]
         try:
-            with flow.answering(self.target.model, lambda: len(self.account.ledger.answers(keys)) < len(keys)) as lease:
-                self._lease = lease
-                yield from self._ask_within_the_cap(calls, n_rows, lease)
+            with flow.answering(self.target.model, lambda: len(self.account.ledger.answers(keys)) < len(keys)) as live:
+                self._live = live
+                yield from self._ask_within_the_cap(calls, n_rows, live)
         except AnsweredMeanwhile:
             recorded = self.account.ledger.answers(keys)
             for call in calls:
                 yield call, recorded[call.key].completion()
         finally:
-            self._lease = None
+            self._live = None
 
     def _ask_within_the_cap(
-        self, calls: Sequence[Call], n_rows: int, lease: Lease
+        self, calls: Sequence[Call], n_rows: int, live: LiveDeployment
     ) -> Generator[tuple[Call, Completion], None, None]:
         try:
             with closing(super()._ask(calls, n_rows)) as stream:
                 for item in stream:
                     yield item
-                    if lease.must_end():
+                    if live.must_end():
                         break
         except Interrupted:
-            if lease.error is None:
+            if live.error is None:
                 raise
-        if lease.error is not None:
-            raise lease.error
+        if live.error is not None:
+            raise live.error
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (row index, answer) as they arrive; of a model that is gone, say how to tune another one."""

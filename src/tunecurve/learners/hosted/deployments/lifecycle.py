@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tunecurve.errors import Interrupted, ModelError, MoneyError, TunecurveError
+from tunecurve.errors import ModelError, MoneyError, TunecurveError
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, hourly
 from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentBackend
@@ -29,7 +29,7 @@ from tunecurve.spec.study import stable_hash
 DELETION_SECONDS = 120.0
 # How far ahead hosting is booked at least.
 AHEAD_SECONDS = 60.0
-STOP_POLL_SECONDS, TOLD_AGAIN_SECONDS = 0.2, 60.0
+TOLD_AGAIN_SECONDS = 60.0
 MOST_CREATIONS = 2
 
 
@@ -37,7 +37,7 @@ class AnsweredMeanwhile(Exception):
     """While another study's deployment was waited for, all calls have been answered."""
 
 
-class Lease:
+class LiveDeployment:
     """A deployment that answers, as whoever asks it sees it.
 
     Attributes
@@ -96,7 +96,7 @@ class DeploymentFlow(DeploymentKeeper):
         self.usd_per_hour = usd_per_hour
 
     @contextmanager
-    def answering(self, model: str, is_needed: Callable[[], bool] = lambda: True) -> Iterator[Lease]:
+    def answering(self, model: str, is_needed: Callable[[], bool] = lambda: True) -> Iterator[LiveDeployment]:
         """Have a deployment of a tuned model stand for as long as the context lasts.
 
         Parameters
@@ -122,7 +122,7 @@ class DeploymentFlow(DeploymentKeeper):
         self.account.at_close[row.key] = lambda: self.let_go(row)
         try:
             row = self._wait_until_it_answers(row)
-            yield Lease(self, row)
+            yield LiveDeployment(self, row)
         finally:
             self.let_go(row)
             self.account.at_close.pop(row.key, None)
@@ -167,13 +167,13 @@ class DeploymentFlow(DeploymentKeeper):
             try:
                 claim = self.account.ledger.claim_deployment(self._row(model, at_most))
                 if claim.state != "taken":
-                    return self._booked(claim.row), claim.state == "yours"
+                    return self._booked(claim.held), claim.state == "yours"
             finally:
                 self.account.budget.settle(reserved, 0.0)
             if time.monotonic() - told_at >= TOLD_AGAIN_SECONDS:
                 told_at = time.monotonic()
                 self.account.on_message(f"waits for another study or process that has a deployment of '{model}'")
-            self._pause(self._poll)
+            self.account.cancellation.sleep(self._poll, "while waiting for a deployment")
             if not is_needed():
                 raise AnsweredMeanwhile
 
@@ -201,7 +201,7 @@ class DeploymentFlow(DeploymentKeeper):
                 if str(error) != told:
                     told = str(error)
                     self.account.on_message(f"the provider takes no further deployment now ({error}); tries again")
-                self._pause(self._poll)
+                self.account.cancellation.sleep(self._poll, "while waiting for a deployment")
             except CreationUnclear as error:
                 self.account.on_message(
                     f"no clear answer to the creation of deployment {row.key} ({error}); looking for it"
@@ -222,7 +222,7 @@ class DeploymentFlow(DeploymentKeeper):
                 self.account.on_message(f"the provider cannot be asked for deployment {row.key}: {trouble}")
             if time.time() >= until:
                 return self._in_doubt(row)
-            self._pause(min(self._poll, wait))
+            self.account.cancellation.sleep(min(self._poll, wait), "while waiting for a deployment")
 
     def _take_up(self, row: DeploymentRow) -> DeploymentRow:
         """Use a deployment that was kept, or left by a process that is gone; one that will not answer is deleted first."""
@@ -290,7 +290,7 @@ class DeploymentFlow(DeploymentKeeper):
                     f"deployment {row.provider_id} of '{row.model}' does not answer after {minutes:g} min: {trouble}; "
                     "hosting.longest_start_minutes allows more"
                 )
-            self._pause(settings.poll_seconds)
+            self.account.cancellation.sleep(settings.poll_seconds, "while waiting for a deployment")
 
     def _refuse_what_will_not_answer(self, found: Deployment) -> None:
         if found.state in ("failed", "stopped", "deleting", "gone"):
@@ -314,13 +314,6 @@ class DeploymentFlow(DeploymentKeeper):
         if row.study == self.account.study:
             self.account.budget.book_within_cap(row.key, usd, what)
         return self._change(row, lambda current: replace(current, reserved_usd=usd))
-
-    def _pause(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if self.account.should_stop():
-                raise Interrupted("stopped while waiting for a deployment")
-            time.sleep(min(left, STOP_POLL_SECONDS))
 
     def let_go(self, row: DeploymentRow) -> None:
         """Delete a deployment whose answers are in, or leave it where its user wants that."""

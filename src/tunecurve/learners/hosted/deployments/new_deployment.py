@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from tunecurve.cancellation import Cancellation
 from tunecurve.learners.hosted.transport.gateway import Failure, Gateway, Reply
 from tunecurve.prompts import Message
 
@@ -24,8 +25,8 @@ class NewDeploymentGateway:
     ----------
     inner : Gateway
         What sends.
-    should_stop : callable
-        Asked between two attempts.
+    cancellation : Cancellation
+        Looked at between two attempts.
     age : float
         Seconds since it was made.
     on_message : callable
@@ -39,13 +40,13 @@ class NewDeploymentGateway:
     def __init__(
         self,
         inner: Gateway,
-        should_stop: Callable[[], bool],
+        cancellation: Cancellation,
         age: float = 0.0,
         on_message: Callable[[str], None] | None = None,
         is_gone: Callable[[], str | None] = lambda: None,
         named: tuple[str, str] = ("", ""),
     ) -> None:
-        self._inner, self._should_stop, self._on_message = inner, should_stop, on_message
+        self._inner, self._cancellation, self._on_message = inner, cancellation, on_message
         self._is_gone, self._named = is_gone, named
         self._until = time.monotonic() + SETTLING_SECONDS - age
 
@@ -57,7 +58,7 @@ class NewDeploymentGateway:
                 self._until = min(self._until, time.monotonic() + 10 * POLL_SECONDS)
                 deployment, model = self._named
                 return replace(outcome, model_version=model) if outcome.model_version == deployment != "" else outcome
-            is_new = time.monotonic() < self._until and not self._should_stop()
+            is_new = time.monotonic() < self._until and not self._cancellation.is_requested
             if not (
                 outcome.is_fatal and not outcome.is_unreachable and is_new and _NOT_KNOWN_YET.search(outcome.reason)
             ):

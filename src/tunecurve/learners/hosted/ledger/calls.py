@@ -18,9 +18,9 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tunecurve.learners.hosted.ledger.answers import AnswerRecord
+from tunecurve.learners.hosted.ledger.claims import Claim
 from tunecurve.learners.hosted.ledger.deployments import DeploymentTable
 from tunecurve.learners.hosted.ledger.file import AnyFuture
 from tunecurve.learners.hosted.ledger.jobs import JobTable
@@ -89,25 +89,6 @@ class Spending:
         return self.answers_usd + self.jobs_usd + self.hosting_usd + self.doubtful_usd
 
 
-@dataclass(frozen=True)
-class Claim:
-    """Whether a call may be sent.
-
-    Attributes
-    ----------
-    state : {"yours", "answered", "taken"}
-        Send it; use the answer that is there; wait for another process's answer.
-    attempt : int or None
-        The attempt's row, where it is yours.
-    owner : str or None
-        Who has sent it, where it is taken.
-    """
-
-    state: Literal["yours", "answered", "taken"]
-    attempt: int | None = None
-    owner: str | None = None
-
-
 class Ledger(JobTable, DeploymentTable):
     """The ledger. Every write returns a future that is done once the row is on the disk: one to block on, or `future`, which
     belongs to an event loop.
@@ -139,10 +120,10 @@ class Ledger(JobTable, DeploymentTable):
         """Write that a call is about to be sent, unless it is answered or on its way; the future holds the `Claim`."""
         token = self.owner.token
 
-        def work(connection: sqlite3.Connection) -> Claim:
+        def work(connection: sqlite3.Connection) -> Claim[str | None]:
             found = connection.execute("SELECT state FROM calls WHERE key = ?", (key,)).fetchone()
             if found == ("answered",):
-                return Claim("answered")
+                return Claim("there", None)
             kept = self._attempt_on_its_way(connection, key) if found == ("sent",) else None
             if isinstance(kept, Claim):
                 return kept
@@ -156,17 +137,17 @@ class Ledger(JobTable, DeploymentTable):
             if kept is not None:  # its batch goes on at the provider: the same attempt, in other hands
                 connection.execute("UPDATE attempts SET owner = ?, study = ? WHERE id = ?", (token, study, kept))
                 self._in_flight.add(key)
-                return Claim("yours", kept)
-            attempt = connection.execute(
+                return Claim("yours", token)
+            connection.execute(
                 "INSERT INTO attempts (key, study, model, owner, state, reserved_usd, sent_at) VALUES (?, ?, ?, ?, 'sent', ?, ?)",
                 (key, study, model, token, reserved_usd, now),
-            ).lastrowid
+            )
             self._in_flight.add(key)
-            return Claim("yours", attempt)
+            return Claim("yours", token)
 
         return self._put(work, future)
 
-    def _attempt_on_its_way(self, connection: sqlite3.Connection, key: str) -> Claim | int | None:
+    def _attempt_on_its_way(self, connection: sqlite3.Connection, key: str) -> Claim[str | None] | int | None:
         """Return that a living process has sent the call; the attempt, where it travels in a batch that nobody waits for;
         None after what a dead process had sent has become a doubt."""
         row = connection.execute("SELECT id, owner FROM attempts WHERE key = ? AND state = 'sent'", (key,)).fetchone()
@@ -177,7 +158,7 @@ class Ledger(JobTable, DeploymentTable):
             owner == self.owner.token and key not in self._in_flight
         )  # its end could not be written: a full disk
         if self.owner.lives(owner) and not is_forgotten:
-            return Claim("taken", owner=owner)
+            return Claim("taken", owner)
         if connection.execute("SELECT 1 FROM batches WHERE key = ?", (key,)).fetchone():
             return int(attempt)
         connection.execute("UPDATE attempts SET state = 'doubtful', ended_at = ? WHERE id = ?", (time.time(), attempt))

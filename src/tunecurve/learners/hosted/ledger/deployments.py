@@ -6,8 +6,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
+from tunecurve.learners.hosted.ledger.claims import Claim
 from tunecurve.learners.hosted.ledger.file import LedgerFile
 from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.ledger.rows import RowTable
@@ -119,22 +120,6 @@ _DEPLOYMENTS = RowTable(
 )
 
 
-@dataclass(frozen=True)
-class DeploymentClaim:
-    """Whether a deployment may be created.
-
-    Attributes
-    ----------
-    state : {"yours", "there", "taken"}
-        Create it; one is there, or was left by a process that is gone, and is yours now; another one at work has it.
-    row : DeploymentRow
-        The deployment.
-    """
-
-    state: Literal["yours", "there", "taken"]
-    row: DeploymentRow
-
-
 class DeploymentTable(LedgerFile):
     """The part of the ledger on deployments. Every write returns when it is on the disk."""
 
@@ -153,7 +138,7 @@ class DeploymentTable(LedgerFile):
         may_stand = [row for row in self.deployments() if not row.is_over and row.state != KEPT]
         return [row for row in may_stand if not self.owner.lives(row.owner)]
 
-    def claim_deployment(self, row: DeploymentRow) -> DeploymentClaim:
+    def claim_deployment(self, row: DeploymentRow) -> Claim[DeploymentRow]:
         """Write that a deployment is about to be created, unless one of this model is there or on its way.
 
         Parameters
@@ -162,17 +147,17 @@ class DeploymentTable(LedgerFile):
             What is to be created; its key gets a number, so that no two deployments ever share one.
         """
 
-        def work(connection: sqlite3.Connection) -> DeploymentClaim:
+        def work(connection: sqlite3.Connection) -> Claim[DeploymentRow]:
             of_model = _DEPLOYMENTS.find(connection, "backend = ? AND model = ?", (row.backend, row.model))
             for other in of_model:
                 if other.is_over or other.state == IN_DOUBT:
                     continue
                 if self.owner.lives(other.owner):
-                    return DeploymentClaim("taken", other)
-                return DeploymentClaim("there", self._make_ours(connection, other))
+                    return Claim("taken", other)
+                return Claim("there", self._make_ours(connection, other))
             number = 1 + sum(other.key.startswith(row.key + "-") for other in of_model)
             new = replace(row, key=f"{row.key}-{number}", state=CREATING, created_at=time.time())
-            return DeploymentClaim("yours", self._make_ours(connection, new))
+            return Claim("yours", self._make_ours(connection, new))
 
         return self._done(work)
 

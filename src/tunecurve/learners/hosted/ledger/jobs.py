@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
+from tunecurve.learners.hosted.ledger.claims import Claim
 from tunecurve.learners.hosted.ledger.file import LedgerFile
 from tunecurve.learners.hosted.ledger.job_rows import CREATING, PREPARING, QUEUED_HERE, JobRow
 from tunecurve.learners.hosted.ledger.rows import RowTable
@@ -17,24 +18,8 @@ _JOBS = RowTable(
     JobRow,
     "key study backend model label state attempt provider_id reserved_usd cost_usd created_at updated_at",
 )
-# What takes one of the places at a provider; jobs that are lost, in doubt or in an unknown state take none from others.
-_TAKES_A_PLACE = "backend = ? AND key != ? AND state IN ('preparing', 'creating', 'waiting', 'running')"
-
-
-@dataclass(frozen=True)
-class JobClaim:
-    """Whether a job may be made.
-
-    Attributes
-    ----------
-    state : {"yours", "taken", "there", "full"}
-        Make it; another living process is making it; it is made already; all places are taken.
-    row : JobRow
-        The job; where all places are taken, one that has a place.
-    """
-
-    state: Literal["yours", "taken", "there", "full"]
-    row: JobRow
+# What takes one of the slots at a provider; jobs that are lost, in doubt or in an unknown state take none from others.
+_TAKES_A_SLOT = "backend = ? AND key != ? AND state IN ('preparing', 'creating', 'waiting', 'running')"
 
 
 class JobTable(LedgerFile):
@@ -49,34 +34,34 @@ class JobTable(LedgerFile):
         """Return tuning jobs, oldest first."""
         return [_JOBS.row_of(row) for row in self._read(f"{_JOBS.select} WHERE {where} ORDER BY created_at", values)]
 
-    def with_a_place(self, row: JobRow) -> list[JobRow]:
-        """Return the other jobs that take a place at a job's provider."""
-        return [other for other in self.jobs(_TAKES_A_PLACE, (row.backend, row.key)) if self._holds_its_place(other)]
+    def with_a_slot(self, row: JobRow) -> list[JobRow]:
+        """Return the other jobs that take a slot at a job's provider."""
+        return [other for other in self.jobs(_TAKES_A_SLOT, (row.backend, row.key)) if self._holds_its_slot(other)]
 
-    def claim_job(self, row: JobRow, places: int) -> JobClaim:
-        """Write that a job is about to be made, unless it is made, another living process makes it, or no place is free.
+    def claim_job(self, row: JobRow, slots: int) -> Claim[JobRow]:
+        """Write that a job is about to be made, unless it is made, another living process makes it, or no slot is free.
 
         Parameters
         ----------
         row : JobRow
             The job as it would be claimed.
-        places : int
+        slots : int
             How many jobs may be on their way at this provider.
         """
 
-        def work(connection: sqlite3.Connection) -> JobClaim:
+        def work(connection: sqlite3.Connection) -> Claim[JobRow]:
             found = _JOBS.find(connection, "key = ?", (row.key,))
             current = found[0] if found else row
             if found and current.state not in (QUEUED_HERE, PREPARING):
-                return JobClaim("there", current)
+                return Claim("there", current)
             if found and current.state == PREPARING and self._is_anothers(current):
-                return JobClaim("taken", current)
-            others = _JOBS.find(connection, _TAKES_A_PLACE, (row.backend, row.key))
-            others = [other for other in others if self._holds_its_place(other)]
-            if len(others) >= places:
-                return JobClaim("full", others[0])
+                return Claim("taken", current)
+            others = _JOBS.find(connection, _TAKES_A_SLOT, (row.backend, row.key))
+            others = [other for other in others if self._holds_its_slot(other)]
+            if len(others) >= slots:
+                return Claim("full", others[0])
             claimed = replace(current, study=row.study, state=PREPARING, owner=self.owner.token)
-            return JobClaim("yours", _JOBS.write(connection, claimed))
+            return Claim("yours", _JOBS.write(connection, claimed))
 
         return self._done(work)
 
@@ -101,8 +86,8 @@ class JobTable(LedgerFile):
     def _is_anothers(self, row: JobRow) -> bool:
         return row.owner != self.owner.token and self.owner.lives(row.owner)
 
-    def _holds_its_place(self, row: JobRow) -> bool:
-        """Whoever makes a job holds a place for as long as he lives; a creation without an answer, as long as it is looked for."""
+    def _holds_its_slot(self, row: JobRow) -> bool:
+        """Whoever makes a job holds a slot for as long as he lives; a creation without an answer, as long as it is looked for."""
         if row.state not in (PREPARING, CREATING):
             return True
         return (row.state == CREATING and time.time() < row.looked_for_until) or self.owner.lives(row.owner)

@@ -15,11 +15,12 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.errors import Interrupted, ModelError, MoneyError
+from tunecurve.cancellation import Cancellation
+from tunecurve.errors import ModelError, MoneyError
 from tunecurve.learners.base import Completion
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.ledger.answers import AnswerRecord
-from tunecurve.learners.hosted.ledger.calls import Claim
+from tunecurve.learners.hosted.ledger.claims import Claim
 from tunecurve.learners.hosted.prices import Price
 from tunecurve.learners.hosted.transport.calls import Call, SendingLimits, reply_record
 from tunecurve.learners.hosted.transport.garbage_collection import rare_garbage_collection
@@ -53,8 +54,8 @@ class Sender:
         Of a token.
     limits : SendingLimits
         Bounds.
-    should_stop : callable
-        Asked now and then, also while no answer comes.
+    cancellation : Cancellation
+        Looked at now and then, also while no answer comes.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Sender:
         model: str,
         price: Price,
         limits: SendingLimits,
-        should_stop: Callable[[], bool] = lambda: False,
+        cancellation: Cancellation,
     ) -> None:
         self.open_gateway, self.account, self.ledger, self.budget = (
             open_gateway,
@@ -72,7 +73,7 @@ class Sender:
             account.ledger,
             account.budget,
         )
-        self.model, self.price, self.limits, self.should_stop = model, price, limits, should_stop
+        self.model, self.price, self.limits, self.cancellation = model, price, limits, cancellation
         self._n_failed = self._n_answered = self._n_unreachable = self._n_unreadable = self._n_refused = 0
         self._silent_until = 0.0
         self._stopping = threading.Event()
@@ -108,8 +109,7 @@ class Sender:
             try:
                 return out.get(timeout=0.2)
             except queue.Empty:  # nobody answers: the moment to ask whether to go on
-                if self.should_stop():
-                    raise Interrupted("stopped while waiting for answers") from None
+                self.cancellation.check("while waiting for answers")
 
     def _work(self, calls: list[Call], out: queue.SimpleQueue[Any]) -> None:
         try:
@@ -187,7 +187,7 @@ class Sender:
         reason, wait, n_unreadable = "", FIRST_WAIT_SECONDS, 0
         for attempt in range(1, self.limits.max_attempts + 1):
             while isinstance(outcome := await self._attempt_in_turn(call, gateway, limit), Claim):
-                if outcome.state == "answered":
+                if outcome.state == "there":
                     return self.ledger.answers([call.key])[call.key].completion(), None
                 self._tell_whom_it_waits_for(outcome)
                 await self._pause(OTHERS_POLL_SECONDS)
@@ -239,16 +239,16 @@ class Sender:
         asked = " as the provider asks" if (failure.retry_after_seconds or 0.0) >= seconds else ""
         self.account.on_message(f"'{self.model}': waits {seconds:.0f} s{asked} after: {failure.reason}")
 
-    def _tell_whom_it_waits_for(self, claim: Claim) -> None:
+    def _tell_whom_it_waits_for(self, claim: Claim[str | None]) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._silent_until:
             self._silent_until = now + TOLD_AGAIN_SECONDS
-            who = self.ledger.owner.in_words(claim.owner or "")
+            who = self.ledger.owner.in_words(claim.held or "")
             self.account.on_message(f"'{self.model}': waits for answers to the same calls, which {who} has sent")
 
     async def _attempt_in_turn(
         self, call: Call, gateway: Gateway, limit: ConcurrencyLimit
-    ) -> tuple[Completion, asyncio.Future[Any]] | Failure | Claim | None:
+    ) -> tuple[Completion, asyncio.Future[Any]] | Failure | Claim[str | None] | None:
         await limit.enter()
         outcome = None
         try:
@@ -262,14 +262,14 @@ class Sender:
 
     async def _attempt(
         self, call: Call, gateway: Gateway
-    ) -> tuple[Completion, asyncio.Future[Any]] | Failure | Claim | None:
+    ) -> tuple[Completion, asyncio.Future[Any]] | Failure | Claim[str | None] | None:
         """Return the answer and its record, why there is none, or the claim of somebody else; None when asked to stop."""
         reserved = await self._reserve(call)
         if reserved is None:
             return None
         cost: float | None = 0.0
         try:
-            claim: Claim = await self.ledger.claim(
+            claim: Claim[str | None] = await self.ledger.claim(
                 call.key, study=self.account.study, model=self.model, reserved_usd=reserved, future=_new_future()
             )
             if claim.state != "yours":

@@ -105,7 +105,7 @@ class JobFlow(JobKeeper):
             row = claimed
             try:
                 row = self._prepare(request, row)
-                if row.provider_id is None and self.account.should_stop():
+                if row.provider_id is None and self.account.cancellation.is_requested:
                     raise Interrupted("stopped before a tuning job was made")
             except BaseException:
                 self._unclaim(row)
@@ -122,15 +122,15 @@ class JobFlow(JobKeeper):
         if claim.state == "taken":
             return Pending("another process is making the same tuning job; waits for it", self._poll)
         if claim.state == "full":
-            other = claim.row.provider_id or claim.row.key
+            other = claim.held.provider_id or claim.held.key
             places = self.account.settings.jobs_at_once
             return Pending(f"waits for job {other}: {places} at once are allowed (hosted.jobs_at_once)", self._poll)
         kill_point("after-job-claim")
-        return claim.row
+        return claim.held
 
     def _look_at_others(self, row: JobRow) -> None:
         """Bring other studies' jobs that take a place up to date; nobody else may be there any more to do so."""
-        for other in self.account.ledger.with_a_place(row):
+        for other in self.account.ledger.with_a_slot(row):
             if other.provider_id is not None and time.time() - other.updated_at >= self._poll:
                 try:
                     self.look(other)
