@@ -21,6 +21,7 @@ from tunecurve.learners.base import Completion, Learner, TrainingProgress, Train
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.storage.files import make_folder
+from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import TrialContext
@@ -69,7 +70,7 @@ def study_in(folder: Path, n_trials: int):
         "name": "tiny", "data": {"source": str(folder / "rows.jsonl")}, "split": {"test_size": 10, "method": "random"},
         "models": ["instant"], "shots": [], "train_sizes": [5], "seeds": n_trials - 1,
     }  # fmt: skip
-    return prepare_study(values, out=folder / "out", learners={"instant": InstantLearner()})
+    return prepare_study(values, StudyOptions(folder / "out", learners={"instant": InstantLearner()}))
 
 
 def run(folder: Path, n_trials: int, executor: Executor) -> None:

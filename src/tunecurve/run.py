@@ -32,6 +32,7 @@ from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.batch_training import train_together
 from tunecurve.study.frozen import freeze
 from tunecurve.study.integrity import inspect_trials, tell_of_forks
+from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.provider_checkpoints import score_checkpoints
@@ -138,17 +139,11 @@ def run_study(
         values = dict(study) if isinstance(study, Mapping) else load_spec(Path(study))
     origin = str(study) if isinstance(study, str | Path) else "study"
     merged = merge_values(values, overrides)
-    ready = prepare_study(
-        merged,
-        out=out,
-        device=device,
-        threads=threads,
-        progress=progress,
-        origin=origin,
-        learners=learners,
-        share=(executor or Executor()).workers_here,
-        accept_data_changes=accept_data_changes,
+    executor = executor or Executor()
+    options = StudyOptions(
+        out, device, threads, executor.workers_here, learners, accept_data_changes, origin, progress or Progress()
     )
+    ready = prepare_study(merged, options)
     for finding in as_shown(ready.data.findings):
         ready.progress.message(f"{finding.kind}: {finding.line}")
     return run_prepared(ready, executor)

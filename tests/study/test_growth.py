@@ -15,6 +15,7 @@ from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.dataset import split_data
 from tunecurve.study.frozen import freeze
+from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.reading import read_study_rows
 
@@ -261,7 +262,9 @@ def test_the_rows_and_prompts_do_not_depend_on_the_models(tmp_path):
     found = []
     for models in names:
         values = values_for(path, models=models, data={"max_tokens": 60})
-        study = prepare_study(values, out=tmp_path / "none", learners={name: LookupLearner(name) for name in models})
+        study = prepare_study(
+            values, StudyOptions(out=tmp_path / "none", learners={name: LookupLearner(name) for name in models})
+        )
         found.append((study.data.facts["test_sha256"], study.data.facts["pool_sha256"], study.data.facts["dropped"]))
     assert found[0] == found[1] == found[2]
     assert found[0][2] == {"longer than data.max_tokens": 1}
@@ -320,7 +323,7 @@ def test_a_date_in_a_chat_template_is_that_of_the_first_run_on_every_later_day(t
     keys = {folder.name for folder in (out / "trials").iterdir()}
     on("2032-11-17")
     later, fresh = (
-        prepare_study(values | changed, out=folder, device="cpu", threads=1)
+        prepare_study(values | changed, StudyOptions(out=folder, device="cpu", threads=1))
         for changed, folder in (({"shots": [0, 2]}, out), ({}, tmp_path / "fresh"))
     )
     assert all("06 May 2031" in text or "6 May 2031" in text for shots in (0, 2) for text in read(later, shots))
@@ -345,7 +348,9 @@ def test_the_key_holds_what_the_learner_reads(tmp_path):
     for day in "121":
         learner = Dated()
         learner.day = day
-        study = prepare_study(values_for(path, shots=[0]), out=tmp_path / "out", learners={"lookup": learner})
+        study = prepare_study(
+            values_for(path, shots=[0]), StudyOptions(out=tmp_path / "out", learners={"lookup": learner})
+        )
         folders.append([item.folder.name for item in study.planned if item.trial.learner == "lookup"])
     assert folders[0] == folders[2]
     assert not set(folders[0]) & set(folders[1])
@@ -371,7 +376,9 @@ def test_rows_that_a_model_cannot_hold_stay_and_are_told_before_anything_runs(tm
             return 10 * len(prompt.messages)
 
     path = write(tmp_path / "rows.jsonl", sentences(0, 40))
-    study = prepare_study(values_for(path, shots=[0, 8]), out=tmp_path / "out", learners={"lookup": Small()})
+    study = prepare_study(
+        values_for(path, shots=[0, 8]), StudyOptions(out=tmp_path / "out", learners={"lookup": Small()})
+    )
     told = [finding for finding in study.data.findings if finding.code == "context-too-short"]
     assert len(study.data.test) == 10
     assert [finding.text.split()[0] for finding in told] == ([str(n_over)] if n_over else [])

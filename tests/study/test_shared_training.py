@@ -12,6 +12,7 @@ from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TargetLoss
 from tunecurve.run import run_study
 from tunecurve.storage.files import read_checked_json, write_checked_json
+from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import Trial, training_key
 from tunecurve.study.prepare import prepare_study
 
@@ -131,7 +132,7 @@ def test_an_interrupted_study_shares_as_an_uninterrupted_one(rows_file, tmp_path
 
 def test_the_key_depends_on_everything_that_training_depends_on(rows_file, tmp_path):
     study = {**STUDY, "data": {"source": str(rows_file)}, "models": ["a"], "train_sizes": [5, 20], "seeds": 2}
-    ready = prepare_study(study, out=tmp_path, learners={"a": Sharing("a")})
+    ready = prepare_study(study, StudyOptions(out=tmp_path, learners={"a": Sharing("a")}))
     configs = {item.trial: item.config for item in ready.planned}
     config = configs[Trial("a", "fine-tune", train_size=5)]
     learner = ready.learners["a"]

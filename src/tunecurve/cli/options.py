@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tunecurve.own_code import allow_code, is_reference
 from tunecurve.tasks.lookup import TASK_NAMES
+
+if TYPE_CHECKING:
+    from tunecurve.study.options import StudyOptions
 
 
 class IntegerList(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
@@ -176,6 +179,13 @@ def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str,
     if options.get("data"):
         return merge_values({"name": _name_for(options["data"])}, overrides), "options"
     return merge_values(QUICK_STUDY, overrides), "options"
+
+
+def options_of(options: dict[str, Any], **more: Any) -> StudyOptions:
+    """Return how a study is prepared: what the options say, and more."""
+    from tunecurve.study.options import StudyOptions
+
+    return StudyOptions(**{key: options[key] for key in ("out", "device", "threads", "accept_data_changes")}, **more)
 
 
 def _name_for(data: str) -> str:

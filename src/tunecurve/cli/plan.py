@@ -21,21 +21,13 @@ if TYPE_CHECKING:
 def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
     """Show the trials of a study with their tokens, times and costs; nothing is trained and nothing is sent."""
     from tunecurve.cli.console import ConsoleProgress, duration
-    from tunecurve.cli.options import study_values
+    from tunecurve.cli.options import options_of, study_values
     from tunecurve.learners.hosted.prices import money
     from tunecurve.report.tables import text_table
     from tunecurve.study.prepare import prepare_study
 
     values, origin = study_values(study, options)
-    ready = prepare_study(
-        values,
-        out=options["out"],
-        device=options["device"],
-        threads=options["threads"],
-        progress=ConsoleProgress(),
-        origin=origin,
-        accept_data_changes=options["accept_data_changes"],
-    )
+    ready = prepare_study(values, options_of(options, origin=origin, progress=ConsoleProgress()))
     show_rows(ready.data.facts)
     show_findings(ready.data.findings)
     echo()

@@ -58,7 +58,7 @@ def run(
     interrupted study; for a finished one it does nothing.
     """
     from tunecurve.cli.console import ConsoleProgress, stop_on_interrupt, this_command
-    from tunecurve.cli.options import study_values
+    from tunecurve.cli.options import options_of, study_values
     from tunecurve.errors import Interrupted, TrialsFailedError
     from tunecurve.executors.options import Executor
     from tunecurve.run import run_prepared
@@ -70,16 +70,7 @@ def run(
     if no_texts:
         values["show_texts"] = False
     progress = Progress() if quiet else ConsoleProgress()
-    ready = prepare_study(
-        values,
-        out=options["out"],
-        device=options["device"],
-        threads=options["threads"],
-        progress=progress,
-        origin=origin,
-        accept_data_changes=options["accept_data_changes"],
-        share=executor.workers_here,
-    )
+    ready = prepare_study(values, options_of(options, origin=origin, progress=progress, share=executor.workers_here))
     if isinstance(progress, ConsoleProgress):
         _say_what_is_to_do(progress, ready)
     ready.check_access()

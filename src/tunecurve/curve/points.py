@@ -260,7 +260,8 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
     if not size.size:
         return PreparedCurve(scale, size, mean_score, replicates, np.empty(0), 0.0, np.empty(0), 0.0, 0.0)
     relative_size = size / size[-1]
-    seed = _pooled_seed_variance(scale, scores, mean_score, member, runs, relative_size, error[-1])
+    deviation = (scores - mean_score[member]) / scale.unit
+    seed = _pooled_seed_variance(deviation, member, runs, relative_size, PRIOR_SEED_SHARE[scale.kind] * error[-1])
     seed_points = seed * relative_size**-SEED_VARIANCE_EXPONENT / replicates / error**2
     covariance = bootstrap_covariance(points, scale, member, runs, error)
     if covariance is None:
@@ -287,19 +288,15 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
 
 
 def _pooled_seed_variance(
-    scale: Scale,
-    scores: Floats,
-    mean_score: Floats,
+    deviation: Floats,
     member: NDArray[np.int64],
     runs: NDArray[np.int64],
     relative_size: Floats,
-    last_error: float,
+    expected: float,
 ) -> float:
     """Variance of one run at the largest size, in squared error units; 0 when no size has two scores."""
-    freedom = len(scores) - len(relative_size)
+    freedom = len(deviation) - len(relative_size)
     if not freedom:
         return 0.0
-    deviation = (scores - mean_score[member]) / scale.unit
     pooled = float((runs * deviation**2 * relative_size[member] ** SEED_VARIANCE_EXPONENT).sum())
-    prior = (PRIOR_SEED_SHARE[scale.kind] * last_error) ** 2
-    return (pooled + PRIOR_DEGREES_OF_FREEDOM * prior) / (freedom + PRIOR_DEGREES_OF_FREEDOM)
+    return (pooled + PRIOR_DEGREES_OF_FREEDOM * expected**2) / (freedom + PRIOR_DEGREES_OF_FREEDOM)

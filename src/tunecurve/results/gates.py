@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from tunecurve.findings import Claim, Finding, blocked
 from tunecurve.results.points import ScoredPoint, difference
 from tunecurve.results.records.advice import LearnerForecast
-from tunecurve.results.records.points import MetricResult
+from tunecurve.results.records.points import Difference, MetricResult
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.study.answer_report import AnswerSummary
 from tunecurve.study.known_answers import SMALLEST_SHORTFALL
@@ -54,7 +54,8 @@ def floor_findings(
     found = []
     for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
         tuned = [point for point in points if point.learner == learner and point.strategy == "fine-tune"]
-        finding = _not_above(floor, learner, tuned, metric, level, words.get(learner), task)
+        gains = [difference(floor, point, metric, level) for point in tuned]
+        finding = _not_above(floor, learner, gains, metric, words.get(learner), task)
         found += [finding] if finding is not None else []
     return found
 
@@ -62,13 +63,11 @@ def floor_findings(
 def _not_above(
     floor: ScoredPoint,
     learner: str,
-    tuned: Sequence[ScoredPoint],
+    gains: Sequence[Difference],
     metric: MetricResult,
-    level: float,
     word: str | None,
     task: Task,
 ) -> Finding | None:
-    gains = [difference(floor, point, metric, level) for point in tuned]
     if any(min(metric.sign * (gain.low or 0.0), metric.sign * (gain.high or 0.0)) > 0 for gain in gains):
         return None
     nothing = f"the floor ({floor.label}, {floor.scores[metric.name][0]:.1f})"

@@ -18,8 +18,8 @@ from tunecurve.spec.study import StudySpec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData, split_data
+from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import PlannedTrial, list_trials, sizes_left_out, trial_config, trial_folder_name
-from tunecurve.study.progress import Progress
 from tunecurve.study.reading import StudyRows, read_study_rows
 from tunecurve.study.settling import settled_study
 from tunecurve.study.study import Study
@@ -27,57 +27,35 @@ from tunecurve.study.study_file import check_study_file
 from tunecurve.study.trial_folder import TrialFolder
 
 
-def prepare_study(
-    values: Mapping[str, Any],
-    *,
-    out: str | Path | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
-    origin: str = "study",
-    learners: Mapping[str, Learner] | None = None,
-    share: int = 1,
-    accept_data_changes: bool = False,
-) -> Study:
+def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None) -> Study:
     """Return a study with data, learners and plan; writes nothing but the model cache.
 
     Parameters
     ----------
     values : mapping
         A study file's content; sizes that are not given are the default ones that the data can carry.
-    out : path, optional
-        The run's folder; default ``runs/<name>``.
-    device, threads
-        Where local models compute.
-    progress : Progress, optional
-        Told what takes time.
-    origin : str
-        Where the values come from, for messages.
-    learners : mapping of str to Learner, optional
-        Learners of your own by model name, instead of those that the names in the study stand for.
-    share : int, default 1
-        How many workers of this machine will share its cores.
-    accept_data_changes : bool, default False
-        Whether frozen rows that were changed or are gone are taken as the data hold them now.
+    options : StudyOptions, optional
+        Where the study is kept and computed, and who is told.
     """
-    progress = progress or Progress()
-    settled = settled_study(values, out, origin)
+    options = options or StudyOptions()
+    progress, origin = options.progress, options.origin
+    settled = settled_study(values, options.out, origin)
     folder, asked = settled.folder, settled.spec
     spec = _with_what_is_there(asked, folder, origin)
     account = Account(
         spec.hosted, str(folder.absolute()), on_message=progress.message, cancellation=progress.cancellation
     )
-    if learners is None:
-        options = LearnerOptions.of_study(spec, account, device, threads)
-        built = build_learners(spec.models, replace(options, share=share, on_message=progress.message))
+    if options.learners is None:
+        local = LearnerOptions.of_study(spec, account, options.device, options.threads)
+        built = build_learners(spec.models, replace(local, share=options.share, on_message=progress.message))
     else:
-        built = own_learners(learners)
+        built = own_learners(options.learners)
     spec, data = split_as_asked(
         spec,
         read_study_rows(spec, folder, settled.findings),
         folder,
         sizes_are_defaults="train_sizes" not in values,
-        accept_data_changes=accept_data_changes,
+        accept_data_changes=options.accept_data_changes,
     )
     built["floor"] = FloorLearner(spec.kind.floor, [row.target for row in data.pool])
     _settle_prompt_forms(built, data)

@@ -20,6 +20,7 @@ from tunecurve.prompts import PromptRenderer
 from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
 from tunecurve.spec.training import EncoderSpec
+from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.tasks.lookup import task_of
 
@@ -140,7 +141,7 @@ def test_rows_of_the_built_in_data_are_refused(tiny_encoder, tmp_path, write_row
     with pytest.raises(
         UsageError, match="come from templates of builtin:pii, which its warm start has seen; use 'tagger'"
     ):
-        prepare_study(spec, out=tmp_path / "run", learners={"tagger:warm": warm_tagger(tiny_encoder)})
+        prepare_study(spec, StudyOptions(out=tmp_path / "run", learners={"tagger:warm": warm_tagger(tiny_encoder)}))
 
 
 def test_a_study_of_its_own_rows_is_measured_and_said(tiny_encoder, tmp_path, write_rows, monkeypatch):
@@ -151,7 +152,7 @@ def test_a_study_of_its_own_rows_is_measured_and_said(tiny_encoder, tmp_path, wr
     }  # fmt: skip
     learners = {"tagger:warm": warm_tagger(tiny_encoder)}
     monkeypatch.setattr(learners["tagger:warm"], "preparation_seconds", lambda: 1e9)
-    planned = prepare_study(values, out=tmp_path / "run", learners=learners)
+    planned = prepare_study(values, StudyOptions(out=tmp_path / "run", learners=learners))
     seconds = planned.estimated_seconds()
     assert [seconds[item.trial] > 1e9 for item in planned.planned if item.trial.learner != "floor"] == [True, False]
     monkeypatch.undo()

@@ -97,10 +97,11 @@ def test_prompted_and_tuned_beside_a_local_model(
 def test_the_quote_is_close_to_the_bill(point_at, study_file, tmp_path, model, tuning):
     from tunecurve.run import run_prepared
     from tunecurve.spec.reading import load_spec
+    from tunecurve.study.options import StudyOptions
     from tunecurve.study.prepare import prepare_study
 
     point_at()
-    study = prepare_study(load_spec(study_file(model, tuning=tuning)), out=tmp_path / "run")
+    study = prepare_study(load_spec(study_file(model, tuning=tuning)), StudyOptions(out=tmp_path / "run"))
     quote = study.quote_left_usd()
     done = run_prepared(study)
     money = done.results["money"]

@@ -42,13 +42,12 @@ def _attention_function(
     attention_mask: torch.Tensor | None,
     *,
     packed: PackedView,
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    **kwargs: Any,
+    **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    asked = [name for name in _UNSUPPORTED if kwargs.get(name) is not None]
-    if asked or dropout or attention_mask is not None:
+    asked = [name for name in _UNSUPPORTED if options.get(name) is not None]
+    if asked or options.get("dropout") or attention_mask is not None:
         raise ValueError(f"packed attention does not do {', '.join(asked) or 'dropout or masks'}")
+    scaling = options.get("scaling")
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     return packed.attend(module.layer_idx, query, key, value, scale), None
 

@@ -310,6 +310,7 @@ def test_dropout_resumes_bit_for_bit_too(tiny_model_folder, tmp_path):
 def test_which_rows_are_too_long_is_no_matter_of_the_model(tiny_model_folder, tmp_path):
     import json
 
+    from tunecurve.study.options import StudyOptions
     from tunecurve.study.prepare import prepare_study
 
     rows = [*simple_rows(40), {"source_text": "word " * 900, "target_text": "word " * 900}]
@@ -317,7 +318,7 @@ def test_which_rows_are_too_long_is_no_matter_of_the_model(tiny_model_folder, tm
     for max_tokens, dropped in ((5000, {}), (1000, {"longer than data.max_tokens": 1})):
         study = prepare_study(
             {"data": {"source": str(tmp_path / "rows.jsonl"), "max_tokens": max_tokens}, "models": [str(tiny_model_folder)],
-             "split": {"test_size": 5, "method": "random"}, "train_sizes": [10]}, device="cpu",
+             "split": {"test_size": 5, "method": "random"}, "train_sizes": [10]}, StudyOptions(device="cpu"),
         )  # fmt: skip
         assert study.data.facts["dropped"] == dropped
 

@@ -53,51 +53,47 @@ def _lora_backward(
 
 
 class _LoraLinear(torch.autograd.Function):
+    """`down` and `up` are those of `lora`: what is given by itself gets a gradient."""
+
     @staticmethod
-    def forward(ctx: Any, hidden: Any, weight: Any, bias: Any, down: Any, up: Any, scale: float) -> torch.Tensor:
+    def forward(ctx: Any, hidden: Any, down: Any, up: Any, lora: LoraWeights) -> torch.Tensor:
         rows = hidden.reshape(-1, hidden.shape[-1])
-        output, inner = _lora_forward(rows, LoraWeights(weight, bias, down, up, scale))
-        ctx.save_for_backward(rows, weight, down, up, inner)
-        ctx.scale, ctx.shape = scale, hidden.shape
+        output, inner = _lora_forward(rows, lora)
+        ctx.save_for_backward(rows, inner)
+        ctx.lora, ctx.shape = lora, hidden.shape
         return output.view(*hidden.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        rows, weight, down, up, inner = ctx.saved_tensors
+        rows, inner = ctx.saved_tensors
         gradient = gradients[0].reshape(-1, gradients[0].shape[-1])
-        to_rows, to_down, to_up = _lora_backward(
-            gradient, rows, inner, LoraWeights(weight, None, down, up, ctx.scale), wants_input=ctx.needs_input_grad[0]
-        )
-        return None if to_rows is None else to_rows.view(ctx.shape), None, None, to_down, to_up, None
+        to_rows, to_down, to_up = _lora_backward(gradient, rows, inner, ctx.lora, wants_input=ctx.needs_input_grad[0])
+        return None if to_rows is None else to_rows.view(ctx.shape), to_down, to_up, None
 
 
 class _GatedLoraLinear(torch.autograd.Function):
     """``lora(silu(gate) * up_values)``: the product is computed again in backward instead of kept."""
 
     @staticmethod
-    def forward(
-        ctx: Any, gate: Any, up_values: Any, weight: Any, bias: Any, down: Any, up: Any, scale: float
-    ) -> torch.Tensor:
+    def forward(ctx: Any, gate: Any, up_values: Any, down: Any, up: Any, lora: LoraWeights) -> torch.Tensor:
         product = functional.silu(gate).mul_(up_values)
         rows = product.view(-1, product.shape[-1])
-        output, inner = _lora_forward(rows, LoraWeights(weight, bias, down, up, scale))
-        ctx.save_for_backward(gate, up_values, weight, down, up, inner)
-        ctx.scale = scale
+        output, inner = _lora_forward(rows, lora)
+        ctx.save_for_backward(gate, up_values, inner)
+        ctx.lora = lora
         return output.view(*gate.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        gate, up_values, weight, down, up, inner = ctx.saved_tensors
+        gate, up_values, inner = ctx.saved_tensors
         gradient = gradients[0].reshape(-1, gradients[0].shape[-1])
         opened = functional.silu(gate)
         rows = (opened * up_values).view(-1, gate.shape[-1])
-        to_product, to_down, to_up = _lora_backward(
-            gradient, rows, inner, LoraWeights(weight, None, down, up, ctx.scale), wants_input=True
-        )
+        to_product, to_down, to_up = _lora_backward(gradient, rows, inner, ctx.lora, wants_input=True)
         assert to_product is not None
         to_product = to_product.view(gate.shape)
         to_gate = torch.ops.aten.silu_backward(to_product * up_values, gate)
-        return to_gate, opened.mul_(to_product), None, None, to_down, to_up, None
+        return to_gate, opened.mul_(to_product), to_down, to_up, None
 
 
 class _RmsNorm(torch.autograd.Function):
@@ -198,12 +194,15 @@ def _fused_forward(module: Any) -> Callable[..., torch.Tensor] | None:
     """Return the fused forward of a module, or None for a kind that is not known."""
     lora = lora_weights(module)
     if lora is not None:
-        return lambda self, hidden: _LoraLinear.apply(hidden, *lora)
+        return lambda self, hidden: _LoraLinear.apply(hidden, lora.down, lora.up, lora)
     if is_rms_norm(module):
         return lambda self, hidden: _RmsNorm.apply(hidden, self.weight, self.variance_epsilon)
     gated_lora = lora_weights(getattr(module, "down_proj", None))
     if gated_lora is not None and is_gated_unit(module):
-        return lambda self, hidden: _GatedLoraLinear.apply(self.gate_proj(hidden), self.up_proj(hidden), *gated_lora)
+        down, up = gated_lora.down, gated_lora.up
+        return lambda self, hidden: _GatedLoraLinear.apply(
+            self.gate_proj(hidden), self.up_proj(hidden), down, up, gated_lora
+        )
     return None
 
 

@@ -119,8 +119,7 @@ class StackedAdapters(Adapters):
 
         def forward(_: Any, hidden: torch.Tensor) -> torch.Tensor:
             down, up = (self._leaves[name] for name in names)
-            to_down, to_up = (self._to_leaves[name] for name in names)
-            return _StackedLora.apply(hidden, down, up, to_down, to_up, lora)
+            return _StackedLora.apply(hidden, down, up, [self._to_leaves[name] for name in names], lora)
 
         return forward
 
@@ -130,14 +129,14 @@ class _StackedLora(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Any, down: Any, up: Any, to_down: torch.Tensor, to_up: torch.Tensor, lora: LoraWeights
+        ctx: Any, hidden: Any, down: Any, up: Any, gradients: list[torch.Tensor], lora: LoraWeights
     ) -> torch.Tensor:
         output = functional.linear(hidden, lora.weight, lora.bias)
         rows = hidden.reshape(len(down), -1, hidden.shape[-1])
         inner = torch.bmm(rows, down.transpose(1, 2))
         output.view(len(down), -1, output.shape[-1]).baddbmm_(inner, up.transpose(1, 2), alpha=lora.scale)
         ctx.save_for_backward(rows, inner, down, up)
-        ctx.to_down, ctx.to_up, ctx.lora = to_down, to_up, lora
+        ctx.gradients, ctx.lora = gradients, lora
         return output
 
     @staticmethod
@@ -147,13 +146,14 @@ class _StackedLora(torch.autograd.Function):
         gradient = gradients[0]
         stacked = gradient.reshape(len(down), -1, gradient.shape[-1])
         to_inner = torch.bmm(stacked, up)
-        ctx.to_up.baddbmm_(stacked.transpose(1, 2), inner, alpha=scale)
-        ctx.to_down.baddbmm_(to_inner.transpose(1, 2), rows, alpha=scale)
+        to_down, to_up = ctx.gradients
+        to_up.baddbmm_(stacked.transpose(1, 2), inner, alpha=scale)
+        to_down.baddbmm_(to_inner.transpose(1, 2), rows, alpha=scale)
         to_hidden = None
         if ctx.needs_input_grad[0]:
             to_hidden = gradient @ ctx.lora.weight
             to_hidden.view(rows.shape).baddbmm_(to_inner, down, alpha=scale)
-        return to_hidden, None, None, None, None, None
+        return to_hidden, None, None, None, None
 
 
 def _norm_in_one_kernel(norm: Any, hidden: torch.Tensor) -> torch.Tensor:
