@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.cells import CELLS
 from tunecurve.data.cells import TargetRule
-from tunecurve.data.cleaning import clean_rows
+from tunecurve.data.cleaning import CleaningRules, clean_rows
 from tunecurve.errors import DataError
 from tunecurve.tasks.lookup import TASK_NAMES, task_of
 
@@ -31,8 +31,7 @@ def test_rows_in_equals_kept_plus_dropped_with_every_reason_named():
             ("cut \ud83d", "x"),
             (object(), "x"),
         ),
-        target_rule=REFERENCES,
-        is_too_long=lambda source, target: len(source) > 20,
+        CleaningRules(target_rule=REFERENCES, is_too_long=lambda source, target: len(source) > 20),
     )
     assert [(row.source, row.references) for row in rows] == [
         ("a", "b"),
@@ -54,13 +53,13 @@ def test_rows_in_equals_kept_plus_dropped_with_every_reason_named():
 
 
 def test_duplicates_can_be_kept():
-    rows, _ = clean_rows(raw(("a", "b"), ("a", "b")), drop_duplicates=False)
+    rows, _ = clean_rows(raw(("a", "b"), ("a", "b")), CleaningRules(drop_duplicates=False))
     assert len(rows) == 2
 
 
 def test_a_misspelt_column_is_an_error_with_a_suggestion():
     with pytest.raises(DataError, match=r"no column 'source_txt'.*Did you mean 'source_text'"):
-        clean_rows(raw(("a", "b")), input_column="source_txt")
+        clean_rows(raw(("a", "b")), CleaningRules(input_column="source_txt"))
 
 
 def test_no_rows_and_no_usable_rows_are_errors():
@@ -71,16 +70,16 @@ def test_no_rows_and_no_usable_rows_are_errors():
 
 
 def test_groups_come_from_the_column_or_from_the_skeleton():
-    with_column, _ = clean_rows(raw(("a", "b"), template=7), group_column="template")
+    with_column, _ = clean_rows(raw(("a", "b"), template=7), CleaningRules(group_column="template"))
     assert with_column[0].group == "7"
-    without_value, _ = clean_rows(raw(("a", "b"), ("c", "d"), template=None), group_column="template")
+    without_value, _ = clean_rows(raw(("a", "b"), ("c", "d"), template=None), CleaningRules(group_column="template"))
     assert without_value[0].group != without_value[1].group
     rows, _ = clean_rows(raw(("Bo is 5", "[NAME] is 5"), ("Al  is 66", "[CITY]  is 66"), ("Al was 5", "[NAME] was 5")))
     assert rows[0].group == rows[1].group != rows[2].group
 
 
 def clean(task, pairs):
-    return clean_rows(raw(*pairs), target_rule=task_of(task).targets)
+    return clean_rows(raw(*pairs), CleaningRules(target_rule=task_of(task).targets))
 
 
 def warnings(report):
@@ -141,7 +140,7 @@ def test_empty_targets_of_ner_are_none_and_that_is_said_but_a_missing_column_is_
     assert warnings(report) == []
     assert notes(report)[0].startswith("5 of 7 cells of column 'target_text' are empty and read as 'none'")
     without = [*raw(("a", "person: Ada")), *[(f"line {n}", {"source_text": f"x {n}"}) for n in range(2, 9)]]
-    _, report = clean_rows(without, target_rule=task_of("ner").targets)
+    _, report = clean_rows(without, CleaningRules(target_rule=task_of("ner").targets))
     assert report.dropped == {"no target column": 7}
     assert "they lack the target column" in warnings(report)[0]
 
@@ -201,7 +200,7 @@ PAIRS = st.lists(st.tuples(CELLS, CELLS), max_size=12)
 @given(pairs=PAIRS, task=st.sampled_from(TASK_NAMES), template=st.sampled_from(["", "{source_text}: {target_text}"]))
 def test_rows_in_are_kept_or_dropped_whatever_the_cells(pairs, task, template):
     try:
-        rows, report = clean_rows(raw(*pairs), target_rule=task_of(task).targets, template=template)
+        rows, report = clean_rows(raw(*pairs), CleaningRules(target_rule=task_of(task).targets, template=template))
     except DataError:
         return
     assert report.rows_in == len(pairs) == len(rows) + sum(report.dropped.values())
@@ -250,7 +249,10 @@ def test_a_target_that_is_a_part_of_the_input_is_refused(task, inputs, template)
     rows = [(f"line {n}", {"body": f"mail {n}", "text": "ab"[n % 2]}) for n in range(9)]
     with pytest.raises(DataError, match="column 'text' is the target and a part of the input"):
         clean_rows(
-            rows, input_column=inputs, template=template, target_column="text", target_rule=task_of(task).targets
+            rows,
+            CleaningRules(
+                input_column=inputs, template=template, target_column="text", target_rule=task_of(task).targets
+            ),
         )
 
 
@@ -259,10 +261,12 @@ def test_classes_as_groups_are_refused():
     with pytest.raises(DataError, match="'label' is the target and the group"):
         clean_rows(
             rows,
-            input_column="text",
-            target_column="label",
-            group_column="label",
-            target_rule=task_of("classification").targets,
+            CleaningRules(
+                input_column="text",
+                target_column="label",
+                group_column="label",
+                target_rule=task_of("classification").targets,
+            ),
         )
 
 
@@ -273,7 +277,7 @@ def test_rows_without_a_group_are_counted(nothing, n_without, is_note):
         (f"line {n}", {"text": f"mail {n}", "label": "ab"[n % 2], "who": nothing if n < n_without else n % 9})
         for n in range(100)
     ]
-    _, report = clean_rows(rows, input_column="text", target_column="label", group_column="who")
+    _, report = clean_rows(rows, CleaningRules(input_column="text", target_column="label", group_column="who"))
     (found,) = (one for one in report.findings() if one.code == "no-group")
     assert f"{n_without} of 100 rows name no group in column 'who'" in found.line
     assert "line 1" in found.line
@@ -282,5 +286,5 @@ def test_rows_without_a_group_are_counted(nothing, n_without, is_note):
 
 def test_rows_that_all_have_a_group_are_not_mentioned():
     rows = [(f"line {n}", {"text": f"mail {n}", "label": "ab"[n % 2], "who": n % 9}) for n in range(100)]
-    _, report = clean_rows(rows, input_column="text", target_column="label", group_column="who")
+    _, report = clean_rows(rows, CleaningRules(input_column="text", target_column="label", group_column="who"))
     assert report.findings() == []

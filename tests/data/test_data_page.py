@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tunecurve.data.cleaning import clean_rows
+from tunecurve.data.cleaning import CleaningRules, clean_rows
 from tunecurve.data.drops import REASONS
 from tunecurve.tasks.lookup import task_of
 
@@ -36,7 +36,8 @@ def test_tokens_and_tags_make_rows_that_are_read():
     assert made == {"text": "Ada Lovelace met Bo Ng in Rome", "entities": "P: Ada Lovelace; P: Bo; P: Ng; L: Rome"}
     assert convert("ner_tags", {"tokens": ["It"], "ner_tags": ["O"]})["entities"] == "none"
     rows, _ = clean_rows(
-        [("line 1", made)], input_column="text", target_column="entities", target_rule=task_of("ner").targets
+        [("line 1", made)],
+        CleaningRules(input_column="text", target_column="entities", target_rule=task_of("ner").targets),
     )
     assert rows[0].target == made["entities"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tunecurve.data.cleaning import clean_rows
+from tunecurve.data.cleaning import CleaningRules, clean_rows
 from tunecurve.data.inputs import InputText, columns_in_template, fill
 from tunecurve.errors import DataError, SpecError
 from tunecurve.spec.reading import parse_spec
@@ -11,7 +11,9 @@ ALPACA = "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response
 
 
 def rows_of(*cells, **options):
-    return clean_rows([(f"line {n}", row) for n, row in enumerate(cells, start=1)], target_column="output", **options)
+    return clean_rows(
+        [(f"line {n}", row) for n, row in enumerate(cells, start=1)], CleaningRules(target_column="output", **options)
+    )
 
 
 @pytest.mark.parametrize(

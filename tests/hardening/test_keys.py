@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.conftest import simple_rows
-from tunecurve.data.cleaning import clean_rows
+from tunecurve.data.cleaning import CleaningRules, clean_rows
 from tunecurve.errors import DataError
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.spec.study import StudySpec
@@ -106,7 +106,7 @@ BASE = StudySpec.model_validate(
 @pytest.fixture(scope="module")
 def rows():
     numbered = ((f"line {number}", row) for number, row in enumerate(simple_rows(140)))
-    return clean_rows(numbered, group_column="source_text")
+    return clean_rows(numbered, CleaningRules(group_column="source_text"))
 
 
 def test_a_thousand_random_changes_change_the_key_where_they_matter_and_nowhere_else(rows):

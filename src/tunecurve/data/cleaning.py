@@ -16,63 +16,77 @@ from tunecurve.data.unread import ShapeCounts, columns_in_words, way_on
 from tunecurve.errors import DataError, did_you_mean
 from tunecurve.findings import Finding
 
-__all__ = ["CleaningReport", "clean_rows"]
+__all__ = ["CleaningReport", "CleaningRules", "clean_rows"]
 
 OTHER_TARGET = "duplicate input with another target"
 # A study needs some thousand rows. All kept rows are in memory, at about three times their text.
 MAX_CHARACTERS_KEPT = 500_000_000
 
 
-def clean_rows(
-    raw_rows: Iterable[RawRow],
-    *,
-    input_column: str | Sequence[str] = DEFAULT_COLUMN,
-    template: str = "",
-    target_column: str | Sequence[str] = "target_text",
-    target_rule: TargetRule | None = None,
-    group_column: str | None = None,
-    group_by: str = "target",
-    drop_duplicates: bool = True,
-    is_too_long: Callable[[str, str], bool] | None = None,
-) -> tuple[list[Row], CleaningReport]:
-    """Turn raw cells into rows.
+@dataclass(frozen=True)
+class CleaningRules:
+    """Which columns a row is made of, and which rows are dropped.
 
-    Parameters
+    Attributes
     ----------
-    raw_rows : iterable of (place, cells)
-        As from `tunecurve.data.sources.read_rows`.
     input_column : str or sequence of str
         Column with the input text; several are joined by line breaks.
-    template : str, optional
+    template : str
         A template that names columns, see `tunecurve.data.inputs`; its filled text is the input.
     target_column : str or sequence of str
         Column with the target; several are the flags of labels.
+    target_rule : TargetRule
+        What an empty target and a list mean to the task; default: a row has one target.
     group_column : str, optional
         Its value groups rows; without it they are grouped by the skeleton of a text.
-    target_rule : TargetRule, optional
-        What an empty target and a list mean to the task; default: a row has one target.
     group_by : {"target", "input"}, default "target"
         The text whose skeleton groups rows when there is no group column.
     drop_duplicates : bool, default True
         Drop rows whose whole input was seen before.
     is_too_long : callable, optional
         Says whether (input, target) is longer than the study takes.
+    """
+
+    input_column: str | Sequence[str] = DEFAULT_COLUMN
+    template: str = ""
+    target_column: str | Sequence[str] = "target_text"
+    target_rule: TargetRule = field(default_factory=TargetRule)
+    group_column: str | None = None
+    group_by: str = "target"
+    drop_duplicates: bool = True
+    is_too_long: Callable[[str, str], bool] | None = None
+
+    def reader(self) -> _RowReader:
+        """Return what reads cells by these rules."""
+        columns, targets = (
+            (named,) if isinstance(named, str) else tuple(named) for named in (self.input_column, self.target_column)
+        )
+        return _RowReader(InputText(columns, self.template), targets, self.target_rule, self.group_column)
+
+
+def clean_rows(raw_rows: Iterable[RawRow], rules: CleaningRules = CleaningRules()) -> tuple[list[Row], CleaningReport]:
+    """Turn raw cells into rows.
+
+    Parameters
+    ----------
+    raw_rows : iterable of (place, cells)
+        As from `tunecurve.data.sources.read_rows`.
+    rules : CleaningRules
+        Which columns a row is made of, and which rows are dropped.
 
     Raises
     ------
     DataError
         When a column is missing, a cell holds more than a text, no row is left, or there are more than memory should hold.
     """
-    columns = (input_column,) if isinstance(input_column, str) else tuple(input_column)
-    targets = (target_column,) if isinstance(target_column, str) else tuple(target_column)
-    reader = _RowReader(InputText(columns, template), targets, target_rule or TargetRule(), group_column)
+    reader = rules.reader()
     report = CleaningReport()
     rows: list[Row] = []
     first_target: dict[str, str] = {}
     position: dict[str, int] = {}
     n_characters = 0
     for place, source, target in reader.read(raw_rows, report):
-        reason = _reason_to_drop(source, target, first_target if drop_duplicates else {}, is_too_long)
+        reason = _reason_to_drop(source, target, first_target if rules.drop_duplicates else {}, rules.is_too_long)
         if reason in ("duplicate", OTHER_TARGET) and reader.rule.list_is == "labels":
             reason = _join_labels(rows, position[source.texts[0]], target)
         if reason:
@@ -88,7 +102,7 @@ def clean_rows(
             )
         first_target[text] = answer
         position.setdefault(text, len(rows))
-        group = reader.group or skeleton(answer if group_by == "target" else text)
+        group = reader.group or skeleton(answer if rules.group_by == "target" else text)
         rows.append(Row(text, answer, group, place, tuple(others)))
     report.rows_kept = len(rows)
     reader.check_all(report)

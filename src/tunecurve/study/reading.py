@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tunecurve.data.cleaning import CleaningReport, clean_rows
+from tunecurve.data.cleaning import CleaningReport, CleaningRules, clean_rows
 from tunecurve.data.drops import Reason
 from tunecurve.data.inputs import columns_in_template
 from tunecurve.data.length import too_long_test
@@ -233,8 +233,7 @@ class _Reader:
     def clean(self, raw_rows: Iterable[RawRow]) -> tuple[list[Row], CleaningReport]:
         """Clean the rows of one side."""
         data = self.data
-        return clean_rows(
-            self._with_groups_checked(raw_rows),
+        rules = CleaningRules(
             input_column=self.plain_rows.input_columns,
             template=self.spec.prompt.column_template,
             target_column=self.plain_rows.target_columns,
@@ -244,6 +243,7 @@ class _Reader:
             drop_duplicates=data.drop_duplicates,
             is_too_long=too_long_test(data.max_tokens),
         )
+        return clean_rows(self._with_groups_checked(raw_rows), rules)
 
     def _with_groups_checked(self, raw_rows: Iterable[RawRow]) -> Iterator[RawRow]:
         column, values = self.data.group_column, Counter[str]()
