@@ -13,6 +13,7 @@ import click
 from tunecurve.cli.findings import finding_lines, show_findings
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
+from tunecurve.cli.spec_options import option_of
 
 if TYPE_CHECKING:
     from tunecurve.findings import Finding
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(min=1), help="local: trials at once (one a GPU, else one).")
 @click.option("--ray-address", help="ray: the cluster ($RAY_ADDRESS, else one is started here).")
 @click.option("--gpus-per-trial", type=click.FloatRange(min=0), default=0.0, help="ray: share of a GPU, e.g. 0.25 (0).")
-@click.option("--no-texts", "--no-text", is_flag=True, help="Keep row texts out of the report.")
+@option_of("show_texts")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
 @click.option("--yes", is_flag=True, help="Agree to the quoted costs of hosted models.")
@@ -44,7 +45,6 @@ def run(
     study: Path | None,
     as_json: bool,
     quiet: bool,
-    no_texts: bool,
     yes: bool,
     executor_name: Any,
     workers: int | None,
@@ -67,8 +67,6 @@ def run(
 
     executor = Executor(executor_name, workers, ray_address, gpus_per_trial)
     values, origin = study_values(study, options)
-    if no_texts:
-        values["show_texts"] = False
     progress = Progress() if quiet else ConsoleProgress()
     ready = prepare_study(values, options_of(options, origin=origin, progress=progress, share=executor.workers_here))
     if isinstance(progress, ConsoleProgress):

@@ -57,7 +57,9 @@ class DataSpec(Section):
     limit: PositiveInt | None = Field(
         None, description="use only so many rows, drawn at random; for builtin:pii the rows to make (5000)"
     )
-    limit_takes: Literal["random", "first"] = Field("random", description="which rows a limit takes")
+    limit_takes: Literal["random", "first"] = Field(
+        "random", description="first: a limit takes the first rows, not drawn ones"
+    )
     where: list[str] = Field(
         default_factory=list,
         description="use only rows for which all of these hold: COLUMN=VALUE, COLUMN!=VALUE, COLUMN in VALUE,VALUE",
@@ -216,7 +218,9 @@ class SplitSpec(Section):
     """How test rows and training rows are parted."""
 
     method: Literal["group", "random"] = Field(
-        "group", description="group: template twins never on both sides; random: as datasets.train_test_split"
+        "group",
+        description="how test and training rows are split; group: rows of one template stay on one side; random: as "
+        "datasets.train_test_split",
     )
     test_size: PositiveInt | None = Field(
         None,

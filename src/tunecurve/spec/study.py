@@ -183,7 +183,7 @@ class StudySpec(Section):
     answers: AnswerSpec = Field(default_factory=AnswerSpec)
     metrics: list[str] | None = Field(
         None,
-        description="metric names, the first is the headline; default: the task's; one of your own: package.module:name (with "
+        description="metrics, the first is the headline; default: the task's; one of your own: package.module:name (with "
         "--allow-code)",
     )
     metric_options: MetricOptions = Field(default_factory=MetricOptions)

@@ -12,7 +12,9 @@ from tunecurve.spec.section import PositiveInt, Section
 class RecipeSpec(Section):
     """How a model is fine-tuned; unset values come from the named recipe."""
 
-    name: Literal["default", "article"] = Field("default", description="default, or article: 2 epochs, batch 4, 1e-4")
+    name: Literal["default", "article"] = Field(
+        "default", description="how to fine-tune; article: 2 epochs, batch 4, learning rate 1e-4"
+    )
     epochs: PositiveInt | None = Field(None, description="passes over the training rows; overrides the rule below")
     min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 150)")
     max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 20)")

@@ -1,0 +1,163 @@
+"""Options that set a key of the study file: type, help and default are those of the key, read from the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from tunecurve.own_code import is_reference
+from tunecurve.spec.study import StudySpec
+from tunecurve.tasks.lookup import TASK_NAMES
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class IntegerList(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    """Whole numbers separated by commas, e.g. ``50,200,800``."""
+
+    name = "N,N,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Return the numbers."""
+        if isinstance(value, list):
+            return value
+        try:
+            return [int(part) for part in str(value).split(",") if part.strip()]
+        except ValueError:
+            self.fail(f"'{value}' is not a list of whole numbers; expected e.g. 50,200,800", param, ctx)
+
+
+class TaskName(click.Choice[str]):
+    """A kind of task, or the reference of one's own."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        return value if is_reference(value) else super().convert(value, param, ctx)
+
+
+def key_option(key: str, *flags: str, **settings: Any) -> Decorator:
+    """Return the option that sets a key of the study file.
+
+    Parameters
+    ----------
+    key : str
+        With its sections, e.g. ``data.source``.
+    *flags : str
+        As for `click.option`.
+    **settings
+        As for `click.option`, in place of what the key says.
+    """
+    *sections, name = key.split(".")
+    model: Any = StudySpec
+    for section in sections:
+        model = model.model_fields[section].annotation
+    said = {"help": help_of(model, name), **_type_of(_variants(model, name)), **settings}
+    if said.get("multiple"):
+        said["help"] = f"{said['help'].removesuffix('.')}; repeatable."
+    return click.option(*flags, **said)
+
+
+def help_of(model: type[BaseModel], name: str) -> str:
+    """Return what the study file's page says of a key, as a sentence, with its default."""
+    field = model.model_fields[name]
+    text = (field.description or "").rstrip(".")
+    default = None if field.default is PydanticUndefined else field.default
+    if default is not None and not isinstance(default, bool) and "default: " not in text:
+        shown = ",".join(map(str, default)) if isinstance(default, list) else str(default)
+        text = f"{text} ({shown})"
+    is_word = text.split(" ", 1)[0].strip(",;:").replace("-", "").isalpha()
+    return (text[0].upper() + text[1:] if is_word else text) + "."
+
+
+def _variants(model: type[BaseModel], name: str) -> list[dict[str, Any]]:
+    """Return what a key takes, as JSON schemas."""
+    schema = _schema(model)["properties"][name]
+    return [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
+
+
+def _type_of(variants: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how click reads a key; what is given as text or list is given once or several times."""
+    schema = variants[-1]
+    kind, bound = schema.get("type"), schema.get("minimum")
+    if "enum" in schema:
+        return {"type": click.Choice(schema["enum"])}
+    if kind == "array":
+        is_numbers = schema["items"].get("type") == "integer"
+        return {"type": IntegerList()} if is_numbers else {"multiple": True}
+    if kind == "boolean":
+        return {"is_flag": True, "default": None}
+    ranges: dict[Any, Any] = {"integer": click.IntRange, "number": click.FloatRange}
+    return {"type": ranges[kind](min=bound) if kind in ranges else str}
+
+
+# The keys that options set, by the parameters that they fill.
+KEYS = {
+    "data": "data.source",
+    "input_column": "data.input_column",
+    "target_column": "data.target_column",
+    "shape": "data.shape",
+    "group_column": "data.group_column",
+    "task": "task",
+    "model": "models",
+    "train_sizes": "train_sizes",
+    "shots": "shots",
+    "seeds": "seeds",
+    "test_size": "split.test_size",
+    "metric": "metrics",
+    "recipe": "recipe.name",
+    "split": "split.method",
+    "sampling": "sampling",
+    "limit": "data.limit",
+    "first_rows": "data.limit_takes",
+    "where": "data.where",
+    "test_data": "data.test_source",
+    "split_column": "data.split_column",
+    "encoding": "data.encoding",
+    "sheet": "data.sheet",
+    "dev_data": "data.dev_source",
+    "max_cost": "hosted.max_cost",
+    "concurrency": "hosted.concurrency",
+    "batch": "hosted.batch",
+    "checkpoints": "hosted.checkpoints",
+    "show_texts": "show_texts",
+}
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "task": {"type": TaskName(TASK_NAMES)},
+    "first_rows": {"flag_value": "first", "type": str},
+}
+_FLAGS = {"concurrency": ("-j", "--concurrency"), "show_texts": ("--show-texts/--no-texts", " /--no-text")}
+
+
+# What says which rows there are and how they are scored, for commands that need no model.
+OF_ROWS = [parameter for parameter, key in KEYS.items() if key.split(".")[0] in ("data", "task", "split", "metrics")]
+
+
+def option_of(parameter: str) -> Decorator:
+    """Return the option that fills a parameter of `KEYS`."""
+    flags = _FLAGS.get(parameter, (f"--{parameter.replace('_', '-')}",))
+    return key_option(KEYS[parameter], *flags, parameter, **_SETTINGS.get(parameter, {}))
+
+
+def given_keys(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a study file that the options set."""
+    values: dict[str, Any] = {}
+    for parameter, key in KEYS.items():
+        value = options.get(parameter)
+        if value is None or value == ():
+            continue
+        *sections, name = key.split(".")
+        target = values
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[name] = list(value) if isinstance(value, tuple) else value
+    return values

@@ -1,0 +1,113 @@
+"""An option that sets a key of the study file takes what the key takes, and says of it what the study file's page says."""
+
+import pytest
+from click import BadParameter
+from pydantic import Field
+
+from tunecurve.cli import testset
+from tunecurve.cli.plan import plan
+from tunecurve.cli.run import run
+from tunecurve.cli.spec_options import KEYS, OF_ROWS, given_keys, help_of
+from tunecurve.cli.validate import validate
+from tunecurve.spec.docs import study_file_page
+from tunecurve.spec.reading import parse_spec
+from tunecurve.spec.section import PositiveInt, Section
+from tunecurve.spec.study import StudySpec
+
+GIVEN = {
+    "data.source": (["--data", "rows.jsonl"], "rows.jsonl"),
+    "data.input_column": (["--input-column", "a", "--input-column", "b"], ["a", "b"]),
+    "data.target_column": (["--target-column", "out"], "out"),
+    "data.shape": (["--shape", "columns"], "columns"),
+    "data.group_column": (["--group-column", "who"], "who"),
+    "task": (["--task", "ner"], "ner"),
+    "models": (["--model", "tagger", "--model", "presidio"], ["tagger", "presidio"]),
+    "train_sizes": (["--train-sizes", "50,200"], [50, 200]),
+    "shots": (["--shots", "0"], [0]),
+    "seeds": (["--seeds", "3"], 3),
+    "split.test_size": (["--test-size", "30"], 30),
+    "metrics": (["--metric", "bleu", "--metric", "chrf"], ["bleu", "chrf"]),
+    "recipe.name": (["--recipe", "article"], "article"),
+    "split.method": (["--split", "random"], "random"),
+    "sampling": (["--sampling", "stratified"], "stratified"),
+    "data.limit": (["--limit", "7"], 7),
+    "data.limit_takes": (["--first-rows"], "first"),
+    "data.where": (["--where", "a=1", "--where", "b=2"], ["a=1", "b=2"]),
+    "data.test_source": (["--test-data", "test.jsonl"], "test.jsonl"),
+    "data.split_column": (["--split-column", "side"], "side"),
+    "data.encoding": (["--encoding", "cp1250"], "cp1250"),
+    "data.sheet": (["--sheet", "rows"], "rows"),
+    "data.dev_source": (["--dev-data", "dev.jsonl"], "dev.jsonl"),
+    "hosted.max_cost": (["--max-cost", "2.5"], 2.5),
+    "hosted.concurrency": (["-j", "3"], 3),
+    "hosted.batch": (["--batch"], True),
+    "hosted.checkpoints": (["--checkpoints"], True),
+    "show_texts": (["--no-text"], False),
+}
+
+
+def plain(spec):
+    """Return every key with its value, sections with a dot."""
+    found = {}
+    for key, value in spec.model_dump().items():
+        found |= {f"{key}.{name}": inner for name, inner in value.items()} if isinstance(value, dict) else {key: value}
+    return found
+
+
+@pytest.mark.parametrize("key", KEYS.values())
+def test_an_option_sets_its_key_and_nothing_else(key):
+    arguments, expected = GIVEN[key]
+    values = given_keys(run.make_context("run", arguments).params)
+    before, after = plain(parse_spec({})), plain(parse_spec(values))
+    assert after[key] == expected
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed - {"models"} == {key} - {"models"}, "a task brings models of its own"
+
+
+def test_without_options_the_study_file_holds():
+    assert given_keys(run.make_context("run", []).params) == {}
+
+
+@pytest.mark.parametrize("command", [run, plan, validate, testset.testset], ids=lambda command: command.name)
+def test_help_says_what_the_study_files_page_says(command):
+    page = study_file_page()
+    options = {option.name: option for option in command.params if option.name in KEYS}
+    assert set(options) >= set(OF_ROWS)
+    for name, option in options.items():
+        model, key = StudySpec, KEYS[name]
+        for section in key.split(".")[:-1]:
+            model = model.model_fields[section].annotation
+        description = model.model_fields[key.rpartition(".")[2]].description
+        assert description.rstrip(".").lower() in option.help.lower()
+        assert description.replace("|", "/") in page
+
+
+class Example(Section):
+    size: PositiveInt | None = None
+    steps: PositiveInt = 1
+    sizes: list[int] = Field([0, 3])
+    is_quick: bool = True
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "said"),
+    [
+        ("size", "rows; default: all", "Rows; default: all."),
+        ("steps", "steps of a pass", "Steps of a pass (1)."),
+        ("sizes", "built-in sizes", "Built-in sizes (0,3)."),
+        ("is_quick", "builtin:pii, quickly", "builtin:pii, quickly."),
+    ],
+)
+def test_help_is_a_sentence_with_the_default(monkeypatch, name, description, said):
+    monkeypatch.setattr(Example.model_fields[name], "description", description)
+    assert help_of(Example, name) == said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--seeds", "0"], ["--test-size", "many"], ["--max-cost", "-1"], ["--train-sizes", "a,b"], ["--split", "both"], ["--task", "x"]],
+)  # fmt: skip
+def test_what_the_key_does_not_take_is_refused_before_anything_is_read(arguments):
+    with pytest.raises(BadParameter) as refused:
+        run.make_context("run", [*arguments])
+    assert arguments[0] in refused.value.param.opts
