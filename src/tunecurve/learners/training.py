@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunecurve.prompts import TuningExample
-from tunecurve.storage.records import Record
+from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 
 if TYPE_CHECKING:
     from tunecurve.learners.base import Learner
@@ -26,6 +26,8 @@ class TrainingJob:
         From `Learner.resolve_recipe`.
     seed : int
         Of everything random.
+    groups : sequence of str, optional
+        The group of every example: those of one stay together; default: each is one of its own.
     folder : Path
         Where the tuned model goes; it also holds what an interrupted training continues from.
     """
@@ -34,6 +36,11 @@ class TrainingJob:
     recipe: dict[str, Any]
     seed: int
     folder: Path
+    groups: Sequence[str] = ()
+
+    def groups_of(self, n_examples: int) -> list[str]:
+        """Return the groups of the first examples."""
+        return list(self.groups[:n_examples] or map(str, range(n_examples)))
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,43 @@ class TrainingProgress:
     loss: float
     tokens_per_second: float
     phase: str = ""
+
+
+@dataclass
+class TriedRate(Record):
+    """A learning rate that was tried: for how many steps, and the loss of the development rows after them."""
+
+    learning_rate: float
+    steps: int
+    development_loss: float
+
+
+@dataclass
+class DevelopmentRecord(Record):
+    """What development rows, which are counted in n, were used for.
+
+    Attributes
+    ----------
+    rows : int
+        How many they are; they were not trained on.
+    losses : list of float
+        Their mean loss at every look.
+    steps_between : int
+        Steps between two looks.
+    best_step : int
+        The step whose parameters the model has.
+    learning_rate : float
+        Peak that was trained with.
+    tried : list of TriedRate
+        Learning rates that it was chosen from; empty: it was not chosen.
+    """
+
+    rows: int
+    losses: list[float]
+    steps_between: int
+    best_step: int
+    learning_rate: float
+    tried: list[TriedRate] = field(default_factory=list)
 
 
 @dataclass
@@ -82,6 +126,8 @@ class TrainingRecord(Record):
         What the training cost; None: unknown, or nothing is paid.
     job : dict or None
         The provider's job: its id, its key, the tuned model, checkpoints, tokens billed.
+    development : DevelopmentRecord or None
+        What development rows were used for; None: there were none.
     taken_from : str or None
         Folder of the trial that did this training, where it was not done again.
     """
@@ -98,6 +144,7 @@ class TrainingRecord(Record):
     cost_usd: float | None = None
     job: dict[str, Any] | None = None
     taken_from: str | None = None
+    development: DevelopmentRecord | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
 
 
 @dataclass(frozen=True)

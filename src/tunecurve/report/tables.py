@@ -66,7 +66,11 @@ def point_table(results: Results, metric_names: Sequence[str]) -> Table:
 def _training_of(results: Results, point: Point) -> str:
     own = (trial for trial in results.finished if trial.key == point.key and trial.training)
     training = next((trial.training for trial in own), None)
-    return f"{training.steps or '–'} × {training.epochs}" if training else "–"  # not every provider tells steps
+    if training is None:
+        return "–"
+    kept = training.development
+    rows = f", {kept.rows} development rows, learning rate {kept.learning_rate:g}" if kept else ""
+    return f"{training.steps or '–'} × {training.epochs}{rows}"  # not every provider tells steps
 
 
 def check_table(results: Results) -> Table:

@@ -281,6 +281,16 @@ class StudySpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _trained_together_is_not_watched(self) -> StudySpec:
+        asks = self.recipe.development_share is not None or self.recipe.learning_rate == "auto"
+        if self.train_together and asks:
+            raise ValueError(
+                "recipe.development_share and recipe.learning_rate: auto look at every training by itself; expected "
+                "train_together: false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _something_to_do(self) -> StudySpec:
         if not self.shots and not self.train_sizes:
             raise ValueError("nothing to measure: both shots and train_sizes are empty")

@@ -8,6 +8,14 @@ from pydantic import Field
 
 from tunecurve.spec.section import PositiveInt, Section
 
+LearningRate = Annotated[float, Field(gt=0)] | Literal["auto"]
+DevelopmentShare = Annotated[float, Field(gt=0, le=0.5)]
+AUTO_RATE = "three rates are tried for a fifth of the steps each, and the best on development rows goes on"
+DEVELOPMENT = (
+    "share of a size's own rows that is kept from training, to stop early and to keep the best state; they count in n; with fewer "
+    "than 5 such rows nothing is kept (default: none; 0.2 with learning_rate: auto)"
+)
+
 
 class RecipeSpec(Section):
     """How a model is fine-tuned; unset values come from the named recipe."""
@@ -19,9 +27,10 @@ class RecipeSpec(Section):
     min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 150)")
     max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 20)")
     batch_size: PositiveInt | None = Field(None, description="rows a step (default 8)")
-    learning_rate: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="default: by model width and batch size"
+    learning_rate: LearningRate | None = Field(
+        None, description=f"a number, or auto: {AUTO_RATE}; default: by model width and batch size"
     )
+    development_share: DevelopmentShare | None = Field(None, description=DEVELOPMENT)
     lora_rank: PositiveInt | None = Field(None, description="rank of the adapters (default 16)")
     lora_alpha: PositiveInt | None = Field(None, description="scale of the adapters (default 32)")
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="dropout of the adapters (0)")
@@ -37,7 +46,10 @@ class EncoderSpec(Section):
     min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 300)")
     max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 40)")
     batch_size: PositiveInt | None = Field(None, description="rows a step (default 16)")
-    learning_rate: Annotated[float, Field(gt=0)] | None = Field(None, description="peak for the encoder (default 2e-4)")
+    learning_rate: LearningRate | None = Field(
+        None, description=f"peak for the encoder: a number, or auto: {AUTO_RATE} (default 2e-4)"
+    )
+    development_share: DevelopmentShare | None = Field(None, description=DEVELOPMENT)
     head_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
         None, description="peak for the new head (default 10 times the encoder's)"
     )

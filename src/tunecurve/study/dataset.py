@@ -86,6 +86,12 @@ class StudyData:
         order = grown_order(slots, generations, seed, self.split_seed, self.pool_labels)
         return [self.pool[position] for position in order[:train_size]]
 
+    def training_groups(self, train_size: int, seed: int) -> list[str]:
+        """Return the group of every training row of a size and seed; where rows were split one by one, each is its own."""
+        rows = self.training_rows(train_size, seed)
+        is_random = self.facts.split_method.startswith("random")
+        return [row.row_id if is_random else row.group for row in rows]
+
     def _slots(self) -> tuple[list[int | None], Sequence[int]]:
         """Return the pool's rows by number in the order in which they joined, and how many joined at once."""
         if self.frozen is None:

@@ -12,6 +12,7 @@ from tunecurve.data.rows import content_id, ids_hash
 from tunecurve.findings import Finding
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.base import Learner, Workload
+from tunecurve.learners.development import work_factor
 from tunecurve.prompts import Prompt
 from tunecurve.spec.study import StudySpec, stable_hash
 from tunecurve.study.dataset import StudyData
@@ -213,7 +214,9 @@ def estimate_workloads(
             steps = config["recipe"]["n_steps"] or 0
             # A local model reads the instruction once a step; a provider bills it with every row.
             instructions = row_passes if learner.is_paid else steps
-            trained = round(instructions * instruction + row_passes * known.row)
+            factor = work_factor(config["recipe"])
+            trained = round(factor * (instructions * instruction + row_passes * known.row))
+            steps = round(factor * steps)
             key = training_key(config, learner)
             if key is not None:
                 trained = 0 if key in keys_trained else trained

@@ -182,7 +182,8 @@ def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:
     """Return what a trial's learner is fine-tuned on, how, and where its model goes."""
     trial = planned.trial
     examples = data.tuning_examples(trial.train_size, trial.seed)
-    return TrainingJob(examples, planned.config["recipe"], trial.seed, planned.folder.path)
+    groups = data.training_groups(trial.train_size, trial.seed)
+    return TrainingJob(examples, planned.config["recipe"], trial.seed, planned.folder.path, groups)
 
 
 def _train(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrainingRecord | Pending:

@@ -21,11 +21,15 @@ from tunecurve.learners.base import Completion, TargetLoss, TrainingJob, Trainin
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
-from tunecurve.learners.encoder.train import EncoderObjective, TrainingTask, new_training
-from tunecurve.learners.torch.checkpoint import Checkpoint
+from tunecurve.learners.encoder.train import EncoderObjective, TrainingTask, mean_loss_of, new_training
+from tunecurve.learners.torch.development import (
+    TrainingRun,
+    development_rows,
+    train_with_development,
+    why_no_development,
+)
 from tunecurve.learners.torch.device import Compute, enough_memory
 from tunecurve.learners.torch.learner import TorchLearner
-from tunecurve.learners.torch.loop import train
 from tunecurve.learners.torch.speed import matmul_flops_per_second
 from tunecurve.learners.torch.weights import ModelFiles
 from tunecurve.prompts import Prompt, TuningExample
@@ -137,25 +141,37 @@ class EncoderLearner(TorchLearner):
 
     def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fine-tune a fresh copy on the examples by a resolved recipe; the model goes to ``folder/encoder``."""
+        own = self.own_settings()
+        recipe = EncoderRecipe(**{key: value for key, value in job.recipe.items() if key not in own})
         n_trained = len(job.examples) - self.n_held_out(len(job.examples))
-        trained = job.examples[:n_trained]
-        head = self.prepare(trained)
+        known = job.examples[:n_trained]
+        development = development_rows(job.groups_of(n_trained), recipe.development_share)
+        trained = [example for row, example in enumerate(known) if row not in development]
+        head = self.prepare(known)
         model = self.initial_model(trained, head, job.seed)
         task = self.training_task(model, trained, head)
         if not task.lengths:
             raise ModelError(
                 f"{self.name}: none of the {n_trained} training targets can be used ({task.said}); check the task and the data"
             )
-        own = self.own_settings()
-        resolved = EncoderRecipe(**{key: value for key, value in job.recipe.items() if key not in own})
-        training = new_training(model, resolved, job.seed, task.lengths)
-        checkpoint = Checkpoint(
-            job.folder, self._fingerprint(trained, job.recipe, job.seed), self.checkpoint_every_seconds
+        run = TrainingRun(
+            EncoderObjective(task.loss_of),
+            recipe,
+            lambda recipe: new_training(model, recipe, job.seed, task.lengths),
+            job.folder,
+            self._fingerprint(job, known, development),
+            self.checkpoint_every_seconds,
         )
-        trained_on = f"to train {self.name} on {resolved.batch_size} rows a step"
+        trained_on = f"to train {self.name} on {recipe.batch_size} rows a step"
         with enough_memory(self.compute, trained_on, "set a smaller encoder.batch_size"):
-            train(EncoderObjective(task.loss_of), [training], checkpoint, lambda _, step: on_step(step))
-        record = training.record(task.lengths, task.said)
+            dev_task = self.training_task(model, [known[row] for row in development], head) if development else None
+            if dev_task is None or not dev_task.lengths:
+                record = run.train(on_step).record(task.lengths, task.said + why_no_development(recipe, n_trained))
+            else:
+                look = mean_loss_of(model, dev_task, recipe.batch_size)
+                training, seen = train_with_development(run, look, len(development), on_step)
+                record = training.record(task.lengths, task.said)
+                record.development = seen
         model.eval()
         head = self.calibrate(model, job.examples[n_trained:], head)
         record.recipe = job.recipe
@@ -167,9 +183,10 @@ class EncoderLearner(TorchLearner):
         backbone, _ = load_backbone(self.files.folder, self.files.name)
         return SegmentClassifier(backbone, len(head.classes), seed).to(self.compute.device)
 
-    def _fingerprint(self, examples: Sequence[TuningExample], recipe: dict[str, object], seed: int) -> str:
-        rows = stable_hash([[example.prompt.source, example.answer] for example in examples])
-        return stable_hash({"rows": rows, "recipe": recipe, "seed": seed, "learner": self.identity()})
+    def _fingerprint(self, job: TrainingJob, known: Sequence[TuningExample], development: Sequence[int]) -> str:
+        rows = stable_hash([[example.prompt.source, example.answer] for example in known])
+        all_of_it = {"rows": rows, "recipe": job.recipe, "seed": job.seed, "learner": self.identity()}
+        return stable_hash(all_of_it | ({"development": list(development)} if development else {}))
 
     def _save(self, model: SegmentClassifier, head: Head, folder: Path) -> None:
         folder.mkdir(exist_ok=True, mode=0o700)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
+from tunecurve.learners.development import DevelopmentSettings
 from tunecurve.learners.epochs import epochs_for
 from tunecurve.learners.torch.recipe import TrainingRecipe
+
+USUAL_LEARNING_RATE = 2e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,11 @@ class EncoderRecipe(TrainingRecipe):
     section: ClassVar[str] = "encoder"
     head_learning_rate: float
     weight_decay: float = 0.01
+
+    def at_rate(self, learning_rate: float) -> Self:
+        """Return the recipe at another learning rate; that of the head changes alike."""
+        factor = learning_rate / self.learning_rate
+        return replace(self, learning_rate=learning_rate, head_learning_rate=factor * self.head_learning_rate)
 
 
 def resolve_encoder_recipe(settings: Mapping[str, Any], n_examples: int) -> EncoderRecipe:
@@ -43,12 +51,12 @@ def resolve_encoder_recipe(settings: Mapping[str, Any], n_examples: int) -> Enco
     """
     given = {key: value for key, value in settings.items() if value is not None}
     batch_size = given.get("batch_size", 16)
+    development = DevelopmentSettings.of(given, n_examples)
+    n_trained = development.n_trained
     rule = {key: given[key] for key in ("epochs", "min_steps", "max_epochs") if key in given}
-    epochs = max(
-        epochs_for({"min_steps": 300, "max_epochs": 40} | rule, n_examples, batch_size), given.get("epochs", 3)
-    )
-    n_steps = epochs * math.ceil(n_examples / batch_size)
-    learning_rate = given.get("learning_rate", 2e-4)
+    epochs = max(epochs_for({"min_steps": 300, "max_epochs": 40} | rule, n_trained, batch_size), given.get("epochs", 3))
+    n_steps = epochs * math.ceil(n_trained / batch_size)
+    learning_rate = USUAL_LEARNING_RATE if given.get("learning_rate", "auto") == "auto" else given["learning_rate"]
     return EncoderRecipe(
         name="encoder",
         epochs=epochs,
@@ -57,4 +65,6 @@ def resolve_encoder_recipe(settings: Mapping[str, Any], n_examples: int) -> Enco
         batch_size=batch_size,
         learning_rate=learning_rate,
         head_learning_rate=given.get("head_learning_rate", 10 * learning_rate),
+        development_share=development.share,
+        tried_learning_rates=development.rates(learning_rate),
     )

@@ -46,6 +46,21 @@ class EncoderObjective:
         return [float(loss.detach())]
 
 
+def mean_loss_of(model: torch.nn.Module, task: TrainingTask, batch_size: int) -> Callable[[], float]:
+    """Return what computes the mean loss of a task's examples, without dropout and gradients."""
+    order = sorted(range(len(task.lengths)), key=lambda row: (task.lengths[row], row))
+    batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
+
+    def loss() -> float:
+        model.eval()
+        with torch.no_grad():
+            total = sum(float(task.loss_of(rows)) * len(rows) for rows in batches)
+        model.train()
+        return total / len(order)
+
+    return loss
+
+
 def new_training(model: Any, recipe: EncoderRecipe, seed: int, lengths: Sequence[int]) -> Training:
     """Return the training of all weights: the head at a learning rate of its own; biases and norms are not decayed."""
     model.train()

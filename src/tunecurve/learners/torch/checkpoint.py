@@ -23,11 +23,12 @@ FILE_NAME = "checkpoint.safetensors"
 
 @dataclass
 class TrainingState:
-    """What a training needs to go on: steps done, their losses, the seconds they took."""
+    """What a training needs to go on: steps done, their losses, the seconds they took, and the losses of its looks."""
 
     step: int = 0
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    development_losses: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class Resumable:
     parameters: Mapping[str, torch.nn.Parameter]
     optimizer: torch.optim.Optimizer
     state: TrainingState = field(default_factory=TrainingState)
+    # The parameters at the best look on development rows; empty before it.
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def trainable_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
@@ -72,6 +75,8 @@ class Checkpoint:
         for number, training in enumerate(trainings):
             for name, parameter in training.parameters.items():
                 tensors[f"{number}:parameter:{name}"] = parameter.detach().contiguous()
+                if name in training.best:
+                    tensors[f"{number}:best:{name}"] = training.best[name]
                 for key, value in training.optimizer.state[parameter].items():
                     tensors[f"{number}:{key}:{name}"] = value.detach().contiguous()
         states = [asdict(training.state) for training in trainings]
@@ -115,6 +120,8 @@ def _restore(training: Resumable, prefix: str, tensors: Mapping[str, torch.Tenso
     for name, parameter in training.parameters.items():
         with torch.no_grad():
             parameter.copy_(tensors[f"{prefix}parameter:{name}"])
+        if f"{prefix}best:{name}" in tensors:
+            training.best[name] = tensors[f"{prefix}best:{name}"].to(parameter.device)
         training.optimizer.state[parameter] = {
             key: tensors[f"{prefix}{key}:{name}"].to(parameter.device)
             for key in ("step", "exp_avg", "exp_avg_sq")

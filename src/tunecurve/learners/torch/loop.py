@@ -36,6 +36,25 @@ class Objective(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Watch:
+    """When a training is looked at on development rows, and ends early.
+
+    Attributes
+    ----------
+    loss : callable
+        Returns the mean loss of the development rows; changes nothing.
+    every : int
+        Steps between two looks; there is one at the last step, too.
+    patience : int
+        Looks in a row without a better loss, after which it ends.
+    """
+
+    loss: Callable[[], float]
+    every: int
+    patience: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Training(Resumable):
     """One training.
@@ -49,12 +68,18 @@ class Training(Resumable):
         Tokens of every row.
     n_shared : int, default 0
         Leading tokens of all rows that a step computes once.
+    until : int, optional
+        Steps after which it pauses.
+    watch : Watch, optional
+        Development rows.
     """
 
     recipe: TrainingRecipe
     seed: int
     lengths: Sequence[int]
     n_shared: int = 0
+    until: int | None = None
+    watch: Watch | None = None
 
     @cached_property
     def steps(self) -> list[list[int]]:
@@ -63,8 +88,36 @@ class Training(Resumable):
 
     @property
     def is_done(self) -> bool:
-        """Whether no step is left."""
-        return self.state.step >= len(self.steps)
+        """Whether no step is left, or development rows say that none should be taken."""
+        end = len(self.steps) if self.until is None else self.until
+        return self.state.step >= end or self._is_past_its_best
+
+    @property
+    def _is_past_its_best(self) -> bool:
+        looks = self.state.development_losses
+        return self.watch is not None and bool(looks) and len(looks) - 1 - _place_of_best(looks) >= self.watch.patience
+
+    def look(self) -> None:
+        """Measure the loss of the development rows where a look is due, and keep the parameters if it is the best so far."""
+        if self.watch is None or (self.state.step % self.watch.every and self.state.step < len(self.steps)):
+            return
+        looks = self.state.development_losses
+        looks.append(self.watch.loss())
+        if _place_of_best(looks) == len(looks) - 1:
+            self.best.update({name: parameter.detach().clone() for name, parameter in self.parameters.items()})
+
+    @property
+    def best_step(self) -> int:
+        """The step of the best look; the last one where there was none."""
+        if self.watch is None or not self.state.development_losses:
+            return self.state.step
+        return min((_place_of_best(self.state.development_losses) + 1) * self.watch.every, len(self.steps))
+
+    def take_best(self) -> None:
+        """Put the parameters of the best look in place of the last ones."""
+        with torch.no_grad():
+            for name, values in self.best.items():
+                self.parameters[name].copy_(values)
 
     def seed_step(self) -> None:
         """Let dropout draw anew at every step, from the step's number: a resumed run draws the same."""
@@ -98,13 +151,14 @@ class Training(Resumable):
 
     def record(self, n_trained: Sequence[int], path: str, *, is_fastest: bool = True) -> TrainingRecord:
         """Return what the training did; `n_trained` are the tokens of every row that carry loss."""
+        taken = self.steps[: self.state.step]
         return TrainingRecord(
-            steps=len(self.steps),
+            steps=self.state.step,
             epochs=self.recipe.epochs,
-            examples_seen=sum(map(len, self.steps)),
+            examples_seen=sum(map(len, taken)),
             losses=self.state.losses,
             train_seconds=self.state.seconds,
-            tokens_trained=sum(n_trained[row] for rows in self.steps for row in rows),
+            tokens_trained=sum(n_trained[row] for rows in taken for row in rows),
             recipe=self.recipe.to_dict(),
             path=path,
             is_fastest=is_fastest,
@@ -140,6 +194,7 @@ def train(
         losses = objective.compute({number: trainings[number].steps[trainings[number].state.step] for number in active})
         for number, loss in zip(active, losses, strict=True):
             trainings[number].take_step(loss)
+            trainings[number].look()
         seconds = (time.perf_counter() - started) / len(active)
         for number in active:
             trainings[number].state.seconds += seconds
@@ -151,3 +206,8 @@ def train(
             raise
         if checkpoint.is_due and not all(training.is_done for training in trainings):
             checkpoint.save(trainings)
+
+
+def _place_of_best(losses: Sequence[float]) -> int:
+    """Return the place of the lowest loss, the first of equal ones."""
+    return min(range(len(losses)), key=lambda place: losses[place])

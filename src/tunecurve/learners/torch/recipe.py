@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import ClassVar, Self
 
+_ONLY_IF_ASKED = ("development_share", "tried_learning_rates")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecipe:
@@ -22,6 +24,10 @@ class TrainingRecipe:
         Peak; falls linearly to 0 after the warm-up.
     weight_decay, gradient_clip : float
         Of AdamW; largest gradient norm.
+    development_share : float or None
+        Share of the rows that are kept from training as development rows; None: none are; 0: there are too few rows.
+    tried_learning_rates : tuple of float or None
+        Learning rates to try on development rows; None: `learning_rate` is taken.
     section : str
         The study file's section that it was resolved from.
     """
@@ -35,18 +41,24 @@ class TrainingRecipe:
     learning_rate: float
     weight_decay: float = 0.0
     gradient_clip: float = 1.0
+    development_share: float | None = None
+    tried_learning_rates: tuple[float, ...] | None = None
 
     def to_dict(self) -> dict[str, object]:
-        """Return the recipe as JSON-able values."""
-        return asdict(self)
+        """Return the recipe as JSON-able values; what it says of development rows only where they are asked for."""
+        return {name: value for name, value in asdict(self).items() if value is not None or name not in _ONLY_IF_ASKED}
+
+    def at_rate(self, learning_rate: float) -> Self:
+        """Return the recipe at another learning rate."""
+        return replace(self, learning_rate=learning_rate)
 
     def with_steps(self, n_steps: int) -> Self:
         """Return the recipe for a training of more steps than were planned for, else as it is.
 
         Texts that are read in several windows make more steps than their rows; past the planned end the learning rate would be
-        below 0.
+        below 0. How many rows are development rows is known only then, too.
         """
-        if n_steps <= self.n_steps:
+        if n_steps <= self.n_steps and not self.development_share:
             return self
         return replace(self, n_steps=n_steps, warmup_steps=round(self.warmup_steps * n_steps / self.n_steps))
 

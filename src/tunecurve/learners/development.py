@@ -1,0 +1,53 @@
+"""What development rows ask for: how many, how many steps more; known to recipes and plans alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+DEFAULT_SHARE = 0.2
+FEWEST_DEVELOPMENT_ROWS = 5
+# Share of the steps after which the best of the tried learning rates goes on alone, and those rates, as multiples of the usual one.
+TRIED_SHARE = 0.2
+TRIED_FACTORS = (1 / 3, 1.0, 3.0)
+
+
+@dataclass(frozen=True)
+class DevelopmentSettings:
+    """What a recipe says of development rows, resolved for a number of rows.
+
+    Attributes
+    ----------
+    share : float or None
+        Of the training rows; None: not asked for; 0: asked for, but there are too few rows.
+    tries_rates : bool
+        Whether the learning rate is chosen on them.
+    n_trained : int
+        About how many rows are left to train on.
+    """
+
+    share: float | None
+    tries_rates: bool
+    n_trained: int
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], n_examples: int) -> DevelopmentSettings:
+        """Return the settings of a recipe section without unset values."""
+        tries = given.get("learning_rate") == "auto"
+        share = given.get("development_share", DEFAULT_SHARE if tries else None)
+        if share is None:
+            return cls(None, False, n_examples)
+        n_development = round(share * n_examples)
+        if n_development < FEWEST_DEVELOPMENT_ROWS:
+            return cls(0.0, False, n_examples)
+        return cls(share, tries, n_examples - n_development)
+
+    def rates(self, usual: float) -> tuple[float, ...] | None:
+        """Return the learning rates to try; None: the usual one is taken."""
+        return tuple(float(f"{factor * usual:.3g}") for factor in TRIED_FACTORS) if self.tries_rates else None
+
+
+def work_factor(recipe: Mapping[str, Any]) -> float:
+    """Return how much a training costs, in those of its own steps: what is tried and then left is added."""
+    return 1.0 + TRIED_SHARE * max(0, len(recipe.get("tried_learning_rates") or ()) - 1)

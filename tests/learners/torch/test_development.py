@@ -1,0 +1,146 @@
+"""Development rows: which they are, stopping, the best state, the choice of a learning rate, and kills at any step."""
+
+import itertools
+import json
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import simple_rows
+from tunecurve.errors import Interrupted, SpecError
+from tunecurve.learners.base import TrainingJob, Workload
+from tunecurve.learners.development import FEWEST_DEVELOPMENT_ROWS, work_factor
+from tunecurve.learners.encoder.classifier import ClassifierLearner
+from tunecurve.learners.encoder.tagger import TaggerLearner
+from tunecurve.learners.torch.development import LOOKS, PATIENCE, development_rows
+from tunecurve.learners.torch.device import Compute
+from tunecurve.prompts import PromptRenderer
+from tunecurve.spec.reading import parse_spec
+from tunecurve.spec.training import EncoderSpec
+
+FLOAT32 = Compute(torch.device("cpu"), torch.float32, 2)
+RENDERER = PromptRenderer("unused", labels=("NAME", "CITY"))
+MASKINGS = [RENDERER.tuning_example(row["source_text"], row["target_text"]) for row in simple_rows(60)]
+CLASSES = [RENDERER.tuning_example(row["source_text"], row["kind"]) for row in simple_rows(60)]
+KINDS = {"tagger": (TaggerLearner, MASKINGS), "classifier": (ClassifierLearner, CLASSES)}
+
+
+@given(st.lists(st.integers(0, 40).map(str), max_size=120), st.sampled_from([0.1, 0.2, 0.3, 0.5]))
+def test_development_rows_are_whole_groups_and_at_most_half(groups, share):
+    chosen = development_rows(groups, share)
+    assert {groups[row] for row in chosen}.isdisjoint(group for row, group in enumerate(groups) if row not in chosen)
+    assert chosen == sorted(set(chosen))
+    assert not chosen or FEWEST_DEVELOPMENT_ROWS <= len(chosen) <= len(groups) / 2
+    assert chosen == development_rows(groups, share)
+
+
+@pytest.mark.parametrize(("n", "share", "expected"), [(50, 0.2, 10), (200, 0.2, 40), (200, 0.1, 20), (10, 0.5, 5)])
+def test_rows_without_groups_give_the_share(n, share, expected):
+    assert len(development_rows([str(row) for row in range(n)], share)) == expected
+
+
+@pytest.mark.parametrize("groups", [["a"] * 50, ["a"] * 40 + ["b"] * 40, [str(row) for row in range(7)], []])
+def test_too_few_rows_or_groups_give_none(groups):
+    assert development_rows(groups, 0.2) == []
+
+
+def learner_of(kind, tiny_encoder, **settings):
+    build, examples = KINDS[kind]
+    return build(kind, tiny_encoder, FLOAT32, EncoderSpec(**{"epochs": 6, "batch_size": 8} | settings)), examples
+
+
+def tune(learner, examples, folder, on_step=lambda step: None, groups=()):
+    folder.mkdir(exist_ok=True)
+    job = TrainingJob(examples, learner.resolve_recipe({}, len(examples)), 0, folder, groups)
+    record = learner.fine_tune(job, on_step).record
+    return record, (folder / "encoder" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("settings", [{"development_share": 0.2}, {"learning_rate": "auto"}])
+def test_a_killed_training_ends_with_the_same_bits(tiny_encoder, tmp_path, kind, settings):
+    learner, examples = learner_of(kind, tiny_encoder, **settings)
+    seen = []
+    whole, weights = tune(learner, examples, tmp_path / "whole", lambda step: seen.append((step.phase, step.step)))
+    for count in sorted({2, len(seen) // 3, len(seen) // 2, len(seen) - 1}):
+        folder, left = tmp_path / f"killed-{count}", itertools.count(1)
+
+        def stop(step, left=left, count=count):
+            if next(left) == count:
+                raise Interrupted("stopped")
+
+        with pytest.raises(Interrupted):
+            tune(learner, examples, folder, stop)
+        again, weights_again = tune(learner, examples, folder)
+        assert weights_again == weights
+        assert json.dumps(again.development.to_json()) == json.dumps(whole.development.to_json())
+        assert again.losses == whole.losses
+        assert not (folder / "learning-rates").exists()
+
+
+def test_the_best_of_three_rates_goes_on_from_where_it_was(tiny_encoder, tmp_path):
+    learner, examples = learner_of("classifier", tiny_encoder, learning_rate="auto")
+    steps = []
+    record, _ = tune(learner, examples, tmp_path / "auto", steps.append)
+    seen = record.development
+    assert [one.learning_rate for one in seen.tried] == [6.67e-5, 2e-4, 6e-4]
+    best = min(seen.tried, key=lambda one: one.development_loss)
+    assert seen.learning_rate == best.learning_rate
+    assert seen.rows == 12  # of 60: they count in n
+    assert {one.steps for one in seen.tried} == {8}  # a fifth of 36 steps, 48 rows, 8 a step, 6 passes
+    assert len(steps) == 3 * 8 + record.steps - 8
+    # Two routes: what the chosen rate gives when it is the only one, on the same development rows.
+    alone, _ = learner_of("classifier", tiny_encoder, learning_rate=best.learning_rate, development_share=0.2)
+    same, _ = tune(alone, examples, tmp_path / "alone")
+    assert same.losses == record.losses
+    assert same.development.losses == seen.losses
+
+
+def test_training_stops_and_keeps_the_best_state(tiny_encoder, tmp_path):
+    """At an absurd learning rate rows that were not trained on get worse; the state of the best look stays."""
+    learner, examples = learner_of("classifier", tiny_encoder, learning_rate=0.05, development_share=0.2, epochs=20)
+    record, _ = tune(learner, examples, tmp_path / "trial")
+    looks = record.development.losses
+    best = looks.index(min(looks))
+    assert record.development.best_step == (best + 1) * record.development.steps_between
+    assert len(looks) == min(LOOKS, best + 1 + PATIENCE)
+    assert record.steps == len(looks) * record.development.steps_between == len(record.losses)
+
+
+@pytest.mark.parametrize("settings", [{"development_share": 0.2}, {"learning_rate": "auto"}])
+@pytest.mark.parametrize(
+    ("n", "groups", "reason"), [(10, (), "are too few"), (60, ["one"] * 60, "are in too few groups")]
+)
+def test_too_few_rows_are_said_and_trained_as_usual(tiny_encoder, tmp_path, settings, n, groups, reason):
+    learner, examples = learner_of("tagger", tiny_encoder, **settings)
+    record, weights = tune(learner, examples[:n], tmp_path / "asked", groups=groups)
+    assert record.development is None
+    assert record.path.endswith(f"no development rows, the usual learning rate and all steps: {n} rows {reason}")
+    usual, _ = learner_of("tagger", tiny_encoder)
+    _, expected = tune(usual, examples[:n], tmp_path / "usual")
+    assert weights == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recipe_that_asks_for_nothing_is_what_it_was(tiny_encoder, kind):
+    usual, _ = learner_of(kind, tiny_encoder)
+    asks, _ = learner_of(kind, tiny_encoder, learning_rate="auto")
+    assert not {"development_share", "tried_learning_rates"} & usual.resolve_recipe({}, 60).keys()
+    assert work_factor(usual.resolve_recipe({}, 60)) == 1
+    assert work_factor(asks.resolve_recipe({}, 60)) == pytest.approx(1.4)
+    assert usual.estimate_seconds(Workload(0, 0, 0, 0)) >= 0
+
+
+@pytest.mark.parametrize("section", ["recipe", "encoder"])
+@pytest.mark.parametrize("values", [{"learning_rate": "best"}, {"development_share": 0}, {"development_share": 0.6}])
+def test_values_out_of_range_are_errors_of_the_study_file(section, values):
+    with pytest.raises(SpecError, match=f"{section}.{next(iter(values))}"):
+        parse_spec({section: values}, "study")
+
+
+@pytest.mark.parametrize("recipe", [{"learning_rate": "auto"}, {"development_share": 0.2}])
+def test_trainings_computed_together_are_not_looked_at(recipe):
+    with pytest.raises(SpecError, match="expected train_together: false"):
+        parse_spec({"recipe": recipe, "train_together": True}, "study")
