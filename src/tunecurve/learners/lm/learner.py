@@ -268,7 +268,10 @@ class LocalLearner(TorchLearner):
         self._loaded = None  # one copy of the weights in memory is enough
         trainings = [
             EncodedTraining(
-                [self.encoder.encode_example(example) for example in job.examples], Recipe(**job.recipe), job.seed
+                [self.encoder.encode_example(example) for example in job.examples],
+                Recipe(**job.recipe),
+                job.seed,
+                job.groups,
             )
             for job in jobs
         ]

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from tunecurve.learners.development import DevelopmentSettings
 from tunecurve.learners.epochs import epochs_for
 from tunecurve.learners.torch.recipe import TrainingRecipe
 
@@ -47,16 +48,21 @@ def resolve_recipe(settings: dict[str, Any], n_examples: int, hidden_size: int) 
     name = given.get("name", "default")
     is_article = name == "article"
     batch_size = given.get("batch_size", 4 if is_article else 8)
-    epochs = epochs_for(given, n_examples, batch_size)
-    n_steps = epochs * math.ceil(n_examples / batch_size)
+    development = DevelopmentSettings.of(given, n_examples)
+    epochs = epochs_for(given, development.n_trained, batch_size)
+    n_steps = epochs * math.ceil(development.n_trained / batch_size)
     by_width = min(1e-3, 5e-5 * 10 * (2000 / hidden_size) ** 0.781 * math.sqrt(batch_size / 128))
+    usual = 1e-4 if is_article else by_width
+    learning_rate = usual if given.get("learning_rate", "auto") == "auto" else given["learning_rate"]
     return Recipe(
         name=name,
         epochs=epochs,
         n_steps=n_steps,
         warmup_steps=round(given.get("warmup_share", 0.05) * n_steps),
         batch_size=batch_size,
-        learning_rate=given.get("learning_rate", 1e-4 if is_article else by_width),
+        learning_rate=learning_rate,
+        development_share=development.share,
+        tried_learning_rates=development.rates(learning_rate),
         lora_rank=given.get("lora_rank", 16),
         lora_alpha=given.get("lora_alpha", 32),
         **{key: given[key] for key in ("weight_decay", "gradient_clip", "lora_dropout") if key in given},

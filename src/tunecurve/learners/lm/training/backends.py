@@ -174,13 +174,26 @@ class AdapterObjective:
     rows : sequence of sequence of EncodedExample
         Every training's.
     layout : Layout
+    may_record : bool, default True
+        Whether steps may be recorded, where adapters and device allow it.
     """
 
-    def __init__(self, model: Any, backend: Backend, adapters: Adapters, rows: Batches, layout: Layout) -> None:
+    def __init__(
+        self,
+        model: Any,
+        backend: Backend,
+        adapters: Adapters,
+        rows: Batches,
+        layout: Layout,
+        *,
+        may_record: bool = True,
+    ) -> None:
         self.backend, self.adapters = backend, adapters
         self._model, self._base = model, model.get_base_model()
         self._rows, self._layout = rows, layout
-        self._launched = CudaGraphs(self._losses_and_gradients, self._base.device, may_record=adapters.stay_in_place)
+        self._launched = CudaGraphs(
+            self._losses_and_gradients, self._base.device, may_record=may_record and adapters.stay_in_place
+        )
 
     @contextmanager
     def ready(self) -> Iterator[None]:
@@ -210,6 +223,21 @@ class AdapterObjective:
     def launches(self) -> str:
         """How steps were launched, in words; empty where that goes without saying."""
         return self._launched.said
+
+    def mean_loss_of(self, rows: Sequence[int], batch_size: int) -> Callable[[], float]:
+        """Return what computes the mean loss of rows of the first training, and leaves no gradient; inside `ready` only."""
+        layout = replace(self._layout, shapes=None)
+        apart = AdapterObjective(self._model, self.backend, self.adapters, self._rows, layout, may_record=False)
+        batches = [rows[first : first + batch_size] for first in range(0, len(rows), batch_size)]
+
+        def loss() -> float:
+            self._model.eval()
+            total = sum(apart.compute({0: batch})[0] * len(batch) for batch in batches)
+            self.adapters.take_gradients()
+            self._model.train(self.adapters.draw_dropout)
+            return total / len(rows)
+
+        return loss
 
     def check(self, few: Sequence[EncodedExample]) -> tuple[float, dict[str, torch.Tensor]]:
         """Return the loss of a few rows and its gradients by the adapters' names; every training computes the same rows.

@@ -8,8 +8,10 @@ of its own, but for the order of additions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,14 @@ from tunecurve.learners.lm.training.backends import (
 from tunecurve.learners.lm.training.one_pass import FewShapes
 from tunecurve.learners.torch.backend_choice import Choice, NotUsable
 from tunecurve.learners.torch.checkpoint import Checkpoint
+from tunecurve.learners.torch.development import (
+    TrainingRun,
+    development_rows,
+    train_with_development,
+    why_no_development,
+)
 from tunecurve.learners.torch.loop import Training, train
+from tunecurve.learners.training import DevelopmentRecord
 from tunecurve.spec.study import stable_hash
 
 
@@ -40,11 +49,30 @@ class EncodedTraining:
     examples: Sequence[EncodedExample]
     recipe: Recipe
     seed: int
+    groups: Sequence[str] = ()
+
+    @cached_property
+    def development(self) -> list[int]:
+        """The positions of the development rows."""
+        groups = self.groups or [str(row) for row in range(len(self.examples))]
+        return development_rows(groups, self.recipe.development_share)
+
+    @cached_property
+    def ordered(self) -> list[EncodedExample]:
+        """The examples, development rows last."""
+        first = [example for row, example in enumerate(self.examples) if row not in self.development]
+        return first + [self.examples[row] for row in self.development]
+
+    @property
+    def n_trained(self) -> int:
+        """How many of them are trained on."""
+        return len(self.examples) - len(self.development)
 
     def fingerprint(self, compute: dict[str, Any]) -> str:
         """Return the hash of everything that determines the training's steps, bit for bit."""
         rows = stable_hash([[example.token_ids, example.n_answer] for example in self.examples])
-        return stable_hash({"rows": rows, "recipe": self.recipe.to_dict(), "seed": self.seed, "compute": compute})
+        all_of_it = {"rows": rows, "recipe": self.recipe.to_dict(), "seed": self.seed, "compute": compute}
+        return stable_hash(all_of_it | ({"development": self.development} if self.development else {}))
 
 
 @dataclass(frozen=True)
@@ -92,40 +120,68 @@ def train_adapters(
     on_step : callable
         Called with a training's number after each of its steps; see `train`.
 
+    Development rows belong to a training that is alone.
+
     Raises
     ------
     ModelError
         When a loss is not a number, or this model's trainings cannot be computed together.
     """
-    rows = [training.examples for training in trainings]
+    rows = [training.ordered for training in trainings]
     multiple = LENGTHS_MULTIPLE if model.get_base_model().device.type == "cuda" else 1
     layout = Layout(shared_prefix_length([row for own in rows for row in own]), settings.pad_id, multiple)
     choice = _chosen(model, initial, rows, layout, settings.backend)
     adapters = choice.chosen.adapters
+    n_shared = layout.n_prefix if choice.name != "reference" else 0
     runs = [
-        Training(
-            parameters=parameters,
-            optimizer=_optimizer(parameters, training.recipe),
-            recipe=training.recipe,
-            seed=training.seed,
-            lengths=[len(example.token_ids) for example in training.examples],
-            n_shared=layout.n_prefix if choice.name != "reference" else 0,
-        )
+        _new_training(training, training.recipe, parameters, n_shared)
         for training, parameters in zip(trainings, adapters.parameters, strict=True)
     ]
     layout = replace(layout, shapes=FewShapes(_planned(rows, runs), layout.n_prefix))
     objective = AdapterObjective(model, choice.chosen.backend, adapters, rows, layout)
     fingerprint = adapters.fingerprint([training.fingerprint(settings.compute) for training in trainings])
-    checkpoint = Checkpoint(settings.folder, fingerprint, settings.checkpoint_every_seconds)
+    seen: DevelopmentRecord | None = None
     model.train(adapters.draw_dropout)
     with objective.ready():
-        train(objective, runs, checkpoint, on_step)
+        if trainings[0].development:
+            watched = TrainingRun(
+                objective,
+                trainings[0].recipe,
+                lambda recipe: _new_training(trainings[0], recipe, adapters.parameters[0], n_shared),
+                settings.folder,
+                fingerprint,
+                settings.checkpoint_every_seconds,
+            )
+            look = objective.mean_loss_of(range(trainings[0].n_trained, len(rows[0])), trainings[0].recipe.batch_size)
+            runs[0], seen = train_with_development(
+                watched, look, len(trainings[0].development), lambda step: on_step(0, step)
+            )
+        else:
+            checkpoint = Checkpoint(settings.folder, fingerprint, settings.checkpoint_every_seconds)
+            train(objective, runs, checkpoint, on_step)
     others = f"together with {len(runs) - 1} other trainings; " if len(runs) > 1 else ""
     path = f"{others}{choice.said}{objective.launches}"
-    return [
-        (values, run.record([row.n_answer for row in own], path, is_fastest=choice.is_fastest))
-        for values, run, own in zip(adapters.values(), runs, rows, strict=True)
-    ]
+    found = []
+    for values, run, training in zip(adapters.values(), runs, trainings, strict=True):
+        said = path if training.development else path + why_no_development(training.recipe, len(training.examples))
+        record = run.record([row.n_answer for row in training.ordered], said, is_fastest=choice.is_fastest)
+        record.development = seen
+        found.append((values, record))
+    return found
+
+
+def _new_training(
+    training: EncodedTraining, recipe: Recipe, parameters: dict[str, torch.nn.Parameter], n_shared: int
+) -> Training:
+    recipe = recipe.with_steps(recipe.epochs * math.ceil(training.n_trained / recipe.batch_size))
+    return Training(
+        parameters=parameters,
+        optimizer=_optimizer(parameters, recipe),
+        recipe=recipe,
+        seed=training.seed,
+        lengths=[len(example.token_ids) for example in training.ordered[: training.n_trained]],
+        n_shared=n_shared,
+    )
 
 
 def _chosen(
