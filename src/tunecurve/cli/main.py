@@ -20,6 +20,10 @@ COMMANDS = {
     "run": ("tunecurve.cli.run", "Measure a learning curve, or continue one; without arguments, the built-in study."),
     "init": ("tunecurve.cli.init", "Write a commented study file."),
     "validate": ("tunecurve.cli.validate", "Check the study file and the data: counts and warnings."),
+    "convert": (
+        "tunecurve.cli.convert",
+        "Write rows of any shape as plain JSON Lines, or as chats for tuning services.",
+    ),
     "plan": ("tunecurve.cli.plan", "Show what would run: trials, tokens, time; nothing is trained."),
     "status": ("tunecurve.cli.status", "Show what is done, running, failed and waiting in a run folder."),
     "report": ("tunecurve.cli.report", "Write results and report of a run folder anew."),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tunecurve.study.options import StudyOptions
 
 
+_LOCAL_ONLY = click.option("--local-only", is_flag=True, help="Refuse every connection to another machine.")
 _OF_STUDY = [
     *(option_of(parameter) for parameter in KEYS if parameter != "show_texts"),
     click.option(
@@ -25,7 +26,7 @@ _OF_STUDY = [
     click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/<name>)."),
     click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores)."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
-    click.option("--local-only", is_flag=True, help="Refuse every connection to another machine."),
+    _LOCAL_ONLY,
     allow_code_option,
 ]
 
@@ -39,6 +40,12 @@ def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that describe a study's rows to a command."""
     return _with([*map(option_of, OF_ROWS), allow_code_option], command)
+
+
+def row_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how the rows of a file that is named otherwise are read."""
+    names = [name for name in OF_ROWS if KEYS[name].split(".")[0] in ("data", "task") and name != "data"]
+    return _with([*map(option_of, names), _LOCAL_ONLY, allow_code_option], command)
 
 
 def _with(options: Sequence[Decorator], command: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +71,7 @@ def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str,
     if study is not None:
         return merge_values(load_spec(study), overrides), str(study)
     if options.get("data"):
-        return merge_values({"name": _name_for(options["data"])}, overrides), "options"
+        return merge_values({"name": name_for(options["data"])}, overrides), "options"
     return merge_values(QUICK_STUDY, overrides), "options"
 
 
@@ -75,7 +82,8 @@ def options_of(options: dict[str, Any], **more: Any) -> StudyOptions:
     return StudyOptions(**{key: options[key] for key in ("out", "device", "threads", "accept_data_changes")}, **more)
 
 
-def _name_for(data: str) -> str:
+def name_for(data: str) -> str:
+    """Return a name for the study of a data file: its stem, or that of its folder."""
     path = Path(data)
     stem = path.parent.name if path.stem in ("data", "train", "rows") and path.parent.name else path.stem
     name = "".join(character if character.isalnum() or character in "-_" else "-" for character in stem).strip("-")

@@ -123,7 +123,7 @@ def split_data(
     """
     rows, cleaning = found.rows, found.cleaning
     decisions = frozen_decisions(folder)
-    task = _decided_task(spec, rows, decisions)
+    task = decided_task(spec, rows, decisions)
     rows = task.grouped(rows)
     decisions.once("date", lambda: date.today().isoformat())
     before = read_frozen(folder)
@@ -250,14 +250,14 @@ def _decide(
 
     Every decision goes through `Decisions.once`, so that rows which join later change no prompt and no metric.
     """
-    labels = tuple(decisions.once("labels", lambda: list(_labels(spec, pool, task))))
+    labels = tuple(decisions.once("labels", lambda: list(study_labels(spec, pool, task))))
     is_numbered = decisions.once("labels_are_numbered", lambda: task.are_numbered(_pairs(pool)))
     tokenizers = decide_tokenizers(spec, [*test, *pool], decisions)
     findings += tokenizers.findings
     return _Decided(labels, is_numbered, task, tokenizers)
 
 
-def _decided_task(spec: StudySpec, rows: Sequence[Row], decisions: Decisions) -> Task:
+def decided_task(spec: StudySpec, rows: Sequence[Row], decisions: Decisions) -> Task:
     """Return the study's task, for targets as the rows write them; the first answer is kept with the frozen split."""
     task = spec.kind
     if not task.decision:
@@ -266,8 +266,14 @@ def _decided_task(spec: StudySpec, rows: Sequence[Row], decisions: Decisions) ->
     return task.as_decided(decisions.once(task.decision, lambda: task.decide(_pairs(rows), written, labels)))
 
 
-def _labels(spec: StudySpec, pool: Sequence[Row], task: Task) -> tuple[str, ...]:
-    """Return the study's label list, else the labels of the training pool; check that they make the task."""
+def study_labels(spec: StudySpec, pool: Sequence[Row], task: Task) -> tuple[str, ...]:
+    """Return the study's label list, else the labels of the training pool; check that they make the task.
+
+    Raises
+    ------
+    DataError
+        When they make no such task.
+    """
     pairs = _pairs(pool)
     labels = tuple(spec.prompt.labels or ()) or task.find_labels(pairs)
     if task.needs_labels:

@@ -1,0 +1,105 @@
+"""`tunecurve convert`: write rows of any shape as plain JSON Lines, or as the chat files of tuning services."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tunecurve.cli.findings import show_findings
+from tunecurve.cli.main import echo
+from tunecurve.cli.options import name_for, row_options
+
+if TYPE_CHECKING:
+    from tunecurve.spec.study import StudySpec
+
+_STUDY_FILES = (".yaml", ".yml")
+
+
+@click.command()
+@click.argument("source", metavar="FILE|STUDY.yaml")
+@row_options
+@click.option(
+    "--to",
+    type=click.Choice(["rows", "openai", "vertex", "together", "trl"]),
+    default="rows",
+    show_default=True,
+    help="Plain rows with input and target, or chats as a tuning service or TRL takes them.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write (NAME.rows.jsonl, NAME.openai.jsonl, ...)."
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+def convert(source: str, to: str, output: Path | None, force: bool, **options: Any) -> None:
+    """Write the rows of a file, of whatever shape, as they were understood.
+
+    These are the rows that `validate` counts with the same options. Chats hold the study's instruction with its labels; test and
+    development rows that the data name get files of their own.
+
+    tunecurve convert annotations.json --task ner --to openai -o tuning.jsonl
+    """
+    from tunecurve.cli.options import study_values
+    from tunecurve.storage.files import write_text
+    from tunecurve.study.converting import converted, fewest_rows
+    from tunecurve.study.reading import read_study_rows
+    from tunecurve.study.settling import settled_study
+
+    is_study = Path(source).suffix.lower() in _STUDY_FILES
+    values, origin = study_values(
+        Path(source) if is_study else None, options if is_study else {**options, "data": source}
+    )
+    settled = settled_study(values, origin=origin)
+    spec = settled.spec
+    whole = output or Path(f"{name_for(spec.data.source)}.{to}.jsonl")
+    _check_free(whole, spec, force)
+    found = read_study_rows(spec, settled.folder, settled.findings)
+    files = {_beside(whole, side): lines for side, lines in converted(spec, found.rows, to, settled.folder).items()}
+    for path in files:
+        _check_free(path, spec, force)
+    echo(f"rows     {found.cleaning.summary()}")
+    show_findings(found.cleaning.findings())
+    for path, lines in files.items():
+        write_text(path, "".join(f"{line}\n" for line in lines))
+        echo(f"wrote    {path}: {len(lines)} rows {_in_words(to)}")
+    n_rows, n_fewest = len(files.get(whole, ())), fewest_rows(to)
+    if n_rows < n_fewest:
+        echo(f"warning  {n_rows} rows are fewer than the {n_fewest} that one tuning job takes there")
+    echo(f"next     {_next_command(whole, spec, to, has_sides=any(row.side for row in found.rows))}")
+
+
+def _check_free(path: Path, spec: StudySpec, force: bool) -> None:
+    """Refuse to write over a file that is there, or over the data."""
+    from tunecurve.errors import UsageError
+
+    sources = [source for source in (spec.data.source, spec.data.test_source, spec.data.dev_source) if source]
+    if any(path.resolve() == Path(source).resolve() for source in sources):
+        raise UsageError(f"'{path}' is the data itself; name another file with -o")
+    if path.is_dir():
+        raise UsageError(f"'{path}' is a folder; name a file in it with -o")
+    if path.exists() and not force:
+        raise UsageError(f"'{path}' exists; choose another name with -o, or add --force")
+    if not path.parent.is_dir():
+        raise UsageError(f"the folder '{path.parent}' does not exist; make it first")
+
+
+def _beside(whole: Path, side: str) -> Path:
+    """Return the file of a side: ``tuning-test.jsonl`` beside ``tuning.jsonl``."""
+    return whole.with_name(f"{whole.stem}-{side}{whole.suffix}") if side else whole
+
+
+def _in_words(to: str) -> str:
+    if to == "rows":
+        return "with 'input' and 'target'"
+    return "as chats for " + {"openai": "OpenAI", "vertex": "Vertex AI", "together": "Together", "trl": "TRL"}[to]
+
+
+def _next_command(path: Path, spec: StudySpec, to: str, *, has_sides: bool) -> str:
+    """Return the command that reads the file again."""
+    parts = ["tunecurve", "validate", "--data", str(path), "--task", spec.task]
+    if to == "rows":
+        parts += ["--input-column", "input", "--target-column", "target"]
+        parts += ["--group-column", "group"] if spec.data.group_column else []
+        parts += ["--split-column", "split"] if has_sides else []
+    return shlex.join(parts)
