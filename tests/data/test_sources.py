@@ -113,8 +113,6 @@ def test_the_offset_of_a_byte_that_is_not_text_counts_from_the_start_of_the_file
         ("missing.jsonl", "does not exist"),
         ("builtin:nothing", "expected builtin:pii"),
         ("../a/b/c", "neither a file that exists nor a hub id"),
-        ("https://example.org/a//rows.jsonl", "'https://example.org/a//rows.jsonl' is a web address"),
-        ("s3://bucket/rows.parquet", "'s3://bucket/rows.parquet' is a web address"),
         ("file:///data/rows.csv", "give the path of the file"),
         ("https://huggingface.co/datasets/owner/name", "give its id: --data owner/name"),
         ("missing.csv.gz", "does not exist"),

@@ -7,23 +7,21 @@ mean is decided in `cleaning`.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 
-from tunecurve.data.files import is_on_this_machine, read_path
+from tunecurve.data.addresses import is_address
+from tunecurve.data.files import is_on_this_machine, read_file, read_path
 from tunecurve.data.hub import read_hub
 from tunecurve.data.json_rows import RawRow
-from tunecurve.data.options import ReadingOptions
+from tunecurve.data.options import ReadingOptions, with_part
+from tunecurve.data.streams import DataFile
+from tunecurve.data.web import fetched
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
 __all__ = ["BUILTIN_PII", "RawRow", "is_on_this_machine", "read_rows"]
 
 BUILTIN_PII = "builtin:pii"
-_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-_HUB_PAGE = re.compile(
-    r"(?:https?://(?:huggingface\.co|hf\.co)/datasets/|hf://(?:datasets/)?)([^/]+/[^/?#]+)/?(?:viewer.*|tree/main/?)?"
-)
 
 
 def read_rows(
@@ -38,8 +36,8 @@ def read_rows(
     Parameters
     ----------
     source : str
-        ``builtin:pii``, the path of a file, folder or pattern of files, or a Hugging Face hub id ``owner/name``; a part of it
-        behind ``!/``.
+        ``builtin:pii``, the path of a file, folder or pattern of files, the address of a file, or a Hugging Face hub id
+        ``owner/name``; a part of it behind ``!/``.
     options : ReadingOptions, optional
         What the study says about reading it.
     limit : int, optional
@@ -56,8 +54,8 @@ def read_rows(
     noted = [] if findings is None else findings
     if source.startswith("builtin:"):
         rows = _read_builtin(source, limit, options)
-    elif _ADDRESS.match(source):
-        raise DataError(_address_in_words(source))
+    elif is_address(source):
+        rows = _read_address(source, options, noted)
     elif is_on_this_machine(source):
         rows = read_path(source, options, noted)
     else:
@@ -65,15 +63,16 @@ def read_rows(
     return itertools.islice(rows, limit)
 
 
-def _address_in_words(source: str) -> str:
-    hub_page = _HUB_PAGE.fullmatch(source)
-    if hub_page:
-        return f"'{source}' is the address of a hub data set; give its id: --data {hub_page.group(1)}"
-    if source.lower().startswith("file://"):
-        return f"'{source}' is an address; give the path of the file itself"
-    return (
-        f"'{source}' is a web address, which is not read; download it first, e.g. curl -LO {source}, and give the file"
+def _read_address(source: str, options: ReadingOptions, findings: list[Finding]) -> Iterator[RawRow]:
+    file = fetched(source, options)
+    _, part = with_part(source)
+    text = (
+        f"'{file.address}' was fetched at {file.fetched_at} ({file.n_bytes:,} bytes, SHA-256 {file.sha256[:16]}...) and is read from the "
+        f"cache; to fetch it anew, delete {file.path.parent}"
     )
+    findings.append(Finding("address-read", text, is_note=True))
+    shown = file.address if file.address.endswith(f"/{file.name}") else str(file.path)
+    yield from read_file(DataFile(shown, lambda: file.path.open("rb"), options, part, file.path), findings)
 
 
 def _read_builtin(source: str, limit: int | None, options: ReadingOptions) -> Iterator[RawRow]:

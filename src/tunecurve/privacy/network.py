@@ -45,6 +45,14 @@ def refuse_address(what: str, url: str | None) -> None:
         )
 
 
+def refuse_fetch(url: str) -> None:
+    """Raise, while connections elsewhere are refused, when a file would be fetched from another machine."""
+    if _is_on and not is_this_machine(urlsplit(url).hostname or ""):
+        raise EnvironmentProblem(
+            f"--local-only: '{url}' is on another machine and is not fetched; download it and give the file, or drop --local-only"
+        )
+
+
 def _check(event: str, arguments: tuple[Any, ...]) -> None:
     if event in ("socket.connect", "socket.sendto"):
         address = arguments[1]

@@ -19,6 +19,13 @@ from tunecurve.storage.records import json_value
 TEMPORARY = ".tmp"  # how the names of files that are being written end
 
 
+def cache_folder() -> Path:
+    """Return the user's cache: ``$TUNECURVE_CACHE``, else ``$XDG_CACHE_HOME/tunecurve``, else ``~/.cache/tunecurve``."""
+    if os.environ.get("TUNECURVE_CACHE"):
+        return Path(os.environ["TUNECURVE_CACHE"]).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tunecurve"
+
+
 def make_folder(path: Path) -> Path:
     """Create a folder that only the user can read, with its parents; return it.
 

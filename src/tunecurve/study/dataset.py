@@ -14,7 +14,7 @@ from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.rows import Row, ids_hash
 from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, split_own
 from tunecurve.data.split import Split, count_overlap, grown_order, split_rows
-from tunecurve.errors import DataError
+from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
@@ -123,6 +123,7 @@ def split_data(
     """
     rows, cleaning = found.rows, found.cleaning
     decisions = frozen_decisions(folder)
+    _check_fetched(found.fetched, decisions, accept_data_changes=accept_data_changes)
     task = decided_task(spec, rows, decisions)
     rows = task.grouped(rows)
     decisions.once("date", lambda: date.today().isoformat())
@@ -172,6 +173,27 @@ def split_data(
         metric_settings=decided.metric_settings,
         frozen=frozen,
     )
+
+
+def _check_fetched(fetched: dict[str, dict[str, str]], decisions: Decisions, *, accept_data_changes: bool) -> None:
+    """Refuse a file from the web that is another one than at the first run.
+
+    Raises
+    ------
+    StudyStateError
+        With its address and both hashes.
+    """
+    if not fetched and not decisions.has("fetched"):
+        return
+    before = decisions.once("fetched", lambda: fetched)
+    for address, now in fetched.items():
+        then = before.get(address, now)
+        if then["sha256"] != now["sha256"] and not accept_data_changes:
+            raise StudyStateError(
+                f"'{address}' has changed since the study began (SHA-256 {then['sha256'][:16]}... then, {now['sha256'][:16]}... now); "
+                "bring back the first file, start anew in another folder with --out, or take it as it is now with --accept-data-changes"
+            )
+    decisions.anew("fetched", {**before, **fetched})
 
 
 def _first_split(spec: StudySpec, rows: list[Row]) -> Split:

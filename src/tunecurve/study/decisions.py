@@ -28,6 +28,14 @@ class Decisions:
             self._made[name] = decide()
         return self._made[name]
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a decision of this name."""
+        return name in self._made
+
+    def anew(self, name: str, value: Any) -> None:
+        """Replace a decision, with the user's consent."""
+        self._made[name] = value
+
     def to_json(self) -> dict[str, object]:
         """Return all decisions by name."""
         return dict(self._made)

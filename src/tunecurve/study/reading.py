@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tunecurve.data.addresses import is_address
 from tunecurve.data.cleaning import CleaningReport, CleaningRules, clean_rows
 from tunecurve.data.drops import Reason
 from tunecurve.data.inputs import columns_in_template
@@ -22,6 +23,7 @@ from tunecurve.data.shapes.base import Asked
 from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.sides import SIDES, Side, check_is_no_split_column, with_sides
 from tunecurve.data.sources import RawRow, read_rows
+from tunecurve.data.web import kept
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.spec.study import StudySpec
@@ -43,11 +45,14 @@ class StudyRows:
         What came in, stayed, and went.
     drawn : list of str
         Keys of the raw rows that a limit drew; empty without one.
+    fetched : dict of str to dict
+        Hash and version of each file that was fetched from the web, by its address.
     """
 
     rows: list[Row]
     cleaning: CleaningReport
     drawn: list[str] = field(default_factory=list)
+    fetched: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def first_raw_rows(spec: StudySpec, n_most: int) -> Iterator[RawRow]:
@@ -153,7 +158,13 @@ class _Reader:
         """Return the rows with what was found about their sources; one that was read several times says it once."""
         rows, understood = self.spec.kind.arranged(rows, self.data.label_separator)
         cleaning.notes += [*self.plain_rows.findings(), *dict.fromkeys(self.findings), *understood]
-        return StudyRows(rows, cleaning, self.drawn)
+        return StudyRows(rows, cleaning, self.drawn, self._fetched())
+
+    def _fetched(self) -> dict[str, dict[str, str]]:
+        """Return what was fetched from the web."""
+        sources = [self.data.source, self.data.test_source, self.data.dev_source]
+        files = [kept(source) for source in sources if source and is_address(source)]
+        return {file.address: {"sha256": file.sha256, "etag": file.etag} for file in files if file is not None}
 
     def read(self, source: str, hub_split: str | None = None) -> Iterator[RawRow]:
         """Yield the rows of a source for which the study's conditions hold."""

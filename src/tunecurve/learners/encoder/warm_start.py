@@ -27,11 +27,11 @@ from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone
 from tunecurve.learners.encoder.tagger import TaggerLearner
 from tunecurve.learners.torch.checkpoint import FILE_NAME as CHECKPOINT
 from tunecurve.learners.torch.device import Compute
-from tunecurve.learners.torch.weights import ModelFiles, cache_folder, locked_cache
+from tunecurve.learners.torch.weights import ModelFiles, locked_cache
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import stable_hash
 from tunecurve.spec.training import EncoderSpec
-from tunecurve.storage.files import flush_to_disk, sha256_of, write_text
+from tunecurve.storage.files import cache_folder, flush_to_disk, sha256_of, write_text
 
 EPOCHS = 2
 ROWS_SEED = 0

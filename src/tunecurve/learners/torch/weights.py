@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from typing import Any
 from filelock import FileLock
 
 from tunecurve.errors import EnvironmentProblem, ModelError, did_you_mean, explain_os_error, find_os_error
-from tunecurve.storage.files import flush_to_disk, sha256_of, write_text
+from tunecurve.storage.files import cache_folder, flush_to_disk, sha256_of, write_text
 
 FORMAT = "safetensors-v1"
 _HASHED_SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
@@ -93,13 +92,6 @@ class ModelFiles:
     folder: Path
     weights_sha256: str
     origin: str
-
-
-def cache_folder() -> Path:
-    """Return the user's cache: ``$TUNECURVE_CACHE``, else ``$XDG_CACHE_HOME/tunecurve``, else ``~/.cache/tunecurve``."""
-    if os.environ.get("TUNECURVE_CACHE"):
-        return Path(os.environ["TUNECURVE_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tunecurve"
 
 
 def resolve_model(name: str, *, say: Callable[[str], None] = lambda line: None) -> ModelFiles:

@@ -1,0 +1,47 @@
+"""A line on standard error now and then while something long is read."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+SECONDS_BEFORE = 3.0
+SECONDS_BETWEEN_LINES = 20.0
+
+
+class Ticker:
+    """Says how far something is: rewritten every second on a terminal, else in a line now and then.
+
+    Parameters
+    ----------
+    what : str
+        What is done.
+    unit : str
+        What is counted.
+    total : float
+        How many there will be; 0 where nobody knows.
+    """
+
+    def __init__(self, what: str, unit: str, total: float = 0) -> None:
+        self._what, self._unit, self._total = what, unit, total
+        self._is_terminal = sys.stderr.isatty()
+        self._next_at = time.monotonic() + SECONDS_BEFORE
+        self._is_open = False
+
+    def at(self, count: float) -> None:
+        """Say how many there are by now, if it is time."""
+        now = time.monotonic()
+        if now < self._next_at:
+            return
+        self._next_at = now + (1.0 if self._is_terminal else SECONDS_BETWEEN_LINES)
+        of = f" of {self._total:,.0f}" if self._total else ""
+        line = f"{self._what}: {count:,.0f}{of} {self._unit}"
+        sys.stderr.write(f"\r\x1b[K{line[:100]}" if self._is_terminal else f"{line}\n")
+        sys.stderr.flush()
+        self._is_open = self._is_terminal
+
+    def end(self) -> None:
+        """Leave the terminal's line empty."""
+        if self._is_open:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
