@@ -61,6 +61,9 @@ browser:
 	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	       && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
 	  || echo "no chromium here: the browser test will be skipped"
+	@[ -e $(VENV)/axe/node_modules/axe-core ] || ! command -v npm >/dev/null \
+	  || npm install --silent --no-save --prefix $(VENV)/axe axe-core@4.14.1 >/dev/null 2>&1 \
+	  || echo "axe-core cannot be fetched: the report's accessibility test will be skipped"
 
 locks:
 	$(COMPILE) --extra local -o locks/run.txt

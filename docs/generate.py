@@ -14,6 +14,7 @@ import click
 
 from tunecurve.cli.main import COMMANDS, cli
 from tunecurve.errors import EXIT_CODES
+from tunecurve.report.glossary import glossary_page
 from tunecurve.results.model import results_schema
 from tunecurve.spec.docs import json_schema, study_file_page
 
@@ -44,6 +45,7 @@ def track_record_page() -> str:
 
 
 PAGES = {
+    "glossary.md": glossary_page,
     "cli.md": cli_page,
     "study-file.md": study_file_page,
     "track-record.md": track_record_page,

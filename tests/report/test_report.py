@@ -42,8 +42,8 @@ def hostile_run(tmp_path_factory):
 
 def test_hostile_texts_are_shown_and_not_obeyed(hostile_run):
     page = (hostile_run / "report.html").read_text()
-    assert page.count("<script") == 2, "the forecast's data and the calculator; nothing of the rows"
-    assert page.count("</script>") == 2
+    assert page.count("<script") == 3, "the data of chart and answers, and the page's own script; nothing of the rows"
+    assert page.count("</script>") == 3
     assert "<b>model" not in page
     assert sum(str(escape(text)) in page for text in HOSTILE) >= 3
     assert page.count("<style>") == 1

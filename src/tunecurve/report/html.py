@@ -13,7 +13,10 @@ import jinja2
 
 from tunecurve.findings import as_shown
 from tunecurve.learners.hosted.prices import money
+from tunecurve.report.answer_data import AnswerData
+from tunecurve.report.chart_data import ChartData, chart_data
 from tunecurve.report.decision import decision_lines
+from tunecurve.report.glossary import with_terms
 from tunecurve.report.history import history_lines, history_table
 from tunecurve.report.loss_panel import loss_sentences
 from tunecurve.report.tables import (
@@ -35,7 +38,10 @@ from tunecurve.report.test_set import rows_lines, rows_table
 from tunecurve.results.diagnosis import last_diagnoses
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import LearnerForecast
+from tunecurve.spec.study import AdviceSpec
 
+# In this order: each may use what stands before it.
+SCRIPTS = ("dom.js", "chart.js", "curve.js", "questions.js", "panels.js", "answers.js", "start.js")
 NO_ANSWER_RULE = (
     "An answer cut at its length cap is scored as it stands; one that was blocked by a provider's filter or refused by the "
     "model, a failed one and an empty one are scored as an empty text. "
@@ -46,11 +52,24 @@ NO_ANSWER_RULE = (
 @cache
 def _environment() -> jinja2.Environment:
     # Autoescape on for everything: row texts, labels and model names are never markup.
-    return jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(_resource),
+    )
+    environment.filters["terms"] = with_terms
+    return environment
 
 
 def _resource(name: str) -> str:
-    return files("tunecurve.report").joinpath(name).read_text(encoding="utf-8")
+    return files("tunecurve.report").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    """Return the page's parts as one script that leaves no names behind."""
+    return '"use strict";\n{\n' + "".join(map(_resource, SCRIPTS)) + "}\n"
 
 
 def _hash_source(text: str) -> str:
@@ -63,30 +82,6 @@ def _refusal(forecast: LearnerForecast) -> str | None:
     return " ".join(part for part in said if part) if forecast.refusal else None
 
 
-def _calculator_data(results: Results) -> list[dict[str, object]]:
-    """Return what the calculator needs of every curve: the distribution of the score at every forecast size."""
-    return [
-        {
-            "learner": learner,
-            "direction": results.metric().direction,
-            "last_size": forecast.points[-1].n,
-            "last_score": forecast.points[-1].mean_score,
-            "sizes": [
-                {
-                    "n": entry.n,
-                    "mean": entry.mean,
-                    "speculative": entry.speculative,
-                    "levels": [float(level) for level in entry.quantiles],
-                    "values": list(entry.quantiles.values()),
-                }
-                for entry in forecast.forecasts
-            ],
-        }
-        for learner, forecast in results.forecast.items()
-        if not forecast.refusal
-    ]
-
-
 def _policy(style: str, script: str) -> str:
     """Return the content security policy: our style and script by hash, pictures from the file itself, nothing else."""
     return (
@@ -95,7 +90,13 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def render_report(results: Results, curve_svg: bytes, examples: Sequence[Mapping[str, Any]]) -> str:
+def render_report(
+    results: Results,
+    curve_svg: bytes,
+    examples: Sequence[Mapping[str, Any]] = (),
+    chart: ChartData | None = None,
+    answers: AnswerData | None = None,
+) -> str:
     """Return the report's HTML.
 
     Parameters
@@ -106,8 +107,13 @@ def render_report(results: Results, curve_svg: bytes, examples: Sequence[Mapping
         The picture; shown as an image, so that nothing in it can run.
     examples : sequence of mapping
         From `worst_examples`; empty to show no row texts.
+    chart : ChartData, optional
+        What is drawn; default: without confusion matrices.
+    answers : AnswerData, optional
+        The answers explorer; default: no row texts.
     """
-    style, calculator = _resource("report.css"), _resource("calculator.js")
+    style, script = _resource("report.css"), _script()
+    chart = chart or chart_data(results)
     names = [metric.name for metric in results.metrics]
     columns = default_columns(results)
     others = [
@@ -115,12 +121,12 @@ def render_report(results: Results, curve_svg: bytes, examples: Sequence[Mapping
     ]
     return (
         _environment()
-        .from_string(_resource("report.html.jinja"))
+        .get_template("report.html.jinja")
         .render(
             results=results,
             decision=decision_lines(results),
             style=style,
-            policy=_policy(style, calculator),
+            policy=_policy(style, script),
             loss_sentences=loss_sentences(results),
             curve=base64.b64encode(curve_svg).decode(),
             main_table=point_table(results, columns),
@@ -140,8 +146,11 @@ def render_report(results: Results, curve_svg: bytes, examples: Sequence[Mapping
             forecast_table=forecast_table,
             advice_lines=advice_lines,
             examples=examples,
-            calculator=calculator,
-            curves=_calculator_data(results),
+            script=script,
+            chart=chart.to_json(),
+            questions=chart.questions if any(curve.sizes for curve in chart.questions) else [],
+            advice=AdviceSpec.model_validate(results.spec.get("advice") or {}),
+            answers=answers and answers.to_json(),
             failed=[trial for trial in results.trials if trial.failure],
             no_answer_rule=NO_ANSWER_RULE,
             answer_kinds=answer_table(results),

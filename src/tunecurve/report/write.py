@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tunecurve.report.answer_data import answer_data
+from tunecurve.report.answer_lines import read_answers
+from tunecurve.report.chart_data import chart_data
+from tunecurve.report.confusion import confusions
 from tunecurve.report.examples import worst_examples
 from tunecurve.report.html import render_report
 from tunecurve.report.plots import render, study_figure
@@ -17,5 +21,13 @@ def write_report(folder: Path, results: Results, *, with_texts: bool = True) -> 
     write_bytes(folder / "curve.png", render(figure, "png"))
     svg = render(figure, "svg")
     write_bytes(folder / "curve.svg", svg)
-    examples = worst_examples(folder, results) if with_texts and results.shows_texts else []
-    write_text(folder / "report.html", render_report(results, svg, examples))
+    has_texts = with_texts and results.shows_texts
+    answers = read_answers(folder, results)
+    page = render_report(
+        results,
+        svg,
+        worst_examples(folder, results) if has_texts else [],
+        chart_data(results, confusions(results, answers)),
+        answer_data(folder, results, answers) if has_texts else None,
+    )
+    write_text(folder / "report.html", page)

@@ -1,0 +1,102 @@
+"""The answers of a study's trials with what was found in each: read once, for all that the report shows of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tunecurve.errors import TunecurveError
+from tunecurve.formats.folding import compose
+from tunecurve.formats.placeholders import PlaceholderForm, form_of_decision
+from tunecurve.metrics.base import FloatArray
+from tunecurve.metrics.masked_row import analyse_row
+from tunecurve.results.model import Results
+from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.study.trial_folder import ANSWERS, TrialFolder
+from tunecurve.study.trial_record import TrialRecord, stored_statistics
+
+EXACT, LEAKING = "exact_match", "leak_entities"
+
+
+@dataclass(frozen=True)
+class AnswerLine:
+    """One answer.
+
+    Attributes
+    ----------
+    row_id, input, target, prediction, stop_reason : str
+        As predictions.jsonl keeps them.
+    is_wrong : bool
+        Whether it is another text than the target, outer whitespace aside; with several right answers, than each.
+    n_leaked : int
+        Values that should have been masked and are not; 0 where the task has no leaks.
+    """
+
+    row_id: str
+    input: str
+    target: str
+    prediction: str
+    stop_reason: str
+    is_wrong: bool
+    n_leaked: int
+
+
+@dataclass(frozen=True)
+class TrialAnswers:
+    """A finished trial with its answers in the order of the test rows."""
+
+    trial: FinishedTrial
+    point_name: str
+    lines: list[AnswerLine]
+
+
+def read_answers(folder: Path, results: Results) -> list[TrialAnswers]:
+    """Return the answers of every finished trial of a run folder whose answers are still there."""
+    form = form_of_decision(results.decided.get("placeholders"))
+    has_leaks = any(metric.name.startswith("leak_") for metric in results.metrics)
+    labels = {point.key: point.name for point in results.points}
+    kept = ((trial, TrialFolder(folder / trial.folder)) for trial in results.finished)
+    return [
+        TrialAnswers(trial, labels.get(trial.key, trial.name), _lines(own, form if has_leaks else None))
+        for trial, own in kept
+        if own.has(ANSWERS)
+    ]
+
+
+def _lines(folder: TrialFolder, form: PlaceholderForm | None) -> list[AnswerLine]:
+    kept = _kept_statistics(folder)
+    hits, leaking = kept.get(EXACT), kept.get(LEAKING)
+    lines = []
+    for index, line in enumerate(folder.answers()):
+        prediction, target = str(line["prediction"]), str(line["target"])
+        is_wrong = not hits[index, 0] if hits is not None else compose(prediction).strip() != compose(target).strip()
+        if form is None:
+            n_leaked = 0
+        elif leaking is not None:
+            n_leaked = int(leaking[index, 0])
+        else:
+            n_leaked = sum(analyse_row(prediction, target, str(line["input"]), form).leaked)
+        lines.append(
+            AnswerLine(
+                str(line["row_id"]),
+                str(line["input"]),
+                target,
+                prediction,
+                str(line["stop_reason"]),
+                bool(is_wrong),
+                n_leaked,
+            )
+        )
+    return lines
+
+
+def _kept_statistics(folder: TrialFolder) -> dict[str, FloatArray]:
+    """Return what the metrics counted in each row when the trial was scored; empty where that is not known any more."""
+    try:
+        record = TrialRecord.from_json(folder.result(), str(folder))
+    except (TunecurveError, OSError):  # of another version, or gone: it is found out anew
+        return {}
+    found = stored_statistics(folder, record, record.metric_signatures)
+    return {} if found is None else {name: np.asarray(matrix) for name, matrix in found.items()}

@@ -1,0 +1,24 @@
+// Driven by test_page.py: asks the page what a reader would, and returns what it shows.
+const text = (id) => document.getElementById(id).textContent;
+const inputs = document.querySelectorAll("#answer-filters select, #answer-filters input");
+const named = (label) => [...document.querySelectorAll("#answer-filters label")].find((one) => one.textContent.startsWith(label)).querySelector("select, input");
+const set = (label, value) => { const one = named(label); one.value = value; one.dispatchEvent(new Event(one.tagName === "SELECT" ? "change" : "input")); };
+const count = () => text("answer-count");
+const found = { decision: text("decision-0"), required: text("required-0"), chart: document.querySelectorAll("#curve-chart .mark").length };
+for (const kind of ["all", "wrong", "leaking", "fixed", "broken"]) { set("show", kind); found[kind] = count() + " " + text("answer-row"); }
+set("show", "all");
+set("label", "CITY"); found.label = count();
+set("label", "");
+set("at most", "7"); found.short = count();
+set("at most", "");
+set("search", "rome"); found.search = count();
+set("search", "nowhere"); found.none = text("answer-row");
+set("search", "");
+document.getElementById("label-price").value = "1000";
+document.getElementById("label-price").dispatchEvent(new Event("input")); found.dear = text("decision-0");
+const slider = document.getElementById("target-slider"); slider.value = 79; slider.dispatchEvent(new Event("input")); found.reached = text("required-0");
+found.marks = [...document.querySelectorAll("#answer-row ins, #answer-row del")].map((one) => one.textContent);
+const first = document.querySelector("#curve-chart .mark[tabindex='0']"); first.focus();
+document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true })); found.focus = document.activeElement.getAttribute("aria-label");
+found.panels = document.querySelectorAll("#label-panels svg").length;
+return found;
