@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,9 @@ from tunecurve.spec.training import EncoderSpec, RecipeSpec
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import all_tasks, task_of, use_task
 
+AUTO_TASK = "auto"
+# What a study is whose rows nobody has looked at yet, and that of builtin:pii.
+UNSETTLED_TASK = "masking"
 # Before a local model's name: its answers can be nothing but the input with stretches replaced by labels.
 CONSTRAINED = "constrained:"
 
@@ -147,8 +151,8 @@ class StudySpec(Section):
 
     name: str = Field("pii", description="name of the study; the run folder is runs/<name>")
     task: str = Field(
-        "masking",
-        description="what a target is: "
+        AUTO_TASK,
+        description="what a target is; auto: found from the rows, masking for builtin:pii; "
         + "; ".join(f"{task.name}: {task.description}" for task in all_tasks())
         + "; or a task of your own, package.module:name (with --allow-code)",
     )
@@ -196,9 +200,11 @@ class StudySpec(Section):
     @classmethod
     def _models_of_the_task(cls, values: Any) -> Any:
         """Fill in the task's own models; a task object stands under its name from here on."""
-        if not isinstance(values, dict) or "task" not in values:
+        if not isinstance(values, dict):
             return values
-        task = values["task"]
+        task = values.get("task", AUTO_TASK)
+        if task == AUTO_TASK:
+            return values if _has_rows_of_its_own(values) else {**values, "task": UNSETTLED_TASK}
         values = {**values, "task": use_task(task) if isinstance(task, Task) else task}
         with suppress(SpecError):  # said of the field itself
             task = task_of(str(values["task"]))
@@ -211,7 +217,7 @@ class StudySpec(Section):
     @classmethod
     def _known_task(cls, value: str) -> str:
         try:
-            task_of(value)
+            task_of(UNSETTLED_TASK if value == AUTO_TASK else value)
         except SpecError as error:
             raise ValueError(str(error)) from None
         return value
@@ -235,7 +241,8 @@ class StudySpec(Section):
             bare_name = name.removeprefix(CONSTRAINED)
             if not bare_name:
                 raise ValueError(f"expected a model's name, e.g. '{name}smollm2-135m-instruct'")
-            if bare_name != name and task_of(info.data.get("task", "masking")).answer != "mask":
+            task = info.data.get("task", AUTO_TASK)
+            if bare_name != name and task != AUTO_TASK and task_of(task).answer != "mask":
                 raise ValueError(f"'{name}' can write nothing but maskings, expected task: masking; use '{bare_name}'")
         return value
 
@@ -263,7 +270,7 @@ class StudySpec(Section):
     @model_validator(mode="after")
     def _several_target_columns_are_labels(self) -> StudySpec:
         n_columns = len(self.data.target_columns)
-        if n_columns > 1 and self.kind.answer != "labels":
+        if n_columns > 1 and self.task != AUTO_TASK and self.kind.answer != "labels":
             raise ValueError(
                 f"data.target_column names {n_columns} columns, as sets of labels have: expected task: multilabel"
             )
@@ -298,8 +305,8 @@ class StudySpec(Section):
 
     @property
     def kind(self) -> Task:
-        """What the kind of task brings along."""
-        return task_of(self.task)
+        """What the kind of task brings along; of a study that is not settled yet, what it is without a word."""
+        return task_of(UNSETTLED_TASK if self.task == AUTO_TASK else self.task)
 
     @property
     def system_prompt(self) -> str:
@@ -329,11 +336,20 @@ class StudySpec(Section):
         if self.metric_options != MetricOptions():
             keys.append("metric_options")
         everything["data"] = self.data.kept_the_same()
+        if self.task == AUTO_TASK:
+            everything["task"] = UNSETTLED_TASK
         return {key: everything[key] for key in keys} | {"system": self.system_prompt, "metrics": self.metric_names}
 
     def signature(self) -> str:
         """Return the hash of `comparable_part` and of where the rows are, 16 hexadecimal digits."""
         return stable_hash({**self.comparable_part(), "data": self.data.described()})
+
+
+def _has_rows_of_its_own(values: Mapping[str, Any]) -> bool:
+    """Return whether the rows are not the built-in ones, whose task is known."""
+    data = values.get("data")
+    source = data.get("source") if isinstance(data, Mapping) else getattr(data, "source", None)
+    return isinstance(source, str) and not source.startswith("builtin:")
 
 
 def stable_hash(value: Any, length: int = 16) -> str:

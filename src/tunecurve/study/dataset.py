@@ -147,7 +147,7 @@ def split_data(
         test, pool = [rows[index] for index in grown.test], [rows[index] for index in grown.pool]
         split = Split(grown.test, grown.pool, len(rows) - len(test) - len(pool), _method_in_words(frozen))
     task.check_rows(test, pool, are_first_rows=spec.data.limit is not None and spec.data.limit_takes == "first")
-    findings = cleaning.findings()
+    findings = [*_settled_findings(found, decisions), *cleaning.findings()]
     decided = _decide(spec, test, pool, task, decisions, findings)
     facts = _facts(rows, cleaning, split, test, pool, decided)
     findings += data_findings(task, test, pool, facts)
@@ -175,6 +175,7 @@ def split_data(
     )
 
 
+<<<<<<< HEAD
 def _check_fetched(fetched: dict[str, dict[str, str]], decisions: Decisions, *, accept_data_changes: bool) -> None:
     """Refuse a file from the web that is another one than at the first run.
 
@@ -194,6 +195,13 @@ def _check_fetched(fetched: dict[str, dict[str, str]], decisions: Decisions, *, 
                 "bring back the first file, start anew in another folder with --out, or take it as it is now with --accept-data-changes"
             )
     decisions.anew("fetched", {**before, **fetched})
+=======
+def _settled_findings(found: StudyRows, decisions: Decisions) -> list[Finding]:
+    """Return how the study was settled from its first rows when it began."""
+    if found.settled:
+        decisions.once("settled", lambda: [[finding.code, finding.text] for finding in found.settled])
+    return [Finding(code, text, is_note=True) for code, text in decisions.made("settled", [])]
+>>>>>>> 1492024 (Columns and the kind of task are found from the rows where nobody names them; two readings alike are asked for)
 
 
 def _first_split(spec: StudySpec, rows: list[Row]) -> Split:

@@ -26,7 +26,7 @@ from tunecurve.data.sources import RawRow, read_rows
 from tunecurve.data.web import kept
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.spec.study import StudySpec
+from tunecurve.spec.study import AUTO_TASK, StudySpec
 from tunecurve.study.frozen import read_frozen
 
 Report = TypeVar("Report", bound=CleaningReport)
@@ -47,19 +47,15 @@ class StudyRows:
         Keys of the raw rows that a limit drew; empty without one.
     fetched : dict of str to dict
         Hash and version of each file that was fetched from the web, by its address.
+    settled : tuple of Finding
+        How the study was settled from its first rows, where it left something open.
     """
 
     rows: list[Row]
     cleaning: CleaningReport
     drawn: list[str] = field(default_factory=list)
     fetched: dict[str, dict[str, str]] = field(default_factory=dict)
-
-
-def first_raw_rows(spec: StudySpec, n_most: int) -> Iterator[RawRow]:
-    """Yield the first rows of a study's source as they stand there; nothing that is odd about them is noted."""
-    data = spec.data
-    rows = read_rows(data.source, data.reading_options())
-    return itertools.islice(rows, n_most)
+    settled: tuple[Finding, ...] = ()
 
 
 def read_study_rows(spec: StudySpec, folder: Path | None = None, settled: Sequence[Finding] = ()) -> StudyRows:
@@ -80,7 +76,7 @@ def read_study_rows(spec: StudySpec, folder: Path | None = None, settled: Sequen
         When the data cannot be read, or do not hold what the study file says of them.
     """
     frozen = read_frozen(folder)
-    reader = _Reader(spec, frozen.drawn if frozen is not None else (), settled)
+    reader = _Reader(spec, frozen.drawn if frozen is not None else (), tuple(settled))
     data = spec.data
     sources = {"test": data.test_source, "dev": data.dev_source}
     if not data.names_test_rows and not data.dev_source:
@@ -105,7 +101,7 @@ def asked_of(spec: StudySpec) -> Asked:
     """Return what a study says about the shape of its rows."""
     inputs, targets = spec.data.named_columns
     return Asked(
-        task=spec.task,
+        task="" if spec.task == AUTO_TASK else spec.task,
         input_columns=inputs,
         target_columns=targets,
         template_columns=columns_in_template(spec.prompt.column_template),
@@ -139,11 +135,12 @@ def _check_sources(spec: StudySpec) -> None:
 class _Reader:
     """Reads the sources of one study."""
 
-    def __init__(self, spec: StudySpec, drawn_before: Sequence[str], settled: Sequence[Finding]) -> None:
+    def __init__(self, spec: StudySpec, drawn_before: Sequence[str], settled: tuple[Finding, ...]) -> None:
         self.spec, self.data = spec, spec.data
         self.drawn_before = drawn_before
         self.drawn: list[str] = []
-        self.findings = list(settled)
+        self.findings: list[Finding] = []
+        self.settled = settled
         self.plain_rows = PlainRows(asked_of(spec))
 
     @property
@@ -158,7 +155,7 @@ class _Reader:
         """Return the rows with what was found about their sources; one that was read several times says it once."""
         rows, understood = self.spec.kind.arranged(rows, self.data.label_separator)
         cleaning.notes += [*self.plain_rows.findings(), *dict.fromkeys(self.findings), *understood]
-        return StudyRows(rows, cleaning, self.drawn, self._fetched())
+        return StudyRows(rows, cleaning, self.drawn, self._fetched(), self.settled)
 
     def _fetched(self) -> dict[str, dict[str, str]]:
         """Return what was fetched from the web."""

@@ -16,9 +16,10 @@ from tunecurve.data.shapes.registry import SAMPLE_ROWS, recognise
 from tunecurve.findings import Finding
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.spec.reading import parse_spec
-from tunecurve.spec.study import StudySpec
+from tunecurve.spec.study import AUTO_TASK, StudySpec
+from tunecurve.study.first_rows import first_rows_of, task_of_rows
 from tunecurve.study.frozen import check_comparable, frozen_settings
-from tunecurve.study.reading import asked_of, first_raw_rows
+from tunecurve.study.reading import asked_of
 
 _PLAIN = {"shape": COLUMNS, "input_column": DEFAULT_COLUMN, "target_column": DEFAULT_TARGET}
 
@@ -71,43 +72,53 @@ def settled_study(values: Mapping[str, Any], out: str | Path | None = None, orig
 
 def _settled(values: Mapping[str, Any], spec: StudySpec, folder: Path, origin: str) -> Settled:
     if spec.data.source.startswith("builtin:"):
-        return Settled(_filled(values, _PLAIN, {}, origin), folder)
+        return Settled(_filled(values, {"data": _PLAIN}, origin), folder)
     before = frozen_settings(folder)
     if before is not None:
-        data = {key: before["data"].get(key) for key in ("input_column", "target_column")}
-        data |= {"shape": before["data"].get("shape", COLUMNS)}
-        data |= {"shape_options": before["data"].get("shape_options", {})}
-        if data["shape"] != COLUMNS:
-            data["group_column"] = before["data"].get("group_column")
-        return Settled(_filled(values, data, before["prompt"], origin), folder)
-    sample = [cells for _, cells in first_raw_rows(spec, SAMPLE_ROWS)]
-    match = recognise(sample, asked_of(spec))
-    if match is None:
-        return Settled(_filled(values, _PLAIN, {}, origin), folder)
-    prompt = {} if match.instruction is None else {"system": match.instruction}
-    said = (Finding("columns-found", match.said, is_note=True),) if match.said else ()
-    return Settled(_filled(values, _data_of(match), prompt, origin), folder, said)
+        return Settled(_filled(values, _as_it_began(before), origin), folder)
+    rows = first_rows_of(spec, is_for_task=spec.task == AUTO_TASK)
+    match = recognise([cells for _, cells in rows[:SAMPLE_ROWS]], asked_of(spec))
+    spec = _filled(values, {"data": _PLAIN} if match is None else _settings_of(match), origin)
+    found = [Finding("columns-found", match.said, is_note=True)] if match is not None and match.said else []
+    if spec.task == AUTO_TASK:
+        task, why = task_of_rows(spec, rows)
+        said = f"no task is named, and {task} is found: {why}; --task names another one"
+        found.append(Finding("task-found", said, is_note=True))
+        values = {**values, "task": task}
+        spec = _filled(values, {"data": _PLAIN} if match is None else _settings_of(match), origin)
+    return Settled(spec, folder, tuple(found))
 
 
-def _data_of(match: Match) -> dict[str, Any]:
+def _as_it_began(before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a study leaves open, as it was when it began."""
+    data = {key: before["data"].get(key, default) for key, default in _PLAIN.items()}
+    data["shape_options"] = before["data"].get("shape_options", {})
+    if data["shape"] != COLUMNS:
+        data["group_column"] = before["data"].get("group_column")
+    return {"task": before["task"], "data": data, "prompt": {"system": before["prompt"]["system"]}}
+
+
+def _settings_of(match: Match) -> dict[str, Any]:
     data: dict[str, Any] = {"shape": match.shape}
     data |= {"input_column": list(match.input_columns), "target_column": list(match.target_columns)}
-    data |= {"group_column": match.group_column} if match.group_column else {}
-    return data | ({"shape_options": dict(match.options)} if match.options else {})
+    data |= {"group_column": match.group_column, "shape_options": dict(match.options)}
+    return {"data": data, "prompt": {"system": match.instruction}}
 
 
-def _filled(values: Mapping[str, Any], data: Mapping[str, Any], prompt: Mapping[str, Any], origin: str) -> StudySpec:
+def _filled(values: Mapping[str, Any], found: Mapping[str, Any], origin: str) -> StudySpec:
     """Return the study with what it leaves open filled in; what its file says stays."""
     filled = dict(values)
-    filled["data"] = _beneath(values.get("data"), data)
-    if prompt.get("system") is not None:
-        filled["prompt"] = _beneath(values.get("prompt"), {"system": prompt["system"]})
+    if filled.get("task", AUTO_TASK) == AUTO_TASK and "task" in found:
+        filled["task"] = found["task"]
+    for section in ("data", "prompt"):
+        filled[section] = _beneath(filled.get(section), found.get(section, {}))
     return parse_spec(filled, origin)
 
 
 def _beneath(said: Any, found: Mapping[str, Any]) -> dict[str, Any]:
-    is_open = {key for key, value in (said or {}).items() if value is None or (key == "shape" and value == AUTO)}
-    given = {key: value for key, value in (said or {}).items() if key not in is_open}
+    given = {key: value for key, value in (said or {}).items() if value is not None}
+    if given.get("shape") == AUTO:
+        del given["shape"]
     if "shape_options" in found and "shape_options" in given:
         given["shape_options"] = {**found["shape_options"], **given["shape_options"]}
-    return {**found, **given}
+    return {**{key: value for key, value in found.items() if value is not None}, **given}

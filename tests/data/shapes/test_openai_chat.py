@@ -150,5 +150,5 @@ def test_other_columns_stay_for_groups_and_conditions():
 
 
 def test_plain_columns_are_left_alone():
-    assert recognise([{"text": "a", "label": "b"}], Asked()) is None
+    assert recognise([{"frage": "a", "antwort": "b"}], Asked()) is None
     assert recognise([chat(USER, ANSWER)], Asked(name="columns")) is None

@@ -232,4 +232,5 @@ def test_without_a_task_the_task_is_asked_for():
     ],
 )
 def test_other_lists_are_no_spans(row):
-    assert recognise([row] * 3, Asked("ner")) is None
+    found = recognise([row] * 3, Asked("ner"))
+    assert found is None or found.shape == "columns"

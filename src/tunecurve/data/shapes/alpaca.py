@@ -15,6 +15,7 @@ _INPUTS = ("input", "context")
 _OUTPUTS = ("output", "response")
 _SYSTEM = "system"
 _HISTORY = "history"
+_WHOLE = "text"  # the original file has all of a row once more in one text
 
 SEVERAL_OUTPUTS = unreadable(
     "several outputs",
@@ -46,7 +47,9 @@ class Alpaca(ChatShape):
         if not asked.allows(inputs, (output,)):
             return []
         settled = replace(asked, input_columns=inputs, target_columns=(output,))
-        return [Match(self.name, inputs, (output,), tuple(beside), self.shared_instruction(sample, settled))]
+        return [
+            Match(self.name, inputs, (output,), (*beside, *names & {_WHOLE}), self.shared_instruction(sample, settled))
+        ]
 
     def chat(self, cells: Cells, asked: Asked) -> Chat:
         """Return instruction and input as the last user turn, the history before it."""

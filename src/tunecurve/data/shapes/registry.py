@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunecurve.data.cells import shape_of
+from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
 from tunecurve.data.shapes.alpaca import Alpaca
 from tunecurve.data.shapes.anthropic_chat import AnthropicChat
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape
 from tunecurve.data.shapes.bedrock_chat import BedrockChat
+from tunecurve.data.shapes.columns import Columns
 from tunecurve.data.shapes.label_studio import LabelStudio
 from tunecurve.data.shapes.openai_chat import OpenAIChat
 from tunecurve.data.shapes.preference import Preference
@@ -63,13 +66,13 @@ def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:
     DataError
         Where two readings are alike, with the choices; where the shape that is asked for is not that of the rows.
     """
-    if asked.name == COLUMNS or not sample:
+    if asked.name == COLUMNS or not sample or _has_usual_columns(sample, asked):
         return None
-    shapes = [shape for shape in SHAPES if asked.name in (AUTO, shape.name)]
+    shapes = [shape for shape in (*SHAPES, Columns()) if asked.name in (AUTO, shape.name)]
     found = [match for shape in shapes for match in shape.matches(sample, asked)]
     if not found and asked.name != AUTO:
         raise DataError(_not_of_shape(shapes[0], sample, asked))
-    found = [match for match in found if not any(match.columns < other.columns for other in found)]
+    found = [match for match in found if not any(_goes_before(other, match) for other in found)]
     if len(found) > 1:
         choices = [_choice(match, found) for match in found]
         raise DataError(
@@ -77,6 +80,19 @@ def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:
             f"(columns are: {', '.join(map(str, list(sample[0])[:12]))})"
         )
     return found[0] if found else None
+
+
+def _goes_before(match: Match, other: Match) -> bool:
+    """Return whether a reading takes in another one: more columns, or the same ones by their contents, not only their names."""
+    by_contents = match.shape != COLUMNS and other.shape == COLUMNS
+    return other.columns < match.columns or (by_contents and other.columns == match.columns)
+
+
+def _has_usual_columns(sample: Sequence[Cells], asked: Asked) -> bool:
+    """Return whether nobody asks for anything, and the columns are those that are read where nobody does."""
+    is_open = asked.name == AUTO and not (asked.input_columns or asked.target_columns or asked.template_columns)
+    columns = (DEFAULT_COLUMN, DEFAULT_TARGET)
+    return is_open and all(column in row and not shape_of(row[column]) for row in sample for column in columns)
 
 
 def _choice(match: Match, all_: Sequence[Match]) -> str:

@@ -1,0 +1,99 @@
+"""The first rows of a source, from which is settled what a study leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tunecurve.data.cells import Reading, TargetRule, read_target
+from tunecurve.data.inputs import InputText
+from tunecurve.data.selecting import parse_condition
+from tunecurve.data.shapes.reader import PlainRows
+from tunecurve.data.shapes.registry import SAMPLE_ROWS
+from tunecurve.data.sources import RawRow, read_rows
+from tunecurve.spec.study import UNSETTLED_TASK, StudySpec
+from tunecurve.study.reading import asked_of
+from tunecurve.tasks.lookup import all_tasks, suggest_task, task_of
+
+# A sorted file shows its kind of task not in its first rows alone; of more rows than these, every so many are looked at.
+MOST_ROWS_READ = 20_000
+EVERY = 40
+# From this share of targets with placeholders on, a study is one of masking where it looks like nothing else.
+SHARE_WITH_PLACEHOLDERS = 0.5
+
+
+def first_rows_of(spec: StudySpec, *, is_for_task: bool) -> list[RawRow]:
+    """Return the first rows of a study's source for which its conditions hold, as they stand there.
+
+    Parameters
+    ----------
+    spec : StudySpec
+        The study.
+    is_for_task : bool
+        Whether further rows are taken behind the first ones, to see the kind of task.
+    """
+    data = spec.data
+    conditions = [parse_condition(text) for text in data.where]
+    kept: list[RawRow] = []
+    rows = read_rows(data.source, data.reading_options())
+    for number, (place, cells) in enumerate(rows):
+        if number >= MOST_ROWS_READ or (len(kept) >= SAMPLE_ROWS and not is_for_task):
+            break
+        # A column of the shape's own making is not there yet.
+        if not all(one.column not in cells or one.holds(cells[one.column]) for one in conditions):
+            continue
+        if len(kept) < SAMPLE_ROWS or number % EVERY == 0:
+            kept.append((place, cells))
+    return kept
+
+
+def task_of_rows(spec: StudySpec, rows: Sequence[RawRow]) -> tuple[str, str]:
+    """Return the kind of task that rows look like, and why, in a few words.
+
+    Parameters
+    ----------
+    spec : StudySpec
+        The study, with the shape and the columns of its rows settled.
+    rows : sequence of (place, cells)
+        Its first rows.
+    """
+    if len(spec.data.target_columns) > 1:
+        return "multilabel", f"{len(spec.data.target_columns)} target columns are named"
+    if spec.data.label_separator is not None:
+        return "multilabel", "data.label_separator is given"
+    if spec.data.placeholders is not None:
+        return "masking", "data.placeholders are given"
+    texts = _texts(spec, rows)
+    if not texts:
+        return UNSETTLED_TASK, "no row shows another one"
+    pairs = [(source, targets[0]) for source, targets in texts]
+    if any(len(targets) > 1 for _, targets in texts):
+        joined = [(source, "; ".join(targets)) for source, targets in texts]
+        name, why = suggest_task(joined)
+        if task_of(name).targets.list_is in ("labels", "entities"):
+            return name, why
+    name, why = suggest_task(pairs)
+    masking = task_of("masking")
+    n_masked = sum(bool(masking.labels_of(target, source)) for source, target in pairs)
+    if name == all_tasks()[-1].name and n_masked >= SHARE_WITH_PLACEHOLDERS * len(pairs):
+        return masking.name, f"{n_masked} of {len(pairs)} targets have placeholders"
+    return name, why
+
+
+def _texts(spec: StudySpec, rows: Sequence[RawRow]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return input and targets of the rows that have both."""
+    plain = PlainRows(asked_of(spec))
+    inputs = InputText(plain.input_columns, spec.prompt.column_template)
+    target_column = plain.target_columns[0]
+    found = []
+    for _, cells in plain.read(rows):
+        source, _ = inputs.for_columns(cells).read(cells)
+        target = _target(cells.get(target_column))
+        if source.texts and target.texts:
+            found.append((source.texts[0], target.texts))
+    return found
+
+
+def _target(cell: object) -> Reading:
+    """Return what a target cell holds, whatever the task: a text, texts of a list, an object as JSON."""
+    listed = read_target(cell, TargetRule("labels"))
+    return read_target(cell, TargetRule("object")) if listed.shape == "an object" else listed

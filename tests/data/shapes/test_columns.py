@@ -1,0 +1,128 @@
+"""Plain columns that are found by their names, and those that are asked for because two readings are alike."""
+
+import pytest
+
+from tests.support.shapes import read_shape
+from tunecurve.data.shapes.base import Asked
+from tunecurve.data.shapes.registry import recognise
+from tunecurve.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("inputs", "target"),
+    [
+        (["input"], "output"),
+        (["input"], "target"),
+        (["text"], "label"),
+        (["text"], "labels"),
+        (["text"], "masked_text"),
+        (["text"], "masked"),
+        (["sentence"], "label"),
+        (["question"], "answer"),
+        (["prompt"], "completion"),
+        (["prompt"], "response"),
+        (["instruction"], "output"),
+        (["source"], "target"),
+        (["document"], "summary"),
+        (["article"], "highlights"),
+        (["utterance"], "intent"),
+        (["premise", "hypothesis"], "label"),
+        (["context", "question"], "answer"),
+        (["source_text"], "masked_text"),
+    ],
+)
+@pytest.mark.parametrize("dress", [str, str.title, str.upper, lambda name: name.replace("_", " ")])
+def test_columns_are_found_by_their_names(inputs, target, dress):
+    row = {"id": 7, "split": "train", **{dress(name): f"x {name}" for name in inputs}, dress(target): "y"}
+    read = read_shape([row])
+    assert (read.match.shape, read.match.input_columns, read.match.target_columns) == (
+        "columns",
+        tuple(map(dress, inputs)),
+        (dress(target),),
+    )
+    assert read.match.said.startswith("columns found by their names: ")
+    assert f"'{dress(target)}' is the target" in read.match.said
+
+
+@pytest.mark.parametrize(
+    ("row", "choices"),
+    [
+        ({"text": "x", "label": "a", "summary": "b"}, ["--target-column label", "--target-column summary"]),
+        ({"en": "one", "de": "eins"}, ["--input-column en --target-column de", "--input-column de --target-column en"]),
+        ({"title": "t", "body": "b", "label": "l"}, ["--input-column title", "--input-column body"]),
+        (
+            {
+                "prompt": "p",
+                "response": "r",
+                "messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}],
+            },
+            ["--shape openai-chat", "--input-column prompt --target-column response"],
+        ),
+        ({"Text": "x", "text": "y", "label": "a"}, ["--input-column Text", "--input-column text"]),
+    ],
+)
+def test_two_readings_alike_are_asked_for_with_the_choices(row, choices):
+    with pytest.raises(DataError, match=r"can be read in \d+ ways") as error:
+        recognise([row], Asked())
+    assert all(choice in str(error.value) for choice in choices)
+
+
+@pytest.mark.parametrize(
+    ("asked", "columns"),
+    [
+        ({"input_columns": ("en",)}, (("en",), ("de",))),
+        ({"target_columns": ("en",)}, (("de",), ("en",))),
+    ],
+)
+def test_the_other_side_of_a_column_that_is_named_is_found(asked, columns):
+    match = recognise([{"en": "one", "de": "eins"}], Asked(**asked))
+    assert (match.input_columns, match.target_columns) == columns
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"input_columns": ("text",), "target_columns": ("summary",)},
+        {"name": "columns"},
+        {"input_columns": ("text",)},
+    ],
+)
+def test_what_is_named_is_not_overruled(asked):
+    # With target_text there, the target is that column, as wherever nobody names one.
+    row = {"text": "x", "label": "a", "summary": "b", "target_text": "c"}
+    assert recognise([row], Asked(**asked)) is None
+
+
+def test_the_usual_columns_need_no_word_whatever_stands_beside_them():
+    assert recognise([{"source_text": "x", "target_text": "y", "text": "x", "label": "a"}], Asked()) is None
+
+
+def test_names_go_before_the_numbers_of_classes():
+    match = recognise([{"text": "x", "label": 3, "label_text": "sport"}], Asked())
+    assert match.target_columns == ("label_text",)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"frage": "x", "antwort": "y"},
+        {"text": "x"},
+        {"text": ["a", "b"], "label": "y"},
+        {"text": "x", "label": None},
+        {"question": "q", "context": "c", "answers": {"text": ["a"], "answer_start": [3]}},
+        {"text": "x", "label": [["a", "b"]]},
+    ],
+)
+def test_columns_of_other_names_or_contents_are_left_alone(row):
+    assert recognise([row], Asked()) is None
+
+
+def test_a_template_names_the_inputs_and_the_target_is_found():
+    row = {"context": "c", "question": "q", "answer": "a"}
+    match = recognise([row], Asked(template_columns=("context", "question")))
+    assert match.target_columns == ("answer",)
+
+
+@pytest.mark.parametrize("target", [1, True, "a", ["a", "b"], {"a": 1}, "['a', 'b']"])
+def test_targets_of_every_task_are_found(target):
+    assert recognise([{"text": "x", "label": target}], Asked()).target_columns == ("label",)
