@@ -26,7 +26,7 @@ from tunecurve.report.learning_curve import LearningCurve
 from tunecurve.report.live import LiveReport
 from tunecurve.results.collect import ResultsBuilder
 from tunecurve.results.model import Results
-from tunecurve.spec.reading import load_spec
+from tunecurve.spec.reading import load_study
 from tunecurve.spec.study import QUICK_STUDY
 from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.batch_training import train_together
@@ -67,7 +67,7 @@ def run(study: str | Path | Mapping[str, Any] | None = None, **options: Any) -> 
     Parameters
     ----------
     study : path or mapping, optional
-        A study file, or its content; default: the built-in PII study with quick sizes.
+        A study file, or its content, or a data file; default: the built-in PII study with quick sizes.
     **options
         How it is run, and keys of the study file; see below.
 
@@ -136,7 +136,7 @@ def run_study(
     if study is None:
         values: dict[str, object] = dict(QUICK_STUDY) if "data" not in overrides else {}
     else:
-        values = dict(study) if isinstance(study, Mapping) else load_spec(Path(study))
+        values = dict(study) if isinstance(study, Mapping) else load_study(Path(study))
     origin = str(study) if isinstance(study, str | Path) else "study"
     merged = merge_values(values, overrides)
     executor = executor or Executor()

@@ -40,7 +40,7 @@ def test_validate_suggests_the_task_and_says_why(classes_file):
 
 
 def test_data_without_placeholders_are_no_masking_task_and_the_message_names_the_right_one(classes_file):
-    code, stdout, stderr = invoke("validate", "--data", classes_file, "--test-size", "30")
+    code, stdout, stderr = invoke("validate", "--data", classes_file, "--test-size", "30", "--task", "masking")
     assert (code, stdout) == (3, "")
     assert len(stderr.splitlines()) == 1
     assert "no placeholder ([LABEL], <LABEL>, {{label}}, ***, ...) in any training target" in stderr

@@ -10,7 +10,7 @@ import click
 
 from tunecurve.cli.findings import show_findings
 from tunecurve.cli.main import echo
-from tunecurve.cli.options import name_for, row_options
+from tunecurve.cli.options import row_options
 
 if TYPE_CHECKING:
     from tunecurve.spec.study import StudySpec
@@ -41,6 +41,7 @@ def convert(source: str, to: str, output: Path | None, force: bool, **options: A
     tunecurve convert annotations.json --task ner --to openai -o tuning.jsonl
     """
     from tunecurve.cli.options import study_values
+    from tunecurve.spec.reading import name_of_data
     from tunecurve.storage.files import write_text
     from tunecurve.study.converting import converted, fewest_rows
     from tunecurve.study.reading import read_study_rows
@@ -52,7 +53,7 @@ def convert(source: str, to: str, output: Path | None, force: bool, **options: A
     )
     settled = settled_study(values, origin=origin)
     spec = settled.spec
-    whole = output or Path(f"{name_for(spec.data.source)}.{to}.jsonl")
+    whole = output or Path(f"{name_of_data(spec.data.source)}.{to}.jsonl")
     _check_free(whole, spec, force)
     found = read_study_rows(spec, settled.folder, settled.findings)
     files = {_beside(whole, side): lines for side, lines in converted(spec, found.rows, to, settled.folder).items()}

@@ -33,7 +33,7 @@ _OF_STUDY = [
 
 def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the study and the options that describe it to a command."""
-    study = click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.yaml]")
+    study = click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.yaml|DATA]")
     return study(_with(_OF_STUDY, command))
 
 
@@ -57,10 +57,11 @@ def _with(options: Sequence[Decorator], command: Callable[..., Any]) -> Callable
 def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Return the study's values, options laid over the file, and where they come from.
 
-    Without a file and without ``--data`` this is the built-in study with quick sizes.
+    Rows may stand in the place of the study file. Without a file and without ``--data`` this is the built-in study with quick sizes.
     """
+    from tunecurve.errors import UsageError
     from tunecurve.run import merge_values
-    from tunecurve.spec.reading import load_spec
+    from tunecurve.spec.reading import is_data, load_study, name_of_data
     from tunecurve.spec.study import QUICK_STUDY
 
     if options.get("local_only"):
@@ -69,9 +70,13 @@ def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str,
         stay_on_this_machine()
     overrides = given_keys(options)
     if study is not None:
-        return merge_values(load_spec(study), overrides), str(study)
+        if options.get("data") and is_data(study):
+            raise UsageError(
+                f"'{study}' and --data {options['data']} are both rows to study; give one of them (test rows of your own: --test-data)"
+            )
+        return merge_values(load_study(study), overrides), str(study)
     if options.get("data"):
-        return merge_values({"name": name_for(options["data"])}, overrides), "options"
+        return merge_values({"name": name_of_data(options["data"])}, overrides), "options"
     return merge_values(QUICK_STUDY, overrides), "options"
 
 
@@ -80,11 +85,3 @@ def options_of(options: dict[str, Any], **more: Any) -> StudyOptions:
     from tunecurve.study.options import StudyOptions
 
     return StudyOptions(**{key: options[key] for key in ("out", "device", "threads", "accept_data_changes")}, **more)
-
-
-def name_for(data: str) -> str:
-    """Return a name for the study of a data file: its stem, or that of its folder."""
-    path = Path(data)
-    stem = path.parent.name if path.stem in ("data", "train", "rows") and path.parent.name else path.stem
-    name = "".join(character if character.isalnum() or character in "-_" else "-" for character in stem).strip("-")
-    return name or "study"

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from tunecurve.own_code import is_reference
 from tunecurve.spec.study import StudySpec
-from tunecurve.tasks.lookup import TASK_NAMES
+from tunecurve.tasks.lookup import AUTO_TASK, TASK_NAMES
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -132,7 +132,7 @@ KEYS = {
     "show_texts": "show_texts",
 }
 _SETTINGS: dict[str, dict[str, Any]] = {
-    "task": {"type": TaskName(TASK_NAMES)},
+    "task": {"type": TaskName((AUTO_TASK, *TASK_NAMES))},
     "first_rows": {"flag_value": "first", "type": str},
 }
 _FLAGS = {"concurrency": ("-j", "--concurrency"), "show_texts": ("--show-texts/--no-texts", " /--no-text")}

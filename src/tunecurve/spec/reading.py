@@ -11,8 +11,12 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from tunecurve.data.kinds import OTHERS, kind_of
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.spec.study import StudySpec
+
+# A study file is small; a .json file that is larger is rows.
+MAX_STUDY_BYTES = 100_000
 
 
 def parse_spec(values: Mapping[str, Any], origin: str = "study") -> StudySpec:
@@ -36,6 +40,53 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )
+
+
+def load_study(path: Path) -> dict[str, object]:
+    """Read a study file; a data file or folder in its place is a study of these rows.
+
+    Raises
+    ------
+    SpecError
+        As `load_spec`, and for the folder of a run.
+    """
+    if not is_data(path):
+        return load_spec(path)
+    return {"name": name_of_data(str(path)), "data": {"source": str(path)}}
+
+
+def is_data(path: Path) -> bool:
+    """Return whether a path in the place of a study file is rows: by its ending, or by its content where that may be either.
+
+    Raises
+    ------
+    SpecError
+        For the folder of a run.
+    """
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return False
+    if path.is_dir():
+        if (path / "study.yaml").exists():
+            raise SpecError(
+                f"'{path}' is the folder of a run; to continue it, give its study file: {path / 'study.yaml'}"
+            )
+        return True
+    kind = kind_of(path.name)
+    if kind != "json" or path.suffix.lower() != ".json":
+        return kind is not None or path.suffix.lower() in OTHERS
+    try:
+        values = load_spec(path) if path.stat().st_size <= MAX_STUDY_BYTES else {}
+    except (SpecError, OSError):
+        return True
+    return not values or not values.keys() <= StudySpec.model_fields.keys()
+
+
+def name_of_data(source: str) -> str:
+    """Return the name of a study of these rows: that of their file, or of its folder where that says more."""
+    path = Path(source)
+    stem = path.parent.name if path.stem in ("data", "train", "rows") and path.parent.name else path.stem
+    name = "".join(character if character.isalnum() or character in "-_" else "-" for character in stem).strip("-")
+    return name or "study"
 
 
 def load_spec(path: Path) -> dict[str, object]:

@@ -28,9 +28,8 @@ from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.section import PositiveInt, Section
 from tunecurve.spec.training import EncoderSpec, RecipeSpec
 from tunecurve.tasks.base import Task
-from tunecurve.tasks.lookup import all_tasks, task_of, use_task
+from tunecurve.tasks.lookup import AUTO_TASK, all_tasks, task_of, use_task
 
-AUTO_TASK = "auto"
 # What a study is whose rows nobody has looked at yet, and that of builtin:pii.
 UNSETTLED_TASK = "masking"
 # Before a local model's name: its answers can be nothing but the input with stretches replaced by labels.

@@ -26,8 +26,9 @@ from tunecurve.data.sources import RawRow, read_rows
 from tunecurve.data.web import kept
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.spec.study import AUTO_TASK, StudySpec
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.frozen import read_frozen
+from tunecurve.tasks.lookup import AUTO_TASK
 
 Report = TypeVar("Report", bound=CleaningReport)
 MOST_GROUPS_LOOKED_AT = 1000

@@ -16,10 +16,11 @@ from tunecurve.data.shapes.registry import SAMPLE_ROWS, recognise
 from tunecurve.findings import Finding
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.spec.reading import parse_spec
-from tunecurve.spec.study import AUTO_TASK, StudySpec
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.first_rows import first_rows_of, task_of_rows
 from tunecurve.study.frozen import check_comparable, frozen_settings
 from tunecurve.study.reading import asked_of
+from tunecurve.tasks.lookup import AUTO_TASK
 
 _PLAIN = {"shape": COLUMNS, "input_column": DEFAULT_COLUMN, "target_column": DEFAULT_TARGET}
 

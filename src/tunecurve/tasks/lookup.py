@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NO_TASKS = {"base", "floors", "lookup"}
 # A task's name is the name of its file, so that names are known without importing what tasks need.
 TASK_NAMES = tuple(sorted(name for _, name, _ in iter_modules([str(Path(__file__).parent)]) if name not in _NO_TASKS))
+AUTO_TASK = "auto"  # the task is found from the rows
 _own: dict[str, Task] = {}
 
 

@@ -183,7 +183,8 @@ def test_rows_without_tokens_are_dropped():
     ],
 )
 def test_other_rows_are_no_tokens_and_tags(row):
-    assert recognise([row] * 3, Asked("ner")) is None
+    found = recognise([row] * 3, Asked("ner"))
+    assert found is None or found.shape == "columns"
 
 
 def test_documents_of_conll_files_are_groups(tmp_path):
