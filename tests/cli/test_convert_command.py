@@ -77,8 +77,8 @@ def test_chats_are_read_again_as_the_same_rows_with_their_instruction(capsys, ta
 
 def test_the_forms_are_those_of_the_services(capsys):
     write("notes.jsonl", spans())
-    converted(capsys, "notes.jsonl", "--to", "openai", "-o", "openai.jsonl")
-    converted(capsys, "notes.jsonl", "--to", "vertex", "-o", "vertex.jsonl")
+    converted(capsys, "notes.jsonl", "--task", "masking", "--to", "openai", "-o", "openai.jsonl")
+    converted(capsys, "notes.jsonl", "--task", "masking", "--to", "vertex", "-o", "vertex.jsonl")
     messages = lines("openai.jsonl")[0]["messages"]
     assert [turn["role"] for turn in messages] == ["system", "user", "assistant"]
     assert [turn["content"] for turn in messages[1:]] == ["Tilda é left 0.", "[FIRST_NAME] é left 0."]
@@ -142,13 +142,13 @@ def test_several_right_targets_stay_several(capsys):
 def test_what_is_there_is_not_overwritten(capsys):
     write("notes.jsonl", spans())
     write("kept.jsonl", [{"mine": 1}])
-    code, _, err = converted(capsys, "notes.jsonl", "-o", "kept.jsonl")
+    code, _, err = converted(capsys, "notes.jsonl", "--task", "masking", "-o", "kept.jsonl")
     assert code == 2
     assert "'kept.jsonl' exists; choose another name with -o, or add --force" in err
     assert lines("kept.jsonl") == [{"mine": 1}]
-    assert converted(capsys, "notes.jsonl", "-o", "kept.jsonl", "--force")[0] == 0
+    assert converted(capsys, "notes.jsonl", "--task", "masking", "-o", "kept.jsonl", "--force")[0] == 0
     assert len(lines("kept.jsonl")) == 13
-    code, _, err = converted(capsys, "notes.jsonl", "-o", "notes.jsonl", "--force")
+    code, _, err = converted(capsys, "notes.jsonl", "--task", "masking", "-o", "notes.jsonl", "--force")
     assert code == 2
     assert "is the data itself" in err
 
@@ -156,7 +156,9 @@ def test_what_is_there_is_not_overwritten(capsys):
 def test_a_file_of_a_side_that_is_there_is_not_overwritten(capsys, in_a_folder):
     write("notes.jsonl", [{**row, "part": "test" if number % 2 else "train"} for number, row in enumerate(spans())])
     write("chats-test.jsonl", [{"mine": 1}])
-    code, _, err = converted(capsys, "notes.jsonl", "--split-column", "part", "--to", "openai", "-o", "chats.jsonl")
+    code, _, err = converted(
+        capsys, "notes.jsonl", "--task", "masking", "--split-column", "part", "--to", "openai", "-o", "chats.jsonl"
+    )
     assert code == 2
     assert "'chats-test.jsonl' exists" in err
     assert not (in_a_folder / "chats.jsonl").exists()
@@ -164,7 +166,7 @@ def test_a_file_of_a_side_that_is_there_is_not_overwritten(capsys, in_a_folder):
 
 def test_too_few_rows_for_a_service_are_said(capsys):
     write("notes.jsonl", spans()[:4])
-    code, out, _ = converted(capsys, "notes.jsonl", "--to", "openai")
+    code, out, _ = converted(capsys, "notes.jsonl", "--task", "masking", "--to", "openai")
     assert code == 0
     assert "warning  4 rows are fewer than the 10 that one tuning job takes there" in out
 
