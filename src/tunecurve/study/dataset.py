@@ -175,7 +175,6 @@ def split_data(
     )
 
 
-<<<<<<< HEAD
 def _check_fetched(fetched: dict[str, dict[str, str]], decisions: Decisions, *, accept_data_changes: bool) -> None:
     """Refuse a file from the web that is another one than at the first run.
 
@@ -195,13 +194,14 @@ def _check_fetched(fetched: dict[str, dict[str, str]], decisions: Decisions, *, 
                 "bring back the first file, start anew in another folder with --out, or take it as it is now with --accept-data-changes"
             )
     decisions.anew("fetched", {**before, **fetched})
-=======
+
+
 def _settled_findings(found: StudyRows, decisions: Decisions) -> list[Finding]:
     """Return how the study was settled from its first rows when it began."""
-    if found.settled:
-        decisions.once("settled", lambda: [[finding.code, finding.text] for finding in found.settled])
-    return [Finding(code, text, is_note=True) for code, text in decisions.made("settled", [])]
->>>>>>> 1492024 (Columns and the kind of task are found from the rows where nobody names them; two readings alike are asked for)
+    if not found.settled and not decisions.has("settled"):
+        return []
+    kept = decisions.once("settled", lambda: [[finding.code, finding.text] for finding in found.settled])
+    return [Finding(code, text, is_note=True) for code, text in kept]
 
 
 def _first_split(spec: StudySpec, rows: list[Row]) -> Split:

@@ -28,7 +28,6 @@ class Decisions:
             self._made[name] = decide()
         return self._made[name]
 
-<<<<<<< HEAD
     def has(self, name: str) -> bool:
         """Return whether there is a decision of this name."""
         return name in self._made
@@ -36,11 +35,6 @@ class Decisions:
     def anew(self, name: str, value: Any) -> None:
         """Replace a decision, with the user's consent."""
         self._made[name] = value
-=======
-    def made(self, name: str, default: Any) -> Any:
-        """Return the decision of this name, or the default where it was never made."""
-        return self._made.get(name, default)
->>>>>>> 1492024 (Columns and the kind of task are found from the rows where nobody names them; two readings alike are asked for)
 
     def to_json(self) -> dict[str, object]:
         """Return all decisions by name."""
