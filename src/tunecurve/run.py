@@ -192,10 +192,10 @@ def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
         try:
             _remove_left_over_deployments(study)
             if study.spec.train_together:
-                train_together(study.planned, study.data, study.learners, progress, study.folder / "together")
+                train_together(context, progress, study.folder / "together")
             outcome = run_trials(context, executor, study.folder, progress, live.after_a_trial)
             if study.spec.hosted.checkpoints:
-                score_checkpoints(study.planned, study.data, study.learners, builder.metrics, progress)
+                score_checkpoints(context, progress)
             results = live.write(study.known_failures())
         except TunecurveError:
             with suppress(TunecurveError, OSError):  # the first error is the one to tell

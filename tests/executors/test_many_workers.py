@@ -184,6 +184,24 @@ def test_only_one_process_runs_paid_trials_and_never_one_of_another_machine(tmp_
         assert listener.lines == ["the paid trials wait for another-host, whose ledger knows what is paid for"]
 
 
+class PaidLearner(SlowLearner):
+    """Its trials are those of a provider's model, which one process alone runs."""
+
+    def identity(self):
+        return {**super().identity(), "kind": "hosted", "model": "lookup"}
+
+
+@pytest.mark.parametrize("executor", [None, WORKERS, Executor("shared")], ids=["serial", "workers", "shared"])
+def test_every_trial_is_counted_once_whichever_thread_it_ends_in(rows, tmp_path, monkeypatch, executor):
+    monkeypatch.setenv("TUNECURVE_LEDGER", str(tmp_path / "ledger.sqlite"))
+    listener = Listener()
+    first = run(rows, tmp_path / "out", executor, PaidLearner(), progress=listener)
+    n_trials = len(first.results.trials)
+    assert (first.outcome.n_run, first.outcome.n_found_finished, len(listener.ended)) == (n_trials, 0, n_trials)
+    again = run(rows, tmp_path / "out", executor, PaidLearner())
+    assert (again.outcome.n_run, again.outcome.n_found_finished) == (0, n_trials)
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [

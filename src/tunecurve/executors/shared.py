@@ -67,20 +67,18 @@ class _Sharing:
         self._paid = [item for item in unfinished if is_paid(item.config)]
         self._left = longest_first([item for item in unfinished if not is_paid(item.config)], context.seconds)
         self._paying: InProcessTrials | None = None
-        self._told_who: list[str] = []
+        self._told = ""
 
     def run(self) -> None:
         with ExitStack() as open_until_the_end:
-            while True:
+            while self._left or self._paid:
                 self.progress.cancellation.check(BETWEEN)
                 self._take_paid_trials(open_until_the_end)
                 self._drop_ended()
                 found = self._next()
                 if found is not None:
                     self._run(*found)
-                elif not self._left and not self._paid:
-                    break
-                else:
+                elif self._left or self._paid:
                     self._wait()
 
     def _next(self) -> tuple[PlannedTrial, Lease] | None:
@@ -142,17 +140,17 @@ class _Sharing:
         hosts = {self.leases.owner(PAID, number).rsplit("-", 2)[0] for number in range(1, generation + 1)}
         strangers = sorted(hosts - {self.leases.name.rsplit("-", 2)[0]})
         if strangers and generation and not self.leases.is_alive(self.leases.owner(PAID, generation)):
-            self._tell([f"the paid trials wait for {', '.join(strangers)}, whose ledger knows what is paid for"])
+            self._tell(f"the paid trials wait for {', '.join(strangers)}, whose ledger knows what is paid for")
         return not strangers
 
     def _drop_ended(self) -> None:
         """Forget trials that others have ended."""
         for left in (self._left, self._paid):
-            ended = [item for item in left if self._has_ended(item)]
-            for item in ended:
+            is_counted = left is self._paid and self._paying is not None  # as run, by the thread
+            for item in [item for item in left if self._has_ended(item)]:
                 left.remove(item)
-                if self._paying is None or item not in self._paid:
-                    self.recorder.found_finished(int(item.folder.is_finished))
+                if item.folder.is_finished and not is_counted:
+                    self.recorder.found_finished()
                 self._is_proven = self._is_proven or (item.folder.is_finished and not stays_here(item))
 
     def _has_ended(self, item: PlannedTrial) -> bool:
@@ -162,11 +160,10 @@ class _Sharing:
     def _wait(self) -> None:
         others = self.leases.others()
         if others:
-            self._tell([f"{len(self._left) + len(self._paid)} trials are with others ({'; '.join(others)}); waiting"])
+            self._tell(f"{len(self._left) + len(self._paid)} trials are with others ({'; '.join(others)}); waiting")
         self.progress.cancellation.sleep(POLL_SECONDS, BETWEEN)
 
-    def _tell(self, lines: list[str]) -> None:
-        if lines != self._told_who:
-            self._told_who = lines
-            for line in lines:
-                self.progress.message(line)
+    def _tell(self, line: str) -> None:
+        if line != self._told:
+            self._told = line
+            self.progress.message(line)

@@ -7,7 +7,7 @@ of the old one stays, the rest starts anew.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tunecurve.learners.base import Learner, TrainingProgress
@@ -15,22 +15,18 @@ from tunecurve.storage.files import make_folder
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, training_key
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import training_job
+from tunecurve.study.trial import TrialContext, training_job
 
 
-def train_together(
-    planned: Sequence[PlannedTrial],
-    data: StudyData,
-    learners: Mapping[str, Learner],
-    progress: Progress,
-    folder: Path,
-) -> None:
+def train_together(context: TrialContext, progress: Progress, folder: Path) -> None:
     """Train all models of the plan that are not trained, those of one learner at once.
 
     Parameters
     ----------
-    planned : sequence of PlannedTrial
+    context : TrialContext
         Trials of learners that cannot train together, and of those that nothing is trained for, are left alone.
+    progress : Progress
+        Told of every step.
     folder : Path
         Where interrupted work is kept until it is done.
 
@@ -39,14 +35,15 @@ def train_together(
     Interrupted
         When a stop was asked for; what is done is kept.
     """
-    for name, learner in learners.items():
+    planned = context.planned
+    for name, learner in context.learners.items():
         if learner.can_train_together:
             items = _to_train([item for item in planned if item.trial.learner == name], learner)
             # Another learner whose training is the same takes it over; see `run_trial`.
             keys = {training_key(item.config, learner) for item in planned if item.folder.is_trained}
             items = [item for item in items if training_key(item.config, learner) not in keys]
             if len(items) > 1:
-                _train(items, data, learner, progress, make_folder(folder))
+                _train(items, context.data, learner, progress, make_folder(folder))
     shutil.rmtree(folder, ignore_errors=True)
 
 
