@@ -51,6 +51,23 @@ def simple_rows(n_rows: int) -> list[dict[str, str]]:
     return rows
 
 
+@pytest.fixture(autouse=True)
+def ledgers_are_closed(monkeypatch):
+    """Close the ledgers that a test has opened: each has a thread, and files that are locked."""
+    from tunecurve.learners.hosted.ledger.file import LedgerFile
+
+    opened, open_file = [], LedgerFile.__init__
+
+    def remember(ledger, path):
+        open_file(ledger, path)
+        opened.append(ledger)
+
+    monkeypatch.setattr(LedgerFile, "__init__", remember)
+    yield
+    for ledger in opened:
+        ledger.close()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Put the tests of the real model, the longest ones, where each process begins: else one is left when all others have ended."""

@@ -182,11 +182,11 @@ def read_lines(path: Path) -> list[Any]:
 
 def move_aside(path: Path, folder: Path) -> Path:
     """Move a file into a folder, under a free name; return where it is now."""
-    place = folder / path.name
+    target = folder / path.name
     free = next(
         candidate
         for number in itertools.count()
-        if not (candidate := place.with_name(f"{place.name}.{number}" if number else place.name)).exists()
+        if not (candidate := target.with_name(f"{target.name}.{number}" if number else target.name)).exists()
     )
     with suppress(FileNotFoundError):  # gone already, or another process was quicker
         path.rename(free)

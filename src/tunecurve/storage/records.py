@@ -74,9 +74,9 @@ class Record(Mapping[str, Any]):
             return _adapter(cls).validate_python(values)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
+            position = ".".join(map(str, first["loc"]))
             raise StudyStateError(
-                f"{origin}: {place}: {first['msg'].lower()}; it was changed or written by another version of tunecurve: {remedy}"
+                f"{origin}: {position}: {first['msg'].lower()}; it was changed or written by another version of tunecurve: {remedy}"
             ) from None
 
     @classmethod

@@ -14,26 +14,26 @@ from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.trial_folder import CONFIG, RESULT, TRAINING, TrialFolder
 
 
-def inspect_trials(planned: Sequence[PlannedTrial], say: Callable[[str], None]) -> None:
+def inspect_trials(planned: Sequence[PlannedTrial], on_message: Callable[[str], None]) -> None:
     """Check every file of the trials' folders that has a checksum; quarantine what is damaged, and say what follows.
 
     Parameters
     ----------
     planned : sequence of PlannedTrial
         All trials.
-    say : callable
+    on_message : callable
         Told in a line about every damaged file.
     """
     for item in planned:
         if item.folder.path.is_dir():
-            _inspect(item.folder, item.config, say)
+            _inspect(item.folder, item.config, on_message)
 
 
-def _inspect(folder: TrialFolder, expected: dict[str, object], say: Callable[[str], None]) -> None:
+def _inspect(folder: TrialFolder, expected: dict[str, object], on_message: Callable[[str], None]) -> None:
     def quarantine(damage: list[DamagedFile], what_follows: str) -> None:
         for damaged in damage:
             moved = folder.quarantine(damaged.path)
-            say(f"'{damaged.path}' is damaged ({damaged.reason}); moved to '{moved}'; {what_follows}")
+            on_message(f"'{damaged.path}' is damaged ({damaged.reason}); moved to '{moved}'; {what_follows}")
 
     quarantine(_wrong_config(folder, expected), "it is written anew")
     if folder.is_finished:
@@ -80,7 +80,7 @@ def verify_model(folder: Path) -> None:
         )
 
 
-def tell_of_forks(planned: Sequence[PlannedTrial], say: Callable[[str], None]) -> None:
+def tell_of_forks(planned: Sequence[PlannedTrial], on_message: Callable[[str], None]) -> None:
     """Say which trials are measured anew although there is an earlier one of their name, and what has changed.
 
     Everything that determines a trial is in its config, whose hash ends its folder's name: results are never mixed.
@@ -94,7 +94,7 @@ def tell_of_forks(planned: Sequence[PlannedTrial], say: Callable[[str], None]) -
             if earlier.name not in names:
                 said.setdefault(_changes(earlier, item.config), []).append(item.trial.label)
     for changes, labels in said.items():
-        say(f"measured anew, because the earlier trials differ ({changes}): {', '.join(dict.fromkeys(labels))}")
+        on_message(f"measured anew, because the earlier trials differ ({changes}): {', '.join(dict.fromkeys(labels))}")
 
 
 def _changes(earlier: TrialFolder, now: dict[str, object]) -> str:

@@ -126,8 +126,8 @@ def shortfall(metric: Metric, score: float) -> float:
 
 def _rows_of_no_class(task: Task, rows: Sequence[Row], labels: Sequence[str]) -> dict[int, str]:
     """Return the rows whose class is none that the study knows, with it; none where targets are no classes."""
-    classes = {place: task.class_of(row.target).strip() for place, row in enumerate(rows)}
-    return {place: name for place, name in classes.items() if labels and name and name not in labels}
+    classes = {number: task.class_of(row.target).strip() for number, row in enumerate(rows)}
+    return {number: name for number, name in classes.items() if labels and name and name not in labels}
 
 
 def _check_metrics(
@@ -136,17 +136,17 @@ def _check_metrics(
     """Return the right answers, by the metrics alone; rows of classes that are not known have none."""
     scores = scorer.scores(right)
     n_lost = 0
-    for place, metric in enumerate(scorer.metrics):
+    for number, metric in enumerate(scorer.metrics):
         score = scores[metric.name]
         if math.isnan(score):
-            found.findings += _undefined(metric, is_headline=place == 0)
+            found.findings += _undefined(metric, is_headline=number == 0)
             continue
         missing = shortfall(metric, score)
         if missing <= SMALLEST_SHORTFALL:
             continue
         rows = scorer.rows_below_best(metric, right[metric.name])
         n_lost = max(n_lost, len(rows))
-        blocks = _claims_on(metric, missing, is_headline=place == 0)
+        blocks = _claims_on(metric, missing, is_headline=number == 0)
         text = (
             f"the right answers themselves score {score:.1f} {metric.title}, not {metric.best_score:g}: the metric does "
             f"not see {_of_all(rows, scorer)} as right"
@@ -159,7 +159,7 @@ def _check_metrics(
                 f"rows have a class that is not among the study's: {', '.join(names[:8])}{', ...' if names[8:] else ''}"
             )
             remedy = "label training rows of these classes, or leave these test rows out; where prompt.labels is given, name them there"
-        is_aside = place > 0 and not metric.name.startswith(_LEAK_METRICS) and missing <= MOST_SHORTFALL
+        is_aside = number > 0 and not metric.name.startswith(_LEAK_METRICS) and missing <= MOST_SHORTFALL
         found.findings.append(Finding("blind-metric", text, remedy, scorer.places(rows), blocks, is_note=is_aside))
     found.checks.append(_described("targets", None, n_lost, scores))
 

@@ -421,3 +421,18 @@ def test_a_row_comes_back_as_it_was_written(ledger):
     written = ledger.add_job(row)
     assert ledger.job("k") == written
     assert replace(written, updated_at=2.0) == row
+
+
+def test_a_closed_ledger_has_no_thread_and_may_be_closed_again(tmp_path):
+    def writers():
+        return [thread for thread in threading.enumerate() if thread.name == "tunecurve-ledger"]
+
+    before = writers()
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.claim("k", study="a", model="m", reserved_usd=1.0).result()
+    assert len(writers()) == len(before) + 1
+    assert any(ledger.owner.folder.iterdir())
+    for _ in range(2):
+        ledger.close()
+        assert writers() == before
+        assert not any(ledger.owner.folder.iterdir())

@@ -120,7 +120,7 @@ class VllmServer:
         )
 
     def take_back(self, name: str) -> None:
-        """Free an adapter's place; what hinders it is told."""
+        """Free an adapter's slot; what hinders it is told."""
         status, body = self._ask("POST", "/unload_lora_adapter", {"lora_name": name})
         if status != 200:
             self._on_message(f"the adapter '{name}' stays loaded at {self._shown} ({status}: {_reason(body)})")
@@ -146,7 +146,7 @@ class VllmServer:
             )
         elif list(theirs) != list(ours):
             first = next(
-                (place for place, (a, b) in enumerate(zip(theirs, ours, strict=False)) if a != b),
+                (position for position, (a, b) in enumerate(zip(theirs, ours, strict=False)) if a != b),
                 min(len(theirs), len(ours)),
             )
             raise ModelError(

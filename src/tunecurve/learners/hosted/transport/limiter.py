@@ -29,15 +29,15 @@ class ConcurrencyLimit:
         self._n_refused = self._n_outcomes = 0
 
     async def enter(self) -> None:
-        """Wait for a place."""
+        """Wait for a slot."""
         while self.in_flight >= self.limit:
-            place = asyncio.get_running_loop().create_future()
-            self._waiting.append(place)
-            await place
+            slot = asyncio.get_running_loop().create_future()
+            self._waiting.append(slot)
+            await slot
         self.in_flight += 1
 
     def leave(self, *, was_refused: bool) -> None:
-        """Give the place back and learn from how it went."""
+        """Give the slot back and learn from how it went."""
         self.in_flight -= 1
         self._n_outcomes += 1
         self._n_refused += was_refused

@@ -123,13 +123,13 @@ class JobFlow(JobKeeper):
             return Pending("another process is making the same tuning job; waits for it", self._poll)
         if claim.state == "full":
             other = claim.held.provider_id or claim.held.key
-            places = self.account.settings.jobs_at_once
-            return Pending(f"waits for job {other}: {places} at once are allowed (hosted.jobs_at_once)", self._poll)
+            slots = self.account.settings.jobs_at_once
+            return Pending(f"waits for job {other}: {slots} at once are allowed (hosted.jobs_at_once)", self._poll)
         kill_point("after-job-claim")
         return claim.held
 
     def _look_at_others(self, row: JobRow) -> None:
-        """Bring other studies' jobs that take a place up to date; nobody else may be there any more to do so."""
+        """Bring other studies' jobs that take a slot up to date; nobody else may be there any more to do so."""
         for other in self.account.ledger.with_a_slot(row):
             if other.provider_id is not None and time.time() - other.updated_at >= self._poll:
                 try:
