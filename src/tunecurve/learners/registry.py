@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ANSWERS_OF_KIND: dict[str, tuple[AnswerKind, ...]] = {
     "tagger": ("mask", "entities"),
     "classifier": ("class", "labels"),
+    "setfit": ("class",),
     "tfidf": ("class", "labels"),
     "presidio": ("mask",),
     "constrained": ("mask",),
@@ -132,7 +133,7 @@ def _build(name: str, options: LearnerOptions) -> Learner:
         from tunecurve.learners.baselines.tfidf_label_sets import TfidfLabelSets
 
         return (TfidfLabelSets if options.task.answer == "labels" else TfidfLearner)(name)
-    if kind in ("tagger", "classifier"):
+    if kind in ("tagger", "classifier", "setfit"):
         return _encoder(name, kind, rest, options)
     bare_name = name.removeprefix(CONSTRAINED)
     hosted = parse_hosted_name(bare_name)
@@ -181,6 +182,10 @@ def _encoder(name: str, kind: str, encoder_name: str, options: LearnerOptions) -
         from tunecurve.learners.encoder.warm_tagger import WarmTaggerLearner
 
         build = WarmTaggerLearner
+    if kind == "setfit":
+        from tunecurve.learners.encoder.setfit import SetFitLearner
+
+        build = SetFitLearner
     files = resolve_encoder(encoder_name or BUILTIN_ENCODER, say=options.on_message)
     return build(name, files, options.compute(), options.encoder, checkpoint_every_seconds=_checkpoint_seconds())
 

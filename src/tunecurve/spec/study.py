@@ -162,7 +162,7 @@ class StudySpec(Section):
         default_factory=lambda: list(task_of("masking").models),
         min_length=1,
         description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-3.5-flash; tagger, "
-        "classifier (an encoder may follow: tagger:NAME), tagger:warm (trained on builtin:pii before), tfidf, presidio; "
+        "classifier (an encoder may follow: tagger:NAME), tagger:warm (trained on builtin:pii before), setfit, tfidf, presidio; "
         "constrained: before a local language model: "
         "its answers can be nothing but maskings; default: the task's own",
     )

@@ -43,7 +43,7 @@ def check_without_models(spec: StudySpec, data: StudyData) -> None:
 
 
 # Models that answer by label or by span: no cap cuts them.
-_SHORT_ANSWERS = ("tagger", "classifier", "tfidf", "presidio")
+_SHORT_ANSWERS = ("tagger", "classifier", "setfit", "tfidf", "presidio")
 
 
 def _estimated_trip(spec: StudySpec, data: StudyData) -> RoundTrip | None:

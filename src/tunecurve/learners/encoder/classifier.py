@@ -11,7 +11,7 @@ from tunecurve.learners.answer_bounds import among_classes
 from tunecurve.learners.base import RoundTrip, TargetLoss
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
-from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
+from tunecurve.learners.encoder.model import SegmentClassifier, Segments, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.words import Words, split_words, windows_over
 from tunecurve.learners.unseen import ClassShares
@@ -54,13 +54,19 @@ class ClassifierLearner(EncoderLearner):
 
     def _logits(self, model: SegmentClassifier, texts: Sequence[Words]) -> torch.Tensor:
         """Return the logits of whole texts, those of long ones read in several windows."""
-        windows = windows_over(texts, self.longest_window)
-        if not windows:  # texts without a single known sign
+        batch = self.segments_of(texts)
+        if batch is None:
             return model.head(torch.zeros(len(texts), model.head.in_features, device=self.compute.device))
-        segment_of = [[window.text] * (window.last - window.first) for window in windows]
-        batch = make_segments(texts, windows, segment_of, self.tokenizer, self.compute.device, len(texts))
         with precision(self.compute):
             return model(batch).float()
+
+    def segments_of(self, texts: Sequence[Words]) -> Segments | None:
+        """Return whole texts as segments, those of long ones in several windows; None: no text has a known sign."""
+        windows = windows_over(texts, self.longest_window)
+        if not windows:
+            return None
+        segment_of = [[window.text] * (window.last - window.first) for window in windows]
+        return make_segments(texts, windows, segment_of, self.tokenizer, self.compute.device, len(texts))
 
     def answers(self, model: SegmentClassifier, head: Head, sources: Sequence[str]) -> list[str]:
         """Return the likeliest class of every input."""

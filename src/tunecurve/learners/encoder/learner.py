@@ -113,6 +113,11 @@ class EncoderLearner(TorchLearner):
         """Return what else of the settings determines the result."""
         return {}
 
+    def training_recipe(self, recipe: dict[str, object]) -> EncoderRecipe:
+        """Return what of a resolved recipe the training loop is told."""
+        own = self.own_settings()
+        return EncoderRecipe(**{key: value for key, value in recipe.items() if key not in own})  # type: ignore[arg-type]
+
     @abstractmethod
     def prepare(self, examples: Sequence[TuningExample]) -> Head:
         """Return what the head needs to know of the examples."""
@@ -135,14 +140,16 @@ class EncoderLearner(TorchLearner):
         """Return the head with what is chosen after training, on examples that were not trained on."""
         return head
 
+    def complete(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> None:
+        """Do what follows on the trained model, on all examples that it knows."""
+
     def n_held_out(self, n_examples: int) -> int:
         """Return how many of the examples are kept from training, to calibrate on."""
         return 0
 
     def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fine-tune a fresh copy on the examples by a resolved recipe; the model goes to ``folder/encoder``."""
-        own = self.own_settings()
-        recipe = EncoderRecipe(**{key: value for key, value in job.recipe.items() if key not in own})
+        recipe = self.training_recipe(job.recipe)
         n_trained = len(job.examples) - self.n_held_out(len(job.examples))
         known = job.examples[:n_trained]
         development = development_rows(job.groups_of(n_trained), recipe.development_share)
@@ -173,6 +180,7 @@ class EncoderLearner(TorchLearner):
                 record = training.record(task.lengths, task.said)
                 record.development = seen
         model.eval()
+        self.complete(model, known, head)
         head = self.calibrate(model, job.examples[n_trained:], head)
         record.recipe = job.recipe
         self._save(model, head, job.folder / TUNED_FOLDER)

@@ -70,12 +70,15 @@ class SegmentClassifier(torch.nn.Module):
 
     def forward(self, batch: Segments) -> torch.Tensor:
         """Return the logits of all segments, shape (segments, classes), float32."""
+        return torch.nn.functional.linear(self.dropout(self.means(batch)), self.head.weight, self.head.bias)
+
+    def means(self, batch: Segments) -> torch.Tensor:
+        """Return the vectors of all segments, shape (segments, width): means over their pieces, float32."""
         hidden = self.backbone(input_ids=batch.token_ids, attention_mask=batch.mask).last_hidden_state
         pieces = hidden[batch.rows, batch.columns].float()
         sums = pieces.new_zeros(batch.n_segments, pieces.shape[1]).index_add_(0, batch.segments, pieces)
         counts = pieces.new_zeros(batch.n_segments).index_add_(0, batch.segments, pieces.new_ones(len(pieces)))
-        means = self.dropout(sums / counts.clamp(min=1)[:, None])
-        return torch.nn.functional.linear(means, self.head.weight, self.head.bias)
+        return sums / counts.clamp(min=1)[:, None]
 
 
 def load_backbone(folder: Path, name: str) -> tuple[Any, Any]:

@@ -1,7 +1,8 @@
 """The tagger with a warm start: `builtin:pii` first, then the rows of the study; `tagger:warm`.
 
 Its new head starts from the old one: every tag of the study is the mixture of those tags of `builtin:pii` that the warm model gives
-to its words in the training rows. Without any training row it answers with the labels whose names say what they are.
+to its words in the training rows, and of those that are called alike. So it knows labels of the study's list that no training row
+has, if their names say what they are; without any training row it answers with these alone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tunecurve.prompts import Prompt, TuningExample
 ROWS_OF_ALL_TEMPLATES = 4000
 FEWEST_WORDS = 5
 MOST_SHARE_SEEN = 0.01
+WORDS_OF_A_NAME = 5
 
 
 class WarmTaggerLearner(TaggerLearner):
@@ -82,7 +84,7 @@ class WarmTaggerLearner(TaggerLearner):
             Finding("warm-start", text, is_note=True, learner=self.name),
             Finding(
                 "warm-start-labels",
-                f"{self.name}: zero-shot it knows {zero} by name; the others it never writes there",
+                f"{self.name}: without rows it knows {zero} by name, the others from the rows that have them",
                 is_note=True,
                 learner=self.name,
             ),
@@ -97,23 +99,35 @@ class WarmTaggerLearner(TaggerLearner):
 
     def initial_model(self, examples: Sequence[TuningExample], head: Head, seed: int) -> SegmentClassifier:
         """Return the warm model with a head for the study's tags."""
-        warm, _ = self.warm.load()
-        mixture = self._mixture(warm, examples, head)
+        warm, warm_head = self.warm.load()
+        mixture = self._mixture(warm, warm_head, examples, head)
         model = SegmentClassifier(warm.backbone, len(head.classes), seed).to(self.compute.device)
         with torch.no_grad():
             model.head.weight.copy_(mixture @ warm.head.weight)
             model.head.bias.copy_(mixture @ warm.head.bias)
         return model
 
-    def _mixture(self, warm: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> torch.Tensor:
-        """Return how much of each warm tag is in each of the study's tags, shape (tags, warm tags); rows add up to 1."""
+    def prepare(self, examples: Sequence[TuningExample]) -> Head:
+        """Return labels, tags and how targets say spans; labels of the study that are known by name are among them."""
+        found = super().prepare(examples)
+        by_name = labels_that_map(examples[0].prompt.labels).values() if examples else ()
+        labels = sorted({*found.known_labels, *by_name})
+        return replace(found, classes=tag_names(labels), labels=labels)
+
+    def _mixture(
+        self, warm: SegmentClassifier, warm_head: Head, examples: Sequence[TuningExample], head: Head
+    ) -> torch.Tensor:
+        """Return how much of each warm tag is in each of the study's tags, shape (tags, warm tags); rows add up to 1.
+
+        What a label is called counts as much as `WORDS_OF_A_NAME` words of the training rows.
+        """
         form, numbers = head.span_format, {label: place for place, label in enumerate(head.known_labels)}
         derived = [(e.prompt.source, form.derive(e.prompt.source, e.answer)) for e in examples]
         usable = [(source, spans) for source, spans in derived if spans is not None]
         texts = split_words(self.tokenizer, [source for source, _ in usable]) if usable else []
         with torch.inference_mode():
             found = self.probabilities(warm, texts)
-        mixture = torch.zeros(len(head.classes), warm.head.out_features)
+        mixture = WORDS_OF_A_NAME * _tags_by_name(warm_head, head)
         for words, (_, spans), shares in zip(texts, usable, found, strict=True):
             mixture.index_add_(0, torch.tensor(tags_of(words, spans, numbers), dtype=torch.long), torch.tensor(shares))
         mixture[OUTSIDE] = torch.eye(warm.head.out_features)[OUTSIDE]
@@ -130,6 +144,15 @@ class WarmTaggerLearner(TaggerLearner):
             form = replace(form, numbering=replace(form.numbering, labels=prompt.labels))
         warm, head = self.warm.load()
         return _renamed(warm, head, labels_that_map(prompt.labels), MaskFormat(form))
+
+
+def _tags_by_name(warm: Head, head: Head) -> torch.Tensor:
+    """Return for each of the study's tags the warm tags whose labels are called alike, evenly; rows add up to 1 or to 0."""
+    found = torch.zeros(len(head.classes), len(warm.classes))
+    for name, label in labels_that_map(head.known_labels).items():
+        for position in "BI":
+            found[head.classes.index(f"{position}-{label}"), warm.classes.index(f"{position}-{name}")] = 1.0
+    return found / found.sum(dim=1, keepdim=True).clamp(min=1.0)
 
 
 class RenamedTags(torch.nn.Module):
