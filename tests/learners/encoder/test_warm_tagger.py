@@ -228,3 +228,29 @@ def test_settings_out_of_range_are_errors_of_the_study_file(settings):
     with pytest.raises(SpecError, match=next(iter(settings))):
         parse_spec({"encoder": settings}, "study")
     assert {*LANGUAGES} == {*EncoderSpec(warm_languages=list(LANGUAGES)).warm_languages}
+
+
+def test_labels_without_a_training_row_keep_what_they_are_called(tiny_encoder, tmp_path):
+    """EMAIL and PERSON are in the study's list and in no training row; FOO nobody knows by name."""
+    renderer = PromptRenderer("unused", labels=("NAME", "CITY", "EMAIL_ADDRESS", "FOO"))
+    rows = [renderer.tuning_example(row["source_text"], row["target_text"]) for row in simple_rows(20)]
+    learner = warm_tagger(tiny_encoder)
+    learner.make_ready(lambda step: None)
+    head = learner.prepare(rows)
+    named = {
+        label
+        for row in simple_rows(20)
+        for label in ("NAME", "FIRSTNAME", "CITY")
+        if f"[{label}]" in row["target_text"]
+    }
+    assert set(head.known_labels) == named | {"NAME", "CITY", "EMAIL_ADDRESS"}
+    warm, warm_head = learner.warm.load()
+    model = learner.initial_model(rows, head, 0)
+    for position in "BI":
+        mine = head.classes.index(f"{position}-EMAIL_ADDRESS")
+        theirs = warm_head.classes.index(f"{position}-EMAIL")
+        torch.testing.assert_close(model.head.weight[mine], warm.head.weight[theirs])
+        torch.testing.assert_close(model.head.bias[mine], warm.head.bias[theirs])
+    torch.testing.assert_close(model.head.weight[0], warm.head.weight[0])
+    tuned, _ = tune(learner, tmp_path / "trial", rows)
+    assert tuned.learner.model_for([])[1].known_labels == head.known_labels
