@@ -18,15 +18,6 @@ def convert(sign, row):
     return names["convert"](row)
 
 
-def test_chat_turns():
-    turns = [
-        {"role": "system", "content": "s"},
-        {"role": "user", "content": "a"},
-        {"role": "assistant", "content": "b"},
-    ]
-    assert convert("turns[-1]", {"messages": turns}) == {"input": "a", "target": "b"}
-
-
 def test_tokens_and_tags_make_rows_that_are_read():
     row = {
         "tokens": ["Ada", "Lovelace", "met", "Bo", "Ng", "in", "Rome"],

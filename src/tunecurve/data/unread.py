@@ -13,7 +13,8 @@ from tunecurve.errors import DataError
 
 _DOCS = "docs/data.md has the lines of Python"
 WAYS_ON: dict[str, str] = {
-    "chat turns": "make two texts of them, the last answer as target and the turn before it as input: " + _DOCS,
+    "chat turns": "chats are read, the last answer as target, where most rows are chats of one form: leave out --shape columns, or "
+    "name the chat's column as input and target: docs/data.md, Chats",
     "tokens and tags": "join the tokens by blanks, and write the target as 'PER: Ada Lovelace; LOC: London': " + _DOCS,
     "tags of words": "write the target as 'PER: Ada Lovelace; LOC: London': " + _DOCS,
     "spans with offsets": "write the text with [LABEL]s in their place for masking, or 'PERSON: Ada; CITY: London' for ner: "
