@@ -109,7 +109,7 @@ def test_names_go_before_the_numbers_of_classes():
         {"text": "x"},
         {"text": ["a", "b"], "label": "y"},
         {"text": "x", "label": None},
-        {"question": "q", "context": "c", "answers": {"text": ["a"], "answer_start": [3]}},
+        {"question": "q", "answers": {"text": ["a"], "answer_start": [3]}},
         {"text": "x", "label": [["a", "b"]]},
     ],
 )

@@ -18,6 +18,7 @@ from tunecurve.data.shapes.prodigy import Prodigy
 from tunecurve.data.shapes.prompt_completion import PromptCompletion
 from tunecurve.data.shapes.sharegpt import ShareGPT
 from tunecurve.data.shapes.spans import Spans
+from tunecurve.data.shapes.squad import Squad
 from tunecurve.data.shapes.tokens_and_tags import TokensAndTags
 from tunecurve.data.shapes.vertex_chat import VertexChat
 from tunecurve.errors import DataError
@@ -31,6 +32,7 @@ SHAPES: tuple[Shape, ...] = (
     PromptCompletion(),
     Alpaca(),
     Preference(),
+    Squad(),
     Spans(),
     Prodigy(),
     LabelStudio(),
