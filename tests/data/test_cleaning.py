@@ -183,7 +183,9 @@ def test_tokens_with_their_tags_are_named_together():
     "turns", [[{"role": "user", "content": "a"}], [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]]
 )
 def test_a_missing_column_beside_chat_turns_names_these(turns):
-    with pytest.raises(DataError, match=r"the columns are: talk \(chat turns\)\..*'talk' holds chat turns; chats are read"):
+    with pytest.raises(
+        DataError, match=r"the columns are: talk \(chat turns\)\..*'talk' holds chat turns; chats are read"
+    ):
         clean_rows([("line 1", {"talk": turns})])
 
 
