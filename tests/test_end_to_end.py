@@ -37,16 +37,16 @@ def test_the_real_model_learns_to_mask_and_the_function_can_be_kept(smollm2, tmp
         device="cpu",
     )
     assert not done.outcome.failures
-    score = {p["label"]: p["scores"] for p in done.results["points"]}
-    assert score["tuned on 32"]["bleu"]["estimate"] > score["zero-shot"]["bleu"]["estimate"] + 20
-    assert score["tuned on 32"]["leak_documents"]["estimate"] < 100
-    tuned = {t["label"]: t for t in done.results["trials"]}["fine-tune-n32-seed0"]
-    assert tuned["answers"]["stop_reasons"].get("end", 0) >= 9, "generation stops by itself"
-    losses, n_batches = tuned["training"]["losses"], 4  # passes are compared: single batches hold other rows
+    score = {p.label: p.scores for p in done.results.points}
+    assert score["tuned on 32"]["bleu"].estimate > score["zero-shot"]["bleu"].estimate + 20
+    assert score["tuned on 32"]["leak_documents"].estimate < 100
+    tuned = {t.label: t for t in done.results.trials}["fine-tune-n32-seed0"]
+    assert tuned.answers.stop_reasons.get("end", 0) >= 9, "generation stops by itself"
+    losses, n_batches = tuned.training.losses, 4  # passes are compared: single batches hold other rows
     assert sum(losses[-n_batches:]) < 0.7 * sum(losses[:n_batches])
-    full_batch = {t["label"]: t for t in done.results["trials"]}["fine-tune-n8-seed0"]["training"]["losses"]
+    full_batch = {t.label: t for t in done.results.trials}["fine-tune-n8-seed0"].training.losses
     assert full_batch[-1] < 0.5 * full_batch[0]
-    assert "shared prefix" in tuned["training"]["path"]
+    assert "shared prefix" in tuned.training.path
     mask = load_predictor(tmp_path / "run", device="cpu")
     assert mask("Please call Kattie on Monday.") == mask.complete(["Please call Kattie on Monday."])[0].text != ""
 

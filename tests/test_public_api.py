@@ -42,7 +42,7 @@ def test_what_is_run_can_be_loaded_and_is_the_same(finished):
     again = tunecurve.load(finished.folder)
     assert again.to_json() == finished.to_json()
     assert again.folder == finished.folder
-    assert again.headline == finished["headline"]
+    assert again.headline == finished.headline
     assert json.loads((finished.folder / "results.json").read_text()).items() >= finished.to_json().items()
 
 
@@ -102,7 +102,7 @@ def test_old_names_go_on_working(finished):
     assert old_name("LearningCurve")(finished.to_json()).headline == finished.headline
     done = old_name("run_study")({**finished.spec}, out=finished.folder, learners={"lookup": LookupLearner()})
     assert done.outcome.n_run == 0
-    assert done.results["headline"] == finished.headline
+    assert done.results.headline == finished.headline
 
 
 def test_an_unknown_name_is_an_attribute_error():

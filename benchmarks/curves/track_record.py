@@ -134,10 +134,10 @@ def forecast_task(curve: MeasuredCurve, task: str, seen: Sequence[float], target
         tuple(seen),
         target,
         measured,
-        entry["median"],
-        tuple(entry["intervals"]["0.80"]),
-        tuple(entry["intervals"]["0.90"]),
-        crps(entry["quantiles"], measured),
+        entry.median,
+        tuple(entry.intervals["0.80"]),
+        tuple(entry.intervals["0.90"]),
+        crps(entry.quantiles, measured),
         abs(measured - float(np.mean(curve.runs[seen[-1]]))),
     )
 

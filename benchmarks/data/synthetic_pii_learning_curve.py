@@ -149,7 +149,7 @@ def main() -> None:
     }
     results = run_study(study, out=folder, learners={"perceptron": PerceptronTagger()}).results
     print(text_table(*point_table(results, default_columns(results))))
-    print(results["headline"])
+    print(results.headline)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def quantiles(one: Task, untrained: float | None) -> np.ndarray:
     rivals = {} if untrained is None else {"zero-shot": (untrained, None)}
     points = CurvePoints(one.train_size, one.score)
     answer = forecast_curve(points, one.curve.score_range, one.curve.direction, at=[one.target], rivals=rivals)
-    return np.array(list(answer.forecasts[0]["quantiles"].values()))
+    return np.array(list(answer.forecasts[0].quantiles.values()))
 
 
 def forecast_all(tasks: list[Task], untrained: dict[str, float], work: Path) -> np.ndarray:

@@ -46,7 +46,7 @@ def forecast_all(curves: list[Curve], *, losses: bool = False) -> Cases:
                 backtest=False,
                 kind=None if losses else priors.CLASSICAL,
             )
-            quantiles, truth = np.array(list(answer.forecasts[0]["quantiles"].values())), task.truth
+            quantiles, truth = np.array(list(answer.forecasts[0].quantiles.values())), task.truth
             if losses:
                 quantiles, truth = -quantiles[::-1], -truth
             found.setdefault(len(task.score) > len(set(task.train_size)), []).append((quantiles, truth))

@@ -44,7 +44,7 @@ def ours(task: Task, kind: str | None = None) -> Answer:
     answer = forecast_curve(points, curve.score_range, curve.direction, at=[task.target], backtest=False, kind=kind)
     if answer.refusal:
         return Answer(np.full(19, np.unique(task.score)[-1]), failed=True)
-    return Answer(np.array(list(answer.forecasts[0]["quantiles"].values())))
+    return Answer(np.array(list(answer.forecasts[0].quantiles.values())))
 
 
 def as_answer(method: Callable[..., Baseline]) -> Callable[[Task], Answer]:

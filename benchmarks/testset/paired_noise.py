@@ -29,7 +29,7 @@ from tunecurve.study.trial_folder import TrialFolder
 def pairs_of(folder: Path) -> list[str]:
     """Return a line a pair and metric."""
     results = load(folder)
-    spec = parse_spec(results["spec"])
+    spec = parse_spec(results.spec)
     spec, data = split_as_asked(spec, read_study_rows(spec, folder), folder, sizes_are_defaults=False)
     metrics = build_metrics(spec.metric_names, data.metric_settings)
     groups = np.unique([row.group for row in data.test], return_inverse=True)[1]
@@ -42,17 +42,17 @@ def pairs_of(folder: Path) -> list[str]:
         weights = sums_by_group(metric.row_weights(matrix), units)
         return jackknife(sums_by_group(matrix, units), metric.score, weights)
 
-    finished = [trial for trial in results["trials"] if trial["state"] == "finished"]
-    tuned = [trial for trial in finished if trial["strategy"] == "fine-tune" and trial["seed"] == 0]
-    floor = next(trial for trial in finished if trial["strategy"] == "floor")
+    finished = [trial for trial in results.trials if trial.state == "finished"]
+    tuned = [trial for trial in finished if trial.strategy == "fine-tune" and trial.seed == 0]
+    floor = next(trial for trial in finished if trial.strategy == "floor")
     lines = []
     for metric in metrics:
         width = metric.score_range[1] - metric.score_range[0]
         base = [items(floor, metric, units).row_variance for units in (groups, alone)]
-        for name in dict.fromkeys(trial["learner"] for trial in tuned):
-            own = sorted((t for t in tuned if t["learner"] == name), key=lambda trial: trial["train_size"])
+        for name in dict.fromkeys(trial.learner for trial in tuned):
+            own = sorted((t for t in tuned if t.learner == name), key=lambda trial: trial.train_size)
             for first, second in itertools.pairwise(own):
-                if not all(np.isfinite(t["scores"][metric.name] or np.nan) for t in (first, second)):
+                if not all(np.isfinite(t.scores[metric.name] or np.nan) for t in (first, second)):
                     continue
                 one, other = (items(t, metric, alone) for t in (second, first))
                 noise = measured_noise(difference_of(one, other), len(groups), width)
@@ -60,8 +60,8 @@ def pairs_of(folder: Path) -> list[str]:
                 apart = one.row_variance + other.row_variance
                 rows = noise.variance if noise else np.nan
                 lines.append(
-                    f"{folder.name},{metric.name},{name},{first['train_size']},{second['train_size']},{len(groups)},"
-                    f"{groups.max() + 1},{first['scores'][metric.name]:.1f},{second['scores'][metric.name]:.1f},"
+                    f"{folder.name},{metric.name},{name},{first.train_size},{second.train_size},{len(groups)},"
+                    f"{groups.max() + 1},{first.scores[metric.name]:.1f},{second.scores[metric.name]:.1f},"
                     f"{np.sqrt(rows * len(groups)):.1f},{noise.change:.1f},{noise.heavy_change:.1f},"
                     f"{1 - rows / apart if apart else np.nan:.2f},{grouped.row_variance / rows if rows else np.nan:.2f},"
                     f"{base[0] / base[1] if base[1] else np.nan:.2f}"

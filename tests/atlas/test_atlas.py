@@ -77,22 +77,22 @@ def test_every_task_is_one_of_this_package_and_has_curves_of_its_headline_metric
 
 def test_the_need_is_a_range_over_curves_and_counts_those_that_never_reach() -> None:
     answer = what_was_needed(small_atlas(), 80.0, "ner", "entity_f1", None)
-    assert (answer["n_curves"], answer["n_data_sets"], answer["n_reached"], answer["n_never"]) == (3, 2, 2, 1)
-    assert (answer["smallest"], answer["median"], answer["largest"]) == (100, 250.0, 400)
-    assert answer["n_at_smallest_size"] == 1, "bert has it at its smallest size: fewer rows may do"
-    first, second, third = answer["needs"]
-    assert (first["reached_at"], first["missed_at"], first["fell_back"]) == (400, 100, True)
-    assert first["without_tuning"] == ["3-shot"]
-    assert (second["reached_at"], second["missed_at"], second["fell_back"]) == (100, None, False)
-    assert (third["reached_at"], third["missed_at"], third["largest_size"]) == (None, 800, 800)
-    assert "4-fold" in answer["caution"]
-    assert "3 curves of 2 data sets" in answer["caution"]
+    assert (answer.n_curves, answer.n_data_sets, answer.n_reached, answer.n_never) == (3, 2, 2, 1)
+    assert (answer.smallest, answer.median, answer.largest) == (100, 250.0, 400)
+    assert answer.n_at_smallest_size == 1, "bert has it at its smallest size: fewer rows may do"
+    first, second, third = answer.needs
+    assert (first.reached_at, first.missed_at, first.fell_back) == (400, 100, True)
+    assert first.without_tuning == ["3-shot"]
+    assert (second.reached_at, second.missed_at, second.fell_back) == (100, None, False)
+    assert (third.reached_at, third.missed_at, third.largest_size) == (None, 800, 800)
+    assert "4-fold" in answer.caution
+    assert "3 curves of 2 data sets" in answer.caution
 
 
 def test_less_is_better_for_leaks() -> None:
     answer = what_was_needed(small_atlas(), 12.0, "masking", "leak_documents", None)
-    assert (answer["smallest"], answer["largest"], answer["n_at_smallest_size"]) == (200, 200, 0)
-    assert what_was_needed(small_atlas(), 3.0, "masking", "leak_documents", None)["n_never"] == 1
+    assert (answer.smallest, answer.largest, answer.n_at_smallest_size) == (200, 200, 0)
+    assert what_was_needed(small_atlas(), 3.0, "masking", "leak_documents", None).n_never == 1
 
 
 @pytest.mark.parametrize("target", [20.0, 55.0, 71.9, 72.0, 72.1, 80.0, 89.0, 99.0])
@@ -109,12 +109,12 @@ def test_borrowed_gains_are_read_between_measured_sizes_only() -> None:
     # crf: 72 at 100, 81 at 400, 79 at 1600; bert ends at 400
     half = math.log(2) / math.log(4)
     crf_at = {200: 72 + half * 9, 400: 81.0, 800: 81 - half * 2, 1600: 79.0}
-    assert [gain["n"] for gain in found] == [400, 800, 1600]
-    assert [gain["n_curves"] for gain in found] == [2, 1, 1]
-    assert found[0]["low"] == pytest.approx(90 - 89)
-    assert found[0]["high"] == pytest.approx(crf_at[400] - crf_at[200])
-    assert found[1]["low"] == pytest.approx(crf_at[800] - crf_at[200])
-    assert found[2]["low"] == found[2]["high"] == pytest.approx(crf_at[1600] - crf_at[200])
+    assert [gain.n for gain in found] == [400, 800, 1600]
+    assert [gain.n_curves for gain in found] == [2, 1, 1]
+    assert found[0].low == pytest.approx(90 - 89)
+    assert found[0].high == pytest.approx(crf_at[400] - crf_at[200])
+    assert found[1].low == pytest.approx(crf_at[800] - crf_at[200])
+    assert found[2].low == found[2].high == pytest.approx(crf_at[1600] - crf_at[200])
 
 
 def test_an_improvement_is_positive_where_less_is_better() -> None:
@@ -124,12 +124,12 @@ def test_an_improvement_is_positive_where_less_is_better() -> None:
 
 def test_nothing_is_borrowed_from_another_metric_or_beyond_a_curves_end() -> None:
     wrong_metric = borrowed_advice(small_atlas(), "gamma", "bleu", 50.0)
-    assert wrong_metric["gains"] == []
-    assert "only in leak_documents" in wrong_metric["sentence"]
+    assert wrong_metric.gains == []
+    assert "only in leak_documents" in wrong_metric.sentence
     too_far = borrowed_advice(small_atlas(), "gamma", "leak_documents", 500.0)
-    assert too_far["gains"] == []
-    assert "no curve" in too_far["sentence"]
-    assert borrowed_advice(small_atlas(), "gamma", "leak_documents", 10.0)["gains"] == [], "nor before its start"
+    assert too_far.gains == []
+    assert "no curve" in too_far.sentence
+    assert borrowed_advice(small_atlas(), "gamma", "leak_documents", 10.0).gains == [], "nor before its start"
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,11 @@ def test_neighbouring_sizes_keep_their_correlation() -> None:
 def test_a_drop_on_the_same_rows_is_real_and_unpaired_noise_would_hide_it() -> None:
     points = curve_on_rows([0.30, 0.35, 0.20], 0.0, seed=1)
     (drop,) = find_drops(prepare(points, (0, 100), "max"))
-    assert (drop["from_n"], drop["to_n"]) == (50.0, 200.0)
-    assert drop["real"]
-    assert drop["counts"] == ["test rows"]
+    assert (drop.from_n, drop.to_n) == (50.0, 200.0)
+    assert drop.real
+    assert drop.counts == ["test rows"]
     unpaired = CurvePoints(SIZES, points.score, n_test=ROWS)
-    assert not find_drops(prepare(unpaired, (0, 100), "max"))[0]["real"]
+    assert not find_drops(prepare(unpaired, (0, 100), "max"))[0].real
     forecast = forecast_curve(points)
     assert any("more than luck" in note for note in forecast.notes)
     assert forecast.to_dict()["drops"] == [drop.to_json()]
@@ -77,7 +77,7 @@ def test_a_drop_on_the_same_rows_is_real_and_unpaired_noise_would_hide_it() -> N
 def test_drops_by_luck_are_seldom_called_real() -> None:
     """Equally good sizes: one curve in twenty has a "real" drop, within three standard errors of 200 curves."""
     called = [
-        any(drop["real"] for drop in find_drops(prepare(curve_on_rows([0.3] * 3, 0.2, seed), (0, 100), "max")))
+        any(drop.real for drop in find_drops(prepare(curve_on_rows([0.3] * 3, 0.2, seed), (0, 100), "max")))
         for seed in range(200)
     ]
     assert abs(np.mean(called) - 0.05) <= 3 * np.sqrt(0.05 * 0.95 / len(called))
@@ -88,9 +88,9 @@ def test_without_any_known_noise_a_drop_has_no_probability(direction: str) -> No
     scores = [70.0, 65.0, 80.0] if direction == "max" else [2.0, 2.2, 1.5]
     ends = (0.0, 100.0) if direction == "max" else (0.0, None)
     (drop,) = find_drops(prepare(CurvePoints(SIZES, scores), ends, direction))
-    assert drop["probability_of_luck"] is None
-    assert not drop["real"]
-    assert drop["drop"] == pytest.approx(5.0 if direction == "max" else 0.2)
+    assert drop.probability_of_luck is None
+    assert not drop.real
+    assert drop.drop == pytest.approx(5.0 if direction == "max" else 0.2)
 
 
 @pytest.mark.parametrize(("wrong", "own"), [([0.4, 0.3, 0.25], 0.1), ([0.5, 0.3, 0.1], 0.05), ([0.3, 0.3, 0.3], 0.3)])

@@ -17,9 +17,9 @@ ARTICLE = CurvePoints([50, 200, 800], [86.38, 90.97, 94.30])
 
 def test_published_experiment_is_foretold() -> None:
     entry = forecast_curve(ARTICLE, at=[6400]).forecasts[0]
-    low, high = entry["intervals"]["0.80"]
+    low, high = entry.intervals["0.80"]
     assert low <= 97.52 <= high
-    assert abs(entry["median"] - 97.52) <= 2.0
+    assert abs(entry.median - 97.52) <= 2.0
 
 
 @pytest.mark.parametrize("sizes", [[], [50], [50, 50, 50], [50, 200]])
@@ -34,14 +34,14 @@ def test_fewer_than_three_sizes_get_a_borrowed_forecast_and_no_verdict(
     assert forecast.verdict is None
     assert forecast.plateau is None
     (entry,) = forecast.forecasts
-    assert entry["borrowed"]
-    low, high = entry["intervals"]["0.80"]
-    assert 0.0 <= low < entry["median"] < high <= 100.0
+    assert entry.borrowed
+    low, high = entry.intervals["0.80"]
+    assert 0.0 <= low < entry.median < high <= 100.0
     assert high - low > 5.0
     assert any(note.startswith("Borrowed") for note in forecast.notes)
     assert forecast.first_study is not None
-    assert forecast.first_study["width_then"] < forecast.first_study["width_now"]
-    assert forecast.first_study["rows"] > max(sizes, default=0.0)
+    assert forecast.first_study.width_then < forecast.first_study.width_now
+    assert forecast.first_study.rows > max(sizes, default=0.0)
     json.dumps(forecast.to_dict(), allow_nan=False)
 
 
@@ -50,7 +50,7 @@ def test_the_fewer_sizes_the_wider_the_forecast() -> None:
     widths = []
     for count in (1, 2, 4):
         (entry,) = forecast_curve(CurvePoints(sizes[-count:], scores[-count:]), at=[1600.0]).forecasts
-        low, high = entry["intervals"]["0.80"]
+        low, high = entry.intervals["0.80"]
         widths.append(high - low)
     assert widths == sorted(widths, reverse=True)
 
@@ -62,14 +62,14 @@ def test_a_first_study_is_proposed_wherever_the_curve_stands(scores: list[float]
     """Also where no study narrows the forecast."""
     study = forecast_curve(CurvePoints([100.0, 400.0][: len(scores)], scores)).first_study
     assert study is not None
-    assert study["rows"] in {option["rows"] for option in study["options"]}
-    narrows = study["width_then"] < study["width_now"]
-    assert study["sentence"].startswith("To find out" if narrows else "No study of up to")
+    assert study.rows in {option.rows for option in study.options}
+    narrows = study.width_then < study.width_now
+    assert study.sentence.startswith("To find out" if narrows else "No study of up to")
 
 
 def test_a_better_untrained_model_promises_more() -> None:
     medians = [
-        forecast_curve(CurvePoints([], []), rivals={"zero-shot": (score, None)}, at=[400.0]).forecasts[0]["median"]
+        forecast_curve(CurvePoints([], []), rivals={"zero-shot": (score, None)}, at=[400.0]).forecasts[0].median
         for score in (10.0, 40.0, 70.0, 90.0)
     ]
     assert medians == sorted(medians)
@@ -81,7 +81,7 @@ def test_a_loss_of_which_nothing_is_known_is_not_forecast() -> None:
     assert unknown.forecasts == []
     assert unknown.refusal is not None
     known = forecast_curve(CurvePoints([200.0], [3.0]), (0.0, None), "min", at=[800.0])
-    assert 0.5 < known.forecasts[0]["median"] < 3.0
+    assert 0.5 < known.forecasts[0].median < 3.0
 
 
 def test_same_points_same_answer_in_any_order() -> None:
@@ -94,7 +94,7 @@ def test_every_quantile_is_possible_and_ordered() -> None:
     curves = [[1, 0, 99.9], [100, 100, 100], [0, 0, 0], [99, 50, 1], [0, 100, 0], [50, 50, 50]]
     for scores in curves:
         for entry in forecast_curve(CurvePoints([10, 100, 1000], scores), at=[5, 10, 2000, 10**9]).forecasts:
-            values = list(entry["quantiles"].values())
+            values = list(entry.quantiles.values())
             assert np.isfinite(values).all()
             assert np.all(np.diff(values) >= 0)
             assert values[0] >= 0.0
@@ -104,26 +104,26 @@ def test_every_quantile_is_possible_and_ordered() -> None:
 def test_losses_have_no_ceiling_and_never_go_below_zero() -> None:
     points = CurvePoints([200, 400, 800, 1600], [4.2, 3.9, 3.5, 3.2])
     forecast = forecast_curve(points, score_range=(0.0, None), direction="min", at=[12800])
-    quantiles = list(forecast.forecasts[0]["quantiles"].values())
+    quantiles = list(forecast.forecasts[0].quantiles.values())
     assert 0 < quantiles[0] < quantiles[-1] < 4.2
 
 
 def test_open_ended_metric_to_maximise_is_forecast() -> None:
     points = CurvePoints([10, 100, 1000], [-3.0, -2.0, -1.5])
     forecast = forecast_curve(points, score_range=(None, None), direction="max", at=[8000])
-    assert -2.5 < forecast.forecasts[0]["median"] < 1.0
+    assert -2.5 < forecast.forecasts[0].median < 1.0
 
 
 def test_sizes_far_beyond_the_data_are_called_speculative() -> None:
     entries = forecast_curve(ARTICLE, at=[6400, 6500]).forecasts
-    assert [entry["speculative"] for entry in entries] == [False, True]
+    assert [entry.speculative for entry in entries] == [False, True]
 
 
 def test_back_test_needs_a_fourth_size() -> None:
     assert forecast_curve(ARTICLE).backtest is None
     four = forecast_curve(CurvePoints([50, 200, 800, 3200], [86.38, 90.97, 94.30, 96.2]))
     assert four.backtest is not None
-    assert four.backtest["inside_80"]
+    assert four.backtest.inside_80
 
 
 def test_cheap_labels_are_bought_and_dear_ones_are_not() -> None:
@@ -131,9 +131,9 @@ def test_cheap_labels_are_bought_and_dear_ones_are_not() -> None:
     dear = forecast_curve(ARTICLE, prices=Prices(label=100.0, value_per_point=1.0)).decision
     assert cheap is not None
     assert dear is not None
-    assert 800 < cheap["best"]["n"] <= 6400
-    assert dear["best"]["n"] == 800
-    assert dear["sentence"].startswith("Stop")
+    assert 800 < cheap.best.n <= 6400
+    assert dear.best.n == 800
+    assert dear.sentence.startswith("Stop")
 
 
 def test_what_would_settle_it_is_priced_with_labels_and_runs() -> None:
@@ -142,15 +142,15 @@ def test_what_would_settle_it_is_priced_with_labels_and_runs() -> None:
     verdict = forecast_curve(points, delta=1.5, prices=prices).verdict
     assert verdict is not None
     assert verdict.word == "cannot tell"
-    cost = {step["what"]: step["cost"] for step in verdict.settle}
+    cost = {step.what: step.cost for step in verdict.settle}
     assert cost["three more seeds at the largest size"] == pytest.approx(3 * (800 * 0.01 + 5))
     assert cost["one more size: 1600 examples"] == pytest.approx(800 * 2 + 1600 * 0.01 + 5)
     unpriced = forecast_curve(points, delta=1.5).verdict
     assert unpriced is not None
-    assert {step["cost"] for step in unpriced.settle} == {None}
+    assert {step.cost for step in unpriced.settle} == {None}
     labels_only = forecast_curve(points, delta=1.5, prices=Prices(label=2.0)).verdict
     assert labels_only is not None
-    cost = {step["what"]: step["cost"] for step in labels_only.settle}
+    cost = {step.what: step.cost for step in labels_only.settle}
     assert cost["three more seeds at the largest size"] is None  # training has no price: unknown, not free
     assert cost["one more size: 1600 examples"] == pytest.approx(1600)
 
@@ -164,7 +164,7 @@ def test_exact_power_law_losses_are_forecast_like_a_line() -> None:
         scores = 3.0 * (sizes / 200.0) ** -slope * np.exp(0.007 * generator.standard_normal(7))
         entry = forecast_curve(CurvePoints(sizes, scores), (0.0, None), "min", at=[8 * sizes[-1]]).forecasts[0]
         truth = 3.0 * (8 * sizes[-1] / 200.0) ** -slope
-        misses.append(abs(entry["median"] / truth - 1.0))
+        misses.append(abs(entry.median / truth - 1.0))
     assert np.median(misses) <= 0.02
 
 
@@ -174,8 +174,8 @@ def test_a_penalty_for_missing_the_target_moves_the_decision() -> None:
     careful = forecast_curve(ARTICLE, target=target, prices=Prices(label=0.1, miss_penalty=5000.0)).decision
     assert careless is not None
     assert careful is not None
-    assert careless["best"]["n"] == 800
-    assert careful["best"]["n"] > 1600
+    assert careless.best.n == 800
+    assert careful.best.n > 1600
 
 
 def verdict_of(sizes: list[float], scores: list[float], **options: Any) -> Verdict:
@@ -262,7 +262,7 @@ def test_a_step_within_the_noise_is_no_collapse(scores: list[float]) -> None:
 )
 def test_near_the_ceiling_a_forecast_is_never_a_point(scores: list[float], doubt: float) -> None:
     """One more run may be perfect, and it may miss a little, the more the runs before did."""
-    low, high = forecast_curve(CurvePoints([50, 100, 200, 500], scores), at=[1000]).forecasts[0]["intervals"]["0.90"]
+    low, high = forecast_curve(CurvePoints([50, 100, 200, 500], scores), at=[1000]).forecasts[0].intervals["0.90"]
     assert high >= 99.8
     assert 97.0 < low < 100.0 - doubt
 

@@ -30,7 +30,7 @@ def test_a_mean_of_ten_outweighs_one_run() -> None:
     forecast = forecast_curve(points)
     assert dict(forecast.points[0]) == {"n": 50.0, "mean_score": pytest.approx(81.0), "runs": 11}
     plain = forecast_curve(CurvePoints(points.train_size, points.score))
-    assert plain.points[0]["mean_score"] == pytest.approx(85.5)
+    assert plain.points[0].mean_score == pytest.approx(85.5)
 
 
 def test_the_spread_of_means_says_more_about_one_run_than_it_shows() -> None:

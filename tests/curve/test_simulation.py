@@ -66,15 +66,15 @@ def _one(curve: object, index: int, noise: float, learner: str | None) -> dict[s
     required = target.required_size
     # Two targets that know nothing of the truth: a little and much above the last score, by turns.
     asked = float(np.mean(score[size == last])) + (1.0, 3.0, 6.0)[index % 3]
-    reached = reach_target(predictive, asked, np.array([4 * last])).by_size[0]["probability"]
+    reached = reach_target(predictive, asked, np.array([4 * last])).by_size[0].probability
     return {
         "reach_probability": reached,
         "reached": float(truth(np.array([4 * last]))[0] >= asked),
         "covered": float(low <= runs[0] <= high),
         "rising": float(judge(predictive, delta).word == "rising"),
         "true_plateau": true_plateau if true_plateau <= last * 1.001 else np.inf,
-        "plateau": find_plateau(predictive, delta)["size"] or np.inf,
-        "contains": float((required["low"] or np.inf) <= needed * 1.001 <= (required["high"] or np.inf) * 1.002),
+        "plateau": find_plateau(predictive, delta).size or np.inf,
+        "contains": float((required.low or np.inf) <= needed * 1.001 <= (required.high or np.inf) * 1.002),
     }
 
 

@@ -82,7 +82,7 @@ def test_a_local_study_needs_no_socket(tmp_path, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     done = run_study({**STUDY, "data": {"source": str(canary_rows(tmp_path))}}, out=tmp_path / "out",
                      learners={"lookup": LookupLearner()})  # fmt: skip
-    assert done.results["complete"]
+    assert done.results.complete
 
 
 def test_no_pickle_is_read_from_a_file_and_no_foreign_code_is_run():
@@ -129,6 +129,6 @@ def test_a_learners_name_never_leads_out_of_the_trials_folder(tmp_path, learner)
     done = run_study({**STUDY, "data": {"source": str(canary_rows(tmp_path))}, "models": [learner]}, out=tmp_path / "out",
                      learners={learner: LookupLearner(learner)})  # fmt: skip
     trials = (tmp_path / "out" / "trials").resolve()
-    for trial in done.results["trials"]:
-        assert (tmp_path / "out" / trial["folder"]).resolve().parent == trials
+    for trial in done.results.trials:
+        assert (tmp_path / "out" / trial.folder).resolve().parent == trials
     assert {path.name for path in tmp_path.iterdir()} == {"rows.jsonl", "out"}

@@ -94,9 +94,9 @@ def every_text_shown(hostile):
     report, texts = hostile
     from tunecurve.report.examples import worst_examples
     from tunecurve.report.html import render_report
-    from tunecurve.report.learning_curve import load_study
+    from tunecurve.results.collect import load
 
-    results = load_study(report.parent).results
+    results = load(report.parent)
     examples = worst_examples(report.parent, results, n_examples=1000)
     examples += [{**examples[0], "input": text, "prediction": text} for text in texts]
     large = {

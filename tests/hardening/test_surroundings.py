@@ -19,7 +19,7 @@ from tunecurve.storage.files import read_checked_json
 def test_paths_of_all_kinds(tmp_path, folder):
     place = tmp_path / folder
     done = run_small(write_rows(place), place / "out")
-    assert done.results["complete"]
+    assert done.results.complete
     assert run_small(place / "rows.jsonl", place / "out").outcome.n_run == 0
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.errors import ModelError, UsageError
 from tunecurve.learners.base import Completion, Learner, Pending, TrainingJob
+from tunecurve.results.model import Results
 from tunecurve.run import run_study
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-a-learner.md"
@@ -30,12 +31,12 @@ def test_the_documented_learner_runs_as_written(rows_file, tmp_path, monkeypatch
     use = use.replace('"train_sizes"', '"split": {"test_size": 30, "method": "random"}, "train_sizes"')
     names: dict = {}
     exec(definition + use, names)
-    results = names["results"]
-    assert results["complete"]
-    assert [trial["label"] for trial in results["trials"]] == ["floor", "fine-tune-n2-seed0", "fine-tune-n40-seed0"]
-    few, many = (point["scores"]["bleu"]["estimate"] for point in results["points"][1:])
+    results: Results = names["results"]
+    assert results.complete
+    assert [trial.label for trial in results.trials] == ["floor", "fine-tune-n2-seed0", "fine-tune-n40-seed0"]
+    few, many = (point.scores["bleu"].estimate for point in results.points[1:])
     assert 0 < few < many
-    assert results["headline"] in capsys.readouterr().out
+    assert results.headline in capsys.readouterr().out
 
 
 class Bare(Learner):
@@ -83,7 +84,7 @@ def test_a_learner_without_fine_tune_is_a_baseline(rows_file, tmp_path):
     study = {"name": "b", "models": ["bare"], "data": {"source": str(rows_file)}, "train_sizes": [5],
              "split": {"test_size": 30, "method": "random"}}  # fmt: skip
     done = run_study(study, out=tmp_path / "out", learners={"bare": Bare()})
-    assert [trial["label"] for trial in done.results["trials"]] == ["floor", "baseline"]
+    assert [trial.label for trial in done.results.trials] == ["floor", "baseline"]
 
 
 class Slow(LookupLearner):
@@ -103,7 +104,7 @@ def test_a_training_that_is_pending_is_asked_for_again(rows_file, tmp_path):
              "split": {"test_size": 30, "method": "random"}}  # fmt: skip
     learner = Slow()
     done = run_study(study, out=tmp_path / "out", learners={"lookup": learner})
-    assert done.results["complete"]
+    assert done.results.complete
     assert learner.n_looks == 6
 
 

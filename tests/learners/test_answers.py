@@ -97,7 +97,7 @@ def of_one_trial(answers):
 def test_the_report_says_how_many_thoughts_there_were():
     answers = predict_answers(Thinking(), [RENDERER.prompt(text) for text in "abc"])
     summary = summarise_answers(answers)
-    assert (summary["n_thoughts_removed"], summary["n_thoughts_cut"], summary["n_empty"]) == (1, 1, 1)
+    assert (summary.n_thoughts_removed, summary.n_thoughts_cut, summary.n_empty) == (1, 1, 1)
     _, rows = answer_table(of_one_trial(summary))
     assert rows == [
         ["m", "zero-shot", "2", "1", "0", "0", "0", "1", "thoughts removed from 1; 1 with nothing but a cut thought"]

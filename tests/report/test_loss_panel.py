@@ -23,13 +23,13 @@ def results(tmp_path_factory):
     return run(folder / "rows.jsonl", folder / "out", Knowing(left_out="train")).results
 
 
-def test_test_and_training_losses_stand_where_they_were_measured(results, tmp_path):
+def test_test_and_training_losses_stand_where_they_were_measured(results: Results, tmp_path):
     figure = study_figure(results)
     assert len(figure.axes) == 3
     panel = figure.axes[2]
     drawn = {tuple(line.get_xdata()): list(line.get_ydata()) for line in panel.lines if len(line.get_xdata()) == 3}
-    points = {point["train_size"]: point["loss"] for point in results["points"] if point["strategy"] == "fine-tune"}
-    test, training = [[points[size][side]["mean"] for size in (5, 20, 80)] for side in ("test", "train")]
+    points = {point.train_size: point.loss for point in results.points if point.strategy == "fine-tune"}
+    test, training = [[getattr(points[size], side).mean for size in (5, 20, 80)] for side in ("test", "train")]
     lines = [list(line.get_ydata()) for line in panel.lines if list(line.get_xdata()) == [5, 20, 80]]
     assert lines == [test, training]
     assert list(drawn) == [(5, 20, 80)]
@@ -38,16 +38,14 @@ def test_test_and_training_losses_stand_where_they_were_measured(results, tmp_pa
     assert "token" in panel.get_ylabel()
 
 
-def test_the_sentence_says_unit_and_what_is_left_out(results, tmp_path):
+def test_the_sentence_says_unit_and_what_is_left_out(results: Results, tmp_path):
     first, second = loss_sentences(results)
     assert "nats" in first
     assert "lookup (made up) per token" in first
-    n_out = next(point for point in results["points"] if point["label"] == "tuned on 5")["loss"]["test"]["left_out"][
-        "told so"
-    ]
+    n_out = next(point for point in results.points if point.label == "tuned on 5").loss.test.left_out["told so"]
     assert f"{n_out} rows: told so" in second
     (line,) = loss_lines(results)
-    mean = next(point for point in results["points"] if point["label"] == "tuned on 20")["loss"]["test"]["mean"]
+    mean = next(point for point in results.points if point.label == "tuned on 20").loss.test.mean
     assert f"20 {mean:.3g} / " in line
     assert "zero-shot 1," in line
     write_report(tmp_path, results, with_texts=False)
@@ -55,7 +53,7 @@ def test_the_sentence_says_unit_and_what_is_left_out(results, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["none", "failed", "zero", "prompted only"])
-def test_without_losses_there_are_two_panels(results, what):
+def test_without_losses_there_are_two_panels(results: Results, what):
     bare = results.to_json()
     for point in bare["points"]:
         if what == "zero" and point["loss"]:
@@ -73,7 +71,7 @@ def test_without_losses_there_are_two_panels(results, what):
     assert len(said) == (5 if what == "failed" else 0)
 
 
-def test_of_several_learners_with_one_missing_the_others_are_drawn(results):
+def test_of_several_learners_with_one_missing_the_others_are_drawn(results: Results):
     more = results.to_json()
     for point in list(more["points"]):
         if point["strategy"] in ("zero-shot", "fine-tune"):

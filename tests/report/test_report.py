@@ -116,10 +116,10 @@ def test_text_tables_are_aligned():
 
 
 def test_the_same_results_draw_the_same_bytes(hostile_run):
-    from tunecurve.report.learning_curve import load_study
     from tunecurve.report.plots import render, study_figure
+    from tunecurve.results.collect import load
 
-    results = load_study(hostile_run).results
+    results = load(hostile_run)
     for kind in ("svg", "png"):
         assert render(study_figure(results), kind) == render(study_figure(results), kind)
 

@@ -15,9 +15,10 @@ from tunecurve.metrics.classification import Accuracy
 from tunecurve.results.collect import describe_metric
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated
 from tunecurve.results.headline import leak_sentence, percent
+from tunecurve.results.model import Results
 from tunecurve.results.points import ScoredPoint
 from tunecurve.results.records.test_set import LeakBound, TestSet
-from tunecurve.run import run_study
+from tunecurve.run import StudyRun, run_study
 from tunecurve.tasks.lookup import task_of
 
 ACCURACY = describe_metric(Accuracy(["a", "b"]), "")
@@ -62,7 +63,7 @@ def class_rows(n, label_of):
     ]
 
 
-def study_of(rows, tmp_path, answer, task="classification", sizes=(10, 20, 40), n_test=40):
+def study_of(rows, tmp_path, answer, task="classification", sizes=(10, 20, 40), n_test=40) -> StudyRun:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     study = {
@@ -77,8 +78,8 @@ def study_of(rows, tmp_path, answer, task="classification", sizes=(10, 20, 40), 
     return run_study(study, out=tmp_path / "run", learners={"scripted": Scripted(answer)})
 
 
-def codes(results):
-    return {finding["code"] for finding in results["findings"]}
+def codes(results: Results):
+    return {finding.code for finding in results.findings}
 
 
 @pytest.mark.parametrize(
@@ -121,10 +122,10 @@ def test_a_frequent_class_is_said_with_the_test_rows_of_the_others(tmp_path, n_r
 
 def test_a_model_on_the_floor_is_not_called_flat(tmp_path):
     done = study_of(class_rows(120, lambda i: "ok" if i % 30 else "fraud"), tmp_path, lambda *_: "ok")
-    forecast = done.results["forecast"]["scripted"]
-    assert forecast["verdict"] is None
-    assert forecast["forecasts"] == []
-    assert "no size is above the floor" in forecast["refusal"]
+    forecast = done.results.forecast["scripted"]
+    assert forecast.verdict is None
+    assert forecast.forecasts == []
+    assert "no size is above the floor" in forecast.refusal
     assert {"not-above-floor", "constant-answers"} <= codes(done.results)
     report = html.unescape((tmp_path / "run" / "report.html").read_text())
     assert "nothing has been learnt yet" in report
@@ -135,7 +136,7 @@ def test_a_model_below_the_floor_without_a_rise_has_no_verdict(tmp_path):
     done = study_of(
         class_rows(120, lambda i: "ok" if i % 4 else "fraud"), tmp_path, lambda source, size, index: "fraud"
     )
-    assert "no size is above the floor" in done.results["forecast"]["scripted"]["refusal"]
+    assert "no size is above the floor" in done.results.forecast["scripted"].refusal
 
 
 def test_a_model_above_the_floor_keeps_its_verdict(tmp_path):
@@ -146,7 +147,7 @@ def test_a_model_above_the_floor_keeps_its_verdict(tmp_path):
         return right[source] if (index * 7) % 40 < 20 + size // 4 else "ab"[right[source] == "a"]
 
     done = study_of(rows, tmp_path, answer, sizes=(20, 40, 80))
-    assert done.results["forecast"]["scripted"]["verdict"] is not None
+    assert done.results.forecast["scripted"].verdict is not None
     assert not codes(done.results) & {
         "not-above-floor",
         "constant-answers",
@@ -171,8 +172,8 @@ def test_answers_that_are_not_whole_block_verdict_and_leaks(tmp_path, kind, rows
 
     done = study_of(rows, tmp_path, answer, task="masking", sizes=(10, 20, 40), n_test=60)
     assert "answers-not-whole" in codes(done.results)
-    assert "many answers are not whole" in done.results["forecast"]["scripted"]["refusal"]
-    assert "How many documents leak cannot be said" in done.results["headline"]
+    assert "many answers are not whole" in done.results.forecast["scripted"].refusal
+    assert "How many documents leak cannot be said" in done.results.headline
     report = html.unescape((tmp_path / "run" / "report.html").read_text())
     assert report.index("of 60 " + {"cut": "cut", "failed": "failed", "empty": "empty"}[kind]) < report.index(
         "<h2>The curve"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.records import learner_forecast, size_forecast
 from tunecurve.curve.power import PairedNoise
-from tunecurve.results.records.test_set import Basis, TestDifference
+from tunecurve.results.records.test_set import Basis, NextRows, TestDifference
 from tunecurve.results.test_set.next_rows import weigh_rows
 from tunecurve.results.test_set.power import Questions, TestRows, difference_entry
 from tunecurve.spec.study import AdviceSpec
@@ -34,7 +34,9 @@ def forecast_of(word, gain, medians, direction="max", speculative_from=8):
     return learner_forecast(word, gain, forecasts=forecasts)
 
 
-def weigh(word, gain, medians, row_deviation=30.0, direction="max", difference=1.0, changes=None, **prices):
+def weigh(
+    word, gain, medians, row_deviation=30.0, direction="max", difference=1.0, changes=None, **prices
+) -> NextRows | None:
     questions = Questions(difference)
     entry = entry_of(row_deviation, questions, **(changes or {}))
     forecast = forecast_of(word, gain, medians, direction)
@@ -48,51 +50,51 @@ def test_a_gain_that_the_test_rows_show_weighs_nothing():
 @pytest.mark.parametrize("word", ["cannot tell", "no gain that this test set can show", "rising"])
 def test_few_test_rows_are_named_where_training_would_take_more(word):
     found = weigh(word, 3.0, [3, 5, 7], label_price=0.5)
-    assert found["better"] == "test rows"  # 6 points are told by now, so training must go to eight times the data
-    assert found["more_training_rows"] == 5600
-    assert found["more_test_rows"] < 1000
-    assert found["cost_of_test_rows"] == 0.5 * found["more_test_rows"]
-    assert "label test rows next, not training rows" in found["sentence"]
-    assert f"cost {found['cost_of_test_rows']:.4g}" in found["sentence"]
+    assert found.better == "test rows"  # 6 points are told by now, so training must go to eight times the data
+    assert found.more_training_rows == 5600
+    assert found.more_test_rows < 1000
+    assert found.cost_of_test_rows == 0.5 * found.more_test_rows
+    assert "label test rows next, not training rows" in found.sentence
+    assert f"cost {found.cost_of_test_rows:.4g}" in found.sentence
 
 
 def test_training_rows_win_where_they_soon_bring_what_can_be_shown():
     found = weigh("cannot tell", 1.5, [7, 9, 10])
-    assert found["better"] == "training rows"  # 800 more, where a gain of 1.5 takes thousands of test rows
-    assert found["more_training_rows"] == 800
-    assert found["more_test_rows"] > 800
-    assert found["cost_of_test_rows"] is None
-    assert "cost" not in found["sentence"]
+    assert found.better == "training rows"  # 800 more, where a gain of 1.5 takes thousands of test rows
+    assert found.more_training_rows == 800
+    assert found.more_test_rows > 800
+    assert found.cost_of_test_rows is None
+    assert "cost" not in found.sentence
 
 
 def test_a_dear_training_run_counts_as_rows_do():
     free = weigh("cannot tell", 1.5, [7, 9, 10], label_price=1.0)
     dear = weigh("cannot tell", 1.5, [7, 9, 10], label_price=1.0, run_price=1e6)
-    assert (free["better"], dear["better"]) == ("training rows", "test rows")
+    assert (free.better, dear.better) == ("training rows", "test rows")
 
 
 def test_a_gain_beyond_trust_is_no_reason_to_train():
     found = weigh("cannot tell", 1.0, [1, 2, 3, 40])
-    assert found["more_training_rows"] is None
-    assert found["better"] == "test rows"
-    assert "no training size up to 8 times the data" in found["sentence"]
+    assert found.more_training_rows is None
+    assert found.better == "test rows"
+    assert "no training size up to 8 times the data" in found.sentence
 
 
 def test_lower_is_better_reads_the_same():
-    assert weigh("cannot tell", 1.5, [7, 9, 10], direction="min")["better"] == "training rows"
+    assert weigh("cannot tell", 1.5, [7, 9, 10], direction="min").better == "training rows"
 
 
 def test_seeds_in_the_way_are_said():
     found = weigh("cannot tell", 1.0, [1, 2, 3], changes={"seed_variance": 4.0, "n_seeds": 3})
-    assert found["more_test_rows"] is None
-    assert found["better"] == "neither"
-    assert "more seeds" in found["sentence"]
+    assert found.more_test_rows is None
+    assert found.better == "neither"
+    assert "more seeds" in found.sentence
 
 
 def test_enough_test_rows_say_train():
     found = weigh("cannot tell", 3.0, [3, 5, 7], row_deviation=10.0, difference=6.0)
-    assert found["better"] == "training run"
-    assert found["more_test_rows"] == 0
+    assert found.better == "training run"
+    assert found.more_test_rows == 0
 
 
 def test_a_refusal_and_a_flat_curve_on_enough_rows_say_nothing():

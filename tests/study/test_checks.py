@@ -46,7 +46,7 @@ def found(known, code):
 def test_good_rows_have_no_findings_and_say_what_was_checked():
     known = check(rows_of())
     assert known.findings == []
-    by_answer = {entry["answer"]: entry["scores"] for entry in known.checks}
+    by_answer = {entry.answer: entry.scores for entry in known.checks}
     assert by_answer["targets"]["bleu"] == pytest.approx(100)
     assert by_answer["targets"]["leak_documents"] == 0
     assert by_answer["input"]["leak_documents"] == 100
@@ -182,10 +182,10 @@ def test_a_ceiling_is_in_results_report_and_verdict(rows_file, tmp_path):
         "shots": [],
     }
     done = run_study(study, out=tmp_path / "out", learners={"cutter": CutsTargets("cutter")})
-    refusal = done.results["forecast"]["cutter"]["refusal"]
+    refusal = done.results.forecast["cutter"].refusal
     assert refusal.startswith("No verdict: a perfect model would score")
     assert "30 of 30 test targets lose their last word" in refusal
-    assert {(entry["answer"], entry["learner"]) for entry in done.results["checks"]} == {
+    assert {(entry.answer, entry.learner) for entry in done.results.checks} == {
         ("targets", None), ("input", None), ("targets", "cutter"),
     }  # fmt: skip
     report = html.unescape((tmp_path / "out" / "report.html").read_text())

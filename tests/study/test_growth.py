@@ -11,7 +11,7 @@ from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.data.rows import Row
 from tunecurve.data.split import grown_order
 from tunecurve.errors import DataError, StudyStateError
-from tunecurve.run import run_study
+from tunecurve.run import StudyRun, run_study
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.dataset import split_data
 from tunecurve.study.frozen import freeze
@@ -42,7 +42,7 @@ def write(path, rows):
     return path
 
 
-def run(path, out, **more):
+def run(path, out, **more) -> StudyRun:
     accept = more.pop("accept_data_changes", False)
     learners = {"lookup": LookupLearner()}
     return run_study(values_for(path, **more), out=out, learners=learners, accept_data_changes=accept)
@@ -66,14 +66,14 @@ def test_more_labels_give_one_more_point_of_the_same_curve(tmp_path):
     first = run(path, tmp_path / "out").results
     write(path, sentences(0, 75))
     second = run(path, tmp_path / "out", train_sizes=[10, 40])
-    assert second.results["data"]["test_sha256"] == first["data"]["test_sha256"]
-    assert second.results["data"]["n_pool"] == 65
+    assert second.results.data.test_sha256 == first.data.test_sha256
+    assert second.results.data.n_pool == 65
     assert second.outcome.n_found_finished >= 1
-    assert {"tuned on 10", "tuned on 40"} <= {point["label"] for point in second.results["points"]}
-    before = next(trial for trial in first["trials"] if trial["label"] == "fine-tune-n10-seed0")
-    after = next(trial for trial in second.results["trials"] if trial["label"] == "fine-tune-n10-seed0")
-    assert after["folder"] == before["folder"]
-    assert any(finding["code"] == "pool-grown" for finding in second.results["findings"])
+    assert {"tuned on 10", "tuned on 40"} <= {point.label for point in second.results.points}
+    before = next(trial for trial in first.trials if trial.label == "fine-tune-n10-seed0")
+    after = next(trial for trial in second.results.trials if trial.label == "fine-tune-n10-seed0")
+    assert after.folder == before.folder
+    assert any(finding.code == "pool-grown" for finding in second.results.findings)
     assert run(path, tmp_path / "out", train_sizes=[10, 40]).outcome.n_run == 0
 
 
@@ -91,7 +91,7 @@ def test_twins_of_test_rows_do_not_join(tmp_path):
     write(path, sentences(0, 40) + twins)
     after = study_data(path, tmp_path / "out")
     assert len(after.pool) == len(before.pool) + 10
-    assert after.facts["n_set_aside"] == 4
+    assert after.facts.n_set_aside == 4
 
 
 @pytest.mark.parametrize("sampling", ["random", "stratified"])
@@ -225,11 +225,11 @@ def test_an_accepted_training_label_changes_only_the_trials_that_it_stands_in(tm
     with pytest.raises(StudyStateError):
         run(path, out, train_sizes=[5, 30])
     second = run(path, out, train_sizes=[5], accept_data_changes=True)
-    folders = [{trial["label"]: trial["folder"] for trial in results["trials"]} for results in (first, second.results)]
+    folders = [{trial.label: trial.folder for trial in results.trials} for results in (first, second.results)]
     assert folders[0]["fine-tune-n5-seed0"] == folders[1]["fine-tune-n5-seed0"]
     assert folders[0]["fine-tune-n30-seed0"] != folders[1]["fine-tune-n30-seed0"]
     assert (out / folders[0]["fine-tune-n30-seed0"]).is_dir(), "nothing is deleted"
-    assert any(finding["code"] == "accepted-data-changes" for finding in second.results["findings"])
+    assert any(finding.code == "accepted-data-changes" for finding in second.results.findings)
     assert run(path, out, train_sizes=[5]).outcome.n_run == 0, "agreed to once"
 
 
@@ -242,9 +242,9 @@ def test_an_accepted_test_label_and_a_lost_test_row_measure_everything_anew(tmp_
     rows[mended] = {**rows[mended], "label": {"leak": "noise", "noise": "leak"}[rows[mended]["label"]]}
     write(path, rows[:lost] + rows[lost + 1 :])
     second = run(path, out, accept_data_changes=True).results
-    assert second["data"]["n_test"] == 9
-    assert second["complete"]
-    assert not {trial["folder"] for trial in first["trials"]} & {trial["folder"] for trial in second["trials"]}
+    assert second.data.n_test == 9
+    assert second.complete
+    assert not {trial.folder for trial in first.trials} & {trial.folder for trial in second.trials}
 
 
 def test_labels_that_come_later_change_no_prompt_and_are_said(tmp_path):
@@ -265,7 +265,7 @@ def test_the_rows_and_prompts_do_not_depend_on_the_models(tmp_path):
         study = prepare_study(
             values, StudyOptions(out=tmp_path / "none", learners={name: LookupLearner(name) for name in models})
         )
-        found.append((study.data.facts["test_sha256"], study.data.facts["pool_sha256"], study.data.facts["dropped"]))
+        found.append((study.data.facts.test_sha256, study.data.facts.pool_sha256, study.data.facts.dropped))
     assert found[0] == found[1] == found[2]
     assert found[0][2] == {"longer than data.max_tokens": 1}
 

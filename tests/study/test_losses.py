@@ -13,10 +13,9 @@ from tunecurve.curve.intervals import jackknife, positive_interval, sums_by_grou
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TargetLoss
 from tunecurve.report.export import write_tables
-from tunecurve.report.learning_curve import LearningCurve
 from tunecurve.results.collect import without_times
 from tunecurve.results.model import results_schema
-from tunecurve.run import run_study
+from tunecurve.run import StudyRun, run_study
 from tunecurve.storage.files import read_lines
 from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, sampled_for_loss
 from tunecurve.study.progress import Progress
@@ -61,45 +60,43 @@ class Knowing(LookupLearner):
                 yield index, TargetLoss(n_tokens / (1 + len(self.known)), n_tokens)
 
 
-def run(rows_file, out, learner, progress=None, **overrides):
+def run(rows_file, out, learner, progress=None, **overrides) -> StudyRun:
     values = {**STUDY, "data": {"source": str(rows_file)}, **overrides}
     return run_study(values, out=out, learners={"lookup": learner}, progress=progress)
 
 
 def folder_of(done, out, label):
-    return out / next(trial["folder"] for trial in done.results["trials"] if trial["label"] == label)
+    return out / next(trial.folder for trial in done.results.trials if trial.label == label)
 
 
 def test_every_trial_that_knows_losses_has_them_row_by_row(rows_file, tmp_path):
     done = run(rows_file, tmp_path / "out", Knowing(), seeds=2)
     jsonschema.validate(json.loads((tmp_path / "out" / "results.json").read_text()), SCHEMA)
-    points = {point["label"]: point for point in done.results["points"]}
-    assert points["copying the input"]["loss"] is None
-    assert points["zero-shot"]["loss"]["test"]["mean"] == pytest.approx(1.0)
-    assert points["zero-shot"]["loss"]["train"] is None
-    means = [points[f"tuned on {size}"]["loss"]["test"]["mean"] for size in (5, 20, 80)]
+    points = {point.label: point for point in done.results.points}
+    assert points["copying the input"].loss is None
+    assert points["zero-shot"].loss.test.mean == pytest.approx(1.0)
+    assert points["zero-shot"].loss.train is None
+    means = [points[f"tuned on {size}"].loss.test.mean for size in (5, 20, 80)]
     assert means == sorted(means, reverse=True)
-    loss = points["tuned on 20"]["loss"]
-    assert (loss["unit"], loss["note"], loss["train"]["n_rows"]) == ("token", "made up", 20)
-    assert np.mean(loss["test"]["by_seed"]) == pytest.approx(loss["test"]["mean"])
+    loss = points["tuned on 20"].loss
+    assert (loss.unit, loss.note, loss.train.n_rows) == ("token", "made up", 20)
+    assert np.mean(loss.test.by_seed) == pytest.approx(loss.test.mean)
     lines = read_lines(folder_of(done, tmp_path / "out", "fine-tune-n20-seed0") / "losses.jsonl")
     assert [line["side"] for line in lines] == ["test"] * 30 + ["train"] * 20
     predictions = read_lines(folder_of(done, tmp_path / "out", "fine-tune-n20-seed0") / "predictions.jsonl")
     assert [line["row_id"] for line in lines[:30]] == [line["row_id"] for line in predictions]
     nats, tokens = (sum(line[key] for line in lines[:30]) for key in ("nats", "n_units"))
-    assert loss["test"]["by_seed"][0] == pytest.approx(nats / tokens)
-    assert loss["test"]["low"] < loss["test"]["mean"] < loss["test"]["high"]
+    assert loss.test.by_seed[0] == pytest.approx(nats / tokens)
+    assert loss.test.low < loss.test.mean < loss.test.high
 
 
 def test_scores_and_folders_are_those_of_a_learner_without_losses(rows_file, tmp_path):
     with_loss, without = (
-        run(rows_file, tmp_path / name, learner).results["trials"]
+        run(rows_file, tmp_path / name, learner).results.trials
         for name, learner in (("with", Knowing()), ("without", LookupLearner()))
     )
-    assert [(t["folder"], t["scores"], t["answers"]) for t in with_loss] == [
-        (t["folder"], t["scores"], t["answers"]) for t in without
-    ]
-    assert {t["loss"] is None for t in without} == {True}
+    assert [(t.folder, t.scores, t.answers) for t in with_loss] == [(t.folder, t.scores, t.answers) for t in without]
+    assert {t.loss is None for t in without} == {True}
 
 
 @pytest.mark.parametrize("kept", [0, 1, 7, 30, 44])
@@ -143,18 +140,18 @@ def test_a_killed_measurement_goes_on_where_it_was(rows_file, tmp_path, kept):
 
 def test_rows_left_out_of_one_point_are_left_out_of_all_of_its_learner(rows_file, tmp_path):
     done = run(rows_file, tmp_path / "out", Knowing(left_out="train"), train_sizes=[5])
-    points = {point["label"]: point["loss"] for point in done.results["points"]}
+    points = {point.label: point.loss for point in done.results.points}
     n_out = sum(
         "train" in line["input"]
         for line in read_lines(folder_of(done, tmp_path / "out", "zero-shot") / "predictions.jsonl")
     )
     assert 0 < n_out < 30
     for label in ("zero-shot", "2-shot", "tuned on 5"):
-        assert points[label]["test"]["n_rows"] == 30 - n_out
-        assert points[label]["test"]["left_out"] == {"told so": n_out}
-    trials = {trial["label"]: trial["loss"] for trial in done.results["trials"] if trial["loss"]}
-    assert trials["zero-shot"]["test"]["n_rows"] == 30 - n_out
-    assert trials["fine-tune-n5-seed0"]["test"]["n_rows"] == 30
+        assert points[label].test.n_rows == 30 - n_out
+        assert points[label].test.left_out == {"told so": n_out}
+    trials = {trial.label: trial.loss for trial in done.results.trials if trial.loss}
+    assert trials["zero-shot"].test.n_rows == 30 - n_out
+    assert trials["fine-tune-n5-seed0"].test.n_rows == 30
 
 
 @pytest.mark.parametrize("error", [RuntimeError("out of memory"), ValueError("odd model"), KeyError("x")])
@@ -162,9 +159,9 @@ def test_a_loss_that_cannot_be_measured_costs_no_score(rows_file, tmp_path, erro
     done = run(rows_file, tmp_path / "out", Knowing(error=error), train_sizes=[5])
     assert not done.outcome.failures
     jsonschema.validate(json.loads((tmp_path / "out" / "results.json").read_text()), SCHEMA)
-    trials = [trial for trial in done.results["trials"] if trial["learner"] == "lookup"]
-    assert all(type(error).__name__ in trial["loss"]["failure"] for trial in trials)
-    assert all(point["loss"] is None for point in done.results["points"])
+    trials = [trial for trial in done.results.trials if trial.learner == "lookup"]
+    assert all(type(error).__name__ in trial.loss.failure for trial in trials)
+    assert all(point.loss is None for point in done.results.points)
 
 
 def test_a_loss_that_is_no_number_is_left_out_and_counted(rows_file, tmp_path):
@@ -177,14 +174,14 @@ def test_a_loss_that_is_no_number_is_left_out_and_counted(rows_file, tmp_path):
                 yield index, TargetLoss(math.inf, 3) if index in (2, 5) else loss
 
     done = run(rows_file, tmp_path / "out", Infinite(), train_sizes=[5])
-    loss = next(point["loss"] for point in done.results["points"] if point["label"] == "tuned on 5")
-    assert loss["test"]["n_rows"] == 28
-    assert list(loss["test"]["left_out"].values()) == [2]
+    loss = next(point.loss for point in done.results.points if point.label == "tuned on 5")
+    assert loss.test.n_rows == 28
+    assert list(loss.test.left_out.values()) == [2]
 
 
 def test_exports_hold_losses_as_metrics_and_as_columns(rows_file, tmp_path):
     done = run(rows_file, tmp_path / "out", Knowing(left_out="train"), train_sizes=[5])
-    rows = LearningCurve(done.results).rows
+    rows = done.results.rows
     found = {(row["strategy"], row["metric"]) for row in rows if row["metric"].startswith("target_loss")}
     assert found == {
         ("zero-shot", "target_loss_test"),

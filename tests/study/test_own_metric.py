@@ -13,8 +13,8 @@ from tunecurve.errors import SpecError
 from tunecurve.executors.run import Executor
 from tunecurve.metrics import own
 from tunecurve.predictor import load_predictor
-from tunecurve.report.learning_curve import load_study
-from tunecurve.run import run_study
+from tunecurve.results.collect import load
+from tunecurve.run import StudyRun, run_study
 
 MODULE = '''
 def length_error(prediction, reference, source):
@@ -56,7 +56,7 @@ def study_of(rows_file, **more):
     return {**STUDY, "data": {"source": str(rows_file)}, **more}
 
 
-def run(rows_file, out, **more):
+def run(rows_file, out, **more) -> StudyRun:
     return run_study(study_of(rows_file, metrics=[REFERENCE]), out=out, learners={"lookup": LookupLearner()}, **more)
 
 
@@ -69,21 +69,21 @@ def the_function():
 
 def test_from_a_study_file_it_is_the_headline_with_intervals_and_a_place_in_the_report(rows_file, tmp_path):
     results = run(rows_file, tmp_path / "out", allow_code=True).results
-    assert results["complete"]
-    assert results["primary_metric"] == REFERENCE
-    described = results["metrics"][0]
-    assert (described["title"], described["direction"], tuple(described["range"])) == ("Length error", "min", (0, 100))
-    assert described["signature"].startswith(f"{REFERENCE}|source:")
-    assert "bleu" in [metric["name"] for metric in results["metrics"]], "the task's metrics stand behind"
-    few, many = (p["scores"][REFERENCE] for p in results["points"] if p["strategy"] == "fine-tune")
-    assert 0 <= many["estimate"] < few["estimate"], "less is better, and more rows help"
-    assert few["low"] <= few["estimate"] <= few["high"]
-    (step,) = [c for c in results["comparisons"] if (c["from"], c["to"]) == ("tuned on 5", "tuned on 20")]
-    assert step["differences"][REFERENCE]["difference"] < 0
-    assert step["differences"][REFERENCE]["p_better"] > 0.5
+    assert results.complete
+    assert results.primary_metric == REFERENCE
+    described = results.metrics[0]
+    assert (described.title, described.direction, tuple(described.range)) == ("Length error", "min", (0, 100))
+    assert described.signature.startswith(f"{REFERENCE}|source:")
+    assert "bleu" in [metric.name for metric in results.metrics], "the task's metrics stand behind"
+    few, many = (p.scores[REFERENCE] for p in results.points if p.strategy == "fine-tune")
+    assert 0 <= many.estimate < few.estimate, "less is better, and more rows help"
+    assert few.low <= few.estimate <= few.high
+    (step,) = [c for c in results.comparisons if (c.from_, c.to) == ("tuned on 5", "tuned on 20")]
+    assert step.differences[REFERENCE].difference < 0
+    assert step.differences[REFERENCE].p_better > 0.5
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Length error" in page
-    assert load_study(tmp_path / "out").to_frame().query("metric == @REFERENCE").score.notna().all()
+    assert load(tmp_path / "out").to_frame().query("metric == @REFERENCE").score.notna().all()
 
 
 def test_an_object_measures_the_same_as_its_name(rows_file, tmp_path):
@@ -94,8 +94,8 @@ def test_an_object_measures_the_same_as_its_name(rows_file, tmp_path):
         out=tmp_path / "given",
         learners={"lookup": LookupLearner()},
     ).results
-    assert given["spec"]["metrics"] == [REFERENCE, "chrf"]
-    scores = [[point["scores"][REFERENCE] for point in results["points"]] for results in (named, given)]
+    assert given.spec["metrics"] == [REFERENCE, "chrf"]
+    scores = [[point.scores[REFERENCE] for point in results.points] for results in (named, given)]
     assert scores[0] == scores[1]
     page = invoke("report", "given")
     assert page[0] == 0, "the report needs no code"
@@ -107,7 +107,7 @@ def test_workers_score_the_same(rows_file, tmp_path, monkeypatch, tmp_path_facto
     monkeypatch.setattr("multiprocessing.process.ORIGINAL_DIR", str(began))  # where workers start
     alone = run(rows_file, tmp_path / "alone", allow_code=True).results
     shared = run(rows_file, tmp_path / "shared", allow_code=True, executor=Executor("local", workers=2)).results
-    assert [p["scores"] for p in shared["points"]] == [p["scores"] for p in alone["points"]]
+    assert [p.scores for p in shared.points] == [p.scores for p in alone.points]
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "validate", "testset"])
@@ -148,7 +148,7 @@ def test_the_same_metric_resumes_and_a_tuned_model_needs_none(rows_file, tmp_pat
     run(rows_file, tmp_path / "out", allow_code=True)
     again = run(rows_file, tmp_path / "out", allow_code=True)
     assert again.outcome.n_run == 0
-    assert load_study(tmp_path / "out").results["complete"]
+    assert load(tmp_path / "out").complete
 
 
 def test_after_a_change_answers_are_scored_anew_and_what_cannot_be_is_left_out(rows_file, tmp_path):
@@ -158,14 +158,14 @@ def test_after_a_change_answers_are_scored_anew_and_what_cannot_be_is_left_out(r
     sys.path_importer_cache.clear()
     done = run(rows_file, tmp_path / "out", allow_code=True)
     assert done.outcome.n_run == 0, "no answer is asked for again"
-    for old, new in zip(before["points"], done.results["points"], strict=True):
-        assert new["scores"][REFERENCE]["estimate"] == pytest.approx(old["scores"][REFERENCE]["estimate"] / 2)
-        assert new["scores"]["bleu"] == old["scores"]["bleu"]
-        if new["strategy"] == "fine-tune":
-            assert old["training_scores"]["scores"][REFERENCE] is not None
-            assert new["training_scores"]["scores"][REFERENCE] is None, "it was of the metric before the change"
-            assert new["training_scores"]["scores"]["bleu"] == old["training_scores"]["scores"]["bleu"]
-    signatures = {results["metrics"][0]["signature"] for results in (before, done.results)}
+    for old, new in zip(before.points, done.results.points, strict=True):
+        assert new.scores[REFERENCE].estimate == pytest.approx(old.scores[REFERENCE].estimate / 2)
+        assert new.scores["bleu"] == old.scores["bleu"]
+        if new.strategy == "fine-tune":
+            assert old.training_scores.scores[REFERENCE] is not None
+            assert new.training_scores.scores[REFERENCE] is None, "it was of the metric before the change"
+            assert new.training_scores.scores["bleu"] == old.training_scores.scores["bleu"]
+    signatures = {results.metrics[0].signature for results in (before, done.results)}
     assert len(signatures) == 2
 
 
@@ -179,8 +179,8 @@ def test_a_predictor_needs_no_metric(rows_file, tmp_path, monkeypatch):
     own._used.clear()
     own_code._settings["is_allowed"] = False
     monkeypatch.setattr("tunecurve.predictor.build_learners", lambda names, options: {"lookup": LookupLearner()})
-    results = load_study(tmp_path / "out").results
-    assert results["metrics"][0]["name"] == REFERENCE
+    results = load(tmp_path / "out")
+    assert results.metrics[0].name == REFERENCE
     assert load_predictor(tmp_path / "out").trial_label.startswith("lookup/fine-tune")
 
 
@@ -189,10 +189,10 @@ def test_checkpoints_of_a_provider_keep_no_score_of_another_metric(rows_file, tm
     from tunecurve.study.trial_folder import TrialFolder
 
     results = run(rows_file, tmp_path / "out", allow_code=True).results
-    tuned = next(trial for trial in results["trials"] if trial["strategy"] == "fine-tune")
-    folder = TrialFolder(tmp_path / "out" / tuned["folder"])
+    tuned = next(trial for trial in results.trials if trial.strategy == "fine-tune")
+    folder = TrialFolder(tmp_path / "out" / tuned.folder)
     folder.keep_provider_checkpoints([{"epoch": 1, "scores": {REFERENCE: 3.0, "bleu": 5.0}, "answers": {}}])
-    now = {metric["name"]: metric["signature"] for metric in results["metrics"]}
+    now = {metric.name: metric.signature for metric in results.metrics}
     assert stored_checkpoints(folder, now)[0]["scores"] == {REFERENCE: 3.0, "bleu": 5.0}
     changed = {**now, REFERENCE: f"{REFERENCE}|source:other", "bleu": "other"}
     assert stored_checkpoints(folder, changed)[0]["scores"] == {REFERENCE: None, "bleu": 5.0}

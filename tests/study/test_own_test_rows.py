@@ -114,7 +114,7 @@ def test_a_smaller_test_size_draws_and_the_rest_is_not_trained_on(files):
     data = data_of(**files, split={"test_size": 6})
     assert len(data.test) == 6
     assert len(data.pool) == 40
-    assert "6 of the 15 test rows" in data.facts["split_method"]
+    assert "6 of the 15 test rows" in data.facts.split_method
     assert len(data_of(**files, split={"test_size": 500}).test) == 15
 
 
@@ -135,12 +135,12 @@ def test_development_rows_are_kept_out_of_both(tmp_path, files):
     files["dev_source"] = write(tmp_path / "dev.jsonl", dev)
     data = data_of(**files)
     assert len(data.pool) == 38
-    assert data.facts["n_dev"] == 3
-    assert data.facts["dev_sha256"]
+    assert data.facts.n_dev == 3
+    assert data.facts.dev_sha256
     files.pop("test_source")
     inputs = {row["text"] for row in dev}
     alone = data_of(**files, split={"test_size": 10})
-    assert len(alone.test) + len(alone.pool) + alone.facts["n_set_aside"] == 43
+    assert len(alone.test) + len(alone.pool) + alone.facts.n_set_aside == 43
     assert not inputs & {row.source for row in [*alone.test, *alone.pool]}
 
 

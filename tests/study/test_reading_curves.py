@@ -20,17 +20,17 @@ def label_scores(label, recalls, n_gold=60):
 
 def test_a_label_that_has_stopped_and_one_that_rises_are_told_apart():
     scores = label_scores("EMAIL", [98, 98, 98, 98, 98], 400) + label_scores("STREET", [20, 35, 50, 62, 73], 400)
-    rows = {row["label"]: row for row in LabelAdvisor().advise(scores)["tagger"]}
-    assert rows["EMAIL"]["word"] == "flat"
-    assert rows["EMAIL"]["flat_from"] < 100
-    assert rows["STREET"]["word"] == "rising"
-    assert rows["STREET"]["expected_gain"] > 3
-    assert rows["STREET"]["sentence"].startswith("STREET is still rising: recall 73 %")
+    rows = {row.label: row for row in LabelAdvisor().advise(scores)["tagger"]}
+    assert rows["EMAIL"].word == "flat"
+    assert rows["EMAIL"].flat_from < 100
+    assert rows["STREET"].word == "rising"
+    assert rows["STREET"].expected_gain > 3
+    assert rows["STREET"].sentence.startswith("STREET is still rising: recall 73 %")
 
 
 def test_the_label_that_gains_most_over_all_rows_comes_first():
     scores = label_scores("RARE", [20, 35, 50, 62, 73], 12) + label_scores("OFTEN", [30, 42, 53, 62, 70], 300)
-    assert [row["label"] for row in LabelAdvisor().advise(scores)["tagger"]] == ["OFTEN", "RARE"]
+    assert [row.label for row in LabelAdvisor().advise(scores)["tagger"]] == ["OFTEN", "RARE"]
 
 
 def test_labels_with_few_gold_examples_or_sizes_are_left_out():
@@ -49,15 +49,15 @@ FLOOR, BLEU = point("floor", 0, bleu=50.0), metric_result()
 )
 def test_training_score_beside_test_score(on_training, on_test, word):
     (found,) = diagnose([FLOOR, point(training=on_training, bleu=on_test)], BLEU, {})
-    assert found["word"] == word
-    assert f"{on_training:.1f}" in found["sentence"]
+    assert found.word == word
+    assert f"{on_training:.1f}" in found.sentence
 
 
 def test_a_flat_curve_is_not_told_to_take_more_of_the_same_rows():
     points = [FLOOR, point(training=99, bleu=70), point(train_size=200, training=99, bleu=71)]
     small, large = diagnose(points, BLEU, {"m": learner_forecast("flat")})
-    assert "more rows can help" in small["sentence"]
-    assert "not more of the same rows" in large["sentence"]
+    assert "more rows can help" in small.sentence
+    assert "not more of the same rows" in large.sentence
 
 
 def test_points_without_a_training_score_are_not_judged():
@@ -70,7 +70,7 @@ def verdicts(word):
 
 def test_a_flat_headline_is_no_reason_to_stop_while_the_other_metric_improves():
     (found,) = disagreements(verdicts("flat"), verdicts("rising"), TITLES)
-    assert found["sentence"].startswith("m: BLEU is flat, but Documents that leak is still improving")
+    assert found.sentence.startswith("m: BLEU is flat, but Documents that leak is still improving")
     assert disagreements(verdicts("rising"), verdicts("flat"), TITLES) == []
     assert disagreements(verdicts("flat"), verdicts("cannot tell"), TITLES) == []
     assert disagreements(verdicts(None), verdicts("flat"), TITLES) == []
@@ -101,17 +101,17 @@ def test_baselines_and_training_scores_stand_in_results_and_report(rows_file, tm
         "training_score_rows": 5,
     }
     run = run_study(study, out=tmp_path / "run", learners={"rule": Rule(), "lookup": LookupLearner()})
-    labels = [(trial["learner"], trial["label"]) for trial in run.results["trials"]]
+    labels = [(trial.learner, trial.label) for trial in run.results.trials]
     assert ("rule", "baseline") in labels
     assert sum(learner == "rule" for learner, _ in labels) == 1
-    points = {(p["learner"], p["label"]): p for p in run.results["points"]}
+    points = {(p.learner, p.label): p for p in run.results.points}
     tuned = points["lookup", "tuned on 3"]
-    assert tuned["training_scores"]["n_rows"] == 3  # no more rows than there are
-    assert points["lookup", "tuned on 81"]["training_scores"]["n_rows"] == 5
-    assert tuned["training_scores"]["scores"]["bleu"] == pytest.approx(100)
-    assert tuned["scores"]["bleu"]["estimate"] < 100
-    assert points["rule", "as it is"]["training_scores"] is None
-    assert next(item["word"] for item in run.results["diagnosis"]) == "data-starved"
+    assert tuned.training_scores.n_rows == 3  # no more rows than there are
+    assert points["lookup", "tuned on 81"].training_scores.n_rows == 5
+    assert tuned.training_scores.scores["bleu"] == pytest.approx(100)
+    assert tuned.scores["bleu"].estimate < 100
+    assert points["rule", "as it is"].training_scores is None
+    assert next(item.word for item in run.results.diagnosis) == "data-starved"
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Undertrained or data-starved?" in page
     assert "Which kind of example to label next" in page
@@ -128,12 +128,12 @@ def test_stratified_draws_reach_the_trials(rows_file, tmp_path):
     shares = {}
     for sampling in ("random", "stratified"):
         run = run_study({**base, "sampling": sampling}, out=tmp_path / sampling)
-        (trial,) = [trial for trial in run.results["trials"] if trial["strategy"] == "fine-tune"]
-        shares[sampling] = trial["training"]["path"]
+        (trial,) = [trial for trial in run.results.trials if trial.strategy == "fine-tune"]
+        shares[sampling] = trial.training.path
     assert shares["stratified"] == "5 classes"
-    assert run.results["floor"].rule == "majority"
-    assert run.results["floor"].title == "most frequent class"
-    assert np.isfinite(run.results["points"][0]["scores"]["accuracy"]["estimate"])
+    assert run.results.floor.rule == "majority"
+    assert run.results.floor.title == "most frequent class"
+    assert np.isfinite(run.results.points[0].scores["accuracy"].estimate)
 
 
 def test_rows_of_the_fake_data_suit_the_tests():

@@ -10,7 +10,7 @@ from tests.fakes.lookup_learner import LookupLearner
 from tests.study.test_study import STUDY, StopAfter
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TargetLoss
-from tunecurve.run import run_study
+from tunecurve.run import StudyRun, run_study
 from tunecurve.storage.files import read_checked_json, write_checked_json
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import Trial, training_key
@@ -50,7 +50,7 @@ def nothing_trained():
     Sharing.trained.clear()
 
 
-def run(rows_file, out, learners, progress=None, **overrides):
+def run(rows_file, out, learners, progress=None, **overrides) -> StudyRun:
     study = {**STUDY, "data": {"source": str(rows_file)}, "shots": [], "train_sizes": [5], "bootstrap": {"draws": 100}}
     learners = {learner.name: learner for learner in learners}
     return run_study(study, out=out, models=list(learners), learners=learners, progress=progress, **overrides)
@@ -58,9 +58,9 @@ def run(rows_file, out, learners, progress=None, **overrides):
 
 def tuned(done):
     return {
-        (trial["learner"], trial["train_size"], trial["seed"]): trial
-        for trial in done.results["trials"]
-        if trial["strategy"] == "fine-tune"
+        (trial.learner, trial.train_size, trial.seed): trial
+        for trial in done.results.trials
+        if trial.strategy == "fine-tune"
     }
 
 
@@ -70,12 +70,12 @@ def test_one_trains_and_the_other_takes_over_model_and_record(rows_file, tmp_pat
     trials = tuned(done)
     for seed in (0, 1):
         first, second = trials["a", 5, seed], trials["b", 5, seed]
-        assert first["folder"] != second["folder"]
-        assert first["training"]["taken_from"] is None
-        assert second["training"] == replace(first["training"], taken_from=first["folder"].removeprefix("trials/"))
-        known = [(tmp_path / "out" / trial["folder"] / "known.json").read_text() for trial in (first, second)]
+        assert first.folder != second.folder
+        assert first.training.taken_from is None
+        assert second.training == replace(first.training, taken_from=first.folder.removeprefix("trials/"))
+        known = [(tmp_path / "out" / trial.folder / "known.json").read_text() for trial in (first, second)]
         assert known[0] == known[1]
-        assert first["scores"] == second["scores"]
+        assert first.scores == second.scores
 
 
 def test_another_training_is_not_taken_over(rows_file, tmp_path):
@@ -97,7 +97,7 @@ def test_a_learner_added_later_finds_the_trainings_of_a_finished_study(rows_file
 def test_where_the_other_trial_failed_or_lost_its_model_the_training_is_done(rows_file, tmp_path):
     done = run(rows_file, tmp_path / "out", [Sharing("a", fail=True), Sharing("b")])
     assert [name for name, _, _ in Sharing.trained] == ["a", "b"]
-    assert tuned(done)["b", 5, 0]["training"]["taken_from"] is None
+    assert tuned(done)["b", 5, 0].training.taken_from is None
     for path in (tmp_path / "out").rglob("known.json"):
         path.unlink()
     run(rows_file, tmp_path / "out", [Sharing("b"), Sharing("c")])
@@ -116,8 +116,8 @@ def test_a_kill_between_the_copy_and_its_record_does_no_harm(rows_file, tmp_path
         with pytest.raises(KeyboardInterrupt):
             run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")])
     done = run(rows_file, tmp_path / "out", [Sharing("a"), Sharing("b")])
-    assert done.results["complete"]
-    assert tuned(done)["b", 5, 0]["training"]["taken_from"] is not None
+    assert done.results.complete
+    assert tuned(done)["b", 5, 0].training.taken_from is not None
 
 
 def test_an_interrupted_study_shares_as_an_uninterrupted_one(rows_file, tmp_path):
@@ -125,8 +125,8 @@ def test_an_interrupted_study_shares_as_an_uninterrupted_one(rows_file, tmp_path
     with pytest.raises(Interrupted):
         run(rows_file, tmp_path / "cut", [Sharing("a"), Sharing("b")], StopAfter(75))
     cut = tuned(run(rows_file, tmp_path / "cut", [Sharing("a"), Sharing("b")]))
-    assert {key: trial["training"]["taken_from"] for key, trial in cut.items()} == {
-        key: trial["training"]["taken_from"] for key, trial in whole.items()
+    assert {key: trial.training.taken_from for key, trial in cut.items()} == {
+        key: trial.training.taken_from for key, trial in whole.items()
     }
 
 
@@ -173,10 +173,10 @@ def test_models_of_one_training_have_one_loss_measured_once(rows_file, tmp_path,
     SharingLosses.measured.clear()
     done = run(rows_file, tmp_path / "out", [SharingLosses("a"), SharingLosses("b", training=training)])
     assert len(SharingLosses.measured) == n_measured * (30 + 5)
-    losses = {name: tuned(done)[name, 5, 0]["loss"] for name in "ab"}
-    assert [losses[name]["note"] for name in "ab"] == ["of a", "of b"]
-    assert losses["a"]["test"] == losses["b"]["test"]
-    files = [tmp_path / "out" / tuned(done)[name, 5, 0]["folder"] / "losses.jsonl" for name in "ab"]
+    losses = {name: tuned(done)[name, 5, 0].loss for name in "ab"}
+    assert [losses[name].note for name in "ab"] == ["of a", "of b"]
+    assert losses["a"].test == losses["b"].test
+    files = [tmp_path / "out" / tuned(done)[name, 5, 0].folder / "losses.jsonl" for name in "ab"]
     assert files[0].read_text() == files[1].read_text()
     again = run(rows_file, tmp_path / "out", [SharingLosses("a"), SharingLosses("b", training=training)])
     assert again.outcome.n_run == 0

@@ -11,7 +11,7 @@ from tunecurve.errors import DataError, EnvironmentProblem, Interrupted, StudySt
 from tunecurve.executors.lock import lock_study
 from tunecurve.results.collect import without_times
 from tunecurve.results.model import results_schema
-from tunecurve.run import run_study
+from tunecurve.run import StudyRun, run_study
 from tunecurve.storage.files import read_checked_json, sha256_of, write_checked_json
 from tunecurve.study.progress import Progress
 
@@ -26,7 +26,7 @@ STUDY = {
 }
 
 
-def run(rows_file, out, learner=None, **overrides):
+def run(rows_file, out, learner=None, **overrides) -> StudyRun:
     learner = learner or LookupLearner()
     progress = overrides.pop("progress", None)
     return run_study(
@@ -41,28 +41,28 @@ def run(rows_file, out, learner=None, **overrides):
 def test_a_study_measures_a_rising_curve_and_writes_everything(rows_file, tmp_path):
     done = run(rows_file, tmp_path / "out", seeds=2)
     jsonschema.validate(json.loads((tmp_path / "out" / "results.json").read_text()), SCHEMA)
-    tuned = [p["scores"]["bleu"]["estimate"] for p in done.results["points"] if p["strategy"] == "fine-tune"]
+    tuned = [p.scores["bleu"].estimate for p in done.results.points if p.strategy == "fine-tune"]
     assert tuned == sorted(tuned)
     assert tuned[-1] > tuned[0] + 20
     assert done.outcome.n_run == 1 + 1 + 2 + 6
     for name in ("study.yaml", "split.json", "results.json", "curve.png", "curve.svg", "report.html"):
         assert (tmp_path / "out" / name).stat().st_size > 100
-    assert done.results["complete"]
-    assert "tuned on 80" in done.results["headline"]
+    assert done.results.complete
+    assert "tuned on 80" in done.results.headline
 
 
 def test_every_number_in_the_results_can_be_traced(rows_file, tmp_path):
     results = run(rows_file, tmp_path / "out").results
-    for metric in results["metrics"]:
-        assert metric["signature"]
-    for trial in results["trials"]:
-        assert trial["config"]["test_sha256"] == results["data"]["test_sha256"]
-        assert (tmp_path / "out" / trial["folder"] / "predictions.jsonl").exists()
-    for point in results["points"]:
-        score = point["scores"]["bleu"]
-        assert score["low"] <= score["estimate"] <= score["high"]
-        assert score["method"] == "delete-one jackknife over test rows"
-        assert len(score["by_seed"]) == point["n_seeds"]
+    for metric in results.metrics:
+        assert metric.signature
+    for trial in results.trials:
+        assert trial.config["test_sha256"] == results.data.test_sha256
+        assert (tmp_path / "out" / trial.folder / "predictions.jsonl").exists()
+    for point in results.points:
+        score = point.scores["bleu"]
+        assert score.low <= score.estimate <= score.high
+        assert score.method == "delete-one jackknife over test rows"
+        assert len(score.by_seed) == point.n_seeds
 
 
 def test_a_finished_study_run_again_does_nothing(rows_file, tmp_path):
@@ -102,19 +102,19 @@ def test_a_failing_trial_does_not_stop_the_others(rows_file, tmp_path):
     assert {trial.train_size: reason for trial, reason in done.outcome.failures.items()} == {
         20: "RuntimeError: the lookup table caught fire"
     }
-    states = {trial["label"]: trial["state"] for trial in done.results["trials"]}
+    states = {trial.label: trial.state for trial in done.results.trials}
     assert states["fine-tune-n20-seed0"] == "failed"
     assert states["fine-tune-n80-seed0"] == "finished"
     assert "caught fire" in (tmp_path / "out" / "report.html").read_text()
     again = run(rows_file, tmp_path / "out")
     assert again.outcome.n_run == 1
-    assert again.results["complete"]
+    assert again.results.complete
 
 
 def test_more_sizes_and_seeds_extend_a_study_on_the_same_test_set(rows_file, tmp_path):
     first = run(rows_file, tmp_path / "out", split={"method": "group"}, train_sizes=[5])
     second = run(rows_file, tmp_path / "out", split={"method": "group"}, train_sizes=[5, 20], seeds=2)
-    assert second.results["data"]["test_sha256"] == first.results["data"]["test_sha256"]
+    assert second.results.data.test_sha256 == first.results.data.test_sha256
     assert second.outcome.n_found_finished == 4
 
 
@@ -122,7 +122,7 @@ def test_asking_for_one_more_size_keeps_what_was_measured(rows_file, tmp_path):
     run(rows_file, tmp_path / "out", train_sizes=[5, 20])
     done = run(rows_file, tmp_path / "out", train_sizes=[80], shots=[])
     assert done.outcome.n_run == 1
-    assert [p["label"] for p in done.results["points"]] == [
+    assert [p.label for p in done.results.points] == [
         "copying the input",
         "zero-shot",
         "2-shot",
@@ -142,8 +142,8 @@ def test_two_models_with_the_same_trial_labels_are_told_apart(rows_file, tmp_pat
     learners = {"good": LookupLearner("good"), "bad": Forgetful("bad")}
     study = {**STUDY, "data": {"source": str(rows_file)}, "models": ["good", "bad"], "train_sizes": [80]}
     results = run_study(study, out=tmp_path / "out", learners=learners).results
-    assert choose_trial(results, None)["learner"] == "good"
-    assert choose_trial(results, "bad/fine-tune-n80-seed0")["learner"] == "bad"
+    assert choose_trial(results, None).learner == "good"
+    assert choose_trial(results, "bad/fine-tune-n80-seed0").learner == "bad"
     with pytest.raises(UsageError, match="several trials are called"):
         choose_trial(results, "fine-tune-n80-seed0")
 
@@ -199,7 +199,7 @@ def test_sizes_that_were_asked_for_must_fit_and_default_sizes_are_fitted(rows_fi
     done = run_study(
         {**study, "data": {"source": str(rows_file)}}, out=tmp_path / "fitted", learners={"lookup": LookupLearner()}
     )
-    assert done.results["spec"]["train_sizes"] == [50]
+    assert done.results.spec["train_sizes"] == [50]
 
 
 def test_a_folder_that_is_a_file_is_an_error_with_advice(rows_file, tmp_path):
@@ -219,7 +219,7 @@ def test_a_full_disk_stops_the_study_and_names_the_way_on(rows_file, tmp_path, e
 
     with pytest.raises(EnvironmentProblem, match=r"no space left on the disk.*run the same command again"):
         run(rows_file, tmp_path / "out", FullDisk())
-    assert run(rows_file, tmp_path / "out").results["complete"]
+    assert run(rows_file, tmp_path / "out").results.complete
 
 
 def test_run_folders_are_private(rows_file, tmp_path):

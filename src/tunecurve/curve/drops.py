@@ -68,7 +68,7 @@ def _step_variance(curve: PreparedCurve, index: int) -> float:
 
 def drop_note(drop: Drop) -> str:
     """One sentence for the reader about a real drop."""
-    missing = "" if len(drop.counts) == 2 else f", counting only {' and '.join(drop['counts'])}"
+    missing = "" if len(drop.counts) == 2 else f", counting only {' and '.join(drop.counts)}"
     return (
         f"The score got worse by {drop.drop:.3g} from n={drop.from_n:g} to n={drop.to_n:g}: more than luck "
         f"(probability of luck {drop.probability_of_luck:.2g}{missing}). Shapes never rise in error; what lies before "

@@ -20,9 +20,10 @@ def prediction_rows(folder: Path, results: Results) -> list[dict[str, object]]:
     """Return one row for every prediction of every finished trial."""
     rows = []
     for trial in results.finished:
-        key = {name: trial[name] for name in ("learner", "strategy", "shots", "train_size", "seed")}
         lines = TrialFolder(folder / trial.folder).answers()
-        rows += [key | line | loss for line, loss in zip(lines, _losses(folder, trial, len(lines)), strict=True)]
+        rows += [
+            trial.columns | line | loss for line, loss in zip(lines, _losses(folder, trial, len(lines)), strict=True)
+        ]
     return rows
 
 

@@ -45,16 +45,21 @@ class LearningCurve:
     """What `learning_curve` and `load_study` return: `Results` under the name of earlier versions."""
 
     def __init__(self, results: Results | Mapping[str, Any]) -> None:
-        self.results = results if isinstance(results, Results) else Results.from_json(results)
+        self._found = results if isinstance(results, Results) else Results.from_json(results)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The content of results.json, as earlier versions gave it."""
+        return self._found.to_json()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.results, name)
+        return getattr(self._found, name)
 
     def __repr__(self) -> str:
-        return table(self.results)
+        return table(self._found)
 
     def _repr_html_(self) -> str:
-        return html_table(self.results)
+        return html_table(self._found)
 
 
 def load_study(folder: str | Path) -> LearningCurve:

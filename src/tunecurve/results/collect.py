@@ -47,6 +47,7 @@ from tunecurve.results.training_findings import speed_findings, training_finding
 from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
 from tunecurve.storage.files import read_checked_json
+from tunecurve.storage.records import Record
 from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
@@ -342,6 +343,8 @@ def load(folder: str | Path) -> Results:
 
 def without_times(results: Any) -> Any:
     """Return the results without durations: what two runs of one study must agree on."""
+    if isinstance(results, Record):
+        return without_times(results.to_json())
     if isinstance(results, Mapping):
         return {key: without_times(value) for key, value in results.items() if key not in TIME_KEYS}
     if isinstance(results, list | tuple):

@@ -14,7 +14,7 @@ from typing import Any
 
 from tunecurve.errors import DamagedFile, EnvironmentProblem, StudyStateError, explain_os_error
 from tunecurve.storage.kill_points import kill_point
-from tunecurve.storage.records import json_value
+from tunecurve.storage.records import Record, json_value
 
 TEMPORARY = ".tmp"  # how the names of files that are being written end
 
@@ -120,7 +120,7 @@ def write_json(path: Path, value: Any) -> None:
 _START, _NO_SUM = '{\n "seal": "', "0" * 64
 
 
-def write_checked_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_checked_json(path: Path, value: Mapping[str, Any] | Record) -> None:
     """Write a JSON object with a checksum of its own text as its first key."""
     text = json.dumps({"seal": _NO_SUM, **json_value(value)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_text(path, text.replace(_NO_SUM, _text_sha256(text), 1))

@@ -1,9 +1,9 @@
-"""Records: frozen dataclasses that are JSON objects, read by attribute in programs and by key like the JSON they come from."""
+"""Records: frozen dataclasses that are JSON objects in files."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
@@ -27,7 +27,7 @@ NOT_KEPT = {"is_not_kept": True}
 WRITE_ANEW = "start the study again with tunecurve run, which writes it anew"
 
 
-class Record(Mapping[str, Any]):
+class Record:
     """Base of the frozen dataclasses that files are made of; a text below a field describes it in the JSON schema."""
 
     __pydantic_config__: ClassVar[ConfigDict] = {
@@ -36,28 +36,11 @@ class Record(Mapping[str, Any]):
         "validate_by_name": True,
     }
 
-    def __getitem__(self, key: str) -> Any:
-        """Return the value of a key."""
-        name = _names_by_key(type(self))[key]
-        value = getattr(self, name)
-        if value is None and name in _left_out(type(self)):
-            raise KeyError(key)
-        return value
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the keys."""
-        left_out = _left_out(type(self))
-        for key, name in _names_by_key(type(self)).items():
-            if name not in left_out or getattr(self, name) is not None:
-                yield key
-
-    def __len__(self) -> int:
-        """Return the number of keys."""
-        return sum(1 for _ in self)
-
     def to_json(self) -> dict[str, Any]:
         """Return the record as values that JSON knows; numbers that are not finite are None."""
-        return {key: json_value(value) for key, value in self.items()}
+        left_out = _left_out(cast(Any, type(self)))
+        values = ((key, name, getattr(self, name)) for key, name in _names_by_key(cast(Any, type(self))).items())
+        return {key: json_value(value) for key, name, value in values if value is not None or name not in left_out}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], origin: str = "the record", remedy: str = WRITE_ANEW) -> Self:
@@ -71,7 +54,7 @@ class Record(Mapping[str, Any]):
         from pydantic import ValidationError
 
         try:
-            return _adapter(cls).validate_python(values)
+            return _adapter(cast(Any, cls)).validate_python(values)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             position = ".".join(map(str, first["loc"]))
@@ -82,7 +65,7 @@ class Record(Mapping[str, Any]):
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Return the JSON schema of the record and of all records in it."""
-        return _adapter(cls).json_schema()
+        return _adapter(cast(Any, cls)).json_schema()
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -92,7 +75,9 @@ class Record(Mapping[str, Any]):
         schema["properties"] |= {one.name: {"type": "string"} for one in fields(cast(Any, cls)) if not one.init}
         for described in schema["properties"].values():
             described.pop("title", None)
-        schema["required"] = [key for key, name in _names_by_key(cls).items() if name not in _left_out(cls)]
+        schema["required"] = [
+            key for key, name in _names_by_key(cast(Any, cls)).items() if name not in _left_out(cast(Any, cls))
+        ]
         schema["additionalProperties"] = False
         return reference
 
@@ -117,6 +102,8 @@ def _adapter(cls: type[Record]) -> TypeAdapter[Any]:
 
 def json_value(value: Any) -> Any:
     """Return a value as JSON knows it: mappings, lists, texts, numbers; what is not finite is None."""
+    if isinstance(value, Record):
+        return value.to_json()
     if isinstance(value, Mapping):
         return {key: json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -119,7 +119,7 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
         "shots": trial.shots,
         "train_size": trial.train_size,
         "seed": trial.seed,
-        "test_sha256": data.facts["test_sha256"],
+        "test_sha256": data.facts.test_sha256,
         "train_sha256": ids_hash(data.training_rows(trial.train_size or trial.shots, trial.seed)),
         "system": data.renderer.system_text,
         "template": data.renderer.template,

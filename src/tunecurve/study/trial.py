@@ -254,7 +254,7 @@ def answer_all(
             for index, answer in stream:
                 if decoder != learner.decoder:  # known from the first answer on
                     decoder = learner.decoder
-                    store.append({"decoder": dict(decoder) if decoder else None})
+                    store.append({"decoder": decoder.to_json() if decoder else None})
                 store.append({"index": index, "answer": asdict(answer)})
                 answers[index] = answer
                 tokens_written += answer.tokens_out

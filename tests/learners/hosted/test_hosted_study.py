@@ -104,10 +104,10 @@ def test_the_quote_is_close_to_the_bill(point_at, study_file, tmp_path, model, t
     study = prepare_study(load_spec(study_file(model, tuning=tuning)), StudyOptions(out=tmp_path / "run"))
     quote = study.quote_left_usd()
     done = run_prepared(study)
-    money = done.results["money"]
-    assert quote == pytest.approx(money["answers_usd"] + money["jobs_usd"], rel=0.15)
-    costs = [trial["cost_usd"] for trial in done.results["trials"] if trial["learner"] != "floor"]
-    assert sum(costs) == pytest.approx(money["answers_usd"] + money["jobs_usd"])
+    money = done.results.money
+    assert quote == pytest.approx(money.answers_usd + money.jobs_usd, rel=0.15)
+    costs = [trial.cost_usd for trial in done.results.trials if trial.learner != "floor"]
+    assert sum(costs) == pytest.approx(money.answers_usd + money.jobs_usd)
 
 
 def test_money_is_asked_for_first(point_at, study_file, tmp_path, capsys):

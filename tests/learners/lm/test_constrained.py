@@ -210,13 +210,13 @@ def test_a_study_trains_once_and_draws_both(tiny_model_folder, rows_file, tmp_pa
     }  # fmt: skip
     done = run_study(study, out=tmp_path / "run", device="cpu")
     assert not done.outcome.failures
-    trials = {(trial["learner"].split(":")[0], trial["label"]): trial for trial in done.results["trials"]}
+    trials = {(trial.learner.split(":")[0], trial.label): trial for trial in done.results.trials}
     assert len(trials) == 7
     first, second = trials[str(tiny_model_folder), "fine-tune-n8-seed0"], trials["constrained", "fine-tune-n8-seed0"]
-    assert first["training"]["taken_from"] is None
-    assert second["training"] == replace(first["training"], taken_from=first["folder"].removeprefix("trials/"))
+    assert first.training.taken_from is None
+    assert second.training == replace(first.training, taken_from=first.folder.removeprefix("trials/"))
     weights = [
-        (tmp_path / "run" / trial["folder"] / "adapter" / "adapter_model.safetensors").read_bytes()
+        (tmp_path / "run" / trial.folder / "adapter" / "adapter_model.safetensors").read_bytes()
         for trial in (first, second)
     ]
     assert weights[0] == weights[1]

@@ -89,6 +89,11 @@ class TrialResult(Record):
         return self.learner, self.strategy, self.shots, self.train_size
 
     @property
+    def columns(self) -> dict[str, object]:
+        """What distinguishes it in a table of all trials."""
+        return {name: getattr(self, name) for name in ("learner", "strategy", "shots", "train_size", "seed")}
+
+    @property
     def name(self) -> str:
         """Learner and label: what is not ambiguous."""
         return f"{self.learner}/{self.label}"
@@ -127,11 +132,13 @@ class FinishedTrial(TrialResult):
         """Return one row for every metric, losses as if they were metrics, with how the model was trained."""
         losses = {} if self.loss is None else {"test": self.loss.test, "train": self.loss.train}
         means = {f"target_loss_{side}": loss.mean for side, loss in losses.items() if loss is not None}
-        key = {name: self[name] for name in ("learner", "strategy", "shots", "train_size", "seed")}
         training = self.training
         trained = {
             "steps": training.steps if training else None,
             "epochs": training.epochs if training else None,
             "train_seconds": training.train_seconds if training else None,
         }
-        return [key | {"metric": name, "score": score} | trained for name, score in {**self.scores, **means}.items()]
+        return [
+            self.columns | {"metric": name, "score": score} | trained
+            for name, score in {**self.scores, **means}.items()
+        ]

@@ -22,6 +22,7 @@ from tunecurve.learners.lm.training.cuda_graphs import CudaGraphs
 from tunecurve.learners.lm.training.multi_lora import StackedAdapters
 from tunecurve.learners.lm.training.one_pass import FewShapes, losses_in_one_pass, one_pass_step
 from tunecurve.learners.torch.checkpoint import trainable_parameters
+from tunecurve.run import StudyRun
 
 # Another number of rows (with an incomplete batch), of passes, another seed, another learning rate each.
 TRAININGS = [(12, {}, 5), (6, {"epochs": 3}, 6), (10, {"epochs": 1, "learning_rate": 3e-3}, 7)]
@@ -193,7 +194,7 @@ def test_adapters_with_dropout_are_refused_with_advice(tiny_model_folder, tmp_pa
         )
 
 
-def study_of(tiny_model_folder, rows_file, out, **more):
+def study_of(tiny_model_folder, rows_file, out, **more) -> StudyRun:
     from tunecurve.run import run_study
 
     return run_study(
@@ -216,10 +217,10 @@ def test_a_study_trains_together_continues_and_does_nothing_when_it_is_finished(
 
     values = {"train_together": True}
     run = study_of(tiny_model_folder, rows_file, tmp_path / "run", **values)
-    trained = [trial for trial in run.results["trials"] if trial["strategy"] == "fine-tune"]
+    trained = [trial for trial in run.results.trials if trial.strategy == "fine-tune"]
     assert len(trained) == 2
     assert not run.outcome.failures
-    assert all("together with 1 other trainings" in trial["training"]["path"] for trial in trained)
+    assert all("together with 1 other trainings" in trial.training.path for trial in trained)
     assert not (tmp_path / "run" / "together").exists()
     stored = [json.loads(path.read_text()) for path in (tmp_path / "run" / "trials").glob("*/result.json")]
     decoders = {str(result["answers"]["decoder"]) for result in stored if result["training"]}
@@ -236,7 +237,7 @@ def test_a_study_trains_together_continues_and_does_nothing_when_it_is_finished(
     assert (tmp_path / "cut" / "together" / "checkpoint.safetensors").exists()
     continued = run_study(str(tmp_path / "run" / "study.yaml"), out=tmp_path / "cut", device="cpu")
     # As text: leak shares of trials without an answer are NaN, which equals nothing.
-    written = [json.dumps([t["scores"] for t in each.results["trials"]]) for each in (continued, run)]
+    written = [json.dumps([t.scores for t in each.results.trials]) for each in (continued, run)]
     assert written[0] == written[1]
 
 

@@ -320,7 +320,7 @@ def test_which_rows_are_too_long_is_no_matter_of_the_model(tiny_model_folder, tm
             {"data": {"source": str(tmp_path / "rows.jsonl"), "max_tokens": max_tokens}, "models": [str(tiny_model_folder)],
              "split": {"test_size": 5, "method": "random"}, "train_sizes": [10]}, StudyOptions(device="cpu"),
         )  # fmt: skip
-        assert study.data.facts["dropped"] == dropped
+        assert study.data.facts.dropped == dropped
 
 
 @pytest.mark.parametrize("harm", ["truncated", "one bit", "other rows", "other versions"])
