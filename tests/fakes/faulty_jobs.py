@@ -14,8 +14,9 @@ import json
 import re
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
+
+from tests.support.servers import LocalServer, QuietHandler
 
 TRAINING_USD = 3.0  # per million tokens
 
@@ -29,12 +30,11 @@ def training_tokens(text):
     return sum(count(json.loads(line)) for line in text.splitlines())
 
 
-class FaultyJobs(ThreadingHTTPServer):
-    daemon_threads = True
+class FaultyJobs(LocalServer):
     handler = None  # another provider's, for a class of its own
 
     def __init__(self, create="", times=10**9, echo="all", **behaviour):
-        super().__init__(("127.0.0.1", 0), self.handler or Handler)
+        super().__init__(self.handler or Handler)
         self.create_fault, self.times, self.echo = create, times, echo
         # What a look at a job brings: a fault, a final state, the passes that are trained whatever was asked.
         self.behaviour = {"look": "", "ends": "", "trains": None, "polls": 1, "slow": 0.0, "checkpoints": [], "named": True,
@@ -45,26 +45,15 @@ class FaultyJobs(ThreadingHTTPServer):
         self.sizes = {}
         self.n_uploads = 0
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        self.serve()
 
     @property
     def bill_usd(self):
         return sum(job["tokens"] for job in self.jobs.values()) * TRAINING_USD / 1e6
 
-    def handle_error(self, request, client_address):
-        pass
 
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(QuietHandler):
     routes = ()
-
-    def log_message(self, *_):
-        pass
 
     def do_POST(self):
         server = self.server

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.servers import LocalServer, QuietHandler
 
 INPUT_USD, OUTPUT_USD = 1.0, 2.0  # per million tokens
 
@@ -38,31 +39,16 @@ USAGES = {
 }
 
 
-class FaultyServer(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
+class FaultyServer(LocalServer):
     def __init__(self, fault="", times=10**9, elsewhere=None, handler=None):
-        super().__init__(("127.0.0.1", 0), handler or Handler)
+        super().__init__(handler or Handler)
         self.fault, self.times, self.elsewhere = fault, times, elsewhere
         self.lock, self.around = threading.Lock(), "{}"  # what the model puts around its answers
         self.bill_usd, self.n_requests, self.n_answers, self.bodies, self.headers = 0.0, 0, 0, [], []
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request, client_address):
-        pass
+        self.serve()
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Handler(QuietHandler):
     def do_POST(self):
         server = self.server
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))

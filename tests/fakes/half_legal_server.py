@@ -7,9 +7,9 @@ change says what more than the usual tokens was billed.
 from __future__ import annotations
 
 import json
-from http.server import BaseHTTPRequestHandler
 
 from tests.fakes.faulty_server import INPUT_USD, OUTPUT_USD, FaultyServer, tokens
+from tests.support.servers import QuietHandler
 
 
 class HalfLegalServer(FaultyServer):
@@ -20,12 +20,7 @@ class HalfLegalServer(FaultyServer):
         self.change, self.more_out = change, 0
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Handler(QuietHandler):
     def do_POST(self):
         server = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.servers import LocalServer, QuietHandler
 
 MODEL = "claude-haiku-4-5"
 
 
-class MessageBatches(ThreadingHTTPServer):
+class MessageBatches(LocalServer):
     """Ends every batch at the second look; `ends` says how each of its rows ends, `results_at` which host has the results."""
 
-    daemon_threads = True
-
     def __init__(self, ends=lambda number: "succeeded", results_at=None, results_status=200):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        super().__init__(Handler)
         self.ends, self.results_at, self.results_status = ends, results_at or self.url, results_status
         self.batches, self.paths, self.keys, self.bill_usd = {}, [], [], 0.0
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.serve()
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Handler(QuietHandler):
     def do_POST(self):
         server = self.note()
         rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["requests"]

@@ -8,35 +8,25 @@ The base model copies the last turn; an adapter answers with its own name before
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.support.servers import LocalServer, QuietHandler
 
-class VllmFake(ThreadingHTTPServer):
-    daemon_threads = True
 
+class VllmFake(LocalServer):
     def __init__(self, model, faults=(), modules=None, tokens=None, root=None, max_model_len=2048):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.model, self.faults, self.modules, self.tokens = model, set(faults), dict(modules or {}), tokens
         self.root, self.max_model_len = root or model, max_model_len
         self.log, self.bodies = [], []
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        self.serve()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-    def handle_error(self, request, client_address):
-        pass
+        return super().url + "/v1"
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Handler(QuietHandler):
     def do_POST(self):
         server = self.server
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))

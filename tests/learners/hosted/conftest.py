@@ -84,6 +84,23 @@ def point_at(monkeypatch, tmp_path, only_loopback):
 
 
 @pytest.fixture
+def started(monkeypatch):
+    """Return a function that sets the environment to a server that runs, and returns it; it is stopped when the test ends."""
+    servers = []
+
+    def keep(server, variables=()):
+        servers.append(server)
+        for name, value in dict(variables).items():
+            monkeypatch.setenv(name, value)
+        return server
+
+    yield keep
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
 def learner_of(tmp_path):
     """Return a function that makes a hosted learner with an account of its own."""
     accounts = []

@@ -40,14 +40,12 @@ hosted:
 
 
 @pytest.fixture
-def begin(monkeypatch, only_loopback, tmp_path, rows_file):
+def begin(monkeypatch, only_loopback, tmp_path, rows_file, started):
     """Return a function that starts a provider and writes a study of its model."""
     monkeypatch.setattr(deployment_keeper, "DELETION_POLL_SECONDS", 0.02)
-    servers = []
 
     def start(model, sizes="12, 20", **behaviour):
-        server = SERVERS[model](**behaviour)
-        servers.append(server)
+        server = started(SERVERS[model](**behaviour))
         values = {
             "AZURE_API_KEY": "canary-azure-key", "AZURE_BASE_URL": server.url + "/openai/v1",
             "AZURE_MANAGEMENT_URL": server.url, "AZURE_MANAGEMENT_TOKEN": "canary-management-token",
@@ -60,10 +58,7 @@ def begin(monkeypatch, only_loopback, tmp_path, rows_file):
         path.write_text(STUDY.format(rows=rows_file, model=model, sizes=sizes, tuning=tuning))
         return server, ["run", str(path), "--out", str(tmp_path / "run"), "--yes"]
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return start
 
 
 def deployments_in(folder):

@@ -72,12 +72,9 @@ def soon(monkeypatch):
 
 
 @pytest.fixture
-def serve(monkeypatch, only_loopback, tmp_path):
-    servers = []
-
+def serve(monkeypatch, only_loopback, tmp_path, started):
     def start(name, **behaviour):
         server = PROVIDERS[name][0](**behaviour)
-        servers.append(server)
         addresses = {
             "LAB_BASE_URL": server.url + "/openai/v1", "AZURE_MANAGEMENT_URL": server.url,
             "TOGETHER_BASE_URL": server.url + "/v1", "NEBIUS_BASE_URL": server.url + "/v1",
@@ -85,14 +82,9 @@ def serve(monkeypatch, only_loopback, tmp_path):
             "AWS_ENDPOINT_URL_S3": server.url, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": server.url,
             "TUNECURVE_LEDGER": str(tmp_path / "ledger.sqlite"),
         }  # fmt: skip
-        for variable, value in {**KEYS, **addresses}.items():
-            monkeypatch.setenv(variable, value)
-        return server
+        return started(server, {**KEYS, **addresses})
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return start
 
 
 def tuned_of(learner_of, tmp_path, name, price=True, hosting=(), **settings):

@@ -28,30 +28,23 @@ ALL = (LAB, GEMINI, VERTEX)
 
 
 @pytest.fixture
-def serve(monkeypatch, only_loopback):
+def serve(monkeypatch, only_loopback, started):
     """Return a function that starts a faulty server and points the environment at it."""
-    servers = []
 
     def begin(fault="", times=10**9):
-        elsewhere = FaultyServer()
+        elsewhere = started(FaultyServer())
         server = FaultyServer(fault, times, elsewhere.url)
-        servers.extend((server, elsewhere))
         values = {
             "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_OAUTH_ACCESS_TOKEN": "canary-token", "GOOGLE_API_KEY": "canary-google",
             "LAB_API_KEY": "canary-lab-key", "GOOGLE_VERTEX_BASE_URL": server.url, "GOOGLE_BASE_URL": server.url,
             "LAB_BASE_URL": server.url + "/v1",
         }  # fmt: skip
-        for name, value in values.items():
-            monkeypatch.setenv(name, value)
         server.other_host = elsewhere
-        return server
+        return started(server, values)
 
     monkeypatch.setattr(sending, "FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(sending, "LONGEST_WAIT_SECONDS", 0.02)
-    yield begin
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return begin
 
 
 def ask(learner, prompts_of, rows=ROWS):

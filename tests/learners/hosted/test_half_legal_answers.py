@@ -24,13 +24,11 @@ FORMATS = sorted(MODEL_OF)
 
 
 @pytest.fixture
-def serve(monkeypatch, only_loopback):
+def serve(monkeypatch, only_loopback, started):
     """Return a function that starts a server with a change of its answers, and points the environment at it."""
-    servers = []
 
     def begin(change):
-        server = HalfLegalServer(change)
-        servers.append(server)
+        server = started(HalfLegalServer(change))
         for name in ("GOOGLE", "LAB", "ANTHROPIC"):
             monkeypatch.setenv(f"{name}_API_KEY", "canary-key-of-the-test")
             monkeypatch.setenv(f"{name}_BASE_URL", server.url + ("/v1" if name == "LAB" else ""))
@@ -38,10 +36,7 @@ def serve(monkeypatch, only_loopback):
 
     monkeypatch.setattr(sending, "FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(sending, "LONGEST_WAIT_SECONDS", 0.02)
-    yield begin
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return begin
 
 
 @pytest.fixture

@@ -26,26 +26,19 @@ FAST = {"poll_seconds": 0.02, "adopt_wait_seconds": 0.15, "vertex": {"bucket": "
 
 
 @pytest.fixture
-def serve(monkeypatch, only_loopback, tmp_path):
+def serve(monkeypatch, only_loopback, tmp_path, started):
     """Return a function that starts a faulty server and points the environment at it."""
-    servers = []
 
     def start(create="", **behaviour):
         server = FaultyJobs(create, **behaviour)
-        servers.append(server)
         values = {
             "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_OAUTH_ACCESS_TOKEN": "canary-token", "LAB_API_KEY": "canary-lab-key",
             "GOOGLE_VERTEX_BASE_URL": server.url, "STORAGE_EMULATOR_HOST": server.url, "LAB_BASE_URL": server.url + "/v1",
             "TUNECURVE_LEDGER": str(tmp_path / "ledger.sqlite"),
         }  # fmt: skip
-        for name, value in values.items():
-            monkeypatch.setenv(name, value)
-        return server
+        return started(server, values)
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return start
 
 
 def follow(learner, folder, seconds=30.0, rows=None, epochs=2, until=None):

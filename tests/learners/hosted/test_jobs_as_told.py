@@ -24,26 +24,19 @@ serve_more = serve_others
 
 
 @pytest.fixture
-def serve(monkeypatch, only_loopback, tmp_path, serve_more):
+def serve(monkeypatch, only_loopback, tmp_path, serve_more, started):
     """Return a function that starts a provider's server, also Vertex AI's and Together's."""
-    servers = []
 
     def start(name, create="", **behaviour):
         if name in KINDS:
             return serve_more(name, create, **behaviour)
         server = FaultyTogether(create=create, **behaviour) if name == TOGETHER else FaultyJobs(create, **behaviour)
-        servers.append(server)
         values = {"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_OAUTH_ACCESS_TOKEN": "canary", "GOOGLE_VERTEX_BASE_URL": server.url,
                   "STORAGE_EMULATOR_HOST": server.url, "TOGETHER_API_KEY": "canary", "TOGETHER_BASE_URL": server.url + "/v1",
                   "TUNECURVE_LEDGER": str(tmp_path / "ledger.sqlite")}  # fmt: skip
-        for variable, value in values.items():
-            monkeypatch.setenv(variable, value)
-        return server
+        return started(server, values)
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return start
 
 
 @pytest.fixture

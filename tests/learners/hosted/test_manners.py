@@ -18,20 +18,16 @@ from tunecurve.learners.hosted.names import hint_at_provider, parse_hosted_name
 
 
 @pytest.fixture
-def lab(monkeypatch, only_loopback):
+def lab(monkeypatch, only_loopback, started):
     """Return a function that starts a server of OpenAI's format."""
-    servers = []
 
     def begin(fault=""):
-        servers.append(FaultyServer(fault))
+        server = started(FaultyServer(fault))
         monkeypatch.setenv("LAB_API_KEY", "canary-lab-key")
-        monkeypatch.setenv("LAB_BASE_URL", servers[-1].url + "/v1")
-        return servers[-1]
+        monkeypatch.setenv("LAB_BASE_URL", server.url + "/v1")
+        return server
 
-    yield begin
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return begin
 
 
 def test_the_request_is_as_the_settings_say(lab, learner_of, prompts_of):

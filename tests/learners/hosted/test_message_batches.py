@@ -21,19 +21,14 @@ def quick_batches(monkeypatch):
 
 
 @pytest.fixture
-def serve(monkeypatch, only_loopback):
-    servers = []
-
+def serve(monkeypatch, only_loopback, started):
     def start(*arguments, **behaviour):
-        servers.append(MessageBatches(*arguments, **behaviour))
+        server = started(MessageBatches(*arguments, **behaviour))
         monkeypatch.setenv("ANTHROPIC_API_KEY", "canary-key-of-anthropic")
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", servers[-1].url)
-        return servers[-1]
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        return server
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return start
 
 
 def learner(learner_of, **settings):

@@ -41,13 +41,11 @@ ALL = tuple(KINDS)
 
 
 @pytest.fixture
-def serve(monkeypatch, only_loopback, tmp_path):
+def serve(monkeypatch, only_loopback, tmp_path, started):
     """Return a function that starts a provider's server and points the environment at it."""
-    servers = []
 
     def start(name, create="", **behaviour):
         server = KINDS[name][0](create, **behaviour)
-        servers.append(server)
         values = {
             "NEBIUS_API_KEY": "canary-nebius-key", "NEBIUS_BASE_URL": server.url + "/v1", "AWS_ACCESS_KEY_ID": "AKIACANARY",
             "AWS_SECRET_ACCESS_KEY": "canary-secret-of-aws", "AWS_REGION": "us-east-1",
@@ -56,14 +54,9 @@ def serve(monkeypatch, only_loopback, tmp_path):
             "FIREWORKS_API_KEY": "canary-fireworks-key", "FIREWORKS_BASE_URL": server.url + "/inference/v1",
             "TUNECURVE_LEDGER": str(tmp_path / "ledger.sqlite"),
         }  # fmt: skip
-        for variable, value in values.items():
-            monkeypatch.setenv(variable, value)
-        return server
+        return started(server, values)
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return start
 
 
 @pytest.fixture

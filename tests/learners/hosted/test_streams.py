@@ -15,22 +15,18 @@ BOTH_AT_ONCE = {"api": "responses", "stream": True}
 
 
 @pytest.fixture
-def speak(monkeypatch, only_loopback):
+def speak(monkeypatch, only_loopback, started):
     """Return a function that starts a server that speaks all ways."""
-    servers = []
 
     def begin(fault="", times=10**9, **manners):
-        servers.append(start(fault, times, **manners))
+        server = started(start(fault, times, **manners))
         monkeypatch.setenv("LAB_API_KEY", "canary-lab-key")
-        monkeypatch.setenv("LAB_BASE_URL", servers[-1].url + "/v1")
-        return servers[-1]
+        monkeypatch.setenv("LAB_BASE_URL", server.url + "/v1")
+        return server
 
     monkeypatch.setattr(sending, "FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(sending, "LONGEST_WAIT_SECONDS", 0.02)
-    yield begin
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return begin
 
 
 WHOLE = [

@@ -17,20 +17,16 @@ NAME = "tunecurve-0123456789ab"
 
 
 @pytest.fixture
-def serve(monkeypatch, only_loopback):
+def serve(monkeypatch, only_loopback, started):
     """Return a function that starts a server and points the environment at it."""
-    servers = []
 
     def begin(model=BASE, *faults, **given):
-        servers.append(VllmFake(model, faults, **given))
-        monkeypatch.setenv("VLLM_BASE_URL", servers[-1].url)
-        return servers[-1]
+        server = started(VllmFake(model, faults, **given))
+        monkeypatch.setenv("VLLM_BASE_URL", server.url)
+        return server
 
     monkeypatch.delenv("VLLM_API_KEY", raising=False)
-    yield begin
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return begin
 
 
 @pytest.fixture
