@@ -175,8 +175,8 @@ def main() -> None:
     for name, seconds in phases.seconds.most_common():
         print(f"| {name} | {seconds:.1f} | {phases.times[name] or ''} | {100 * seconds / total:.0f} % |")
     print(f"| the whole | {total:.1f} | | |")
-    for record in trained:
-        record = record.get("record", record)
+    for stored in trained:
+        record = stored.get("record", stored)
         took = 1000 * record["train_seconds"] / max(1, record["steps"])
         print(f"{record['steps']} steps, {took:.1f} ms each, loss {record['losses'][-1]:.3f}; {record['path'][:100]}")
     if torch.cuda.is_available():

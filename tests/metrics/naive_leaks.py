@@ -137,8 +137,8 @@ def leaks_as_read(values, output, correct):
             places = places_of(text, spelled[key], cut)
             counts.append(len(places))
             hidden = {i for start, end in places for i in range(start, end)}
-            text = "".join("\0" if i in hidden else c for i, c in enumerate(text))
-            output, correct = (text, correct) if len(counts) == 1 else (output, text)
+            left = "".join("\0" if i in hidden else c for i, c in enumerate(text))
+            output, correct = (left, correct) if len(counts) == 1 else (output, left)
         left_over[key] = counts[0] - counts[1]
     found = []
     for key in letters:

@@ -127,9 +127,7 @@ class RayWorkers:
         """Return what the nodes told and how trials ended."""
         ready, _ = self._ray.wait(list(self._tasks), timeout=seconds) if self._tasks else ([], [])
         events = list(self._ray.get(self._mailbox.take.remote()))
-        for task in ready:
-            events.append(self._end_of(task, self._tasks.pop(task)))
-        return events
+        return [*events, *(self._end_of(task, self._tasks.pop(task)) for task in ready)]
 
     def _end_of(self, task: Any, item: PlannedTrial) -> Event:
         try:

@@ -38,7 +38,7 @@ def train_together(context: TrialContext, progress: Progress, folder: Path) -> N
     planned = context.planned
     for name, learner in context.learners.items():
         if learner.can_train_together:
-            items = _to_train([item for item in planned if item.trial.learner == name], learner)
+            items = _to_train([item for item in planned if item.trial.learner == name])
             # Another learner whose training is the same takes it over; see `run_trial`.
             keys = {training_key(item.config, learner) for item in planned if item.folder.is_trained}
             items = [item for item in items if training_key(item.config, learner) not in keys]
@@ -47,7 +47,7 @@ def train_together(context: TrialContext, progress: Progress, folder: Path) -> N
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _to_train(items: Sequence[PlannedTrial], learner: Learner) -> list[PlannedTrial]:
+def _to_train(items: Sequence[PlannedTrial]) -> list[PlannedTrial]:
     return [
         item
         for item in items

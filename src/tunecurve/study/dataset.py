@@ -233,8 +233,7 @@ def _stay_out_test(spec: StudySpec, rows: Sequence[Row], test: Sequence[Row]) ->
     if spec.data.names_test_rows:
         own = [*test, *(row for row in rows if row.side == "test")]
         return clash_test(rows, own, spec.split.both_sides, groups_are_named=named)
-    is_clash = clash_test(rows, test, "drop", groups_are_named=spec.split.method == "group")
-    return is_clash
+    return clash_test(rows, test, "drop", groups_are_named=spec.split.method == "group")
 
 
 def _check_enough(spec: StudySpec, grown: Grown, folder: Path) -> None:

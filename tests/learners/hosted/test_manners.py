@@ -307,7 +307,8 @@ def test_a_variable_that_would_send_calls_elsewhere_is_refused(
     for key in ("GOOGLE_API_KEY", "OPENAI_API_KEY", variable):
         monkeypatch.setenv(key, value)
     if words is None:
-        return learner_of(name).check_access()
+        learner_of(name).check_access()
+        return
     with pytest.raises(EnvironmentProblem, match=variable) as caught:
         learner_of(name).check_access()
     assert words in str(caught.value)

@@ -153,7 +153,7 @@ def _without_status(error: BaseException, name: HostedName) -> Failure:
         if _NEVER_SENT.match(kind):
             return Failure(_unsendable_line(cause, name), is_fatal=True, is_unreachable=True)
         if _NOT_CONNECTED.match(kind) or isinstance(cause, ConnectionRefusedError | socket.gaierror):
-            return Failure(_unreachable_line(error, name), is_fatal=_is_for_good(error, name), is_unreachable=True)
+            return Failure(_unreachable_line(error, name), is_fatal=_is_for_good(error), is_unreachable=True)
     spoilt = next((cause for cause in causes(error) if type(cause).__name__ == "DecodingError"), None)
     if spoilt is not None:
         text = f"its compression is broken: {one_line(spoilt)}"
@@ -169,7 +169,7 @@ def _is_a_broken_connection(error: BaseException) -> bool:
     return any(_BROKEN.search(kind.__name__) for kind in type(error).__mro__[:-2])
 
 
-def _is_for_good(error: BaseException, name: HostedName) -> bool:
+def _is_for_good(error: BaseException) -> bool:
     """Return whether no later connection could go better: a certificate, or another protocol at that port."""
     return any(isinstance(cause, ssl.SSLError) for cause in causes(error))
 
