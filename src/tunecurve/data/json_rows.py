@@ -23,7 +23,7 @@ def read_json(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     with open_text(file, newline="\n") as text:
         values = JsonValues(file, text)
         mark = values.next_mark()
-        if mark == "[":
+        if mark == "[" and not _has_pairs_in_lines(file):
             yield from _array(file, values)
             return
         if file.suffix == ".json" and mark == "{":
@@ -31,6 +31,22 @@ def read_json(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
             return
     with open_text(file, newline="\n") as text:
         yield from _lines(file, text)
+
+
+def as_cells(value: Any) -> Any:
+    """Return a row as its cells: `[text, {"entities": [...]}]`, as spaCy's examples are written, is a text and its annotations."""
+    is_pair = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
+    return {"text": value[0], **value[1]} if is_pair and "text" not in value[1] else value
+
+
+def _has_pairs_in_lines(file: DataFile) -> bool:
+    """Return whether the first line of a file is a text and its annotations, not the beginning of an array of rows."""
+    with open_text(file, newline="\n") as text:
+        _, line = next(_numbered_lines(file, text), (0, ""))
+    try:
+        return isinstance(as_cells(json.loads(line)), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _array(file: DataFile, values: JsonValues) -> Iterator[RawRow]:
@@ -42,7 +58,7 @@ def _array(file: DataFile, values: JsonValues) -> Iterator[RawRow]:
             values.take()
             break
         line = values.line
-        cells = values.value()
+        cells = as_cells(values.value())
         if not isinstance(cells, dict):
             raise DataError(
                 f"{file}, line {line}: expected a JSON object with columns as item {number}, got a list of {type(cells).__name__}; "
@@ -122,7 +138,7 @@ def _numbered_lines(file: DataFile, text: IO[str]) -> Iterator[tuple[int, str]]:
 def _lines_as_rows(file: DataFile, lines: Iterator[tuple[int, str]]) -> Iterator[RawRow]:
     for number, line in lines:
         try:
-            cells = json.loads(line)
+            cells = as_cells(json.loads(line))
         except (ValueError, RecursionError) as error:
             detail = getattr(error, "msg", str(error))
             hint = _hint(file, line.strip(), number)

@@ -43,7 +43,24 @@ def table_in(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
     """
     if file.part:
         return _under_key(file, whole, file.part)
-    return _split(file, whole) or _by_keys(file, whole) or _by_columns(file, whole) or _under_a_key(file, whole)
+    return (
+        _spacy(whole)
+        or _split(file, whole)
+        or _by_keys(file, whole)
+        or _by_columns(file, whole)
+        or _under_a_key(file, whole)
+    )
+
+
+def _spacy(whole: Mapping[str, Any]) -> JsonTable | None:
+    """Return the rows of annotation tools that write spaCy's examples under a key, beside the classes: texts with spans."""
+    items = whole.get("annotations")
+    if not isinstance(items, list) or not isinstance(whole.get("classes"), list):
+        return None
+    pairs = [item for item in items if item is not None]  # a text that nobody has annotated is null
+    if not pairs or not all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], dict) for pair in pairs):
+        return None
+    return JsonTable([{"text": text, **cells} for text, cells in pairs], "spaCy's examples under 'annotations'")
 
 
 def _split(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:

@@ -196,14 +196,16 @@ def test_documents_of_conll_files_are_groups(tmp_path):
     assert read.pairs == [("Ada Lee", "PER: Ada Lee"), ("left", "none"), ("Graz", "LOC: Graz")]
 
 
-WORDS = st.lists(st.sampled_from(["Ada", "Lee", "Graz", "x;y", "é", "漢", "none", "-"]), min_size=1, max_size=8)
+WORDS = st.lists(
+    st.tuples(st.sampled_from(["Ada", "Lee", "x;y", "é", "漢", "none", "-"]), st.booleans()), min_size=1, max_size=6
+)
 
 
-@given(WORDS, st.data())
-def test_tags_are_rendered_and_read_again(words, data):
-    chosen = sorted(data.draw(st.sets(st.integers(0, len(words) - 1))))
-    spans = [TokenSpan(place, place + 1, "PER") for place in chosen]
+@given(WORDS)
+def test_tags_are_rendered_and_read_again(chosen):
+    words = [word for word, _ in chosen]
+    spans = [TokenSpan(place, place + 1, "PER") for place, (_, is_name) in enumerate(chosen) if is_name]
     row = {"tokens": words, "tags": tags_of_entities(spans, len(words))}
     ((text, target),) = read_shape([row], task="ner", target_columns=("tags",)).pairs
     assert text == " ".join(words)
-    assert parse_entities(target) == [("PER", words[place]) for place in chosen]
+    assert parse_entities(target) == [("PER", word) for word, is_name in chosen if is_name]

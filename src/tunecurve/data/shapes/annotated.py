@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunecurve.data.cells import Unreadable, is_missing, list_in_text, plain_value
+from tunecurve.data.cells import is_missing, list_in_text, plain_value
 from tunecurve.data.shapes.base import Asked, Cells, Met, Plain, Shape, unreadable
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
@@ -18,7 +18,6 @@ from tunecurve.formats.offsets import (
     UNITS,
     WITHIN_A_CHARACTER,
     Counting,
-    Located,
     RawSpan,
     locate,
 )
@@ -81,11 +80,17 @@ class AnnotatedShape(Shape):
         """
         raise NotImplementedError
 
+    def counting(self, asked: Asked) -> Counting | None:
+        """Return how the offsets of `annotation` count; None where the texts beside them tell."""
+        return counting_of(asked)
+
     def read(self, cells: Cells, asked: Asked) -> Plain:
         """Return the text, and the masked text or the list of entities."""
         try:
             found = self.annotation(cells, asked)
-            located = located_spans(found, asked)
+            located = locate(found.text, found.spans, self.counting(asked))
+            if located.problem:
+                raise NotReadError(PROBLEMS[located.problem])
         except NotReadError as error:
             reason = error.args[0]
             return Plain(reason, reason)
@@ -146,20 +151,6 @@ class AnnotatedShape(Shape):
 def written_target(text: str, spans: Sequence[LabelledSpan], asked: Asked) -> str:
     """Return the target that spans stand for: the masked text, or the list of entities."""
     return (masked if target_kind(asked) == MASKING else entity_list)(text, spans)
-
-
-def located_spans(found: Annotated, asked: Asked) -> Located:
-    """Return the spans in characters.
-
-    Raises
-    ------
-    NotReadError
-        Where they do not stand in the text.
-    """
-    located = locate(found.text, found.spans, counting_of(asked))
-    if located.problem:
-        raise NotReadError(PROBLEMS[located.problem])
-    return located
 
 
 def fits_task(asked: Asked) -> bool:
@@ -248,8 +239,3 @@ def text_cell(cell: Any) -> str:
     if is_missing(cell) or not isinstance(cell, str) or not cell.strip():
         raise NotReadError(NO_TEXT)
     return cell
-
-
-def dropped(reason: Unreadable) -> NotReadError:
-    """Return the error for a row that is dropped for a reason."""
-    return NotReadError(reason)

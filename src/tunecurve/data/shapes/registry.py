@@ -11,6 +11,7 @@ from tunecurve.data.shapes.anthropic_chat import AnthropicChat
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape
 from tunecurve.data.shapes.bedrock_chat import BedrockChat
 from tunecurve.data.shapes.columns import Columns
+from tunecurve.data.shapes.entity_values import EntityValues
 from tunecurve.data.shapes.label_studio import LabelStudio
 from tunecurve.data.shapes.openai_chat import OpenAIChat
 from tunecurve.data.shapes.preference import Preference
@@ -19,6 +20,7 @@ from tunecurve.data.shapes.prompt_completion import PromptCompletion
 from tunecurve.data.shapes.sharegpt import ShareGPT
 from tunecurve.data.shapes.spans import Spans
 from tunecurve.data.shapes.squad import Squad
+from tunecurve.data.shapes.token_spans import TokenSpans
 from tunecurve.data.shapes.tokens_and_tags import TokensAndTags
 from tunecurve.data.shapes.vertex_chat import VertexChat
 from tunecurve.errors import DataError
@@ -37,6 +39,8 @@ SHAPES: tuple[Shape, ...] = (
     Prodigy(),
     LabelStudio(),
     TokensAndTags(),
+    TokenSpans(),
+    EntityValues(),
 )
 SHAPE_NAMES = (AUTO, COLUMNS, *(shape.name for shape in SHAPES))
 SAMPLE_ROWS = 200

@@ -1,0 +1,79 @@
+"""Entities without offsets: listed once for ner, replaced wherever they stand for masking."""
+
+import pytest
+
+from tests.support.shapes import read_shape
+from tunecurve.data.shapes.base import Asked
+from tunecurve.data.shapes.registry import recognise
+from tunecurve.errors import DataError
+
+TEXT = "Ada Lee left Graz. Ada Lee's Graz."
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        [{"entity": "Ada Lee", "types": ["name"]}, {"entity": "Graz", "types": ["city"]}],
+        "[{'entity': 'Ada Lee', 'types': ['name']}, {'entity': 'Graz', 'types': ['city']}]",
+        [{"value": "Ada Lee", "label": "name"}, {"value": "Graz", "label": "city"}],
+        [{"text": "Ada Lee", "type": "name"}, {"text": "Graz", "type": "city"}],
+        {"name": ["Ada Lee"], "city": ["Graz"]},
+        {"name": ["Ada Lee", "Ada Lee"], "city": ["Graz"], "phone": []},
+        [["name", "Ada Lee"], ["city", "Graz"]],
+    ],
+)
+def test_every_dress_gives_the_same_row(cell):
+    row = {"uid": "x", "text": TEXT, "entities": cell}
+    assert read_shape([row] * 2, task="ner").pairs == [(TEXT, "name: Ada Lee; city: Graz")] * 2
+    assert read_shape([row] * 2, task="masking").pairs == [(TEXT, "[NAME] left [CITY]. [NAME]'s [CITY].")] * 2
+
+
+def test_the_line_says_where_they_are_looked_for():
+    rows = [
+        {"text": TEXT, "entities": {"name": ["Ada Lee"]}},
+        {"text": "Nobody.", "entities": {}},
+        {"text": "No.", "entities": []},
+    ]
+    read = read_shape(rows, task="masking")
+    assert read.line.endswith(
+        "2 rows have no span: their target is the text itself; entities are looked for in the text as whole words, wherever they stand"
+    )
+    assert [finding.code for finding in read.findings] == ["spans-many-places", "labels-as-placeholders"]
+    assert read_shape(rows, task="ner").pairs[1:] == [("Nobody.", "none"), ("No.", "none")]
+
+
+def test_whole_words_only():
+    read = read_shape([{"text": "Ann met Anna.", "entities": {"name": ["Ann"]}}], task="masking")
+    assert read.pairs == [("Ann met Anna.", "[NAME] met Anna.")]
+
+
+@pytest.mark.parametrize("cell", [{"name": ["Eve"]}, [{"entity": "Ad", "types": ["name"]}], None, [{"x": 1}]])
+def test_rows_that_cannot_be_read_are_dropped(cell):
+    rows = [{"text": TEXT, "entities": {"name": ["Ada Lee"]}}] * 3
+    name = "entities not in the text" if cell and cell != [{"x": 1}] else "not labelled"
+    if cell == [{"x": 1}]:  # a column with anything else in it is no such column
+        assert recognise([*rows, {"text": TEXT, "entities": cell}], Asked("ner")) is None
+    else:
+        assert read_shape([*rows, {"text": TEXT, "entities": cell}], task="ner").pairs[3] == name
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        ["Ada Lee", "Graz"],
+        {"name": "Ada Lee"},
+        [["a", "b"]],
+        {"name": ["Eve", "Mallory"]},
+        [{"id": "Ada", "n": 1}],
+        [1, 2],
+    ],
+)
+def test_other_cells_are_no_entities(cell):
+    assert recognise([{"text": TEXT, "entities": cell}] * 3, Asked("ner")) is None
+
+
+def test_other_tasks_and_no_task():
+    row = {"text": TEXT, "entities": {"name": ["Ada Lee"]}}
+    assert recognise([row], Asked("extraction")) is None
+    with pytest.raises(DataError, match="fit two tasks"):
+        recognise([row], Asked(""))
