@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from tunecurve.data.cleaning import CleaningRules, clean_rows
 from tunecurve.data.drops import REASONS
-from tunecurve.tasks.lookup import task_of
+from tunecurve.data.shapes.annotated import AnnotatedShape
+from tunecurve.data.shapes.registry import SHAPES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
 BLOCKS = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "def convert" in block]
@@ -16,28 +16,6 @@ def convert(sign, row):
     names = {}
     exec(block, names)
     return names["convert"](row)
-
-
-def test_tokens_and_tags_make_rows_that_are_read():
-    row = {
-        "tokens": ["Ada", "Lovelace", "met", "Bo", "Ng", "in", "Rome"],
-        "ner_tags": ["B-P", "I-P", "O", "B-P", "B-P", "O", "B-L"],
-    }
-    made = convert("ner_tags", row)
-    assert made == {"text": "Ada Lovelace met Bo Ng in Rome", "entities": "P: Ada Lovelace; P: Bo; P: Ng; L: Rome"}
-    assert convert("ner_tags", {"tokens": ["It"], "ner_tags": ["O"]})["entities"] == "none"
-    rows, _ = clean_rows(
-        [("line 1", made)],
-        CleaningRules(input_column="text", target_column="entities", target_rule=task_of("ner").targets),
-    )
-    assert rows[0].target == made["entities"]
-
-
-def test_spans_of_both_dresses():
-    for spans in ([[0, 3, "NAME"], [9, 13, "CITY"]], [{"start": 9, "end": 13, "label": "CITY"}, [0, 3, "NAME"]]):
-        made = convert("spans", {"text": "Ada left Rome.", "spans": spans})
-        assert made["masked"] == "[NAME] left [CITY]."
-        assert made["entities"] == "NAME: Ada; CITY: Rome"
 
 
 def test_objects_and_classes():
@@ -51,3 +29,12 @@ def test_every_reason_stands_in_the_table():
         words = re.sub(r"^(input|target) not valid", "not valid", reason)
         words = re.sub(r"^(input|target) not text", "input or target not text", words)
         assert f"| {words} " in PAGE or f", {words} |" in PAGE, reason
+
+
+def test_every_shape_of_labelled_texts_and_its_options_stand_in_the_page():
+    shapes = [shape for shape in SHAPES if isinstance(shape, AnnotatedShape)]
+    assert len(shapes) >= 6
+    for shape in shapes:
+        assert f"| `{shape.name}` |" in PAGE
+    for option in {name for shape in shapes for name in shape.option_names} - {"scheme", "tokens"}:  # these are found
+        assert f"    {option}: " in PAGE

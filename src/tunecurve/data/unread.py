@@ -12,13 +12,14 @@ from tunecurve.data.drops import MAX_PLACES_KEPT
 from tunecurve.errors import DataError
 
 _DOCS = "docs/data.md has the lines of Python"
+_SPANS = "see 'Texts with labelled spans' in docs/data.md"
 WAYS_ON: dict[str, str] = {
     "chat turns": "chats are read, the last answer as target, where most rows are chats of one form: leave out --shape columns, or "
     "name the chat's column as input and target: docs/data.md, Chats",
-    "tokens and tags": "join the tokens by blanks, and write the target as 'PER: Ada Lovelace; LOC: London': " + _DOCS,
-    "tags of words": "write the target as 'PER: Ada Lovelace; LOC: London': " + _DOCS,
-    "spans with offsets": "write the text with [LABEL]s in their place for masking, or 'PERSON: Ada; CITY: London' for ner: "
-    + _DOCS,
+    "tokens and tags": "these are read for --task ner and --task masking, one tag for each token: " + _SPANS,
+    "tags of words": "these are read beside a column of tokens, one for each tag: " + _SPANS,
+    "spans with offsets": "these are read for --task masking, as a text with [LABEL]s, and for --task ner, as 'PERSON: Ada; CITY: "
+    "London', beside a column of the text: " + _SPANS,
     "an object": "write it as JSON text with json.dumps(..., ensure_ascii=False, sort_keys=True), or name one of its keys as a "
     "column of its own: " + _DOCS,
     "a list of objects": "write each row's as one text: " + _DOCS,
