@@ -80,6 +80,21 @@ class AnnotatedShape(Shape):
         """
         raise NotImplementedError
 
+    def fits_task(self, asked: Asked) -> bool:
+        """Return whether spans can be the target of the study's task.
+
+        Raises
+        ------
+        DataError
+            Where the task is not known: spans fit two.
+        """
+        if asked.task or "target" in asked.options:
+            return target_kind(asked) in (MASKING, NER)
+        raise DataError(
+            f"the rows hold {self.title}, which fit two tasks; say which is meant: --task masking (the text with [LABEL]s in their place), "
+            "or --task ner (a list of 'type: entity')"
+        )
+
     def counting(self, asked: Asked) -> Counting | None:
         """Return how the offsets of `annotation` count; None where the texts beside them tell."""
         return counting_of(asked)
@@ -151,22 +166,6 @@ class AnnotatedShape(Shape):
 def written_target(text: str, spans: Sequence[LabelledSpan], asked: Asked) -> str:
     """Return the target that spans stand for: the masked text, or the list of entities."""
     return (masked if target_kind(asked) == MASKING else entity_list)(text, spans)
-
-
-def fits_task(asked: Asked) -> bool:
-    """Return whether spans can be the target of the study's task.
-
-    Raises
-    ------
-    DataError
-        Where the task is not known: spans fit two.
-    """
-    if asked.task or "target" in asked.options:
-        return target_kind(asked) in (MASKING, NER)
-    raise DataError(
-        "the rows hold labelled spans, which fit two tasks; say which is meant: --task masking (the text with [LABEL]s in their place), "
-        "or --task ner (a list of 'type: entity')"
-    )
 
 
 def target_kind(asked: Asked) -> str:

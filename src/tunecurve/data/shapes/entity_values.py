@@ -17,7 +17,6 @@ from tunecurve.data.shapes.annotated import (
     Annotated,
     AnnotatedShape,
     NotReadError,
-    fits_task,
     list_cell,
     target_kind,
     text_cell,
@@ -60,7 +59,9 @@ class EntityValues(AnnotatedShape):
             for text in text_columns(sample, column)
             if asked.allows([text], [column]) and _share_found(sample, text, column) >= SHARE_FOUND
         ]
-        return [Match(self.name, (text,), (column,)) for text, column in found] if found and fits_task(asked) else []
+        return (
+            [Match(self.name, (text,), (column,)) for text, column in found] if found and self.fits_task(asked) else []
+        )
 
     def annotation(self, cells: Cells, asked: Asked) -> Annotated:
         """Return the text, and where its entities stand."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunecurve.data.cells import plain_value
-from tunecurve.data.shapes.annotated import NO_TEXT, Annotated, AnnotatedShape, NotReadError, fits_task, list_cell
+from tunecurve.data.shapes.annotated import NO_TEXT, Annotated, AnnotatedShape, NotReadError, list_cell
 from tunecurve.data.shapes.base import Asked, Cells, Match, unreadable
 from tunecurve.data.shapes.spans import TEXT_COLUMNS, check_ends, spans_of
 from tunecurve.errors import DataError
@@ -43,7 +43,7 @@ class LabelStudio(AnnotatedShape):
     """Tasks as Label Studio exports them in JSON."""
 
     name = "label-studio"
-    title = "Label Studio tasks"
+    title = "spans with offsets of Label Studio"
     rules: Mapping[str, str] = {
         "several annotators": "tasks have annotations that differ: the one marked as ground truth is read, else the latest",
         "predictions": "tasks have predictions beside annotations, which are not read",
@@ -70,7 +70,7 @@ class LabelStudio(AnnotatedShape):
         texts = [
             name for name in self._texts(sample, asked) if not asked.input_columns or asked.input_columns == (name,)
         ]
-        if not texts or (asked.target_columns and asked.target_columns != (key,)) or not fits_task(asked):
+        if not texts or (asked.target_columns and asked.target_columns != (key,)) or not self.fits_task(asked):
             return []
         found = [Match(self.name, (text,), (key,), (DATA,)) for text in texts]
         for match in found:

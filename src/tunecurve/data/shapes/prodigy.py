@@ -23,7 +23,7 @@ class Prodigy(Spans):
     """Rows that Prodigy wrote: those with `answer: accept` are read."""
 
     name = "prodigy"
-    title = "Prodigy"
+    title = "spans with offsets of Prodigy"
     rules: Mapping[str, str] = {
         **Spans.rules,
         "one by one": "rows are answers to one suggestion each (_view_id 'ner'): what else is in their texts may not be labelled",

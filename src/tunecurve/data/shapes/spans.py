@@ -16,7 +16,6 @@ from tunecurve.data.shapes.annotated import (
     AnnotatedShape,
     NotReadError,
     counting_of,
-    fits_task,
     list_cell,
     tag_names,
     target_kind,
@@ -78,7 +77,7 @@ class Spans(AnnotatedShape):
         own = self._own_masked(pairs, sample, asked)
         if own:
             return own
-        if not fits_task(asked):
+        if not self.fits_task(asked):
             return []
         for text, column in pairs:
             check_ends(self, sample, self._with(asked, text, column))

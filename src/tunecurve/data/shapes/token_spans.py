@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunecurve.data.cells import plain_value
-from tunecurve.data.shapes.annotated import Annotated, AnnotatedShape, NotReadError, fits_task, list_cell
+from tunecurve.data.shapes.annotated import Annotated, AnnotatedShape, NotReadError, list_cell
 from tunecurve.data.shapes.base import Asked, Cells, Match, Met, unreadable
 from tunecurve.data.shapes.spans import span_columns, span_items, spans_of, text_columns
 from tunecurve.errors import DataError
@@ -51,7 +51,7 @@ class TokenSpans(AnnotatedShape):
         pairs = [
             (tokens, spans) for tokens, spans in pairs if asked.input_columns or not list(text_columns(sample, spans))
         ]
-        if not pairs or not fits_task(asked):
+        if not pairs or not self.fits_task(asked):
             return []
         return [
             Match(self.name, (tokens,), (spans,), options={"offsets": _counting(sample, tokens, spans, asked)})

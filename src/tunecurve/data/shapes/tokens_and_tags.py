@@ -14,7 +14,6 @@ from typing import Any
 from tunecurve.data.cells import is_missing, plain_value
 from tunecurve.data.shapes.annotated import (
     AnnotatedShape,
-    fits_task,
     list_cell,
     tag_names,
     target_kind,
@@ -69,7 +68,7 @@ class TokensAndTags(AnnotatedShape):
         found = [
             one for one in self._columns(sample, asked) if asked.allows([one.tokens, *_own_texts(sample)], [one.tags])
         ]
-        if not found or not fits_task(asked):
+        if not found or not self.fits_task(asked):
             return []
         documents = [plain_value(cells.get(_DOCUMENT)) for cells in sample]
         group = _DOCUMENT if all(isinstance(one, str) and _DOCUMENT_NAME.fullmatch(one) for one in documents) else None
