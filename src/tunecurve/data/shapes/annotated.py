@@ -92,7 +92,7 @@ class AnnotatedShape(Shape):
             return target_kind(asked) in (MASKING, NER)
         raise DataError(
             f"the rows hold {self.title}, which fit two tasks; say which is meant: --task masking (the text with [LABEL]s in their place), "
-            "or --task ner (a list of 'type: entity')"
+            "or --task ner (a list of 'type: entity'); for any other task name the columns, too"
         )
 
     def counting(self, asked: Asked) -> Counting | None:

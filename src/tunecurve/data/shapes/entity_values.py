@@ -7,6 +7,7 @@ wherever it stands, because nothing says where it does not hold.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ from tunecurve.formats.segmentation import is_edge
 
 _VALUES = ("entity", "value", "text", "word", "mention", "surface", "span", "name")
 _TYPES = ("types", "type", "label", "labels", "entity_type", "tag", "class", "category")
+# Where the task is not known, only a column with such a name is meant: lists of words of the text may be answers, too.
+_ENTITY_NAMES = re.compile(r"entit|\bner\b|pii|mention|privacy|mask", re.IGNORECASE)
 SHARE_FOUND = 0.5
 
 NOT_FOUND = unreadable(
@@ -57,7 +60,9 @@ class EntityValues(AnnotatedShape):
             (text, column)
             for column in dict.fromkeys(str(name) for cells in sample for name in cells)
             for text in text_columns(sample, column)
-            if asked.allows([text], [column]) and _share_found(sample, text, column) >= SHARE_FOUND
+            if asked.allows([text], [column])
+            and (asked.task or _ENTITY_NAMES.search(column))
+            and _share_found(sample, text, column) >= SHARE_FOUND
         ]
         return (
             [Match(self.name, (text,), (column,)) for text, column in found] if found and self.fits_task(asked) else []
