@@ -61,7 +61,7 @@ def test_an_option_sets_its_key_and_nothing_else(key):
     before, after = plain(parse_spec({})), plain(parse_spec(values))
     assert after[key] == expected
     changed = {name for name in after if after[name] != before[name]}
-    assert changed - {"models"} == {key} - {"models"}, "a task brings models of its own"
+    assert changed - {"task", "models"} == {key} - {"task", "models"}, "rows bring their task, a task its models"
 
 
 def test_without_options_the_study_file_holds():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -156,12 +157,7 @@ def test_a_process_whose_trial_was_taken_over_leaves_it_alone(rows, tmp_path, se
                 (out / "claims" / f"{job.folder.name}.000002").write_text("another-1-abc\n")
             return super().fine_tune(job, on_step)
 
-    from tunecurve.executors.shared import run_shared
-
-    monkeypatch.setattr(
-        "tunecurve.executors.shared.run_shared",
-        lambda *arguments: run_shared(*arguments, beat_seconds=0.0001, stale_seconds=60),
-    )
+    monkeypatch.setattr("tunecurve.executors.shared.LeaseStore", partial(LeaseStore, beat_seconds=0.0001))
     done = run(rows, out, Executor("shared"), Robbed(), progress=listener)
     assert sum("silent too long" in line for line in listener.lines) == 1
     assert stolen[0].name in {path.name.rpartition(".")[0] for path in (out / "claims").glob("*.000003")}

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 from tunecurve.own_code import is_reference
+from tunecurve.spec.docs import default_of
 from tunecurve.spec.study import StudySpec
 from tunecurve.tasks.lookup import AUTO_TASK, TASK_NAMES
 
@@ -65,9 +65,8 @@ def key_option(key: str, *flags: str, **settings: Any) -> Decorator:
 def help_of(model: type[BaseModel], name: str) -> str:
     """Return what the study file's page says of a key, as a sentence, with its default."""
     field = model.model_fields[name]
-    text = (field.description or "").rstrip(".")
-    default = None if field.default is PydanticUndefined else field.default
-    if default is not None and not isinstance(default, bool) and "default: " not in text:
+    text, default = (field.description or "").rstrip("."), default_of(field)
+    if default not in (None, []) and not isinstance(default, bool) and "default: " not in text:
         shown = ",".join(map(str, default)) if isinstance(default, list) else str(default)
         text = f"{text} ({shown})"
     is_word = text.split(" ", 1)[0].strip(",;:").replace("-", "").isalpha()

@@ -26,7 +26,13 @@ class ProgressEvent(Event):
 
     def tell(self, progress: Progress) -> None:
         """Call the listener's method."""
-        raise NotImplementedError
+        match self:
+            case Said(line=line):
+                progress.message(line)
+            case Trained(step=step):
+                progress.trained(self.trial, step)
+            case Answered():
+                progress.answered(self.trial, self.n_done, self.n_all, self.tokens_per_second)
 
 
 @dataclass(frozen=True)
@@ -35,20 +41,12 @@ class Said(ProgressEvent):
 
     line: str
 
-    def tell(self, progress: Progress) -> None:
-        """Call the listener's method."""
-        progress.message(self.line)
-
 
 @dataclass(frozen=True)
 class Trained(ProgressEvent):
     """A step of training is done."""
 
-    progress: TrainingProgress
-
-    def tell(self, progress: Progress) -> None:
-        """Call the listener's method."""
-        progress.trained(self.trial, self.progress)
+    step: TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,6 @@ class Answered(ProgressEvent):
     n_done: int
     n_all: int
     tokens_per_second: float
-
-    def tell(self, progress: Progress) -> None:
-        """Call the listener's method."""
-        progress.answered(self.trial, self.n_done, self.n_all, self.tokens_per_second)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from tunecurve.executors.base import Recorder, is_paid, stays_here
 from tunecurve.executors.events import Event, ProgressEvent
 from tunecurve.executors.in_process import InProcessTrials
-from tunecurve.executors.leases import BEAT_SECONDS, CLAIMS, STALE_SECONDS, Lease, LeaseLost, LeaseStore
+from tunecurve.executors.leases import CLAIMS, Lease, LeaseLost, LeaseStore
 from tunecurve.executors.scheduler import longest_first
 from tunecurve.executors.serial import run_one
 from tunecurve.executors.worker import RelayProgress
@@ -27,14 +27,7 @@ PAID, BETWEEN = "paid-trials", "between two trials"
 POLL_SECONDS = 1.0
 
 
-def run_shared(
-    context: TrialContext,
-    folder: Path,
-    recorder: Recorder,
-    *,
-    beat_seconds: float = BEAT_SECONDS,
-    stale_seconds: float = STALE_SECONDS,
-) -> None:
+def run_shared(context: TrialContext, folder: Path, recorder: Recorder) -> None:
     """Run trials until none is left, sharing them with every process that does the same in this folder.
 
     Parameters
@@ -43,15 +36,13 @@ def run_shared(
         As for `run_serially`.
     folder : Path
         The study's folder.
-    beat_seconds, stale_seconds : float
-        See `leases.LeaseStore`.
 
     Raises
     ------
     Interrupted, MoneyError, EnvironmentProblem
         As `run_serially`; other processes go on.
     """
-    with LeaseStore(folder / CLAIMS, beat_seconds=beat_seconds, stale_seconds=stale_seconds) as leases:
+    with LeaseStore(folder / CLAIMS) as leases:
         _Sharing(context, leases, recorder).run()
 
 

@@ -35,7 +35,7 @@ def _commented(model: type[BaseModel], depth: int) -> Iterator[str]:
             yield f"{indent}{name}:  # {(section.__doc__ or '').strip().rstrip('.')}"
             yield from _commented(section, depth + 1)
         else:
-            yield f"{indent}{name}: {_as_yaml(_default(field))}  # {field.description}"
+            yield f"{indent}{name}: {_as_yaml(default_of(field))}  # {field.description}"
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
@@ -43,7 +43,8 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
-def _default(field: FieldInfo) -> Any:
+def default_of(field: FieldInfo) -> Any:
+    """Return the value of a key that is not given."""
     if field.default_factory is not None:
         return field.default_factory()  # type: ignore[call-arg]
     return None if field.default is PydanticUndefined else field.default
@@ -88,7 +89,7 @@ def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
             sections.append((prefix + name, section))
             yield f"| `{prefix}{name}` | see below | {(section.__doc__ or '').strip()} |"
         else:
-            default = json.dumps(_default(field))
+            default = json.dumps(default_of(field))
             yield f"| `{prefix}{name}` | `{default}` | {(field.description or '').replace('|', '/')} |"
     for name, section in sections:
         yield from ("", f"## {name}", "")
