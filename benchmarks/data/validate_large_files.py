@@ -98,7 +98,7 @@ def _open(path, form):
 
 
 def measure(path):
-    """Return seconds and peak resident megabytes of validating a file."""
+    """Return seconds, seconds of one core and peak resident megabytes of validating a file."""
     command = [sys.executable, "-m", "tunecurve", "validate", "--data", str(path), "--task", "classification"]
     command += ["--input-column", "text", "--target-column", "label", "--out", str(path) + ".run"]
     started = time.monotonic()
@@ -107,7 +107,11 @@ def measure(path):
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{path.name}: {(out + err).decode()[-600:]}")
-    return time.monotonic() - started, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    return (
+        time.monotonic() - started,
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
+    )
 
 
 def main():
@@ -115,13 +119,13 @@ def main():
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--formats", default=",".join(FORMATS))
     arguments = parser.parse_args()
-    print(f"{'format':<12}{'file, MB':>10}{'seconds':>10}{'peak, MB':>10}")
+    print(f"{'format':<12}{'file, MB':>10}{'seconds':>10}{'CPU, s':>10}{'peak, MB':>10}")
     for form in arguments.formats.split(","):
         with tempfile.TemporaryDirectory() as folder:
             path = write(Path(folder), form, arguments.rows)
             size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir()))
-            seconds, peak = measure(path)
-            print(f"{form:<12}{size / 1e6:>10.0f}{seconds:>10.1f}{peak:>10.0f}", flush=True)
+            seconds, cpu, peak = measure(path)
+            print(f"{form:<12}{size / 1e6:>10.0f}{seconds:>10.1f}{cpu:>10.1f}{peak:>10.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 import datasets
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunecurve.data.rows import Row
+from tunecurve.data.rows import Row, TextGroup, skeleton
 from tunecurve.data.split import Split, count_overlap, split_rows, training_order
 from tunecurve.errors import DataError
 
@@ -79,3 +80,60 @@ def test_overlap_counts_twins():
         "test_rows_with_skeleton_in_pool": 1,
         "skeleton_of": "target",
     }
+
+
+def groups_by_a_dictionary(rows, test_size, seed):
+    """What a group split is, written as the definition says: groups in the order of their names, shuffled, one row of each first."""
+    generator = np.random.default_rng(seed)
+    members = {}
+    for index in generator.permutation(len(rows)).tolist():
+        members.setdefault(rows[index].group, []).append(index)
+    groups = [members[name] for name in sorted(members)]
+    groups = [groups[position] for position in generator.permutation(len(groups)).tolist()]
+    for cap in range(1, len(rows) + 1):
+        test, used = [], 0
+        while len(test) < test_size and used < len(groups):
+            test, used = test + groups[used][:cap], used + 1
+        test, pool = test[:test_size], [index for group in groups[used:] for index in group]
+        if len(test) == test_size and pool and used <= 0.25 * len(groups):
+            return test, [pool[position] for position in generator.permutation(len(pool)).tolist()]
+    return None
+
+
+LONG = "x" * 31
+NAMES = st.sampled_from(
+    # Names are compared by their first 32 bytes first.
+    [
+        "a",
+        "b",
+        "",
+        "a\0",
+        "a\0b",
+        "é",
+        "\ud800",
+        "\uffff",
+        "😀",
+        LONG,
+        LONG + "y",
+        LONG + "é",
+        LONG + "éa",
+        LONG + "ya",
+        LONG + "yb",
+    ]
+)
+
+
+@given(st.lists(NAMES | st.text(max_size=3), min_size=8, max_size=60), st.integers(1, 5), st.integers(0, 3))
+def test_groups_are_sorted_by_their_whole_names(names, test_size, seed):
+    rows = make_rows(names)
+    expected = groups_by_a_dictionary(rows, test_size, seed)
+    if expected is not None:
+        split = split_rows(rows, method="group", test_size=test_size, seed=seed)
+        assert (split.test, split.pool) == expected
+
+
+def test_a_row_that_is_grouped_by_its_text_has_that_texts_group():
+    by_input, by_target = TextGroup("input"), TextGroup("target")
+    assert Row("Call 12", "x", by_input).group == Row("call  7", "y", by_input).group == "call 0"
+    assert Row("x", "Ask [NAME]", by_target).group == skeleton("Ask [NAME]")
+    assert Row("x", "y", "named").group == "named"

@@ -10,7 +10,7 @@ from tunecurve.study.metric_tokenizers import decide_tokenizers
 
 
 def rows_of(*targets):
-    return [Row(f"text {number}", target, group="x") for number, target in enumerate(targets)]
+    return [Row(f"text {number}", target, "x") for number, target in enumerate(targets)]
 
 
 def decide(task, *targets, decisions=None, **options):

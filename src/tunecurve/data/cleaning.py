@@ -9,7 +9,7 @@ from typing import Any
 from tunecurve.data.cells import Reading, TargetRule, is_missing, read_flags, read_target
 from tunecurve.data.drops import JOINED, LOUD_SHARE, MAX_PLACES_KEPT, CleaningReport
 from tunecurve.data.inputs import DEFAULT_COLUMN, InputText
-from tunecurve.data.rows import Row, skeleton
+from tunecurve.data.rows import Row, TextGroup
 from tunecurve.data.sources import RawRow
 from tunecurve.data.understood import Understood
 from tunecurve.data.unread import ShapeCounts, columns_in_words, way_on
@@ -19,6 +19,7 @@ from tunecurve.findings import Finding
 __all__ = ["CleaningReport", "CleaningRules", "clean_rows"]
 
 OTHER_TARGET = "duplicate input with another target"
+MAX_CHARACTERS_SHARED, MAX_TEXTS_SHARED = 100, 10_000
 # A study needs some thousand rows. All kept rows are in memory, at about three times their text.
 MAX_CHARACTERS_KEPT = 500_000_000
 
@@ -82,12 +83,15 @@ def clean_rows(raw_rows: Iterable[RawRow], rules: CleaningRules = CleaningRules(
     reader = rules.reader()
     report = CleaningReport()
     rows: list[Row] = []
-    first_target: dict[str, str] = {}
+    first: dict[str, Row] = {}
     position: dict[str, int] = {}
+    by_text = TextGroup("target" if rules.group_by == "target" else "input")
+    shared = _Shared()
+    joins = reader.rule.list_is == "labels"
     n_characters = 0
     for place, source, target in reader.read(raw_rows, report):
-        reason = _reason_to_drop(source, target, first_target if rules.drop_duplicates else {}, rules.is_too_long)
-        if reason in ("duplicate", OTHER_TARGET) and reader.rule.list_is == "labels":
+        reason = _reason_to_drop(source, target, first, rules.is_too_long)
+        if reason in ("duplicate", OTHER_TARGET) and joins:
             reason = _join_labels(rows, position[source.texts[0]], target)
         if reason:
             in_words = next((side.reason for side in (source, target) if side.problem == reason), None)
@@ -100,15 +104,32 @@ def clean_rows(raw_rows: Iterable[RawRow], rules: CleaningRules = CleaningRules(
                 f"{place}: the rows up to here hold more than {MAX_CHARACTERS_KEPT:,} characters; use fewer with --limit, e.g. "
                 "--limit 50000"
             )
-        first_target[text] = answer
-        position.setdefault(text, len(rows))
-        group = reader.group or skeleton(answer if rules.group_by == "target" else text)
-        rows.append(Row(text, answer, group, place, tuple(others)))
+        row = Row(text, shared.of(answer), shared.of(reader.group) or by_text, place, tuple(others))
+        if rules.drop_duplicates:
+            first[text] = row
+            if joins:
+                position[text] = len(rows)
+        rows.append(row)
     report.rows_kept = len(rows)
     reader.check_all(report)
     if not rows:
         raise DataError(_nothing_left(report))
     return rows, report
+
+
+class _Shared:
+    """Short texts that many rows have, as classes are, each once in memory."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, text: str) -> str:
+        """Return the text, the first one of its kind."""
+        if len(text) > MAX_CHARACTERS_SHARED:
+            return text
+        if len(self._known) >= MAX_TEXTS_SHARED:
+            return self._known.get(text, text)
+        return self._known.setdefault(text, text)
 
 
 def _join_labels(rows: list[Row], number: int, target: Reading) -> str:
@@ -247,7 +268,7 @@ class _RowReader:
 def _reason_to_drop(
     source: Reading,
     target: Reading,
-    first_target: Mapping[str, str],
+    first: Mapping[str, Row],
     is_too_long: Callable[[str, str], bool] | None,
 ) -> str | None:
     for reading, side in ((source, "input"), (target, "target")):
@@ -260,8 +281,8 @@ def _reason_to_drop(
                 reading.problem, f"{side} {reading.problem}"
             )
     text, answer = source.texts[0], target.texts[0]
-    if text in first_target:
-        return "duplicate" if first_target[text] == answer else OTHER_TARGET
+    if text in first:
+        return "duplicate" if first[text].target == answer else OTHER_TARGET
     if is_too_long is not None and is_too_long(text, answer):
         return "longer than data.max_tokens"
     return None

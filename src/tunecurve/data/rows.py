@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, overload
 
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 
@@ -15,6 +16,26 @@ _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
+class TextGroup:
+    """Groups rows by a text: those are one group whose skeletons are alike.
+
+    Attributes
+    ----------
+    text : {"input", "target"}
+        Which text.
+    form : PlaceholderForm, default `[LABEL]`
+        How its placeholders are written.
+    """
+
+    text: Literal["input", "target"]
+    form: PlaceholderForm = CLASSIC
+
+    def of(self, source: str, target: str) -> str:
+        """Return the group of a row."""
+        return skeleton(source if self.text == "input" else target, self.form)
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One labelled example.
 
@@ -24,8 +45,8 @@ class Row:
         The input text.
     target : str
         The text that should come out.
-    group : str
-        Rows of one group never sit on both sides of a split.
+    grouping : str or TextGroup
+        The group's name, or the text that tells it; two million rows do not keep it beside that text.
     place : str
         Where the row stands in its file, for messages, e.g. ``"line 7"``.
     other_targets : tuple of str
@@ -36,10 +57,15 @@ class Row:
 
     source: str
     target: str
-    group: str
+    grouping: str | TextGroup
     place: str = ""
     other_targets: tuple[str, ...] = ()
     side: str = ""
+
+    @property
+    def group(self) -> str:
+        """The row's group: rows of one group never sit on both sides of a split."""
+        return self.grouping if isinstance(self.grouping, str) else self.grouping.of(self.source, self.target)
 
     @property
     def row_id(self) -> str:
@@ -50,6 +76,34 @@ class Row:
     def references(self) -> str | tuple[str, ...]:
         """What an answer is compared with: the target, or all targets where there are several."""
         return (self.target, *self.other_targets) if self.other_targets else self.target
+
+
+class Pairs(Sequence[tuple[str, str]]):
+    """The (input, target) pairs of rows, made when they are looked at.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The rows.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[str, str]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[str, str] | list[tuple[str, str]]:
+        if isinstance(index, slice):
+            return [(row.source, row.target) for row in self._rows[index]]
+        return self._rows[index].source, self._rows[index].target
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return ((row.source, row.target) for row in self._rows)
 
 
 def content_id(*texts: str) -> str:
@@ -63,11 +117,14 @@ def content_id(*texts: str) -> str:
 
 def ids_hash(rows: Sequence[Row]) -> str:
     """Return the hash of the rows' contents in their order, 16 hexadecimal digits."""
-    return hashlib.sha256("\n".join(row.row_id for row in rows).encode()).hexdigest()[:16]
+    digest = hashlib.sha256()
+    for number, row in enumerate(rows):
+        digest.update(f"\n{row.row_id}".encode() if number else row.row_id.encode())
+    return digest.hexdigest()[:16]
 
 
 def skeleton(text: str, form: PlaceholderForm = CLASSIC) -> str:
     """Return the text with labels, digits, case and spacing levelled, so that template twins look alike."""
     # Labels that look classic are levelled in any case, also those of the text: templates are told apart by their words.
-    text = text if form.is_classic else form.replace(text, "[]")
+    text = text if form is CLASSIC or form.is_classic else form.replace(text, "[]")
     return _SPACE.sub(" ", _DIGITS.sub("0", _LABEL.sub("[]", text))).strip().casefold()

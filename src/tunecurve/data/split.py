@@ -8,12 +8,14 @@ compared. Training subsets are nested: the first n rows of a seed's order.
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict, deque
+import itertools
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.errors import DataError
@@ -21,6 +23,9 @@ from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.storage.records import Record
 
 MAX_TEST_SHARE_OF_GROUPS = 0.25
+_BYTES_COMPARED = 32
+_ROWS_AT_ONCE = 100_000
+IntArray = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -82,17 +87,13 @@ def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed:
     test set would use up more than a quarter of the groups or leave too few training rows.
     """
     generator = np.random.default_rng(seed)
-    members: dict[str, list[int]] = defaultdict(list)
-    for index in generator.permutation(len(rows)).tolist():
-        members[rows[index].group].append(index)
-    groups = [members[name] for name in sorted(members)]
-    groups = [groups[position] for position in generator.permutation(len(groups)).tolist()]
-    largest = max(map(len, groups))
+    groups = _Groups.of(rows, _shuffled(len(rows), generator)).shuffled(generator)
+    largest = int(groups.sizes.max())
     best: tuple[list[int], int] | None = None
     cap = 1
     while True:
         test, used = _take(groups, test_size, cap)
-        n_pool = sum(map(len, groups[used:]))
+        n_pool = int(groups.sizes[used:].sum())
         if len(test) == test_size and n_pool >= n_train_needed:
             best = (test, used)
             if used <= MAX_TEST_SHARE_OF_GROUPS * len(groups):
@@ -108,22 +109,87 @@ def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed:
             "--train-sizes, name another --group-column, or use --split random"
         )
     test, used = best
-    pool = [index for group in groups[used:] for index in group]
-    pool = [pool[position] for position in generator.permutation(len(pool)).tolist()]
+    left = groups.members_from(used)
+    pool = left[_shuffled(len(left), generator)].tolist()
     set_aside = len(rows) - len(test) - len(pool)
     return Split(test, pool, set_aside, f"whole groups ({used} of {len(groups)} groups in the test set), seed {seed}")
 
 
-def _example(rows: Sequence[Row], groups: Sequence[Sequence[int]]) -> str:
-    return ", ".join(repr(rows[index].source[:30]) for index in max(groups, key=len)[:2])
+@dataclass(frozen=True)
+class _Groups:
+    """Rows by group, in arrays: of two million rows most are groups of their own.
+
+    Attributes
+    ----------
+    members : array of int
+        Row indices, those of a group side by side.
+    begins, sizes : array of int
+        Where each group begins, and how many rows it has.
+    """
+
+    members: IntArray
+    begins: IntArray
+    sizes: IntArray
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], order: IntArray) -> _Groups:
+        """Return the groups in the order of their names, the rows of each in an order.
+
+        Names are compared by their first bytes, and as a whole only where these are alike: UTF-8 keeps the order of characters.
+        """
+        starts = np.empty(len(rows), dtype=f"S{_BYTES_COMPARED}")
+        for position, index in enumerate(order):
+            starts[position] = rows[index].group.encode("utf-8", "surrogatepass")[:_BYTES_COMPARED]
+        by_name = np.argsort(starts, kind="stable").astype(np.int32)
+        is_first = np.ones(len(rows), dtype=bool)
+        for begin in range(1, len(rows), _ROWS_AT_ONCE):
+            some = starts[by_name[begin - 1 : begin + _ROWS_AT_ONCE]]
+            is_first[begin : begin + _ROWS_AT_ONCE] = some[1:] != some[:-1]
+        del starts
+        runs = np.append(np.flatnonzero(is_first), len(rows))
+        for number in np.flatnonzero(np.diff(runs) > 1):
+            begin, end = runs[number], runs[number + 1]
+            named = sorted((rows[order[position]].group, place) for place, position in enumerate(by_name[begin:end]))
+            by_name[begin:end] = by_name[begin:end][[place for _, place in named]]
+            is_first[begin + 1 : end] = [name != before for (before, _), (name, _) in itertools.pairwise(named)]
+        begins = np.flatnonzero(is_first).astype(np.int32)
+        return cls(order[by_name], begins, np.diff(begins, append=np.int32(len(rows))))
+
+    def shuffled(self, generator: np.random.Generator) -> _Groups:
+        """Return the groups in a random order."""
+        order = _shuffled(len(self.begins), generator)
+        return _Groups(self.members, self.begins[order], self.sizes[order])
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+    def first(self, number: int, n_most: int) -> list[int]:
+        """Return the first rows of a group."""
+        begin = self.begins[number]
+        return self.members[begin : begin + min(n_most, self.sizes[number])].tolist()
+
+    def members_from(self, number: int) -> IntArray:
+        """Return the rows of a group and all behind it."""
+        begins, sizes = self.begins[number:], self.sizes[number:]
+        before = np.cumsum(sizes, dtype=np.int32) - sizes
+        return self.members[np.repeat(begins - before, sizes) + np.arange(int(sizes.sum()), dtype=np.int32)]
 
 
-def _take(groups: Sequence[Sequence[int]], test_size: int, cap: int) -> tuple[list[int], int]:
+def _shuffled(n: int, generator: np.random.Generator) -> IntArray:
+    """Return 0 to n - 1 in a random order, in half the memory."""
+    return generator.permutation(n).astype(np.int32)
+
+
+def _example(rows: Sequence[Row], groups: _Groups) -> str:
+    return ", ".join(repr(rows[index].source[:30]) for index in groups.first(int(groups.sizes.argmax()), 2))
+
+
+def _take(groups: _Groups, test_size: int, cap: int) -> tuple[list[int], int]:
     taken: list[int] = []
-    for number, group in enumerate(groups):
+    for number in range(len(groups)):
         if len(taken) >= test_size:
             return taken[:test_size], number
-        taken.extend(group[:cap])
+        taken.extend(groups.first(number, cap))
     return taken[:test_size], len(groups)
 
 
@@ -246,10 +312,12 @@ def count_overlap(
     def text_of(index: int) -> str:
         return skeleton(rows[index].target, form) if skeleton_of == "target" else skeleton(rows[index].source)
 
-    pool_inputs = {rows[index].source for index in split.pool}
-    pool_skeletons = {text_of(index) for index in split.pool}
+    inputs = Counter(rows[index].source for index in split.test)
+    skeletons = Counter(text_of(index) for index in split.test)
+    inputs_in_pool = {text for index in split.pool if (text := rows[index].source) in inputs}
+    skeletons_in_pool = {text for index in split.pool if (text := text_of(index)) in skeletons}
     return Overlap(
-        test_rows_with_input_in_pool=sum(rows[index].source in pool_inputs for index in split.test),
-        test_rows_with_skeleton_in_pool=sum(text_of(index) in pool_skeletons for index in split.test),
+        test_rows_with_input_in_pool=sum(inputs[text] for text in inputs_in_pool),
+        test_rows_with_skeleton_in_pool=sum(skeletons[text] for text in skeletons_in_pool),
         skeleton_of=skeleton_of,
     )

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from tunecurve.data.cleaning import CleaningReport
-from tunecurve.data.rows import Row, ids_hash
+from tunecurve.data.rows import Pairs, Row, ids_hash
 from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, split_own
 from tunecurve.data.split import Split, count_overlap, grown_order, split_rows
 from tunecurve.errors import DataError, StudyStateError
@@ -97,7 +97,8 @@ class StudyData:
         if self.frozen is None:
             return list(range(len(self.pool))), [len(self.pool)]
         numbers = iter(range(len(self.pool)))
-        return [None if slot is None else next(numbers) for slot in self.frozen.pool], self.frozen.generations
+        is_there = self.frozen.is_there
+        return [next(numbers) if there else None for there in is_there], self.frozen.generations
 
     def prompts(self, shots: int = 0, seed: int = 0) -> list[Prompt]:
         """Return the prompts of all test rows, with `shots` training examples as earlier turns."""
@@ -160,7 +161,7 @@ def split_data(
     )
     if grown is not None:
         known = decided.labels if spec.prompt.labels is None else None
-        findings += growth_findings(grown, rows, known, task.find_labels(_pairs(pool)))
+        findings += growth_findings(grown, rows, known, task.find_labels(Pairs(pool)))
     return StudyData(
         test,
         pool,
@@ -215,14 +216,17 @@ def _first_split(spec: StudySpec, rows: list[Row]) -> Split:
             groups_are_named=spec.data.group_column is not None,
         )
     is_dev = clash_test(rows, [], spec.split.both_sides, groups_are_named=spec.data.group_column is not None)
-    free = [index for index, row in enumerate(rows) if row.side != "dev" and not is_dev(row)]
+    has_dev = any(row.side == "dev" for row in rows)
+    free = [index for index, row in enumerate(rows) if row.side != "dev" and not is_dev(row)] if has_dev else []
     split = split_rows(
-        [rows[index] for index in free],
+        [rows[index] for index in free] if has_dev else rows,
         method=spec.split.method,
         test_size=spec.n_test_rows or DEFAULT_TEST_SIZE,
         seed=spec.split.seed,
         n_train_needed=spec.n_train_needed,
     )
+    if not has_dev:
+        return split
     test, pool = [free[index] for index in split.test], [free[index] for index in split.pool]
     return Split(test, pool, len(rows) - len(test) - len(pool), split.method)
 
@@ -280,7 +284,7 @@ def _decide(
     Every decision goes through `Decisions.once`, so that rows which join later change no prompt and no metric.
     """
     labels = tuple(decisions.once("labels", lambda: list(study_labels(spec, pool, task))))
-    is_numbered = decisions.once("labels_are_numbered", lambda: task.are_numbered(_pairs(pool)))
+    is_numbered = decisions.once("labels_are_numbered", lambda: task.are_numbered(Pairs(pool)))
     tokenizers = decide_tokenizers(spec, [*test, *pool], decisions)
     findings += tokenizers.findings
     return _Decided(labels, is_numbered, task, tokenizers)
@@ -292,7 +296,7 @@ def decided_task(spec: StudySpec, rows: Sequence[Row], decisions: Decisions) -> 
     if not task.decision:
         return task
     written, labels = spec.data.placeholders, spec.prompt.labels or ()
-    return task.as_decided(decisions.once(task.decision, lambda: task.decide(_pairs(rows), written, labels)))
+    return task.as_decided(decisions.once(task.decision, lambda: task.decide(Pairs(rows), written, labels)))
 
 
 def study_labels(spec: StudySpec, pool: Sequence[Row], task: Task) -> tuple[str, ...]:
@@ -303,15 +307,11 @@ def study_labels(spec: StudySpec, pool: Sequence[Row], task: Task) -> tuple[str,
     DataError
         When they make no such task.
     """
-    pairs = _pairs(pool)
+    pairs = Pairs(pool)
     labels = tuple(spec.prompt.labels or ()) or task.find_labels(pairs)
     if task.needs_labels:
         task.check_labels(labels, pairs, suggest_task(pairs[:500]))
     return labels
-
-
-def _pairs(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    return [(row.source, row.target) for row in rows]
 
 
 def _facts(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from tunecurve.data.rows import Row, content_id
 from tunecurve.errors import StudyStateError
@@ -55,6 +55,33 @@ class Slot:
         return [self.row_id, self.input_id, self.target_id, self.place, self.label]
 
 
+class SlotsOf(Sequence[Slot]):
+    """The slots of rows, made when they are looked at.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The rows.
+    task : Task
+        Their task.
+    """
+
+    def __init__(self, rows: Sequence[Row], task: Task) -> None:
+        self._rows, self._task = rows, task
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Slot: ...
+    @overload
+    def __getitem__(self, index: slice) -> SlotsOf: ...
+    def __getitem__(self, index: int | slice) -> Slot | SlotsOf:
+        if isinstance(index, slice):
+            return SlotsOf(self._rows[index], self._task)
+        return Slot.of(self._rows[index], self._task)
+
+
 @dataclass(frozen=True)
 class Frozen:
     """The frozen rows of a study.
@@ -63,7 +90,7 @@ class Frozen:
     ----------
     test : tuple of Slot
         Test rows in their order.
-    pool : tuple of Slot or None
+    pool : sequence of Slot or None
         Training rows in the order in which they joined; None where a row is gone: the others keep their numbers.
     generations : tuple of int
         How many of them joined at once: at the first run, and whenever there were more.
@@ -78,21 +105,29 @@ class Frozen:
     """
 
     test: tuple[Slot, ...]
-    pool: tuple[Slot | None, ...]
+    pool: Sequence[Slot | None]
     generations: tuple[int, ...]
     split_method: str
     drawn: tuple[str, ...] = ()
     data: dict[str, object] = field(default_factory=dict)
     accepted: tuple[dict[str, str], ...] = ()
 
+    @property
+    def is_there(self) -> list[bool]:
+        """Whether each row of the pool still is."""
+        if isinstance(self.pool, SlotsOf):
+            return [True] * len(self.pool)
+        return [slot is not None for slot in self.pool]
+
     def to_json(self) -> dict[str, object]:
         """Return what stands in the file."""
+        pool = tuple(self.pool)
         return {
             "test": [slot.row_id for slot in self.test],
-            "pool": [slot and slot.row_id for slot in self.pool],
+            "pool": [slot and slot.row_id for slot in pool],
             "generations": list(self.generations),
             "test_rows": [slot.to_json() for slot in self.test],
-            "pool_rows": [slot and slot.to_json() for slot in self.pool],
+            "pool_rows": [slot and slot.to_json() for slot in pool],
             "split_method": self.split_method,
             "drawn": list(self.drawn),
             "data": self.data,
@@ -132,8 +167,8 @@ def freeze_rows(
 ) -> Frozen:
     """Return the frozen rows of a study that begins."""
     return Frozen(
-        tuple(Slot.of(row, spec.kind) for row in test),
-        tuple(Slot.of(row, spec.kind) for row in pool),
+        tuple(SlotsOf(test, spec.kind)),
+        SlotsOf(pool, spec.kind),
         (len(pool),),
         split_method,
         tuple(drawn),

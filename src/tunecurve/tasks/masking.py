@@ -11,7 +11,7 @@ from typing import Any, Self
 from tunecurve.data.cells import TargetRule
 from tunecurve.data.labels import untidy_labels
 from tunecurve.data.placeholder_findings import placeholder_findings
-from tunecurve.data.rows import Row, skeleton
+from tunecurve.data.rows import Row, TextGroup, skeleton
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.formats.alignment import align_exactly, placeholders, replacements
@@ -118,8 +118,9 @@ class Masking(Task):
         """Return the rows, those that are grouped by their target's skeleton by that of this form."""
         if self.form.is_classic:
             return rows
+        by_target, by_form = TextGroup("target"), TextGroup("target", self.form)
         return [
-            replace(row, group=skeleton(row.target, self.form)) if row.group == skeleton(row.target) else row
+            replace(row, grouping=by_form) if row.grouping == by_target or row.group == skeleton(row.target) else row
             for row in rows
         ]
 
