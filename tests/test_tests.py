@@ -81,6 +81,7 @@ COVERED = {
     "report/examples.py": "hardening/test_report_under_fire.py",
     "report/answer_*.py": "report/test_page.py",
     "report/chart_data.py": "report/test_page.py",
+    "report/compare.py": "results/test_compare.py",
     "report/confusion.py": "report/test_page.py",
     "report/glossary.py": "report/test_page.py",
     "report/*": "report/test_report.py",

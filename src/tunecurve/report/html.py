@@ -90,6 +90,13 @@ def _policy(style: str, script: str) -> str:
     )
 
 
+def render_page(template: str, **values: Any) -> str:
+    """Return a page of the folder `page`, with its style, script and policy."""
+    style, script = _resource("report.css"), _script()
+    page = _environment().get_template(template)
+    return page.render(style=style, script=script, policy=_policy(style, script), **values)
+
+
 def render_report(
     results: Results,
     curve_svg: bytes,
@@ -112,52 +119,45 @@ def render_report(
     answers : AnswerData, optional
         The answers explorer; default: no row texts.
     """
-    style, script = _resource("report.css"), _script()
     chart = chart or chart_data(results)
     names = [metric.name for metric in results.metrics]
     columns = default_columns(results)
     others = [
         name for name in names if (name not in columns and not name.endswith("_recall")) or name == "entity_recall"
     ]
-    return (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            results=results,
-            decision=decision_lines(results),
-            style=style,
-            policy=_policy(style, script),
-            loss_sentences=loss_sentences(results),
-            curve=base64.b64encode(curve_svg).decode(),
-            main_table=point_table(results, columns),
-            other_table=point_table(results, others),
-            titles=metric_titles(results),
-            comparison=comparison_table(results, results.primary_metric),
-            second_comparison=comparison_table(results, results.second_metric),
-            labels=label_table(results),
-            label_advice=label_advice_table(results),
-            test_set=rows_lines(results.about_test_set),
-            test_set_table=rows_table(results.test_set),
-            diagnosis=diagnosis_table(results),
-            diagnoses=last_diagnoses(results.diagnosis),
-            history=history_table(results),
-            history_lines=history_lines(results),
-            refusal=_refusal,
-            forecast_table=forecast_table,
-            advice_lines=advice_lines,
-            examples=examples,
-            script=script,
-            chart=chart.to_json(),
-            questions=chart.questions if any(curve.sizes for curve in chart.questions) else [],
-            advice=AdviceSpec.model_validate(results.spec.get("advice") or {}),
-            answers=answers and answers.to_json(),
-            failed=[trial for trial in results.trials if trial.failure],
-            no_answer_rule=NO_ANSWER_RULE,
-            answer_kinds=answer_table(results),
-            spent=money_table(results),
-            money=money,
-            checkpoints=checkpoint_table(results),
-            checks=check_table(results),
-            findings=as_shown(results.findings),
-        )
+    return render_page(
+        "report.html.jinja",
+        results=results,
+        decision=decision_lines(results),
+        loss_sentences=loss_sentences(results),
+        curve=base64.b64encode(curve_svg).decode(),
+        main_table=point_table(results, columns),
+        other_table=point_table(results, others),
+        titles=metric_titles(results),
+        comparison=comparison_table(results, results.primary_metric),
+        second_comparison=comparison_table(results, results.second_metric),
+        labels=label_table(results),
+        label_advice=label_advice_table(results),
+        test_set=rows_lines(results.about_test_set),
+        test_set_table=rows_table(results.test_set),
+        diagnosis=diagnosis_table(results),
+        diagnoses=last_diagnoses(results.diagnosis),
+        history=history_table(results),
+        history_lines=history_lines(results),
+        refusal=_refusal,
+        forecast_table=forecast_table,
+        advice_lines=advice_lines,
+        examples=examples,
+        chart=chart.to_json(),
+        questions=chart.questions if any(curve.sizes for curve in chart.questions) else [],
+        advice=AdviceSpec.model_validate(results.spec.get("advice") or {}),
+        answers=answers and answers.to_json(),
+        failed=[trial for trial in results.trials if trial.failure],
+        no_answer_rule=NO_ANSWER_RULE,
+        answer_kinds=answer_table(results),
+        spent=money_table(results),
+        money=money,
+        checkpoints=checkpoint_table(results),
+        checks=check_table(results),
+        findings=as_shown(results.findings),
     )

@@ -191,9 +191,26 @@ def freeze(data: StudyData, spec: StudySpec, folder: Path) -> None:
         check_no_other_split(data, folder)
     assert data.frozen is not None
     frozen = replace(data.frozen, data=spec.data.model_dump(mode="json"))
-    now = {"comparable": spec.comparable_part(), "decided": data.decisions.to_json(), **frozen.to_json()}
+    now = {
+        "comparable": spec.comparable_part(),
+        "decided": data.decisions.to_json(),
+        "test_groups": numbered([row.group for row in data.test]),
+        **frozen.to_json(),
+    }
     if before != now:
         write_checked_json(path, now)
+
+
+def numbered(groups: Sequence[str]) -> list[int]:
+    """Return groups as numbers, in the order in which they first occur."""
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    return [numbers[group] for group in groups]
+
+
+def frozen_test_groups(folder: Path) -> list[int] | None:
+    """Return the number of each test row's group; None where the study froze none."""
+    path = folder / FROZEN
+    return read_checked_json(path).get("test_groups") if path.exists() else None
 
 
 def check_no_other_split(data: StudyData, folder: Path) -> None:

@@ -56,7 +56,7 @@ function showCurve(chart, questions) {
     ...(learners.length < 2 ? [] : learners.map((name) => checkbox(name, true, (isOn) => { state.hidden[isOn ? "delete" : "add"](name); redraw(); }))));
   controls.querySelector("select").value = chart.primary;
   byId("curve-interactive").hidden = false;
-  byId("picture").append(byId("curve-static"));
+  if (byId("picture")) byId("picture").append(byId("curve-static"));
   redraw();
   questions.onChange = redraw;
 }
