@@ -136,7 +136,7 @@ def run_study(
     if study is None:
         values: dict[str, object] = dict(QUICK_STUDY) if "data" not in overrides else {}
     else:
-        values = dict(study) if isinstance(study, Mapping) else load_study(Path(study))
+        values = dict(study) if isinstance(study, Mapping) else load_study(study)
     origin = str(study) if isinstance(study, str | Path) else "study"
     merged = merge_values(values, overrides)
     executor = executor or Executor()

@@ -108,3 +108,34 @@ def test_plain_columns_have_the_signature_they_had(tmp_path):
     settled = settled_study(values(source), tmp_path / "run")
     assert "shape" not in settled.spec.comparable_part()["data"]
     assert settled.spec.comparable_part()["data"]["input_column"] == "source_text"
+
+
+def test_prompts_and_tuning_examples_hold_the_chat_as_plain_turns(tmp_path):
+    rows = chats(30)
+    for row in rows[::2]:
+        row["messages"][1:1] = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    _, data = prepared(values(write(tmp_path / "rows.jsonl", rows)), tmp_path / "run")
+    for example in data.tuning_examples(10, 0):
+        system, user = example.prompt.messages
+        assert (system.role, system.content, user.role) == ("system", "Mask.", "user")
+        assert user.content.startswith(("Ask Ada", "User: Hi\n\nAssistant: Hello\n\nUser: Ask Ada"))
+        assert example.answer.startswith("Ask [NAME]")
+    turns = data.prompts(shots=2)[0].messages
+    assert [turn.role for turn in turns] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert not any(mark in turn.content for turn in turns for mark in ("role", "content", "Mask.\n", "<|"))
+
+
+def test_a_template_stands_around_the_chat_and_may_name_its_other_columns(tmp_path):
+    source = write(tmp_path / "rows.jsonl", chats(30))
+    _, data = prepared({**values(source), "prompt": {"template": "Text: {input}"}}, tmp_path / "run")
+    assert data.prompts()[0].messages[-1].content.startswith("Text: Ask Ada")
+    _, data = prepared({**values(source), "prompt": {"template": "[{lang}] {input}"}}, tmp_path / "other")
+    assert data.test[0].source.startswith(("[en] Ask Ada", "[fr] Ask Ada"))
+
+
+@pytest.mark.parametrize("system", ["", "My own."])
+def test_an_instruction_that_is_given_stays(system, tmp_path):
+    source = write(tmp_path / "rows.jsonl", chats(30))
+    settled, data = prepared({**values(source), "prompt": {"system": system}}, tmp_path / "run")
+    assert settled.spec.prompt.system == system
+    assert data.test[0].source.startswith("System: Mask.\n\nUser: Ask Ada")

@@ -33,7 +33,7 @@ _OF_STUDY = [
 
 def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the study and the options that describe it to a command."""
-    study = click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.yaml|DATA]")
+    study = click.argument("study", required=False, metavar="[STUDY.yaml|DATA]")
     return study(_with(_OF_STUDY, command))
 
 
@@ -54,7 +54,7 @@ def _with(options: Sequence[Decorator], command: Callable[..., Any]) -> Callable
     return command
 
 
-def study_values(study: Path | None, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def study_values(study: str | Path | None, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Return the study's values, options laid over the file, and where they come from.
 
     Rows may stand in the place of the study file. Without a file and without ``--data`` this is the built-in study with quick sizes.

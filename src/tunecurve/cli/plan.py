@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @study_options
 @click.option("--show-prompts", is_flag=True, help="Print the prompts and one training example, trained tokens marked.")
-def plan(study: Path | None, show_prompts: bool, **options: Any) -> None:
+def plan(study: str | None, show_prompts: bool, **options: Any) -> None:
     """Show the trials of a study with their tokens, times and costs; nothing is trained and nothing is sent."""
     from tunecurve.cli.console import ConsoleProgress, duration
     from tunecurve.cli.options import options_of, study_values

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
 @click.option("--yes", is_flag=True, help="Agree to the quoted costs of hosted models.")
 def run(
-    study: Path | None,
+    study: str | None,
     as_json: bool,
     quiet: bool,
     yes: bool,

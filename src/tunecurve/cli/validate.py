@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +13,7 @@ from tunecurve.cli.options import study_options
 
 @click.command()
 @study_options
-def validate(study: Path | None, **options: Any) -> None:
+def validate(study: str | None, **options: Any) -> None:
     """Check a study file and its data: counts, what would be dropped, and what could mislead.
 
     Needs no model; `plan` and `run` count the same rows.

@@ -11,6 +11,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from tunecurve.data.addresses import is_address
 from tunecurve.data.kinds import OTHERS, kind_of
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.spec.study import StudySpec
@@ -42,27 +43,30 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_study(path: Path) -> dict[str, object]:
-    """Read a study file; a data file or folder in its place is a study of these rows.
+def load_study(source: str | Path) -> dict[str, object]:
+    """Read a study file; data in its place are a study of these rows.
 
     Raises
     ------
     SpecError
         As `load_spec`, and for the folder of a run.
     """
-    if not is_data(path):
-        return load_spec(path)
-    return {"name": name_of_data(str(path)), "data": {"source": str(path)}}
+    if not is_data(source):
+        return load_spec(Path(source))
+    return {"name": name_of_data(str(source)), "data": {"source": str(source)}}
 
 
-def is_data(path: Path) -> bool:
-    """Return whether a path in the place of a study file is rows: by its ending, or by its content where that may be either.
+def is_data(source: str | Path) -> bool:
+    """Return whether what stands in the place of a study file is rows: by its name, or by its content where that may be either.
 
     Raises
     ------
     SpecError
         For the folder of a run.
     """
+    path = Path(source)
+    if is_address(str(source)) or str(source).startswith("builtin:"):
+        return True
     if path.suffix.lower() in (".yaml", ".yml"):
         return False
     if path.is_dir():

@@ -126,3 +126,15 @@ def test_a_template_names_the_inputs_and_the_target_is_found():
 @pytest.mark.parametrize("target", [1, True, "a", ["a", "b"], {"a": 1}, "['a', 'b']"])
 def test_targets_of_every_task_are_found(target):
     assert recognise([{"text": "x", "label": target}], Asked()).target_columns == ("label",)
+
+
+@pytest.mark.parametrize(
+    ("task", "target"), [("classification", "label"), ("ner", "entities"), ("summarization", "summary")]
+)
+def test_a_task_that_is_named_chooses_among_targets(task, target):
+    row = {"text": "x", "label": "a", "entities": "person: x", "summary": "b"}
+    assert recognise([row], Asked(task)).target_columns == (target,)
+
+
+def test_a_task_does_not_forbid_the_only_target():
+    assert recognise([{"text": "x", "label": "person: x"}], Asked("ner")).target_columns == ("label",)

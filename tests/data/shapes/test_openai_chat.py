@@ -114,8 +114,9 @@ def test_what_cannot_be_read_is_named(turns, reason):
     assert read_shape([chat(USER, ANSWER), chat(*turns)]).pairs == [PAIR, reason]
 
 
-def test_a_turn_with_weight_0_is_not_learnt():
-    later = [{"role": "user", "content": "Thanks"}, {"role": "assistant", "content": "Welcome", "weight": 0}]
+@pytest.mark.parametrize("mark", [{"weight": 0}, {"train": False}, {"loss": False}, {"weight": 0.0}])
+def test_a_turn_with_weight_0_is_not_learnt(mark):
+    later = [{"role": "user", "content": "Thanks"}, {"role": "assistant", "content": "Welcome", **mark}]
     read = read_shape([chat(USER, {**ANSWER, "weight": 1}, *later)])
     assert read.pairs == [PAIR]
     assert "without a weight after the answer left out of 1 chat" in read.line

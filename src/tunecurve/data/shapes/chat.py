@@ -158,7 +158,7 @@ class Chat:
         if any(_first(turn, key) for key in _THOUGHT_KEYS):
             self.remarks.append(("thoughts", ""))
         text = self.text_of(_first(turn, "content", "value", "parts", "text"))
-        self.turns.append(Turn(ROLES[role], text, _first(turn, "weight") != 0))
+        self.turns.append(Turn(ROLES[role], text, _is_learnt(turn)))
 
     def text_of(self, content: Any) -> str:
         """Return the text of a turn; of several parts, joined by line breaks."""
@@ -224,6 +224,11 @@ class Chat:
         if sum(turn.role != "system" for turn in asked) > 1:
             remarks.append(("earlier turns", ""))
         return Plain(rendered(asked), answer.text, tuple(remarks))
+
+
+def _is_learnt(turn: Mapping[str, Any]) -> bool:
+    """Return whether an answer is meant to be learnt: OpenAI's ``weight``, ``train`` and ``loss`` of other trainers say no."""
+    return _first(turn, "weight") != 0 and _first(turn, "train") is not False and _first(turn, "loss") is not False
 
 
 def _is_head(turns: Sequence[Turn], number: int) -> bool:

@@ -36,6 +36,12 @@ _MASKED = (
 )
 
 _TASKS_OF_MASKED = ("", "masking", "generation")
+# Where several columns may be the target, a task that is named leaves those out that have the name of another one's.
+_OTHER_TASKS = {
+    **dict.fromkeys(_CLASSES, ("ner", "masking", "summarization", "extraction")),
+    **dict.fromkeys(("summary", "highlights"), ("classification", "multilabel", "ner", "masking")),
+    "entities": ("classification", "multilabel", "summarization", "generation", "masking"),
+}
 
 
 @dataclass(frozen=True)
@@ -170,6 +176,8 @@ class Columns(Shape):
             and (level(target) not in _MASKED or asked.task in _TASKS_OF_MASKED)
             and _holds_target(sample, target)
         ]
+        fitting = [match for match in found if asked.task not in _OTHER_TASKS.get(level(match.target_columns[0]), ())]
+        found = fitting or found
         return list({(match.input_columns, match.target_columns): match for match in found}.values())
 
 
