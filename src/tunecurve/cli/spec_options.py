@@ -40,28 +40,6 @@ class TaskName(click.Choice[str]):
         return value if is_reference(value) else super().convert(value, param, ctx)
 
 
-def key_option(key: str, *flags: str, **settings: Any) -> Decorator:
-    """Return the option that sets a key of the study file.
-
-    Parameters
-    ----------
-    key : str
-        With its sections, e.g. ``data.source``.
-    *flags : str
-        As for `click.option`.
-    **settings
-        As for `click.option`, in place of what the key says.
-    """
-    *sections, name = key.split(".")
-    model: Any = StudySpec
-    for section in sections:
-        model = model.model_fields[section].annotation
-    said = {"help": help_of(model, name), **_type_of(_variants(model, name)), **settings}
-    if said.get("multiple"):
-        said["help"] = f"{said['help'].removesuffix('.')}; repeatable."
-    return click.option(*flags, **said)
-
-
 def help_of(model: type[BaseModel], name: str) -> str:
     """Return what the study file's page says of a key, as a sentence, with its default."""
     field = model.model_fields[name]
@@ -73,30 +51,23 @@ def help_of(model: type[BaseModel], name: str) -> str:
     return (text[0].upper() + text[1:] if is_word else text) + "."
 
 
-def _variants(model: type[BaseModel], name: str) -> list[dict[str, Any]]:
-    """Return what a key takes, as JSON schemas."""
-    schema = _schema(model)["properties"][name]
-    return [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
-
-
 @cache
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema()
 
 
-def _type_of(variants: list[dict[str, Any]]) -> dict[str, Any]:
+def _type_of(model: type[BaseModel], name: str) -> dict[str, Any]:
     """Return how click reads a key; what is given as text or list is given once or several times."""
-    schema = variants[-1]
-    kind, bound = schema.get("type"), schema.get("minimum")
+    schema = _schema(model)["properties"][name]
+    schema = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"][-1]
+    kind, ranges = schema.get("type"), {"integer": click.IntRange, "number": click.FloatRange}
     if "enum" in schema:
         return {"type": click.Choice(schema["enum"])}
     if kind == "array":
-        is_numbers = schema["items"].get("type") == "integer"
-        return {"type": IntegerList()} if is_numbers else {"multiple": True}
+        return {"type": IntegerList()} if schema["items"].get("type") == "integer" else {"multiple": True}
     if kind == "boolean":
         return {"is_flag": True, "default": None}
-    ranges: dict[Any, Any] = {"integer": click.IntRange, "number": click.FloatRange}
-    return {"type": ranges[kind](min=bound) if kind in ranges else str}
+    return {"type": ranges[kind](min=schema.get("minimum")) if kind in ranges else str}
 
 
 # The keys that options set, by the parameters that they fill.
@@ -143,8 +114,14 @@ OF_ROWS = [parameter for parameter, key in KEYS.items() if key.split(".")[0] in 
 
 def option_of(parameter: str) -> Decorator:
     """Return the option that fills a parameter of `KEYS`."""
-    flags = _FLAGS.get(parameter, (f"--{parameter.replace('_', '-')}",))
-    return key_option(KEYS[parameter], *flags, parameter, **_SETTINGS.get(parameter, {}))
+    *sections, name = KEYS[parameter].split(".")
+    model: Any = StudySpec
+    for section in sections:
+        model = model.model_fields[section].annotation
+    said = {"help": help_of(model, name), **_type_of(model, name), **_SETTINGS.get(parameter, {})}
+    if said.get("multiple"):
+        said["help"] = f"{said['help'].removesuffix('.')}; repeatable."
+    return click.option(*_FLAGS.get(parameter, (f"--{parameter.replace('_', '-')}",)), parameter, **said)
 
 
 def given_keys(options: dict[str, Any]) -> dict[str, Any]:
