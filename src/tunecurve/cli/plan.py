@@ -48,7 +48,7 @@ def plan(study: str | None, show_prompts: bool, **options: Any) -> None:
         echo(f"\nAbout {duration(left)}, most of it waiting for answers.")
     else:
         echo(
-            f"\nAbout {duration(left)} on this machine, as its matrix speed measured just now says. Local models cost nothing."
+            f"\nAbout {duration(left)} on this machine, estimated from a short matrix-product benchmark. Local models cost nothing."
         )
     _show_test_set(ready)
     if quotes:

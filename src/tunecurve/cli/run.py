@@ -99,7 +99,7 @@ def _say_what_is_to_do(progress: Progress, ready: Study) -> None:
     )
     for line in finding_lines(ready.data.findings):
         progress.message(line)
-    progress.message(f"look at {ready.folder / 'report.html'} while it grows")
+    progress.message(f"report (updated as trials finish): {ready.folder / 'report.html'}")
 
 
 def _agree_to_costs(ready: Study) -> None:

@@ -1,4 +1,4 @@
-"""The parts of the study file that say where the rows are, and how test and training rows are parted."""
+"""The parts of the study file that say where the rows are, and how test and training rows are split."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ class DataSpec(Section):
 
 
 class SplitSpec(Section):
-    """How test rows and training rows are parted."""
+    """How test rows and training rows are split."""
 
     method: Literal["group", "random"] = Field(
         "group",

@@ -80,7 +80,7 @@ class Study:
         return {trial: line for trial, line in failures.items() if line is not None}
 
     def check_access(self) -> None:
-        """Raise EnvironmentProblem when an unfinished trial lacks a key, a login, an address; asks nobody.
+        """Raise EnvironmentProblem when an unfinished trial lacks a key, a login, an address; makes no network call.
 
         Found here it is one line before anything begins; found later it would be the failure of every trial.
         """

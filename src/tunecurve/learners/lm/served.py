@@ -58,7 +58,7 @@ class ServedLearner(LocalLearner):
         return {**own, "decoding": "greedy, by vLLM", "adapters": "LoRA modules of the server", "served_as": served_as}
 
     def check_access(self, *, will_tune: bool = False) -> None:
-        """Raise EnvironmentProblem when the server's address is not set; asks nobody."""
+        """Raise EnvironmentProblem when the server's address is not set; makes no network call."""
         VllmServer(self.account.settings.vllm)
         check_access(VLLM, self.name, self.account.settings, will_tune=False)
 

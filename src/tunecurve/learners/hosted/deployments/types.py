@@ -97,7 +97,7 @@ class DeploymentBackend:
         raise NotImplementedError
 
     def check(self, seconds: float) -> None:
-        """Raise EnvironmentProblem when something is missing that creating, and deleting after so long, needs; asks nobody."""
+        """Raise EnvironmentProblem when something is missing that creating, and deleting after so long, needs; makes no network call."""
 
     def probe(self) -> None:
         """Ask for something that costs nothing, and raise what whoever may not make deployments is answered."""
@@ -158,7 +158,7 @@ class Hosting:
     open : callable
         Makes the backend for a tuned model; for the empty name, what can be asked before there is one.
     check : callable
-        Raises EnvironmentProblem when something is not set that it needs; asks nobody.
+        Raises EnvironmentProblem when something is not set that it needs; makes no network call.
     usd_per_hour : float or None
         From a table of our own; None: unknown.
     billed_seconds : int
