@@ -149,7 +149,7 @@ def test_names_of_numbers_as_the_page_says(in_a_folder, capsys):
     assert "labels   2: LOC, PER" in out
 
 
-@pytest.mark.parametrize("ending", [".conll", ".bio", ".conllu", ".conll.gz"])
+@pytest.mark.parametrize("ending", [".conll", ".bio", ".conllu", ".txt", ".conll.gz"])
 def test_conll_files_keep_their_documents_together(ending, in_a_folder, capsys):
     import gzip
 
@@ -186,3 +186,17 @@ def test_a_tool_with_utf16_offsets_and_an_unlabelled_task(in_a_folder, capsys):
     assert (code, err) == (0, "")
     assert "41 rows in, 40 kept, dropped: 1 not annotated" in out
     assert "in 40 rows the texts beside the offsets show that they count UTF-16 units" in out
+
+
+def test_a_text_that_holds_no_tags_and_the_files_of_other_tools_are_named(in_a_folder, capsys):
+    (in_a_folder / "note.txt").write_text("It rained.\nAll day long.\n")
+    for name in ("docs.spacy", "note.ann"):
+        (in_a_folder / name).write_bytes(b"x")
+    for name, part in (
+        ("note.txt", "no column of tags"),
+        ("docs.spacy", "doc.to_json()"),
+        ("note.ann", "annotations of brat"),
+    ):
+        code, _, err = said(capsys, "validate", "--data", name, "--task", "ner")
+        assert code == 3
+        assert part in err

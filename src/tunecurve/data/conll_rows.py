@@ -192,7 +192,7 @@ def _layout(file: DataFile, sentences: Sequence[Sentence]) -> Layout:
     numbered = n_columns > 2 and all(_NUMBER.fullmatch(cells[0]) for cells in whole)
     token = 1 if numbered else 0
     columns = [column for column in range(token + 1, n_columns) if _are_tags([cells[column] for cells in whole])]
-    if not columns and n_columns == token + 2:
+    if not columns and n_columns == token + 2 and any(cells[-1] == "O" for cells in whole):
         columns = [token + 1]  # labels without a prefix
     if not columns:
         shown = "  ".join(lines[0])[:60]

@@ -71,7 +71,8 @@ def read_path(source: str, options: ReadingOptions, findings: list[Finding]) -> 
 
 def read_file(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row of one file."""
-    kind = kind_of(file.name)
+    # A text file may hold tokens and tags; in a folder it is a note beside the data.
+    kind = kind_of(file.name) or ("conll" if file.suffix == ".txt" else None)
     if kind is None:
         raise refuse_other_file(file.shown)
     try:

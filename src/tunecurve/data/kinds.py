@@ -64,6 +64,8 @@ OTHERS = {
     ".pt": _TORCH,
     ".pth": _TORCH,
     ".bin": "a binary file of unknown contents; write the rows as .jsonl or .parquet",
+    ".spacy": "a DocBin of spaCy; write its documents with spaCy: doc.to_json(), one a line in a .jsonl file",
+    ".ann": "annotations of brat, whose texts stand in other files; export them as .conll, or as .jsonl with text and spans",
     ".npy": _NUMPY,
     ".npz": _NUMPY,
     ".docx": f"a Word document: {_PAGE}",

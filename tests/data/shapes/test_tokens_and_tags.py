@@ -187,6 +187,14 @@ def test_other_rows_are_no_tokens_and_tags(row):
     assert found is None or found.shape == "columns"
 
 
+def test_rows_that_are_single_tokens_are_named():
+    pairs = enumerate(zip(TOKENS, TAGS, strict=True))
+    rows = [{"Sentence #": "" if n % 3 else "Sentence: 1", "Word": word, "Tag": tag} for n, (word, tag) in pairs]
+    with pytest.raises(DataError, match=r"rows are single tokens .column 'Word'. with their tags .'Tag'.*CoNLL file"):
+        recognise(rows, Asked("ner"))
+    assert recognise([{"word": "great", "label": "good"}] * 5, Asked("ner")) is None
+
+
 def test_documents_of_conll_files_are_groups(tmp_path):
     path = tmp_path / "rows.conll"
     path.write_text("-DOCSTART- O\n\nAda B-PER\nLee I-PER\n\nleft O\n\n-DOCSTART- O\n\nGraz B-LOC\n")

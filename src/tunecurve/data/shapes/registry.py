@@ -18,6 +18,7 @@ from tunecurve.data.shapes.preference import Preference
 from tunecurve.data.shapes.prodigy import Prodigy
 from tunecurve.data.shapes.prompt_completion import PromptCompletion
 from tunecurve.data.shapes.sharegpt import ShareGPT
+from tunecurve.data.shapes.spacy_training import SpacyTraining
 from tunecurve.data.shapes.spans import Spans
 from tunecurve.data.shapes.squad import Squad
 from tunecurve.data.shapes.token_spans import TokenSpans
@@ -40,6 +41,7 @@ SHAPES: tuple[Shape, ...] = (
     LabelStudio(),
     TokensAndTags(),
     TokenSpans(),
+    SpacyTraining(),
     EntityValues(),
 )
 SHAPE_NAMES = (AUTO, COLUMNS, *(shape.name for shape in SHAPES))

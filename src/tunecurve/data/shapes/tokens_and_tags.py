@@ -38,6 +38,9 @@ from tunecurve.formats.tags import (
 
 _TAG_NAMES = re.compile(r"tag|label|ner|entit|bio|iob", re.IGNORECASE)
 _DOCUMENT, _DOCUMENT_NAME = "document", re.compile(r"document \d+")
+_ONE_TOKEN = re.compile(r"words?|tokens?", re.IGNORECASE)
+_ONE_TAG = re.compile(r"(?:ner[_ ]?|bio[_ ]?|iob[_ ]?)?(?:tags?|labels?)|ner", re.IGNORECASE)
+MIN_ROWS_OF_TOKENS = 5
 _BETWEEN_TAGS = re.compile(r"[\s,]+")
 SHARE_WITHOUT_BLANKS = 0.5
 
@@ -58,13 +61,14 @@ class TokensAndTags(AnnotatedShape):
 
     name = "tokens-and-tags"
     title = "tokens and tags"
-    option_names = ("tag_names", "joined_by", "scheme", "tokens", "target")
+    option_names: tuple[str, ...] = ("tag_names", "joined_by", "scheme", "tokens", "target")
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for every column of tags that may be meant."""
         has_spans = any(True for column in span_columns(sample) for _ in text_columns(sample, column))
         if has_spans and not asked.target_columns:
             return []
+        _refuse_single_tokens(sample)
         found = [
             one for one in self._columns(sample, asked) if asked.allows([one.tokens, *_own_texts(sample)], [one.tags])
         ]
@@ -187,6 +191,27 @@ class TokensAndTags(AnnotatedShape):
             remedy = "for texts as they are written, say in the study file (tunecurve init): data.shape_options: {joined_by: ''}"
             found.append(Finding("tokens-without-blanks", text, remedy, tuple(met.places["without blanks"])))
         return found
+
+
+def _refuse_single_tokens(sample: Sequence[Cells]) -> None:
+    """Refuse rows that are single tokens, each with its tag: which of them make a text is in no row.
+
+    Raises
+    ------
+    DataError
+        With the way to a file whose rows are sentences.
+    """
+    names = [str(name) for name in sample[0]]
+    token, tag = ([name for name in names if pattern.fullmatch(name)] for pattern in (_ONE_TOKEN, _ONE_TAG))
+    if not token or not tag or len(sample) < MIN_ROWS_OF_TOKENS:
+        return
+    words, tags = ([str(cells.get(name) or "") for cells in sample] for name in (token[0], tag[0]))
+    has_tags = all(is_outside(one) or is_prefixed(one) for one in tags) and any(map(is_prefixed, tags))
+    if has_tags and all(len(word.split()) < 2 for word in words):
+        raise DataError(
+            f"rows are single tokens (column '{token[0]}') with their tags ('{tag[0]}'), not texts; write a CoNLL file, a token and its "
+            "tag in each line and a blank line behind each sentence: docs/data.md has the lines of Python"
+        )
 
 
 def _fit(sample: Sequence[Cells], tokens: str, tags: str) -> bool:
