@@ -1,10 +1,8 @@
 """One token says to everything at work that it is to end."""
 
-import threading
-import time
-
 import pytest
 
+from tunecurve import cancellation
 from tunecurve.cancellation import Cancellation
 from tunecurve.errors import Interrupted
 from tunecurve.study.progress import Progress
@@ -12,26 +10,26 @@ from tunecurve.study.progress import Progress
 
 def test_a_request_holds_and_every_source_counts():
     asked = []
-    cancellation = Cancellation(lambda: "a" in asked, lambda: "b" in asked)
-    cancellation.check("never")
-    assert not cancellation.is_requested
+    token = Cancellation(lambda: "a" in asked, lambda: "b" in asked)
+    token.check("never")
+    assert not token.is_requested
     asked.append("b")
     with pytest.raises(Interrupted, match=r"^stopped between two trials$"):
-        cancellation.check("between two trials")
+        token.check("between two trials")
     asked.clear()
-    assert not cancellation.is_requested, "a source answers for itself alone"
-    cancellation.request()
-    assert cancellation.is_requested
+    assert not token.is_requested, "a source answers for itself alone"
+    token.request()
+    assert token.is_requested
 
 
-def test_a_request_ends_a_sleep():
-    cancellation = Cancellation()
-    cancellation.sleep(0.0, "never")
-    threading.Timer(0.05, cancellation.request).start()
-    started = time.monotonic()
+def test_a_sleep_ends_as_soon_as_the_work_is_to_end(monkeypatch):
+    monkeypatch.setattr(cancellation, "POLL_SECONDS", 0.0)
+    asked = iter([False, False, True])
+    sleeper = Cancellation(lambda: next(asked))
+    sleeper.sleep(0.0, "never asked")
     with pytest.raises(Interrupted, match="stopped while waiting"):
-        cancellation.sleep(3600, "while waiting")
-    assert time.monotonic() - started < 60
+        sleeper.sleep(3600, "while waiting")
+    assert list(asked) == [], "looked at before every part of the sleep, and no more after it has ended"
 
 
 class Sets(Progress):
