@@ -19,6 +19,8 @@ from tunecurve.learners.torch.device import Compute
 from tunecurve.prompts import PromptRenderer
 from tunecurve.spec.reading import parse_spec
 from tunecurve.spec.training import EncoderSpec
+from tunecurve.study.options import StudyOptions
+from tunecurve.study.prepare import prepare_study
 
 FLOAT32 = Compute(torch.device("cpu"), torch.float32, 2)
 RENDERER = PromptRenderer("unused", labels=("NAME", "CITY"))
@@ -144,3 +146,21 @@ def test_values_out_of_range_are_errors_of_the_study_file(section, values):
 def test_trainings_computed_together_are_not_looked_at(recipe):
     with pytest.raises(SpecError, match="expected train_together: false"):
         parse_spec({"recipe": recipe, "train_together": True}, "study")
+
+
+def test_what_is_tried_is_in_the_plan(tiny_encoder, tmp_path, rows_file):
+    values = {"data": {"source": str(rows_file)}, "split": {"test_size": 20, "method": "random"}, "train_sizes": [60]}
+    work, steps = {}, {}
+    for name, settings in {
+        "usual": {},
+        "watched": {"development_share": 0.2},
+        "auto": {"learning_rate": "auto"},
+    }.items():
+        learner, _ = learner_of("tagger", tiny_encoder, **settings)
+        options = StudyOptions(out=tmp_path / name, learners={"tagger": learner})
+        study = prepare_study({**values, "shots": [], "models": ["tagger"]}, options)
+        [item] = [item for item in study.planned if item.trial.strategy == "fine-tune"]
+        work[name], steps[name] = study.workloads[item.trial], item.config["recipe"]["n_steps"]
+    assert steps == {"usual": 48, "watched": 36, "auto": 36}  # 60 or 48 rows, 8 a step, 6 passes
+    assert (work["usual"].steps, work["watched"].steps, work["auto"].steps) == (48, 36, round(1.4 * 36))
+    assert work["auto"].tokens_trained == pytest.approx(1.4 * work["watched"].tokens_trained, rel=0.01)
