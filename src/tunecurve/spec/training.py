@@ -53,6 +53,11 @@ class EncoderSpec(Section):
     head_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
         None, description="peak for the new head (default 10 times the encoder's)"
     )
+    join_neighbours: bool | None = Field(
+        None,
+        description="tagger, masking: neighbouring spans of one label, with blanks alone between them, become one where the training "
+        "rows show it so (default: tagger:warm only)",
+    )
     warm_languages: list[Literal["en", "fr", "de", "it"]] = Field(
         ["en"], min_length=1, description="tagger:warm: languages of the made-up rows that it is trained on before"
     )

@@ -4,7 +4,9 @@ import itertools
 import json
 import math
 import pickle
+import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,8 +21,8 @@ from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
 from tunecurve.learners.encoder.learner import class_weights
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
-from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner, threshold_within
-from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tags_of
+from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner, found_spans, threshold_within
+from tunecurve.learners.encoder.tags import OUTSIDE, joined_labels, runs_of_tags, tags_of
 from tunecurve.learners.encoder.train import new_training
 from tunecurve.learners.encoder.words import Words, distance_to_border, split_words, windows_over
 from tunecurve.learners.torch.device import Compute
@@ -374,3 +376,51 @@ def test_the_learning_rate_of_texts_in_several_windows_never_falls_below_zero(ti
     assert len(rates) > recipe["n_steps"] or n_words == 20
     assert min(rates) > 0
     assert rates[-1] < 0.5 or len(rates) < 3
+
+
+def spans_in(text):
+    """Return a text without its brackets, and the spans that stand in them: ``<A:12 Main St>``."""
+    source, spans = "", []
+    for piece in re.split(r"(<\w:[^>]*>)", text):
+        if piece.startswith("<"):
+            spans.append(LabelledSpan(len(source), len(source) + len(piece) - 4, piece[1]))
+            source += piece[3:-1]
+        else:
+            source += piece
+    return source, spans
+
+
+@pytest.mark.parametrize(
+    ("rows", "joined"),
+    [
+        (["at <A:12 Main St Apt 3> now"], "AB"),  # B has no rows with blanks: it follows A
+        (["<A:12 Main St> <A:Apt 3>"], "AB"),  # three blanks inside, one between
+        (["<A:12 St> <A:Apt 3>"], ""),
+        (["<A:x y z> <B:p>", "<B:p> <B:q>"], "A"),
+        (["<A:x y> and <A:z>", "<B:p>\n<B:q>"], "A"),
+        (["<A:x>, <A:y>"], ""),
+        (["nothing"], ""),
+    ],
+)
+def test_which_neighbours_are_one_follows_the_training_rows(rows, joined):
+    assert joined_labels([spans_in(row) for row in rows], ["A", "B"]) == list(joined)
+
+
+def test_neighbours_are_joined_across_blanks_alone_and_only_if_asked_for(tiny_encoder):
+    rows = [("Ann Lee Ray met Bo", "[NAME] met [NAME]"), ("12 Main St Köln", "[STREET] [CITY]")]
+    examples = [RENDERER.tuning_example(*row) for row in rows]
+    usual = tiny_tagger(tiny_encoder).prepare(examples)
+    head = tiny_tagger(tiny_encoder, join_neighbours=True).prepare(examples)
+    assert usual.joined is None
+    assert set(head.joined) == {"NAME", "STREET", "CITY"}
+    (words,) = split_words(tiny_tagger(tiny_encoder).tokenizer, ["Ann Lee , Ray\n Bo Köln"])
+    tags = [f"B-{label}" if label else "O" for label in ("NAME", "NAME", "", "NAME", "NAME", "CITY")]
+    shares = np.array([[float(name == tag) for name in head.classes] for tag in tags], dtype=np.float32)
+    found = {
+        name: [(s.start, s.end, s.label) for s in found_spans(words, shares, of)]
+        for name, of in (("on", head), ("off", usual))
+    }
+    assert found["off"] == [(0, 3, "NAME"), (4, 7, "NAME"), (10, 13, "NAME"), (15, 17, "NAME"), (18, 22, "CITY")]
+    assert found["on"] == [(0, 7, "NAME"), (10, 17, "NAME"), (18, 22, "CITY")]
+    recipes = [tiny_tagger(tiny_encoder, join_neighbours=asked).resolve_recipe({}, 9) for asked in (None, False, True)]
+    assert recipes[0] == recipes[1] != recipes[2]

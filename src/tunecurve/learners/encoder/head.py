@@ -24,6 +24,8 @@ class Head:
         A tagger's words above it are in a span; None: the likeliest tag counts.
     thresholds : list of float
         For every label of a set: it is in the answer above it.
+    joined : list of str or None
+        A tagger's labels whose neighbouring spans, with blanks between them alone, are one span; None: those of none.
     format : MaskFormat or None
         How masked targets are written; None: spans are listed.
     """
@@ -32,6 +34,7 @@ class Head:
     labels: list[str] | None = None
     threshold: float | None = None
     thresholds: list[float] | None = None
+    joined: list[str] | None = None
     format: MaskFormat | None = None
 
     @property

@@ -20,7 +20,7 @@ from tunecurve.learners.base import Loss, RoundTrip, TargetLoss
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
-from tunecurve.learners.encoder.tags import OUTSIDE, runs_of_tags, tag_names, tags_of
+from tunecurve.learners.encoder.tags import OUTSIDE, joined_labels, runs_of_tags, tag_names, tags_of
 from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.words import Window, Words, distance_to_border, split_words, windows_over
 from tunecurve.learners.unseen import ClassShares
@@ -41,8 +41,14 @@ class TaggerLearner(EncoderLearner):
     loss_unit = "word"
 
     def own_settings(self) -> dict[str, object]:
-        """Return the budget of over-masking and the task."""
-        return {"over_masking": self.settings.over_masking, "task": self.task}
+        """Return the budget of over-masking and the task, and whether neighbours are joined."""
+        own: dict[str, object] = {"over_masking": self.settings.over_masking, "task": self.task}
+        return own | ({"join_neighbours": True} if self.joins_neighbours else {})
+
+    @property
+    def joins_neighbours(self) -> bool:
+        """Whether neighbouring spans of one label become one where the training rows show it so."""
+        return bool(self.settings.join_neighbours)
 
     def n_held_out(self, n_examples: int) -> int:
         """Return a fifth of the examples where a threshold is to be calibrated."""
@@ -54,7 +60,12 @@ class TaggerLearner(EncoderLearner):
         written = self.mask_format(examples)
         spans_of = EntityFormat() if written is None else written
         labels = sorted({span.label for pair in pairs for span in spans_of.derive(*pair) or []})
-        return Head(tag_names(labels), labels, format=written)
+        joined = None
+        if self.joins_neighbours and written is not None:
+            joined = joined_labels(
+                [(source, spans_of.derive(source, target) or []) for source, target in pairs], labels
+            )
+        return Head(tag_names(labels), labels, joined=joined, format=written)
 
     def mask_format(self, examples: Sequence[TuningExample]) -> MaskFormat | None:
         """Return how the targets write placeholders; None where they list their spans."""
@@ -226,7 +237,8 @@ def found_spans(words: Words, shares: NDArray[np.float32], head: Head) -> list[L
     """Return the spans that tag probabilities stand for: the likeliest tags, or all words above the threshold.
 
     Spans that touch are one: in targets nothing but a joint label stands for touching labels (entities of scripts without
-    blanks may follow one another). A span of several words gets the label that is likeliest over all of them.
+    blanks may follow one another). A span of several words gets the label that is likeliest over all of them. Neighbours of a
+    label that the head joins are one across blanks.
     """
     if not len(words) or shares.shape[1] == 1:
         return []
@@ -235,10 +247,14 @@ def found_spans(words: Words, shares: NDArray[np.float32], head: Head) -> list[L
         is_inside = 1.0 - shares[:, OUTSIDE] >= head.threshold
         tags = np.where(is_inside, 1 + shares[:, 1:].argmax(axis=1), OUTSIDE)
     by_label = shares[:, 1::2] + shares[:, 2::2]
-    spans = []
+    spans: list[LabelledSpan] = []
     for first, last in runs_of_tags(words, tags.tolist(), may_touch=head.format is None):
         label = head.known_labels[int(by_label[first:last].sum(axis=0).argmax())]
-        spans.append(LabelledSpan(words.starts[first], words.ends[last - 1], label))
+        is_next = bool(spans) and first > 0 and spans[-1].end == words.ends[first - 1]
+        if is_next and spans[-1].label == label and label in (head.joined or ()):
+            spans[-1] = replace(spans[-1], end=words.ends[last - 1])
+        else:
+            spans.append(LabelledSpan(words.starts[first], words.ends[last - 1], label))
     return spans
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Sequence
 
 from tunecurve.formats.spans import LabelledSpan
 from tunecurve.learners.encoder.words import Words
 
 OUTSIDE = 0
+INSIDE_TO_BETWEEN = 3
 
 
 def tag_names(labels: Sequence[str]) -> list[str]:
@@ -33,6 +36,37 @@ def tags_of(words: Words, spans: Sequence[LabelledSpan], label_numbers: dict[str
                 tags[number] = 1 + 2 * label_numbers[span.label] + (0 if is_first else 1)
                 is_first = False
     return tags
+
+
+def joined_labels(rows: Sequence[tuple[str, Sequence[LabelledSpan]]], labels: Sequence[str]) -> list[str]:
+    """Return the labels whose neighbouring spans are one in the training rows: ``[ADDRESS]`` stands for all lines of an address.
+
+    Blanks inside spans of the label are counted, and blanks between two spans of it: where there are `INSIDE_TO_BETWEEN` times as many
+    inside, neighbours are one. A label without any of these follows all labels taken together.
+
+    Parameters
+    ----------
+    rows : sequence of (str, sequence of LabelledSpan)
+        Inputs with their spans, in order.
+    labels : sequence of str
+        The labels to choose from.
+    """
+    inside, between = Counter[str](), Counter[str]()
+    for source, spans in rows:
+        for span in spans:
+            inside[span.label] += len(source[span.start : span.end].split()) - 1
+        for first, second in itertools.pairwise(spans):
+            between[first.label] += first.label == second.label and source[first.end : second.start].isspace()
+
+    def is_one(n_inside: int, n_between: int) -> bool:
+        return n_inside > 0 and n_inside >= INSIDE_TO_BETWEEN * n_between
+
+    of_all = is_one(inside.total(), between.total())
+    return [
+        label
+        for label in labels
+        if (is_one(inside[label], between[label]) if inside[label] + between[label] else of_all)
+    ]
 
 
 def runs_of_tags(words: Words, tags: Sequence[int], *, may_touch: bool = False) -> list[tuple[int, int]]:

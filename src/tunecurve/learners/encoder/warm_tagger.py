@@ -48,6 +48,11 @@ class WarmTaggerLearner(TaggerLearner):
         return super().identity() | {"warm_start": self.warm.key}
 
     @property
+    def joins_neighbours(self) -> bool:
+        """It does, unless it is told not to: parts of names and addresses have labels of their own in `builtin:pii`."""
+        return self.settings.join_neighbours is not False
+
+    @property
     def answers_untrained(self) -> bool:
         """It does, with the labels that map."""
         return True
@@ -112,7 +117,11 @@ class WarmTaggerLearner(TaggerLearner):
         found = super().prepare(examples)
         by_name = labels_that_map(examples[0].prompt.labels).values() if examples else ()
         labels = sorted({*found.known_labels, *by_name})
-        return replace(found, classes=tag_names(labels), labels=labels)
+        joined = found.joined
+        if joined is not None:  # labels without rows follow all others
+            new = {*labels} - {*found.known_labels}
+            joined = [*joined, *(sorted(new) if len(joined) * 2 > len(found.known_labels) else [])]
+        return replace(found, classes=tag_names(labels), labels=labels, joined=joined)
 
     def _mixture(
         self, warm: SegmentClassifier, warm_head: Head, examples: Sequence[TuningExample], head: Head
