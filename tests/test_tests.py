@@ -39,6 +39,8 @@ COVERED = {
     "executors/[ceb]*.py": "executors/test_scheduler.py",
     "executors/*": "executors/test_many_workers.py",
     "formats/placeholder_*.py": "formats/test_placeholder_discovery.py",
+    "metrics/sqlite_*.py": "metrics/test_sql.py",
+    "study/sql_targets.py": "metrics/test_sql.py",
     "formats/*": "formats/test_alignment.py",
     "learners/answer_bounds.py": "study/test_checks.py",
     "learners/unseen.py": "study/test_losses.py",

@@ -19,6 +19,8 @@ from tunecurve.results.collect import load
 from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.study.integrity import verify_model
+from tunecurve.study.plan import shape_in
+from tunecurve.study.trial_folder import TrialFolder
 
 
 class Predictor:
@@ -141,6 +143,7 @@ def load_predictor(
         tuple(results.data.labels),
         results.data.labels_are_numbered,
         form_of_decision(results.decided.get("placeholders")),
+        shape_in(TrialFolder(Path(folder) / chosen.folder).config()) if learner.needs_answer_shape else None,
     )
     return Predictor(learner, renderer, chosen.name, chosen.answers.cleaning or USUAL_CLEANING)
 

@@ -8,8 +8,9 @@ substitution: a brace in a row's text is a brace.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tunecurve.formats.json_shapes import JsonShape
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 
 MASKING_SYSTEM = (
@@ -62,6 +63,8 @@ class Prompt:
         Whether labels may carry numbers: ``[NAME_2]``.
     form : PlaceholderForm
         How a masking writes its placeholders.
+    shape : JsonShape, optional
+        What the answer may be, for models that are held to it.
     """
 
     messages: tuple[Message, ...]
@@ -69,6 +72,12 @@ class Prompt:
     labels: tuple[str, ...] = ()
     numbered: bool = False
     form: PlaceholderForm = CLASSIC
+    shape: JsonShape | None = None
+
+
+def held_to_shape(prompts: Sequence[Prompt], shape: JsonShape | None) -> list[Prompt]:
+    """Return prompts whose answers may be nothing but of a shape; None: anything."""
+    return [replace(prompt, shape=shape) for prompt in prompts]
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,8 @@ class PromptRenderer:
         Whether the training targets number them: ``[NAME_2]``.
     form : PlaceholderForm
         How the targets write placeholders.
+    shape : JsonShape, optional
+        What answers may be, for models that are held to it.
     """
 
     system: str
@@ -102,6 +113,7 @@ class PromptRenderer:
     labels: tuple[str, ...] = ()
     numbered: bool = False
     form: PlaceholderForm = CLASSIC
+    shape: JsonShape | None = None
 
     @property
     def system_text(self) -> str:
@@ -120,7 +132,7 @@ class PromptRenderer:
             messages.append(Message("user", self.user_text(example_source)))
             messages.append(Message("assistant", example_target))
         messages.append(Message("user", self.user_text(source)))
-        return Prompt(tuple(messages), source, self.labels, self.numbered, self.form)
+        return Prompt(tuple(messages), source, self.labels, self.numbered, self.form, self.shape)
 
     def tuning_example(self, source: str, target: str) -> TuningExample:
         """Return the tuning example: the zero-shot prompt and its answer."""

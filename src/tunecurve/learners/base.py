@@ -46,6 +46,8 @@ class Learner(ABC):
         What a reader of the loss must know beside the unit; mostly empty.
     files : ModelFiles or None
         The model's files, which other machines need, too.
+    needs_answer_shape : bool
+        Whether its answers hang on the shape that a trial's training rows show.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Learner(ABC):
     loss_unit: LossUnit = "row"
     loss_note: str = ""
     files: ModelFiles | None = None
+    needs_answer_shape: bool = False
 
     @abstractmethod
     def identity(self) -> dict[str, object]:

@@ -25,6 +25,8 @@ class Completion:
         Tokens of the prompt and of the answer.
     seconds : float
         Time this answer took (its share of a batch).
+    constraint_seconds : float
+        What of it went into choosing tokens that a constraint allows.
     error : str or None
         What failed, or why it was blocked.
     model_version : str or None
@@ -51,6 +53,7 @@ class Completion:
     unwrapped: str = ""
     wrapped: str = ""
     as_given: str | None = None
+    constraint_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ ANSWERS_OF_KIND: dict[str, tuple[AnswerKind, ...]] = {
     "setfit": ("class",),
     "tfidf": ("class", "labels"),
     "presidio": ("mask",),
-    "constrained": ("mask",),
+    "constrained": ("mask", "object"),
 }
 # After `tagger:`, before an encoder's name.
 WARM = "warm"
@@ -198,7 +198,7 @@ def _without_warm(kind: str, encoder_name: str) -> tuple[bool, str]:
 
 def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learner:
     _need_local(name)
-    from tunecurve.learners.lm.constrained import ConstrainedLearner
+    from tunecurve.learners.lm.constrained import CONSTRAINED_LEARNERS
     from tunecurve.learners.lm.decoding.generate import AnswerLimits
     from tunecurve.learners.lm.learner import LocalLearner
     from tunecurve.learners.torch.weights import resolve_model
@@ -215,7 +215,7 @@ def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learn
 
         refuse_address(name, VLLM.base_url())
         return ServedLearner(files, compute, limits, checkpoint_every_seconds=_checkpoint_seconds(), account=account)
-    build = ConstrainedLearner if is_constrained else LocalLearner
+    build = CONSTRAINED_LEARNERS[options.task.answer] if is_constrained else LocalLearner
     return build(files, compute, limits, checkpoint_every_seconds=_checkpoint_seconds())
 
 

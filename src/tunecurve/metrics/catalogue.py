@@ -37,6 +37,7 @@ from tunecurve.metrics.ner import EntityF1, EntityF1Partial, EntityPrecision, En
 from tunecurve.metrics.own import own_metric
 from tunecurve.metrics.rouge import Rouge
 from tunecurve.metrics.settings import MetricSettings
+from tunecurve.metrics.sql import SqlExact, SqlExecution, SqlFailing, SqlTooMuch
 from tunecurve.own_code import is_reference
 
 _BUILDERS: dict[str, Callable[[MetricSettings], Metric]] = {
@@ -77,6 +78,10 @@ _BUILDERS: dict[str, Callable[[MetricSettings], Metric]] = {
     "exact_object": lambda settings: ExactObject(),
     "valid_json": lambda settings: ValidJson(),
     "recall_of_fields": lambda settings: RecallOfFields(settings.labels),
+    "sql_exact": lambda settings: SqlExact(settings.sql),
+    "sql_execution": lambda settings: SqlExecution(settings.sql),
+    "sql_failing": lambda settings: SqlFailing(settings.sql),
+    "sql_too_much": lambda settings: SqlTooMuch(settings.sql),
     "rougeL": lambda settings: Rouge("rougeL", settings.rouge_tokenizer),
     "rouge1": lambda settings: Rouge("rouge1", settings.rouge_tokenizer),
     "rouge2": lambda settings: Rouge("rouge2", settings.rouge_tokenizer),

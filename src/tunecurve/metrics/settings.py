@@ -3,8 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from tunecurve.formats.placeholders import PlaceholderForm
+
+
+@dataclass(frozen=True)
+class SqlSettings:
+    """How queries are read, and on what they are run.
+
+    Attributes
+    ----------
+    dialect : str
+        sqlglot's name of their dialect.
+    databases : tuple of ((str, str), str)
+        Where rows have databases of their own: input and target, path.
+    database : str
+        Path of the SQLite file of all other rows; empty: none.
+    hash : str
+        Of the contents of all databases; empty without one.
+    """
+
+    dialect: str = "sqlite"
+    databases: tuple[tuple[tuple[str, str], str], ...] = ()
+    database: str = ""
+    hash: str = ""
+
+    def database_of(self, source: str, target: str) -> str:
+        """Return the path of a row's database."""
+        return self._by_row.get((source, target), self.database)
+
+    @cached_property
+    def _by_row(self) -> dict[tuple[str, str], str]:
+        return dict(self.databases)
 
 
 @dataclass(frozen=True)
@@ -21,9 +52,12 @@ class MetricSettings:
         sacrebleu's name of the way BLEU cuts texts into words.
     rouge_tokenizer : {"rouge-score", "unicode", "by-row"}
         How ROUGE does; by the letters of each row where nothing is known of the data set.
+    sql : SqlSettings
+        How queries are read, and on what they are run.
     """
 
     labels: tuple[str, ...] = ()
     placeholders: PlaceholderForm | None = None
     bleu_tokenizer: str = "13a"
     rouge_tokenizer: str = "by-row"
+    sql: SqlSettings = SqlSettings()

@@ -61,7 +61,16 @@ RESULTS = "results.json"
 # and changes answers only where a model's own chat template asks for it. What was forecast on the way depends on when results were
 # written, and in which order sizes were measured.
 TIME_KEYS = frozenset(
-    {"train_seconds", "answer_seconds", "loss_seconds", "in_doubt", "seal", "date", "forecast_history"}
+    {
+        "train_seconds",
+        "answer_seconds",
+        "constraint_seconds",
+        "loss_seconds",
+        "in_doubt",
+        "seal",
+        "date",
+        "forecast_history",
+    }
 )
 
 

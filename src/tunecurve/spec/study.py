@@ -20,11 +20,11 @@ from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN, Cleanable
 from tunecurve.metrics.catalogue import METRIC_NAMES
 from tunecurve.metrics.own import use_metric
-from tunecurve.metrics.tokenizers import BleuTokenizer, RougeTokenizer, how_to_install, is_installed
 from tunecurve.own_code import is_reference
 from tunecurve.prompts import DEFAULT_TEMPLATE
 from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
 from tunecurve.spec.hosted import HostedSpec
+from tunecurve.spec.metric_options import MetricOptions
 from tunecurve.spec.section import PositiveInt, Section
 from tunecurve.spec.training import EncoderSpec, RecipeSpec
 from tunecurve.tasks.base import Task
@@ -79,26 +79,6 @@ class AnswerSpec(Section):
         description="what is taken off every answer before it is scored: thoughts, a code fence, an announcement, JSON "
         "around one text, quotes; what targets or the input have themselves stays",
     )
-
-
-class MetricOptions(Section):
-    """How metrics read texts, where the choice by script is not wanted."""
-
-    bleu_tokenizer: BleuTokenizer | None = Field(
-        None, description="how BLEU cuts texts into words, sacrebleu's names; default: by the script of the targets"
-    )
-    rouge_tokenizer: RougeTokenizer | None = Field(
-        None, description="how ROUGE does; default: rouge-score for the letters a to z, else unicode"
-    )
-
-    @field_validator("bleu_tokenizer")
-    @classmethod
-    def _is_installed(cls, value: BleuTokenizer | None) -> BleuTokenizer | None:
-        if value is not None and not is_installed(value):
-            raise ValueError(
-                f"sacrebleu's tokenizer '{value}' is not installed; {how_to_install(value)}, or leave it out"
-            )
-        return value
 
 
 class BootstrapSpec(Section):
@@ -164,7 +144,7 @@ class StudySpec(Section):
         description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-3.5-flash; tagger, "
         "classifier (an encoder may follow: tagger:NAME), tagger:warm (trained on builtin:pii before), setfit, tfidf, presidio; "
         "constrained: before a local language model: "
-        "its answers can be nothing but maskings; default: the task's own",
+        "its answers can be nothing but maskings, or JSON of the shape of the training rows; default: the task's own",
     )
     # The article's shots; 0 is the zero-shot prompt.
     shots: list[Annotated[int, Field(ge=0)]] = Field([0, 3], description="numbers of examples in the prompt")
@@ -241,8 +221,10 @@ class StudySpec(Section):
             if not bare_name:
                 raise ValueError(f"expected a model's name, e.g. '{name}smollm2-135m-instruct'")
             task = info.data.get("task", AUTO_TASK)
-            if bare_name != name and task != AUTO_TASK and task_of(task).answer != "mask":
-                raise ValueError(f"'{name}' can write nothing but maskings, expected task: masking; use '{bare_name}'")
+            if bare_name != name and task != AUTO_TASK and task_of(task).answer not in ("mask", "object"):
+                raise ValueError(
+                    f"'{name}' can write nothing but maskings and JSON objects, expected task: masking or extraction; use '{bare_name}'"
+                )
         return value
 
     @field_validator("metrics", mode="before")
@@ -332,7 +314,8 @@ class StudySpec(Section):
         """Return what all trials of a study must share to stand in one curve."""
         everything = self.model_dump(mode="json")
         keys = ["task", "data", "split", "sampling", "prompt", "answers", "bootstrap"]
-        if self.metric_options != MetricOptions():
+        everything["metric_options"] = self.metric_options.described()
+        if everything["metric_options"] != MetricOptions().described():
             keys.append("metric_options")
         everything["data"] = self.data.kept_the_same()
         if self.task == AUTO_TASK:

@@ -43,6 +43,8 @@ class AnswerSummary(Record):
     tokens_out: int
     cleaning: Cleaning | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """What was taken off every answer before it was scored."""
+    constraint_seconds: float | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """What of their time went into choosing tokens that a constraint allows; None without one."""
     decoder: Decoder | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """Which implementation wrote them, where there are several."""
     wrappers_removed: dict[str, int] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
@@ -90,6 +92,7 @@ def score_answers(rows: Sequence[Row], answers: Sequence[Completion], metrics: S
 def summarise_answers(answers: Sequence[Completion], *, empty_is_an_answer: bool = False) -> AnswerSummary:
     """Return counts by stop reason, empty answers, failures and tokens; nothing is dropped silently."""
     reasons = Counter(answer.stop_reason for answer in answers)
+    constraint_seconds = sum(answer.constraint_seconds for answer in answers)
     return AnswerSummary(
         n=len(answers),
         stop_reasons={reason: reasons[reason] for reason in sorted(reasons)},
@@ -101,6 +104,7 @@ def summarise_answers(answers: Sequence[Completion], *, empty_is_an_answer: bool
         model_versions=sorted({answer.model_version for answer in answers if answer.model_version}),
         tokens_in=sum(answer.tokens_in for answer in answers),
         tokens_out=sum(answer.tokens_out for answer in answers),
+        constraint_seconds=round(constraint_seconds, 3) if constraint_seconds else None,
     )
 
 

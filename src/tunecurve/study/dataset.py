@@ -16,7 +16,7 @@ from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, s
 from tunecurve.data.split import Split, count_overlap, grown_order, split_rows
 from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
-from tunecurve.metrics.settings import MetricSettings
+from tunecurve.metrics.settings import MetricSettings, SqlSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec.data import DEFAULT_TEST_SIZE
 from tunecurve.spec.study import StudySpec
@@ -28,6 +28,7 @@ from tunecurve.study.growth import Grown, grow, growth_findings
 from tunecurve.study.known_answers import Check
 from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizers
 from tunecurve.study.reading import StudyRows
+from tunecurve.study.sql_targets import sql_findings, sql_settings
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import suggest_task
 
@@ -261,6 +262,7 @@ class _Decided:
     is_numbered: bool
     task: Task
     tokenizers: MetricTokenizers
+    sql: SqlSettings
 
     def renderer(self, spec: StudySpec) -> PromptRenderer:
         system = self.task.system if spec.prompt.system is None else spec.prompt.system
@@ -268,7 +270,7 @@ class _Decided:
 
     @property
     def metric_settings(self) -> MetricSettings:
-        return MetricSettings(self.labels, self.task.form, self.tokenizers.bleu, self.tokenizers.rouge)
+        return MetricSettings(self.labels, self.task.form, self.tokenizers.bleu, self.tokenizers.rouge, self.sql)
 
 
 def _decide(
@@ -286,8 +288,9 @@ def _decide(
     labels = tuple(decisions.once("labels", lambda: list(study_labels(spec, pool, task))))
     is_numbered = decisions.once("labels_are_numbered", lambda: task.are_numbered(Pairs(pool)))
     tokenizers = decide_tokenizers(spec, [*test, *pool], decisions)
-    findings += tokenizers.findings
-    return _Decided(labels, is_numbered, task, tokenizers)
+    sql = sql_settings(spec, test, pool, decisions)
+    findings += [*tokenizers.findings, *sql_findings(spec, test, sql)]
+    return _Decided(labels, is_numbered, task, tokenizers, sql)
 
 
 def decided_task(spec: StudySpec, rows: Sequence[Row], decisions: Decisions) -> Task:

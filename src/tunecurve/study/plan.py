@@ -10,6 +10,7 @@ import numpy as np
 
 from tunecurve.data.rows import content_id, ids_hash
 from tunecurve.findings import Finding
+from tunecurve.formats.json_shapes import JsonShape
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.development import work_factor
@@ -133,6 +134,9 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
             config["clean"] = sorted(spec.answers.clean)
     elif trial.strategy == "zero-shot":
         config["labels"] = list(data.renderer.labels)
+    if learner.needs_answer_shape:
+        shape = _answer_shape(trial, spec, data)
+        config["answer_shape"] = None if shape is None else shape.to_json()
     if trial.strategy == "fine-tune":
         examples = [example.prompt for example in data.tuning_examples(1, trial.seed)]
         config["training_prompt_sha256"] = prompts_hash(examples, learner) if learner.takes_prompts else None
@@ -140,6 +144,18 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
         if spec.train_together and learner.can_train_together:
             config["trained_together"] = True  # its additions come in another order
     return config
+
+
+def _answer_shape(trial: Trial, spec: StudySpec, data: StudyData) -> JsonShape | None:
+    """Return what answers may be: as the rows show it that the model is tuned on, else as the instruction names it."""
+    rows = data.training_rows(trial.train_size, trial.seed)
+    return spec.kind.answer_shape([(row.source, row.target) for row in rows], data.renderer.labels)
+
+
+def shape_in(config: Mapping[str, Any]) -> JsonShape | None:
+    """Return the shape to which a trial's answers are held by its config."""
+    written = config.get("answer_shape")
+    return None if written is None else JsonShape.from_json(written)
 
 
 def sampled_for_loss(trial: Trial) -> list[int]:

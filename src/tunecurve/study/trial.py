@@ -27,6 +27,7 @@ from tunecurve.learners.base import (
 )
 from tunecurve.metrics.base import Metric, signature_for
 from tunecurve.own_code import is_reference
+from tunecurve.prompts import held_to_shape
 from tunecurve.storage.files import AppendLog
 from tunecurve.study.answer_report import (
     can_be_empty,
@@ -37,7 +38,7 @@ from tunecurve.study.answer_report import (
 )
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.losses import TrialLoss, measure_losses
-from tunecurve.study.plan import PlannedTrial, Trial, training_key
+from tunecurve.study.plan import PlannedTrial, Trial, shape_in, training_key
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, RESULT, TrialFolder
 from tunecurve.study.trial_record import TrainingScores, TrialRecord, keep_statistics, row_statistics
@@ -124,7 +125,7 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
         metric_signatures=signatures_of(metrics, data.test),
         answers=with_wrappers(summary, data.test, answers, metrics),
         training=training,
-        training_scores=_score_on_training_rows(planned.trial, context, learner, cleaning),
+        training_scores=_score_on_training_rows(planned, context, learner, cleaning),
         cost_usd=_cost(learner, answers, training),
         answer_seconds=sum(answer.seconds for answer in answers),
         loss=loss,
@@ -244,7 +245,7 @@ def answer_all(
 ) -> list[Completion]:
     """Return the answers to all test rows; those already in the log are not asked for again, failures are."""
     trial = planned.trial
-    prompts = data.prompts(trial.shots, trial.seed)
+    prompts = held_to_shape(data.prompts(trial.shots, trial.seed), shape_in(planned.config))
     store = _open_log(planned, log_name, progress)
     answers = {line["index"]: Completion(**line["answer"]) for line in store.values if "index" in line}
     answers = {index: answer for index, answer in answers.items() if answer.stop_reason != "error"}
@@ -302,14 +303,16 @@ def _open_log(planned: PlannedTrial, name: str, progress: Progress) -> AppendLog
 
 
 def _score_on_training_rows(
-    trial: Trial, context: TrialContext, learner: Learner, cleaning: Cleaning
+    planned: PlannedTrial, context: TrialContext, learner: Learner, cleaning: Cleaning
 ) -> TrainingScores | None:
     """Return the scores on the first rows that the model was tuned on: beside the test scores they tell apart a model
     that has not learnt its rows from one that has learnt nothing else."""
+    trial = planned.trial
     if trial.strategy != "fine-tune" or not context.training_score_rows or learner.is_paid:
         return None
     rows = context.data.training_rows(trial.train_size, trial.seed)[: context.training_score_rows]
     prompts = [context.data.renderer.prompt(row.source) for row in rows]
+    prompts = held_to_shape(prompts, shape_in(planned.config))
     answers = predict_answers(learner, prompts, cleaning=cleaning)
     return TrainingScores(len(rows), {**score_answers(rows, answers, context.metrics)})
 
@@ -325,10 +328,14 @@ def _cost(learner: Learner, answers: Sequence[Completion], training: TrainingRec
     return None if any(part is None for part in parts) else sum(part for part in parts if part is not None)
 
 
+# The text has a name of its own; times differ from run to run.
+_NOT_KEPT = frozenset({"text", "seconds", "constraint_seconds"})
+
+
 def _line(data: StudyData, index: int, answer: Completion) -> dict[str, object]:
     row = data.test[index]
     line: dict[str, object] = {"row_id": row.row_id, "input": row.source, "target": row.target}
     if row.other_targets:
         line["other_targets"] = list(row.other_targets)
     line["prediction"] = answer.text
-    return line | {key: value for key, value in asdict(answer).items() if key not in ("text", "seconds")}
+    return line | {key: value for key, value in asdict(answer).items() if key not in _NOT_KEPT}

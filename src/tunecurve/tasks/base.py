@@ -14,6 +14,7 @@ from tunecurve.data.labels import MOST_LABELS
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
+from tunecurve.formats.json_shapes import JsonShape
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.tasks.floors import Floor
 
@@ -22,7 +23,7 @@ LANGUAGE_MODEL = "smollm2-135m-instruct"
 MOST_JSON = 0.5
 
 Pairs = Sequence[tuple[str, str]]
-AnswerKind = Literal["text", "class", "labels", "mask", "entities"]
+AnswerKind = Literal["text", "class", "labels", "mask", "entities", "object"]
 
 
 class Task:
@@ -40,9 +41,9 @@ class Task:
         The system message; ``{labels}`` stands for the label list.
     models : tuple of str
         Models that are measured when a study names none.
-    answer : {"text", "class", "labels", "mask", "entities"}
-        What an answer is made of. It decides which learners can give one that are no language models: a class, a
-        set of labels, spans that are replaced, spans that are listed.
+    answer : {"text", "class", "labels", "mask", "entities", "object"}
+        What an answer is made of. It decides which learners can give one that are no language models, or held to it: a
+        class, a set of labels, spans that are replaced, spans that are listed, an object of known shape.
     metrics : tuple of str
         Names of its metrics, the headline first.
     second_metric : str
@@ -149,6 +150,10 @@ class Task:
     def find_labels(self, pairs: Pairs) -> tuple[str, ...]:
         """Return the label set that (input, target) pairs show, sorted."""
         return tuple(sorted({label for source, target in pairs for label in self.labels_of(target, source)}))
+
+    def answer_shape(self, pairs: Pairs, labels: Sequence[str]) -> JsonShape | None:
+        """Return what answers may be as these training rows show it; without rows, as the label list does."""
+        return None
 
     def class_of(self, target: str) -> str:
         """Return the class that a target is; empty where targets are no classes."""

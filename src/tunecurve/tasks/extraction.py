@@ -13,6 +13,7 @@ from tunecurve.data.labels import lonely_labels
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
 from tunecurve.formats.json_objects import paths_of, read_object, write_object
+from tunecurve.formats.json_shapes import JsonShape, shape_of_paths, shape_of_targets
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import Floor, most_frequent
 
@@ -64,6 +65,7 @@ class Extraction(Task):
     name = "extraction"
     description = "a JSON object"
     order = 30
+    answer = "object"
     instruction = (
         "Extract the fields from the text. Answer with one JSON object and nothing else; leave out what the text does not say. "
         "Fields, dots between nested keys: {labels}."
@@ -112,6 +114,10 @@ class Extraction(Task):
     def labels_of(self, target: str, source: str = "") -> list[str]:
         """Return the paths of the object's fields."""
         return paths_of(read_object(target) or {})
+
+    def answer_shape(self, pairs: Pairs, labels: Sequence[str]) -> JsonShape:
+        """Return the shape of the targets; without rows, that of objects with these fields and any values."""
+        return shape_of_targets((target, source) for source, target in pairs) if pairs else shape_of_paths(labels)
 
     def format_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
         """Return the targets that are no objects: no answer to them can be right."""

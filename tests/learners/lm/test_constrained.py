@@ -12,10 +12,11 @@ from tunecurve.errors import ModelError, SpecError, UsageError
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.placeholders import CLASSIC
 from tunecurve.learners.base import TrainingJob, predict
-from tunecurve.learners.lm.constrained import ConstrainedLearner, TokenBytes
+from tunecurve.learners.lm.constrained import MaskingLearner, TokenBytes
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup
+from tunecurve.learners.lm.learner import LocalLearner
 from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.learners.torch.device import choose_compute
 from tunecurve.predictor import load_predictor
@@ -30,7 +31,7 @@ ODD_TEXTS = ["Zoë 😀 in [CITY]", "a[b]c [", "\tline\nbreak \x04 and control",
 
 
 def constrained(learner):
-    return ConstrainedLearner(learner.files, learner.compute, learner.limits, adapter_folder=learner.adapter_folder)
+    return MaskingLearner(learner.files, learner.compute, learner.limits, adapter_folder=learner.adapter_folder)
 
 
 def answers(learner, prompts, **options):
@@ -111,7 +112,7 @@ class Scripted:
 
 @pytest.fixture(scope="module")
 def real(smollm2):
-    return ConstrainedLearner(smollm2, replace(choose_compute("cpu"), dtype=torch.float32), AnswerLimits())
+    return MaskingLearner(smollm2, replace(choose_compute("cpu"), dtype=torch.float32), AnswerLimits())
 
 
 def test_the_likeliest_token_that_is_allowed_is_taken(real):
@@ -128,7 +129,7 @@ def test_a_model_that_wants_nothing_that_is_allowed_copies_on(real):
     logits = torch.zeros(49_152)
     logits[hello] = 1.0
     # The 64 likeliest tokens are all of no use: special ones, and texts that this input does not hold.
-    logits[[number for number in range(49_152) if b"x" in real._tokens[number]][:200]] = 0.5
+    logits[[number for number in range(49_152) if b"x" in real.tokens[number]][:200]] = 0.5
     written = []
     while not written or written[-1] != end:
         written += model.constraint.choose(logits[None], [hello], [])
@@ -152,7 +153,7 @@ def test_numbers_are_allowed_where_training_targets_have_them(real):
 
 
 def test_a_tokens_bytes_are_what_the_tokenizer_decodes(real):
-    tokenizer, tokens = real.encoder.tokenizer, real._tokens
+    tokenizer, tokens = real.encoder.tokenizer, real.tokens
     for number in [*range(300), *range(300, 49_152, 97)]:
         text = tokenizer.decode([number], skip_special_tokens=True, clean_up_tokenization_spaces=False)
         assert tokens[number].decode(errors="replace") == text, number
@@ -177,7 +178,7 @@ def test_a_prompt_without_labels_is_refused_before_anything_is_trained(tiny_mode
     recipe = learner.resolve_recipe({"epochs": 1}, 1)
     with pytest.raises(ModelError, match="the constraint needs a masking task"):
         learner.fine_tune(TrainingJob([renderer.tuning_example("a", "b")], recipe, 0, tmp_path), lambda step: None)
-    with pytest.raises(SpecError, match="expected task: masking"):
+    with pytest.raises(SpecError, match="expected task: masking or extraction"):
         parse_spec({"task": "generation", "models": ["constrained:x"]})
     with pytest.raises(SpecError, match="expected a model's name"):
         parse_spec({"models": ["constrained:"]})
@@ -186,8 +187,8 @@ def test_a_prompt_without_labels_is_refused_before_anything_is_trained(tiny_mode
 def test_names_behind_constrained_are_local(tiny_model_folder):
     name = f"constrained:{tiny_model_folder}"
     learner = build_learners([name], LearnerOptions(device="cpu"))[name]
-    assert isinstance(learner, ConstrainedLearner)
-    assert isinstance(learner.load_tuned(tiny_model_folder), ConstrainedLearner)
+    assert isinstance(learner, MaskingLearner)
+    assert isinstance(learner.load_tuned(tiny_model_folder), MaskingLearner)
     with pytest.raises(UsageError, match="does not let its answers be constrained"):
         build_learners(["constrained:openai/gpt-5-mini"])
 
@@ -236,6 +237,6 @@ def test_the_real_model_writes_maskings_and_the_same_ones_both_ways(real):
     finished = [(p, a.text) for p, a in zip(prompts, written, strict=True) if a.stop_reason == "end"]
     assert len(finished) >= 10
     assert all(is_masking(prompt, text) for prompt, text in finished)
-    free = predict(type(real).__base__(real.files, real.compute, real.limits), prompts)
+    free = predict(LocalLearner(real.files, real.compute, real.limits), prompts)
     legal = [index for index, answer in enumerate(free) if is_masking(prompts[index], answer.text)]
     assert [written[index].text for index in legal] == [free[index].text for index in legal]

@@ -1,27 +1,33 @@
-"""Greedy decoding that can write nothing but a masking: the likeliest token that the input and the labels allow.
+"""Greedy decoding that can write nothing but what a task allows: a masking of the input, or an object of a known shape.
 
 Where the model's own likeliest token is allowed at every step, the answer is the unconstrained one. (Choosing among the
-tokens that an automaton lets through: Willard and Louf 2023, arXiv:2307.09702; here the automaton is that of the row's
-own input, so nothing is compiled ahead.) Training is that of the unconstrained model, and is shared with it.
+tokens that an automaton lets through: Willard and Louf 2023, arXiv:2307.09702; here the likeliest token is asked for first,
+so nothing is compiled ahead and no mask over the vocabulary is made.) Training is that of the unconstrained model, and is
+shared with it.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 import torch
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.base import TrainingJob, TrainingProgress, Tuned
+from tunecurve.formats.json_objects import read_object
+from tunecurve.formats.json_shapes import shape_of_targets
+from tunecurve.learners.base import Loss, RoundTrip, TrainingJob, TrainingProgress, Tuned
+from tunecurve.learners.lm.decoding.json_automaton import JsonAutomaton
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.learners.lm.decoding.packed import Constraint
 from tunecurve.learners.lm.learner import LocalLearner
-from tunecurve.prompts import Prompt
+from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import CONSTRAINED
+from tunecurve.tasks.base import AnswerKind
 
 # A token further down is no choice of the model's any more; where the place is known, copying on is the better answer.
 N_TRIED = 64
@@ -62,10 +68,17 @@ class TokenBytes:
                 self._bytes[number] = written
                 self._ids.setdefault(written, number)
         self._longest = max(map(len, self._ids))
+        self._by_first_byte: dict[int, list[int]] = {}
+        for number, written in self._bytes.items():
+            self._by_first_byte.setdefault(written[0], []).append(number)
 
     def __getitem__(self, token_id: int) -> bytes:
         """Return the token's bytes; empty where it writes nothing of its own (special tokens, padded vocabularies)."""
         return self._bytes.get(token_id, b"")
+
+    def beginning_with(self, first: bytes) -> list[int]:
+        """Return the tokens that begin with one of these bytes."""
+        return [number for byte in first for number in self._by_first_byte.get(byte, ())]
 
     def longest_at(self, text: bytes, place: int) -> int | None:
         """Return the token that copies most of the text from a place on; None where no token has its first byte."""
@@ -83,64 +96,123 @@ def _is_byte_level(tokenizer: Any) -> bool:
     return any(part.get("type") == "ByteLevel" for part in parts)
 
 
-class MaskingConstraint:
-    """Chooses the tokens of one answer, in their order.
+class Automaton(Protocol):
+    """What says which bytes may come next."""
+
+    @property
+    def start(self) -> Any:
+        """Where an answer stands before its first byte."""
+        ...
+
+    def follow(self, standing: Any, text: bytes) -> Any:
+        """Return where it stands after some more bytes; None where no answer goes on with them."""
+        ...
+
+    def may_end(self, standing: Any) -> bool:
+        """Return whether what is written is a whole answer."""
+        ...
+
+
+class AutomatonConstraint:
+    """Chooses the tokens of one answer, in their order: the likeliest that an automaton lets through.
 
     Parameters
     ----------
-    automaton : MaskingAutomaton
-        Of the row's input.
+    automaton : Automaton
+        Of the answer.
     tokens : TokenBytes
         Of the model's tokenizer.
     end_id : int
         Token that ends the answer.
+
+    Attributes
+    ----------
+    seconds : float
+        What the choices took.
     """
 
-    def __init__(self, automaton: MaskingAutomaton, tokens: TokenBytes, end_id: int) -> None:
-        self._automaton, self._tokens, self._end_id = automaton, tokens, end_id
-        self._standing = automaton.start
+    what = "an answer"
+
+    def __init__(self, automaton: Automaton, tokens: TokenBytes, end_id: int) -> None:
+        self.automaton, self.tokens, self.end_id = automaton, tokens, end_id
+        self.standing = automaton.start
+        self.seconds = 0.0
 
     def choose(self, logits: torch.Tensor, likeliest: Sequence[int], guesses: Sequence[int]) -> list[int]:
         """Return the allowed token before each guess and after the last one; see `decoding.packed.Constraint`."""
+        started = time.perf_counter()
         chosen: list[int] = []
         for place, token in enumerate(likeliest):
-            chosen.append(token if self._take(token) else self._take_another(logits[place]))
-            if chosen[-1] == self._end_id or (place < len(guesses) and chosen[-1] != guesses[place]):
+            chosen.append(token if self.take(token) else self._take_another(logits[place]))
+            if chosen[-1] == self.end_id or (place < len(guesses) and chosen[-1] != guesses[place]):
                 break
+        self.seconds += time.perf_counter() - started
         return [*chosen, *likeliest[len(chosen) :]]
 
-    def _take(self, token: int) -> bool:
+    def take(self, token: int) -> bool:
         """Note the token as written, if it is allowed, and return whether it is."""
-        if token == self._end_id:
-            return self._automaton.may_end(self._standing)
-        written = self._tokens[token]
-        standing = self._automaton.follow(self._standing, written) if written else None
+        if token == self.end_id:
+            return self.automaton.may_end(self.standing)
+        written = self.tokens[token]
+        standing = self.automaton.follow(self.standing, written) if written else None
         if standing is None:
             return False
-        self._standing = standing
+        self.standing = standing
         return True
+
+    def take_instead(self) -> int | None:
+        """Return the token to write where none of the likeliest is allowed; None: look further down."""
+        return None
+
+    def further_down(self, logits: torch.Tensor) -> Iterable[int]:
+        """Return the tokens behind the likeliest ones, best first."""
+        return logits.argsort(descending=True).tolist()
 
     def _take_another(self, logits: torch.Tensor) -> int:
         for token in logits.topk(min(N_TRIED, logits.numel())).indices.tolist():
-            if self._take(token):
+            if self.take(token):
                 return token
-        place = self._automaton.only_place(self._standing)
-        if place is not None:
-            copied = self._tokens.longest_at(self._automaton.text, place)
-            if copied is not None and self._take(copied):
-                return copied
-        # Within a label, or where the input goes on in many places: what comes next is the model's choice alone.
-        for token in logits.argsort(descending=True).tolist():
-            if self._take(token):
+        instead = self.take_instead()
+        if instead is not None:
+            return instead
+        for token in self.further_down(logits):
+            if self.take(token):
                 return token
-        raise ModelError(
-            f"no token of the model goes on with a masking of {self._automaton.text.decode()[:40]!r}; name the model "
-            "without 'constrained:'"
-        )
+        raise ModelError(f"no token of the model goes on with {self.what}; name the model without 'constrained:'")
+
+
+class MaskingConstraint(AutomatonConstraint):
+    """Chooses the tokens of a masking; where all likely ones are wrong, it copies on if the place is known."""
+
+    automaton: MaskingAutomaton
+
+    @property
+    def what(self) -> str:  # type: ignore[override]
+        """What is written, for messages."""
+        return f"a masking of {self.automaton.text.decode()[:40]!r}"
+
+    def take_instead(self) -> int | None:
+        """Return the token that copies most of the input; within a label, or where it goes on in many places, None."""
+        place = self.automaton.only_place(self.standing)
+        copied = None if place is None else self.tokens.longest_at(self.automaton.text, place)
+        return copied if copied is not None and self.take(copied) else None
+
+
+class ObjectConstraint(AutomatonConstraint):
+    """Chooses the tokens of a JSON object."""
+
+    automaton: JsonAutomaton
+    what = "an object of the shape of the training rows"
+
+    def further_down(self, logits: torch.Tensor) -> Iterable[int]:
+        """Return the tokens whose first byte is allowed, best first; the end token may be among them."""
+        allowed = self.tokens.beginning_with(self.automaton.next_bytes(self.standing))
+        ids = torch.tensor([*allowed, self.end_id], device=logits.device)
+        return ids[logits[ids].argsort(descending=True)].tolist()
 
 
 class ConstrainedLearner(LocalLearner):
-    """A local model whose answers are maskings of their inputs, whatever it would rather write.
+    """A local model whose answers can be nothing but what its task allows, whatever it would rather write.
 
     Parameters
     ----------
@@ -150,7 +222,7 @@ class ConstrainedLearner(LocalLearner):
     Raises
     ------
     ModelError
-        When the model's tokenizer is not byte-level; at work, when a prompt has no labels.
+        When the model's tokenizer is not byte-level.
     """
 
     loss_note = "of the model without its constraint"
@@ -158,7 +230,20 @@ class ConstrainedLearner(LocalLearner):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.name = CONSTRAINED + self.files.name
-        self._tokens = TokenBytes(self.encoder.tokenizer, self.files.name)
+        self.tokens = TokenBytes(self.encoder.tokenizer, self.files.name)
+
+
+class MaskingLearner(ConstrainedLearner):
+    """A local model whose answers are maskings of their inputs.
+
+    Raises
+    ------
+    ModelError
+        As above; at work, when a prompt has no labels.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._known_labels = functools.lru_cache(maxsize=8)(KnownLabels)
 
     def identity(self) -> dict[str, object]:
@@ -174,7 +259,53 @@ class ConstrainedLearner(LocalLearner):
     def constraint(self, prompt: Prompt) -> Constraint:
         """Return the constraint of the answer to a prompt."""
         automaton = MaskingAutomaton(prompt.source, self._labels_of(prompt), lead=self.encoder.answer_lead)
-        return MaskingConstraint(automaton, self._tokens, self.encoder.end_token_id)
+        return MaskingConstraint(automaton, self.tokens, self.encoder.end_token_id)
 
     def _labels_of(self, prompt: Prompt) -> KnownLabels:
         return self._known_labels(prompt.labels, prompt.numbered, prompt.form)
+
+
+class ObjectLearner(ConstrainedLearner):
+    """A local model whose answers are JSON objects of the shape that its training rows show.
+
+    Raises
+    ------
+    ModelError
+        As above; at work, when a prompt says no shape.
+    """
+
+    needs_answer_shape = True
+
+    def identity(self) -> dict[str, object]:
+        """Return what determines the answers, their shape aside."""
+        return super().identity() | {"decoding": "greedy, constrained to JSON, v1"}
+
+    def constraint(self, prompt: Prompt) -> Constraint:
+        """Return the constraint of the answer to a prompt."""
+        if prompt.shape is None:
+            raise ModelError(
+                "a constrained model writes nothing but objects of the shape of its training rows, and this prompt says none: "
+                "the constraint needs an extraction task; name the model without 'constrained:'"
+            )
+        return ObjectConstraint(JsonAutomaton(prompt.shape), self.tokens, self.encoder.end_token_id)
+
+    def return_targets(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> RoundTrip:
+        """Send the right answers through tokens, answer cap and decoding; what has another shape than the examples is lost."""
+        found = super().return_targets(prompts, targets, examples)
+        if not examples:
+            return found
+        shape = shape_of_targets((example.answer, example.prompt.source) for example in examples)
+        other = tuple(row for row, target in enumerate(targets) if not shape.has(read_object(target)))
+        if not other:
+            return found
+        texts = ["" if row in other else text for row, text in enumerate(found.texts)]
+        what = "test targets have a key, type or value that no training row has, so that a constrained model cannot write them"
+        return RoundTrip(
+            texts, (*found.losses, Loss("shape", other, what, "see the model without 'constrained:' beside it"))
+        )
+
+
+# Which of them gives the answers of a task.
+CONSTRAINED_LEARNERS: dict[AnswerKind, type[ConstrainedLearner]] = {"mask": MaskingLearner, "object": ObjectLearner}

@@ -73,10 +73,12 @@ class _Job:
     cap: int
     prompt: Prompt
     constrain: Constrain | None = None
+    begun: Constraint | None = None
 
     def constraint(self) -> Constraint | None:
         """Return the constraint of an answer that is begun now."""
-        return self.constrain(self.prompt) if self.constrain is not None else None
+        self.begun = self.constrain(self.prompt) if self.constrain is not None else None
+        return self.begun
 
     def row(self, n_prefix: int, end_id: int) -> DecodingRow:
         """Return the job behind the prefix; the end of the input is guessed to be the end of the answer."""
@@ -227,7 +229,10 @@ def _reference_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> D
 def _completion(job: _Job, ids: list[int], encoder: ChatEncoder, seconds: float) -> Completion:
     ended = bool(ids) and ids[-1] == encoder.end_token_id
     text = encoder.decode(ids[:-1] if ended else ids)
-    return Completion(text, "end" if ended else "length", len(job.prompt_ids), len(ids), seconds)
+    chosen_in = 0.0 if job.begun is None else job.begun.seconds
+    return Completion(
+        text, "end" if ended else "length", len(job.prompt_ids), len(ids), seconds, constraint_seconds=chosen_in
+    )
 
 
 def generate_greedily(

@@ -21,7 +21,15 @@ PASS_TOKENS, PASS_TOKENS_OF_GPU = 512, 8192
 
 
 class Constraint(Protocol):
-    """What an answer may be; asked once for every pass, in the order of the answer."""
+    """What an answer may be; asked once for every pass, in the order of the answer.
+
+    Attributes
+    ----------
+    seconds : float
+        What the choices took so far.
+    """
+
+    seconds: float
 
     def choose(self, logits: torch.Tensor, likeliest: Sequence[int], guesses: Sequence[int]) -> list[int]:
         """Return the token before each guess and after the last one; behind the first wrong guess, or the end, any.
