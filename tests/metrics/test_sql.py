@@ -213,8 +213,8 @@ def test_a_study_runs_each_row_on_its_own_database_and_knows_it_again(tmp_path):
         metric_options={"sql_database": str(tmp_path / "{group}.sqlite")}, bootstrap={"draws": 100}, below="< 6",
     )  # fmt: skip
     done = run_study({**study, "models": ["copies"]}, out=tmp_path / "run", learners={"copies": Copies()})
-    trial = next(one for one in done.results["trials"] if one["learner"] == "copies")
-    assert trial["scores"]["sql_execution"] == 100.0
+    trial = next(one for one in done.results.trials if one.learner == "copies")
+    assert trial.scores["sql_execution"] == 100.0
     (tmp_path / "b.sqlite").write_bytes((tmp_path / "a.sqlite").read_bytes())
     with pytest.raises(StudyStateError, match="are not those that this study was begun with"):
         run_study({**study, "models": ["copies"]}, out=tmp_path / "run", learners={"copies": Copies()})

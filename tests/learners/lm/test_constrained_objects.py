@@ -136,23 +136,21 @@ def test_a_study_trains_once_and_holds_each_size_to_its_own_rows(tiny_model_fold
     }  # fmt: skip
     done = run_study(study, out=tmp_path / "run", device="cpu")
     assert not done.outcome.failures
-    trials = {(trial["learner"].split(":")[0], trial["label"]): trial for trial in done.results["trials"]}
+    trials = {(trial.learner.split(":")[0], trial.label): trial for trial in done.results.trials}
     plain, held = trials[str(tiny_model_folder), "fine-tune-n30-seed0"], trials["constrained", "fine-tune-n30-seed0"]
-    assert held["training"]["taken_from"] == plain["folder"].removeprefix("trials/")
-    assert 0 < held["answers"]["constraint_seconds"] < held["answer_seconds"]
-    assert "constraint_seconds" not in plain["answers"]
+    assert held.training.taken_from == plain.folder.removeprefix("trials/")
+    assert 0 < held.answers.constraint_seconds < held.answer_seconds
+    assert plain.answers.constraint_seconds is None
     shapes = {}
     for (name, label), trial in trials.items():
-        config = json.loads((tmp_path / "run" / trial["folder"] / "config.json").read_text())
+        config = json.loads((tmp_path / "run" / trial.folder / "config.json").read_text())
         config = config.get("content", config)
         assert ("answer_shape" in config) is (name == "constrained")
         shapes[name, label] = JsonShape.from_json(config.get("answer_shape") or {})
     assert not shapes["constrained", "fine-tune-n2-seed0"].needed
     assert shapes["constrained", "fine-tune-n30-seed0"].needed == {"name", "n", "where", "tags"}
     for label in ("zero-shot", "fine-tune-n2-seed0", "fine-tune-n30-seed0"):
-        lines = (
-            (tmp_path / "run" / trials["constrained", label]["folder"] / "predictions.jsonl").read_text().splitlines()
-        )
+        lines = (tmp_path / "run" / trials["constrained", label].folder / "predictions.jsonl").read_text().splitlines()
         found = [json.loads(line) for line in lines]
         ended = [one["prediction"] for one in found if one["stop_reason"] == "end"]
         assert ended
