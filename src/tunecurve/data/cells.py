@@ -136,7 +136,8 @@ def _read_list(cells: list[Any], rule: TargetRule) -> Reading:
     if not texts:
         return Reading(kind="list", problem=readings[0].problem)
     if rule.list_is in ("references", "labels"):
-        return Reading(texts, kind="list")
+        # How sets of labels are read is told of all their shapes alike, by their task.
+        return Reading(texts, kind="list" if rule.list_is == "references" else "text")
     if rule.list_is == "entities":
         return _read_entities(texts)
     if len(set(texts)) == 1:
