@@ -21,6 +21,8 @@ METRICS = {
     "ner": ("entity_f1",),
     "summarization": ("rougeL",),
     "generation": ("bleu", "exact_match"),
+    "multilabel": ("label_micro_f1", "label_macro_f1", "subset_accuracy"),
+    "extraction": ("field_f1", "exact_object", "valid_json"),
 }
 
 PointRow = dict[str, str]

@@ -17,12 +17,13 @@ LANGUAGE_MODEL = "smollm2-135m-instruct"
 # A language model decodes every answer, so it is measured on part of the test file and on fewer rows.
 SEEDS = {"tfidf": 5, "classifier": 3, "tagger": 3, "smollm2": 1}
 TASKS = {
-    "tfidf": ("classification",),
-    "classifier": ("classification",),
+    "tfidf": ("classification", "multilabel"),
+    "classifier": ("classification", "multilabel"),
     "tagger": ("masking", "ner"),
-    "smollm2": ("masking", "classification", "ner", "generation", "summarization"),
+    "smollm2": ("masking", "classification", "ner", "generation", "summarization", "extraction"),
 }
 LEARNERS = tuple(SEEDS)
+CONSTRAINED = ("masking", "extraction")
 LARGEST = {"smollm2": 1600}
 MOST_TEST_ROWS = {"smollm2": 300}
 # A prompt that lists more classes than this leaves little room for the text.
@@ -118,7 +119,7 @@ def models_of(one: CurveSet, learner: str) -> list[str]:
     """Return the models of the study: a language model comes with its constrained form where that exists."""
     if learner != "smollm2":
         return [learner]
-    return [LANGUAGE_MODEL, f"constrained:{LANGUAGE_MODEL}"] if one.task == "masking" else [LANGUAGE_MODEL]
+    return [LANGUAGE_MODEL, f"constrained:{LANGUAGE_MODEL}"] if one.task in CONSTRAINED else [LANGUAGE_MODEL]
 
 
 def _test_size(one: CurveSet, learner: str) -> int | None:
