@@ -129,3 +129,37 @@ def test_it_runs_with_curves_by_field(tmp_path):
     assert floor["scores"]["valid_json"]["estimate"] == 100
     right = next(check for check in results["checks"] if check["answer"] == "targets" and check["learner"] is None)
     assert right["scores"]["field_f1"] == right["scores"]["exact_object"] == 100
+
+
+ODD = {
+    "nested lists": ({"a": [[1, [2]], []]}, '{"a": [[1, [2]], []]}'),
+    "null": ({"a": None, "b": [None, 1]}, '{"b": [null, 1]}'),
+    "NaN": ({"a": float("nan"), "b": 1}, '{"b": 1}'),
+    "a huge integer": ({"a": 10**40}, f'{{"a": {10**40}}}'),
+    "escapes": ('{"\\u00e9": "\\ud83d\\ude00"}', '{"é": "😀"}'),
+    "a key twice": ('{"a": 1, "a": 2}', '{"a": 2}'),
+    "an empty key": ({"": 1}, '{"": 1}'),
+    "an empty object": ({}, "{}"),
+}
+
+
+@pytest.mark.parametrize(("value", "written"), ODD.values(), ids=ODD)
+def test_odd_objects_are_read_beside_usual_ones(tmp_path, value, written):
+    rows = [{"source_text": f"t{n}", "target_text": value if n == 3 else {"a": n}} for n in range(12)]
+    found, _ = read(write(tmp_path / "rows.jsonl", rows))
+    assert found["t3"] == written
+    assert found["t4"] == '{"a": 4}'
+
+
+@pytest.mark.parametrize("value", [{"a": "\ud800"}, {"\udc00": 1}, {"a": [{"b": "x\udfff"}]}])
+def test_half_a_character_is_dropped_and_told(tmp_path, value):
+    rows = [{"source_text": f"t{n}", "target_text": value if n == 3 else {"a": n}} for n in range(12)]
+    found, findings = read(write(tmp_path / "rows.jsonl", rows))
+    assert "t3" not in found
+    assert "half a character" in findings["rows-dropped"].text
+
+
+def test_a_masked_object_is_no_extraction_and_empty_objects_are():
+    masked = [(json.dumps({"name": f"Ada {n}"}), json.dumps({"name": "[NAME]"})) for n in range(20)]
+    assert suggest_task(masked)[0] == "masking"
+    assert suggest_task([(f"text {n}", "{}" if n % 2 else f'{{"a": {n}}}') for n in range(20)])[0] == "extraction"

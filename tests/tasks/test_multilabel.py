@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.test_commands import invoke
 from tunecurve.errors import SpecError
+from tunecurve.formats.label_sets import parse_labels
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.reading import read_study_rows
 from tunecurve.tasks.lookup import suggest_task
@@ -153,3 +154,26 @@ def test_it_runs_to_predictions(tmp_path):
     code, stdout, _ = invoke("predict", tmp_path / "out", "--text", "flames are burning and the cellar is flooded")
     assert (code, stdout.strip()) == (0, "fire; water")
     assert "Label recall" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("targets", "labels"),
+    [
+        ((["x; y", "b"], ["x; y"], ["b"]), {"x; y", "b"}),
+        ((["x, y", "b"], ["x, y"], ["c", "b"]), {"x, y", "b", "c"}),
+        ((["a", "a", "b"], ["b"], ["a"]), {"a", "b"}),
+        ((["a", "b"], "a|c", "b|c"), {"a", "b", "c"}),
+        ((["a", None], ["b"], []), {"a", "b"}),
+        (([1, 2], [2], [3]), {"1", "2", "3"}),
+        ((["Fire"], ["fire", "b"], ["b"]), {"Fire", "fire", "b"}),
+        ((["none", "a"], ["b"], ["none"]), {"a", "b"}),
+    ],
+)
+def test_odd_lists_give_the_labels_that_stand_in_them_and_are_told_as_sets_alone(tmp_path, targets, labels):
+    rows = [{"source_text": f"text {n}", "target_text": targets[n % 3]} for n in range(24)]
+    path = write(tmp_path / "rows.jsonl", rows)
+    found = read_study_rows(parse_spec({"task": "multilabel", "data": {"source": str(path)}}))
+    assert {label for row in found.rows for label in parse_labels(row.target)} == labels
+    codes = [one.code for one in found.cleaning.findings()]
+    assert "label-sets" in codes
+    assert "lists-read" not in codes

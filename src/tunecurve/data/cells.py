@@ -115,7 +115,8 @@ def read_target(cell: Any, rule: TargetRule) -> Reading:
     if isinstance(cell, str) and rule.list_is in ("entities", "object"):
         cell = _object_in_text(cell)
     if isinstance(cell, Mapping) and rule.list_is == "object":
-        return Reading((json.dumps(_plain_object(cell), ensure_ascii=False),), kind="text")
+        text = json.dumps(_plain_object(cell), ensure_ascii=False)
+        return Reading((text,)) if _is_unicode(text) else Reading(problem="not valid Unicode")
     shape = shape_of(cell)
     if cell == {} or cell == []:
         found = Reading(kind="empty", problem="empty")

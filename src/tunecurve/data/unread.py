@@ -20,15 +20,15 @@ WAYS_ON: dict[str, str] = {
     "tags of words": "these are read beside a column of tokens, one for each tag: " + _SPANS,
     "spans with offsets": "these are read for --task masking, as a text with [LABEL]s, and for --task ner, as 'PERSON: Ada; CITY: "
     "London', beside a column of the text: " + _SPANS,
-    "an object": "write it as JSON text with json.dumps(..., ensure_ascii=False, sort_keys=True), or name one of its keys as a "
-    "column of its own: " + _DOCS,
+    "an object": "for JSON objects as answers, give --task extraction; else write it as JSON text with json.dumps(..., "
+    "ensure_ascii=False, sort_keys=True), or name one of its keys as a column of its own: " + _DOCS,
     "a list of objects": "write each row's as one text: " + _DOCS,
     "a list of lists": "write each row's as one text: " + _DOCS,
     "several classes": "classification measures one class a row: for sets of labels, give --task multilabel; else keep the one "
     "that matters: " + _DOCS,
     "entities without a type": "write each as 'type: entity', e.g. 'person: Ada Lovelace': " + _DOCS,
-    "a list of texts": "write one text a row; several right targets are read in summarization and generation only: "
-    + _DOCS,
+    "a list of texts": "write one text a row; for sets of labels, give --task multilabel; several right targets are read in "
+    "summarization and generation only: " + _DOCS,
 }
 # Where the task or the side of a shape makes another way on the right one.
 _ENTITIES = "write the target as 'PER: Ada Lovelace; LOC: London': " + _DOCS

@@ -15,6 +15,7 @@ from tunecurve.formats.entities import normalise_whitespace
 from tunecurve.formats.folding import compose
 
 Leaf = tuple[str, str]
+EMPTY_KEY = '""'
 
 
 def read_object(text: str) -> dict[str, object] | None:
@@ -63,8 +64,8 @@ def _leaves(value: Any, path: str) -> Iterator[Leaf]:
 
 
 def _key(key: str) -> str:
-    """Return a key as a part of a path: a dot within it is no step."""
-    return str(key).replace(".", "\\.")
+    """Return a key as a part of a path: a dot within it is no step, and an empty one is seen."""
+    return str(key).replace(".", "\\.") or EMPTY_KEY
 
 
 def _levelled(value: Any) -> str:

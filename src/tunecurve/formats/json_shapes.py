@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tunecurve.formats.json_objects import read_object
+from tunecurve.formats.json_objects import EMPTY_KEY, read_object
 
 Kind = Literal["object", "list", "text", "number", "truth", "null"]
 
@@ -147,7 +147,7 @@ def shape_of_paths(paths: Iterable[str]) -> JsonShape:
     under: dict[str, list[str]] = {}
     for path in paths:
         key, *rest = _DOT.split(path, maxsplit=1)
-        under.setdefault(key.replace("\\.", "."), []).extend(rest)
+        under.setdefault("" if key == EMPTY_KEY else key.replace("\\.", "."), []).extend(rest)
     return JsonShape(frozenset({"object"}), {key: _shape_below(rest) for key, rest in under.items()})
 
 

@@ -40,7 +40,7 @@ def _other_task(task: Task, pool: Sequence[Row]) -> list[Finding]:
     suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]], task)
     if suggested == task.name or is_own(task):
         return []
-    text = f"this looks like a {suggested} task rather than {task.name}: {why}"
+    text = f"this looks like {_a(suggested)} {suggested} task rather than {task.name}: {why}"
     return [Finding("other-task", text, f"if so, give --task {suggested}")]
 
 
@@ -86,3 +86,7 @@ def _few_test_rows(n_test: int) -> list[Finding]:
         return []
     text = f"{n_test} test rows give wide intervals; {MIN_TEST_ROWS} or more tell sizes apart"
     return [Finding("few-test-rows", text)]
+
+
+def _a(name: str) -> str:
+    return "an" if name[:1] in "aeio" else "a"

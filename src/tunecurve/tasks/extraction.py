@@ -64,7 +64,7 @@ class Extraction(Task):
 
     name = "extraction"
     description = "a JSON object"
-    order = 30
+    order = 5
     answer = "object"
     instruction = (
         "Extract the fields from the text. Answer with one JSON object and nothing else; leave out what the text does not say. "
@@ -90,8 +90,9 @@ class Extraction(Task):
     max_extra_tokens = 256
 
     def recognise(self, pairs: Pairs) -> str:
-        """Recognise JSON objects."""
-        n_objects = sum(bool(read_object(target)) for _, target in pairs)
+        """Recognise JSON objects, where inputs are none: else parts of them may be masked."""
+        objects = [read_object(target) for source, target in pairs if read_object(source) is None]
+        n_objects = sum(value is not None for value in objects) if any(objects) else 0
         return (
             f"{n_objects} of {len(pairs)} targets are JSON objects"
             if n_objects >= SHARE_OF_OBJECTS * len(pairs)

@@ -54,13 +54,22 @@ class Multilabel(Task):
 
     def arranged(self, rows: list[Row], separator: str | None) -> tuple[list[Row], list[Finding]]:
         """Return the rows with their sets of labels written alike, and how they were read."""
-        texts = [row.target for row in rows if not row.other_targets and row.target.strip() != NO_LABEL]
-        found = find_separator(texts) if separator is None else separator.strip(" ")
+        texts = [row.target for row in rows if row.target.strip() != NO_LABEL]
+        listed = {text for row in rows if row.other_targets for text in (row.target, *row.other_targets)}
+        if separator is None:
+            # Rows that repeat an input are lists here, too; their texts may be joined labels all the same.
+            found = find_separator([one for one in texts if one not in listed])
+            found = found or find_separator([*texts, *listed], is_asked=False)
+            whole = _whole_labels(listed, {*texts, *listed}, found)
+        else:
+            found, whole = separator.strip(" "), set()
         arranged = [
             replace(
                 row,
                 target=format_labels(
-                    label for text in (row.target, *row.other_targets) for label in split_labels(text, found)
+                    label
+                    for text in (row.target, *row.other_targets)
+                    for label in split_labels(text, "" if text in whole else found)
                 ),
                 other_targets=(),
             )
@@ -99,6 +108,12 @@ class Multilabel(Task):
         trained = Counter(label for row in pool for label in self.labels_of(row.target))
         tested = Counter(label for row in test for label in self.labels_of(row.target))
         return [*lonely_labels(trained, "labels"), *untidy_labels(tested + trained)]
+
+
+def _whole_labels(listed: set[str], texts: set[str], separator: str) -> set[str]:
+    """Return the labels of lists that hold the separator: a part of them is no label of any other text."""
+    parts = Counter(part for text in texts for part in split_labels(text, separator))
+    return {text for text in listed if any(parts[part] == 1 for part in split_labels(text, separator))}
 
 
 TASK = Multilabel()
