@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -187,6 +189,23 @@ def test_a_missing_column_beside_chat_turns_names_these(turns):
         DataError, match=r"the columns are: talk \(chat turns\)\..*'talk' holds chat turns; chats are read"
     ):
         clean_rows([("line 1", {"talk": turns})])
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"text": "<|im_start|>user\nHi<|im_end|>"}, "'text' holds whole chats written in a model's template"),
+        ({"id": 1, "text": "<s>[INST] Hi [/INST] Hello</s>"}, "'text' holds whole chats written in a model's template"),
+        (
+            {"text": "### Instruction:\nHi\n\n### Response:\nHello"},
+            "'text' holds whole chats written in a model's template",
+        ),
+        ({"text": "Hello"}, "a study needs an input and a target"),
+    ],
+)
+def test_rows_with_question_and_answer_in_one_text_are_named(cells, said):
+    with pytest.raises(DataError, match=re.escape(said)):
+        clean_rows([("line 1", cells)])
 
 
 def test_where_everything_went_stands_in_the_error():

@@ -109,7 +109,23 @@ def columns_in_words(cells: Mapping[str, Any]) -> str:
     return ", ".join(named)
 
 
+# Marks of models' chat templates, and the heads of Alpaca's.
+_TEMPLATE_MARKS = ("<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[INST]", "<|user|>", "### Response:")
+
+
 def way_on(cells: Mapping[str, Any]) -> str:
-    """Return what to do where a column holds a shape that is a whole row: chat turns."""
+    """Return what to do where a column holds what is a whole row: chat turns, or a chat in a model's template."""
     chats = [name for name, cell in cells.items() if shape_of(cell) == "chat turns"]
-    return f"column '{chats[0]}' holds chat turns; {WAYS_ON['chat turns']}" if chats else ""
+    if chats:
+        return f"column '{chats[0]}' holds chat turns; {WAYS_ON['chat turns']}"
+    filled = [
+        name for name, cell in cells.items() if isinstance(cell, str) and any(mark in cell for mark in _TEMPLATE_MARKS)
+    ]
+    if filled:
+        return (
+            f"column '{filled[0]}' holds whole chats written in a model's template, question and answer in one text; give the turns "
+            "themselves, e.g. a column messages: docs/data.md, Chats"
+        )
+    if len(cells) == 1:
+        return "a study needs an input and a target, each in a column of its own"
+    return ""
