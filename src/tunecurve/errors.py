@@ -10,7 +10,8 @@ import difflib
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,32 @@ EXIT_CODES = {
     9: "spending was not agreed to, or its cap was reached; what is paid for is kept",
     130: "interrupted; the same command continues",
 }
+
+
+@contextmanager
+def needing(extra: str, what: str, otherwise: str = "") -> Iterator[None]:
+    """Tell which extra to install where an import within fails.
+
+    Parameters
+    ----------
+    extra : str
+        Its name, e.g. ``"hosted"``.
+    what : str
+        What needs it: the beginning of the line.
+    otherwise : str
+        The end of the line.
+
+    Raises
+    ------
+    EnvironmentProblem
+        When a package is missing.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise EnvironmentProblem(
+            f"{what} needs the extra '{extra}' ({error.name or error} is missing); run: pip install 'tunecurve[{extra}]'{otherwise}"
+        ) from None
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

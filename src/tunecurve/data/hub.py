@@ -10,7 +10,7 @@ from typing import Any
 from tunecurve.data.class_names import class_names_of_features, named_classes, with_class_names
 from tunecurve.data.json_rows import RawRow
 from tunecurve.data.options import PART, ReadingOptions
-from tunecurve.errors import DataError, EnvironmentProblem, did_you_mean
+from tunecurve.errors import DataError, did_you_mean, needing
 from tunecurve.findings import Finding
 
 
@@ -38,12 +38,8 @@ def read_hub(source: str, options: ReadingOptions, findings: list[Finding]) -> I
 
 
 def _load(name: str, options: ReadingOptions) -> Any:
-    try:
+    with needing("hub", f"reading the hub data set '{name}'"):
         import datasets
-    except ImportError:
-        raise EnvironmentProblem(
-            f"reading the hub data set '{name}' needs the extra 'hub'; run: pip install 'tunecurve[hub]'"
-        ) from None
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         return datasets.load_dataset(name, name=options.subset, split=options.split, revision=options.revision)

@@ -14,18 +14,14 @@ from tunecurve.data.json_rows import RawRow
 from tunecurve.data.options import PART
 from tunecurve.data.streams import DataFile
 from tunecurve.data.workbook_parts import check_parts, special_cells
-from tunecurve.errors import DataError, EnvironmentProblem
+from tunecurve.errors import DataError, needing
 from tunecurve.findings import Finding
 
 
 def read_workbook(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row that is not empty."""
-    try:
+    with needing("data", f"reading the workbook '{file}'", " (or save the sheet as .csv)"):
         import python_calamine
-    except ImportError:
-        raise EnvironmentProblem(
-            f"reading the workbook '{file}' needs the extra 'data'; run: pip install 'tunecurve[data]' (or save the sheet as .csv)"
-        ) from None
     with file.seekable() as opened:
         check_parts(file, opened)
         opened.seek(0)

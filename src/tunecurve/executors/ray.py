@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from tunecurve.cancellation import Cancellation
-from tunecurve.errors import EnvironmentProblem, StudyStateError
+from tunecurve.errors import EnvironmentProblem, StudyStateError, needing
 from tunecurve.executors.events import Event, Lost, Stopped, StudyFailed
 from tunecurve.executors.leases import LeaseLost
 from tunecurve.executors.options import Executor
@@ -151,11 +151,9 @@ def _import_ray() -> Any:
     os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_enable_metrics_collection": "0"})
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
+    with needing("ray", "--executor ray"):
         import ray
         import ray.util.scheduling_strategies
-    except ImportError:
-        raise EnvironmentProblem("--executor ray needs the extra 'ray'; run: pip install 'tunecurve[ray]'") from None
     return ray
 
 

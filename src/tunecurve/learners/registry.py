@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tunecurve.errors import EnvironmentProblem, ModelError, UsageError
+from tunecurve.errors import ModelError, UsageError, needing
 from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
@@ -221,15 +221,10 @@ def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learn
 
 def _need_local(name: str) -> None:
     """Refuse what needs packages of the extra `local` where they are missing; quieten them where they are not."""
-    try:
+    with needing("local", f"model '{name}' runs on this machine and", _as_next_sentence("", hint_at_provider(name))):
         import peft  # noqa: F401
         import torch  # noqa: F401
         import transformers
-    except ImportError as error:
-        raise EnvironmentProblem(
-            f"model '{name}' runs on this machine and needs the extra 'local' ({error.name or error} is missing); "
-            f"run: pip install 'tunecurve[local]'{_as_next_sentence('', hint_at_provider(name))}"
-        ) from None
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
 

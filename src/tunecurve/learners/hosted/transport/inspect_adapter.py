@@ -19,7 +19,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
+from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError, needing
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.answer_bodies import mend_chat, mend_gemini, mend_response
 from tunecurve.learners.hosted.transport.answer_streams import CheckedStream, mend_chunk, mend_event
@@ -138,13 +138,8 @@ class InspectGateway:
 
 
 def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
-    try:
+    with needing("hosted", f"model '{name.full_name}'"):
         layer = model_layer()
-    except ImportError as error:
-        raise EnvironmentProblem(
-            f"model '{name.full_name}' needs the extra 'hosted' ({error.name or error} is missing); "
-            "run: pip install 'tunecurve[hosted]'"
-        ) from None
     # The layer warns at length about things that are handled here.
     for name_of_logger in ("inspect_ai", "google_genai"):
         logging.getLogger(name_of_logger).setLevel(logging.ERROR)

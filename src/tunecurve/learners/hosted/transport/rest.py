@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from tunecurve.errors import EnvironmentProblem
+from tunecurve.errors import needing
 
 LONGEST_WAIT_SECONDS = 60.0
 # An object as a provider writes it; it is read once, where it comes in.
@@ -49,12 +49,8 @@ class JsonService:
     """
 
     def __init__(self, base_url: str, key: str | Callable[[], str], query: Mapping[str, str] | None = None) -> None:
-        try:
+        with needing("hosted", "tuning"):
             import openai
-        except ImportError as error:
-            raise EnvironmentProblem(
-                f"tuning needs the extra 'hosted' ({error.name or error} is missing); run: pip install 'tunecurve[hosted]'"
-            ) from None
         self.base_url, self._key, self._query = base_url.rstrip("/"), key, dict(query or {})
         self._client = openai.DefaultHttpxClient(follow_redirects=False, timeout=LONGEST_WAIT_SECONDS)
 

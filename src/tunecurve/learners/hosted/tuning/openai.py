@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.errors import EnvironmentProblem, ModelError, needing
 from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob, suffix_of
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason, quota_is_used_up
@@ -65,12 +65,8 @@ class OpenAITuning(TuningBackend):
     most_tokens_a_row: int | None = 65_536
 
     def __init__(self, name: HostedName, fields: str = "auto") -> None:
-        try:
+        with needing("hosted", "tuning"):
             import openai
-        except ImportError as error:
-            raise EnvironmentProblem(
-                f"tuning needs the extra 'hosted' ({error.name or error} is missing); run: pip install 'tunecurve[hosted]'"
-            ) from None
         missing = name.missing_key()
         if missing:
             raise EnvironmentProblem(f"tuning '{name.full_name}' needs a key in the environment: set {missing}")

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.errors import EnvironmentProblem, ModelError, needing
 from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob
 from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.google_access import credentials_from_environment, tuning_region
@@ -45,14 +45,9 @@ class VertexTuning(TuningBackend):
         self.project, self.location = tuning_region(where.project, where.location, where.tuning_location)
         self.bucket = where.bucket
         self.base_url = os.environ.get("GOOGLE_VERTEX_BASE_URL") or None
-        try:
+        with needing("hosted", "tuning on Vertex AI"):
             from google import genai
             from google.genai import types
-        except ImportError as error:
-            raise EnvironmentProblem(
-                f"tuning on Vertex AI needs the extra 'hosted' ({error.name or error} is missing); "
-                "run: pip install 'tunecurve[hosted]'"
-            ) from None
         logging.getLogger("google_genai").setLevel(logging.ERROR)
         self.types = types
         self.client = refuse_redirects_of_google(
