@@ -98,9 +98,9 @@ def _relevel(log_error: Floats, kind: str, fade: Floats) -> Floats:
     draws = np.ascontiguousarray(log_error[:, beyond].T)
     order = np.argsort(draws, axis=1)
     ranked = np.take_along_axis(draws, order, axis=1)
-    place = np.clip(_forecast_levels(count, kind) * count - 0.5, 0.0, count - 1.0)
-    below = np.minimum(place.astype(int), count - 2)
-    share = place - below
+    position = np.clip(_forecast_levels(count, kind) * count - 0.5, 0.0, count - 1.0)
+    below = np.minimum(position.astype(int), count - 2)
+    share = position - below
     moved = ranked[:, below] * (1.0 - share) + ranked[:, below + 1] * share
     moved = ranked + fade[beyond, None] * (moved - ranked)
     np.put_along_axis(draws, order, moved, axis=1)

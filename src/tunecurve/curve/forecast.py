@@ -211,8 +211,8 @@ def _borrowed(
 def _intervals(quantiles: Floats) -> dict[str, Interval]:
     """Intervals from the quantiles at `QUANTILE_LEVELS`."""
     ends = {level: ((1 - level) / 2, (1 + level) / 2) for level in INTERVAL_LEVELS}
-    place = {round(level, 3): index for index, level in enumerate(QUANTILE_LEVELS)}
-    found = {level: [float(quantiles[place[round(end, 3)]]) for end in pair] for level, pair in ends.items()}
+    index_of = {round(level, 3): index for index, level in enumerate(QUANTILE_LEVELS)}
+    found = {level: [float(quantiles[index_of[round(end, 3)]]) for end in pair] for level, pair in ends.items()}
     return {f"{level:.2f}": (low, high) for level, (low, high) in found.items()}
 
 

@@ -225,8 +225,8 @@ def _columns(
     """Return the configuration of each draw: where the weight of its row that is passed reaches ``1 - rest``."""
     column_weight = np.array([one.configuration_weight for one in posteriors])
     passed = np.cumsum(likelihood.relative[shape] * column_weight[prior], axis=1)
-    place = (passed < (1.0 - rest)[:, None] * passed[:, -1:]).sum(axis=1)
-    return np.minimum(place, passed.shape[1] - 1)
+    index = (passed < (1.0 - rest)[:, None] * passed[:, -1:]).sum(axis=1)
+    return np.minimum(index, passed.shape[1] - 1)
 
 
 def _level(likelihood: Likelihood, shape: NDArray[np.int64], config: NDArray[np.int64]) -> tuple[Floats, Floats]:

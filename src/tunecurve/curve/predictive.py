@@ -68,9 +68,9 @@ class Predictive:
         for index, prior in enumerate(self.priors):
             share = np.cumsum([one[0] for one in prior.departures])
             mine = self.draws.prior == index
-            place = np.minimum(np.searchsorted(share, chance[mine]), len(share) - 1)
-            way[mine] = np.array([WAYS.index(name) for _, name, _ in prior.departures])[place]
-            spread[mine] = np.array([sd for _, _, sd in prior.departures])[place]
+            chosen = np.minimum(np.searchsorted(share, chance[mine]), len(share) - 1)
+            way[mine] = np.array([WAYS.index(name) for _, name, _ in prior.departures])[chosen]
+            spread[mine] = np.array([sd for _, _, sd in prior.departures])[chosen]
         return way, spread
 
     @cached_property

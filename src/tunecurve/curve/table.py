@@ -104,8 +104,8 @@ def read_table(path: str) -> list[CurveTable]:
 def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     reader = csv.reader(handle)
     header = [name.strip() for name in next(reader, [])]
-    place = _places(header, path)
-    other = [index for index in range(len(header)) if "curve_id" not in place and index not in place.values()]
+    columns = _columns(header, path)
+    other = [index for index in range(len(header)) if "curve_id" not in columns and index not in columns.values()]
     seen: dict[int, set[str]] = {index: set() for index in other}
     tables: dict[str, CurveTable] = {}
     nameless = None
@@ -119,8 +119,8 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
             raise DataError(
                 f"{where}: {len(row)} cells under {len(header)} columns; expected one a column. A decimal comma needs a point: 66.7."
             )
-        cells = {name: row[index].strip() if index < len(row) else "" for name, index in place.items()}
-        if "curve_id" in place and not cells["curve_id"]:
+        cells = {name: row[index].strip() if index < len(row) else "" for name, index in columns.items()}
+        if "curve_id" in columns and not cells["curve_id"]:
             nameless = nameless or line
         for index in other:
             seen[index].add(row[index].strip() if index < len(row) else "")
@@ -136,19 +136,19 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     return list(tables.values())
 
 
-def _places(header: list[str], path: str) -> dict[str, int]:
+def _columns(header: list[str], path: str) -> dict[str, int]:
     """Where each known column stands."""
     for name in COLUMNS:
         if header.count(name) > 1:
             raise DataError(f"{path}: column {name!r} stands {header.count(name)} times in the header; expected once.")
-    place = {name: header.index(name) for name in COLUMNS if name in header}
+    columns = {name: header.index(name) for name in COLUMNS if name in header}
     for name in ("n", "score"):
-        if name not in place:
+        if name not in columns:
             hint = did_you_mean(name, header)
             if len(header) == 1 and any(sign in header[0] for sign in ";\t"):
                 hint = " Columns must be parted by commas; save it as CSV with commas."
             raise DataError(f"{path}: no column {name!r} among {', '.join(header[:12]) or 'nothing'}.{hint}")
-    return place
+    return columns
 
 
 def _say_what_was_read(table: CurveTable, others: list[tuple[str, set[str]]]) -> None:

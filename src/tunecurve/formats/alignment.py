@@ -180,12 +180,12 @@ class _Token:
 
 def _tokens(text: str, form: PlaceholderForm) -> Iterator[_Token]:
     """Yield placeholders, words and other marks in their order."""
-    place = 0
+    position = 0
     for one in form.find(text):
-        yield from _words(text, place, one.start)
+        yield from _words(text, position, one.start)
         yield _Token(text[one.start : one.end], one.start, one.end, one.label)
-        place = one.end
-    yield from _words(text, place, len(text))
+        position = one.end
+    yield from _words(text, position, len(text))
 
 
 def _words(text: str, start: int, end: int) -> Iterator[_Token]:

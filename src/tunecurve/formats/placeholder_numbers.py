@@ -49,15 +49,15 @@ class Numbering:
         """Return each (label, value)'s label with its number, in order; labels without numbers as they are."""
         written = [label for label, _ in items]
         seen: dict[str, dict[object, int]] = {}
-        places = range(len(items) - 1, -1, -1) if self.is_backward else range(len(items))
-        for place in places:
-            label, value = items[place]
+        indices = range(len(items) - 1, -1, -1) if self.is_backward else range(len(items))
+        for index in indices:
+            label, value = items[index]
             if label not in self.labels:
                 continue
             numbers = seen.setdefault("" if self.is_shared else label, {})
-            key: object = (label, value) if self.key == "by value" else place
+            key: object = (label, value) if self.key == "by value" else index
             number = numbers.setdefault(key, self.start + len(numbers))
-            written[place] = f"{label}{self.separator}{number:0{self.width}d}"
+            written[index] = f"{label}{self.separator}{number:0{self.width}d}"
         return written
 
     def variants(self) -> Iterator[Numbering]:

@@ -233,11 +233,11 @@ class PlaceholderForm:
 
     def replace(self, text: str, replacement: str, source: str = "") -> str:
         """Return the text with every placeholder replaced; see `find`."""
-        pieces, place = [], 0
+        pieces, position = [], 0
         for placeholder in self.find(text, source):
-            pieces += [text[place : placeholder.start], replacement]
-            place = placeholder.end
-        return "".join([*pieces, text[place:]])
+            pieces += [text[position : placeholder.start], replacement]
+            position = placeholder.end
+        return "".join([*pieces, text[position:]])
 
     def style_of(self, label: str) -> Style:
         """Return the dress in which a label is written: that of the rows, else the most frequent one."""
@@ -251,11 +251,11 @@ class PlaceholderForm:
         """Return a text whose labels all stand as `write` gives them; another text only where dresses are mixed."""
         if len(self.styles) == 1:
             return text
-        pieces, place = [], 0
+        pieces, position = [], 0
         for one in self.find(text, source):
-            pieces += [text[place : one.start], self.write(one.name)]
-            place = one.end
-        return "".join([*pieces, text[place:]])
+            pieces += [text[position : one.start], self.write(one.name)]
+            position = one.end
+        return "".join([*pieces, text[position:]])
 
     def to_json(self) -> dict[str, object]:
         """Return the form as plain values."""

@@ -77,22 +77,22 @@ def is_glued(character: str) -> bool:
     return _GLUED_LETTER.match(character) is not None
 
 
-def is_edge(text: str, place: int) -> bool:
-    """Return whether a word may begin or end before the character at a place of the text."""
-    if place <= 0 or place >= len(text):
+def is_edge(text: str, position: int) -> bool:
+    """Return whether a word may begin or end before the character at a position of the text."""
+    if position <= 0 or position >= len(text):
         return True
-    before, after = text[place - 1], text[place]
+    before, after = text[position - 1], text[position]
     if not (in_word(before) and in_word(after)):
         return True
     if _MARK.match(after):
         return False
-    return is_glued(before) or is_glued(after) or (_MARK.match(before) is not None and _glued_base(text, place - 1))
+    return is_glued(before) or is_glued(after) or (_MARK.match(before) is not None and _glued_base(text, position - 1))
 
 
-def _glued_base(text: str, place: int) -> bool:
-    while place > 0 and _MARK.match(text[place]):
-        place -= 1
-    return is_glued(text[place])
+def _glued_base(text: str, position: int) -> bool:
+    while position > 0 and _MARK.match(text[position]):
+        position -= 1
+    return is_glued(text[position])
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,11 @@ def derive_mask(source: str, target: str, form: PlaceholderForm = CLASSIC) -> li
 
 def replace_spans(source: str, spans: Sequence[LabelledSpan], form: PlaceholderForm = CLASSIC) -> str:
     """Return the source with every span replaced by its label as a placeholder."""
-    parts, place = [], 0
+    parts, position = [], 0
     for span in spans:
-        parts += [source[place : span.start], *map(form.write, span.label.split(BETWEEN_LABELS))]
-        place = span.end
-    return "".join([*parts, source[place:]])
+        parts += [source[position : span.start], *map(form.write, span.label.split(BETWEEN_LABELS))]
+        position = span.end
+    return "".join([*parts, source[position:]])
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,9 @@ class MaskFormat:
         spans = [self._cut(source, span) for span in spans]
         parts = [span.label.split(BETWEEN_LABELS) for span in spans]
         items = [
-            (name, f"{source[span.start : span.end]}{place or ''}")
+            (name, f"{source[span.start : span.end]}{number or ''}")
             for span, names in zip(spans, parts, strict=True)
-            for place, name in enumerate(names)
+            for number, name in enumerate(names)
         ]
         numbered = iter(self.form.numbering.numbers(items))
         written = [
@@ -261,17 +261,17 @@ class EntityFormat:
 
 
 def _find_free(source: str, surface: str, behind: int, taken: Sequence[LabelledSpan]) -> tuple[int, int] | None:
-    """Return where a surface stands as whole words outside of spans that are taken: behind a place, else anywhere.
+    """Return where a surface stands as whole words outside of spans that are taken: behind a position, else anywhere.
 
     The same letters may be composed in another way there.
     """
     for start in (behind, 0):
         for written in dict.fromkeys([surface, *(unicodedata.normalize(form, surface) for form in ("NFC", "NFD"))]):
-            place = source.find(written, start)
-            while place >= 0:
-                end = place + len(written)
-                is_free = all(end <= span.start or place >= span.end for span in taken)
-                if is_free and is_edge(source, place) and is_edge(source, end):
-                    return place, end
-                place = source.find(written, place + 1)
+            position = source.find(written, start)
+            while position >= 0:
+                end = position + len(written)
+                is_free = all(end <= span.start or position >= span.end for span in taken)
+                if is_free and is_edge(source, position) and is_edge(source, end):
+                    return position, end
+                position = source.find(written, position + 1)
     return None

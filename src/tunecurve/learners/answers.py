@@ -154,11 +154,11 @@ def _first_thought(text: str) -> int | None:
     """Return where the thought at the beginning ends; -1: nowhere; None: there is none."""
     begun = text.lstrip()
     for opening, closing in THOUGHT_MARKS:
-        place = text.find(closing)
+        position = text.find(closing)
         if begun.startswith(opening):
-            return place + len(closing) if place >= 0 else -1
-        if place >= 0 and opening not in text[:place]:  # the prompt opened it
-            return place + len(closing)
+            return position + len(closing) if position >= 0 else -1
+        if position >= 0 and opening not in text[:position]:  # the prompt opened it
+            return position + len(closing)
     return None
 
 

@@ -22,13 +22,13 @@ class ClassShares:
     """
 
     def __init__(self, known: Iterable[str], others: Iterable[str]) -> None:
-        self.places = {name: place for place, name in enumerate(known)}
-        self.n_classes = len(self.places.keys() | set(others))
+        self.indices = {name: index for index, name in enumerate(known)}
+        self.n_classes = len(self.indices.keys() | set(others))
 
     @property
     def nats_known(self) -> float:
         """What the loss of a known class rises by."""
-        return math.log(self.n_classes / len(self.places)) if self.places else math.inf
+        return math.log(self.n_classes / len(self.indices)) if self.indices else math.inf
 
     @property
     def nats_unknown(self) -> float:

@@ -97,7 +97,7 @@ class Value:
 
     @classmethod
     def at(cls, source: str, start: int, end: int) -> Value:
-        """Return the value at a place of the input, outer whitespace aside."""
+        """Return the value at a position of the input, outer whitespace aside."""
         text = source[start:end]
         start, end = start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
         return cls(source[start:end], source[max(0, start - _SURROUNDINGS) : start], source[end : end + _SURROUNDINGS])
@@ -107,8 +107,8 @@ class Value:
         if _is_sign(self.before[-1:]) and _is_sign(self.after[:1]):
             return set()
         before, text, after = form(self.before), form(self.text), form(self.after)
-        whole, places = before + text + after, (len(before), len(before) + len(text))
-        return {_word_at(whole, place) for place in places if not is_edge(whole, place)}
+        whole, positions = before + text + after, (len(before), len(before) + len(text))
+        return {_word_at(whole, position) for position in positions if not is_edge(whole, position)}
 
 
 def _is_sign(character: str) -> bool:
@@ -116,9 +116,9 @@ def _is_sign(character: str) -> bool:
     return not character or (character.isascii() and not character.isalnum())
 
 
-def _word_at(text: str, place: int) -> str:
-    """Return the run of letters, marks and digits around a place."""
-    start = end = place
+def _word_at(text: str, position: int) -> str:
+    """Return the run of letters, marks and digits around a position."""
+    start = end = position
     while start > 0 and in_word(text[start - 1]):
         start -= 1
     while end < len(text) and in_word(text[end]):
@@ -126,7 +126,7 @@ def _word_at(text: str, place: int) -> str:
     return text[start:end]
 
 
-def _places(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _positions(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Yield start and end wherever the words stand in the text, with or without a blank between two."""
     start = text.find(words[0])
     while start >= 0:
@@ -157,20 +157,22 @@ class Remains:
         cut_words : collection of str, optional
             Words that values were cut from; None where words do not matter.
         """
-        places = [
-            place for place in _places(self.text, words) if cut_words is None or _stands(self.text, *place, cut_words)
+        positions = [
+            position
+            for position in _positions(self.text, words)
+            if cut_words is None or _stands(self.text, *position, cut_words)
         ]
-        for start, end in places:
+        for start, end in positions:
             self.text = self.text[:start] + _NOTHING * (end - start) + self.text[end:]
-        return len(places)
+        return len(positions)
 
 
 def _stands(text: str, start: int, end: int, cut_words: Collection[str]) -> bool:
     """Whether a value found here is seen as such: as whole words, in a word that it was cut from, or long enough."""
-    edges = [is_edge(text, place) for place in (start, end)]
+    edges = [is_edge(text, position) for position in (start, end)]
     if all(edges):
         return True
-    if all(edge or _word_at(text, place) in cut_words for edge, place in zip(edges, (start, end), strict=True)):
+    if all(edge or _word_at(text, position) in cut_words for edge, position in zip(edges, (start, end), strict=True)):
         return True
     n_letters = sum(in_word(character) for character in text[start:end])
     return any(edges) and n_letters >= MIN_LETTERS_IN_OTHER_WORDS

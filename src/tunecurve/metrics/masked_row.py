@@ -58,8 +58,8 @@ def analyse_row(prediction: str, reference: str, source: str, form: PlaceholderF
     gold, is_exact = align(source, reference, form)
     predicted, _ = align(source, prediction, form)
     output_text, correct_text = literal_text(prediction, form, source), literal_text(reference, form, source)
-    places = [(span.start, span.end) for span in gold]
-    values = [value for place in places if (value := Value.at(source, *place)).text]
+    positions = [(span.start, span.end) for span in gold]
+    values = [value for position in positions if (value := Value.at(source, *position)).text]
     if not is_exact:
         values += _removed_values(source, reference, correct_text, form)
     leaks = find_leaks(

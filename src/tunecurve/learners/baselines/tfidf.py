@@ -118,7 +118,7 @@ class TfidfLearner(Learner):
         """Return the answers that linear scores stand for: the likeliest classes."""
         # Two classes have one row of weights, for the second of them.
         best = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
-        return [head.classes[place] for place in best]
+        return [head.classes[index] for index in best]
 
     def losses_of(
         self, scores: np.ndarray, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
@@ -129,8 +129,8 @@ class TfidfLearner(Learner):
         shares = ClassShares(head.classes, {*gold, *(label for prompt in prompts for label in prompt.labels)})
         losses = []
         for name, row in zip(gold, nats, strict=True):
-            place = shares.places.get(name)
-            losses.append(shares.nats_unknown if place is None else float(row[place]) + shares.nats_known)
+            index = shares.indices.get(name)
+            losses.append(shares.nats_unknown if index is None else float(row[index]) + shares.nats_known)
         return [TargetLoss(loss, 1) for loss in losses]
 
     def return_targets(
@@ -203,7 +203,7 @@ def _save(folder: Path, model: _Model) -> None:
     vocabularies = {}
     for (name, _, _), vectorizer in zip(VIEWS, model.vectorizers, strict=True):
         tensors[f"idf:{name}"] = np.ascontiguousarray(vectorizer.idf_)
-        vocabularies[name] = {term: int(place) for term, place in vectorizer.vocabulary_.items()}
+        vocabularies[name] = {term: int(index) for term, index in vectorizer.vocabulary_.items()}
     save_file(tensors, folder / "model.safetensors")
     write_text(folder / "head.json", json.dumps({**vars(model.head), "vocabularies": vocabularies}))
 

@@ -38,11 +38,11 @@ class ClassifierLearner(EncoderLearner):
 
     def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the loss over texts and their lengths."""
-        numbers = {name: place for place, name in enumerate(head.classes)}
+        numbers = {name: index for index, name in enumerate(head.classes)}
         gold = [numbers[example.answer.strip()] for example in examples]
         texts = split_words(self.tokenizer, [example.prompt.source for example in examples], by_character=False)
         counts = Counter(gold)
-        weights = torch.tensor(class_weights([counts[place] for place in range(len(numbers))], CLASS_WEIGHT_POWER))
+        weights = torch.tensor(class_weights([counts[index] for index in range(len(numbers))], CLASS_WEIGHT_POWER))
         weights = weights.to(self.compute.device)
 
         def loss_of(rows: Sequence[int]) -> torch.Tensor:
@@ -74,8 +74,8 @@ class ClassifierLearner(EncoderLearner):
         answers = [""] * len(texts)
         for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
             best = self._logits(model, [texts[number] for number in numbers]).argmax(dim=-1).tolist()
-            for number, place in zip(numbers, best, strict=True):
-                answers[number] = head.classes[place]
+            for number, index in zip(numbers, best, strict=True):
+                answers[number] = head.classes[index]
         return answers
 
     def losses(
@@ -89,7 +89,7 @@ class ClassifierLearner(EncoderLearner):
         for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
             nats = -self._logits(model, [texts[number] for number in numbers]).double().log_softmax(dim=-1).cpu()
             for number, row in zip(numbers, nats, strict=True):
-                place = shares.places.get(gold[number])
-                if place is not None:
-                    losses[number] = TargetLoss(float(row[place]) + shares.nats_known, 1)
+                index = shares.indices.get(gold[number])
+                if index is not None:
+                    losses[number] = TargetLoss(float(row[index]) + shares.nats_known, 1)
         return losses

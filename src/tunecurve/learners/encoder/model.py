@@ -150,10 +150,10 @@ def make_segments(
     token_ids = torch.tensor([ids + [pad] * (longest - len(ids)) for ids in rows_of_ids])
     mask = (torch.arange(longest)[None, :] < lengths[:, None]).long()
     rows = [row for row, window in enumerate(windows) for _ in range(window.last - window.first)]
-    columns = [1 + place for window in windows for place in range(window.last - window.first)]
+    columns = [1 + offset for window in windows for offset in range(window.last - window.first)]
     segments = [segment for numbers in segment_of for segment in numbers]
-    places = torch.tensor([rows, columns, segments], dtype=torch.long).to(device)
-    return Segments(token_ids.to(device), mask.to(device), places[0], places[1], places[2], n_segments)
+    indices = torch.tensor([rows, columns, segments], dtype=torch.long).to(device)
+    return Segments(token_ids.to(device), mask.to(device), indices[0], indices[1], indices[2], n_segments)
 
 
 def batches_by_length(lengths: Sequence[int], most_tokens: int) -> Iterator[list[int]]:

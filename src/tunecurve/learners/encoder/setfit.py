@@ -48,7 +48,7 @@ class SetFitLearner(ClassifierLearner):
 
     def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the contrastive loss over pairs of texts of one class, and the pairs' lengths."""
-        numbers = {name: place for place, name in enumerate(head.classes)}
+        numbers = {name: index for index, name in enumerate(head.classes)}
         gold = [numbers[example.answer.strip()] for example in examples]
         texts = split_words(self.tokenizer, [example.prompt.source for example in examples], by_character=False)
         pairs = pairs_of_one_class(gold, self.n_pairs)
@@ -103,12 +103,12 @@ def pairs_of_one_class(gold: Sequence[int], n_pairs: int) -> list[tuple[int, int
     """
     generator = np.random.default_rng(0)
     members: dict[int, list[int]] = {}
-    for place, name in enumerate(gold):
-        members.setdefault(name, []).append(place)
+    for index, name in enumerate(gold):
+        members.setdefault(name, []).append(index)
     pairs: list[tuple[int, int]] = []
     while gold and len(pairs) < n_pairs:
         for first in generator.permutation(len(gold)).tolist():
-            others = [place for place in members[gold[first]] if place != first] or [first]
+            others = [index for index in members[gold[first]] if index != first] or [first]
             pairs.append((first, others[generator.integers(len(others))]))
     return pairs[:n_pairs]
 

@@ -75,7 +75,7 @@ class TaggerLearner(EncoderLearner):
     def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the loss over words, windows' lengths, and how many rows could be aligned."""
         form = head.span_format
-        numbers = {label: place for place, label in enumerate(head.known_labels)}
+        numbers = {label: index for index, label in enumerate(head.known_labels)}
         derived = [form.derive(example.prompt.source, example.answer) for example in examples]
         usable = [(e, spans) for e, spans in zip(examples, derived, strict=True) if spans is not None]
         texts = split_words(self.tokenizer, [example.prompt.source for example, _ in usable]) if usable else []
@@ -154,7 +154,7 @@ class TaggerLearner(EncoderLearner):
         named = {span.label for spans in gold for span in spans or []}
         shares = ClassShares(head.known_labels, named | {label for prompt in prompts for label in prompt.labels})
         everywhere = {
-            label: place for place, label in enumerate([*head.known_labels, *sorted(named - {*head.known_labels})])
+            label: index for index, label in enumerate([*head.known_labels, *sorted(named - {*head.known_labels})])
         }
         texts = split_words(self.tokenizer, sources)
         found = self._by_word(model, texts, torch.log_softmax)
@@ -170,7 +170,7 @@ class TaggerLearner(EncoderLearner):
     ) -> RoundTrip:
         """Send the right answers through spans, one tag a word, and rendering."""
         head = self.prepare(examples)
-        form, numbers = head.span_format, {label: place for place, label in enumerate(head.known_labels)}
+        form, numbers = head.span_format, {label: index for index, label in enumerate(head.known_labels)}
         sources = [prompt.source for prompt in prompts]
         kept, lost = [], []
         for row, (source, target, words) in enumerate(

@@ -130,7 +130,7 @@ class WarmTaggerLearner(TaggerLearner):
 
         What a label is called counts as much as `WORDS_OF_A_NAME` words of the training rows.
         """
-        form, numbers = head.span_format, {label: place for place, label in enumerate(head.known_labels)}
+        form, numbers = head.span_format, {label: index for index, label in enumerate(head.known_labels)}
         derived = [(e.prompt.source, form.derive(e.prompt.source, e.answer)) for e in examples]
         usable = [(source, spans) for source, spans in derived if spans is not None]
         texts = split_words(self.tokenizer, [source for source, _ in usable]) if usable else []

@@ -98,11 +98,11 @@ def _spread(text: str) -> _Spread:
     apart = list(glued_characters(text))
     if not apart:
         return _Spread(text, text)
-    pieces, origin, place = [], list[int](), 0
+    pieces, origin, position = [], list[int](), 0
     for start, end in [*apart, (len(text), len(text))]:
-        pieces += [text[place:start], " ", text[start:end], " "]
-        origin += [*range(place, start), start, *range(start, end), end]
-        place = end
+        pieces += [text[position:start], " ", text[start:end], " "]
+        origin += [*range(position, start), start, *range(start, end), end]
+        position = end
     return _Spread(text, "".join(pieces), tuple(origin), dict(apart))
 
 

@@ -80,10 +80,10 @@ class TokenBytes:
         """Return the tokens that begin with one of these bytes."""
         return [number for byte in first for number in self._by_first_byte.get(byte, ())]
 
-    def longest_at(self, text: bytes, place: int) -> int | None:
+    def longest_at(self, text: bytes, position: int) -> int | None:
         """Return the token that copies most of the text from a place on; None where no token has its first byte."""
-        for length in range(min(self._longest, len(text) - place), 0, -1):
-            found = self._ids.get(text[place : place + length])
+        for length in range(min(self._longest, len(text) - position), 0, -1):
+            found = self._ids.get(text[position : position + length])
             if found is not None:
                 return found
         return None
@@ -142,9 +142,9 @@ class AutomatonConstraint:
         """Return the allowed token before each guess and after the last one; see `decoding.packed.Constraint`."""
         started = time.perf_counter()
         chosen: list[int] = []
-        for place, token in enumerate(likeliest):
-            chosen.append(token if self.take(token) else self._take_another(logits[place]))
-            if chosen[-1] == self.end_id or (place < len(guesses) and chosen[-1] != guesses[place]):
+        for position, token in enumerate(likeliest):
+            chosen.append(token if self.take(token) else self._take_another(logits[position]))
+            if chosen[-1] == self.end_id or (position < len(guesses) and chosen[-1] != guesses[position]):
                 break
         self.seconds += time.perf_counter() - started
         return [*chosen, *likeliest[len(chosen) :]]
@@ -193,8 +193,8 @@ class MaskingConstraint(AutomatonConstraint):
 
     def take_instead(self) -> int | None:
         """Return the token that copies most of the input; within a label, or where it goes on in many places, None."""
-        place = self.automaton.only_place(self.standing)
-        copied = None if place is None else self.tokens.longest_at(self.automaton.text, place)
+        position = self.automaton.only_position(self.standing)
+        copied = None if position is None else self.tokens.longest_at(self.automaton.text, position)
         return copied if copied is not None and self.take(copied) else None
 
 

@@ -64,17 +64,17 @@ class SlotCache:
         self.n_slots, self.n_places = n_slots, n_places
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def start_pass(self, places: Sequence[Sequence[int]], device: torch.device, dtype: torch.dtype) -> None:
-        """Say at which of their places the rows' next tokens lie: one sequence a slot, possibly empty."""
+    def start_pass(self, offsets: Sequence[Sequence[int]], device: torch.device, dtype: torch.dtype) -> None:
+        """Tell at which offsets in their slots the rows' next tokens lie: one sequence a slot, possibly empty."""
         dtype = attention_dtype(dtype, device)
-        counts = [len(row) for row in places]
+        counts = [len(row) for row in offsets]
         starts = torch.tensor([0, *counts]).cumsum(0).tolist()
-        self._slots = torch.arange(len(places)).repeat_interleave(torch.tensor(counts)).to(device)
-        self._places = torch.tensor([place for row in places for place in row], device=device)
+        self._slots = torch.arange(len(offsets)).repeat_interleave(torch.tensor(counts)).to(device)
+        self._offsets = torch.tensor([offset for row in offsets for offset in row], device=device)
         few = [slot for slot, count in enumerate(counts) if 0 < count <= _FEW_TOKENS]
         many = [slot for slot, count in enumerate(counts) if count > _FEW_TOKENS]
         self._groups = [
-            _SlotGroup(slots, [places[slot] for slot in slots], [starts[slot] for slot in slots], device, dtype)
+            _SlotGroup(slots, [offsets[slot] for slot in slots], [starts[slot] for slot in slots], device, dtype)
             for slots in (few, many)
             if slots
         ]
@@ -108,33 +108,33 @@ class SlotCache:
             # Zeros, not empty memory: what is masked is multiplied by 0, and 0 times not-a-number is none.
             self._layers[layer] = key.new_zeros(shape), value.new_zeros(shape)
         keys, values = self._layers[layer]
-        keys[self._slots, :, self._places] = key[0].transpose(0, 1)
-        values[self._slots, :, self._places] = value[0].transpose(0, 1)
+        keys[self._slots, :, self._offsets] = key[0].transpose(0, 1)
+        values[self._slots, :, self._offsets] = value[0].transpose(0, 1)
         return keys, values
 
 
 class _SlotGroup:
-    """Slots with about as many tokens in a pass each: their attention over their own places, in one product."""
+    """Slots with about as many tokens in a pass each: their attention over their own tokens, in one product."""
 
     def __init__(
         self,
         slots: Sequence[int],
-        places: Sequence[Sequence[int]],
+        offsets: Sequence[Sequence[int]],
         starts: Sequence[int],
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
         self._slots = torch.tensor(slots, device=device)
-        counts = torch.tensor([len(row) for row in places])
+        counts = torch.tensor([len(row) for row in offsets])
         self._most = int(counts.max())
         column = torch.arange(self._most)[None]
         is_token = column < counts[:, None]
         last = column.minimum(counts[:, None] - 1)  # padding repeats a row's last token
         self._tokens = (torch.tensor(starts)[:, None] + last).flatten().to(device)
-        flat = torch.tensor([place for row in places for place in row])
-        place = flat[(counts.cumsum(0) - counts)[:, None] + last]
-        self._n_seen = int(place.max()) + 1
-        hidden = torch.arange(self._n_seen)[None, None] > place[..., None]
+        flat = torch.tensor([offset for row in offsets for offset in row])
+        offset = flat[(counts.cumsum(0) - counts)[:, None] + last]
+        self._n_seen = int(offset.max()) + 1
+        hidden = torch.arange(self._n_seen)[None, None] > offset[..., None]
         self._mask = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, -torch.inf).to(device)
         self._is_token = is_token.flatten().nonzero()[:, 0].to(device)
         self._grouped_mask: torch.Tensor | None = None

@@ -1,6 +1,6 @@
 """Which byte may come next in a masking: the input with non-empty stretches replaced by known placeholders.
 
-The places at which a half-written masking can stand in its input are the bits of one integer, and a copied byte moves
+The positions at which a half-written masking can stand in its input are the bits of one integer, and a copied byte moves
 all of them at once (the "shift-and" of Baeza-Yates and Gonnet 1992, https://doi.org/10.1145/135239.135243). Knows
 nothing of tokens or models. What it lets through is what `metrics.alignment.align_exactly` aligns.
 """
@@ -86,13 +86,13 @@ class Standing(NamedTuple):
 
     Attributes
     ----------
-    places : int
+    positions : int
         Bit i is set where it can go on with byte i of the input; the bit behind the last byte: the input is used up.
     labels : tuple of (bytes, int)
         What may be written of a placeholder, and where the stretch that it replaces begins.
     """
 
-    places: int
+    positions: int
     labels: tuple[tuple[bytes, int], ...]
 
 
@@ -117,28 +117,30 @@ class MaskingAutomaton:
         self.text = (lead + source).encode()
         self._labels = labels
         self._occurs: dict[int, int] = {}
-        for place, byte in enumerate(self.text):
-            self._occurs[byte] = self._occurs.get(byte, 0) | 1 << place
+        for position, byte in enumerate(self.text):
+            self._occurs[byte] = self._occurs.get(byte, 0) | 1 << position
         n_bytes, n_lead = len(self.text), len(lead.encode())
         self._end = 1 << n_bytes
-        is_between = (place == n_bytes or self.text[place] & 0xC0 != 0x80 for place in range(n_lead, n_bytes + 1))
+        is_between = (
+            position == n_bytes or self.text[position] & 0xC0 != 0x80 for position in range(n_lead, n_bytes + 1)
+        )
         self._between = sum(is_one << n_lead + offset for offset, is_one in enumerate(is_between))
 
     def step(self, standing: Standing, byte: int) -> Standing | None:
         """Return where the masking stands after one more byte; None where no masking goes on with it."""
-        places = (standing.places & self._occurs.get(byte, 0)) << 1
+        positions = (standing.positions & self._occurs.get(byte, 0)) << 1
         written = [(label + bytes([byte]), label_from) for label, label_from in standing.labels]
-        open_at = standing.places & self._between & ~self._end
+        open_at = standing.positions & self._between & ~self._end
         if open_at:
-            # The earliest place leaves open everything that later ones do.
+            # The earliest position leaves open everything that later ones do.
             written.append((bytes([byte]), (open_at & -open_at).bit_length() - 1))
         labels: dict[bytes, int] = {}
         for label, label_from in written:
             if label in self._labels:
-                places |= self._between & -(2 << label_from)
+                positions |= self._between & -(2 << label_from)
             if self._labels.goes_on(label):
                 labels[label] = min(label_from, labels.get(label, label_from))
-        return Standing(places, tuple(labels.items())) if places or labels else None
+        return Standing(positions, tuple(labels.items())) if positions or labels else None
 
     def follow(self, standing: Standing, text: bytes) -> Standing | None:
         """Return where the masking stands after some more bytes; None where no masking goes on with them."""
@@ -151,9 +153,9 @@ class MaskingAutomaton:
 
     def may_end(self, standing: Standing) -> bool:
         """Whether what is written is a whole masking: the input is used up, or a label replaces the rest of it."""
-        return bool(standing.places & self._end)
+        return bool(standing.positions & self._end)
 
-    def only_place(self, standing: Standing) -> int | None:
-        """Return the place in `text` where copying goes on, if there is but one; None also within a label."""
-        places = standing.places
-        return places.bit_length() - 1 if not standing.labels and not places & (places - 1) else None
+    def only_position(self, standing: Standing) -> int | None:
+        """Return the position in `text` where copying goes on, if there is but one; None also within a label."""
+        positions = standing.positions
+        return positions.bit_length() - 1 if not standing.labels and not positions & (positions - 1) else None

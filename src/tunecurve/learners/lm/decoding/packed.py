@@ -39,7 +39,7 @@ class Constraint(Protocol):
         logits : torch.Tensor
             Shape (guesses + 1, vocabulary).
         likeliest : sequence of int
-            Their largest, one a place.
+            Their largest, one a position.
         guesses : sequence of int
             What was guessed.
         """
@@ -121,9 +121,9 @@ def read_prefix(model: Any, token_ids: Sequence[int]) -> PrefixCache:
 def next_token_logits(model: Any, row: DecodingRow, prefix: PrefixCache | None, n_prefix: int) -> torch.Tensor:
     """Return the logits after a row's prompt, shape (vocabulary,); inside `packed_attention(model)` only."""
     view = SlotCache(prefix, 1, len(row.prompt))
-    places = list(range(len(row.prompt)))
-    view.start_pass([places], model.device, model.dtype)
-    return forward_packed(model, row.prompt, [n_prefix + place for place in places], [len(places) - 1], view)[0]
+    offsets = list(range(len(row.prompt)))
+    view.start_pass([offsets], model.device, model.dtype)
+    return forward_packed(model, row.prompt, [n_prefix + offset for offset in offsets], [len(offsets) - 1], view)[0]
 
 
 def decode_rows(
@@ -195,39 +195,39 @@ def _take_pass(
     """Return for every row the token it writes before each guess and after the last one; none for an empty slot."""
     token_ids: list[int] = []
     wanted: list[int] = []
-    places: list[range] = []
+    offsets: list[range] = []
     for row, guessed in zip(rows, guesses, strict=True):
         if row is None:
-            places.append(range(0))
+            offsets.append(range(0))
             continue
         tokens = row.pending() + guessed
         wanted += range(len(token_ids) + len(tokens) - len(guessed) - 1, len(token_ids) + len(tokens))
         token_ids += tokens
-        places.append(range(row.n_cached, row.n_cached + len(tokens)))
+        offsets.append(range(row.n_cached, row.n_cached + len(tokens)))
         row.n_cached += len(tokens) - len(guessed)
-    view.start_pass(places, model.device, model.dtype)
-    positions = [n_prefix + place for row_places in places for place in row_places]
+    view.start_pass(offsets, model.device, model.dtype)
+    positions = [n_prefix + offset for row_offsets in offsets for offset in row_offsets]
     return _written(forward_packed(model, token_ids, positions, wanted, view), rows, guesses)
 
 
 def _written(logits: torch.Tensor, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]]) -> list[list[int]]:
-    """Return what `_take_pass` does from the logits of the wanted places of all rows."""
+    """Return what `_take_pass` does from the logits of the wanted positions of all rows."""
     best = logits.max(dim=-1).indices.tolist()  # the first of equals, as argmax, which takes four times as long
     written: list[list[int]] = []
     start = 0
     for row, guessed in zip(rows, guesses, strict=True):
-        places = slice(start, start if row is None else start + len(guessed) + 1)
-        start = places.stop
+        offsets = slice(start, start if row is None else start + len(guessed) + 1)
+        start = offsets.stop
         constraint = None if row is None else row.constraint
-        tokens = best[places]
-        written.append(tokens if constraint is None else constraint.choose(logits[places], tokens, guessed))
+        tokens = best[offsets]
+        written.append(tokens if constraint is None else constraint.choose(logits[offsets], tokens, guessed))
     return written
 
 
 def forward_packed(
     model: Any, token_ids: list[int], positions: list[int], wanted: list[int], view: PackedView
 ) -> torch.Tensor:
-    """Return the logits at the wanted places, shape (wanted, vocabulary); inside `packed_attention(model)` only."""
+    """Return the logits at the wanted positions, shape (wanted, vocabulary); inside `packed_attention(model)` only."""
     output = model(
         input_ids=torch.tensor([token_ids], device=model.device),
         position_ids=torch.tensor([positions], device=model.device),

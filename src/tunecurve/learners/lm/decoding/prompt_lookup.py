@@ -26,9 +26,9 @@ class SeenContinuations:
 
     def learn(self, token_ids: Sequence[int]) -> None:
         """Remember every pair of tokens with the few that follow it."""
-        for place in range(len(token_ids) - 2):
-            after = token_ids[place + 2 : place + 2 + SEEN_DRAFT]
-            self._followers[token_ids[place], token_ids[place + 1]] = tuple(after)
+        for position in range(len(token_ids) - 2):
+            after = token_ids[position + 2 : position + 2 + SEEN_DRAFT]
+            self._followers[token_ids[position], token_ids[position + 1]] = tuple(after)
 
     def after(self, answer: Sequence[int]) -> list[int]:
         """Return what followed the answer's last two tokens; empty when they were never seen."""
@@ -59,9 +59,9 @@ class PromptLookup:
         if self._in_step:
             return self._source[self._next : self._next + self._length]
         if len(answer) >= 2 and (answer[-2], answer[-1]) in self._own:
-            place = self._own[answer[-2], answer[-1]]
-            again = list(answer[place : place + self._length])
-            period = len(answer) - place  # a loop goes on as it went
+            position = self._own[answer[-2], answer[-1]]
+            again = list(answer[position : position + self._length])
+            period = len(answer) - position  # a loop goes on as it went
             return (again * (1 + self._length // period))[: self._length] if again else []
         return self._seen.after(answer)
 
@@ -71,27 +71,31 @@ class PromptLookup:
             n_right = n_new - 1
             is_all = n_right == n_proposed
             self._length = min(2 * self._length, LONGEST_DRAFT) if is_all else max(SHORT_DRAFT, n_right)
-        for place in range(len(answer) - n_new, len(answer)):
-            if place >= 2:
-                self._own[answer[place - 2], answer[place - 1]] = place
-            self._step_over(answer, place)
+        for position in range(len(answer) - n_new, len(answer)):
+            if position >= 2:
+                self._own[answer[position - 2], answer[position - 1]] = position
+            self._step_over(answer, position)
 
-    def _step_over(self, answer: Sequence[int], place: int) -> None:
-        token = answer[place]
+    def _step_over(self, answer: Sequence[int], position: int) -> None:
+        token = answer[position]
         if self._in_step and self._next < len(self._source) and self._source[self._next] == token:
             self._next += 1
             return
         self._in_step = False
-        found = self._find_after(answer, place)
+        found = self._find_after(answer, position)
         if found is not None:
             self._next, self._in_step, self._length = found, True, SHORT_DRAFT
 
-    def _find_after(self, answer: Sequence[int], place: int) -> int | None:
-        """Return where the source goes on after the answer's tokens up to `place`: two in a row, else a rare one."""
+    def _find_after(self, answer: Sequence[int], position: int) -> int | None:
+        """Return where the source goes on after the answer's tokens up to `position`: two in a row, else a rare one."""
         window = range(self._next, min(self._next + SEARCH_AHEAD, len(self._source)))
-        if place:
+        if position:
             for start in window:
-                if self._source[start] == answer[place] and start and self._source[start - 1] == answer[place - 1]:
+                if (
+                    self._source[start] == answer[position]
+                    and start
+                    and self._source[start - 1] == answer[position - 1]
+                ):
                     return start + 1
-        places = [start for start in window if self._source[start] == answer[place]]
-        return places[0] + 1 if len(places) == 1 else None
+        positions = [start for start in window if self._source[start] == answer[position]]
+        return positions[0] + 1 if len(positions) == 1 else None

@@ -23,23 +23,23 @@ _ROTATION = "apply_rotary_pos_emb"
 
 @triton.jit
 def _gate_kernel(gate_at, up_at, output_at, n, block: tl.constexpr):  # type: ignore[no-untyped-def]
-    places = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
-    inside = places < n
-    gate = tl.load(gate_at + places, mask=inside, other=0.0).to(tl.float32)
-    up = tl.load(up_at + places, mask=inside, other=0.0).to(tl.float32)
-    tl.store(output_at + places, gate * tl.sigmoid(gate) * up, mask=inside)
+    offsets = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
+    inside = offsets < n
+    gate = tl.load(gate_at + offsets, mask=inside, other=0.0).to(tl.float32)
+    up = tl.load(up_at + offsets, mask=inside, other=0.0).to(tl.float32)
+    tl.store(output_at + offsets, gate * tl.sigmoid(gate) * up, mask=inside)
 
 
 @triton.jit
 def _gate_backward_kernel(gradient_at, gate_at, up_at, to_gate_at, to_up_at, n, block: tl.constexpr):  # type: ignore[no-untyped-def]
-    places = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
-    inside = places < n
-    gradient = tl.load(gradient_at + places, mask=inside, other=0.0).to(tl.float32)
-    gate = tl.load(gate_at + places, mask=inside, other=0.0).to(tl.float32)
-    up = tl.load(up_at + places, mask=inside, other=0.0).to(tl.float32)
+    offsets = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
+    inside = offsets < n
+    gradient = tl.load(gradient_at + offsets, mask=inside, other=0.0).to(tl.float32)
+    gate = tl.load(gate_at + offsets, mask=inside, other=0.0).to(tl.float32)
+    up = tl.load(up_at + offsets, mask=inside, other=0.0).to(tl.float32)
     open_share = tl.sigmoid(gate)
-    tl.store(to_gate_at + places, gradient * up * open_share * (1 + gate * (1 - open_share)), mask=inside)
-    tl.store(to_up_at + places, gradient * gate * open_share, mask=inside)
+    tl.store(to_gate_at + offsets, gradient * up * open_share * (1 + gate * (1 - open_share)), mask=inside)
+    tl.store(to_up_at + offsets, gradient * gate * open_share, mask=inside)
 
 
 @triton.jit
@@ -59,13 +59,13 @@ def _rotate_kernel(  # type: ignore[no-untyped-def]
     half_block: tl.constexpr,
 ):
     token = tl.program_id(0).to(tl.int64)
-    head, place = tl.arange(0, head_block)[:, None], tl.arange(0, half_block)[None, :]
-    inside = (head < n_heads) & (place < half)
-    start = (token // n_tokens) * batch_stride + (token % n_tokens) * token_stride + head * head_stride + place
+    head, column = tl.arange(0, head_block)[:, None], tl.arange(0, half_block)[None, :]
+    inside = (head < n_heads) & (column < half)
+    start = (token // n_tokens) * batch_stride + (token % n_tokens) * token_stride + head * head_stride + column
     first = tl.load(heads_at + start, mask=inside, other=0.0).to(tl.float32)
     second = tl.load(heads_at + start + half, mask=inside, other=0.0).to(tl.float32)
-    angle = token * 2 * half + place
-    of_half = place < half
+    angle = token * 2 * half + column
+    of_half = column < half
     cos_first = tl.load(cos_at + angle, mask=of_half, other=0.0).to(tl.float32)
     cos_second = tl.load(cos_at + angle + half, mask=of_half, other=0.0).to(tl.float32)
     sin_first = tl.load(sin_at + angle, mask=of_half, other=0.0).to(tl.float32)
@@ -74,7 +74,7 @@ def _rotate_kernel(  # type: ignore[no-untyped-def]
         to_first, to_second = first * cos_first + second * sin_second, second * cos_second - first * sin_first
     else:
         to_first, to_second = first * cos_first - second * sin_first, second * cos_second + first * sin_second
-    out = token * n_heads * 2 * half + head * 2 * half + place
+    out = token * n_heads * 2 * half + head * 2 * half + column
     tl.store(output_at + out, to_first, mask=inside)
     tl.store(output_at + out + half, to_second, mask=inside)
 

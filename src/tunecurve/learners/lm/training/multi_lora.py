@@ -74,8 +74,8 @@ class StackedAdapters(Adapters):
             self._flat[number].data = self._flat[number].data.clone()
         self.active = list(numbers)
         self._values = torch.stack([self._flat[number].data for number in self.active])
-        for place, number in enumerate(self.active):
-            self._flat[number].data = self._values[place]
+        for index, number in enumerate(self.active):
+            self._flat[number].data = self._values[index]
         # What is computed with lies in the model's precision, and so do its gradients; both stay where they are.
         self._computed = self._values.to(self._dtype)
         self._gradients = torch.zeros_like(self._computed)
@@ -102,8 +102,8 @@ class StackedAdapters(Adapters):
     def hand_over_gradients(self) -> None:
         """Give every computed training its share of the gradients, in float32."""
         gradients = self._gradients.float()
-        for place, number in enumerate(self.active):
-            self._flat[number].grad = gradients[place]
+        for index, number in enumerate(self.active):
+            self._flat[number].grad = gradients[index]
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

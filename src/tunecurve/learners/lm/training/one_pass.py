@@ -32,7 +32,7 @@ class OnePassStep(NamedTuple):
         What all rows start with.
     row_ids : Tensor of shape (trainings, rows, length)
         Padded behind their end.
-    places : Tensor of shape (answer tokens,)
+    positions : Tensor of shape (answer tokens,)
         Where, in the sequences of all trainings one after the other, the next token is an answer's.
     labels : Tensor of shape (answer tokens,)
         Those next tokens; -100 where no loss is taken.
@@ -42,7 +42,7 @@ class OnePassStep(NamedTuple):
 
     prefix_ids: torch.Tensor
     row_ids: torch.Tensor
-    places: torch.Tensor
+    positions: torch.Tensor
     labels: torch.Tensor
     shares: torch.Tensor
 
@@ -112,23 +112,23 @@ def one_pass_step(
         length, per_training = shapes.of(length, per_training, len(batches))
     n_answer = len(batches) * per_training
     row_ids = np.full((len(batches), n_rows, length), pad_id, dtype=np.int64)
-    places = np.zeros(n_answer, dtype=np.int64)
+    positions = np.zeros(n_answer, dtype=np.int64)
     labels = np.full(n_answer, -100, dtype=np.int64)
     shares = np.zeros((n_answer, len(batches)), dtype=np.float32)
     n_tokens, filled = n_prefix + n_rows * length, 0
     for number, batch in enumerate(batches):
         share = 1 / sum(row.n_answer for row in batch)
-        for place, row in enumerate(batch):
+        for slot, row in enumerate(batch):
             own = row.token_ids[n_prefix:]
-            row_ids[number, place, : len(own)] = own
-            behind = number * n_tokens + n_prefix + place * length + len(own)
+            row_ids[number, slot, : len(own)] = own
+            behind = number * n_tokens + n_prefix + slot * length + len(own)
             some = slice(filled, filled + row.n_answer)
-            places[some] = range(behind - row.n_answer - 1, behind - 1)
+            positions[some] = range(behind - row.n_answer - 1, behind - 1)
             labels[some] = row.token_ids[-row.n_answer :]
             shares[some, number] = share
             filled = some.stop
     prefix_ids = torch.tensor([batches[0][0].token_ids[:n_prefix]] * len(batches), dtype=torch.long)
-    return OnePassStep(prefix_ids, *map(torch.from_numpy, (row_ids, places, labels, shares)))
+    return OnePassStep(prefix_ids, *map(torch.from_numpy, (row_ids, positions, labels, shares)))
 
 
 class SideBySide:
@@ -205,6 +205,6 @@ def losses_in_one_pass(model: Any, step: OnePassStep) -> torch.Tensor:
         use_cache=False,
         packed=SideBySide(n_prefix, n_rows, length),
     ).last_hidden_state
-    logits = functional.linear(hidden.flatten(0, 1).index_select(0, step.places), head.weight)
+    logits = functional.linear(hidden.flatten(0, 1).index_select(0, step.positions), head.weight)
     by_token = functional.cross_entropy(logits.float(), step.labels, reduction="none")
     return by_token @ step.shares
