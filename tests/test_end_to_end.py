@@ -42,7 +42,7 @@ def test_the_real_model_learns_to_mask_and_the_function_can_be_kept(smollm2, tmp
     assert score["tuned on 32"]["leak_documents"].estimate < 100
     tuned = {t.label: t for t in done.results.trials}["fine-tune-n32-seed0"]
     assert tuned.answers.stop_reasons.get("end", 0) >= 9, "generation stops by itself"
-    losses, n_batches = tuned.training.losses, 4  # passes are compared: single batches hold other rows
+    losses, n_batches = tuned.training.losses, 4  # epochs are compared: single batches hold other rows
     assert sum(losses[-n_batches:]) < 0.7 * sum(losses[:n_batches])
     full_batch = {t.label: t for t in done.results.trials}["fine-tune-n8-seed0"].training.losses
     assert full_batch[-1] < 0.5 * full_batch[0]

@@ -49,10 +49,10 @@ class PerceptronTagger(Learner):
 
     def identity(self) -> dict[str, object]:
         """Return name and version."""
-        return {"kind": "averaged perceptron tagger", "passes": N_PASSES, "version": 1}
+        return {"kind": "averaged perceptron tagger", "epochs": N_PASSES, "version": 1}
 
     def resolve_recipe(self, recipe: dict[str, object], n_examples: int) -> dict[str, object]:
-        """Return the recipe: passes over the rows."""
+        """Return the recipe: epochs over the rows."""
         return {"name": "perceptron", "epochs": N_PASSES, "n_steps": N_PASSES * n_examples, "learning_rate": 1.0,
                 "batch_size": 1, "lora_rank": 0}  # fmt: skip
 

@@ -36,7 +36,7 @@ class FaultyJobs(LocalServer):
     def __init__(self, create="", times=10**9, echo="all", **behaviour):
         super().__init__(self.handler or Handler)
         self.create_fault, self.times, self.echo = create, times, echo
-        # What a look at a job brings: a fault, a final state, the passes that are trained whatever was asked.
+        # What a look at a job brings: a fault, a final state, the epochs that are trained whatever was asked.
         self.behaviour = {"look": "", "ends": "", "trains": None, "polls": 1, "slow": 0.0, "checkpoints": [], "named": True,
                           "tells_tokens": True, "files": "", "takes": None, "lists": "", "bills": 1.0, "error": None,
                           "file_status": "processed", "unready": 10**9,
@@ -186,15 +186,15 @@ class Handler(QuietHandler):
         """Make a job, which is billed from now on; return its name."""
         server = self.server
         name, file, asked = self.read_creation(found, body, number)
-        passes = server.behaviour["trains"] or asked
-        tokens = int(passes * training_tokens(server.files[file]) * server.behaviour["bills"])
+        epochs = server.behaviour["trains"] or asked
+        tokens = int(epochs * training_tokens(server.files[file]) * server.behaviour["bills"])
         with server.lock:
-            server.jobs[name] = {"body": body, "polls": 0, "passes": passes, "tokens": tokens, "file": file,
+            server.jobs[name] = {"body": body, "polls": 0, "epochs": epochs, "tokens": tokens, "file": file,
                                  "created": time.time(), "vertex": "scope" in found.groupdict(), "force": None}  # fmt: skip
         return name
 
     def read_creation(self, found, body, number):
-        """Return the job's name, its training file and the passes that are asked for."""
+        """Return the job's name, its training file and the epochs that are asked for."""
         is_vertex = "scope" in found.groupdict()
         if is_vertex:
             spec = body["supervisedTuningSpec"]
@@ -214,7 +214,7 @@ class Handler(QuietHandler):
             state = job["force"] or (behaviour["ends"] or "JOB_STATE_SUCCEEDED" if is_done else "JOB_STATE_RUNNING")
             made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(job["created"]))
             view = {"name": name, "state": state, "baseModel": body["baseModel"], "createTime": made}
-            spec = {"hyperParameters": {"epochCount": str(job["passes"])}}
+            spec = {"hyperParameters": {"epochCount": str(job["epochs"])}}
             if echo in ("all", "file"):
                 spec["trainingDatasetUri"] = job["file"]
             view["supervisedTuningSpec"] = spec
@@ -226,7 +226,7 @@ class Handler(QuietHandler):
             return view
         state = job["force"] or (behaviour["ends"] or "succeeded" if is_done else "running")
         view = {"id": name, "object": "fine_tuning.job", "status": state, "model": body["model"], "result_files": []}
-        view |= {"created_at": int(job["created"]), "hyperparameters": {"n_epochs": job["passes"]}}
+        view |= {"created_at": int(job["created"]), "hyperparameters": {"n_epochs": job["epochs"]}}
         view |= {"error": behaviour["error"] if is_done else None}
         view |= {"fine_tuned_model": f"ft:{name}" if is_done and behaviour["named"] else None}
         view |= {"trained_tokens": job["tokens"] if is_done and behaviour["tells_tokens"] else None}

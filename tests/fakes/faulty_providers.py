@@ -35,9 +35,9 @@ class NebiusHandler(Handler):
         view = super().view(name)
         job, behaviour = self.server.jobs[name], self.server.behaviour
         asked = {"batch_size": 8, "learning_rate": 1e-5, "lora": False, "packing": True, "lora_r": 8,
-                 **job["body"]["hyperparameters"], "n_epochs": job["passes"]}  # fmt: skip
+                 **job["body"]["hyperparameters"], "n_epochs": job["epochs"]}  # fmt: skip
         view |= {"hyperparameters": asked, "suffix": view.pop("user_provided_suffix", None), "organization_id": ""}
-        view["trained_steps"] = 3 * job["passes"] if job["polls"] >= behaviour["polls"] else None
+        view["trained_steps"] = 3 * job["epochs"] if job["polls"] >= behaviour["polls"] else None
         for other in ("fine_tuned_model", "metadata"):
             view.pop(other, None)
         return view
@@ -46,10 +46,10 @@ class NebiusHandler(Handler):
         if self.server.behaviour["lists"] == "no checkpoints":
             return self.fail(500)
         job = self.server.jobs[found["name"]]
-        passes = range(1, job["passes"] + 1) if self.server.behaviour["named"] else ()
+        epochs = range(1, job["epochs"] + 1) if self.server.behaviour["named"] else ()
         data = [{"object": "fine_tuning.job.checkpoint", "id": f"ftckpt-{n}", "created_at": 1, "metrics": {},
                  "fine_tuned_model_checkpoint": f"ftckpt-{n}", "fine_tuning_job_id": found["name"], "step_number": 3 * n,
-                 "result_files": [f"file-{n}"]} for n in passes]  # fmt: skip
+                 "result_files": [f"file-{n}"]} for n in epochs]  # fmt: skip
         return self.send({"object": "list", "data": data, "has_more": False})
 
 
@@ -118,9 +118,9 @@ class BedrockHandler(Handler):
         return super().create(found, raw)
 
     def read_creation(self, found, body, number):
-        passes = int((body.get("hyperParameters") or {}).get("epochCount", 2))
+        epochs = int((body.get("hyperParameters") or {}).get("epochCount", 2))
         name = f"{ACCOUNT_ARN}:model-customization-job/{body['baseModelIdentifier']}/{number:012d}"
-        return name, body["trainingDataConfig"]["s3Uri"], passes
+        return name, body["trainingDataConfig"]["s3Uri"], epochs
 
     def view(self, name):
         server = self.server
@@ -131,7 +131,7 @@ class BedrockHandler(Handler):
         view = {"jobArn": name, "jobName": body["jobName"], "status": state, "outputModelName": body["customModelName"],
                 "roleArn": body["roleArn"], "creationTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(job["created"])),
                 "baseModelArn": f"arn:aws:bedrock:us-east-1::foundation-model/{body['baseModelIdentifier']}",
-                "hyperParameters": {"epochCount": str(job["passes"])}, "trainingDataConfig": body["trainingDataConfig"],
+                "hyperParameters": {"epochCount": str(job["epochs"])}, "trainingDataConfig": body["trainingDataConfig"],
                 "validationDataConfig": {"validators": []}, "outputDataConfig": body["outputDataConfig"],
                 "clientRequestToken": body["clientRequestToken"]}  # fmt: skip
         if is_done and behaviour.get("training"):
@@ -274,7 +274,7 @@ class FireworksHandler(Handler):
         is_done = job["polls"] >= behaviour["polls"]
         body = job["body"]
         state = job["force"] or (behaviour["ends"] or "JOB_STATE_COMPLETED" if is_done else "JOB_STATE_RUNNING")
-        view = {**body, "name": name, "state": state, "epochs": job["passes"], "status": {"code": "OK", "message": ""},
+        view = {**body, "name": name, "state": state, "epochs": job["epochs"], "status": {"code": "OK", "message": ""},
                 "createTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(job["created"]))}  # fmt: skip
         if not behaviour["named"]:
             view.pop("outputModel")

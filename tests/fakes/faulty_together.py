@@ -46,7 +46,7 @@ class TogetherHandler(DeploymentHandler):
         made = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(job["created"]))
         body, suffix = job["body"], job["body"].get("suffix") if server.echo in ("all", "suffix") else "x"
         state = job["force"] or (behaviour["ends"] or "completed" if is_done else "running")
-        view = {"id": name, "status": state, "created_at": made, "model": body["model"], "n_epochs": job["passes"],
+        view = {"id": name, "status": state, "created_at": made, "model": body["model"], "n_epochs": job["epochs"],
                 "batch_size": 8, "learning_rate": body.get("learning_rate", 1e-5), "events": []}  # fmt: skip
         if server.echo in ("all", "suffix", "file"):
             view["training_file"] = job["file"]
@@ -56,7 +56,7 @@ class TogetherHandler(DeploymentHandler):
             view["model_object_id"] = f"ml_{name}"
         if is_done and behaviour["tells_tokens"]:
             size = server.sizes[job["file"]]
-            counts = {"all passes": job["tokens"], "one pass": job["tokens"] // job["passes"]}
+            counts = {"all epochs": job["tokens"], "one pass": job["tokens"] // job["epochs"]}
             view |= {"token_count": counts[behaviour["tells_tokens_of"]], "trainingfile_size": size}
         return view
 
@@ -184,7 +184,7 @@ class FaultyTogether(FaultyDeployments):
 
     def __init__(self, **behaviour):
         self.untuned, self.endpoints = {"Qwen/Qwen3-8B"}, {}
-        usual = {"twins": False, "endpoint": "", "endpoints_wrong": 1, "tells_tokens_of": "all passes"}
+        usual = {"twins": False, "endpoint": "", "endpoints_wrong": 1, "tells_tokens_of": "all epochs"}
         super().__init__(**{**usual, **behaviour})
 
 

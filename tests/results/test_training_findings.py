@@ -21,13 +21,13 @@ def trial(label, differences, learner="lab"):
     [
         ([], []),
         ([finished_trial(learner="floor", label="floor"), trial("n50", []), trial("n50", None)], []),
-        ([trial("n50", ["3 passes instead of 20"])], ["lab", "n50: 3 passes instead of 20", "hosted.tuning_fields"]),
+        ([trial("n50", ["3 epochs instead of 20"])], ["lab", "n50: 3 epochs instead of 20", "hosted.tuning_fields"]),
         (
             [
-                trial("n50", ["3 passes instead of 20", "1 rows a step instead of 8"]),
-                trial("n200", ["3 passes instead of 6"]),
+                trial("n50", ["3 epochs instead of 20", "1 rows a step instead of 8"]),
+                trial("n200", ["3 epochs instead of 6"]),
             ],
-            ["n50: 3 passes instead of 20, 1 rows a step instead of 8", "n200: 3 passes instead of 6"],
+            ["n50: 3 epochs instead of 20, 1 rows a step instead of 8", "n200: 3 epochs instead of 6"],
         ),
     ],
 )

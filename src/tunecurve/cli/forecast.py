@@ -36,7 +36,7 @@ PRICES = ("label_price", "value_per_point", "training_price", "run_price", "serv
 @click.option("--delta", type=float, help="Gain per doubling that matters, in the metric's units.")
 @click.option("--label-price", type=float, help="Price of one more labelled example.")
 @click.option("--value-per-point", type=float, help="Worth of one unit of the metric.")
-@click.option("--training-price", type=float, help="Price of training on one example, all passes together.")
+@click.option("--training-price", type=float, help="Price of training on one example, all epochs together.")
 @click.option("--run-price", type=float, help="Price of one training run, whatever its size.")
 @click.option("--serving-price", type=float, help="Serving the tuned model instead of today's choice, in all.")
 @click.option("--miss-penalty", type=float, help="Price of not reaching --target.")

@@ -146,7 +146,7 @@ def _columns(header: list[str], path: str) -> dict[str, int]:
         if name not in columns:
             hint = did_you_mean(name, header)
             if len(header) == 1 and any(sign in header[0] for sign in ";\t"):
-                hint = " Columns must be parted by commas; save it as CSV with commas."
+                hint = " Columns must be separated by commas; save it as CSV with commas."
             raise DataError(f"{path}: no column {name!r} among {', '.join(header[:12]) or 'nothing'}.{hint}")
     return columns
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from math import ceil
 
 BYTES_A_PIECE, DIGITS_A_PIECE = 8, 2
-# Thai to Khmer, kana, bopomofo, ideographs, Hangul excepted: its words are parted by blanks.
+# Thai to Khmer, kana, bopomofo, ideographs, Hangul excepted: its words are separated by blanks.
 _WITHOUT_BLANKS = (
     "\u0e00-\u109f\u1780-\u17ff\u3040-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )

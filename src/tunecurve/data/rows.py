@@ -124,7 +124,7 @@ def ids_hash(rows: Sequence[Row]) -> str:
 
 
 def skeleton(text: str, form: PlaceholderForm = CLASSIC) -> str:
-    """Return the text with labels, digits, case and spacing levelled, so that template twins look alike."""
+    """Return the text with labels, digits, case and spacing levelled, so that rows from one template look alike."""
     # Labels that look classic are levelled in any case, also those of the text: templates are told apart by their words.
     text = text if form is CLASSIC or form.is_classic else form.replace(text, "[]")
     return _SPACE.sub(" ", _DIGITS.sub("0", _LABEL.sub("[]", text))).strip().casefold()

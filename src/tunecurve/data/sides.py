@@ -120,7 +120,7 @@ def clash_test(
     kept_out : sequence of Row
         The test rows.
     both_sides : {"drop", "drop_groups", "keep"}
-        ``drop``: the same input, or the same named group; ``drop_groups``: template twins, too.
+        ``drop``: the same input, or the same named group; ``drop_groups``: rows from one template, too.
     groups_are_named : bool
         Whether the groups are those of a column.
     """

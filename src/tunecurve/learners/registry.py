@@ -186,7 +186,7 @@ def _encoder(name: str, kind: str, encoder_name: str, options: LearnerOptions) -
         from tunecurve.learners.encoder.setfit import SetFitLearner
 
         build = SetFitLearner
-    files = resolve_encoder(encoder_name or BUILTIN_ENCODER, say=options.on_message)
+    files = resolve_encoder(encoder_name or BUILTIN_ENCODER, on_message=options.on_message)
     return build(name, files, options.compute(), options.encoder, checkpoint_every_seconds=_checkpoint_seconds())
 
 
@@ -205,7 +205,7 @@ def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learn
 
     compute, limits = options.compute(), AnswerLimits(**options.answers.model_dump(exclude={"clean"}))
     try:
-        files = resolve_model(name, say=options.on_message)
+        files = resolve_model(name, on_message=options.on_message)
     except ModelError as error:
         raise ModelError(f"{error}{_as_next_sentence(str(error), hint_at_provider(name))}") from None
     account = options.account

@@ -21,7 +21,7 @@ class Workload:
         Optimizer steps; 0 where the provider decides.
     n_calls : int
         Rows answered.
-    passes : int
+    epochs : int
         Passes over the training rows.
     tokens_judged : int
         Tokens of prompts and right answers that are read once for their loss.
@@ -32,7 +32,7 @@ class Workload:
     tokens_written: int
     steps: int
     n_calls: int = 0
-    passes: int = 0
+    epochs: int = 0
     tokens_judged: int = 0
 
 

@@ -28,12 +28,14 @@ class LiveReport:
         The study's folder.
     builder : ResultsBuilder
         Reads the trials.
-    say : callable
+    on_message : callable
         Told in a line, once, when kept forecasts are damaged.
     """
 
-    def __init__(self, folder: Path, builder: ResultsBuilder, say: Callable[[str], None] = lambda line: None) -> None:
-        self.folder, self.builder, self.say = folder, builder, say
+    def __init__(
+        self, folder: Path, builder: ResultsBuilder, on_message: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self.folder, self.builder, self.on_message = folder, builder, on_message
         self._next_at = 0.0
         self._lock = threading.Lock()
         self._has_told_of_damage = False
@@ -63,6 +65,6 @@ class LiveReport:
         """Keep the forecasts that are about to be shown, and return what became of the earlier ones."""
         kept = keep_forecasts(self.folder, results)
         if kept.n_damaged and not self._has_told_of_damage:
-            self.say(damage_line(self.folder, kept))
+            self.on_message(damage_line(self.folder, kept))
             self._has_told_of_damage = True
         return judge_forecasts(kept.entries, results)

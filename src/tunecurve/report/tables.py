@@ -46,7 +46,7 @@ def metric_titles(results: Results) -> dict[str, str]:
 def point_table(results: Results, metric_names: Sequence[str]) -> Table:
     """Return header and rows: one row a point, the metrics with their intervals, and how the point was trained."""
     titles = metric_titles(results)
-    header = ["learner", "strategy", *(titles[name] for name in metric_names), "gain over floor ↑", "steps × passes"]
+    header = ["learner", "strategy", *(titles[name] for name in metric_names), "gain over floor ↑", "steps × epochs"]
     rows = [
         [
             point.learner,

@@ -54,13 +54,13 @@ def _word(training_share: float, test_share: float) -> DiagnosisWord:
 
 _SENTENCES: dict[DiagnosisWord, str] = {
     "data-starved": "Tuned on {n} rows it masters the rows it has seen ({title} {train}), not the test set ({test}): "
-    "more rows can help, more passes cannot.",
+    "more rows can help, more epochs cannot.",
     "undertrained": "Tuned on {n} rows it does no better on the rows it has seen ({title} {train}) than on the test set "
     "({test}): before more labels, try more training steps or a larger model.",
     "both": "Tuned on {n} rows it has not mastered the rows it has seen ({title} {train}), and does worse on the test set "
     "({test}): both more training and more rows may help.",
     "neither": "Tuned on {n} rows it does nearly as well on the test set ({title} {test}) as on the rows it has seen "
-    "({train}): neither more passes nor more rows have much left to give.",
+    "({train}): neither more epochs nor more rows have much left to give.",
 }
 # At the largest size of a curve that is flat.
 _FLAT_SENTENCES: dict[DiagnosisWord, str] = {

@@ -23,7 +23,7 @@ def training_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
             differing.setdefault(trial.learner, []).append(f"{trial.label}: {', '.join(told)}")
     remedy = (
         "see how its server takes them (hosted.tuning_fields), ask for what it trains (recipe.epochs), or ask the provider why; "
-        "scores and passes are those of what was trained"
+        "scores and epochs are those of what was trained"
     )
     return [
         Finding(

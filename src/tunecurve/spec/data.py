@@ -229,7 +229,7 @@ class SplitSpec(Section):
     both_sides: Literal["drop", "drop_groups", "keep"] = Field(
         "drop",
         description="training rows that stand among test rows of your own, too: drop: same input or named group; drop_groups: "
-        "template twins, too; keep",
+        "rows from one template, too; keep",
     )
     seed: Annotated[int, Field(ge=0)] = Field(42, description="seed of the split")
 

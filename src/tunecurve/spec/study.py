@@ -99,7 +99,7 @@ class AdviceSpec(Section):
     label_price: Annotated[float, Field(ge=0)] | None = Field(None, description="price of one more labelled row")
     value_per_point: Annotated[float, Field(ge=0)] | None = Field(None, description="worth of one point of the score")
     training_price: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="price of training on one row, all passes together"
+        None, description="price of training on one row, all epochs together"
     )
     run_price: Annotated[float, Field(ge=0)] | None = Field(
         None, description="price of one training run, whatever its size"

@@ -25,7 +25,7 @@ class RecipeSpec(Section):
     )
     epochs: PositiveInt | None = Field(None, description="passes over the training rows; overrides the rule below")
     min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 150)")
-    max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 20)")
+    max_epochs: PositiveInt | None = Field(None, description="most epochs the step rule may ask for (default 20)")
     batch_size: PositiveInt | None = Field(None, description="rows a step (default 8)")
     learning_rate: LearningRate | None = Field(
         None, description=f"a number, or auto: {AUTO_RATE}; default: by model width and batch size"
@@ -44,7 +44,7 @@ class EncoderSpec(Section):
 
     epochs: PositiveInt | None = Field(None, description="passes over the training rows; overrides the rule below")
     min_steps: PositiveInt | None = Field(None, description="optimizer steps aimed at on small sizes (default 300)")
-    max_epochs: PositiveInt | None = Field(None, description="most passes the step rule may ask for (default 40)")
+    max_epochs: PositiveInt | None = Field(None, description="most epochs the step rule may ask for (default 40)")
     batch_size: PositiveInt | None = Field(None, description="rows a step (default 16)")
     learning_rate: LearningRate | None = Field(
         None, description=f"peak for the encoder: a number, or auto: {AUTO_RATE} (default 2e-4)"

@@ -13,7 +13,7 @@ from tunecurve.tasks.lookup import is_own, suggest_task
 MIN_TEST_ROWS = 100
 # Of fewer groups, an interval says little about another group.
 MIN_TEST_GROUPS = 5
-# A template whose twins stand on both sides of the split matters from here on.
+# A template whose rows are on both sides of the split matters from here on.
 MOST_TWINS = 0.1
 
 

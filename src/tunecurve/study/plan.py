@@ -223,15 +223,15 @@ def estimate_workloads(
         instruction = known.instruction if learner.takes_prompts else 0.0
         n_rows = len(data.test)
         prefix = instruction + trial.shots * known.row
-        steps = trained = passes = 0
+        steps = trained = epochs = 0
         if config["recipe"]:
-            passes = config["recipe"]["epochs"]
-            row_passes = passes * trial.train_size
+            epochs = config["recipe"]["epochs"]
+            row_epochs = epochs * trial.train_size
             steps = config["recipe"]["n_steps"] or 0
             # A local model reads the instruction once a step; a provider bills it with every row.
-            instructions = row_passes if learner.is_paid else steps
+            instructions = row_epochs if learner.is_paid else steps
             factor = work_factor(config["recipe"])
-            trained = round(factor * (instructions * instruction + row_passes * known.row))
+            trained = round(factor * (instructions * instruction + row_epochs * known.row))
             steps = round(factor * steps)
             key = training_key(config, learner)
             if key is not None:
@@ -246,7 +246,7 @@ def estimate_workloads(
             round(n_answered * known.answer),
             steps,
             n_rows,
-            passes,
+            epochs,
             _tokens_judged(trial, learner, known, n_rows) if learner.measures_loss else 0,
         )
     return workloads

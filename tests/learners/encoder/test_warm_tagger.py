@@ -60,7 +60,7 @@ def tune(learner, folder, examples=EXAMPLES):
 
 def test_it_is_trained_once_and_n_counts_the_rows_of_the_study_alone(tiny_encoder, tmp_path, own_cache):
     tuned, phases = tune(warm_tagger(tiny_encoder), tmp_path / "first")
-    assert phases.count("warm start") == 6  # 32 rows in 48 windows, 16 a step, 2 passes
+    assert phases.count("warm start") == 6  # 32 rows in 48 windows, 16 a step, 2 epochs
     assert phases.count("") == tuned.record.steps == 2
     assert tuned.record.examples_seen == len(EXAMPLES)
     assert tuned.record.path.startswith("warm: 32 made-up rows of builtin:pii (en) before; 20 of 20 targets")

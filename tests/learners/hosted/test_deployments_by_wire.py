@@ -418,7 +418,7 @@ def test_together_is_asked_as_its_documents_say(serve, learner_of, prompts_of, t
     assert spent.hosting_usd == pytest.approx(3.99 / 60)  # a minute that has begun
 
 
-@pytest.mark.parametrize("counts", ["all passes", "one pass"])
+@pytest.mark.parametrize("counts", ["all epochs", "one pass"])
 @pytest.mark.parametrize("epochs", [1, 2, 7, 20])
 def test_the_tokens_of_a_job_are_never_fewer_than_those_billed(serve, learner_of, tmp_path, counts, epochs):
     server = serve(TOGETHER, tells_tokens_of=counts)

@@ -403,8 +403,8 @@ def test_passes_are_those_that_were_trained(serve, learner_of, tmp_path, name, t
     record = follow(learner, tmp_path)
     assert record.epochs == trains
     assert record.examples_seen == trains * 12
-    assert record.job["differences"] == [f"{trains} passes instead of 2"]
-    assert sum(f"{trains} passes instead of 2" in line for line in said) == 1
+    assert record.job["differences"] == [f"{trains} epochs instead of 2"]
+    assert sum(f"{trains} epochs instead of 2" in line for line in said) == 1
     check_books(learner, server)
 
 
@@ -415,7 +415,7 @@ def test_more_passes_than_the_cap_bears_are_stopped(serve, learner_of, tmp_path,
     learner = learner_of(name, max_cost=usd * 2, **FAST)
     line = follow(learner, tmp_path)
     assert line.startswith("MoneyError")
-    assert "50 passes instead of 2" in line
+    assert "50 epochs instead of 2" in line
     assert [job["force"] is not None for job in server.jobs.values()] == [True]
     check_books(learner, server)
 
@@ -465,7 +465,7 @@ STEPS = [
 
 @pytest.mark.parametrize(("kept", "expected"), STEPS)
 def test_checkpoints_are_numbered_by_their_steps(serve, learner_of, tmp_path, kept, expected):
-    """12 rows, 8 a step: two steps a pass, 40 in 20 passes; a server may also count passes."""
+    """12 rows, 8 a step: two steps a pass, 40 in 20 epochs; a server may also count epochs."""
     serve(checkpoints=kept)
     record = follow(learner_of(LAB, **FAST), tmp_path, epochs=20)
     assert [tuple(point) for point in record.job["checkpoints"]] == expected

@@ -1,4 +1,4 @@
-"""What jobs tell of their own training and end, provider by provider: fewer passes, rows or steps, a model named late, what is
+"""What jobs tell of their own training and end, provider by provider: fewer epochs, rows or steps, a model named late, what is
 not ready yet, and what makes a paid job useless."""
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def stats(**told):
     return {"tuningDataStats": {"supervisedTuningDataStats": {"tuningDatasetExampleCount": str(N_ROWS), **told}}}
 
 
-# What is told beside the rest once the job has ended; what the line says; passes and rows of the record.
+# What is told beside the rest once the job has ended; what the line says; epochs and rows of the record.
 OTHERWISE = [
-    (TOGETHER, {"epochs_completed": 1}, "1 passes instead of 2", 1, N_ROWS),
+    (TOGETHER, {"epochs_completed": 1}, "1 epochs instead of 2", 1, N_ROWS),
     (TOGETHER, {"early_stopped": True, "epochs_completed": 1}, "training ended early", 1, N_ROWS),
     (TOGETHER, {"trainingfile_numlines": N_ROWS - 3}, f"{N_ROWS - 3} rows instead of {N_ROWS}", 2, N_ROWS - 3),
     (TOGETHER, {"trainingfile_numlines": str(N_ROWS + 1)}, f"{N_ROWS + 1} rows instead of", 2, N_ROWS + 1),
@@ -71,15 +71,15 @@ OTHERWISE = [
 ]
 
 
-@pytest.mark.parametrize(("name", "told", "said", "passes", "rows"), OTHERWISE)
-def test_training_that_differs_is_said_and_counted(serve, tunable, tmp_path, name, told, said, passes, rows):
+@pytest.mark.parametrize(("name", "told", "said", "epochs", "rows"), OTHERWISE)
+def test_training_that_differs_is_said_and_counted(serve, tunable, tmp_path, name, told, said, epochs, rows):
     server = serve(name, tells=lambda view, polls: {**view, **told} if polls > 1 else view, polls=2)
     learner = tunable(name)
     record = follow(learner, tmp_path)
     assert not isinstance(record, str), record
     assert any(said in phrase for phrase in record.job["differences"]), record.job
     assert any(said in line for line in learner.account.said)
-    assert (record.epochs, record.examples_seen) == (passes, passes * rows)
+    assert (record.epochs, record.examples_seen) == (epochs, epochs * rows)
     check_books(learner, server)
 
 

@@ -339,7 +339,7 @@ OLD_JOB = {
     "learning_rate": None, "learning_rate_multiplier": None, "lora_rank": None, "adapter_size": None},
     "place": {"backend": "openai", "provider": "openai-api", "service": "lab", "base_url": "http://127.0.0.1:1/v1"},
     "training_usd": 3.0, "keep_training_file": False, "training_file": None, "deleted_file": "file-1", "claimed_at": 5.0,
-    "looked_for_until": 9.0, "owner": None, "differences": ["1 passes instead of 2"], "has_run": True, "is_estimated": False,
+    "looked_for_until": 9.0, "owner": None, "differences": ["1 epochs instead of 2"], "has_run": True, "is_estimated": False,
     "job": {"provider_id": "ftjob-1", "state": "succeeded", "key": "tunecurve-1", "base_model": "m", "tuned_model": "ft:m",
             "checkpoints": [[1, "ft:m:1"], [2, "ft:m"]], "tokens_billed": 800, "steps": None, "error": None, "suffix": None,
             "raw_state": "succeeded", "training_file": "file-1", "created_at": 5.0, "hyperparameters": {"epochs": 2},
@@ -397,7 +397,7 @@ def test_jobs_and_deployments_of_a_ledger_of_an_earlier_version_are_read(tmp_pat
     assert row.job.checkpoints == ((1, "ft:m:1"), (2, "ft:m"))
     assert row.job.tuned_model == "ft:m"
     assert row.place["service"] == "lab"
-    assert row.differences == ("1 passes instead of 2",)
+    assert row.differences == ("1 epochs instead of 2",)
     changed = ledger.change_job(row.key, lambda current: replace(current, is_given_up="by its user"))
     assert ledger.job(row.key) == changed
     assert changed.job == row.job

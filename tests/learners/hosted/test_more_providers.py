@@ -185,7 +185,7 @@ def test_passes_are_those_that_were_trained(serve, tunable, tmp_path, name, trai
     learner = tunable(name)
     record = follow(learner, tmp_path)
     assert record.epochs == trains
-    assert record.job["differences"] == [f"{trains} passes instead of 2"]
+    assert record.job["differences"] == [f"{trains} epochs instead of 2"]
     check_books(learner, server)
 
 
@@ -407,8 +407,8 @@ def test_bedrock_makes_no_more_passes_than_it_takes(tunable, learner_of, model, 
 
 @pytest.mark.parametrize(
     ("model", "words"),
-    [("amazon.nova-micro-v1:0:128k", "at most 5 passes"), ("us.amazon.nova-2-lite-v1:0", "at most 5 passes"),
-     ("meta.llama3-3-70b-instruct-v1:0:128k", "at most 10 passes"),
+    [("amazon.nova-micro-v1:0:128k", "at most 5 epochs"), ("us.amazon.nova-2-lite-v1:0", "at most 5 epochs"),
+     ("meta.llama3-3-70b-instruct-v1:0:128k", "at most 10 epochs"),
      ("meta.llama3-1-8b-instruct-v1:0", "prompted only"), ("anthropic.claude-3-haiku-20240307-v1:0", "prompted only")],
 )  # fmt: skip
 def test_what_bedrock_makes_of_a_model_is_said_at_plan(learner_of, model, words):
@@ -420,7 +420,7 @@ def test_what_bedrock_makes_of_a_model_is_said_at_plan(learner_of, model, words)
 def test_more_passes_than_bedrock_takes_are_refused_where_they_are_asked_for(serve, tunable, tmp_path):
     server = serve(BEDROCK)
     line = follow(tunable(BEDROCK), tmp_path, epochs=6)
-    assert "6 passes are more than the 5" in line
+    assert "6 epochs are more than the 5" in line
     assert not server.log
 
 

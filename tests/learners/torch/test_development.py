@@ -91,7 +91,7 @@ def test_the_best_of_three_rates_goes_on_from_where_it_was(tiny_encoder, tmp_pat
     best = min(seen.tried, key=lambda one: one.development_loss)
     assert seen.learning_rate == best.learning_rate
     assert seen.rows == 12  # of 60: they count in n
-    assert {one.steps for one in seen.tried} == {8}  # a fifth of 36 steps, 48 rows, 8 a step, 6 passes
+    assert {one.steps for one in seen.tried} == {8}  # a fifth of 36 steps, 48 rows, 8 a step, 6 epochs
     assert len(steps) == 3 * 8 + record.steps - 8
     # Two routes: what the chosen rate gives when it is the only one, on the same development rows.
     alone, _ = learner_of("classifier", tiny_encoder, learning_rate=best.learning_rate, development_share=0.2)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tunecurve.data.synthetic_pii.labels import LANGUAGES
-from tunecurve.data.synthetic_pii.stable_random import Dice
+from tunecurve.data.synthetic_pii.stable_random import StableRandom
 from tunecurve.data.synthetic_pii.templates import Template, load_templates
 from tunecurve.errors import DataError, did_you_mean
 
@@ -56,7 +56,7 @@ def generate_rows(n_rows: int, *, seed: int = 0, language: str | Sequence[str] =
         raise DataError(f"builtin:pii: n_rows is {n_rows!r}; expected a whole number from 1 to {MAX_ROWS}.")
     decks = {name: _deal(name, seed) for name in languages}
     seen: set[str] = set()
-    return [_new_row(Dice(f"{seed}/row/{number}"), decks, seen) for number in range(n_rows)]
+    return [_new_row(StableRandom(f"{seed}/row/{number}"), decks, seen) for number in range(n_rows)]
 
 
 def _checked_languages(language: str | Sequence[str]) -> tuple[str, ...]:
@@ -73,19 +73,19 @@ def _checked_languages(language: str | Sequence[str]) -> tuple[str, ...]:
 def _deal(language: str, seed: int) -> Iterator[Template]:
     templates, shuffle = load_templates(language), 0
     while True:
-        yield from Dice(f"{seed}/{language}/{shuffle}").shuffled(templates)
+        yield from StableRandom(f"{seed}/{language}/{shuffle}").shuffled(templates)
         shuffle += 1
 
 
-def _new_row(dice: Dice, decks: dict[str, Iterator[Template]], seen: set[str]) -> dict[str, Any]:
+def _new_row(rng: StableRandom, decks: dict[str, Iterator[Template]], seen: set[str]) -> dict[str, Any]:
     from tunecurve.data.synthetic_pii.pools import load_pools
     from tunecurve.data.synthetic_pii.render import render
     from tunecurve.data.synthetic_pii.row_state import RowState
 
-    name = dice.pick(tuple(decks))
+    name = rng.pick(tuple(decks))
     row: dict[str, Any] = {}
     for _ in range(_TRIES):
-        row = render(next(decks[name]), RowState(dice, load_pools(name)))
+        row = render(next(decks[name]), RowState(rng, load_pools(name)))
         if row["source_text"] not in seen:
             break
     seen.add(row["source_text"])

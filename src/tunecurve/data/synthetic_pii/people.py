@@ -18,18 +18,18 @@ def prefix(row: RowState, index: int) -> str:
 
 
 def middle_name(row: RowState, index: int) -> str:
-    if row.dice.chance(0.2):
-        return row.dice.pick(UPPERCASE) + "."
+    if row.rng.chance(0.2):
+        return row.rng.pick(UPPERCASE) + "."
     person = row.person(index)
     pool = row.pools.feminine if person.feminine else row.pools.masculine
-    name = row.dice.pick(pool)
+    name = row.rng.pick(pool)
     while name == person.first:
-        name = row.dice.pick(pool)
+        name = row.rng.pick(pool)
     return name
 
 
 def height(row: RowState, index: int) -> str:
-    centimetres = row.dice.between(149, 203)
+    centimetres = row.rng.between(149, 203)
     feet, inches = divmod(round(centimetres / 2.54), 12)
     metres, rest = divmod(centimetres, 100)
     parts = {"feet": feet, "inches": inches, "cm": centimetres, "m": metres, "rest": f"{rest:02d}"}
@@ -38,57 +38,57 @@ def height(row: RowState, index: int) -> str:
 
 def user_name(row: RowState, index: int) -> str:
     """Return a user name in one of several common forms, most of them made of the person's own names."""
-    dice, person = row.dice, row.person(index)
+    rng, person = row.rng, row.person(index)
     first, last = slug(person.first), slug(person.last)
     handle, other = row.word("handle"), row.word("handle")
     forms = (
         lambda: f"{first}.{last}",
-        lambda: f"{first}{dice.between(2, 99)}",
+        lambda: f"{first}{rng.between(2, 99)}",
         lambda: f"{first[0]}{last}",
         lambda: f"{handle}_{other}",
-        lambda: f"{handle}{dice.between(1, 2010)}",
-        lambda: f"{person.first}{last[:1].upper()}_{dice.digits(2)}",
+        lambda: f"{handle}{rng.between(1, 2010)}",
+        lambda: f"{person.first}{last[:1].upper()}_{rng.digits(2)}",
         lambda: f"{last[:5]}{first[:2]}",
         lambda: f"xX{handle.capitalize()}{other.capitalize()}Xx",
         lambda: f"the_{handle}_{first}",
         lambda: f"{handle.capitalize()}.{person.first}",
-        lambda: f"{dice.text(_LOWERCASE, 2)}{dice.digits(5)}",
-        lambda: f"{handle}-{dice.text(_LOWERCASE, 3)}",
+        lambda: f"{rng.text(_LOWERCASE, 2)}{rng.digits(5)}",
+        lambda: f"{handle}-{rng.text(_LOWERCASE, 3)}",
     )
-    return dice.pick(forms)()
+    return rng.pick(forms)()
 
 
 def password(row: RowState, index: int) -> str:
-    dice, handle = row.dice, row.word("handle")
-    form = dice.below(4)
+    rng, handle = row.rng, row.word("handle")
+    form = rng.below(4)
     if form == 0:
-        return f"{handle.capitalize()}{dice.between(1, 2025)}{dice.pick('!?*#$')}"
+        return f"{handle.capitalize()}{rng.between(1, 2025)}{rng.pick('!?*#$')}"
     if form == 1:
-        return f"{handle}-{row.word('handle')}-{dice.digits(2)}"
+        return f"{handle}-{row.word('handle')}-{rng.digits(2)}"
     if form == 2:
-        return f"{row.person(index).first}{dice.digits(4)}"
+        return f"{row.person(index).first}{rng.digits(4)}"
     # Never ends in punctuation: nobody could tell where it stops before a full stop or question mark.
-    return dice.text(_PASSWORD_ALPHABET, dice.between(7, 11)) + dice.digits(1)
+    return rng.text(_PASSWORD_ALPHABET, rng.between(7, 11)) + rng.digits(1)
 
 
 def email(row: RowState, index: int) -> str:
-    dice, person = row.dice, row.person(index)
+    rng, person = row.rng, row.person(index)
     first, last = slug(person.first), slug(person.last)
-    local = dice.pick((f"{first}.{last}", f"{first[0]}.{last}", f"{first}{dice.digits(2)}", f"{last}_{first}", ""))
+    local = rng.pick((f"{first}.{last}", f"{first[0]}.{last}", f"{first}{rng.digits(2)}", f"{last}_{first}", ""))
     return f"{local or user_name(row, index).lower()}@{host(row)}"
 
 
 def host(row: RowState) -> str:
     """Return a host name under a domain reserved for examples (RFC 2606)."""
-    dice = row.dice
-    if dice.chance(0.35):
-        return dice.pick(_HOSTS)
-    return f"{slug(_stem(row)) or 'host'}.{dice.pick(('example', 'test', 'example', 'invalid'))}"
+    rng = row.rng
+    if rng.chance(0.35):
+        return rng.pick(_HOSTS)
+    return f"{slug(_stem(row)) or 'host'}.{rng.pick(('example', 'test', 'example', 'invalid'))}"
 
 
 def _stem(row: RowState) -> str:
-    pool = row.dice.pick((row.pools.surnames, row.pools.companies, row.pools.words["handle"]))
-    word = row.dice.pick(pool)
+    pool = row.rng.pick((row.pools.surnames, row.pools.companies, row.pools.words["handle"]))
+    word = row.rng.pick(pool)
     return word.split(",")[0].split(" ")[0] if len(word) > 14 else word
 
 
@@ -103,17 +103,17 @@ def job_title(row: RowState, index: int) -> str:
 
 def job_type(row: RowState, index: int) -> str:
     word = row.word("jobtype")
-    return word.capitalize() if row.pools.language == "en" and row.dice.chance(0.3) else word
+    return word.capitalize() if row.pools.language == "en" and row.rng.chance(0.3) else word
 
 
 def social_security_number(row: RowState, index: int) -> str:
     """Return a number of the language's main country; the Italian one ends in a valid check letter."""
     if row.pools.language != "it":
         return row.pattern("ssn")
-    dice, person = row.dice, row.person(index)
+    rng, person = row.rng, row.person(index)
     name = "".join((slug(text).upper() + "XXX")[:3] for text in (person.last, person.first))
-    day = dice.between(1, 28) + 40 * person.feminine
-    code = f"{name}{dice.digits(2)}{dice.pick('ABCDEHLMPRST')}{day:02d}{dice.pick(UPPERCASE)}{dice.digits(3)}"
+    day = rng.between(1, 28) + 40 * person.feminine
+    code = f"{name}{rng.digits(2)}{rng.pick('ABCDEHLMPRST')}{day:02d}{rng.pick(UPPERCASE)}{rng.digits(3)}"
     return code + codice_fiscale_check(code)
 
 
@@ -122,18 +122,18 @@ PEOPLE: dict[str, Callable[[RowState, int], str]] = {
     "FIRSTNAME": lambda row, index: row.person(index).first,
     "MIDDLENAME": middle_name,
     "LASTNAME": lambda row, index: row.person(index).last,
-    "AGE": lambda row, index: str(row.dice.between(18, 93)),
+    "AGE": lambda row, index: str(row.rng.between(18, 93)),
     "GENDER": lambda row, index: row.word("gender"),
     "SEX": lambda row, index: row.word("sex"),
     "HEIGHT": height,
     "EYECOLOR": lambda row, index: row.word("eyecolor"),
     "USERNAME": user_name,
     "PASSWORD": password,
-    "PIN": lambda row, index: row.dice.digits(row.dice.pick((4, 4, 4, 5, 6, 6))),
+    "PIN": lambda row, index: row.rng.digits(row.rng.pick((4, 4, 4, 5, 6, 6))),
     "EMAIL": email,
     "JOBAREA": lambda row, index: row.word("jobarea"),
     "JOBTYPE": job_type,
     "JOBTITLE": job_title,
-    "COMPANYNAME": lambda row, index: row.dice.pick(row.pools.companies),
+    "COMPANYNAME": lambda row, index: row.rng.pick(row.pools.companies),
     "SSN": social_security_number,
 }

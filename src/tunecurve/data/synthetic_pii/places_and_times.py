@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tunecurve.data.synthetic_pii.row_state import RowState
-from tunecurve.data.synthetic_pii.stable_random import Dice
+from tunecurve.data.synthetic_pii.stable_random import StableRandom
 
 
-def coordinate(dice: Dice) -> str:
+def coordinate(rng: StableRandom) -> str:
     """Return a latitude and longitude on land-rich latitudes, in one of the usual notations."""
-    latitude, longitude = dice.random() * 110 - 45, dice.random() * 300 - 130
-    form = dice.below(4)
+    latitude, longitude = rng.random() * 110 - 45, rng.random() * 300 - 130
+    form = rng.below(4)
     if form == 0:
         return f"{latitude:.4f}, {longitude:.4f}"
     if form == 1:
@@ -28,8 +28,8 @@ def _ordinal(day: int) -> str:
 
 
 def _date(row: RowState, section: str, first_year: int, last_year: int) -> str:
-    dice, words = row.dice, row.pools.words
-    day, month, year = dice.between(1, 28), dice.between(1, 12), dice.between(first_year, last_year)
+    rng, words = row.rng, row.pools.words
+    day, month, year = rng.between(1, 28), rng.between(1, 12), rng.between(first_year, last_year)
     return row.word(section).format(
         d=day,
         d0=f"{day:02d}",
@@ -44,13 +44,13 @@ def _date(row: RowState, section: str, first_year: int, last_year: int) -> str:
 
 
 def clock_time(row: RowState, index: int) -> str:
-    dice = row.dice
-    hour, minute = dice.between(0, 23), dice.pick((dice.below(60), dice.below(12) * 5))
+    rng = row.rng
+    hour, minute = rng.between(0, 23), rng.pick((rng.below(60), rng.below(12) * 5))
     return row.word("time").format(
         H=f"{hour:02d}",
         H1=hour,
         M=f"{minute:02d}",
-        S=dice.digits(1).rjust(2, "4"),
+        S=rng.digits(1).rjust(2, "4"),
         h=hour % 12 or 12,
         hword=row.pools.words["hourword"][hour % 12],
     )
@@ -60,31 +60,31 @@ PLACES_AND_TIMES: dict[str, Callable[[RowState, int], str]] = {
     "DATE": lambda row, index: _date(row, "date", 1996, 2027),
     "DOB": lambda row, index: _date(row, "dob", 1932, 2009),
     "TIME": clock_time,
-    "STREET": lambda row, index: row.dice.pick(row.pools.streets),
+    "STREET": lambda row, index: row.rng.pick(row.pools.streets),
     "SECONDARYADDRESS": lambda row, index: row.pattern("secondary"),
-    "BUILDINGNUMBER": lambda row, index: str(row.dice.between(1, 10 ** row.dice.between(2, 4) - 1)),
-    "CITY": lambda row, index: row.dice.pick(row.pools.cities),
+    "BUILDINGNUMBER": lambda row, index: str(row.rng.between(1, 10 ** row.rng.between(2, 4) - 1)),
+    "CITY": lambda row, index: row.rng.pick(row.pools.cities),
     "COUNTY": lambda row, index: row.word("county"),
-    "STATE": lambda row, index: row.dice.pick(row.pools.states),
+    "STATE": lambda row, index: row.rng.pick(row.pools.states),
     "ZIPCODE": lambda row, index: row.pattern("zip"),
-    "NEARBYGPSCOORDINATE": lambda row, index: coordinate(row.dice),
+    "NEARBYGPSCOORDINATE": lambda row, index: coordinate(row.rng),
     "ORDINALDIRECTION": lambda row, index: row.word("direction"),
 }
 
 
 def _temperature(row: RowState, index: int) -> str:
-    degrees = row.dice.between(-9, 41)
-    return row.dice.pick(
+    degrees = row.rng.between(-9, 41)
+    return row.rng.pick(
         (f"{degrees} °C", f"{degrees}°C", f"{degrees} degrees" if row.pools.language == "en" else f"{degrees}°")
     )
 
 
 DECOY_VALUES: dict[str, Callable[[RowState, int], str]] = {
-    "quantity": lambda row, index: str(row.dice.between(2, row.dice.pick((12, 60, 400, 2500)))),
-    "minutes": lambda row, index: str(row.dice.between(3, 59)),
-    "year": lambda row, index: str(row.dice.between(1961, 2025)),
-    "percent": lambda row, index: f"{row.dice.between(2, 98)}{'%' if row.pools.language == 'en' else ' %'}",
-    "score": lambda row, index: f"{row.dice.below(7)}{row.dice.pick('-:')}{row.dice.below(7)}",
+    "quantity": lambda row, index: str(row.rng.between(2, row.rng.pick((12, 60, 400, 2500)))),
+    "minutes": lambda row, index: str(row.rng.between(3, 59)),
+    "year": lambda row, index: str(row.rng.between(1961, 2025)),
+    "percent": lambda row, index: f"{row.rng.between(2, 98)}{'%' if row.pools.language == 'en' else ' %'}",
+    "score": lambda row, index: f"{row.rng.below(7)}{row.rng.pick('-:')}{row.rng.below(7)}",
     "temperature": _temperature,
     "items": lambda row, index: row.word("items"),
     "brand": lambda row, index: row.word("brand"),

@@ -1,4 +1,4 @@
-"""One template and one stream of dice make one row: text, masked text and the offsets of what was masked."""
+"""One template and one stream of rng make one row: text, masked text and the offsets of what was masked."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _draw_values(template: Template, row: RowState) -> dict[Slot, str]:
             values[slot] = VALUES[slot.name](row, slot.index)
         if _all_distinct(values) and not _leaks(template, values):
             return values
-        row = RowState(row.dice, row.pools)
+        row = RowState(row.rng, row.pools)
     raise RuntimeError(f"template {template.template_id} cannot be filled without repeating a value unmasked")
 
 

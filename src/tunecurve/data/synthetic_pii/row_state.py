@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from tunecurve.data.synthetic_pii.pools import Pools
-from tunecurve.data.synthetic_pii.stable_random import Dice
+from tunecurve.data.synthetic_pii.stable_random import StableRandom
 
 
 @dataclass(frozen=True)
@@ -33,31 +33,31 @@ class Currency:
 
 
 class RowState:
-    """Dice, pools and the people and currencies met so far in one row."""
+    """StableRandom, pools and the people and currencies met so far in one row."""
 
-    def __init__(self, dice: Dice, pools: Pools) -> None:
-        self.dice = dice
+    def __init__(self, rng: StableRandom, pools: Pools) -> None:
+        self.rng = rng
         self.pools = pools
         self._people: dict[int, Person] = {}
         self._currencies: dict[int, Currency] = {}
 
     def word(self, section: str) -> str:
         """Draw one entry of a section of the word file."""
-        return self.dice.pick(self.pools.words[section])
+        return self.rng.pick(self.pools.words[section])
 
     def pattern(self, section: str) -> str:
         """Draw one pattern of a section and fill its digits and letters."""
-        return self.dice.fill(self.word(section))
+        return self.rng.fill(self.word(section))
 
     def person(self, index: int) -> Person:
         """Return person ``index`` of the row, drawn at the first call; no two share a name."""
         if index not in self._people:
-            feminine = self.dice.chance(0.5)
+            feminine = self.rng.chance(0.5)
             firsts = self.pools.feminine if feminine else self.pools.masculine
             taken = {name for person in self._people.values() for name in (person.first, person.last)}
-            first, last = self.dice.pick(firsts), self.dice.pick(self.pools.surnames)
+            first, last = self.rng.pick(firsts), self.rng.pick(self.pools.surnames)
             while first in taken or last in taken or first == last:
-                first, last = self.dice.pick(firsts), self.dice.pick(self.pools.surnames)
+                first, last = self.rng.pick(firsts), self.rng.pick(self.pools.surnames)
             self._people[index] = Person(first, last, feminine)
         return self._people[index]
 

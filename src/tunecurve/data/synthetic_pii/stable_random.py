@@ -14,7 +14,7 @@ T = TypeVar("T")
 UPPERCASE = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-class Dice:
+class StableRandom:
     """A stream of random draws named by ``key``."""
 
     def __init__(self, key: str) -> None:

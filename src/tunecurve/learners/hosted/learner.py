@@ -268,5 +268,5 @@ class HostedLearner(Learner):
             return answers
         training = price.training_cost_usd(work.tokens_trained)
         # Every checkpoint answers all rows; the last one is the tuned model itself.
-        times = work.passes if self.account.settings.checkpoints else 1
+        times = work.epochs if self.account.settings.checkpoints else 1
         return None if training is None else answers * times + training

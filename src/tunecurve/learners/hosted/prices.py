@@ -68,7 +68,7 @@ class Price:
         return (tokens_in * self.input_usd + tokens_out * self.output_usd) / 1e6
 
     def training_cost_usd(self, tokens: float) -> float | None:
-        """Return the price of training on so many tokens, all passes together."""
+        """Return the price of training on so many tokens, all epochs together."""
         return None if self.training_usd is None else tokens * self.training_usd / 1e6
 
 

@@ -85,12 +85,12 @@ class TunableHostedLearner(HostedLearner):
         return self._backend
 
     def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
-        """Return the values that the provider takes; passes by the same rule as for local models."""
+        """Return the values that the provider takes; epochs by the same rule as for local models."""
         given = {key: value for key, value in recipe.items() if value is not None}
         manner = manner_of(self.backend_name, self.target.model)
         batch_size = given.get("batch_size") or USUAL_BATCH if manner.takes_batch_size else None
-        if manner.most_passes is not None:
-            given["max_epochs"] = min(given.get("max_epochs", manner.most_passes), manner.most_passes)
+        if manner.most_epochs is not None:
+            given["max_epochs"] = min(given.get("max_epochs", manner.most_epochs), manner.most_epochs)
         epochs = epochs_for(given, n_examples, batch_size or USUAL_BATCH)
         settings = self.account.settings
         size = settings.adapter_size if manner.adapter_sizes else None
@@ -224,7 +224,7 @@ class TunableHostedLearner(HostedLearner):
             return quote
         seconds = self.account.settings.hosting.minutes * 60
         usd = hosting_usd(seconds, self.hosting_usd_per_hour(), self.hosting.billed_seconds)
-        times = work.passes if self.account.settings.checkpoints else 1
+        times = work.epochs if self.account.settings.checkpoints else 1
         return None if usd is None else quote + usd * times
 
     def hosting_line(self) -> str | None:

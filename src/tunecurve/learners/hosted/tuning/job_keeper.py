@@ -278,7 +278,7 @@ def at_most_usd(row: JobRow, share: float = 1.0) -> float | None:
 
 
 def _book(row: JobRow, job: ProviderJob, share: float) -> JobRow:
-    """Return the row with what a job costs; where that is not told, the most that it can be, for the passes that are trained.
+    """Return the row with what a job costs; where that is not told, the most that it can be, for the epochs that are trained.
 
     Parameters
     ----------

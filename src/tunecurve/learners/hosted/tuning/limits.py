@@ -1,4 +1,4 @@
-"""What each tuning service takes and refuses, as its documents say: rows, passes, rows a step, adapters, learning rates.
+"""What each tuning service takes and refuses, as its documents say: rows, epochs, rows a step, adapters, learning rates.
 
 Read in November 2026 from the services' own pages (docs/hosted.md names them); nothing of it was tried against a real
 account. What a document does not say is not limited here: the service then refuses, and says why.
@@ -28,7 +28,7 @@ class TuningManner:
         Training rows of one job.
     takes_batch_size : bool
         Whether it is told how many rows make a step.
-    most_passes : int or None
+    most_epochs : int or None
         Where the service limits them.
     takes_multiplier : bool
         Whether it takes a multiplier of its own learning rate.
@@ -44,7 +44,7 @@ class TuningManner:
     fewest_rows: int = 1
     most_rows: int = 10**9
     takes_batch_size: bool = False
-    most_passes: int | None = None
+    most_epochs: int | None = None
     takes_multiplier: bool = True
     takes_learning_rate: bool = False
     adapter_sizes: tuple[int, ...] = ()
@@ -66,13 +66,13 @@ _MANNERS = {
     # Rows are packed into sequences, so that the rows of a step are not those that are asked for.
     "together": TuningManner(
         "Together", takes_multiplier=False, takes_learning_rate=True, adapter_sizes=(8, 16),
-        remark="packs rows, so that small sizes are trained for few steps whatever the passes, at a learning rate of its own "
+        remark="packs rows, so that small sizes are trained for few steps whatever the epochs, at a learning rate of its own "
         "(1e-5, it says; hosted.together.learning_rate sets another one): a flat curve may be one of too little training",
     ),
-    "bedrock": TuningManner("Amazon Bedrock", takes_multiplier=False, most_passes=5),
+    "bedrock": TuningManner("Amazon Bedrock", takes_multiplier=False, most_epochs=5),
 }  # fmt: skip
 # Models that Amazon serves on demand once they are tuned (user guide, "Deploy a custom model for on-demand inference"); Meta's
-# take more passes than its own.
+# take more epochs than its own.
 SERVED_ON_DEMAND = re.compile(r"amazon\.nova-(micro|lite|pro|2-lite)|meta\.llama3-3-70b")
 _MANY_PASSES = re.compile(r"(^|\.)meta\.llama")
 
@@ -84,13 +84,13 @@ def manner_of(backend: str, model: str = "") -> TuningManner:
         return manner
     most = 10 if _MANY_PASSES.search(model) else 5
     if SERVED_ON_DEMAND.search(model):
-        remark = f"makes at most {most} passes, so that small sizes are trained for fewer steps than elsewhere"
+        remark = f"makes at most {most} epochs, so that small sizes are trained for fewer steps than elsewhere"
     else:
         remark = (
             "serves it on demand only as it is: tuned, it would answer from throughput bought by the hour, which is not bought "
             "here, so that it is prompted only"
         )
-    return replace(manner, most_passes=most, remark=remark)
+    return replace(manner, most_epochs=most, remark=remark)
 
 
 def check_manner(backend: str, model: str, n_rows: int, recipe: TuningRecipe) -> None:
@@ -109,9 +109,9 @@ def check_manner(backend: str, model: str, n_rows: int, recipe: TuningRecipe) ->
     if n_rows > manner.most_rows:
         raise ModelError(f"{n_rows} rows are more than the {manner.most_rows:,} that one job of {manner.service} takes")
     epochs = recipe.epochs
-    if manner.most_passes is not None and epochs > manner.most_passes:
+    if manner.most_epochs is not None and epochs > manner.most_epochs:
         raise ModelError(
-            f"{epochs} passes are more than the {manner.most_passes} that {manner.service} makes of '{model}'; lower "
+            f"{epochs} epochs are more than the {manner.most_epochs} that {manner.service} makes of '{model}'; lower "
             "recipe.epochs, or leave it unset"
         )
     if recipe.learning_rate_multiplier is not None and not manner.takes_multiplier:

@@ -66,9 +66,9 @@ def doubles_of(jobs: Sequence[ProviderJob], row: JobRow) -> list[ProviderJob]:
 
 def differences(row: JobRow, job: ProviderJob) -> tuple[str, ...]:
     """Return where the provider trains otherwise than it was asked to, each as a phrase."""
-    names = {"epochs": "passes", "batch_size": "rows a step", "learning_rate_multiplier": "learning rate multiplier",
+    names = {"epochs": "epochs", "batch_size": "rows a step", "learning_rate_multiplier": "learning rate multiplier",
              "adapter_size": "adapter size"}  # fmt: skip
-    told = {**job.hyperparameters, **({"epochs": job.passes_made} if job.passes_made else {})}
+    told = {**job.hyperparameters, **({"epochs": job.epochs_made} if job.epochs_made else {})}
     asked = {name: getattr(row.recipe, name) for name in names}
     rows = [f"{job.examples} rows instead of {row.n_rows}"] if job.examples and job.examples != row.n_rows else []
     numbers = [
@@ -87,7 +87,7 @@ def passes_of_points(job: ProviderJob, epochs: int, n_steps: int | None) -> tupl
     """Return pass and model of every checkpoint of a job that counts in steps.
 
     Providers keep the last few only, so that their order says nothing. The last step is that of the checkpoint that is the
-    tuned model itself, else as many as the recipe makes; where no step is beyond the passes, passes are what is counted.
+    tuned model itself, else as many as the recipe makes; where no step is beyond the epochs, epochs are what is counted.
     """
     points = sorted(point for point in job.points if point[0] > 0 and point[1])
     if not points:
@@ -96,8 +96,8 @@ def passes_of_points(job: ProviderJob, epochs: int, n_steps: int | None) -> tupl
     if last is None:
         most = points[-1][0]
         last = epochs if most <= epochs else max(most, n_steps or 0)
-    passes = {max(1, min(epochs, round(step * epochs / last))): model for step, model in points}
-    return tuple(sorted(passes.items()))
+    by_epoch = {max(1, min(epochs, round(step * epochs / last))): model for step, model in points}
+    return tuple(sorted(by_epoch.items()))
 
 
 def same_model(told: str, asked: str) -> bool:

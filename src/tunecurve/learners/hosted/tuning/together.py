@@ -1,4 +1,4 @@
-"""Tuning at Together AI: its own jobs (``/fine-tunes``), LoRA by default, billed by the token of all passes.
+"""Tuning at Together AI: its own jobs (``/fine-tunes``), LoRA by default, billed by the token of all epochs.
 
 Written from Together's documents as they were in November 2026 (its OpenAPI page, docs.together.ai on fine-tuning, its own
 Python SDK). Jobs carry neither metadata nor a key, so that they are found by their training file, and by the suffix in the
@@ -147,20 +147,20 @@ def _view(told: JsonObject) -> ProviderJob:
         training_file=job.get("training_file"),
         created_at=told_time(job.get("created_at")),
         hyperparameters=told_numbers({"epochs": job.get("n_epochs"), "learning_rate": job.get("learning_rate")}),
-        passes_made=whole_number(job.get("epochs_completed")) if state == "succeeded" else None,
+        epochs_made=whole_number(job.get("epochs_completed")) if state == "succeeded" else None,
         examples=whole_number(job.get("trainingfile_numlines")),
         remarks=("training ended early",) if job.get("early_stopped") is True else (),
     )
 
 
 def _tokens(job: JsonObject) -> int | None:
-    """Return the tokens of all passes: a count that may be that of one pass, since it is no more than the file has bytes, is
+    """Return the tokens of all epochs: a count that may be that of one pass, since it is no more than the file has bytes, is
     taken for one, so that the books are never lower than the bill."""
-    count, passes = whole_number(job.get("token_count")), whole_number(job.get("n_epochs"))
-    if not count or not passes:
+    count, epochs = whole_number(job.get("token_count")), whole_number(job.get("n_epochs"))
+    if not count or not epochs:
         return None
     size = whole_number(job.get("trainingfile_size"))
-    return count if size and count > size else count * passes
+    return count if size and count > size else count * epochs
 
 
 def _reason(job: JsonObject) -> str | None:

@@ -77,7 +77,7 @@ class JobRequest:
     seed : int
         Of the training, where the provider takes one.
     tokens : int
-        About how many tokens are trained on, all passes together.
+        About how many tokens are trained on, all epochs together.
     attempt : int
         Which one; another attempt is another job, with another key.
     place : mapping
