@@ -109,7 +109,7 @@ def test_whatever_is_wanted_what_comes_out_aligns_exactly(source, wishes, data):
     while not (automaton.may_end(standing) and n_wanted <= 0):
         n_wanted -= 1
         allowed = [token for token in tokens if token and automaton.follow(standing, token)] if n_wanted > 0 else []
-        place = automaton.only_place(standing)
+        place = automaton.only_position(standing)
         if allowed:
             token = data.draw(st.sampled_from(allowed))
         elif place is not None and place < len(automaton.text):
