@@ -1,3 +1,6 @@
+import dataclasses
+import pickle
+
 import datasets
 import numpy as np
 import pytest
@@ -75,7 +78,7 @@ def test_training_orders_are_permutations_and_seed_0_keeps_the_order():
 def test_overlap_counts_twins():
     rows = [Row("a", "[NAME] 1", "x"), Row("b", "[CITY] 22", "y"), Row("a", "z", "x"), Row("c", "q", "z")]
     split = Split(test=[0], pool=[1, 2, 3], set_aside=0, method="")
-    assert dict(count_overlap(rows, split, "target")) == {
+    assert dataclasses.asdict(count_overlap(rows, split, "target")) == {
         "test_rows_with_input_in_pool": 1,
         "test_rows_with_skeleton_in_pool": 1,
         "skeleton_of": "target",
@@ -129,7 +132,7 @@ def test_groups_are_sorted_by_their_whole_names(names, test_size, seed):
     expected = groups_by_a_dictionary(rows, test_size, seed)
     if expected is not None:
         split = split_rows(rows, method="group", test_size=test_size, seed=seed)
-        assert (split.test, split.pool) == expected
+        assert (split.test, list(split.pool)) == expected
 
 
 def test_a_row_that_is_grouped_by_its_text_has_that_texts_group():
@@ -137,3 +140,13 @@ def test_a_row_that_is_grouped_by_its_text_has_that_texts_group():
     assert Row("Call 12", "x", by_input).group == Row("call  7", "y", by_input).group == "call 0"
     assert Row("x", "Ask [NAME]", by_target).group == skeleton("Ask [NAME]")
     assert Row("x", "y", "named").group == "named"
+
+
+@pytest.mark.parametrize(
+    "place", ["line 7", "row 12", "a.jsonl, line 3", "", "line 07", "x", "7", "line ٣", "line 999999999999", "a 5 b"]
+)
+def test_a_place_is_the_one_that_was_given_also_in_another_process(place):
+    row = Row("a", "b", "c", place)
+    assert row.place == pickle.loads(pickle.dumps(row)).place == place  # noqa: S301 our own
+    assert row == Row("a", "b", "c", place)
+    assert row != Row("a", "b", "c", "line 8")

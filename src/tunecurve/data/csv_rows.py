@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tunecurve.data.encodings import open_text
-from tunecurve.data.headers import Header, check_header
+from tunecurve.data.headers import Header, check_header, check_is_header
 from tunecurve.data.json_rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
@@ -18,6 +18,7 @@ from tunecurve.findings import Finding
 MAX_FIELD_CHARACTERS = 50_000_000
 MAX_SAMPLE_CHARACTERS = 200_000
 MAX_VALUES_KNOWN = 1000
+ROWS_LOOKED_AT = 50
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _EXCEL_HINT = re.compile(r'"?sep=(.)"?\s*')
 _PROPER = re.compile(r'"(?:[^"]|"")*"')
@@ -27,7 +28,10 @@ def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row."""
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     own = "\t" if source.suffix == ".tsv" else ","
-    separator, n_skipped = _separator(source, own)
+    separator, n_skipped, sample = _separator(source, own)
+    first = [row for row in sample if row]
+    if first:
+        check_is_header(f"{source}, line {n_skipped + 1}", first[0], first[1:])
     if separator != own:
         text = (
             f"the cells of '{source.name}' are separated by {_SEPARATORS.get(separator, repr(separator))}, and read so"
@@ -39,29 +43,34 @@ def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     return file.quoted_rows()
 
 
-def _separator(file: DataFile, own: str) -> tuple[str, int]:
-    """Return the mark between the cells, and how many lines stand before the header (Excel's ``sep=;``)."""
+def _separator(file: DataFile, own: str) -> tuple[str, int, list[list[str]]]:
+    """Return the mark between the cells, how many lines stand before the header (Excel's ``sep=;``), and the first rows."""
     with open_text(file, newline="") as opened:
         sample = opened.read(MAX_SAMPLE_CHARACTERS)
     lines = sample.splitlines(keepends=True)
     hint = _EXCEL_HINT.fullmatch(lines[0]) if lines else None
     if hint:
-        return hint.group(1), 1
+        return hint.group(1), 1, _cells(lines[1:ROWS_LOOKED_AT], hint.group(1))
     if len(sample) == MAX_SAMPLE_CHARACTERS and len(lines) > 1:
         lines = lines[:-1]
     candidates = [own, *(mark for mark in _SEPARATORS if mark != own)]
-    widths = {mark: _widths(lines[:50], mark) for mark in candidates}
+    widths = {mark: _widths(lines[:ROWS_LOOKED_AT], mark) for mark in candidates}
     possible = [mark for mark in candidates if widths[mark] and widths[mark][0] > 1]
     even = [mark for mark in possible if len(set(widths[mark])) == 1]
-    return next(iter([*even, *possible, own])), 0
+    found = next(iter([*even, *possible, own]))
+    return found, 0, _cells(lines[:ROWS_LOOKED_AT], found)
+
+
+def _cells(lines: Sequence[str], mark: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(lines, delimiter=mark))
+    except csv.Error:
+        return []
 
 
 def _widths(lines: Sequence[str], mark: str) -> list[int]:
     """Return how many cells each row has; a row that the sample cuts counts for nothing."""
-    try:
-        rows = [row for row in csv.reader(lines, delimiter=mark) if row]
-    except csv.Error:
-        return []
+    rows = [row for row in _cells(lines, mark) if row]
     return [len(row) for row in (rows[:-1] if len(rows) > 2 else rows)]
 
 
@@ -105,7 +114,7 @@ class _CsvFile:
     def quoted_rows(self) -> Iterator[RawRow]:
         """Yield the rows; a cell that begins with a quotation mark ends with one, and may have line breaks."""
         with open_text(self.source, newline="") as file:
-            lines = _KeepsLines(file)
+            lines = _KeepsLines(self._whole_lines(file))
             skipped = sum(1 for _ in zip(range(self.n_skipped), lines, strict=False))
             reader = csv.reader(lines, delimiter=self.separator, strict=True)
             start = 1 + skipped
@@ -132,17 +141,31 @@ class _CsvFile:
     def plain_cells(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the cells of every line that is not blank, with its number."""
         with open_text(self.source, newline="\n") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(self._whole_lines(file), start=1):
                 if len(line) > MAX_FIELD_CHARACTERS:
                     raise DataError(f"{self.source}, line {number}: longer than {MAX_FIELD_CHARACTERS:,} characters")
                 if number > self.n_skipped and (text := line.rstrip("\r\n")):
                     yield number, text.split(self.separator)
+
+    def _whole_lines(self, file: Iterable[str]) -> Iterator[str]:
+        """Yield the lines; refuse what is no text."""
+        for number, line in enumerate(file, start=1):
+            if "\0" in line:
+                raise DataError(
+                    f"{self.source}, line {number}: holds a NUL byte, which no text has; if the file is UTF-16, say so with data.encoding "
+                    "(--encoding), else mend the line"
+                )
+            yield line
 
     def _row(self, cells: list[str], start: int, lines: Sequence[str]) -> RawRow | None:
         if self.names is None:
             self.names = check_header(f"{self.source}, line {start}", self.source.name, cells)
             return None
         width = len(self.header)
+        if width > 1 and cells == self.header:
+            raise DataError(
+                f"{self.source}, line {start}: the header once more; if files were put together, delete the line"
+            )
         if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
             self.n_wide += 1
             cells = cells[:width]

@@ -13,6 +13,8 @@ from tunecurve.findings import Finding
 
 # How pandas calls a column without a name.
 _UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")
+_NUMBER = re.compile(r"-?\d+([.,]\d+)?")
+MIN_ROWS_BELOW = 3
 _WHOLE_NUMBER = re.compile(r"\d+(\.0)?")
 
 
@@ -31,6 +33,41 @@ def check_header(where: str, file_name: str, names: Sequence[str]) -> Header:
         raise DataError(f"{where}: no column has a name; write the names of the columns into the first row")
     unnamed = [index for index, name in enumerate(names) if not name.strip() or _UNNAMED.fullmatch(name.strip())]
     return Header(file_name, list(names), {index: _Unnamed() for index in unnamed})
+
+
+def check_is_header(where: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Refuse a first row that is a row like the others: a cell of it recurs below as classes do, or is a number among numbers.
+
+    Raises
+    ------
+    DataError
+        With the cell that shows it.
+    """
+    below = [row for row in rows if list(row) != list(names) and len(row) == len(names)]
+    if len(below) < MIN_ROWS_BELOW:
+        return
+    for position, name in enumerate(names):
+        cells = [row[position] for row in below]
+        if not name.strip() or set(cells) <= {name, ""}:  # as in columns of ticks: cells with the column's own name
+            continue
+        n_same = cells.count(name)
+        if n_same > 1:
+            why = f"'{name[:40]}' stands in {n_same} of the {len(below)} rows below it, too"
+        elif _is_value(name, position) and all(_NUMBER.fullmatch(cell.strip()) for cell in cells if cell.strip()):
+            why = f"'{name[:40]}' is a number like those below it"
+        else:
+            continue
+        raise DataError(
+            f"{where}: this looks like a row, not like the names of the columns: {why}; write the names as the first line, as: text,label"
+        )
+
+
+def _is_value(name: str, position: int) -> bool:
+    """Return whether a name is a number that no column is called by: not its position, not a year."""
+    text = name.strip()
+    if not _NUMBER.fullmatch(text):
+        return False
+    return text not in (str(position), str(position + 1)) and not ("1900" <= text <= "2100" and len(text) == 4)
 
 
 @dataclass

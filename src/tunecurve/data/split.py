@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from array import array
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Split:
 
     Attributes
     ----------
-    test, pool : list of int
+    test, pool : sequence of int
         Row indices.
     set_aside : int
         Rows in neither: they share a group with a test row.
@@ -42,8 +43,8 @@ class Split:
         What was done, in words.
     """
 
-    test: list[int]
-    pool: list[int]
+    test: Sequence[int]
+    pool: Sequence[int]
     set_aside: int
     method: str
 
@@ -110,7 +111,7 @@ def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed:
         )
     test, used = best
     left = groups.members_from(used)
-    pool = left[_shuffled(len(left), generator)].tolist()
+    pool = array("i", left[_shuffled(len(left), generator)].tobytes())
     set_aside = len(rows) - len(test) - len(pool)
     return Split(test, pool, set_aside, f"whole groups ({used} of {len(groups)} groups in the test set), seed {seed}")
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 SECONDS_BEFORE = 3.0
 SECONDS_BETWEEN_LINES = 20.0
+_ITEMS_BETWEEN_LOOKS = 5000
 
 
 class Ticker:
@@ -45,3 +50,15 @@ class Ticker:
         if self._is_open:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def with_ticker(items: Iterable[Item], what: str, unit: str) -> Iterator[Item]:
+    """Yield the items, and say now and then how many these are by now."""
+    ticker = Ticker(what, unit)
+    try:
+        for number, item in enumerate(items, start=1):
+            if number % _ITEMS_BETWEEN_LOOKS == 0:
+                ticker.at(number)
+            yield item
+    finally:
+        ticker.end()

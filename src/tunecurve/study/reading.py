@@ -23,6 +23,7 @@ from tunecurve.data.shapes.base import Asked
 from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.sides import SIDES, Side, check_is_no_split_column, with_sides
 from tunecurve.data.sources import RawRow, read_rows
+from tunecurve.data.ticker import with_ticker
 from tunecurve.data.web import kept
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
@@ -173,7 +174,8 @@ class _Reader:
             limit=data.limit if source.startswith("builtin:") else None,
             findings=self.findings,
         )
-        plain_rows = self.plain_rows.read(raw_rows, f"{source} {hub_split or ''}")
+        told = with_ticker(raw_rows, f"reading {source}", "rows")
+        plain_rows = self.plain_rows.read(told, f"{source} {hub_split or ''}")
         return self._where(plain_rows, source) if data.where else plain_rows
 
     def _where(self, raw_rows: Iterable[RawRow], source: str) -> Iterator[RawRow]:

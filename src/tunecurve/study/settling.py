@@ -6,7 +6,7 @@ A study that has begun is read as it began: what is open is taken from what was 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.spec.reading import parse_spec
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.first_rows import first_rows_of, task_of_rows
+from tunecurve.study.folder_sides import with_sides_of_folder
 from tunecurve.study.frozen import check_comparable, frozen_settings
 from tunecurve.study.reading import asked_of
 from tunecurve.tasks.lookup import AUTO_TASK
@@ -63,12 +64,13 @@ def settled_study(values: Mapping[str, Any], out: str | Path | None = None, orig
     StudyStateError
         Where the folder holds a study with other settings.
     """
+    values, sides = with_sides_of_folder(values)
     spec = parse_spec(values, origin)
     folder = Path(out) if out is not None else Path("runs") / spec.name
     build_metrics(spec.metric_names)  # code that may not be loaded, or is no metric, is said before anything is read
     settled = _settled(values, spec, folder, origin)
     check_comparable(settled.spec, folder)
-    return settled
+    return replace(settled, findings=(*sides, *settled.findings))
 
 
 def _settled(values: Mapping[str, Any], spec: StudySpec, folder: Path, origin: str) -> Settled:
