@@ -57,6 +57,7 @@ def test_run_status_report_export(rows_file, tmp_path, with_lookup):
     assert code == 0
     assert "tuned on 80" in stdout
     assert "Best so far" in stdout
+    assert stdout.strip().startswith("what to do  "), "the decision comes first"
     assert "150 rows in, 150 kept; 30 test rows" in stderr
     assert "[1/6]" in stderr
     code, stdout, _ = invoke("run", *options(rows_file, out))

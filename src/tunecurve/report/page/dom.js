@@ -34,7 +34,8 @@ function score(value) {
 }
 
 function signed(value) {
-  return (value < 0 ? "−" : "+") + score(Math.abs(value));
+  const size = Math.abs(value);
+  return (value < 0 ? "−" : "+") + (size < 0.05 && size > 0 ? threeDigits.format(size) : size.toFixed(1));
 }
 
 function select(label, options, onChange) {

@@ -72,7 +72,7 @@ function showJudged(chart) {
     const own = chart.judged.filter((item) => item.metric === metric.name);
     if (!own.length) continue;
     const held = own.filter((item) => item.inside_80).length;
-    const box = panel(holder, metric.title, `80 % intervals held at ${held} of ${own.length} sizes`);
+    const box = panel(holder, metric.title, `marks: measured; bars and dashes: forecast, 80 % intervals, which held at ${held} of ${own.length} sizes`);
     const learners = [...new Set(own.map((item) => item.learner))];
     const series = learners.flatMap((learner, place) => {
       const items = own.filter((item) => item.learner === learner).sort((a, b) => a.n - b.n);
@@ -82,6 +82,6 @@ function showJudged(chart) {
         { name: "forecast", place, isDashed: true, isPlain: true, points: items.map((item) => ({ x: item.n, y: item.median, low: null })) },
       ];
     });
-    keepDrawn(box, () => drawChart(box, { title: `Forecasts of ${metric.title} beside what was measured`, xTitle: "training rows (log scale); marks: measured, bars: forecast 80 %, dashes: forecast", isLog: true, height: 230, yRange: metric.range, series, levels: [] }));
+    keepDrawn(box, () => drawChart(box, { title: `Forecasts of ${metric.title} beside what was measured`, xTitle: "training rows (log scale)", isLog: true, height: 230, yRange: metric.range, series, levels: [] }));
   }
 }
