@@ -20,22 +20,25 @@ _HEAD = """\
 # A tunecurve study. Every key is shown with its default; delete what you do not change.
 # Run it with: tunecurve run {path}
 """
+# Where these are not given, they are the task's, which may be found from the rows only: what stands in the file is that of masking.
+OF_THE_TASK = ("models", "answers.max_extra_tokens")
 
 
 def commented_study_file(path: str = "study.yaml") -> str:
     """Return a study file with every key, its default, and its meaning as a comment."""
-    return _HEAD.format(path=path) + "\n" + "\n".join(_commented(StudySpec, 0)) + "\n"
+    return _HEAD.format(path=path) + "\n" + "\n".join(_commented(StudySpec)) + "\n"
 
 
-def _commented(model: type[BaseModel], depth: int) -> Iterator[str]:
-    indent = "  " * depth
+def _commented(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    indent = "  " * prefix.count(".")
     for name, field in model.model_fields.items():
         section = _section(field)
         if section is not None:
             yield f"{indent}{name}:  # {(section.__doc__ or '').strip().rstrip('.')}"
-            yield from _commented(section, depth + 1)
+            yield from _commented(section, f"{prefix}{name}.")
         else:
-            yield f"{indent}{name}: {_as_yaml(default_of(field))}  # {field.description}"
+            mark = "# " if prefix + name in OF_THE_TASK else ""
+            yield f"{indent}{mark}{name}: {_as_yaml(default_of(field))}  # {field.description}"
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
