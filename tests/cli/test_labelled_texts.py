@@ -149,6 +149,27 @@ def test_names_of_numbers_as_the_page_says(in_a_folder, capsys):
     assert "labels   2: LOC, PER" in out
 
 
+NAMED = {"names": ["O", "B-PER", "I-PER", "B-LOC"], "_type": "ClassLabel"}
+
+
+@pytest.mark.parametrize(
+    "feature", [{"feature": NAMED, "_type": "Sequence"}, {"feature": NAMED, "_type": "List"}, [NAMED]]
+)
+def test_numbers_with_the_names_of_their_data_set(feature, in_a_folder, capsys):
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.Table.from_pylist([tokens_and(number, {"ner_tags": NUMBERS}) for number in range(60)])
+    about = json.dumps({"info": {"features": {"ner_tags": feature}}})
+    pyarrow.parquet.write_table(table.replace_schema_metadata({"huggingface": about}), in_a_folder / "rows.parquet")
+    code, out, err = said(
+        capsys, "validate", "--data", "rows.parquet", "--task", "ner", "--train-sizes", "10", "--test-size", "20"
+    )
+    assert (code, err) == (0, "")
+    assert "labels   2: LOC, PER" in out
+    assert "read as the names that the data set gives them: 0 = O, 1 = B-PER" in out
+
+
 @pytest.mark.parametrize("ending", [".conll", ".bio", ".conllu", ".txt", ".conll.gz"])
 def test_conll_files_keep_their_documents_together(ending, in_a_folder, capsys):
     import gzip

@@ -44,7 +44,8 @@ def class_names_of_features(features: Mapping[str, Any]) -> ClassNames:
     """Return the class names that the features of the library `datasets` know, by column."""
     found = {}
     for column, feature in features.items():
-        inner = getattr(feature, "feature", feature)
+        whole = feature[0] if isinstance(feature, list) and feature else feature
+        inner = getattr(whole, "feature", whole)
         if type(inner).__name__ == "ClassLabel" and getattr(inner, "names", None):
             found[column] = [str(name) for name in inner.names]
     return found
@@ -60,6 +61,7 @@ def names_in_metadata(metadata: Mapping[bytes, bytes]) -> ClassNames:
 
 
 def _names_of(feature: Any) -> list[str]:
+    feature = feature[0] if isinstance(feature, list) and feature else feature
     inner = feature.get("feature", feature) if isinstance(feature, dict) else feature
     if not isinstance(inner, dict) or inner.get("_type") != "ClassLabel":
         return []

@@ -168,7 +168,7 @@ def span_items(cell: Any) -> list[Any] | None:
 
 def _is_outside(item: Any) -> bool:
     """Return whether an item is a stretch without a label, as some data sets list them beside spans."""
-    return isinstance(item, list) and len(item) == 3 and item[2] in _OUTSIDE_LABELS
+    return isinstance(item, list) and len(item) == 3 and isinstance(item[2], str) and item[2] in _OUTSIDE_LABELS
 
 
 def text_columns(sample: Sequence[Cells], besides: str) -> Iterator[str]:
