@@ -114,6 +114,7 @@ def test_groups_and_sides_are_kept(capsys):
     assert code == 0
     assert (len(lines("chats.jsonl")), len(lines("chats-test.jsonl"))) == (8, 5)
     assert "wrote    chats-test.jsonl: 5 rows as chats for TRL" in out
+    assert "chats name no groups" in out
 
 
 def test_documents_of_a_conll_file_are_groups(capsys):

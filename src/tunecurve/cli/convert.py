@@ -64,6 +64,10 @@ def convert(source: str, to: str, output: Path | None, force: bool, **options: A
     for path, lines in files.items():
         write_text(path, "".join(f"{line}\n" for line in lines))
         echo(f"wrote    {path}: {len(lines)} rows {_in_words(to)}")
+    if to != "rows" and spec.data.group_column:
+        echo(
+            "note     chats name no groups: rows of one group may be trained on and tested; plain rows keep them (--to rows)"
+        )
     n_rows, n_fewest = len(files.get(whole, ())), fewest_rows(to)
     if n_rows < n_fewest:
         echo(f"warning  {n_rows} rows are fewer than the {n_fewest} that one tuning job takes there")

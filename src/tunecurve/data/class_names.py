@@ -45,7 +45,7 @@ def class_names_of_features(features: Mapping[str, Any]) -> ClassNames:
     found = {}
     for column, feature in features.items():
         whole = feature[0] if isinstance(feature, list) and feature else feature
-        inner = getattr(whole, "feature", whole)
+        inner: Any = getattr(whole, "feature", whole)
         if type(inner).__name__ == "ClassLabel" and getattr(inner, "names", None):
             found[column] = [str(name) for name in inner.names]
     return found
