@@ -214,7 +214,7 @@ def test_a_text_that_holds_no_tags_and_the_files_of_other_tools_are_named(in_a_f
     for name in ("docs.spacy", "note.ann"):
         (in_a_folder / name).write_bytes(b"x")
     for name, part in (
-        ("note.txt", "no column of tags"),
+        ("note.txt", "unknown ending '.txt'"),
         ("docs.spacy", "doc.to_json()"),
         ("note.ann", "annotations of brat"),
     ):

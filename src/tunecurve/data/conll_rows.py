@@ -89,6 +89,15 @@ def read_conll(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
         findings.append(Finding("lines-without-token", text, is_note=True))
 
 
+def holds_tags(file: DataFile) -> bool:
+    """Return whether a text file holds tokens and tags."""
+    try:
+        first = list(itertools.islice(_sentences(file, _form(file)), N_LOOKED_AT))
+        return bool(first) and bool(_layout(file, first).tags)
+    except (DataError, UnicodeDecodeError):
+        return False
+
+
 def _row(
     sentence: Sentence, words: Sequence[Sequence[str]], layout: Layout, *, has_documents: bool
 ) -> Mapping[str, object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tunecurve.data.archives import file_in_archive
 from tunecurve.data.arrow_rows import read_arrow, read_parquet
-from tunecurve.data.conll_rows import read_conll
+from tunecurve.data.conll_rows import holds_tags, read_conll
 from tunecurve.data.csv_rows import read_csv
 from tunecurve.data.encodings import as_western, told_wrongly
 from tunecurve.data.folders import Parts, is_pattern, parts_of_folder, parts_of_pattern
@@ -71,8 +71,10 @@ def read_path(source: str, options: ReadingOptions, findings: list[Finding]) -> 
 
 def read_file(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row of one file."""
-    # A text file may hold tokens and tags; in a folder it is a note beside the data.
-    kind = kind_of(file.name) or ("conll" if file.suffix == ".txt" else None)
+    kind = kind_of(file.name)
+    # In a folder, a text file is a note beside the data.
+    if kind is None and file.suffix == ".txt" and holds_tags(file):
+        kind = "conll"
     if kind is None:
         raise refuse_other_file(file.shown)
     try:
