@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
@@ -23,6 +25,7 @@ from tunecurve.report.decision import decision_lines
 from tunecurve.results.collect import load
 from tunecurve.results.decision import decide_study
 from tunecurve.results.records.advice import Diagnosis, Disagreement, LearnerForecast
+from tunecurve.results.records.decision import StudyDecision
 from tunecurve.results.records.test_set import NextRows, TestSet
 from tunecurve.run import run_study
 from tunecurve.storage.files import read_checked_json, write_checked_json
@@ -82,6 +85,7 @@ def test_a_rising_curve_asks_for_twice_the_rows_those_in_hand_first(n_pool, said
         ({"label_price": 0.5}, 400.0, ["training"]),
         ({"label_price": 0.5, "run_price": 7.0}, 407.0, []),
         ({"training_price": 0.25}, 400.0, ["labels"]),
+        ({"label_price": 0.0, "run_price": 2.0}, 2.0, []),
     ],
 )
 def test_costs_are_those_of_labels_and_one_training_and_say_what_they_leave_out(advice, cost, unknown):
@@ -93,6 +97,7 @@ def test_costs_are_those_of_labels_and_one_training_and_say_what_they_leave_out(
 
 
 def test_labels_in_hand_cost_nothing():
+    assert decide_study(study(n_pool=1600, advice={"run_price": 7.0})).unknown_prices == []
     assert decide_study(study(n_pool=1200, advice={"label_price": 0.5})).cost == 200.0
 
 
@@ -240,6 +245,43 @@ def test_the_risk_is_the_first_that_holds():
     assert odd.risk.text.startswith("12 rows have twins")
     note = Finding("understood", "placeholders are in brackets", is_note=True)
     assert decide_study(study(findings=[note])).risk is None
+
+
+@given(
+    word=st.sampled_from(["rising", "flat", "cannot tell", "no gain that this test set can show", None]),
+    is_blocked=st.booleans(),
+    n_pool=st.integers(1, 10_000),
+    wanted=st.none() | st.builds(target, st.none() | st.floats(1, 1e6)),
+    best=st.none() | st.sampled_from([Stop(800.0), NextRound(1131.0, 331.0, 33.0, 81.0, 1.1, 5.0, None, 0.9)]),
+    price=st.none() | st.floats(0, 1e6),
+    reason=st.sampled_from([None, "test set", "noise", "training not settled", "collapse"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_known_one_thing_is_said_and_nothing_rests_on_what_is_forbidden(
+    word, is_blocked, n_pool, wanted, best, price, reason
+):
+    own = learner_forecast(word, 2.0, forecasts=GAINS, target=wanted, decision=money(best) if best else None)
+    if own.verdict and reason and word == "cannot tell":
+        own = replace(own, verdict=replace(own.verdict, reason=reason))
+    findings = []
+    if is_blocked:
+        own, findings = (
+            LearnerForecast("No verdict: blind.", own.points),
+            [Finding("blind", "blind", blocks=("verdict",))],
+        )
+    decision = decide_study(study(forecast=own, n_pool=n_pool, findings=findings, advice={"label_price": price}))
+    assert StudyDecision.from_json(decision.to_json()) == decision
+    assert decision.sentence.endswith(".")
+    assert decision.reason
+    assert (decision.more_rows is not None) == (decision.action == "more rows") == (decision.rows_to_label is not None)
+    if is_blocked or word is None:
+        assert (decision.action, decision.cost) == ("cannot tell", None)
+        assert decision.expected is None or word is None
+    if decision.action in ("cannot tell", "change"):
+        assert decision.next_step, "what is open names the next step"
+    if decision.action == "more rows":
+        assert 0 <= decision.rows_to_label <= decision.more_rows <= 7 * 800
+        assert decision.rows_to_label == max(0, 800 + decision.more_rows - max(800, n_pool))
 
 
 def test_a_study_that_goes_on_says_so_far():

@@ -51,7 +51,9 @@ def _nothing_tuned(results: Results) -> StudyDecision:
     if blocking:
         reason, step = blocking[0].text, NextStep("finding", blocking[0].remedy or "see the checks")
     else:
-        reason, step = "nothing is fine-tuned yet", NextStep("size", "fine-tune on three or more sizes")
+        is_tuned = any(point.strategy == "fine-tune" for point in results.points)
+        reason = "no fine-tuned point has a score that is defined" if is_tuned else "nothing is fine-tuned yet"
+        step = NextStep("size", "fine-tune on three or more sizes")
     return StudyDecision(
         action="cannot tell",
         sentence=f"Cannot tell yet: {reason}. Next: {step.what}.",
@@ -229,8 +231,9 @@ class _OneLearner:
         """Return what the labels that are missing and one training cost, and what has no price."""
         prices = prices_of(self.advice)
         training = prices.training_per_example is not None or prices.training_fixed is not None
-        unknown = [name for name, known in (("labels", prices.label is not None), ("training", training)) if not known]
-        return prices.measurement(self._to_label(n), 1, n), unknown
+        to_label = self._to_label(n)
+        priced = {"labels": prices.label is not None or not to_label, "training": training}
+        return prices.measurement(to_label, 1, n), [name for name, is_known in priced.items() if not is_known]
 
     def _is_target_reached(self) -> bool:
         median = self.forecast.target.required_size.median if self.forecast.target else None
