@@ -79,6 +79,9 @@ class ConsoleProgress(Progress):
 
     def trained(self, trial: Trial, progress: TrainingProgress) -> None:
         """Show step, loss, speed and time left."""
+        if not progress.step:  # it waits
+            self._show(f"{self._where(trial)}: {progress.phase}")
+            return
         now, clock = time.monotonic(), self._clock(trial)
         if clock.phase != progress.phase:
             clock.phase, clock.started_at, clock.training_started_at = progress.phase, now, 0.0

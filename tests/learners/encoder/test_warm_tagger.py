@@ -16,6 +16,7 @@ from tunecurve.learners.encoder.warm_labels import ALTERNATIVES, labels_that_map
 from tunecurve.learners.encoder.warm_tagger import RenamedTags, WarmTaggerLearner
 from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.learners.torch.device import Compute
+from tunecurve.learners.torch.weights import locked_cache
 from tunecurve.prompts import PromptRenderer
 from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
@@ -254,3 +255,21 @@ def test_labels_without_a_training_row_keep_what_they_are_called(tiny_encoder, t
     torch.testing.assert_close(model.head.weight[0], warm.head.weight[0])
     tuned, _ = tune(learner, tmp_path / "trial", rows)
     assert tuned.learner.model_for([])[1].known_labels == head.known_labels
+
+
+def test_a_process_waits_for_the_one_that_trains(tiny_encoder):
+    """While another holds the lock the wait is told, and may be ended; afterwards nothing is trained twice."""
+    first, second = warm_tagger(tiny_encoder), warm_tagger(tiny_encoder)
+    told = []
+
+    def stop(step):
+        told.append((step.step, step.phase))
+        raise Interrupted("stopped")
+
+    with locked_cache(f"warm-{first.warm.key}"), pytest.raises(Interrupted):
+        second.make_ready(stop)
+    assert told == [(0, "warm start: another process trains it")]
+    first.make_ready(lambda step: None)
+    second.make_ready(stop)  # never called
+    assert second.warm.is_ready
+    assert len(told) == 1

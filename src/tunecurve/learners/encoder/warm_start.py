@@ -137,7 +137,7 @@ class WarmStart:
                     if not self.is_ready:
                         self._train(on_step, checkpoint_every_seconds)
             except Timeout:
-                on_step(TrainingProgress(0, 1, 0.0, 0.0, phase=f"{PHASE}, trained by another process"))
+                on_step(TrainingProgress(0, 1, 0.0, 0.0, phase=f"{PHASE}: another process trains it"))
 
     def _train(self, on_step: Callable[[TrainingProgress], None], checkpoint_every_seconds: float) -> None:
         """Train in a folder beside its place; the manifest is written before the one rename."""
