@@ -3,11 +3,13 @@
 import hashlib
 import json
 import sqlite3
+import sys
 
 import numpy as np
 import pytest
 
 from tunecurve.errors import DataError, EnvironmentProblem, SpecError, StudyStateError
+from tunecurve.formats.sql import normal_query
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.metrics.base import corpus_score, statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
@@ -174,6 +176,15 @@ def test_validate_suggests_the_metric_and_counts_targets_that_are_no_sql(tmp_pat
     found = findings(runs)["targets-not-run"]
     assert "no such column: missing" in found.text
     assert found.blocks == ("verdict",)
+
+
+def test_without_sqlglot_one_line_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sqlglot", None)
+    normal_query.cache_clear()
+    assert "sql-targets" in findings(study_of(tmp_path))
+    for options in ({"metrics": ["sql_exact"]}, {"metric_options": {"sql_dialect": "mysql"}}):
+        with pytest.raises(EnvironmentProblem, match=r"which is missing; run: pip install 'tunecurve\[sql\]'"):
+            findings(study_of(tmp_path, **options))
 
 
 def test_databases_that_cannot_be_are_refused_in_a_line(tmp_path, database):
