@@ -43,6 +43,8 @@ _OTHER_TASKS = {
     "entities": ("classification", "multilabel", "summarization", "generation", "masking"),
 }
 
+MOST_OTHERS_NAMED = 6
+
 
 @dataclass(frozen=True)
 class Names:
@@ -169,7 +171,12 @@ class Columns(Shape):
             targets = dict.fromkeys(target for inputs, target, _ in pairs if set(inputs) & set(asked.template_columns))
             pairs = [((), target, ()) for target in targets if target not in asked.template_columns]
         found = [
-            _match(inputs or (DEFAULT_COLUMN,), target, also)
+            _match(
+                inputs or (DEFAULT_COLUMN,),
+                target,
+                also,
+                _others(columns, {*inputs, target, *also, *asked.template_columns}),
+            )
             for inputs, target, also in pairs
             if (not inputs or asked.allows(inputs, (target,)))
             and all(_holds_text(sample, column) for column in inputs)
@@ -211,9 +218,15 @@ def _languages(columns: ColumnsByName) -> list[Pair]:
     return [((source,), target, ()) for source, target in itertools.permutations(named, 2)]
 
 
-def _match(inputs: tuple[str, ...], target: str, also: tuple[str, ...]) -> Match:
+def _others(columns: ColumnsByName, read: set[str]) -> list[str]:
+    return [name for names in columns.values() for name in names if name not in read]
+
+
+def _match(inputs: tuple[str, ...], target: str, also: tuple[str, ...], others: Sequence[str]) -> Match:
     names = " and ".join(f"'{name}'" for name in inputs)
     said = f"columns found by their names: {names} {'are' if len(inputs) > 1 else 'is'} the input, '{target}' is the target"
+    more = ", ..." if len(others) > MOST_OTHERS_NAMED else ""
+    said += f"; not part of them: {', '.join(others[:MOST_OTHERS_NAMED])}{more}" if others else ""
     return Match(COLUMNS, inputs, (target,), also, said=said)
 
 
