@@ -290,3 +290,17 @@ BEGINNINGS = {
 def test_a_file_of_another_kind_than_its_name_says_is_told(tmp_path, start, name):
     (tmp_path / name).write_bytes(gzip.compress(start) if name.endswith("gz") else start)
     assert BEGINNINGS[start] in refused(tmp_path / name)
+
+
+@pytest.mark.parametrize("position", [4, 8, 12])
+def test_offsets_that_lead_out_of_an_arrow_file_are_refused(tmp_path, position):
+    column = pyarrow.array(["ab", "cd", "efg", "h"])
+    offsets = bytearray(column.buffers()[1].to_pybytes()[:20])
+    offsets[position : position + 4] = (2**30).to_bytes(4, "little")
+    broken = pyarrow.StringArray.from_buffers(4, pyarrow.py_buffer(bytes(offsets)), column.buffers()[2])
+    batch = pyarrow.RecordBatch.from_arrays([broken], names=["text"])
+    out = io.BytesIO()
+    with pyarrow.ipc.new_stream(out, batch.schema) as stream:
+        stream.write_batch(batch)
+    (tmp_path / "a.arrow").write_bytes(out.getvalue())
+    assert "not a readable Arrow file" in refused(tmp_path / "a.arrow")

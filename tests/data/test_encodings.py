@@ -102,3 +102,10 @@ def test_a_byte_that_the_named_encoding_lacks_is_named(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"text\nok\n\x81\n")
     with pytest.raises(DataError, match=r"line 3 is not cp1252 text \(byte 8: 0x81\)"):
         read(tmp_path / "a.csv", encoding="cp1252")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_the_order_of_bytes_is_asked_for_where_nothing_says_it(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes("text\nfür\n".encode("utf-16-le"))
+    with pytest.raises(DataError, match=f"no byte-order mark, and data.encoding is '{encoding}'; .*{encoding}-le"):
+        read(tmp_path / "a.csv", encoding=encoding)

@@ -255,3 +255,12 @@ def test_a_table_that_begins_elsewhere_is_read(tmp_path):
     assert rows[0] == ("row 5", {"text": "Bo ran", "label": "a"})
     assert notes == []
     assert read(workbook(tmp_path / "b.xlsx", {"A": [[None, "text"], [None, "a"]]}))[0] == [("row 2", {"text": "a"})]
+
+
+@pytest.mark.parametrize("position", range(40, 400, 45))
+def test_a_damaged_workbook_is_read_or_named(tmp_path, position):
+    content = bytearray(workbook(tmp_path / "a.xlsx", {"A": [*ROWS, ["c", "<c><f>1</f><v>2</v></c>"]]}).read_bytes())
+    sheet = content.index(b"xl/worksheets/sheet0.xml")
+    content[sheet + 24 + position % 150] ^= 0xFF
+    (tmp_path / "a.xlsx").write_bytes(content)
+    assert "not a readable workbook" in refused(tmp_path / "a.xlsx")

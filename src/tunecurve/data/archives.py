@@ -142,6 +142,9 @@ def _open_in_zip(file: DataFile, name: str) -> BinaryIO:
         raise DataError(
             f"'{file}' is packed in a way that is not read ({error}); unpack it, and give the file in it"
         ) from None
+    except zipfile.BadZipFile as error:
+        archive.close()
+        raise DataError(f"'{file}' is not a whole archive ({error}); fetch or pack it again") from None
     return _closing_too(opened, archive, file)
 
 

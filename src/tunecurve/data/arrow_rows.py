@@ -61,6 +61,7 @@ def _rows(file: DataFile, schema: Any, batches: Iterator[Any], findings: list[Fi
     kept = [name for name in schema.names if not name.startswith(_INDEX)]
     number = 0
     for batch in batches:
+        batch.validate(full=True)  # offsets of a damaged Arrow file would lead out of its memory
         for begin in range(0, batch.num_rows, ROWS_AT_ONCE):
             for cells in batch.slice(begin, ROWS_AT_ONCE).select(kept).to_pylist():
                 number += 1

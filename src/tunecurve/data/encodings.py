@@ -49,6 +49,10 @@ def encoding_of(file: DataFile) -> str:
         return _agreed(file, "utf-16", told)
     if start[:3] == codecs.BOM_UTF8:
         return _agreed(file, "utf-8-sig", told)
+    if told and codecs.lookup(told).name in ("utf-16", "utf-32"):
+        raise DataError(
+            f"'{file}' has no byte-order mark, and data.encoding is '{told}'; say in which order the bytes are: {told}-le or {told}-be"
+        )
     if told:
         return told
     if start[1:4:2] == b"\0\0" or start[:3:2] == b"\0\0":

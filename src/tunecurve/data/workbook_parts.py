@@ -10,12 +10,13 @@ from typing import IO, BinaryIO
 from xml.etree import ElementTree
 
 from tunecurve.data.options import GIGABYTE
-from tunecurve.data.streams import DataFile
+from tunecurve.data.streams import DAMAGED, DataFile
 from tunecurve.errors import DataError
 
 # The whole workbook is in memory while a sheet is read.
 MAX_WORKBOOK_GB = 1.0
 MAX_PLACES = 5
+UNREADABLE = (zipfile.BadZipFile, NotImplementedError, KeyError, ValueError, ElementTree.ParseError, *DAMAGED)
 _CHUNK = 1 << 20
 _ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)|Err:\d+")
 _VALUES = {"value", "string-value", "date-value", "boolean-value", "time-value"}
@@ -88,10 +89,14 @@ def check_parts(file: DataFile, opened: BinaryIO) -> None:
             for part in parts:
                 if part.filename.endswith((".xml", ".rels")):
                     _check_xml(file, archive, part)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
-        raise DataError(
-            f"'{file}' is not a readable workbook ({error}); save it again, or save the sheet as .csv"
-        ) from None
+    except UNREADABLE as error:
+        raise not_readable(file, error) from None
+
+
+def not_readable(file: DataFile, error: Exception) -> DataError:
+    """Return the error for a workbook that is damaged."""
+    detail = (str(error) or type(error).__name__).splitlines()[0][:120]
+    return DataError(f"'{file}' is not a readable workbook ({detail}); save it again, or save the sheet as .csv")
 
 
 def _check_xml(file: DataFile, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:

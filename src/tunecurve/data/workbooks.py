@@ -13,7 +13,7 @@ from tunecurve.data.headers import Header, check_header
 from tunecurve.data.json_rows import RawRow
 from tunecurve.data.options import PART
 from tunecurve.data.streams import DataFile
-from tunecurve.data.workbook_parts import check_parts, special_cells
+from tunecurve.data.workbook_parts import UNREADABLE, check_parts, not_readable, special_cells
 from tunecurve.errors import DataError, needing
 from tunecurve.findings import Finding
 
@@ -31,7 +31,7 @@ def read_workbook(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
         except python_calamine.PasswordError:
             raise DataError(f"'{file}' is protected by a password; take it off, or save the sheet as .csv") from None
         except (python_calamine.CalamineError, OSError, ValueError) as error:
-            raise DataError(f"'{file}' is not a readable workbook ({str(error).splitlines()[0][:120]})") from None
+            raise not_readable(file, error) from None
         findings += _cell_findings(file, opened, book.sheet_names.index(sheet.name), sheet.name)
     yield from _SheetReader(file, sheet, findings).rows()
 
@@ -63,7 +63,10 @@ def _sheet(file: DataFile, book: Any, findings: list[Finding]) -> Any:
 
 def _cell_findings(file: DataFile, opened: BinaryIO, number: int, sheet: str) -> list[Finding]:
     """Say which cells are formulas or errors; refuse formulas whose values are not stored."""
-    cells = special_cells(file, opened, number)
+    try:
+        cells = special_cells(file, opened, number)
+    except UNREADABLE as error:
+        raise not_readable(file, error) from None
     if cells.without_value:
         raise DataError(
             f"'{file}', sheet '{sheet}', cell {cells.without_value[0]}: a formula without a stored value; open the workbook in a "
