@@ -72,13 +72,15 @@ def read_path(source: str, options: ReadingOptions, findings: list[Finding]) -> 
 def read_file(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row of one file."""
     kind = kind_of(file.name)
-    # In a folder, a text file is a note beside the data.
-    if kind is None and file.suffix == ".txt" and holds_tags(file):
-        kind = "conll"
-    if kind is None:
+    may_hold_tags = kind is None and file.suffix == ".txt"  # in a folder, a text file is a note beside the data
+    if kind is None and not may_hold_tags:
         raise refuse_other_file(file.shown)
     try:
         file.check()
+        if may_hold_tags:
+            kind = "conll" if holds_tags(file) else None
+        if kind is None:
+            raise refuse_other_file(file.shown)
         if kind == "archive":
             yield from read_file(file_in_archive(file), findings)
         else:
