@@ -50,6 +50,10 @@ def test_a_row_with_another_system_text_than_the_instruction_keeps_it():
     rows = [chat(SYSTEM, USER, ANSWER)] * 300 + [chat({"role": "system", "content": "Other."}, USER, ANSWER)]
     read = read_shape(rows[:200] + rows[-1:], instruction="Mask names.")
     assert read.pairs[0] == PAIR
+    assert (
+        "the system text of 200 of 201 rows is the instruction (prompt.system), 1 system text kept in the input"
+        in read.line
+    )
     assert read.pairs[-1] == ("System: Other.\n\nUser: Ask Tilda.", "Ask [NAME].")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tunecurve.data.cells import Unreadable, is_missing, plain_value
 from tunecurve.data.shapes.base import Asked, Cells, Match, Met, Plain, unreadable
-from tunecurve.data.shapes.chat import Chat, ChatShape, Turn, columns_with
+from tunecurve.data.shapes.chat import ChatShape, columns_with
+from tunecurve.data.shapes.turns import Chat, Turn
 
 INSTRUCTION = "instruction"
 _INPUTS = ("input", "context")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunecurve.data.shapes.base import Asked, Cells, Match
-from tunecurve.data.shapes.chat import Chat
 from tunecurve.data.shapes.openai_chat import SYSTEM, OpenAIChat, has_system_column, is_bedrock, message_columns
+from tunecurve.data.shapes.turns import Chat
 
 
 class AnthropicChat(OpenAIChat):

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from tunecurve.data.cells import is_missing, plain_value
 from tunecurve.data.shapes.base import Asked, Cells, Match
-from tunecurve.data.shapes.chat import Chat, ChatShape, columns_with, is_chat, turns_in
+from tunecurve.data.shapes.chat import ChatShape, columns_with, is_chat
+from tunecurve.data.shapes.turns import Chat, turns_in
 
 SYSTEM = "system"
 SCHEMA = "schemaVersion"

@@ -8,7 +8,8 @@ from typing import Any
 
 from tunecurve.data.cells import plain_value
 from tunecurve.data.shapes.base import Asked, Cells, Match, Met
-from tunecurve.data.shapes.chat import ROLES, Chat, ChatShape, Turn, columns_with, is_chat, turns_in
+from tunecurve.data.shapes.chat import ChatShape, columns_with, is_chat
+from tunecurve.data.shapes.turns import ROLES, Chat, Turn, turns_in
 
 _PROMPTS = ("prompt", "input", "query", "question", "messages", "conversation", "context")
 _ANSWERS = ("completion", "response", "answer", "output", "target")

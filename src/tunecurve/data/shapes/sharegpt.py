@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunecurve.data.shapes.base import Asked, Cells, Match
-from tunecurve.data.shapes.chat import Chat, ChatShape, columns_with, is_chat
+from tunecurve.data.shapes.chat import ChatShape, columns_with, is_chat
 from tunecurve.data.shapes.openai_chat import SYSTEM, has_system_column
+from tunecurve.data.shapes.turns import Chat
 
 
 class ShareGPT(ChatShape):

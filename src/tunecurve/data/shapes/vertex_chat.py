@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunecurve.data.shapes.base import Asked, Cells, Match
-from tunecurve.data.shapes.chat import Chat, ChatShape, columns_with, is_chat
+from tunecurve.data.shapes.chat import ChatShape, columns_with, is_chat
+from tunecurve.data.shapes.turns import Chat
 
 _SYSTEM = ("systemInstruction", "system_instruction")
 
