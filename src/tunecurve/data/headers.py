@@ -96,7 +96,7 @@ class Header:
     names: list[str]
     unnamed: dict[int, _Unnamed] = field(default_factory=dict)
 
-    def row(self, cells: Sequence[Any]) -> dict[str, Any]:
+    def row(self, cells: Sequence[Any]) -> dict[str, object]:
         """Return the cells by column, those of columns without a name left out."""
         if not self.unnamed:
             return dict(zip(self.names, cells, strict=False))

@@ -61,7 +61,7 @@ class JsonShape:
             return all(self.items is not None and self.items.has(item) for item in value)
         return kind != "text" or not self.values or value in self.values
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the shape as plain values; what is empty is left out."""
         parts = {
             "kinds": sorted(self.kinds),

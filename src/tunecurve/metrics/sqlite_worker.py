@@ -59,7 +59,7 @@ def open_database(path: str) -> sqlite3.Connection:
     return connection
 
 
-def answer(connection: sqlite3.Connection, query: str) -> dict[str, Any]:
+def answer(connection: sqlite3.Connection, query: str) -> dict[str, object]:
     """Return the rows of a query, or why there are none."""
     steps = 0
 

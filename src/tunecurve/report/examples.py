@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from tunecurve.formats.placeholders import PlaceholderForm, form_of_decision
 from tunecurve.metrics.masked_row import analyse_row
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import LEAKS
-from tunecurve.study.trial_folder import TrialFolder
+from tunecurve.study.trial_folder import KeptAnswer, TrialFolder
 
 
-def worst_examples(folder: Path, results: Results, n_examples: int = 8) -> list[dict[str, Any]]:
+def worst_examples(folder: Path, results: Results, n_examples: int = 8) -> list[dict[str, object]]:
     """Return the rows of the best trial with the most leaks, then with the least text in common with the target.
 
     Parameters
@@ -44,7 +43,7 @@ def worst_examples(folder: Path, results: Results, n_examples: int = 8) -> list[
     return [line for _, _, line in rated[:n_examples]]
 
 
-def _rate(line: dict[str, Any], form: PlaceholderForm, *, has_leaks: bool) -> tuple[int, float, dict[str, Any]]:
+def _rate(line: KeptAnswer, form: PlaceholderForm, *, has_leaks: bool) -> tuple[int, float, dict[str, object]]:
     """Return what an answer is sorted by, leaks first, and what the report shows of it."""
     row = analyse_row(line["prediction"], line["target"], line["input"], form)
     similarity = row.common_characters / max(1, row.literal_characters)

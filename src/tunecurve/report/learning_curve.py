@@ -48,7 +48,7 @@ class LearningCurve:
         self._found = results if isinstance(results, Results) else Results.from_json(results)
 
     @property
-    def results(self) -> dict[str, Any]:
+    def results(self) -> dict[str, object]:
         """The content of results.json, as earlier versions gave it."""
         return self._found.to_json()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field, field_validator
 
 from tunecurve.errors import did_you_mean
@@ -43,7 +41,7 @@ class MetricOptions(Section):
             raise ValueError(f"unknown dialect '{value}'.{did_you_mean(value, known)} Known: {', '.join(known)}")
         return value
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> dict[str, object]:
         """Return the section as plain values: as it was before there was SQL, where it says no dialect; databases go by their hash."""
         left_out = {"sql_database"} | ({"sql_dialect"} if self.sql_dialect is None else set())
         return self.model_dump(mode="json", exclude=left_out)

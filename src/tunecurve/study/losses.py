@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial, sampled_for_loss
 from tunecurve.study.progress import Progress
+from tunecurve.study.trial_folder import KeptLoss
 
 NOT_FINITE = "loss is not a finite number"
 # What a model raises that cannot be read this way; its scores stand all the same.
@@ -141,6 +142,6 @@ def describe_losses(losses: Sequence[TargetLoss]) -> SideLoss:
     )
 
 
-def loss_statistics(lines: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+def loss_statistics(lines: Sequence[KeptLoss]) -> NDArray[np.float64]:
     """Return (nats, units) of every row, shape (rows, 2); 0 and 0 where a row was left out."""
     return np.array([[line["nats"], line["n_units"]] for line in lines], dtype=np.float64).reshape(-1, 2)

@@ -92,7 +92,7 @@ def _settled(values: Mapping[str, Any], spec: StudySpec, folder: Path, origin: s
     return Settled(spec, folder, tuple(found))
 
 
-def _as_it_began(before: Mapping[str, Any]) -> dict[str, Any]:
+def _as_it_began(before: Mapping[str, Any]) -> dict[str, object]:
     """Return what a study leaves open, as it was when it began."""
     data = {key: before["data"].get(key, default) for key, default in _PLAIN.items()}
     data["shape_options"] = before["data"].get("shape_options", {})
@@ -101,8 +101,8 @@ def _as_it_began(before: Mapping[str, Any]) -> dict[str, Any]:
     return {"task": before["task"], "data": data, "prompt": {"system": before["prompt"]["system"]}}
 
 
-def _settings_of(match: Match) -> dict[str, Any]:
-    data: dict[str, Any] = {"shape": match.shape}
+def _settings_of(match: Match) -> dict[str, object]:
+    data: dict[str, object] = {"shape": match.shape}
     data |= {"input_column": list(match.input_columns), "target_column": list(match.target_columns)}
     data |= {"group_column": match.group_column, "shape_options": dict(match.options)}
     return {"data": data, "prompt": {"system": match.instruction}}
@@ -118,7 +118,7 @@ def _filled(values: Mapping[str, Any], found: Mapping[str, Any], origin: str) ->
     return parse_spec(filled, origin)
 
 
-def _beneath(said: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+def _beneath(said: Any, found: Mapping[str, Any]) -> dict[str, object]:
     given = {key: value for key, value in (said or {}).items() if value is not None}
     if given.get("shape") == AUTO:
         del given["shape"]

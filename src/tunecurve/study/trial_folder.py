@@ -10,10 +10,10 @@ the checksums of the files that they vouch for, and one of their own. A damaged 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from tunecurve.errors import DamagedFile
 from tunecurve.learners.training import TrainingRecord
@@ -46,6 +46,27 @@ _NOT_OF_THE_MODEL = frozenset(
         FAILURE, ATTEMPT, STATISTICS,
     }
 )  # fmt: skip
+
+
+class KeptAnswer(TypedDict):
+    """A line of predictions.jsonl: what the other parts of the program read of it."""
+
+    row_id: str
+    input: str
+    target: str
+    prediction: str
+    stop_reason: str
+
+
+class KeptLoss(TypedDict):
+    """A line of losses.jsonl."""
+
+    side: Literal["test", "train"]
+    row_id: str
+    nats: float
+    n_units: int
+    left_out: str
+
 
 TrialState = Literal["finished", "failed", "started", "waiting"]
 
@@ -143,19 +164,19 @@ class TrialFolder:
                 shutil.copy2(part, self.path / part.name)
         return True
 
-    def answers(self) -> list[dict[str, Any]]:
+    def answers(self) -> list[KeptAnswer]:
         """Return the lines of predictions.jsonl, in the order of the test rows."""
         return read_lines(self.path / ANSWERS)
 
-    def keep_answers(self, lines: Sequence[dict[str, Any]]) -> None:
+    def keep_answers(self, lines: Sequence[Mapping[str, object]]) -> None:
         """Write predictions.jsonl."""
         write_lines(self.path / ANSWERS, lines)
 
-    def losses(self, side: Literal["test", "train"]) -> list[dict[str, Any]]:
+    def losses(self, side: Literal["test", "train"]) -> list[KeptLoss]:
         """Return the lines of losses.jsonl of one side: the test rows in their order, or rows that were tuned on."""
         return [line for line in read_lines(self.path / LOSSES) if line["side"] == side]
 
-    def keep_losses(self, lines: Sequence[dict[str, Any]]) -> None:
+    def keep_losses(self, lines: Sequence[Mapping[str, object]]) -> None:
         """Write losses.jsonl."""
         write_lines(self.path / LOSSES, lines)
 
@@ -179,7 +200,7 @@ class TrialFolder:
         """Return the scores of the checkpoints that a provider kept; empty where none were scored."""
         return read_checked_json(self.path / PROVIDER_CHECKPOINTS)["scored"] if self.has(PROVIDER_CHECKPOINTS) else []
 
-    def keep_provider_checkpoints(self, scored: list[dict[str, Any]]) -> None:
+    def keep_provider_checkpoints(self, scored: Sequence[Mapping[str, object]]) -> None:
         """Write the scores of a provider's checkpoints."""
         write_checked_json(self.path / PROVIDER_CHECKPOINTS, {"scored": scored})
 

@@ -33,7 +33,7 @@ class SpacyTraining(TokensAndTags):
         """Return the document's text, and what its tags give."""
         tokens = list(_tokens(cells))
         texts = [one.get("raw") for one in _objects(cells.get(PARAGRAPHS))]
-        flat: dict[str, Any] = {
+        flat: dict[str, object] = {
             _TOKENS: [token["orth"] for token in tokens],
             _TAGS: [token.get("ner", "O") for token in tokens],
         }
