@@ -118,3 +118,8 @@ def test_keys_of_a_task_name_it(data, task, tmp_path):
     values = write(tmp_path / "rows.jsonl", rows)
     values["data"] |= {"input_column": "text", "target_column": "output", **data}
     assert settled_study(values, tmp_path / "run").spec.task == task
+
+
+def test_lists_of_labels_are_said_to_be_lists(tmp_path):
+    settled = settled_study(write(tmp_path / "rows.jsonl", rows_of("multilabel")), tmp_path / "run")
+    assert "multilabel is found: 40 of 60 targets are lists of several labels" in settled.findings[1].text

@@ -69,7 +69,12 @@ def task_of_rows(spec: StudySpec, rows: Sequence[RawRow]) -> tuple[str, str]:
     if any(len(targets) > 1 for _, targets in texts):
         joined = [(source, "; ".join(targets)) for source, targets in texts]
         name, why = suggest_task(joined)
-        if task_of(name).targets.list_is in ("labels", "entities"):
+        if task_of(name).targets.list_is == "labels":
+            return (
+                name,
+                f"{sum(len(targets) > 1 for _, targets in texts)} of {len(texts)} targets are lists of several labels",
+            )
+        if task_of(name).targets.list_is == "entities":
             return name, why
     name, why = suggest_task(pairs)
     masking = task_of("masking")
