@@ -28,14 +28,17 @@ class JsonValues:
 
     def __init__(self, file: DataFile, text: IO[str]) -> None:
         self._file, self._text = file, text
-        self._buffer, self._at, self._line_at_start = "", 0, 1
+        self._buffer, self._at = "", 0
+        self._line, self._counted_to = 1, 0
         self._has_ended = False
         self._decoder = json.JSONDecoder()
 
     @property
     def line(self) -> int:
         """The line that comes next."""
-        return self._line_at_start + self._buffer.count("\n", 0, self._at)
+        self._line += self._buffer.count("\n", self._counted_to, self._at)
+        self._counted_to = self._at
+        return self._line
 
     def next_mark(self) -> str:
         """Return the next character that is no blank, without taking it; empty at the end."""
@@ -91,13 +94,13 @@ class JsonValues:
         # As much again as is waiting: a long value is tried a few times, not a thousand.
         chunk = self._text.read(max(_CHUNK_CHARACTERS, rest))
         self._has_ended = not chunk
-        self._line_at_start = self.line
+        _ = self.line  # counted before what is behind us goes
         self._buffer = self._buffer[self._at :] + chunk
-        self._at = 0
+        self._at = self._counted_to = 0
         return bool(chunk)
 
     def _not_json(self, error: json.JSONDecodeError) -> DataError:
-        line = self._line_at_start + self._buffer.count("\n", 0, error.pos)
+        line = self.line + self._buffer.count("\n", self._at, error.pos)
         begin = self._buffer.rfind("\n", 0, error.pos) + 1
         text = self._buffer[begin : begin + 200].partition("\n")[0].strip()
         where = f"{self._file}, line {line}: not JSON ({error.msg})"
