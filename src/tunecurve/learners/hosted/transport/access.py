@@ -1,4 +1,4 @@
-"""What a provider needs before it can be asked: a key or a login, an address, a project, a bucket. Asks nobody for money."""
+"""What a provider needs before it can be asked: a key or a login, an address, a project, a bucket. Makes no paid call."""
 
 from __future__ import annotations
 
