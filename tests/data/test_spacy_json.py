@@ -8,7 +8,7 @@ from tunecurve.data.options import ReadingOptions
 from tunecurve.data.sources import read_rows
 
 PAIR = ["Ada left Graz.", {"entities": [[0, 3, "PERSON"], [9, 13, "CITY"]]}]
-CELLS = {"text": PAIR[0], "entities": PAIR[1].entities}
+CELLS = {"text": PAIR[0], "entities": PAIR[1]["entities"]}
 
 
 @pytest.mark.parametrize(
