@@ -37,7 +37,7 @@ def pairs_of(folder: Path) -> list[str]:
     targets, sources = [row.references for row in data.test], [row.source for row in data.test]
 
     def items(trial, metric, units):
-        answers = [line["prediction"] for line in TrialFolder(folder / trial["folder"]).answers()]
+        answers = [line["prediction"] for line in TrialFolder(folder / trial.folder).answers()]
         matrix = statistics_matrix(metric, answers, targets, sources)
         weights = sums_by_group(metric.row_weights(matrix), units)
         return jackknife(sums_by_group(matrix, units), metric.score, weights)
