@@ -73,8 +73,13 @@ ROWS = {
 CASES = [(task.name, name) for task in all_tasks() for name in task.metrics]
 
 
-def test_every_metric_belongs_to_a_task():
-    assert {name for _, name in CASES} == set(METRIC_NAMES)
+# Asked for by name, where the targets of a generation are SQL; see test_sql.py.
+OF_SQL = {"sql_exact", "sql_execution", "sql_failing", "sql_too_much"}
+
+
+def test_every_metric_belongs_to_a_task_but_those_of_queries():
+    assert {name for _, name in CASES} | OF_SQL == set(METRIC_NAMES)
+    assert not OF_SQL & {name for _, name in CASES}
 
 
 @pytest.mark.parametrize("task", TASK_NAMES)
