@@ -213,6 +213,20 @@ def test_the_command_prints_writes_and_refuses(runs, tmp_path):
         compare_runs([])
 
 
+@pytest.mark.parametrize(("command", "others"), [("compare", ["first"]), ("report", []), ("export", [])])
+def test_answers_that_are_gone_are_told_in_a_line(runs, tmp_path, command, others):
+    bare = shutil.copytree(runs["first"], tmp_path / "bare")
+    for path in (bare / "trials").glob("*/predictions.jsonl"):
+        path.unlink()
+    code, _, error = invoke(command, *(runs[name] for name in others), bare)
+    assert code == 8
+    assert error.count("\n") == 1
+    assert "predictions.jsonl" in error
+    assert "it is gone" in error
+    if command == "report":
+        assert invoke("report", bare, "--no-texts")[0] == 0, "no text is needed"
+
+
 def test_hostile_names_of_runs_are_shown_and_not_obeyed(runs, tmp_path):
     hostile = tmp_path / "<img src=x onerror=alert(1)>"
     shutil.copytree(runs["first"], hostile)

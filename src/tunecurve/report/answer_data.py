@@ -97,6 +97,8 @@ def _chosen_rows(order: Sequence[int], answered: Sequence[TrialAnswers]) -> tupl
         lines = [one.lines[row] for one in answered]
         own = dict.fromkeys([lines[0].input, lines[0].target, *(line.prediction for line in lines)])
         new = [text for text in own if text not in texts]
+        if sum(map(len, new)) > left:  # escaped it is no shorter
+            continue
         size = sum(len(htmlsafe_json_dumps(text)) + 2 for text in new) + 12 * len(lines)
         if size <= left:
             left -= size

@@ -29,7 +29,7 @@ class AnswerLine:
     row_id, input, target, prediction, stop_reason : str
         As predictions.jsonl keeps them.
     is_wrong : bool
-        Whether it is another text than the target, outer whitespace aside; with several right answers, than each.
+        Whether it is another text than the target, outer whitespace aside; where exact matches are a metric, than each right answer.
     n_leaked : int
         Values that should have been masked and are not; 0 where the task has no leaks.
     """

@@ -165,7 +165,15 @@ class TrialFolder:
         return True
 
     def answers(self) -> list[KeptAnswer]:
-        """Return the lines of predictions.jsonl, in the order of the test rows."""
+        """Return the lines of predictions.jsonl, in the order of the test rows.
+
+        Raises
+        ------
+        DamagedFile
+            When it is gone.
+        """
+        if not self.has(ANSWERS):
+            raise DamagedFile(self.path / ANSWERS, "it is gone")
         return read_lines(self.path / ANSWERS)
 
     def keep_answers(self, lines: Sequence[Mapping[str, object]]) -> None:
