@@ -13,7 +13,7 @@ import yaml
 from tests.conftest import simple_rows
 from tunecurve.cli.main import run_command
 from tunecurve.predictor import load_predictor
-from tunecurve.results.collect import without_times
+from tunecurve.results.stored import without_times
 from tunecurve.run import run_study
 
 pytestmark = pytest.mark.slow

@@ -101,7 +101,7 @@ def lost_creation() -> None:
     from tunecurve.learners.hosted.build import build_hosted_learner
     from tunecurve.learners.hosted.names import parse_hosted_name
     from tunecurve.spec.hosted import HostedSpec
-    from tunecurve.spec.study import AnswerSpec
+    from tunecurve.spec.prompt import AnswerSpec
 
     model = MODELS["OpenAI's format"]
     for shown in ("time", "hidden"):

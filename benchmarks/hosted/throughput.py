@@ -41,7 +41,7 @@ def make_learner(name: str, ledger: Path, **settings):
     from tunecurve.learners.hosted.build import build_hosted_learner
     from tunecurve.learners.hosted.names import parse_hosted_name
     from tunecurve.spec.hosted import HostedSpec
-    from tunecurve.spec.study import AnswerSpec
+    from tunecurve.spec.prompt import AnswerSpec
 
     prices = {name: {"input": 1.0, "output": 2.0}}
     account = Account(HostedSpec(**{"prices": prices, "max_cost": 5.0, **settings}), "benchmark", ledger)

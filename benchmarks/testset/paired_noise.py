@@ -19,7 +19,7 @@ from tunecurve.curve.intervals import difference_of, jackknife, sums_by_group
 from tunecurve.curve.power import measured_noise
 from tunecurve.metrics.base import statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
-from tunecurve.results.collect import load
+from tunecurve.results.stored import load
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.prepare import split_as_asked
 from tunecurve.study.reading import read_study_rows

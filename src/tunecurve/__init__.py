@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tunecurve.report.learning_curve import html_table as html_table
     from tunecurve.report.learning_curve import plot as plot
     from tunecurve.report.learning_curve import table as table
-    from tunecurve.results.collect import load as load
     from tunecurve.results.model import Results as Results
+    from tunecurve.results.stored import load as load
     from tunecurve.run import run as run
     from tunecurve.storage.versions import own_version
     from tunecurve.study.study import Study as Study
@@ -34,7 +34,7 @@ _PUBLIC = {
     "Study": "tunecurve.study.study",
     "forecast_curve": "tunecurve.curve.forecast",
     "html_table": "tunecurve.report.learning_curve",
-    "load": "tunecurve.results.collect",
+    "load": "tunecurve.results.stored",
     "load_predictor": "tunecurve.predictor",
     "plot": "tunecurve.report.learning_curve",
     "table": "tunecurve.report.learning_curve",

@@ -15,9 +15,9 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.prompts import PromptRenderer
-from tunecurve.results.collect import load
 from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.results.stored import load
 from tunecurve.study.integrity import verify_model
 from tunecurve.study.plan import shape_in
 from tunecurve.study.trial_folder import TrialFolder

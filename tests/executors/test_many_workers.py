@@ -19,7 +19,7 @@ from tunecurve.executors.leases import LeaseStore
 from tunecurve.executors.options import Executor
 from tunecurve.executors.processes import LocalWorkers
 from tunecurve.executors.run import cuda_devices, deal
-from tunecurve.results.collect import without_times
+from tunecurve.results.stored import without_times
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import TrialFolder
 

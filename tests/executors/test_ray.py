@@ -11,7 +11,7 @@ from tests.executors.test_many_workers import Listener, rows, serial, who_tuned 
 from tests.fakes.slow_learner import SlowLearner, run
 from tunecurve.errors import EnvironmentProblem, Interrupted
 from tunecurve.executors.options import Executor
-from tunecurve.results.collect import without_times
+from tunecurve.results.stored import without_times
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 

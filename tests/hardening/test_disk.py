@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.slow_learner import SlowLearner, run
 from tests.hardening.runs import start_process, write_rows
 from tunecurve.errors import EnvironmentProblem
-from tunecurve.results.collect import without_times
+from tunecurve.results.stored import without_times
 
 
 @pytest.fixture(scope="module")

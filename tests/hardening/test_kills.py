@@ -13,7 +13,7 @@ from tests.conftest import simple_rows
 from tests.fakes.slow_learner import SlowLearner, run
 from tests.hardening.runs import start_process, write_rows
 from tunecurve.executors.options import Executor
-from tunecurve.results.collect import without_times
+from tunecurve.results.stored import without_times
 from tunecurve.storage.files import read_checked_json
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]

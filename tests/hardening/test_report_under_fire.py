@@ -94,7 +94,7 @@ def every_text_shown(hostile):
     report, texts = hostile
     from tunecurve.report.examples import worst_examples
     from tunecurve.report.html import render_report
-    from tunecurve.results.collect import load
+    from tunecurve.results.stored import load
 
     results = load(report.parent)
     examples = worst_examples(report.parent, results, n_examples=1000)

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.test_commands import invoke, options, with_lookup  # noqa: F401  (a fixture)
 from tests.hardening.runs import run_small, start_process, write_rows
 from tunecurve.privacy.redact import shown
-from tunecurve.results.collect import without_times
+from tunecurve.results.stored import without_times
 from tunecurve.storage.files import read_checked_json
 
 

@@ -117,7 +117,7 @@ def test_text_tables_are_aligned():
 
 def test_the_same_results_draw_the_same_bytes(hostile_run):
     from tunecurve.report.plots import render, study_figure
-    from tunecurve.results.collect import load
+    from tunecurve.results.stored import load
 
     results = load(hostile_run)
     for kind in ("svg", "png"):

@@ -12,8 +12,8 @@ from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.errors import UsageError
 from tunecurve.report.compare import comparison_page, comparison_text
-from tunecurve.results.collect import load
 from tunecurve.results.compare import compare_runs, run_names
+from tunecurve.results.stored import load
 from tunecurve.storage.files import read_checked_json, write_checked_json
 
 

@@ -22,11 +22,11 @@ from tunecurve.curve.answer import Decision as Money
 from tunecurve.curve.answer import Gain, NextRound, SettlingStep, SizeInterval, Stop, Target
 from tunecurve.findings import Finding
 from tunecurve.report.decision import decision_lines
-from tunecurve.results.collect import load
 from tunecurve.results.decision import decide_study
 from tunecurve.results.records.advice import Diagnosis, Disagreement, LearnerForecast
 from tunecurve.results.records.decision import StudyDecision
 from tunecurve.results.records.test_set import NextRows, TestSet
+from tunecurve.results.stored import load
 from tunecurve.run import run_study
 from tunecurve.storage.files import read_checked_json, write_checked_json
 

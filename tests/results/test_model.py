@@ -16,13 +16,13 @@ from tests.fakes.lookup_learner import LookupLearner
 from tests.fakes.records import finished_trial, metric_result, point
 from tunecurve.errors import DamagedFile, StudyStateError
 from tunecurve.learners.base import TrainingRecord
-from tunecurve.results.collect import load
 from tunecurve.results.model import results_schema
 from tunecurve.results.records.advice import Diagnosis, JudgedForecast, LabelAdvice, LearnerForecast
 from tunecurve.results.records.money import Money
 from tunecurve.results.records.points import Comparison, LabelRecall, MetricResult, Point, best_of
 from tunecurve.results.records.test_set import TestSet
 from tunecurve.results.records.trials import FinishedTrial, TrialResult
+from tunecurve.results.stored import load
 from tunecurve.run import run_study
 from tunecurve.storage.files import read_checked_json, write_checked_json
 from tunecurve.study.facts import DataFacts

@@ -13,8 +13,8 @@ from tunecurve.curve.intervals import jackknife, positive_interval, sums_by_grou
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TargetLoss
 from tunecurve.report.export import write_tables
-from tunecurve.results.collect import without_times
 from tunecurve.results.model import results_schema
+from tunecurve.results.stored import without_times
 from tunecurve.run import StudyRun, run_study
 from tunecurve.storage.files import read_lines
 from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, sampled_for_loss

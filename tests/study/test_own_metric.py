@@ -13,7 +13,7 @@ from tunecurve.errors import SpecError
 from tunecurve.executors.run import Executor
 from tunecurve.metrics import own
 from tunecurve.predictor import load_predictor
-from tunecurve.results.collect import load
+from tunecurve.results.stored import load
 from tunecurve.run import StudyRun, run_study
 
 MODULE = '''

@@ -9,8 +9,8 @@ import tunecurve
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.errors import DataError, EnvironmentProblem, Interrupted, StudyStateError, UsageError
 from tunecurve.executors.lock import lock_study
-from tunecurve.results.collect import without_times
 from tunecurve.results.model import results_schema
+from tunecurve.results.stored import without_times
 from tunecurve.run import StudyRun, run_study
 from tunecurve.storage.files import read_checked_json, sha256_of, write_checked_json
 from tunecurve.study.progress import Progress

@@ -26,8 +26,8 @@ def compare(runs: tuple[Path, ...], metric: str | None, page: Path | None, as_js
     tunecurve compare runs/short-prompt runs/long-prompt --html compare.html
     """
     from tunecurve.report.compare import comparison_page, comparison_text
-    from tunecurve.results.collect import load
     from tunecurve.results.compare import compare_runs
+    from tunecurve.results.stored import load
     from tunecurve.storage.files import write_text
 
     compared = compare_runs(runs, metric)

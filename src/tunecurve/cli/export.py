@@ -20,7 +20,7 @@ from tunecurve.cli.main import echo
 def export(folder: Path, destination: Path | None, kind: str, merged: bool, trial: str | None) -> None:
     """Write every score and every prediction as tidy CSV or JSON, or a merged model."""
     from tunecurve.report.export import write_tables
-    from tunecurve.results.collect import load
+    from tunecurve.results.stored import load
 
     target = destination or folder / "export"
     if merged:

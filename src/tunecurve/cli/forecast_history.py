@@ -11,7 +11,6 @@ import click
 
 from tunecurve.cli.main import echo, visible
 from tunecurve.report.tables import number, text_table
-from tunecurve.results.collect import load
 from tunecurve.results.forecast_history import (
     HistorySummary,
     KeptForecasts,
@@ -21,6 +20,7 @@ from tunecurve.results.forecast_history import (
     summary_of,
 )
 from tunecurve.results.records.advice import JudgedForecast
+from tunecurve.results.stored import load
 from tunecurve.storage.records import Record, json_value
 
 # What is pooled apart, in this order: how far a forecast may be trusted differs.

@@ -62,7 +62,7 @@ def _show_test_set(ready: Study) -> None:
     """Say what the test rows can show: as the run's answers tell it, where there are any, else what is known before."""
     from tunecurve.errors import StudyStateError
     from tunecurve.report.test_set import rows_lines
-    from tunecurve.results.collect import load
+    from tunecurve.results.stored import load
     from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
 
     try:

@@ -15,7 +15,7 @@ from tunecurve.cli.main import echo
 def report(folder: Path, no_texts: bool) -> None:
     """Write curve.png, curve.svg and report.html of a run folder anew, from its results.json."""
     from tunecurve.report.write import write_report
-    from tunecurve.results.collect import load
+    from tunecurve.results.stored import load
 
     write_report(folder, load(folder), with_texts=not no_texts)
     echo(f"Wrote {folder / 'report.html'}, {folder / 'curve.png'} and {folder / 'curve.svg'}")

@@ -20,8 +20,8 @@ def status(folder: Path, as_json: bool) -> None:
     from tunecurve.report.decision import decision_text
     from tunecurve.report.tables import number, text_table
     from tunecurve.report.test_set import rows_lines
-    from tunecurve.results.collect import load
     from tunecurve.results.records.trials import FinishedTrial
+    from tunecurve.results.stored import load
 
     results = load(folder)
     primary = results.primary_metric

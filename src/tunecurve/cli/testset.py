@@ -102,7 +102,7 @@ def _refuse_another_unit(test_set: TestSet, difference: float | None) -> None:
 
 def _of_run(folder: Path, asked: Asked, options: dict[str, object]) -> TestSetAnswer:
     from tunecurve.errors import UsageError
-    from tunecurve.results.collect import load
+    from tunecurve.results.stored import load
     from tunecurve.results.test_set.sources import questions_of, test_set_of_run
 
     for name, value in options.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from tunecurve.data.class_names import named_classes, names_in_metadata, with_class_names
-from tunecurve.data.json_rows import RawRow
+from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding

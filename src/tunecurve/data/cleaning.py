@@ -9,8 +9,7 @@ from typing import Any
 from tunecurve.data.cells import Reading, TargetRule, is_missing, read_flags, read_target
 from tunecurve.data.drops import JOINED, LOUD_SHARE, MAX_PLACES_KEPT, CleaningReport
 from tunecurve.data.inputs import DEFAULT_COLUMN, InputText
-from tunecurve.data.rows import Row, TextGroup
-from tunecurve.data.sources import RawRow
+from tunecurve.data.rows import RawRow, Row, TextGroup
 from tunecurve.data.understood import Understood
 from tunecurve.data.unread import ShapeCounts, columns_in_words, way_on
 from tunecurve.errors import DataError, did_you_mean

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tunecurve.data.encodings import open_text
-from tunecurve.data.json_rows import RawRow
+from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding

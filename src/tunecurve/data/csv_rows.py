@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tunecurve.data.encodings import open_text
 from tunecurve.data.headers import Header, check_header, check_is_header
-from tunecurve.data.json_rows import RawRow
+from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding

@@ -12,9 +12,10 @@ from tunecurve.data.conll_rows import holds_tags, read_conll
 from tunecurve.data.csv_rows import read_csv
 from tunecurve.data.encodings import as_western, told_wrongly
 from tunecurve.data.folders import Parts, is_pattern, parts_of_folder, parts_of_pattern
-from tunecurve.data.json_rows import RawRow, read_json
+from tunecurve.data.json_rows import read_json
 from tunecurve.data.kinds import EXPECTED, TEXT_KINDS, kind_of, refuse_other_file
 from tunecurve.data.options import ReadingOptions, with_part
+from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.data.workbooks import read_workbook
 from tunecurve.errors import DataError, TunecurveError

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.data.class_names import class_names_of_features, named_classes, with_class_names
-from tunecurve.data.json_rows import RawRow
 from tunecurve.data.options import PART, ReadingOptions
+from tunecurve.data.rows import RawRow
 from tunecurve.errors import DataError, did_you_mean, needing
 from tunecurve.findings import Finding
 

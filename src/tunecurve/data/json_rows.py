@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import IO, Any
 
 from tunecurve.data.encodings import open_text
 from tunecurve.data.json_tables import table_in
 from tunecurve.data.json_values import JsonValues
+from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
-RawRow = tuple[str, Mapping[str, Any]]
 MAX_LINE_CHARACTERS = 100_000_000
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
+
+# A row as a source yields it: its place, and its cells by column.
+RawRow = tuple[str, Mapping[str, Any]]
 
 _LABEL = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
 _DIGITS = re.compile(r"\d+")

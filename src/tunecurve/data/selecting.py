@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunecurve.data.sources import RawRow
+from tunecurve.data.rows import RawRow
 from tunecurve.errors import DataError, did_you_mean
 
 _IN = re.compile(r"^(?P<column>.+?)\s+in\s+(?P<values>.+)$", re.IGNORECASE | re.DOTALL)

@@ -14,9 +14,8 @@ from typing import Literal, cast
 
 import numpy as np
 
-from tunecurve.data.rows import Row
+from tunecurve.data.rows import RawRow, Row
 from tunecurve.data.selecting import text_of_cell
-from tunecurve.data.sources import RawRow
 from tunecurve.data.split import Split
 from tunecurve.errors import DataError, did_you_mean
 from tunecurve.findings import Finding

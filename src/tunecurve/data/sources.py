@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from tunecurve.data.addresses import is_address
 from tunecurve.data.files import is_on_this_machine, read_file, read_path
 from tunecurve.data.hub import read_hub
-from tunecurve.data.json_rows import RawRow
 from tunecurve.data.options import ReadingOptions, with_part
+from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.data.web import fetched
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
-__all__ = ["BUILTIN_PII", "RawRow", "is_on_this_machine", "read_rows"]
+__all__ = ["BUILTIN_PII", "is_on_this_machine", "read_rows"]
 
 BUILTIN_PII = "builtin:pii"
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from tunecurve.data.headers import Header, check_header
-from tunecurve.data.json_rows import RawRow
 from tunecurve.data.options import PART
+from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.data.workbook_parts import UNREADABLE, check_parts, not_readable, special_cells
 from tunecurve.errors import DataError, needing

@@ -13,7 +13,8 @@ from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_hosted_name
 from tunecurve.privacy.network import refuse_address
-from tunecurve.spec.study import CONSTRAINED, AnswerSpec, StudySpec
+from tunecurve.spec.prompt import AnswerSpec
+from tunecurve.spec.study import CONSTRAINED, StudySpec
 from tunecurve.spec.training import EncoderSpec
 from tunecurve.tasks.base import AnswerKind, Task
 from tunecurve.tasks.lookup import all_tasks, task_of

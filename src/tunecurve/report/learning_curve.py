@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tunecurve.report.plots import draw_curve
 from tunecurve.report.tables import default_columns, point_table, text_table
-from tunecurve.results.collect import load
 from tunecurve.results.model import Results
+from tunecurve.results.stored import load
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from tunecurve.report.write import write_report
-from tunecurve.results.collect import RESULTS, ResultsBuilder
+from tunecurve.results.collect import ResultsBuilder
 from tunecurve.results.forecast_history import damage_line, judge_forecasts, keep_forecasts
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import JudgedForecast
+from tunecurve.results.stored import RESULTS
 from tunecurve.storage.files import write_checked_json
 from tunecurve.study.plan import Trial
 

@@ -46,32 +46,12 @@ from tunecurve.results.test_set.sources import describe_test_set, questions_of
 from tunecurve.results.training_findings import speed_findings, training_findings
 from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
-from tunecurve.storage.files import read_checked_json
-from tunecurve.storage.records import Record
 from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.trial import signatures_of, stored_checkpoints, stored_result
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.trial_record import TrainingScores, row_statistics, stored_statistics
-
-RESULTS = "results.json"
-# The only values that may differ between two runs of one study: how long things took.
-# Calls in doubt are what a kill left behind; the seal is the file's checksum, times included; the date is that of the first run,
-# and changes answers only where a model's own chat template asks for it. What was forecast on the way depends on when results were
-# written, and in which order sizes were measured.
-TIME_KEYS = frozenset(
-    {
-        "train_seconds",
-        "answer_seconds",
-        "constraint_seconds",
-        "loss_seconds",
-        "in_doubt",
-        "seal",
-        "date",
-        "forecast_history",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -331,31 +311,3 @@ def folder_name(folder: Path) -> str:
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if len(known) == len(values) else None
-
-
-def load(folder: str | Path) -> Results:
-    """Return the results of a run folder.
-
-    Raises
-    ------
-    StudyStateError
-        When there are none, or they are of another version.
-    DamagedFile
-        When they are not what was written.
-    """
-    path = Path(folder) / RESULTS
-    if not path.is_file():
-        raise StudyStateError(f"no {RESULTS} in '{folder}'; expected the folder of a study, e.g. runs/pii-quick")
-    results = replace(Results.from_json(read_checked_json(path), f"'{path}'"), folder=Path(folder))
-    return results if results.decision else replace(results, decision=decide_study(results))
-
-
-def without_times(results: Any) -> Any:
-    """Return the results without durations: what two runs of one study must agree on."""
-    if isinstance(results, Record):
-        return without_times(results.to_json())
-    if isinstance(results, Mapping):
-        return {key: without_times(value) for key, value in results.items() if key not in TIME_KEYS}
-    if isinstance(results, list | tuple):
-        return [without_times(value) for value in results]
-    return results

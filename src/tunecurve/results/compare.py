@@ -31,13 +31,13 @@ from tunecurve.formats.placeholders import form_of_decision
 from tunecurve.metrics.base import FloatArray, Metric
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings
-from tunecurve.results.collect import load
 from tunecurve.results.decision import decide_study
 from tunecurve.results.model import Results
 from tunecurve.results.points import defined
 from tunecurve.results.records.compared import ComparedRun, ComparedStudies, PairedDifference, SharedRows
 from tunecurve.results.records.points import Difference, MetricResult, Point, best_of
 from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.results.stored import load
 from tunecurve.study.frozen import changes, frozen_test_groups
 from tunecurve.study.metric_tokenizers import DEFAULTS
 from tunecurve.study.trial_folder import TrialFolder

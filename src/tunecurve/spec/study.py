@@ -17,14 +17,13 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
 from tunecurve.errors import SpecError, did_you_mean
-from tunecurve.formats.wrappers import SAFE_TO_CLEAN, Cleanable
 from tunecurve.metrics.catalogue import METRIC_NAMES
 from tunecurve.metrics.own import use_metric
 from tunecurve.own_code import is_reference
-from tunecurve.prompts import DEFAULT_TEMPLATE
 from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
 from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.metric_options import MetricOptions
+from tunecurve.spec.prompt import AnswerSpec, PromptSpec
 from tunecurve.spec.section import PositiveInt, Section
 from tunecurve.spec.training import EncoderSpec, RecipeSpec
 from tunecurve.tasks.base import Task
@@ -34,51 +33,6 @@ from tunecurve.tasks.lookup import AUTO_TASK, all_tasks, task_of, use_task
 UNSETTLED_TASK = "masking"
 # Before a local model's name: its answers can be nothing but the input with stretches replaced by labels.
 CONSTRAINED = "constrained:"
-
-
-class PromptSpec(Section):
-    """What the models are told."""
-
-    system: str | None = Field(None, description="instruction; {labels} is replaced; default: the task's own")
-    template: str = Field(
-        DEFAULT_TEMPLATE,
-        description="user turn; {input} is replaced by the row's text, {name} by the column of that name (docs/data.md)",
-    )
-    labels: list[str] | None = Field(None, description="label list; default: the labels found in the training targets")
-
-    @field_validator("template")
-    @classmethod
-    def _has_input(cls, value: str) -> str:
-        if value.count("{input}") != 1 and not columns_in_template(value):
-            raise ValueError("expected exactly one {input} in the template, or the names of columns: {name}")
-        return value
-
-    @property
-    def column_template(self) -> str:
-        """The template where it names columns, and so is a part of reading the rows; else empty."""
-        return self.template if columns_in_template(self.template) else ""
-
-    @property
-    def user_template(self) -> str:
-        """The template around a row's whole input."""
-        return DEFAULT_TEMPLATE if self.column_template else self.template
-
-
-class AnswerSpec(Section):
-    """How answers are generated: greedy, and never longer than the input allows."""
-
-    # A masked text is about as long as its input; placeholders can be longer than what they replace.
-    max_tokens_per_input_token: Annotated[float, Field(gt=0)] = Field(
-        1.5, description="answer cap: this times the input's tokens"
-    )
-    max_extra_tokens: Annotated[int, Field(ge=1)] = Field(16, description="plus this many tokens")
-    batch_size: PositiveInt = Field(256, description="rows a local model decodes as one piece of work")
-    # Prompted and tuned models alike: else tuning would be credited with leaving out a fence.
-    clean: list[Cleanable] = Field(
-        default_factory=lambda: list(SAFE_TO_CLEAN),
-        description="what is taken off every answer before it is scored: thoughts, a code fence, an announcement, JSON "
-        "around one text, quotes; what targets or the input have themselves stays",
-    )
 
 
 class BootstrapSpec(Section):

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from tunecurve.data.cells import Reading, TargetRule, read_target
 from tunecurve.data.inputs import InputText
+from tunecurve.data.rows import RawRow
 from tunecurve.data.selecting import parse_condition
 from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.shapes.registry import SAMPLE_ROWS
-from tunecurve.data.sources import RawRow, read_rows
+from tunecurve.data.sources import read_rows
 from tunecurve.spec.study import UNSETTLED_TASK, StudySpec
 from tunecurve.study.reading import asked_of
 from tunecurve.tasks.lookup import all_tasks, suggest_task, task_of

@@ -17,12 +17,12 @@ from tunecurve.data.cleaning import CleaningReport, CleaningRules, clean_rows
 from tunecurve.data.drops import Reason
 from tunecurve.data.inputs import columns_in_template
 from tunecurve.data.length import too_long_test
-from tunecurve.data.rows import Row
+from tunecurve.data.rows import RawRow, Row
 from tunecurve.data.selecting import draw_rows, first_rows, rows_where, text_of_cell
 from tunecurve.data.shapes.base import Asked
 from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.sides import SIDES, Side, check_is_no_split_column, with_sides
-from tunecurve.data.sources import RawRow, read_rows
+from tunecurve.data.sources import read_rows
 from tunecurve.data.ticker import with_ticker
 from tunecurve.data.web import kept
 from tunecurve.errors import DataError

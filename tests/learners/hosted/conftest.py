@@ -10,7 +10,7 @@ from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.prompts import PromptRenderer
 from tunecurve.spec.hosted import HostedSpec
-from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.prompt import AnswerSpec
 
 pytest.importorskip("inspect_ai")
 

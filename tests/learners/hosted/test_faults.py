@@ -268,7 +268,7 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.prompts import PromptRenderer
-from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.prompt import AnswerSpec
 from tunecurve.spec.hosted import HostedSpec
 
 name = "{name}"

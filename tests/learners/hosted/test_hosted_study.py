@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.provider_server import GOOD_KEY
 from tests.learners.hosted.conftest import LAB, VERTEX
 from tunecurve.cli.main import run_command
-from tunecurve.results.collect import without_times
+from tunecurve.results.stored import without_times
 
 STUDY = """
 name: hosted

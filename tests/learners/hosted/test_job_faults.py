@@ -650,7 +650,7 @@ from tests.learners.hosted.test_jobs import begin
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
-from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.prompt import AnswerSpec
 from tunecurve.spec.hosted import HostedSpec
 name, ledger, where = sys.argv[1:]
 prices = {name: {"input": 1.0, "output": 2.0, "training": 3.0}}

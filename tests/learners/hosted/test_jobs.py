@@ -261,7 +261,7 @@ from tests.learners.hosted.test_jobs import FAST, examples, tune
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.build import build_hosted_learner
 from tunecurve.learners.hosted.names import parse_hosted_name
-from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.prompt import AnswerSpec
 from tunecurve.spec.hosted import HostedSpec
 name = sys.argv[1]
 settings = {**FAST, "adopt_wait_seconds": 1.0, "tuning": "openai" if "lab" in name else "auto"}

@@ -26,7 +26,7 @@ from tunecurve.learners.hosted.tuning.backend import TuningBackend
 from tunecurve.learners.hosted.tuning.errors import TransientError
 from tunecurve.learners.hosted.tuning.jobs import JobFlow
 from tunecurve.spec.hosted import BedrockSpec, FireworksSpec, HostedSpec, VertexSpec
-from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.prompt import AnswerSpec
 
 # Tuning services that are used only where the study asks for them, and whose models they tune.
 _ASKED_FOR = {

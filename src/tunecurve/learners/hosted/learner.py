@@ -25,7 +25,8 @@ from tunecurve.learners.hosted.transport.inspect_adapter import InspectGateway
 from tunecurve.learners.hosted.transport.sender import Sender
 from tunecurve.privacy.redact import redact
 from tunecurve.prompts import Prompt
-from tunecurve.spec.study import AnswerSpec, stable_hash
+from tunecurve.spec.prompt import AnswerSpec
+from tunecurve.spec.study import stable_hash
 
 # Of English text, by most tokenizers; replaced by what the ledger has measured for a model.
 USUAL_TOKENS_PER_CHARACTER = 0.25

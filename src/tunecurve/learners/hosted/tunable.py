@@ -29,7 +29,7 @@ from tunecurve.learners.hosted.tuning.errors import TransientError, asking
 from tunecurve.learners.hosted.tuning.jobs import JobFlow
 from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH, manner_of
 from tunecurve.learners.hosted.tuning.types import JobRequest
-from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.prompt import AnswerSpec
 from tunecurve.storage.files import write_text
 
 TUNED = "tuned.json"

@@ -23,7 +23,7 @@ from tunecurve.learners.hosted.vllm_server import VLLM, VllmServer
 from tunecurve.learners.lm.learner import LocalLearner
 from tunecurve.privacy.redact import redact
 from tunecurve.prompts import Prompt
-from tunecurve.spec.study import AnswerSpec
+from tunecurve.spec.prompt import AnswerSpec
 from tunecurve.storage.files import sha256_of
 
 
