@@ -69,6 +69,11 @@ def ledgers_are_closed(monkeypatch):
 
 
 @pytest.hookimpl(trylast=True)
+def pytest_make_parametrize_id(val):
+    """Name bytes by their number: what a packer writes holds the time, and every process must collect the same names."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items):
     """Put the tests of the real model, the longest ones, where each process begins: else one is left when all others have ended."""
     n_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

@@ -51,7 +51,7 @@ def test_results_are_read_by_attribute(finished):
     assert best is not None
     assert best.train_size == 80
     assert finished.metric().name == finished.primary_metric == "bleu"
-    assert finished.points[-1].scores["bleu"].estimate == finished["points"][-1]["scores"]["bleu"]["estimate"]
+    assert finished.points[-1].scores["bleu"].estimate == finished.to_json()["points"][-1]["scores"]["bleu"]["estimate"]
     assert isinstance(finished.forecast["lookup"], CurveAnswer)
     assert finished.study.train_sizes == [5, 20, 80]
     assert {row["metric"] for row in finished.rows} >= {"bleu", "leak_documents"}
