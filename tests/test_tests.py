@@ -13,6 +13,7 @@ SOURCE = TESTS.parent / "src" / "tunecurve"
 COVERED = {
     "atlas/*": "atlas/test_atlas.py",
     "cli/atlas.py": "atlas/test_atlas.py",
+    "cli/doctor.py": "doctor/test_doctor.py",
     "cli/findings.py": "test_findings.py",
     "cli/forecast.py": "cli/test_forecast_command.py",
     "cli/forecast_history.py": "results/test_forecast_history.py",
@@ -35,6 +36,7 @@ COVERED = {
     "data/drops.py": "data/test_data_page.py",
     "data/understood.py": "data/test_data_page.py",
     "data/*": "data/test_sources.py",
+    "doctor/*": "doctor/test_doctor.py",
     "executors/options.py": "executors/test_many_workers.py",
     "executors/[ceb]*.py": "executors/test_scheduler.py",
     "executors/*": "executors/test_many_workers.py",

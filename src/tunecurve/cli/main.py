@@ -33,6 +33,7 @@ COMMANDS = {
     "jobs": ("tunecurve.cli.jobs", "List, follow, cancel and repeat tuning jobs at providers."),
     "forecast": ("tunecurve.cli.forecast", "Forecast learning curves from points measured by anything."),
     "testset": ("tunecurve.cli.testset", "How many test rows? What these can show, and how many show more."),
+    "doctor": ("tunecurve.cli.doctor", "Show what a study would use on this machine, and what would stop it."),
     "atlas": ("tunecurve.cli.atlas", "Look up measured learning curves of public data sets: no data yet?"),
 }
 

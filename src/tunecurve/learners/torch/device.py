@@ -17,6 +17,7 @@ from tunecurve.errors import OutOfMemory, UsageError
 from tunecurve.learners.workload import Resources
 
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+NATIVE_BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # as /proc/cpuinfo has them
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,29 @@ def choose_compute(device: str = "auto", threads: int | None = None, share: int 
     return compute
 
 
+def explain_device(compute: Compute) -> str:
+    """Return in words why `choose_compute` takes this device where none is asked for."""
+    if compute.device.type == "cuda":
+        memory = torch.cuda.get_device_properties(compute.device).total_memory / 1e9
+        return f"torch sees {torch.cuda.get_device_name(compute.device)}, {memory:.0f} GB"
+    if compute.device.type == "mps":
+        return "torch sees an Apple GPU"
+    built = f", though it is built for CUDA {torch.version.cuda}" if torch.version.cuda else ""
+    return f"torch sees no GPU{built}"
+
+
+def explain_precision(compute: Compute) -> str:
+    """Return in words why `choose_compute` takes this precision."""
+    what = {"cuda": "the GPU", "mps": "an Apple GPU"}.get(compute.device.type, "the processor")
+    if compute.dtype == torch.bfloat16:
+        named = sorted(NATIVE_BFLOAT16 & cpu_flags()) if compute.device.type == "cpu" else []
+        return f"{what} multiplies bfloat16 natively" + (f" ({', '.join(named)})" if named else "")
+    if compute.device.type == "mps":
+        return "the one that is used on Apple GPUs"
+    named_none = f" (none of {', '.join(sorted(NATIVE_BFLOAT16))})" if compute.device.type == "cpu" else ""
+    return f"{what} does not multiply bfloat16 natively{named_none}, and emulated it is slower"
+
+
 # What torch says of memory that could not be allocated, where it has no exception of its own for it.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
@@ -143,7 +167,7 @@ def _fastest_exact_enough(device: str) -> torch.dtype:
     """bfloat16 where the hardware multiplies it natively; emulated it is four times slower than float32."""
     if device == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if device == "cpu" and {"avx512_bf16", "amx_bf16"} & cpu_flags():
+    if device == "cpu" and NATIVE_BFLOAT16 & cpu_flags():
         return torch.bfloat16
     return torch.float32
 

