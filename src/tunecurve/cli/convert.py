@@ -60,7 +60,7 @@ def convert(source: str, to: str, output: Path | None, force: bool, **options: A
     for path in files:
         _check_free(path, spec, force)
     echo(f"rows     {found.cleaning.summary()}")
-    show_findings(found.cleaning.findings())
+    show_findings([*settled.findings, *found.cleaning.findings()])
     for path, lines in files.items():
         write_text(path, "".join(f"{line}\n" for line in lines))
         echo(f"wrote    {path}: {len(lines)} rows {_in_words(to)}")

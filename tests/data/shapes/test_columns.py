@@ -141,7 +141,7 @@ def test_a_task_does_not_forbid_the_only_target():
 
 
 def test_columns_that_are_neither_input_nor_target_are_named():
-    row = {"id": 1, "system_prompt": "Be brief.", "question": "q", "response": "r"}
-    assert recognise([row], Asked()).said.endswith("'response' is the target; not part of them: id, system_prompt")
+    row = {"id": 1, "source": "flan", "question": "q", "response": "r"}
+    assert recognise([row], Asked()).said.endswith("'response' is the target; not part of them: id, source")
     many = {"text": "x", "label": "a", **{f"c{number}": 1 for number in range(9)}}
     assert recognise([many], Asked()).said.endswith("; not part of them: c0, c1, c2, c3, c4, c5, ...")

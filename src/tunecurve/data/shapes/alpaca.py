@@ -8,13 +8,15 @@ from typing import Any
 
 from tunecurve.data.cells import Unreadable, is_missing, plain_value
 from tunecurve.data.shapes.base import Asked, Cells, Match, Met, Plain, unreadable
-from tunecurve.data.shapes.chat import ChatShape, columns_with
-from tunecurve.data.shapes.turns import Chat, Turn
+from tunecurve.data.shapes.chat import ChatShape, columns_with, system_columns
+from tunecurve.data.shapes.turns import NOT_A_CHAT, Chat, NotReadError, Turn, turns_in
 
 INSTRUCTION = "instruction"
 _INPUTS = ("input", "context")
 _OUTPUTS = ("output", "response")
-_SYSTEM = "system"
+# Without an instruction, these beside a system text or earlier turns are read the same way (OpenOrca, ms-swift).
+_QUESTIONS = ("prompt", "question", "query", "input")
+_ANSWERS = ("output", "response", "answer", "completion")
 _HISTORY = "history"
 _WHOLE = "text"  # the original file has all of a row once more in one text
 
@@ -29,6 +31,25 @@ def _is_text(cell: Any) -> bool:
     return isinstance(plain_value(cell), str)
 
 
+def _holds_turns(row: Cells) -> bool:
+    return bool(turns_in(row.get(_HISTORY)))
+
+
+def _history(row: Cells) -> list[Any]:
+    """Return the earlier turns of a row.
+
+    Raises
+    ------
+    NotReadError
+        Where the column holds something else.
+    """
+    cell = row.get(_HISTORY)
+    turns = turns_in(cell)
+    if turns is None and not is_missing(cell) and str(cell).strip():
+        raise NotReadError(NOT_A_CHAT)
+    return turns or []
+
+
 class Alpaca(ChatShape):
     """Columns with an instruction, its input and the output; earlier turns and a system text may stand beside them."""
 
@@ -40,28 +61,35 @@ class Alpaca(ChatShape):
         if asked.name != self.name and (asked.input_columns or asked.template_columns):
             return []
         names = {str(column) for row in sample for column in row}
-        output = next((name for name in _OUTPUTS if name in names), None)
-        beside = [name for name in (*_INPUTS, _HISTORY, _SYSTEM) if name in names]
-        inputs = (INSTRUCTION, *(name for name in _INPUTS if name in names))
-        if output is None or not beside or INSTRUCTION not in columns_with(sample, _is_text):
-            return []
-        if not asked.allows(inputs, (output,)):
-            return []
+        texts = columns_with(sample, _is_text)
+        beside = [*system_columns(sample), *([_HISTORY] if any(_holds_turns(row) for row in sample) else [])]
+        if INSTRUCTION in texts:
+            inputs = (INSTRUCTION, *(name for name in _INPUTS if name in names))
+            pairs = [(inputs, name) for name in _OUTPUTS if name in names][:1] if beside or len(inputs) > 1 else []
+            beside += names & {_WHOLE}
+        else:
+            pairs = [((lead,), name) for lead in _QUESTIONS if lead in texts for name in _ANSWERS if name in names]
+            pairs = pairs if beside else []
+        return [self._match(*pair, beside, sample, asked) for pair in pairs if asked.allows(pair[0], [pair[1]])]
+
+    def _match(
+        self, inputs: tuple[str, ...], output: str, also: Sequence[str], sample: Sequence[Cells], asked: Asked
+    ) -> Match:
         settled = replace(asked, input_columns=inputs, target_columns=(output,))
-        return [
-            Match(self.name, inputs, (output,), (*beside, *names & {_WHOLE}), self.shared_instruction(sample, settled))
-        ]
+        return Match(self.name, inputs, (output,), tuple(also), self.shared_instruction(sample, settled))
 
     def chat(self, cells: Cells, asked: Asked) -> Chat:
         """Return instruction and input as the last user turn, the history before it."""
         chat = Chat()
-        for pair in plain_value(cells.get(_HISTORY)) or ():
-            question, answer = (*pair, "", "")[:2] if isinstance(pair, list | tuple) else ("", "")
-            chat.turns += [Turn("user", chat.text_of(question)), Turn("assistant", chat.text_of(answer))]
+        for pair in _history(cells):
+            if isinstance(pair, list | tuple) and len(pair) == 2:
+                chat.turns += [Turn("user", chat.text_of(pair[0])), Turn("assistant", chat.text_of(pair[1]))]
+            else:
+                chat.add(pair)
         texts = [chat.text_of(cells.get(column)) for column in asked.input_columns]
         chat.turns.append(Turn("user", "\n".join(text for text in texts if text.strip())))
         chat.turns.append(Turn("assistant", ""))  # the output stands in `read` as the cell that it is
-        chat.add_system(cells.get(_SYSTEM))
+        chat.add_system(cells)
         return chat
 
     def read(self, cells: Cells, asked: Asked) -> Plain:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from tunecurve.data.shapes.base import Asked, Cells, Match
 from tunecurve.data.shapes.openai_chat import SYSTEM, OpenAIChat, has_system_column, is_bedrock, message_columns
-from tunecurve.data.shapes.turns import Chat
 
 
 class AnthropicChat(OpenAIChat):
@@ -24,9 +23,3 @@ class AnthropicChat(OpenAIChat):
             for column in message_columns(sample)
             if asked.allows([column], [column]) and not is_bedrock(sample, column)
         ]
-
-    def chat(self, cells: Cells, asked: Asked) -> Chat:
-        """Return the turns of the column, the system text first."""
-        chat = super().chat(cells, asked)
-        chat.add_system(cells.get(SYSTEM))
-        return chat

@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tunecurve.data.cells import is_missing
-from tunecurve.data.shapes.base import Asked, Cells, Match, Met, Plain, Shape
-from tunecurve.data.shapes.turns import TOOL_KEYS, Chat, NotReadError, turns_in
+from tunecurve.data.shapes.base import AUTO, Asked, Cells, Match, Met, Plain, Shape
+from tunecurve.data.shapes.turns import ROLES, SYSTEM_COLUMNS, TOOL_KEYS, Chat, NotReadError, holds_words, turns_in
 
+CLASSES = ("label", "labels", "class", "intent")
 _LEFT_OUT = {
     "earlier turns": "earlier turns of {} kept in the input",
     "turns after the answer": "turns without a weight after the answer left out of {}",
     "thoughts": "thoughts left out of {}",
     "tools": "lists of tools left out of {}",
+    "written thoughts": "thoughts in <think> learnt as part of the answer in {}",
+    "written tool calls": "tool calls written as text are the answer in {}",
 }
 
 
@@ -37,6 +40,28 @@ def columns_with(sample: Sequence[Cells], fits: Callable[[Any], bool]) -> list[s
         if 2 * sum(map(fits, cells)) > len(sample):
             found.append(str(column))
     return found
+
+
+def system_columns(sample: Sequence[Cells]) -> list[str]:
+    """Return the columns that hold a system text in some row."""
+    return [name for name in SYSTEM_COLUMNS if any(holds_words(row.get(name)) for row in sample)]
+
+
+def class_columns(sample: Sequence[Cells]) -> list[str]:
+    """Return the columns that may hold a class of the whole chat: the columns named so with cells in most rows."""
+    return [name for name in columns_with(sample, lambda cell: True) if name.casefold() in CLASSES]
+
+
+def ends_with_user(sample: Sequence[Cells], column: str) -> bool:
+    """Return whether the last turn of most chats is a user's."""
+    return column in columns_with(sample, lambda cell: _last_role(cell) == "user")
+
+
+def _last_role(cell: Any) -> str | None:
+    turns = turns_in(cell)
+    last = turns[-1] if turns else None
+    role = last.get("role") or last.get("from") or last.get("author") if isinstance(last, Mapping) else ""
+    return ROLES.get(str(role).strip().casefold())
 
 
 class ChatShape(Shape):
@@ -76,9 +101,12 @@ class ChatShape(Shape):
         return head if head and "{labels}" not in head else None
 
     def match(self, column: str, sample: Sequence[Cells], asked: Asked, also: Sequence[str] = ()) -> Match:
-        """Return the match of a column of chats."""
+        """Return the match of a column of chats; a column of classes beside chats with an answer makes another reading as good."""
         with_column = Asked(input_columns=(column,), target_columns=(column,), instruction=asked.instruction)
-        return Match(self.name, (column,), (column,), tuple(also), self.shared_instruction(sample, with_column))
+        instruction = self.shared_instruction(sample, with_column)
+        alike = () if ends_with_user(sample, column) else class_columns(sample)
+        also = (*also, *system_columns(sample), *(alike if asked.name == AUTO and not asked.target_columns else ()))
+        return Match(self.name, (column,), (column,), tuple(dict.fromkeys(also)), instruction)
 
     def roles_said(self, met: Met, asked: Asked) -> str:
         """Return what is the target."""

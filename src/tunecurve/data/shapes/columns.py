@@ -90,7 +90,7 @@ NAMES = (
     Names(("premise", "hypothesis"), ("label", "labels")),
     Names(("sentence1", "sentence2"), ("label", "labels")),
     Names(("question1", "question2"), ("label", "is_duplicate")),
-    Names(("context", "question"), ("answer", "answers")),
+    *(Names((name, "question"), ("answer", "answers")) for name in ("context", "passage", "paragraph", "story")),
 )
 # A column of numbers, and one with their names beside it.
 _NAMES_OF_NUMBERS = {"label_text": "label", "label_name": "label", "class_name": "class", "category_name": "category"}

@@ -19,7 +19,8 @@ from tunecurve.errors import DataError
 
 _PAIRS = (("chosen", "rejected"), ("preferred_output", "non_preferred_output"), ("messages", "rejected_response"))
 _PROMPTS = ("prompt", "input", "instruction", "question", "query", "conversations", "messages")
-_UNPAIRED = ("prompt", "completion", "label")
+_UNPAIRED = ("prompt", "completion")
+_WANTED = ("label", "kto_tag")  # of an answer without its pair: whether it is wanted
 _HUMAN = re.compile(r"\s*(?:^|\n\n)(Human|Assistant):[ ]?")
 
 NOT_WANTED = unreadable(
@@ -51,12 +52,17 @@ class Preference(ChatShape):
             return []
         prompts, answer, others = found
         if asked.name == AUTO:
-            if asked.input_columns and asked.target_columns:
+            if asked.target_columns and (asked.input_columns or answer not in asked.target_columns):
                 return []
             raise DataError(
                 f"the rows are preference pairs (columns {', '.join([*prompts, answer, *others])}), of which one answer is right and "
                 f"another wrong; a study tunes on the right one: give --shape {self.name} to take it from '{answer}'"
-                + (f" where '{others[0]}' is true" if answer == _UNPAIRED[1] else "")
+                + (f" where '{others[0]}' is true" if others[0] in _WANTED else "")
+                + (
+                    ""
+                    if prompts or others[0] not in _WANTED
+                    else f", or --target-column {others[0]} if it is a class of the chat"
+                )
             )
         inputs = prompts or (answer,)
         settled = replace(asked, input_columns=inputs, target_columns=(answer,))
@@ -65,7 +71,7 @@ class Preference(ChatShape):
     def chat(self, cells: Cells, asked: Asked) -> Chat:
         """Return the turns of the prompt, and the chosen answer behind them."""
         (prompt, *_), answer = asked.input_columns, asked.target_columns[0]
-        if answer == _UNPAIRED[1] and not _is_true(cells.get(_UNPAIRED[2])):
+        if _is_unwanted(cells):
             raise NotReadError(NOT_WANTED)
         if prompt == answer:
             return _whole(cells.get(answer), cells)
@@ -88,9 +94,26 @@ def _columns(sample: Sequence[Cells]) -> tuple[tuple[str, ...], str, tuple[str, 
         if {chosen, rejected} <= names:
             prompts = tuple(name for name in _PROMPTS if name in names and name != chosen)
             return prompts[:1], chosen, (rejected,)
-    if set(_UNPAIRED) <= names and all(_is_true_or_false(row.get(_UNPAIRED[2])) for row in sample):
-        return (_UNPAIRED[0],), _UNPAIRED[1], (_UNPAIRED[2],)
-    return None
+    wanted = [name for name in _WANTED if all(_is_true_or_false(row.get(name)) for row in sample)]
+    if wanted and set(_UNPAIRED) <= names:
+        return _UNPAIRED[:1], _UNPAIRED[1], (wanted[0],)
+    chats = [name for name in _PROMPTS if name in names and all(_is_answered(row.get(name)) for row in sample)]
+    return ((), chats[0], (wanted[0],)) if wanted and chats else None
+
+
+def _is_answered(cell: Any) -> bool:
+    """Return whether a cell holds a chat with an answer."""
+    try:
+        return Chat.of(cell, {}).turns[-1].role == "assistant"
+    except NotReadError:
+        return False
+
+
+def _is_unwanted(cells: Cells) -> bool:
+    """Return whether a truth value says of an answer without its pair that it is not wanted."""
+    if any(not is_missing(cells.get(rejected)) for _, rejected in _PAIRS):
+        return False
+    return any(_is_true_or_false(cells.get(name)) and not _is_true(cells[name]) for name in _WANTED)
 
 
 def _prompt_of(cell: Any, row: Cells) -> Chat:
@@ -98,7 +121,9 @@ def _prompt_of(cell: Any, row: Cells) -> Chat:
     if isinstance(cell, Mapping) and "messages" in cell:  # as OpenAI writes the input of a preference
         return Chat.of(cell["messages"], row)
     if isinstance(cell, str) and turns_in(cell) is None:
-        return _of_text(cell) or Chat([Turn("user", cell)])
+        chat = _of_text(cell) or Chat([Turn("user", cell)])
+        chat.add_system(row)
+        return chat
     return Chat.of(cell, row)
 
 
@@ -109,6 +134,7 @@ def _whole(cell: Any, row: Cells) -> Chat:
         chat = _of_text(cell)
         if chat is None:
             raise NotReadError(NO_PROMPT)
+        chat.add_system(row)
         return chat
     return Chat.of(cell, row)
 

@@ -112,7 +112,8 @@ def _choice(match: Match, all_: Sequence[Match]) -> str:
     if match.shape == COLUMNS:
         return columns
     is_alone = sum(other.shape == match.shape for other in all_) == 1
-    return f"--shape {match.shape}" + ("" if is_alone else f" {columns}")
+    own_target = f" --target-column {match.target_columns[0]}" if match.target_columns != match.input_columns else ""
+    return f"--shape {match.shape}" + (own_target if is_alone else f" {columns}")
 
 
 def _not_of_shape(shape: Shape, sample: Sequence[Cells], asked: Asked) -> str:

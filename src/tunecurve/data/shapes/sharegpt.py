@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from tunecurve.data.shapes.base import Asked, Cells, Match
 from tunecurve.data.shapes.chat import ChatShape, columns_with, is_chat
-from tunecurve.data.shapes.openai_chat import SYSTEM, has_system_column
 from tunecurve.data.shapes.turns import Chat
 
 
@@ -18,12 +17,9 @@ class ShareGPT(ChatShape):
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for every column of such turns."""
-        also = [SYSTEM] if has_system_column(sample) else []
         columns = columns_with(sample, lambda cell: is_chat(cell, "from", "value", "content"))
-        return [self.match(column, sample, asked, also) for column in columns if asked.allows([column], [column])]
+        return [self.match(column, sample, asked) for column in columns if asked.allows([column], [column])]
 
     def chat(self, cells: Cells, asked: Asked) -> Chat:
         """Return the turns of the column, the system text first."""
-        chat = Chat.of(cells.get(asked.input_columns[0]), cells)
-        chat.add_system(cells.get(SYSTEM))
-        return chat
+        return Chat.of(cells.get(asked.input_columns[0]), cells)

@@ -33,6 +33,8 @@ ROLES: dict[str, Role] = {
     "gpt": "assistant",
     "model": "assistant",
     "chatgpt": "assistant",
+    "bing": "assistant",
+    "bard": "assistant",
     "bot": "assistant",
     "ai": "assistant",
     "chatbot": "assistant",
@@ -51,7 +53,19 @@ TOOL_KEYS = ("tool_calls", "function_call", "functionCall", "functionResponse", 
 _TOOL_TYPES = {"tool_use", "tool_result", "tool_call", "tool_response", "function_call", "server_tool_use"}
 _TEXT_TYPES = {None, "text", "input_text", "output_text"}
 _THOUGHT_TYPES = {"thinking", "redacted_thinking", "reasoning"}
+# Marks at the beginning of an answer that holds more than what a user reads; it is learnt as it stands there, and said.
+_WRITTEN = {"written thoughts": "<think>", "written tool calls": "<tool_call>"}
 _THOUGHT_KEYS = ("reasoning_content", "thinking", "reasoningContent")
+
+# Columns beside the turns that hold the system text.
+SYSTEM_COLUMNS = (
+    "system",
+    "system_prompt",
+    "system_message",
+    "systemPrompt",
+    "systemInstruction",
+    "system_instruction",
+)
 
 TOOL_CALLS = unreadable(
     "tool calls",
@@ -110,7 +124,7 @@ class Chat:
 
     @classmethod
     def of(cls, cell: Any, row: Cells) -> Chat:
-        """Return the chat that a cell holds.
+        """Return the chat that a cell holds, a system text that stands beside it first.
 
         Raises
         ------
@@ -125,13 +139,15 @@ class Chat:
             chat.remarks.append(("tools", ""))
         for turn in turns:
             chat.add(turn)
+        chat.add_system(row)
         return chat
 
-    def add_system(self, content: Any) -> None:
-        """Add a system text that stands beside the turns."""
-        text = self.text_of(content)
-        if text.strip():
-            self.turns.insert(0, Turn("system", text))
+    def add_system(self, row: Cells) -> None:
+        """Add the system text that stands in a column beside the turns, unless it is that of the turns."""
+        for column in reversed(SYSTEM_COLUMNS):
+            text = self.text_of(row[column]) if holds_words(row.get(column)) else ""
+            if text.strip() and text.strip() != self.head:
+                self.turns.insert(0, Turn("system", text))
 
     def add(self, turn: Any) -> None:
         """Add a turn as a file holds it.
@@ -201,6 +217,7 @@ class Chat:
         """
         remarks = list(self.remarks)
         before, answer, n_after = _cut(self.turns)
+        remarks += [(kind, "") for kind, mark in _WRITTEN.items() if answer.text.lstrip().startswith(mark)]
         if n_after:
             remarks.append(("turns after the answer", ""))
         head = self.head
@@ -259,6 +276,12 @@ def turns_in(cell: Any) -> list[Any] | None:
             return None
         return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
     return [plain_value(item) for item in cell] if isinstance(cell, list) else None
+
+
+def holds_words(cell: Any) -> bool:
+    """Return whether a cell may hold a system text: a text, parts of one, or a turn."""
+    cell = plain_value(cell)
+    return bool(cell) and isinstance(cell, str | list | Mapping) and bool(str(cell).strip())
 
 
 def _first(cells: Mapping[str, Any], *keys: str) -> Any:

@@ -8,8 +8,6 @@ from tunecurve.data.shapes.base import Asked, Cells, Match
 from tunecurve.data.shapes.chat import ChatShape, columns_with, is_chat
 from tunecurve.data.shapes.turns import Chat
 
-_SYSTEM = ("systemInstruction", "system_instruction")
-
 
 class VertexChat(ChatShape):
     """A column with a list of turns, each with ``role`` and ``parts``; the system text may stand beside it."""
@@ -19,13 +17,9 @@ class VertexChat(ChatShape):
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for every column of such turns."""
-        also = [column for column in _SYSTEM if any(column in row for row in sample)]
         columns = columns_with(sample, lambda cell: is_chat(cell, "role", "parts"))
-        return [self.match(column, sample, asked, also) for column in columns if asked.allows([column], [column])]
+        return [self.match(column, sample, asked) for column in columns if asked.allows([column], [column])]
 
     def chat(self, cells: Cells, asked: Asked) -> Chat:
         """Return the turns of the column, the system text first."""
-        chat = Chat.of(cells.get(asked.input_columns[0]), cells)
-        for column in _SYSTEM:
-            chat.add_system(cells.get(column))
-        return chat
+        return Chat.of(cells.get(asked.input_columns[0]), cells)
