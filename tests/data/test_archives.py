@@ -304,3 +304,12 @@ def test_offsets_that_lead_out_of_an_arrow_file_are_refused(tmp_path, position):
         stream.write_batch(batch)
     (tmp_path / "a.arrow").write_bytes(out.getvalue())
     assert "not a readable Arrow file" in refused(tmp_path / "a.arrow")
+
+
+@pytest.mark.parametrize("magic", [0x50, 0x57, 0x5F])
+def test_zstd_with_frames_to_skip_is_zstd(tmp_path, magic):
+    """RFC 8878, 3.1.2: pzstd writes such a frame before each of its own."""
+    frame = bytes([magic]) + b"\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"size"
+    packed = pyarrow.compress(JSONL, codec="zstd", asbytes=True)
+    (tmp_path / "a.jsonl.zst").write_bytes(frame + packed + frame)
+    assert read(tmp_path / "a.jsonl.zst") == ROWS

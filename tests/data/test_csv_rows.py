@@ -136,3 +136,15 @@ def test_what_csv_writes_is_read_back_or_refused(tmp_path_factory, pairs):
         refused = ""
         assert [(row["text"], row["label"]) for row in rows] == pairs
     assert not refused or "lines became one row" in refused
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+@pytest.mark.parametrize("n_marks", [1, 2])
+def test_a_byte_order_mark_belongs_to_no_name_and_hides_no_header(tmp_path, suffix, n_marks):
+    header = "text,label" if suffix == ".csv" else "text\tlabel"
+    marks = "\ufeff" * n_marks
+    path = write(tmp_path / f"a{suffix}", marks + header, header.replace("text", "Bo ran"))
+    assert read(path)[0] == [{"text": "Bo ran", "label": "label"}]
+    write(path, marks + header, header.replace("text", "Bo ran"), marks + header, header.replace("text", "x"))
+    with pytest.raises(DataError, match="line 3: the header once more"):
+        read(path)

@@ -109,3 +109,12 @@ def test_the_order_of_bytes_is_asked_for_where_nothing_says_it(tmp_path, encodin
     (tmp_path / "a.csv").write_bytes("text\nfür\n".encode("utf-16-le"))
     with pytest.raises(DataError, match=f"no byte-order mark, and data.encoding is '{encoding}'; .*{encoding}-le"):
         read(tmp_path / "a.csv", encoding=encoding)
+
+
+@pytest.mark.parametrize("text", ["Größe passt", "Qualité médiocre", "naïve Männer", "déjà vu", "Señor Muñoz está"])
+@pytest.mark.parametrize("encoding", ["cp437", "cp850"])
+def test_letters_of_ms_dos_are_not_read_as_quotation_marks(tmp_path, text, encoding):
+    (tmp_path / "a.csv").write_bytes(f"text,label\n{text},x\n".encode(encoding))
+    with pytest.raises(DataError, match="name its encoding"):
+        read(tmp_path / "a.csv")
+    assert read(tmp_path / "a.csv", encoding=encoding)[0][0]["text"] == text

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import datasets
 import pytest
@@ -190,3 +191,23 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path):
     (tmp_path / "rows" / "b.jsonl").unlink()
     (tmp_path / "rows" / "b.jsonl").symlink_to(tmp_path / "rows" / "a.jsonl")
     assert len(texts(tmp_path / "rows")) == 2
+
+
+@pytest.mark.parametrize("how", ["folder", "pattern"])
+@pytest.mark.parametrize("odd", ["loop", "dangling", "pipe"])
+def test_what_is_called_like_a_part_and_is_no_file_is_named(tmp_path, odd, how):
+    write(tmp_path / "d", "a.jsonl")
+    path = tmp_path / "d" / "b.jsonl"
+    if odd == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("b.jsonl" if odd == "loop" else "gone.jsonl")
+    source = tmp_path / "d" if how == "folder" else f"{tmp_path}/d/*.jsonl"
+    with pytest.raises(DataError, match=r"b.jsonl' is a (link that leads to no file|pipe or device)"):
+        read(source)
+
+
+def test_a_folder_that_links_to_itself_is_no_part(tmp_path):
+    write(tmp_path / "d", "a.jsonl")
+    (tmp_path / "d" / "loop").symlink_to("../d")
+    assert texts(tmp_path / "d") == ["a.jsonl 0"]

@@ -121,3 +121,50 @@ def test_a_long_array_is_read_piece_by_piece(tmp_path):
     rows = [{"text": "é" * (n % 3000), "n": n} for n in range(3000)]
     (tmp_path / "a.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
     assert read(tmp_path / "a.json")[0] == rows
+
+
+CHAT = '{"messages": [{"role": "user", "content": "hi", "content": "bye"}, {"role": "assistant", "content": "x"}]}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "key"),
+    [
+        ("a.jsonl", '{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "label": "y"}\n', "line 2: 'label'"),
+        ("a.jsonl", '{"text": "b", "target": {"id": 1, "id": 2}}\n', "'id' stands twice in one object, as 1 and as 2"),
+        ("a.jsonl", CHAT + "\n", "'content' stands twice"),
+        ("a.jsonl", '{"text": "b", "label": 1, "label": true}\n', "'label'"),
+        ("a.json", '[{"text": "a", "label": "x"},\n{"text": "b", "label": "x", "label": "y"}]', "line 2: 'label'"),
+        ("a.json", '{"text": ["a", "b"], "label": ["x", "y"], "label": ["y", "x"]}', "'label'"),
+        (
+            "a.json",
+            '{"0": {"text": "a", "label": "x"}, "1": {"text": "b", "label": "y"}, "0": {"text": "c", "label": "x"}}',
+            "'0'",
+        ),
+        ("a.json", '{"data": [{"text": "a", "text": "b"}, {"text": "c"}]}', "'text'"),
+    ],
+)
+def test_a_key_with_two_values_is_an_error_not_the_last_of_them(tmp_path, name, content, key):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError) as raised:
+        read(tmp_path / name)
+    assert key in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_key_that_comes_again_with_the_same_value_is_harmless(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "id": [1], "id": [1]}\n')
+    assert read(tmp_path / "a.jsonl")[0] == [{"text": "a", "id": [1]}]
+
+
+@pytest.mark.parametrize("n_others", [1, 2])
+@pytest.mark.parametrize("keys", [("train", "test"), ("rows", "more"), ("a", "b")])
+def test_rows_under_a_second_key_are_asked_for_however_few(tmp_path, n_others, keys):
+    (tmp_path / "a.json").write_text(json.dumps({keys[0]: MAILS, keys[1]: MAILS[:n_others]}))
+    with pytest.raises(DataError, match=f"{keys[0]} .6., {keys[1]} .{n_others}."):
+        read(tmp_path / "a.json")
+    assert read(f"{tmp_path / 'a.json'}!/{keys[1]}")[0] == MAILS[:n_others]
+
+
+def test_one_object_of_other_columns_beside_the_rows_is_no_row(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"rows": MAILS, "authors": [{"name": "Bo"}]}))
+    assert read(tmp_path / "a.json")[0] == MAILS

@@ -264,3 +264,59 @@ def test_a_damaged_workbook_is_read_or_named(tmp_path, position):
     content[sheet + 24 + position % 150] ^= 0xFF
     (tmp_path / "a.xlsx").write_bytes(content)
     assert "not a readable workbook" in refused(tmp_path / "a.xlsx")
+
+
+def with_cell(name, content="<is><t>q</t></is>"):
+    rows = sheet_xml(ROWS)
+    number = name.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    far = f'<row r="{number}"><c s="0" r="{name}" t="inlineStr">{content}</c></row>'
+    return rows.replace("</sheetData>", f"{far}</sheetData>")
+
+
+def one_sheet(path, xml, strings=None):
+    """Write a workbook whose sheet is given as XML, with shared texts."""
+    workbook(path, {"S": ROWS})
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/worksheets/sheet0.xml"] = xml.encode()
+    if strings is not None:
+        relation = f'<Relationship Id="ss" Type="{REL}/sharedStrings" Target="sharedStrings.xml"/></Relationships>'
+        name = "xl/_rels/workbook.xml.rels"
+        parts[name] = parts[name].replace(b"</Relationships>", relation.encode())
+        items = "".join(f"<si><t>{text}</t></si>" for text in strings)
+        parts["xl/sharedStrings.xml"] = f"<sst {MAIN}>{items}</sst>".encode()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("name", ["XFD1048576", "XFD10000", "ALL50001", "ZZZZZ4000000000"])
+def test_a_stray_cell_far_away_is_named_not_allocated(tmp_path, name):
+    one_sheet(tmp_path / "a.xlsx", with_cell(name))
+    with pytest.raises(DataError, match=f"as far as {name}.*delete the stray ones"):
+        read(tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize("name", ["B1000", "ZZ9", "A20000"])
+def test_a_cell_that_is_not_far_is_read(tmp_path, name):
+    one_sheet(tmp_path / "a.xlsx", with_cell(name))
+    assert len(read(tmp_path / "a.xlsx")[0]) == 3
+
+
+def test_an_empty_cell_far_away_takes_no_place(tmp_path):
+    one_sheet(tmp_path / "a.xlsx", with_cell("XFD1048576").replace(' t="inlineStr"><is><t>q</t></is></c>', "/>"))
+    assert len(read(tmp_path / "a.xlsx")[0]) == 2
+
+
+def repeated(number, n_rows):
+    cell = f'<c t="s"><v>{number}</v></c>'
+    return sheet_xml([["text", "label"], *([cell, "x"] for _ in range(n_rows))])
+
+
+def test_a_text_that_many_cells_repeat_counts_each_time(tmp_path):
+    one_sheet(tmp_path / "a.xlsx", repeated(0, 2500), ["A" * 500_000, "short"])
+    with pytest.raises(DataError, match="1,250,000,000 characters in all"):
+        read(tmp_path / "a.xlsx")
+    one_sheet(tmp_path / "a.xlsx", repeated(1, 2500), ["A" * 500_000, "short"])
+    rows, _ = read(tmp_path / "a.xlsx")
+    assert [cells["text"] for _, cells in rows] == ["short"] * 2500

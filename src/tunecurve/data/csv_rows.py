@@ -20,6 +20,7 @@ MAX_SAMPLE_CHARACTERS = 200_000
 MAX_VALUES_KNOWN = 1000
 ROWS_LOOKED_AT = 50
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_BOM = "\ufeff"  # files that were put together keep theirs in the middle
 _EXCEL_HINT = re.compile(r'"?sep=(.)"?\s*')
 _PROPER = re.compile(r'"(?:[^"]|"")*"')
 
@@ -159,10 +160,11 @@ class _CsvFile:
 
     def _row(self, cells: list[str], start: int, lines: Sequence[str]) -> RawRow | None:
         if self.names is None:
-            self.names = check_header(f"{self.source}, line {start}", self.source.name, cells)
+            names = [cells[0].lstrip(_BOM), *cells[1:]]
+            self.names = check_header(f"{self.source}, line {start}", self.source.name, names)
             return None
         width = len(self.header)
-        if width > 1 and cells == self.header:
+        if width > 1 and [cells[0].lstrip(_BOM), *cells[1:]] == self.header:
             raise DataError(
                 f"{self.source}, line {start}: the header once more; if files were put together, delete the line"
             )

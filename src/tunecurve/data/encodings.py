@@ -22,10 +22,13 @@ _LINES_KEPT = 200
 # Letters of the languages that are written in Windows-1252, and the marks of typewriters and word processors.
 _WESTERN_LETTERS = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØŒÙÚÛÜŸßàáâãäåæçèéêëìíîïñòóôõöøœùúûüÿ"
 _WESTERN_MARKS = "€‚„…‘’“”•–—™‹›«»¡¿£§©®°²³·´ªº½¼¾×µ\xa0\xad"
+# Quotation marks within words are letters of cp437 and cp850, as Excel's 'CSV (MS-DOS)' writes them.
+_QUOTE_IN_WORD = re.compile(f"[A-Za-z{_WESTERN_LETTERS}][‚„“”‹›][a-z{_WESTERN_LETTERS}]")
 _IS_WESTERN = re.compile(f"[\\x00-\\x7f{_WESTERN_LETTERS}{_WESTERN_MARKS}]*")
 # Letters beyond ASCII seldom meet in these languages; in Cyrillic or Greek read as Windows-1252 they fill whole words.
 _STRANGE = re.compile(
     f"[{_WESTERN_LETTERS}]{{3}}|[{_WESTERN_MARKS}]{{4}}|[a-z][ÀÂÃÄÅÆÇÈÊËÌÎÏÑÒÔÕÖØÙÛÜŸŒ][a-z]|[A-Za-z][¿¡£³²ºª¼½¾°µ§][a-z]"
+    f"|{_QUOTE_IN_WORD.pattern}"
 )
 
 
@@ -224,7 +227,8 @@ def _guesses(odd: bytes) -> list[str]:
         text = _excerpt(str(match))
         if text not in found.values() and not match.encoding.startswith("utf"):
             found[match.encoding] = text
-    return [f"{encoding} ('{text}')" for encoding, text in list(found.items())[:3]]
+    likely = sorted(found.items(), key=lambda item: _QUOTE_IN_WORD.search(item[1]) is not None)
+    return [f"{encoding} ('{text}')" for encoding, text in likely[:3]]
 
 
 def _excerpt(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +75,9 @@ def parts_of_pattern(pattern: str) -> Parts:
         When there are none, or they are no parts of one data set.
     """
     found = [Path(name) for name in glob.iglob(pattern, recursive=True)]  # noqa: PTH207 patterns may be absolute
-    files = [path for path in found if path.is_file() and not path.name.startswith(".")]
+    found = [path for path in found if not path.name.startswith(".")]
+    _refuse_no_files(found)
+    files = [path for path in found if path.is_file()]
     if not files:
         raise DataError(f"no file is called like '{pattern}'; check the pattern and the folder")
     unknown = [path for path in files if kind_of(path.name) is None]
@@ -174,15 +177,29 @@ def _listed(folder: Path) -> list[Path]:
     outside = next((path for path in found if path.is_symlink() and not _is_within(path, folder)), None)
     if outside is not None and (kind_of(outside.name) or outside.is_dir()):
         raise DataError(
-            f"'{outside}' is a link that leads out of its folder, to '{outside.resolve()}'; give that file or folder itself"
+            f"'{outside}' is a link that leads out of its folder, to '{_target(outside)}'; give that file or folder itself"
         )
+    _refuse_no_files(found)
     return sorted(found, key=_natural)
 
 
 def _is_within(path: Path, folder: Path) -> bool:
     """Return whether a link stays in its folder, or among the stored files that the hub's own cache links to."""
-    target, root = path.resolve(), folder.resolve()
+    target, root = _target(path), _target(folder)
     return target.is_relative_to(root) or (target.parent.name == "blobs" and "snapshots" in root.parts)
+
+
+def _target(path: Path) -> Path:
+    """Return where a link leads; one that leads to itself leads nowhere."""
+    return Path(os.path.realpath(path))
+
+
+def _refuse_no_files(found: Sequence[Path]) -> None:
+    """Refuse what has a data file's name and is none: its rows would be missing."""
+    for path in found:
+        if kind_of(path.name) and not path.is_file() and not path.is_dir():
+            what = "a link that leads to no file" if path.is_symlink() else "a pipe or device, not a file"
+            raise DataError(f"'{path}' is {what}; delete it, or put the file with its rows there")
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from tunecurve.data.encodings import open_text
+from tunecurve.data.json_pairs import RepeatedKey, unique_keys
 from tunecurve.data.json_tables import table_in
 from tunecurve.data.json_values import JsonValues
 from tunecurve.data.rows import RawRow
@@ -16,6 +17,7 @@ from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
 MAX_LINE_CHARACTERS = 100_000_000
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
 
 
 def read_json(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
@@ -138,7 +140,9 @@ def _numbered_lines(file: DataFile, text: IO[str]) -> Iterator[tuple[int, str]]:
 def _lines_as_rows(file: DataFile, lines: Iterator[tuple[int, str]]) -> Iterator[RawRow]:
     for number, line in lines:
         try:
-            cells = as_cells(json.loads(line))
+            cells = as_cells(_DECODER.decode(line))
+        except RepeatedKey as error:
+            raise DataError(f"{file}, line {number}: {error}") from None
         except (ValueError, RecursionError) as error:
             detail = getattr(error, "msg", str(error))
             hint = _hint(file, line.strip(), number)

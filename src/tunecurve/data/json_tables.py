@@ -113,6 +113,8 @@ def _by_columns(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
 
 def _under_a_key(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
     found = dict(_lists_of_rows(whole))
+    if len(found) == 1:
+        found = _with_short_lists(whole, next(iter(found)))
     if len(found) > 1:
         counts = ", ".join(f"{key} ({len(rows)})" for key, rows in list(found.items())[:8])
         first = next(iter(found))
@@ -123,21 +125,28 @@ def _under_a_key(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
     return JsonTable(_plain(file, *next(iter(found.items()))), f"rows under '{next(iter(found))}'") if found else None
 
 
+def _with_short_lists(whole: Mapping[str, Any], key: str) -> dict[str, list[Cells]]:
+    """Return the rows under a key, and the lists beside them that hold a single row with the same columns."""
+    lists = dict(_lists_of_rows(whole, min_rows=1))
+    columns = lists[key][0].keys()
+    return {name: rows for name, rows in lists.items() if name == key or (len(rows) == 1 and rows[0].keys() == columns)}
+
+
 def _under_key(file: DataFile, whole: Mapping[str, Any], key: str) -> JsonTable:
-    found = dict(_lists_of_rows(whole))
+    found = dict(_lists_of_rows(whole, min_rows=1))
     if key not in found:
         known = ", ".join(found) or "none"
         raise DataError(f"{file}: no rows under '{key}'; keys with rows: {known}")
     return JsonTable(_plain(file, key, found[key]), f"rows under '{key}'")
 
 
-def _lists_of_rows(whole: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, list[Cells]]]:
+def _lists_of_rows(whole: Mapping[str, Any], above: str = "", min_rows: int = 2) -> Iterator[tuple[str, list[Cells]]]:
     """Yield the lists of objects in an object, each with its dotted key."""
     for key, value in whole.items():
         name = above + key
         if isinstance(value, dict) and name.count(".") < MAX_DEPTH:
-            yield from _lists_of_rows(value, f"{name}.")
-        elif _are_rows(value) and (len(value) > 1 or key in _USUAL_KEYS):
+            yield from _lists_of_rows(value, f"{name}.", min_rows)
+        elif _are_rows(value) and (len(value) >= min_rows or key in _USUAL_KEYS):
             yield name, value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import IO, Any
 
+from tunecurve.data.json_pairs import RepeatedKey, unique_keys
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 
@@ -31,7 +32,7 @@ class JsonValues:
         self._buffer, self._at = "", 0
         self._line, self._counted_to = 1, 0
         self._has_ended = False
-        self._decoder = json.JSONDecoder()
+        self._decoder = json.JSONDecoder(object_pairs_hook=unique_keys)
 
     @property
     def line(self) -> int:
@@ -66,6 +67,8 @@ class JsonValues:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._at)
+            except RepeatedKey as error:
+                raise DataError(f"{self._file}, line {self.line}: {error}") from None
             except json.JSONDecodeError as error:
                 if not self._may_go_on(error) or not self._read_more():
                     raise self._not_json(error) from None

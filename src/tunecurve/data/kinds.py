@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 from tunecurve.errors import DataError
@@ -86,6 +87,8 @@ OTHERS = {
     ".sas7bdat": "a file of SAS; read it with pandas.read_sas, and write .to_parquet('rows.parquet')",
 }
 _PACKED = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
+# What pzstd writes before each frame, so that several threads can unpack them.
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _BY = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 _ZIPS = (".zip", ".xlsx", ".xlsm", ".ods")
 # First bytes, the endings that they may stand under, and what the file is.
@@ -146,6 +149,8 @@ def check_packing(name: str, packing: str, start: bytes) -> None:
         With what it is instead.
     """
     met = next((ending for beginning, ending in _PACKED.items() if start.startswith(beginning)), "")
+    if _SKIPPABLE.match(start):
+        met = ".zst"
     if met == packing or not start:
         return
     if not packing:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, BinaryIO
 from xml.etree import ElementTree
 
 from tunecurve.data.options import GIGABYTE
 from tunecurve.data.streams import DAMAGED, DataFile
+from tunecurve.data.workbook_sizes import check_sizes, elements_of
 from tunecurve.errors import DataError
 
 # The whole workbook is in memory while a sheet is read.
@@ -89,6 +89,7 @@ def check_parts(file: DataFile, opened: BinaryIO) -> None:
             for part in parts:
                 if part.filename.endswith((".xml", ".rels")):
                     _check_xml(file, archive, part)
+            check_sizes(file, archive)
     except UNREADABLE as error:
         raise not_readable(file, error) from None
 
@@ -123,7 +124,7 @@ def special_cells(file: DataFile, opened: BinaryIO, number: int) -> SpecialCells
             has_any = _holds(part, rb"<f[ />]|t=\"e\"")
         if has_any:
             with archive.open(name) as part:
-                for cell in _elements(part, "c"):
+                for cell in elements_of(part, "c"):
                     _count(cell, found)
     return found
 
@@ -162,7 +163,7 @@ def _special_cells_of_ods(file: DataFile, archive: zipfile.ZipFile, found: Speci
                 f"'{file}' links to other files, whose values may be old or missing; save the sheet as .csv"
             )
     with archive.open("content.xml") as part:
-        for cell in _elements(part, "table-cell"):
+        for cell in elements_of(part, "table-cell"):
             names = {name.rpartition("}")[2]: value for name, value in cell.attrib.items()}
             if int(names.get("number-columns-spanned", "1")) > 1 or int(names.get("number-rows-spanned", "1")) > 1:
                 raise DataError(
@@ -174,22 +175,6 @@ def _special_cells_of_ods(file: DataFile, archive: zipfile.ZipFile, found: Speci
                 found.add_formula(f"'{shown[:20]}'", has_value=bool(_VALUES & names.keys() or shown))
             if is_error:
                 found.errors.add(f"'{shown}'")
-
-
-def _elements(part: IO[bytes], name: str) -> Iterator[ElementTree.Element]:
-    """Yield the elements of a name, each gone from memory when the next one comes."""
-    parents: list[ElementTree.Element] = []
-    for event, element in ElementTree.iterparse(part, ("start", "end")):
-        if event == "start":
-            parents.append(element)
-            continue
-        parents.pop()
-        if element.tag.rpartition("}")[2] == name:
-            yield element
-            if parents:
-                parents[-1].remove(element)
-        elif parents and element.tag.rpartition("}")[2] in ("row", "table-row"):
-            parents[-1].remove(element)
 
 
 def _holds(part: IO[bytes], pattern: bytes) -> bool:
