@@ -1,14 +1,16 @@
 """Spans with offsets as tools write them, brought to characters of their text: units, ends, blanks, overlaps.
 
-A tool counts in characters (Python), UTF-16 units (JavaScript, Java) or UTF-8 bytes, with the end behind the span or in it. Where it
-writes the span's own text beside the offsets, that decides; where it does not, only characters with the end behind are read.
+A tool counts in characters (Python), UTF-16 units (JavaScript, Java) or UTF-8 bytes, with the end behind the span or in it; some read
+the line break of Windows as one character. Where a tool writes the span's own text beside the offsets, that decides; where it does not,
+only characters with the end behind are read.
 """
 
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +19,8 @@ import regex
 from tunecurve.formats.segmentation import is_edge
 from tunecurve.formats.spans import LabelledSpan
 
-Unit = Literal["characters", "UTF-16 units", "UTF-8 bytes"]
-UNITS: tuple[Unit, ...] = ("characters", "UTF-16 units", "UTF-8 bytes")
+Unit = Literal["characters", "UTF-16 units", "UTF-8 bytes", "line breaks of two characters as one"]
+UNITS: tuple[Unit, ...] = ("characters", "UTF-16 units", "UTF-8 bytes", "line breaks of two characters as one")
 _CHARACTER = regex.compile(r"\X")
 _BLANKS = regex.compile(r"\s+")
 
@@ -39,7 +41,8 @@ class Counting:
 
     Attributes
     ----------
-    unit : {"characters", "UTF-16 units", "UTF-8 bytes"}
+    unit : str
+        One of `UNITS`.
     is_end_inside : bool
         Whether the end is the span's last unit, not the one behind it.
     """
@@ -129,6 +132,12 @@ def countings(text: str, raw: Sequence[RawSpan]) -> frozenset[Counting]:
     )
 
 
+def in_characters(text: str, span: RawSpan, counting: Counting) -> tuple[int, int] | None:
+    """Return where one span stands in characters; None where its offsets are outside the text or within a character."""
+    found = _in_characters(text, [span], counting)
+    return None if isinstance(found, str) else (found[0].start, found[0].end)
+
+
 def _in_characters(text: str, raw: Sequence[RawSpan], counting: Counting) -> list[LabelledSpan] | str:
     """Return the spans in characters, or the problem."""
     places = _places(text, counting.unit)
@@ -146,18 +155,28 @@ def _in_characters(text: str, raw: Sequence[RawSpan], counting: Counting) -> lis
     return found
 
 
+@functools.lru_cache(maxsize=8)
 def _places(text: str, unit: Unit) -> list[int] | None:
     """Return the character that begins at each unit, -1 within one; None where units are characters."""
-    if unit == "characters" or text.isascii():
+    if unit == "characters" or (text.isascii() and unit != UNITS[3]) or (unit == UNITS[3] and "\r\n" not in text):
         return None
-    sizes = [
-        (2 if ord(character) > 0xFFFF else 1) if unit == "UTF-16 units" else len(character.encode("utf-8", "replace"))
-        for character in text
-    ]
+    sizes = _SIZES[unit](text)
     places = [-1] * (sum(sizes) + 1)
     for character, unit_place in enumerate(itertools.accumulate(sizes, initial=0)):
         places[unit_place] = character
     return places
+
+
+def _sizes_of_lines(text: str) -> list[int]:
+    return [int(text[place : place + 2] != "\r\n") for place in range(len(text))]
+
+
+# How many units each character of a text is.
+_SIZES: dict[Unit, Callable[[str], list[int]]] = {
+    UNITS[1]: lambda text: [2 if ord(character) > 0xFFFF else 1 for character in text],
+    UNITS[2]: lambda text: [len(character.encode("utf-8", "replace")) for character in text],
+    UNITS[3]: _sizes_of_lines,
+}
 
 
 def _fits(text: str, span: LabelledSpan, own: str | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunecurve.data.cells import is_missing, list_in_text, plain_value
-from tunecurve.data.shapes.base import Asked, Cells, Met, Plain, Shape, unreadable
+from tunecurve.data.shapes.base import Asked, Cells, Met, NotReadError, Plain, Shape, unreadable
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.formats.annotated import entity_list, masked, renamed
@@ -25,9 +25,11 @@ from tunecurve.formats.spans import LabelledSpan
 
 MASKING, NER = "masking", "ner"
 MOST_SHOWN = 6
-_OFFSETS = {"characters": UNITS[0], "utf-16": UNITS[1], "bytes": UNITS[2]}
+_OFFSETS = dict(zip(("characters", "utf-16", "bytes", "line breaks as one"), UNITS, strict=True))
 _INCLUSIVE = " inclusive"
 OFFSET_OPTIONS = tuple(name + end for name in _OFFSETS for end in ("", _INCLUSIVE))
+# How the study file names ways of counting.
+OFFSET_NAMES = {Counting(unit, bool(end)): name + end for name, unit in _OFFSETS.items() for end in ("", _INCLUSIVE)}
 
 NO_TEXT = unreadable(
     "no text", "there is no text to label", "leave these rows out, or name the column with --input-column"
@@ -50,10 +52,6 @@ PROBLEMS = {
     ),
     WITHIN_A_CHARACTER: unreadable("spans within a character", "an offset cuts a character in two", "mend the offsets"),
 }
-
-
-class NotReadError(Exception):
-    """A row that cannot be read; its argument is the `Unreadable` that says why."""
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,10 @@ class Met:
         return len(self.values.get(kind, ()))
 
 
+class NotReadError(Exception):
+    """A row that cannot be read; its argument is the `Unreadable` that says why."""
+
+
 class Shape:
     """One shape of rows.
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tunecurve.data.cells import is_missing
-from tunecurve.data.shapes.base import AUTO, Asked, Cells, Match, Met, Plain, Shape
-from tunecurve.data.shapes.turns import ROLES, SYSTEM_COLUMNS, TOOL_KEYS, Chat, NotReadError, holds_words, turns_in
+from tunecurve.data.shapes.base import AUTO, Asked, Cells, Match, Met, NotReadError, Plain, Shape
+from tunecurve.data.shapes.turns import ROLES, SYSTEM_COLUMNS, TOOL_KEYS, Chat, holds_words, turns_in
 
 CLASSES = ("label", "labels", "class", "intent")
 _LEFT_OUT = {

@@ -17,12 +17,11 @@ from tunecurve.data.shapes.annotated import (
     NOT_LABELLED,
     Annotated,
     AnnotatedShape,
-    NotReadError,
     list_cell,
     target_kind,
     text_cell,
 )
-from tunecurve.data.shapes.base import Asked, Cells, Match, Met, unreadable
+from tunecurve.data.shapes.base import Asked, Cells, Match, Met, NotReadError, unreadable
 from tunecurve.data.shapes.spans import span_columns, text_columns
 from tunecurve.formats.offsets import RawSpan
 from tunecurve.formats.segmentation import is_edge

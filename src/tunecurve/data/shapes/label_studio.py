@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunecurve.data.cells import plain_value
-from tunecurve.data.shapes.annotated import NO_TEXT, Annotated, AnnotatedShape, NotReadError, list_cell
-from tunecurve.data.shapes.base import Asked, Cells, Match, unreadable
-from tunecurve.data.shapes.spans import TEXT_COLUMNS, check_ends, spans_of
+from tunecurve.data.shapes.annotated import NO_TEXT, Annotated, AnnotatedShape, list_cell
+from tunecurve.data.shapes.base import Asked, Cells, Match, NotReadError, unreadable
+from tunecurve.data.shapes.span_offsets import check_offsets
+from tunecurve.data.shapes.spans import TEXT_COLUMNS, spans_of
 from tunecurve.errors import DataError
 from tunecurve.formats.offsets import locate
 
@@ -74,7 +75,7 @@ class LabelStudio(AnnotatedShape):
             return []
         found = [Match(self.name, (text,), (key,), (DATA,)) for text in texts]
         for match in found:
-            check_ends(
+            check_offsets(
                 self, sample, Asked(asked.task, match.input_columns, match.target_columns, options=asked.options)
             )
         return found

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.data.cells import is_missing, plain_value
-from tunecurve.data.shapes.base import AUTO, Asked, Cells, Match, Met, unreadable
+from tunecurve.data.shapes.base import AUTO, Asked, Cells, Match, Met, NotReadError, unreadable
 from tunecurve.data.shapes.chat import ChatShape
 from tunecurve.data.shapes.prompt_completion import add_answer
-from tunecurve.data.shapes.turns import Chat, NotReadError, Turn, turns_in
+from tunecurve.data.shapes.turns import Chat, Turn, turns_in
 from tunecurve.errors import DataError
 
 _PAIRS = (("chosen", "rejected"), ("preferred_output", "non_preferred_output"), ("messages", "rejected_response"))

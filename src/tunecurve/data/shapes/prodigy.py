@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tunecurve.data.shapes.annotated import Annotated, NotReadError
-from tunecurve.data.shapes.base import Asked, Cells, Match, unreadable
+from tunecurve.data.shapes.annotated import Annotated
+from tunecurve.data.shapes.base import Asked, Cells, Match, NotReadError, unreadable
 from tunecurve.data.shapes.spans import Spans
 
 _MARKS = ("answer", "_input_hash", "_task_hash", "_view_id")

@@ -14,17 +14,16 @@ from tunecurve.data.shapes.annotated import (
     NOT_LABELLED,
     Annotated,
     AnnotatedShape,
-    NotReadError,
     counting_of,
     list_cell,
     tag_names,
     target_kind,
     text_cell,
 )
-from tunecurve.data.shapes.base import COLUMNS, Asked, Cells, Match, unreadable
+from tunecurve.data.shapes.base import COLUMNS, Asked, Cells, Match, NotReadError, unreadable
+from tunecurve.data.shapes.span_offsets import check_offsets
 from tunecurve.errors import DataError
 from tunecurve.formats.offsets import RawSpan, locate
-from tunecurve.formats.segmentation import is_edge
 from tunecurve.formats.span_cells import SEVERAL, NumberAsLabelError, SpanError, is_span, read_spans
 
 # Columns that hold the text, the surest first.
@@ -46,7 +45,6 @@ MASKED_COLUMNS = ("target_text", "masked_text", "masked")
 _OUTSIDE_LABELS = frozenset({"O", ""})
 _ANNOTATORS = ("user", "annotator", "completed_by", "created_by")
 _LISTS_INSIDE = ("entities", "spans", "ents", "label", "labels")
-MIN_SPANS_FOR_ENDS = 8
 
 NO_SPAN = unreadable(
     "a span that is none", "an item of their list has no offsets or no label", "mend the list of these rows"
@@ -80,7 +78,7 @@ class Spans(AnnotatedShape):
         if not self.fits_task(asked):
             return []
         for text, column in pairs:
-            check_ends(self, sample, self._with(asked, text, column))
+            check_offsets(self, sample, self._with(asked, text, column))
         return [Match(self.name, (text,), (column,), self.also(sample)) for text, column in pairs]
 
     def also(self, sample: Sequence[Cells]) -> tuple[str, ...]:
@@ -90,7 +88,7 @@ class Spans(AnnotatedShape):
     def annotation(self, cells: Cells, asked: Asked) -> Annotated:
         """Return the text and its spans."""
         text, column = text_cell(cells.get(asked.input_columns[0])), asked.target_columns[0]
-        if is_missing(plain_value(cells.get(column))):
+        if is_missing(plain_value(cells.get(column))) or cells[column] == "":  # as CSV writes a list that is not there
             if self.means_nothing(cells):
                 return Annotated(text, ())
             raise NotReadError(NOT_LABELLED)
@@ -220,34 +218,3 @@ def _of_one_annotator(items: Sequence[Any]) -> tuple[list[Any], list[tuple[str, 
         return list(items), []
     first = min(known)
     return [item for item, owner in zip(items, owners, strict=True) if owner == first], [("several annotators", "")]
-
-
-def check_ends(shape: AnnotatedShape, sample: Sequence[Cells], asked: Asked) -> None:
-    """Refuse offsets whose ends seem to lie in the spans, where no text beside them and no word of the user says so.
-
-    Raises
-    ------
-    DataError
-        With both ways to say it.
-    """
-    if "offsets" in asked.options:
-        return
-    n_spans = n_short = 0
-    example = ""
-    for cells in sample:
-        try:
-            one = shape.annotation(cells, asked)
-        except NotReadError:
-            continue
-        if any(span.text is not None for span in one.spans) or locate(one.text, one.spans).problem:
-            return
-        for span in one.spans:
-            is_short = not is_edge(one.text, span.end) and is_edge(one.text, span.end + 1)
-            n_spans, n_short = n_spans + 1, n_short + is_short
-            example = example or (one.text[span.start : span.end] if is_short else "")
-    if n_spans >= MIN_SPANS_FOR_ENDS and 2 * n_short > n_spans:
-        raise DataError(
-            f"{n_short} of the first {n_spans} spans end one character before their word does (such as '{example[:40]}'), so offsets may "
-            "count the last character, not the one behind it; say in the study file (tunecurve init): data.shape_options: {offsets: "
-            "characters inclusive}, or {offsets: characters}"
-        )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunecurve.data.cells import plain_value
-from tunecurve.data.shapes.annotated import Annotated, AnnotatedShape, NotReadError, list_cell
-from tunecurve.data.shapes.base import Asked, Cells, Match, Met, unreadable
+from tunecurve.data.shapes.annotated import Annotated, AnnotatedShape, list_cell
+from tunecurve.data.shapes.base import Asked, Cells, Match, Met, NotReadError, unreadable
 from tunecurve.data.shapes.spans import span_columns, span_items, spans_of, text_columns
 from tunecurve.errors import DataError
 from tunecurve.formats.offsets import Counting, RawSpan

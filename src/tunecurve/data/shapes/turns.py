@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tunecurve.data.cells import is_missing, list_in_text, plain_value
-from tunecurve.data.shapes.base import Cells, Plain, unreadable
+from tunecurve.data.shapes.base import Cells, NotReadError, Plain, unreadable
 
 Role = Literal["system", "user", "assistant"]
 ROLES: dict[str, Role] = {
@@ -100,10 +100,6 @@ NOT_A_CHAT = unreadable(
     "they hold no list of turns where other rows do",
     "give every row the same columns, or leave these rows out",
 )
-
-
-class NotReadError(Exception):
-    """A row whose chat cannot be read; its argument is the `Unreadable` that says why."""
 
 
 @dataclass(frozen=True)

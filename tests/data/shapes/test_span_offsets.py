@@ -1,0 +1,69 @@
+"""Offsets without a text beside them: those that cut most words are asked for, with the way of counting that fits."""
+
+import pytest
+
+from tests.support.shapes import read_shape
+from tunecurve.errors import DataError
+
+NAMES = ["Ada Lee", "Bo Quist", "Jörg Weiß", "Mai Ling", "Rui Costa", "Zoë Hart"]
+BEFORE = {
+    "utf-16": ("😀 so ", lambda text: len(text.encode("utf-16-le")) // 2),
+    "bytes": ("Élan: ", lambda text: len(text.encode())),
+    "line breaks as one": ("Hi,\r\nwell,\r\n", lambda text: len(text.replace("\r\n", "\n"))),
+}
+
+
+def rows(before, length, key="label"):
+    """Return texts with a name and a city, their offsets as the function counts what stands before."""
+    found = []
+    for name in NAMES:
+        text = f"{before}{name} left Graz today"
+        places = [(text.index(name), len(name), "PERSON"), (text.index("Graz"), 4, "CITY")]
+        spans = [[length(text[:start]), length(text[: start + size]), label] for start, size, label in places]
+        found.append({"text": text, key: spans})
+    return found
+
+
+@pytest.mark.parametrize("name", BEFORE)
+@pytest.mark.parametrize("n_plain", [0, 40])
+def test_other_units_are_asked_for_and_read_where_they_are_named(name, n_plain):
+    before, length = BEFORE[name]
+    data = rows("", len)[:2] * (n_plain // 2) + rows(before, length)
+    with pytest.raises(DataError, match=rf"cut words if they count characters .*offsets: {name}}}"):
+        read_shape(data, task="masking")
+    read = read_shape(data, task="masking", options={"offsets": name})
+    assert {target for _, target in read.pairs} == {
+        "[PERSON] left [CITY] today",
+        f"{before}[PERSON] left [CITY] today",
+    } - (set() if n_plain else {"[PERSON] left [CITY] today"})
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_a_text_beside_the_offsets_decides(name):
+    before, length = BEFORE[name]
+    data = [
+        {"text": row["text"], "label": [{"start": s, "end": e, "label": label, "text": own}]}
+        for row, own in zip(rows(before, length), NAMES, strict=True)
+        for s, e, label in row["label"][:1]
+    ]
+    read = read_shape(data, task="masking")
+    assert {target for _, target in read.pairs} == {f"{before}[PERSON] left Graz today"}
+
+
+@pytest.mark.parametrize("before", ["", "😀 so ", "Élan: ", "Hi,\r\nwell,\r\n", "张伟说"])
+def test_characters_are_read_whatever_stands_before(before):
+    read = read_shape(rows(before, len), task="masking")
+    assert {target for _, target in read.pairs} == {f"{before}[PERSON] left [CITY] today"}
+
+
+@pytest.mark.parametrize("shift", [-2, 2, 3])
+def test_offsets_of_another_text_are_an_error(shift):
+    data = rows("so  ", lambda text: len(text) + shift)
+    with pytest.raises(DataError, match=r"begin or end within words or with blanks .*those of another text"):
+        read_shape(data, task="ner")
+    assert read_shape(data, task="ner", options={"offsets": "characters"}).pairs
+
+
+def test_ends_behind_a_part_of_a_word_are_read_where_most_are_whole():
+    data = [*rows("", len), {"text": "Hallorans cat", "label": [[0, 8, "PERSON"]]}]
+    assert read_shape(data, task="masking").pairs[-1][1] == "[PERSON]s cat"
