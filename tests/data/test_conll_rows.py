@@ -3,7 +3,10 @@
 import pytest
 
 from tunecurve.data.conll_rows import read_conll
+from tunecurve.data.files import read_file
 from tunecurve.data.options import ReadingOptions
+from tunecurve.data.shapes.base import Asked
+from tunecurve.data.shapes.registry import recognise
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 
@@ -137,3 +140,51 @@ def test_other_files_are_refused_with_their_line(tmp_path, text, said):
 
 def test_an_empty_file_has_no_rows(tmp_path):
     assert rows_of(tmp_path, "\n\n")[0] == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "zh-classical", "simple", "map-bms"])
+def test_the_language_before_the_tokens_of_pan_x_is_left_out(tmp_path, language):
+    text = "".join(f"{language}:{token}\t{tag}\n" for token, tag in [*ADA, *ADA, ("a:b", "O"), (":", "O")]) + "\n"
+    rows, findings = rows_of(tmp_path, text)
+    assert tagged(rows) == [[*ADA, *ADA, ("a:b", "O"), (":", "O")]]
+    assert "without the language before it" in findings[0].text
+
+
+@pytest.mark.parametrize("odd", ["Ada", "B:", ":", "12:30"])
+def test_tokens_with_a_colon_are_no_language_where_others_have_none(tmp_path, odd):
+    text = "".join(f"re:{token}\t{tag}\n" for token, tag in [*ADA, *ADA, *ADA]) + f"{odd}\tO\n"
+    rows, _ = rows_of(tmp_path, text)
+    assert rows[0][1]["tokens"] == [f"re:{token}" for token, _ in [*ADA, *ADA, *ADA]] + [odd]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (
+            "#FORMAT=WebAnno TSV 3.3\n#T_SP=x|value\n\n#Text=Ada left\n1-1\t0-3\tAda\tPER\t\n1-2\t4-8\tleft\t_\t\n",
+            "WebAnno or INCEpTION",
+        ),
+        ("#begin document (a); part 000\na 0 0 Ada NNP * - - - - (PERSON) -\n\n#end document\n", "CoNLL-2012"),
+        ("7|t|Ada left\n7|a|Nobody.\n7\t0\t3\tAda\tPerson\t-\n", "PubTator"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["conll", "txt"])
+def test_other_formats_are_named(tmp_path, text, name, ending):
+    with pytest.raises(DataError, match=name):
+        list(read_file(DataFile.on_disk(_written(tmp_path / f"rows.{ending}", text), ReadingOptions()), []))
+
+
+def _written(path, text):
+    path.write_text(text)
+    return path
+
+
+def test_the_columns_of_conll_2003_are_not_asked_for(tmp_path):
+    lines = "-DOCSTART- -X- -X- O\n\nAda NNP B-NP B-PER\nleft VBD B-VP O\nGraz NNP B-NP B-LOC\n\n"
+    rows, _ = rows_of(tmp_path, lines)
+    for task in ("ner", "masking"):
+        match = recognise([cells for _, cells in rows], Asked(task))
+        assert (match.shape, match.target_columns) == ("tokens-and-tags", ("tags",))
+    assert recognise([cells for _, cells in rows], Asked("ner", target_columns=("column_4",))).target_columns == (
+        "column_4",
+    )

@@ -29,8 +29,20 @@ _TEXT = re.compile(r"#\s*text\s*=\s*(.*)")
 _NEW_DOCUMENT = re.compile(r"-DOCSTART-|#\s*newdoc\b")
 _NUMBER = re.compile(r"\d+")
 _NO_WORD = re.compile(r"\d+[-.]\d+")
+# PAN-X (WikiANN) writes the language before each token: en:London.
+_LANGUAGE = re.compile(r"[a-z]{2,6}(?:-[a-z]+)*:(?=.)")
+_MIN_TOKENS = 8
+_OTHER_FORMATS = (
+    (re.compile(r"#FORMAT=WebAnno"), "a file of WebAnno or INCEpTION (TSV 3)"),
+    (re.compile(r"#begin document"), "a file of CoNLL-2012 (OntoNotes), whose entities stand in brackets: (PERSON*"),
+    (re.compile(r"\d+\|[ta]\|"), "a file of PubTator, whose spans stand behind their text"),
+)
 
 Separator = Literal["tab", "blank", "line"]
+
+
+class _OtherFormatError(DataError):
+    """A file of another format, which is not read."""
 
 
 @dataclass
@@ -55,12 +67,15 @@ class Layout:
         Columns that hold tags.
     tag : int, optional
         The one that is read; none where several may be meant.
+    language : bool
+        Whether a language stands before every token, which is left out.
     """
 
     n_columns: int
     token: int
     tags: tuple[int, ...]
     tag: int | None
+    language: bool = False
 
 
 def read_conll(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
@@ -94,6 +109,8 @@ def holds_tags(file: DataFile) -> bool:
     try:
         first = list(itertools.islice(_sentences(file, _form(file)), N_LOOKED_AT))
         return bool(first) and bool(_layout(file, first).tags)
+    except _OtherFormatError:
+        return True  # which `read_conll` names
     except (DataError, UnicodeDecodeError):
         return False
 
@@ -101,7 +118,10 @@ def holds_tags(file: DataFile) -> bool:
 def _row(
     sentence: Sentence, words: Sequence[Sequence[str]], layout: Layout, *, has_documents: bool
 ) -> Mapping[str, object]:
-    cells: dict[str, object] = {"tokens": [word[layout.token] for word in words]}
+    tokens = [word[layout.token] for word in words]
+    cells: dict[str, object] = {
+        "tokens": [_LANGUAGE.sub("", token, 1) if layout.language else token for token in tokens]
+    }
     if layout.tag is not None:
         cells["tags"] = [word[layout.tag] for word in words]
     if len(layout.tags) > 1:
@@ -137,6 +157,13 @@ class Form:
 
 def _form(file: DataFile) -> Form:
     """Return the form of a file, as its first lines show."""
+    head = next((content for _, content in _lines(file) if content.strip()), "")
+    other = next((name for pattern, name in _OTHER_FORMATS if pattern.match(head)), "")
+    if other:
+        raise _OtherFormatError(
+            f"'{file}' is {other}, which is not read; export it as CoNLL with a token and its tag (B-PER, I-PER, O) in each line, or as "
+            ".jsonl with text and spans"
+        )
     filled = (content for _, content in _lines(file) if content.strip() and not content.startswith(("#", "-DOCSTART-")))
     lines = list(itertools.islice(filled, N_LOOKED_AT))
     if lines and all(all(0 < part.rfind("|") < len(part) - 1 for part in line.split()) for line in lines):
@@ -210,7 +237,9 @@ def _layout(file: DataFile, sentences: Sequence[Sentence]) -> Layout:
             "its tag in each line, separated by a tab or blanks, and a blank line behind each sentence"
         )
     inner = [column for column in columns if not _are_chunks([cells[column] for cells in whole])] or columns
-    return Layout(n_columns, token, tuple(columns), inner[0] if len(inner) == 1 else None)
+    tokens = [cells[token] for cells in whole]
+    language = len(tokens) >= _MIN_TOKENS and all(map(_LANGUAGE.match, tokens))
+    return Layout(n_columns, token, tuple(columns), inner[0] if len(inner) == 1 else None, language)
 
 
 def _are_tags(values: Sequence[str]) -> bool:
@@ -244,6 +273,8 @@ def _is_whole(file: DataFile, number: int, cells: Sequence[str], layout: Layout)
 def _note(layout: Layout, *, has_documents: bool) -> Finding:
     tags = "" if layout.tag is None else f", column {layout.tag + 1} of {layout.n_columns} its tag"
     text = f"read as a CoNLL file: a row is a sentence, column {layout.token + 1} the token{tags}"
+    if layout.language:
+        text += ", without the language before it (en:London)"
     if has_documents:
         text += "; sentences of one document are one group"
     else:

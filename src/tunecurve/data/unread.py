@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 from tunecurve.data.cells import Reading, shape_of
 from tunecurve.data.drops import MAX_PLACES_KEPT
 from tunecurve.errors import DataError
+from tunecurve.formats.tags import are_pieces
 
 _DOCS = "docs/data.md has the lines of Python"
 _SPANS = "see 'Texts with labelled spans' in docs/data.md"
@@ -113,6 +115,50 @@ def columns_in_words(cells: Mapping[str, Any]) -> str:
 _TEMPLATE_MARKS = ("<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[INST]", "<|user|>", "### Response:")
 
 
+_OFFSET_KEY = re.compile(r"(?:start|begin|end)(?:_?(?:offset|pos|position|char|index))?|offsets?", re.IGNORECASE)
+_DEEPEST = 6
+
+
+def _way_on_annotated(cells: Mapping[str, Any]) -> str:
+    """Return what to do where columns hold labelled spans or tokens in a form that no shape reads."""
+    marked = [name for name, cell in cells.items() if holds_offsets(cell)]
+    if marked:
+        return (
+            f"column '{marked[0]}' seems to hold labelled spans in a form that is not read; expected a column with the text, and beside it "
+            "a list of [start, end, label], or of objects with such keys"
+        )
+    lists = {name: cell for name, cell in cells.items() if isinstance(cell, list) and len(cell) > 1}
+    pieces = [name for name, cell in lists.items() if are_pieces([item for item in cell if isinstance(item, str)])]
+    if pieces:
+        return (
+            f"the tokens of column '{pieces[0]}' are pieces of a model's vocabulary (##ing), which are no text; give whole words with "
+            "their tags, or the text and its spans"
+        )
+    if len(lists) > 1 and len(set(map(len, lists.values()))) == 1:
+        tokens, tags = list(lists)[:2]
+        return (
+            f"columns '{tokens}' and '{tags}' look like tokens and their tags, but these are not written as tags are: expected B-PER, "
+            "I-PER and O, labels and O, or numbers with data.shape_options.tag_names"
+        )
+    return ""
+
+
+def holds_offsets(cell: Any, depth: int = 0) -> bool:
+    """Return whether there are numbers under keys such as start and end somewhere in a cell that is no text."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(cell, Mapping):
+        own = [value for key, value in cell.items() if _OFFSET_KEY.fullmatch(str(key))]
+        return any(map(_are_numbers, own)) or any(holds_offsets(value, depth + 1) for value in cell.values())
+    return isinstance(cell, list) and any(holds_offsets(item, depth + 1) for item in cell[:5])
+
+
+def _are_numbers(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(map(_are_numbers, value))
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def way_on(cells: Mapping[str, Any]) -> str:
     """Return what to do where a column holds what is a whole row: chat turns, or a chat in a model's template."""
     chats = [name for name, cell in cells.items() if shape_of(cell) == "chat turns"]
@@ -126,6 +172,9 @@ def way_on(cells: Mapping[str, Any]) -> str:
             f"column '{filled[0]}' holds whole chats written in a model's template, question and answer in one text; give the turns "
             "themselves, e.g. a column messages: docs/data.md, Chats"
         )
+    annotated = _way_on_annotated(cells)
+    if annotated:
+        return f"{annotated}: {_SPANS.removeprefix('see ')}"
     if len(cells) == 1:
         return "a study needs an input and a target, each in a column of its own"
     return ""

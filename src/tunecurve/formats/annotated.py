@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+import regex
 
 from tunecurve.formats.entities import format_entities
 from tunecurve.formats.spans import LabelledSpan, replace_spans
 
-_NO_LETTER = re.compile(r"[^\w]+|_{2,}")
+# A vowel sign or an accent belongs to its letter.
+_NO_LETTER = regex.compile(r"[^\w\p{M}]+|_{2,}")
 _DIGIT_FIRST = re.compile(r"^\d")
 _IN_TYPE = re.compile(r"[\s:;：；؛]+")
 
@@ -37,6 +40,14 @@ def entity_list(text: str, spans: Sequence[LabelledSpan]) -> str:
     return format_entities((entity_type(span.label), text[span.start : span.end]) for span in spans)
 
 
-def renamed(labels: Iterable[str]) -> dict[str, str]:
-    """Return the labels that placeholders write in another way, and how."""
-    return {label: written for label in labels if (written := placeholder_label(label)) != label}
+def renamed(labels: Iterable[str], write: Callable[[str], str] = placeholder_label) -> dict[str, str]:
+    """Return the labels that targets write in another way, and how."""
+    return {label: written for label in labels if (written := write(label)) != label}
+
+
+def joined(labels: Iterable[str], write: Callable[[str], str] = placeholder_label) -> list[list[str]]:
+    """Return the labels that targets write alike."""
+    by_written: dict[str, list[str]] = {}
+    for label in labels:
+        by_written.setdefault(write(label), []).append(label)
+    return [alike for alike in by_written.values() if len(alike) > 1]

@@ -7,14 +7,27 @@ from typing import Any
 
 from tunecurve.formats.offsets import RawSpan
 
-_STARTS = ("start", "begin", "start_offset", "startOffset", "start_position", "start_char", "start_index", "offset")
-_ENDS = ("end", "stop", "end_offset", "endOffset", "end_position", "end_char", "end_index")
+_STARTS = (
+    "start",
+    "begin",
+    "start_offset",
+    "startOffset",
+    "start_position",
+    "start_char",
+    "start_index",
+    "startPos",
+    "offset",
+)
+_ENDS = ("end", "stop", "end_offset", "endOffset", "end_position", "end_char", "end_index", "endPos")
 _LABELS = (
     "label",
     "labels",
     "entity_type",
     "entity_label",
     "entity_group",
+    "entityLabel",
+    "displayName",
+    "display_name",
     "type",
     "types",
     "tag",
@@ -24,6 +37,7 @@ _LABELS = (
     "ner",
 )
 _TEXTS = ("text", "value", "entity_value", "entity_text", "surface", "word", "mention", "span", "covered_text")
+_COLUMNS = (("begin_offset", *_STARTS), _ENDS, (*_LABELS, "entity"))
 SEVERAL = "several labels"
 
 
@@ -77,6 +91,18 @@ def read_spans(items: Sequence[Any], names: Sequence[str] = ()) -> tuple[list[Ra
             remarks.append(SEVERAL)
         spans.append(RawSpan(start, end, _name(labels[0], names), text if isinstance(text, str) else None))
     return spans, remarks
+
+
+def single_span_columns(names: Sequence[str]) -> tuple[str, str, str] | None:
+    """Return the columns of start, end and label of rows that are single spans; None where one of them is missing."""
+    by_name = {_level(name): name for name in reversed(names)}
+    found = [next((by_name[key] for key in map(_level, keys) if key in by_name), None) for keys in _COLUMNS]
+    start, end, label = found
+    return None if start is None or end is None or label is None else (start, end, label)
+
+
+def _level(name: str) -> str:
+    return name.replace(" ", "").replace("_", "").casefold()
 
 
 def _parts(item: Any) -> tuple[int, int, Any, Any]:

@@ -17,6 +17,7 @@ CHUNK_LABELS = frozenset(
     ["NP", "VP", "PP", "ADJP", "ADVP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC"]
 )
 _PREFIXED = re.compile(r"([BIMELSU])[-_](\S.*)", re.DOTALL)
+_SUFFIXED = re.compile(r"\S.*[-_]([BIMELSU])", re.DOTALL)
 _BEGINS, _ENDS = frozenset("BSU"), frozenset("ELSU")
 # What parts of words begin or end with in the vocabularies of models.
 _PIECE = re.compile(r"##\w|[▁Ġ]|\[(?:CLS|SEP|PAD|UNK)\]$|</?s>$")
@@ -81,6 +82,12 @@ def have_prefixes(tags: Iterable[str]) -> bool:
     if without and any(tag[0] in "BI" for tag in with_prefix):
         raise ValueError(f"'{without[0]}' has no prefix, and '{with_prefix[0]}' has one")
     return not without
+
+
+def have_suffixes(tags: Iterable[str]) -> bool:
+    """Return whether the tags of a data set have the place in the entity behind the label: ``PER-B``, ``PER-I``."""
+    found = [_SUFFIXED.fullmatch(tag.strip()) for tag in {*tags} if not is_outside(tag)]
+    return bool(found) and all(found) and {"B", "I"} <= {match[1] for match in found if match}
 
 
 def entities_of_tags(tags: Sequence[str | None], *, prefixed: bool = True) -> TaggedEntities:

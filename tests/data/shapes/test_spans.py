@@ -234,3 +234,106 @@ def test_without_a_task_the_task_is_asked_for():
 def test_other_lists_are_no_spans(row):
     found = recognise([row] * 3, Asked("ner"))
     assert found is None or found.shape == "columns"
+
+
+OTHER_DRESSES = {
+    "lists by key": {"text": TEXT, "entities": {"start": [0, 13], "end": [7, 17], "label": ["PERSON", "CITY"]}},
+    "lists by key, with texts": {
+        "text": TEXT,
+        "ents": {"start": [0, 13], "end": [7, 17], "type": ["PERSON", "CITY"], "text": ["Ada Lee", "Graz"]},
+    },
+    "ground truth": {
+        "source": TEXT,
+        "my-job": {
+            "annotations": {"entities": objects("startOffset", "endOffset", "label"), "labels": [{"label": "CITY"}]}
+        },
+        "my-job-metadata": {"entities": [{"confidence": 0.9}, {"confidence": 0.8}], "type": "groundtruth/text-span"},
+    },
+    "vertex": {"textContent": TEXT, "textSegmentAnnotations": objects("startOffset", "endOffset", "displayName")},
+    "ubiai": {"documentName": "a.txt", "document": TEXT, "tokens": objects("start", "end", "entityLabel", "text")},
+    "luis": {"text": TEXT, "entities": objects("startPos", "endPos", "entity")},
+}
+
+
+@pytest.mark.parametrize("dress", OTHER_DRESSES)
+def test_every_other_dress_masks_and_lists_the_same(dress):
+    row = OTHER_DRESSES[dress]
+    assert read_shape([row] * 3, task="masking").pairs == [(TEXT, MASKED)] * 3
+    assert read_shape([row] * 3, task="ner").pairs == [(TEXT, LISTED)] * 3
+
+
+def test_lists_by_key_may_be_empty():
+    rows = [OTHER_DRESSES["lists by key"], {"text": "Nobody left.", "entities": {"start": [], "end": [], "label": []}}]
+    assert read_shape(rows, task="ner").pairs[1] == ("Nobody left.", "none")
+
+
+@pytest.mark.parametrize(
+    ("number", "read_as"), [("", "not labelled"), (None, "not labelled"), ("7", ("Nobody left.", "none"))]
+)
+def test_an_empty_cell_is_nothing_to_find_only_where_an_annotation_has_a_number(number, read_as):
+    rows = [{"text": TEXT, "label": json.dumps(LIST), "annotation_id": "1"}] * 2
+    rows.append({"text": "Nobody left.", "label": "", "annotation_id": number})
+    assert read_shape(rows, task="ner").pairs[2] == read_as
+
+
+@pytest.mark.parametrize(
+    "names", [("start", "end", "label"), ("Begin Offset", "End Offset", "Type"), ("start_char", "end_char", "entity")]
+)
+@pytest.mark.parametrize("task", ["", "masking", "ner"])
+def test_rows_that_are_single_spans_are_named(names, task):
+    rows = [{"text": TEXT, **dict(zip(names, map(str, span), strict=True))} for span in LIST] * 3
+    with pytest.raises(
+        DataError, match=f"rows are single spans .columns '{names[0]}', '{names[1]}' and '{names[2]}'. of the text"
+    ):
+        recognise(rows, Asked(task))
+
+
+@pytest.mark.parametrize("change", [{"task": "classification"}, {"target_columns": ("label",), "task": "masking"}])
+def test_single_spans_are_columns_where_the_study_says_so(change):
+    rows = [{"text": TEXT, "start": s, "end": e, "label": label} for s, e, label in LIST] * 3
+    match = recognise(rows, Asked(**change))
+    assert match is None or match.shape == "columns"
+
+
+def test_times_are_no_offsets():
+    rows = [{"text": "hello there", "start": n * 100, "end": n * 100 + 90, "label": "greeting"} for n in range(8)]
+    match = recognise(rows, Asked())
+    assert match is None or match.shape == "columns"
+
+
+@pytest.mark.parametrize(("labels", "written"), [(["ชื่อ"], ["ชื่อ"]), (["नाम"], ["नाम"]), (["a\u0301ge"], ["A\u0301GE"])])
+def test_marks_belong_to_the_letters_of_labels(labels, written):
+    read = read_shape([{"text": "Ada left", "spans": [[0, 3, labels[0]]]}] * 3, task="masking")
+    assert read.pairs[0][1] == f"[{written[0]}] left"
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "said"),
+    [
+        (
+            "masking",
+            ["a name", "a-name"],
+            "2 labels are one as placeholders: 'a name' and 'a-name' are written 'A_NAME'",
+        ),
+        (
+            "masking",
+            ["Name", "name", "NAME"],
+            "3 labels are one as placeholders: 'NAME' and 'Name' and 'name' are written 'NAME'",
+        ),
+        ("ner", ["a:b", "a b"], "2 labels are one as types of entities: 'a b' and 'a:b' are written 'a b'"),
+    ],
+)
+def test_labels_that_become_one_are_a_warning(task, labels, said):
+    rows = [{"text": "Ada left", "spans": [[0, 3, label]]} for label in labels]
+    (found,) = [finding for finding in read_shape(rows, task=task).findings if finding.code == "labels-joined"]
+    assert found.text == said
+    assert not found.is_note
+
+
+def test_a_masked_text_is_no_list_of_entities():
+    row = {"source_text": TEXT, "target_text": MASKED, "privacy_mask": objects("start", "end", "label", "value")}
+    with pytest.raises(DataError, match="--shape spans"):
+        recognise([row] * 3, Asked("ner"))
+    named = Asked("ner", target_columns=("privacy_mask",))
+    assert recognise([row] * 3, named).shape == "spans"
+    assert recognise([row] * 3, Asked("masking")) is None

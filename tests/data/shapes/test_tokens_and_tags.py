@@ -217,3 +217,25 @@ def test_tags_are_rendered_and_read_again(chosen):
     ((text, target),) = read_shape([row], task="ner", target_columns=("tags",)).pairs
     assert text == " ".join(words)
     assert parse_entities(target) == [("PER", word) for word, is_name in chosen if is_name]
+
+
+@pytest.mark.parametrize("number", [-100, -1])
+def test_tokens_without_a_tag_are_a_warning(number):
+    row = {"tokens": TOKENS, "ner_tags": [number, 2, 0, 3, 0]}
+    read = read_shape([row] * 2, task="ner", options={"tag_names": NAMES})
+    (found,) = [finding for finding in read.findings if finding.code == "tokens-without-tag"]
+    assert found.text.startswith("2 tokens have no tag")
+    assert not found.is_note
+
+
+@pytest.mark.parametrize("separator", ["-", "_"])
+def test_tags_with_the_label_first_are_an_error(separator):
+    tags = [f"PER{separator}B", f"PER{separator}I", "O", f"LOC{separator}B", "O"]
+    with pytest.raises(DataError, match="'ner_tags' have the label first"):
+        read_shape([{"tokens": TOKENS, "ner_tags": tags}] * 3, task="ner")
+
+
+@pytest.mark.parametrize("label", ["vitamin-B", "group_I"])
+def test_labels_may_end_with_a_letter(label):
+    read = read_shape([{"tokens": TOKENS, "ner_tags": [label, label, "O", "CITY", "O"]}] * 3, task="ner")
+    assert read.pairs[0][1] == f"{label}: Ada Lee; CITY: Graz"

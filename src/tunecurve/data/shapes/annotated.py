@@ -10,7 +10,7 @@ from tunecurve.data.cells import is_missing, list_in_text, plain_value
 from tunecurve.data.shapes.base import Asked, Cells, Met, NotReadError, Plain, Shape, unreadable
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.formats.annotated import entity_list, masked, renamed
+from tunecurve.formats.annotated import entity_list, entity_type, joined, masked, placeholder_label, renamed
 from tunecurve.formats.offsets import (
     NOT_THE_TEXT,
     OUTSIDE,
@@ -146,19 +146,32 @@ class AnnotatedShape(Shape):
                         is_note=kind not in self.loud,
                     )
                 )
-        other = renamed(sorted(met.values.get("label", ()))) if target_kind(asked) == MASKING else {}
-        if other:
-            shown = ", ".join(f"'{label}' as [{written}]" for label, written in list(other.items())[:MOST_SHOWN])
-            more = f", and {len(other) - MOST_SHOWN} more" if len(other) > MOST_SHOWN else ""
-            found.append(
-                Finding("labels-as-placeholders", f"labels are written as placeholders: {shown}{more}", is_note=True)
-            )
+        found += label_findings(sorted(met.values.get("label", ())), asked)
         return found
 
     # What remarks of the shape's own mean, as `REPAIRS`.
     rules: Mapping[str, str] = {}
     # What changes which words are labelled as what, and is a warning; the rest is a note.
     loud = frozenset({"several labels", "nested", "overlapping", "several annotators"})
+
+
+def label_findings(labels: Sequence[str], asked: Asked) -> list[Finding]:
+    """Return which labels targets write in another way, and which of them become one by it."""
+    is_mask = target_kind(asked) == MASKING
+    write, what = (placeholder_label, "placeholders") if is_mask else (entity_type, "types of entities")
+    other, found = renamed(labels, write), []
+    if other:
+        shown = ", ".join(
+            f"'{label}' as {f'[{written}]' if is_mask else repr(written)}"
+            for label, written in list(other.items())[:MOST_SHOWN]
+        )
+        more = f", and {len(other) - MOST_SHOWN} more" if len(other) > MOST_SHOWN else ""
+        found.append(Finding("labels-as-placeholders", f"labels are written as {what}: {shown}{more}", is_note=True))
+    for alike in joined(labels, write)[:MOST_SHOWN]:
+        names = " and ".join(f"'{label}'" for label in alike[:MOST_SHOWN])
+        text = f"{len(alike)} labels are one as {what}: {names} are written '{write(alike[0])}'"
+        found.append(Finding("labels-joined", text, "if they are not one, rename them"))
+    return found
 
 
 def written_target(text: str, spans: Sequence[LabelledSpan], asked: Asked) -> str:

@@ -53,13 +53,15 @@ class EntityValues(AnnotatedShape):
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for every column of entities most of which stand in their text."""
-        if span_columns(sample) and not asked.target_columns:
+        with_offsets = span_columns(sample)
+        if with_offsets and not asked.target_columns:
             return []
         found = [
             (text, column)
             for column in dict.fromkeys(str(name) for cells in sample for name in cells)
             for text in text_columns(sample, column)
-            if asked.allows([text], [column])
+            if column not in with_offsets
+            and asked.allows([text], [column])
             and (asked.task or _ENTITY_NAMES.search(column))
             and _share_found(sample, text, column) >= SHARE_FOUND
         ]

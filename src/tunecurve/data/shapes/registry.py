@@ -19,7 +19,7 @@ from tunecurve.data.shapes.prodigy import Prodigy
 from tunecurve.data.shapes.prompt_completion import PromptCompletion
 from tunecurve.data.shapes.sharegpt import ShareGPT
 from tunecurve.data.shapes.spacy_training import SpacyTraining
-from tunecurve.data.shapes.spans import Spans
+from tunecurve.data.shapes.spans import Spans, span_columns
 from tunecurve.data.shapes.squad import Squad
 from tunecurve.data.shapes.token_spans import TokenSpans
 from tunecurve.data.shapes.tokens_and_tags import TokensAndTags
@@ -99,6 +99,8 @@ def _goes_before(match: Match, other: Match) -> bool:
 def _has_usual_columns(sample: Sequence[Cells], asked: Asked) -> bool:
     """Return whether nobody asks for anything, and the columns are those that are read where nobody does."""
     is_open = asked.name == AUTO and not (asked.input_columns or asked.target_columns or asked.template_columns)
+    if asked.task == "ner" and span_columns(sample):
+        return False  # a masked text beside spans, as of ai4privacy, is no list of entities
     columns = (DEFAULT_COLUMN, DEFAULT_TARGET)
     return is_open and all(column in row and not shape_of(row[column]) for row in sample for column in columns)
 

@@ -24,7 +24,14 @@ from tunecurve.data.shapes.base import COLUMNS, Asked, Cells, Match, NotReadErro
 from tunecurve.data.shapes.span_offsets import check_offsets
 from tunecurve.errors import DataError
 from tunecurve.formats.offsets import RawSpan, locate
-from tunecurve.formats.span_cells import SEVERAL, NumberAsLabelError, SpanError, is_span, read_spans
+from tunecurve.formats.span_cells import (
+    SEVERAL,
+    NumberAsLabelError,
+    SpanError,
+    is_span,
+    read_spans,
+    single_span_columns,
+)
 
 # Columns that hold the text, the surest first.
 TEXT_COLUMNS = (
@@ -44,7 +51,9 @@ TEXT_COLUMNS = (
 MASKED_COLUMNS = ("target_text", "masked_text", "masked")
 _OUTSIDE_LABELS = frozenset({"O", ""})
 _ANNOTATORS = ("user", "annotator", "completed_by", "created_by")
-_LISTS_INSIDE = ("entities", "spans", "ents", "label", "labels")
+_LISTS_INSIDE = ("entities", "spans", "ents", "annotations", "label", "labels")
+
+MIN_ROWS_OF_SPANS = 5
 
 NO_SPAN = unreadable(
     "a span that is none", "an item of their list has no offsets or no label", "mend the list of these rows"
@@ -71,6 +80,7 @@ class Spans(AnnotatedShape):
         ]
         pairs = self._different(found, sample, asked)
         if not pairs:
+            refuse_single_spans(sample, asked)
             return []
         own = self._own_masked(pairs, sample, asked)
         if own:
@@ -103,7 +113,7 @@ class Spans(AnnotatedShape):
 
     def means_nothing(self, cells: Cells) -> bool:
         """Return whether a row without a list of spans was labelled, and has none: so JSON-MIN of Label Studio writes it."""
-        return "annotation_id" in cells
+        return plain_value(cells.get("annotation_id")) not in (None, "")
 
     def _with(self, asked: Asked, text: str, column: str) -> Asked:
         return Asked(asked.task, (text,), (column,), options=asked.options, name=self.name)
@@ -157,11 +167,27 @@ def span_items(cell: Any) -> list[Any] | None:
     """Return the items of a list of spans, wherever in its cell it stands; None where there is no list."""
     cell = list_cell(cell)
     if isinstance(cell, Mapping):
-        inside = next((cell[key] for key in _LISTS_INSIDE if isinstance(plain_value(cell.get(key)), list)), None)
+        by_columns = _by_columns(cell)
+        if by_columns is not None:
+            return by_columns
+        inside = next(
+            (cell[key] for key in _LISTS_INSIDE if isinstance(plain_value(cell.get(key)), list | Mapping)), None
+        )
         return None if inside is None else span_items(inside)
     if not isinstance(cell, list):
         return None
     return [item for item in cell if not _is_outside(item)]
+
+
+def _by_columns(cell: Mapping[str, Any]) -> list[Any] | None:
+    """Return the spans of lists of starts, ends and labels, as `datasets` writes a list of objects; None for anything else."""
+    lists = {key: plain_value(value) for key, value in cell.items()}
+    if not lists or not all(isinstance(value, list) for value in lists.values()):
+        return None
+    if len({len(value) for value in lists.values()}) != 1:
+        return None
+    items = [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+    return items if all(map(is_span, items)) and (items or len(lists) > 1) else None
 
 
 def _is_outside(item: Any) -> bool:
@@ -218,3 +244,32 @@ def _of_one_annotator(items: Sequence[Any]) -> tuple[list[Any], list[tuple[str, 
         return list(items), []
     first = min(known)
     return [item for item, owner in zip(items, owners, strict=True) if owner == first], [("several annotators", "")]
+
+
+def refuse_single_spans(sample: Sequence[Cells], asked: Asked) -> None:
+    """Refuse rows that are single spans, each with its text or without: all spans of a text must stand in its row.
+
+    Raises
+    ------
+    DataError
+        With the columns, and the way on.
+    """
+    if asked.task not in ("", "masking", "ner") or asked.input_columns or asked.target_columns:
+        return
+    named = single_span_columns(list(sample[0]))
+    if named is None or len(sample) < MIN_ROWS_OF_SPANS:
+        return
+    start, end, label = named
+    texts = [name for name in TEXT_COLUMNS if all(isinstance(cells.get(name), str) for cells in sample)]
+    places = [(str(plain_value(cells.get(start))), str(plain_value(cells.get(end)))) for cells in sample]
+    if not all(first.isdecimal() and last.isdecimal() and int(first) <= int(last) for first, last in places):
+        return
+    if texts and not all(int(last) <= len(cells[texts[0]]) for cells, (_, last) in zip(sample, places, strict=True)):
+        return
+    if not texts and not asked.task:
+        return
+    beside = f"of the text in '{texts[0]}'" if texts else "whose texts stand in another file"
+    raise DataError(
+        f"rows are single spans (columns '{start}', '{end}' and '{label}') {beside}; all spans of a text must stand in one row, as a list "
+        "beside it: docs/data.md has the lines of Python"
+    )

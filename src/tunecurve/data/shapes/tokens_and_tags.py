@@ -31,6 +31,7 @@ from tunecurve.formats.tags import (
     entities_of_tags,
     find_tokens,
     have_prefixes,
+    have_suffixes,
     is_outside,
     is_prefixed,
     join_tokens,
@@ -103,7 +104,8 @@ class TokensAndTags(AnnotatedShape):
                         "a column of whole words with --input-column, or take the text and its spans"
                     )
                 continue
-            found.append(_Columns(tokens, tags, scheme))
+            if named or not any(_are_alike(sample, one.tags, tags) for one in found):
+                found.append(_Columns(tokens, tags, scheme))
         return found if len(found) < 2 else _without_chunks(found, sample)
 
     def _scheme(self, sample: Sequence[Cells], column: str, asked: Asked) -> str:
@@ -123,6 +125,10 @@ class TokensAndTags(AnnotatedShape):
             raise DataError(
                 f"the tags of column '{column}' are written in two ways: {error}; write all in one way"
             ) from None
+        if have_suffixes(map(str, filter(None, values))):
+            raise DataError(
+                f"the tags of column '{column}' have the label first (such as PER-B); write the place in the entity first: B-PER"
+            )
         are_labels = _TAG_NAMES.search(column) is not None and any(is_outside(value) for value in values)
         return "labels" if is_named or are_labels else ""
 
@@ -148,6 +154,7 @@ class TokensAndTags(AnnotatedShape):
         counts |= {"not ended": found.n_not_ended, "nothing": not spans}
         remarks += [(kind, "") for kind, count in counts.items() for _ in range(count)]
         remarks += [("label", span.label) for span in spans]
+        remarks += [("no tag", "") for tag in _tags_in(cells.get(column)) if isinstance(tag, int) and tag < 0]
         return Plain(text, written_target(text, spans, asked), tuple(remarks))
 
     def said(self, met: Met, asked: Asked) -> str:
@@ -186,6 +193,10 @@ class TokensAndTags(AnnotatedShape):
         if met.counts["ended"] and met.counts["not ended"]:
             text = f"{met.counts['not ended']} entities have no end (E-, L-), and end before the next one"
             found.append(Finding("tags-not-ended", text, "", tuple(met.places["not ended"]), is_note=True))
+        if met.counts["no tag"]:
+            text = f"{met.counts['no tag']} tokens have no tag (a negative number, such as -100), and are read as part of no entity"
+            remedy = "tag them where they are words: what belongs to an entity would stay unlabelled"
+            found.append(Finding("tokens-without-tag", text, remedy, tuple(met.places["no tag"])))
         if met.counts["without blanks"]:
             text = f"{met.counts['without blanks']} texts are in a script without blanks, and their tokens are joined by blanks still"
             remedy = "for texts as they are written, say in the study file (tunecurve init): data.shape_options: {joined_by: ''}"
@@ -280,6 +291,11 @@ def _without_chunks(found: Sequence[_Columns], sample: Sequence[Cells]) -> list[
         return bool(labels) and labels <= CHUNK_LABELS
 
     return [one for one in found if not is_chunks(one.tags)] or list(found)
+
+
+def _are_alike(sample: Sequence[Cells], column: str, other: str) -> bool:
+    """Return whether two columns hold the same, as one that is named by its number in a CoNLL file, too."""
+    return all(plain_value(cells.get(column)) == plain_value(cells.get(other)) for cells in sample)
 
 
 def _own_texts(sample: Sequence[Cells]) -> Iterator[str]:
