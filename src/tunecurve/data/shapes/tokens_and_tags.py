@@ -91,7 +91,7 @@ class TokensAndTags(AnnotatedShape):
     def _columns(self, sample: Sequence[Cells], asked: Asked) -> list[_Columns]:
         names = dict.fromkeys(str(column) for cells in sample for column in cells)
         named = asked.target_columns
-        found = []
+        found: list[_Columns] = []
         for tags in [name for name in names if not named or name in named]:
             tokens = next((name for name in names if name != tags and _fit(sample, name, tags)), None)
             scheme = tokens and self._scheme(sample, tags, asked)
