@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.data.cells import Unreadable, is_missing, plain_value
-from tunecurve.data.shapes.base import Asked, Cells, Match, Met, Plain, unreadable
+from tunecurve.data.shapes.base import Asked, Cells, Match, Met, NotReadError, Plain, unreadable
 from tunecurve.data.shapes.chat import ChatShape, columns_with, system_columns
-from tunecurve.data.shapes.turns import NOT_A_CHAT, Chat, NotReadError, Turn, turns_in
+from tunecurve.data.shapes.turns import NOT_A_CHAT, Chat, Turn, turns_in
 
 INSTRUCTION = "instruction"
 _INPUTS = ("input", "context")
