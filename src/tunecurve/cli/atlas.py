@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from tunecurve.cli.as_json import json_line
 from tunecurve.tasks.lookup import TASK_NAMES
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def atlas(task: str | None, metric: str | None, learner: str | None, target: flo
             )
         headline = task_of(task).metrics[0] if task in TASK_NAMES else ""  # an unknown task is complained about first
         answer = what_was_needed(everything, target, task, metric or headline, learner)
-        click.echo(json.dumps(answer.to_json(), ensure_ascii=False) if as_json else _answer_text(answer))
+        click.echo(json_line(answer) if as_json else _answer_text(answer))
         return
     curves = everything.select(task, metric, learner)
     click.echo(_json_of(curves) if as_json else _list_text(everything, curves))
@@ -53,8 +53,7 @@ def _json_of(curves: list[Curve]) -> str:
     from dataclasses import asdict
 
     families = {curve.family.name: asdict(curve.family) for curve in curves}
-    listing = {"families": list(families.values()), "curves": [curve.to_dict() for curve in curves]}
-    return json.dumps(listing, ensure_ascii=False)
+    return json_line({"families": list(families.values()), "curves": [curve.to_dict() for curve in curves]})
 
 
 def _list_text(everything: Atlas, curves: list[Curve]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from tunecurve.cli.as_json import print_json
 from tunecurve.cli.main import echo
 
 
@@ -34,7 +34,7 @@ def compare(runs: tuple[Path, ...], metric: str | None, page: Path | None, as_js
     if page is not None:
         write_text(page, comparison_page(compared, [load(folder) for folder in runs]))
     if as_json:
-        click.echo(json.dumps(compared.to_json()))
+        print_json(compared)
         return
     echo(comparison_text(compared))
     echo(f"\nWrote {page}" if page else "\nOn one chart: --html compare.html")

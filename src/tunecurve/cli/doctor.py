@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from tunecurve.cli.as_json import print_json
 from tunecurve.cli.main import echo
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def doctor(as_json: bool) -> None:
 
     found = examine()
     if as_json:
-        click.echo(json.dumps(found.to_json()))
+        print_json(found)
     else:
         for line in _lines(found):
             echo(line)

@@ -179,9 +179,9 @@ def _show_history(folders: tuple[str, ...], *, as_json: bool) -> None:
 
 
 def _json_line(curve_id: str, answer: Forecast) -> str:
-    import json
+    from tunecurve.cli.as_json import json_line
 
-    return json.dumps({"curve_id": curve_id, **answer.to_dict()}, allow_nan=False)
+    return json_line({"curve_id": curve_id, **answer.to_dict()})
 
 
 def _text(curve_id: str, answer: Forecast, named: bool) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
+from tunecurve.cli.as_json import print_json
 from tunecurve.cli.main import echo, visible
 from tunecurve.report.tables import number, text_table
 from tunecurve.results.forecast_history import (
@@ -21,7 +19,7 @@ from tunecurve.results.forecast_history import (
 )
 from tunecurve.results.records.advice import JudgedForecast
 from tunecurve.results.stored import load
-from tunecurve.storage.records import Record, json_value
+from tunecurve.storage.records import Record
 
 # What is pooled apart, in this order: how far a forecast may be trusted differs.
 CLASSES = (
@@ -43,8 +41,7 @@ def show_history(folders: Sequence[str], *, as_json: bool) -> None:
     judged = [item for run in runs for item in run.judged]
     summaries = {name: summary_of([item for item in judged if _class_of(item) == name]) for name, _ in CLASSES}
     if as_json:
-        found = json_value({"runs": runs, "summary": summaries})
-        click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
+        print_json({"runs": runs, "summary": summaries})
         return
     for run in runs:
         _show_run(run)

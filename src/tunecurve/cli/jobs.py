@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tunecurve.cli.as_json import print_json_list
 from tunecurve.cli.job_deployments import (
     Shown,
     all_deployments,
@@ -52,7 +53,7 @@ def list_jobs(provider: bool = False, as_json: bool = False) -> None:
     foreign = _foreign_jobs(rows) + unknown_deployments(deployments) if provider else []
     shown = [*map(_summary, rows), *map(deployment_summary, deployments), *foreign]
     if as_json:
-        click.echo(json.dumps([asdict(line) for line in shown]))
+        print_json_list(map(asdict, shown))
         return
     _print_table(shown)
 

@@ -6,30 +6,56 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tunecurve.cli.as_json import print_json
 from tunecurve.cli.findings import show_findings, show_rows
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
 
 if TYPE_CHECKING:
+    from tunecurve.results.records.test_set import TestSetAnswer
     from tunecurve.study.study import Study
 
 
 @click.command()
 @study_options
 @click.option("--show-prompts", is_flag=True, help="Print the prompts and one training example, trained tokens marked.")
-def plan(study: str | None, show_prompts: bool, **options: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def plan(study: str | None, show_prompts: bool, as_json: bool, **options: Any) -> None:
     """Show the trials of a study with their tokens, times and costs; nothing is trained and nothing is sent."""
-    from tunecurve.cli.console import ConsoleProgress, duration
+    from tunecurve.cli.console import ConsoleProgress
     from tunecurve.cli.options import options_of, study_values
-    from tunecurve.learners.hosted.prices import money
-    from tunecurve.report.tables import text_table
+    from tunecurve.cli.plan_json import missing_line, plan_json
+    from tunecurve.errors import UsageError
+    from tunecurve.report.test_set import rows_lines
     from tunecurve.study.prepare import prepare_study
 
+    if as_json and show_prompts:
+        raise UsageError("--show-prompts with --json: prompts are shown as text; give one of them")
     values, origin = study_values(study, options)
     ready = prepare_study(values, options_of(options, origin=origin, progress=ConsoleProgress()))
+    if as_json:
+        print_json(plan_json(ready, _test_set(ready)))
+        return
     show_rows(ready.data.facts)
     show_findings(ready.data.findings)
     echo()
+    _show_trials(ready)
+    for line in rows_lines(_test_set(ready)):
+        echo(line)
+    if ready.quotes_usd():
+        _show_quote(ready)
+        missing = missing_line(ready)
+        if missing is not None:
+            echo(f"Before it can run: {missing}")
+    if show_prompts:
+        _show_prompts(ready)
+
+
+def _show_trials(ready: Study) -> None:
+    from tunecurve.cli.console import duration
+    from tunecurve.learners.hosted.prices import money
+    from tunecurve.report.tables import text_table
+
     workloads, seconds, quotes = ready.workloads, ready.estimated_seconds(), ready.quotes_usd()
     rows = []
     for item in ready.planned:
@@ -50,27 +76,22 @@ def plan(study: str | None, show_prompts: bool, **options: Any) -> None:
         echo(
             f"\nAbout {duration(left)} on this machine, estimated from a short matrix-product benchmark. Local models cost nothing."
         )
-    _show_test_set(ready)
-    if quotes:
-        _show_quote(ready)
-        _show_what_is_missing(ready)
-    if show_prompts:
-        _show_prompts(ready)
 
 
-def _show_test_set(ready: Study) -> None:
-    """Say what the test rows can show: as the run's answers tell it, where there are any, else what is known before."""
+def _test_set(ready: Study) -> TestSetAnswer:
+    """Return what the test rows can show: as the run's answers tell it, where there are any, else what is known before."""
     from tunecurve.errors import StudyStateError
     from tunecurve.report.test_set import rows_lines
     from tunecurve.results.stored import load
     from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
 
     try:
-        lines = rows_lines(load(ready.folder).about_test_set)
+        measured = load(ready.folder).about_test_set
     except StudyStateError:  # no results yet, or damaged ones, which a run writes anew
-        lines = []
-    for line in lines or rows_lines(test_set_of_rows(ready.spec, ready.data, questions_of(ready.spec))):
-        echo(line)
+        measured = None
+    if measured is not None and rows_lines(measured):
+        return measured
+    return test_set_of_rows(ready.spec, ready.data, questions_of(ready.spec))
 
 
 def _show_quote(ready: Study) -> None:
@@ -103,15 +124,6 @@ def _show_quote(ready: Study) -> None:
         "provider does not tell its tokens is booked at one a byte, for English text four to eight times what is quoted. A tuning job's "
         "hours are not in the time."
     )
-
-
-def _show_what_is_missing(ready: Study) -> None:
-    from tunecurve.errors import EnvironmentProblem, MoneyError
-
-    try:
-        ready.check_access()
-    except (EnvironmentProblem, MoneyError) as missing:
-        click.echo(f"Before it can run: {missing}")
 
 
 def _show_prompts(ready: Study) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from tunecurve.cli.as_json import print_json_list
 from tunecurve.cli.findings import show_findings
 from tunecurve.cli.main import echo
 
@@ -29,11 +29,10 @@ def status(folder: Path, as_json: bool) -> None:
     states = [_state_now(folder / trial.folder) for trial in results.trials]
     trials = list(zip(results.trials, states, scores, strict=True))
     if as_json:
-        listed = [
+        print_json_list(
             {"learner": trial.learner, "trial": trial.label, "state": state, primary: score, "failure": trial.failure}
             for trial, state, score in trials
-        ]
-        click.echo(json.dumps(listed))
+        )
         return
     rows = [
         [visible(trial.learner), trial.label, state, number(score, ".2f"), visible(trial.failure or "")]

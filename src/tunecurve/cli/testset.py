@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tunecurve.cli.as_json import findings_json, print_json
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import data_options
 
@@ -61,7 +61,7 @@ def testset(source: Path | None, points: str | None, as_json: bool, **options: A
         answer = _of_run(source, asked, options) if source and is_run else _of_data(source, asked, options)
     _refuse_another_unit(answer.test_set, asked.difference)
     if as_json:
-        click.echo(json.dumps(answer.test_set.to_json()))
+        print_json({**answer.test_set.to_json(), "findings": findings_json(answer.findings)})
         return
     for line in rows_lines(answer) or ["Nothing can be said: a finding of this study forbids it (tunecurve status)."]:
         echo(line)

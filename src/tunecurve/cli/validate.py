@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tunecurve.cli.as_json import findings_json, print_json
 from tunecurve.cli.findings import show_findings, show_rows
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
@@ -13,7 +14,8 @@ from tunecurve.cli.options import study_options
 
 @click.command()
 @study_options
-def validate(study: str | None, **options: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def validate(study: str | None, as_json: bool, **options: Any) -> None:
     """Check a study file and its data: counts, what would be dropped, and what could mislead.
 
     Needs no model; `plan` and `run` count the same rows.
@@ -34,6 +36,21 @@ def validate(study: str | None, **options: Any) -> None:
         accept_data_changes=options["accept_data_changes"],
     )
     check_without_models(spec, data)
+    n_blocked, n_warnings = (sum(finding.kind == kind for finding in data.findings) for kind in ("blocked", "warning"))
+    if as_json:
+        print_json(
+            {
+                "ok": not n_blocked,
+                "study": spec.name,
+                "task": spec.task,
+                "signature": spec.signature(),
+                "train_sizes": spec.train_sizes,
+                "shots": spec.shots,
+                "data": data.facts,
+                "findings": findings_json(data.findings),
+            }
+        )
+        return
     echo(f"study    {spec.name} ({spec.task}), signature {spec.signature()}")
     show_rows(data.facts)
     echo(
@@ -42,7 +59,6 @@ def validate(study: str | None, **options: Any) -> None:
     if data.facts.labels:
         echo(f"labels   {len(data.facts.labels)}: {', '.join(data.facts.labels)}")
     show_findings(data.findings)
-    n_blocked, n_warnings = (sum(finding.kind == kind for finding in data.findings) for kind in ("blocked", "warning"))
     echo(
         f"not ok: {n_blocked} finding(s) leave this study without a verdict"
         if n_blocked
