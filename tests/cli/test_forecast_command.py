@@ -298,8 +298,8 @@ def test_one_fraction_among_scores_in_per_cent_is_said() -> None:
         ("curve_id,n,score\n,50,61\nb,100,66\n", "line 2: curve_id is empty"),
         ("n,score,replicate\n50,61,m0\n", "replicate 'm0'"),
         ("n,score,replicate\n50,61,m-3\n", "replicate 'm-3'"),
-        ("n;score\n50;61\n", "parted by commas"),
-        ("n\tscore\n50\t61\n", "parted by commas"),
+        ("n;score\n50;61\n", "separated by commas"),
+        ("n\tscore\n50\t61\n", "separated by commas"),
     ],
 )
 def test_a_file_that_would_be_read_wrongly_is_refused(tmp_path: Path, text: str, said: str) -> None:
