@@ -201,3 +201,37 @@ def test_rows_that_are_no_such_task_are_refused(capsys, in_a_folder):
     assert code == 3
     assert "--task classification" in err
     assert list(in_a_folder.iterdir()) == [in_a_folder / "mail.jsonl"]
+
+
+def chats(*systems):
+    turns = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Ada left."}]
+    return [
+        {"messages": [{"role": "system", "content": system}, {**turns[0], "content": f"Who? {number}"}, turns[1]]}
+        for number, system in enumerate(systems)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("systems", "to", "words"),
+    [
+        (["Be brief."] * 3, "rows", "the system text 'Be brief.' stands in no row"),
+        (["Be brief.", "Be kind."], "openai", "the chats' system text is the task's instruction"),
+        (["Be brief.", "Be kind."], "vertex", "the chats' system text is the task's instruction"),
+        (["Be brief."] * 3, "trl", ""),
+        (["Be brief.", "Be kind."], "rows", ""),
+    ],
+)
+def test_where_the_system_text_went_is_said(capsys, systems, to, words):
+    write("chats.jsonl", chats(*systems))
+    code, out, _ = converted(capsys, "chats.jsonl", "--task", "generation", "--to", to, "-o", "out.jsonl")
+    assert code == 0
+    assert words in out
+    assert words or "the system text '" not in out
+    assert words or "task's instruction" not in out
+
+
+def test_how_columns_and_task_were_found_is_said(capsys):
+    write("notes.jsonl", [{"question": f"Who? {number}", "answer": "Ada", "id": number} for number in range(12)])
+    _, out, _ = converted(capsys, "notes.jsonl")
+    assert "'question' is the input, 'answer' is the target; not part of them: id" in out
+    assert "no task is named, and" in out

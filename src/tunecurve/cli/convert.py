@@ -64,6 +64,8 @@ def convert(source: str, to: str, output: Path | None, force: bool, **options: A
     for path, lines in files.items():
         write_text(path, "".join(f"{line}\n" for line in lines))
         echo(f"wrote    {path}: {len(lines)} rows {_in_words(to)}")
+    if note := _system_note(spec, to):
+        echo(f"note     {note}")
     if to != "rows" and spec.data.group_column:
         echo(
             "note     chats name no groups: rows of one group may be trained on and tested; plain rows keep them (--to rows)"
@@ -92,6 +94,25 @@ def _check_free(path: Path, spec: StudySpec, force: bool) -> None:
 def _beside(whole: Path, side: str) -> Path:
     """Return the file of a side: ``tuning-test.jsonl`` beside ``tuning.jsonl``."""
     return whole.with_name(f"{whole.stem}-{side}{whole.suffix}") if side else whole
+
+
+def _system_note(spec: StudySpec, to: str) -> str:
+    """Return what became of the system text, where nothing else tells of it."""
+    if to == "rows":
+        way = "stands in no row: give it as prompt.system in a study file, or write chats (--to openai)"
+        return f"the system text {_cut(spec.prompt.system)} {way}" if spec.prompt.system else ""
+    is_own = spec.prompt.system is not None
+    return (
+        ""
+        if is_own
+        else "the chats' system text is the task's instruction; prompt.system in a study file is another, '' none"
+    )
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a text in quotation marks, on one line."""
+    line = " ".join(text.split())
+    return f"'{line[:60]}{'...' if len(line) > 60 else ''}'"
 
 
 def _in_words(to: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunecurve.data.cells import Reading, shape_of
+from tunecurve.data.cells import Reading, plain_value, shape_of
 from tunecurve.data.drops import MAX_PLACES_KEPT
 from tunecurve.errors import DataError
 from tunecurve.formats.tags import are_pieces
@@ -112,7 +112,26 @@ def columns_in_words(cells: Mapping[str, Any]) -> str:
 
 
 # Marks of models' chat templates, and the heads of Alpaca's.
-_TEMPLATE_MARKS = ("<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[INST]", "<|user|>", "### Response:")
+_TEMPLATE_MARKS = (
+    "<|im_start|>",
+    "<|start_header_id|>",
+    "<start_of_turn>",
+    "[INST]",
+    "<|user|>",
+    "### Response:",
+    "### Assistant:",
+    "\nASSISTANT:",
+    "\n\nAssistant:",
+)
+
+
+# Columns that hold chats wherever their name is met.
+_CHAT_NAMES = ("messages", "conversation", "conversations", "contents", "dialog", "dialogue", "chat", "turns", "data")
+
+
+def _is_list(cell: Any) -> bool:
+    cell = plain_value(cell)
+    return isinstance(cell, list) or (isinstance(cell, str) and cell.lstrip()[:2] in ("[{", "['", '["'))
 
 
 _OFFSET_KEY = re.compile(r"(?:start|begin|end)(?:_?(?:offset|pos|position|char|index))?|offsets?", re.IGNORECASE)
@@ -171,6 +190,16 @@ def way_on(cells: Mapping[str, Any]) -> str:
         return (
             f"column '{filled[0]}' holds whole chats written in a model's template, question and answer in one text; give the turns "
             "themselves, e.g. a column messages: docs/data.md, Chats"
+        )
+    lists = [
+        name
+        for name, cell in cells.items()
+        if str(name).casefold() in _CHAT_NAMES and _is_list(cell) and not holds_offsets(cell)
+    ]
+    if lists:
+        return (
+            f"column '{lists[0]}' holds a list, but no turns with a role and a text each; write them as "
+            '[{"role": "user", "content": ...}, {"role": "assistant", "content": ...}]: docs/data.md, Chats'
         )
     annotated = _way_on_annotated(cells)
     if annotated:

@@ -9,6 +9,7 @@ from tunecurve.data.cells import is_missing
 from tunecurve.data.shapes.base import AUTO, Asked, Cells, Match, Met, NotReadError, Plain, Shape
 from tunecurve.data.shapes.turns import ROLES, SYSTEM_COLUMNS, TOOL_KEYS, Chat, holds_words, turns_in
 
+MOST_ROLES_NAMED = 4
 CLASSES = ("label", "labels", "class", "intent")
 _LEFT_OUT = {
     "earlier turns": "earlier turns of {} kept in the input",
@@ -82,8 +83,8 @@ class ChatShape(Shape):
         try:
             return self.chat(cells, asked).plain(asked.instruction)
         except NotReadError as error:
-            reason = error.args[0]
-            return Plain(reason, reason)
+            reason, *roles = error.args
+            return Plain(reason, reason, tuple(("unknown role", role) for role in roles))
 
     def shared_instruction(self, sample: Sequence[Cells], asked: Asked) -> str | None:
         """Return the system text that all chats of a sample share; None where they share none, or the study has its own."""
@@ -124,4 +125,8 @@ class ChatShape(Shape):
         for kind, words in _LEFT_OUT.items():
             if met.counts[kind]:
                 parts.append(words.format(f"{met.counts[kind]} chat{'s' if met.counts[kind] > 1 else ''}"))
+        roles = sorted(met.values.get("unknown role", ()))
+        if roles:
+            more = ", ..." if len(roles) > MOST_ROLES_NAMED else ""
+            parts.append(f"unknown roles: {', '.join(repr(role[:40]) for role in roles[:MOST_ROLES_NAMED])}{more}")
         return ", ".join(parts)

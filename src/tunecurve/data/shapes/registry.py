@@ -13,6 +13,7 @@ from tunecurve.data.shapes.bedrock_chat import BedrockChat
 from tunecurve.data.shapes.columns import Columns
 from tunecurve.data.shapes.entity_values import EntityValues
 from tunecurve.data.shapes.label_studio import LabelStudio
+from tunecurve.data.shapes.no_pairs import refuse_rows_without_pairs
 from tunecurve.data.shapes.openai_chat import OpenAIChat
 from tunecurve.data.shapes.preference import Preference
 from tunecurve.data.shapes.prodigy import Prodigy
@@ -76,6 +77,8 @@ def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:
     """
     if asked.name == COLUMNS or not sample or _has_usual_columns(sample, asked):
         return None
+    if asked.name == AUTO and not (asked.input_columns or asked.target_columns or asked.template_columns):
+        refuse_rows_without_pairs(sample)
     shapes = [shape for shape in (*SHAPES, Columns()) if asked.name in (AUTO, shape.name)]
     found = [match for shape in shapes for match in shape.matches(sample, asked)]
     if not found and asked.name != AUTO:

@@ -90,15 +90,20 @@ NO_ANSWER = unreadable(
 NO_QUESTION = unreadable(
     "chat without a user turn", "their chat has no user turn before the answer", "leave these rows out"
 )
+REFUSAL = unreadable(
+    "refusals",
+    "their chat holds a refusal in a field of its own, and no content",
+    "to learn it, write the refusal as the content",
+)
 UNKNOWN_ROLE = unreadable(
     "chat with an unknown role",
     "a turn of their chat has a role that is none of system, developer, user, assistant, tool",
-    "rename the role",
+    "rename the role (it stands in the line about the shape)",
 )
 NOT_A_CHAT = unreadable(
     "no chat",
     "they hold no list of turns where other rows do",
-    "give every row the same columns, or leave these rows out",
+    "give every row, and every file of test rows, the same shape (tunecurve convert FILE --to openai writes it), or leave these rows out",
 )
 
 
@@ -159,10 +164,12 @@ class Chat:
         if role in _TOOL_ROLES or any(_first(turn, key) for key in TOOL_KEYS):
             raise NotReadError(TOOL_CALLS)
         if role not in ROLES:
-            raise NotReadError(UNKNOWN_ROLE)
+            raise NotReadError(UNKNOWN_ROLE, role)
         if any(_first(turn, key) for key in _THOUGHT_KEYS):
             self.remarks.append(("thoughts", ""))
         text = self.text_of(_first(turn, "content", "value", "parts", "text"))
+        if not text.strip() and _first(turn, "refusal"):
+            raise NotReadError(REFUSAL)
         self.turns.append(Turn(ROLES[role], text, _is_learnt(turn)))
 
     def text_of(self, content: Any) -> str:

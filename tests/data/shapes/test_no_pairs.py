@@ -1,0 +1,89 @@
+"""Rows that look like pairs and are none: OpenAssistant's trees, turns a row each, questions with options; they are named."""
+
+import pytest
+
+from tests.support.shapes import read_shape
+from tunecurve.data.shapes.base import Asked
+from tunecurve.data.shapes.registry import recognise
+from tunecurve.data.unread import way_on
+from tunecurve.errors import DataError
+
+OASST = {
+    "message_id": "b",
+    "parent_id": "a",
+    "role": "assistant",
+    "text": "Douro",
+    "labels": {"name": ["spam"], "value": [0.0]},
+}
+CHOICES = {"question": "Which river?", "choices": ["Rhine", "Douro"], "answer": 1}
+USER = {"role": "user", "content": "Hi"}
+ANSWER = {"role": "assistant", "content": "Hello"}
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (OASST, "single messages of trees .'parent_id'"),
+        ({**OASST, "role": "prompter", "label": "good"}, "single messages of trees"),
+        ({"role": "user", "content": "Hi", "label": "greeting"}, "single turns of chats"),
+        ({"conversation_id": 1, "role": "assistant", "text": "Hello", "label": "x"}, "single turns of chats"),
+        ({"prompt": {"text": "Hi", "role": "prompter", "replies": []}}, "trees of messages"),
+        (CHOICES, "'choices' holds the options of 'question'"),
+        ({"question": "Which?", "choices": {"text": ["a"], "label": ["A"]}, "answer": "A"}, "options"),
+        ({"prompt": "Which?", "options": ["a", "b"], "completion": "a"}, "'options' holds the options of 'prompt'"),
+    ],
+)
+def test_rows_that_are_no_pairs_are_named(row, words):
+    with pytest.raises(DataError, match=words):
+        recognise([row] * 3, Asked())
+
+
+@pytest.mark.parametrize("row", [CHOICES, OASST])
+def test_columns_that_are_named_are_taken(row):
+    inputs, targets = (("question",), ("answer",)) if row is CHOICES else (("text",), ("role",))
+    found = recognise([row], Asked(input_columns=inputs, target_columns=targets))
+    assert found is None or found.shape == "columns"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "x", "label": "a", "role": "nurse"},  # a role of another kind
+        {"text": "x", "label": "a", "parent_id": "7"},
+        {"question": "x", "answer": "a", "options": "none"},  # no list
+        {"text": "x", "label": "a", "choices": ["a", "b"]},  # no question
+    ],
+)
+def test_other_columns_of_these_names_change_nothing(row):
+    assert recognise([row] * 3, Asked()).shape == "columns"
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ({"conversations": ["Hi", "Hello"], "source": "lima"}, "holds a list, but no turns with a role"),
+        ({"conversation": [{"input": "Hi", "output": "Hello"}], "source": "x"}, "'conversation' holds a list"),
+        ({"messages": "[{'role': 'user'}\n {'role': 'assistant'}]"}, "'messages' holds a list"),
+        ({"text": "### Human: Hi### Assistant: Hello"}, "whole chats"),
+        ({"system": "x", "chat": "USER: Hi\n\nASSISTANT: Hello"}, "'chat' holds whole chats"),
+    ],
+)
+def test_lists_and_texts_of_chats_that_are_not_read_are_named(cells, words):
+    assert words in way_on(cells)
+
+
+@pytest.mark.parametrize("cells", [{"data": "2024-01-01", "body": "x"}, {"tags": ["a"], "body": "x"}])
+def test_other_columns_are_not_taken_for_chats(cells):
+    assert way_on(cells) == ""
+
+
+def test_roles_that_are_not_known_are_said():
+    read = read_shape([{"messages": [USER, ANSWER]}, {"messages": [{"role": "Narrator", "content": "x"}, ANSWER]}])
+    assert read.pairs[1] == "chat with an unknown role"
+    assert read.line.endswith("unknown roles: 'narrator'")
+
+
+def test_a_refusal_in_a_field_of_its_own_is_named_and_no_empty_answer():
+    refusal = {"role": "assistant", "content": None, "refusal": "I cannot."}
+    rows = [{"messages": [USER, {**ANSWER, "refusal": None}]}, {"messages": [USER, refusal]}]
+    assert read_shape(rows).pairs == [("Hi", "Hello"), "refusals"]
