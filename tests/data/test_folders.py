@@ -211,3 +211,49 @@ def test_a_folder_that_links_to_itself_is_no_part(tmp_path):
     write(tmp_path / "d", "a.jsonl")
     (tmp_path / "d" / "loop").symlink_to("../d")
     assert texts(tmp_path / "d") == ["a.jsonl 0"]
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (["part-0.jsonl", "part-1.jsonl", "part-3.jsonl"], "2"),
+        (["rows_001.jsonl.gz", "rows_002.jsonl.gz", "rows_004.jsonl.gz"], "3"),
+        ([f"a{n}.jsonl" for n in (1, 2, 3, 5, 6, 8)], "4, 7"),
+    ],
+)
+def test_a_number_that_is_left_out_is_a_warning(tmp_path, names, missing):
+    write(tmp_path, *names)
+    rows, notes = read(tmp_path)
+    assert len(rows) == len(names)
+    assert any(f"and {missing} is not among them" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["part-0.jsonl", "part-1.jsonl", "part-2.jsonl"],
+        ["2019.jsonl", "2021.jsonl"],
+        ["rows-2024-01-31.jsonl", "rows-2024-02-02.jsonl"],
+        ["v1.jsonl", "v10.jsonl"],
+    ],
+)
+def test_years_dates_and_versions_are_no_gaps(tmp_path, names):
+    write(tmp_path, *names)
+    assert not any("not among them" in note for note in read(tmp_path)[1])
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
+def test_a_part_without_rows_is_named(tmp_path, content):
+    write(tmp_path, "a.jsonl", "c.jsonl")
+    (tmp_path / "b.jsonl").write_bytes(content)
+    rows, notes = read(tmp_path)
+    assert len(rows) == 2
+    assert any("'b.jsonl'" in note and "holds no rows" in note for note in notes)
+
+
+@pytest.mark.parametrize("total", ["00003", "2"])
+def test_a_part_that_is_read_alone_is_said(tmp_path, total):
+    write(tmp_path, f"train-0-of-{total}.jsonl")
+    rows, notes = read(tmp_path / f"train-0-of-{total}.jsonl")
+    assert len(rows) == 1
+    assert f"is one of {int(total)} parts" in notes[0]

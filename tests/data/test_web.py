@@ -244,3 +244,53 @@ def test_local_only_refuses_other_machines_and_not_this_one(server, monkeypatch)
     assert "--local-only: 'https://example.org/rows.csv' is on another machine" in message
     server.answers["/rows.csv"] = (200, {}, CSV)
     assert read(f"{server.url}/rows.csv")[0] == ROWS
+
+
+@pytest.mark.parametrize("n_members", [2, 3])
+@pytest.mark.parametrize("n_rows", [1, 60_000])
+def test_a_body_of_several_gzip_members_is_whole(server, n_members, n_rows):
+    """RFC 1952, 2.2: members simply appear one after another in the file."""
+    members = [b"text,label\n", *(f"{part} {n},x\n".encode() for part in range(n_members) for n in range(n_rows))]
+    third = len(members) // n_members
+    pieces = [b"".join(members[:third]), b"".join(members[third:])]
+    server.answers["/rows.csv"] = (200, {"Content-Encoding": "gzip"}, b"".join(map(gzip.compress, pieces)))
+    assert len(read(f"{server.url}/rows.csv")[0]) == n_members * n_rows
+
+
+def test_a_second_member_that_is_cut_is_not_kept(server):
+    body = gzip.compress(CSV) + gzip.compress(b"c,x\n" * 1000)[:-9]
+    server.answers["/rows.csv"] = (200, {"Content-Encoding": "gzip"}, body)
+    assert "was cut" in refused(f"{server.url}/rows.csv")
+    assert web.kept(f"{server.url}/rows.csv") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "said"),
+    [
+        (200, {}, b"", "an empty file"),
+        (202, {}, b"", "without a file (202"),
+        (204, {}, b"", "without a file (204"),
+        (206, {}, CSV[:15], "without a file (206"),
+        (200, {}, b"<html>Log in</html>", "web page"),
+        (200, {}, b"\x80\x04.", "pickle"),
+        (200, {}, gzip.compress(CSV), "compressed by gzip"),
+    ],
+)
+def test_what_holds_no_rows_is_asked_for_again_by_the_next_command(server, status, headers, body, said):
+    server.answers["/rows.csv"] = (status, headers, body)
+    assert said in refused(f"{server.url}/rows.csv")
+    assert web.kept(f"{server.url}/rows.csv") is None
+    server.answers["/rows.csv"] = (200, {}, CSV)
+    assert read(f"{server.url}/rows.csv")[0] == ROWS
+
+
+@pytest.mark.parametrize("name", ["fetched.json", "arriving.json", "rows.json"])
+def test_a_file_called_like_the_cache_s_own_is_read(server, name):
+    server.answers[f"/{name}"] = (200, {}, json.dumps(ROWS).encode())
+    for _ in range(2):
+        assert read(f"{server.url}/{name}")[0] == ROWS
+
+
+def test_local_only_is_named_where_the_hub_is_not_asked(monkeypatch):
+    monkeypatch.setattr(network, "_is_on", True)
+    assert "--local-only" in refused("owner/name", EnvironmentProblem)

@@ -11,7 +11,7 @@ from tunecurve.data.arrow_rows import read_arrow, read_parquet
 from tunecurve.data.conll_rows import holds_tags, read_conll
 from tunecurve.data.csv_rows import read_csv
 from tunecurve.data.encodings import as_western, told_wrongly
-from tunecurve.data.folders import Parts, is_pattern, parts_of_folder, parts_of_pattern
+from tunecurve.data.folders import Parts, is_pattern, missing_numbers, one_of_several, parts_of_folder, parts_of_pattern
 from tunecurve.data.json_rows import read_json
 from tunecurve.data.kinds import EXPECTED, TEXT_KINDS, kind_of, refuse_other_file
 from tunecurve.data.options import ReadingOptions, with_part
@@ -63,6 +63,7 @@ def read_path(source: str, options: ReadingOptions, findings: list[Finding]) -> 
         if path.is_dir():
             yield from _read_parts(parts_of_folder(path, part, options), whole, options, findings)
         else:
+            findings += one_of_several(path)
             yield from read_file(DataFile.on_disk(path, options, part), findings)
     elif is_pattern(whole):
         yield from _read_parts(parts_of_pattern(whole), whole, options, findings)
@@ -111,10 +112,18 @@ def _read_text(file: DataFile, reader: Reader, findings: list[Finding]) -> Itera
 
 
 def _read_parts(parts: Parts, what: str, options: ReadingOptions, findings: list[Finding]) -> Iterator[RawRow]:
-    findings += parts.note(what)
+    findings += [*parts.note(what), *missing_numbers(parts.files, what)]
     known: list[Finding] = []
     for path in parts.files:
         name = parts.name_of(path)
+        n_rows = 0
         for place, cells in read_file(DataFile.on_disk(path, options), known):
+            n_rows += 1
             yield f"{name}, {place}", cells
+        if not n_rows:
+            known.append(
+                Finding(
+                    "part-empty", f"file '{name}' of '{what}' holds no rows", "fetch it again if it should", (name,)
+                )
+            )
     findings += dict.fromkeys(known)

@@ -29,6 +29,7 @@ SPLITS = {
 # What the library `datasets` and the hub write beside the rows.
 _NOT_ROWS = {"dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json", "metadata.json"}
 _NUMBERED = re.compile(r"(?P<stem>.*?)-?(?P<number>\d+)-of-(?P<total>\d+)(?P<end>.*)")
+_COUNTED = re.compile(r"(?P<stem>.*?)(?P<number>\d{1,6})(?P<end>\D*)")
 _DIGITS = re.compile(r"(\d+)")
 _PATTERN = re.compile(r"[*?]|\[.+\]")
 
@@ -250,6 +251,35 @@ def _check_numbers(files: Sequence[Path], what: str) -> None:
             raise DataError(
                 f"{what} lacks {len(missing)} of the {total} parts of '{stem}...{end}': number {shown}; fetch the missing ones"
             )
+
+
+def one_of_several(path: Path) -> list[Finding]:
+    """Return a note where a file that is named by itself is a part of a numbered set, as ``train-00000-of-00003.parquet``."""
+    found = _NUMBERED.fullmatch(path.name)
+    if found is None or int(found["total"]) < 2:
+        return []
+    text = f"'{path.name}' is one of {int(found['total'])} parts, and read alone; for all of them give their folder"
+    return [Finding("part-alone", text, is_note=True)]
+
+
+def missing_numbers(files: Sequence[Path], what: str) -> list[Finding]:
+    """Return a warning where files that are counted from 0 or 1 on, as ``part-3.csv``, leave out a number."""
+    sets: dict[tuple[str, str], set[int]] = {}
+    for path in files:
+        found = _COUNTED.fullmatch(path.name)
+        if found and not _NUMBERED.fullmatch(path.name):
+            sets.setdefault((found["stem"], found["end"]), set()).add(int(found["number"]))
+    warnings = []
+    for (stem, end), numbers in sets.items():
+        missing = sorted(set(range(min(numbers), max(numbers))) - numbers)
+        if min(numbers) > 1 or not missing or len(missing) >= len(numbers):
+            continue
+        shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        text = (
+            f"the files of '{what}' are numbered up to {max(numbers)} ('{stem}...{end}'), and {shown} is not among them"
+        )
+        warnings.append(Finding("part-missing", text, "fetch what is missing, if there is such a file"))
+    return warnings
 
 
 def _splits_in(path: Path) -> list[str]:

@@ -12,6 +12,7 @@ from tunecurve.data.options import PART, ReadingOptions
 from tunecurve.data.rows import RawRow
 from tunecurve.errors import DataError, did_you_mean, needing
 from tunecurve.findings import Finding
+from tunecurve.privacy.network import refuse_fetch
 
 
 def read_hub(source: str, options: ReadingOptions, findings: list[Finding]) -> Iterator[RawRow]:
@@ -70,6 +71,7 @@ def _in_words(name: str, options: ReadingOptions, error: Exception, datasets: An
             )
     detail = text.splitlines()[0][:200] if text else type(error).__name__
     if "offline" in text.lower() or type(error).__name__ in ("OfflineModeIsEnabled", "ConnectionError"):
+        refuse_fetch(f"https://huggingface.co/datasets/{name}")
         return f"cannot reach the hub for '{name}' ({detail}); it is not a file here either: check the network, or give a file"
     return (
         f"cannot load '{name}' from the hub ({detail}); it is not a file here either: check the name, the network, or download it as "

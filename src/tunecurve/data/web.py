@@ -23,6 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 from tunecurve.data.addresses import check_scheme, checked_address, file_name
 from tunecurve.data.kinds import EXPECTED, kind_of
 from tunecurve.data.options import GIGABYTE, ReadingOptions, with_part
+from tunecurve.data.streams import DataFile
 from tunecurve.data.ticker import Ticker
 from tunecurve.errors import DataError, TunecurveError
 from tunecurve.privacy.network import is_this_machine, refuse_fetch
@@ -31,6 +32,8 @@ from tunecurve.storage.files import cache_folder, make_folder, sha256_of, write_
 MAX_REDIRECTS = 5
 SECONDS_TO_WAIT = 30.0
 _CHUNK = 1 << 18
+# Beside each file: what was fetched, and when.
+_NOTED_IN = "fetched.json"
 _TYPES = {
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
@@ -106,7 +109,7 @@ def kept(source: str) -> Fetched | None:
     """Return what the cache holds of an address, where it is whole."""
     address, _ = with_part(source)
     try:
-        found = Fetched(**json.loads((_folder_of(address) / "fetched.json").read_text(encoding="utf-8")))
+        found = Fetched(**json.loads((_folder_of(address) / _NOTED_IN).read_text(encoding="utf-8")))
         is_whole = found.path.stat().st_size == found.n_bytes and sha256_of(found.path) == found.sha256
     except (OSError, ValueError, TypeError):
         return None
@@ -123,6 +126,10 @@ def _fetch(address: str, parts: SplitResult, options: ReadingOptions) -> Fetched
     )
     opener = urllib.request.build_opener(_Redirects(address))
     with opener.open(request, timeout=SECONDS_TO_WAIT) as answer:
+        if answer.status != http.client.OK:
+            raise DataError(
+                f"'{address}' is answered without a file ({answer.status} {answer.reason}); try again later"
+            )
         name = _name(address, parts, answer)
         limit = int(options.max_unpacked_gb * GIGABYTE)
         size = int(answer.headers.get("Content-Length") or 0)
@@ -137,11 +144,23 @@ def _fetch(address: str, parts: SplitResult, options: ReadingOptions) -> Fetched
             digest, n_bytes = _copy(address, answer, file, options, size)
         name = _unpacked_name(name, folder / "arriving")
         (folder / "arriving").replace(folder / name)
+        _check_arrived(address, folder / name, options)
         etag = answer.headers.get("ETag") or ""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     found = Fetched(address, name, digest, etag, n_bytes, now)
-    write_json(folder / "fetched.json", asdict(found))
+    write_json(folder / _NOTED_IN, asdict(found))
     return found
+
+
+def _check_arrived(address: str, path: Path, options: ReadingOptions) -> None:
+    """Keep nothing that holds no rows: an empty answer, a page under a file's name; the next command asks again."""
+    try:
+        if not path.stat().st_size:
+            raise DataError(f"'{address}' is answered with an empty file; try again later, or check the address")
+        DataFile(path.name, lambda: path.open("rb"), options, path=path).check()
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _copy(address: str, answer: Any, file: IO[bytes], options: ReadingOptions, size: int) -> tuple[str, int]:
@@ -152,19 +171,19 @@ def _copy(address: str, answer: Any, file: IO[bytes], options: ReadingOptions, s
         raise DataError(
             f"'{address}' is sent packed by '{packing}', which is not read; download the file, and give its path"
         )
-    unpack = zlib.decompressobj(31) if packing != "identity" else None
+    unpack = _Gunzip() if packing != "identity" else None
     ticker = Ticker(f"fetching {address}", "MB", size / 1e6)
     for chunk in _chunks(answer):
         n_arrived += len(chunk)
         ticker.at(n_arrived / 1e6)
-        pieces = _pieces(unpack, chunk) if unpack else iter((chunk,))
+        pieces = unpack.pieces(chunk) if unpack else iter((chunk,))
         for piece in pieces:
             n_written += len(piece)
             if n_written > options.max_unpacked_gb * GIGABYTE:
                 raise _too_large(address, options)
             digest.update(piece)
             file.write(piece)
-    if (size and n_arrived < size) or (unpack and not unpack.eof):
+    if (size and n_arrived < size) or (unpack and not unpack.has_ended):
         raise DataError(
             f"'{address}' was cut after {n_arrived:,} of {size or 'more'} bytes; run the same command again"
         )
@@ -176,12 +195,28 @@ def _chunks(answer: Any) -> Iterator[bytes]:
         yield chunk
 
 
-def _pieces(unpack: Any, chunk: bytes) -> Iterator[bytes]:
-    """Yield what a packed chunk holds, a piece of bounded size at a time."""
-    piece = unpack.decompress(chunk, _CHUNK)
-    while piece:
-        yield piece
-        piece = unpack.decompress(unpack.unconsumed_tail, _CHUNK)
+class _Gunzip:
+    """Unpacks gzip as it arrives: one member, or several one after the other (RFC 1952, 2.2)."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(31)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last member is whole."""
+        return self._member.eof
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what a chunk holds, a piece of bounded size at a time."""
+        has_more = bool(chunk)
+        while has_more:
+            if self._member.eof:
+                self._member = zlib.decompressobj(31)
+            piece = self._member.decompress(chunk, _CHUNK)
+            if piece:
+                yield piece
+            chunk = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            has_more = bool(chunk) or (len(piece) == _CHUNK and not self._member.eof)
 
 
 def _name(address: str, parts: SplitResult, answer: Any) -> str:
@@ -198,7 +233,8 @@ def _name(address: str, parts: SplitResult, answer: Any) -> str:
         raise DataError(
             f"'{address}' does not say what kind of file it is (it is sent as {kind}); download it, and name it: {EXPECTED}"
         )
-    return re.sub(r"[^\w.-]", "_", name or f"rows{_TYPES[kind]}").lstrip(".")
+    own = re.sub(r"[^\w.-]", "_", name or f"rows{_TYPES[kind]}").lstrip(".")
+    return f"_{own}" if own == _NOTED_IN else own
 
 
 def _unpacked_name(name: str, path: Path) -> str:
