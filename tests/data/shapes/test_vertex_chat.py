@@ -56,3 +56,12 @@ def test_a_file_that_ends_with_questions_is_named():
     assert (
         read_shape([{"contents": [HI, ARGH]}, {"contents": [HI, ARGH, NAME]}]).pairs[1] == "chat ends with a user turn"
     )
+
+
+@pytest.mark.parametrize(
+    "first", [{"parts": [{"text": "Hi"}]}, {"parts": {"text": "Hi"}}, {"role": None, "parts": [{"text": "Hi"}]}]
+)
+def test_a_turn_without_a_role_is_the_users(first):
+    read = read_shape([{"contents": [first, {"role": "model", "parts": [{"text": "Hello"}]}]}])
+    assert read.match.shape == "vertex-chat"
+    assert read.pairs == [("Hi", "Hello")]

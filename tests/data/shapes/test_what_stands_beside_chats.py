@@ -24,6 +24,9 @@ ROWS = [
     {"query": "Hi", "response": "Hello"},  # ms-swift
     {"prompt": "Hi", "completion": "Hello"},
     {"input": "Hi", "output": "Hello"},
+    {"user": "Hi", "assistant": "Hello"},
+    {"user_message": "Hi", "assistant_message": "Hello"},
+    {"text_input": "Hi", "output": "Hello"},  # AI Studio
 ]
 PREFERENCES = [
     {"question": "Hi", "chosen": "Hello", "rejected": "No"},
@@ -141,3 +144,9 @@ def test_answers_that_hold_more_than_what_is_read_are_said(answer, said):
 def test_the_text_that_a_question_is_about_is_part_of_the_input(name):
     match = recognise([{"question": "Is it?", name: "It is.", "answer": True}], Asked())
     assert set(match.input_columns) == {name, "question"}
+
+
+@pytest.mark.parametrize("row", ROWS[6:])
+def test_without_a_system_text_these_are_plain_columns(row):
+    match = recognise([row, {"system": "", "history": [], **row}], Asked())
+    assert (match.shape, match.input_columns, match.target_columns) == ("columns", *((name,) for name in row))

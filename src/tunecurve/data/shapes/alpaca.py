@@ -15,8 +15,8 @@ INSTRUCTION = "instruction"
 _INPUTS = ("input", "context")
 _OUTPUTS = ("output", "response")
 # Without an instruction, these beside a system text or earlier turns are read the same way (OpenOrca, ms-swift).
-_QUESTIONS = ("prompt", "question", "query", "input")
-_ANSWERS = ("output", "response", "answer", "completion")
+_QUESTIONS = ("prompt", "question", "query", "input", "text_input", "user", "user_message", "user_prompt")
+_ANSWERS = ("output", "response", "answer", "completion", "assistant", "assistant_message", "assistant_response")
 _HISTORY = "history"
 _WHOLE = "text"  # the original file has all of a row once more in one text
 

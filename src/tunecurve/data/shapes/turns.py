@@ -160,7 +160,7 @@ class Chat:
         """
         if not isinstance(turn, Mapping):
             raise NotReadError(NOT_A_CHAT)
-        role = str(_first(turn, "role", "from", "author") or "").strip().casefold()
+        role = str(_first(turn, "role", "from", "author") or ("user" if "parts" in turn else "")).strip().casefold()
         if role in _TOOL_ROLES or any(_first(turn, key) for key in TOOL_KEYS):
             raise NotReadError(TOOL_CALLS)
         if role not in ROLES:
