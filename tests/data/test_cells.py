@@ -154,3 +154,15 @@ def test_every_cell_is_texts_or_a_problem_or_a_shape(cell):
         assert all(text.strip() for text in reading.texts)
         for text in reading.texts:
             text.encode()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"id": 1, "id": 2}', '{"a": {"id": "x", "id": null}}', '{"a": [{"id": [1], "id": [2]}]}']
+)
+def test_an_object_as_text_that_says_two_things_of_one_key_is_no_target(text):
+    assert read_target(text, TargetRule("object")).problem == "a key with two values"
+
+
+@pytest.mark.parametrize("text", ['{"id": 1, "id": 1}', '{"a": {"id": 1}, "b": {"id": 2}}'])
+def test_keys_that_agree_or_stand_in_several_objects_are_fine(text):
+    assert read_target(text, TargetRule("object")).problem == ""

@@ -320,3 +320,36 @@ def test_a_text_that_many_cells_repeat_counts_each_time(tmp_path):
     one_sheet(tmp_path / "a.xlsx", repeated(1, 2500), ["A" * 500_000, "short"])
     rows, _ = read(tmp_path / "a.xlsx")
     assert [cells["text"] for _, cells in rows] == ["short"] * 2500
+
+
+@pytest.mark.parametrize(
+    ("row", "cell", "text"),
+    [(900_000, 1, "q" * 2000), (1_000_000, 60, "q"), (4_000_000_000, 1, "q" * 20), (1, 60_000_000, "q")],
+)
+def test_cells_that_are_repeated_by_a_number_count_each_time(tmp_path, row, cell, text):
+    ods(tmp_path / "a.ods", [*ROWS, [text, "a"]])
+    with zipfile.ZipFile(tmp_path / "a.ods") as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    head, _, tail = parts["content.xml"].rpartition("<table:table-row>")
+    repeated_cell = f'<table:table-cell table:number-columns-repeated="{cell}"'
+    tail = tail.replace("<table:table-cell", repeated_cell, 1)
+    parts["content.xml"] = f'{head}<table:table-row table:number-rows-repeated="{row}">{tail}'
+    with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert "repeats cells to" in refused(tmp_path / "a.ods")
+
+
+def test_empty_cells_that_are_repeated_to_the_end_of_a_sheet_take_no_place(tmp_path):
+    ods(tmp_path / "a.ods", ROWS)
+    with zipfile.ZipFile(tmp_path / "a.ods") as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    end = (
+        '<table:table-row table:number-rows-repeated="1048570"><table:table-cell table:number-columns-repeated="16384"/>'
+        "</table:table-row></table:table>"
+    )
+    parts["content.xml"] = parts["content.xml"].replace("</table:table>", end)
+    with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert len(read(tmp_path / "a.ods")[0]) == 2

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tunecurve.data.drops import Reason
+from tunecurve.data.json_pairs import RepeatedKey, unique_keys
 from tunecurve.formats.entities import parse_entities
 
 MAX_LIST_TEXT = 20_000
@@ -29,6 +30,7 @@ _SPAN_KEYS = ({"start", "end"}, {"begin", "end"}, {"start_offset", "end_offset"}
 _NO_COMMA = re.compile(r"(['\"])\s+(['\"])")
 _IOB_TAG = re.compile(r"O|[BIESLU][-_]\S+")
 
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
 # What a cell says of a label whose column it stands in.
 _YES, _NO = {"1", "true", "yes", "y", "x", "t"}, {"", "0", "false", "no", "n", "f", "-"}
 
@@ -52,6 +54,12 @@ class Unreadable:
 
     name: str
     reason: Reason
+
+
+REPEATED_KEY = Unreadable(
+    "a key with two values",
+    Reason("their target is a JSON object that gives a key two values", "leave one of them, or name the keys apart"),
+)
 
 
 @dataclass(frozen=True)
@@ -250,9 +258,11 @@ def _object_in_text(text: str) -> Any:
     stripped = text.strip()
     if not (stripped.startswith("{") and stripped.endswith("}")) or len(stripped) > MAX_LIST_TEXT:
         return text
-    for parse in (json.loads, ast.literal_eval):
+    for parse in (_DECODER.decode, ast.literal_eval):
         try:
             found = parse(stripped)
+        except RepeatedKey:
+            return REPEATED_KEY
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
         return found if isinstance(found, dict) else text

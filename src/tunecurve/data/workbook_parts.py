@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from tunecurve.data.options import GIGABYTE
 from tunecurve.data.streams import DAMAGED, DataFile
-from tunecurve.data.workbook_sizes import check_sizes, elements_of
+from tunecurve.data.workbook_sizes import check_ods_sizes, check_sizes, elements_of
 from tunecurve.errors import DataError
 
 # The whole workbook is in memory while a sheet is read.
@@ -89,7 +89,7 @@ def check_parts(file: DataFile, opened: BinaryIO) -> None:
             for part in parts:
                 if part.filename.endswith((".xml", ".rels")):
                     _check_xml(file, archive, part)
-            check_sizes(file, archive)
+            (check_ods_sizes if file.suffix == ".ods" else check_sizes)(file, archive)
     except UNREADABLE as error:
         raise not_readable(file, error) from None
 

@@ -46,6 +46,47 @@ def check_sizes(file: DataFile, archive: zipfile.ZipFile) -> None:
             _check_texts(file, archive, sheet, strings)
 
 
+def check_ods_sizes(file: DataFile, archive: zipfile.ZipFile) -> None:
+    """Refuse a workbook (.ods) with a sheet that memory does not hold: cells and rows may be repeated by a number.
+
+    Raises
+    ------
+    DataError
+        With how many cells or characters there would be.
+    """
+    n_rows, n_columns, n_characters, n_waiting = 0, 0, 0, 0
+    with archive.open("content.xml") as part:
+        for row in elements_of(part, "table-row"):
+            times = _repeated(row, "rows")
+            columns, characters = _row_size(row)
+            n_waiting += times  # empty rows at the end take no place
+            if columns:
+                n_rows, n_waiting = n_rows + n_waiting, 0
+                n_columns, n_characters = max(n_columns, columns), n_characters + times * characters
+            if n_rows * n_columns > MAX_CELLS or n_characters > MAX_SHARED_CHARACTERS:
+                raise DataError(
+                    f"'{file}' repeats cells to {n_rows:,} rows of {n_columns:,} columns with {n_characters:,} characters; at most "
+                    f"{MAX_CELLS:,} cells and {MAX_SHARED_CHARACTERS:,} characters are read: delete the repeated ones, or save it as .csv"
+                )
+
+
+def _repeated(element: ElementTree.Element, what: str) -> int:
+    told = next((value for name, value in element.attrib.items() if name.endswith(f"}}number-{what}-repeated")), "1")
+    return int(told)
+
+
+def _row_size(row: ElementTree.Element) -> tuple[int, int]:
+    """Return the last column of a row that holds something, and how many characters the row holds."""
+    column = last = n_characters = 0
+    for cell in row:
+        times = _repeated(cell, "columns")
+        column += times
+        n_own = len("".join(cell.itertext()))
+        if n_own or any(name.endswith("value-type") for name in cell.attrib):
+            last, n_characters = column, n_characters + times * n_own
+    return last, n_characters
+
+
 @dataclass
 class _Extent:
     """The rectangle around the cells of a sheet, and how many of them name a shared text."""
