@@ -188,3 +188,9 @@ def test_the_columns_of_conll_2003_are_not_asked_for(tmp_path):
     assert recognise([cells for _, cells in rows], Asked("ner", target_columns=("column_4",))).target_columns == (
         "column_4",
     )
+
+
+def test_an_export_of_webanno_is_named_by_its_own_ending_too(tmp_path):
+    text = "#FORMAT=WebAnno TSV 3.3\n#T_SP=x|value\n\n#Text=Ada left\n1-1\t0-3\tAda\tPER\t\n"
+    with pytest.raises(DataError, match="WebAnno or INCEpTION"):
+        list(read_file(DataFile.on_disk(_written(tmp_path / "rows.tsv", text), ReadingOptions()), []))

@@ -155,15 +155,26 @@ class Form:
     n_columns: int
 
 
-def _form(file: DataFile) -> Form:
-    """Return the form of a file, as its first lines show."""
-    head = next((content for _, content in _lines(file) if content.strip()), "")
+def refuse_other_format(file: DataFile, head: str) -> None:
+    """Refuse files of tokens or spans in a format that is not read, which their first line names.
+
+    Raises
+    ------
+    DataError
+        With the format's name.
+    """
     other = next((name for pattern, name in _OTHER_FORMATS if pattern.match(head)), "")
     if other:
         raise _OtherFormatError(
             f"'{file}' is {other}, which is not read; export it as CoNLL with a token and its tag (B-PER, I-PER, O) in each line, or as "
             ".jsonl with text and spans"
         )
+
+
+def _form(file: DataFile) -> Form:
+    """Return the form of a file, as its first lines show."""
+    head = next((content for _, content in _lines(file) if content.strip()), "")
+    refuse_other_format(file, head)
     filled = (content for _, content in _lines(file) if content.strip() and not content.startswith(("#", "-DOCSTART-")))
     lines = list(itertools.islice(filled, N_LOOKED_AT))
     if lines and all(all(0 < part.rfind("|") < len(part) - 1 for part in line.split()) for line in lines):

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tunecurve.data.conll_rows import refuse_other_format
 from tunecurve.data.encodings import open_text
 from tunecurve.data.headers import Header, check_header, check_is_header
 from tunecurve.data.rows import RawRow
@@ -32,6 +33,7 @@ def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     separator, n_skipped, sample = _separator(source, own)
     first = [row for row in sample if row]
     if first:
+        refuse_other_format(source, first[0][0])
         check_is_header(f"{source}, line {n_skipped + 1}", first[0], first[1:])
     if separator != own:
         text = (

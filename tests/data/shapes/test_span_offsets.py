@@ -59,7 +59,7 @@ def test_characters_are_read_whatever_stands_before(before):
 @pytest.mark.parametrize("shift", [-2, 2, 3])
 def test_offsets_of_another_text_are_an_error(shift):
     data = rows("so  ", lambda text: len(text) + shift)
-    with pytest.raises(DataError, match=r"begin or end within words or with blanks .*those of another text"):
+    with pytest.raises(DataError, match=r"cut words on both sides or hold blanks .*those of another text"):
         read_shape(data, task="ner")
     assert read_shape(data, task="ner", options={"offsets": "characters"}).pairs
 
@@ -67,3 +67,12 @@ def test_offsets_of_another_text_are_an_error(shift):
 def test_ends_behind_a_part_of_a_word_are_read_where_most_are_whole():
     data = [*rows("", len), {"text": "Hallorans cat", "label": [[0, 8, "PERSON"]]}]
     assert read_shape(data, task="masking").pairs[-1][1] == "[PERSON]s cat"
+
+
+@pytest.mark.parametrize("before", ["b", "l'", "בה", "وال"])
+def test_articles_before_names_are_no_shift(before):
+    data = [
+        {"text": f"so {before}{name} left {n}", "label": [[3 + len(before), 3 + len(before) + len(name), "PERSON"]]}
+        for n, name in enumerate(NAMES * 2)
+    ]
+    assert read_shape(data, task="masking").pairs[0][1] == f"so {before}[PERSON] left 0"

@@ -110,14 +110,21 @@ def _check_unit(pairs: Sequence[tuple[str, RawSpan]], other: Counting) -> None:
 def _check_words(pairs: Sequence[tuple[str, RawSpan]]) -> None:
     """Refuse offsets that cut words by every way of counting."""
     places = [(text, in_characters(text, span, _CHARACTERS)) for text, span in pairs]
-    cut = [text[slice(*place)] for text, place in places if place is not None and not _is_whole(text, place)]
+    cut = [text[slice(*place)] for text, place in places if place is not None and _is_displaced(text, place)]
     n_placed = sum(place is not None for _, place in places)
     if n_placed >= MIN_SPANS and 2 * len(cut) > n_placed:
         raise DataError(
-            f"{len(cut)} of the first {n_placed} spans begin or end within words or with blanks (such as '{cut[0][:40]}'), so offsets seem "
-            "to be those of another text, e.g. of one whose blanks, line breaks or marks were taken away later; give the texts as they "
+            f"{len(cut)} of the first {n_placed} spans cut words on both sides or hold blanks at an end (such as '{cut[0][:40]}'), so "
+            "offsets seem to be those of another text (blanks or marks were taken away later?); give the texts as they "
             "were labelled, or, if it is right so, say in the study file (tunecurve init): data.shape_options: {offsets: characters}"
         )
+
+
+def _is_displaced(text: str, place: tuple[int, int]) -> bool:
+    """Return whether a place cuts words on both sides, or has blanks at its ends: one side alone is that of an article or an ending."""
+    start, end = place
+    own = text[start:end]
+    return own != own.strip() or not (is_edge(text, start) or is_edge(text, end))
 
 
 def _is_whole(text: str, place: tuple[int, int] | None) -> bool:
