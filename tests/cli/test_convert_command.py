@@ -235,3 +235,16 @@ def test_how_columns_and_task_were_found_is_said(capsys):
     _, out, _ = converted(capsys, "notes.jsonl")
     assert "'question' is the input, 'answer' is the target; not part of them: id" in out
     assert "no task is named, and" in out
+
+
+@pytest.mark.parametrize(
+    ("output", "said"), [("-", "standard output"), ("loop", "leads to no file"), ("gone", "no file")]
+)
+def test_rows_are_written_to_a_file_only(capsys, in_a_folder, output, said):
+    write("a.jsonl", [{"text": f"mail {n}", "label": "ab"[n % 2]} for n in range(6)])
+    (in_a_folder / "loop").symlink_to("loop")
+    (in_a_folder / "gone").symlink_to("nowhere")
+    code, _, err = converted(capsys, "a.jsonl", "-o", output, "--force")
+    assert code == 2
+    assert said in err
+    assert sorted(path.name for path in in_a_folder.iterdir()) == ["a.jsonl", "gone", "loop"]

@@ -118,3 +118,12 @@ def test_letters_of_ms_dos_are_not_read_as_quotation_marks(tmp_path, text, encod
     with pytest.raises(DataError, match="name its encoding"):
         read(tmp_path / "a.csv")
     assert read(tmp_path / "a.csv", encoding=encoding)[0][0]["text"] == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_mark_names_its_encoding_of_two_bytes_or_four(tmp_path, encoding, suffix):
+    mark = {"utf-32-le": codecs.BOM_UTF32_LE, "utf-32-be": codecs.BOM_UTF32_BE}.get(encoding, b"")
+    content = "text\nGröße 😀\n" if suffix == ".csv" else '{"text": "Größe 😀"}\n'
+    (tmp_path / f"a{suffix}").write_bytes(mark + content.encode(encoding))
+    assert read(tmp_path / f"a{suffix}")[0] == [{"text": "Größe 😀"}]

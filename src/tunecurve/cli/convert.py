@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,11 @@ def _check_free(path: Path, spec: StudySpec, force: bool) -> None:
     from tunecurve.errors import UsageError
 
     sources = [source for source in (spec.data.source, spec.data.test_source, spec.data.dev_source) if source]
-    if any(path.resolve() == Path(source).resolve() for source in sources):
+    if str(path) == "-":
+        raise UsageError("rows are written to files, not to standard output; name one with -o")
+    if path.is_symlink() and not path.exists():
+        raise UsageError(f"'{path}' is a link that leads to no file; name another file with -o")
+    if any(os.path.realpath(path) == os.path.realpath(source) for source in sources):
         raise UsageError(f"'{path}' is the data itself; name another file with -o")
     if path.is_dir():
         raise UsageError(f"'{path}' is a folder; name a file in it with -o")

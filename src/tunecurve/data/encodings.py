@@ -48,6 +48,8 @@ def encoding_of(file: DataFile) -> str:
     with file.open_binary() as opened:
         start = opened.read(4)
     told = file.options.encoding
+    if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+        return _agreed(file, "utf-32", told)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return _agreed(file, "utf-16", told)
     if start[:3] == codecs.BOM_UTF8:
