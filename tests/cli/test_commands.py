@@ -71,7 +71,15 @@ def test_run_status_report_export(rows_file, tmp_path, with_lookup):
     assert code == 0
     assert (out / "export" / "predictions.csv").read_text().count("\n") >= 6 * 30 + 1
     invoke("export", out, "--format", "json", "--to", tmp_path / "j")
-    assert len(json.loads((tmp_path / "j" / "predictions.json").read_text())) == 6 * 30
+    exported = json.loads((tmp_path / "j" / "predictions.json").read_text())
+    assert len(exported) == 6 * 30
+    assert [row["test_row"] for row in exported[:30]] == list(range(1, 31))
+    source = rows_file.read_text().splitlines()
+    for row in exported:
+        assert json.dumps(row["input"]) in source[int(row["place"].removeprefix("line ")) - 1]
+    copied = [row for row in exported if row["strategy"] == "floor"]
+    assert all(row["values_leaked"] > 0 for row in copied if row["input"] != row["target"])
+    assert all(row["values_leaked"] == 0 for row in exported if row["prediction"] == row["target"])
 
 
 def test_json_and_quiet(rows_file, tmp_path, with_lookup):

@@ -13,7 +13,14 @@ set("at most", "7"); found.short = count();
 set("at most", "");
 set("search", "rome"); found.search = count();
 set("search", "nowhere"); found.none = text("answer-row");
+set("search", "row 9"); found.noSuchRow = text("answer-row");
+set("show", "wrong");
+for (const asked of ["row 3", "#3", "Test row 3", "line 12"]) { set("search", asked); found[asked] = count() + " " + text("answer-row"); }
 set("search", "");
+set("show", "leaking");
+found.faults = [...document.querySelectorAll("#answer-row .fault")].map((one) => one.textContent);
+found.leaks = [...document.querySelectorAll("#answer-row .leak")].map((one) => one.textContent);
+set("show", "all");
 document.getElementById("label-price").value = "1000";
 document.getElementById("label-price").dispatchEvent(new Event("input")); found.dear = text("decision-0");
 const slider = document.getElementById("target-slider"); slider.value = 79; slider.dispatchEvent(new Event("input")); found.reached = text("required-0");

@@ -15,12 +15,14 @@ from tests.fakes.lookup_learner import LookupLearner
 from tests.fakes.records import finished_trial, learner_forecast, metric_result, point, results_of
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
 from tunecurve.findings import Finding
+from tunecurve.formats.placeholders import PlaceholderForm
 from tunecurve.report.answer_data import answer_data
 from tunecurve.report.answer_lines import AnswerLine, TrialAnswers
 from tunecurve.report.chart_data import chart_data
 from tunecurve.report.confusion import NO_CLASS, OTHER, confusions
 from tunecurve.report.glossary import glossary, with_terms
 from tunecurve.report.html import render_report
+from tunecurve.report.row_faults import faults_of
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import LabelRecall
 from tunecurve.run import run_study
@@ -233,6 +235,7 @@ def test_in_a_browser_prices_decide_as_the_study_does_and_filters_show_the_rows_
     data = answer_data(tmp_path, masking, [
         answers_of("m: tuned on 50", TEXTS, small, 50, leaked=(0, 3)), answers_of("m: tuned on 400", TEXTS, large, 400, leaked=(1, 3)),
     ])  # fmt: skip
+    data = replace(data, places=["line 5", "line 7", "line 12", "line 121"])
     page = render_report(results, SVG, (), None, data)
     said = in_browser(page, (Path(__file__).parent / "drive_page.js").read_text(), tmp_path)
     best = forecast.decision.best
@@ -252,11 +255,32 @@ def test_in_a_browser_prices_decide_as_the_study_does_and_filters_show_the_rows_
     assert "row 1 of 1" in said["short"]
     assert "row 1 of 1" in said["search"]
     assert said["none"] == "No row is like that."
+    assert said["noSuchRow"] == "There is no test row 9: they are 1 to 4."
+    for asked in ("row 3", "#3", "Test row 3", "line 12"):
+        assert "Test row 3 (line 12 of the data)" in said[asked], "it is found though only wrong rows are shown"
+    assert said["faults"] == ["1 value leaks: Bo"], "the row that the last model leaks first"
+    assert said["leaks"] == ["Bo"]
     assert said["dear"].startswith("stop")
     assert said["reached"].startswith("reached already")
     assert "Rome" in said["marks"]
     assert said["focus"].startswith("m, 100 training rows: 70.0 BLEU")
     assert said["panels"] == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "shown"),
+    [
+        ("Anna Smith lives in [CITY]", ["1 value leaks: Anna Smith"], ["Anna Smith"]),
+        ("Anna Smith lives in Rome", ["2 values leak: Anna Smith, Rome"], ["Anna Smith", "Rome"]),
+        ("[NAME] Smith lives in [CITY]", ["a part of 1 value leaks: Anna Smith"], ["Smith"]),
+        ("[CITY] lives in [CITY]", ["1 value is masked with another label or in another place: Anna Smith (should be NAME)"], []),
+        ("[NAME] lives in [CITY]", [], []),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_names_the_values(answer, said, shown):
+    faults = faults_of(answer, "[NAME] lives in [CITY]", "Anna Smith lives in Rome", PlaceholderForm())
+    assert faults.said == said
+    assert faults.shown == shown
 
 
 @pytest.mark.browser

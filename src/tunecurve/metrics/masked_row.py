@@ -26,6 +26,8 @@ class RowAnalysis:
     """
 
     is_answered: bool
+    values: tuple[str, ...]
+    gold_texts: tuple[str, ...]
     gold_labels: tuple[tuple[str, ...], ...]
     leaked_exactly: tuple[bool, ...]
     leaked_normalised: tuple[bool, ...]
@@ -68,6 +70,8 @@ def analyse_row(prediction: str, reference: str, source: str, form: PlaceholderF
     over_masked, public = _over_masking(source, gold, predicted)
     return RowAnalysis(
         is_answered=bool(fold(prediction).strip()),
+        values=tuple(value.text for value in values),
+        gold_texts=tuple(source[start:end].strip() for start, end in positions),
         gold_labels=tuple(span.labels for span in gold),
         leaked_exactly=leaks.exactly,
         leaked_normalised=leaks.as_read,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from jinja2.utils import htmlsafe_json_dumps
 
-from tunecurve.errors import TunecurveError
-from tunecurve.report.answer_lines import TrialAnswers
+from tunecurve.formats.placeholders import PlaceholderForm
+from tunecurve.report.answer_lines import AnswerLine, TrialAnswers, leak_form, places_of
+from tunecurve.report.row_faults import RowFaults, faults_of
 from tunecurve.results.model import Results
 from tunecurve.storage.records import Record
-from tunecurve.study.frozen import read_frozen
 
 # Bytes of texts, as the page holds them: the page stays below 3 MB.
 MOST_BYTES = 2_300_000
@@ -33,6 +33,8 @@ class TrialView(Record):
     """Rows."""
     leaking: list[tuple[int, int]]
     """Rows, and how many values leak."""
+    faults: list[tuple[int, RowFaults]]
+    """Rows of which a value leaks, in whole or in part, or has another label: which values."""
     stopped: list[tuple[int, str]]
     """Rows whose answer did not end by itself, and how it ended."""
 
@@ -62,35 +64,28 @@ def answer_data(folder: Path, results: Results, answers: Sequence[TrialAnswers])
     answered = [one for one in answers if one.lines]
     if not answered:
         return None
-    n_rows = len(answered[0].lines)
+    n_rows, form = len(answered[0].lines), leak_form(results)
     wrong_in = [
         sum(one.lines[row].is_wrong for one in answered if one.trial.strategy != "floor") for row in range(n_rows)
     ]
-    chosen, texts = _chosen_rows(sorted(range(n_rows), key=lambda row: -wrong_in[row]), answered)
+    chosen, texts = _chosen_rows(sorted(range(n_rows), key=lambda row: -wrong_in[row]), answered, form)
     numbers = {text: number for number, text in enumerate(texts)}
     first = answered[0].lines
     return AnswerData(
         texts=texts,
-        places=_places(folder, chosen),
+        places=places_of(folder, chosen),
         rows=[(numbers[first[row].input], numbers[first[row].target], row + 1) for row in chosen],
-        trials=[_trial(one, chosen, numbers) for one in answered],
+        trials=[_trial(one, chosen, numbers, form) for one in answered],
         n_rows=n_rows,
         labels=sorted(results.labels),
         are_classes=any(metric.name == "class_recall" for metric in results.metrics),
-        has_leaks=any(metric.name.startswith("leak_") for metric in results.metrics),
+        has_leaks=form is not None,
     )
 
 
-def _places(folder: Path, chosen: Sequence[int]) -> list[str]:
-    """Return where the rows stand in the data, as the study froze it; nothing where the file cannot be read any more."""
-    try:
-        frozen = read_frozen(folder)
-    except TunecurveError:
-        frozen = None
-    return [frozen.test[row].place if frozen and row < len(frozen.test) else "" for row in chosen]
-
-
-def _chosen_rows(order: Sequence[int], answered: Sequence[TrialAnswers]) -> tuple[list[int], list[str]]:
+def _chosen_rows(
+    order: Sequence[int], answered: Sequence[TrialAnswers], form: PlaceholderForm | None
+) -> tuple[list[int], list[str]]:
     """Return the rows that fit, in their order in the test set, and all their texts, each once."""
     left, chosen, texts = MOST_BYTES, [], dict[str, None]()
     for row in order:
@@ -99,7 +94,8 @@ def _chosen_rows(order: Sequence[int], answered: Sequence[TrialAnswers]) -> tupl
         new = [text for text in own if text not in texts]
         if sum(map(len, new)) > left:  # escaped it is no shorter
             continue
-        size = sum(len(htmlsafe_json_dumps(text)) + 2 for text in new) + 12 * len(lines)
+        faults = [found.to_json() for line in lines if (found := _faults_of(line, form)) is not None]
+        size = sum(len(htmlsafe_json_dumps(text)) + 2 for text in (*new, *faults)) + 12 * len(lines)
         if size <= left:
             left -= size
             chosen.append(row)
@@ -107,7 +103,9 @@ def _chosen_rows(order: Sequence[int], answered: Sequence[TrialAnswers]) -> tupl
     return sorted(chosen), list(texts)
 
 
-def _trial(one: TrialAnswers, chosen: Sequence[int], numbers: dict[str, int]) -> TrialView:
+def _trial(
+    one: TrialAnswers, chosen: Sequence[int], numbers: dict[str, int], form: PlaceholderForm | None
+) -> TrialView:
     lines = [one.lines[row] for row in chosen]
     trial = one.trial
     seed = f", seed {trial.seed}" if trial.strategy in ("few-shot", "fine-tune") and trial.seed else ""
@@ -120,5 +118,14 @@ def _trial(one: TrialAnswers, chosen: Sequence[int], numbers: dict[str, int]) ->
         answers=[numbers[line.prediction] for line in lines],
         wrong=[place for place, line in enumerate(lines) if line.is_wrong],
         leaking=[(place, line.n_leaked) for place, line in enumerate(lines) if line.n_leaked],
+        faults=[(place, faults) for place, line in enumerate(lines) if (faults := _faults_of(line, form)) is not None],
         stopped=[(place, line.stop_reason) for place, line in enumerate(lines) if line.stop_reason != "end"],
     )
+
+
+def _faults_of(line: AnswerLine, form: PlaceholderForm | None) -> RowFaults | None:
+    """Return what is wrong with which values of an answer; None where nothing is, or no values are masked."""
+    if form is None or not (line.is_wrong or line.n_leaked):
+        return None
+    faults = faults_of(line.prediction, line.target, line.input, form)
+    return faults if faults.said else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tunecurve.metrics.base import FloatArray
 from tunecurve.metrics.masked_row import analyse_row
 from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.study.frozen import read_frozen
 from tunecurve.study.trial_folder import ANSWERS, TrialFolder
 from tunecurve.study.trial_record import TrialRecord, stored_statistics
 
@@ -54,18 +56,33 @@ class TrialAnswers:
 
 def read_answers(folder: Path, results: Results) -> list[TrialAnswers]:
     """Return the answers of every finished trial of a run folder whose answers are still there."""
-    form = form_of_decision(results.decided.get("placeholders"))
-    has_leaks = any(metric.name.startswith("leak_") for metric in results.metrics)
+    form = leak_form(results)
     labels = {point.key: point.name for point in results.points}
     kept = ((trial, TrialFolder(folder / trial.folder)) for trial in results.finished)
     return [
-        TrialAnswers(trial, labels.get(trial.key, trial.name), _lines(own, form if has_leaks else None))
+        TrialAnswers(trial, labels.get(trial.key, trial.name), lines_of(own, form))
         for trial, own in kept
         if own.has(ANSWERS)
     ]
 
 
-def _lines(folder: TrialFolder, form: PlaceholderForm | None) -> list[AnswerLine]:
+def leak_form(results: Results) -> PlaceholderForm | None:
+    """Return how the study's placeholders look; None where no leaks are measured."""
+    has_leaks = any(metric.name.startswith("leak_") for metric in results.metrics)
+    return form_of_decision(results.decided.get("placeholders")) if has_leaks else None
+
+
+def places_of(folder: Path, rows: Iterable[int]) -> list[str]:
+    """Return where test rows stand in the data, as the study froze it; nothing where the file cannot be read any more."""
+    try:
+        frozen = read_frozen(folder)
+    except TunecurveError:
+        frozen = None
+    return [frozen.test[row].place if frozen and row < len(frozen.test) else "" for row in rows]
+
+
+def lines_of(folder: TrialFolder, form: PlaceholderForm | None) -> list[AnswerLine]:
+    """Return the answers of one trial; without a form, no leaks are looked for."""
     kept = _kept_statistics(folder)
     hits, leaking = kept.get(EXACT), kept.get(LEAKING)
     lines = []

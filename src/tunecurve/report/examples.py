@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tunecurve.formats.placeholders import PlaceholderForm, form_of_decision
 from tunecurve.metrics.masked_row import analyse_row
+from tunecurve.report.row_faults import faults_of
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import LEAKS
 from tunecurve.study.trial_folder import KeptAnswer, TrialFolder
@@ -26,8 +27,8 @@ def worst_examples(folder: Path, results: Results, n_examples: int = 8) -> list[
     Returns
     -------
     list of dict
-        With input, target, prediction, stop_reason, and, where leaks are measured, the number of values that leak (else None); wrong
-        answers only.
+        With input, target, prediction, stop_reason, and, where leaks are measured, the number of values that leak (else None) and
+        what is wrong with which values; wrong answers only.
     """
     trial = results.best_trial()
     if trial is None:
@@ -48,5 +49,6 @@ def _rate(line: KeptAnswer, form: PlaceholderForm, *, has_leaks: bool) -> tuple[
     row = analyse_row(line["prediction"], line["target"], line["input"], form)
     similarity = row.common_characters / max(1, row.literal_characters)
     n_leaked = sum(row.leaked) if has_leaks else 0
-    shown = line | {"n_leaked": n_leaked if has_leaks else None, "n_values": len(row.leaked)}
+    faults = faults_of(line["prediction"], line["target"], line["input"], form).said if has_leaks else []
+    shown = line | {"n_leaked": n_leaked if has_leaks else None, "n_values": len(row.leaked), "faults": faults}
     return -n_leaked, similarity, shown

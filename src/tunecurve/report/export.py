@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tunecurve.report.answer_lines import leak_form, lines_of, places_of
 from tunecurve.report.tables import TIDY_COLUMNS, to_csv
 from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
@@ -13,16 +14,27 @@ from tunecurve.study.trial_folder import TrialFolder
 PREDICTION_COLUMNS = (
     "learner", "strategy", "shots", "train_size", "seed", "row_id", "input", "target", "prediction", "stop_reason",
     "tokens_in", "tokens_out", "error", "target_nats", "target_units", "target_left_out",
+    "test_row", "place", "values_leaked",
 )  # fmt: skip
 
 
 def prediction_rows(folder: Path, results: Results) -> list[dict[str, object]]:
-    """Return one row for every prediction of every finished trial."""
-    rows = []
+    """Return one row for every prediction of every finished trial.
+
+    With the row's number in the test set, where it stands in the data, and how many of its values leak, where leaks are measured.
+    """
+    rows: list[dict[str, object]] = []
+    form = leak_form(results)
     for trial in results.finished:
-        lines = TrialFolder(folder / trial.folder).answers()
+        own = TrialFolder(folder / trial.folder)
+        lines = own.answers()
+        losses, where = _losses(folder, trial, len(lines)), places_of(folder, range(len(lines)))
+        leaks = [answer.n_leaked if form else None for answer in lines_of(own, form)]
         rows += [
-            trial.columns | line | loss for line, loss in zip(lines, _losses(folder, trial, len(lines)), strict=True)
+            trial.columns | line | loss | {"test_row": number, "place": place, "values_leaked": n_leaked}
+            for number, (line, loss, place, n_leaked) in enumerate(
+                zip(lines, losses, where, leaks, strict=True), start=1
+            )
         ]
     return rows
 

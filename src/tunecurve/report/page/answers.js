@@ -47,9 +47,44 @@ function joined(pieces) {
   return found;
 }
 
-function marked(first, second) {
+function marked(first, second, leaks = []) {
   const names = { same: "span", gone: "del", new: "ins" };
-  return differences(first, second).map(([kind, text]) => make(names[kind], {}, visibleText(text)));
+  let at = 0;
+  return differences(first, second).map(([kind, text]) => {
+    const made = make(names[kind], {}, ...(kind === "gone" ? [visibleText(text)] : withLeaks(text, at, leaks)));
+    if (kind !== "gone") at += text.length;
+    return made;
+  });
+}
+
+// Where values stand in an answer that should be masked: those places that the target does not have.
+function leaksIn(answer, target, values) {
+  const found = [], low = answer.toLowerCase();
+  let at = 0;
+  const added = [];
+  for (const [kind, text] of differences(target, answer)) {
+    if (kind === "new") added.push([at, at + text.length]);
+    if (kind !== "gone") at += text.length;
+  }
+  for (const value of [...values].sort((a, b) => b.length - a.length))
+    for (let start = low.indexOf(value.toLowerCase()); start >= 0; start = low.indexOf(value.toLowerCase(), start + value.length)) {
+      const end = start + value.length, meets = ([from, to]) => from < end && start < to;
+      if (added.some(meets) && !found.some(meets)) found.push([start, end]);
+    }
+  return found.sort((a, b) => a[0] - b[0]);
+}
+
+// A piece of the answer that begins at a place, what leaks in it framed, with a sign.
+function withLeaks(text, at, leaks) {
+  const made = [];
+  let done = 0;
+  for (const [from, to] of leaks) {
+    const start = Math.max(done, from - at), end = Math.min(text.length, to - at);
+    if (start >= end) continue;
+    made.push(visibleText(text.slice(done, start)), make("mark", { class: from >= at ? "leak begins" : "leak" }, visibleText(text.slice(start, end))));
+    done = end;
+  }
+  return [...made, visibleText(text.slice(done))];
 }
 
 // "tagger: tuned on 24, tuned on 72; floor: copying the input"
@@ -60,7 +95,7 @@ function namesOf(trials) {
 }
 
 function showAnswers(data) {
-  const trials = data.trials.map((trial) => ({ ...trial, wrong: new Set(trial.wrong), leaking: new Map(trial.leaking), stopped: new Map(trial.stopped) }));
+  const trials = data.trials.map((trial) => ({ ...trial, wrong: new Set(trial.wrong), leaking: new Map(trial.leaking), faults: new Map(trial.faults), stopped: new Map(trial.stopped) }));
   const best = trials.length - 1;
   const state = { show: "all", from: Math.max(0, best - 1), at: best, label: "", least: null, most: null, search: "", against: "target", place: 0 };
   const texts = (row) => data.rows[row].slice(0, 2).map((number) => data.texts[number]);
@@ -76,7 +111,25 @@ function showAnswers(data) {
     return false;
   }
 
+  // The row that "row 17", "#17" (of the test set) or "line 73" (of the data) ask for; -1: none is asked for, or it is not here.
+  const askedNumber = () => state.search.trim().match(/^(?:(?:test\s+)?row\s+#?|#)(\d+)$|^line\s+(\d+)$/i);
+
+  function nothingFound() {
+    const asked = askedNumber();
+    if (!asked) return "No row is like that.";
+    if (asked[2]) return `No test row on this page is line ${asked[2]} of the data: it is a training row, or left out.`;
+    return Number(asked[1]) >= 1 && Number(asked[1]) <= data.n_rows ? `Test row ${asked[1]} is left out to keep this file small (tunecurve export writes all).` : `There is no test row ${asked[1]}: they are 1 to ${wholeNumber.format(data.n_rows)}.`;
+  }
+
+  function numbered() {
+    const asked = askedNumber();
+    if (!asked) return -1;
+    if (asked[1]) return data.rows.findIndex((row) => row[2] === Number(asked[1]));
+    return data.places.findIndex((place) => new RegExp(`\\bline ${Number(asked[2])}$`).test(place));
+  }
+
   function isShown(row) {
+    if (row === numbered()) return true;
     const at = trials[state.at], from = trials[state.from];
     const wanted = {
       all: () => true, wrong: () => at.wrong.has(row), leaking: () => at.leaking.has(row),
@@ -109,8 +162,10 @@ function showAnswers(data) {
       leaks ? make("span", { class: "badge bad" }, `${leaks} value${leaks > 1 ? "s" : ""} leak${leaks > 1 ? "" : "s"}`) : null,
       stop ? make("span", { class: "badge bad" }, `stopped by: ${stop}`) : null,
     ];
-    const content = answer ? marked(state.against === "target" ? target : input, answer) : [make("em", {}, "(empty)")];
-    return make("li", {}, make("div", { class: "who" }, namesOf(group), " ", ...badges), make("p", { class: "text", dir: "auto" }, ...content));
+    const faults = trial.faults.get(row), leaking = faults ? leaksIn(answer, target, faults.shown) : [];
+    const content = answer ? marked(state.against === "target" ? target : input, answer, leaking) : [make("em", {}, "(empty)")];
+    return make("li", {}, make("div", { class: "who" }, namesOf(group), " ", ...badges), make("p", { class: "text", dir: "auto" }, ...content),
+      ...(faults ? faults.said.map((line) => make("p", { class: "fault", dir: "auto" }, visibleText(line))) : []));
   }
 
   const list = byId("answer-row"), count = byId("answer-count");
@@ -122,7 +177,7 @@ function showAnswers(data) {
     previous.disabled = !rows.length || state.place === 0;
     next.disabled = !rows.length || state.place === rows.length - 1;
     between.hidden = !["fixed", "broken"].includes(state.show);
-    if (!rows.length) { list.replaceChildren(make("p", {}, "No row is like that.")); return; }
+    if (!rows.length) { list.replaceChildren(make("p", {}, nothingFound())); return; }
     const row = rows[state.place], [input, target] = texts(row), where = data.places[row];
     list.replaceChildren(
       make("h3", {}, `Test row ${data.rows[row][2]}${where ? ` (${where} of the data)` : ""}`),
@@ -132,10 +187,15 @@ function showAnswers(data) {
       make("ul", { class: "answers" }, ...groupsOf(row).map((group) => card(row, group))));
   }
 
-  const change = (key) => (value) => { state[key] = value; state.place = 0; redraw(); };
+  function jump() {
+    const at = numbered();
+    if (at >= 0) state.place = data.rows.map((_, row) => row).filter(isShown).indexOf(at);
+  }
+
+  const change = (key) => (value) => { state[key] = value; state.place = 0; jump(); redraw(); };
   const named = trials.map((trial, index) => [index, trial.name]);
   const field = (label, type, key, read) => {
-    const input = make("input", { type, ...(type === "number" ? { min: 0, class: "short" } : {}) });
+    const input = make("input", { type, placeholder: type === "search" ? "text, row 17, line 73" : null, ...(type === "number" ? { min: 0, class: "short" } : {}) });
     input.addEventListener("input", () => change(key)(read(input.value)));
     return make("label", {}, label, " ", input);
   };
