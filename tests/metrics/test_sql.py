@@ -125,6 +125,16 @@ def test_floats_that_round_apart_are_the_same_and_counts_matter():
     assert same_rows([(None, "a"), (b"x", 1)], [(b"x", 1), (None, "a")], are_ordered=False)
 
 
+@pytest.mark.parametrize("first", [100_000, 1_000_000, 123_456_789, -10_000_000, 2**60])
+def test_whole_numbers_are_compared_exactly_and_in_any_order(first):
+    one, other = [(first,), (first + 1,), (first + 2,)], [(first + 2,), (first,), (first + 1,)]
+    assert same_rows(one, other, are_ordered=False)
+    assert not same_rows(one, other, are_ordered=True)
+    assert not same_rows([(first,)], [(first + 1,)], are_ordered=False)
+    assert not same_rows([(first,), (first,)], [(first,), (first + 1,)], are_ordered=False)
+    assert same_rows([("a", float(first)), ("b", 1)], [("b", 1.0), ("a", first)], are_ordered=False)
+
+
 def test_errors_are_told_apart_and_rows_whose_target_fails_are_left_out(metrics):
     answers = ["SELECT 1", "SELECT nothing", ENDLESS[1], "SELECT 2"]
     targets = ["SELECT 1", "SELECT 1", "SELECT 1", "SELECT broken"]

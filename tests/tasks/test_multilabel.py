@@ -5,11 +5,14 @@ import json
 import pytest
 
 from tests.cli.test_commands import invoke
+from tunecurve.data.rows import Row
 from tunecurve.errors import SpecError
 from tunecurve.formats.label_sets import parse_labels
+from tunecurve.metrics.multilabel import SubsetAccuracy
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.reading import read_study_rows
 from tunecurve.tasks.lookup import suggest_task
+from tunecurve.tasks.multilabel import TASK
 
 WORDS = {"fire": "flames are burning", "water": "the cellar is flooded", "noise": "a loud bang"}
 SETS = [["fire"], ["fire", "water"], [], ["noise"], ["noise", "water"], ["water"]]
@@ -177,3 +180,65 @@ def test_odd_lists_give_the_labels_that_stand_in_them_and_are_told_as_sets_alone
     codes = [one.code for one in found.cleaning.findings()]
     assert "label-sets" in codes
     assert "lists-read" not in codes
+
+
+@pytest.mark.parametrize(
+    ("targets", "labels"),
+    [
+        (["C++", "C", "C+D", "D", "C++ + D"], ["C++", "C", "C; D", "D", "C++; D"]),
+        (["A/", "A", "A/D", "D", "//"], ["A/", "A", "A; D", "D", "//"]),
+        (["R&", "R", "R&S", "S", "R&& & S"], ["R&", "R", "R; S", "S", "R&&; S"]),
+        (["C++;D", "C++", "D", "C"], ["C++; D", "C++", "D", "C"]),
+    ],
+)
+def test_signs_that_belong_to_a_label_stay_with_it(tmp_path, targets, labels):
+    rows = [{"source_text": f"t{number}", "labels": target} for number, target in enumerate(targets)]
+    found, _ = read(write(tmp_path / "rows.jsonl", rows))
+    assert list(found.values()) == labels
+
+
+@pytest.mark.parametrize("name", ["a;b", "a|b", "a, b", "a\nb"])
+def test_the_name_of_a_column_is_one_label(tmp_path, name):
+    rows = [{"source_text": f"t{number}", name: number % 2, "c": 1} for number in range(6)]
+    found, _ = read(write(tmp_path / "rows.jsonl", rows), target_column=[name, "c"])
+    assert {frozenset(parse_labels(text)) for text in found.values()} == {
+        frozenset({"c"}),
+        frozenset({"c", " ".join(name.split())}),
+    }
+
+
+@pytest.mark.parametrize(("yes", "no"), [("1.0", "0.0"), (1.0, 0.0), ("1", ""), (True, None)])
+def test_flags_as_spreadsheets_and_pandas_write_them(tmp_path, yes, no):
+    rows = [{"source_text": f"t{number}", "a": (no, yes)[number % 2], "b": yes} for number in range(4)]
+    found, said = read(write(tmp_path / "rows.jsonl", rows), target_column=["a", "b"])
+    assert list(found.values()) == ["b", "a; b"] * 2
+    assert "flags-missing" not in said
+
+
+def test_a_row_without_a_column_of_labels_is_said(tmp_path):
+    rows = [{"source_text": "t0", "a": 1, "b": 0}, {"source_text": "t1", "a": 1}, {"source_text": "t2", "b": 1}]
+    found, said = read(write(tmp_path / "rows.jsonl", rows), target_column=["a", "b"])
+    assert list(found.values()) == ["a", "a", "b"]
+    assert said["flags-missing"].text.startswith("2 of 3 rows lack")
+    assert said["flags-missing"].places == ("line 2", "line 3")
+
+
+@pytest.mark.parametrize("joined", ["fire|water", "fire#water", "fire water", "water, fire", "fire + water"])
+def test_a_label_that_consists_of_others_is_said(joined):
+    rows = [Row(f"t{n}", target, f"g{n}") for n, target in enumerate(["fire", "water", joined, "fire; earth"] * 3)]
+    [found] = [one for one in TASK.label_findings(rows[:4], rows[4:]) if one.code == "several-in-label"]
+    assert f"'{joined}' (3)" in found.text
+
+
+@pytest.mark.parametrize("label", ["fire|wind", "firewater", "fire-fighter", "New York"])
+def test_a_label_with_an_unknown_part_is_none(label):
+    rows = [Row(f"t{n}", target, f"g{n}") for n, target in enumerate(["fire", "water", label] * 3)]
+    assert not [one for one in TASK.label_findings(rows[:3], rows[3:]) if one.code == "several-in-label"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"), [("", 0.0), (" \n", 0.0), ("none", 100.0), ("None.", 100.0), ("fire", 0.0)]
+)
+def test_no_answer_is_not_the_answer_that_there_is_none(answer, right):
+    metric = SubsetAccuracy(["fire"])
+    assert metric.score(metric.statistics(answer, "none", "")) == right

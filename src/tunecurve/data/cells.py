@@ -32,7 +32,7 @@ _IOB_TAG = re.compile(r"O|[BIESLU][-_]\S+")
 
 _DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
 # What a cell says of a label whose column it stands in.
-_YES, _NO = {"1", "true", "yes", "y", "x", "t"}, {"", "0", "false", "no", "n", "f", "-"}
+_YES, _NO = {"1", "1.0", "true", "yes", "y", "x", "t"}, {"", "0", "0.0", "false", "no", "n", "f", "-"}
 
 Shape = Literal[
     "",
@@ -175,7 +175,8 @@ def read_flags(cells: Mapping[str, Any], columns: Sequence[str], rule: TargetRul
         chosen += [column] if word in _YES else []
     if not chosen and rule.empty_is is None:
         return Reading(kind="flags", problem="empty")
-    return Reading(tuple(chosen) or (str(rule.empty_is),), kind="flags")
+    kind = "flags" if all(column in cells for column in columns) else "flags with gaps"
+    return Reading(tuple(chosen) or (str(rule.empty_is),), kind=kind)
 
 
 def _read_entities(texts: tuple[str, ...]) -> Reading:

@@ -67,6 +67,11 @@ class Understood:
         if kind == "flags":
             text = f"columns {column} are read as flags: each row has the labels whose column says 1, true, yes or x, as in {shown}"
             return Finding("flags-read", text, "", places, is_note=True)
+        if kind == "flags with gaps":
+            text = (
+                f"{count} of {n_rows} rows lack one or more of the columns {column}, which is read as no, as in {shown}"
+            )
+            return Finding("flags-missing", text, "write 0 where a label is known not to apply", places)
         if kind == "list":
             return Finding("lists-read", f"{which} are lists, read as the text {shown}", "", places, is_note=True)
         return Finding(

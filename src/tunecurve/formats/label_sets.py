@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tunecurve.formats.entities import normalise_whitespace
 
@@ -19,6 +19,10 @@ _SEMICOLON, _ESCAPED = re.compile(r"[;；؛]"), re.compile(r"\\([;；؛])")
 # What people put between labels. The first ones hardly ever stand within one.
 SEPARATORS = (";", "|", "\n", "\t", ",", "/", "+", "&")
 SURE = (";", "|", "\n", "\t")
+# Those that a label may end with, or have twice.
+DOUBLED = ("/", "+", "&")
+_ALONE = {sign: re.compile(rf"(?<!{re.escape(sign)}){re.escape(sign)}(?!{re.escape(sign)})") for sign in DOUBLED}
+_BETWEEN_WORDS = re.compile(r"[^\w]+")
 
 
 def parse_labels(text: str) -> list[str]:
@@ -62,7 +66,19 @@ def find_separator(texts: Sequence[str], *, is_asked: bool = True) -> str:
     return min(found, key=lambda one: one[0])[1] if found else ""
 
 
+def labels_in_label(label: str, known: Collection[str]) -> list[str]:
+    """Return the known labels that a label consists of, whatever stands between them; none where a part is unknown."""
+    for parts in (*(split_labels(label, sign) for sign in SEPARATORS), _BETWEEN_WORDS.split(label)):
+        if len(parts) > 1 and all(part in known for part in parts):
+            return parts
+    return []
+
+
 def split_labels(text: str, separator: str) -> list[str]:
     """Return what stands between separators, each once, without outer blanks."""
     parts = text.split(separator) if separator else [text]
+    if separator in DOUBLED:
+        # ``C++`` and ``A/`` are one label each, ``C++ + D`` are two.
+        parts = _ALONE[separator].split(text)
+        parts = parts if all(map(str.strip, parts)) else [text]
     return list(dict.fromkeys(part.strip() for part in parts if part.strip()))

@@ -40,7 +40,7 @@ class _CountsByLabel(Metric):
     @property
     def signature(self) -> str:
         """Return name, labels and version of the definition."""
-        return f"{self.name}|labels:{','.join(self.labels)}|other-labels:count|v1"
+        return f"{self.name}|labels:{','.join(self.labels)}|other-labels:count|v2"
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return the row's counts."""
@@ -49,7 +49,8 @@ class _CountsByLabel(Metric):
         for column, labels in enumerate((predicted & gold, predicted, gold)):
             for label in labels:
                 counts[self._position.get(label, len(self.labels)), column] += 1.0
-        counts[-1] = float(predicted == gold), 0.0, 1.0
+        # No answer is not the answer that there is no label.
+        counts[-1] = float(predicted == gold and bool(prediction.strip())), 0.0, 1.0
         return counts.ravel()
 
     def _counts(self, summed: FloatArray) -> FloatArray:

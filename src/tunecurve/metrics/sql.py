@@ -60,7 +60,7 @@ class _OnDatabase(Metric):
     @property
     def signature(self) -> str:
         """Return name, the databases' hash and version of the definition."""
-        return f"{self.name}|databases:{self._settings.hash or 'none'}|floats:1e-6|order:as-the-target-asks|v1"
+        return f"{self.name}|databases:{self._settings.hash or 'none'}|floats:1e-6|order:as-the-target-asks|v2"
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return the row's counts; all 0 where the target itself cannot be run."""

@@ -122,7 +122,7 @@ def rows_of(database: str, query: str) -> QueryRows:
 
 
 def same_rows(first: Sequence[Sequence[Any]], second: Sequence[Sequence[Any]], *, are_ordered: bool) -> bool:
-    """Return whether two results are the same: as multisets, or in their order; floats within a relative 1e-6."""
+    """Return whether two results are the same: as multisets, or in their order; whole numbers exactly, others within a relative 1e-6."""
     if len(first) != len(second):
         return False
     one, other = (first, second) if are_ordered else (sorted(first, key=_rank), sorted(second, key=_rank))
@@ -134,19 +134,21 @@ def _same_row(left: Sequence[Any], right: Sequence[Any]) -> bool:
 
 
 def _same_value(left: Any, right: Any) -> bool:
+    if isinstance(left, int) and isinstance(right, int):
+        return left == right
     if isinstance(left, int | float) and isinstance(right, int | float):
         return left == right or math.isclose(left, right, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
     return type(left) is type(right) and left == right
 
 
 def _rank(row: Sequence[Any]) -> list[tuple[int, Any]]:
-    """Return a key that sorts rows of mixed values; floats by their first digits, so that equal ones stand alike."""
+    """Return a key that sorts rows of mixed values; whole numbers as they are, others by nine digits, so that equal ones stand alike."""
     ranked: list[tuple[int, Any]] = []
     for value in row:
         if value is None:
             ranked.append((0, 0))
         elif isinstance(value, int | float):
-            ranked.append((1, float(f"{value:.5g}")))
+            ranked.append((1, value if isinstance(value, int) else float(f"{value:.9g}")))
         else:
             ranked.append((2, value) if isinstance(value, str) else (3, value))
     return ranked

@@ -155,7 +155,9 @@ class _Reader:
 
     def as_read(self, rows: list[Row], cleaning: CleaningReport) -> StudyRows:
         """Return the rows with what was found about their sources; one that was read several times says it once."""
-        rows, understood = self.spec.kind.arranged(rows, self.data.label_separator)
+        # The name of a column is one label, whatever signs it has.
+        separator = "" if len(self.data.target_columns) > 1 else self.data.label_separator
+        rows, understood = self.spec.kind.arranged(rows, separator)
         cleaning.notes += [*self.plain_rows.findings(), *dict.fromkeys(self.findings), *understood]
         return StudyRows(rows, cleaning, self.drawn, self._fetched(), self.settled)
 

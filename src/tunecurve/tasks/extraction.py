@@ -12,7 +12,7 @@ from tunecurve.data.cells import TargetRule
 from tunecurve.data.labels import lonely_labels
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
-from tunecurve.formats.json_objects import paths_of, read_object, write_object
+from tunecurve.formats.json_objects import fields_of, paths_of, read_object, write_object
 from tunecurve.formats.json_shapes import JsonShape, shape_of_paths, shape_of_targets
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import Floor, most_frequent
@@ -130,8 +130,31 @@ class Extraction(Task):
         return [Finding("underivable-targets", text, "write them as objects, or leave them out", places)]
 
     def label_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
-        """Return fields of a single row to train on."""
-        return lonely_labels(Counter(path for row in pool for path in self.labels_of(row.target)), "fields")
+        """Return fields of a single row to train on, and those whose values have several types."""
+        lonely = lonely_labels(Counter(path for row in pool for path in self.labels_of(row.target)), "fields")
+        return [*lonely, *_mixed_types([*test, *pool])]
+
+
+def _mixed_types(rows: Sequence[Row]) -> list[Finding]:
+    """Return the fields that are a number in some rows and a text in others."""
+    types: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        for path, value in fields_of(read_object(row.target) or {}):
+            if value[0] != "[":
+                types[path][
+                    {'"': "text", "t": "true or false", "f": "true or false", "n": "null"}.get(value[0], "a number")
+                ] += 1
+    for counts in types.values():
+        del counts["null"]
+    mixed = {path: counts for path, counts in types.items() if len(counts) > 1}
+    if not mixed:
+        return []
+    said = [
+        f"{path} ({', '.join(f'{kind} in {n}' for kind, n in counts.most_common())})" for path, counts in mixed.items()
+    ]
+    shown = "; ".join(said[:4]) + ("; ..." if said[4:] else "")
+    text = f'fields whose values are of several types: {shown}; 5 and "5" are different answers'
+    return [Finding("mixed-types", text, "write the values of a field alike")]
 
 
 TASK = Extraction()

@@ -11,7 +11,14 @@ from tunecurve.data.labels import is_closed_set, lonely_labels, untidy_labels
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.formats.label_sets import NO_LABEL, find_separator, format_labels, parse_labels, split_labels
+from tunecurve.formats.label_sets import (
+    NO_LABEL,
+    find_separator,
+    format_labels,
+    labels_in_label,
+    parse_labels,
+    split_labels,
+)
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import MostFrequent
 
@@ -107,7 +114,21 @@ class Multilabel(Task):
         """Return labels that are probably one, and those of a single row to train on."""
         trained = Counter(label for row in pool for label in self.labels_of(row.target))
         tested = Counter(label for row in test for label in self.labels_of(row.target))
-        return [*lonely_labels(trained, "labels"), *untidy_labels(tested + trained)]
+        return [*lonely_labels(trained, "labels"), *untidy_labels(tested + trained), *_joined_labels(tested + trained)]
+
+
+def _joined_labels(counts: Counter[str]) -> list[Finding]:
+    """Return the labels that are probably several."""
+    joined = {label: parts for label in counts if (parts := labels_in_label(label, counts))}
+    if not joined:
+        return []
+    shown = ", ".join(f"'{label}' ({counts[label]})" for label in list(joined)[:4]) + (
+        ", ..." if len(joined) > 4 else ""
+    )
+    text = f"labels that read like several: {shown}; each is measured as a label of its own"
+    return [
+        Finding("several-in-label", text, "if they are several, write all targets alike, or name data.label_separator")
+    ]
 
 
 def _whole_labels(listed: set[str], texts: set[str], separator: str) -> set[str]:
