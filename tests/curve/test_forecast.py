@@ -233,7 +233,8 @@ def test_a_lone_run_that_fell_is_no_plateau_and_the_rerun_is_priced(sizes: list,
     forecast = forecast_curve(CurvePoints(sizes, scores, n_test=1000), prices=prices)
     assert forecast.verdict is not None
     assert (forecast.verdict.word, forecast.verdict.reason) == ("cannot tell", "collapse")
-    assert "three more seeds at the largest size" in forecast.verdict.sentence
+    assert forecast.verdict.answer is not None
+    assert forecast.verdict.answer.what == "three more seeds at the largest size"
     (note,) = [note for note in forecast.notes if "was run once" in note]
     assert f"than n={fell_from:g}: one run cannot tell a collapse from a plateau" in note
     assert note.endswith("Run it again with 3 more seeds (costs 21).")

@@ -1,6 +1,7 @@
 """What is decided first: from verdict, prices, test set and findings; nothing where they forbid it."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from tests.fakes.records import (
 )
 from tunecurve.curve.answer import Decision as Money
 from tunecurve.curve.answer import Gain, NextRound, SettlingStep, SizeInterval, Stop, Target
+from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
 from tunecurve.findings import Finding
 from tunecurve.report.decision import decision_lines
 from tunecurve.results.decision import decide_study
@@ -157,10 +159,41 @@ def test_prices_decide_where_the_verdict_is_clear_and_only_there():
     assert dict(decision_lines(study(forecast=own)))["cost"] == "12 for that step"
 
 
-def test_labels_in_hand_are_named_where_prices_count_them():
-    own = learner_forecast("rising", 2.0, forecasts=GAINS, decision=money(Stop(800.0)))
-    decision = decide_study(study(forecast=own, n_pool=1000, advice={"label_price": 1.0, "value_per_point": 1.0}))
-    assert "200 are labelled already" in decision.reason
+@pytest.mark.parametrize("labelled", [0, 400, 500, 800, 5000])
+@pytest.mark.parametrize("value", [0.2, 2.0, 50.0])
+def test_one_step_has_one_cost_and_labels_in_hand_are_not_in_it(labelled, value):
+    sizes, scores = [50, 100, 200, 400], [60.0, 70.0, 76.0, 80.0]
+    prices = Prices(label=0.05, value_per_point=value, training_fixed=1.0, labelled=labelled)
+    found = forecast_curve(CurvePoints(sizes, scores, n_test=4000), (0, 100), at=[566, 800, 1600], prices=prices)
+    for option in found.decision.options:
+        assert option.more_labels == max(0, option.n - max(400, labelled))
+        assert option.cost == pytest.approx(0.05 * option.more_labels + 1.0)
+        assert option.net_gain == pytest.approx(value * option.expected_gain - option.cost)
+    own = LearnerForecast(**{name: one for name, one in vars(found).items() if name != "predictive"})
+    advice = {"label_price": 0.05, "value_per_point": value, "run_price": 1.0}
+    decision = decide_study(study(forecast=own, n_pool=max(labelled, 400), advice=advice))
+    if decision.action == "more rows":
+        assert decision.cost == found.decision.best.cost
+        assert f"less cost {decision.cost:.4g}" in decision.reason
+        assert decision.rows_to_label == found.decision.best.more_labels
+
+
+@pytest.mark.parametrize("direction", ["max", "min"])
+@given(gain=st.floats(-20, 40), level=st.floats(0, 100))
+@settings(max_examples=40, deadline=None)
+def test_what_is_expected_adds_up_as_it_is_shown(direction, gain, level):
+    sign = 1 if direction == "max" else -1
+    spread = {"0.50": (gain, gain), "0.80": (gain, gain), "0.90": (gain, gain)}
+    entry = replace(size_forecast(1600.0, level), gain=Gain(gain, spread, gain))
+    results = study(forecast=learner_forecast("rising", gain, forecasts=[entry]))
+    results = replace(results, metrics=[metric_result(results.primary_metric, "BLEU", direction)])
+    expected = decide_study(results).expected
+    assert expected.start + sign * expected.gain == pytest.approx(expected.score)
+    shown = dict(decision_lines(results))["expected"]
+    told, to, start = re.search(
+        r"rows ([+-][\d.]+) .* to about (-?[\d.]+), from the fitted curve's (-?[\d.]+)", shown
+    ).groups()
+    assert float(start) + sign * float(told) == pytest.approx(float(to), abs=1e-6)
 
 
 def test_a_training_that_has_not_settled_asks_for_another_recipe_first():
@@ -179,7 +212,8 @@ def test_a_training_that_has_not_settled_asks_for_another_recipe_first():
         ("test rows", {"more_test_rows": 490}, "label about 490 more test rows"),
         ("training rows", {"more_training_rows": 1500}, "train on about 2,300 rows"),
         ("training run", {"more_training_rows": None}, "train on 1,600 rows"),
-        ("neither", {}, "more seeds"),
+        ("neither", {"seeds": 5}, "run 5 seeds a size"),
+        ("neither", {}, "train on 1,600 rows (800 to label)"),
     ],
 )
 def test_where_the_test_set_is_too_small_the_rows_that_are_cheaper_come_next(better, rows, said):

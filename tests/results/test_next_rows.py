@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes.records import learner_forecast, size_forecast
+from tunecurve.curve.answer import Gain
 from tunecurve.curve.power import PairedNoise
 from tunecurve.results.records.test_set import Basis, NextRows, TestDifference
-from tunecurve.results.test_set.next_rows import weigh_rows
+from tunecurve.results.test_set.next_rows import RowsInHand, weigh_rows
 from tunecurve.results.test_set.power import Questions, TestRows, difference_entry
 from tunecurve.spec.study import AdviceSpec
 
@@ -35,12 +36,13 @@ def forecast_of(word, gain, medians, direction="max", speculative_from=8):
 
 
 def weigh(
-    word, gain, medians, row_deviation=30.0, direction="max", difference=1.0, changes=None, **prices
+    word, gain, medians, row_deviation=30.0, direction="max", difference=1.0, changes=None, n_pool=800, **prices
 ) -> NextRows | None:
     questions = Questions(difference)
     entry = entry_of(row_deviation, questions, **(changes or {}))
     forecast = forecast_of(word, gain, medians, direction)
-    return weigh_rows(forecast, entry, 1.0 if direction == "max" else -1.0, N_TEST, AdviceSpec(**prices), questions)
+    rows = RowsInHand(N_TEST, n_pool)
+    return weigh_rows(forecast, entry, 1.0 if direction == "max" else -1.0, rows, AdviceSpec(**prices), questions)
 
 
 def test_a_gain_that_the_test_rows_show_weighs_nothing():
@@ -54,7 +56,7 @@ def test_few_test_rows_are_named_where_training_would_take_more(word):
     assert found.more_training_rows == 5600
     assert found.more_test_rows < 1000
     assert found.cost_of_test_rows == 0.5 * found.more_test_rows
-    assert "label test rows next, not training rows" in found.sentence
+    assert "label" not in found.sentence.replace("labelled", ""), "which step comes next says the decision alone"
     assert f"cost {found.cost_of_test_rows:.4g}" in found.sentence
 
 
@@ -74,7 +76,7 @@ def test_a_dear_training_run_counts_as_rows_do():
 
 
 def test_a_gain_beyond_trust_is_no_reason_to_train():
-    found = weigh("cannot tell", 1.0, [1, 2, 3, 40])
+    found = weigh("cannot tell", 2.0, [1, 2, 3, 40])
     assert found.more_training_rows is None
     assert found.better == "test rows"
     assert "no training size up to 8 times the data" in found.sentence
@@ -88,7 +90,51 @@ def test_seeds_in_the_way_are_said():
     found = weigh("cannot tell", 1.0, [1, 2, 3], changes={"seed_variance": 4.0, "n_seeds": 3})
     assert found.more_test_rows is None
     assert found.better == "neither"
-    assert "more seeds" in found.sentence
+    assert found.seeds is None, "not even 20 seeds a size tell a gain of 1 on these rows"
+    assert "runs with other seeds differ by too much" in found.sentence
+
+
+@pytest.mark.parametrize(("gain", "deviation"), [(4.0, 10.0), (5.0, 15.0), (6.0, 10.0)])
+def test_seeds_that_tell_the_gain_have_a_number_and_cost_no_label(gain, deviation):
+    changes = {"seed_variance": 4.0, "n_seeds": 2}
+    found = weigh("cannot tell", gain, [gain] * 3, row_deviation=deviation, changes=changes)
+    assert found.better == "neither"
+    assert 2 < found.seeds <= 20
+    assert f"{found.seeds} seeds a size" in found.sentence
+    noise = entry_of(deviation, Questions(), **changes).noises[-1]
+    enough = replace(noise, seed_variance=4.0 * 2 / found.seeds, n_seeds=found.seeds)
+    fewer = replace(noise, seed_variance=4.0 * 2 / (found.seeds - 1), n_seeds=found.seeds - 1)
+    assert enough.power(gain) >= 0.8 > fewer.power(gain)
+
+
+@pytest.mark.parametrize("n_pool", [800, 1000, 1300, 20_000])
+def test_rows_in_hand_cost_no_label(n_pool):
+    found = weigh("cannot tell", 3.0, [3, 5, 7], label_price=0.5, n_pool=n_pool)
+    unused = n_pool - 800
+    assert found.test_rows_to_label == max(0, found.more_test_rows - unused)
+    assert found.training_rows_to_label == max(0, found.more_training_rows - unused)
+    assert found.cost_of_test_rows == 0.5 * found.test_rows_to_label
+    assert ("labelled already" in found.sentence) == (unused > 0)
+
+
+def test_more_test_rows_than_anybody_labels_are_named_and_not_proposed():
+    found = weigh("cannot tell", 1.0, [1, 1, 1], row_deviation=90.0)
+    assert found.more_test_rows > 10 * N_TEST
+    assert found.better == "neither"
+    assert "over 10 times today's 200" in found.sentence
+
+
+def test_the_gain_of_a_size_is_the_one_that_verdict_and_decision_name():
+    entry = entry_of(30.0, Questions())
+    forecast = forecast_of("rising", 6.0, [1, 2, 3])
+    spread = {"0.50": (8.0, 8.0), "0.80": (8.0, 8.0), "0.90": (8.0, 8.0)}
+    named = [replace(one, gain=Gain(8.0, spread, 8.0)) for one in forecast.forecasts]
+    rows = RowsInHand(N_TEST, 800)
+    found = weigh_rows(replace(forecast, forecasts=named), entry, 1.0, rows, AdviceSpec(), Questions(8.0))
+    assert found is None or found.more_training_rows == 800
+    small = replace(entry, smallest=[7.5])
+    found = weigh_rows(replace(forecast, forecasts=named), small, 1.0, rows, AdviceSpec(), Questions())
+    assert found.more_training_rows == 800
 
 
 def test_enough_test_rows_say_train():
@@ -101,7 +147,7 @@ def test_a_refusal_and_a_flat_curve_on_enough_rows_say_nothing():
     assert weigh("flat", 0.1, [0.1, 0.2, 0.2], row_deviation=10.0, difference=6.0) is None
     questions = Questions()
     refused = replace(learner_forecast(), refusal="No verdict")
-    assert weigh_rows(refused, entry_of(30.0, questions), 1.0, N_TEST, AdviceSpec(), questions) is None
+    assert weigh_rows(refused, entry_of(30.0, questions), 1.0, RowsInHand(N_TEST, 800), AdviceSpec(), questions) is None
 
 
 def test_noises_are_kept_whole():

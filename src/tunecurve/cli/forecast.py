@@ -195,7 +195,7 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
         lines.append(f"  n={entry.n:g}: {entry.median:.4g}, 80 % interval {low:.4g} to {high:.4g}{mark}")
     if answer.verdict:
         lines.append(f"  {answer.verdict.sentence}")
-        lines += map(_settling_line, answer.verdict.settle)
+        lines += [_settling_line(step, answer.verdict.answer) for step in answer.verdict.settle]
     lines += _plateau_lines(answer.plateau) + _target_lines(answer.target) + _rival_lines(answer.crossover)
     if answer.backtest:
         test = answer.backtest
@@ -209,10 +209,11 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
     return "\n".join(lines)
 
 
-def _settling_line(step: SettlingStep) -> str:
+def _settling_line(step: SettlingStep, cheapest: SettlingStep | None) -> str:
     """Return what would turn a `cannot tell` into a word, with its chance and, where prices are known, its cost."""
     cost = "" if step.cost is None else f", costs {step.cost:.4g}"
-    return f"    {step.what}: settles it with probability {step.chance:.2f}{cost}"
+    mark = " (the cheapest step against that)" if step == cheapest else ""
+    return f"    {step.what}{mark}: settles it with probability {step.chance:.2f}{cost}"
 
 
 def _plateau_lines(plateau: Plateau | None) -> list[str]:

@@ -188,6 +188,7 @@ class NextRound(Record):
 
     n: float
     more_labels: float
+    """Those that are missing: rows that are labelled already are not in it, nor in the cost."""
     cost: float
     expected_score: float
     expected_gain: float

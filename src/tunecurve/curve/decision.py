@@ -37,6 +37,8 @@ class Prices:
         Serving the fine-tuned model instead of today's choice, over the life of the model.
     miss_penalty : float or None
         Price of not reaching the target.
+    labelled : float
+        Rows that are labelled already: those of them beyond the largest size cost no label.
     """
 
     label: float | None = None
@@ -45,11 +47,16 @@ class Prices:
     training_fixed: float | None = None
     serving_difference: float | None = None
     miss_penalty: float | None = None
+    labelled: float = 0.0
 
     def __post_init__(self) -> None:
         for name, price in vars(self).items():
             if price is not None and not (np.isfinite(price) and (price >= 0 or name == "serving_difference")):
                 raise UsageError(f"price {name}={price}: expected a number that is not negative.")
+
+    def labels_to(self, size: float, last_size: float) -> float:
+        """Return how many labels are missing for a size, the largest measured one being `last_size`."""
+        return max(0.0, size - max(last_size, self.labelled))
 
     def measurement(self, more_labels: float, runs: int, size: float) -> float | None:
         """Price of `runs` more training runs at a size with that many more labels; None when none of it has a price."""
@@ -66,7 +73,7 @@ def candidate_sizes(last_size: float) -> Floats:
 
 
 def _cost(size: Floats, last_size: float, prices: Prices) -> Floats:
-    labels = (size - last_size) * (prices.label or 0.0)
+    labels = np.maximum(0.0, size - max(last_size, prices.labelled)) * (prices.label or 0.0)
     training = size * (prices.training_per_example or 0.0) + (prices.training_fixed or 0.0)
     return labels + training + (prices.serving_difference or 0.0)
 
@@ -106,7 +113,7 @@ def decide(predictive: Predictive, prices: Prices, target: float | None = None) 
         options.append(
             NextRound(
                 n=float(sizes[index]),
-                more_labels=float(sizes[index] - last),
+                more_labels=prices.labels_to(float(sizes[index]), last),
                 cost=float(cost[index]),
                 expected_score=float(scores[:, index].mean()),
                 expected_gain=float(gain[:, index].mean()),
@@ -124,10 +131,11 @@ def decide(predictive: Predictive, prices: Prices, target: float | None = None) 
 def _sentence(chosen: NextRound | Stop, best: NextRound) -> str:
     if isinstance(chosen, Stop):
         return (
-            f"Stop here: even the best next round ({best.n:g} examples) is expected to cost {best.cost:.4g} "
-            f"and to return {best.net_gain:.4g} net."
+            f"Stop here: even the best next round ({best.n:g} examples) is expected to cost {best.cost:.4g}, to be worth "
+            f"{best.net_gain + best.cost:.4g}, and so to return {best.net_gain:.4g} net."
         )
     return (
-        f"Go to {chosen.n:g} examples: cost {chosen.cost:.4g}, expected net gain {chosen.net_gain:.4g}; "
+        f"Go to {chosen.n:g} examples: expected worth {chosen.net_gain + chosen.cost:.4g} less cost {chosen.cost:.4g} is a net gain "
+        f"of {chosen.net_gain:.4g}; "
         f"it pays with probability {chosen.chance_it_pays:.2f}."
     )

@@ -113,19 +113,16 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
     reason = _reason(predictive, delta, settled=settled)
     words, step_kind = REASONS[reason]
     sides = "on both sides of" if rising > 1.0 - SURE else "less than"
+    by_luck = " (so much two scores differ by the luck of the test rows)" if delta == resolution(predictive) else ""
     sentence = (
-        f"Cannot tell: {numbers}, {sides} the {delta:.3g} that matters (probability {rising:.2f}), because {words}."
+        f"Cannot tell: {numbers}, {sides} the {delta:.3g} that matters{by_luck} (probability {rising:.2f}), because {words}."
         if reason != "collapse"
         else f"Cannot tell, because {words}. Taken at its word, {numbers}; probability of {delta:.3g} or more {rising:.2f}."
     )
     settle = settling_steps(predictive, gain >= delta, prices or Prices())
-    answer = None
-    if reason == "training not settled":
-        sentence += " First step: train longer at the largest size."
-    else:
-        answer = _cheapest(step for step in settle if step.kind == step_kind)
-        sentence += f" Cheapest step against that: {answer.what}."
-    sentence += f" Most likely to settle it: {settle[0].what}."
+    is_settled = reason != "training not settled"
+    sentence += "" if is_settled else " First step: train longer at the largest size."
+    answer = _cheapest(step for step in settle if step.kind == step_kind) if is_settled else None
     return Verdict("cannot tell", sentence, rising, expected, settle, reason, answer)
 
 
@@ -187,8 +184,9 @@ def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) ->
     if own > 0:
         options.append(("test set", "a test set four times as large", last, run / 4.0 + own / 4.0, 0.0, 0))
     steps = []
-    for kind, what, size, variance, more_labels, runs in options:
+    for kind, what, size, variance, more_rows, runs in options:
         chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
+        more_labels = prices.labels_to(size, last) if more_rows else 0.0
         cost = prices.measurement(more_labels, runs, size)
         steps.append(SettlingStep(kind, what, size, chance, more_labels, runs, cost))
     return sorted(steps, key=lambda step: -step.chance)

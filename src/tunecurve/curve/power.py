@@ -28,6 +28,8 @@ from tunecurve.storage.records import Record
 POWER = 0.8
 # Test sets beyond this are not proposed.
 MOST_ROWS = 10_000_000
+# More runs of one size than that nobody trains.
+MOST_SEEDS = 20
 # What is left of the spread where changes go one way only and score and error rise together.
 _LEAST_SPREAD = 0.04
 _STEPS = 30
@@ -119,6 +121,16 @@ class PairedNoise(Record):
             lambda log_rows: self.power(difference, math.exp(log_rows), level) >= power, 0.0, math.log(MOST_ROWS)
         )
         return math.ceil(math.exp(found) - 1e-6)
+
+    def seeds_for(self, difference: float, power: float = POWER, level: float = 0.95) -> int | None:
+        """Return how many runs a size tell a difference on these rows; None where seeds are not in its way, or too many are needed."""
+        if self.seed_variance == 0.0:
+            return None
+        for count in range(self.n_seeds + 1, MOST_SEEDS + 1):
+            more = replace(self, seed_variance=self.seed_variance * self.n_seeds / count, n_seeds=count)
+            if more.power(difference, level=level) >= power:
+                return count
+        return None
 
     def scaled(self, factor: float) -> PairedNoise:
         """Return the noise with a standard deviation that is `factor` times as large."""

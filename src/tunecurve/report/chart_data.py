@@ -143,6 +143,7 @@ def chart_data(results: Results, found: Sequence[Confusion] = ()) -> ChartData:
             "run": advice.run_price,
             "serving": advice.serving_price,
             "penalty": advice.miss_penalty,
+            "labelled": float(results.data.n_pool),
         },
         labels=_labels(results),
         losses=_losses(results),

@@ -6,6 +6,7 @@ from tunecurve.report.tables import text_columns
 from tunecurve.results.decision import decide_study
 from tunecurve.results.model import Results
 from tunecurve.results.records.decision import ExpectedGain, StudyDecision
+from tunecurve.results.records.points import MetricResult
 
 
 def decision_of(results: Results) -> StudyDecision:
@@ -42,8 +43,16 @@ def _expected(results: Results, expected: ExpectedGain) -> str:
     better = "" if metric.direction == "max" else "; + is better, which is less of it"
     return (
         f"with {expected.n:,.0f} training rows {gain} {metric.title} ({100 * expected.level:.0f} % interval {low} to {high}{better}), "
-        f"to about {expected.score:.1f}"
+        f"to about {expected.score:.1f}{_from(expected, metric)}"
     )
+
+
+def _from(expected: ExpectedGain, metric: MetricResult) -> str:
+    """Return from which score the gain counts, so that what is shown adds up: the curve rarely runs through the last point."""
+    if expected.start is None:
+        return ""
+    start = round(expected.score, 1) - metric.sign * round(expected.gain, 1)
+    return f", from the fitted curve's {start:.1f} today, not from the measured score"
 
 
 def _cost(decision: StudyDecision) -> str:

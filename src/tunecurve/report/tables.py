@@ -237,7 +237,7 @@ def label_advice_table(results: Results) -> Table:
     rows = []
     for learner, labels in results.label_advice.items():
         for item in labels:
-            flat_from = f" from about {item.flat_from:,.0f}" if item.flat_from is not None else ""
+            flat_from = f" since about {item.flat_from:,.0f}" if item.flat_from is not None else ""
             cells = [item.label, str(item.n_gold), f"{item.recall:.0f} %", item.word + flat_from]
             rows.append([*([learner] if several else []), *cells, f"{item.expected_gain:+.1f}"])
     return header, rows

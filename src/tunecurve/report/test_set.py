@@ -24,8 +24,8 @@ def rows_lines(answer: TestSetAnswer) -> list[str]:
 
 
 def _leak_lines(answer: TestSetAnswer) -> list[str]:
-    """Return the sentence on leaks, unless a finding forbids to speak of them."""
-    leaks = answer.test_set.leaks
+    """Return what may leak if none does; not where some do, or where a finding forbids to speak of leaks."""
+    leaks = None if answer.leaks else answer.test_set.leaks
     return [leaks.sentence] if leaks and not blocked(answer.findings, "leaks") else []
 
 

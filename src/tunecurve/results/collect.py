@@ -126,7 +126,12 @@ class ResultsBuilder:
         second = next(metric for metric in self.described if metric.name == self.spec.kind.second_metric)
         points, found = self._points(scored, finished), comparisons(scored, self.described, level)
         forecaster = Forecaster(
-            [one.scored for one in finished], scored, len(self.data.test), self._kinds(), unsettled(points, primary)
+            [one.scored for one in finished],
+            scored,
+            len(self.data.test),
+            self._kinds(),
+            unsettled(points, primary),
+            len(self.data.pool),
         )
         # Target, prices and the gain that matters are in the headline metric's units.
         forecast, other = forecaster.forecast(primary, self.spec.advice), forecaster.forecast(second, AdviceSpec())

@@ -21,6 +21,8 @@ from tunecurve.results.risk import greatest_risk
 from tunecurve.results.test_set.power import about
 from tunecurve.spec.study import AdviceSpec
 
+# A size that is less than so many times the largest one tells hardly more than that one.
+LEAST_STEP = 1.25
 OTHER_MODEL = NextStep("training", "try a larger model, another recipe, or other kinds of rows")
 
 
@@ -44,6 +46,7 @@ class _Choice:
     step: NextStep | None = None
     n: float | None = None
     is_of_second: bool = False
+    cost: float | None = None
 
 
 def _nothing_tuned(results: Results) -> StudyDecision:
@@ -93,6 +96,7 @@ class _OneLearner:
         choice = self._choice()
         more = None if choice.n is None else max(1, round(choice.n - self.last))
         cost, unknown = self._cost(choice.n) if choice.n is not None else (None, [])
+        cost = cost if choice.cost is None or cost is None else choice.cost  # what prices decided by is what is said
         return StudyDecision(
             action=choice.action,
             sentence=choice.sentence,
@@ -152,31 +156,55 @@ class _OneLearner:
         return _Choice("cannot tell", sentence, reason, step)
 
     def _settling_step(self, found: SettlingStep) -> NextStep:
-        what = found.what + (self._labelled(found.n) if found.kind == "size" else "")
+        if found.kind == "size":
+            cost = prices_of(self.advice).measurement(self._to_label(found.n), found.more_runs, found.n)
+            return NextStep(
+                "size", found.what + self._labelled(found.n), self._to_label(found.n), found.more_runs, cost
+            )
+        what = found.what
+        if found.kind == "test set":
+            what += f" ({4 * self.results.test_set.n_rows:,} rows)"
         return NextStep(found.kind, what, found.more_labels, found.more_runs, found.cost)
 
     def _rows_step(self, found: NextRows) -> NextStep:
         """Return which rows the test set asks for, as a step."""
         if found.better == "neither":
-            return NextStep("seeds", "run more seeds at every size")
+            return self._seeds_step(found)
         if found.better == "test rows":
-            what = f"label about {about(found.more_test_rows or 0):,} more test rows, which tell a gain of {found.wanted:.2g}"
-            return NextStep("test set", what, found.more_test_rows, 0, found.cost_of_test_rows)
+            return _test_rows_step(found)
         if found.more_training_rows is None:
-            return NextStep("size", f"train on {2 * self.last:,.0f} rows{self._labelled(2 * self.last)}")
+            return self._one_more_size()
         n = self.last + found.more_training_rows
         what = f"train on about {about(n):,} rows{self._labelled(n)}, a gain that these test rows can show"
-        return NextStep("size", what, found.more_training_rows, 1, found.cost_of_training_rows)
+        return NextStep("size", what, self._to_label(n), 1, found.cost_of_training_rows)
+
+    def _seeds_step(self, found: NextRows) -> NextStep:
+        """Return how many seeds show the gain; one more size where not even many would, and no realistic number of rows."""
+        if found.seeds is None:
+            return self._one_more_size()
+        sizes = self.forecast.points[-2:]
+        prices = prices_of(self.advice)
+        costs = [prices.measurement(0, max(found.seeds - size.runs, 0), size.n) for size in sizes]
+        known = [cost for cost in costs if cost is not None]
+        more = sum(max(found.seeds - size.runs, 0) for size in sizes)
+        names = " and ".join(f"{size.n:,.0f}" for size in sizes)
+        what = (
+            f"run {found.seeds} seeds a size at {names} training rows ({more} more runs, no more labels), which tell a gain of "
+            f"{found.wanted:.2g} on these test rows"
+        )
+        return NextStep("seeds", what, 0, more, sum(known) if known else None)
+
+    def _one_more_size(self) -> NextStep:
+        """Return the next size: within the rows that are labelled already where they are enough more to be one."""
+        pool = float(self.results.data.n_pool)
+        n = min(2 * self.last, pool) if pool >= LEAST_STEP * self.last else 2 * self.last
+        what = f"train on {n:,.0f} rows{self._labelled(n) or f' ({self._to_label(n):,} to label)'}"
+        return NextStep("size", what, self._to_label(n), 1, self._cost(n)[0])
 
     def _by_prices(self, best: NextRound | Stop, sentence: str) -> _Choice:
-        known = self.results.data.n_pool - self.last
-        if known > 0 and self.advice.label_price:
-            sentence += (
-                f" (Every row beyond the largest size is counted at its price; {known:,.0f} are labelled already.)"
-            )
         if isinstance(best, Stop):
             return _Choice("stop", "Stop labelling: no next round is expected to pay.", sentence)
-        return self._more_rows(best.n, sentence)
+        return self._more_rows(best.n, sentence, cost=best.cost)
 
     def _rising(self, verdict: Verdict) -> _Choice:
         target = self.forecast.target
@@ -199,7 +227,7 @@ class _OneLearner:
             return _Choice("change", sentence, f"{reason} {self._target_words()}", OTHER_MODEL)
         return _Choice("stop", "Stop labelling more rows of this kind: the curve is flat.", reason)
 
-    def _more_rows(self, n: float, reason: str, *, is_of_second: bool = False) -> _Choice:
+    def _more_rows(self, n: float, reason: str, *, is_of_second: bool = False, cost: float | None = None) -> _Choice:
         to_label = self._to_label(n)
         if to_label == 0:
             sentence = f"Train on about {about(n):,} rows{self._labelled(n)}."
@@ -207,7 +235,7 @@ class _OneLearner:
             sentence = f"Label about {about(to_label):,} more rows and train on all {about(n):,}."
         else:
             sentence = f"Label about {about(to_label):,} more rows ({about(n):,} in all) and train on them."
-        return _Choice("more rows", sentence, reason, n=n, is_of_second=is_of_second)
+        return _Choice("more rows", sentence, reason, n=n, is_of_second=is_of_second, cost=cost)
 
     def _to_label(self, n: float) -> int:
         return max(0, round(n - max(self.last, self.results.data.n_pool)))
@@ -225,7 +253,8 @@ class _OneLearner:
         entry = min(known, key=lambda one: abs(one.n - (choice.n or 2 * self.last)))
         assert entry.gain is not None
         low, high = entry.gain.intervals["0.80"]
-        return ExpectedGain(name, entry.n, entry.median, entry.gain.mean, low, high, 0.8)
+        start = entry.median - self.results.metric(name).sign * entry.gain.mean
+        return ExpectedGain(name, entry.n, entry.median, entry.gain.mean, low, high, 0.8, start)
 
     def _cost(self, n: float) -> tuple[float | None, list[str]]:
         """Return what the labels that are missing and one training cost, and what has no price."""
@@ -258,3 +287,21 @@ class _OneLearner:
     def _diagnosis(self) -> str:
         found = next((item for item in last_diagnoses(self.results.diagnosis) if item.learner == self.learner), None)
         return found.sentence if found else ""
+
+
+def _test_rows_step(found: NextRows) -> NextStep:
+    """Return the test rows to add, those first that are labelled and in no training set."""
+    more, to_label = found.more_test_rows or 0, found.test_rows_to_label
+    to_label = more if to_label is None else to_label
+    if to_label == more:
+        what = f"label about {about(more):,} more test rows"
+    elif to_label:
+        what = (
+            f"label about {about(to_label):,} more test rows, and take as such the {more - to_label:,} labelled rows that no "
+            "training size uses (a new study)"
+        )
+    else:
+        what = f"take about {about(more):,} of the labelled rows that no training size uses as test rows (a new study)"
+    return NextStep(
+        "test set", f"{what}, which tell a gain of {found.wanted:.2g}", to_label, 0, found.cost_of_test_rows
+    )

@@ -35,6 +35,8 @@ class Forecaster:
         What each learner is, as `forecast_curve` names it.
     unsettled : collection of str
         Learners whose training had not settled at the largest size.
+    n_labelled : int
+        Rows to train on that are labelled already.
     """
 
     scored: Sequence[ScoredTrial]
@@ -42,6 +44,7 @@ class Forecaster:
     n_test: int
     kinds: Mapping[str, str]
     unsettled: Collection[str]
+    n_labelled: int = 0
 
     def forecast(self, metric: MetricResult, advice: AdviceSpec) -> dict[str, LearnerForecast]:
         """Return the forecast of one metric for every learner that was fine-tuned.
@@ -79,7 +82,7 @@ class Forecaster:
             delta=advice.delta,
             rivals=self._rivals(learner, metric.name),
             at=_sizes_to_forecast(sizes),
-            prices=prices_of(advice),
+            prices=prices_of(advice, self.n_labelled),
             kind=self.kinds.get(learner),
             settled=learner not in self.unsettled,
         )
@@ -96,8 +99,8 @@ class Forecaster:
         }
 
 
-def prices_of(advice: AdviceSpec) -> Prices:
-    """Return the prices of a study as the engine names them."""
+def prices_of(advice: AdviceSpec, n_labelled: int = 0) -> Prices:
+    """Return the prices of a study as the engine names them; `n_labelled`: rows to train on that cost no label any more."""
     return Prices(
         label=advice.label_price,
         value_per_point=advice.value_per_point,
@@ -105,6 +108,7 @@ def prices_of(advice: AdviceSpec) -> Prices:
         training_fixed=advice.run_price,
         serving_difference=advice.serving_price,
         miss_penalty=advice.miss_penalty,
+        labelled=n_labelled,
     )
 
 

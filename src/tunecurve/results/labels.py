@@ -81,7 +81,12 @@ def _read_curve(curve: Sequence[LabelScore]) -> LabelAdvice:
     flat_from = None
     if verdict.word == "flat" and plateau.size is not None:
         flat_from = min(plateau.size, float(largest))
-    label, gain = curve[0].label, verdict.expected_gain
+    label, left = curve[0].label, 100.0 - recall
+    # The gain counts from the fitted curve, which may lie below what was measured: no label can gain more than is left.
+    gain = min(verdict.expected_gain, left)
+    if left <= 0.0:
+        sentence = f"{label}: recall 100 %, nothing is left to gain on these test rows"
+        return LabelAdvice(label, curve[0].n_gold, recall, "flat", None, gain, sentence)
     sentence = _sentence(label, verdict.word, flat_from, recall, gain)
     return LabelAdvice(label, curve[0].n_gold, recall, verdict.word, flat_from, gain, sentence)
 
@@ -90,6 +95,6 @@ def _sentence(label: str, word: Word, flat_from: float | None, recall: float, ga
     if word == "rising":
         return f"{label} is still rising: recall {recall:.0f} %, {gain:+.1f} expected from twice the rows"
     if word == "flat":
-        start = f" from about {flat_from:,.0f} rows" if flat_from is not None else ""
+        start = f" since about {flat_from:,.0f} rows" if flat_from is not None else ""
         return f"{label} is flat{start}, at a recall of {recall:.0f} %"
     return f"{label}: cannot tell whether it still rises (recall {recall:.0f} %)"

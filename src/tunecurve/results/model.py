@@ -15,7 +15,7 @@ from tunecurve.findings import Claim, Finding, blocked
 from tunecurve.results.records.advice import Diagnosis, Disagreement, JudgedForecast, LabelAdvice, LearnerForecast
 from tunecurve.results.records.decision import StudyDecision
 from tunecurve.results.records.money import Money
-from tunecurve.results.records.points import Comparison, LabelRecall, MetricResult, Point, best_of
+from tunecurve.results.records.points import LEAKS, Comparison, LabelRecall, MetricResult, Point, best_of
 from tunecurve.results.records.test_set import TestSet, TestSetAnswer
 from tunecurve.results.records.trials import FinishedTrial, TrialResult
 from tunecurve.storage.records import NOT_KEPT, Record
@@ -144,7 +144,8 @@ class Results(Record):
         name = self.primary_metric
         tuned = [point for point in self.points if point.strategy == "fine-tune"]
         best = best_of(tuned, lambda point: point.scores[name].estimate, self.metric())
-        return TestSetAnswer(self.test_set, self.findings, name, best.learner if best else None)
+        leaks = best.scores[LEAKS].estimate if best is not None and LEAKS in best.scores else None
+        return TestSetAnswer(self.test_set, self.findings, name, best.learner if best else None, leaks)
 
     @property
     def finished(self) -> list[FinishedTrial]:

@@ -49,7 +49,10 @@ class AdviceSpec(Section):
     """What the advice weighs; nothing here changes a measurement."""
 
     target: float | None = Field(None, description="score to reach, in the headline metric's units")
-    delta: Annotated[float, Field(gt=0)] | None = Field(None, description="gain per doubling that matters (1 point)")
+    delta: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="gain per doubling that matters; null: 1 point, or what the luck of the test rows alone moves, if more",
+    )
     label_price: Annotated[float, Field(ge=0)] | None = Field(None, description="price of one more labelled row")
     value_per_point: Annotated[float, Field(ge=0)] | None = Field(None, description="worth of one point of the score")
     training_price: Annotated[float, Field(ge=0)] | None = Field(

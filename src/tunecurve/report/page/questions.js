@@ -30,7 +30,8 @@ function decideBy(curve, prices) {
   let best = null;
   for (const size of curve.sizes.filter((one) => !one.is_speculative && one.gain !== null && one.n > curve.last_size + 1)) {
     const n = Math.round(size.n), more = n - curve.last_size;
-    const cost = more * (prices.label || 0) + n * (prices.training || 0) + (prices.run || 0) + (prices.serving || 0);
+    const toLabel = Math.max(0, n - Math.max(curve.last_size, prices.labelled || 0));
+    const cost = toLabel * (prices.label || 0) + n * (prices.training || 0) + (prices.run || 0) + (prices.serving || 0);
     const net = prices.point * size.gain - cost;
     if (!best || net > best.net) best = { n, more, cost, net, size };
   }

@@ -14,7 +14,7 @@ RiskKind = Literal["leaks", "better untuned", "drop", "test rows", "failed trial
 
 @dataclass(frozen=True)
 class ExpectedGain(Record):
-    """What the labels are expected to bring, over the largest measured size."""
+    """What the labels are expected to bring, over what the fitted curve says of the largest measured size."""
 
     metric: str
     """The headline metric, or the second one where only that still improves."""
@@ -27,6 +27,8 @@ class ExpectedGain(Record):
     low: float
     high: float
     level: float
+    start: float | None = None
+    """The fitted score at the largest measured size, from which the gain counts: `score` less `gain`. None in older results."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class LeakBound(Record):
 
 @dataclass(frozen=True)
 class NextRows(Record):
-    """Which rows to label next where the test rows cannot show what training would gain."""
+    """What would let the test rows show what training would gain; whether to train on more rows at all says the decision."""
 
     learner: str
     gain: float
@@ -76,7 +76,13 @@ class NextRows(Record):
     cost_of_test_rows: float | None
     cost_of_training_rows: float | None
     better: Better
+    """What shows it for the least money, or labels: neither stands for more seeds, or for nothing within reach."""
     sentence: str = ""
+    seeds: int | None = None
+    """Runs a size with which today's test rows tell the wanted gain; null: seeds are not in its way, or too many are needed."""
+    test_rows_to_label: int | None = None
+    """Those of the test rows that cannot be taken from labelled rows which no training size uses."""
+    training_rows_to_label: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,8 @@ class TestSetAnswer:
         The headline metric; None for bare curves, each of which speaks for itself.
     best_learner : str, optional
         Where several are measured, it speaks for the test set.
+    leaks : float, optional
+        Per cent of documents that its best point leaks; None where that is not measured.
     """
 
     __test__ = False
@@ -114,3 +122,4 @@ class TestSetAnswer:
     findings: Sequence[Finding] = ()
     metric: str | None = None
     best_learner: str | None = None
+    leaks: float | None = None

@@ -53,12 +53,15 @@ class KnownRows:
         The same as if every row were a group.
     n_judged : int
         Documents that the leak metric judges; 0 where the task has none.
+    n_pool : int
+        Labelled rows to train on.
     """
 
     rows: TestRows
     floor: dict[str, Jackknife]
     floor_alone: dict[str, Jackknife]
     n_judged: int
+    n_pool: int
 
     def effect_on_differences(self, metric: str) -> float:
         """Return how much groups may raise the variance of a difference: what they do to the floor's, in root.
@@ -87,6 +90,7 @@ def known_rows(spec: StudySpec, data: StudyData, metrics: Sequence[Metric], grou
         {metric.name: _item(metric, matrices[metric.name], groups) for metric in metrics},
         {metric.name: _item(metric, matrices[metric.name], alone) for metric in metrics},
         0 if judged is None else int(judged[:, 1].sum()),
+        len(data.pool),
     )
 
 

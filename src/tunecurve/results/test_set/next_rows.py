@@ -1,32 +1,43 @@
-"""Test rows or training rows next: both cost a label. Weighed where the test set cannot show what training would gain.
+"""What would let the test set show what training would gain: more test rows, more training rows, or more seeds.
 
-More test rows are worth it as soon as they tell the gain in question; more training rows as soon as the forecast gain is one
-that today's test rows tell. Whichever takes less money (labels at the study's price, and training where it has one) or, without
-prices, fewer labels, comes first. The engine's forecast and `curve.test_power` are all it looks at.
+More test rows do as soon as they tell the gain in question; more training rows as soon as the forecast gain is one that today's
+test rows tell; more seeds where their spread is in the way. Whichever takes less money (labels at the study's price, and training
+where it has one) or, without prices, fewer labels, comes first; rows that are labelled already take none. The engine's forecast
+and `curve.power` are all it looks at. Whether to train on more rows at all is another question: `results.decision`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from tunecurve.curve.answer import CurveAnswer
+from tunecurve.curve.answer import CurveAnswer, SizeForecast
 from tunecurve.curve.plateau import NOTHING_SHOWN
 from tunecurve.results.records.test_set import Better, NextRows, TestDifference
 from tunecurve.results.test_set.power import Questions, about
 from tunecurve.spec.study import AdviceSpec
 
 _UNCLEAR = ("cannot tell", NOTHING_SHOWN)
+# A test set of more than so many times today's rows is named, and not proposed.
+MOST_TIMES = 10
+
+
+@dataclass(frozen=True)
+class RowsInHand:
+    """Rows that are labelled: of the test set, and to train on."""
+
+    n_test: int
+    n_pool: int
 
 
 def weigh_rows(
     forecast: CurveAnswer,
     entry: TestDifference,
     sign: float,
-    n_rows: int,
+    rows: RowsInHand,
     advice: AdviceSpec,
     questions: Questions,
 ) -> NextRows | None:
-    """Return which rows to label next, and why; None where the test set can show what is asked, or nothing is known.
+    """Return what would show the gain, and at what price; None where the test set can show what is asked, or nothing is known.
 
     Parameters
     ----------
@@ -36,8 +47,8 @@ def weigh_rows(
         From `test_set.measured_entries`, of the same learner and metric.
     sign : float
         1 where more of the metric is better, -1 where less is.
-    n_rows : int
-        Test rows now.
+    rows : RowsInHand
+        Those that are labelled now.
     advice : AdviceSpec
         Prices.
     questions : Questions
@@ -51,30 +62,40 @@ def weigh_rows(
     is_flat = verdict.word == "flat" and smallest is not None and smallest <= questions.difference
     if is_flat or not (too_small or verdict.word in _UNCLEAR):
         return None
-    wanted = max(gain, questions.difference)
-    needed = entry.noises[-1].rows_for(wanted, level=questions.level)
-    more_test = None if needed is None else max(about(needed) - n_rows, 0)
+    wanted, noise, last = max(gain, questions.difference), entry.noises[-1], forecast.points[-1].n
+    needed = noise.rows_for(wanted, level=questions.level)
+    more_test = None if needed is None else max(about(needed) - rows.n_test, 0)
     larger = None if smallest is None else _first_size_that_shows(forecast, sign, smallest)
-    more_training = None if larger is None else round(larger - forecast.points[-1].n)
-    costs = _cost(more_test, advice.label_price), _training_cost(more_training, larger, advice)
+    unused = max(0, round(rows.n_pool - last))
+    test_labels = None if more_test is None else max(0, more_test - unused)
+    training_labels = None if larger is None else max(0, round(larger - last) - unused)
     found = NextRows(
         learner=entry.learner or "",
         gain=gain,
         wanted=wanted,
         smallest=smallest,
         more_test_rows=more_test,
-        more_training_rows=more_training,
-        cost_of_test_rows=costs[0],
-        cost_of_training_rows=costs[1],
-        better=_better(more_test, more_training, *costs),
+        more_training_rows=None if larger is None else round(larger - last),
+        cost_of_test_rows=_cost(test_labels, advice.label_price),
+        cost_of_training_rows=_training_cost(training_labels, larger, advice),
+        better="neither",
+        seeds=noise.seeds_for(wanted, level=questions.level),
+        test_rows_to_label=test_labels,
+        training_rows_to_label=training_labels,
     )
-    return replace(found, sentence=_sentence(found, larger))
+    found = replace(found, better=_better(found, rows))
+    return replace(found, sentence=_sentence(found, rows, larger))
 
 
 def _first_size_that_shows(forecast: CurveAnswer, sign: float, smallest: float) -> float | None:
     """Return the first size whose forecast gain over the largest measured one is told by the test rows as they are."""
     now = forecast.points[-1].mean_score
-    return next((entry.n for entry in forecast.trusted if sign * (entry.median - now) >= smallest), None)
+    return next((entry.n for entry in forecast.trusted if _gain(entry, sign, now) >= smallest), None)
+
+
+def _gain(entry: SizeForecast, sign: float, now: float) -> float:
+    """Return the gain that verdict and decision name; results of earlier versions have none, and take it from the last score."""
+    return sign * (entry.median - now) if entry.gain is None else entry.gain.mean
 
 
 def _cost(n_labels: int | None, price: float | None) -> float | None:
@@ -88,40 +109,65 @@ def _training_cost(n_labels: int | None, size: float | None, advice: AdviceSpec)
     return labels + size * (advice.training_price or 0.0) + (advice.run_price or 0.0)
 
 
-def _better(more_test: int | None, more_training: int | None, test: float | None, training: float | None) -> Better:
-    if more_test == 0 or (more_test is None and more_training is None):
-        return "training run" if more_test == 0 else "neither"
-    if more_test is None or more_training is None:
-        return "training rows" if more_test is None else "test rows"
+def _is_realistic(found: NextRows, rows: RowsInHand) -> bool:
+    return found.more_test_rows is not None and found.more_test_rows < MOST_TIMES * rows.n_test
+
+
+def _better(found: NextRows, rows: RowsInHand) -> Better:
+    """Return what shows the gain for the least money, else for the fewest labels; seeds take none."""
+    if found.more_test_rows == 0:
+        return "training run"
+    is_priced = found.cost_of_test_rows is not None
+    test = found.test_rows_to_label if is_priced or _is_realistic(found, rows) else None
+    training = found.training_rows_to_label
+    if found.seeds is not None and test != 0 and training != 0:
+        return "neither"
     if test is None or training is None:
-        return "test rows" if more_test <= more_training else "training rows"
-    return "test rows" if test <= training else "training rows"
+        return "test rows" if test is not None else "training rows" if training is not None else "neither"
+    if found.cost_of_test_rows is None or found.cost_of_training_rows is None:
+        return "test rows" if test < training else "training rows" if training < test else _fewer(found)
+    return "test rows" if found.cost_of_test_rows <= found.cost_of_training_rows else "training rows"
 
 
-def _sentence(found: NextRows, larger: float | None) -> str:
+def _fewer(found: NextRows) -> Better:
+    """Return which are fewer where as many labels are missing: rows in hand can be trained on in the same study."""
+    is_free = not found.training_rows_to_label
+    fewer_test = (found.more_test_rows or 0) <= (found.more_training_rows or 0)
+    return "test rows" if fewer_test and not is_free else "training rows"
+
+
+def _sentence(found: NextRows, rows: RowsInHand, larger: float | None) -> str:
+    """Return what shows the gain, all ways side by side: which step comes next, the decision says."""
     wanted = f"a gain of {found.wanted:.2g}"
-    test = (
-        f"no number of test rows tells {wanted}, since runs with other seeds differ by too much"
-        if found.more_test_rows is None
-        else f"{_labels(found.more_test_rows, 'test', found.cost_of_test_rows)} tell {wanted}"
-    )
     smallest = "any gain" if found.smallest is None else f"the {found.smallest:.2g} that today's test rows tell"
-    training = (
-        f"no training size up to 8 times the data is expected to gain {smallest}"
-        if larger is None
-        else f"{_labels(found.more_training_rows, 'training', found.cost_of_training_rows)} ({larger:,.0f} in all) "
-        f"are expected to gain {smallest}"
-    )
-    first = {
-        "test rows": "label test rows next, not training rows",
-        "training rows": "label training rows next, not test rows",
-        "training run": "today's test rows are enough, so train on more rows next",
-        "neither": "neither more test rows nor more training rows would show it; run more seeds a size",
-    }[found.better]
-    if found.better == "training run":
-        return f"Test rows or training rows: {first}: they tell {wanted}; {training}."
-    return f"Test rows or training rows: {first}: {test}; {training}."
+    if larger is None:
+        training = f"no training size up to 8 times the data is expected to gain {smallest}"
+    else:
+        training = (
+            f"{_labels(found.more_training_rows, found.training_rows_to_label, 'training', found.cost_of_training_rows)}, "
+            f"{larger:,.0f} in all, are expected to gain {smallest}"
+        )
+    if found.more_test_rows == 0:
+        return f"What would show {wanted} on the test set: today's test rows are enough; {training}."
+    return f"What would show {wanted} on the test set: {_test_words(found, rows)}; {training}{_seed_words(found)}."
 
 
-def _labels(count: int | None, kind: str, cost: float | None) -> str:
-    return f"{about(count or 0):,} more {kind} rows" + (f" (cost {cost:.4g})" if cost is not None else "")
+def _test_words(found: NextRows, rows: RowsInHand) -> str:
+    if found.more_test_rows is None:
+        return "no number of test rows alone, since runs with other seeds differ by too much"
+    words = _labels(found.more_test_rows, found.test_rows_to_label, "test", found.cost_of_test_rows)
+    if not _is_realistic(found, rows):
+        words += f", over {MOST_TIMES} times today's {rows.n_test:,} and hardly worth it"
+    return words
+
+
+def _seed_words(found: NextRows) -> str:
+    return "" if found.seeds is None else f"; with today's test rows, {found.seeds} seeds a size do"
+
+
+def _labels(count: int | None, to_label: int | None, kind: str, cost: float | None) -> str:
+    words = f"{about(count or 0):,} more {kind} rows"
+    in_hand = (count or 0) - (to_label or 0)
+    if in_hand > 0:
+        words += f", {'all' if not to_label else f'{in_hand:,}'} of them labelled already"
+    return words + (f" (cost {cost:.4g})" if cost is not None else "")

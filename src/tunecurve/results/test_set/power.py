@@ -100,7 +100,7 @@ def _rows_needed(entry: TestDifference, rows: TestRows) -> str:
     needed = [count for count in entry.rows_needed if count is not None]
     is_out_of_reach = len(needed) < len(entry.rows_needed)
     if is_out_of_reach and entry.noises[-1].seed_variance > 0:
-        return f"no number of test rows tells {wanted}, because runs with other seeds differ by too much: run more seeds a size"
+        return f"no number of test rows tells {wanted}, because runs with other seeds differ by too much"
     if is_out_of_reach:
         return f"not even {MOST_ROWS:,} rows tell {wanted}"
     if max(needed) <= rows.n_rows:

@@ -12,7 +12,7 @@ from tunecurve.results.model import Results
 from tunecurve.results.points import ScoredPoint
 from tunecurve.results.records.test_set import Basis, TestSet, TestSetAnswer
 from tunecurve.results.test_set.basis import KnownRows, borrowed_entries, groups_of, known_rows, leaks_of
-from tunecurve.results.test_set.next_rows import weigh_rows
+from tunecurve.results.test_set.next_rows import RowsInHand, weigh_rows
 from tunecurve.results.test_set.power import Questions, TestRows, difference_entry, leak_entry, measured_entries
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
@@ -56,8 +56,9 @@ def describe_test_set(
     shown = [metric for metric in metrics if metric.name in (metrics[0].name, spec.kind.second_metric)]
     entries = measured_entries(points, shown, known.rows, questions) or borrowed_entries(known, shown, questions)
     own = [entry for entry in entries if entry.metric == metrics[0].name]
+    in_hand = RowsInHand(known.rows.n_rows, known.n_pool)
     weighed = [
-        weigh_rows(forecast[entry.learner], entry, metrics[0].sign, known.rows.n_rows, spec.advice, questions)
+        weigh_rows(forecast[entry.learner], entry, metrics[0].sign, in_hand, spec.advice, questions)
         for entry in own
         if entry.learner is not None and entry.learner in forecast
     ]
@@ -88,9 +89,10 @@ def test_set_of_run(results: Results, questions: Questions) -> TestSetAnswer:
         difference_entry(entry.noises, rows, questions, Basis(*(getattr(entry, name) for name in names)))
         for entry in kept.differences
     ]
+    in_hand = RowsInHand(rows.n_rows, results.data.n_pool)
     weighed = [
         weigh_rows(
-            results.forecast[entry.learner], entry, results.metric().sign, rows.n_rows, results.study.advice, questions
+            results.forecast[entry.learner], entry, results.metric().sign, in_hand, results.study.advice, questions
         )
         for entry in entries
         if entry.metric == results.primary_metric and entry.learner in results.forecast
