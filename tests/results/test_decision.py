@@ -22,14 +22,19 @@ from tests.fakes.records import (
 from tunecurve.curve.answer import Decision as Money
 from tunecurve.curve.answer import Gain, NextRound, SettlingStep, SizeInterval, Stop, Target
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
+from tunecurve.curve.power import PairedNoise
 from tunecurve.findings import Finding
 from tunecurve.report.decision import decision_lines
+from tunecurve.report.test_set import rows_lines
 from tunecurve.results.decision import decide_study
 from tunecurve.results.records.advice import Diagnosis, Disagreement, LearnerForecast
 from tunecurve.results.records.decision import StudyDecision
-from tunecurve.results.records.test_set import NextRows, TestSet
+from tunecurve.results.records.test_set import Basis, NextRows, TestSet
 from tunecurve.results.stored import load
+from tunecurve.results.test_set.next_rows import RowsInHand, weigh_rows
+from tunecurve.results.test_set.power import Questions, TestRows, difference_entry, leak_entry
 from tunecurve.run import run_study
+from tunecurve.spec.study import AdviceSpec
 from tunecurve.storage.files import read_checked_json, write_checked_json
 
 
@@ -316,6 +321,65 @@ def test_whatever_is_known_one_thing_is_said_and_nothing_rests_on_what_is_forbid
     if decision.action == "more rows":
         assert 0 <= decision.rows_to_label <= decision.more_rows <= 7 * 800
         assert decision.rows_to_label == max(0, 800 + decision.more_rows - max(800, n_pool))
+
+
+@given(
+    word=st.sampled_from(["rising", "cannot tell", "no gain that this test set can show"]),
+    gain=st.floats(0.1, 12),
+    sizes=st.lists(st.floats(0.1, 20), min_size=2, max_size=2).map(sorted),
+    deviation=st.floats(5, 90),
+    seed_variance=st.sampled_from([0.0, 1.0, 9.0]),
+    n_pool=st.integers(800, 4000),
+    price=st.none() | st.floats(0.01, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_decision_alone_says_what_comes_next(word, gain, sizes, deviation, seed_variance, n_pool, price):
+    forecasts = [gain_at(n, one, one, one) for n, one in zip((1600.0, 3200.0), sizes, strict=True)]
+    own = learner_forecast(word, gain, forecasts=forecasts)
+    if word == "cannot tell":
+        own = replace(own, verdict=replace(own.verdict, reason="test set"))
+    noise = PairedNoise(200, 200.0, 200.0, deviation**2 / 200, 100.0, 100.0, 100.0, seed_variance, 2)
+    basis = Basis("answers", "bleu", "m", [400, 800], "", "BLEU")
+    entry = difference_entry([noise], TestRows(200, 200), Questions(), basis)
+    advice = {"label_price": price}
+    item = weigh_rows(own, entry, 1.0, RowsInHand(200, n_pool), AdviceSpec(**advice), Questions())
+    test_set = TestSet(200, 200, 0.95, [entry], None, [] if item is None else [item])
+    decision = decide_study(study(forecast=own, n_pool=n_pool, advice=advice, test_set=test_set))
+    others = [
+        decision.reason,
+        *(one.sentence for one in test_set.next_rows),
+        *(one.sentence for one in test_set.differences),
+    ]
+    for said in others:
+        assert not re.search(r"next\b|label test|label training|\brun more|[Cc]heapest|Most likely", said), said
+    if word == "rising":
+        assert decision.action == "more rows"
+        return
+    assert decision.action == "cannot tell"
+    if item is not None:
+        kinds = {
+            "test rows": "test set",
+            "training rows": "size",
+            "training run": "size",
+            "neither": "seeds" if item.seeds else "size",
+        }
+        assert decision.next_step.kind == kinds[item.better]
+        assert re.search(r"\d", decision.next_step.what), "a step has its number"
+        unused = n_pool - 800
+        assert decision.next_step.more_labels is not None
+        if item.better == "test rows":
+            assert decision.next_step.more_labels == max(0, item.more_test_rows - unused)
+
+
+def test_what_may_leak_if_none_does_is_said_only_where_none_does():
+    leaks = leak_entry(43, 21, 20.0, TestRows(50, 21), Questions())
+    test_set = TestSet(50, 21, 0.95, [], leaks, [])
+    metrics = [metric_result(), metric_result("leak_documents", "leaks", "min")]
+    for share, is_said in ((0.0, True), (2.3, False), (12.0, False), (None, True)):
+        known = {"leak_documents": score(share, bound=25.0)} if share is not None else {}
+        points = [point(train_size=800, bleu=80.0, **known)]
+        lines = rows_lines(study(points=points, metrics=metrics, test_set=test_set).about_test_set)
+        assert any(line.startswith("If none") for line in lines) == is_said, share
 
 
 def test_a_study_that_goes_on_says_so_far():

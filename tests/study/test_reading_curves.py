@@ -33,6 +33,21 @@ def test_the_label_that_gains_most_over_all_rows_comes_first():
     assert [row.label for row in LabelAdvisor().advise(scores)["tagger"]] == ["OFTEN", "RARE"]
 
 
+@pytest.mark.parametrize("top", [62.0, 90.0, 94.0, 99.0, 100.0])
+@pytest.mark.parametrize("steps", [(20.0, 50.0, 75.0), (60.0, 40.0, 80.0), (90.0, 95.0, 98.0)])
+def test_no_label_gains_more_than_is_left_to_full_recall(top, steps):
+    recalls = [*(min(step, top) for step in steps), top]
+    scores = [LabelScore("t", "CITY", 20 * 2**k, 0, recall, 17) for k, recall in enumerate(recalls)]
+    (row,) = LabelAdvisor().advise(scores)["t"]
+    assert row.expected_gain <= 100.0 - row.recall
+    if top == 100.0:
+        assert "nothing is left to gain" in row.sentence
+        assert row.word == "flat"
+    if row.flat_from is not None and row.flat_from < 160:
+        assert "since about" in row.sentence
+        assert "(160 measured)" in row.sentence
+
+
 def test_labels_with_few_gold_examples_or_sizes_are_left_out():
     few = label_scores("FEW", [20, 35, 50, 62, 73], 9)
     short = label_scores("SHORT", [20, 35, 50, 62, 73])[:2]

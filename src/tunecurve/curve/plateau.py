@@ -131,8 +131,7 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
     shows = resolution(predictive)
     if shows >= delta:
         sentence = (
-            f"{NOTHING_SHOWN.capitalize()}: {numbers}; with its rows, two scores differ by {shows:.3g} by chance alone. "
-            "A larger test set would tell more."
+            f"{NOTHING_SHOWN.capitalize()}: {numbers}; with its rows, two scores differ by {shows:.3g} by chance alone."
         )
         return Verdict(NOTHING_SHOWN, sentence, rising, expected, [], "test set")
     sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability only {rising:.2f}."

@@ -269,7 +269,7 @@ def advice_lines(forecast: LearnerForecast) -> list[tuple[str, str]]:
     """Return (term, text) for plateau, back-test, target, rivals and money, as far as they are known."""
     lines = []
     if forecast.plateau is not None:
-        lines.append(("plateau", _plateau_text(forecast.plateau)))
+        lines.append(("plateau", _plateau_text(forecast.plateau, forecast.points[-1].n)))
     if forecast.backtest is not None:
         check = forecast.backtest
         low, high = check.interval_80
@@ -307,11 +307,13 @@ def _crossover_text(found: Crossover) -> str:
     )
 
 
-def _plateau_text(plateau: Plateau) -> str:
+def _plateau_text(plateau: Plateau, last: float) -> str:
     """Return whether the plateau has begun and from where on a doubling gains less than what matters."""
     begun = f"begun with probability {plateau.probability:.2f}"
     state = begun if plateau.observed else f"not yet observed ({begun})"
     where = "no size in sight from which" if plateau.size is None else f"from about {plateau.size:,.0f} rows on"
+    if plateau.size is not None and plateau.size <= last:
+        where = f"best estimate: since about {plateau.size:,.0f} of the {last:,.0f} rows measured"
     interval = f"80 % interval {_rows(plateau.low)} to {_rows(plateau.high)}"
     return f"{state}; {where} a doubling gains less than {plateau.delta:.2g} ({interval})"
 

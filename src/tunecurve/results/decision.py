@@ -6,10 +6,11 @@ verdict, prices decide where they are known; without one, nothing is decided, an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tunecurve.curve.answer import NextRound, SettlingStep, Stop, Verdict
 from tunecurve.curve.plateau import NOTHING_SHOWN
+from tunecurve.curve.power import MOST_SEEDS
 from tunecurve.curve.targets import TRUSTED_MULTIPLE
 from tunecurve.results.diagnosis import last_diagnoses
 from tunecurve.results.forecasts import prices_of
@@ -18,6 +19,7 @@ from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.decision import Action, ExpectedGain, NextStep, StudyDecision
 from tunecurve.results.records.test_set import NextRows
 from tunecurve.results.risk import greatest_risk
+from tunecurve.results.test_set.next_rows import MOST_TIMES
 from tunecurve.results.test_set.power import about
 from tunecurve.spec.study import AdviceSpec
 
@@ -152,7 +154,9 @@ class _OneLearner:
         reason = verdict.sentence
         if self.forecast.decision is not None:
             reason += f" By the prices alone, taking the forecast at its word: {self.forecast.decision.sentence}"
-        sentence = f"Cannot tell yet. The cheapest step that would settle it: {step.what}."
+        is_out_of_reach = rows is not None and rows.better == "neither" and rows.seeds is None
+        first = "Next" if is_out_of_reach else "The cheapest step that would settle it"
+        sentence = f"Cannot tell yet. {first}: {step.what}."
         return _Choice("cannot tell", sentence, reason, step)
 
     def _settling_step(self, found: SettlingStep) -> NextStep:
@@ -181,7 +185,11 @@ class _OneLearner:
     def _seeds_step(self, found: NextRows) -> NextStep:
         """Return how many seeds show the gain; one more size where not even many would, and no realistic number of rows."""
         if found.seeds is None:
-            return self._one_more_size()
+            step = self._one_more_size()
+            are_seeds_known = all(size.runs > 1 for size in self.forecast.points[-2:])
+            seeds = f"{MOST_SEEDS} seeds a size or " if are_seeds_known else ""
+            why = f": not even {seeds}{MOST_TIMES} times the test rows would show a gain of {found.wanted:.2g}"
+            return replace(step, what=step.what + why)
         sizes = self.forecast.points[-2:]
         prices = prices_of(self.advice)
         costs = [prices.measurement(0, max(found.seeds - size.runs, 0), size.n) for size in sizes]

@@ -87,7 +87,9 @@ def _read_curve(curve: Sequence[LabelScore]) -> LabelAdvice:
     if left <= 0.0:
         sentence = f"{label}: recall 100 %, nothing is left to gain on these test rows"
         return LabelAdvice(label, curve[0].n_gold, recall, "flat", None, gain, sentence)
-    sentence = _sentence(label, verdict.word, flat_from, recall, gain)
+    sentence = _sentence(label, verdict.word, flat_from, recall, gain) + (
+        f" ({largest:,} measured)" if flat_from is not None and flat_from < largest else ""
+    )
     return LabelAdvice(label, curve[0].n_gold, recall, verdict.word, flat_from, gain, sentence)
 
 
