@@ -37,7 +37,7 @@ from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.provider_checkpoints import score_checkpoints
 from tunecurve.study.study import Study
-from tunecurve.study.study_file import resolved_yaml
+from tunecurve.study.study_file import STUDY_FILE, resolved_yaml
 from tunecurve.study.trial import TrialContext
 from tunecurve.study.trial_folder import TRIALS
 
@@ -78,7 +78,7 @@ def run(study: str | Path | Mapping[str, Any] | None = None, **options: Any) -> 
     device : {"auto", "cpu", "cuda", "mps"}
         Where local models compute.
     threads : int, optional
-        CPU threads; default: physical cores.
+        CPU threads; default: those of the folder's finished trials, else physical cores.
     progress : Progress, optional
         Listener.
     learners : mapping of str to Learner, optional
@@ -175,7 +175,7 @@ def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
         inspect_trials(study.planned, progress.message)
         tell_of_forks(study.planned, progress.message)
         freeze(study.data, study.spec, study.folder)
-        write_text(study.folder / "study.yaml", resolved_yaml(study.spec))
+        write_text(study.folder / STUDY_FILE, resolved_yaml(study.spec))
         builder = ResultsBuilder(study.spec, study.data, study.planned, study.account)
         live = LiveReport(study.folder, builder, progress.message)
         seconds = study.estimated_seconds()

@@ -140,6 +140,33 @@ BAD = {
 }
 
 
+def test_prices_of_a_folder_are_kept_and_told_until_they_are_named_anew(rows_file, tmp_path, with_lookup):
+    out = tmp_path / "out"
+
+    def advice_after(*more):
+        code, _, err = invoke("run", *options(rows_file, out), *more)
+        assert code == 0, err
+        return yaml.safe_load((out / "study.yaml").read_text())["advice"], err
+
+    advice, err = advice_after("--label-price", "0.5", "--value-per-point", "20", "--target", "90")
+    assert (advice["label_price"], advice["value_per_point"], advice["target"]) == (0.5, 20.0, 90.0)
+    assert "kept from the last run" not in err
+    kept, err = advice_after("--label-price", "0.7")
+    assert kept == {**advice, "label_price": 0.7}
+    assert "kept from the last run in this folder: target 90.0, value_per_point 20.0" in err
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        yaml.safe_dump({**yaml.safe_load((out / "study.yaml").read_text()), "advice": {"label_price": None}})
+    )
+    code, _, err = invoke("run", path, "--out", out)
+    assert code == 0, err
+    left = yaml.safe_load((out / "study.yaml").read_text())["advice"]
+    assert (left["label_price"], left["value_per_point"]) == (None, 20.0)
+    code, _, err = invoke("run", *options(rows_file, out), "--label-price", "-1")
+    assert code == 2
+    assert "--label-price" in err
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_a_documented_code(rows_file, tmp_path, with_lookup, case):
     extra, expected_code, part = BAD[case]

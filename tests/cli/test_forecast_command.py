@@ -418,3 +418,20 @@ def test_intervals_near_the_best_score_are_said_to_be_narrow(
     lines = [f"{50 * 2**place},{score},{way}" for place, score in enumerate(scores)]
     notes = answer(tmp_path, "n,score,direction", lines)["notes"]
     assert any("too narrow" in note for note in notes) == near
+
+
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        (["--label-price", "0.5"], "Labels alone: 800 more, to 1,600, which are twice as many, cost 400."),
+        (["--label-price", "2"], "Labels alone: 800 more, to 1,600, which are twice as many, cost 1,600."),
+        (["--run-price", "3"], "so --run-price is not weighed"),
+        (["--label-price", "1", "--run-price", "3"], "so --label-price, --run-price are not weighed"),
+    ],
+)
+def test_a_price_without_a_value_per_point_is_not_passed_over(prices: list[str], said: str) -> None:
+    shown = run("--points", POINTS, *prices)
+    assert said in shown.output
+    assert "it needs --value-per-point" in shown.output
+    full = run("--points", POINTS, *prices, "--value-per-point", "10")
+    assert "No decision by prices" not in full.output

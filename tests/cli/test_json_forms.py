@@ -67,11 +67,19 @@ def test_forms_of_rows_and_plan(rows_file, tmp_path, with_lookup):  # noqa: F811
 
 def test_forms_of_a_run(a_run):
     results = json.loads((a_run / "results.json").read_text())
-    trials = checked("status", [a_run])
+    [status] = checked("status", [a_run])
+    trials = status["trials"]
+    assert status["decision"] == results["decision"]
+    assert status["money"] is None
+    assert status["seconds"]["total"] == pytest.approx(status["seconds"]["training"] + status["seconds"]["answering"])
+    assert status["seconds"]["answering"] == pytest.approx(sum(trial["answer_seconds"] for trial in results["trials"]))
     assert {trial["state"] for trial in trials} == {"finished"}
     assert all(results["primary_metric"] in trial for trial in trials)
     [report] = checked("report", [a_run])
     assert report["decision"] == results["decision"]
+    assert {name: report[name] for name in ("money", "seconds", "findings")} == {
+        name: status[name] for name in ("money", "seconds", "findings")
+    }
     assert (report["complete"], report["n_finished"]) == (True, len(results["trials"]))
     assert all(Path(path).is_file() for path in report["files"])
     [test_set] = checked("testset", [a_run])

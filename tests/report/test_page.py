@@ -260,6 +260,15 @@ def test_in_a_browser_prices_decide_as_the_study_does_and_filters_show_the_rows_
         assert "Test row 3 (line 12 of the data)" in said[asked], "it is found though only wrong rows are shown"
     assert said["faults"] == ["1 value leaks: Bo"], "the row that the last model leaks first"
     assert said["leaks"] == ["Bo"]
+    assert said["unreadable"] == {
+        "abc": '"abc" is not a number; write for example 0.10', "comma": '"0,10" is not a number; write 0.10',
+        "negative": "-1 is below zero", "target": '"9o" is not a number; write for example 0.10',
+    }  # fmt: skip
+    last = forecast.points[-1].n
+    assert said["costOnly"].startswith(
+        f"{last:,.0f} more labels, to {2 * last:,.0f} rows, twice as many, cost {2 * last:,.0f}"
+    )
+    assert "the value per point is not used" in said["valueOnly"]
     assert said["dear"].startswith("stop")
     assert said["reached"].startswith("reached already")
     assert "Rome" in said["marks"]

@@ -6,7 +6,7 @@ of any length gets a forecast or a clear line; numbers are never guessed from te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -142,11 +142,32 @@ class Question:
         except TunecurveError as problem:
             raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
         answer.notes[:0] = table.notes
+        answer.notes.extend(self._unused_prices(answer))
         scores = [point.mean_score for point in answer.points]
         falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))
         if falling and self.direction is None and table.direction is None:
             answer.notes.append("Every size scores lower than the one before. If lower is better, add --direction min.")
         return answer
+
+    def _unused_prices(self, answer: Forecast) -> list[str]:
+        """Return what prices say where they give no decision: what labels cost, and that more is not said."""
+        given = [name for name, price in zip(PRICES, astuple(self.prices), strict=True) if price is not None]
+        if not given or answer.decision is not None or not answer.points:
+            return []
+        lacking = "a forecast" if answer.refusal else "--value-per-point"
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        notes = [
+            f"No decision by prices: it needs {lacking}, so {named} {'is' if len(given) == 1 else 'are'} not weighed."
+        ]
+        if self.prices.label is not None:
+            last = answer.points[-1].n
+            wanted = answer.target.required_size.median if answer.target else None
+            n = wanted if wanted is not None and wanted > last else 2 * last
+            what = "reach the target" if n == wanted else "are twice as many"
+            notes.append(
+                f"Labels alone: {n - last:,.0f} more, to {n:,.0f}, which {what}, cost {(n - last) * self.prices.label:,.4g}."
+            )
+        return notes
 
 
 def _one_file(curves: tuple[str, ...], points: str | None) -> str | None:

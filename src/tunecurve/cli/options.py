@@ -24,7 +24,11 @@ _OF_STUDY = [
         help="Take rows that were changed or are gone since the study began as they are now; what they affect is measured anew.",
     ),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/<name>)."),
-    click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores)."),
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        help="CPU threads (as finished trials in the folder, else physical cores).",
+    ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
     _LOCAL_ONLY,
     allow_code_option,

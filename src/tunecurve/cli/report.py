@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from tunecurve.cli.as_json import findings_json, print_json
+from tunecurve.cli.as_json import print_json
 from tunecurve.cli.main import echo
+from tunecurve.cli.status import summary_json
 
 
 @click.command()
@@ -16,7 +17,6 @@ from tunecurve.cli.main import echo
 @click.option("--json", "as_json", is_flag=True, help="Print decision, headline and the files written as JSON.")
 def report(folder: Path, no_texts: bool, as_json: bool) -> None:
     """Write curve.png, curve.svg and report.html of a run folder anew, from its results.json."""
-    from tunecurve.report.decision import decision_of
     from tunecurve.report.write import write_report
     from tunecurve.results.stored import load
 
@@ -24,16 +24,6 @@ def report(folder: Path, no_texts: bool, as_json: bool) -> None:
     write_report(folder, results, with_texts=not no_texts)
     files = [folder / name for name in ("report.html", "curve.png", "curve.svg")]
     if as_json:
-        print_json(
-            {
-                "files": [str(path) for path in files],
-                "complete": results.complete,
-                "n_trials": len(results.trials),
-                "n_finished": len(results.finished),
-                "decision": decision_of(results),
-                "headline": results.headline,
-                "findings": findings_json(results.findings),
-            }
-        )
+        print_json({"files": [str(path) for path in files], **summary_json(results)})
         return
     echo(f"Wrote {files[0]}, {files[1]} and {files[2]}")

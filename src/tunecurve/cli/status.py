@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from tunecurve.cli.as_json import print_json_list
+from tunecurve.cli.as_json import findings_json, print_json
 from tunecurve.cli.findings import show_findings
 from tunecurve.cli.main import echo
+
+if TYPE_CHECKING:
+    from tunecurve.results.model import Results
 
 
 @click.command()
@@ -29,10 +33,11 @@ def status(folder: Path, as_json: bool) -> None:
     states = [_state_now(folder / trial.folder) for trial in results.trials]
     trials = list(zip(results.trials, states, scores, strict=True))
     if as_json:
-        print_json_list(
+        listed = [
             {"learner": trial.learner, "trial": trial.label, "state": state, primary: score, "failure": trial.failure}
             for trial, state, score in trials
-        )
+        ]
+        print_json({"schema_version": 2, "trials": listed, **summary_json(results)})
         return
     rows = [
         [visible(trial.learner), trial.label, state, number(score, ".2f"), visible(trial.failure or "")]
@@ -45,6 +50,24 @@ def status(folder: Path, as_json: bool) -> None:
     for line in rows_lines(results.about_test_set):
         echo(line)
     show_findings(results.findings)
+
+
+def summary_json(results: Results) -> dict[str, object]:
+    """Return the decision, the time and the money of a study, as `status` and `report` print them."""
+    from tunecurve.report.decision import decision_of
+
+    trained = [trial.training.train_seconds for trial in results.finished if trial.training]
+    answered = [trial.answer_seconds for trial in results.finished]
+    return {
+        "complete": results.complete,
+        "n_trials": len(results.trials),
+        "n_finished": len(results.finished),
+        "decision": decision_of(results),
+        "headline": results.headline,
+        "seconds": {"training": sum(trained), "answering": sum(answered), "total": sum(trained) + sum(answered)},
+        "money": results.money,
+        "findings": findings_json(results.findings),
+    }
 
 
 def _state_now(folder: Path) -> str:

@@ -58,7 +58,8 @@ def _difference(item: PairedDifference) -> str:
     if change.low is None or change.high is None:
         return f"{change.difference:+.1f}, no interval: {item.why}"
     word = "a real difference" if change.low * change.high > 0 else "within noise"
-    return f"{change.difference:+.1f} [{change.low:+.1f}, {change.high:+.1f}]: {word}"
+    why = f", {item.why}" if item.why else ""
+    return f"{change.difference:+.1f} [{change.low:+.1f}, {change.high:+.1f}]: {word}{why}"
 
 
 def notes(compared: ComparedStudies) -> list[str]:
@@ -67,6 +68,10 @@ def notes(compared: ComparedStudies) -> list[str]:
     for run in compared.runs[1:]:
         what = "; ".join(run.changes) or "nothing that a study file says"
         lines.append(f"{run.name} differs from {compared.runs[0].name} in: {what}.")
+    if any(item.why and item.difference and item.difference.low is not None for item in compared.differences):
+        lines.append(
+            "With 2 seeds the interval of a difference is many times as wide as with 3 or more: run both again with --seeds 3."
+        )
     n_tested = sum(item.difference is not None and item.difference.low is not None for item in compared.differences)
     if n_tested > 1:
         lines.append(

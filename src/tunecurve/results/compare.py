@@ -48,6 +48,11 @@ ALIKE = 1e-6
 # Keys of a study file in which two studies always differ.
 OWN_KEYS = ("name",)
 MOST_CHANGES = 12
+# Fewer shared rows than this say nothing of two runs.
+FEWEST_SHARED = 10
+SAME_ROWS = "To compare them, run both with the same test rows: --test-data FILE."
+# With so few seeds, an interval that rests on them is as wide as their number makes it.
+FEW_SEEDS = 2
 
 
 def compare_runs(folders: Sequence[Path], metric: str | None = None) -> ComparedStudies:
@@ -225,6 +230,13 @@ def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[st
     return found[:MOST_CHANGES] + ([f"{len(found) - MOST_CHANGES} more"] if len(found) > MOST_CHANGES else [])
 
 
+def _why_wide(item: Jackknife) -> str:
+    """Return why an interval is wide where that is for the few seeds, not for the test rows; else nothing."""
+    if 1 < len(item.seed_scores) <= FEW_SEEDS and item.seed_variance > item.row_variance:
+        return f"wide because of {len(item.seed_scores)} seeds only"
+    return ""
+
+
 class _Pair:
     """The first run and a later one, with the rows that they share."""
 
@@ -259,8 +271,11 @@ class _Pair:
         n_groups = None if self.groups is None else int(self.groups.max()) + 1
         names = f"{self.second.name} and {self.first.name}"
         if n_shared == 0:
+            sentence = f"{names} share no test row: each score is of its own rows, and no difference between them is tested. {SAME_ROWS}"
+        elif n_shared < FEWEST_SHARED:
+            rows = "1 test row" if n_shared == 1 else f"{n_shared} test rows"
             sentence = (
-                f"{names} share no test row: each score is of its own rows, and no difference between them is tested."
+                f"{names} share only {rows} (of {n_second:,} and {n_first:,}), too few to compare them on. {SAME_ROWS}"
             )
         elif n_shared == n_first == n_second:
             sentence = f"{names} have the same {n_shared:,} test rows: differences are paired on them."
@@ -269,12 +284,14 @@ class _Pair:
                 f"{names} share {n_shared:,} test rows (of {n_second:,} and {n_first:,}): differences are paired on these alone, and "
                 "say nothing of the others."
             )
-        if n_shared and self.groups is None:
+        if n_shared >= FEWEST_SHARED and self.groups is None:
             sentence += " Which of them belong together is not known, so differences have no interval: run tunecurve run once more on both."
         return SharedRows(self.second.name, n_shared, n_first, n_second, n_groups, sentence)
 
     def differences(self) -> list[PairedDifference]:
-        """Return the best tuned points, and every point that both have."""
+        """Return the best tuned points, and every point that both have; nothing where too few rows are shared."""
+        if not self.rows or len(self.rows[0]) < FEWEST_SHARED:
+            return []
         best = [(self.first.best, self.second.best, True)] if self.first.best and self.second.best else []
         mine = {point.key: point for point in self.first.results.points if point.strategy != "floor"}
         same = [(mine[point.key], point, False) for point in self.second.results.points if point.key in mine]
@@ -290,8 +307,6 @@ class _Pair:
             return say("the metric is blind in one of them: see its findings")
         if self.first.described.signature != self.second.described.signature:
             return say("the metric is computed in another way in one of them")
-        if not self.rows:
-            return say("no test row is shared")
         alone = np.arange(len(self.rows[0]))
         groups = alone if self.groups is None else self.groups
         ours = self.first.jackknife(first, self.rows[0], groups)
@@ -303,7 +318,7 @@ class _Pair:
         if self.groups is None or not item.is_defined:
             why = "which rows belong together is not known" if self.groups is None else "too few rows are shared"
             return say(why, Difference(defined(item.estimate), None, None, None), scores)
-        return say("", self._tested(item), scores)
+        return say(_why_wide(item), self._tested(item), scores)
 
     def _tested(self, item: Jackknife) -> Difference:
         metric = self.first.described

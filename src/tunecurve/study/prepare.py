@@ -20,10 +20,12 @@ from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData, split_data
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import PlannedTrial, list_trials, sizes_left_out, trial_config, trial_folder_name
+from tunecurve.study.progress import Progress
 from tunecurve.study.reading import StudyRows, read_study_rows
 from tunecurve.study.settling import settled_study
 from tunecurve.study.study import Study
-from tunecurve.study.study_file import check_study_file
+from tunecurve.study.study_file import STUDY_FILE, check_study_file
+from tunecurve.study.threads import threads_of_study
 from tunecurve.study.trial_folder import TrialFolder
 
 
@@ -41,12 +43,13 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     progress, origin = options.progress, options.origin
     settled = settled_study(values, options.out, origin)
     folder, asked = settled.folder, settled.spec
+    asked = _with_prices_of_folder(asked, folder, origin, progress)
     spec = _with_what_is_there(asked, folder, origin)
     account = Account(
         spec.hosted, str(folder.absolute()), on_message=progress.message, cancellation=progress.cancellation
     )
     if options.learners is None:
-        local = LearnerOptions.of_study(spec, account, options.device, options.threads)
+        local = LearnerOptions.of_study(spec, account, options.device, threads_of_study(folder, options))
         built = build_learners(spec.models, replace(local, share=options.share, on_message=progress.message))
     else:
         built = own_learners(options.learners)
@@ -100,7 +103,7 @@ def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec
 
     Of these only finished trials are taken along; what was never finished and is not asked for any more is not run.
     """
-    path = folder / "study.yaml"
+    path = folder / STUDY_FILE
     if not path.exists():
         return spec
     if Path(origin).absolute() != path.absolute():  # else its user has changed it, and says so
@@ -114,6 +117,24 @@ def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec
             "seeds": max(before.seeds, spec.seeds),
         }
     )
+
+
+def _with_prices_of_folder(spec: StudySpec, folder: Path, origin: str, progress: Progress) -> StudySpec:
+    """Return the study with the target and the prices of its last run, where none are named now; tell which."""
+    path = folder / STUDY_FILE
+    if not path.exists() or Path(origin).absolute() == path.absolute():
+        return spec
+    check_study_file(path)
+    before = parse_spec(load_spec(path), str(path)).advice
+    named = spec.advice.model_fields_set
+    kept = {key: value for key, value in before.model_dump(exclude_none=True).items() if key not in named}
+    if not kept:
+        return spec
+    told = ", ".join(f"{key} {value}" for key, value in kept.items())
+    progress.message(
+        f"kept from the last run in this folder: {told} (a study file that says null, or {path} itself, drops them)"
+    )
+    return spec.model_copy(update={"advice": spec.advice.model_copy(update=kept)})
 
 
 def split_as_asked(

@@ -10,6 +10,7 @@ import yaml
 from tunecurve.errors import StudyStateError
 from tunecurve.spec.study import StudySpec
 
+STUDY_FILE = "study.yaml"
 _HEAD = "# The study as it was run, with every default written out. Run it again with: tunecurve run study.yaml\n"
 _CHECKSUM = "# SHA-256 of the lines above: "
 

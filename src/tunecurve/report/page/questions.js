@@ -59,6 +59,29 @@ function valueOf(id) {
   return text === "" || !isFinite(Number(text)) ? null : Number(text);
 }
 
+// Why what stands in a field cannot be used; null where it can, or where the field is empty.
+function problemOf(id) {
+  const field = byId(id), text = field.value.trim();
+  let problem = null;
+  if (text !== "" && !isFinite(Number(text))) problem = `"${text}" is not a number; ${/^-?\d+,\d+$/.test(text) ? `write ${text.replace(",", ".")}` : "write for example 0.10"}`;
+  else if (id !== "target" && Number(text) < 0) problem = `${text} is below zero`;
+  field.setAttribute("aria-invalid", problem !== null);
+  return problem;
+}
+
+// What the labels cost where nothing says what a point is worth.
+function costOnly(curve, label, needed) {
+  const n = needed || 2 * curve.last_size, more = Math.max(0, Math.ceil(n - curve.last_size));
+  return `${wholeNumber.format(more)} more labels, to ${wholeNumber.format(n)} rows${needed ? ", which reach the target at even odds" : ", twice as many"}, cost ${threeDigits.format(more * label)}; give a value per point to weigh it`;
+}
+
+function decisionText(curve, chart, label, point, needed) {
+  const problem = problemOf("label-price") || problemOf("value-per-point");
+  if (problem) return problem;
+  if (label === null) return point === null ? "give a price per label and a value per point" : "give a price per label too; without it the value per point is not used";
+  return point === null ? costOnly(curve, label, needed) : decideBy(curve, { ...chart.prices, label, point });
+}
+
 function showQuestions(chart) {
   const questions = { state: { target: null, required: null }, onChange: () => {} };
   const metric = chart.metrics.find((one) => one.name === chart.primary);
@@ -78,10 +101,11 @@ function showQuestions(chart) {
         return;
       }
       const unclear = curve.word === "rising" || curve.word === "flat" ? "" : " (the verdict is not clear: this takes the forecast at its word)";
-      const found = target === null ? { n: null, text: "give a target" } : rowsFor(curve, target, metric.sign);
+      const problem = problemOf("target");
+      const found = target === null ? { n: null, text: problem || "give a target" } : rowsFor(curve, target, metric.sign);
       if (found.n) needed.push(found.n);
       rows.textContent = found.text;
-      decision.textContent = point === null || label === null ? "give a price per label and a value per point" : decideBy(curve, { ...chart.prices, label, point }) + unclear;
+      decision.textContent = decisionText(curve, chart, label, point, found.n) + (point === null || label === null ? "" : unclear);
     });
     questions.state = { target, required: needed.length ? Math.min(...needed) : null };
     questions.onChange();

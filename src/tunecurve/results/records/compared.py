@@ -42,8 +42,9 @@ class PairedDifference(Record):
     second_score: float | None
     """Both on the shared rows."""
     difference: Difference | None
-    """None where it cannot be tested: `why` says so."""
+    """None where it cannot be tested."""
     why: str
+    """Why it is not tested, or why its interval is wide."""
 
 
 @dataclass(frozen=True)
