@@ -50,7 +50,7 @@ def cli_page() -> str:
 
 
 def _help_block(command: click.Command, path: str) -> list[str]:
-    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100, **cli.context_settings)
     return ["```", command.get_help(context), "```", ""]
 
 

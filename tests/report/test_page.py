@@ -265,8 +265,8 @@ def test_in_a_browser_prices_decide_as_the_study_does_and_filters_show_the_rows_
         "negative": "-1 is below zero", "target": '"9o" is not a number; write for example 0.10',
     }  # fmt: skip
     last = forecast.points[-1].n
-    assert said["costOnly"].startswith(
-        f"{last:,.0f} more labels, to {2 * last:,.0f} rows, twice as many, cost {2 * last:,.0f}"
+    assert said["costOnly"] == (
+        f"{last:,.0f} more rows, to {2 * last:,.0f}, twice as many: labels cost {2 * last:,.0f}; give a value per point to weigh it"
     )
     assert "the value per point is not used" in said["valueOnly"]
     assert said["dear"].startswith("stop")

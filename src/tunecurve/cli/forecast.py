@@ -151,7 +151,7 @@ class Question:
 
     def _unused_prices(self, answer: Forecast) -> list[str]:
         """Return what prices say where they give no decision: what labels cost, and that more is not said."""
-        given = [name for name, price in zip(PRICES, astuple(self.prices), strict=True) if price is not None]
+        given = [name for name, price in zip(PRICES, astuple(self.prices), strict=False) if price is not None]
         if not given or answer.decision is not None or not answer.points:
             return []
         lacking = "a forecast" if answer.refusal else "--value-per-point"

@@ -26,7 +26,7 @@ COMMANDS = {
     ),
     "plan": ("tunecurve.cli.plan", "Show what would run: trials, tokens, time; nothing is trained."),
     "status": ("tunecurve.cli.status", "Show what is done, running, failed and waiting in a run folder."),
-    "report": ("tunecurve.cli.report", "Write results and report of a run folder anew."),
+    "report": ("tunecurve.cli.report", "Write picture and report of a run folder anew, from its results."),
     "compare": ("tunecurve.cli.compare", "Put runs side by side: differences on the test rows that they share."),
     "predict": ("tunecurve.cli.predict", "Answer new texts with the best fine-tuned model of a run."),
     "export": ("tunecurve.cli.export", "Write predictions, scores or a merged model of a run."),

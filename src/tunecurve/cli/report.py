@@ -14,9 +14,9 @@ from tunecurve.cli.status import summary_json
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--no-texts", "--no-text", is_flag=True, help="Keep row texts out of the report.")
-@click.option("--json", "as_json", is_flag=True, help="Print decision, headline and the files written as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print decision, time, money and the files written as JSON.")
 def report(folder: Path, no_texts: bool, as_json: bool) -> None:
-    """Write curve.png, curve.svg and report.html of a run folder anew, from its results.json."""
+    """Write picture and report of a run folder anew, from its results: curve.png, curve.svg, report.html."""
     from tunecurve.report.write import write_report
     from tunecurve.results.stored import load
 

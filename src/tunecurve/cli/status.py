@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print trials, decision, time and money as JSON.")
 def status(folder: Path, as_json: bool) -> None:
     """Show the state of every trial in a run folder."""
     from tunecurve.cli.main import visible

@@ -70,16 +70,19 @@ function problemOf(id) {
 }
 
 // What the labels cost where nothing says what a point is worth.
-function costOnly(curve, label, needed) {
-  const n = needed || 2 * curve.last_size, more = Math.max(0, Math.ceil(n - curve.last_size));
-  return `${wholeNumber.format(more)} more labels, to ${wholeNumber.format(n)} rows${needed ? ", which reach the target at even odds" : ", twice as many"}, cost ${threeDigits.format(more * label)}; give a value per point to weigh it`;
+function costOnly(curve, prices, needed) {
+  const n = needed || 2 * curve.last_size, more = Math.max(0, Math.round(n - curve.last_size));
+  const toLabel = Math.max(0, Math.round(n - Math.max(curve.last_size, prices.labelled || 0)));
+  const inHand = toLabel < more ? ` (${wholeNumber.format(more - toLabel)} are labelled already)` : "";
+  const why = needed ? "which reach the target at even odds" : "twice as many";
+  return `${wholeNumber.format(more)} more rows${inHand}, to ${wholeNumber.format(n)}, ${why}: labels cost ${threeDigits.format(toLabel * prices.label)}; give a value per point to weigh it`;
 }
 
 function decisionText(curve, chart, label, point, needed) {
   const problem = problemOf("label-price") || problemOf("value-per-point");
   if (problem) return problem;
   if (label === null) return point === null ? "give a price per label and a value per point" : "give a price per label too; without it the value per point is not used";
-  return point === null ? costOnly(curve, label, needed) : decideBy(curve, { ...chart.prices, label, point });
+  return point === null ? costOnly(curve, { ...chart.prices, label }, needed) : decideBy(curve, { ...chart.prices, label, point });
 }
 
 function showQuestions(chart) {
