@@ -25,6 +25,7 @@ from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
 from tunecurve.curve.power import PairedNoise
 from tunecurve.findings import Finding
 from tunecurve.report.decision import decision_lines
+from tunecurve.report.tables import advice_lines
 from tunecurve.report.test_set import rows_lines
 from tunecurve.results.decision import decide_study
 from tunecurve.results.records.advice import Diagnosis, Disagreement, LearnerForecast
@@ -160,7 +161,9 @@ def test_prices_decide_where_the_verdict_is_clear_and_only_there():
     decision = decide_study(study(forecast=own))
     assert decision.action == "cannot tell"
     assert "three more seeds" in decision.sentence
-    assert "By the prices." in decision.reason
+    assert "By the prices." not in decision.reason, "where the verdict cannot tell, prices order nothing either"
+    assert "money" not in dict(advice_lines(own))
+    assert "money" in dict(advice_lines(learner_forecast("rising", 2.0, forecasts=GAINS, decision=money(best))))
     assert dict(decision_lines(study(forecast=own)))["cost"] == "12 for that step"
 
 

@@ -284,7 +284,7 @@ def advice_lines(forecast: LearnerForecast) -> list[tuple[str, str]]:
         lines.append(("target", f"{forecast.target.target:g} is reached {reached}{far}"))
     if forecast.crossover is not None:
         lines.append(("against prompting", _crossover_text(forecast.crossover)))
-    if forecast.decision is not None:
+    if forecast.decision is not None and forecast.word in ("rising", "flat"):  # else prices decide nothing
         lines.append(("money", forecast.decision.sentence))
     return lines
 

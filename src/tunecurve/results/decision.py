@@ -151,13 +151,10 @@ class _OneLearner:
             step = self._settling_step(verdict.answer)
         else:
             step = NextStep("test set", "label more test rows")
-        reason = verdict.sentence
-        if self.forecast.decision is not None:
-            reason += f" By the prices alone, taking the forecast at its word: {self.forecast.decision.sentence}"
         is_out_of_reach = rows is not None and rows.better == "neither" and rows.seeds is None
         first = "Next" if is_out_of_reach else "The cheapest step that would settle it"
         sentence = f"Cannot tell yet. {first}: {step.what}."
-        return _Choice("cannot tell", sentence, reason, step)
+        return _Choice("cannot tell", sentence, verdict.sentence, step)
 
     def _settling_step(self, found: SettlingStep) -> NextStep:
         if found.kind == "size":
