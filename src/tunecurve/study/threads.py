@@ -39,7 +39,8 @@ def threads_of_study(folder: Path, options: StudyOptions) -> int | None:
             else f"{n_trials} finished trials of this folder were"
         )
         options.progress.message(
-            f"warning  {were} measured with threads {threads}: --threads {threads} uses what is there, threads {wanted} measure anew"
+            f"warning  {were} measured with threads {threads}: --threads {threads} uses what is there, "
+            f"with threads {wanted} it is measured anew"
         )
     return wanted
 
