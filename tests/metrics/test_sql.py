@@ -47,6 +47,13 @@ QUERIES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("query", [*QUERIES, "SELECT nothing FROM town"])
+def test_a_tuple_of_one_query_is_the_query_itself(metrics, query):
+    for metric in metrics:
+        alone = statistics_matrix(metric, [query], [QUERIES[0]], ["x"])
+        assert alone.tolist() == statistics_matrix(metric, [query], [(QUERIES[0],)], ["x"]).tolist()
+
+
 @pytest.mark.parametrize("query", QUERIES)
 def test_rows_are_those_that_sqlite_gives(database, query):
     found = rows_of(str(database), query)
@@ -83,7 +90,7 @@ ENDLESS = [
     "SELECT count(*) FROM town a, town b, town c, town d, town e, town f, town g",
     "SELECT a.name FROM town a, town b, town c, town d",
     "SELECT replace(hex(zeroblob(1)), '0', 'x')",
-    "WITH RECURSIVE n(i) AS (SELECT printf('%.900000c', 'x') UNION ALL SELECT i || 'y' FROM n) SELECT count(*) FROM n ORDER BY 1",
+    "WITH RECURSIVE n(i) AS (SELECT printf('%.150000c', 'x') UNION ALL SELECT i || 'y' FROM n) SELECT count(*) FROM n ORDER BY 1",
 ]  # fmt: skip
 
 
