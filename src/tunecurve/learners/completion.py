@@ -27,6 +27,8 @@ class Completion:
         Time this answer took (its share of a batch).
     constraint_seconds : float
         What of it went into choosing tokens that a constraint allows.
+    is_closed : bool
+        Whether a constraint closed the answer just before the answer cap, where the model would have gone on.
     error : str or None
         What failed, or why it was blocked.
     model_version : str or None
@@ -54,6 +56,7 @@ class Completion:
     wrapped: str = ""
     as_given: str | None = None
     constraint_seconds: float = 0.0
+    is_closed: bool = False
 
 
 @dataclass(frozen=True)

@@ -124,8 +124,9 @@ def answer_table(results: Results) -> Table:
 
 
 def _thoughts_of(answers: AnswerSummary) -> list[str]:
-    """Return in how many answers thoughts were found, and what became of them."""
+    """Return in how many answers thoughts were found, and what became of them, and how many were closed at the cap."""
     told = [f"thoughts removed from {answers.n_thoughts_removed}"] if answers.n_thoughts_removed else []
+    told += [f"closed at the cap by the constraint: {answers.n_closed}"] if answers.n_closed else []
     return told + ([f"{answers.n_thoughts_cut} with nothing but a cut thought"] if answers.n_thoughts_cut else [])
 
 

@@ -115,12 +115,17 @@ def answer_findings(trials: Sequence[FinishedTrial], n_empty_targets: int) -> li
 def _not_whole(answers: AnswerSummary, n_empty_targets: int) -> str:
     """Return how many answers are cut, failed and empty, in words; empty where they are few."""
     reasons, n = answers.stop_reasons, answers.n
-    cut, whole = reasons.get("length", 0), reasons.get("end", 0)
+    cut, closed, whole = reasons.get("length", 0), answers.n_closed or 0, reasons.get("end", 0)
     failed = n - cut - whole
     empty = max(0, answers.n_empty - failed - n_empty_targets)
-    if cut + failed + empty <= MOST_NOT_WHOLE * n:
+    if cut + closed + failed + empty <= MOST_NOT_WHOLE * n:
         return ""
-    counts = [(cut, "cut at the answer cap"), (failed, "failed"), (empty, "empty")]
+    counts = [
+        (cut, "cut at the answer cap"),
+        (closed, "closed at it by the constraint"),
+        (failed, "failed"),
+        (empty, "empty"),
+    ]
     return ", ".join(f"{count} of {n} {what}" for count, what in counts if count)
 
 

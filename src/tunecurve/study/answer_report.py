@@ -45,6 +45,8 @@ class AnswerSummary(Record):
     """What was taken off every answer before it was scored."""
     constraint_seconds: float | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """What of their time went into choosing tokens that a constraint allows; None without one."""
+    n_closed: int | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """Answers that a constraint closed just before the answer cap; None without any."""
     decoder: Decoder | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """Which implementation wrote them, where there are several."""
     wrappers_removed: dict[str, int] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
@@ -68,6 +70,8 @@ class AnswerSummary(Record):
         n_cut = self.stop_reasons.get("length", 0) - self.unanswered.get("length", 0)
         if n_cut:
             told.append(f"{n_cut} of {n} answers are cut at the answer cap")
+        if self.n_closed:
+            told.append(f"{self.n_closed} of {n} answers are closed by the constraint at the answer cap")
         for kinds, scores, verb, otherwise in (
             (self.wrappers_removed, self.scores_as_given, "stood in {}, which was taken off", "as given"),
             (self.wrappers_left, self.scores_unwrapped, "stand in {}", "without"),
@@ -105,6 +109,7 @@ def summarise_answers(answers: Sequence[Completion], *, empty_is_an_answer: bool
         tokens_in=sum(answer.tokens_in for answer in answers),
         tokens_out=sum(answer.tokens_out for answer in answers),
         constraint_seconds=round(constraint_seconds, 3) if constraint_seconds else None,
+        n_closed=sum(answer.is_closed for answer in answers) or None,
     )
 
 

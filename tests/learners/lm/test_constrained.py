@@ -12,11 +12,12 @@ from tunecurve.errors import ModelError, SpecError, UsageError
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.placeholders import CLASSIC
 from tunecurve.learners.base import TrainingJob, predict
-from tunecurve.learners.lm.constrained import MaskingLearner, TokenBytes
+from tunecurve.learners.lm.constrained import MaskingLearner
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup
 from tunecurve.learners.lm.learner import LocalLearner
+from tunecurve.learners.lm.token_bytes import TokenBytes
 from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.learners.torch.device import choose_compute
 from tunecurve.predictor import load_predictor

@@ -73,6 +73,47 @@ def test_every_finished_answer_is_an_object_of_the_shape_and_the_ways_of_decodin
     assert {one.constraint_seconds for one in free} == {0.0}
 
 
+@pytest.mark.parametrize("only", ["packed", "reference"])
+@pytest.mark.parametrize("n_extra", [0, 1, 3, 60])
+def test_an_object_is_closed_at_the_cap_by_a_model_that_would_go_on_for_ever(tiny_model_folder, only, n_extra):
+    """The tiny model writes at random; its answers are whole wherever the cap holds the shortest object."""
+    shape = replace(SHAPE, needed=frozenset())
+    learner = tiny(tiny_model_folder)
+    learner = ObjectLearner(learner.files, learner.compute, AnswerLimits(0, 2 + n_extra))
+    written = answers(learner, [replace(prompt, shape=shape) for prompt in PROMPTS], only=only)
+    assert [one.stop_reason for one in written] == ["end"] * len(PROMPTS)
+    assert all(shape.has(read_object(one.text)) and one.tokens_out <= 2 + n_extra for one in written)
+
+
+@pytest.mark.parametrize("n_extra", [-1, 0, 1, 20])
+def test_the_keys_that_are_needed_are_written_wherever_the_cap_holds_them(tiny_model_folder, n_extra):
+    learner = constrained(tiny(tiny_model_folder))
+    shortest = learner.constraint(PROMPTS[0])._shortest_way_out(learner.constraint(PROMPTS[0]).automaton.start)
+    held = ObjectLearner(learner.files, learner.compute, AnswerLimits(0, len(shortest) + n_extra))
+    written = answers(held, PROMPTS)
+    whole = [SHAPE.has(read_object(one.text)) for one in written]
+    assert whole == [n_extra >= 0] * len(PROMPTS)
+    assert all((one.stop_reason == "end") is is_whole for one, is_whole in zip(written, whole, strict=True))
+    assert [one.is_closed for one in written] == whole
+
+
+def test_a_cap_too_small_for_any_object_cuts(tiny_model_folder):
+    learner = tiny(tiny_model_folder)
+    learner = ObjectLearner(learner.files, learner.compute, AnswerLimits(0, 4))
+    written = answers(learner, PROMPTS)  # four keys are needed
+    assert {(one.stop_reason, one.is_closed, one.tokens_out) for one in written} == {("length", False, 4)}
+
+
+@pytest.mark.parametrize("n_more", [0, 1, 9])
+def test_an_answer_that_fits_is_not_closed(real, n_more):
+    for source, value in ROWS[:5]:
+        wanted = [*real.encoder.token_ids(json.dumps(value)), real.encoder.end_token_id]
+        tight = ObjectLearner(real.files, real.compute, AnswerLimits(0, len(wanted) - 1 + n_more))
+        model = Scripted(tight, RENDERER.prompt(source))
+        assert model.write(wanted) == wanted
+        assert not model.constraint.is_closed
+
+
 @pytest.fixture(scope="module")
 def real(smollm2):
     return ObjectLearner(smollm2, replace(choose_compute("cpu"), dtype=torch.float32), AnswerLimits())
@@ -80,6 +121,7 @@ def real(smollm2):
 
 @pytest.mark.parametrize("written", [{}, {"indent": 2}, {"ensure_ascii": False}, {"separators": (",", ":")}])
 def test_an_answer_of_the_shape_is_left_as_it_is(real, written):
+    real = ObjectLearner(real.files, real.compute, AnswerLimits(0, 400))  # longer ones are closed
     for source, value in ROWS:
         wanted = [*real.encoder.token_ids(json.dumps(value, **written)), real.encoder.end_token_id]
         assert Scripted(real, RENDERER.prompt(source)).write(wanted) == wanted

@@ -9,13 +9,11 @@ shared with it.
 from __future__ import annotations
 
 import functools
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import torch
-from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from tunecurve.errors import ModelError
 from tunecurve.formats.json_objects import read_object
@@ -25,75 +23,13 @@ from tunecurve.learners.lm.decoding.json_automaton import JsonAutomaton
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.learners.lm.decoding.packed import Constraint
 from tunecurve.learners.lm.learner import LocalLearner
+from tunecurve.learners.lm.token_bytes import TokenBytes
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import CONSTRAINED
 from tunecurve.tasks.base import AnswerKind
 
 # A token further down is no choice of the model's any more; where the place is known, copying on is the better answer.
 N_TRIED = 64
-
-
-class TokenBytes:
-    """The bytes that every token of a byte-level tokenizer writes.
-
-    Parameters
-    ----------
-    tokenizer : transformers.PreTrainedTokenizerBase
-        With byte-level tokens, as those of GPT-2, Llama 3, Qwen and SmolLM.
-    model_name : str
-        For the message.
-
-    Raises
-    ------
-    ModelError
-        When the tokens are not byte-level.
-    """
-
-    def __init__(self, tokenizer: Any, model_name: str) -> None:
-        if not _is_byte_level(tokenizer):
-            raise ModelError(
-                f"'{model_name}' cannot be constrained: its tokenizer is not byte-level, expected one like those of GPT-2, "
-                "Llama 3, Qwen or SmolLM; name the model without 'constrained:', or choose another one"
-            )
-        byte_of = {character: byte for byte, character in bytes_to_unicode().items()}
-        special = set(tokenizer.all_special_ids)
-        special |= {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
-        self._bytes: dict[int, bytes] = {}
-        self._ids: dict[bytes, int] = {}
-        for token, number in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1]):
-            if token and number not in special:
-                # As the decoder does: a token with a character that stands for no byte is text.
-                known = all(character in byte_of for character in token)
-                written = bytes(byte_of[character] for character in token) if known else token.encode()
-                self._bytes[number] = written
-                self._ids.setdefault(written, number)
-        self._longest = max(map(len, self._ids))
-        self._by_first_byte: dict[int, list[int]] = {}
-        for number, written in self._bytes.items():
-            self._by_first_byte.setdefault(written[0], []).append(number)
-
-    def __getitem__(self, token_id: int) -> bytes:
-        """Return the token's bytes; empty where it writes nothing of its own (special tokens, padded vocabularies)."""
-        return self._bytes.get(token_id, b"")
-
-    def beginning_with(self, first: bytes) -> list[int]:
-        """Return the tokens that begin with one of these bytes."""
-        return [number for byte in first for number in self._by_first_byte.get(byte, ())]
-
-    def longest_at(self, text: bytes, position: int) -> int | None:
-        """Return the token that copies most of the text from a place on; None where no token has its first byte."""
-        for length in range(min(self._longest, len(text) - position), 0, -1):
-            found = self._ids.get(text[position : position + length])
-            if found is not None:
-                return found
-        return None
-
-
-def _is_byte_level(tokenizer: Any) -> bool:
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    decoder = json.loads(backend.to_str()).get("decoder") if backend is not None else None
-    parts = [decoder, *decoder.get("decoders", [])] if decoder else []
-    return any(part.get("type") == "ByteLevel" for part in parts)
 
 
 class Automaton(Protocol):
@@ -129,6 +65,8 @@ class AutomatonConstraint:
     ----------
     seconds : float
         What the choices took.
+    is_closed : bool
+        Whether a token was refused only because the answer cap was near.
     """
 
     what = "an answer"
@@ -136,7 +74,7 @@ class AutomatonConstraint:
     def __init__(self, automaton: Automaton, tokens: TokenBytes, end_id: int) -> None:
         self.automaton, self.tokens, self.end_id = automaton, tokens, end_id
         self.standing = automaton.start
-        self.seconds = 0.0
+        self.seconds, self.is_closed = 0.0, False
 
     def choose(self, logits: torch.Tensor, likeliest: Sequence[int], guesses: Sequence[int]) -> list[int]:
         """Return the allowed token before each guess and after the last one; see `decoding.packed.Constraint`."""
@@ -159,6 +97,11 @@ class AutomatonConstraint:
             return False
         self.standing = standing
         return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing where the token that ends the answer is."""
+        return False
 
     def take_instead(self) -> int | None:
         """Return the token to write where none of the likeliest is allowed; None: look further down."""
@@ -199,10 +142,67 @@ class MaskingConstraint(AutomatonConstraint):
 
 
 class ObjectConstraint(AutomatonConstraint):
-    """Chooses the tokens of a JSON object."""
+    """Chooses the tokens of a JSON object, and closes it by the shortest way just before the answer cap.
+
+    Where the cap cannot hold even the shortest object, the answer is cut.
+
+    Parameters
+    ----------
+    automaton, tokens, end_id
+        Those of `AutomatonConstraint`.
+    cap : int
+        Most tokens of the answer, the one that ends it not counted.
+    """
 
     automaton: JsonAutomaton
     what = "an object of the shape of the training rows"
+
+    def __init__(self, automaton: JsonAutomaton, tokens: TokenBytes, end_id: int, cap: int) -> None:
+        super().__init__(automaton, tokens, end_id)
+        self._n_left = cap
+        self._way_out = self._shortest_way_out(automaton.start)
+        self._can_close = self._way_out is not None and len(self._way_out) <= cap
+
+    def take(self, token: int) -> bool:
+        """Note the token as written, if it is allowed and leaves room to close the object."""
+        before = self.standing
+        if not super().take(token):
+            return False
+        # Behind the cap a last token may be asked for, and is not written.
+        if self._can_close and self._n_left > 0 and token != self.end_id:
+            way_out = self._shortest_way_out(self.standing)
+            if way_out is None or len(way_out) > self._n_left - 1:
+                self.standing, self.is_closed = before, True
+                return False
+            self._way_out = way_out
+        self._n_left -= 1
+        return True
+
+    def take_instead(self) -> int | None:
+        """Return the next token on the shortest way to the end, where the cap is near."""
+        if not (self.is_closed and self._can_close and self._way_out):
+            return None
+        token, *self._way_out = self._way_out
+        AutomatonConstraint.take(self, token)
+        self._n_left -= 1
+        return token
+
+    def _shortest_way_out(self, standing: Any) -> list[int] | None:
+        """Return the tokens that end the object; None where a byte of them has no token."""
+        text, ids = self.automaton.shortest_end(standing), []
+        position = 0
+        while position < len(text):
+            token = self.tokens.longest_at(text, position)
+            if token is None:
+                return None
+            ids.append(token)
+            position += len(self.tokens[token])
+        return ids
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer is a whole object, so that a cap reached with it has cut nothing."""
+        return self._can_close and self.automaton.may_end(self.standing)
 
     def further_down(self, logits: torch.Tensor) -> Iterable[int]:
         """Return the tokens whose first byte is allowed, best first; the end token may be among them."""
@@ -278,7 +278,7 @@ class ObjectLearner(ConstrainedLearner):
 
     def identity(self) -> dict[str, object]:
         """Return what determines the answers, their shape aside."""
-        return super().identity() | {"decoding": "greedy, constrained to JSON, v1"}
+        return super().identity() | {"decoding": "greedy, constrained to JSON, closed at the cap, v2"}
 
     def constraint(self, prompt: Prompt) -> Constraint:
         """Return the constraint of the answer to a prompt."""
@@ -287,7 +287,8 @@ class ObjectLearner(ConstrainedLearner):
                 "a constrained model writes nothing but objects of the shape of its training rows, and this prompt says none: "
                 "the constraint needs an extraction task; name the model without 'constrained:'"
             )
-        return ObjectConstraint(JsonAutomaton(prompt.shape), self.tokens, self.encoder.end_token_id)
+        cap = self.limits.cap(self.encoder.count_tokens(prompt.source))
+        return ObjectConstraint(JsonAutomaton(prompt.shape), self.tokens, self.encoder.end_token_id, cap)
 
     def return_targets(
         self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]

@@ -127,6 +127,54 @@ def assert_walk_ends(shape, noise):
     assert shape.has(value)
 
 
+ENDED = [
+    (b"", b"{}"), (b"{", b"}"), (b'{"n', b'":0}'), (b'{"n": -', b"0}"), (b'{"n": 1.', b"0}"), (b'{"n": 1e+', b"0}"), (b'{"n": 12', b"}"),
+    (b'{"t": "a', b'"}'), (b'{"t": "\\', b'n"}'), (b'{"t": "\\u', b'0000"}'), (b'{"t": "\\uD83', b'0\\uDC00"}'),
+    (b'{"t": "\\ud83d', b'\\uDC00"}'), (b'{"t": "\xe2\x82', b'\x80"}'), (b'{"t": "\xe0', b'\xa0\x80"}'),
+    (b'{"t": "\xf0', b'\x90\x80\x80"}'),
+    (b'{"t": "\xf4', b'\x80\x80\x80"}'), (b'{"l": [[1, 2', b"]]}"), (b'{"l": [', b"]}"), (b'{"n": 1,', b'"t":""}'), (b'{"y": t', b"rue}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "rest"), ENDED)
+def test_the_shortest_end_is_found_wherever_the_object_stands(written, rest):
+    rows = ['{"n": 1, "t": "x"}', '{"l": [[1]], "y": true}']
+    automaton = JsonAutomaton(shape_of_targets([(row, "") for row in rows]))
+    found = automaton.shortest_end(automaton.follow(automaton.start, written))
+    assert len(found) == len(rest)
+    assert read_object((written + found).decode()) is not None
+
+
+def test_the_shortest_end_has_the_keys_that_are_needed_and_values_of_closed_sets():
+    rows = [
+        json.dumps({"kind": ("long one", "b")[n % 2], "at": {"city": f"c{n}", "n": n}, "all": [n]}) for n in range(40)
+    ]
+    shape = shape_of_targets([(row, "") for row in rows])
+    automaton = JsonAutomaton(shape)
+    ended = automaton.shortest_end(automaton.start)
+    assert read_object(ended.decode()) == {"all": [], "at": {"city": "", "n": 0}, "kind": "b"}
+    begun = b'{"kind": "l'
+    assert (
+        read_object((begun + automaton.shortest_end(automaton.follow(automaton.start, begun))).decode())["kind"]
+        == "long one"
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(OBJECTS, min_size=1, max_size=3), st.integers(0, 2**32), st.integers(0, 60))
+def test_from_everywhere_the_shortest_end_makes_an_object_of_the_shape(objects, seed, n_bytes):
+    shape = shape_of_targets([(json.dumps(one), "") for one in objects])
+    automaton, noise = JsonAutomaton(shape), random.Random(seed)
+    standing, written = automaton.start, bytearray()
+    while len(written) < n_bytes and not automaton.may_end(standing):
+        byte = noise.choice(automaton.next_bytes(standing))
+        standing = automaton.step(standing, byte)
+        written.append(byte)
+    value = read_object((bytes(written) + automaton.shortest_end(standing)).decode())
+    assert value is not None
+    assert shape.has(value)
+
+
 def test_blanks_do_not_go_on_for_ever():
     automaton = JsonAutomaton(SHAPE)
     assert automaton.follow(automaton.start, b"{" + b" " * MAX_BLANKS) is not None

@@ -17,7 +17,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor
 from transformers.cache_utils import DynamicCache
 
-from tunecurve.learners.base import Completion
+from tunecurve.learners.base import Completion, StopReason
 from tunecurve.learners.lm.attention import packed_attention
 from tunecurve.learners.lm.cached import expand_cache, prefix_cache
 from tunecurve.learners.lm.chat_format import ChatEncoder, common_prefix_length
@@ -229,9 +229,11 @@ def _reference_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> D
 def _completion(job: _Job, ids: list[int], encoder: ChatEncoder, seconds: float) -> Completion:
     ended = bool(ids) and ids[-1] == encoder.end_token_id
     text = encoder.decode(ids[:-1] if ended else ids)
-    chosen_in = 0.0 if job.begun is None else job.begun.seconds
+    held = job.begun
+    chosen_in, is_closed = (0.0, False) if held is None else (held.seconds, held.is_closed)
+    stop_reason: StopReason = "end" if ended or (held is not None and held.is_whole) else "length"
     return Completion(
-        text, "end" if ended else "length", len(job.prompt_ids), len(ids), seconds, constraint_seconds=chosen_in
+        text, stop_reason, len(job.prompt_ids), len(ids), seconds, constraint_seconds=chosen_in, is_closed=is_closed
     )
 
 

@@ -6,6 +6,7 @@ UTF-8. From every standing the object can be ended. Knows nothing of tokens or m
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
@@ -101,6 +102,16 @@ class JsonAutomaton:
     def may_end(self, standing: Standing) -> bool:
         """Whether what is written is a whole object."""
         return standing.expects == "end"
+
+    def shortest_end(self, standing: Standing) -> bytes:
+        """Return the fewest bytes that end the object: of each key that is needed the shortest value."""
+        written = b""
+        while not self.may_end(standing):
+            piece = _shortest_piece(standing)
+            found = self.follow(standing, piece)
+            assert found is not None
+            standing, written = found, written + piece
+        return written
 
     def next_bytes(self, standing: Standing) -> bytes:
         """Return the bytes with which it can go on."""
@@ -206,6 +217,69 @@ def _unused(inner: Open) -> list[str]:
 
 def _is_whole(inner: Open) -> bool:
     return inner.shape.needed <= inner.keys
+
+
+def _shortest_piece(standing: Standing) -> bytes:
+    """Return the next bytes on the shortest way to the end."""
+    match standing.expects:
+        case "value":
+            assert standing.shape is not None
+            return _shortest_value(standing.shape)
+        case "first item":
+            return b"]"
+        case "colon":
+            return b":"
+        case "text":
+            return _rest_of_character(standing.written) + b'"'
+        case "word" if not standing.key:
+            return min(standing.words, key=len)
+        case "word":
+            keys = [(json.loads(standing.key + word), word) for word in standing.words]
+            return _shortest_key(standing.open[-1], keys)
+        case "number" if not _NUMBER.fullmatch(standing.written):
+            return b"0"
+    inner = standing.open[-1]
+    if not inner.is_object:
+        return b"]"
+    if standing.expects != "key" and _is_whole(inner):
+        return b"}"
+    if standing.expects in ("next", "number"):
+        return b","
+    return _shortest_key(inner, [(key, word) for key in _unused(inner) for word in spellings(key)])
+
+
+def _shortest_key(inner: Open, keys: Sequence[tuple[str, bytes]]) -> bytes:
+    """Return what is left of the key that lengthens the object least; a needed one has to be written anyway."""
+
+    def cost(one: tuple[str, bytes]) -> tuple[bool, int]:
+        return one[0] not in inner.shape.needed, len(one[1]) + len(_shortest_value(inner.shape.fields[one[0]]))
+
+    return min(keys, key=cost)[1]
+
+
+@functools.lru_cache(maxsize=4096)
+def _shortest_value(shape: JsonShape) -> bytes:
+    found: list[bytes] = []
+    if "object" in shape.kinds:
+        needed = [
+            min(spellings(key), key=len) + b":" + _shortest_value(shape.fields[key]) for key in sorted(shape.needed)
+        ]
+        found.append(b"{" + b",".join(needed) + b"}")
+    if "text" in shape.kinds:
+        found += [word for value in shape.values for word in spellings(value)] or [b'""']
+    known = {"list": b"[]", "number": b"0", "truth": b"true", "null": b"null"}
+    found += [value for kind, value in known.items() if kind in shape.kinds]
+    return min(found, key=len)
+
+
+def _rest_of_character(written: bytes) -> bytes:
+    """Return the fewest bytes that make half a character a whole one."""
+    if not written:
+        return b""
+    escapes = [pattern[start:] for pattern in (b"0000", b"0000\\uDC00") for start in range(len(pattern))]
+    letters = [bytes([first]) + b"\x80" * more for first in (0x80, 0x90, 0xA0) for more in range(3)]
+    rests = (rest for rest in sorted([b"n", *escapes, *letters], key=len) if _CHARACTER.fullmatch(written + rest))
+    return next(rests)
 
 
 def _ended(opened: tuple[Open, ...]) -> Standing:

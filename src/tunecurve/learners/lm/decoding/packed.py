@@ -27,9 +27,17 @@ class Constraint(Protocol):
     ----------
     seconds : float
         What the choices took so far.
+    is_closed : bool
+        Whether a token was refused only because the answer cap was near.
     """
 
     seconds: float
+    is_closed: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing where the token that ends the answer is."""
+        ...
 
     def choose(self, logits: torch.Tensor, likeliest: Sequence[int], guesses: Sequence[int]) -> list[int]:
         """Return the token before each guess and after the last one; behind the first wrong guess, or the end, any.
