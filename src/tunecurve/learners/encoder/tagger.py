@@ -40,6 +40,10 @@ class TaggerLearner(EncoderLearner):
     task = "masking"
     loss_unit = "word"
 
+    def identity(self) -> dict[str, object]:
+        """Return what determines the answers; version 2 plans its steps by windows, of which long texts have several."""
+        return super().identity() | {"version": 2}
+
     def own_settings(self) -> dict[str, object]:
         """Return the budget of over-masking and the task, and whether neighbours are joined."""
         own: dict[str, object] = {"over_masking": self.settings.over_masking, "task": self.task}
