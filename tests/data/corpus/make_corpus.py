@@ -81,7 +81,9 @@ def write_tables():
     text = {"dtype": "string", "_type": "Value"}
     names = ["fire", "water"]
     numbers = [names.index(row["label"]) for row in ROWS] + [-1]
-    table = pa.table({"text": [row["text"] for row in ROWS] + ["Not labelled yet."], "label": pa.array(numbers, pa.int64())})
+    table = pa.table(
+        {"text": [row["text"] for row in ROWS] + ["Not labelled yet."], "label": pa.array(numbers, pa.int64())}
+    )
     features = {"text": text, "label": {"names": names, "_type": "ClassLabel"}}
     pa.parquet.write_table(with_features(table, features), HERE / "class-names.parquet")
     tokens = [words.split() for words, _ in SENTENCES]
