@@ -61,6 +61,7 @@ def write_archives():
     write_zip("mac.zip", {"rows.csv": as_csv(ROWS), "__MACOSX/._rows.csv": b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X"})
     write_zip("two-files.zip", {"train.csv": as_csv(ROWS[:3]), "test.csv": as_csv(ROWS[3:])})
     write_zip("encrypted.zip", {"rows.csv": as_csv(ROWS)})
+    write_zip("leads-out.zip", {"../rows.csv": as_csv(ROWS)})
     locked = bytearray((HERE / "encrypted.zip").read_bytes())
     locked[6] |= 1  # the flag in the file's own header, and in the directory at the end
     locked[locked.index(b"PK\x01\x02") + 8] |= 1
@@ -91,6 +92,14 @@ def write_tables():
     tags = {"feature": {"names": TAGS, "_type": "ClassLabel"}, "_type": "Sequence"}
     features = {"tokens": {"feature": text, "_type": "Sequence"}, "ner_tags": tags}
     pa.parquet.write_table(with_features(table, features), HERE / "class-names-tags.parquet")
+    folder = HERE / "saved-to-disk"
+    folder.mkdir(exist_ok=True)
+    table = pa.Table.from_pylist(ROWS)
+    with pa.ipc.new_stream(folder / "data-00000-of-00001.arrow", table.schema) as shard:
+        shard.write_table(table)
+    (folder / "dataset_info.json").write_text(json.dumps({"features": {"text": text, "label": text}}))
+    state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_fingerprint": "c0", "_split": "train"}
+    (folder / "state.json").write_text(json.dumps(state))
     pa.feather.write_feather(pa.Table.from_pylist(ROWS), HERE / "rows.feather")
 
 
