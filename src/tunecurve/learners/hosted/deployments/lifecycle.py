@@ -104,7 +104,7 @@ class DeploymentFlow(DeploymentKeeper):
         model : str
             The tuned model.
         is_needed : callable
-            Asked again after another study's deployment of the model was waited for.
+            Asked again after another study's deployment of the model was waited for, and before one is created.
 
         Raises
         ------
@@ -142,6 +142,9 @@ class DeploymentFlow(DeploymentKeeper):
         while True:
             row, is_new = self._claim(model, is_needed)
             try:
+                # Whoever was waited for may have answered everything since `is_needed` was asked; nobody can from now on.
+                if is_new and not is_needed():
+                    raise AnsweredMeanwhile
                 row = self._create(row) if is_new else self._take_up(row)
             except BaseException:
                 self.let_go(row)
