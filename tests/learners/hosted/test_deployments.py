@@ -227,6 +227,64 @@ def test_two_studies_at_once_never_have_two_of_one_model(flow_of):
     assert any("waits for another study" in line for flow in flows for line in flow.account.said)
 
 
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("left_by_other", ["deleted", "not made", "kept", "killed"])
+def test_answers_that_come_in_between_the_wait_and_the_claim_need_no_second_one(flow_of, left_by_other, keeps):
+    """The other study is seen at work, answers everything and lets go; only then is the claim to be had."""
+    backend = FakeDeployments(0)
+    other, late = (
+        flow_of(backend, study="other", keep=left_by_other == "kept"),
+        flow_of(backend, study="late", keep=keeps),
+    )
+    row, _ = other._claim(MODEL)
+    if left_by_other != "not made":
+        row = other._create(row)
+    asked = []
+
+    def is_needed():
+        asked.append(True)
+        if len(asked) == 1:  # there is an answer to come, and then there is none, before the waiter's next look
+            other.account.ledger.owner.close() if left_by_other == "killed" else other.let_go(row)
+            return True
+        return False
+
+    with pytest.raises(deployments.AnsweredMeanwhile), late.answering(MODEL, is_needed):
+        raise AssertionError("nothing is left to be asked")
+    assert len(backend.creations) == (left_by_other != "not made")
+    assert len(backend.standing) == (left_by_other == "kept")
+    states = {"not made": ["not made"] * 2, "deleted": ["deleted", "not made"], "kept": ["kept"], "killed": ["deleted"]}
+    assert [found.state for found in rows_of(late)] == states[left_by_other]
+    assert late.account.ledger.left_over_deployments() == []
+    assert late.account.spending().total_usd == 0
+    assert (late.account.budget.spent_usd, late.account.budget.reserved_usd) == (0, 0)
+
+
+@pytest.mark.parametrize("answers_in", [1, 2, 5])
+def test_a_waiter_whose_answers_are_in_does_not_wait_for_the_deletion(flow_of, answers_in):
+    backend = FakeDeployments(0)
+    other, late = flow_of(backend, study="other"), flow_of(backend, study="late")
+    asked = []
+    with other.answering(MODEL):
+        with (
+            pytest.raises(deployments.AnsweredMeanwhile),
+            late.answering(MODEL, lambda: asked.append(True) or len(asked) < answers_in),
+        ):
+            raise AssertionError("nothing is left to be asked")
+        assert len(backend.standing) == 1
+    assert len(asked) == answers_in
+    assert backend.standing == {}
+
+
+@pytest.mark.parametrize("fault", ["refused", "full"])
+def test_of_one_that_was_never_made_nothing_is_kept(flow_of, fault):
+    flow = flow_of(FakeDeployments(create=fault), keep=True)
+    with pytest.raises(ModelError), flow.answering(MODEL):
+        pass
+    assert [row.state for row in rows_of(flow)] == ["not made"]
+    assert flow.account.spending().total_usd == 0
+    assert flow.account.budget.spent_usd == 0
+
+
 def test_the_cap_refuses_a_deployment_that_it_cannot_bear(flow_of):
     backend = FakeDeployments()
     flow = flow_of(backend, max_cost=0.5)  # a second at a dollar is assumed

@@ -14,6 +14,7 @@ from tunecurve.learners.hosted.ledger.deployments import (
     DELETING,
     FORGOTTEN,
     IN_DOUBT,
+    KEPT,
     NOT_MADE,
     STANDING,
     UNDELETED,
@@ -86,6 +87,13 @@ class DeploymentKeeper:
         row = self._change(row, _undeleted(reason))
         self.account.on_message(self._warning(row, reason))
         return row
+
+    def _leave(self, row: DeploymentRow) -> None:
+        """Let go of a claim that nothing was asked under; what somebody wants to stand goes on standing."""
+        if row.state == KEPT:
+            self._change(row, kept)
+        else:
+            self.delete(row)
 
     def _delete_there(self, row: DeploymentRow) -> str | None:
         """Delete and see that it is gone; return why that is not certain."""
@@ -215,9 +223,16 @@ def _with_rate(row: DeploymentRow, found: Deployment) -> DeploymentRow:
 def _begin_deletion(row: DeploymentRow) -> DeploymentRow:
     if row.is_over or row.state == IN_DOUBT:
         return row
-    if row.provider_id is None and row.sent_at is None:
+    if row.was_never_sent:
         return replace(row, state=NOT_MADE, cost_usd=0.0, reserved_usd=0.0, owner=None)
     return replace(row, state=DELETING)
+
+
+def kept(row: DeploymentRow) -> DeploymentRow:
+    """Return the row of a deployment that is to stand, without an owner; one that was never made is over."""
+    if row.was_never_sent:
+        return _begin_deletion(row)
+    return replace(row, owner=None, state=KEPT if row.state == STANDING else row.state)
 
 
 def _undeleted(reason: str) -> Callable[[DeploymentRow], DeploymentRow]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from tunecurve.errors import ModelError, MoneyError, TunecurveError
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, hourly
+from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, hourly, kept
 from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentBackend
 from tunecurve.learners.hosted.ledger.deployments import CREATING, IN_DOUBT, KEPT, STANDING, DeploymentRow
 from tunecurve.learners.hosted.prices import hosting_usd, money
@@ -104,7 +104,7 @@ class DeploymentFlow(DeploymentKeeper):
         model : str
             The tuned model.
         is_needed : callable
-            Asked again after another study's deployment of the model was waited for, and before one is created.
+            Asked whenever the claim on the model's deployment has been tried: another study may have answered everything by then.
 
         Raises
         ------
@@ -142,9 +142,6 @@ class DeploymentFlow(DeploymentKeeper):
         while True:
             row, is_new = self._claim(model, is_needed)
             try:
-                # Whoever was waited for may have answered everything since `is_needed` was asked; nobody can from now on.
-                if is_new and not is_needed():
-                    raise AnsweredMeanwhile
                 row = self._create(row) if is_new else self._take_up(row)
             except BaseException:
                 self.let_go(row)
@@ -169,16 +166,21 @@ class DeploymentFlow(DeploymentKeeper):
             reserved = self.account.budget.reserve(at_most, what)
             try:
                 claim = self.account.ledger.claim_deployment(self._row(model, at_most))
-                if claim.state != "taken":
-                    return self._booked(claim.held), claim.state == "yours"
+                is_ours = claim.state != "taken"
+                row = self._booked(claim.held) if is_ours else claim.held
             finally:
                 self.account.budget.settle(reserved, 0.0)
+            # Asked after the claim: whoever had it may have answered everything just before, and nobody can from now on.
+            if not is_needed():
+                if is_ours:
+                    self._leave(row)
+                raise AnsweredMeanwhile
+            if is_ours:
+                return row, claim.state == "yours"
             if time.monotonic() - told_at >= TOLD_AGAIN_SECONDS:
                 told_at = time.monotonic()
                 self.account.on_message(f"waits for another study or process that has a deployment of '{model}'")
             self.account.cancellation.sleep(self._poll, "while waiting for a deployment")
-            if not is_needed():
-                raise AnsweredMeanwhile
 
     def _create(self, row: DeploymentRow) -> DeploymentRow:
         """Create a claimed deployment; where the creation got no answer, look for it."""
@@ -230,7 +232,7 @@ class DeploymentFlow(DeploymentKeeper):
     def _take_up(self, row: DeploymentRow) -> DeploymentRow:
         """Use a deployment that was kept, or left by a process that is gone; one that will not answer is deleted first."""
         if row.provider_id is None:
-            return self.delete(row) if row.sent_at is None else self._look_for(row)
+            return self.delete(row) if row.was_never_sent else self._look_for(row)
         is_ours = row.study == self.account.study or row.state == KEPT
         try:
             with asking(f"cannot look at deployment {row.provider_id}"):
@@ -323,7 +325,7 @@ class DeploymentFlow(DeploymentKeeper):
         if not self.account.settings.hosting.keep:
             self.delete(row)
             return
-        row = self._change(row, _keep)
+        row = self._change(row, kept)
         if row.state == KEPT:
             self.account.on_message(
                 f"deployment {row.provider_id} of '{row.model}' is kept (hosting.keep) and goes on costing "
@@ -339,7 +341,3 @@ def _sent(row: DeploymentRow) -> DeploymentRow:
 def _not_sent(row: DeploymentRow) -> DeploymentRow:
     """Return the row of a creation that the provider has refused."""
     return replace(row, sent_at=None)
-
-
-def _keep(row: DeploymentRow) -> DeploymentRow:
-    return replace(row, owner=None, state=KEPT if row.state == STANDING else row.state)

@@ -90,6 +90,11 @@ class DeploymentRow:
         return self.state in OVER
 
     @property
+    def was_never_sent(self) -> bool:
+        """Whether the provider knows nothing of it: its creation was not sent, or was refused."""
+        return self.provider_id is None and self.sent_at is None
+
+    @property
     def is_doubtful(self) -> bool:
         """Whether it may cost more than it did for certain."""
         return self.state in (UNDELETED, IN_DOUBT) or (self.state == CREATING and not self.owner)
