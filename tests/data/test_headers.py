@@ -45,6 +45,11 @@ def test_a_column_of_texts_without_a_name_is_a_warning(tmp_path):
     ("lines", "said"),
     [
         (["mail one,spam", "mail two,ham", "mail three,spam", "mail four,spam"], "'spam' stands in 2 of the 3 rows"),
+        (
+            ["mail one,water", "mail two,fire", "mail three,water", "mail four,fire"],
+            "'water' stands in 1 of the 3 rows",
+        ),
+        (["b;mail one", "a;mail two", "b;mail three", "c;mail four", "a;mail five"], "'b' stands in 1 of the 4 rows"),
         (["17,mail,x", "18,post,y", "19,letter,z", "20,note,w"], "'17' is a number like those below"),
         (["0.5;mail", "0.25;post", "0.1;note", "0.7;card"], "'0.5' is a number"),
     ],
@@ -63,6 +68,8 @@ def test_a_first_row_that_is_a_row_is_asked_about(tmp_path, lines, said):
         ["0,1", "mail,2", "post,3", "card,4", "note,5"],
         ["text,label", "a,b", "c,d"],
         ["label,text", "x,how", "y,why", "z,when", "label,who"],
+        ["text,label", "a,fire", "b,fire", "c,water", "text,water"],
+        ["text,label", "a,fire", "b,fire", "c,water", "d,gas"],
     ],
 )
 def test_names_that_only_look_like_cells_are_names(tmp_path, lines):

@@ -51,7 +51,7 @@ def check_is_header(where: str, names: Sequence[str], rows: Sequence[Sequence[st
         if not name.strip() or set(cells) <= {name, ""}:  # as in columns of ticks: cells with the column's own name
             continue
         n_same = cells.count(name)
-        if n_same > 1:
+        if n_same > 1 or (n_same and len(set(cells)) < len(cells)):  # once is enough in a column of classes
             why = f"'{name[:40]}' stands in {n_same} of the {len(below)} rows below it, too"
         elif _is_value(name, position) and all(_NUMBER.fullmatch(cell.strip()) for cell in cells if cell.strip()):
             why = f"'{name[:40]}' is a number like those below it"

@@ -80,6 +80,125 @@ def test_the_other_side_of_a_column_that_is_named_is_found(asked, columns):
 
 
 @pytest.mark.parametrize(
+    ("row", "asked", "columns"),
+    [
+        ({"id": 1, "text": "x", "fire": 1}, {"target_columns": ("fire",)}, (("text",), ("fire",))),
+        (
+            {"Review": "x", "fire": 1, "water": 0},
+            {"target_columns": ("fire", "water")},
+            (("Review",), ("fire", "water")),
+        ),
+        (
+            {"fire": 1, "water": 0, "utterance": "x"},
+            {"target_columns": ("water", "fire")},
+            (("utterance",), ("water", "fire")),
+        ),
+        (
+            {"text": "x", "fire": None, "water": 0},
+            {"target_columns": ("fire", "water")},
+            (("text",), ("fire", "water")),
+        ),
+        (
+            {"text": "x", "label": "a", "topic": "b"},
+            {"target_columns": ("label", "topic")},
+            (("text",), ("label", "topic")),
+        ),
+        (
+            {"premise": "x", "hypothesis": "y", "gold": "a"},
+            {"target_columns": ("gold",)},
+            (("premise", "hypothesis"), ("gold",)),
+        ),
+        (
+            {"context": "c", "question": "x", "gold": "a"},
+            {"target_columns": ("gold",)},
+            (("context", "question"), ("gold",)),
+        ),
+        ({"source": "x", "prompt": "y"}, {"target_columns": ("prompt",)}, (("source",), ("prompt",))),
+        (
+            {"title": "x", "body": "y", "label": "a"},
+            {"input_columns": ("title", "body")},
+            (("title", "body"), ("label",)),
+        ),
+        (
+            {"title": "x", "body": "y", "label": "a"},
+            {"input_columns": ("body", "title")},
+            (("body", "title"), ("label",)),
+        ),
+        (
+            {"subject": "x", "mail": "y", "Intent": "a"},
+            {"input_columns": ("subject", "mail")},
+            (("subject", "mail"), ("Intent",)),
+        ),
+        ({"mail": "y", "answer": "a"}, {"input_columns": ("mail",)}, (("mail",), ("answer",))),
+        ({"mail": "y", "label": 3, "label_text": "a"}, {"input_columns": ("mail",)}, (("mail",), ("label_text",))),
+        (
+            {"premise": "x", "hypothesis": "y", "label": "a"},
+            {"input_columns": ("premise",)},
+            (("premise",), ("label",)),
+        ),
+        (
+            {"context": "c", "question": "q", "answer": "a"},
+            {"input_columns": ("question",)},
+            (("question",), ("answer",)),
+        ),
+    ],
+)
+def test_the_other_side_is_found_whatever_the_names_of_the_side_that_is_named(row, asked, columns):
+    match = recognise([row, row], Asked(**asked))
+    assert (match.shape, match.input_columns, match.target_columns) == ("columns", *columns)
+    assert all(f"'{name}'" in match.said for side in columns for name in side)
+
+
+@pytest.mark.parametrize(
+    ("row", "asked", "choices"),
+    [
+        (
+            {"title": "x", "body": "y", "fire": 1, "water": 0},
+            {"target_columns": ("fire", "water")},
+            [
+                "--input-column title --target-column fire --target-column water",
+                "--input-column body --target-column fire",
+            ],
+        ),
+        (
+            {"prompt": "x", "text": "y", "gold": "a"},
+            {"target_columns": ("gold",)},
+            ["--input-column prompt", "--input-column text"],
+        ),
+        (
+            {"subject": "x", "mail": "y", "label": "a", "summary": "b"},
+            {"input_columns": ("subject", "mail")},
+            ["--input-column subject --input-column mail --target-column label", "--target-column summary"],
+        ),
+    ],
+)
+def test_where_two_fit_beside_what_is_named_it_is_asked_for(row, asked, choices):
+    with pytest.raises(DataError, match="can be read in 2 ways") as error:
+        recognise([row], Asked(**asked))
+    assert all(choice in str(error.value) for choice in choices)
+
+
+@pytest.mark.parametrize(
+    ("row", "asked"),
+    [
+        ({"frage": "x", "fire": 1}, {"target_columns": ("fire",)}),
+        ({"text": "x", "water": 1}, {"target_columns": ("fire",)}),
+        ({"text": ["a", "b"], "fire": 1}, {"target_columns": ("fire",)}),
+        ({"text": "x", "gold": "a"}, {"target_columns": ("text",)}),
+        ({"subject": "x", "mail": "y", "antwort": "a"}, {"input_columns": ("subject", "mail")}),
+        ({"text": "x", "label": "y"}, {"input_columns": ("label", "text")}),
+    ],
+)
+def test_where_nothing_fits_beside_what_is_named_nothing_is_guessed(row, asked):
+    assert recognise([row], Asked(**asked)) is None
+
+
+def test_contents_go_before_names_beside_a_column_that_is_named():
+    row = {"text": "x", "turns": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    assert recognise([row], Asked(target_columns=("turns",))).shape == "openai-chat"
+
+
+@pytest.mark.parametrize(
     "asked",
     [
         {"input_columns": ("text",), "target_columns": ("summary",)},
@@ -121,6 +240,7 @@ def test_a_template_names_the_inputs_and_the_target_is_found():
     row = {"context": "c", "question": "q", "answer": "a"}
     match = recognise([row], Asked(template_columns=("context", "question")))
     assert match.target_columns == ("answer",)
+    assert "the template names the input, 'answer' is the target" in match.said
 
 
 @pytest.mark.parametrize("target", [1, True, "a", ["a", "b"], {"a": 1}, "['a', 'b']"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tunecurve.data.cells import is_missing, list_in_text, plain_value, shape_of
@@ -164,31 +164,58 @@ class Columns(Shape):
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for all columns that go together by their names, those that are named among them."""
-        columns: dict[str, dict[str, None]] = {}
-        for name in (str(column) for row in sample for column in row):
-            columns.setdefault(level(name), {})[name] = None
+        columns = _by_name(sample)
         if asked.name != AUTO or _is_said(asked, columns):
             return []
-        pairs = [*_pairs(columns), *_languages(columns)]
         if asked.template_columns:
-            targets = dict.fromkeys(target for inputs, target, _ in pairs if set(inputs) & set(asked.template_columns))
-            pairs = [((), target, ()) for target in targets if target not in asked.template_columns]
+            found = [_match(columns, (), (target,), also, asked) for target, also in _targets_of(columns, asked)]
+            return _fitting(found, sample, asked)
         found = [
-            _match(
-                inputs or (DEFAULT_COLUMN,),
-                target,
-                also,
-                _others(columns, {*inputs, target, *also, *asked.template_columns}),
-            )
-            for inputs, target, also in pairs
-            if (not inputs or asked.allows(inputs, (target,)))
-            and all(_holds_text(sample, column) for column in inputs)
-            and (level(target) not in _MASKED or asked.task in _TASKS_OF_MASKED)
-            and _holds_target(sample, target)
+            _match(columns, inputs, (target,), also, asked)
+            for inputs, target, also in (*_pairs(columns), *_languages(columns))
+            if set(asked.input_columns) in (set(), set(inputs)) and set(asked.target_columns) <= {target}
         ]
-        fitting = [match for match in found if asked.task not in _OTHER_TASKS.get(level(match.target_columns[0]), ())]
-        found = fitting or found
-        return list({(match.input_columns, match.target_columns): match for match in found}.values())
+        return _fitting(found, sample, asked)
+
+    def matches_beside_named(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
+        """Return matches for columns of one side that are named, whatever their names: the other side has one of the usual names."""
+        columns = _by_name(sample)
+        if asked.name != AUTO or _is_said(asked, columns):
+            return []
+        if asked.input_columns or asked.template_columns:
+            targets = _targets_of(columns, asked) or _targets_of(columns, asked, of_any_input=True)
+            found = [_match(columns, asked.input_columns, (target,), also, asked) for target, also in targets]
+        elif asked.target_columns:
+            inputs = dict.fromkeys(inputs for names in NAMES for inputs in _inputs(columns, names))
+            found = [_match(columns, one, asked.target_columns, (), asked) for one in inputs]
+            found = [match for match in found if not set(match.input_columns) & set(asked.target_columns)]
+        else:
+            found = []
+        return _fitting(found, sample, asked)
+
+
+def _by_name(sample: Sequence[Cells]) -> dict[str, dict[str, None]]:
+    """Return the columns of a sample by their levelled names."""
+    columns: dict[str, dict[str, None]] = {}
+    for name in (str(column) for row in sample for column in row):
+        columns.setdefault(level(name), {})[name] = None
+    return columns
+
+
+def _fitting(found: Sequence[Match], sample: Sequence[Cells], asked: Asked) -> list[Match]:
+    """Return the matches whose columns hold what their side can, each once; the task leaves out targets of other ones."""
+    holding = [match for match in found if _holds(match, sample, asked)]
+    fitting = [match for match in holding if asked.task not in _OTHER_TASKS.get(level(match.target_columns[0]), ())]
+    return list({(match.input_columns, match.target_columns): match for match in fitting or holding}.values())
+
+
+def _holds(match: Match, sample: Sequence[Cells], asked: Asked) -> bool:
+    if not asked.template_columns and not all(_holds_text(sample, column) for column in match.input_columns):
+        return False
+    if asked.target_columns:
+        return all(_holds_target(sample, column, is_named=True) for column in match.target_columns)
+    (target,) = match.target_columns
+    return (level(target) not in _MASKED or asked.task in _TASKS_OF_MASKED) and _holds_target(sample, target)
 
 
 Pair = tuple[tuple[str, ...], str, tuple[str, ...]]
@@ -206,14 +233,37 @@ def _is_said(asked: Asked, columns: ColumnsByName) -> bool:
 
 def _pairs(columns: ColumnsByName) -> list[Pair]:
     """Return inputs, target and what else is accounted for, for all names that are there."""
-    found: list[Pair] = []
-    for names in NAMES:
-        for inputs in itertools.product(*(columns.get(name, ()) for name in names.inputs)):
-            found += [(inputs, target, ()) for name in names.targets for target in columns.get(name, ())]
-            for name, numbers in _NAMES_OF_NUMBERS.items():
-                if numbers in names.targets:
-                    found += [(inputs, target, tuple(columns.get(numbers, ()))) for target in columns.get(name, ())]
-    return found
+    return [
+        (inputs, target, also)
+        for names in NAMES
+        for inputs in _inputs(columns, names)
+        for target, also in _targets(columns, names)
+    ]
+
+
+def _inputs(columns: ColumnsByName, names: Names) -> Iterator[tuple[str, ...]]:
+    return itertools.product(*(columns.get(name, ()) for name in names.inputs))
+
+
+def _targets(columns: ColumnsByName, names: Names) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the columns that are targets by their names, each with the column of numbers that it names."""
+    for name in names.targets:
+        yield from ((target, ()) for target in columns.get(name, ()))
+    for name, numbers in _NAMES_OF_NUMBERS.items():
+        if numbers in names.targets:
+            yield from ((target, tuple(columns.get(numbers, ()))) for target in columns.get(name, ()))
+
+
+def _targets_of(
+    columns: ColumnsByName, asked: Asked, *, of_any_input: bool = False
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the targets that go with an input column that is named, or with any; each with what it accounts for."""
+    named = {*asked.input_columns, *asked.template_columns}
+    levelled = {level(name) for name in named}
+    pairs = [
+        pair for names in NAMES if of_any_input or levelled & set(names.inputs) for pair in _targets(columns, names)
+    ]
+    return [pair for pair in dict.fromkeys(pairs) if pair[0] not in named]
 
 
 def _languages(columns: ColumnsByName) -> list[Pair]:
@@ -221,16 +271,22 @@ def _languages(columns: ColumnsByName) -> list[Pair]:
     return [((source,), target, ()) for source, target in itertools.permutations(named, 2)]
 
 
-def _others(columns: ColumnsByName, read: set[str]) -> list[str]:
-    return [name for names in columns.values() for name in names if name not in read]
-
-
-def _match(inputs: tuple[str, ...], target: str, also: tuple[str, ...], others: Sequence[str]) -> Match:
-    names = " and ".join(f"'{name}'" for name in inputs)
-    said = f"columns found by their names: {names} {'are' if len(inputs) > 1 else 'is'} the input, '{target}' is the target"
+def _match(
+    columns: ColumnsByName, inputs: tuple[str, ...], targets: tuple[str, ...], also: tuple[str, ...], asked: Asked
+) -> Match:
+    """Return the match for these columns; without inputs, the template's."""
+    read = {*inputs, *targets, *also, *asked.template_columns}
+    others = [name for names in columns.values() for name in names if name not in read]
     more = ", ..." if len(others) > MOST_OTHERS_NAMED else ""
+    input_said = f"{_are(inputs)} the input" if inputs else "the template names the input"
+    said = f"columns found by their names: {input_said}, {_are(targets)} the target"
     said += f"; not part of them: {', '.join(others[:MOST_OTHERS_NAMED])}{more}" if others else ""
-    return Match(COLUMNS, inputs, (target,), also, said=said)
+    return Match(COLUMNS, inputs or (DEFAULT_COLUMN,), targets, also, said=said)
+
+
+def _are(columns: tuple[str, ...]) -> str:
+    quoted = [f"'{name}'" for name in columns]
+    return f"{' and '.join(quoted)} {'are' if len(columns) > 1 else 'is'}"
 
 
 def _holds_text(sample: Sequence[Cells], column: str) -> bool:
@@ -239,10 +295,14 @@ def _holds_text(sample: Sequence[Cells], column: str) -> bool:
     return bool(cells) and not any(shape_of(cell) for cell in cells)
 
 
-def _holds_target(sample: Sequence[Cells], column: str) -> bool:
-    """Return whether a column holds what some task reads as a target: plain cells, lists of texts, objects."""
+def _holds_target(sample: Sequence[Cells], column: str, *, is_named: bool = False) -> bool:
+    """Return whether a column holds what some task reads as a target: plain cells, lists of texts, objects.
+
+    One that is named may be empty in the first rows.
+    """
     cells = [plain_value(row[column]) for row in sample if not is_missing(row.get(column))]
     cells = [list_in_text(cell, with_scalars=False) if isinstance(cell, str) else cell for cell in cells]
     if any(isinstance(cell, Mapping) and "answer_start" in cell for cell in cells):
         return False
-    return bool(cells) and all(shape_of(cell) in ("", "a list of texts", "an object") for cell in cells)
+    is_there = any(column in row for row in sample) if is_named else bool(cells)
+    return is_there and all(shape_of(cell) in ("", "a list of texts", "an object") for cell in cells)
