@@ -155,11 +155,14 @@ def learning_curve(study: Any = None, **options: Any) -> LearningCurve:
 
 
 def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, object]:
-    """Return the values with overrides laid over them, mapping by mapping."""
+    """Return the values with overrides laid over them, mapping by mapping; a list or text in a section's place stays, and is refused."""
     merged = dict(values)
     for key, value in overrides.items():
         below = merged.get(key)
-        merged[key] = merge_values(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        if isinstance(value, Mapping) and isinstance(below, Mapping | list | str):
+            merged[key] = merge_values(below, value) if isinstance(below, Mapping) else below
+        else:
+            merged[key] = value
     return merged
 
 

@@ -82,3 +82,38 @@ def test_rows_given_twice_a_run_folder_and_a_missing_file_are_one_line_each(caps
         assert code in (2, 3, 4)
         assert (out, len(err.splitlines())) == ("", 1)
         assert said in err
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", ""),
+        ("a.jsonl", "\n \n"),
+        ("a.csv", ""),
+        ("a.csv", "text,label\n"),
+        ("a.tsv", "text\tlabel\n"),
+        ("a.json", "[]"),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "plan", "convert"])
+def test_data_without_rows_are_named(capsys, in_a_folder, command, name, text):
+    code, _, err = invoke(capsys, command, write(in_a_folder / name, text))
+    assert code == 3
+    assert f"'{name}' has no rows; expected at least a few dozen labelled rows" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("data: [a, b]\n", """s.yaml: data: expected keys below it, as 'source: ...', got ["a", "b"]"""),
+        ("data:\n- source: rows.csv\n", "s.yaml: data: expected keys below it, as 'source: ...', got [{"),
+        ("data: rows.csv\n", """s.yaml: data: expected keys below it, as 'source: ...', got "rows.csv\""""),
+        ("data: {source: rows.csv}\nprompt: [a]\n", "s.yaml: prompt: expected keys below it"),
+        ("- text: a\n  label: b\n", "s.yaml: expected 'key: value' lines, got a list"),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--target-column", "x"]])
+def test_a_study_file_with_something_else_in_the_place_of_keys_is_told(capsys, in_a_folder, text, said, options):
+    code, _, err = invoke(capsys, "validate", write(in_a_folder / "s.yaml", text), *options)
+    assert code == 4
+    assert said in err

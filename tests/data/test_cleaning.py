@@ -64,6 +64,21 @@ def test_a_misspelt_column_is_an_error_with_a_suggestion():
         clean_rows(raw(("a", "b")), CleaningRules(input_column="source_txt"))
 
 
+@pytest.mark.parametrize(
+    ("rules", "column"),
+    [
+        (CleaningRules(target_column="gone"), "gone"),
+        (CleaningRules(target_column=["target", "gone"]), "gone"),
+        (CleaningRules(group_column="gone"), "gone"),
+        (CleaningRules(input_column="gone"), "gone"),
+        (CleaningRules(), "source_text"),
+    ],
+)
+def test_of_missing_columns_the_one_that_is_named_is_told(rules, column):
+    with pytest.raises(DataError, match=f"no column '{column}'"):
+        clean_rows([("line 2", {"text": "a", "target": "b"})], rules)
+
+
 def test_no_rows_and_no_usable_rows_are_errors():
     with pytest.raises(DataError, match="no rows"):
         clean_rows([])

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunecurve.data.cells import Reading, TargetRule, is_missing, read_flags, read_target
 from tunecurve.data.drops import JOINED, LOUD_SHARE, MAX_PLACES_KEPT, CleaningReport
-from tunecurve.data.inputs import DEFAULT_COLUMN, InputText
+from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET, InputText
 from tunecurve.data.rows import RawRow, Row, TextGroup
 from tunecurve.data.understood import Understood
 from tunecurve.data.unread import ShapeCounts, columns_in_words, way_on
@@ -210,7 +210,10 @@ class _RowReader:
         return traits
 
     def _check_columns(self, cells: Mapping[str, Any], place: str) -> None:
-        """Refuse names that the first row does not have; of several parts of the input, one is enough to go on."""
+        """Refuse names that the first row does not have; of several parts of the input, one is enough to go on.
+
+        A column that the study names goes before those that are read where nobody names one.
+        """
         self.known = columns_in_words(cells)
         parts = self.inputs.wanted
         missing = [column for column in parts if column not in cells]
@@ -218,7 +221,8 @@ class _RowReader:
             missing = []
         missing += [column for column in (*self.target_columns, self.group_column) if column and column not in cells]
         if missing:
-            raise DataError(self._no_column(missing[0], place, cells))
+            named = [column for column in missing if column not in (DEFAULT_COLUMN, DEFAULT_TARGET)]
+            raise DataError(self._no_column((named or missing)[0], place, cells))
 
     def _no_column(self, column: str, place: str, cells: Mapping[str, Any]) -> str:
         option = "--input-column, --target-column or --group-column"

@@ -104,7 +104,7 @@ def _read_text(file: DataFile, reader: Reader, findings: list[Finding]) -> Itera
             yield row
         return
     except UnicodeDecodeError:
-        pass
+        pass  # no mistake yet: `as_western` reads it, or says what it may be
     known = list(findings)
     rows = reader(as_western(file, findings), findings)
     yield from itertools.islice(rows, n_read, None)

@@ -136,6 +136,7 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with unpacked bytes, as `io.RawIOBase` asks; return how many these are."""
         try:
             data = self._stream.read(len(buffer))
         except DAMAGED as error:

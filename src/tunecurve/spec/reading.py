@@ -133,6 +133,8 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key '{place}'.{did_you_mean(path[-1], known)} Known here: {', '.join(known)}{more}"
     value = first.get("input")
     shown = f", got {json.dumps(value, default=str)[:80]}" if path else ""
+    if first["type"] == "model_type" and path:
+        return f"{place}: expected keys below it, as '{_fields_at(path)[0]}: ...'{shown}{more}"
     return f"{place}: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
 
 

@@ -19,7 +19,9 @@ def with_sides_of_folder(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], 
     What the study names itself stays. A folder with other splits than one to train on, one to test on and perhaps a development split
     stays as it is: reading it asks which to take.
     """
-    data = values.get("data") or {}
+    data = values.get("data")
+    if not isinstance(data, Mapping):
+        return values, []  # a mistake, which parsing names
     source = data.get("source")
     if not isinstance(source, str) or any(data.get(key) for key in _NAMES_SIDES) or not _is_folder(source):
         return values, []

@@ -82,7 +82,7 @@ def read_study_rows(spec: StudySpec, folder: Path | None = None, settled: Sequen
     data = spec.data
     sources = {"test": data.test_source, "dev": data.dev_source}
     if not data.names_test_rows and not data.dev_source:
-        rows, cleaning = reader.clean(reader.limited(reader.read(data.source)))
+        rows, cleaning = reader.clean(reader.limited(reader.of_source(data.source, "train")))
         return reader.as_read(rows, cleaning)
     _check_sources(spec)
     found: list[Row] = []
@@ -195,22 +195,25 @@ class _Reader:
         data = self.data
         if source is not None:
             name = Path(source).name
-            return self._of_file(name, source, side)
+            return ((f"{name}, {place}", cells) for place, cells in self.of_source(source, side))
         if side == "test" and data.hub_test_split:
             split = data.hub_test_split
             return ((f"{split}, {place}", cells) for place, cells in self.read(data.source, split))
         if data.split_column:
             return self._of_column(data.split_column, side)
-        return self.read(data.source) if side == "train" else None
+        return self.of_source(data.source, side) if side == "train" else None
 
-    def _of_file(self, name: str, source: str, side: Side) -> Iterator[RawRow]:
-        """Yield the rows of a file that is one side of the study; refuse an empty one by its name."""
+    def of_source(self, source: str, side: Side) -> Iterator[RawRow]:
+        """Yield the rows of a source that is one side of the study; refuse an empty one by its name."""
         is_empty = True
-        for place, cells in self.read(source):
+        for row in self.read(source):
             is_empty = False
-            yield f"{name}, {place}", cells
+            yield row
         if is_empty:
-            raise DataError(f"'{source}' has no rows; expected the labelled {side} rows of the study")
+            needed = (
+                "at least a few dozen labelled rows" if side == "train" else f"the labelled {side} rows of the study"
+            )
+            raise DataError(f"'{source}' has no rows; expected {needed}")
 
     def _of_column(self, column: str, side: Side) -> Iterator[RawRow] | None:
         """Return the rows that a column gives to a side; the source is read once a side."""
