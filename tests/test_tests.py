@@ -45,6 +45,7 @@ COVERED = {
     "study/sql_targets.py": "metrics/test_sql.py",
     "formats/*": "formats/test_alignment.py",
     "learners/answer_bounds.py": "study/test_checks.py",
+    "learners/cores.py": "study/test_threads.py",
     "learners/unseen.py": "study/test_losses.py",
     "learners/*.py": "learners/test_add_a_learner.py",
     "learners/baselines/presidio_labels.py": "learners/baselines/test_presidio.py",

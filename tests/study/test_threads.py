@@ -2,6 +2,7 @@
 
 import pytest
 
+from tunecurve.learners import cores
 from tunecurve.storage.files import write_checked_json
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.progress import Progress
@@ -39,7 +40,8 @@ def trial(folder, name, threads, *, is_finished=True):
         ([("m-n10-a", 100_000)], None, None, ["more than this machine has"]),
     ],
 )  # fmt: skip
-def test_a_study_keeps_to_its_threads(tmp_path, trials, asked, wanted, said):
+def test_a_study_keeps_to_its_threads(tmp_path, monkeypatch, trials, asked, wanted, said):
+    monkeypatch.setattr(cores, "physical_cores", lambda: 3)
     for name, threads in trials:
         trial(tmp_path, name, threads)
     trial(tmp_path, "m-n99-f", 7, is_finished=False)
@@ -47,6 +49,21 @@ def test_a_study_keeps_to_its_threads(tmp_path, trials, asked, wanted, said):
     assert threads_of_study(tmp_path, StudyOptions(threads=asked, progress=told)) == wanted
     assert len(told.lines) == len(said)
     assert all(part in line for part, line in zip(said, told.lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("n_cores", "share", "threads", "is_said"),
+    [(1, 1, 1, False), (2, 1, 1, True), (4, 2, 2, False), (4, 1, 2, True), (4, 8, 1, False), (4, 2, 1, True)],
+)
+def test_threads_of_the_folder_are_said_only_where_others_are_usual(
+    tmp_path, monkeypatch, n_cores, share, threads, is_said
+):
+    monkeypatch.setattr(cores, "physical_cores", lambda: n_cores)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    trial(tmp_path, "m-n10-a", threads)
+    told = Told()
+    assert threads_of_study(tmp_path, StudyOptions(share=share, progress=told)) == threads
+    assert [line.startswith(f"threads {threads}, as the finished trials") for line in told.lines] == [True] * is_said
 
 
 def test_a_config_that_cannot_be_read_does_not_stop_a_study(tmp_path):

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from tunecurve.errors import DamagedFile
+from tunecurve.learners.cores import usual_threads
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.trial_folder import TrialFolder, trials_of
 
@@ -14,7 +15,7 @@ from tunecurve.study.trial_folder import TrialFolder, trials_of
 def threads_of_study(folder: Path, options: StudyOptions) -> int | None:
     """Return the threads that are asked for, else those of most finished trials of the folder; None: there are none.
 
-    Tells which finished trials are measured anew because of other threads.
+    Tells where these are others than usual, and which finished trials are measured anew because of other threads.
     """
     finished = _threads_by_trial(folder)
     if not finished:
@@ -27,7 +28,7 @@ def threads_of_study(folder: Path, options: StudyOptions) -> int | None:
             f"for is measured anew with its own (--threads {wanted} keeps them, slowly)"
         )
         return None
-    if options.threads is None:
+    if options.threads is None and wanted != usual_threads(options.share):
         options.progress.message(
             f"threads {wanted}, as the finished trials in this folder (--threads names another number)"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 import torch
 
 from tunecurve.errors import OutOfMemory, UsageError
+from tunecurve.learners.cores import usual_threads
 from tunecurve.learners.workload import Resources
 
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
@@ -77,7 +77,7 @@ def choose_compute(device: str = "auto", threads: int | None = None, share: int 
         raise UsageError("--device cuda: torch sees no CUDA device here; use --device cpu or auto")
     if device == "mps" and not torch.backends.mps.is_available():
         raise UsageError("--device mps: torch sees no Apple GPU here; use --device cpu or auto")
-    compute = Compute(torch.device(device), _fastest_exact_enough(device), threads or max(1, physical_cores() // share))
+    compute = Compute(torch.device(device), _fastest_exact_enough(device), threads or usual_threads(share))
     compute.apply()
     return compute
 
@@ -180,25 +180,3 @@ def cpu_flags() -> frozenset[str]:
     except OSError:
         return frozenset()
     return frozenset(flag for line in text.splitlines() if line.startswith("flags") for flag in line.split())
-
-
-def physical_cores() -> int:
-    """Return the number of physical cores this process may use; logical ones where the machine does not say."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    cores = set()
-    for cpu in allowed:
-        try:
-            topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
-            cores.add(((topology / "physical_package_id").read_text(), (topology / "core_id").read_text()))
-        except OSError:
-            return min(len(allowed), cpu_quota())
-    return max(1, min(len(cores), cpu_quota()))
-
-
-def cpu_quota(group: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the whole processors that the control group (a container's limit) grants; a large number without one."""
-    try:
-        quota, period = (group / "cpu.max").read_text().split()
-        return max(1, int(quota) // int(period))
-    except (OSError, ValueError):  # no such file, or the quota is "max"
-        return 1_000_000

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tests.conftest import simple_rows
 from tunecurve.errors import DamagedFile, EnvironmentProblem, Interrupted, ModelError, OutOfMemory
 from tunecurve.learners.base import TrainingJob, predict
+from tunecurve.learners.cores import cpu_quota
 from tunecurve.learners.lm.adapters import PeftAdapters, adapter_values, add_adapters
 from tunecurve.learners.lm.cached import cached_step, loss_of_one
 from tunecurve.learners.lm.decoding.generate import AnswerLimits
@@ -23,7 +24,7 @@ from tunecurve.learners.lm.training.backends import (
     shared_prefix_length,
 )
 from tunecurve.learners.torch.checkpoint import trainable_parameters
-from tunecurve.learners.torch.device import Compute, choose_compute, cpu_quota, enough_memory
+from tunecurve.learners.torch.device import Compute, choose_compute, enough_memory
 from tunecurve.learners.torch.weights import count_parameters, resolve_model
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
 
