@@ -31,6 +31,7 @@ async def serve(seconds: float) -> None:
     """Answer for ever."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request after the other on a connection."""
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 lines = head.decode().split("\r\n")
@@ -41,7 +42,7 @@ async def serve(seconds: float) -> None:
                 start = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
                 writer.write(start.encode() + data)
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+            pass  # the client has closed its connection, which is how each of them ends
         finally:
             writer.close()
 

@@ -173,6 +173,7 @@ def _serve(connection: Connection, device: str | None, folder: str, may_load_cod
     cancellation = Cancellation()
 
     def listen() -> None:
+        """Hear the leader for as long as it is there: trials go to the inbox, a stop to the token."""
         while True:
             try:
                 what = connection.recv()

@@ -52,6 +52,7 @@ class DeploymentKeeper:
         """Write down what the provider tells of a deployment; where it costs more than was known, that is booked."""
 
         def change(current: DeploymentRow) -> DeploymentRow:
+            """Put what is told into the row as it is now; one that is being deleted stays so."""
             return replace(
                 _with_rate(current, found),
                 provider_id=found.provider_id,

@@ -240,7 +240,7 @@ class DeploymentFlow(DeploymentKeeper):
             if is_ours and found.state in ("ready", "starting"):
                 return self._save(self._change(row, lambda current: replace(current, state=STANDING)), found)
         except (NotThere, TransientError):
-            pass  # the deletion says what there is to say
+            pass  # it is deleted below, which tells and keeps why where that does not succeed, either
         row = self.delete(row)
         if not row.is_over:
             raise ModelError(f"an earlier deployment of '{row.model}' is in the way: {row.not_deleted}")

@@ -121,6 +121,7 @@ class Ledger(JobTable, DeploymentTable):
         token = self.owner.token
 
         def work(connection: sqlite3.Connection) -> Claim[str | None]:
+            """Look and write in one transaction: no two processes find the call open."""
             found = connection.execute("SELECT state FROM calls WHERE key = ?", (key,)).fetchone()
             if found == ("answered",):
                 return Claim("there", None)
@@ -179,6 +180,7 @@ class Ledger(JobTable, DeploymentTable):
         text, cost_usd = answer.to_json(), answer.cost_usd
 
         def work(connection: sqlite3.Connection) -> None:
+            """Close this process's own attempt, and give the call its answer or open it again."""
             self._in_flight.discard(key)
             now = time.time()
             connection.execute(
@@ -202,6 +204,7 @@ class Ledger(JobTable, DeploymentTable):
         """Write that an attempt came back without an answer; what may have been billed counts as spent."""
 
         def work(connection: sqlite3.Connection) -> None:
+            """Close this process's own attempt and open the call again, unless somebody has answered it."""
             self._in_flight.discard(key)
             state = "doubtful" if may_be_billed else "free"
             connection.execute(
@@ -219,6 +222,7 @@ class Ledger(JobTable, DeploymentTable):
         """Write that nobody waits for a call that goes on at the provider, in a batch; whoever asks for it takes it over."""
 
         def work(connection: sqlite3.Connection) -> None:
+            """Take the owner from the attempt: it stays sent, and is nobody's."""
             self._in_flight.discard(key)
             connection.execute("UPDATE attempts SET owner = NULL WHERE key = ? AND state = 'sent'", (key,))
 
@@ -228,6 +232,7 @@ class Ledger(JobTable, DeploymentTable):
         """Write down in which batch at the provider calls travel; forgotten with their answer or their failure."""
 
         def work(connection: sqlite3.Connection) -> None:
+            """Write all rows at once; those of an earlier batch travel in this one now."""
             rows = [(key, batch_id) for key in keys]
             connection.executemany("INSERT OR REPLACE INTO batches (key, batch_id) VALUES (?, ?)", rows)
 
@@ -249,6 +254,7 @@ class Ledger(JobTable, DeploymentTable):
         """
 
         def work(connection: sqlite3.Connection) -> int:
+            """Put in doubt what owners that live no more have sent; return how many attempts that are."""
             of_study = "state = 'sent' AND study = ? AND key NOT IN (SELECT key FROM batches)"
             owners = connection.execute(f"SELECT DISTINCT owner FROM attempts WHERE {of_study}", (study,)).fetchall()
             n_new = 0

@@ -153,6 +153,7 @@ class DeploymentTable(LedgerFile):
         """
 
         def work(connection: sqlite3.Connection) -> Claim[DeploymentRow]:
+            """Look for one that is not over, else write a new one, in one transaction."""
             of_model = _DEPLOYMENTS.find(connection, "backend = ? AND model = ?", (row.backend, row.model))
             for other in of_model:
                 if other.is_over or other.state == IN_DOUBT:
@@ -177,6 +178,7 @@ class DeploymentTable(LedgerFile):
         """Make a deployment that nobody at work has this process's own; None where somebody has it, or it is over."""
 
         def work(connection: sqlite3.Connection) -> DeploymentRow | None:
+            """Look at the row as it is now, and write its owner in the same transaction."""
             row = _DEPLOYMENTS.find(connection, "key = ?", (key,))[0]
             return None if row.is_over or self.owner.lives(row.owner) else self._make_ours(connection, row)
 

@@ -50,6 +50,7 @@ class JobTable(LedgerFile):
         """
 
         def work(connection: sqlite3.Connection) -> Claim[JobRow]:
+            """Look at the job and at the slots, and write, in one transaction."""
             found = _JOBS.find(connection, "key = ?", (row.key,))
             current = found[0] if found else row
             if found and current.state not in (QUEUED_HERE, PREPARING):

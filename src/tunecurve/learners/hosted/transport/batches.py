@@ -235,6 +235,7 @@ def _finding_again(batcher: Any, files_of: dict[str, str]) -> Callable[[str, dic
     submit = _submit_to_google if type(batcher).__name__ == "GoogleBatcher" else type(batcher)._submit_batch_for_file
 
     async def submit_or_find(file_id: str, headers: dict[str, str]) -> str:
+        """Return the batch's id: as answered, or found by its file; raise what the creation failed with."""
         try:
             batch_id = str(await submit(batcher, file_id, headers) or "")
             error: Exception = ConnectionError("the provider answered without the batch's id")

@@ -195,10 +195,12 @@ def _tame_google(api: Any, options: GatewayOptions) -> None:
     make = api.model_client
 
     def make_tame(http_options: Any = None) -> Any:
+        """Return a client that follows no redirect and whose answers are set right before they are read."""
         client = refuse_redirects_of_google(make(http_options))
         request = client._api_client.async_request
 
         async def readable(*arguments: Any, **named: Any) -> Any:
+            """Send a request as the client does, counted; mend what Gemini's answer lacks."""
             before_request()
             response = await request(*arguments, **named)
             after_response(200)
@@ -261,6 +263,7 @@ def _named_cap(field: str) -> Callable[[Keywords], Keywords]:
     """Return what gives the answer cap of a chat completion the name that the server knows."""
 
     def change(named: Keywords) -> Keywords:
+        """Give the cap its one name."""
         if field == "auto":
             return named
         caps = [named.pop(other) for other in ("max_tokens", "max_completion_tokens") if other in named]
@@ -286,6 +289,7 @@ def _read_leniently(
     create, is_unknown = owner.create, {"stream_options": False}
 
     async def readable(*arguments: Any, **named: Any) -> Any:
+        """Create as the SDK does; a server that refuses `stream_options` is asked without them from then on."""
         named = change(named)
         try:
             if is_unknown["stream_options"]:

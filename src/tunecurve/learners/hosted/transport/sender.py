@@ -125,6 +125,7 @@ class Sender:
         errors: list[BaseException] = []
 
         async def worker() -> None:
+            """Take calls until there are no more, a stop is asked for, or one fails for good."""
             for call in waiting:
                 if self._stopping.is_set():
                     return
@@ -139,6 +140,7 @@ class Sender:
                     give_out(call, *answer)
 
         def failed(error: BaseException) -> None:
+            """Keep the error, and let no worker begin another call."""
             errors.append(error)
             self._stopping.set()
 

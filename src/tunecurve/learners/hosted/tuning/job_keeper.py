@@ -112,6 +112,7 @@ class JobKeeper:
         before = row
 
         def change(current: JobRow) -> JobRow:
+            """Put what is told into the row as it is now, and its cost once it has ended."""
             nonlocal before
             before = current
             if current.is_over and job.state not in ENDED and not row.is_over:
@@ -193,7 +194,7 @@ class JobKeeper:
             with asking(f"cannot delete the training file {file}"):
                 self.backend.delete_file(file)
         except NotThere:
-            pass  # it is gone
+            pass  # somebody else has deleted it: what was wanted, and written down below
         except (TunecurveError, TransientError) as error:
             reason = str(error)
             if reason == row.file_not_deleted:
