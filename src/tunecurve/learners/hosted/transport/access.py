@@ -13,7 +13,7 @@ from tunecurve.learners.hosted.names import HostedName, is_endpoint, no_key_beca
 from tunecurve.learners.hosted.transport.aws_access import check_bedrock
 from tunecurve.learners.hosted.transport.google_access import check_login, place_of, tuning_region
 from tunecurve.privacy.redact import redact
-from tunecurve.spec.hosted import FireworksSpec, HostedSpec
+from tunecurve.spec.hosted import FireworksSpec, HostedSpec, VertexSpec
 
 # Where the model layer has a batch mode; elsewhere it would send one by one, at the full price.
 WITH_BATCH_MODE = frozenset({"google", "openai", "anthropic", "grok", "together"})
@@ -65,21 +65,24 @@ def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_
         place_of(name.model, settings.vertex.project, settings.vertex.location)
         check_login(asked_as)
         if will_tune:
-            tuning_region(settings.vertex.project, settings.vertex.location, settings.vertex.tuning_location)
-        if will_tune and not settings.vertex.bucket:
-            raise EnvironmentProblem(
-                f"tuning '{asked_as}' needs a Cloud Storage bucket for its training files; set hosted.vertex.bucket, or "
-                "hosted.tuning: none to measure prompting alone"
-            )
-        if will_tune:
-            _check_bucket("hosted.vertex.bucket", settings.vertex.bucket or "")
-
+            _check_tuning_at_vertex(asked_as, settings.vertex)
     if name.provider == "bedrock" and will_tune:
         check_bedrock(asked_as, settings.bedrock)
         if settings.bedrock.bucket:
             _check_bucket("hosted.bedrock.bucket", settings.bedrock.bucket)
     if name.provider == "fireworks" and will_tune:
         check_fireworks(asked_as, settings.fireworks)
+
+
+def _check_tuning_at_vertex(asked_as: str, vertex: VertexSpec) -> None:
+    """Raise EnvironmentProblem where the region or the bucket that a tuning needs is not set."""
+    tuning_region(vertex.project, vertex.location, vertex.tuning_location)
+    if not vertex.bucket:
+        raise EnvironmentProblem(
+            f"tuning '{asked_as}' needs a Cloud Storage bucket for its training files; set hosted.vertex.bucket, or "
+            "hosted.tuning: none to measure prompting alone"
+        )
+    _check_bucket("hosted.vertex.bucket", vertex.bucket)
 
 
 def _check_bucket(setting: str, bucket: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from tunecurve.learners.hosted.transport.rest import JsonObject
 
 # When a batch is looked for whose creation got no clear answer: seconds after it, and after the look before.
 LOOKS_AFTER_SECONDS = (0.5, 2.0, 5.0)
+_Asked = Callable[..., Awaitable[Any]]  # a method of the model layer's batcher, as it was
 _current: contextvars.ContextVar[tuple[BatchBook, str] | None] = contextvars.ContextVar("call in a batch", default=None)
 
 
@@ -95,52 +96,15 @@ class BatchBook:
 
     def _lead(self, batcher: Any) -> None:
         """Lay our rules over one batcher: one attempt at a creation, the id on the disk, every end told to every row."""
-        create, check, handle = batcher._create_batch, batcher._check_batch, batcher._handle_batch_result
         work, adapt, last_status = batcher._batch_worker, getattr(batcher, "_adapt_batch_info", None), {}
 
-        async def create_once(rows: list[Any]) -> str:
-            try:
-                batch_id = str(await create(rows))
-            except Exception as error:
-                await batcher._fail_all_requests("", rows, self._as_told(error, len(rows)))
-                raise _CreationFailed from error
-            future = asyncio.get_running_loop().create_future()
-            await self.ledger.remember_batch(batch_id, [row.custom_id for row in rows], future)
-            return batch_id
-
         def noticing(info: Any) -> Any:
+            """Keep the status as the provider tells it: what the layer makes of it has none."""
             last_status[info.id] = info.status
             return adapt(info) if adapt is not None else info
 
-        async def check_for_an_end(batch: Any) -> Any:
-            try:
-                result = await check(batch)
-            except Exception as error:
-                if status_of(error) not in (404, 410):
-                    self._tell_trouble(batch.id, error)
-                    raise
-                lost = Failure(f"batch {batch.id} is not at the provider any more", may_be_billed=True)
-                await batcher._fail_and_cleanup_inflight_batch("", batch, Explained(lost))
-                return batch_layer().BatchCheckResult(0, 0, batch.created_at, None)
-            is_over = last_status.get(batch.id) in ("completed", "cancelled", "expired")
-            # Google's says of a batch that failed, was cancelled or expired only that all of its rows failed.
-            is_over |= type(batcher).__name__ == "GoogleBatcher" and result.failed_count > 0
-            if result.completion_info is None and is_over and batch.id in batcher._inflight_batches:
-                ended = BatchBroken(f"batch {batch.id} ended without results")
-                await batcher._fail_and_cleanup_inflight_batch("", batch, ended)
-            return result
-
-        async def handle_all_rows(batch: Any, info: Any) -> JsonObject:
-            try:
-                results = await handle(batch, info)
-            except Exception as error:
-                raise _results_not_had(batch.id, error) from None
-            batch.is_sealed = True
-            self._ended.append((batcher, batch.id, info))
-            missing = BatchBroken(f"batch {batch.id} has no answer to this row")
-            return {key: results.get(key, missing) for key in batch.requests}
-
         async def work_on() -> None:
+            """Go on after a creation that failed: its rows have been told."""
             while True:
                 try:
                     return await work()
@@ -152,11 +116,54 @@ class BatchBook:
         if hasattr(batcher, "_submit_batch_for_file"):
             batcher._submit_batch_for_file = _finding_again(batcher, self._files_of)
             batcher._parse_result_file = functools.partial(_read_result_file, batcher)
-        batcher._wrapped_create_batch, batcher._batch_worker = create_once, work_on
-        batcher._check_batch, batcher._handle_batch_result = check_for_an_end, handle_all_rows
+        batcher._batch_worker = work_on
+        batcher._wrapped_create_batch = functools.partial(self._create_once, batcher, batcher._create_batch)
+        batcher._check_batch = functools.partial(self._check_for_an_end, batcher, batcher._check_batch, last_status)
+        batcher._handle_batch_result = functools.partial(self._handle_all_rows, batcher, batcher._handle_batch_result)
         if adapt is not None:
             batcher._adapt_batch_info = noticing
         batcher._print_aggregate_status = lambda: self._tell(list(batcher._inflight_batches.values()))
+
+    async def _create_once(self, batcher: Any, create: _Asked, rows: list[Any]) -> str:
+        """Make a batch, and return once its id is on the disk; where that fails, its rows are told."""
+        try:
+            batch_id = str(await create(rows))
+        except Exception as error:
+            await batcher._fail_all_requests("", rows, self._as_told(error, len(rows)))
+            raise _CreationFailed from error
+        future = asyncio.get_running_loop().create_future()
+        await self.ledger.remember_batch(batch_id, [row.custom_id for row in rows], future)
+        return batch_id
+
+    async def _check_for_an_end(self, batcher: Any, check: _Asked, last_status: Mapping[str, str], batch: Any) -> Any:
+        """Look at a batch; where it is gone, or has ended without results, its rows are told."""
+        try:
+            result = await check(batch)
+        except Exception as error:
+            if status_of(error) not in (404, 410):
+                self._tell_trouble(batch.id, error)
+                raise
+            lost = Failure(f"batch {batch.id} is not at the provider any more", may_be_billed=True)
+            await batcher._fail_and_cleanup_inflight_batch("", batch, Explained(lost))
+            return batch_layer().BatchCheckResult(0, 0, batch.created_at, None)
+        is_over = last_status.get(batch.id) in ("completed", "cancelled", "expired")
+        # Google's says of a batch that failed, was cancelled or expired only that all of its rows failed.
+        is_over |= type(batcher).__name__ == "GoogleBatcher" and result.failed_count > 0
+        if result.completion_info is None and is_over and batch.id in batcher._inflight_batches:
+            ended = BatchBroken(f"batch {batch.id} ended without results")
+            await batcher._fail_and_cleanup_inflight_batch("", batch, ended)
+        return result
+
+    async def _handle_all_rows(self, batcher: Any, handle: _Asked, batch: Any, info: Any) -> JsonObject:
+        """Return what every row of a batch is told, those that its results leave out too."""
+        try:
+            results = await handle(batch, info)
+        except Exception as error:
+            raise _results_not_had(batch.id, error) from None
+        batch.is_sealed = True
+        self._ended.append((batcher, batch.id, info))
+        missing = BatchBroken(f"batch {batch.id} has no answer to this row")
+        return {key: results.get(key, missing) for key in batch.requests}
 
     def _as_told(self, error: Exception, n_rows: int) -> Exception:
         """Return what the rows of a batch that was not made, or was not found, are told; a second one in doubt is the last."""
