@@ -7,6 +7,7 @@ Korean sets blanks, but glues particles to names: names end within its words, sy
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -123,8 +124,12 @@ _COUNTED = {
 
 def count_letters(texts: Iterable[str]) -> LetterCounts:
     """Return how many letters the texts have together, and of which scripts."""
-    counts = dict.fromkeys(_COUNTED, 0)
+    characters: Counter[str] = Counter()
     for text in texts:
-        for name, pattern in _COUNTED.items():
-            counts[name] += len(pattern.findall(text))
-    return LetterCounts(**counts)
+        characters.update(text)
+    return LetterCounts(
+        **{
+            name: sum(count for character, count in characters.items() if pattern.match(character))
+            for name, pattern in _COUNTED.items()
+        }
+    )
