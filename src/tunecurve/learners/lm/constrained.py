@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -19,6 +19,7 @@ from tunecurve.errors import ModelError
 from tunecurve.formats.json_objects import read_object
 from tunecurve.formats.json_shapes import shape_of_targets
 from tunecurve.learners.base import Loss, RoundTrip, TrainingJob, TrainingProgress, Tuned
+from tunecurve.learners.lm.decoding.automaton import Automaton
 from tunecurve.learners.lm.decoding.json_automaton import JsonAutomaton
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
 from tunecurve.learners.lm.decoding.packed import Constraint
@@ -30,23 +31,6 @@ from tunecurve.tasks.base import AnswerKind
 
 # A token further down is no choice of the model's any more; where the place is known, copying on is the better answer.
 N_TRIED = 64
-
-
-class Automaton(Protocol):
-    """What says which bytes may come next."""
-
-    @property
-    def start(self) -> Any:
-        """Where an answer stands before its first byte."""
-        ...
-
-    def follow(self, standing: Any, text: bytes) -> Any:
-        """Return where it stands after some more bytes; None where no answer goes on with them."""
-        ...
-
-    def may_end(self, standing: Any) -> bool:
-        """Return whether what is written is a whole answer."""
-        ...
 
 
 class AutomatonConstraint:
@@ -71,7 +55,7 @@ class AutomatonConstraint:
 
     what = "an answer"
 
-    def __init__(self, automaton: Automaton, tokens: TokenBytes, end_id: int) -> None:
+    def __init__(self, automaton: Automaton[Any], tokens: TokenBytes, end_id: int) -> None:
         self.automaton, self.tokens, self.end_id = automaton, tokens, end_id
         self.standing = automaton.start
         self.seconds, self.is_closed = 0.0, False

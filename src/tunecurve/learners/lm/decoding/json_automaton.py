@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import regex
 
 from tunecurve.formats.json_shapes import JsonShape, spellings
+from tunecurve.learners.lm.decoding.automaton import Automaton
 
 # A model that writes nothing but blanks, or digits, would never end.
 MAX_BLANKS, MAX_BLANKS_AROUND = 32, 2
@@ -71,7 +72,7 @@ class Standing(NamedTuple):
     n_blanks: int = 0
 
 
-class JsonAutomaton:
+class JsonAutomaton(Automaton[Standing]):
     """Follows one object, byte by byte.
 
     Parameters
@@ -89,15 +90,6 @@ class JsonAutomaton:
             most = MAX_BLANKS if standing.open else MAX_BLANKS_AROUND
             return standing._replace(n_blanks=standing.n_blanks + 1) if standing.n_blanks < most else None
         return _STEPS[standing.expects](standing, byte)
-
-    def follow(self, standing: Standing, text: bytes) -> Standing | None:
-        """Return where the object stands after some more bytes; None where no object goes on with them."""
-        found: Standing | None = standing
-        for byte in text:
-            if found is None:
-                return None
-            found = self.step(found, byte)
-        return found
 
     def may_end(self, standing: Standing) -> bool:
         """Whether what is written is a whole object."""

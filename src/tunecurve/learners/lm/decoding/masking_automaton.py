@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tunecurve.errors import ModelError
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.learners.lm.decoding.automaton import Automaton
 
 MAX_DIGITS = 4
 
@@ -96,7 +97,7 @@ class Standing(NamedTuple):
     labels: tuple[tuple[bytes, int], ...]
 
 
-class MaskingAutomaton:
+class MaskingAutomaton(Automaton[Standing]):
     """Follows one masking, byte by byte.
 
     Every label replaces at least one character of its own; labels begin and end between characters.
@@ -141,15 +142,6 @@ class MaskingAutomaton:
             if self._labels.goes_on(label):
                 labels[label] = min(label_from, labels.get(label, label_from))
         return Standing(positions, tuple(labels.items())) if positions or labels else None
-
-    def follow(self, standing: Standing, text: bytes) -> Standing | None:
-        """Return where the masking stands after some more bytes; None where no masking goes on with them."""
-        found: Standing | None = standing
-        for byte in text:
-            if found is None:
-                return None
-            found = self.step(found, byte)
-        return found
 
     def may_end(self, standing: Standing) -> bool:
         """Whether what is written is a whole masking: the input is used up, or a label replaces the rest of it."""
