@@ -30,7 +30,6 @@ from tunecurve.learners.lm.training.backends import (
 )
 from tunecurve.learners.lm.training.one_pass import FewShapes
 from tunecurve.learners.torch.backend_choice import Choice, NotUsable
-from tunecurve.learners.torch.checkpoint import Checkpoint
 from tunecurve.learners.torch.development import (
     TrainingRun,
     development_rows,
@@ -120,12 +119,14 @@ def train_adapters(
     on_step : callable
         Called with a training's number after each of its steps; see `train`.
 
-    Development rows belong to a training that is alone.
-
     Raises
     ------
     ModelError
         When a loss is not a number, or this model's trainings cannot be computed together.
+
+    Notes
+    -----
+    Development rows belong to a training that is alone.
     """
     rows = [training.ordered for training in trainings]
     multiple = LENGTHS_MULTIPLE if model.get_base_model().device.type == "cuda" else 1
@@ -140,34 +141,34 @@ def train_adapters(
     layout = replace(layout, shapes=FewShapes(_planned(rows, runs), layout.n_prefix))
     objective = AdapterObjective(model, choice.chosen.backend, adapters, rows, layout)
     fingerprint = adapters.fingerprint([training.fingerprint(settings.compute) for training in trainings])
+    run = TrainingRun(
+        objective,
+        trainings[0].recipe,
+        lambda recipe: _new_training(trainings[0], recipe, adapters.parameters[0], n_shared),
+        settings.folder,
+        fingerprint,
+        settings.checkpoint_every_seconds,
+    )
     seen: DevelopmentRecord | None = None
     model.train(adapters.draw_dropout)
     with objective.ready():
         if trainings[0].development:
-            watched = TrainingRun(
-                objective,
-                trainings[0].recipe,
-                lambda recipe: _new_training(trainings[0], recipe, adapters.parameters[0], n_shared),
-                settings.folder,
-                fingerprint,
-                settings.checkpoint_every_seconds,
-            )
-            look = objective.mean_loss_of(range(trainings[0].n_trained, len(rows[0])), trainings[0].recipe.batch_size)
+            look = objective.mean_loss_of(range(trainings[0].n_trained, len(rows[0])), run.recipe.batch_size)
             runs[0], seen = train_with_development(
-                watched, look, len(trainings[0].development), lambda step: on_step(0, step)
+                run, look, len(trainings[0].development), lambda step: on_step(0, step)
             )
         else:
-            checkpoint = Checkpoint(settings.folder, fingerprint, settings.checkpoint_every_seconds)
-            train(objective, runs, checkpoint, on_step)
+            train(objective, runs, run.checkpoint(), on_step)
     others = f"together with {len(runs) - 1} other trainings; " if len(runs) > 1 else ""
     path = f"{others}{choice.said}{objective.launches}"
-    found = []
-    for values, run, training in zip(adapters.values(), runs, trainings, strict=True):
-        said = path if training.development else path + why_no_development(training.recipe, len(training.examples))
-        record = run.record([row.n_answer for row in training.ordered], said, is_fastest=choice.is_fastest)
-        record.development = seen
-        found.append((values, record))
-    return found
+    records = [_record(training, run, path, choice) for training, run in zip(trainings, runs, strict=True)]
+    records[0].development = seen
+    return list(zip(adapters.values(), records, strict=True))
+
+
+def _record(training: EncodedTraining, run: Training, path: str, choice: Choice[AdapterObjective]) -> TrainingRecord:
+    said = path if training.development else path + why_no_development(training.recipe, len(training.examples))
+    return run.record([row.n_answer for row in training.ordered], said, is_fastest=choice.is_fastest)
 
 
 def _new_training(
