@@ -20,6 +20,9 @@ DO_NOT_MATTER = (
     "metric_options.sql_database",  # its content is hashed, and only where a metric asks it: tests/metrics/test_sql.py
 )  # fmt: skip
 
+# They say nothing of rows: the first change of each of their fields splits the rows anew, later ones take the split as it was.
+NOT_OF_ROWS = ("hosted", "advice", "recipe", "encoder", "answers", "bootstrap")
+
 
 class Resolving(FloorLearner):
     """Resolves a recipe to itself: that of language models, and that of encoders, which learners get when built."""
@@ -89,11 +92,14 @@ def another(value, path, dice):
     return dice.choice([dice.randint(1, 32), dice.uniform(0.01, 0.9), f"x{dice.randint(0, 99)}"])
 
 
-def keys_of(values, rows):
+def split_of(values, rows):
+    cleaned, cleaning = rows
+    return split_data(StudySpec.model_validate(values), StudyRows(cleaned, cleaning))
+
+
+def keys_of(values, data):
     """The signature, and the folder names of the trials that the study had before."""
     spec = StudySpec.model_validate(values)
-    cleaned, cleaning = rows
-    data = split_data(spec, StudyRows(cleaned, cleaning))
     learner = Resolving(spec.encoder)
     fixed = StudySpec.model_validate({**BASE, "recipe": values["recipe"]})
     trials = list_trials(fixed, {"floor": FloorLearner(), "resolving": learner})
@@ -108,15 +114,17 @@ BASE = StudySpec.model_validate(
 
 @pytest.fixture(scope="module")
 def rows():
-    numbered = ((f"line {number}", row) for number, row in enumerate(simple_rows(140)))
+    numbered = ((f"line {number}", row) for number, row in enumerate(simple_rows(100)))
     return clean_rows(numbered, CleaningRules(group_column="source_text"))
 
 
 def test_a_thousand_random_changes_change_the_key_where_they_matter_and_nowhere_else(rows):
     dice = random.Random(7)
     fields = list(leaves(BASE))
-    before = keys_of(BASE, rows)
-    assert keys_of(dict(reversed(BASE.items())), rows) == before, "the order of keys does not matter"
+    split = split_of(BASE, rows)
+    before = keys_of(BASE, split)
+    reordered = dict(reversed(BASE.items()))
+    assert keys_of(reordered, split_of(reordered, rows)) == before, "the order of keys does not matter"
     tried = dict.fromkeys((path for path, _ in fields), 0)
     n_changes = 0
     while n_changes < 1000:
@@ -127,7 +135,7 @@ def test_a_thousand_random_changes_change_the_key_where_they_matter_and_nowhere_
             continue
         new = changed(BASE, path, other)
         try:
-            now = keys_of(new, rows)
+            now = keys_of(new, split if path[0] in NOT_OF_ROWS and tried[path] else split_of(new, rows))
         except (ValidationError, DataError):  # no such value, or more rows than there are
             continue
         n_changes += 1
