@@ -24,6 +24,24 @@ def test_text_and_question_make_the_input(answers):
     assert read.line == "read as SQuAD: 'context' and 'question' are the input, the answer is the target"
 
 
+@pytest.mark.parametrize(
+    ("named", "source", "said"),
+    [
+        (("question",), "Which river?", "'question' is the input"),
+        (("context",), "The Douro flows through Porto.", "'context' is the input"),
+        (
+            ("question", "context"),
+            "Which river?\nThe Douro flows through Porto.",
+            "'question' and 'context' are the input",
+        ),
+    ],
+)
+def test_a_column_that_is_named_is_the_input_as_named(named, source, said):
+    read = read_shape([{**ROW, "answers": {"text": ["Douro"], "answer_start": [4]}}], input_columns=named)
+    assert read.pairs == [(source, ["Douro"])]
+    assert read.line == f"read as SQuAD: {said}, the answer is the target"
+
+
 def test_several_answers_are_all_right_and_counted():
     read = read_shape([{**ROW, "answers": {"text": ["Douro", "The Douro"], "answer_start": [4, 0]}}])
     assert read.pairs == [(SOURCE, ["Douro", "The Douro"])]

@@ -28,14 +28,14 @@ class Squad(Shape):
         fits = all({CONTEXT, QUESTION} <= row.keys() and _texts(row.get(ANSWERS)) is not None for row in sample)
         if not fits or not asked.allows([CONTEXT, QUESTION], [ANSWERS]):
             return []
-        return [Match(self.name, (CONTEXT, QUESTION), (ANSWERS,))]
+        return [Match(self.name, asked.input_columns or (CONTEXT, QUESTION), (ANSWERS,))]
 
     def read(self, cells: Cells, asked: Asked) -> Plain:
-        """Return text and question, and the answers, each once."""
+        """Return text and question, or the one that is named, and the answers, each once."""
         answers = _texts(cells.get(ANSWERS))
         if not answers:
             return Plain(NO_ANSWER, NO_ANSWER)
-        parts = [str(cells.get(column) or "") for column in (CONTEXT, QUESTION)]
+        parts = [str(cells.get(column) or "") for column in asked.input_columns]
         source = "\n".join(part for part in parts if part.strip())
         return Plain(source, answers, (("several answers", ""),) if len(answers) > 1 else ())
 
@@ -43,7 +43,8 @@ class Squad(Shape):
         """Return what is the input, and how many rows have several answers."""
         n_several = met.counts["several answers"]
         more = f", {n_several} {'rows have' if n_several > 1 else 'row has'} several right answers" if n_several else ""
-        return f"'{CONTEXT}' and '{QUESTION}' are the input, the answer is the target{more}"
+        inputs = " and ".join(f"'{column}'" for column in asked.input_columns)
+        return f"{inputs} {'are' if len(asked.input_columns) > 1 else 'is'} the input, the answer is the target{more}"
 
 
 def _texts(cell: Any) -> list[str] | None:
