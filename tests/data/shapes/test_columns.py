@@ -113,6 +113,21 @@ def test_the_other_side_of_a_column_that_is_named_is_found(asked, columns):
             {"target_columns": ("gold",)},
             (("context", "question"), ("gold",)),
         ),
+        (
+            {"instruction": "x", "input": "y", "gold": "a"},
+            {"target_columns": ("gold",)},
+            (("instruction", "input"), ("gold",)),
+        ),
+        (
+            {"instruction": "x", "context": "y", "response": "z", "topic": "a"},
+            {"target_columns": ("topic",)},
+            (("instruction", "context"), ("topic",)),
+        ),
+        (
+            {"instruction": "x", "input": None, "gold": "a"},
+            {"target_columns": ("gold",)},
+            (("instruction",), ("gold",)),
+        ),
         ({"source": "x", "prompt": "y"}, {"target_columns": ("prompt",)}, (("source",), ("prompt",))),
         (
             {"title": "x", "body": "y", "label": "a"},

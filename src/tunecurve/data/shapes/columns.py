@@ -94,6 +94,8 @@ NAMES = (
     Names(("sentence1", "sentence2"), ("label", "labels")),
     Names(("question1", "question2"), ("label", "is_duplicate")),
     *(Names((name, "question"), ("answer", "answers")) for name in ("context", "passage", "paragraph", "story")),
+    # Parts of one input beside a target that is named; what else stands beside them, `Alpaca` knows.
+    *(Names(("instruction", name), ()) for name in ("input", "context")),
 )
 # A column of numbers, and one with their names beside it.
 _NAMES_OF_NUMBERS = {"label_text": "label", "label_name": "label", "class_name": "class", "category_name": "category"}
