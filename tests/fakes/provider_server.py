@@ -47,7 +47,8 @@ class State:
         self.outage = self.drops_metadata = False
         # A batch's creation is answered 500: of the first so many, made or not, listed or not; a result file is spoilt.
         self.batches_made_unseen = self.batches_not_made = 0
-        self.batch_looks = {}  # a status with which a look at a batch is answered, by its id
+        self.first_batch = {}  # what is set of the first batch when it is made, such as its status by force
+        self.first_batch_looks = []  # statuses with which the first looks at the first batch are answered
         self.hides_batches, self.spoil = False, lambda content: content
         self.requests = []
 
@@ -309,7 +310,8 @@ def batch_create(handler, found, query, body, raw):
     name = f"batches/b{handler.state.next_number()}"
 
     def make():
-        handler.state.batches[name] = {"polls": 0, "model": found["model"], "batch": body.get("batch", {})}
+        made = {"polls": 0, "model": found["model"], "batch": body.get("batch", {})}
+        handler.state.batches[name] = made if handler.state.batches else made | handler.state.first_batch
 
     if not is_lost(handler, "google", make):
         make()
@@ -351,8 +353,9 @@ def batch_view(state, name):
 
 
 def refuses_batch(handler, name, style):
-    """Answer a look at a batch as `batch_looks` says, if it says so; return whether it did."""
-    code = handler.state.batch_looks.get(name)
+    """Answer a look at a batch as `first_batch_looks` says, if it says so; return whether it did."""
+    looks = handler.state.first_batch_looks
+    code = looks.pop(0) if looks and name == next(iter(handler.state.batches)) else None
     if code:
         handler.fail(code, "no such batch" if code == 404 else "not now", style)
     return bool(code)
@@ -517,7 +520,8 @@ def openai_batch_create(handler, found, query, body, raw):
     name = f"batch_{handler.state.next_number()}"
 
     def make():
-        handler.state.batches[name] = {"polls": 0, "request": body}
+        made = {"polls": 0, "request": body}
+        handler.state.batches[name] = made if handler.state.batches else made | handler.state.first_batch
 
     if not is_lost(handler, "openai", make):
         make()

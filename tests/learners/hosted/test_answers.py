@@ -103,7 +103,7 @@ def test_waits_as_long_as_the_provider_asks(point_at, learner_of, prompts_of, na
 
 @pytest.mark.parametrize("name", [GEMINI, LAB])
 @pytest.mark.parametrize(
-    ("mark", "timeout_seconds"), [("[[close]]", 30.0), ("[[badjson]]", 30.0), ("[[sleep:3]]", 1.5)]
+    ("mark", "timeout_seconds"), [("[[close]]", 30.0), ("[[badjson]]", 30.0), ("[[sleep:10]]", 3.0)]
 )
 def test_attempts_are_capped_and_the_row_stays(point_at, learner_of, prompts_of, name, mark, timeout_seconds):
     state = point_at()

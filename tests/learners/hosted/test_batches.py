@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -70,17 +69,11 @@ def test_a_stop_leaves_the_batch_and_the_next_process_asks_for_the_same_one(poin
 def test_a_batch_that_ended_without_results_is_made_again(point_at, learner_of, prompts_of):
     for name, status in ((GEMINI, "BATCH_STATE_FAILED"), (OPENAI, "expired")):
         state = point_at(polls=3)
-        threading.Thread(target=_force_first_batch, args=(state, status), daemon=True).start()
+        state.first_batch = {"force": status}
         answers = predict(learner_of(name, ledger=f"{status}.sqlite", batch=True), prompts_of(TEXTS))
         assert [answer.text for answer in answers] == TEXTS
         assert len(state.batches) >= 2
         assert set(state.answers.values()) == {1}
-
-
-def _force_first_batch(state, status):
-    while not state.batches:
-        time.sleep(0.01)
-    next(iter(state.batches.values()))["force"] = status
 
 
 def test_rows_that_a_batch_leaves_out_are_rows_without_an_answer(point_at, learner_of, prompts_of):
@@ -254,20 +247,10 @@ def test_the_files_of_a_batch_are_deleted_once_its_answers_are_kept(point_at, le
     assert not any("may still be at the provider" in line for line in said)
 
 
-def _answer_looks(state, code, seconds):
-    """Answer looks at the first batch with a status, for some time."""
-    while not state.batches:
-        time.sleep(0.01)
-    name = next(iter(state.batches))
-    state.batch_looks[name] = code
-    time.sleep(seconds)
-    del state.batch_looks[name]
-
-
 @pytest.mark.parametrize("name", [GEMINI, OPENAI])
 def test_a_batch_that_is_gone_is_made_again_and_stays_in_doubt(point_at, learner_of, prompts_of, quick_looks, name):
     state = point_at(polls=2)
-    threading.Thread(target=_answer_looks, args=(state, 404, 30.0), daemon=True).start()
+    state.first_batch_looks = [404] * 100
     learner = learner_of(name, batch=True)
     assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
     assert (len(state.batches), learner.account.spending().n_doubtful) == (2, 12)
@@ -279,11 +262,12 @@ def test_a_batch_that_cannot_be_asked_about_is_waited_for_and_told(
     point_at, learner_of, prompts_of, quick_looks, name, code
 ):
     state = point_at(polls=2)
-    threading.Thread(target=_answer_looks, args=(state, code, 1.0), daemon=True).start()
+    state.first_batch_looks = [code] * 4
     learner, said = learner_of(name, batch=True), []
     learner.account.on_message = said.append
     assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS
     assert (len(state.batches), learner.account.spending().n_doubtful) == (1, 0)
+    assert state.first_batch_looks == []
     told = [line for line in said if "cannot be asked about" in line]
     assert len(told) == 1
     assert f"{code}: not now" in told[0]

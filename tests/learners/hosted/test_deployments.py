@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.fakes import standing
 from tests.fakes.standing import FakeDeployments
 from tunecurve import cancellation
 from tunecurve.errors import Interrupted, ModelError, MoneyError
@@ -18,10 +19,36 @@ from tunecurve.learners.hosted.deployments import keeper as deployment_keeper
 from tunecurve.learners.hosted.deployments import lifecycle as deployments
 from tunecurve.learners.hosted.deployments.lifecycle import DeploymentFlow
 from tunecurve.learners.hosted.deployments.types import state_by_word
+from tunecurve.learners.hosted.ledger import deployments as deployment_rows
 from tunecurve.learners.hosted.prices import hosting_usd
 from tunecurve.spec.hosted import HostedSpec
 
 MODEL = "ft:mine"
+
+
+class Clock:
+    """Time passes while somebody sleeps, and at no other time: nothing here hangs on how busy this machine is."""
+
+    def __init__(self):
+        self.now, self.lock = time.time(), threading.Lock()
+
+    def time(self):
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds):
+        with self.lock:
+            self.now += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """Give the deployments, their provider and their rows one clock."""
+    clock = Clock()
+    for module in (deployment_keeper, deployments, deployment_rows, cancellation, standing):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
 
 
 @pytest.fixture(autouse=True)
@@ -133,12 +160,12 @@ def test_faults_of_the_provider(flow_of, faults, answers, n_creations, states, n
 
 
 @pytest.mark.parametrize("fault", [{"delete": "500"}, {"delete": "ignored"}, {"create": "lost", "find": "blind"}])
-def test_what_could_not_be_deleted_goes_on_costing_on_the_books_and_is_deleted_later(flow_of, fault):
+def test_what_could_not_be_deleted_goes_on_costing_on_the_books_and_is_deleted_later(flow_of, clock, fault):
     backend = FakeDeployments(**fault)
     flow = flow_of(backend)
     with suppress(ModelError), flow.answering(MODEL):
         pass
-    time.sleep(1.1)
+    clock.sleep(1.1)
     if "delete" in fault:
         check_books(flow, backend)
     backend.faults = {}
@@ -183,7 +210,7 @@ def test_a_kill_before_the_creation_was_sent_costs_nothing(flow_of):
     assert later.account.spending().total_usd == 0
 
 
-def test_a_real_kill(flow_of, tmp_path):
+def test_a_real_kill(flow_of, clock, tmp_path):
     """A process with a deployment is killed by SIGKILL: the row stays, with an owner that lives no more."""
     code = f"""
 import os, signal
@@ -197,6 +224,7 @@ with DeploymentFlow(FakeDeployments(0), account, 10.0).answering({MODEL!r}):
     os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    clock.now = time.time()
     flow = flow_of(FakeDeployments())
     left = flow.account.ledger.left_over_deployments()
     assert [row.state for row in left] == ["standing"]
@@ -207,19 +235,22 @@ with DeploymentFlow(FakeDeployments(0), account, 10.0).answering({MODEL!r}):
 
 def test_two_studies_at_once_never_have_two_of_one_model(flow_of):
     backend = FakeDeployments(2)
-    flows = [flow_of(backend, study=f"study-{number}") for number in range(3)]
-    answered = []
+    flows = [flow_of(backend, study=f"study-{number}", longest_start_minutes=600.0) for number in range(3)]
+    answered, all_wait = [], threading.Event()
 
     def work(flow):
         with flow.answering(MODEL) as live:
             answered.append(live.answers_as)
-            time.sleep(0.05)
+            while not all_wait.is_set():  # the first one answers until both others wait for it
+                if sum(any("waits for another study" in line for line in other.account.said) for other in flows) == 2:
+                    all_wait.set()
+                time.sleep(0.01)
 
     threads = [threading.Thread(target=work, args=(flow,)) for flow in flows]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
     assert len(answered) == len(set(answered)) == 3
     assert backend.most_at_once == 1
     assert backend.standing == {}
@@ -297,14 +328,14 @@ def test_the_cap_refuses_a_deployment_that_it_cannot_bear(flow_of):
     assert backend.creations == []
 
 
-def test_slow_answers_are_ended_by_the_cap_before_it_is_passed(flow_of):
+def test_slow_answers_are_ended_by_the_cap_before_it_is_passed(flow_of, clock):
     backend = FakeDeployments(0)
     flow = flow_of(backend, max_cost=4.0)
-    started = time.monotonic()
+    started = clock.now
     with flow.answering(MODEL) as live:
         while not live.must_end():
-            time.sleep(0.02)
-            assert time.monotonic() - started < 10
+            clock.sleep(0.02)
+            assert clock.now - started < 10
     assert "max-cost" in str(live.error)
     assert 1.0 < backend.bill_usd < 4.0
     assert check_books(flow, backend).total_usd <= 4.0
@@ -319,17 +350,17 @@ def test_an_unknown_price_is_said_and_never_zero(flow_of):
     assert flow.account.ledger.hosting_of("study", MODEL) is None
 
 
-def test_a_price_that_the_provider_tells_is_booked_where_it_is_higher(flow_of):
+def test_a_price_that_the_provider_tells_is_booked_where_it_is_higher(flow_of, clock):
     backend = FakeDeployments(0)
     flow = flow_of(backend, usd_per_hour=1.0)
     view = backend.view
     backend.view = lambda key: __import__("dataclasses").replace(view(key), usd_per_hour=3600.0)
     with flow.answering(MODEL):
-        time.sleep(0.05)
+        clock.sleep(0.05)
     check_books(flow, backend)
 
 
-def test_a_kept_one_goes_on_costing_and_is_used_again(flow_of):
+def test_a_kept_one_goes_on_costing_and_is_used_again(flow_of, clock):
     backend = FakeDeployments(0)
     flow = flow_of(backend, keep=True)
     names = []
@@ -340,7 +371,7 @@ def test_a_kept_one_goes_on_costing_and_is_used_again(flow_of):
     assert names[0] == names[1]
     assert len(backend.standing) == 1
     assert flow.account.ledger.left_over_deployments() == []
-    time.sleep(1.2)
+    clock.sleep(1.2)
     assert check_books(flow, backend).n_standing == 1
     flow.remove(rows_of(flow)[0])
     assert backend.standing == {}

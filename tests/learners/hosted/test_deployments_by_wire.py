@@ -506,8 +506,11 @@ def test_an_endpoint_without_an_answer_is_found_or_made_again(serve, learner_of,
 def test_slow_answers_are_ended_by_the_cap_and_the_deployment_with_them(
     serve, learner_of, prompts_of, tmp_path, monkeypatch
 ):
-    """At a dollar a second, with answers that take a third of one: what is paid stays below the cap, whoever is slow."""
-    monkeypatch.setattr(deployments, "DELETION_SECONDS", 1.0)
+    """At a dollar a second, with answers that take a third of one: what is paid stays below the cap, whoever is slow.
+
+    That is promised for deletions that take no longer than `DELETION_SECONDS`: a minute, for a machine that is busy.
+    """
+    monkeypatch.setattr(deployments, "DELETION_SECONDS", 60.0)
     monkeypatch.setattr(deployments, "AHEAD_SECONDS", 0.2)
     monkeypatch.setattr(FaultyTogether, "billed_seconds", 1)
     monkeypatch.setattr(FaultyTogether, "usd_per_hour", 3600.0)
@@ -515,16 +518,16 @@ def test_slow_answers_are_ended_by_the_cap_and_the_deployment_with_them(
     server = serve(TOGETHER, chat="slow")
     prices = {TOGETHER: {"input": 1.0, "output": 2.0, "training": 3.0, "hosting": 3600.0}}
     learner, tuned = tuned_of(
-        learner_of, tmp_path, TOGETHER, prices=prices, max_cost=8.0, hosting={"minutes": 3 / 60}, timeout_seconds=1.0,
+        learner_of, tmp_path, TOGETHER, prices=prices, max_cost=68.0, hosting={"minutes": 3 / 60}, timeout_seconds=1.0,
         concurrency=1,
     )  # fmt: skip
     with pytest.raises(MoneyError, match="the deployment that answers from 'ml_ft-1'"):
         predict(tuned, prompts_of([f"Row {number} is here." for number in range(100)]))
     assert server.deployments == {}
     assert server.n_answers > 0
-    assert server.whole_bill_usd <= 8.0
+    assert server.whole_bill_usd <= 68.0
     spent = check_books(learner, server)
-    assert spent.total_usd <= 8.0
+    assert spent.total_usd <= 68.0
     answered = learner.account.ledger.spending("study").n_answers
     assert answered == server.n_answers  # what was paid for is kept
 
