@@ -102,6 +102,23 @@ def test_it_learns_what_is_to_be_learnt_and_the_same_again(tiny_encoder, tmp_pat
     assert sum(answer == example.answer for answer, example in zip(answers, rows, strict=True)) >= 36
 
 
+def test_a_look_at_development_rows_reads_each_of_them_as_one_pair(tiny_encoder, tmp_path, monkeypatch):
+    read = []
+    vectors_of = SetFitLearner._vectors
+
+    def counted(learner, model, texts):
+        if not (torch.is_grad_enabled() or torch.is_inference_mode_enabled()):
+            read.append(len(texts))
+        return vectors_of(learner, model, texts)
+
+    monkeypatch.setattr(SetFitLearner, "_vectors", counted)
+    tuned = tune(setfit(tiny_encoder, min_steps=20, development_share=0.25), examples(2), tmp_path / "trial")
+    seen = tuned.record.development
+    assert seen.rows >= 5
+    assert sum(read) == len(seen.losses) * 2 * seen.rows
+    assert tuned.record.path == "2 classes; 160 pairs"
+
+
 @pytest.mark.parametrize("task", ["masking", "ner", "multilabel"])
 def test_it_gives_one_class_and_nothing_else(task):
     with pytest.raises(UsageError, match="'setfit' is for classification tasks"):

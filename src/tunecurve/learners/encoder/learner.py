@@ -126,6 +126,10 @@ class EncoderLearner(TorchLearner):
     def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return what is trained for."""
 
+    def development_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
+        """Return what the loss of development rows is the loss of: that which is trained for."""
+        return self.training_task(model, examples, head)
+
     @abstractmethod
     def answers(self, model: SegmentClassifier, head: Head, sources: Sequence[str]) -> list[str]:
         """Return the answers to the inputs."""
@@ -171,7 +175,7 @@ class EncoderLearner(TorchLearner):
         )
         trained_on = f"to train {self.name} on {recipe.batch_size} rows a step"
         with enough_memory(self.compute, trained_on, "set a smaller encoder.batch_size"):
-            dev_task = self.training_task(model, [known[row] for row in development], head) if development else None
+            dev_task = self.development_task(model, [known[row] for row in development], head) if development else None
             if dev_task is None or not dev_task.lengths:
                 record = run.train(on_step).record(task.lengths, task.said + why_no_development(recipe, n_trained))
             else:

@@ -48,10 +48,19 @@ class SetFitLearner(ClassifierLearner):
 
     def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the contrastive loss over pairs of texts of one class, and the pairs' lengths."""
+        return self._task_of_pairs(model, examples, head, self.n_pairs)
+
+    def development_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
+        """Return the same loss over a pair for every text: a training's many pairs would make a look as long as all its steps."""
+        return self._task_of_pairs(model, examples, head, len(examples))
+
+    def _task_of_pairs(
+        self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head, n_pairs: int
+    ) -> TrainingTask:
         numbers = {name: index for index, name in enumerate(head.classes)}
         gold = [numbers[example.answer.strip()] for example in examples]
         texts = split_words(self.tokenizer, [example.prompt.source for example in examples], by_character=False)
-        pairs = pairs_of_one_class(gold, self.n_pairs)
+        pairs = pairs_of_one_class(gold, n_pairs)
 
         def loss_of(rows: Sequence[int]) -> torch.Tensor:
             members = [member for row in rows for member in pairs[row]]
