@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tags import tags_of_entities
 from tunecurve.formats.tags import (
     TokenSpan,
     are_pieces,
@@ -13,7 +14,6 @@ from tunecurve.formats.tags import (
     find_tokens,
     have_prefixes,
     join_tokens,
-    tags_of_entities,
 )
 
 

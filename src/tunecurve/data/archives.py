@@ -173,6 +173,7 @@ class _Member(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with the file's bytes, as `io.RawIOBase` asks; return how many these are."""
         try:
             data = self._opened.read(len(buffer))
         except (zipfile.BadZipFile, tarfile.TarError, *DAMAGED) as error:

@@ -121,17 +121,6 @@ def locate(text: str, raw: Sequence[RawSpan], counting: Counting | None = None) 
     return Located(problem=problem)
 
 
-def countings(text: str, raw: Sequence[RawSpan]) -> frozenset[Counting]:
-    """Return the ways of counting in which the spans that have a text fit it."""
-    known = [span for span in raw if span.text is not None]
-    return frozenset(
-        way
-        for way in COUNTINGS
-        if not isinstance(spans := _in_characters(text, known, way), str)
-        and all(_fits(text, span, own.text) for span, own in zip(spans, known, strict=True))
-    )
-
-
 def in_characters(text: str, span: RawSpan, counting: Counting) -> tuple[int, int] | None:
     """Return where one span stands in characters; None where its offsets are outside the text or within a character."""
     found = _in_characters(text, [span], counting)

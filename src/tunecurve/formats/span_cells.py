@@ -49,11 +49,6 @@ class NumberAsLabelError(SpanError):
     """A span whose label is a number without a name."""
 
 
-def is_span_list(cell: Any) -> bool:
-    """Return whether a cell is a list of spans, at least one."""
-    return isinstance(cell, list) and bool(cell) and all(is_span(item) for item in cell)
-
-
 def is_span(item: Any) -> bool:
     """Return whether an item has offsets and a label."""
     if isinstance(item, Mapping):

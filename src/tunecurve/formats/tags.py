@@ -1,4 +1,4 @@
-"""Entities from the tags of tokens, and back: BIO, IOB1, BIOES, BILOU, BMES, and labels without a prefix.
+"""Entities from the tags of tokens: BIO, IOB1, BIOES, BILOU, BMES, and labels without a prefix.
 
 Entities are cut as conlleval cuts them, so that every sequence of tags has one reading: `B`, `S` and `U` begin an entity; so does any
 other tag behind `O`, behind another label, or behind an end (`E`, `L`, `S`, `U`). What was mended that way is counted. Labels without a
@@ -138,15 +138,6 @@ def _parts(tag: str | None, prefixed: bool) -> tuple[str, str]:
     if match is None:
         raise ValueError(f"'{tag}' has no prefix such as B- or I-")
     return match[1], match[2].strip()
-
-
-def tags_of_entities(spans: Iterable[TokenSpan], n_tokens: int) -> list[str]:
-    """Return the BIO tags of entities that do not overlap."""
-    tags = ["O"] * n_tokens
-    for span in spans:
-        tags[span.first : span.behind] = [f"I-{span.label}"] * (span.behind - span.first)
-        tags[span.first] = f"B-{span.label}"
-    return tags
 
 
 def join_tokens(tokens: Sequence[str], separator: str = " ") -> tuple[str, list[tuple[int, int]]]:

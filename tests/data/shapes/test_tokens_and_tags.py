@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.shapes import read_shape
+from tests.support.tags import tags_of_entities
 from tunecurve.data.conll_rows import read_conll
 from tunecurve.data.options import ReadingOptions
 from tunecurve.data.shapes.base import Asked
@@ -12,7 +13,7 @@ from tunecurve.data.shapes.registry import recognise
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.formats.entities import parse_entities
-from tunecurve.formats.tags import TokenSpan, tags_of_entities
+from tunecurve.formats.tags import TokenSpan
 
 TOKENS = ["Ada", "Lee", "left", "Graz", "."]
 TAGS = ["B-PER", "I-PER", "O", "B-LOC", "O"]
