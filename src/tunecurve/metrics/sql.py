@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from tunecurve.errors import SpecError
 from tunecurve.formats.sql import DEFAULT_DIALECT, is_ordered, require_sqlglot, same_query
 from tunecurve.metrics.base import FloatArray, Metric, percentage
 from tunecurve.metrics.settings import SqlSettings
-from tunecurve.metrics.sqlite_queries import rows_of, same_rows
+from tunecurve.metrics.sqlite_queries import rows_of, rows_of_target, same_rows
 
 
 class SqlExact(Metric):
@@ -69,14 +71,7 @@ class _OnDatabase(Metric):
             raise SpecError(
                 f"{self.name} needs a database; name a SQLite file with metric_options: {{sql_database: FILE}}"
             )
-        wanted = rows_of(database, reference)
-        if wanted.error:
-            return np.zeros(4)
-        found = rows_of(database, prediction)
-        right = not found.error and same_rows(
-            found.rows, wanted.rows, are_ordered=is_ordered(reference, DEFAULT_DIALECT)
-        )
-        return np.array([float(right), float(found.error == "query"), float(found.error == "limit"), 1.0])
+        return np.array(_outcome(database, prediction, reference))
 
     def row_weights(self, statistics: FloatArray) -> FloatArray:
         """Return 1 for rows whose target can be run."""
@@ -85,6 +80,17 @@ class _OnDatabase(Metric):
     def score(self, summed: FloatArray) -> FloatArray:
         """Return the percentage of the rows whose target can be run."""
         return percentage(summed[..., self.column], summed[..., 3])
+
+
+@lru_cache(maxsize=20_000)
+def _outcome(database: str, prediction: str, reference: str) -> tuple[float, float, float, float]:
+    """Return the statistics of a row, kept for the metrics that ask the same; an answer may have 10,000 rows, which are not kept."""
+    wanted = rows_of_target(database, reference)
+    if wanted.error:
+        return 0.0, 0.0, 0.0, 0.0
+    found = rows_of(database, prediction)
+    right = not found.error and same_rows(found.rows, wanted.rows, are_ordered=is_ordered(reference, DEFAULT_DIALECT))
+    return float(right), float(found.error == "query"), float(found.error == "limit"), 1.0
 
 
 class SqlExecution(_OnDatabase):

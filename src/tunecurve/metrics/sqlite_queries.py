@@ -104,7 +104,6 @@ _WORKER = _Worker()
 atexit.register(_WORKER.stop)
 
 
-@lru_cache(maxsize=20_000)
 def rows_of(database: str, query: str) -> QueryRows:
     """Return the rows of a query on a SQLite file, which is only read.
 
@@ -119,6 +118,12 @@ def rows_of(database: str, query: str) -> QueryRows:
             f"'{database}' cannot be read as a SQLite database ({found.text}); correct metric_options.sql_database"
         )
     return found
+
+
+@lru_cache(maxsize=20_000)
+def rows_of_target(database: str, query: str) -> QueryRows:
+    """Return the rows of a target, which every trial asks for, and which are kept; see `rows_of`."""
+    return rows_of(database, query)
 
 
 def same_rows(first: Sequence[Sequence[Any]], second: Sequence[Sequence[Any]], *, are_ordered: bool) -> bool:

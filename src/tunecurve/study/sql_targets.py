@@ -11,7 +11,7 @@ from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
 from tunecurve.formats.sql import DEFAULT_DIALECT, looks_like_sql, normal_query
 from tunecurve.metrics.settings import SqlSettings
-from tunecurve.metrics.sqlite_queries import rows_of
+from tunecurve.metrics.sqlite_queries import rows_of_target
 from tunecurve.spec.study import StudySpec
 from tunecurve.storage.files import sha256_of
 from tunecurve.study.decisions import Decisions
@@ -78,7 +78,9 @@ def sql_findings(spec: StudySpec, test: Sequence[Row], settings: SqlSettings) ->
         remedy = "name the dialect with metric_options.sql_dialect, or correct the targets"
         found += [Finding("targets-no-sql", text, remedy, _places(unreadable))] if unreadable else []
     if any(name in ON_DATABASE for name in names):
-        failing = [row for row in test if rows_of(settings.database_of(row.source, row.target), row.target).error]
+        failing = [
+            row for row in test if rows_of_target(settings.database_of(row.source, row.target), row.target).error
+        ]
         text = f"{len(failing)} of {len(test)} test targets cannot be run on their database: {_first(spec)} leaves these rows out"
         reason = f" ({_why(failing[0], settings)})" if failing else ""
         is_headline = names[0] in ON_DATABASE and len(failing) > MOST_UNREADABLE * len(test)
@@ -97,7 +99,7 @@ def sql_findings(spec: StudySpec, test: Sequence[Row], settings: SqlSettings) ->
 
 
 def _why(row: Row, settings: SqlSettings) -> str:
-    return rows_of(settings.database_of(row.source, row.target), row.target).text
+    return rows_of_target(settings.database_of(row.source, row.target), row.target).text
 
 
 def _places(rows: Sequence[Row]) -> tuple[str, ...]:
