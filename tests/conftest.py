@@ -73,6 +73,16 @@ def ledgers_are_closed(monkeypatch):
         ledger.close()
 
 
+@pytest.fixture(autouse=True)
+def connections_are_not_refused_for_good():
+    """Fail the test whose process may connect to nothing from now on: what it refuses is refused to all tests after it."""
+    from tunecurve.privacy import network
+
+    before = network._is_on
+    yield
+    assert network._is_on == before, "--local-only cannot be undone: give it to a process of its own"
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_make_parametrize_id(val):
     """Name bytes by their number: what a packer writes holds the time, and every process must collect the same names."""

@@ -33,9 +33,7 @@ def arguments(options):
 def test_a_file_of_the_corpus_is_read_as_its_format_says(case, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(CORPUS)
     out = tmp_path / "rows.jsonl"
-    code = run_command(
-        ["convert", case["file"], *arguments(case["options"]), "--to", "rows", "-o", str(out), "--local-only"]
-    )
+    code = run_command(["convert", case["file"], *arguments(case["options"]), "--to", "rows", "-o", str(out)])
     shown = capsys.readouterr()
     assert "Traceback" not in shown.out + shown.err
     if "error" in case:
