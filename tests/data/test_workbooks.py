@@ -353,3 +353,40 @@ def test_empty_cells_that_are_repeated_to_the_end_of_a_sheet_take_no_place(tmp_p
         for name, content in parts.items():
             archive.writestr(name, content)
     assert len(read(tmp_path / "a.ods")[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            [["mail one", "water"], ["mail two", "fire"], ["mail three", "water"], ["mail four", "fire"]],
+            "'water' stands in 1 of",
+        ),
+        (
+            [["mail one", 4], ["mail two", 2], ["mail three", 7.5], ["mail four", 3]],
+            "'4' is a number like those below it",
+        ),
+    ],
+)
+def test_a_first_row_that_is_a_row_is_asked_about(tmp_path, rows, said):
+    refusal = refused(workbook(tmp_path / "a.xlsx", {"A": rows}))
+    assert "row 1: this looks like a row, not like the names of the columns" in refusal
+    assert said in refusal
+
+
+def test_a_header_in_the_midst_of_a_sheet_is_named(tmp_path):
+    rows = [["text", "label"], ["a", "x"], ["b", "y"], ["text", "label"], ["c", "x"]]
+    assert "row 4: the header once more" in refused(workbook(tmp_path / "a.xlsx", {"A": rows}))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["text", "2019"], ["a", 1], ["b", 2], ["c", 3], ["d", 4]],
+        [["text", "label"], ["a", "x"], ["b", "y"], ["c", "z"], ["d", "label"]],
+        [["text", "fire"], ["a", "fire"], ["b", ""], ["c", "fire"], ["d", ""]],
+    ],
+)
+def test_names_that_only_look_like_cells_are_names(tmp_path, rows):
+    found, _ = read(workbook(tmp_path / "a.xlsx", {"A": rows}))
+    assert [list(cells) for _, cells in found] == [rows[0]] * 4

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tunecurve.data.conll_rows import refuse_other_format
 from tunecurve.data.encodings import open_text
-from tunecurve.data.headers import Header, check_header, check_is_header
+from tunecurve.data.headers import ROWS_LOOKED_AT, Header, check_header, check_is_header
 from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
@@ -19,7 +19,6 @@ from tunecurve.findings import Finding
 MAX_FIELD_CHARACTERS = 50_000_000
 MAX_SAMPLE_CHARACTERS = 200_000
 MAX_VALUES_KNOWN = 1000
-ROWS_LOOKED_AT = 50
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _BOM = "\ufeff"  # files that were put together keep theirs in the middle
 _EXCEL_HINT = re.compile(r'"?sep=(.)"?\s*')

@@ -15,6 +15,7 @@ from tunecurve.findings import Finding
 _UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")
 _NUMBER = re.compile(r"-?\d+([.,]\d+)?")
 MIN_ROWS_BELOW = 3
+ROWS_LOOKED_AT = 50
 _WHOLE_NUMBER = re.compile(r"\d+(\.0)?")
 
 

@@ -5,11 +5,12 @@ The workbook's own values are read; nothing in it is computed, fetched or run.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from tunecurve.data.headers import Header, check_header
+from tunecurve.data.headers import ROWS_LOOKED_AT, Header, check_header, check_is_header
 from tunecurve.data.options import PART
 from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
@@ -92,16 +93,21 @@ class _SheetReader:
 
     def rows(self) -> Iterator[RawRow]:
         """Yield the rows."""
-        header: Header | None = None
-        for number, raw in enumerate(self.sheet.iter_rows(), start=1):
-            if all(cell == "" for cell in raw):
-                continue
-            if header is None:
-                header = self._header(raw, number)
-                continue
+        numbered = enumerate(self.sheet.iter_rows(), start=1)
+        filled = ((number, raw) for number, raw in numbered if any(cell != "" for cell in raw))
+        first = list(itertools.islice(filled, ROWS_LOOKED_AT))
+        if not first:
+            return
+        (top, names), *below = first
+        header = self._header(names, top)
+        check_is_header(f"{self.file}, row {top}", header.names, [list(map(_text, raw)) for _, raw in below])
+        for number, raw in itertools.chain(below, filled):
+            if len(raw) > 1 and list(raw) == list(names):
+                raise DataError(
+                    f"{self.file}, row {number}: the header once more; if sheets were put together, delete the row"
+                )
             yield f"row {number}", header.row(raw)
-        if header is not None:
-            self.findings += header.findings()
+        self.findings += header.findings()
 
     def _header(self, raw: Sequence[Any], number: int) -> Header:
         for (top, left), (bottom, right) in self.sheet.merged_cell_ranges or []:
