@@ -219,14 +219,27 @@ def test_control_characters_in_messages_are_shown_not_obeyed(tmp_path):
     assert "\\x1b[31mx.jsonl" in stderr
 
 
-def test_help_is_light():
+def run_without(heavy, *arguments):
+    """Run a command in a process of its own that fails where it has imported one of the packages."""
     script = (
-        "import sys; from tunecurve.cli.main import run_command; run_command(['--help']); "
-        "heavy = {'torch', 'transformers', 'numpy', 'pydantic', 'matplotlib', 'datasets'} & set(sys.modules); "
-        "sys.exit(f'imported {heavy}' if heavy else 0)"
+        f"import sys; from tunecurve.cli.main import run_command; run_command({arguments!r}); "
+        f"heavy = {heavy!r} & set(sys.modules); sys.exit(f'imported {{heavy}}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done
+
+
+HEAVY = {"torch", "transformers", "numpy", "matplotlib", "datasets", "scipy", "sacrebleu", "sqlglot", "pyarrow"}
+
+
+@pytest.mark.parametrize("command", ["run", "validate", "plan", "testset", "convert"])
+def test_help_of_commands_that_take_a_study_needs_no_numbers(command):
+    assert "--task" in run_without(HEAVY, command, "--help").stdout
+
+
+def test_help_is_light():
+    done = run_without({*HEAVY, "pydantic", "yaml"}, "--help")
     for name in ("run", "init", "validate", "plan", "status", "report", "predict", "export", "forecast"):
         assert f"\n  {name} " in done.stdout
     for code in EXIT_CODES:

@@ -17,8 +17,6 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
 from tunecurve.errors import SpecError, did_you_mean
-from tunecurve.metrics.catalogue import METRIC_NAMES
-from tunecurve.metrics.own import use_metric
 from tunecurve.own_code import is_reference
 from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
 from tunecurve.spec.hosted import HostedSpec
@@ -188,8 +186,10 @@ class StudySpec(Section):
     @classmethod
     def _names_of_metrics(cls, value: Any) -> Any:
         """Put metric objects under their names, which are those of code."""
-        if not isinstance(value, list | tuple):
+        if not isinstance(value, list | tuple) or all(isinstance(one, str) for one in value):
             return value
+        from tunecurve.metrics.own import use_metric
+
         try:
             return [one if isinstance(one, str) else use_metric(one) for one in value]
         except SpecError as error:
@@ -198,6 +198,8 @@ class StudySpec(Section):
     @field_validator("metrics")
     @classmethod
     def _known_metrics(cls, value: list[str] | None) -> list[str] | None:
+        from tunecurve.metrics.catalogue import METRIC_NAMES  # metrics compute: options and their help need none
+
         for name in value or []:
             if name not in METRIC_NAMES and not is_reference(name):
                 raise ValueError(
