@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.fakes.lookup_learner import LookupLearner
+from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.checks import check_without_models
 from tunecurve.study.dataset import split_data
@@ -35,7 +37,7 @@ def study(tmp_path, rows, test=None, **more):
     data |= more.pop("data", {})
     split = {} if test else {"test_size": 20}
     spec = parse_spec(
-        {"task": "classification", "models": ["tfidf"], "train_sizes": [10], "data": data, "split": split, **more}
+        {"task": "classification", "models": ["tfidf"], "train_sizes": [10], "data": data, "split": split} | more
     )
     found = split_data(spec, read_study_rows(spec))
     check_without_models(spec, found)
@@ -78,7 +80,29 @@ def test_test_rows_of_few_groups_are_said(tmp_path, n_groups, blocks):
     test = [{**row, "who": f"t{n % n_groups}"} for n, row in enumerate(rows_of(20, 60))]
     finding = study(tmp_path, rows, test, data={"group_column": "who"})["few-test-groups"]
     assert f"20 test rows are of {n_groups} group" in finding.text
+    assert "intervals rest on whole groups" in finding.text
     assert finding.blocks == blocks
+
+
+@pytest.mark.parametrize("n_groups", [1, 3])
+@pytest.mark.parametrize("has_own_test_rows", [True, False])
+def test_few_groups_are_not_said_where_the_split_ignores_them_and_so_do_intervals(
+    tmp_path, n_groups, has_own_test_rows
+):
+    rows = [{**row, "who": f"w{n % n_groups}"} for n, row in enumerate(rows_of(80))]
+    test = [{**row, "who": f"t{n % n_groups}"} for n, row in enumerate(rows_of(20, 80))] if has_own_test_rows else None
+    split = {"method": "random", "test_size": 20}
+    assert "few-test-groups" not in study(tmp_path, rows, test, data={"group_column": "who"}, split=split)
+    results = run_study(
+        {
+            "name": "random", "task": "classification", "models": ["m"], "train_sizes": [10], "shots": [], "split": split,
+            "data": {"source": str(tmp_path / "rows.jsonl"), "input_column": "text", "target_column": "label", "group_column": "who"}
+            | ({"test_source": str(tmp_path / "test.jsonl")} if test else {}),
+        },
+        out=tmp_path / "out", learners={"m": LookupLearner("m")},
+    ).results  # fmt: skip
+    assert results.bootstrap.unit == "rows"
+    assert not any(finding.code == "few-test-groups" for finding in results.findings)
 
 
 def test_test_rows_of_many_groups_are_not_mentioned(tmp_path):

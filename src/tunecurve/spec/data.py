@@ -233,6 +233,11 @@ class SplitSpec(Section):
     )
     seed: Annotated[int, Field(ge=0)] = Field(42, description="seed of the split")
 
+    @property
+    def keeps_groups(self) -> bool:
+        """Whether rows of one group stay on one side, and so intervals rest on whole groups."""
+        return self.method == "group"
+
 
 def _as_tuple(columns: str | list[str] | None) -> tuple[str, ...]:
     return (columns,) if isinstance(columns, str) else tuple(columns or ())

@@ -17,7 +17,9 @@ MIN_TEST_GROUPS = 5
 MOST_TWINS = 0.1
 
 
-def data_findings(task: Task, test: Sequence[Row], pool: Sequence[Row], facts: DataFacts) -> list[Finding]:
+def data_findings(
+    task: Task, test: Sequence[Row], pool: Sequence[Row], facts: DataFacts, *, keeps_groups: bool
+) -> list[Finding]:
     """Return what the rows of a study could mislead by.
 
     Parameters
@@ -28,12 +30,15 @@ def data_findings(task: Task, test: Sequence[Row], pool: Sequence[Row], facts: D
         The two sides.
     facts : DataFacts
         Of `StudyData`: counts, labels, overlap.
+    keeps_groups : bool
+        Whether intervals rest on groups of rows (`SplitSpec.keeps_groups`), not on rows.
     """
     found = task.format_findings(test, pool)
     if not any(finding.code == "targets-differ" for finding in found):
         found = [*found, *_other_task(task, pool)]
     found = [*found, *_unseen_labels(task, test, facts.labels), *task.label_findings(test, pool)]
-    return [*found, *_overlap(facts), *_few_test_groups(facts), *_few_test_rows(facts.n_test)]
+    few_groups = _few_test_groups(facts) if keeps_groups else []
+    return [*found, *_overlap(facts), *few_groups, *_few_test_rows(facts.n_test)]
 
 
 def _other_task(task: Task, pool: Sequence[Row]) -> list[Finding]:
@@ -74,7 +79,7 @@ def _few_test_groups(facts: DataFacts) -> list[Finding]:
     if n_groups >= min(MIN_TEST_GROUPS, facts.n_test):
         return []
     text = (
-        f"the {facts.n_test} test rows are of {n_groups} group{'s' if n_groups > 1 else ''} only: groups are drawn for intervals, "
+        f"the {facts.n_test} test rows are of {n_groups} group{'s' if n_groups > 1 else ''} only: intervals rest on whole groups, "
         "and these are too few to show how groups differ"
     )
     remedy = "name a finer --group-column, or take test rows of more groups"

@@ -152,7 +152,7 @@ def split_data(
     findings = [*_settled_findings(found, decisions), *cleaning.findings()]
     decided = _decide(spec, test, pool, task, decisions, findings)
     facts = _facts(rows, cleaning, split, test, pool, decided)
-    findings += data_findings(task, test, pool, facts)
+    findings += data_findings(task, test, pool, facts, keeps_groups=spec.split.keeps_groups)
     findings += side_findings(
         rows,
         split,
@@ -238,7 +238,7 @@ def _stay_out_test(spec: StudySpec, rows: Sequence[Row], test: Sequence[Row]) ->
     if spec.data.names_test_rows:
         own = [*test, *(row for row in rows if row.side == "test")]
         return clash_test(rows, own, spec.split.both_sides, groups_are_named=named)
-    return clash_test(rows, test, "drop", groups_are_named=spec.split.method == "group")
+    return clash_test(rows, test, "drop", groups_are_named=spec.split.keeps_groups)
 
 
 def _check_enough(spec: StudySpec, grown: Grown, folder: Path) -> None:

@@ -153,6 +153,6 @@ def leaks_of(known: KnownRows, questions: Questions) -> LeakBound | None:
 def groups_of(spec: StudySpec, data: StudyData) -> NDArray[np.int_]:
     """Return the number of each test row's group: its own where rows do not share groups, or may stand on both sides."""
     groups = [row.group for row in data.test]
-    if spec.split.method == "group" and len(set(groups)) < len(groups):
+    if spec.split.keeps_groups and len(set(groups)) < len(groups):
         return np.unique(groups, return_inverse=True)[1]
     return np.arange(len(groups))
