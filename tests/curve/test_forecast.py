@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
 from tunecurve.curve.plateau import Verdict
+from tunecurve.curve.units import in_digits
 from tunecurve.errors import DataError, UsageError
 
 ARTICLE = CurvePoints([50, 200, 800], [86.38, 90.97, 94.30])
@@ -218,6 +220,30 @@ def test_cannot_tell_names_its_reason(points: tuple, options: dict, reason: str,
     assert verdict.word == "cannot tell"
     assert verdict.reason == reason
     assert words in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("gain", "matters", "shown"),
+    [
+        (-0.0017, 1.0, "0"),
+        (-0.00584, 1.0, "-0.01"),
+        (0.00307, 1.0, "0"),
+        (0.00307, 0.01, "0.0031"),
+        (0.0173, 0.003, "0.0173"),
+        (1.2345, 1.0, "1.23"),
+        (12.345, 1.0, "12.3"),
+        (-12.345, 30.0, "-12.3"),
+        (3.21, 400.0, "3"),
+    ],
+)
+def test_a_gain_is_shown_in_no_digits_that_cannot_matter(gain: float, matters: float, shown: str) -> None:
+    assert in_digits(gain, matters) == shown
+
+
+def test_a_curve_that_stands_still_is_not_said_to_gain_a_thousandth() -> None:
+    sentence = verdict_of([50, 200, 800, 3200], [99.99, 99.99, 99.99, 99.99], n_test=2000).sentence
+    numbers = re.findall(r"-?\d+\.\d+", sentence.partition(";")[0])
+    assert all(len(number.partition(".")[2]) <= 2 for number in numbers), sentence
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tunecurve.curve.decision import Prices
 from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
 from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, size_interval
+from tunecurve.curve.units import in_digits
 
 # How sure the tool must be before it uses a plain word.
 SURE = 0.8
@@ -104,7 +105,8 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
     rising = float(np.mean(gain >= delta))
     expected = float(gain.mean())
     low, high = np.quantile(gain, [0.1, 0.9])
-    numbers = f"doubling the {last:g} examples would gain {expected:.3g} (80 % interval {low:.3g} to {high:.3g})"
+    shown, from_, to = (in_digits(value, delta) for value in (expected, low, high))
+    numbers = f"doubling the {last:g} examples would gain {shown} (80 % interval {from_} to {to})"
     if rising >= SURE:
         sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {rising:.2f}."
         return Verdict("rising", sentence, rising, expected, [])

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
+
+
+def in_digits(gain: float, matters: float) -> str:
+    """Return a gain in three digits, and in none that are less than a hundredth of a gain that matters."""
+    decimals = max(0, 2 - math.floor(math.log10(matters))) if matters > 0 else 3
+    return f"{round(gain, decimals):z.3g}"
 
 
 def outside_range(

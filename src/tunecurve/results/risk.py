@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tunecurve.curve.units import in_digits
 from tunecurve.results.headline import leak_sentence
 from tunecurve.results.model import Results
 from tunecurve.results.points import best_point
@@ -68,9 +69,10 @@ def _test_rows(results: Results, learner: str | None) -> Risk | None:
     if found is None:
         return None
     told = "no gain at all" if found.smallest is None else f"gains from {found.smallest:.2g} on"
+    gain = in_digits(found.gain, found.wanted)
     text = (
-        f"Too few test rows: twice the rows are expected to gain {found.gain:.2g}, and these {results.test_set.n_rows:,} test "
-        f"rows show {told}."
+        f"Too few test rows: twice the rows are expected to gain {gain}, and these {results.test_set.n_rows:,} test rows show "
+        f"{told}."
     )
     return Risk("test rows", text)
 
