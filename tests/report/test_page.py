@@ -23,6 +23,7 @@ from tunecurve.report.confusion import NO_CLASS, OTHER, confusions
 from tunecurve.report.glossary import glossary, with_terms
 from tunecurve.report.html import render_report
 from tunecurve.report.row_faults import faults_of
+from tunecurve.report.write import write_report
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import LabelRecall
 from tunecurve.run import run_study
@@ -143,6 +144,41 @@ def test_no_text_of_a_row_is_in_the_report_that_keeps_them_out(tmp_path):
     assert "zzq" not in page
     assert 'id="answer-data"' not in page
     assert "kestrel" in page, "names of labels stand in the tables, as ever"
+
+
+def faulty(text):
+    """Answer by the order's number: all leaks, a part leaks, the label is another one."""
+    name = r"(\w+zq\d+) (\w+qz\d+)"
+    return re.sub(name, (r"\1 \2", r"[PERSON] \2", "[CITY]")[int(re.search(r"order (\d+)", text)[1]) % 3], text)
+
+
+def test_no_value_that_leaks_is_named_in_the_report_that_keeps_texts_out(tmp_path, monkeypatch):
+    from tests.cli.test_commands import invoke
+
+    people = [f"{first}zq{n} {last}qz{n}" for n in range(25) for first, last in (("Bram", "Oduya"), ("Ilse", "Varga"))]
+    rows = [
+        {"text": f"{name} called about order {n}", "masked": f"[PERSON] called about order {n}"}
+        for n, name in enumerate(people)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr(LookupLearner, "_mask", lambda self, text: faulty(text))
+    out = tmp_path / "out"
+    results = run_study(
+        {"name": "private", "task": "masking", "split": {"test_size": 20, "method": "random"}, "models": ["m"], "shots": [],
+         "data": {"source": str(tmp_path / "rows.jsonl"), "input_column": "text", "target_column": "masked"}, "train_sizes": [6]},
+        out=out, learners={"m": LookupLearner("m")},
+    ).results  # fmt: skip
+    faults = ("value leaks: ", "a part of 1 value leaks: ", "with another label or in another place: ")
+    shown = (out / "report.html").read_text()
+    assert all(said in shown for said in faults)
+    assert invoke("report", out, "--no-texts")[0] == 0
+    by_option = (out / "report.html").read_text()
+    write_report(out, replace(results, spec={**results.spec, "show_texts": False}))
+    by_study_file = (out / "report.html").read_text()
+    for page in (by_option, by_study_file):
+        assert "Scores" in page
+        assert [word for word in " ".join(people).split() if word in page] == []
+        assert [said for said in faults if said in page] == []
 
 
 def test_a_confusion_matrix_counts_every_answer_once():
