@@ -168,6 +168,7 @@ def test_the_commands_on_a_deployment_that_could_not_be_deleted(begin, tmp_path,
     assert run_command(["jobs", "retry", row.key]) == 2  # nothing to repeat
     capsys.readouterr()
     server.behaviour["undeploy"] = ""
+    monkeypatch.setattr(deployment_keeper, "CONFIRMATION_SECONDS", 60.0)
     assert run_command(["jobs", "sync"]) == 0
     assert "Deployments left over: 1, deleted: 1." in capsys.readouterr().out
     assert server.deployments == {}

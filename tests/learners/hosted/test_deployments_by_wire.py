@@ -65,7 +65,7 @@ TEXTS = ["Ada met Zoe.", "Bo is here.", "Cleo left."]
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    monkeypatch.setattr(deployment_keeper, "CONFIRMATION_SECONDS", 1.0)
+    monkeypatch.setattr(deployment_keeper, "CONFIRMATION_SECONDS", 60.0)
     monkeypatch.setattr(cancellation, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(new_deployment, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(new_deployment, "SETTLING_SECONDS", 30.0)
@@ -180,6 +180,8 @@ def test_faults(
     server = serve(name, **behaviour)
     patience = 0.5 if outcome in ("does not answer after", "(404)") else 60.0
     monkeypatch.setattr(new_deployment, "SETTLING_SECONDS", patience)
+    if states == ["undeleted"]:  # only what is never confirmed is to be given up
+        monkeypatch.setattr(deployment_keeper, "CONFIRMATION_SECONDS", 1.0)
     learner, tuned = tuned_of(learner_of, tmp_path, name, hosting={"longest_start_minutes": patience / 60})
     answers = answers_of(tuned, prompts_of)
     if outcome is True:
@@ -198,6 +200,7 @@ def test_faults(
         row = learner.account.ledger.deployments()[0]
         assert row.provider_id in warning
         server.behaviour |= {"undeploy": "", "hides": False}
+        monkeypatch.setattr(deployment_keeper, "CONFIRMATION_SECONDS", 60.0)
         from tunecurve.learners.hosted.build import remove_left_overs
 
         remove_left_overs(learner.account)  # as the next start does
