@@ -229,6 +229,8 @@ def _has_keys(item: Mapping[Any, Any], known: tuple[set[str], ...]) -> bool:
 
 def plain_value(value: Any) -> Any:
     """Return arrow's, numpy's and other containers' values as Python's own."""
+    if type(value) is str:
+        return value
     if hasattr(value, "as_py"):
         value = value.as_py()
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
@@ -287,6 +289,8 @@ def _read_scalar(value: Any) -> Reading:
 
 def is_missing(value: Any) -> bool:
     """Return whether a value stands for nothing: None, NaN, NaT, NA."""
+    if type(value) is str:
+        return False
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     if isinstance(value, decimal.Decimal):

@@ -15,7 +15,6 @@ RawRow = tuple[str, Mapping[str, Any]]
 
 _LABEL = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
 _DIGITS = re.compile(r"\d+")
-_SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
@@ -172,4 +171,5 @@ def skeleton(text: str, form: PlaceholderForm = CLASSIC) -> str:
     """Return the text with labels, digits, case and spacing levelled, so that rows from one template look alike."""
     # Labels that look classic are levelled in any case, also those of the text: templates are told apart by their words.
     text = text if form is CLASSIC or form.is_classic else form.replace(text, "[]")
-    return _SPACE.sub(" ", _DIGITS.sub("0", _LABEL.sub("[]", text))).strip().casefold()
+    text = _LABEL.sub("[]", text) if "[" in text else text
+    return " ".join(_DIGITS.sub("0", text).split()).casefold()
