@@ -40,7 +40,7 @@ def test_a_task_is_masked_and_listed():
     assert read.pairs == [(TEXT, "[PERSON] left [CITY].")]
     assert (
         read.line
-        == "read as spans with offsets of Label Studio: 'text' is the input, the target is it with [LABEL]s in the place of the spans"
+        == "read as spans with offsets of Label Studio: 'text' is the input, the target is it with [LABEL]s in the place of the spans; not read: id"
     )
     assert read_shape([task(annotation())], task="ner").pairs == [(TEXT, "PERSON: Ada Lee; CITY: Graz")]
 

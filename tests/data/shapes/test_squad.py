@@ -21,7 +21,7 @@ SOURCE = "The Douro flows through Porto.\nWhich river?"
 def test_text_and_question_make_the_input(answers):
     read = read_shape([{**ROW, "answers": answers}])
     assert read.pairs == [(SOURCE, ["Douro"])]
-    assert read.line == "read as SQuAD: 'context' and 'question' are the input, the answer is the target"
+    assert read.line == "read as SQuAD: 'context' and 'question' are the input, the answer is the target; not read: id, title"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_text_and_question_make_the_input(answers):
 def test_a_column_that_is_named_is_the_input_as_named(named, source, said):
     read = read_shape([{**ROW, "answers": {"text": ["Douro"], "answer_start": [4]}}], input_columns=named)
     assert read.pairs == [(source, ["Douro"])]
-    assert read.line == f"read as SQuAD: {said}, the answer is the target"
+    assert read.line.partition(";")[0] == f"read as SQuAD: {said}, the answer is the target"
 
 
 def test_several_answers_are_all_right_and_counted():

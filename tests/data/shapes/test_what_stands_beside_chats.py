@@ -150,3 +150,33 @@ def test_the_text_that_a_question_is_about_is_part_of_the_input(name):
 def test_without_a_system_text_these_are_plain_columns(row):
     match = recognise([row, {"system": "", "history": [], **row}], Asked())
     assert (match.shape, match.input_columns, match.target_columns) == ("columns", *((name,) for name in row))
+
+
+TAGGED = {"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}
+SPANS = {"text": "Ada left", "entities": [[0, 3, "PER"]]}
+SQUAD = {"context": "Ada left.", "question": "Who?", "answers": {"text": ["Ada"], "answer_start": [0]}}
+
+
+@pytest.mark.parametrize("row", [*ROWS[:5], {**ROWS[5], "input": "there"}, *PREFERENCES, TAGGED, SPANS, SQUAD])
+def test_columns_that_no_shape_reads_are_named(row):
+    rows = [row, {"source_id": 7, **row, "lang": "en"}]  # also where the first row has none
+    asked = {"name": "preference"} if "chosen" in row else {"task": "ner"} if row in (TAGGED, SPANS) else {}
+    assert read_shape(rows, **asked).line.endswith("; not read: source_id, lang")
+    assert "not read" not in read_shape([row, row], **asked).line
+
+
+@pytest.mark.parametrize(
+    "beside", [{"system": "Be brief."}, {"tools": "[]"}, {"tools": [{"name": "look"}]}, {"system_prompt": None}]
+)
+def test_what_a_chat_takes_into_account_is_not_named_as_not_read(beside):
+    assert "not read" not in read_shape([{**ROWS[0], **beside}]).line
+
+
+def test_many_columns_that_are_not_read_are_named_in_part():
+    more = {f"c{number}": 1 for number in range(9)}
+    assert read_shape([{**ROWS[0], **more}]).line.endswith("; not read: c0, c1, c2, c3, c4, c5, ...")
+
+
+def test_a_class_beside_a_chat_that_is_not_the_target_is_named():
+    rows = [{"messages": [USER, ANSWER], "label": "greeting"}] * 2
+    assert read_shape(rows, name="openai-chat").line.endswith("; not read: label")

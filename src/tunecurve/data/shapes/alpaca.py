@@ -55,6 +55,7 @@ class Alpaca(ChatShape):
 
     name = "alpaca"
     title = "Alpaca"
+    beside = (*ChatShape.beside, _HISTORY, _WHOLE)
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match where an instruction stands beside an input, a history or a system text."""

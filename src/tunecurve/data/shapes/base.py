@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ COLUMNS = "columns"  # the name of no shape: cells are read as they are
 AUTO = "auto"
 # Of more different values than these of one kind, it is only known that there are many.
 MOST_VALUES = 1000
+MOST_OTHERS_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,13 @@ class Met:
     counts: Counter[str] = field(default_factory=Counter)
     values: dict[str, set[str]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    columns: dict[str, None] = field(default_factory=dict)
 
-    def add(self, plain: Plain, place: str = "") -> None:
-        """Count one row."""
+    def add(self, plain: Plain, place: str = "", columns: Iterable[str] = ()) -> None:
+        """Count one row, which has these columns."""
         self.n_rows += 1
+        if len(self.columns) < MOST_VALUES:
+            self.columns.update(dict.fromkeys(columns))
         for kind, value in plain.remarks:
             self.counts[kind] += 1
             places = self.places[kind]
@@ -131,6 +135,7 @@ class Met:
         """Count what others have counted."""
         self.n_rows += other.n_rows
         self.counts += other.counts
+        self.columns |= other.columns
         for kind, values in other.values.items():
             self.values[kind] = self.values.get(kind, set()) | values
         for kind, places in other.places.items():
@@ -156,11 +161,14 @@ class Shape:
         In words, e.g. ``"OpenAI chat"``.
     option_names : tuple of str
         Keys of ``data.shape_options`` that it knows.
+    beside : tuple of str
+        Columns beside those of input and target that it takes into account where they are there; all others are named as not read.
     """
 
     name = ""
     title = ""
     option_names: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return the ways in which the rows of a sample are of this shape; none where they are not.
@@ -198,6 +206,11 @@ class Shape:
     def findings(self, met: Met, asked: Asked) -> list[Finding]:
         """Return what else is to be said of the rows."""
         return []
+
+
+def few(names: Sequence[str]) -> str:
+    """Return the first of some names of columns in words."""
+    return ", ".join([*names[:MOST_OTHERS_NAMED], *(["..."] if len(names) > MOST_OTHERS_NAMED else [])])
 
 
 def unreadable(name: str, because: str, remedy: str, *, is_note: bool = False) -> Unreadable:

@@ -14,6 +14,7 @@ class BedrockChat(AnthropicChat):
 
     name = "bedrock-chat"
     title = "Bedrock chat"
+    beside = (*AnthropicChat.beside, SCHEMA)
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for every column of turns made of such parts."""

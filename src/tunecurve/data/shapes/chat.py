@@ -7,7 +7,7 @@ from typing import Any
 
 from tunecurve.data.cells import is_missing
 from tunecurve.data.shapes.base import AUTO, Asked, Cells, Match, Met, NotReadError, Plain, Shape
-from tunecurve.data.shapes.turns import ROLES, SYSTEM_COLUMNS, TOOL_KEYS, Chat, holds_words, turns_in
+from tunecurve.data.shapes.turns import ROLES, SYSTEM_COLUMNS, TOOL_KEYS, TOOLS, Chat, holds_words, turns_in
 
 MOST_ROLES_NAMED = 4
 CLASSES = ("label", "labels", "class", "intent")
@@ -67,6 +67,8 @@ def _last_role(cell: Any) -> str | None:
 
 class ChatShape(Shape):
     """A shape whose rows are chats; what differs is where their turns stand."""
+
+    beside: tuple[str, ...] = (*SYSTEM_COLUMNS, TOOLS)
 
     def chat(self, cells: Cells, asked: Asked) -> Chat:
         """Return the chat of a row.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tunecurve.data.cells import is_missing, list_in_text, plain_value, shape_of
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
-from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape
+from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape, few
 
 _CLASSES = (
     "label",
@@ -42,8 +42,6 @@ _OTHER_TASKS = {
     **dict.fromkeys(("summary", "highlights"), ("classification", "multilabel", "ner", "masking")),
     "entities": ("classification", "multilabel", "summarization", "generation", "masking"),
 }
-
-MOST_OTHERS_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -279,10 +277,9 @@ def _match(
     """Return the match for these columns; without inputs, the template's."""
     read = {*inputs, *targets, *also, *asked.template_columns}
     others = [name for names in columns.values() for name in names if name not in read]
-    more = ", ..." if len(others) > MOST_OTHERS_NAMED else ""
     input_said = f"{_are(inputs)} the input" if inputs else "the template names the input"
     said = f"columns found by their names: {input_said}, {_are(targets)} the target"
-    said += f"; not part of them: {', '.join(others[:MOST_OTHERS_NAMED])}{more}" if others else ""
+    said += f"; not part of them: {few(others)}" if others else ""
     return Match(COLUMNS, inputs or (DEFAULT_COLUMN,), targets, also, said=said)
 
 

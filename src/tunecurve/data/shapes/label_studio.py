@@ -45,6 +45,7 @@ class LabelStudio(AnnotatedShape):
 
     name = "label-studio"
     title = "spans with offsets of Label Studio"
+    beside = (DATA, *_LISTS, "predictions", "cancelled_annotations")
     rules: Mapping[str, str] = {
         "several annotators": "tasks have annotations that differ: the one marked as ground truth is read, else the latest",
         "predictions": "tasks have predictions beside annotations, which are not read",

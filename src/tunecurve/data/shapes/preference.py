@@ -38,6 +38,7 @@ class Preference(ChatShape):
 
     name = "preference"
     title = "preference pairs"
+    beside = (*ChatShape.beside, *(rejected for _, rejected in _PAIRS), *_WANTED)
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return the match where it is asked for.

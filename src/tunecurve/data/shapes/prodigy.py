@@ -29,6 +29,7 @@ class Prodigy(Spans):
         "one by one": "rows are answers to one suggestion each (_view_id 'ner'): what else is in their texts may not be labelled",
     }
     loud = Spans.loud | {"one by one"}
+    beside = (*Spans.beside, *_MARKS)
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return the matches of spans where the rows carry Prodigy's marks."""

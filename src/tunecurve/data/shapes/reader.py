@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
-from tunecurve.data.shapes.base import Asked, Met
+from tunecurve.data.shapes.base import Asked, Met, few
 from tunecurve.data.shapes.registry import shape_of_name
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
@@ -53,7 +53,7 @@ class PlainRows:
                 plain = self.shape.read(cells, self.asked)
             except DataError as error:
                 raise DataError(f"{place}: {error}") from None
-            met.add(plain, place)
+            met.add(plain, place, cells)
             yield place, {**cells, DEFAULT_COLUMN: plain.input, DEFAULT_TARGET: plain.target}
 
     def findings(self) -> list[Finding]:
@@ -63,5 +63,8 @@ class PlainRows:
         met = Met()
         for one in self._met.values():
             met.join(one)
+        read = {*self.asked.input_columns, *self.asked.target_columns, *self.shape.beside}
+        others = [str(name) for name in met.columns if name not in read]
         text = f"read as {self.shape.title}: {self.shape.said(met, self.asked)}"
+        text += f"; not read: {few(others)}" if others else ""
         return [Finding("shape-read", text, is_note=True), *self.shape.findings(met, self.asked)]

@@ -59,6 +59,8 @@ NO_SPAN = unreadable(
     "a span that is none", "an item of their list has no offsets or no label", "mend the list of these rows"
 )
 
+_RELATIONS, _ANNOTATION = ("relations", "relation"), "annotation_id"
+
 
 class Spans(AnnotatedShape):
     """A column of texts and a column of lists of spans."""
@@ -69,6 +71,8 @@ class Spans(AnnotatedShape):
         "several annotators": "rows have spans of several annotators: those of the first are read",
         "relations": "rows have relations between spans, which are not read",
     }
+
+    beside: tuple[str, ...] = (*_RELATIONS, _ANNOTATION)
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for every text column in which the spans stand; the data's own masked text goes before."""
@@ -107,13 +111,13 @@ class Spans(AnnotatedShape):
             raise NotReadError(NO_SPAN)
         items, remarks = _of_one_annotator(items)
         spans, more = spans_of(items, asked)
-        if any(list_cell(cells.get(name)) for name in ("relations", "relation")):
+        if any(list_cell(cells.get(name)) for name in _RELATIONS):
             remarks.append(("relations", ""))
         return Annotated(text, spans, (*remarks, *more))
 
     def means_nothing(self, cells: Cells) -> bool:
         """Return whether a row without a list of spans was labelled, and has none: so JSON-MIN of Label Studio writes it."""
-        return plain_value(cells.get("annotation_id")) not in (None, "")
+        return plain_value(cells.get(_ANNOTATION)) not in (None, "")
 
     def _with(self, asked: Asked, text: str, column: str) -> Asked:
         return Asked(asked.task, (text,), (column,), options=asked.options, name=self.name)

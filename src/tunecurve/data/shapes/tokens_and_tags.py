@@ -63,6 +63,7 @@ class TokensAndTags(AnnotatedShape):
     name = "tokens-and-tags"
     title = "tokens and tags"
     option_names: tuple[str, ...] = ("tag_names", "joined_by", "scheme", "tokens", "target")
+    beside: tuple[str, ...] = (*TEXT_COLUMNS, _DOCUMENT)
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for every column of tags that may be meant."""

@@ -57,6 +57,7 @@ _THOUGHT_TYPES = {"thinking", "redacted_thinking", "reasoning"}
 _WRITTEN = {"written thoughts": "<think>", "written tool calls": "<tool_call>"}
 _THOUGHT_KEYS = ("reasoning_content", "thinking", "reasoningContent")
 
+TOOLS = "tools"  # the column of those that a chat may call
 # Columns beside the turns that hold the system text.
 SYSTEM_COLUMNS = (
     "system",
@@ -136,7 +137,7 @@ class Chat:
         if not turns:
             raise NotReadError(NOT_A_CHAT)
         chat = cls()
-        if not is_missing(row.get("tools")) and row["tools"] not in ("", "[]", []):
+        if not is_missing(row.get(TOOLS)) and row[TOOLS] not in ("", "[]", []):
             chat.remarks.append(("tools", ""))
         for turn in turns:
             chat.add(turn)
