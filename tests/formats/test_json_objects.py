@@ -67,3 +67,22 @@ def test_fields_have_dotted_paths_and_items_of_a_list_share_one():
     assert paths_of(value) == ["intent", "slots.who", r"slots.v1\.2", "items.n"]
     assert fields_of(value).total() == 7
     assert max(fields_of(value).values()) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1, "a": 2}',
+        '{"a": 1, "a": "1"}',
+        '{"a": 1, "a": null}',
+        '{"b": {"a": [1], "a": [2]}}',
+        '{"b": [{"a": 1, "a": 2}]}',
+    ],
+)
+def test_an_object_that_gives_a_key_two_values_is_none(text):
+    assert read_object(text) is None
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 1}', '{"a": 1,\n"b": 2, "a":1}', '{"\\u0061": 1, "a": 1, "b": 2}'])
+def test_the_same_key_with_the_same_value_is_one(text):
+    assert read_object(text) == ({"a": 1, "b": 2} if "b" in text else {"a": 1})

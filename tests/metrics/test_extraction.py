@@ -89,3 +89,20 @@ def test_items_of_a_list_count_as_often_as_they_are_there():
     metric = RecallOfFields(["tags"])
     rows = statistics_matrix(metric, ['{"tags": ["a", "b"]}'], ['{"tags": ["a", "a", "c"]}'], [""])
     assert metric.by_label(rows.sum(axis=0)) == {"tags": (pytest.approx(100 / 3), 3)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "points"),
+    [
+        ('{"a": 1, "a": 2}', 0),  # the last value is right, the first is not
+        ('{"a": 2, "a": 1}', 0),  # and the other way round
+        ('{"a": 2, "b": {"c": 1, "c": 3}}', 0),
+        ('{"a": 2, "a": 2}', 100),
+    ],
+)
+def test_an_answer_that_gives_a_key_two_values_is_no_object(answer, points):
+    for metric in (ValidJson(), ExactObject(), FieldF1(["a"]), FieldPrecision(["a"]), FieldMacroF1(["a"])):
+        assert corpus_score(metric, [answer], ['{"a": 2}'], [""]) == points, metric.name
+    recall = RecallOfFields(["a"])
+    rows = statistics_matrix(recall, [answer], ['{"a": 2}'], [""])
+    assert recall.by_label(rows.sum(axis=0)) == {"a": (points, 1)}

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tunecurve.data.drops import Reason
-from tunecurve.data.json_pairs import RepeatedKey, unique_keys
 from tunecurve.formats.entities import parse_entities
+from tunecurve.formats.json_pairs import RepeatedKey, unique_keys
 
 MAX_LIST_TEXT = 20_000
 # Floating-point numbers below hold every whole number exactly.

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from tunecurve.data.encodings import open_text
-from tunecurve.data.json_pairs import RepeatedKey, unique_keys
 from tunecurve.data.json_tables import table_in
 from tunecurve.data.json_values import JsonValues
 from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
+from tunecurve.formats.json_pairs import RepeatedKey, unique_keys
 
 MAX_LINE_CHARACTERS = 100_000_000
 _DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)

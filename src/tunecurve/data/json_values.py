@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import IO, Any
 
-from tunecurve.data.json_pairs import RepeatedKey, unique_keys
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
+from tunecurve.formats.json_pairs import RepeatedKey, unique_keys
 
 # A file that is one JSON value is in memory as a whole.
 MAX_VALUE_CHARACTERS = 500_000_000

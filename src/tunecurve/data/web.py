@@ -305,10 +305,11 @@ def _refusal(address: str, error: urllib.error.HTTPError) -> str:
 def _trouble(address: str, error: Exception) -> str:
     reason = getattr(error, "reason", error)
     host = urlsplit(address).hostname
+    by_hand = "download the file in a browser, and give its path"
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return f"'{host}' does not prove that it is itself ({reason.verify_message}); download the file in a browser, and give its path"
+        return f"'{host}' does not prove that it is itself ({reason.verify_message}); {by_hand}"
     if isinstance(reason, socket.gaierror):
-        return f"'{host}' is not found; check the address and the network, or give a file"
+        return f"'{address}' is a web address, and its server '{host}' is not found; check it and the network, or {by_hand}"
     if isinstance(reason, TimeoutError):
         return f"'{address}' does not answer within {SECONDS_TO_WAIT:.0f} s; try again later, or download it and give the file"
     if isinstance(reason, http.client.IncompleteRead):

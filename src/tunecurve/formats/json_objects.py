@@ -13,15 +13,19 @@ from typing import Any
 
 from tunecurve.formats.entities import normalise_whitespace
 from tunecurve.formats.folding import compose
+from tunecurve.formats.json_pairs import unique_keys
 
 Leaf = tuple[str, str]
 EMPTY_KEY = '""'
 
 
 def read_object(text: str) -> dict[str, object] | None:
-    """Return the object that a text is; None where it is anything else, such as a list, or an object with words around it."""
+    """Return the object that a text is; None where it is anything else: a list, an object with words around it.
+
+    So is an object in which a key has two values: it says both, and which one counts would hang on the parser.
+    """
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -1,7 +1,7 @@
 """Scores of answers that are JSON objects: whether they are any, whether they are right as a whole, and field by field.
 
 A field is right if path and value are; see `tunecurve.formats.json_objects` for what is the same. An answer that is no JSON
-object has no field.
+object has no field; one that gives a key two values is none.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tunecurve.metrics.base import FloatArray, Metric, percentage
 from tunecurve.metrics.classification import mean_of_defined
 from tunecurve.metrics.recall import RecallByLabel
 
+_KEYS = "keys:one-value-each"
 _read = lru_cache(maxsize=20_000)(read_object)
 
 
@@ -35,7 +36,7 @@ class _CountsByField(Metric):
     @property
     def signature(self) -> str:
         """Return name, number of fields and version of the definition."""
-        return f"{self.name}|fields:{len(self.fields)}|lists:without-order|null:absent|v1"
+        return f"{self.name}|fields:{len(self.fields)}|lists:without-order|null:absent|{_KEYS}|v2"
 
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return the row's counts."""
@@ -102,7 +103,7 @@ class _ShareOfRows(Metric):
     @property
     def signature(self) -> str:
         """Return name and version of the definition."""
-        return f"{self.name}|v1"
+        return f"{self.name}|{_KEYS}|v2"
 
     def holds(self, prediction: str, reference: str) -> bool:
         """Return whether it holds for a row."""
@@ -142,6 +143,11 @@ class RecallOfFields(RecallByLabel):
     """Recall by field: of the values that targets have under a path, the percentage that is answered there."""
 
     name, title = "recall_of_fields", "Field recall by path"
+
+    @property
+    def signature(self) -> str:
+        """Return the signature of recalls, and that a key has one value."""
+        return f"{super().signature}|{_KEYS}"
 
     def findings(self, prediction: str, reference: str, source: str) -> Iterable[tuple[str, bool]]:
         """Yield the path of every value of the target and whether the answer has it."""

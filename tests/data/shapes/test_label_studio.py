@@ -38,10 +38,8 @@ def test_a_task_is_masked_and_listed():
     read = read_shape([task(annotation())], task="masking")
     assert read.match.shape == "label-studio"
     assert read.pairs == [(TEXT, "[PERSON] left [CITY].")]
-    assert (
-        read.line
-        == "read as spans with offsets of Label Studio: 'text' is the input, the target is it with [LABEL]s in the place of the spans; not read: id"
-    )
+    target = "the target is it with [LABEL]s in the place of the spans"
+    assert read.line == f"read as spans with offsets of Label Studio: 'text' is the input, {target}; not read: id"
     assert read_shape([task(annotation())], task="ner").pairs == [(TEXT, "PERSON: Ada Lee; CITY: Graz")]
 
 

@@ -21,7 +21,10 @@ SOURCE = "The Douro flows through Porto.\nWhich river?"
 def test_text_and_question_make_the_input(answers):
     read = read_shape([{**ROW, "answers": answers}])
     assert read.pairs == [(SOURCE, ["Douro"])]
-    assert read.line == "read as SQuAD: 'context' and 'question' are the input, the answer is the target; not read: id, title"
+    assert (
+        read.line
+        == "read as SQuAD: 'context' and 'question' are the input, the answer is the target; not read: id, title"
+    )
 
 
 @pytest.mark.parametrize(
