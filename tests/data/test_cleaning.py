@@ -324,3 +324,13 @@ def test_rows_that_all_have_a_group_are_not_mentioned():
     rows = [(f"line {n}", {"text": f"mail {n}", "label": "ab"[n % 2], "who": n % 9}) for n in range(100)]
     _, report = clean_rows(rows, CleaningRules(input_column="text", target_column="label", group_column="who"))
     assert report.findings() == []
+
+
+@pytest.mark.parametrize(("list_is", "is_told"), [("classes", True), ("one", False), ("references", False)])
+def test_of_classes_a_repeated_input_may_be_a_set_of_labels(list_is, is_told):
+    rows = raw(*(("a", f"b{number}") for number in range(4)), ("c", "d"))
+    _, report = clean_rows(rows, CleaningRules(target_rule=TargetRule(list_is)))
+    (finding,) = report.loud_drops()
+    assert report.dropped == {"duplicate input with another target": 3}
+    assert ("--task multilabel" in finding.line) is is_told
+    assert "repeat --input-column" in finding.line

@@ -166,17 +166,21 @@ def _plain_object(value: Any) -> Any:
 
 def read_flags(cells: Mapping[str, Any], columns: Sequence[str], rule: TargetRule) -> Reading:
     """Return the names of the columns whose cell says yes, as the labels of a row."""
-    chosen = []
-    for column in columns:
-        cell = plain_value(cells.get(column))
-        word = "" if is_missing(cell) else str(_text_and_kind(cell)[0]).strip().casefold()
-        if word not in _YES and word not in _NO:
-            return Reading(kind="flags", problem="not 0 or 1")
-        chosen += [column] if word in _YES else []
+    said = {column: flag_of(cells.get(column)) for column in columns}
+    if None in said.values():
+        return Reading(kind="flags", problem="not 0 or 1")
+    chosen = [column for column, is_yes in said.items() if is_yes]
     if not chosen and rule.empty_is is None:
         return Reading(kind="flags", problem="empty")
     kind = "flags" if all(column in cells for column in columns) else "flags with gaps"
     return Reading(tuple(chosen) or (str(rule.empty_is),), kind=kind)
+
+
+def flag_of(cell: Any) -> bool | None:
+    """Return what a cell says of the label whose column it stands in; None where it says neither yes nor no."""
+    cell = plain_value(cell)
+    word = "" if is_missing(cell) else str(_text_and_kind(cell)[0]).strip().casefold()
+    return True if word in _YES else False if word in _NO else None
 
 
 def _read_entities(texts: tuple[str, ...]) -> Reading:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tunecurve.data.cells import Reading, TargetRule, is_missing, read_flags, read_target
-from tunecurve.data.drops import JOINED, LOUD_SHARE, MAX_PLACES_KEPT, CleaningReport
+from tunecurve.data.drops import JOINED, LOUD_SHARE, MAX_PLACES_KEPT, OTHER_CLASS, CleaningReport
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET, InputText
 from tunecurve.data.rows import RawRow, Row, TextGroup
 from tunecurve.data.understood import Understood
@@ -94,6 +94,8 @@ def clean_rows(raw_rows: Iterable[RawRow], rules: CleaningRules = CleaningRules(
             reason = _join_labels(rows, position[source.texts[0]], target)
         if reason:
             in_words = next((side.reason for side in (source, target) if side.problem == reason), None)
+            if reason == OTHER_TARGET and reader.rule.list_is == "classes":
+                in_words = OTHER_CLASS
             report.drop(reason, place, reader.traits, in_words)
             continue
         text, (answer, *others) = source.texts[0], target.texts

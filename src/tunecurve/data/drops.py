@@ -76,6 +76,13 @@ REASONS: dict[str, Reason] = {
     "target not valid Unicode": Reason("their target has half a character (a lone surrogate)", "mend the texts there"),
 }
 
+# Of classes, the same reason in other words: such rows may be sets of labels.
+OTHER_CLASS = Reason(
+    "their input repeats, with another target than the first",
+    "if rows list one of several labels each, give --task multilabel; if the input is made of several columns, repeat "
+    "--input-column or name them in prompt.template; else the targets disagree: mend them",
+)
+
 
 @dataclass
 class CleaningReport:

@@ -87,3 +87,51 @@ def test_a_refusal_in_a_field_of_its_own_is_named_and_no_empty_answer():
     refusal = {"role": "assistant", "content": None, "refusal": "I cannot."}
     rows = [{"messages": [USER, {**ANSWER, "refusal": None}]}, {"messages": [USER, refusal]}]
     assert read_shape(rows).pairs == [("Hi", "Hello"), "refusals"]
+
+
+def flags(*rows, names=("fire", "water"), **beside):
+    return [{"text": "a", **beside, **dict(zip(names, cells, strict=True))} for cells in rows * 3]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        (flags((1, 0), (0, 1)), "--target-column fire --target-column water;"),
+        (flags(("0", "1"), ("1", "0"), id="a"), "--target-column fire --target-column water;"),  # as CSV has them
+        (flags((True, False), (False, True)), "--target-column fire --target-column water;"),
+        (flags(("x", ""), ("", "x")), "--target-column fire --target-column water;"),
+        (flags((1, 0), (0, 1), names=("a fire", "water")), "--target-column 'a fire' --target-column water;"),
+        (
+            flags((1, 0, 0), (0, 1, 0), names=("a", "b", "never")),
+            "--target-column a --target-column b --target-column never;",
+        ),
+    ],
+)
+def test_columns_that_say_yes_or_no_are_asked_for(rows, options):
+    for asked in (Asked(), Asked("multilabel"), Asked(input_columns=("text",)), Asked("multilabel", ("text",))):
+        with pytest.raises(DataError, match="yes or no") as error:
+            recognise(rows, asked)
+        assert options in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        flags((1, 0), (0, 2)),  # numbers
+        flags((1, 0), (0, 0)),  # one label alone ever applies
+        flags((1, 1), (1, 1)),  # and both always
+        flags((1, 0), (0, 1))[:4],  # too few rows to tell
+        flags((1, None), (0, None)),  # a column of nothing
+        flags((1, "good"), (0, "bad")),
+        flags((1, 0), (0, 1), target_text="y"),
+    ],
+)
+def test_other_columns_are_not_taken_for_yes_and_no(rows):
+    assert recognise(rows, Asked(input_columns=("text",))) is None
+
+
+def test_a_target_that_is_found_or_named_goes_before_yes_and_no():
+    rows = flags((1, 0), (0, 1), label="good")
+    assert recognise(rows, Asked()).target_columns == ("label",)
+    assert recognise(rows[:1], Asked(target_columns=("fire", "water"))).target_columns == ("fire", "water")
+    assert recognise(flags((1, 0), (0, 1)), Asked(target_columns=("fire",))).target_columns == ("fire",)

@@ -86,7 +86,19 @@ NAMES = (
     Names(("unmasked_text",), ("masked_text",)),
     *(
         Names((name,), _CLASSES)
-        for name in ("content", "body", "message", "review", "tweet", "comment", "headline", "title", "post")
+        for name in (
+            "content",
+            "body",
+            "message",
+            "review",
+            "review_text",
+            "tweet",
+            "comment",
+            "comment_text",
+            "headline",
+            "title",
+            "post",
+        )
     ),
     Names(("premise", "hypothesis"), ("label", "labels")),
     Names(("sentence1", "sentence2"), ("label", "labels")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunecurve.data.cells import is_missing, plain_value
+from tunecurve.data.cells import flag_of, is_missing, plain_value
 from tunecurve.data.shapes.base import Cells
 from tunecurve.data.shapes.chat import columns_with
 from tunecurve.data.shapes.turns import ROLES
@@ -15,6 +15,7 @@ _PARENTS = ("parent_id", "parent_message_id")
 _TEXTS = ("text", "content", "message", "value")
 _QUESTIONS = ("question", "query", "prompt")
 _OPTIONS = ("choices", "options")
+MIN_FLAG_COLUMNS, MIN_ROWS_OF_FLAGS = 2, 5
 _ONE_ROW_A_CHAT = (
     'write one row a chat, {"messages": [{"role": "user", "content": ...}, {"role": "assistant", "content": ...}]}'
 )
@@ -54,6 +55,38 @@ def refuse_rows_without_pairs(sample: Sequence[Cells]) -> None:
             "text and the right one into a column of its own, or name the columns to leave them out: "
             f"--input-column {questions[0]} --target-column ..."
         )
+
+
+def refuse_flags(sample: Sequence[Cells]) -> None:
+    """Refuse rows whose columns say of one label each whether it applies, where no target is named.
+
+    Parameters
+    ----------
+    sample : sequence of mapping of str to any
+        The first rows, in which no target is found.
+
+    Raises
+    ------
+    DataError
+        With the options that make these columns sets of labels.
+    """
+    names = dict.fromkeys(name for row in sample for name in row)
+    flags = [str(name) for name in names if _are_flags(sample, name)]
+    both = [name for name in flags if {True, False} <= {flag_of(row.get(name)) for row in sample}]
+    if len(sample) < MIN_ROWS_OF_FLAGS or len(both) < MIN_FLAG_COLUMNS:
+        return
+    options = " ".join(f"--target-column '{name}'" if " " in name else f"--target-column {name}" for name in flags)
+    raise DataError(
+        f"no column is the target by its name, but {len(flags)} say nothing but yes or no (0 and 1, true and false, x): if each is a label "
+        f"that a row has or has not, make sets of labels of them: {options}; else name the target with --target-column"
+    )
+
+
+def _are_flags(sample: Sequence[Cells], name: str) -> bool:
+    """Return whether all cells of a column say yes or no, some of them in so many words."""
+    cells = [row.get(name) for row in sample]
+    is_there = any(not is_missing(cell) and str(cell).strip() for cell in cells)
+    return is_there and all(flag_of(cell) is not None for cell in cells)
 
 
 def _only(row: Cells, name: str) -> Cells:

@@ -13,7 +13,7 @@ from tunecurve.data.shapes.bedrock_chat import BedrockChat
 from tunecurve.data.shapes.columns import Columns
 from tunecurve.data.shapes.entity_values import EntityValues
 from tunecurve.data.shapes.label_studio import LabelStudio
-from tunecurve.data.shapes.no_pairs import refuse_rows_without_pairs
+from tunecurve.data.shapes.no_pairs import refuse_flags, refuse_rows_without_pairs
 from tunecurve.data.shapes.openai_chat import OpenAIChat
 from tunecurve.data.shapes.preference import Preference
 from tunecurve.data.shapes.prodigy import Prodigy
@@ -91,6 +91,8 @@ def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:
             f"the rows can be read in {len(found)} ways; say which is meant: {', or '.join(choices)} "
             f"(columns are: {', '.join(map(str, list(sample[0])[:12]))})"
         )
+    if not found and not asked.target_columns and not any(DEFAULT_TARGET in row for row in sample):
+        refuse_flags(sample)
     return found[0] if found else None
 
 
