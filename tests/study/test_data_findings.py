@@ -113,3 +113,40 @@ def test_a_list_of_many_labels_is_shortened(tmp_path):
     rows = [{**row, "label": f"{row['label']}-{n}"} for n, row in enumerate(rows_of(80))]
     finding = study(tmp_path, rows)["unseen-labels"]
     assert "(20 in all)" in finding.text
+
+
+COLOURS = ["crimson", "ochre", "turquoise", "magenta", "ivory", "charcoal", "lavender", "emerald"]
+THINGS = ["bicycle", "umbrella", "telescope", "wardrobe", "hammock", "lantern", "suitcase", "accordion"]
+PLACES = ["Lisbon", "Oslo", "Kyoto", "Quito", "Dakar", "Hobart", "Winnipeg", "Zagreb"]
+
+
+def unlike_rows(n, start=0):
+    return [
+        {"text": f"{COLOURS[i % 8]} {THINGS[i // 8 % 8]} {PLACES[(i * 5 + i // 64) % 8]} {chr(97 + i % 26) * 9}", "label": "ab"[i % 2]}
+        for i in range(start, start + n)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("n_near", "kind"), [(1, "note"), (5, "warning"), (20, "warning")])
+def test_test_rows_that_are_nearly_training_rows_are_counted_and_named(tmp_path, n_near, kind):
+    test = unlike_rows(20, 100)
+    rows = [*unlike_rows(60), *({**row, "text": row["text"] + " ok"} for row in test[:n_near])]
+    finding = study(tmp_path, rows, test)["near-duplicates"]
+    assert finding.kind == kind
+    assert finding.blocks == ()
+    assert f"{n_near} of 20 test rows are nearly the same as a training row" in finding.text
+    assert f"up to {5 * n_near} points too good" in finding.text
+    assert "line 1 like line 61" in " ".join(finding.places)
+    assert not any(row["text"] in finding.line for row in test)  # findings go where no texts may
+
+
+def test_near_duplicates_with_another_target_are_counted(tmp_path):
+    test = unlike_rows(20, 100)
+    rows = [*unlike_rows(60), *({"text": f"{row['text']} ok", "label": "a"} for row in test[:4])]
+    assert "4 of 20 test rows are nearly the same as a training row by their inputs, 2 of them with another target" in (
+        study(tmp_path, rows, test)["near-duplicates"].text
+    )
+
+
+def test_unlike_rows_have_no_near_duplicates(tmp_path):
+    assert "near-duplicates" not in study(tmp_path, unlike_rows(60), unlike_rows(20, 100))

@@ -11,13 +11,14 @@ import heapq
 import itertools
 from array import array
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tunecurve.data.near_duplicates import NearDuplicates
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.errors import DataError
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
@@ -295,10 +296,18 @@ class Overlap(Record):
     test_rows_with_skeleton_in_pool: int
     """With the same text but for labels, digits, case and spacing."""
     skeleton_of: Literal["target", "input"]
+    test_rows_near_pool: int | None = None
+    """Of the compared ones, with nearly the same text as a training row, and no twin; null in older results."""
+    test_rows_compared: int | None = None
+    pool_rows_compared: int | None = None
 
 
 def count_overlap(
-    rows: Sequence[Row], split: Split, skeleton_of: Literal["target", "input"], form: PlaceholderForm = CLASSIC
+    test: Sequence[Row],
+    pool: Sequence[Row],
+    skeleton_of: Literal["target", "input"],
+    form: PlaceholderForm = CLASSIC,
+    near: NearDuplicates | None = None,
 ) -> Overlap:
     """Return how many test rows have a twin in the pool: same input, or same skeleton of a text.
 
@@ -308,17 +317,26 @@ def count_overlap(
         The text that shows the template: the target of a masking, else the input (classes and summaries do not).
     form : PlaceholderForm, default `[LABEL]`
         How placeholders are written.
+    near : NearDuplicates, optional
+        Test rows that are nearly the same as a training row.
     """
-
-    def text_of(index: int) -> str:
-        return skeleton(rows[index].target, form) if skeleton_of == "target" else skeleton(rows[index].source)
-
-    inputs = Counter(rows[index].source for index in split.test)
-    skeletons = Counter(text_of(index) for index in split.test)
-    inputs_in_pool = {text for index in split.pool if (text := rows[index].source) in inputs}
-    skeletons_in_pool = {text for index in split.pool if (text := text_of(index)) in skeletons}
+    text_of = skeleton_text(skeleton_of, form)
+    inputs = Counter(row.source for row in test)
+    skeletons = Counter(map(text_of, test))
+    inputs_in_pool = {row.source for row in pool if row.source in inputs}
+    skeletons_in_pool = {text for row in pool if (text := text_of(row)) in skeletons}
     return Overlap(
         test_rows_with_input_in_pool=sum(inputs[text] for text in inputs_in_pool),
         test_rows_with_skeleton_in_pool=sum(skeletons[text] for text in skeletons_in_pool),
         skeleton_of=skeleton_of,
+        test_rows_near_pool=None if near is None else len(near.pairs),
+        test_rows_compared=None if near is None else near.n_test_compared,
+        pool_rows_compared=None if near is None else near.n_pool_compared,
     )
+
+
+def skeleton_text(skeleton_of: Literal["target", "input"], form: PlaceholderForm = CLASSIC) -> Callable[[Row], str]:
+    """Return the function that gives the text of a row by which twins are told."""
+    if skeleton_of == "target":
+        return lambda row: skeleton(row.target, form)
+    return lambda row: skeleton(row.source)

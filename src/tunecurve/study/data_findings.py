@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunecurve.data.near_duplicates import NearDuplicates
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
 from tunecurve.study.facts import DataFacts
@@ -15,10 +16,17 @@ MIN_TEST_ROWS = 100
 MIN_TEST_GROUPS = 5
 # A template whose rows are on both sides of the split matters from here on.
 MOST_TWINS = 0.1
+NOTHING_NEAR = NearDuplicates()
 
 
 def data_findings(
-    task: Task, test: Sequence[Row], pool: Sequence[Row], facts: DataFacts, *, keeps_groups: bool
+    task: Task,
+    test: Sequence[Row],
+    pool: Sequence[Row],
+    facts: DataFacts,
+    near: NearDuplicates = NOTHING_NEAR,
+    *,
+    keeps_groups: bool,
 ) -> list[Finding]:
     """Return what the rows of a study could mislead by.
 
@@ -30,6 +38,8 @@ def data_findings(
         The two sides.
     facts : DataFacts
         Of `StudyData`: counts, labels, overlap.
+    near : NearDuplicates
+        Test rows that are nearly the same as a training row.
     keeps_groups : bool
         Whether intervals rest on groups of rows (`SplitSpec.keeps_groups`), not on rows.
     """
@@ -38,7 +48,7 @@ def data_findings(
         found = [*found, *_other_task(task, pool)]
     found = [*found, *_unseen_labels(task, test, facts.labels), *task.label_findings(test, pool)]
     few_groups = _few_test_groups(facts) if keeps_groups else []
-    return [*found, *_overlap(facts), *few_groups, *_few_test_rows(facts.n_test)]
+    return [*found, *_overlap(facts), *_near_duplicates(facts, near), *few_groups, *_few_test_rows(facts.n_test)]
 
 
 def _other_task(task: Task, pool: Sequence[Row]) -> list[Finding]:
@@ -71,6 +81,34 @@ def _overlap(facts: DataFacts) -> list[Finding]:
         )
         found.append(Finding("template-twins", text, "name the template with --group-column, or use --split group"))
     return found
+
+
+def _near_duplicates(facts: DataFacts, near: NearDuplicates) -> list[Finding]:
+    """Say how many test rows are nearly a training row, and by how much the score may be too good."""
+    n_near, n_test = len(near.pairs), near.n_test_compared
+    if not n_near:
+        return []
+    share = n_near / n_test
+    n_other = sum(pair.test.target != pair.training.target for pair in near.pairs)
+    compares_inputs = facts.overlap.skeleton_of == "input"
+    other = f", {n_other} of them with another target" if n_other and compares_inputs else ""
+    what = "inputs" if compares_inputs else "targets"
+    sampled = (
+        f" (compared: {n_test:,} of {facts.n_test:,} test rows with {near.n_pool_compared:,} of {facts.n_pool:,} training rows)"
+        if n_test < facts.n_test or near.n_pool_compared < facts.n_pool
+        else ""
+    )
+    text = (
+        f"{n_near} of {n_test} test rows are nearly the same as a training row by their {what}{other}{sampled}: a score that counts rows "
+        f"may be up to {_points(100 * share)} points too good for new texts"
+    )
+    remedy = "name what such rows share with --group-column, or leave one of each pair out"
+    places = tuple(f"{pair.test.place} like {pair.training.place}" for pair in near.pairs if pair.test.place)
+    return [Finding("near-duplicates", text, remedy, places[:20], is_note=share <= MOST_TWINS)]
+
+
+def _points(share: float) -> str:
+    return f"{share:.0f}" if share >= 1 else f"{share:.1g}"
 
 
 def _few_test_groups(facts: DataFacts) -> list[Finding]:

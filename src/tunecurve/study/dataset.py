@@ -11,9 +11,10 @@ from datetime import date
 from pathlib import Path
 
 from tunecurve.data.cleaning import CleaningReport
+from tunecurve.data.near_duplicates import NearDuplicates, find_near_duplicates
 from tunecurve.data.rows import Pairs, Row, ids_hash
 from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, split_own
-from tunecurve.data.split import Split, count_overlap, grown_order, split_rows
+from tunecurve.data.split import Split, count_overlap, grown_order, skeleton_text, split_rows
 from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
 from tunecurve.metrics.settings import MetricSettings, SqlSettings
@@ -57,6 +58,8 @@ class StudyData:
         Known answers that were scored on the test rows; see `known_answers`.
     frozen : Frozen, optional
         What the study keeps of its rows on disk.
+    near : NearDuplicates
+        Test rows that are nearly the same as a training row.
     """
 
     test: list[Row]
@@ -70,6 +73,7 @@ class StudyData:
     metric_settings: MetricSettings = field(default_factory=MetricSettings)
     checks: list[Check] = field(default_factory=list)
     frozen: Frozen | None = None
+    near: NearDuplicates = field(default_factory=NearDuplicates)
 
     @property
     def frozen_date(self) -> str:
@@ -151,8 +155,9 @@ def split_data(
     task.check_rows(test, pool, are_first_rows=spec.data.limit is not None and spec.data.limit_takes == "first")
     findings = [*_settled_findings(found, decisions), *cleaning.findings()]
     decided = _decide(spec, test, pool, task, decisions, findings)
-    facts = _facts(rows, cleaning, split, test, pool, decided)
-    findings += data_findings(task, test, pool, facts, keeps_groups=spec.split.keeps_groups)
+    near = find_near_duplicates(test, pool, skeleton_text(decided.task.group_by, decided.task.form))
+    facts = _facts(rows, cleaning, split, (test, pool, near), decided)
+    findings += data_findings(task, test, pool, facts, near, keeps_groups=spec.split.keeps_groups)
     findings += side_findings(
         rows,
         split,
@@ -174,6 +179,7 @@ def split_data(
         findings=findings,
         metric_settings=decided.metric_settings,
         frozen=frozen,
+        near=near,
     )
 
 
@@ -321,10 +327,10 @@ def _facts(
     rows: list[Row],
     cleaning: CleaningReport,
     split: Split,
-    test: list[Row],
-    pool: list[Row],
+    sides: tuple[list[Row], list[Row], NearDuplicates],
     decided: _Decided,
 ) -> DataFacts:
+    test, pool, near = sides
     dev = [row for row in rows if row.side == "dev"]
     return DataFacts(
         rows_in=cleaning.rows_in,
@@ -340,7 +346,7 @@ def _facts(
         split_method=split.method,
         test_sha256=ids_hash(test),
         pool_sha256=ids_hash(pool),
-        overlap=count_overlap(rows, split, decided.task.group_by, decided.task.form),
+        overlap=count_overlap(test, pool, decided.task.group_by, decided.task.form, near),
         labels=list(decided.labels),
         labels_are_numbered=decided.is_numbered,
     )
