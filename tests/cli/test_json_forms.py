@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_commands import invoke, options, with_lookup  # noqa: F401  (a fixture)
-from tunecurve.cli.main import COMMANDS
+from tunecurve.cli.main import COMMANDS, command_of
 from tunecurve.errors import EXIT_CODES
 from tunecurve.results.model import Results
 
@@ -106,13 +106,7 @@ def test_results_json_of_run_has_the_version_of_the_page(rows_file, tmp_path, wi
 
 
 def test_every_command_with_json_is_on_the_page():
-    import importlib
-
-    with_json = {
-        name
-        for name, (module, _) in COMMANDS.items()
-        if any("--json" in option.opts for option in getattr(importlib.import_module(module), name).params)
-    }
+    with_json = {name for name in COMMANDS if any("--json" in option.opts for option in command_of(name).params)}
     assert with_json == {name.split()[0] for name in FORMS} - {"jobs"}
 
 

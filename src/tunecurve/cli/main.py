@@ -33,9 +33,18 @@ COMMANDS = {
     "jobs": ("tunecurve.cli.jobs", "List, follow, cancel and repeat tuning jobs at providers."),
     "forecast": ("tunecurve.cli.forecast", "Forecast learning curves from points measured by anything."),
     "testset": ("tunecurve.cli.testset", "How many test rows? What these can show, and how many show more."),
+    "select-test": (
+        "tunecurve.cli.select_test",
+        "Which rows to label next? Ways of choosing, replayed on labelled rows.",
+    ),
     "doctor": ("tunecurve.cli.doctor", "Show what a study would use on this machine, and what would stop it."),
     "atlas": ("tunecurve.cli.atlas", "Look up measured learning curves of public data sets: no data yet?"),
 }
+
+
+def command_of(name: str) -> click.Command:
+    """Import and return a command."""
+    return getattr(importlib.import_module(COMMANDS[name][0]), name.replace("-", "_"))
 
 
 class LazyGroup(click.Group):
@@ -49,7 +58,7 @@ class LazyGroup(click.Group):
         """Import and return one command."""
         if cmd_name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command_of(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the overview without importing the commands."""

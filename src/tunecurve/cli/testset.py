@@ -14,9 +14,6 @@ from tunecurve.cli.options import data_options
 
 if TYPE_CHECKING:
     from tunecurve.results.records.test_set import TestSet, TestSetAnswer
-    from tunecurve.spec.study import StudySpec
-    from tunecurve.study.dataset import StudyData
-    from tunecurve.study.reading import StudyRows
 
 
 @click.command()
@@ -115,37 +112,11 @@ def _of_run(folder: Path, asked: Asked, options: dict[str, object]) -> TestSetAn
 
 
 def _of_data(study: Path | None, asked: Asked, options: dict[str, object]) -> TestSetAnswer:
-    from tunecurve.cli.options import study_values
-    from tunecurve.errors import DataError
+    from tunecurve.cli.study_rows import split_rows_of
     from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
-    from tunecurve.study.checks import check_without_models
-    from tunecurve.study.prepare import split_as_asked
-    from tunecurve.study.reading import read_study_rows
-    from tunecurve.study.settling import settled_study
 
-    values, origin = study_values(study, options)
-    settled = settled_study(values, origin=origin)
-    spec, folder = settled.spec, settled.folder
-    rows, are_defaults = read_study_rows(spec, folder, settled.findings), "train_sizes" not in values
-    try:
-        spec, data = split_as_asked(spec, rows, folder, sizes_are_defaults=are_defaults)
-    except DataError:
-        if not are_defaults:
-            raise
-        spec, data = _with_fewest_training_rows(spec, rows, folder)
-    check_without_models(spec, data)
+    spec, data, _ = split_rows_of(study, options)
     return test_set_of_rows(spec, data, questions_of(spec, asked.difference, asked.leak_bound))
-
-
-def _with_fewest_training_rows(spec: StudySpec, rows: StudyRows, folder: Path) -> tuple[StudySpec, StudyData]:
-    """Split for the test rows alone: nobody asked for training rows, so none but the examples of a prompt are kept."""
-    from tunecurve.errors import DataError
-    from tunecurve.study.prepare import split_as_asked
-
-    try:
-        return split_as_asked(spec.model_copy(update={"train_sizes": [1]}), rows, folder, sizes_are_defaults=False)
-    except DataError as problem:
-        raise DataError(str(problem).replace(" or --train-sizes", "")) from None  # no option of this command
 
 
 def _of_points(points: str, asked: Asked) -> TestSetAnswer:

@@ -41,7 +41,7 @@ from tunecurve.results.points import (
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import LEAKS, LabelRecall, MetricResult, Point
 from tunecurve.results.records.trials import CheckpointResult, FinishedTrial, TrialResult
-from tunecurve.results.test_set.basis import KnownRows, groups_of, known_rows
+from tunecurve.results.test_set.basis import KnownRows, known_rows
 from tunecurve.results.test_set.sources import describe_test_set, questions_of
 from tunecurve.results.training_findings import speed_findings, training_findings
 from tunecurve.results.version_findings import version_findings
@@ -49,6 +49,7 @@ from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
 from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
+from tunecurve.study.row_groups import groups_of
 from tunecurve.study.trial import signatures_of, stored_checkpoints, stored_result
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.trial_record import TrainingScores, row_statistics, stored_statistics

@@ -83,7 +83,7 @@ class TfidfLearner(Learner):
 
         started = time.perf_counter()
         texts = [example.prompt.source for example in job.examples]
-        vectorizers = [_vectorizer(analyzer, lengths).fit(texts) for _, analyzer, lengths in VIEWS]
+        vectorizers = [new_vectorizer(analyzer, lengths).fit(texts) for _, analyzer, lengths in VIEWS]
         features = hstack([vectorizer.transform(texts) for vectorizer in vectorizers]).tocsr()
         weights, bias, head, loss = self.fit(features, [example.answer for example in job.examples])
         _save(job.folder / TUNED_FOLDER, _Model(vectorizers, weights, bias, head))
@@ -187,7 +187,8 @@ def _log_shares(scores: np.ndarray, n_classes: int) -> np.ndarray:
     return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
 
 
-def _vectorizer(analyzer: str, lengths: tuple[int, int]) -> Any:
+def new_vectorizer(analyzer: str, lengths: tuple[int, int]) -> Any:
+    """Return scikit-learn's vectorizer of one of the `VIEWS`, not fitted."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     # Every sign counts: the default pattern for words leaves out those of one letter, and texts may hold nothing else.
@@ -214,7 +215,7 @@ def _load(folder: Path) -> _Model:
     tensors, head = load_file(folder / "model.safetensors"), json.loads((folder / "head.json").read_text())
     vectorizers = []
     for name, analyzer, lengths in VIEWS:
-        vectorizer = _vectorizer(analyzer, lengths)
+        vectorizer = new_vectorizer(analyzer, lengths)
         vectorizer.vocabulary_ = head["vocabularies"][name]
         vectorizer.idf_ = tensors[f"idf:{name}"]
         vectorizers.append(vectorizer)

@@ -148,11 +148,3 @@ def leaks_of(known: KnownRows, questions: Questions) -> LeakBound | None:
     if item is None or not known.n_judged:
         return None
     return leak_entry(known.n_judged, int((item.weights > 0).sum()), item.effective_groups, known.rows, questions)
-
-
-def groups_of(spec: StudySpec, data: StudyData) -> NDArray[np.int_]:
-    """Return the number of each test row's group: its own where rows do not share groups, or may stand on both sides."""
-    groups = [row.group for row in data.test]
-    if spec.split.keeps_groups and len(set(groups)) < len(groups):
-        return np.unique(groups, return_inverse=True)[1]
-    return np.arange(len(groups))

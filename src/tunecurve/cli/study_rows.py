@@ -1,0 +1,58 @@
+"""The rows of a study for commands that need its split and no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunecurve.cli.options import study_values
+
+if TYPE_CHECKING:
+    from tunecurve.spec.study import StudySpec
+    from tunecurve.study.dataset import StudyData
+    from tunecurve.study.reading import StudyRows
+
+
+def split_rows_of(
+    study: Path | None, options: dict[str, Any], out: Path | None = None
+) -> tuple[StudySpec, StudyData, Path]:
+    """Return a study, its rows on both sides and its folder, checked without models.
+
+    Parameters
+    ----------
+    study : Path, optional
+        A study file, or rows.
+    options : dict
+        What the command line says of the rows.
+    out : Path, optional
+        The run's folder; what is frozen there stays as it is.
+    """
+    from tunecurve.errors import DataError
+    from tunecurve.study.checks import check_without_models
+    from tunecurve.study.prepare import split_as_asked
+    from tunecurve.study.reading import read_study_rows
+    from tunecurve.study.settling import settled_study
+
+    values, origin = study_values(study, options)
+    settled = settled_study(values, out, origin)
+    spec, folder = settled.spec, settled.folder
+    rows, are_defaults = read_study_rows(spec, folder, settled.findings), "train_sizes" not in values
+    try:
+        spec, data = split_as_asked(spec, rows, folder, sizes_are_defaults=are_defaults)
+    except DataError:
+        if not are_defaults:
+            raise
+        spec, data = _with_fewest_training_rows(spec, rows, folder)
+    check_without_models(spec, data)
+    return spec, data, folder
+
+
+def _with_fewest_training_rows(spec: StudySpec, rows: StudyRows, folder: Path) -> tuple[StudySpec, StudyData]:
+    """Split for the test rows alone: nobody asked for training rows, so none but the examples of a prompt are kept."""
+    from tunecurve.errors import DataError
+    from tunecurve.study.prepare import split_as_asked
+
+    try:
+        return split_as_asked(spec.model_copy(update={"train_sizes": [1]}), rows, folder, sizes_are_defaults=False)
+    except DataError as problem:
+        raise DataError(str(problem).replace(" or --train-sizes", "")) from None  # no option of this command

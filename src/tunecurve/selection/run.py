@@ -1,0 +1,257 @@
+"""`select_rows`: every way of choosing, replayed with every seed; what is done is kept, so that the same call goes on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunecurve.curve.intervals import Jackknife
+from tunecurve.data.rows import ids_hash
+from tunecurve.errors import DataError, UsageError
+from tunecurve.learners.baselines.tfidf import TfidfLearner
+from tunecurve.learners.registry import LearnerOptions, build_learners
+from tunecurve.metrics.base import signature_for
+from tunecurve.metrics.catalogue import build_metrics
+from tunecurve.selection.cheap_learners import fit_of
+from tunecurve.selection.judge import LEVEL, Judge, level_of_each
+from tunecurve.selection.records import SelectionTest
+from tunecurve.selection.replay import Setting, replay
+from tunecurve.selection.sentences import notes, verdict
+from tunecurve.selection.vectors import Products, VectorKind, encoder_products, tfidf_products
+from tunecurve.selection.ways import WAYS
+from tunecurve.spec.study import StudySpec, stable_hash
+from tunecurve.storage.files import AppendLog, make_folder, remove_leftovers, write_checked_json
+from tunecurve.study.dataset import StudyData
+from tunecurve.study.row_groups import groups_of
+from tunecurve.tasks.lookup import task_of
+
+FOLDER, REPLAYS, RESULT = "select-test", "replays.jsonl", "select-test.json"
+# Raised when a replay computes something else than before: what was kept is not used again.
+REPLAY_VERSION = 1
+FIRST_SIZE = 50
+FEWEST_ROWS = 20
+
+
+@dataclass(frozen=True)
+class SelectionOptions:
+    """What is replayed.
+
+    Attributes
+    ----------
+    vectors : sequence of {"tfidf", "encoder"}
+        What the cheap learners read, one learner each.
+    seeds : int
+        Replays of each way.
+    sizes : sequence of int
+        The seed set, and how many rows there are after each choice; empty: doubled from 50 up to half of the rows.
+    most_rows : int
+        Of the pool, which are chosen from.
+    device, threads
+        Where the encoder computes.
+    """
+
+    vectors: Sequence[VectorKind] = ("tfidf",)
+    seeds: int = 5
+    sizes: Sequence[int] = ()
+    most_rows: int = 2000
+    device: str = "auto"
+    threads: int | None = None
+
+
+# Told: replays done, replays in all, seconds left, what was done last.
+OnReplay = Callable[[int, int, float, str], None]
+
+
+def select_test(
+    spec: StudySpec,
+    data: StudyData,
+    folder: Path,
+    options: SelectionOptions,
+    on_replay: OnReplay = lambda done, total, left, last: None,
+) -> SelectionTest:
+    """Return which way of choosing the next rows would have learnt fastest on the labelled pool of a study.
+
+    Parameters
+    ----------
+    spec : StudySpec
+        The study; its headline metric is scored.
+    data : StudyData
+        Its frozen rows.
+    folder : Path
+        The run's folder: replays and result are kept in its folder ``select-test``.
+    options : SelectionOptions
+        What is replayed.
+    on_replay : callable
+        Told after every replay how many are done, how many there are, and the seconds that are left.
+
+    Raises
+    ------
+    UsageError
+        For tasks whose answers no cheap learner gives, and for sizes that cannot be.
+    DataError
+        When there are too few rows to choose from.
+    """
+    setting = _setting(spec, data, options)
+    place = make_folder(folder / FOLDER)
+    remove_leftovers(place)
+    log = AppendLog(place / REPLAYS)
+    try:
+        curves = _Replays(setting, options, log, on_replay).all()
+    finally:
+        log.close()
+    floor = setting.score(_floor_answers(spec, data))
+    judge = Judge(setting.metric, setting.sizes, level_of_each(len(curves)), floor)
+    results = [result for learner, by_way in curves.items() for result in judge.results(learner, by_way)]
+    found = SelectionTest(
+        name=spec.name,
+        task=spec.task,
+        metric=setting.metric.name,
+        metric_title=setting.metric.title,
+        metric_signature=signature_for(setting.metric, [row.references for row in setting.test]),
+        direction=setting.metric.direction,
+        n_test=len(setting.test),
+        groups_in_test=int(setting.groups.max()) + 1,
+        n_pool=len(data.pool),
+        n_replayed=len(setting.pool),
+        pool_sha256=ids_hash(setting.pool),
+        test_sha256=data.facts.test_sha256,
+        floor=floor.estimate,
+        floor_title=spec.kind.floor.title,
+        sizes=list(setting.sizes),
+        seeds=options.seeds,
+        level=LEVEL,
+        level_of_each=judge.level,
+        results=results,
+        sentence=verdict(results, setting.metric.title, setting.sizes, spec.kind.floor.title),
+        notes=notes(list(curves), len(setting.pool), len(data.pool), judge.level),
+    )
+    write_checked_json(place / RESULT, found)
+    return found
+
+
+def _floor_answers(spec: StudySpec, data: StudyData) -> list[str]:
+    rule = spec.kind.floor
+    learnt = rule.learn([row.target for row in data.pool])
+    return [rule.answer(row.source, learnt) for row in data.test]
+
+
+def _setting(spec: StudySpec, data: StudyData, options: SelectionOptions) -> Setting:
+    task = spec.kind
+    fit = fit_of(task.answer)
+    if fit is None:
+        raise UsageError(
+            f"the task is {task.name}, and select-test replays classification and multilabel studies: of other answers no learner "
+            "is cheap enough to be trained a hundred times; for label kinds worth more rows see the report's section on labels"
+        )
+    pool = data.training_rows(min(options.most_rows, len(data.pool)), 0)
+    metric = build_metrics(spec.metric_names, data.metric_settings)[0]
+    return Setting(
+        pool,
+        data.test,
+        groups_of(spec, data),
+        metric.for_rows([row.target for row in data.test], [row.source for row in data.test]),
+        lambda target: task.labels_of(target, ""),
+        task.answer,
+        fit,
+        _sizes(options.sizes, len(pool)),
+        spec.split.seed,
+    )
+
+
+def _sizes(asked: Sequence[int], n_pool: int) -> list[int]:
+    """Return the sizes that are asked for, else doubled ones up to half of the rows: beyond it there is little left to choose."""
+    if n_pool < FEWEST_ROWS:
+        raise DataError(
+            f"{n_pool} training rows are left beside the test rows, and a replay needs {FEWEST_ROWS} to choose from; give more "
+            "labelled rows, or a smaller --test-size"
+        )
+    if asked:
+        return _checked_sizes(asked, n_pool)
+    first = min(FIRST_SIZE, max(n_pool // 8, 2))
+    return [first * 2**step for step in range(int(math.log2(n_pool / 2 / first)) + 1)]
+
+
+def _checked_sizes(asked: Sequence[int], n_pool: int) -> list[int]:
+    sizes = sorted(set(asked))
+    if len(sizes) < 2 or sizes[0] < 1 or sizes[-1] > n_pool:
+        raise UsageError(
+            f"--sizes {','.join(map(str, asked))}: expected at least two sizes from 1 to {n_pool:,}, the rows that are chosen from; "
+            "the first is the seed set"
+        )
+    if sizes[-1] == n_pool and len(sizes) == 2:
+        raise UsageError(
+            f"--sizes {','.join(map(str, asked))}: {n_pool:,} are all rows, which every way chooses alike; end below it"
+        )
+    return sizes
+
+
+class _Vectors:
+    """The vectors that one learner reads, made when a replay needs them."""
+
+    def __init__(self, kind: VectorKind, setting: Setting, options: SelectionOptions) -> None:
+        self.kind, self._setting = kind, setting
+        self._encoder = _untrained_encoder(options) if kind == "encoder" else None
+
+    @property
+    def identity(self) -> list[object]:
+        """What determines them."""
+        if self._encoder is not None:
+            return [self.kind, self._encoder.identity()]
+        return [self.kind, TfidfLearner().identity()]
+
+    @cached_property
+    def products(self) -> Products:
+        """Their inner products."""
+        pool, test = ([row.source for row in rows] for rows in (self._setting.pool, self._setting.test))
+        return tfidf_products(pool, test) if self._encoder is None else encoder_products(self._encoder, pool, test)
+
+
+def _untrained_encoder(options: SelectionOptions) -> Any:
+    learners = build_learners(
+        ["classifier"], LearnerOptions(task=task_of("classification"), device=options.device, threads=options.threads)
+    )
+    return learners["classifier"]
+
+
+class _Replays:
+    """All replays, those that are kept already taken from the log."""
+
+    def __init__(self, setting: Setting, options: SelectionOptions, log: AppendLog, on_replay: OnReplay) -> None:
+        self._setting, self._options, self._log, self._on_replay = setting, options, log, on_replay
+        self._kept: dict[str, Any] = {value["key"]: value["scores"] for value in log.values}
+        self._n_done, self._seconds, self._n_computed = 0, 0.0, 0
+        self._n_all = len(options.vectors) * len(WAYS) * options.seeds
+
+    def all(self) -> dict[str, dict[str, list[list[Jackknife]]]]:
+        """Return the scores of every replay, by learner and way, in the order of the seeds."""
+        found: dict[str, dict[str, list[list[Jackknife]]]] = {}
+        for kind in self._options.vectors:
+            vectors = _Vectors(kind, self._setting, self._options)
+            curves: dict[str, list[list[Jackknife]]] = {way: [] for way in WAYS}
+            for seed in range(self._options.seeds):
+                for way in WAYS:
+                    curves[way].append(self._one(vectors, way, seed))
+            found[kind] = curves
+        return found
+
+    def _one(self, vectors: _Vectors, way: str, seed: int) -> list[Jackknife]:
+        key = stable_hash([self._setting.identity(), REPLAY_VERSION, vectors.identity, way, seed])
+        kept = self._kept.get(key)
+        if kept is None:
+            started = time.perf_counter()
+            scores = replay(self._setting, vectors.products, way, seed)
+            self._seconds += time.perf_counter() - started
+            self._n_computed += 1
+            kept = [[item.estimate, item.left_out.tolist(), item.weights.tolist()] for item in scores]
+            self._log.append({"key": key, "way": way, "seed": seed, "scores": kept})
+        self._n_done += 1
+        left = (self._n_all - self._n_done) * self._seconds / max(self._n_computed, 1)
+        self._on_replay(self._n_done, self._n_all, left, f"{vectors.kind}, {way}, seed {seed}")
+        return [Jackknife(estimate, np.array(left_out), np.array(weights)) for estimate, left_out, weights in kept]

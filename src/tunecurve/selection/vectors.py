@@ -1,0 +1,75 @@
+"""Texts as vectors: all that cheap learners and ways of choosing need of them are their inner products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunecurve.learners.baselines.tfidf import VIEWS, new_vectorizer
+
+FloatArray = NDArray[np.float64]
+VectorKind = Literal["tfidf", "encoder"]
+VECTOR_KINDS: tuple[VectorKind, ...] = ("tfidf", "encoder")
+TOKENS_A_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Products:
+    """Inner products of the vectors of texts; every vector has the same length.
+
+    Attributes
+    ----------
+    pool : ndarray
+        Of pool rows with pool rows, shape (pool, pool).
+    test : ndarray
+        Of test rows with pool rows, shape (test, pool).
+    """
+
+    pool: FloatArray
+    test: FloatArray
+
+
+def tfidf_products(pool: Sequence[str], test: Sequence[str]) -> Products:
+    """Return the products of n-gram counts, weighted as `TfidfLearner` does; what is rare is counted on the pool's inputs."""
+    from scipy.sparse import hstack
+
+    vectorizers = [new_vectorizer(analyzer, lengths).fit(pool) for _, analyzer, lengths in VIEWS]
+    of_pool, of_test = (hstack([one.transform(texts) for one in vectorizers]).tocsr() for texts in (pool, test))
+    return Products((of_pool @ of_pool.T).toarray(), (of_test @ of_pool.T).toarray())
+
+
+def encoder_products(learner: Any, pool: Sequence[str], test: Sequence[str]) -> Products:
+    """Return the products of mean vectors from a frozen encoder, all of length 1.
+
+    Parameters
+    ----------
+    learner : ClassifierLearner
+        Whose encoder reads the texts, as it is before any training.
+    pool, test : sequence of str
+        The inputs.
+    """
+    vectors = _vectors(learner, [*pool, *test])
+    of_pool = vectors[: len(pool)]
+    return Products(of_pool @ of_pool.T, vectors[len(pool) :] @ of_pool.T)
+
+
+def _vectors(learner: Any, sources: Sequence[str]) -> FloatArray:
+    import torch
+
+    from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, precision
+    from tunecurve.learners.encoder.words import split_words
+
+    model = SegmentClassifier(learner.backbone, 1, 0).to(learner.compute.device).eval()
+    texts = split_words(learner.tokenizer, sources, by_character=False)
+    found = np.zeros((len(texts), model.head.in_features))
+    with torch.inference_mode(), precision(learner.compute):
+        for rows in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
+            batch = learner.segments_of([texts[row] for row in rows])
+            if batch is not None:  # else no text has a known sign: such vectors stay 0
+                found[rows] = model.means(batch).float().cpu().double().numpy()
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    return np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 0)
