@@ -26,6 +26,7 @@ COMMANDS = {
     ),
     "plan": ("tunecurve.cli.plan", "Show what would run: trials, tokens, time; nothing is trained."),
     "status": ("tunecurve.cli.status", "Show what is done, running, failed and waiting in a run folder."),
+    "view": ("tunecurve.cli.view", "Show all runs of a folder live in a browser, and try their models."),
     "report": ("tunecurve.cli.report", "Write picture and report of a run folder anew, from its results."),
     "compare": ("tunecurve.cli.compare", "Put runs side by side: differences on the test rows that they share."),
     "predict": ("tunecurve.cli.predict", "Answer new texts with the best fine-tuned model of a run."),

@@ -18,7 +18,6 @@ from tunecurve.cli.spec_options import option_of
 if TYPE_CHECKING:
     from tunecurve.findings import Finding
     from tunecurve.results.model import Results
-    from tunecurve.results.records.money import Money
     from tunecurve.study.plan import Trial
     from tunecurve.study.progress import Progress
     from tunecurve.study.study import Study
@@ -132,6 +131,7 @@ def _show_results(results: Results, known: Collection[Finding]) -> None:
     from tunecurve.report.decision import decision_of, decision_text
     from tunecurve.report.history import history_lines
     from tunecurve.report.loss_panel import loss_lines
+    from tunecurve.report.spent import money_line
     from tunecurve.report.tables import default_columns, point_table, text_table
     from tunecurve.report.test_set import rows_lines
 
@@ -154,7 +154,7 @@ def _show_results(results: Results, known: Collection[Finding]) -> None:
     folder = results.folder or Path()
     echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
     if results.money is not None:
-        echo(_money_line(results.money))
+        echo(money_line(results.money))
 
 
 def _remarks(results: Results) -> list[str]:
@@ -165,37 +165,6 @@ def _remarks(results: Results) -> list[str]:
         for trial in results.finished
         if (remarks := trial.answers.remarks(metric.name, metric.title))
     ]
-
-
-def _money_line(spent: Money) -> str:
-    from tunecurve.learners.hosted.prices import money
-
-    line = f"Paid by this study so far: {money(spent.answers_usd)} for answers, {money(spent.jobs_usd)} for tuning"
-    if spent.hosting_usd:
-        line += f", {money(spent.hosting_usd)} for deployments by time"
-    estimated = spent.estimated
-    what = _counted((estimated.n_answers, "answers"), (estimated.n_jobs, "tuning jobs"))
-    if what:
-        line += f"; {money(estimated.usd)} of it for {what} is an estimate, because the server tells no usable usage"
-    if spent.n_unpriced_deployments:
-        line += f"; what {spent.n_unpriced_deployments} deployments cost an hour is unknown"
-    if spent.n_standing:
-        line += f"; {spent.n_standing} deployments still stand and cost (tunecurve jobs)"
-    if spent.n_unpriced:
-        line += f"; the price of {spent.n_unpriced} answers is unknown"
-    doubts = spent.in_doubt
-    what = _counted(
-        (doubts.n_calls, "calls without an answer"),
-        (doubts.n_jobs, "tuning jobs in doubt (tunecurve jobs)"),
-        (doubts.n_deployments, "deployments that may still stand (tunecurve jobs)"),
-    )
-    if what:
-        line += f"; {what} may have been billed, at most {money(doubts.at_most_usd)}"
-    return line + "."
-
-
-def _counted(*counts: tuple[int, str]) -> str:
-    return " and ".join(f"{count} {words}" for count, words in counts if count)
 
 
 def _failure_summary(failures: Mapping[Trial, str], told: Mapping[Trial, str]) -> str:

@@ -40,6 +40,7 @@ from tunecurve.results.model import Results
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.spec.study import AdviceSpec
 
+STYLES = ("report.css",)
 # In this order: each may use what stands before it.
 SCRIPTS = ("dom.js", "chart.js", "curve.js", "questions.js", "panels.js", "answers.js", "start.js")
 NO_ANSWER_RULE = (
@@ -67,9 +68,9 @@ def _resource(name: str) -> str:
     return files("tunecurve.report").joinpath("page", name).read_text(encoding="utf-8")
 
 
-def _script() -> str:
+def _script(names: Sequence[str]) -> str:
     """Return the page's parts as one script that leaves no names behind."""
-    return '"use strict";\n{\n' + "".join(map(_resource, SCRIPTS)) + "}\n"
+    return '"use strict";\n{\n' + "".join(map(_resource, names)) + "}\n"
 
 
 def _hash_source(text: str) -> str:
@@ -90,11 +91,25 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def render_page(template: str, **values: Any) -> str:
-    """Return a page of the folder `page`, with its style, script and policy."""
-    style, script = _resource("report.css"), _script()
+def render_page(
+    template: str, *, styles: Sequence[str] = STYLES, scripts: Sequence[str] = SCRIPTS, allowed: str = "", **values: Any
+) -> str:
+    """Return a page of the folder `page`, with its style, script and policy.
+
+    Parameters
+    ----------
+    template : str
+        Its file, like those of `styles` and `scripts`.
+    styles, scripts : sequence of str
+        What it is made with, in this order.
+    allowed : str
+        What the policy lets it do beyond that, such as asking the server that it came from.
+    **values
+        What the template names.
+    """
+    style, script = "".join(map(_resource, styles)), _script(scripts)
     page = _environment().get_template(template)
-    return page.render(style=style, script=script, policy=_policy(style, script), **values)
+    return page.render(style=style, script=script, policy=_policy(style, script) + allowed, **values)
 
 
 def render_report(

@@ -14,6 +14,8 @@ from tunecurve.report.plots import render, study_figure
 from tunecurve.results.model import Results
 from tunecurve.storage.files import write_bytes, write_text
 
+REPORT = "report.html"
+
 
 def write_report(folder: Path, results: Results, *, with_texts: bool = True) -> None:
     """Write curve.png, curve.svg and report.html for the results of a study."""
@@ -21,13 +23,17 @@ def write_report(folder: Path, results: Results, *, with_texts: bool = True) -> 
     write_bytes(folder / "curve.png", render(figure, "png"))
     svg = render(figure, "svg")
     write_bytes(folder / "curve.svg", svg)
+    write_text(folder / REPORT, report_page(folder, results, svg, with_texts=with_texts))
+
+
+def report_page(folder: Path, results: Results, curve_svg: bytes, *, with_texts: bool = True) -> str:
+    """Return report.html of a run folder, from its results and the answers of its trials."""
     has_texts = with_texts and results.shows_texts
     answers = read_answers(folder, results)
-    page = render_report(
+    return render_report(
         results,
-        svg,
+        curve_svg,
         worst_examples(folder, results) if has_texts else [],
         chart_data(results, confusions(results, answers)),
         answer_data(folder, results, answers) if has_texts else None,
     )
-    write_text(folder / "report.html", page)

@@ -5,6 +5,11 @@
   if (chart) parts.push(() => showCurve(chart, showQuestions(chart)), () => showLabels(chart), () => showConfusions(chart), () => showLosses(chart), () => showJudged(chart));
   if (answers) parts.push(() => showAnswers(answers));
   for (const part of parts) try { part(); } catch (error) { console.error(error); }
+  // Inside the live page: say how high this is, and once, that a reader is at work on it. Nothing of the content.
+  if (window.parent !== window) {
+    new ResizeObserver(() => window.parent.postMessage({ height: document.documentElement.scrollHeight }, "*")).observe(document.body);
+    for (const kind of ["input", "pointerdown", "keydown"]) window.addEventListener(kind, () => window.parent.postMessage({ touched: true }, "*"), { once: true });
+  }
   const wasOpen = new Set();
   window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((item) => { if (item.open) wasOpen.add(item); item.open = true; }));
   window.addEventListener("afterprint", () => document.querySelectorAll("details").forEach((item) => { item.open = wasOpen.has(item); }));

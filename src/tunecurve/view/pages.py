@@ -1,0 +1,58 @@
+"""The pages of the live page, made with the report's style, script and templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tunecurve.errors import StudyStateError
+from tunecurve.report.compare import comparison_page
+from tunecurve.report.html import render_page
+from tunecurve.report.plots import render, study_figure
+from tunecurve.report.write import REPORT, report_page
+from tunecurve.results.compare import compare_runs
+from tunecurve.results.stored import load
+from tunecurve.view.runs import RunNow
+
+STYLES = ("report.css", "live/live.css")
+ALLOWED = "; connect-src 'self'; frame-src 'self'"
+
+
+def list_page(folder: Path, *, may_run: bool) -> str:
+    """Return the page of all runs."""
+    return _page("runs", folder=str(folder), may_run=may_run)
+
+
+def run_page(run: RunNow, *, may_run: bool) -> str:
+    """Return the page of one run; the report is a page of its own inside it."""
+    return _page("run", run=run, may_run=may_run)
+
+
+def _page(name: str, **values: object) -> str:
+    scripts = ("dom.js", "live/asking.js", f"live/{name}.js", *(("live/trying.js",) if name == "run" else ()))
+    return render_page(f"live/{name}.html.jinja", styles=STYLES, scripts=scripts, allowed=ALLOWED, **values)
+
+
+def report_of(folder: Path) -> str:
+    """Return the report that the run keeps up to date; where it is gone, made anew from the results."""
+    try:
+        return (folder / REPORT).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        results = load(folder)
+        return report_page(folder, results, render(study_figure(results), "svg"))
+
+
+def comparison_of(folders: list[Path], metric: str | None) -> str:
+    """Return the page of `tunecurve compare`."""
+    return comparison_page(compare_runs(folders, metric), [load(folder) for folder in folders])
+
+
+def needs_results(run: RunNow) -> None:
+    """Refuse what needs results where there are none yet.
+
+    Raises
+    ------
+    StudyStateError
+        With what is the matter.
+    """
+    if run.n_trials is None:
+        raise StudyStateError(run.problem or f"'{run.folder}' has no results yet: no trial has ended")

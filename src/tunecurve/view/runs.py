@@ -1,0 +1,246 @@
+"""The runs in a folder as the live page shows them. Files are read when they have changed, and nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from tunecurve.errors import TunecurveError
+from tunecurve.executors.leases import CLAIMS, LeaseStore
+from tunecurve.executors.lock import Holder, holder_of
+from tunecurve.report.decision import decision_lines
+from tunecurve.report.spent import money_line
+from tunecurve.report.tables import with_interval
+from tunecurve.results.model import Results
+from tunecurve.results.records.points import best_of
+from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.results.stored import RESULTS, load
+from tunecurve.storage.records import Record
+from tunecurve.study.study_file import STUDY_FILE
+from tunecurve.study.trial_folder import TRIALS, TrialFolder, TrialState, trials_of
+
+DEPTH = 2  # folders below the one that is shown
+MOST_RUNS = 1000
+State = Literal["running", "finished", "failed", "interrupted", "cannot be read"]
+
+
+@dataclass(frozen=True)
+class TrialNow(Record):
+    """A trial as its folder tells it now."""
+
+    learner: str
+    label: str
+    state: TrialState
+    score: float | None
+    failure: str | None
+    folder: str
+
+
+@dataclass(frozen=True)
+class RunNow(Record):
+    """A run as its files tell it now."""
+
+    id: str
+    name: str
+    folder: str
+    task: str
+    state: State
+    at_work: str
+    """Who runs it; empty where nobody does."""
+    problem: str
+    """Why nothing can be shown, or what must be known of what is."""
+    n_trials: int | None
+    """None while that is not known: before the first trial has ended."""
+    n_finished: int
+    n_failed: int
+    metric: str
+    best: str
+    """The best tuned point, in words."""
+    headline: str
+    decision: list[tuple[str, str]]
+    money: str
+    changed: float
+    """When results were written last, in seconds since 1970."""
+    version: str
+    """Another one when the report is another one."""
+    trials: list[TrialNow]
+
+    def summary(self) -> dict[str, object]:
+        """Return what the list of runs shows."""
+        return {**replace(self, trials=[]).to_json(), "decision": self.decision[0][1] if self.decision else ""}
+
+
+@dataclass
+class _Kept:
+    """What was read of a run, and what its files were like then."""
+
+    stamp: tuple[object, ...]
+    results: Results | None
+    problem: str
+    finished: set[str] = field(default_factory=set)
+
+
+class RunsFolder:
+    """All runs below a folder, or the one that it is.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are looked for, two folders deep.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._kept: dict[Path, _Kept] = {}
+        self._sharers: dict[Path, LeaseStore] = {}
+        self._lock = threading.Lock()
+
+    def ids(self) -> dict[str, Path]:
+        """Return the folders of all runs that are there now, by names under which a browser may ask for them."""
+        found = {}
+        for path in _run_folders(self.folder, DEPTH):
+            found[run_id(path.relative_to(self.folder))] = path
+            if len(found) == MOST_RUNS:
+                break
+        return found
+
+    def all(self) -> list[RunNow]:
+        """Return all runs as they are now, those with the newest results first."""
+        runs = [self.now(id, path) for id, path in self.ids().items()]
+        return sorted(runs, key=lambda run: (run.state != "running", -run.changed, run.folder))
+
+    def now(self, id: str, path: Path) -> RunNow:
+        """Return a run as its files tell it now."""
+        with self._lock:
+            kept, at_work = self._read(path), self._who_works(path)
+            results = kept.results
+            trials = _trials_of_results(path, results, kept.finished) if results else _trials_of_folder(path)
+        states = [trial.state for trial in trials]
+        name = str(path.relative_to(self.folder)) if path != self.folder else path.resolve().name
+        run = RunNow(
+            id=id, name=name, folder=name, task="", state=_state(kept, states, is_at_work=bool(at_work)), at_work=at_work,
+            problem=kept.problem, n_trials=None, n_finished=states.count("finished"), n_failed=states.count("failed"),
+            metric="", best="", headline="", decision=[], money="", changed=_changed(path),
+            version=hashlib.sha256(repr(kept.stamp).encode()).hexdigest()[:16], trials=trials,
+        )  # fmt: skip
+        return _with_results(run, results) if results else run
+
+    def results(self, path: Path) -> Results | None:
+        """Return what was found in a run so far; None where nothing is, or it cannot be read."""
+        with self._lock:
+            return self._read(path).results
+
+    def _read(self, path: Path) -> _Kept:
+        stamp = tuple(_stamp(path / name) for name in (RESULTS, STUDY_FILE, TRIALS))
+        kept = self._kept.get(path)
+        if kept is None or kept.stamp != stamp:
+            results, problem = None, ""
+            try:
+                results = load(path) if (path / RESULTS).exists() else None
+            except (TunecurveError, OSError) as error:
+                problem = str(error)
+            kept = self._kept[path] = _Kept(stamp, results, problem)
+        return kept
+
+    def _who_works(self, path: Path) -> str:
+        holder = holder_of(path)
+        if holder is not None:
+            return str(holder) if holder.is_at_work else ""
+        if not (path / CLAIMS / "workers").is_dir():
+            return ""
+        store = self._sharers.setdefault(path, LeaseStore(path / CLAIMS))
+        return "; ".join(store.others())
+
+
+def run_id(relative: Path) -> str:
+    """Return the name of a run in addresses: it holds no path that could lead elsewhere."""
+    return hashlib.sha256(relative.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def process_of(path: Path) -> Holder | None:
+    """Return the process of this machine that works on a run alone."""
+    holder = holder_of(path)
+    return holder if holder is not None and holder.is_here and holder.is_at_work else None
+
+
+def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
+    if (folder / STUDY_FILE).is_file() or (folder / RESULTS).is_file():
+        yield folder
+        return
+    if depth:
+        try:
+            inner = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != ".")
+        except OSError:
+            return
+        for name in inner:
+            yield from _run_folders(folder / name, depth - 1)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _changed(path: Path) -> float:
+    stamps = [stamp[0] for stamp in (_stamp(path / RESULTS), _stamp(path / STUDY_FILE)) if stamp]
+    return max(stamps, default=0) / 1e9
+
+
+def _state(kept: _Kept, states: list[TrialState], *, is_at_work: bool) -> State:
+    if is_at_work:
+        return "running"
+    if kept.problem:
+        return "cannot be read"
+    if "failed" in states:
+        return "failed"
+    return "finished" if kept.results is not None and states.count("finished") == len(states) else "interrupted"
+
+
+def _trials_of_results(path: Path, results: Results, finished: set[str]) -> list[TrialNow]:
+    """Return the trials with their states as their folders tell them: results are as old as the last trial that ended."""
+    trials = []
+    for trial in results.trials:
+        state, failure = trial.state, trial.failure
+        if isinstance(trial, FinishedTrial):
+            score = trial.scores[results.primary_metric]
+        else:
+            score, folder = None, TrialFolder(path / trial.folder)
+            state = "finished" if trial.folder in finished else folder.state
+            failure = folder.failure() if state == "failed" else None
+            if state == "finished":
+                finished.add(trial.folder)
+        trials.append(TrialNow(trial.learner, trial.label, state, score, failure, trial.folder))
+    return trials
+
+
+def _trials_of_folder(path: Path) -> list[TrialNow]:
+    """Return the trials that have begun in a run without results, by the names of their folders."""
+    return [
+        TrialNow("", one.name.rpartition("-")[0], one.state, None, one.failure(), f"{TRIALS}/{one.name}")
+        for one in trials_of(path)
+    ]
+
+
+def _with_results(run: RunNow, results: Results) -> RunNow:
+    metric = results.metric()
+    tuned = [point for point in results.points if point.strategy == "fine-tune"]
+    best = best_of(tuned, lambda point: point.scores[metric.name].estimate, metric)
+    return replace(
+        run,
+        name=results.name,
+        task=results.task,
+        n_trials=len(run.trials),
+        metric=metric.title,
+        best=f"{with_interval(best.scores[metric.name])} ({best.name})" if best else "",
+        headline=results.headline,
+        decision=decision_lines(results),
+        money=money_line(results.money) if results.money else "",
+    )
