@@ -112,8 +112,8 @@ class ConsoleProgress(Progress):
 
     def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
         """Print the trial's score and time."""
-        estimated, measured = self._done.get(trial.train_size > 0, (0.0, 0.0))
-        self._done[trial.train_size > 0] = (estimated + self._waiting.get(trial, 0.0), measured + seconds)
+        estimated, measured = self._done.get(trial.strategy == "fine-tune", (0.0, 0.0))
+        self._done[trial.strategy == "fine-tune"] = (estimated + self._waiting.get(trial, 0.0), measured + seconds)
         self._print(f"{self._where(trial)}: {headline}, in {duration(seconds)}")
         self._forget(trial)
 
@@ -153,7 +153,7 @@ class ConsoleProgress(Progress):
 
     def _correction(self, trial: Trial) -> float:
         """How much longer than estimated trials of this kind took so far."""
-        estimated, measured = self._done.get(trial.train_size > 0, (0.0, 0.0))
+        estimated, measured = self._done.get(trial.strategy == "fine-tune", (0.0, 0.0))
         return measured / estimated if estimated > 20.0 else 1.0
 
     def _show(self, line: str, *, force: bool = False) -> None:

@@ -127,9 +127,22 @@ def _show_quote(ready: Study) -> None:
 
 
 def _show_prompts(ready: Study) -> None:
-    for shots in ready.spec.shots:
+    from tunecurve.study.chosen_examples import retriever_of
+    from tunecurve.study.plan import Trial
+
+    for shots in ready.spec.random_shots:
         echo(f"\n--- prompt with {shots} examples ---")
         for message in ready.data.prompts(shots)[0].messages:
+            echo(f"[{message.role}] {message.content}")
+    for similar in ready.spec.similar_shots:
+        size = next((size for size in ready.spec.train_sizes if size >= similar.count), None)
+        if size is None:
+            continue
+        echo(f"\n--- prompt with {similar.count} {similar.choose} examples of {size:,} rows ---")
+        row = ready.data.test[0]
+        retriever = retriever_of(Trial("", similar.choose, similar.count, size), ready.data)
+        [chosen] = retriever.choose([row.source])
+        for message in ready.data.renderer.prompt(row.source, retriever.examples(chosen)).messages:
             echo(f"[{message.role}] {message.content}")
     example = ready.data.tuning_examples(1, 0)[0]
     for name, learner in ready.learners.items():

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from tunecurve.own_code import is_reference
 from tunecurve.spec.docs import default_of
+from tunecurve.spec.shots import parse_shots
 from tunecurve.spec.study import StudySpec
 from tunecurve.tasks.lookup import AUTO_TASK, TASK_NAMES
 
@@ -30,6 +31,22 @@ class IntegerList(click.ParamType):  # type: ignore[type-arg]  # generic in new 
             return [int(part) for part in str(value).split(",") if part.strip()]
         except ValueError:
             self.fail(f"'{value}' is not a list of whole numbers; expected e.g. 50,200,800", param, ctx)
+
+
+class ShotsList(click.ParamType):  # type: ignore[type-arg]
+    """Numbers of examples and ways to choose them, separated by commas, e.g. ``0,3,similar:8``."""
+
+    name = "N,similar:N,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Any]:
+        """Return the entries as a study file has them."""
+        if isinstance(value, list):
+            return value
+        parts = [part.strip() for part in str(value).split(",") if part.strip()]
+        try:
+            return parse_shots(parts)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class TaskName(click.Choice[str]):
@@ -106,6 +123,12 @@ KEYS = {
 }
 _SETTINGS: dict[str, dict[str, Any]] = {
     "task": {"type": TaskName((AUTO_TASK, *TASK_NAMES))},
+    "shots": {
+        "type": ShotsList(),
+        "multiple": False,
+        "help": "Numbers of examples in the prompt, drawn at random (0,3); similar:8: for every row the 8 most similar of the training "
+        "rows, similar-by-label:8: of each label the most similar one.",
+    },
     "first_rows": {"flag_value": "first", "type": str},
 }
 _FLAGS = {"concurrency": ("-j", "--concurrency"), "show_texts": ("--show-texts/--no-texts", " /--no-text")}

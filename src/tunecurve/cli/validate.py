@@ -21,6 +21,7 @@ def validate(study: str | None, as_json: bool, **options: Any) -> None:
     Needs no model; `plan` and `run` count the same rows.
     """
     from tunecurve.cli.options import study_values
+    from tunecurve.spec.shots import in_words
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows
@@ -45,7 +46,7 @@ def validate(study: str | None, as_json: bool, **options: Any) -> None:
                 "task": spec.task,
                 "signature": spec.signature(),
                 "train_sizes": spec.train_sizes,
-                "shots": spec.shots,
+                "shots": in_words(spec.shots) if spec.similar_shots else spec.shots,
                 "data": data.facts,
                 "findings": findings_json(data.findings),
             }
@@ -54,7 +55,7 @@ def validate(study: str | None, as_json: bool, **options: Any) -> None:
     echo(f"study    {spec.name} ({spec.task}), signature {spec.signature()}")
     show_rows(data.facts)
     echo(
-        f"sizes    {', '.join(map(str, spec.train_sizes)) or 'none'}; shots {', '.join(map(str, spec.shots)) or 'none'}"
+        f"sizes    {', '.join(map(str, spec.train_sizes)) or 'none'}; shots {', '.join(in_words(spec.shots)) or 'none'}"
     )
     if data.facts.labels:
         echo(f"labels   {len(data.facts.labels)}: {', '.join(data.facts.labels)}")

@@ -15,6 +15,7 @@ from tunecurve.results.points import ScoredPoint, ScoredTrial
 from tunecurve.results.records.advice import Disagreement, LearnerForecast
 from tunecurve.results.records.points import MetricResult
 from tunecurve.spec.study import AdviceSpec
+from tunecurve.study.plan import PROMPTED
 
 N_DOUBLINGS = 6
 
@@ -28,7 +29,7 @@ class Forecaster:
     scored : sequence of ScoredTrial
         Finished trials: the fine-tuned ones are the curves' points, each seed a replicate.
     points : sequence of ScoredPoint
-        The rivals (zero-shot, few-shot) are taken from here.
+        The rivals, which are the strategies without training, are taken from here.
     n_test : int
         Rows of the test set.
     kinds : mapping of str to str
@@ -93,9 +94,7 @@ class Forecaster:
         return {
             point.label: (float(np.mean(point.scores[metric_name])), _finite(point.draws[metric_name]))
             for point in self.points
-            if point.learner == learner
-            and point.strategy in ("zero-shot", "few-shot")
-            and np.isfinite(point.scores[metric_name]).all()
+            if point.learner == learner and point.strategy in PROMPTED and np.isfinite(point.scores[metric_name]).all()
         }
 
 

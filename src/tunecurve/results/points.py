@@ -37,7 +37,7 @@ from tunecurve.results.records.points import (
     best_of,
 )
 from tunecurve.results.records.trials import PointLoss
-from tunecurve.study.plan import Strategy, Trial
+from tunecurve.study.plan import PROMPTED, Strategy, Trial
 from tunecurve.study.trial_record import TrainingScores
 
 # Learner, strategy, shots and training size: what the seeds of a point have in common.
@@ -80,6 +80,8 @@ class ScoredPoint:
             "baseline": "as it is",
             "zero-shot": "zero-shot",
             "few-shot": f"{self.shots}-shot",
+            "similar": f"{self.shots} similar of {self.train_size}",
+            "similar-by-label": f"{self.shots} similar by label of {self.train_size}",
         }
         return names.get(self.strategy, f"tuned on {self.train_size}")
 
@@ -209,7 +211,7 @@ def comparisons(points: Sequence[ScoredPoint], metrics: Sequence[MetricResult], 
     for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
         own = [point for point in points if point.learner == learner]
         tuned = sorted((p for p in own if p.strategy == "fine-tune"), key=lambda point: point.train_size)
-        rivals = [p for p in own if p.strategy in ("zero-shot", "few-shot")]
+        rivals = [p for p in own if p.strategy in PROMPTED]
         floors = [p for p in points if p.strategy == "floor"]
         for first, second in [*itertools.pairwise(tuned), *((rival, tuned[-1]) for rival in floors + rivals)]:
             differences = {metric.name: difference(first, second, metric, level) for metric in metrics}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -143,7 +143,13 @@ def _fields_at(path: list[str]) -> list[str]:
     for part in path:
         if part not in model.model_fields:  # a key of the user's own, such as a model's name under hosted.prices
             continue
-        annotation: Any = model.model_fields[part].annotation
-        arguments = [item for item in get_args(annotation) if isinstance(item, type) and issubclass(item, BaseModel)]
-        model = arguments[0] if arguments else annotation
+        model = next(_models_in(model.model_fields[part].annotation))
     return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the sections that a key's value may be made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for item in get_args(annotation):
+        yield from _models_in(item)

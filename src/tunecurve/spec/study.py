@@ -23,6 +23,7 @@ from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.metric_options import MetricOptions
 from tunecurve.spec.prompt import AnswerSpec, PromptSpec
 from tunecurve.spec.section import PositiveInt, Section
+from tunecurve.spec.shots import Shots, SimilarShots, in_order, plain_shots
 from tunecurve.spec.training import EncoderSpec, RecipeSpec
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import AUTO_TASK, all_tasks, task_of, use_task
@@ -102,7 +103,17 @@ class StudySpec(Section):
         "its answers can be nothing but maskings, or JSON of the shape of the training rows; default: the task's own",
     )
     # The article's shots; 0 is the zero-shot prompt.
-    shots: list[Annotated[int, Field(ge=0)]] = Field([0, 3], description="numbers of examples in the prompt")
+    shots: list[Shots] = Field(
+        [0, 3],
+        description="numbers of examples in the prompt, drawn at random; or {count: 8, choose: similar}: for every row the most "
+        "similar of the training rows of each of train_sizes; choose: similar-by-label: one of every label",
+    )
+    # Decided once, as torch is there or not; what was decided stays.
+    similar_by: Literal["auto", "encoder", "tfidf"] = Field(
+        "auto",
+        description="how similar examples are found; encoder: by the vectors of the built-in encoder; tfidf: by words and stretches "
+        "of letters, without torch; auto: by the encoder where torch is installed",
+    )
     train_sizes: list[PositiveInt] = Field([50, 200, 800, 3200, 6400], description="training rows to fine-tune on")
     seeds: PositiveInt = Field(1, description="repeats of every few-shot and fine-tuned trial on other draws of rows")
     sampling: Literal["random", "stratified"] = Field(
@@ -163,10 +174,20 @@ class StudySpec(Section):
             raise ValueError("expected letters, digits, '-', '_' and '.', not starting with '.'")
         return value
 
-    @field_validator("shots", "train_sizes")
+    @field_validator("train_sizes")
     @classmethod
     def _sorted_and_unique(cls, value: list[int]) -> list[int]:
         return sorted(set(value))
+
+    @field_validator("shots", mode="before")
+    @classmethod
+    def _random_shots_are_numbers(cls, value: Any) -> Any:
+        return plain_shots(value)
+
+    @field_validator("shots")
+    @classmethod
+    def _shots_in_order(cls, value: list[int | SimilarShots]) -> list[int | SimilarShots]:
+        return in_order(value)
 
     @field_validator("models")
     @classmethod
@@ -241,7 +262,22 @@ class StudySpec(Section):
     def _something_to_do(self) -> StudySpec:
         if not self.shots and not self.train_sizes:
             raise ValueError("nothing to measure: both shots and train_sizes are empty")
+        if self.similar_shots and not self.train_sizes:
+            raise ValueError(
+                "shots asks for similar examples, but train_sizes is empty: they are chosen among the training rows of each size; "
+                "expected e.g. train_sizes: [50, 200, 800]"
+            )
         return self
+
+    @property
+    def random_shots(self) -> list[int]:
+        """Numbers of examples that are drawn at random, the same ones for all rows."""
+        return [shots for shots in self.shots if isinstance(shots, int)]
+
+    @property
+    def similar_shots(self) -> list[SimilarShots]:
+        """Examples that are chosen for every row."""
+        return [shots for shots in self.shots if not isinstance(shots, int)]
 
     @property
     def kind(self) -> Task:
@@ -267,7 +303,7 @@ class StudySpec(Section):
     @property
     def n_train_needed(self) -> int:
         """Training rows the largest trial needs."""
-        return max([1, *self.train_sizes, *self.shots])
+        return max([1, *self.train_sizes, *self.random_shots])
 
     def comparable_part(self) -> dict[str, object]:
         """Return what all trials of a study must share to stand in one curve."""

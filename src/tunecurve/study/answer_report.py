@@ -26,6 +26,18 @@ _WRAPPER_IN_WORDS = {
 
 
 @dataclass(frozen=True)
+class ExamplesCut(Record):
+    """Examples that were left out of prompts, because the model's context does not hold them."""
+
+    n_prompts: int
+    """Prompts that lost examples."""
+    n_examples: int
+    """Examples that were left out."""
+    of_examples: int
+    """Of so many in all prompts."""
+
+
+@dataclass(frozen=True)
 class AnswerSummary(Record):
     """What answers were: how they ended, what was around them, what they took."""
 
@@ -55,6 +67,8 @@ class AnswerSummary(Record):
     wrappers_left: dict[str, int] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     scores_unwrapped: Mapping[str, float | None] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """Without what was left."""
+    examples_cut: ExamplesCut | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """What the context did not hold; None where it held all examples."""
 
     def remarks(self, metric: str, title: str) -> list[str]:
         """Return what a reader of the score must know, in words; nothing where all answers are whole.
@@ -81,6 +95,12 @@ class AnswerSummary(Record):
                 score = (scores or {}).get(metric)
                 then = f"; {otherwise} {title} is {score:.1f}" if score is not None else ""
                 told.append(f"{max(kinds.values())} of {n} answers {verb.format(names)}{then}")
+        if self.examples_cut is not None:
+            cut = self.examples_cut
+            told.append(
+                f"{cut.n_prompts} of {n} prompts lost {cut.n_examples:,} of {cut.of_examples:,} examples, which the model's context "
+                "does not hold"
+            )
         if len(self.model_versions) > 1:
             told.append(f"answered by several versions of the model: {', '.join(self.model_versions)}")
         return told

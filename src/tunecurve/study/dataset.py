@@ -17,6 +17,7 @@ from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, s
 from tunecurve.data.split import Split, count_overlap, grown_order, skeleton_text, split_rows
 from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
+from tunecurve.learners.similarity import Similarity
 from tunecurve.metrics.settings import MetricSettings, SqlSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec.data import DEFAULT_TEST_SIZE
@@ -28,7 +29,8 @@ from tunecurve.study.frozen import Frozen, freeze_rows, frozen_decisions, read_f
 from tunecurve.study.growth import Grown, grow, growth_findings
 from tunecurve.study.known_answers import Check
 from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizers
-from tunecurve.study.reading import StudyRows
+from tunecurve.study.reading import StudyRows, check_fetched
+from tunecurve.study.similar import similarity_of_study
 from tunecurve.study.sql_targets import sql_findings, sql_settings
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import suggest_task
@@ -60,6 +62,8 @@ class StudyData:
         What the study keeps of its rows on disk.
     near : NearDuplicates
         Test rows that are nearly the same as a training row.
+    task, similarity : Task, Similarity, optional
+        For targets as the rows write them; how alike rows are, in studies with similar examples.
     """
 
     test: list[Row]
@@ -74,6 +78,8 @@ class StudyData:
     checks: list[Check] = field(default_factory=list)
     frozen: Frozen | None = None
     near: NearDuplicates = field(default_factory=NearDuplicates)
+    task: Task = field(default_factory=Task)
+    similarity: Similarity | None = None
 
     @property
     def frozen_date(self) -> str:
@@ -129,7 +135,7 @@ def split_data(
     """
     rows, cleaning = found.rows, found.cleaning
     decisions = frozen_decisions(folder)
-    _check_fetched(found.fetched, decisions, accept_data_changes=accept_data_changes)
+    check_fetched(found.fetched, decisions, accept_data_changes=accept_data_changes)
     task = decided_task(spec, rows, decisions)
     rows = task.grouped(rows)
     decisions.once("date", lambda: date.today().isoformat())
@@ -180,28 +186,9 @@ def split_data(
         metric_settings=decided.metric_settings,
         frozen=frozen,
         near=near,
+        task=decided.task,
+        similarity=similarity_of_study(spec, decided.labels, decisions),
     )
-
-
-def _check_fetched(fetched: dict[str, dict[str, str]], decisions: Decisions, *, accept_data_changes: bool) -> None:
-    """Refuse a file from the web that is another one than at the first run.
-
-    Raises
-    ------
-    StudyStateError
-        With its address and both hashes.
-    """
-    if not fetched and not decisions.has("fetched"):
-        return
-    before = decisions.once("fetched", lambda: fetched)
-    for address, now in fetched.items():
-        then = before.get(address, now)
-        if then["sha256"] != now["sha256"] and not accept_data_changes:
-            raise StudyStateError(
-                f"'{address}' has changed since the study began (SHA-256 {then['sha256'][:16]}... then, {now['sha256'][:16]}... now); "
-                "bring back the first file, start anew in another folder with --out, or take it as it is now with --accept-data-changes"
-            )
-    decisions.anew("fetched", {**before, **fetched})
 
 
 def _settled_findings(found: StudyRows, decisions: Decisions) -> list[Finding]:

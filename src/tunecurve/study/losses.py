@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from tunecurve.data.rows import Row
 from tunecurve.errors import ModelError
 from tunecurve.learners.base import Learner, TargetLoss
 from tunecurve.learners.losses import LossUnit
+from tunecurve.prompts import Prompt
 from tunecurve.storage.files import AppendLog
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 from tunecurve.study.dataset import StudyData
@@ -64,18 +64,30 @@ class _Asked:
 
     side: str
     rows: Sequence[Row]
-    prompts: Sequence[Any]
+    prompts: Sequence[Prompt]
+
+
+@dataclass(frozen=True)
+class AskedRows:
+    """The rows of a study with the prompts of a trial on the test rows."""
+
+    data: StudyData
+    prompts: Sequence[Prompt]
 
 
 def measure_losses(
-    planned: PlannedTrial, data: StudyData, learner: Learner, store: AppendLog, progress: Progress
+    planned: PlannedTrial, rows: AskedRows, learner: Learner, store: AppendLog, progress: Progress
 ) -> TrialLoss:
     """Write losses.jsonl and return what is said of it.
 
     Parameters
     ----------
-    planned, data, learner
-        As for `run_trial`; the learner is the tuned one.
+    planned : PlannedTrial
+        As for `run_trial`.
+    rows : AskedRows
+        Rows and prompts.
+    learner : Learner
+        The tuned one, where it is tuned.
     store : AppendLog
         Where losses are kept until all are there; those in it are not measured again.
     progress : Progress
@@ -91,7 +103,7 @@ def measure_losses(
     sides: dict[str, SideLoss] = {}
     lines = []
     try:
-        for asked in _sides(trial, data):
+        for asked in _sides(trial, rows):
             losses = _losses_of(asked, learner, store, progress)
             sides[asked.side] = describe_losses(losses)
             ids = [row.row_id for row in asked.rows]
@@ -107,8 +119,9 @@ def measure_losses(
     return replace(described, test=sides.get("test"), train=sides.get("train"), loss_seconds=seconds)
 
 
-def _sides(trial: Trial, data: StudyData) -> Iterator[_Asked]:
-    yield _Asked("test", data.test, data.prompts(trial.shots, trial.seed))
+def _sides(trial: Trial, asked: AskedRows) -> Iterator[_Asked]:
+    data = asked.data
+    yield _Asked("test", data.test, asked.prompts)
     if trial.strategy == "fine-tune":
         every = data.training_rows(trial.train_size, trial.seed)
         rows = [every[number] for number in sampled_for_loss(trial)]

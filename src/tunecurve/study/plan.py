@@ -16,10 +16,15 @@ from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.development import work_factor
 from tunecurve.prompts import Prompt
 from tunecurve.spec.study import StudySpec, stable_hash
+from tunecurve.study.asking import fixed_prompts
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.trial_folder import TrialFolder
 
-Strategy = Literal["floor", "baseline", "zero-shot", "few-shot", "fine-tune"]
+Strategy = Literal["floor", "baseline", "zero-shot", "few-shot", "similar", "similar-by-label", "fine-tune"]
+# Strategies that choose the examples of every row by itself, out of `train_size` labelled rows.
+SIMILAR: tuple[Strategy, ...] = ("similar", "similar-by-label")
+# Strategies without any training: what tuning has to beat.
+PROMPTED: tuple[Strategy, ...] = ("zero-shot", "few-shot", *SIMILAR)
 TRIAL_FORMAT = 1
 # Training rows whose loss is measured: so many, drawn at random where a model was tuned on more.
 MOST_LOSS_ROWS = 200
@@ -33,10 +38,10 @@ class Trial:
     ----------
     learner : str
         The learner's name.
-    strategy : {"floor", "baseline", "zero-shot", "few-shot", "fine-tune"}
+    strategy : {"floor", "baseline", "zero-shot", "few-shot", "similar", "similar-by-label", "fine-tune"}
         What is done with it; a baseline answers as it is, without prompt or training.
     shots, train_size : int
-        Examples in the prompt; rows fine-tuned on; 0 where there are none.
+        Examples in the prompt; rows fine-tuned on, or chosen from where examples are similar ones; 0 where there are none.
     seed : int
         Draw of the examples or training rows, and randomness of training.
     """
@@ -51,7 +56,14 @@ class Trial:
     def label(self) -> str:
         """Short name for people and folders, e.g. ``fine-tune-n200-seed0``."""
         detail = {"few-shot": f"-k{self.shots}-seed{self.seed}", "fine-tune": f"-n{self.train_size}-seed{self.seed}"}
+        if self.chooses_examples:
+            return f"{self.strategy}-k{self.shots}-n{self.train_size}-seed{self.seed}"
         return self.strategy + detail.get(self.strategy, "")
+
+    @property
+    def chooses_examples(self) -> bool:
+        """Whether every row has examples of its own."""
+        return self.strategy in SIMILAR
 
     @property
     def name(self) -> str:
@@ -81,14 +93,23 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
         if not learners[name].takes_prompts:
             if not learners[name].can_fine_tune:
                 trials.append(Trial(name, "baseline"))
-            elif learners[name].answers_untrained and 0 in spec.shots:
+            elif learners[name].answers_untrained and 0 in spec.random_shots:
                 trials.append(Trial(name, "zero-shot"))
             continue
-        for shots in spec.shots:
+        for shots in spec.random_shots:
             if shots == 0:
                 trials.append(Trial(name, "zero-shot"))
             else:
                 trials += [Trial(name, "few-shot", shots=shots, seed=seed) for seed in range(spec.seeds)]
+    asked = [name for name in models if learners[name].takes_prompts]
+    trials += [
+        Trial(name, similar.choose, shots=similar.count, train_size=size, seed=seed)
+        for size in spec.train_sizes
+        for name in asked
+        for similar in spec.similar_shots
+        if size >= similar.count
+        for seed in range(spec.seeds)
+    ]
     for size in spec.train_sizes:
         for name in models:
             if learners[name].can_fine_tune and size >= learners[name].fewest_training_rows:
@@ -108,6 +129,20 @@ def sizes_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Fin
             text = f"'{name}': {sizes} left out: fine-tuning jobs there take {fewest} rows at least"
             text += "; it is prompted only" if all_of_them else ""
             found.append(Finding("size-left-out", text, f"ask for {fewest} or more with --train-sizes"))
+    return found + _pools_left_out(spec, learners)
+
+
+def _pools_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Finding]:
+    """Return which training sizes are fewer rows than the examples that are to be chosen among them."""
+    if not any(learner.takes_prompts for learner in learners.values()):
+        return []
+    found = []
+    for similar in spec.similar_shots:
+        too_small = [size for size in spec.train_sizes if size < similar.count]
+        if too_small:
+            sizes = ", ".join(map(str, too_small))
+            text = f"{similar.count} {similar.choose} examples cannot be chosen among {sizes} labelled rows: left out"
+            found.append(Finding("size-left-out", text, f"ask for {similar.count} or more with --train-sizes"))
     return found
 
 
@@ -129,7 +164,13 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
     if not data.renderer.form.is_classic:
         config["placeholders"] = data.renderer.form.to_json()  # taggers, constraints and baselines write them
     if learner.takes_prompts:
-        config["prompts_sha256"] = prompts_hash(data.prompts(trial.shots, trial.seed), learner)
+        config["prompts_sha256"] = prompts_hash(fixed_prompts(trial, data, learner).prompts, learner)
+        if trial.chooses_examples:  # with the rows above they say what is chosen, which is kept with the trial
+            config["examples"] = {
+                "by": data.similarity and data.similarity.identity(),
+                "context": learner.context_length(),
+                "version": 1,
+            }
         if sorted(spec.answers.clean) != sorted(SAFE_TO_CLEAN):
             config["clean"] = sorted(spec.answers.clean)
     elif trial.strategy == "zero-shot":
@@ -223,6 +264,8 @@ def estimate_workloads(
         instruction = known.instruction if learner.takes_prompts else 0.0
         n_rows = len(data.test)
         prefix = instruction + trial.shots * known.row
+        if (context := learner.context_length()) is not None:  # examples that do not fit are left out
+            prefix = min(prefix, max(instruction, context - known.source - known.answer))
         steps = trained = epochs = 0
         if config["recipe"]:
             epochs = config["recipe"]["epochs"]
@@ -254,10 +297,12 @@ def estimate_workloads(
 
 def _tokens_judged(trial: Trial, learner: Learner, known: _Lengths, n_rows: int) -> int:
     """Return the tokens that are read for the loss of right answers; what all prompts start with is read once a side."""
-    n_tuned = min(trial.train_size, MOST_LOSS_ROWS)
-    shared = known.instruction + trial.shots * known.row if learner.takes_prompts else 0.0
+    n_tuned = min(trial.train_size, MOST_LOSS_ROWS) if trial.strategy == "fine-tune" else 0
+    examples = trial.shots * known.row
+    shared = known.instruction + (0.0 if trial.chooses_examples else examples) if learner.takes_prompts else 0.0
     # An encoder reads the inputs alone.
     test, tuned = (known.source + known.answer, known.row) if learner.takes_prompts else (known.source, known.source)
+    test += examples if trial.chooses_examples else 0.0
     return round(n_rows * test + n_tuned * tuned + shared * (2 if n_tuned else 1))
 
 

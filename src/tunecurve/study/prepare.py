@@ -14,6 +14,7 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
 from tunecurve.learners.registry import LearnerOptions, build_learners, own_learners
 from tunecurve.spec.reading import load_spec, parse_spec
+from tunecurve.spec.shots import in_order
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
@@ -112,7 +113,7 @@ def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec
     return spec.model_copy(
         update={
             "models": list(dict.fromkeys([*before.models, *spec.models])),
-            "shots": sorted({*before.shots, *spec.shots}),
+            "shots": in_order([*before.shots, *spec.shots]),
             "train_sizes": sorted({*before.train_sizes, *spec.train_sizes}),
             "seeds": max(before.seeds, spec.seeds),
         }

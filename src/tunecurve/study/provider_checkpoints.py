@@ -7,6 +7,7 @@ lacks data. Checkpoints are there anyway, so this costs answers and no training.
 from __future__ import annotations
 
 from tunecurve.study.answer_report import score_answers, summarise_answers
+from tunecurve.study.chosen_examples import asked_in_trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import TrialContext, answer_all
 from tunecurve.study.trial_folder import PROVIDER_CHECKPOINTS
@@ -20,10 +21,10 @@ def score_checkpoints(context: TrialContext, progress: Progress) -> None:
         is_tuned = item.trial.strategy == "fine-tune" and item.folder.is_finished
         if not is_tuned or item.folder.has(PROVIDER_CHECKPOINTS):
             continue
-        scored = []
+        scored, prompts = [], asked_in_trial(item, data, learner, progress).prompts
         for epoch, checkpoint in learner.checkpoints(item.folder.path):
             progress.message(f"{item.name}: scoring the checkpoint after pass {epoch}")
-            answers = answer_all(item, data, checkpoint, f"checkpoint-{epoch}.partial.jsonl", progress)
+            answers = answer_all(item, prompts, checkpoint, f"checkpoint-{epoch}.partial.jsonl", progress)
             scored.append(
                 {
                     "epoch": epoch,

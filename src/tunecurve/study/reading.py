@@ -25,9 +25,10 @@ from tunecurve.data.sides import SIDES, Side, check_is_no_split_column, with_sid
 from tunecurve.data.sources import read_rows
 from tunecurve.data.ticker import with_ticker
 from tunecurve.data.web import kept
-from tunecurve.errors import DataError
+from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
 from tunecurve.spec.study import StudySpec
+from tunecurve.study.decisions import Decisions
 from tunecurve.study.frozen import read_frozen
 from tunecurve.tasks.lookup import AUTO_TASK
 
@@ -285,3 +286,24 @@ def _added(left: Any, right: Any) -> Any:
         both = {key: _added(left[key], right[key]) for key in left.keys() & right.keys()}
         return {**left, **right, **both}
     return left if isinstance(left, Reason) else left + right
+
+
+def check_fetched(fetched: dict[str, dict[str, str]], decisions: Decisions, *, accept_data_changes: bool) -> None:
+    """Refuse a file from the web that is another one than at the first run.
+
+    Raises
+    ------
+    StudyStateError
+        With its address and both hashes.
+    """
+    if not fetched and not decisions.has("fetched"):
+        return
+    before = decisions.once("fetched", lambda: fetched)
+    for address, now in fetched.items():
+        then = before.get(address, now)
+        if then["sha256"] != now["sha256"] and not accept_data_changes:
+            raise StudyStateError(
+                f"'{address}' has changed since the study began (SHA-256 {then['sha256'][:16]}... then, {now['sha256'][:16]}... now); "
+                "bring back the first file, start anew in another folder with --out, or take it as it is now with --accept-data-changes"
+            )
+    decisions.anew("fetched", {**before, **fetched})

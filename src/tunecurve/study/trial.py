@@ -27,7 +27,7 @@ from tunecurve.learners.base import (
 )
 from tunecurve.metrics.base import Metric, signature_for
 from tunecurve.own_code import is_reference
-from tunecurve.prompts import held_to_shape
+from tunecurve.prompts import Prompt, held_to_shape
 from tunecurve.storage.files import AppendLog
 from tunecurve.study.answer_report import (
     can_be_empty,
@@ -36,8 +36,9 @@ from tunecurve.study.answer_report import (
     summarise_answers,
     with_wrappers,
 )
+from tunecurve.study.chosen_examples import asked_in_trial
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.losses import TrialLoss, measure_losses
+from tunecurve.study.losses import AskedRows, TrialLoss, measure_losses
 from tunecurve.study.plan import PlannedTrial, Trial, shape_in, training_key
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, RESULT, TrialFolder
@@ -111,15 +112,16 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
             return trained
         learner, training = learner.load_tuned(folder.path), trained
     cleaning = Cleaning.for_targets(planned.config.get("clean", SAFE_TO_CLEAN), [row.target for row in data.pool])
-    answers = answer_all(planned, data, learner, ANSWERS_SO_FAR, progress, cleaning)
+    asked = asked_in_trial(planned, data, learner, progress)
+    answers = answer_all(planned, asked.prompts, learner, ANSWERS_SO_FAR, progress, cleaning)
     empty_is_an_answer = not learner.takes_prompts or can_be_empty(data.test)
     if learner.is_paid:
         refuse_to_score_nothing(answers, empty_is_an_answer=empty_is_an_answer)
     folder.keep_answers([_line(data, index, answer) for index, answer in enumerate(answers)])
-    loss = _measure_losses(planned, context, learner, progress)
+    loss = _measure_losses(planned, context, learner, asked.prompts, progress)
     statistics = row_statistics(data.test, [answer.text for answer in answers], metrics)
     summary = summarise_answers(answers, empty_is_an_answer=empty_is_an_answer)
-    summary = replace(summary, cleaning=cleaning, decoder=_decoder(folder))
+    summary = replace(summary, cleaning=cleaning, decoder=_decoder(folder), examples_cut=asked.cut)
     record = TrialRecord(
         scores={metric.name: float(metric.score(statistics[metric.name].sum(axis=0))) for metric in metrics},
         metric_signatures=signatures_of(metrics, data.test),
@@ -237,7 +239,7 @@ def _listener(planned: PlannedTrial, progress: Progress) -> Callable[[TrainingPr
 
 def answer_all(
     planned: PlannedTrial,
-    data: StudyData,
+    prompts: Sequence[Prompt],
     learner: Learner,
     log_name: str,
     progress: Progress,
@@ -245,7 +247,6 @@ def answer_all(
 ) -> list[Completion]:
     """Return the answers to all test rows; those already in the log are not asked for again, failures are."""
     trial = planned.trial
-    prompts = held_to_shape(data.prompts(trial.shots, trial.seed), shape_in(planned.config))
     store = _open_log(planned, log_name, progress)
     answers = {line["index"]: Completion(**line["answer"]) for line in store.values if "index" in line}
     answers = {index: answer for index, answer in answers.items() if answer.stop_reason != "error"}
@@ -276,7 +277,7 @@ def _decoder(folder: TrialFolder) -> Decoder | None:
 
 
 def _measure_losses(
-    planned: PlannedTrial, context: TrialContext, learner: Learner, progress: Progress
+    planned: PlannedTrial, context: TrialContext, learner: Learner, prompts: Sequence[Prompt], progress: Progress
 ) -> TrialLoss | None:
     """Return what `measure_losses` does, with what an earlier start has kept, or a trial of the very same model."""
     folder = planned.folder
@@ -290,7 +291,7 @@ def _measure_losses(
             return loss and replace(loss, note=learner.loss_note, loss_seconds=0.0)
     store = _open_log(planned, LOSSES_SO_FAR, progress)
     try:
-        return measure_losses(planned, context.data, learner, store, progress)
+        return measure_losses(planned, AskedRows(context.data, prompts), learner, store, progress)
     finally:
         store.close()
 

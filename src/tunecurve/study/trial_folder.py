@@ -1,10 +1,10 @@
 """The folder of a trial: its files, the state that they tell, their checksums, and what becomes of damaged ones.
 
 ``<study>/trials/<trial>-<hash>`` holds config.json (what determines the trial), the tuned model and training.json (once trained),
-predictions.jsonl (once answered), losses.jsonl (where the learner measures losses), statistics.npy (what metrics counted in each
-row; see `trial_record`) and result.json, written last: its existence means the trial is done. training.json and result.json hold
-the checksums of the files that they vouch for, and one of their own. A damaged file is moved to
-``<study>/damaged/<trial>-<hash>``; nothing is deleted.
+examples.json (where every row has examples of its own), predictions.jsonl (once answered), losses.jsonl (where the learner
+measures losses), statistics.npy (what metrics counted in each row; see `trial_record`) and result.json, written last: its existence
+means the trial is done. training.json and result.json hold the checksums of the files that they vouch for, and one of their own. A
+damaged file is moved to ``<study>/damaged/<trial>-<hash>``; nothing is deleted.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ ANSWERS, ANSWERS_SO_FAR = "predictions.jsonl", "predictions.partial.jsonl"
 LOSSES, LOSSES_SO_FAR = "losses.jsonl", "losses.partial.jsonl"
 CHECKPOINT, PROVIDER_CHECKPOINTS = "checkpoint.safetensors", "checkpoints.json"
 STATISTICS = "statistics.npy"
+EXAMPLES = "examples.json"
 FAILURE, ATTEMPT = "failure.txt", "attempt.txt"
 _NOT_OF_THE_MODEL = frozenset(
     {
         CONFIG, TRAINING, RESULT, ANSWERS, ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, CHECKPOINT, PROVIDER_CHECKPOINTS,
-        FAILURE, ATTEMPT, STATISTICS,
+        FAILURE, ATTEMPT, STATISTICS, EXAMPLES,
     }
 )  # fmt: skip
 
@@ -180,6 +181,14 @@ class TrialFolder:
         """Write predictions.jsonl."""
         write_lines(self.path / ANSWERS, lines)
 
+    def examples(self) -> dict[str, Any] | None:
+        """Return what examples.json holds; None where no examples were chosen yet."""
+        return read_checked_json(self.path / EXAMPLES) if self.has(EXAMPLES) else None
+
+    def keep_examples(self, kept: Mapping[str, object]) -> None:
+        """Write which examples every row has, and what they were chosen from."""
+        write_checked_json(self.path / EXAMPLES, dict(kept))
+
     def losses(self, side: Literal["test", "train"]) -> list[KeptLoss]:
         """Return the lines of losses.jsonl of one side: the test rows in their order, or rows that were tuned on."""
         return [line for line in read_lines(self.path / LOSSES) if line["side"] == side]
@@ -198,7 +207,7 @@ class TrialFolder:
 
     def keep_result(self, result: dict[str, Any]) -> dict[str, Any]:
         """Write the result with versions and checksums, and return it so; what only an unfinished trial needs goes."""
-        sums = {name: sha256_of(self.path / name) for name in (ANSWERS, LOSSES) if self.has(name)}
+        sums = {name: sha256_of(self.path / name) for name in (ANSWERS, LOSSES, EXAMPLES) if self.has(name)}
         result = result | {"made_by": made_by(), "files": sums}
         write_checked_json(self.path / RESULT, result)
         self.remove(ANSWERS_SO_FAR, LOSSES_SO_FAR, CHECKPOINT)

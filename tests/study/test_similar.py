@@ -1,0 +1,323 @@
+"""Similar examples: which rows are chosen, that no test row and no copy of the input is among them, and that they are kept."""
+
+import json
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.prompt_reader import PromptReader
+from tunecurve.data.sides import levelled
+from tunecurve.errors import Interrupted, SpecError
+from tunecurve.learners.similarity import TfidfSimilarity
+from tunecurve.results.model import results_schema
+from tunecurve.results.stored import without_times
+from tunecurve.run import run_study
+from tunecurve.spec.reading import parse_spec
+from tunecurve.study.options import StudyOptions
+from tunecurve.study.prepare import prepare_study
+from tunecurve.study.progress import Progress
+from tunecurve.study.similar import LabelledRow, Retriever
+
+THINGS = {
+    "card": ["card", "chip", "pin", "contactless"],
+    "loan": ["loan", "mortgage", "interest", "instalment"],
+    "travel": ["airport", "lounge", "visa", "luggage"],
+    "phone": ["signal", "roaming", "handset", "ringtone"],
+}
+FRAMES = [
+    "what about my {} number {}",
+    "the {} does not work since day {}",
+    "please tell me where the {} of {} is",
+    "can someone look at the {} from {}",
+    "is there a fee of {1} for the {0}",
+]
+
+
+def class_rows(n):
+    rows = []
+    for number in range(n):
+        label = list(THINGS)[number % 4]
+        thing = THINGS[label][(number // 4) % 4]
+        rows.append({"text": FRAMES[(number // 3) % 5].format(thing, number), "label": label})
+    return rows
+
+
+@pytest.fixture
+def rows_of_classes(tmp_path):
+    path = tmp_path / "classes.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in class_rows(160)))
+    return path
+
+
+def study_of(path, **changes):
+    return {
+        "name": "similar",
+        "task": "classification",
+        "data": {"source": str(path), "input_column": "text", "target_column": "label"},
+        "split": {"test_size": 24, "method": "random"},
+        "models": ["reader"],
+        "shots": [0, 3, {"count": 4, "choose": "similar"}],
+        "similar_by": "tfidf",
+        "train_sizes": [8, 100],
+        "bootstrap": {"draws": 100},
+        **changes,
+    }
+
+
+def run(path, out, learner=None, progress=None, **changes):
+    learner = learner or PromptReader()
+    return run_study(study_of(path, **changes), out=out, learners={"reader": learner}, progress=progress).results
+
+
+def points_of(results, strategy):
+    return [point for point in results.points if point.strategy == strategy]
+
+
+def test_examples_that_are_like_the_input_make_a_curve_over_the_rows_to_choose_from(rows_of_classes, tmp_path):
+    learner = PromptReader()
+    results = run(rows_of_classes, tmp_path / "out", learner)
+    jsonschema.validate(json.loads((tmp_path / "out" / "results.json").read_text()), results_schema())
+    similar = points_of(results, "similar")
+    assert [(point.shots, point.train_size, point.label) for point in similar] == [
+        (4, 8, "4 similar of 8"),
+        (4, 100, "4 similar of 100"),
+    ]
+    few, many = (point.scores["accuracy"].estimate for point in similar)
+    [random] = points_of(results, "few-shot")
+    assert many > few
+    assert many > random.scores["accuracy"].estimate + 20
+
+
+def test_no_test_row_is_an_example_and_every_example_is_of_the_n_rows(rows_of_classes, tmp_path):
+    learner = PromptReader()
+    results = run(rows_of_classes, tmp_path / "out", learner, shots=[{"count": 4, "choose": "similar"}], seeds=2)
+    study = prepare_study(
+        study_of(rows_of_classes, shots=[{"count": 4}], seeds=2),
+        StudyOptions(out=tmp_path / "out", learners={"reader": PromptReader()}),
+    )
+    tested = {row.source for row in study.data.test}
+    for trial in results.finished:
+        if trial.strategy != "similar":
+            continue
+        kept = json.loads((tmp_path / "out" / trial.folder / "examples.json").read_text())
+        allowed = {row.row_id for row in study.data.training_rows(trial.train_size, trial.seed)}
+        assert {row["row_id"] for row in kept["pool"]} == allowed
+        assert not tested & {row["source"] for row in kept["pool"]}
+        assert len(kept["chosen"]) == len(study.data.test)
+        assert all(len(numbers) == len(set(numbers)) == 4 for numbers in kept["chosen"])
+    asked = {message.content for prompt in learner.asked for message in prompt.messages[:-1]}
+    assert asked
+    assert not tested & asked
+
+
+def test_a_study_that_is_stopped_and_goes_on_has_the_same_results(rows_of_classes, tmp_path):
+    whole = run(rows_of_classes, tmp_path / "whole")
+
+    class StopAfter(Progress):
+        n = 0
+
+        def answered(self, trial, *_):
+            self.n += trial.strategy == "similar"
+            self.stop_requested = self.n >= 5
+
+    with pytest.raises(Interrupted):
+        run(rows_of_classes, tmp_path / "stopped", progress=StopAfter())
+    learner = PromptReader()
+    again = run(rows_of_classes, tmp_path / "stopped", learner)
+    assert 0 < len(learner.asked) < 48
+    assert without_times(again) == without_times(whole)
+    idle = PromptReader()
+    assert run(rows_of_classes, tmp_path / "stopped", idle).points == whole.points
+    assert not idle.asked
+
+
+def test_similar_examples_change_no_trial_of_a_study_with_plain_numbers(rows_of_classes, tmp_path):
+    plain = run(rows_of_classes, tmp_path / "out", shots=[0, 3])
+    learner = PromptReader()
+    grown = run(rows_of_classes, tmp_path / "out", learner)
+    kept = [trial for trial in grown.finished if trial.strategy in ("zero-shot", "few-shot")]
+    assert [trial.folder for trial in kept] == [trial.folder for trial in plain.finished if trial.strategy != "floor"]
+    assert len(learner.asked) == 2 * 24
+    keys = [trial.config_sha256 for trial in grown.trials]
+    assert len(set(keys)) == len(keys)
+
+
+def test_damaged_examples_are_chosen_again_and_are_the_same(rows_of_classes, tmp_path):
+    before = run(rows_of_classes, tmp_path / "out")
+    [folder, _] = [trial.folder for trial in before.finished if trial.strategy == "similar"]
+    path = tmp_path / "out" / folder / "examples.json"
+    kept = path.read_text()
+    path.write_text(kept.replace("card", "bird", 1))
+    after = run(rows_of_classes, tmp_path / "out")
+    assert path.read_text() == kept
+    assert after.points == before.points
+    assert list((tmp_path / "out" / "damaged").rglob("examples.json"))
+
+
+@pytest.mark.parametrize("context", [None, 400, 60, 34])
+def test_examples_that_the_context_does_not_hold_are_left_out_least_similar_first_and_counted(
+    rows_of_classes, tmp_path, context
+):
+    everything, learner = PromptReader(), PromptReader(context=context)
+    shots = [{"count": 8, "choose": "similar"}]
+    changes = {"shots": shots, "train_sizes": [100], "prompt": {"system": "Name the class."}}
+    run(rows_of_classes, tmp_path / "free", everything, **changes)
+    results = run(rows_of_classes, tmp_path / "out", learner, **changes)
+    [trial] = [trial for trial in results.finished if trial.strategy == "similar"]
+    n_kept = [len(prompt.messages) // 2 - 1 for prompt in learner.asked]
+    assert n_kept == [8] * 24 if context in (None, 400) else min(n_kept) < 8
+    assert context is None or all(learner.tokens_needed(prompt) <= context for prompt in learner.asked)
+    cut = trial.answers.examples_cut
+    lost = sum(8 - n for n in n_kept)
+    assert (cut.n_examples if cut else 0) == lost
+    assert (cut.n_prompts if cut else 0) == sum(n < 8 for n in n_kept)
+    for whole, short in zip(everything.asked, learner.asked, strict=True):
+        n = len(short.messages) - 1
+        assert short.messages[1:] == whole.messages[-n:]
+    said = [finding for finding in results.findings if finding.code == "examples-cut"]
+    assert bool(said) == (lost > 0)
+
+
+@pytest.mark.parametrize(("shots", "context"), [(16, 60), (32, 90), (64, 3000)])
+def test_many_random_examples_share_what_fits(rows_of_classes, tmp_path, shots, context):
+    learner = PromptReader(context=context)
+    system = {"system": "Name the class."}
+    results = run(rows_of_classes, tmp_path / "out", learner, shots=[shots], train_sizes=[], prompt=system)
+    [trial] = [trial for trial in results.finished if trial.strategy == "few-shot"]
+    assert all(learner.tokens_needed(prompt) <= context for prompt in learner.asked)
+    shortest = min(len(prompt.messages) for prompt in learner.asked) - 1
+    assert len({prompt.messages[:shortest] for prompt in learner.asked}) == 1, "the shared beginning stays shared"
+    n_lost = sum(shots - (len(prompt.messages) // 2 - 1) for prompt in learner.asked)
+    assert (trial.answers.examples_cut.n_examples if trial.answers.examples_cut else 0) == n_lost
+    said = [finding for finding in results.findings if finding.code == "examples-cut"]
+    assert bool(said) == (n_lost > 0)
+
+
+def test_a_size_with_fewer_rows_than_examples_is_left_out_and_said(rows_of_classes, tmp_path):
+    results = run(rows_of_classes, tmp_path / "out", shots=[{"count": 20}])
+    assert [point.train_size for point in points_of(results, "similar")] == [100]
+    [said] = [finding for finding in results.findings if finding.code == "size-left-out"]
+    assert "20 similar examples" in said.text
+    assert "8" in said.text
+
+
+# What is chosen
+
+
+def rows(*texts, labels=()):
+    given = [*labels, *[""] * (len(texts) - len(labels))]
+    return [
+        LabelledRow(str(number), text, f"t{number}", (label,) if label else ())
+        for number, (text, label) in enumerate(zip(texts, given, strict=True))
+    ]
+
+
+def chosen(pool, source, count=3, choice="similar"):
+    retriever = Retriever(pool, TfidfSimilarity(), count, choice)
+    return [text for text, _ in retriever.examples(retriever.choose([source])[0])]
+
+
+def test_the_most_similar_example_comes_last():
+    pool = rows("book a table for two", "my card is blocked", "is my card blocked or lost", "rain today")
+    assert chosen(pool, "my card is lost", 2) == ["my card is blocked", "is my card blocked or lost"]
+    assert chosen(pool, "is my card lost", 1) == ["is my card blocked or lost"]
+    assert chosen(pool, "book a table for three", 1) == ["book a table for two"]
+    assert chosen(pool, "will there be rain", 3)[-1] == "rain today"
+
+
+@pytest.mark.parametrize("copy", ["my card is lost", "My CARD is lost", "my  card is\tlost "], ids=repr)
+def test_the_input_itself_is_never_its_own_example(copy):
+    pool = rows(copy, "my card is blocked", "rain today")
+    assert set(chosen(pool, "my card is lost")) == {"my card is blocked", "rain today"}
+
+
+@pytest.mark.parametrize("copy", ["my card is blocked", "My card is BLOCKED", " my card  is blocked"], ids=repr)
+def test_equal_rows_are_one_example(copy):
+    pool = rows("my card is blocked", copy, "rain today", "book a table")
+    assert len(chosen(pool, "my card is lost")) == 3
+
+
+def test_one_of_every_label_takes_the_most_similar_of_each():
+    pool = rows(
+        "my card is blocked", "my card is stolen", "my loan is late", "a loan please", "rain today",
+        labels=["card", "card", "loan", "loan", "weather"],
+    )  # fmt: skip
+    found = chosen(pool, "my card is lost", 8, "similar-by-label")
+    assert len(found) == 3
+    assert found[-1] in ("my card is blocked", "my card is stolen")
+    assert "my loan is late" in found
+    assert "rain today" in found
+    assert len(chosen(pool, "my card is lost", 2, "similar-by-label")) == 2
+
+
+@given(
+    st.lists(st.text(alphabet="ab c1é", max_size=12), max_size=12), st.text(alphabet="ab c1é", max_size=12),
+    st.integers(1, 6), st.randoms(use_true_random=False),
+)  # fmt: skip
+def test_what_is_chosen_does_not_depend_on_the_order_of_the_rows(texts, source, count, random):
+    pool = rows(*texts)
+    shuffled = random.sample(pool, len(pool))
+    first, second = chosen(pool, source, count), chosen(shuffled, source, count)
+    assert [levelled(text) for text in first] == [levelled(text) for text in second]
+    different = {levelled(text) for text in texts} - {levelled(source)}
+    assert len({levelled(text) for text in first}) == len(first) == min(count, len(different))
+    alike = TfidfSimilarity().scores([source], [row.source for row in pool]) if pool else None
+    if first:
+        by_text = {row.source: alike[0][number] for number, row in enumerate(pool)}
+        scores = [by_text[text] for text in first]
+        assert scores == sorted(scores)
+
+
+def test_equal_texts_are_most_alike_and_strange_ones_not_at_all():
+    scores = TfidfSimilarity().scores(["my card is lost", "qqq"], ["my card is lost", "my card is here", "rain"])
+    assert scores[0, 0] == pytest.approx(1.0)
+    assert scores[0, 0] > scores[0, 1] > scores[0, 2] == 0.0
+    assert not scores[1].any()
+
+
+# How it is asked for
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ([3, 0, 3], [0, 3]),
+        ([{"count": 8, "choose": "random"}], [8]),
+        ([{"choose": "random", "count": 3}, 3], [3]),
+        (["similar:8"], [("similar", 8)]),
+        ([{"choose": "similar"}], [("similar", 8)]),
+        ([{"count": 2, "choose": "similar-by-label"}, {"count": 1}, 0], [0, ("similar", 1), ("similar-by-label", 2)]),
+    ],
+)
+def test_entries_of_shots(given, read):
+    spec = parse_spec({"shots": given})
+    assert [one if isinstance(one, int) else (one.choose, one.count) for one in spec.shots] == read
+    again = parse_spec(spec.model_dump(mode="json"))
+    assert again.shots == spec.shots
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([{"count": 0}], "greater than or equal to 1"),
+        ([{"count": 8, "choose": "nearest"}], "'nearest' is no way to choose examples; expected random, similar"),
+        ([{"count": 8, "chose": "similar"}], "chose"),
+        ([{"count": -1, "choose": "random"}], "greater than or equal to 0"),
+        (["nearest:8"], "'nearest:8' is no number of examples"),
+        ([{"count": "8"}], "shots.0.similar.count: Input should be a valid integer"),
+        (["similar:x"], "'similar:x' is no number of examples"),
+        ([2.5], "integer"),
+    ],
+)
+def test_entries_that_are_none_are_refused_in_a_line(given, said):
+    with pytest.raises(SpecError) as refused:
+        parse_spec({"shots": given})
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_similar_examples_need_rows_to_choose_from():
+    with pytest.raises(SpecError, match="train_sizes is empty"):
+        parse_spec({"shots": [{"count": 8}], "train_sizes": []})
