@@ -15,7 +15,7 @@ from tunecurve.data.near_duplicates import NearDuplicates, find_near_duplicates
 from tunecurve.data.rows import Pairs, Row, ids_hash
 from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, split_own
 from tunecurve.data.split import Split, count_overlap, grown_order, skeleton_text, split_rows
-from tunecurve.errors import DataError, StudyStateError
+from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.learners.similarity import Similarity
 from tunecurve.metrics.settings import MetricSettings, SqlSettings
