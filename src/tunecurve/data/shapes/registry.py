@@ -18,6 +18,7 @@ from tunecurve.data.shapes.openai_chat import OpenAIChat
 from tunecurve.data.shapes.preference import Preference
 from tunecurve.data.shapes.prodigy import Prodigy
 from tunecurve.data.shapes.prompt_completion import PromptCompletion
+from tunecurve.data.shapes.sentence_lists import SentenceLists
 from tunecurve.data.shapes.sharegpt import ShareGPT
 from tunecurve.data.shapes.spacy_training import SpacyTraining
 from tunecurve.data.shapes.spans import Spans, span_columns
@@ -37,6 +38,7 @@ SHAPES: tuple[Shape, ...] = (
     Alpaca(),
     Preference(),
     Squad(),
+    SentenceLists(),
     Spans(),
     Prodigy(),
     LabelStudio(),

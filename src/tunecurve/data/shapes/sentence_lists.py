@@ -1,0 +1,70 @@
+"""Texts that are cut into sentences or paragraphs, a list of them in one cell, as scientific abstracts often come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tunecurve.data.cells import plain_value
+from tunecurve.data.shapes.annotated import list_cell
+from tunecurve.data.shapes.base import AUTO, Asked, Cells, Match, Met, Plain, Shape
+from tunecurve.data.shapes.chat import columns_with
+from tunecurve.data.shapes.columns import Columns
+
+# Of a list of sentences, so many have several words; of a list of words, hardly any has.
+SHARE_WITH_BLANKS = 0.5
+
+
+class SentenceLists(Shape):
+    """An input that is a list of sentences; the target stands in a column of its own."""
+
+    name = "sentence-lists"
+    title = "lists of sentences"
+    option_names = ("joined_by",)
+
+    def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
+        """Return the matches that plain columns have once the sentences are joined, where they are the input."""
+        lists = columns_with(sample, are_sentences)
+        if not lists or asked.template_columns:
+            return []
+        if asked.input_columns and asked.target_columns:
+            found = [Match(self.name, asked.input_columns, asked.target_columns)]
+        else:
+            joined = [{**row, **{name: _joined(row.get(name), asked) for name in lists}} for row in sample]
+            plain, columns = replace(asked, name=AUTO), Columns()
+            found = list(columns.matches(joined, plain)) or list(columns.matches_beside_named(joined, plain))
+        return [
+            Match(self.name, one.input_columns, one.target_columns, one.also)
+            for one in found
+            if set(one.input_columns) & set(lists) and not set(one.target_columns) & set(lists)
+        ]
+
+    def read(self, cells: Cells, asked: Asked) -> Plain:
+        """Return the joined input, and the target as it stands there."""
+        parts = [_joined(cells.get(column), asked) for column in asked.input_columns]
+        if len(parts) > 1 and all(isinstance(part, str | None) for part in parts):
+            parts = ["\n".join(part for part in parts if part and part.strip())]
+        return Plain(parts[0], cells.get(asked.target_columns[0]))
+
+    def said(self, met: Met, asked: Asked) -> str:
+        """Return which columns are read, and how sentences are joined."""
+        by = {"\n": "line breaks", " ": "blanks"}.get(asked.options.get("joined_by", "\n"), "what the study file says")
+        names = " and ".join(f"'{name}'" for name in asked.input_columns)
+        return f"the sentences of {names}, joined by {by}, are the input, '{asked.target_columns[0]}' is the target"
+
+
+def are_sentences(cell: Any) -> bool:
+    """Return whether a cell is a list of texts, most of which have several words."""
+    items = list_cell(cell)
+    if not isinstance(items, list) or len(items) < 2 or not all(isinstance(item, str) for item in items):
+        return False
+    return sum(" " in item.strip() for item in items) >= SHARE_WITH_BLANKS * len(items)
+
+
+def _joined(cell: Any, asked: Asked) -> Any:
+    """Return the text of a list of texts; any other cell as it is."""
+    items = list_cell(plain_value(cell))
+    if not isinstance(items, list) or isinstance(cell, Mapping) or not all(isinstance(item, str) for item in items):
+        return cell
+    return str(asked.options.get("joined_by", "\n")).join(item.strip() for item in items if item.strip())

@@ -1,0 +1,64 @@
+"""Inputs that are lists of sentences, as the card of SciTLDR shows its rows."""
+
+import pytest
+
+from tests.support.shapes import read_shape
+from tunecurve.data.shapes.base import Asked
+from tunecurve.data.shapes.registry import recognise
+from tunecurve.errors import DataError
+
+SENTENCES = ["We build a mill.", "It stands by the Ilm.", "Grain is ground there."]
+SHORT = ["A mill by the Ilm.", "We grind grain."]
+SCITLDR = {
+    "source": SENTENCES,
+    "source_labels": [0, 1, 0],
+    "rouge_scores": [0.1, 0.9, 0.2],
+    "paper_id": "p1",
+    "target": SHORT,
+}
+TEXT = "\n".join(SENTENCES)
+
+
+@pytest.mark.parametrize("task", ["", "summarization", "generation"])
+def test_sentences_are_joined_and_other_columns_named(task):
+    read = read_shape([{**SCITLDR, "target": "A mill."}] * 2, task=task)
+    assert read.pairs[0] == (TEXT, "A mill.")
+    assert read.line == (
+        "read as lists of sentences: the sentences of 'source', joined by line breaks, are the input, 'target' is the target; "
+        "not read: source_labels, rouge_scores, paper_id"
+    )
+
+
+def test_one_target_is_chosen_where_several_are_right():
+    asked = {"task": "summarization", "input_columns": ("source",), "target_columns": ("target",)}
+    rows = [{**SCITLDR, "target": one} for one in (SHORT[:1], SHORT[:1], SHORT)]
+    assert read_shape(rows, **asked).pairs[2] == (TEXT, SHORT)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"article": SENTENCES, "summary": "A mill."},
+        {"document": str(SENTENCES), "summary": "A mill."},  # as CSV has it
+        {"text": SENTENCES, "label": "mills"},
+        {"absatz": SENTENCES, "label": "mills"},
+    ],
+)
+def test_neighbours(row):
+    column, target = row
+    asked = {"input_columns": (column,)} if column == "absatz" else {}
+    read = read_shape([row, {column: "One text.", target: "other"}, row], **asked)
+    assert read.pairs[:2] == [(TEXT, row[target]), ("One text.", "other")]
+
+
+def test_blanks_may_join_them():
+    read = read_shape([{"text": SENTENCES, "label": "x"}], options={"joined_by": " "})
+    assert read.pairs[0][0] == " ".join(SENTENCES)
+    assert "joined by blanks" in read.line
+
+
+def test_words_are_no_sentences():
+    words = {"tokens": ["Ada", "left", "Porto"], "label": "travel"}
+    assert recognise([words], Asked(input_columns=("tokens",), target_columns=("label",))) is None
+    with pytest.raises(DataError, match="without names"):
+        recognise([{"tokens": ["Ada", "left"], "ner_tags": [1, 0]}], Asked("ner"))
