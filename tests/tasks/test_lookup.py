@@ -20,6 +20,13 @@ LONG = "A first sentence about the long paper that nobody has read so far. " * 5
         ([(f"row {n} of Ann{n}", f"row {n} of {f'Ann{n}' if n % 6 else '[NAME]'}") for n in range(60)], "masking"),
         ([(f"the {n} boat", f"THE {n} BOAT") for n in range(60)], "generation"),
         ([(f"text number {n}", "yes" if n % 3 else "no") for n in range(60)], "classification"),
+        (
+            [(f"patient {n} feels unwell", ("GENHX", "ALLERGY", "PASTMEDICALHX")[n % 3]) for n in range(60)],
+            "classification",
+        ),
+        ([(f"pay {n} now", ("CARD_LOST", "PAY", "GREETING")[n % 3]) for n in range(60)], "classification"),
+        ([(f"feels {n}", ("[POS]", "[NEG]")[n % 2]) for n in range(60)], "classification"),
+        ([(f"Ann{n}", "[NAME]") if n % 2 else (f"ask Ann{n}", "ask [NAME]") for n in range(60)], "masking"),
         ([(f"Ann{n} lives here", f"person: Ann{n}" if n % 2 else "none") for n in range(60)], "ner"),
         ([(f"{n} {LONG}", f"A short summary of paper number {n}.") for n in range(60)], "summarization"),
         ([(f"translate {n}", f"traduire {n} s'il vous plaît") for n in range(60)], "generation"),

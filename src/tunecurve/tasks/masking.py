@@ -80,13 +80,17 @@ class Masking(Task):
         return masking_instruction(self.form)
 
     def recognise(self, pairs: Pairs) -> str:
-        """Recognise inputs with placeholders in them; a row of which nothing is masked looks like any task."""
+        """Recognise inputs with placeholders in them; a row of which nothing is masked looks like any task, and so does one masked whole.
+
+        A target that is a word in capitals is a class (``ALLERGY``) as well as a placeholder for all of its input.
+        """
         form = self.form if self._is_decided else find_form(pairs)
+        in_part = [(source, target) for source, target in pairs if any(map(str.isalnum, form.replace(target, "")))]
         n_masked = sum(
             bool(placeholders(target, form, source)) and align_exactly(source, target, form) is not None
-            for source, target in pairs
+            for source, target in in_part
         )
-        n_changed = sum(source.strip() != target.strip() for source, target in pairs)
+        n_changed = sum(source.strip() != target.strip() for source, target in in_part)
         if not n_masked or n_masked < SHARE_OF_MASKED * n_changed:
             return ""
         return f"{n_masked} of {len(pairs)} targets are the input with {form.example}s in it"
