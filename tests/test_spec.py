@@ -3,7 +3,7 @@ import yaml
 
 from tunecurve.errors import SpecError
 from tunecurve.spec.docs import commented_study_file, json_schema
-from tunecurve.spec.reading import load_spec, parse_spec
+from tunecurve.spec.reading import load_spec, load_study, parse_spec
 from tunecurve.spec.study import QUICK_STUDY, StudySpec, stable_hash
 
 
@@ -97,3 +97,8 @@ def test_the_schema_names_every_section():
     schema = json_schema()
     assert set(schema["properties"]) == set(StudySpec.model_fields)
     assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("source", ["a.json!/train", "book.xlsx!/Sheet 2", "rows.zip!/train.csv", "folder!/test"])
+def test_a_part_of_a_file_in_the_place_of_a_study_file_is_data(source):
+    assert load_study(source)["data"] == {"source": source}

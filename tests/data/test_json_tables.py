@@ -168,3 +168,25 @@ def test_rows_under_a_second_key_are_asked_for_however_few(tmp_path, n_others, k
 def test_one_object_of_other_columns_beside_the_rows_is_no_row(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"rows": MAILS, "authors": [{"name": "Bo"}]}))
     assert read(tmp_path / "a.json")[0] == MAILS
+
+
+PAIRS = [["pay a bill", "pay"], ["say hello", "greeting"]]
+
+
+@pytest.mark.parametrize("part", ["", "!/train"])
+@pytest.mark.parametrize(
+    "whole",
+    [{"train": PAIRS, "val": PAIRS, "oos_train": PAIRS}, {"train": PAIRS, "test": PAIRS[:2] * 2}, {"train": PAIRS}],
+)
+def test_pairs_without_names_are_named_with_the_line_that_names_them(tmp_path, whole, part):
+    path = tmp_path / "clinc.json"
+    path.write_text(json.dumps(whole))
+    with pytest.raises(DataError, match="lists of two texts, without names") as error:
+        read(f"{path}{part}")
+    assert "jq -c '.train[] | {text: .[0], label: .[1]}' clinc.json > train.jsonl" in str(error.value)
+
+
+def test_a_column_of_pairs_beside_others_is_a_column(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"text": ["a", "b"], "pair": PAIRS}))
+    assert read(path)[0] == [{"text": "a", "pair": PAIRS[0]}, {"text": "b", "pair": PAIRS[1]}]

@@ -41,6 +41,7 @@ def table_in(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
     DataError
         When it holds rows in a way that can be read in two ways, or in none.
     """
+    _refuse_pairs(file, whole)
     if file.part:
         return _under_key(file, whole, file.part)
     return (
@@ -49,6 +50,28 @@ def table_in(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
         or _by_keys(file, whole)
         or _by_columns(file, whole)
         or _under_a_key(file, whole)
+    )
+
+
+def _refuse_pairs(file: DataFile, whole: Mapping[str, Any]) -> None:
+    """Refuse an object that holds nothing but lists of two texts each, as CLINC150 has its sides: which is the target nothing says."""
+    pairs = [key for key, value in whole.items() if _are_pairs_of_texts(value)]
+    if pairs and len(pairs) == len(whole):
+        key = file.part if file.part in pairs else pairs[0]
+        more = f" (and so for {', '.join(name for name in pairs if name != key)})" if len(pairs) > 1 else ""
+        raise DataError(
+            f"{file}: the rows under '{key}' are lists of two texts, without names; name them, one row a line: jq -c "
+            f"'.{key}[] | {{text: .[0], label: .[1]}}' {file.name} > {key}.jsonl{more}"
+        )
+
+
+def _are_pairs_of_texts(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) > 1
+        and all(
+            isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item) for item in value
+        )
     )
 
 

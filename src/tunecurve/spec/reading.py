@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from tunecurve.data.addresses import is_address
 from tunecurve.data.kinds import OTHERS, kind_of
+from tunecurve.data.options import with_part
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.spec.study import StudySpec
 
@@ -65,7 +66,7 @@ def is_data(source: str | Path) -> bool:
         For the folder of a run.
     """
     path = Path(source)
-    if is_address(str(source)) or str(source).startswith("builtin:"):
+    if is_address(str(source)) or str(source).startswith("builtin:") or with_part(str(source))[1]:
         return True
     if path.suffix.lower() in (".yaml", ".yml"):
         return False

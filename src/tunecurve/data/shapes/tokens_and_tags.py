@@ -238,7 +238,10 @@ def _fit(sample: Sequence[Cells], tokens: str, tags: str) -> bool:
         ):
             continue
         n_both, n_fitting = n_both + 1, n_fitting + (len(words) == len(marks))
-    are_words = not any(is_prefixed(token) for cells in sample[:50] for token in _tokens_in(cells.get(tokens)))
+    all_words = [word for cells in sample[:50] for word in _tokens_in(cells.get(tokens))]
+    are_words = not any(map(is_prefixed, all_words)) and 2 * sum(" " in word.strip() for word in all_words) <= len(
+        all_words
+    )
     return are_words and 2 * n_both > len(sample) and 2 * n_fitting > n_both
 
 
