@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+import sys
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
@@ -17,6 +20,9 @@ import pytest
 # No test is held to the clock: a busy machine is slow, not wrong. Settings of a test's own build on these.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
+
+# What pytest, and libraries on import, put into the environment.
+SET_BY_LIBRARIES = ("PYTEST_", "TORCHINDUCTOR_", "TRITON_", "KMP_", "RAY_", "TF_", "GRPC_", "CRC32C_")
 
 FIRST_NAMES = [
     "Ada",
@@ -57,7 +63,31 @@ def simple_rows(n_rows: int) -> list[dict[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def ledgers_are_closed(monkeypatch):
+def process_is_left_as_it_was():
+    """Fail the test that changes its process for all tests after it; what `monkeypatch` sets is undone by then."""
+    before = state_of_process()
+    yield
+    after = state_of_process()
+    assert after == before, "set it with monkeypatch, or where it cannot be undone give it to a process of its own"
+
+
+def state_of_process():
+    """Return what every test shares with all others."""
+    from tunecurve.privacy import network
+
+    return {
+        "environment": {name: value for name, value in os.environ.items() if not name.startswith(SET_BY_LIBRARIES)},
+        "folder": os.getcwd(),
+        "import path": list(sys.path),
+        "handlers of the root logger": [one for one in logging.root.handlers if "pytest" not in type(one).__module__],
+        "levels of logging": (logging.root.level, logging.root.manager.disable),
+        "answers to signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)],
+        "--local-only": network._is_on,
+    }
+
+
+@pytest.fixture(autouse=True)
+def ledgers_are_closed(process_is_left_as_it_was, monkeypatch):
     """Close the ledgers that a test has opened: each has a thread, and files that are locked."""
     from tunecurve.learners.hosted.ledger.file import LedgerFile
 
@@ -71,16 +101,6 @@ def ledgers_are_closed(monkeypatch):
     yield
     for ledger in opened:
         ledger.close()
-
-
-@pytest.fixture(autouse=True)
-def connections_are_not_refused_for_good():
-    """Fail the test whose process may connect to nothing from now on: what it refuses is refused to all tests after it."""
-    from tunecurve.privacy import network
-
-    before = network._is_on
-    yield
-    assert network._is_on == before, "--local-only cannot be undone: give it to a process of its own"
 
 
 @pytest.hookimpl(trylast=True)
@@ -138,16 +158,18 @@ def minilm_tokenizer(minilm):
 
 @pytest.fixture(scope="session")
 def tiny_model_folder(smollm2, tmp_path_factory):
-    """A two-layer model with random weights and the built-in model's tokenizer: real code, little arithmetic."""
+    """A two-layer model with random weights and the first tokens of the built-in model: real code, little arithmetic."""
     import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from tests.support.tokenizers import SMALL_VOCABULARY, save_small_tokenizer
 
     folder = tmp_path_factory.mktemp("tiny-model")
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=49152, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=SMALL_VOCABULARY, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=2048, tie_word_embeddings=True, pad_token_id=2, eos_token_id=2,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(smollm2.folder).save_pretrained(folder)
+    save_small_tokenizer(smollm2.folder, folder)
     return folder

@@ -58,11 +58,11 @@ def study_file(tiny_model_folder, tmp_path):
     study = {
         "name": "killed",
         "data": {"source": str(rows)},
-        "split": {"test_size": 24, "method": "random"},
+        "split": {"test_size": 12, "method": "random"},
         "models": [str(tiny_model_folder)],
         "shots": [0],
         "train_sizes": [8, 16],
-        "recipe": {"epochs": 20, "lora_rank": 4},
+        "recipe": {"epochs": 6, "lora_rank": 4},
         "answers": {"batch_size": 4},
         "bootstrap": {"draws": 100},
     }

@@ -80,7 +80,7 @@ def run(rows, out, executor, learner, **options):
 
 if __name__ == "__main__":
     import tunecurve.report.live
-    from tunecurve.cli.console import stop_on_interrupt
+    from tunecurve.cli.console import stopping_on_interrupt
     from tunecurve.errors import TunecurveError, explain_os_error
     from tunecurve.executors.options import Executor
     from tunecurve.study.progress import Progress
@@ -89,9 +89,9 @@ if __name__ == "__main__":
     # Drawing the report takes longer than the study.
     tunecurve.report.live.write_report = lambda folder, results: None
     listener = Progress()
-    stop_on_interrupt(listener)
     try:
-        run(rows, out, Executor(name), SlowLearner(float(seconds[0]) if seconds else 0.0), progress=listener)
+        with stopping_on_interrupt(listener):
+            run(rows, out, Executor(name), SlowLearner(float(seconds[0]) if seconds else 0.0), progress=listener)
     except (TunecurveError, OSError) as error:  # as the command line ends
         problem = error if isinstance(error, TunecurveError) else explain_os_error(error)
         if problem is None:

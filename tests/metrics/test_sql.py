@@ -90,7 +90,7 @@ ENDLESS = [
     "SELECT count(*) FROM town a, town b, town c, town d, town e, town f, town g",
     "SELECT a.name FROM town a, town b, town c, town d",
     "SELECT replace(hex(zeroblob(1)), '0', 'x')",
-    "WITH RECURSIVE n(i) AS (SELECT printf('%.150000c', 'x') UNION ALL SELECT i || 'y' FROM n) SELECT count(*) FROM n ORDER BY 1",
+    "WITH RECURSIVE n(i) AS (SELECT printf('%.199000c', 'x') UNION ALL SELECT i || 'y' FROM n) SELECT count(*) FROM n ORDER BY 1",
 ]  # fmt: skip
 
 

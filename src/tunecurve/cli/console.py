@@ -7,6 +7,8 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -173,8 +175,9 @@ class ConsoleProgress(Progress):
         click.echo(line, err=True)
 
 
-def stop_on_interrupt(progress: Progress) -> None:
-    """Make the first Ctrl-C (or SIGTERM) end the work at the next step, the second one at once."""
+@contextmanager
+def stopping_on_interrupt(progress: Progress) -> Iterator[None]:
+    """Make the first Ctrl-C (or SIGTERM) end the work at the next step, the second one at once; afterwards they do what they did."""
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
         if progress.cancellation.is_requested:
@@ -182,8 +185,12 @@ def stop_on_interrupt(progress: Progress) -> None:
         progress.cancellation.request()
         click.echo("\nfinishing the current step; press Ctrl-C again to stop at once", err=True)
 
-    signal.signal(signal.SIGINT, ask_to_stop)
-    signal.signal(signal.SIGTERM, ask_to_stop)
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def this_command() -> str:

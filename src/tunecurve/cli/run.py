@@ -56,7 +56,7 @@ def run(
     Without arguments: the built-in PII study with the built-in model, at quick sizes. The same command continues an
     interrupted study; for a finished one it does nothing.
     """
-    from tunecurve.cli.console import ConsoleProgress, stop_on_interrupt, this_command
+    from tunecurve.cli.console import ConsoleProgress, stopping_on_interrupt, this_command
     from tunecurve.cli.options import options_of, study_values
     from tunecurve.errors import Interrupted, TrialsFailedError
     from tunecurve.executors.options import Executor
@@ -73,9 +73,9 @@ def run(
     ready.check_access()
     if not yes:
         _agree_to_costs(ready)
-    stop_on_interrupt(progress)
     try:
-        done = run_prepared(ready, executor)
+        with stopping_on_interrupt(progress):
+            done = run_prepared(ready, executor)
     except Interrupted as interrupted:
         raise Interrupted(f"{interrupted}; what is finished is kept. Continue with: {this_command()}") from None
     if as_json:

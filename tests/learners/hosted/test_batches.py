@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.learners.hosted.conftest import GEMINI
+from tests.support.processes import StartedProcess
 from tunecurve.cancellation import Cancellation
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import Workload, predict
@@ -108,14 +104,11 @@ predict(learner, [PromptRenderer("Mask the names.").prompt(text) for text in TEX
 @pytest.mark.parametrize("name", [GEMINI, OPENAI])
 def test_a_kill_during_a_batch_puts_no_row_in_doubt(point_at, learner_of, prompts_of, tmp_path, name):
     state = point_at(polls=10**6)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])}
-    command = [sys.executable, "-c", DRIVER, name, str(tmp_path / "ledger.sqlite")]
-    process = subprocess.Popen(command, env=environment)
+    process = StartedProcess([name, tmp_path / "ledger.sqlite"], code=DRIVER)
     while not any(batch["polls"] for batch in state.batches.values()):  # asked for, so written down
-        assert process.poll() is None
+        assert process.poll() is None, process.said
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     state.polls = 1
     learner = learner_of(name, batch=True)
     assert [answer.text for answer in predict(learner, prompts_of(TEXTS))] == TEXTS

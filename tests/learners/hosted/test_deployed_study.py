@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import pytest
 
 from tests.fakes.faulty_foundry import FaultyFoundry
 from tests.fakes.faulty_together import FaultyTogether
+from tests.support.processes import StartedProcess
 from tunecurve.cli.main import run_command
 from tunecurve.learners.hosted.deployments import keeper as deployment_keeper
 from tunecurve.learners.hosted.ledger.calls import Ledger
@@ -108,13 +106,6 @@ def test_a_cap_below_hosting_pays_for_the_prompts_and_the_jobs_alone(begin, tmp_
     assert paid(money_of(tmp_path)) < 1.5
 
 
-def start_process(command):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tunecurve", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}, cwd=Path.cwd(),
-    )  # fmt: skip
-
-
 def wait_for(condition, seconds=120.0):
     end = time.monotonic() + seconds
     while not condition():
@@ -125,11 +116,10 @@ def wait_for(condition, seconds=120.0):
 @pytest.mark.parametrize("model", list(SERVERS))
 def test_after_a_kill_between_creation_and_deletion_the_next_start_deletes_it_first(begin, tmp_path, capsys, model):
     server, command = begin(model, sizes="12", looks=10**9)
-    process = start_process(command)
+    process = StartedProcess(command)
     wait_for(lambda: server.deployments)
     time.sleep(0.2)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.kill()
     assert len(server.deployments) == 1  # it stands, and costs
     server.behaviour["looks"] = 0
     assert run_command(command) == 0
@@ -141,12 +131,11 @@ def test_after_a_kill_between_creation_and_deletion_the_next_start_deletes_it_fi
 
 def test_an_interrupt_deletes_it_before_the_command_ends(begin, tmp_path):
     server, command = begin(AZURE, sizes="12", looks=10**9)
-    process = start_process(command)
+    process = StartedProcess(command)
     wait_for(lambda: server.deployments)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
+    assert process.wait() != 0
     assert server.deployments == {}
     assert [row.state for row in deployments_in(tmp_path)] == ["deleted"]
 

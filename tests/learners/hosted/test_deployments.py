@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import signal
 import threading
 import time
 from contextlib import suppress
@@ -12,6 +11,7 @@ import pytest
 
 from tests.fakes import standing
 from tests.fakes.standing import FakeDeployments
+from tests.support.processes import run_process
 from tunecurve import cancellation
 from tunecurve.errors import Interrupted, ModelError, MoneyError
 from tunecurve.learners.hosted.account import Account
@@ -223,7 +223,7 @@ account = Account(HostedSpec(), "study", Path({str(tmp_path / "ledger.sqlite")!r
 with DeploymentFlow(FakeDeployments(0), account, 10.0).answering({MODEL!r}):
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert run_process([], code=code)[0] == -signal.SIGKILL
     clock.now = time.time()
     flow = flow_of(FakeDeployments())
     left = flow.account.ledger.left_over_deployments()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from tests.fakes.faulty_server import USAGES, FaultyServer
 from tests.learners.hosted.conftest import GEMINI, LAB, VERTEX
+from tests.support.processes import StartedProcess
 from tunecurve.errors import ModelError, MoneyError
 from tunecurve.learners.base import predict
 from tunecurve.learners.hosted.transport import sender as sending
@@ -285,12 +284,11 @@ account.close()
 def test_a_call_of_a_dead_process_is_in_doubt_and_sent_again(serve, learner_of, prompts_of, tmp_path):
     server = serve("slow 0.3")
     code = STUDY.format(name=LAB, rows=ROWS)
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "ledger.sqlite"), "dies"])
+    process = StartedProcess([tmp_path / "ledger.sqlite", "dies"], code=code)
     while server.n_requests < 2:
-        assert process.poll() is None
+        assert process.poll() is None, process.said
         time.sleep(0.02)
     process.kill()
-    process.wait()
     while server.n_answers < 2:  # what was in flight is answered and billed
         time.sleep(0.02)
     learner = learner_of(LAB)

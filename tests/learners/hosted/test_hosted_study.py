@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from tests.fakes.provider_server import GOOD_KEY
 from tests.learners.hosted.conftest import LAB, VERTEX
+from tests.support.processes import run_process
 from tunecurve.cli.main import run_command
 from tunecurve.results.stored import without_times
 
@@ -75,14 +74,11 @@ def test_prompted_and_tuned_beside_a_local_model(
         assert words in report
     assert run_command(["predict", str(folder), "--trial", f"{model}/fine-tune-n80-seed0", "--text", "Ada left."]) == 0
     assert capsys.readouterr().out.strip().endswith("[FIRSTNAME] left.")
-    asked_here = [sys.executable, "-m", "tunecurve", "predict", str(folder), "--local-only", "--text", "Ada left."]
     elsewhere = {"LAB_BASE_URL": "http://192.0.2.1/v1", "GOOGLE_VERTEX_BASE_URL": "http://192.0.2.1"}
-    refused = subprocess.run(
-        [*asked_here, "--trial", f"{model}/fine-tune-n80-seed0"],
-        capture_output=True, text=True, env={**os.environ, **elsewhere}, check=False,
-    )  # fmt: skip
-    assert refused.returncode == 7
-    assert "--local-only" in refused.stderr
+    asked_here = ["predict", folder, "--local-only", "--text", "Ada left.", "--trial", f"{model}/fine-tune-n80-seed0"]
+    code, said = run_process(asked_here, environment={**os.environ, **elsewhere})
+    assert code == 7
+    assert "--local-only" in said
     answered, jobs = sum(state.answers.values()), len(state.jobs)
     before = without_times(results)
     assert run_command(command) == 0
@@ -206,12 +202,10 @@ def test_odd_answers_are_in_the_report(point_at, tmp_path, capsys):
 def test_local_only_refuses_hosted_models(point_at, study_file, tmp_path):
     point_at()
     environment = {**os.environ, "LAB_BASE_URL": "http://192.0.2.1/v1"}
-    command = [sys.executable, "-m", "tunecurve", "run", str(study_file(LAB, tuning="none")), "--yes", "--local-only"]
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, env=environment, check=False
-    )
-    assert done.returncode == 7
-    assert "--local-only: 'openai-api/lab/gpt-4.1-mini' is behind another machine's API" in done.stderr
+    command = ["run", study_file(LAB, tuning="none"), "--yes", "--local-only", "--out", tmp_path / "run"]
+    code, said = run_process(command, environment=environment)
+    assert code == 7
+    assert "--local-only: 'openai-api/lab/gpt-4.1-mini' is behind another machine's API" in said
 
 
 KILLED_AT = ["after-call-claim@20", "after-call@12", "line-of-predictions.partial.jsonl@35", "after-job-creation"]
@@ -226,11 +220,8 @@ def test_a_study_killed_again_and_again_equals_an_unkilled_one(point_at, study_f
         monkeypatch.setenv("TUNECURVE_LEDGER", f"{folder}.sqlite")
         command = ["run", str(path), "--out", str(folder), "--yes", "-j", "4"]
         for point in points:
-            killed = subprocess.run(
-                [sys.executable, "-m", "tunecurve", *command],
-                env={**os.environ, "TUNECURVE_KILL_AT": point}, capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            assert killed.returncode == -signal.SIGKILL, (point, killed.stderr)
+            code, said = run_process(command, environment={**os.environ, "TUNECURVE_KILL_AT": point})
+            assert code == -signal.SIGKILL, (point, said)
         assert run_command(command) == 0
         results.append(without_times(results_of(folder)))
     assert results[0] == results[1]

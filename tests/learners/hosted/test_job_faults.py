@@ -15,6 +15,7 @@ import pytest
 from tests.fakes.faulty_jobs import FaultyJobs
 from tests.learners.hosted.conftest import LAB, VERTEX
 from tests.learners.hosted.test_jobs import begin, begin_and_wait, examples
+from tests.support.processes import run_process
 from tunecurve.cli.main import run_command
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, TunecurveError
 from tunecurve.learners.base import TrainingJob, Tuned
@@ -668,15 +669,9 @@ begin(learner, Path(ledger).parent)
 @pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("where", ["preflight", "upload", "create"])
 def test_a_process_that_dies_leaves_its_claim_to_others(serve, learner_of, tmp_path, name, where):
-    import os
-    import subprocess
-    import sys
-    from pathlib import Path
-
     server = serve(polls=2)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])}
-    command = [sys.executable, "-c", KILLED, name, str(tmp_path / "ledger.sqlite"), where]
-    assert subprocess.run(command, env=environment, check=False).returncode == 9
+    code, said = run_process([name, tmp_path / "ledger.sqlite", where], code=KILLED)
+    assert code == 9, said
     learner = learner_of(name, **FAST)
     record = follow(learner, tmp_path)
     assert record.job["id"] in server.jobs

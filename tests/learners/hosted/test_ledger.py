@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.learners.hosted.conftest import GEMINI, LAB
+from tests.support.processes import run_process
 from tunecurve.errors import EnvironmentProblem, MoneyError
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.ledger.answers import AnswerRecord
@@ -258,9 +259,9 @@ def kill_while_answering(name, ledger_path, *, n_rows, concurrency, n_kills, see
 
 def answer_until(point, name, ledger_path):
     """Ask for 60 answers, one after the other, in a process that ends at a named moment."""
-    command = [sys.executable, "-c", DRIVER, name, str(ledger_path), "60", "1"]
-    done = subprocess.run(command, env={**os.environ, "TUNECURVE_KILL_AT": point}, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    environment = {**os.environ, "TUNECURVE_KILL_AT": point}
+    code, said = run_process([name, ledger_path, "60", "1"], code=DRIVER, environment=environment)
+    assert code == -signal.SIGKILL, said
     opened = Ledger(ledger_path)
     opened.settle_doubts("study")
     spent = opened.spending("study")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 from tests.fakes.faulty_server import FaultyServer
 from tests.learners.hosted.conftest import GEMINI, LAB
+from tests.support.processes import run_process
 from tunecurve.errors import EnvironmentProblem, ModelError, MoneyError, UsageError
 from tunecurve.learners.base import predict
 from tunecurve.learners.hosted.known_models import findings_on, unserved_model, unused_prices
@@ -332,11 +331,12 @@ def test_local_only_uses_no_proxy(tmp_path):
     proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"), proxy.url)
     environment = {**os.environ, **proxies, "LAB_API_KEY": "k", "LAB_BASE_URL": server.url + "/v1", "NO_PROXY": "",
                    "no_proxy": ""}  # fmt: skip
-    command = [sys.executable, "-m", "tunecurve", "run", "study.yaml", "--yes", "--quiet"]
+    command = ["run", "study.yaml", "--yes", "--quiet"]
     for options, n_through in (["--local-only"], 0), ([], 6):
         environment["TUNECURVE_LEDGER"] = str(tmp_path / f"ledger{n_through}")
-        done = subprocess.run([*command, *options, "--out", f"run{n_through}"], cwd=tmp_path, env=environment, check=False,
-                              capture_output=True, text=True)  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        code, said = run_process(
+            [*command, *options, "--out", f"run{n_through}"], folder=tmp_path, environment=environment
+        )
+        assert code == 0, said
         assert proxy.n_requests == n_through
     assert server.n_answers == 6

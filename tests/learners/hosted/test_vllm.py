@@ -216,7 +216,9 @@ def test_a_study_is_tuned_here_and_answered_there(served_study, tmp_path, serve)
     assert "Nothing to do" in said
 
 
-def test_a_server_that_loads_nothing_keeps_the_training_for_when_it_has_the_adapter(served_study, tmp_path):
+def test_a_server_that_loads_nothing_keeps_the_training_for_when_it_has_the_adapter(
+    served_study, tmp_path, monkeypatch
+):
     code, said, fake = served_study("no-runtime")
     assert code == 6
     assert "--lora-modules tunecurve-" in said
@@ -224,11 +226,7 @@ def test_a_server_that_loads_nothing_keeps_the_training_for_when_it_has_the_adap
     name, _, folder = module.partition("=")
     trained = next((tmp_path / "run").glob("trials/*/adapter/adapter_model.safetensors")).stat().st_mtime_ns
     fake.modules[name] = folder
-    fake_url = fake.url
-
-    import os
-
-    os.environ["VLLM_BASE_URL"] = fake_url
+    monkeypatch.setenv("VLLM_BASE_URL", fake.url)
     assert run_command(["run", "study.yaml", "--out", "run", "--yes", "--device", "cpu"]) == 0
     assert next((tmp_path / "run").glob("trials/*/adapter/adapter_model.safetensors")).stat().st_mtime_ns == trained
     assert fake.modules == {name: folder}  # it was there before, and stays

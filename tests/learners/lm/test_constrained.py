@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.learners.lm.training.test_training import ROWS, tiny, train
+from tests.support.tokenizers import SMALL_VOCABULARY
 from tunecurve.data.synthetic_pii.generate import generate_rows
 from tunecurve.errors import ModelError, SpecError, UsageError
 from tunecurve.formats.alignment import align_exactly
@@ -86,9 +87,9 @@ def test_no_guess_changes_a_constrained_answer(tuned, monkeypatch, guess):
         if guess == "none":
             return []
         if guess == "all wrong":
-            return [noise.randrange(49_000) for _ in range(noise.randrange(9))]
+            return [noise.randrange(SMALL_VOCABULARY) for _ in range(noise.randrange(9))]
         source = learner.encoder.decode(self._source[:-1])
-        return [*truth[source][len(answer) : len(answer) + noise.randrange(6)], noise.randrange(49_000)]
+        return [*truth[source][len(answer) : len(answer) + noise.randrange(6)], noise.randrange(SMALL_VOCABULARY)]
 
     monkeypatch.setattr(PromptLookup, "propose", propose)
     assert [answer.text for answer in answers(learner, PROMPTS[:20])] == expected
@@ -229,14 +230,14 @@ def test_a_study_trains_once_and_draws_both(tiny_model_folder, rows_file, tmp_pa
 
 @pytest.mark.model
 def test_the_real_model_writes_maskings_and_the_same_ones_both_ways(real):
-    rows = generate_rows(14, seed=5)
+    rows = generate_rows(9, seed=5)
     renderer = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "LASTNAME", "CITY", "EMAIL"))
     shots = ((rows[0]["source_text"], rows[0]["target_text"]),)
     prompts = [renderer.prompt(row["source_text"], shots) for row in rows[1:]]
     written = answers(real, prompts)
     assert [a.text for a in written] == [a.text for a in answers(real, prompts, only="reference")]
     finished = [(p, a.text) for p, a in zip(prompts, written, strict=True) if a.stop_reason == "end"]
-    assert len(finished) >= 10
+    assert len(finished) >= 7
     assert all(is_masking(prompt, text) for prompt, text in finished)
     free = predict(LocalLearner(real.files, real.compute, real.limits), prompts)
     legal = [index for index, answer in enumerate(free) if is_masking(prompts[index], answer.text)]

@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from tests.conftest import simple_rows
 from tests.learners.lm.training.test_training import ROWS, one_by_one, small_model, tiny, train
+from tests.support.tokenizers import SMALL_VOCABULARY
 from tunecurve.data.synthetic_pii.generate import generate_rows
 from tunecurve.errors import OutOfMemory
 from tunecurve.learners.base import predict
@@ -66,12 +67,12 @@ def test_no_guess_changes_an_answer(tuned, expected, monkeypatch, guess):
     noise = random.Random(0)
 
     def wrong(self, answer):
-        return [noise.randrange(49_000) for _ in range(noise.randrange(9))]
+        return [noise.randrange(SMALL_VOCABULARY) for _ in range(noise.randrange(9))]
 
     def right_and_more(self, answer):
         source = tuned.encoder.decode(self._source[:-1])
         upto = len(answer) + noise.randrange(6)
-        return [*truth[source][len(answer) : upto], noise.randrange(49_000)]
+        return [*truth[source][len(answer) : upto], noise.randrange(SMALL_VOCABULARY)]
 
     if guess == "none":
         monkeypatch.setattr(PromptLookup, "propose", lambda self, answer: [])
@@ -136,7 +137,7 @@ def test_bfloat16_answers_are_nearly_those_of_the_reference(tiny_model_folder):
 
 @pytest.mark.model
 def test_the_real_model_writes_the_same_answers_with_both_decoders(smollm2):
-    rows = generate_rows(30, seed=5)
+    rows = generate_rows(16, seed=5)
     renderer = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "LASTNAME", "CITY", "EMAIL"))
     shots = ((rows[0]["source_text"], rows[0]["target_text"]),)
     prompts = [renderer.prompt(row["source_text"], shots) for row in rows[1:]]
@@ -152,13 +153,13 @@ def test_the_real_model_writes_the_same_answers_with_both_decoders(smollm2):
             written[dtype, only] = [answer.text for _, answer in sorted(found, key=lambda item: item[0])]
     exact = written[torch.float32, "reference"]
     assert written[torch.float32, "packed"] == exact
-    assert len(set(exact)) > 20
+    assert len(set(exact)) > 11
     # With 8 significant bits, which of two nearly tied tokens is ahead depends on the order of additions, in any way of
     # batching: the packed decoder must not stray further from the exact answers than the reference.
     strays = {
         only: sum(a != b for a, b in zip(written[native, only], exact, strict=True)) for only in ("packed", "reference")
     }
-    assert strays["packed"] <= strays["reference"] + 3, strays
+    assert strays["packed"] <= strays["reference"] + 1, strays
 
 
 def write(draft, target):

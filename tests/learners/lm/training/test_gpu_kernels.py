@@ -1,13 +1,15 @@
 """The kernels of GPUs compute what transformers computes; without a GPU in Triton's interpreter, where Triton is."""
 
 import os
+from importlib.util import find_spec
 
 import pytest
 import torch
 
+if find_spec("triton") is None:
+    pytest.skip("Triton is not installed", allow_module_level=True)
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # before the kernels are defined
-pytest.importorskip("triton")
 
 from transformers import LlamaConfig, LlamaForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 from transformers.models.llama import modeling_llama

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import simple_rows
+from tests.support.tokenizers import SMALL_VOCABULARY
 from tunecurve.errors import DamagedFile, EnvironmentProblem, Interrupted, ModelError, OutOfMemory
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.cores import cpu_quota
@@ -54,7 +55,7 @@ def small_model(kind):
     import transformers
 
     common = {
-        "vocab_size": 49152, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
+        "vocab_size": SMALL_VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
         "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 512,
         "tie_word_embeddings": True,
     }  # fmt: skip
