@@ -10,7 +10,7 @@ from tunecurve.errors import Interrupted
 from tunecurve.executors.base import Recorder, TrialOutcome
 from tunecurve.executors.coordinator import dispatch
 from tunecurve.executors.events import Ended, Lost
-from tunecurve.executors.scheduler import Schedule, longest_first
+from tunecurve.executors.scheduler import Schedule, cheapest_first, longest_first
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import TrialFolder
@@ -142,3 +142,25 @@ def test_a_trial_that_loses_every_worker_is_a_failure_with_its_reason(tmp_path):
     dispatch(Schedule(planned, seconds, most_losses=3), cluster, recorder)
     assert list(recorder.summary.failures.values()) == ["gone, 4 times"]
     assert (planned[0].folder.path / "failure.txt").read_text() == "gone, 4 times"
+
+
+def planned_as(tmp_path, *names):
+    return [
+        PlannedTrial(Trial(learner, "fine-tune", train_size=size), {}, TrialFolder(tmp_path / f"{learner}{size}"))
+        for learner, size in names
+    ]
+
+
+def test_one_after_the_other_the_cheapest_comes_first_and_a_learner_keeps_its_order(tmp_path):
+    planned = planned_as(tmp_path, ("slow", 10), ("fast", 10), ("slow", 20), ("fast", 20), ("unknown", 10))
+    seconds = {item.trial: length for item, length in zip(planned, (60.0, 9.0, 50.0, 12.0), strict=False)}
+    order = [(item.trial.learner, item.trial.train_size) for item in cheapest_first(planned, seconds)]
+    assert order == [("unknown", 10), ("fast", 10), ("fast", 20), ("slow", 10), ("slow", 20)]
+
+
+def test_of_trials_that_share_a_training_the_first_one_trains(tmp_path):
+    planned = planned_as(tmp_path, ("tuned", 10), ("constrained", 10), ("other", 10))
+    seconds = {item.trial: length for item, length in zip(planned, (60.0, 2.0, 30.0), strict=True)}
+    order = [item.trial.learner for item in cheapest_first(planned, seconds, ["key", "key", None])]
+    assert order == ["other", "tuned", "constrained"]
+    assert [item.trial.learner for item in cheapest_first(planned, seconds)] == ["constrained", "other", "tuned"]

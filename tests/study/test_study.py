@@ -65,6 +65,32 @@ def test_every_number_in_the_results_can_be_traced(rows_file, tmp_path):
         assert len(score.by_seed) == point.n_seeds
 
 
+class Scores(Progress):
+    """Keeps the scores that are told, by the trial's label."""
+
+    def __init__(self):
+        self.metric, self.scores = None, {}
+
+    def scored_by(self, metric):
+        self.metric = metric.name
+
+    def scored(self, trial, score):
+        self.scores[trial.label] = score
+
+
+def scores_in(results):
+    return {trial.label: trial.scores["bleu"] for trial in results.finished}
+
+
+def test_scores_are_told_of_what_runs_and_of_what_is_found_finished(rows_file, tmp_path):
+    first, second = Scores(), Scores()
+    some = run(rows_file, tmp_path / "out", train_sizes=[5], progress=first).results
+    assert (first.metric, first.scores) == ("bleu", scores_in(some))
+    more = run(rows_file, tmp_path / "out", train_sizes=[5, 20], progress=second).results
+    assert second.scores == scores_in(more)
+    assert len(second.scores) == 1 + len(first.scores)
+
+
 def test_a_finished_study_run_again_does_nothing(rows_file, tmp_path):
     first = run(rows_file, tmp_path / "out")
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "trials").rglob("*")}

@@ -52,7 +52,7 @@ def plan(study: str | None, show_prompts: bool, as_json: bool, **options: Any) -
 
 
 def _show_trials(ready: Study) -> None:
-    from tunecurve.cli.console import duration
+    from tunecurve.cli.run_state import duration
     from tunecurve.learners.hosted.prices import money
     from tunecurve.report.tables import text_table
 

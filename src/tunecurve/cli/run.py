@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,7 @@ def run(
     if not yes:
         _agree_to_costs(ready)
     try:
-        with stopping_on_interrupt(progress):
+        with stopping_on_interrupt(progress), progress if isinstance(progress, ConsoleProgress) else nullcontext():
             done = run_prepared(ready, executor)
     except Interrupted as interrupted:
         raise Interrupted(f"{interrupted}; what is finished is kept. Continue with: {this_command()}") from None

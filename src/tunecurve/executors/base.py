@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tunecurve.executors.events import Event
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
+
+if TYPE_CHECKING:
+    from tunecurve.metrics.base import Metric
 
 AfterEach = Callable[[dict[Trial, str]], None]
 
@@ -35,11 +38,14 @@ class TrialOutcome:
         How long it ran now.
     is_finished : bool
         Whether it has a result.
+    score : float, optional
+        Under the headline metric, where it is defined.
     """
 
     line: str
     seconds: float = 0.0
     is_finished: bool = True
+    score: float | None = None
 
 
 class Recorder:
@@ -51,17 +57,25 @@ class Recorder:
         Listener.
     after_each : callable
         Called with the failures so far whenever a trial ended, to bring results and report up to date.
+    headline : Metric, optional
+        Under which scores are told of trials that are found finished; default: they are not told.
     """
 
-    def __init__(self, progress: Progress, after_each: AfterEach) -> None:
-        self.progress, self._after_each = progress, after_each
+    def __init__(self, progress: Progress, after_each: AfterEach, headline: Metric | None = None) -> None:
+        self.progress, self._after_each, self._headline = progress, after_each, headline
+        if headline is not None:
+            progress.scored_by(headline)
         self.summary = RunSummary()
         self._lock = threading.Lock()
 
-    def found_finished(self, count: int = 1) -> None:
-        """Count trials that need no run."""
+    def found_finished(self, items: Sequence[PlannedTrial]) -> None:
+        """Count trials that need no run, and tell their scores."""
         with self._lock:
-            self.summary.n_found_finished += count
+            self.summary.n_found_finished += len(items)
+        for item in items:
+            score = None if self._headline is None else item.folder.score(self._headline.name)
+            if score is not None:
+                self.progress.scored(item.trial, score)
 
     def ended(self, trial: Trial, outcome: TrialOutcome) -> None:
         """Count a trial that ran now, and tell."""
@@ -72,6 +86,8 @@ class Recorder:
             else:
                 self.summary.failures[trial] = outcome.line
             failures = dict(self.summary.failures)
+        if outcome.score is not None:
+            self.progress.scored(trial, outcome.score)
         if outcome.is_finished:
             self.progress.trial_finished(trial, outcome.line, outcome.seconds)
         else:

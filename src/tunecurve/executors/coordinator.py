@@ -33,8 +33,9 @@ def run_on_workers(context: TrialContext, workers: Workers, recorder: Recorder) 
     """
     here = [item for item in context.planned if stays_here(item)]
     there = [item for item in context.planned if not stays_here(item)]
-    left = [item for item in there if not item.folder.is_finished]
-    recorder.found_finished(len(there) - len(left))
+    finished = {item.trial for item in there if item.folder.is_finished}
+    left = [item for item in there if item.trial not in finished]
+    recorder.found_finished([item for item in there if item.trial in finished])
     schedule = Schedule(left, context.seconds, is_proven=len(left) < len(there))
     with InProcessTrials(replace(context, planned=here), recorder) as in_process:
         dispatch(schedule, workers, recorder, in_process)

@@ -22,7 +22,7 @@ def run_trials(
     Parameters
     ----------
     context : TrialContext
-        The trials, in running order.
+        The trials.
     executor : Executor
         Where they run.
     folder : Path
@@ -35,7 +35,7 @@ def run_trials(
     Interrupted, MoneyError, EnvironmentProblem
         As `run_serially`.
     """
-    recorder = Recorder(progress, after_each)
+    recorder = Recorder(progress, after_each, context.metrics[0])
     devices = cuda_devices(context.learners) if executor.name == "local" else []
     n_workers = executor.workers or max(1, len(devices))
     if executor.name == "shared":

@@ -5,6 +5,7 @@ A trial that waits for a provider's tuning job goes to the end of the queue, so 
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections import deque
@@ -12,6 +13,7 @@ from collections import deque
 from tunecurve.errors import Interrupted, MoneyError, TunecurveError, explain_os_error, find_os_error
 from tunecurve.executors.base import Recorder, TrialOutcome
 from tunecurve.executors.leases import LeaseLost
+from tunecurve.executors.scheduler import cheapest_first
 from tunecurve.learners.base import Pending
 from tunecurve.privacy.redact import redact
 from tunecurve.study.plan import PlannedTrial
@@ -23,12 +25,12 @@ WAITING = "while waiting for tuning jobs, which go on at the provider"
 
 
 def run_serially(context: TrialContext, recorder: Recorder) -> None:
-    """Run every trial that is not finished.
+    """Run every trial that is not finished, the cheapest first.
 
     Parameters
     ----------
     context : TrialContext
-        The trials, in running order.
+        The trials.
     recorder : Recorder
         Told how trials end.
 
@@ -42,11 +44,13 @@ def run_serially(context: TrialContext, recorder: Recorder) -> None:
         When the disk is full or not writable: no other trial could end well.
     """
     progress = recorder.progress
-    queue, n_waiting = deque(context.planned), 0
+    recorder.found_finished([item for item in context.planned if item.folder.is_finished])
+    in_order = cheapest_first(context.planned, context.seconds, context.trainings())
+    queue, n_waiting = deque(item for item in in_order if not item.folder.is_finished), 0
     while queue:
         item = queue.popleft()
-        if item.folder.is_finished:
-            recorder.found_finished()
+        if item.folder.is_finished:  # meanwhile, by another process
+            recorder.found_finished([item])
             continue
         progress.trial_started(item.trial)
         outcome = run_one(item, context, progress)
@@ -86,7 +90,9 @@ def run_one(item: PlannedTrial, context: TrialContext, progress: Progress) -> Tr
     score = result.scores[headline.name]
     remarks = result.answers.remarks(headline.name, headline.title)
     line = "; ".join([f"{headline.title} {score:.2f}", *remarks])
-    return TrialOutcome(line, time.perf_counter() - started)
+    return TrialOutcome(
+        line, time.perf_counter() - started, score=score if score is not None and math.isfinite(score) else None
+    )
 
 
 def _stop_for_environment(error: Exception) -> None:

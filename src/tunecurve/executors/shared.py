@@ -51,8 +51,9 @@ class _Sharing:
         self.context, self.leases, self.recorder = context, leases, recorder
         self.progress = recorder.progress
         self._old_failures = {item.trial: item.folder.failed_at() for item in context.planned}
-        unfinished = [item for item in context.planned if not item.folder.is_finished]
-        recorder.found_finished(len(context.planned) - len(unfinished))
+        finished = {item.trial for item in context.planned if item.folder.is_finished}
+        unfinished = [item for item in context.planned if item.trial not in finished]
+        recorder.found_finished([item for item in context.planned if item.trial in finished])
         tuned = [item for item in context.planned if not stays_here(item)]
         self._is_proven = any(item.folder.is_finished for item in tuned)
         self._paid = [item for item in unfinished if is_paid(item.config)]
@@ -141,7 +142,7 @@ class _Sharing:
             for item in [item for item in left if self._has_ended(item)]:
                 left.remove(item)
                 if item.folder.is_finished and not is_counted:
-                    self.recorder.found_finished()
+                    self.recorder.found_finished([item])
                 self._is_proven = self._is_proven or (item.folder.is_finished and not stays_here(item))
 
     def _has_ended(self, item: PlannedTrial) -> bool:

@@ -1,4 +1,4 @@
-"""The list of trials of a study, in the order they run: cheap ones first, so that there is soon something to see."""
+"""The list of trials of a study, in the order of its tables: what needs no training first, then by size."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class PlannedTrial:
 
 
 def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]:
-    """Return all trials of a study in running order."""
+    """Return all trials of a study, in the order of its tables."""
     trials = [Trial("floor", "floor")]
     models = [name for name in learners if name != "floor"]
     for name in models:

@@ -47,7 +47,11 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     asked = _with_prices_of_folder(asked, folder, origin, progress)
     spec = _with_what_is_there(asked, folder, origin)
     account = Account(
-        spec.hosted, str(folder.absolute()), on_message=progress.message, cancellation=progress.cancellation
+        spec.hosted,
+        str(folder.absolute()),
+        on_message=progress.message,
+        cancellation=progress.cancellation,
+        on_spent=progress.paid,
     )
     if options.learners is None:
         local = LearnerOptions.of_study(spec, account, options.device, threads_of_study(folder, options))

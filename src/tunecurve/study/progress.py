@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tunecurve.cancellation import Cancellation
 from tunecurve.learners.base import TrainingProgress
 from tunecurve.study.plan import Trial
+
+if TYPE_CHECKING:
+    from tunecurve.metrics.base import Metric
 
 
 class Progress:
@@ -30,6 +34,15 @@ class Progress:
 
     def study_started(self, n_trials: int, estimated_seconds: dict[Trial, float]) -> None:
         """Hear how many trials there are, and about how long each takes that is not finished."""
+
+    def scored_by(self, metric: Metric) -> None:
+        """Hear under which metric, the headline, `scored` tells scores."""
+
+    def scored(self, trial: Trial, score: float) -> None:
+        """Hear the score of a trial that has ended now, or was found finished; undefined ones are not told."""
+
+    def paid(self, spent_usd: float, at_most_usd: float | None) -> None:
+        """Hear what the study has paid so far, and its cap; told only where something costs money."""
 
     def trial_started(self, trial: Trial) -> None:
         """Hear that a trial starts."""

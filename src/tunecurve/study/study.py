@@ -30,7 +30,7 @@ class Study:
     learners : dict of str to Learner
         By name.
     planned : list of PlannedTrial
-        In running order.
+        In the order of tables.
     account : Account
         Ledger and budget for paid models; untouched where there are none.
     progress : Progress

@@ -54,7 +54,7 @@ class TrialContext:
     Attributes
     ----------
     planned : list of PlannedTrial
-        All trials, cheap ones first.
+        All trials.
     data : StudyData
         Frozen rows and prompts.
     learners : dict of str to Learner
@@ -78,11 +78,17 @@ class TrialContext:
         """Return the untuned learner of a trial."""
         return self.learners[item.trial.learner]
 
+    def trainings(self) -> list[str | None]:
+        """Return for every trial what is equal where the training is the very same; see `plan.training_key`."""
+        return [training_key(item.config, self.learner_of(item)) for item in self.planned]
+
     def same_training(self, item: PlannedTrial) -> list[TrialFolder]:
         """Return the folders of other trials whose training is the very same; see `plan.training_key`."""
         key = training_key(item.config, self.learner_of(item))
-        others = [other for other in self.planned if other is not item] if key is not None else []
-        return [other.folder for other in others if training_key(other.config, self.learner_of(other)) == key]
+        if key is None:
+            return []
+        others = zip(self.planned, self.trainings(), strict=True)
+        return [other.folder for other, theirs in others if theirs == key and other is not item]
 
 
 def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrialRecord | Pending:

@@ -9,13 +9,14 @@ damaged file is moved to ``<study>/damaged/<trial>-<hash>``; nothing is deleted.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from tunecurve.errors import DamagedFile
+from tunecurve.errors import DamagedFile, TunecurveError
 from tunecurve.learners.training import TrainingRecord
 from tunecurve.storage.files import (
     TEMPORARY,
@@ -204,6 +205,14 @@ class TrialFolder:
     def result(self) -> dict[str, Any]:
         """Return the result."""
         return read_checked_json(self.path / RESULT)
+
+    def score(self, metric: str) -> float | None:
+        """Return a finished trial's score by the metric's name; None: undefined, or unreadable."""
+        try:
+            score = self.result()["scores"].get(metric)
+        except (TunecurveError, OSError, KeyError):  # whoever needs it whole says so
+            return None
+        return float(score) if isinstance(score, float | int) and math.isfinite(score) else None
 
     def keep_result(self, result: dict[str, Any]) -> dict[str, Any]:
         """Write the result with versions and checksums, and return it so; what only an unfinished trial needs goes."""

@@ -126,6 +126,18 @@ def test_the_budget_never_goes_over():
     assert budget.spent_usd <= 1.0
 
 
+def test_every_booking_is_told_with_the_cap():
+    told = []
+    budget = Budget(1.0, spent_usd=0.2, on_spent=lambda spent, cap: told.append((round(spent, 6), cap)))
+    budget.settle(budget.reserve(0.1, "a call"), 0.05)
+    budget.book_job("job", 0.3)
+    budget.book_within_cap("deployment", 0.1, "an hour")
+    budget.book_job("job", 0.2)
+    with pytest.raises(MoneyError):
+        budget.book_within_cap("deployment", 2.0, "a day")
+    assert told == [(0.25, 1.0), (0.55, 1.0), (0.65, 1.0), (0.55, 1.0)]
+
+
 @pytest.mark.parametrize(
     ("name", "parts"),
     [

@@ -31,6 +31,8 @@ class Account:
         Told what takes long.
     cancellation : Cancellation, optional
         Whether to end the work.
+    on_spent : callable, optional
+        Told what is spent, and the cap, whenever money is booked.
     """
 
     def __init__(
@@ -41,10 +43,11 @@ class Account:
         *,
         on_message: Callable[[str], None] = lambda line: None,
         cancellation: Cancellation | None = None,
+        on_spent: Callable[[float, float | None], None] = lambda spent, cap: None,
     ) -> None:
         self.settings, self.study = settings, study
         self.ledger_path = ledger_path or default_ledger_path()
-        self.n_doubts_found = 0
+        self.n_doubts_found, self._on_spent = 0, on_spent
         self.on_message, self.cancellation = on_message, cancellation or Cancellation()
         # What still stands at providers when the study ends, whatever ended it; by key, how to end it.
         self.at_close: dict[str, Callable[[], object]] = {}
@@ -69,7 +72,8 @@ class Account:
                 self.n_doubts_found = ledger.settle_doubts(self.study)
                 jobs = {row.key: row.booked_usd for row in ledger.jobs("study = ?", (self.study,))}
                 jobs |= {row.key: row.booked_usd for row in ledger.deployments("study = ?", (self.study,))}
-                self._budget = Budget(self.settings.max_cost, ledger.spending(self.study).total_usd, jobs)
+                spent = ledger.spending(self.study).total_usd
+                self._budget = Budget(self.settings.max_cost, spent, jobs, on_spent=self._on_spent)
             return self._budget
 
     def spending(self) -> Spending:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tunecurve.errors import MoneyError
 from tunecurve.learners.hosted.prices import money
@@ -37,14 +37,21 @@ class Budget:
         Spent by earlier runs of the study.
     jobs_usd : mapping of str to float, optional
         The part of it that is tuning jobs, by key.
+    on_spent : callable, optional
+        Told what is spent, and the cap, whenever money is booked.
     """
 
     def __init__(
-        self, cap_usd: float | None, spent_usd: float = 0.0, jobs_usd: Mapping[str, float] | None = None
+        self,
+        cap_usd: float | None,
+        spent_usd: float = 0.0,
+        jobs_usd: Mapping[str, float] | None = None,
+        *,
+        on_spent: Callable[[float, float | None], None] = lambda spent, cap: None,
     ) -> None:
         self.cap_usd, self.spent_usd, self.reserved_usd = cap_usd, spent_usd, 0.0
         self.n_reserved = 0
-        self._jobs_usd = dict(jobs_usd or {})
+        self._jobs_usd, self._on_spent = dict(jobs_usd or {}), on_spent
         self._lock = threading.Lock()
 
     def reserve(self, at_most_usd: float | None, what: str) -> float:
@@ -78,12 +85,14 @@ class Budget:
             # Sums of fractions leave crumbs; with nothing in flight there is nothing reserved.
             self.reserved_usd = max(0.0, self.reserved_usd - reserved_usd) if self.n_reserved else 0.0
             self.spent_usd += cost_usd or 0.0
+        self._on_spent(self.spent_usd, self.cap_usd)
 
     def book_job(self, key: str, usd: float) -> None:
         """Book what a tuning job costs as far as is known now, in place of what was booked for it before."""
         with self._lock:
             self.spent_usd += usd - self._jobs_usd.get(key, 0.0)
             self._jobs_usd[key] = usd
+        self._on_spent(self.spent_usd, self.cap_usd)
 
     def book_within_cap(self, key: str, usd: float, what: str) -> None:
         """Book what goes on costing, as far ahead as `usd` says, in place of what was booked for it before.
@@ -103,3 +112,4 @@ class Budget:
                 )
             self.spent_usd += more
             self._jobs_usd[key] = usd
+        self._on_spent(self.spent_usd, self.cap_usd)

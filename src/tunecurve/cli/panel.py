@@ -1,0 +1,176 @@
+"""The panel at the foot of the terminal while a study runs: a bar, the trials under way, money, and the curve so far.
+
+It draws what `RunState` knows, twice a second, and keeps nothing itself. The cursor stays visible, so that whatever ends
+the process leaves the terminal as it was.
+"""
+
+from __future__ import annotations
+
+import sys
+from statistics import fmean
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from tunecurve.cancellation import Cancellation
+from tunecurve.cli.main import visible
+from tunecurve.cli.run_state import STOPPING, RunningTrial, RunState, duration
+from tunecurve.direction import better_end
+from tunecurve.learners.hosted.prices import money
+from tunecurve.report.text_chart import BETWEEN, FLOOR, MARKS, SMALLEST_HEIGHT, TextChart, TextCurve
+from tunecurve.study.plan import Trial
+
+REDRAWN_A_SECOND = 2
+MOST_TRIALS_SHOWN = 4
+WIDEST = 100
+HIGHEST_CHART = 10
+_SHORTEST_BAR, _LONGEST_BAR = 8, 40
+_COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red")
+
+
+class Panel:
+    """Draws a study that runs, until it is closed.
+
+    Parameters
+    ----------
+    state : RunState
+        What is known of it; changed by others.
+    cancellation : Cancellation
+        Whether its end was asked for.
+    console : Console, optional
+        Default: standard error.
+    """
+
+    def __init__(self, state: RunState, cancellation: Cancellation, console: Console | None = None) -> None:
+        self._state, self._cancellation = state, cancellation
+        self.console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._live = Live(
+            self,
+            console=self.console,
+            refresh_per_second=REDRAWN_A_SECOND,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
+        )
+        self._live.start()
+        self.console.show_cursor(True)
+
+    def print_above(self, line: str) -> None:
+        """Print a line that stays."""
+        style = "red" if ": FAILED: " in line else ""
+        self.console.print(Text(line, style=style), soft_wrap=True)
+
+    def close(self) -> None:
+        """Take the panel away."""
+        self._live.stop()
+
+    def __rich__(self) -> RenderableType:
+        """Return the panel as it is now; a fault in drawing it is shown in its place and ends no study."""
+        try:
+            return panel_of(self._state, self.console, is_stopping=self._cancellation.is_requested)
+        except Exception as error:
+            return Text(f"(the panel cannot be drawn: {type(error).__name__}: {error})")
+
+
+def panel_of(state: RunState, console: Console, *, is_stopping: bool = False) -> Group:
+    """Return the panel for the console's present size."""
+    width, height = min(console.width, WIDEST), console.height
+    plain = not console.encoding.lower().startswith("utf")
+    parts: list[RenderableType] = [_bar(state, width, plain), *_trials(state, plain)]
+    if state.paid_usd is not None:
+        cap = "" if state.at_most_usd is None else f" of at most {money(state.at_most_usd)}"
+        parts.append(Text(f"paid so far: {money(state.paid_usd)}{cap}"))
+    if is_stopping:
+        parts.append(Text(STOPPING, style="bold yellow"))
+    used = sum(len(console.render_lines(part, console.options.update(width=console.width))) for part in parts)
+    chart = chart_of(state)
+    drawn = [] if chart is None else _highest(chart, width - 1, height - used - 2, plain)
+    if chart is not None and drawn:
+        parts += [Text(""), *_coloured(chart, drawn, plain)]
+    return Group(*parts)
+
+
+def _highest(chart: TextChart, width: int, room: int, plain: bool) -> list[str]:
+    """Return the chart as high as there is room for it; nothing where there is none."""
+    drawings = (chart.lines(width, height, plain=plain) for height in range(HIGHEST_CHART, SMALLEST_HEIGHT - 1, -1))
+    return next((lines for lines in drawings if len(lines) <= room), [])
+
+
+def _bar(state: RunState, width: int, plain: bool) -> Text:
+    """Return how much is done, drawn and in words; on a narrow terminal the words alone."""
+    words = Text(f"{state.n_trials - len(state.unfinished)} of {state.n_trials} trials")
+    if state.failures:
+        words.append(f", {len(state.failures)} failed", style="red")
+    words.append(f", about {duration(state.study_seconds_left())} to go" if state.unfinished else ", writes the report")
+    length = min(_LONGEST_BAR, width - len(words) - 3)
+    if length < _SHORTEST_BAR:
+        return words
+    done = round(state.share_done() * length)
+    full, empty = ("#", ".") if plain else ("█", "░")
+    return Text.assemble((full * done, "green"), (empty * (length - done), "dim"), "  ", words)
+
+
+def _trials(state: RunState, plain: bool) -> list[RenderableType]:
+    """Return a line for every trial that runs, or waits for work done elsewhere; of many the first."""
+    running = [(trial, _doing(own)) for trial, own in list(state.running.items())]
+    waiting = [
+        (trial, f"waits: {reason}") for trial, reason in list(state.waits_for.items()) if trial not in state.running
+    ]
+    told = [*running, *waiting]
+    lines: list[RenderableType] = [_trial_line(trial, doing, plain) for trial, doing in told[:MOST_TRIALS_SHOWN]]
+    if told[MOST_TRIALS_SHOWN:]:
+        lines.append(Text(f"  and {len(told) - MOST_TRIALS_SHOWN} more"))
+    return lines
+
+
+def _trial_line(trial: Trial, doing: str, plain: bool) -> Text:
+    return Text.assemble(
+        "> " if plain else "▸ ", (f"{visible(trial.learner)} {trial.label}", "bold"), f": {visible(doing)}"
+    )
+
+
+def _doing(own: RunningTrial) -> str:
+    return own.doing if own.left is None else f"{own.doing}, ends in {duration(own.left)}"
+
+
+def chart_of(state: RunState) -> TextChart | None:
+    """Return the curve so far: means over seeds, and of what is not trained the best; None where nothing is scored."""
+    metric = state.metric
+    if metric is None or not state.scores:
+        return None
+    by_point: dict[tuple[str, int, int], list[float]] = {}
+    floor = None
+    for trial, score in list(state.scores.items()):
+        if trial.strategy == "floor":
+            floor = score
+        else:
+            way = f" {trial.strategy} k{trial.shots}" if trial.chooses_examples else ""
+            by_point.setdefault((trial.learner + way, trial.train_size, trial.shots), []).append(score)
+    curves: dict[str, dict[int, float]] = {}
+    for (learner, size, _), scores in by_point.items():
+        points = curves.setdefault(learner, {})
+        mean = fmean(scores)
+        known = points.get(size, mean)
+        points[size] = better_end((min(known, mean), max(known, mean)), metric.direction)
+    sizes = {trial.train_size for trial in [*state.unfinished, *state.scores] if trial.train_size}
+    return TextChart(
+        metric.title,
+        metric.direction,
+        [TextCurve(visible(learner), points) for learner, points in sorted(curves.items())],
+        sorted(sizes),
+        floor,
+    )
+
+
+def _coloured(chart: TextChart, lines: list[str], plain: bool) -> list[RenderableType]:
+    """Return the chart's lines with every learner's marks in its colour; in plain ASCII marks are letters, and stay as they are."""
+    colours = dict(zip(MARKS, _COLOURS, strict=True))
+    drawn: list[RenderableType] = []
+    for number, line in enumerate(lines):
+        text = Text(line, style="bold" if number == 0 else "", no_wrap=True, overflow="crop")
+        if not plain:
+            for mark in chart.marks():
+                text.highlight_words([mark], f"bold {colours[mark]}")
+            text.highlight_words([FLOOR, BETWEEN], "dim")
+        drawn.append(text)
+    return drawn

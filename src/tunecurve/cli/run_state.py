@@ -1,0 +1,184 @@
+"""What is known of a running study from what it tells: which trials run and wait, when they end, what was scored, what was paid."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tunecurve.learners.base import TrainingProgress
+from tunecurve.study.plan import Trial
+
+if TYPE_CHECKING:
+    from tunecurve.metrics.base import Metric
+
+STOPPING = "finishing the current step; press Ctrl-C again to stop at once"
+# A trial's estimate is corrected by how long its kind took so far, once so much was measured.
+_SECONDS_TO_CORRECT_BY = 20.0
+
+
+def duration(seconds: float) -> str:
+    """Return ``45 s``, ``3:05 min`` or ``2:10 h``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+@dataclass
+class RunningTrial:
+    """A trial that runs now: when its parts began, what it does, and when it is expected to end.
+
+    Attributes
+    ----------
+    started_at : float
+        When it, or its present phase, began.
+    doing : str
+        What it does, in words.
+    share : float
+        How much of it is done, 0 to 1, as far as it tells.
+    ends_at : float, optional
+        When it is expected to end, by its own speed.
+    """
+
+    started_at: float
+    training_started_at: float = 0.0
+    phase: str = ""
+    first_step: int = 0
+    scoring_started_at: float | None = None
+    doing: str = "loading"
+    share: float = 0.0
+    ends_at: float | None = None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until it ends, by its own speed; None: not known yet."""
+        return None if self.ends_at is None else max(0.0, self.ends_at - time.monotonic())
+
+
+@dataclass
+class RunState:
+    """The books of a listener; all of it comes from the listener's events.
+
+    Attributes
+    ----------
+    n_trials : int
+        Trials of the study, finished or not.
+    unfinished : dict of Trial to float
+        Trials that have not ended, and about how long each takes.
+    running : dict of Trial to RunningTrial
+        Those under way here.
+    waits_for : dict of Trial to str
+        What trials wait for that is done elsewhere.
+    failures : dict of Trial to str
+        Why trials failed, as it was told.
+    scores : dict of Trial to float
+        Under the headline metric.
+    metric : Metric, optional
+        The headline metric, once it was told.
+    paid_usd, at_most_usd : float, optional
+        What the study has paid so far, and its cap; None: nothing is paid for, there is no cap.
+    """
+
+    n_trials: int = 0
+    unfinished: dict[Trial, float] = field(default_factory=dict)
+    running: dict[Trial, RunningTrial] = field(default_factory=dict)
+    waits_for: dict[Trial, str] = field(default_factory=dict)
+    failures: dict[Trial, str] = field(default_factory=dict)
+    scores: dict[Trial, float] = field(default_factory=dict)
+    metric: Metric | None = None
+    paid_usd: float | None = None
+    at_most_usd: float | None = None
+    # Estimated and measured seconds of what is done, by kind: training and mere scoring err differently.
+    _done: dict[bool, tuple[float, float]] = field(default_factory=dict)
+    _scoring_seconds: float = 0.0
+
+    def begin(self, n_trials: int, estimated_seconds: dict[Trial, float]) -> None:
+        """Note which trials are left."""
+        self.n_trials, self.unfinished = n_trials, dict(estimated_seconds)
+
+    def started(self, trial: Trial) -> None:
+        """Note when."""
+        self.running[trial] = RunningTrial(time.monotonic())
+
+    def stepped(self, trial: Trial, step: TrainingProgress) -> str:
+        """Note a step of training, or that it waits for one; return what the trial does."""
+        now, own = time.monotonic(), self._own(trial)
+        if not step.step:  # it waits
+            own.doing, own.ends_at = step.phase, None
+            return own.doing
+        if own.phase != step.phase:
+            own.phase, own.started_at, own.training_started_at = step.phase, now, 0.0
+        if not own.training_started_at:
+            own.training_started_at, own.first_step = now, step.step
+            per_step = now - own.started_at
+        else:
+            per_step = (now - own.training_started_at) / max(1, step.step - own.first_step)
+        own.ends_at = now + (step.n_steps - step.step) * per_step + self._scoring_seconds
+        own.share = step.step / max(step.n_steps, 1)
+        phase = f"{step.phase}, " if step.phase else ""
+        own.doing = (
+            f"{phase}step {step.step}/{step.n_steps}, loss {step.loss:.3f}, {step.tokens_per_second:.0f} tokens/s"
+        )
+        return own.doing
+
+    def answered(self, trial: Trial, n_done: int, n_all: int, tokens_per_second: float) -> str:
+        """Note how many rows are answered; return what the trial does."""
+        now, own = time.monotonic(), self._own(trial)
+        if own.scoring_started_at is None:
+            own.scoring_started_at = now
+        elapsed = now - own.scoring_started_at
+        own.ends_at = now + elapsed / n_done * (n_all - n_done)
+        own.share = max(own.share, n_done / n_all)
+        own.doing = f"{n_done}/{n_all} rows answered, {tokens_per_second:.0f} tokens/s"
+        if n_done == n_all:
+            self._scoring_seconds = elapsed
+        return own.doing
+
+    def waits(self, trial: Trial, reason: str) -> bool:
+        """Note what a trial waits for; return whether that is news."""
+        self.running.pop(trial, None)
+        what = reason.partition(",")[0]
+        is_news = self.waits_for.get(trial) != what
+        self.waits_for[trial] = what
+        return is_news
+
+    def finished(self, trial: Trial, seconds: float) -> None:
+        """Note how long a trial took."""
+        estimated, measured = self._done.get(trial.strategy == "fine-tune", (0.0, 0.0))
+        self._done[trial.strategy == "fine-tune"] = (estimated + self.unfinished.get(trial, 0.0), measured + seconds)
+        self.forget(trial)
+
+    def forget(self, trial: Trial) -> None:
+        """Note that a trial has ended."""
+        self.unfinished.pop(trial, None)
+        self.running.pop(trial, None)
+        self.waits_for.pop(trial, None)
+
+    def _own(self, trial: Trial) -> RunningTrial:
+        return self.running.setdefault(trial, RunningTrial(time.monotonic()))
+
+    def seconds_left(self, trial: Trial) -> float:
+        """Return about how long an unfinished trial still takes: by its own speed, else as estimated."""
+        own = self.running.get(trial)
+        if own is not None and own.left is not None:
+            return own.left
+        estimated, measured = self._done.get(trial.strategy == "fine-tune", (0.0, 0.0))
+        correction = measured / estimated if estimated > _SECONDS_TO_CORRECT_BY else 1.0
+        whole = self.unfinished.get(trial, 0.0) * correction
+        return whole if own is None else max(0.0, whole - (time.monotonic() - own.started_at))
+
+    def study_seconds_left(self) -> float:
+        """Return about how long the study still takes: what is left, shared by as many trials as run at once."""
+        left = [self.seconds_left(trial) for trial in list(self.unfinished)]
+        return max([sum(left) / max(1, len(self.running)), *self._left_of_running()])
+
+    def _left_of_running(self) -> list[float]:
+        return [self.seconds_left(trial) for trial in list(self.running)]
+
+    def share_done(self) -> float:
+        """Return how much of the study is done, 0 to 1, every trial counted alike."""
+        running = sum(own.share for own in list(self.running.values()))
+        return (self.n_trials - len(self.unfinished) + running) / max(1, self.n_trials)
