@@ -102,3 +102,15 @@ def test_the_schema_names_every_section():
 @pytest.mark.parametrize("source", ["a.json!/train", "book.xlsx!/Sheet 2", "rows.zip!/train.csv", "folder!/test"])
 def test_a_part_of_a_file_in_the_place_of_a_study_file_is_data(source):
     assert load_study(source)["data"] == {"source": source}
+
+
+@pytest.mark.parametrize("name", ["owner/name", "owner/name:config", "Owner-1/some_name.v2"])
+def test_a_hub_id_in_the_place_of_a_study_file_is_told_the_option(name):
+    with pytest.raises(SpecError, match=f"hub is given as --data {name},"):
+        load_study(name)
+
+
+@pytest.mark.parametrize("name", ["name", "folder/study.yaml", "a/b/c", "study.yml"])
+def test_other_names_that_are_not_there_are_study_files(name):
+    with pytest.raises(SpecError, match=f"study file '{name}' does not exist; write one with: tunecurve init {name}"):
+        load_study(name)

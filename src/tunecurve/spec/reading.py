@@ -43,6 +43,10 @@ _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )
 
+_STUDY_FILES = (".yaml", ".yml")
+# A name on the hub, perhaps with a configuration: looked for on no disk and no net before --data says that it is meant.
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
+
 
 def load_study(source: str | Path) -> dict[str, object]:
     """Read a study file; data in its place are a study of these rows.
@@ -68,7 +72,7 @@ def is_data(source: str | Path) -> bool:
     path = Path(source)
     if is_address(str(source)) or str(source).startswith("builtin:") or with_part(str(source))[1]:
         return True
-    if path.suffix.lower() in (".yaml", ".yml"):
+    if path.suffix.lower() in _STUDY_FILES:
         return False
     if path.is_dir():
         if (path / "study.yaml").exists():
@@ -94,6 +98,15 @@ def name_of_data(source: str) -> str:
     return name or "study"
 
 
+def _not_there(path: Path) -> str:
+    if _HUB_ID.fullmatch(str(path)) and path.suffix.lower() not in _STUDY_FILES:
+        return (
+            f"'{path}' is no file or folder here; a data set of the Hugging Face hub is given as --data {path}, a study file as a path "
+            "that ends in .yaml"
+        )
+    return f"study file '{path}' does not exist; write one with: tunecurve init {path}"
+
+
 def load_spec(path: Path) -> dict[str, object]:
     """Read a study file (YAML) into a plain dict; nothing in it is executed.
 
@@ -105,7 +118,7 @@ def load_spec(path: Path) -> dict[str, object]:
     try:
         values = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506  (a SafeLoader)
     except FileNotFoundError:
-        raise SpecError(f"study file '{path}' does not exist; write one with: tunecurve init {path}") from None
+        raise SpecError(_not_there(path)) from None
     except RecursionError:
         raise SpecError(f"{path}: not a study file: brackets are nested hundreds deep") from None
     except (OSError, UnicodeDecodeError) as error:
