@@ -334,3 +334,26 @@ def test_of_classes_a_repeated_input_may_be_a_set_of_labels(list_is, is_told):
     assert report.dropped == {"duplicate input with another target": 3}
     assert ("--task multilabel" in finding.line) is is_told
     assert "repeat --input-column" in finding.line
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ({"fire": 1, "water": 0}, ("fire",)),
+        ({"fire": 1.0, "water": 1.0, "noise": 0.0}, ("fire", "water")),  # spaCy's cats
+        ({"fire": True, "water": None}, ("fire",)),
+        ({"fire": False, "water": "no"}, ("none",)),
+    ],
+)
+def test_an_object_of_flags_is_a_set_of_labels(cell, labels):
+    rule = task_of("multilabel").targets
+    rows, report = clean_rows(raw(("a", cell)), CleaningRules(target_rule=rule))
+    assert (rows[0].target, *rows[0].other_targets) == labels
+    assert "objects of flags" in report.notes[0].line
+
+
+@pytest.mark.parametrize("cell", [{"fire": 2}, {"fire": {"is": 1}}, {"fire": "perhaps", "water": 1}])
+@pytest.mark.parametrize("task", ["multilabel", "classification"])
+def test_any_other_object_is_named(cell, task):
+    with pytest.raises(DataError, match="1 of 1 rows have an object"):
+        clean_rows(raw(("a", cell)), CleaningRules(target_rule=task_of(task).targets))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tunecurve.data.cells import Reading, TargetRule, is_missing, read_flags, read_target
+from tunecurve.data.cells import Reading, TargetRule, flag_of, is_missing, plain_value, read_flags, read_target
 from tunecurve.data.drops import JOINED, LOUD_SHARE, MAX_PLACES_KEPT, OTHER_CLASS, CleaningReport
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET, InputText
 from tunecurve.data.rows import RawRow, Row, TextGroup
@@ -192,7 +192,10 @@ class _RowReader:
             return Reading(problem="missing")
         if len(self.target_columns) > 1:
             return read_flags(cells, self.target_columns, self.rule)
-        return read_target(cells[self.target_column], self.rule)
+        cell = plain_value(cells[self.target_column])
+        if self.rule.list_is == "labels" and _is_object_of_flags(cell):
+            return read_flags(cell, list(cell), self.rule)
+        return read_target(cell, self.rule)
 
     def _group_in(self, cells: Mapping[str, Any], place: str) -> str:
         """Return the group; a row without one is a group of its own kind: its skeleton."""
@@ -268,6 +271,11 @@ class _RowReader:
         )
         is_note = self.n_ungrouped <= LOUD_SHARE * n_rows
         return Finding("no-group", text, "fill the column", tuple(self.ungrouped_places), is_note=is_note)
+
+
+def _is_object_of_flags(cell: Any) -> bool:
+    """Return whether a cell says of each label whether it applies, as spaCy's ``cats`` do: ``{"fire": 1, "water": 0}``."""
+    return isinstance(cell, Mapping) and bool(cell) and all(flag_of(value) is not None for value in cell.values())
 
 
 def _reason_to_drop(

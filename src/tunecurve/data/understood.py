@@ -64,6 +64,11 @@ class Understood:
                 places,
                 is_note=True,
             )
+        if kind == "flags" and isinstance(cell, Mapping):
+            text = (
+                f"{which} are objects of flags: each row has the labels whose key says 1, true, yes or x, as in {shown}"
+            )
+            return Finding("flags-read", text, "", places, is_note=True)
         if kind == "flags":
             text = f"columns {column} are read as flags: each row has the labels whose column says 1, true, yes or x, as in {shown}"
             return Finding("flags-read", text, "", places, is_note=True)
