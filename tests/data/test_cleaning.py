@@ -357,3 +357,10 @@ def test_an_object_of_flags_is_a_set_of_labels(cell, labels):
 def test_any_other_object_is_named(cell, task):
     with pytest.raises(DataError, match="1 of 1 rows have an object"):
         clean_rows(raw(("a", cell)), CleaningRules(target_rule=task_of(task).targets))
+
+
+@pytest.mark.parametrize("cell", [[{"a": 1}, {"a": 2}], ["a", "b"], '[{"a": 1}, {"a": 2}]'])
+def test_a_list_as_the_target_of_extraction_is_told_to_be_an_object(cell):
+    rule = task_of("extraction").targets
+    with pytest.raises(DataError, match=re.escape('put the list under a key, {"items": [...]}')):
+        clean_rows(raw(("text", cell)), CleaningRules(target_rule=rule))

@@ -36,6 +36,10 @@ WAYS_ON: dict[str, str] = {
 _ENTITIES = "write the target as 'PER: Ada Lovelace; LOC: London': " + _DOCS
 _OF_ENTITIES = dict.fromkeys(("an object", "a list of objects", "a list of lists"), _ENTITIES)
 _OF_CLASSES = {"an object": "make the key that holds the class a column of its own: " + _DOCS}
+_OF_OBJECTS = {
+    "a list of objects": 'a target of extraction is one object: put the list under a key, {"items": [...]}',
+    "a list of texts": 'a target of extraction is one object: put the list under a key, {"items": [...]}',
+}
 _OF_INPUTS = {
     "a list of texts": "an input is one text: join them, e.g. ' '.join(tokens), or '\\n'.join(sentences): " + _DOCS,
     "an object": "make the key that holds the text a column of its own: " + _DOCS,
@@ -43,7 +47,11 @@ _OF_INPUTS = {
 
 
 def _way_on(shape: str, is_input: bool, list_is: str) -> str:
-    special = _OF_INPUTS if is_input else {"entities": _OF_ENTITIES, "classes": _OF_CLASSES}.get(list_is, {})
+    special = (
+        _OF_INPUTS
+        if is_input
+        else {"entities": _OF_ENTITIES, "classes": _OF_CLASSES, "object": _OF_OBJECTS}.get(list_is, {})
+    )
     return special.get(shape, WAYS_ON[shape])
 
 
