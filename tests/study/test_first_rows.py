@@ -123,3 +123,17 @@ def test_keys_of_a_task_name_it(data, task, tmp_path):
 def test_lists_of_labels_are_said_to_be_lists(tmp_path):
     settled = settled_study(write(tmp_path / "rows.jsonl", rows_of("multilabel")), tmp_path / "run")
     assert "multilabel is found: 40 of 60 targets are lists of several labels" in settled.findings[1].text
+
+
+@pytest.mark.parametrize(
+    ("sets", "task"),
+    [
+        ([["fear"], ["joy", "love"]], "multilabel"),  # always the same ones together
+        ([["joy", "love"], ["joy", "love"], ["fear", "envy"]], "multilabel"),
+        ([["fear"], ["joy"]], "classification"),
+        ([["fear"], ["joy"]] * 30 + [["fear", "joy"]], "classification"),  # a slip is an error that names it
+    ],
+)
+def test_lists_of_labels_in_few_combinations(sets, task, tmp_path):
+    rows = [{"text": text, "labels": sets[number % len(sets)]} for number, text in enumerate(texts(61))]
+    assert settled_study(write(tmp_path / "rows.jsonl", rows), tmp_path / "run").spec.task == task

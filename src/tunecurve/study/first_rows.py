@@ -14,6 +14,7 @@ from tunecurve.data.sources import read_rows
 from tunecurve.spec.study import UNSETTLED_TASK, StudySpec
 from tunecurve.study.reading import asked_of
 from tunecurve.tasks.lookup import all_tasks, suggest_task, task_of
+from tunecurve.tasks.multilabel import SHARE_OF_SEVERAL
 
 # A sorted file shows its kind of task not in its first rows alone; of more rows than these, every so many are looked at.
 MOST_ROWS_READ = 20_000
@@ -67,17 +68,20 @@ def task_of_rows(spec: StudySpec, rows: Sequence[RawRow]) -> tuple[str, str]:
     if not texts:
         return UNSETTLED_TASK, "no row shows another one"
     pairs = [(source, targets[0]) for source, targets in texts]
-    if any(len(targets) > 1 for _, targets in texts):
+    n_several = sum(len(targets) > 1 for _, targets in texts)
+    if n_several:
         joined = [(source, "; ".join(targets)) for source, targets in texts]
         name, why = suggest_task(joined)
         if task_of(name).targets.list_is == "labels":
-            return (
-                name,
-                f"{sum(len(targets) > 1 for _, targets in texts)} of {len(texts)} targets are lists of several labels",
-            )
+            return name, f"{n_several} of {len(texts)} targets are lists of several labels"
         if task_of(name).targets.list_is == "entities":
             return name, why
     name, why = suggest_task(pairs)
+    if n_several and task_of(name).targets.list_is == "classes" and n_several >= SHARE_OF_SEVERAL * len(texts):
+        return (
+            "multilabel",
+            f"{n_several} of {len(texts)} targets are lists of several labels",
+        )  # always the same ones together
     masking = task_of("masking")
     n_masked = sum(bool(masking.labels_of(target, source)) for source, target in pairs)
     if name == all_tasks()[-1].name and n_masked >= SHARE_WITH_PLACEHOLDERS * len(pairs):
