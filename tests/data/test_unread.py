@@ -41,3 +41,17 @@ def test_tags_that_are_none_are_named(tags):
 @pytest.mark.parametrize("cells", [{"a": "x", "b": "y"}, {"a": "x", "start": 3}, {"a": ["x", "y"], "b": ["z"]}])
 def test_other_columns_are_not(cells):
     assert way_on(cells) == ""
+
+
+@pytest.mark.parametrize("name", ["text", "tokens", "sentences", "Article"])
+def test_an_input_of_words_is_told_to_be_joined(name):
+    assert way_on({name: ["mill", "lamp"], "label": "a"}).startswith(
+        f"column '{name}' holds a list of texts; an input is one text"
+    )
+
+
+@pytest.mark.parametrize(
+    "cells", [{"body": "a", "labels": ["a", "b"]}, {"text": "a b", "label": "c"}, {"text": ["a"], "n": 1}]
+)
+def test_other_lists_are_no_input_of_words(cells):
+    assert "an input is one text" not in way_on(cells)

@@ -144,6 +144,7 @@ def _is_list(cell: Any) -> bool:
 
 _OFFSET_KEY = re.compile(r"(?:start|begin|end)(?:_?(?:offset|pos|position|char|index))?|offsets?", re.IGNORECASE)
 _DEEPEST = 6
+_LISTED = re.compile(r"texts?|tokens|words|sentences|source|document|article|paragraphs", re.IGNORECASE)
 
 
 def _way_on_annotated(cells: Mapping[str, Any]) -> str:
@@ -212,6 +213,13 @@ def way_on(cells: Mapping[str, Any]) -> str:
     annotated = _way_on_annotated(cells)
     if annotated:
         return f"{annotated}: {_SPANS.removeprefix('see ')}"
+    words = [
+        name
+        for name, cell in cells.items()
+        if shape_of(cell) == "a list of texts" and len(cell) > 1 and _LISTED.fullmatch(str(name))
+    ]
+    if words:
+        return f"column '{words[0]}' holds a list of texts; {_OF_INPUTS['a list of texts']}"
     if len(cells) == 1:
         return "a study needs an input and a target, each in a column of its own"
     return ""

@@ -29,10 +29,12 @@ def test_sentences_are_joined_and_other_columns_named(task):
     )
 
 
-def test_one_target_is_chosen_where_several_are_right():
+def test_a_target_that_is_a_list_stays_one():
     asked = {"task": "summarization", "input_columns": ("source",), "target_columns": ("target",)}
-    rows = [{**SCITLDR, "target": one} for one in (SHORT[:1], SHORT[:1], SHORT)]
-    assert read_shape(rows, **asked).pairs[2] == (TEXT, SHORT)
+    for several in (SHORT, SHORT[:1]):
+        rows = [{**SCITLDR, "target": one} for one in (several, several, SHORT)]
+        assert read_shape(rows, **asked).pairs[2] == (TEXT, SHORT)
+        assert read_shape(rows, task="summarization").pairs[2] == (TEXT, SHORT)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,16 @@ def test_neighbours(row):
     asked = {"input_columns": (column,)} if column == "absatz" else {}
     read = read_shape([row, {column: "One text.", target: "other"}, row], **asked)
     assert read.pairs[:2] == [(TEXT, row[target]), ("One text.", "other")]
+
+
+@pytest.mark.parametrize("few", [["One text."], ["One text.", None], ["", "One text."]])
+def test_lists_of_one_and_gaps_stand_among_longer_ones(few):
+    rows = [{"text": few, "label": "a"}] * 3 + [{"text": SENTENCES, "label": "b"}]
+    assert read_shape(rows).pairs[2:] == [("One text.", "a"), (TEXT, "b")]
+
+
+def test_lists_of_one_alone_are_plain_columns():
+    assert recognise([{"text": ["One text."], "label": "a"}] * 3, Asked()) is None
 
 
 def test_blanks_may_join_them():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.data.cells import plain_value
+from tunecurve.data.cells import is_missing, plain_value
 from tunecurve.data.shapes.annotated import list_cell
 from tunecurve.data.shapes.base import AUTO, Asked, Cells, Match, Met, Plain, Shape
 from tunecurve.data.shapes.chat import columns_with
@@ -26,6 +26,7 @@ class SentenceLists(Shape):
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return the matches that plain columns have once the sentences are joined, where they are the input."""
         lists = columns_with(sample, are_sentences)
+        lists = [name for name in lists if any(len(_texts_in(row.get(name)) or ()) > 1 for row in sample)]
         if not lists or asked.template_columns:
             return []
         if asked.input_columns and asked.target_columns:
@@ -37,7 +38,7 @@ class SentenceLists(Shape):
         return [
             Match(self.name, one.input_columns, one.target_columns, one.also)
             for one in found
-            if set(one.input_columns) & set(lists) and not set(one.target_columns) & set(lists)
+            if set(one.input_columns) & set(lists)  # a target that is a list stays one: several are right
         ]
 
     def read(self, cells: Cells, asked: Asked) -> Plain:
@@ -56,15 +57,22 @@ class SentenceLists(Shape):
 
 def are_sentences(cell: Any) -> bool:
     """Return whether a cell is a list of texts, most of which have several words."""
-    items = list_cell(cell)
-    if not isinstance(items, list) or len(items) < 2 or not all(isinstance(item, str) for item in items):
-        return False
-    return sum(" " in item.strip() for item in items) >= SHARE_WITH_BLANKS * len(items)
+    items = _texts_in(cell) or []
+    return bool(items) and sum(" " in item.strip() for item in items) >= SHARE_WITH_BLANKS * len(items)
+
+
+def _texts_in(cell: Any) -> list[str] | None:
+    """Return the texts of a list, those that are missing left out; None where a cell is anything else."""
+    items = list_cell(plain_value(cell))
+    if not isinstance(items, list):
+        return None
+    texts = [item for item in items if not is_missing(item)]
+    return texts if all(isinstance(item, str) for item in texts) else None
 
 
 def _joined(cell: Any, asked: Asked) -> Any:
     """Return the text of a list of texts; any other cell as it is."""
-    items = list_cell(plain_value(cell))
-    if not isinstance(items, list) or isinstance(cell, Mapping) or not all(isinstance(item, str) for item in items):
+    texts = _texts_in(cell)
+    if texts is None:
         return cell
-    return str(asked.options.get("joined_by", "\n")).join(item.strip() for item in items if item.strip())
+    return str(asked.options.get("joined_by", "\n")).join(text.strip() for text in texts if text.strip())
