@@ -12,9 +12,8 @@ from tunecurve.formats.placeholders import form_of_decision
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, predict_answers
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.learners.registry import LearnerOptions, build_learners
-from tunecurve.prompts import PromptRenderer
+from tunecurve.prompts import Prompt, PromptRenderer
 from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.stored import load
@@ -46,6 +45,12 @@ class Predictor:
     def complete(self, texts: Sequence[str]) -> list[Completion]:
         """Return the answers with stop reason and token counts."""
         return predict_answers(self.learner, [self.renderer.prompt(text) for text in texts], cleaning=self.cleaning)
+
+    def cleaned(self, prompts: Sequence[Prompt], answers: Sequence[Completion]) -> list[Completion]:
+        """Return answers that came some other way as the trial's were scored."""
+        if not self.learner.takes_prompts:
+            return list(answers)
+        return [self.cleaning.clean(answer, prompt) for prompt, answer in zip(prompts, answers, strict=True)]
 
     def __call__(self, text: str) -> str:
         """Return the answer to one text."""
@@ -146,19 +151,3 @@ def load_predictor(
         shape_in(TrialFolder(Path(folder) / chosen.folder).config()) if learner.needs_answer_shape else None,
     )
     return Predictor(learner, renderer, chosen.name, chosen.answers.cleaning or USUAL_CLEANING)
-
-
-def export_merged(folder: str | Path, destination: Path, *, trial: str | None = None) -> str:
-    """Write the chosen trial's model, adapter merged, as safetensors; return the trial's label."""
-    from tunecurve.storage.files import make_folder
-
-    results = load(folder)
-    chosen = choose_trial(results, trial)
-    if parse_hosted_name(chosen.learner) is not None:
-        raise UsageError(
-            f"'{chosen.learner}' is not a local model; only local models can be merged (its tuned model stays with its "
-            "provider; tunecurve predict asks it)"
-        )
-    learner = _tuned_learner(Path(folder), results, chosen, "cpu")
-    learner.save_merged(make_folder(destination))
-    return chosen.name

@@ -72,7 +72,7 @@ def test_what_a_learner_leaves_alone_it_cannot_do(tmp_path):
     ):
         with pytest.raises(ModelError, match="'bare'"):
             call()
-    with pytest.raises(UsageError, match="only local models can be merged"):
+    with pytest.raises(UsageError, match="has no adapter to merge"):
         bare.save_merged(tmp_path)
     assert (bare.context_length(), bare.return_targets([], [], []), bare.training_identity()) == (None, None, None)
     assert (bare.checkpoints(tmp_path), bare.prompt_findings(), bare.model_findings()) == ([], [], [])

@@ -20,6 +20,7 @@ from tunecurve.learners.workload import Resources, Workload
 from tunecurve.prompts import Prompt, TuningExample
 
 if TYPE_CHECKING:
+    from tunecurve.learners.converted import ConvertedModel, ModelFormat
     from tunecurve.learners.torch.weights import ModelFiles
 
 __all__ = [
@@ -155,7 +156,20 @@ class Learner(ABC):
 
     def save_merged(self, destination: Path) -> None:
         """Write the tuned model as one that needs nothing of this package."""
-        raise UsageError(f"'{self.name}' is not a local model; only local models can be merged")
+        raise UsageError(f"'{self.name}' has no adapter to merge; only language models of this machine have one")
+
+    def convert(self, kind: ModelFormat, folder: Path) -> ConvertedModel:
+        """Write the tuned model in a format of other tools into a folder, and return how it answers there.
+
+        Raises
+        ------
+        UsageError
+            When it cannot be written so.
+        """
+        raise UsageError(
+            f"'{self.name}' cannot be written as {kind}; language models of this machine become safetensors, gguf-f16 or "
+            "gguf-q8_0, taggers and classifiers (classifier, setfit) onnx"
+        )
 
     # Prompts
 

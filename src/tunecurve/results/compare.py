@@ -6,12 +6,10 @@ that it gives the trial's score is checked before anything is said of a differen
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,25 +24,20 @@ from tunecurve.curve.intervals import (
     sums_by_group,
 )
 from tunecurve.data.rows import Row
-from tunecurve.errors import TunecurveError, UsageError
-from tunecurve.formats.placeholders import form_of_decision
+from tunecurve.errors import UsageError
 from tunecurve.metrics.base import FloatArray, Metric
-from tunecurve.metrics.catalogue import build_metrics
-from tunecurve.metrics.settings import MetricSettings
 from tunecurve.results.decision import decide_study
 from tunecurve.results.model import Results
 from tunecurve.results.points import defined
 from tunecurve.results.records.compared import ComparedRun, ComparedStudies, PairedDifference, SharedRows
 from tunecurve.results.records.points import Difference, MetricResult, Point, best_of
 from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.results.scoring_again import is_the_score, metrics_of
 from tunecurve.results.stored import load
 from tunecurve.study.frozen import changes, frozen_test_groups
-from tunecurve.study.metric_tokenizers import DEFAULTS
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.trial_record import TrialRecord, row_statistics, stored_statistics
 
-# Differences between two numbers that were computed in the same way, rounding aside.
-ALIKE = 1e-6
 # Keys of a study file in which two studies always differ.
 OWN_KEYS = ("name",)
 MOST_CHANGES = 12
@@ -138,22 +131,7 @@ class _Run:
     @cached_property
     def metric(self) -> Metric | None:
         """The metric as this study used it; None where it is code of the user's own."""
-        decided = cast(dict[str, Any], self.results.decided)
-        options = cast(dict[str, Any], self.results.spec.get("metric_options") or {})
-        tokenizers = {
-            name: options.get(name) or (decided.get(name) or {}).get("name") or usual
-            for name, usual in DEFAULTS.items()
-        }
-        settings = MetricSettings(
-            tuple(decided.get("labels") or self.results.data.labels),
-            form_of_decision(decided.get("placeholders")),
-            tokenizers["bleu_tokenizer"],
-            tokenizers["rouge_tokenizer"],
-        )
-        try:
-            return build_metrics([self.metric_name], settings)[0]
-        except TunecurveError:
-            return None
+        return metrics_of(self.results, [self.metric_name]).get(self.metric_name)
 
     @cached_property
     def row_ids(self) -> list[str]:
@@ -181,8 +159,7 @@ class _Run:
             kept = row_statistics(rows, [line["prediction"] for line in lines], [self.metric])
         counted = kept[self.metric_name]
         score, told = float(self.metric.score(counted.sum(axis=0))), trial.scores.get(self.metric_name)
-        is_same = told is not None and math.isfinite(score) and abs(score - told) <= ALIKE * max(1.0, abs(told))
-        return counted if is_same else None
+        return counted if is_the_score(score, told) else None
 
     def jackknife(self, point: Point, rows: NDArray[np.int_], groups: NDArray[np.int_]) -> Jackknife | None:
         """Return a point's score on some rows and without each of their groups; None where it cannot be found again."""

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.base import Completion, TargetLoss, TrainingJob, TrainingProgress, Tuned, Workload
+from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
@@ -225,6 +226,18 @@ class EncoderLearner(TorchLearner):
             model.load_state_dict(load_file(self.tuned_folder / WEIGHTS_FILE))
             self._loaded = model.to(self.compute.device).eval(), head
         return self._loaded
+
+    def tuned_model(self) -> tuple[SegmentClassifier, Head]:
+        """Return the tuned model and its head."""
+        return self._load()
+
+    def convert(self, kind: ModelFormat, folder: Path) -> ConvertedModel:
+        """Write the model as ONNX, with a program that answers."""
+        if kind != "onnx":
+            return super().convert(kind, folder)
+        from tunecurve.learners.encoder.conversion import convert
+
+        return convert(self, folder)
 
     def model_for(self, prompts: Sequence[Prompt]) -> tuple[SegmentClassifier, Head]:
         """Return the model that answers these prompts, and its head."""

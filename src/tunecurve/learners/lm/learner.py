@@ -26,6 +26,7 @@ from tunecurve.learners.base import (
     Tuned,
     Workload,
 )
+from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.lm.adapters import initial_adapters, load_adapters
 from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.chat_template import template_findings
@@ -309,9 +310,20 @@ class LocalLearner(TorchLearner):
         prompt, trained = encoded.token_ids[: -encoded.n_answer], encoded.token_ids[-encoded.n_answer :]
         return decode(prompt) + "".join(f"«{decode([token])}»" for token in trained)
 
+    def merged(self) -> Any:
+        """Return the model in float32 with its adapter merged."""
+        base = AutoModelForCausalLM.from_pretrained(self.files.folder, dtype=torch.float32, trust_remote_code=False)
+        return load_adapters(base, self.adapter_folder).merge_and_unload() if self.adapter_folder else base
+
     def save_merged(self, destination: Path) -> None:
         """Write the model with its adapter merged, as float32 safetensors with its tokenizer."""
-        base = AutoModelForCausalLM.from_pretrained(self.files.folder, dtype=torch.float32, trust_remote_code=False)
-        merged = load_adapters(base, self.adapter_folder).merge_and_unload() if self.adapter_folder else base
-        merged.save_pretrained(destination)
+        self.merged().save_pretrained(destination)
         self.encoder.tokenizer.save_pretrained(destination)
+
+    def convert(self, kind: ModelFormat, folder: Path) -> ConvertedModel:
+        """Write the model as safetensors or GGUF."""
+        if kind == "onnx":
+            return super().convert(kind, folder)
+        from tunecurve.learners.lm.conversion import convert
+
+        return convert(self, kind, folder)

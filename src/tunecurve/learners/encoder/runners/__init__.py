@@ -1,0 +1,1 @@
+"""Programs that are written beside exported models; they need nothing of this package."""
