@@ -30,7 +30,7 @@ COMMANDS = {
     "report": ("tunecurve.cli.report", "Write picture and report of a run folder anew, from its results."),
     "compare": ("tunecurve.cli.compare", "Put runs side by side: differences on the test rows that they share."),
     "predict": ("tunecurve.cli.predict", "Answer new texts with the best fine-tuned model of a run."),
-    "export": ("tunecurve.cli.export", "Write predictions, scores or a merged model of a run."),
+    "export": ("tunecurve.cli.export", "Write predictions, scores or a tuned model of a run."),
     "jobs": ("tunecurve.cli.jobs", "List, follow, cancel and repeat tuning jobs at providers."),
     "forecast": ("tunecurve.cli.forecast", "Forecast learning curves from points measured by anything."),
     "testset": ("tunecurve.cli.testset", "How many test rows? What these can show, and how many show more."),
