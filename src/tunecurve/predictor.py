@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tunecurve import own_code
@@ -44,7 +46,22 @@ class Predictor:
 
     def complete(self, texts: Sequence[str]) -> list[Completion]:
         """Return the answers with stop reason and token counts."""
-        return predict_answers(self.learner, [self.renderer.prompt(text) for text in texts], cleaning=self.cleaning)
+        return self.complete_prompts([self.renderer.prompt(text) for text in texts])
+
+    def complete_prompts(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        """Return the answers to prompts, which may have turns of their own."""
+        return predict_answers(self.learner, prompts, cleaning=self.cleaning)
+
+    def cut(self, answer: Completion, most_tokens: int | None) -> Completion:
+        """Return an answer of a language model with no more tokens than that; other models' answers are whole."""
+        learner = self.learner
+        if most_tokens is None or not learner.takes_prompts or not learner.counts_tokens:
+            return answer
+        if learner.count_tokens(answer.text) <= most_tokens:
+            return answer
+        shorter = range(len(answer.text))
+        length = bisect.bisect_right(shorter, most_tokens, key=lambda end: learner.count_tokens(answer.text[:end])) - 1
+        return replace(answer, text=answer.text[: max(length, 0)], stop_reason="length", tokens_out=most_tokens)
 
     def cleaned(self, prompts: Sequence[Prompt], answers: Sequence[Completion]) -> list[Completion]:
         """Return answers that came some other way as the trial's were scored."""

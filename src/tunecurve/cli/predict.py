@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tunecurve.cli.allow_code import allow_code_option
 from tunecurve.cli.main import echo
+
+if TYPE_CHECKING:
+    from tunecurve.predictor import Predictor
 
 
 @click.command()
@@ -18,6 +22,13 @@ from tunecurve.cli.main import echo
 @click.option("--file", "file", type=click.Path(path_type=Path), help="A text file, one text a line.")
 @click.option("--trial", help="Trial to use, e.g. fine-tune-n200-seed0 (the best fine-tuned one).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: input, output, stop_reason.")
+@click.option(
+    "--serve", is_flag=True, help="Answer OpenAI's clients at 127.0.0.1 until Ctrl-C, instead of texts given here."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="With --serve: the port (a free one).")
+@click.option(
+    "--token", envvar="TUNECURVE_SERVE_TOKEN", help="With --serve: the API key that clients must send (none)."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option("--local-only", is_flag=True, help="Refuse every connection to another machine.")
@@ -28,13 +39,17 @@ def predict(
     file: Path | None,
     trial: str | None,
     as_json: bool,
+    serve: bool,
+    port: int | None,
+    token: str | None,
     threads: int | None,
     device: str,
     local_only: bool,
 ) -> None:
     """Answer new texts with the best (or a named) trial of a run.
 
-    Texts come from --text, from --file (one a line), or from standard input (one a line).
+    Texts come from --text, from --file (one a line), or from standard input (one a line); with --serve, from OpenAI's clients
+    (docs/export.md).
     """
     from tunecurve.learners.base import Completion
     from tunecurve.predictor import load_predictor
@@ -44,8 +59,12 @@ def predict(
         from tunecurve.privacy.network import stay_on_this_machine
 
         stay_on_this_machine()
-    lines = _read_texts(texts, file)
+    _check_serving(serve=serve, has_texts=bool(texts or file or as_json), port=port)
+    lines = [] if serve else _read_texts(texts, file)
     predictor = load_predictor(folder, trial=trial, threads=threads, device=device)
+    if serve:
+        _serve(folder, predictor, port or 0, token)
+        return
     echo(f"using {predictor.trial_label} of {folder}", err=True)
     # Blank lines stay where they are, so that outputs and inputs match line by line.
     wanted = [line for line in lines if line.strip()]
@@ -60,6 +79,31 @@ def predict(
             )
         else:
             click.echo(shown(answer.text) if sys.stdout.isatty() else answer.text)
+
+
+def _check_serving(*, serve: bool, has_texts: bool, port: int | None) -> None:
+    from tunecurve.errors import UsageError
+
+    if serve and has_texts:
+        raise UsageError("--serve answers clients; leave --text, --file and --json out")
+    if port is not None and not serve:
+        raise UsageError("--port is for --serve; give both, or leave it out")
+
+
+def _serve(folder: Path, predictor: Predictor, port: int, token: str | None) -> None:
+    """Answer clients until Ctrl-C."""
+    from tunecurve.serving.server import ModelServer
+
+    name = folder.resolve().name
+    server = ModelServer(predictor, name, port, token)
+    guarded = "; clients send the token as their API key" if token else "; any API key will do"
+    echo(f"serving {predictor.trial_label} of {folder} as '{name}' at {server.url}{guarded}; Ctrl-C stops it", err=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        echo("stopped", err=True)
+    finally:
+        server.server_close()
 
 
 def _read_texts(texts: tuple[str, ...], file: Path | None) -> list[str]:

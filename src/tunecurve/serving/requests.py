@@ -1,0 +1,183 @@
+"""Requests in OpenAI's form: what is asked, or what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tunecurve.prompts import DEFAULT_TEMPLATE, Message, Prompt, PromptRenderer
+
+# Said, and without an effect on one greedy answer.
+_WITHOUT_EFFECT = frozenset(
+    {
+        "model", "messages", "prompt", "stream", "stream_options", "user", "seed", "store", "metadata", "top_p", "temperature", "n",
+        "max_tokens", "max_completion_tokens", "safety_identifier", "prompt_cache_key", "service_tier",
+    }
+)  # fmt: skip
+# Taken at these values alone.
+_NEUTRAL: dict[str, tuple[object, ...]] = {
+    "temperature": (None, 0, 0.0),
+    "n": (None, 1),
+    "presence_penalty": (None, 0),
+    "frequency_penalty": (None, 0),
+    "logprobs": (None, False),
+    "stop": (None, []),
+    "tools": (None, []),
+    "response_format": (None, {"type": "text"}),
+    "echo": (None, False),
+    "best_of": (None, 1),
+    "suffix": (None, ""),
+    "logit_bias": (None, {}),
+}
+
+
+class BadRequest(Exception):
+    """A request that cannot be answered.
+
+    Attributes
+    ----------
+    status : int
+        HTTP's.
+    parameter : str or None
+        The key that is wrong.
+    """
+
+    def __init__(self, message: str, parameter: str | None = None, status: int = 400, code: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter, self.status, self.code = parameter, status, code
+
+    def to_json(self) -> dict[str, object]:
+        """Return the error as OpenAI's clients read it."""
+        kind = {401: "authentication_error", 403: "permission_error"}.get(self.status, "invalid_request_error")
+        kind = "server_error" if self.status >= 500 else kind
+        return {"error": {"message": str(self), "type": kind, "param": self.parameter, "code": self.code}}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one request asks for.
+
+    Attributes
+    ----------
+    prompts : tuple of Prompt
+        One for a chat; for completions, as many as texts were given.
+    most_tokens : int or None
+        The longest answer, in tokens; None: as long as in the study.
+    is_stream : bool
+        Whether the answer is to come as events.
+    """
+
+    prompts: tuple[Prompt, ...]
+    most_tokens: int | None
+    is_stream: bool
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Return a request's body as a mapping."""
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON; expected a JSON object") from None
+    if not isinstance(values, dict):
+        raise BadRequest("the body is no JSON object; expected one with 'model' and 'messages'")
+    return values
+
+
+def read_chat(values: Mapping[str, Any], model: str, renderer: PromptRenderer, *, takes_prompts: bool) -> Asked:
+    """Return what a chat asks for.
+
+    Without a system message the study's instruction and template are put around the user's texts, as in training; with one, the
+    messages are taken as they are.
+    """
+    _check(values, model)
+    messages = [_message(one, number) for number, one in enumerate(_list(values, "messages"))]
+    if not messages or messages[-1].role != "user":
+        raise BadRequest("the last message must be the user's: the text to answer", "messages")
+    told = [message for message in messages if message.role == "system"]
+    if not takes_prompts and (len(messages) > 1 and not (len(messages) == 2 and told)):
+        raise BadRequest("this model reads one text alone; expected one user message", "messages")
+    if any(message.role == "system" for message in messages[1:]):
+        raise BadRequest("a system message must be the first one", "messages")
+    if told and takes_prompts and told[0].content != renderer.system_text:
+        prompt = _as_given(messages, renderer)
+    else:
+        prompt = _as_tuned([message for message in messages if message.role != "system"], renderer)
+    return Asked((prompt,), _most_tokens(values), bool(values.get("stream")))
+
+
+def read_completion(values: Mapping[str, Any], model: str, renderer: PromptRenderer) -> Asked:
+    """Return what a completion asks for: each text is an input of the study, put into its prompt."""
+    _check(values, model)
+    given = values.get("prompt")
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise BadRequest("'prompt' must be a text or a list of texts", "prompt")
+    if not all(text.strip() for text in texts):
+        raise BadRequest("'prompt' holds an empty text; there is nothing to answer", "prompt")
+    if values.get("stream"):
+        raise BadRequest("completions do not stream here; use chat completions, or leave 'stream' out", "stream")
+    return Asked(tuple(renderer.prompt(text) for text in texts), _most_tokens(values), is_stream=False)
+
+
+def _check(values: Mapping[str, Any], model: str) -> None:
+    asked = values.get("model")
+    if not isinstance(asked, str):
+        raise BadRequest(f"'model' is missing; there is '{model}'", "model")
+    if asked != model:
+        raise BadRequest(f"the model '{asked}' does not exist; there is '{model}'", "model", 404, "model_not_found")
+    for key, value in values.items():
+        if key in _NEUTRAL and value not in _NEUTRAL[key]:
+            raise BadRequest(
+                f"'{key}' is {json.dumps(value)[:60]}; this model answers as it was measured, one greedy answer: leave '{key}' out",
+                key,
+            )
+        if key not in _NEUTRAL and key not in _WITHOUT_EFFECT:
+            raise BadRequest(f"unknown key '{key}'; leave it out", key)
+
+
+def _list(values: Mapping[str, Any], key: str) -> list[Any]:
+    found = values.get(key)
+    if not isinstance(found, list):
+        raise BadRequest(f"'{key}' must be a list of messages, each with 'role' and 'content'", key)
+    return found
+
+
+def _message(given: Any, number: int) -> Message:
+    role = given.get("role") if isinstance(given, dict) else None
+    if role not in ("system", "developer", "user", "assistant"):
+        raise BadRequest(f"messages[{number}] has the role {role!r}; expected system, user or assistant", "messages")
+    content = given.get("content")
+    if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
+        content = "".join(str(part.get("text", "")) for part in content)
+    if not isinstance(content, str):
+        raise BadRequest(f"messages[{number}] has no text; expected 'content' as text", "messages")
+    if role == "user" and not content.strip():
+        raise BadRequest(f"messages[{number}] is empty; there is nothing to answer", "messages")
+    return Message("system" if role == "developer" else role, content)
+
+
+def _as_given(messages: list[Message], renderer: PromptRenderer) -> Prompt:
+    source = messages[-1].content
+    bare = PromptRenderer("", DEFAULT_TEMPLATE, renderer.labels, renderer.numbered, renderer.form, renderer.shape)
+    return Prompt(tuple(messages), source, bare.labels, bare.numbered, bare.form, bare.shape)
+
+
+def _as_tuned(messages: list[Message], renderer: PromptRenderer) -> Prompt:
+    """Return the study's prompt, earlier turns as its examples are."""
+    framed = [
+        Message("user", renderer.user_text(message.content)) if message.role == "user" else message
+        for message in messages
+    ]
+    prompt = renderer.prompt(messages[-1].content)
+    instruction = [message for message in prompt.messages if message.role == "system"]
+    return Prompt((*instruction, *framed), prompt.source, prompt.labels, prompt.numbered, prompt.form, prompt.shape)
+
+
+def _most_tokens(values: Mapping[str, Any]) -> int | None:
+    given = [(key, values[key]) for key in ("max_completion_tokens", "max_tokens") if values.get(key) is not None]
+    for key, value in given:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise BadRequest(f"'{key}' is {json.dumps(value)[:60]}; expected a whole number from 1", key)
+    return min((value for _, value in given), default=None)
