@@ -15,6 +15,15 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 run: $(STAMPS)-local
 	$(BIN)/tunecurve run
 
+TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
+# On Linux without an NVIDIA GPU torch's CPU build, from the index that pip uses, else from PyTorch's own. The usual build brings CUDA.
+define INSTALL_TORCH
+	@[ "$$(uname -s)" != Linux ] || command -v nvidia-smi >/dev/null \
+	  || $(INSTALL) --no-deps 'torch==$(TORCH)+cpu' 2>/dev/null \
+	  || $(INSTALL) --no-deps --retries 0 --timeout 15 --index-url https://download.pytorch.org/whl/cpu 'torch==$(TORCH)+cpu' 2>/dev/null \
+	  || echo "torch's CPU build cannot be reached: the usual one brings CUDA libraries, about 3 GB more"
+endef
+
 # Rooms whose tests need no model, no server and no other process; what in them is slow is marked so.
 FAST := $(addprefix tests/,atlas curve data formats metrics privacy storage tasks) $(wildcard tests/test_*.py)
 
@@ -70,14 +79,17 @@ locks:
 	$(COMPILE) --extra local --extra hosted --extra ray --extra test -o locks/test.txt
 
 $(STAMPS)-local: pyproject.toml constraints.txt locks/run.txt
+	@echo "Downloads once, into $(VENV): packages, about 400 MB (torch's CPU build is 180 MB of it); the first study then fetches two models, 93 and 80 MB."
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL_LOCKED) -r locks/run.txt
+	$(INSTALL_TORCH)
 	$(INSTALL) -e '.[local]'
 	@touch $@
 
 $(STAMPS)-test: pyproject.toml constraints.txt locks/test.txt
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL_LOCKED) -r locks/test.txt
+	$(INSTALL_TORCH)
 	$(INSTALL) -e '.[local,hosted,ray,test]'
 	@touch $@
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunecurve.report.text_chart import MARKS, PLAIN_MARKS, TextChart, TextCurve
+from tests.fakes.records import metric_result, point, results_of
+from tunecurve.findings import Finding
+from tunecurve.report.text_chart import MARKS, PLAIN_MARKS, TextChart, TextCurve, chart_of_results
 
 TAGGER = TextCurve("tagger", {25: 50.0, 50: 60.0, 100: 70.0})
 MODEL = TextCurve("smollm2-135m-instruct", {0: 30.0, 25: 40.0})
@@ -97,3 +99,25 @@ def test_any_curve_fits_and_shows_every_learner(scores, sizes, floor, width, hei
     for number, points in enumerate(scores):
         mark = (PLAIN_MARKS if plain else MARKS)[number % 6]
         assert (f"{mark} l" in legend) or not points
+
+
+def test_the_chart_of_results_has_what_is_scored_and_may_be_said():
+    points = [point("floor", 0, bleu=45.0), point("zero-shot", 0, bleu=30.0), point(train_size=50, bleu=60.0)]
+    points += [point(train_size=200, bleu=None), point(train_size=800, bleu=80.0)]
+    chart = chart_of_results(results_of(points=points))
+    assert (chart.title, chart.direction, chart.floor, chart.sizes) == ("BLEU", "max", 45.0, [50, 800])
+    assert {curve.name: dict(curve.scores) for curve in chart.curves} == {"m": {0: 30.0, 50: 60.0, 800: 80.0}}
+
+
+def test_what_a_finding_forbids_to_say_is_not_drawn():
+    leaks = metric_result("leak_documents", "documents that leak, %", "min")
+    blind = Finding("blind", "the metric is blind", blocks=("leaks",))
+    points = [point(train_size=50, leak_documents=3.0)]
+    known = {
+        "points": points,
+        "metrics": [leaks],
+        "primary_metric": "leak_documents",
+        "second_metric": "leak_documents",
+    }
+    assert not chart_of_results(results_of(**known)).is_empty
+    assert chart_of_results(results_of(**known, findings=[blind])).is_empty

@@ -16,6 +16,7 @@ import click
 
 from tunecurve.cli.main import visible
 from tunecurve.cli.run_state import STOPPING, RunState, duration
+from tunecurve.cli.wide import tell
 from tunecurve.learners.base import TrainingProgress
 from tunecurve.privacy.redact import shown
 from tunecurve.study.plan import Trial
@@ -155,7 +156,7 @@ class ConsoleProgress(Progress):
     def _print(self, line: str) -> None:
         """Print a line that stays."""
         if self._panel is None:
-            click.echo(shown(line), err=True)
+            tell(line, err=True)
         else:
             self._panel.print_above(shown(line))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tunecurve.cli.main import echo
+from tunecurve.cli.wide import tell
 from tunecurve.findings import Finding, as_shown
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def finding_lines(findings: Iterable[Finding]) -> list[str]:
 def show_findings(findings: Iterable[Finding]) -> None:
     """Print the findings."""
     for line in finding_lines(findings):
-        echo(line)
+        tell(line)
 
 
 def show_rows(facts: DataFacts) -> None:

@@ -7,7 +7,7 @@ the process leaves the terminal as it was.
 from __future__ import annotations
 
 import sys
-from statistics import fmean
+from dataclasses import replace
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,9 +16,8 @@ from rich.text import Text
 from tunecurve.cancellation import Cancellation
 from tunecurve.cli.main import visible
 from tunecurve.cli.run_state import STOPPING, RunningTrial, RunState, duration
-from tunecurve.direction import better_end
 from tunecurve.learners.hosted.prices import money
-from tunecurve.report.text_chart import BETWEEN, FLOOR, MARKS, SMALLEST_HEIGHT, TextChart, TextCurve
+from tunecurve.report.text_chart import BETWEEN, FLOOR, MARKS, SMALLEST_HEIGHT, TextChart
 from tunecurve.study.plan import Trial
 
 REDRAWN_A_SECOND = 2
@@ -138,27 +137,9 @@ def chart_of(state: RunState) -> TextChart | None:
     metric = state.metric
     if metric is None or not state.scores:
         return None
-    by_point: dict[tuple[str, int, int], list[float]] = {}
-    floor = None
-    for trial, score in list(state.scores.items()):
-        if trial.strategy == "floor":
-            floor = score
-        else:
-            way = f" {trial.strategy} k{trial.shots}" if trial.chooses_examples else ""
-            by_point.setdefault((trial.learner + way, trial.train_size, trial.shots), []).append(score)
-    curves: dict[str, dict[int, float]] = {}
-    for (learner, size, _), scores in by_point.items():
-        points = curves.setdefault(learner, {})
-        mean = fmean(scores)
-        known = points.get(size, mean)
-        points[size] = better_end((min(known, mean), max(known, mean)), metric.direction)
-    sizes = {trial.train_size for trial in [*state.unfinished, *state.scores] if trial.train_size}
-    return TextChart(
-        metric.title,
-        metric.direction,
-        [TextCurve(visible(learner), points) for learner, points in sorted(curves.items())],
-        sorted(sizes),
-        floor,
+    scores = [(replace(trial, learner=visible(trial.learner)), score) for trial, score in list(state.scores.items())]
+    return TextChart.of_scores(
+        metric.title, metric.direction, scores, {trial.train_size for trial in list(state.unfinished)}
     )
 
 

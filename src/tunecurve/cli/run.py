@@ -15,6 +15,7 @@ from tunecurve.cli.findings import finding_lines, show_findings
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
 from tunecurve.cli.spec_options import option_of
+from tunecurve.cli.wide import tell, terminal_width
 
 if TYPE_CHECKING:
     from tunecurve.findings import Finding
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tunecurve.study.plan import Trial
     from tunecurve.study.progress import Progress
     from tunecurve.study.study import Study
+
+_WIDEST_CHART, _HEIGHT_OF_CHART = 100, 9
 
 
 @click.command()
@@ -133,29 +136,53 @@ def _show_results(results: Results, known: Collection[Finding]) -> None:
     from tunecurve.report.history import history_lines
     from tunecurve.report.loss_panel import loss_lines
     from tunecurve.report.spent import money_line
-    from tunecurve.report.tables import default_columns, point_table, text_table
     from tunecurve.report.test_set import rows_lines
 
-    echo()
-    echo(decision_text(results))
-    echo()
-    echo(text_table(*point_table(results, default_columns(results))))
+    tell()
+    tell(decision_text(results))
+    width = terminal_width()
+    if width is not None:
+        _draw(results, width)
+    tell()
+    echo(_points_within(results, width))
     for line in [*loss_lines(results), "", results.headline, *_remarks(results)]:
-        echo(line)
+        tell(line)
     show_findings(finding for finding in results.findings if finding not in known)
     told = decision_of(results).reason
     for learner, forecast in results.forecast.items():
         if forecast.said != told:  # that stands above
-            echo(f"{learner}: {forecast.said}" if len(results.forecast) > 1 else forecast.said)
+            tell(f"{learner}: {forecast.said}" if len(results.forecast) > 1 else forecast.said)
         for more in (forecast.first_study, forecast.borrowed):
             if more:
-                echo(more.sentence)
+                tell(more.sentence)
     for line in [*history_lines(results), *rows_lines(results.about_test_set)]:
-        echo(line)
+        tell(line)
     folder = results.folder or Path()
-    echo(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
+    tell(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")
     if results.money is not None:
-        echo(money_line(results.money))
+        tell(money_line(results.money))
+
+
+def _draw(results: Results, width: int) -> None:
+    """Draw the curve in characters."""
+    from tunecurve.report.text_chart import chart_of_results
+
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    lines = chart_of_results(results).lines(min(width, _WIDEST_CHART) - 1, _HEIGHT_OF_CHART, plain=plain)
+    if lines:
+        echo("\n" + "\n".join(lines))
+
+
+def _points_within(results: Results, width: int | None) -> str:
+    """Return the table of points with as many metrics as there is room for, the headline at least."""
+    from tunecurve.report.tables import default_columns, point_table, text_table
+
+    names = default_columns(results)
+    while True:
+        table = text_table(*point_table(results, names))
+        if width is None or len(names) == 1 or max(map(len, table.splitlines())) <= width:
+            return table
+        names = names[:-1]
 
 
 def _remarks(results: Results) -> list[str]:

@@ -10,6 +10,7 @@ import click
 from tunecurve.cli.as_json import findings_json, print_json
 from tunecurve.cli.findings import show_findings
 from tunecurve.cli.main import echo
+from tunecurve.cli.wide import tell
 
 if TYPE_CHECKING:
     from tunecurve.results.model import Results
@@ -43,12 +44,12 @@ def status(folder: Path, as_json: bool) -> None:
         [visible(trial.learner), trial.label, state, number(score, ".2f"), visible(trial.failure or "")]
         for trial, state, score in trials
     ]
-    echo(decision_text(results))
+    tell(decision_text(results))
     echo()
     echo(text_table(["learner", "trial", "state", primary, "failure"], rows))
-    echo(f"\n{states.count('finished')} of {len(trials)} trials finished. {results.headline}")
+    tell(f"\n{states.count('finished')} of {len(trials)} trials finished. {results.headline}")
     for line in rows_lines(results.about_test_set):
-        echo(line)
+        tell(line)
     show_findings(results.findings)
 
 

@@ -20,7 +20,7 @@ def rows_lines(answer: TestSetAnswer) -> list[str]:
     if answer.metric is None:  # bare curves: each speaks for itself
         return [f"{entry.learner}: {entry.sentence}" if entry.learner else entry.sentence for entry in headline]
     lines = [entry.sentence for entry in sorted(headline, key=lambda entry: entry.learner != answer.best_learner)[:1]]
-    return lines + _leak_lines(answer) + [item.sentence for item in answer.test_set.next_rows]
+    return lines + _leak_lines(answer) + list(dict.fromkeys(item.sentence for item in answer.test_set.next_rows))
 
 
 def _leak_lines(answer: TestSetAnswer) -> list[str]:

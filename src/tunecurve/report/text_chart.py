@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
+
+from tunecurve.direction import better_end
+from tunecurve.results.model import Results
+from tunecurve.results.records.points import Point
+from tunecurve.study.plan import SIMILAR, Trial
 
 MARKS, PLAIN_MARKS = "●▲■◆★✚", "o^#*+x"
 FLOOR, PLAIN_FLOOR = "╌", "."
@@ -53,6 +60,37 @@ class TextChart:
     curves: Sequence[TextCurve]
     sizes: Sequence[int]
     floor: float | None = None
+
+    @classmethod
+    def of_scores(
+        cls, title: str, direction: str, scores: Iterable[tuple[Trial | Point, float]], sizes: Iterable[int] = ()
+    ) -> TextChart:
+        """Return the chart of scores by trial or point: means over seeds, and of what is not trained the best.
+
+        Parameters
+        ----------
+        title, direction
+            As in the chart.
+        scores : iterable of (Trial or Point, float)
+            Every score with what it is of.
+        sizes : iterable of int, optional
+            Training sizes that have no score yet.
+        """
+        floor, by_point = None, defaultdict[tuple[str, int, int], list[float]](list)
+        for of, score in scores:
+            if of.strategy == "floor":
+                floor = score
+            else:
+                way = f" {of.strategy} k{of.shots}" if of.strategy in SIMILAR else ""
+                by_point[of.learner + way, of.train_size, of.shots].append(score)
+        curves: dict[str, dict[int, float]] = {}
+        for (learner, size, _), known in by_point.items():
+            points, mean = curves.setdefault(learner, {}), fmean(known)
+            other = points.get(size, mean)
+            points[size] = better_end((min(other, mean), max(other, mean)), direction)
+        measured = {size for points in curves.values() for size in points}
+        named = [TextCurve(learner, points) for learner, points in sorted(curves.items())]
+        return cls(title, direction, named, sorted({*sizes, *measured} - {0}), floor)
 
     @property
     def is_empty(self) -> bool:
@@ -143,6 +181,18 @@ class TextChart:
             else:
                 lines.append(words[:width])
         return [line for line in lines if line]
+
+
+def chart_of_results(results: Results) -> TextChart:
+    """Return the chart of a study's headline metric; without scores that a finding forbids to tell."""
+    metric = results.metric()
+    scores = (
+        (point, point.scores[metric.name].estimate)
+        for point in results.points
+        if results.may_say(metric.name, point.learner)
+    )
+    known = [(point, score) for point, score in scores if score is not None]
+    return TextChart.of_scores(metric.title, metric.direction, known)
 
 
 def _entry(mark: str, curve: TextCurve, width: int) -> str:
