@@ -2,15 +2,15 @@
 
 import io
 import sys
+import threading
 import time
 
 import pytest
-from rich.console import Console
 
 from tests.support.terminal import Terminal
 from tunecurve.cancellation import Cancellation
 from tunecurve.cli.console import ConsoleProgress, can_redraw
-from tunecurve.cli.panel import MOST_TRIALS_SHOWN, Panel, chart_of, panel_of
+from tunecurve.cli.panel import MOST_TRIALS_SHOWN, Panel, PanelConsole, chart_of, panel_of
 from tunecurve.cli.run_state import STOPPING, RunState, duration
 from tunecurve.learners.base import TrainingProgress
 from tunecurve.metrics.catalogue import build_metrics
@@ -33,7 +33,7 @@ class Screen(io.StringIO):
 
 
 def console(width, height=30, **options):
-    return Console(
+    return PanelConsole(
         file=Screen(), force_terminal=True, width=width, height=height, color_system="standard", legacy_windows=False,
         highlight=False, _environ={"TERM": "xterm", **options},
     )  # fmt: skip
@@ -156,6 +156,27 @@ def test_lines_stay_above_it_and_nothing_of_it_is_left():
     first, last = "[2/6] tagger fine-tune-n24-seed0: BLEU 67.40, in 16 s", "deployment may still stand"
     assert terminal.text.splitlines() == [first, long[:80], long[80:], last], "the terminal breaks lines, not we"
     assert not terminal.cursor_is_hidden
+
+
+def test_no_line_is_lost_while_the_panel_changes_its_height(monkeypatch):
+    monkeypatch.setattr("tunecurve.cli.panel.REDRAWN_A_SECOND", 500)
+    own, state = console(100, 40), half_done()
+    panel = Panel(state, Cancellation(), own)
+
+    def say(name):
+        for number in range(25):
+            extra = Trial(name, "fine-tune", train_size=192, seed=number % 3)
+            (state.running.pop(extra) if extra in state.running else state.started(extra))
+            panel.print_above(f"{name} {number}")
+
+    speakers = [threading.Thread(target=say, args=(name,)) for name in ("one", "two")]
+    for speaker in speakers:
+        speaker.start()
+    for speaker in speakers:
+        speaker.join()
+    panel.close()
+    lines = Terminal(100).write(own.file.getvalue()).text.splitlines()
+    assert sorted(lines) == sorted(f"{name} {number}" for name in ("one", "two") for number in range(25))
 
 
 def test_the_cursor_is_never_hidden_for_long_so_that_a_kill_leaves_the_terminal_as_it_was():

@@ -7,7 +7,10 @@ the process leaves the terminal as it was.
 from __future__ import annotations
 
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -28,6 +31,23 @@ _SHORTEST_BAR, _LONGEST_BAR = 8, 40
 _COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red")
 
 
+class PanelConsole(Console):
+    """A console that prints for one thread at a time.
+
+    Rich moves the cursor to the top of the panel by the height it had last: two threads that print at once would each
+    believe in another height, and erase lines above it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.one_at_a_time = threading.RLock()
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, as `Console.print`."""
+        with self.one_at_a_time:
+            super().print(*objects, **options)
+
+
 class Panel:
     """Draws a study that runs, until it is closed.
 
@@ -37,22 +57,30 @@ class Panel:
         What is known of it; changed by others.
     cancellation : Cancellation
         Whether its end was asked for.
-    console : Console, optional
+    console : PanelConsole, optional
         Default: standard error.
     """
 
-    def __init__(self, state: RunState, cancellation: Cancellation, console: Console | None = None) -> None:
+    def __init__(self, state: RunState, cancellation: Cancellation, console: PanelConsole | None = None) -> None:
         self._state, self._cancellation = state, cancellation
-        self.console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self.console = console or PanelConsole(stderr=True, highlight=False, markup=False, emoji=False)
         self._live = Live(
             self,
             console=self.console,
-            refresh_per_second=REDRAWN_A_SECOND,
+            auto_refresh=False,
             transient=True,
             redirect_stdout=sys.stdout.isatty(),
         )
         self._live.start()
         self.console.show_cursor(True)
+        self._is_closing = threading.Event()
+        self._redrawing = threading.Thread(target=self._redraw, name="tunecurve-panel", daemon=True)
+        self._redrawing.start()
+
+    def _redraw(self) -> None:
+        while not self._is_closing.wait(1 / REDRAWN_A_SECOND):
+            with self.console.one_at_a_time, suppress(OSError):  # a terminal that is gone is nobody's trouble
+                self._live.refresh()
 
     def print_above(self, line: str) -> None:
         """Print a line that stays."""
@@ -61,7 +89,10 @@ class Panel:
 
     def close(self) -> None:
         """Take the panel away."""
-        self._live.stop()
+        self._is_closing.set()
+        self._redrawing.join()
+        with self.console.one_at_a_time:
+            self._live.stop()
 
     def __rich__(self) -> RenderableType:
         """Return the panel as it is now; a fault in drawing it is shown in its place and ends no study."""
