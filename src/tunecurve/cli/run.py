@@ -181,7 +181,8 @@ def _points_within(results: Results, width: int | None) -> str:
     while True:
         table = text_table(*point_table(results, names))
         if width is None or len(names) == 1 or max(map(len, table.splitlines())) <= width:
-            return table
+            n_more = len(results.metrics) - len(names)
+            return table if width is None or not n_more else f"{table}\n(the report has {n_more} more metrics)"
         names = names[:-1]
 
 
