@@ -109,6 +109,13 @@ def pytest_make_parametrize_id(val):
     return f"{len(val)}-bytes" if isinstance(val, bytes) else None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Start one process more than there are cores: tests wait for servers and for other processes now and then."""
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return n_cores + 1
+
+
 def pytest_collection_modifyitems(items):
     """Put the tests of the real model, the longest ones, where each process begins: else one is left when all others have ended."""
     n_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

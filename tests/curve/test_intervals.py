@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from scipy import stats
 
 from tunecurve.curve.distributions import beta_cdf, beta_quantile, student_cdf, student_quantile
@@ -38,6 +40,21 @@ def test_beta_distribution_is_scipys(a, b):
         x = beta_quantile(probability, a, b)
         assert beta_cdf(x, a, b) == pytest.approx(stats.beta.cdf(x, a, b), abs=1e-12)
         assert x == pytest.approx(stats.beta.ppf(probability, a, b), rel=1e-7, abs=1e-12)
+
+
+@given(
+    st.floats(1e-9, 1 - 1e-9), st.floats(-2, 5).map(lambda power: 10**power), st.floats(-2, 5).map(lambda power: 10**power)
+)  # fmt: skip
+@example(0.5, 1e5, 1e-18)  # the mean is 1
+@example(0.5, 1e-18, 1e5)
+@example(1e-9, 0.01, 1.0)
+def test_a_beta_quantile_has_its_probability_between_two_neighbours(probability, a, b):
+    x = beta_quantile(probability, a, b)
+    assert 0.0 <= x <= 1.0
+    rounding = 1e-9 * probability + 1e-12  # of the probability itself
+    if x > 1e-290:  # no smaller one is looked for
+        assert beta_cdf(x * (1 - 1e-10), a, b) <= probability + rounding
+    assert beta_cdf(max(x, 1e-290) * (1 + 1e-10), a, b) >= probability - rounding
 
 
 @pytest.mark.parametrize("freedom", [1, 2.5, 7, 50, 3000])

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.fakes.slow_learner import DyingLearner, SlowLearner, run
+from tests.fakes.slow_learner import DyingLearner, MeetingLearner, SlowLearner, run
 from tunecurve.errors import Interrupted, StudyStateError, UsageError
 from tunecurve.executors.base import Recorder
 from tunecurve.executors.events import Lost
@@ -73,7 +73,7 @@ def who_tuned(out):
 
 def test_worker_processes_give_the_results_of_one_process_and_tell_what_they_do(rows, tmp_path, serial):
     listener = Listener()
-    done = run(rows, tmp_path / "out", WORKERS, SlowLearner(0.4), progress=listener)
+    done = run(rows, tmp_path / "out", WORKERS, MeetingLearner(tmp_path / "met"), progress=listener)
     assert without_times(done.results) == serial
     assert done.outcome.n_run == len(listener.ended) == len(serial["trials"])
     assert str(os.getpid()) not in who_tuned(tmp_path / "out")
@@ -101,14 +101,14 @@ def test_a_stop_ends_the_workers_and_the_same_command_continues(rows, tmp_path, 
     assert without_times(run(rows, tmp_path / "out", WORKERS, SlowLearner()).results) == serial
 
 
-def sharing(rows, out, seconds=0.3):
-    command = [sys.executable, "-m", "tests.fakes.slow_learner", str(rows), str(out), "shared", str(seconds)]
+def sharing(rows, out, pace):
+    command = [sys.executable, "-m", "tests.fakes.slow_learner", str(rows), str(out), "shared", str(pace)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def test_processes_on_one_directory_share_the_trials_and_each_ends_with_all_results(rows, tmp_path, serial):
     out = tmp_path / "out"
-    processes = [sharing(rows, out) for _ in range(2)]
+    processes = [sharing(rows, out, tmp_path / "met") for _ in range(2)]
     for process in processes:
         assert process.wait(timeout=120) == 0, process.stderr.read()
     assert who_tuned(out) == {str(process.pid) for process in processes}
@@ -119,7 +119,7 @@ def test_processes_on_one_directory_share_the_trials_and_each_ends_with_all_resu
 
 def test_a_killed_sharer_is_replaced_by_the_other_one(rows, tmp_path, serial):
     out = tmp_path / "out"
-    victim = sharing(rows, out, seconds=6)
+    victim = sharing(rows, out, 6)
     deadline = time.monotonic() + 60
     while not list((out / "trials").glob("*fine-tune*/predictions.partial.jsonl")):
         assert victim.poll() is None, victim.stderr.read()

@@ -1,6 +1,6 @@
 """Lookup learners that take their time or die, for tests of many workers; also a script that runs a study with one.
 
-As a script: python -m tests.fakes.slow_learner ROWS OUT EXECUTOR [SECONDS]
+As a script: python -m tests.fakes.slow_learner ROWS OUT EXECUTOR SECONDS|FOLDER, of which a folder is where processes meet
 """
 
 from __future__ import annotations
@@ -44,6 +44,22 @@ class SlowLearner(LookupLearner):
         return SlowLearner(self.seconds, self.name, super().load_tuned(folder).known)
 
 
+class MeetingLearner(SlowLearner):
+    """Tunes when two processes do: on a busy machine one would have done everything before the other has begun."""
+
+    def __init__(self, marks):
+        super().__init__()
+        self.marks = Path(marks)
+
+    def fine_tune(self, job, on_step):
+        self.marks.mkdir(exist_ok=True)
+        (self.marks / str(os.getpid())).touch()
+        end = time.monotonic() + 60
+        while len(list(self.marks.iterdir())) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        return super().fine_tune(job, on_step)
+
+
 class DyingLearner(SlowLearner):
     """Its process is killed in the middle of the answers of one size, as often as is asked for."""
 
@@ -85,13 +101,14 @@ if __name__ == "__main__":
     from tunecurve.executors.options import Executor
     from tunecurve.study.progress import Progress
 
-    rows, out, name, *seconds = sys.argv[1:]
+    rows, out, name, pace = sys.argv[1:]
     # Drawing the report takes longer than the study.
     tunecurve.report.live.write_report = lambda folder, results: None
     listener = Progress()
+    learner = MeetingLearner(pace) if Path(pace).is_absolute() else SlowLearner(float(pace))
     try:
         with stopping_on_interrupt(listener):
-            run(rows, out, Executor(name), SlowLearner(float(seconds[0]) if seconds else 0.0), progress=listener)
+            run(rows, out, Executor(name), learner, progress=listener)
     except (TunecurveError, OSError) as error:  # as the command line ends
         problem = error if isinstance(error, TunecurveError) else explain_os_error(error)
         if problem is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 _NORMAL = NormalDist()
@@ -57,19 +58,31 @@ def _away_from_zero(value: float) -> float:
     return value if abs(value) > _TINY else _TINY
 
 
+@lru_cache(maxsize=50_000)
 def beta_quantile(probability: float, a: float, b: float) -> float:
-    """Return the quantile of the beta distribution; 0 for ``a = 0`` and 1 for ``b = 0``, its limits."""
+    """Return the quantile of the beta distribution; 0 for ``a = 0`` and 1 for ``b = 0``, its limits.
+
+    It is held between two bounds that Newton's steps draw together, each a little too long, so that both bounds move; a step
+    that leaves them, or is not half of the one before, is to the middle.
+    """
     if a <= 0.0:
         return 0.0
     if b <= 0.0:
         return 1.0
-    low, high = 0.0, 1.0
+    log_scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    low, high, x, before = 0.0, 1.0, min(max(a / (a + b), _PRECISION), 1.0 - _PRECISION), 1.0
     while high - low > _RELATIVE * high and high > _TINY:
-        middle = 0.5 * (low + high)
-        if beta_cdf(middle, a, b) < probability:
-            low = middle
+        beyond = beta_cdf(x, a, b) - probability
+        if beyond < 0.0:
+            low = x
         else:
-            high = middle
+            high = x
+        log_density = log_scale + (a - 1.0) * math.log(x) + (b - 1.0) * math.log1p(-x)
+        step = beyond * math.exp(min(-log_density, 700.0))
+        x -= step + math.copysign(0.25 * _RELATIVE * x, step)
+        if abs(step) > 0.5 * before or not low < x < high:
+            x, step = 0.5 * (low + high), high - low
+        before = abs(step)
     return 0.5 * (low + high)
 
 

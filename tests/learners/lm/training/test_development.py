@@ -10,7 +10,7 @@ from tests.learners.lm.training.test_training import RENDERER, ROWS, tiny
 from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TrainingJob
 
-RECIPE = {"epochs": 5, "batch_size": 4, "lora_rank": 4, "lora_alpha": 8}
+RECIPE = {"epochs": 3, "batch_size": 4, "lora_rank": 4, "lora_alpha": 8}
 EXAMPLES = [RENDERER.tuning_example(source, target) for source, target in ROWS[:32]]
 
 
