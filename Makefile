@@ -36,8 +36,9 @@ fast: $(STAMPS)-test
 	$(BIN)/python -m pytest -m "not slow and not hardening" $(FAST)
 
 # Lint runs beside the tests, which wait for servers and processes now and then; what it says comes after them.
+LINT = $(MAKE) --no-print-directory lint
 test: prepared
-	@$(MAKE) --no-print-directory lint > $(VENV)/lint.log 2>&1 & lint=$$!; \
+	@$(LINT) > $(VENV)/lint.log 2>&1 & lint=$$!; \
 	$(BIN)/python -m pytest $(PARALLEL); suite=$$?; \
 	wait $$lint; linted=$$?; cat $(VENV)/lint.log; \
 	[ $$suite = 0 ] && [ $$linted = 0 ]

@@ -137,7 +137,7 @@ def test_bfloat16_answers_are_nearly_those_of_the_reference(tiny_model_folder):
 
 @pytest.mark.model
 def test_the_real_model_writes_the_same_answers_with_both_decoders(smollm2):
-    rows = generate_rows(16, seed=5)
+    rows = generate_rows(30, seed=5)
     renderer = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "LASTNAME", "CITY", "EMAIL"))
     shots = ((rows[0]["source_text"], rows[0]["target_text"]),)
     prompts = [renderer.prompt(row["source_text"], shots) for row in rows[1:]]
@@ -153,13 +153,13 @@ def test_the_real_model_writes_the_same_answers_with_both_decoders(smollm2):
             written[dtype, only] = [answer.text for _, answer in sorted(found, key=lambda item: item[0])]
     exact = written[torch.float32, "reference"]
     assert written[torch.float32, "packed"] == exact
-    assert len(set(exact)) > 11
+    assert len(set(exact)) > 20
     # With 8 significant bits, which of two nearly tied tokens is ahead depends on the order of additions, in any way of
     # batching: the packed decoder must not stray further from the exact answers than the reference.
     strays = {
         only: sum(a != b for a, b in zip(written[native, only], exact, strict=True)) for only in ("packed", "reference")
     }
-    assert strays["packed"] <= strays["reference"] + 1, strays
+    assert strays["packed"] <= strays["reference"] + 3, strays
 
 
 def write(draft, target):
