@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,12 +11,50 @@ from tunecurve.cli.as_json import findings_json, print_json
 from tunecurve.cli.findings import show_findings, show_rows
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
+from tunecurve.cli.suspects import (
+    check_new_file,
+    first_labels,
+    near_json,
+    show_near,
+    show_suspicious,
+    suspicious_json,
+    write_suspicious,
+)
+
+if TYPE_CHECKING:
+    from tunecurve.spec.study import StudySpec
+    from tunecurve.study.dataset import StudyData
+    from tunecurve.study.suspicious.records import SuspiciousLabels
+
+# By default suspicious labels are looked for as long as that is nothing to wait for.
+SECONDS = 10.0
+SHOWN_BY_DEFAULT, SHOWN_IF_ASKED = 5, 20
 
 
 @click.command()
 @study_options
+@click.option(
+    "--suspicious/--no-suspicious",
+    default=None,
+    help="Look for suspicious labels in all rows (at most 50,000), and list 20; or not at all. Default: in as many rows as take about "
+    "10 seconds, and 5.",
+)
+@click.option(
+    "--suspicious-to",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the rows with suspicious labels as JSON Lines, the most certain first.",
+)
+@click.option("--no-texts", is_flag=True, help="Show no texts of rows.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def validate(study: str | None, as_json: bool, **options: Any) -> None:
+def validate(
+    study: str | None,
+    suspicious: bool | None,
+    suspicious_to: Path | None,
+    no_texts: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Check a study file and its data: counts, what would be dropped, and what could mislead.
 
     Needs no model; `plan` and `run` count the same rows.
@@ -26,7 +65,10 @@ def validate(study: str | None, as_json: bool, **options: Any) -> None:
     from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows
     from tunecurve.study.settling import settled_study
+    from tunecurve.study.suspicious.finding import suspicious_findings
 
+    if suspicious_to is not None:
+        check_new_file(suspicious_to, is_asked=suspicious is not False)
     values, origin = study_values(study, options)
     settled = settled_study(values, options["out"], origin)
     spec, data = split_as_asked(
@@ -37,7 +79,14 @@ def validate(study: str | None, as_json: bool, **options: Any) -> None:
         accept_data_changes=options["accept_data_changes"],
     )
     check_without_models(spec, data)
-    n_blocked, n_warnings = (sum(finding.kind == kind for finding in data.findings) for kind in ("blocked", "warning"))
+    found = _suspicious(spec, data, suspicious)
+    doubts = suspicious_findings(found)
+    with_texts = spec.show_texts and not no_texts
+    if suspicious_to is not None and not found.why_not:
+        write_suspicious(suspicious_to, found, with_texts=with_texts)
+    n_blocked, n_warnings = (
+        sum(finding.kind == kind for finding in [*data.findings, *doubts]) for kind in ("blocked", "warning")
+    )
     if as_json:
         print_json(
             {
@@ -49,6 +98,8 @@ def validate(study: str | None, as_json: bool, **options: Any) -> None:
                 "shots": in_words(spec.shots) if spec.similar_shots else spec.shots,
                 "data": data.facts,
                 "findings": findings_json(data.findings),
+                "suspicious": suspicious_json(found, doubts, with_texts=with_texts),
+                "near_duplicates": near_json(data.near.pairs, with_texts=with_texts),
             }
         )
         return
@@ -58,10 +109,28 @@ def validate(study: str | None, as_json: bool, **options: Any) -> None:
         f"sizes    {', '.join(map(str, spec.train_sizes)) or 'none'}; shots {', '.join(in_words(spec.shots)) or 'none'}"
     )
     if data.facts.labels:
-        echo(f"labels   {len(data.facts.labels)}: {', '.join(data.facts.labels)}")
-    show_findings(data.findings)
+        echo(f"labels   {len(data.facts.labels)}: {first_labels(data.facts.labels)}")
+    show_findings([*data.findings, *doubts])
+    show_near(data.near.pairs, with_texts=with_texts)
+    shown = found.rows[: SHOWN_IF_ASKED if suspicious else SHOWN_BY_DEFAULT]
+    show_suspicious(shown, with_texts=with_texts)
+    if suspicious_to is not None:
+        n_rows = len(found.rows)
+        echo(f"no file  {found.why_not}" if found.why_not else f"wrote    {suspicious_to}: {n_rows} rows to look at")
     echo(
         f"not ok: {n_blocked} finding(s) leave this study without a verdict"
         if n_blocked
         else "ok" + (f", with {n_warnings} warning(s)" if n_warnings else "")
     )
+
+
+def _suspicious(spec: StudySpec, data: StudyData, asked: bool | None) -> SuspiciousLabels:
+    """Return the suspicious labels: looked for in many rows if asked for, in few seconds if not, or not at all."""
+    from tunecurve.study.dataset import decided_task
+    from tunecurve.study.suspicious.find import find_suspicious
+    from tunecurve.study.suspicious.records import SuspiciousLabels
+
+    if asked is False:
+        return SuspiciousLabels(n_rows=len(data.test) + len(data.pool), why_not="--no-suspicious")
+    task = decided_task(spec, data.pool, data.decisions)
+    return find_suspicious(data, task, None if asked else SECONDS)
