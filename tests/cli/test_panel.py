@@ -245,7 +245,7 @@ def tell_a_study(progress):
 
 STAYING_LINES = [
     "3 trials; about 15 s to go",
-    "[1/3] floor floor: BLEU 55.00, in 0 s",
+    "[1/3] floor: BLEU 55.00, in 0 s",
     "[2/3] tagger fine-tune-n24-seed0: BLEU 67.40, in 12 s",
     "[3/3] tagger fine-tune-n72-seed0: FAILED: the table caught \\x1b[2J fire",
 ]

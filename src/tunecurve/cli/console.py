@@ -135,7 +135,7 @@ class ConsoleProgress(Progress):
         number = state.n_trials - len(state.unfinished) + (trial in state.unfinished)
         others = len(state.running) - (trial in state.running)
         beside = f" (+{others} running)" if others else ""
-        return f"[{number}/{state.n_trials}] {visible(trial.learner)} {trial.label}{beside}"
+        return f"[{number}/{state.n_trials}] {visible(trial.name)}{beside}"
 
     def _eta(self, trial: Trial) -> str:
         left = self.state.running[trial].left

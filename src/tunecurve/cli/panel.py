@@ -154,9 +154,7 @@ def _trials(state: RunState, plain: bool) -> list[RenderableType]:
 
 
 def _trial_line(trial: Trial, doing: str, plain: bool) -> Text:
-    return Text.assemble(
-        "> " if plain else "▸ ", (f"{visible(trial.learner)} {trial.label}", "bold"), f": {visible(doing)}"
-    )
+    return Text.assemble("> " if plain else "▸ ", (visible(trial.name), "bold"), f": {visible(doing)}")
 
 
 def _doing(own: RunningTrial) -> str:

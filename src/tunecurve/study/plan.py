@@ -67,8 +67,8 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """The learner and the label, as messages name a trial."""
-        return f"{self.learner} {self.label}"
+        """The learner and the label, as messages name a trial; the floor has one name for both."""
+        return self.label if self.learner == self.label else f"{self.learner} {self.label}"
 
 
 @dataclass(frozen=True)
