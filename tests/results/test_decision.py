@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import simple_rows
@@ -188,6 +188,8 @@ def test_one_step_has_one_cost_and_labels_in_hand_are_not_in_it(labelled, value)
 
 @pytest.mark.parametrize("direction", ["max", "min"])
 @given(gain=st.floats(-20, 40), level=st.floats(0, 100))
+@example(gain=-0.01, level=100.0)
+@example(gain=0.04, level=0.0)
 @settings(max_examples=40, deadline=None)
 def test_what_is_expected_adds_up_as_it_is_shown(direction, gain, level):
     sign = 1 if direction == "max" else -1
@@ -202,6 +204,7 @@ def test_what_is_expected_adds_up_as_it_is_shown(direction, gain, level):
         r"rows ([+-][\d.]+) .* to about (-?[\d.]+), from the fitted curve's (-?[\d.]+)", shown
     ).groups()
     assert float(start) + sign * float(told) == pytest.approx(float(to), abs=1e-6)
+    assert "-0.0" not in {told, to, start}, "nothing has no minus before it"
 
 
 def test_a_training_that_has_not_settled_asks_for_another_recipe_first():

@@ -39,7 +39,8 @@ def decision_text(results: Results) -> str:
 
 def _expected(results: Results, expected: ExpectedGain) -> str:
     metric = results.metric(expected.metric)
-    gain, low, high = (f"{value:+.1f}" for value in (expected.gain, expected.low, expected.high))
+    # + 0.0: nothing has no minus before it.
+    gain, low, high = (f"{round(value, 1) + 0.0:+.1f}" for value in (expected.gain, expected.low, expected.high))
     better = "" if metric.direction == "max" else "; + is better, which is less of it"
     return (
         f"with {expected.n:,.0f} training rows {gain} {metric.title} ({100 * expected.level:.0f} % interval {low} to {high}{better}), "
@@ -51,7 +52,7 @@ def _from(expected: ExpectedGain, metric: MetricResult) -> str:
     """Return from which score the gain counts, so that what is shown adds up: the curve rarely runs through the last point."""
     if expected.start is None:
         return ""
-    start = round(expected.score, 1) - metric.sign * round(expected.gain, 1)
+    start = round(expected.score, 1) - metric.sign * round(expected.gain, 1) + 0.0
     return f", from the fitted curve's {start:.1f} today, not from the measured score"
 
 
