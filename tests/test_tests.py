@@ -120,6 +120,8 @@ COVERED = {
     "study/*": "study/test_study.py",
     "tasks/*": "tasks/test_lookup.py",
     "errors.py": "cli/test_commands.py",
+    "view/model_process.py": "view/test_answering.py",
+    "view/server.py": "view/test_in_browser.py",
     "view/*": "view/test_app.py",
     "report/spent.py": "learners/hosted/test_hosted_study.py",
     "own_code.py": "study/test_own_metric.py",

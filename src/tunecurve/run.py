@@ -36,6 +36,7 @@ from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.provider_checkpoints import score_checkpoints
+from tunecurve.study.run_log import RunLog
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import STUDY_FILE, resolved_yaml
 from tunecurve.study.trial import TrialContext
@@ -175,6 +176,7 @@ def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
     make_folder(study.folder)
     make_folder(study.folder / TRIALS)
     with lock_study(study.folder, shared=executor.is_shared):
+        progress = log = RunLog(study.folder, progress)
         inspect_trials(study.planned, progress.message)
         tell_of_forks(study.planned, progress.message)
         freeze(study.data, study.spec, study.folder)
@@ -205,6 +207,7 @@ def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
                 live.write(study.known_failures())
             raise
         finally:
+            log.close()
             study.account.close()
     return StudyRun(study.folder, results, outcome)
 

@@ -19,7 +19,9 @@ HERE = "http://127.0.0.1:8765"
 
 
 def open_page(folder, **options):
-    client = TestClient(application(Page(folder, **options), TOKEN), base_url=HERE)
+    page = Page(folder, **options)
+    client = TestClient(application(page, TOKEN), base_url=HERE)
+    client.page = page
     client.get("/", params={"token": TOKEN})
     return client
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -11,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tunecurve.errors import TunecurveError
+from tunecurve.errors import TunecurveError, UsageError
 from tunecurve.privacy.redact import redact
+from tunecurve.study.run_log import log_tail
+from tunecurve.view.answering import Answerer
 from tunecurve.view.guard import Guard
 from tunecurve.view.pages import comparison_of, list_page, needs_results, report_of, run_page
-from tunecurve.view.runs import RunNow, RunsFolder
+from tunecurve.view.runs import RunNow, RunsFolder, run_id
 
 # Reports and comparisons bring their own policies by hash; these hold whatever a file in a run folder says: a report runs as a page
 # from nowhere, which may ask this server for nothing.
@@ -33,10 +36,12 @@ class Page:
         Where the runs are.
     may_run : bool
         Whether studies may be started, stopped and continued.
+    device : str
+        Where models are asked.
     """
 
-    def __init__(self, folder: Path, *, may_run: bool = False) -> None:
-        self.runs, self.may_run = RunsFolder(folder), may_run
+    def __init__(self, folder: Path, *, may_run: bool = False, device: str = "cpu") -> None:
+        self.runs, self.may_run, self.answerer = RunsFolder(folder), may_run, Answerer(device)
 
     def routes(self) -> list[Route]:
         """Return all addresses."""
@@ -47,6 +52,10 @@ class Page:
             Route("/runs/{id}/report", self.report),
             Route("/api/runs", self.list_runs),
             Route("/api/runs/{id}", self.one_run),
+            Route("/api/runs/{id}/log", self.log),
+            Route("/api/runs/{id}/answer", self.answer, methods=["POST"]),
+            Route("/api/start", self.start, methods=["POST"]),
+            Route("/api/runs/{id}/{what:str}", self.stop_or_go_on, methods=["POST"]),
         ]
 
     async def list_page(self, request: Request) -> Response:
@@ -79,7 +88,42 @@ class Page:
     async def one_run(self, request: Request) -> Response:
         """Answer with the facts of one run."""
         run, _ = await self._asked(request)
-        return JSONResponse(run.to_json())
+        return JSONResponse({**run.to_json(), "n_questions": self.answerer.n_questions})
+
+    async def log(self, request: Request) -> Response:
+        """Answer with the end of a run's log."""
+        _, folder = await self._asked(request)
+        return PlainTextResponse(redact(await run_in_threadpool(log_tail, folder)))
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a text with a tuned model."""
+        asked = await _texts_of(request)
+        run, folder = await self._asked(request)
+        trial = asked.get("trial", "")
+        if trial not in {model.trial for model in run.models}:
+            raise UsageError(f"'{trial}' is no tuned model of this run that can be asked here")
+        return JSONResponse(await run_in_threadpool(self.answerer.ask, folder, trial, asked.get("text", "")))
+
+    async def start(self, request: Request) -> Response:
+        """Start a study."""
+        self._needs_permission()
+        folder = await run_in_threadpool(self.runs.launches.start, await _texts_of(request))
+        return JSONResponse({"id": run_id(folder.relative_to(self.runs.folder))})
+
+    async def stop_or_go_on(self, request: Request) -> Response:
+        """Stop or continue a study."""
+        self._needs_permission()
+        launches = self.runs.launches
+        do = {"stop": launches.stop, "continue": launches.go_on}.get(request.path_params["what"])
+        if do is None:
+            raise HTTPException(404, "a study can be stopped or continued")
+        _, folder = await self._asked(request)
+        await run_in_threadpool(do, folder)
+        return JSONResponse({})
+
+    def _needs_permission(self) -> None:
+        if not self.may_run:
+            raise HTTPException(403, "this page only reads; start it with: tunecurve view --allow-runs")
 
     async def _asked(self, request: Request) -> tuple[RunNow, Path]:
         """Return the run that an address names, and its folder."""
@@ -94,6 +138,17 @@ def application(page: Page, token: str) -> Guard:
     """Return the guarded application."""
     handlers = {TunecurveError: _explain, HTTPException: _refuse}
     return Guard(Starlette(routes=page.routes(), exception_handlers=handlers), token)  # type: ignore[arg-type]
+
+
+async def _texts_of(request: Request) -> dict[str, str]:
+    """Return the texts that were sent, by their names."""
+    try:
+        values = json.loads(await request.body())
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise HTTPException(400, "expected a JSON object of texts")
+    return values
 
 
 def _html(page: str, policy: str) -> Response:

@@ -14,6 +14,12 @@ from tunecurve.results.stored import load
 from tunecurve.view.runs import RunNow
 
 STYLES = ("report.css", "live/live.css")
+_FIRST = ("dom.js", "live/asking.js")
+# What listens to a run comes before what tells of it.
+SCRIPTS = {
+    "runs": (*_FIRST, "live/starting.js", "live/runs.js"),
+    "run": (*_FIRST, "live/trying.js", "live/running.js", "live/run.js"),
+}
 ALLOWED = "; connect-src 'self'; frame-src 'self'"
 
 
@@ -28,8 +34,7 @@ def run_page(run: RunNow, *, may_run: bool) -> str:
 
 
 def _page(name: str, **values: object) -> str:
-    scripts = ("dom.js", "live/asking.js", f"live/{name}.js", *(("live/trying.js",) if name == "run" else ()))
-    return render_page(f"live/{name}.html.jinja", styles=STYLES, scripts=scripts, allowed=ALLOWED, **values)
+    return render_page(f"live/{name}.html.jinja", styles=STYLES, scripts=SCRIPTS[name], allowed=ALLOWED, **values)
 
 
 def report_of(folder: Path) -> str:
@@ -54,5 +59,5 @@ def needs_results(run: RunNow) -> None:
     StudyStateError
         With what is the matter.
     """
-    if run.n_trials is None:
+    if not run.has_report:
         raise StudyStateError(run.problem or f"'{run.folder}' has no results yet: no trial has ended")

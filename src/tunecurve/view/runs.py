@@ -21,8 +21,11 @@ from tunecurve.results.records.points import best_of
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.stored import RESULTS, load
 from tunecurve.storage.records import Record
+from tunecurve.study.run_log import progress_of
 from tunecurve.study.study_file import STUDY_FILE
 from tunecurve.study.trial_folder import TRIALS, TrialFolder, TrialState, trials_of
+from tunecurve.view.answering import TunedModel, models_to_ask
+from tunecurve.view.launching import Launches
 
 DEPTH = 2  # folders below the one that is shown
 MOST_RUNS = 1000
@@ -68,11 +71,19 @@ class RunNow(Record):
     """When results were written last, in seconds since 1970."""
     version: str
     """Another one when the report is another one."""
+    now: str
+    """What its trials do at this moment, and how long it will take; empty where nobody tells."""
+    has_report: bool
     trials: list[TrialNow]
+    models: list[TunedModel]
+    """Those that can be asked."""
 
     def summary(self) -> dict[str, object]:
         """Return what the list of runs shows."""
-        return {**replace(self, trials=[]).to_json(), "decision": self.decision[0][1] if self.decision else ""}
+        return {
+            **replace(self, trials=[], models=[]).to_json(),
+            "decision": self.decision[0][1] if self.decision else "",
+        }
 
 
 @dataclass
@@ -95,7 +106,7 @@ class RunsFolder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.launches = folder, Launches(folder)
         self._kept: dict[Path, _Kept] = {}
         self._sharers: dict[Path, LeaseStore] = {}
         self._lock = threading.Lock()
@@ -103,7 +114,7 @@ class RunsFolder:
     def ids(self) -> dict[str, Path]:
         """Return the folders of all runs that are there now, by names under which a browser may ask for them."""
         found = {}
-        for path in _run_folders(self.folder, DEPTH):
+        for path in (*self.launches.paths(), *_run_folders(self.folder, DEPTH)):
             found[run_id(path.relative_to(self.folder))] = path
             if len(found) == MOST_RUNS:
                 break
@@ -116,17 +127,23 @@ class RunsFolder:
 
     def now(self, id: str, path: Path) -> RunNow:
         """Return a run as its files tell it now."""
+        launch = self.launches.get(path)
         with self._lock:
-            kept, at_work = self._read(path), self._who_works(path)
+            kept = self._read(path)
+            at_work = (launch.at_work if launch else "") or self._who_works(path)
             results = kept.results
             trials = _trials_of_results(path, results, kept.finished) if results else _trials_of_folder(path)
         states = [trial.state for trial in trials]
+        ended = launch.problem if launch and not at_work else ""
+        doing, n_trials = _doing(path) if at_work else ("", None)
+        problem = kept.problem or ended
         name = str(path.relative_to(self.folder)) if path != self.folder else path.resolve().name
         run = RunNow(
-            id=id, name=name, folder=name, task="", state=_state(kept, states, is_at_work=bool(at_work)), at_work=at_work,
-            problem=kept.problem, n_trials=None, n_finished=states.count("finished"), n_failed=states.count("failed"),
+            id=id, name=name, folder=name, task="", state=_state(kept, states, at_work, ended), at_work=at_work,
+            problem=problem, n_trials=n_trials, n_finished=states.count("finished"), n_failed=states.count("failed"),
             metric="", best="", headline="", decision=[], money="", changed=_changed(path),
             version=hashlib.sha256(repr(kept.stamp).encode()).hexdigest()[:16], trials=trials,
+            now=doing, has_report=results is not None, models=[],
         )  # fmt: skip
         return _with_results(run, results) if results else run
 
@@ -194,12 +211,28 @@ def _changed(path: Path) -> float:
     return max(stamps, default=0) / 1e9
 
 
-def _state(kept: _Kept, states: list[TrialState], *, is_at_work: bool) -> State:
-    if is_at_work:
+def _doing(path: Path) -> tuple[str, int | None]:
+    """Return in words what the process at work does, and how many trials it has."""
+    told = progress_of(path)
+    if told is None:
+        return "", None
+    running = "; ".join(f"{one.learner} {one.label}: {one.phase}" for one in told.running)
+    left = f"about {_duration(told.seconds_left)} to go" if told.seconds_left >= 1 else ""
+    return ", ".join(part for part in (running, left) if part), told.n_trials
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _state(kept: _Kept, states: list[TrialState], at_work: str, ended: str) -> State:
+    if at_work:
         return "running"
     if kept.problem:
         return "cannot be read"
-    if "failed" in states:
+    if "failed" in states or ended:
         return "failed"
     return "finished" if kept.results is not None and states.count("finished") == len(states) else "interrupted"
 
@@ -237,7 +270,8 @@ def _with_results(run: RunNow, results: Results) -> RunNow:
         run,
         name=results.name,
         task=results.task,
-        n_trials=len(run.trials),
+        n_trials=max(run.n_trials or 0, len(run.trials)),
+        models=models_to_ask(results),
         metric=metric.title,
         best=f"{with_interval(best.scores[metric.name])} ({best.name})" if best else "",
         headline=results.headline,

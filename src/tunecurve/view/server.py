@@ -31,20 +31,43 @@ def serve(page: Page, port: int, tell: Callable[[str], None]) -> None:
     EnvironmentProblem
         When the port is taken.
     """
+    begin, _ = stoppable(page, port, tell)
+    begin()
+
+
+def stoppable(page: Page, port: int, tell: Callable[[str], None]) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return two functions: one that serves until interrupted, and one that ends it from another thread."""
     token = secrets.token_urlsafe(24)
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((HOST, port))
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"cannot listen on {HOST}:{port} ({error.strerror}); choose another port with --port, or 0 for any that is free"
-            ) from None
-        listening.listen()
-        tell(f"http://{HOST}:{listening.getsockname()[1]}/?token={token}")
-        # No log of what is asked for: addresses hold the token.
-        config = uvicorn.Config(
-            application(page, token), log_level="error", access_log=False, server_header=False, proxy_headers=False,
-            timeout_graceful_shutdown=2, ws="none",
-        )  # fmt: skip
-        uvicorn.Server(config).run(sockets=[listening])
+    # No log of what is asked for: addresses hold the token.
+    config = uvicorn.Config(
+        application(page, token), log_level="error", access_log=False, server_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=2, ws="none",
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+
+    def begin() -> None:
+        with _listening(port) as listening:
+            tell(f"http://{HOST}:{listening.getsockname()[1]}/?token={token}")
+            try:
+                server.run(sockets=[listening])
+            finally:
+                page.answerer.close()
+
+    def end() -> None:
+        server.should_exit = True
+
+    return begin, end
+
+
+def _listening(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+    except OSError as error:
+        listening.close()
+        raise EnvironmentProblem(
+            f"cannot listen on {HOST}:{port} ({error.strerror}); choose another port with --port, or 0 for any that is free"
+        ) from None
+    listening.listen()
+    return listening

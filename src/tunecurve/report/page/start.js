@@ -7,7 +7,9 @@
   for (const part of parts) try { part(); } catch (error) { console.error(error); }
   // Inside the live page: say how high this is, and once, that a reader is at work on it. Nothing of the content.
   if (window.parent !== window) {
-    new ResizeObserver(() => window.parent.postMessage({ height: document.documentElement.scrollHeight }, "*")).observe(document.body);
+    const tell = () => window.parent.postMessage({ height: document.documentElement.scrollHeight }, "*");
+    new ResizeObserver(tell).observe(document.body); // not called while it is out of sight
+    tell();
     for (const kind of ["input", "pointerdown", "keydown"]) window.addEventListener(kind, () => window.parent.postMessage({ touched: true }, "*"), { once: true });
   }
   const wasOpen = new Set();

@@ -29,7 +29,7 @@
   byId("show-newer").addEventListener("click", () => load(byId("show-newer").dataset.version));
 
   function showReport(run) {
-    const isThere = run.n_trials !== null;
+    const isThere = run.has_report;
     byId("alone").hidden = !isThere;
     if (!isThere || run.version === version) return;
     if (current && isTouched) {
@@ -46,6 +46,16 @@
       make("td", {}, score(trial.score)))));
   }
 
+  async function showLog() {
+    const answer = await ask(`/api/runs/${id}/log`), box = byId("log");
+    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+    const text = answer.text || "There is no log: the study was measured by an earlier version, or has not begun.";
+    if (!answer.isGood || box.textContent === text) return;
+    box.textContent = text;
+    if (isAtEnd) box.scrollTop = box.scrollHeight;
+  }
+  byId("logs").addEventListener("toggle", showLog);
+
   function showText(name, text) {
     byId(name).textContent = text;
     byId(name).hidden = !text;
@@ -59,7 +69,10 @@
     const failed = run.trials.filter((trial) => trial.failure);
     const firstFailure = failed.length ? `${failed[0].learner} ${failed[0].label} failed: ${failed[0].failure}${failed.length > 1 ? ` (${failed.length - 1} more below)` : ""}` : "";
     showText("problem", run.problem || firstFailure);
-    showText("decision", run.n_trials !== null ? "" : run.state === "running" ? "Measuring: no trial has ended yet." : run.problem ? "" : "No trial has ended.");
+    showText("decision", run.has_report ? "" : run.state === "running" ? "Measuring: no trial has ended yet." : run.problem ? "" : "No trial has ended.");
+    showText("now", run.now);
+    if (byId("logs").open) showLog();
+    document.dispatchEvent(new CustomEvent("run", { detail: run }));
     showText("at-work", run.at_work ? `At work: ${run.at_work}.` : run.state === "interrupted" ? "Nobody works on it; the same command continues it." : run.state === "failed" ? "The same command tries failed trials again." : "");
     showText("money", run.money);
     showTrials(run);

@@ -1,0 +1,185 @@
+"""What a study told while it ran, for who looks on later or from elsewhere: run.log, and progress.json while trials are at work.
+
+Neither is a result: nothing is read back, and a study does not end because its log cannot be written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tunecurve.learners.base import TrainingProgress
+from tunecurve.privacy.redact import redact, shown
+from tunecurve.storage.files import TEMPORARY
+from tunecurve.storage.records import Record
+from tunecurve.study.plan import Trial
+from tunecurve.study.progress import Progress
+
+LOG, PROGRESS = "run.log", "progress.json"
+SECONDS_BETWEEN = 2.0
+ENOUGH_TO_CORRECT = 20.0  # seconds of estimates, before what things took says how wrong the others are
+
+
+@dataclass(frozen=True)
+class TrialProgress(Record):
+    """Where a trial is that runs now."""
+
+    learner: str
+    label: str
+    phase: str
+
+
+@dataclass(frozen=True)
+class StudyProgress(Record):
+    """progress.json: where a process is with a study."""
+
+    at: float
+    """Seconds since 1970."""
+    process: int
+    host: str
+    n_trials: int
+    seconds_left: float
+    """By the estimates of the trials that are left, corrected by what the others took."""
+    running: list[TrialProgress]
+
+
+class RunLog(Progress):
+    """Passes on what it hears, and keeps it in the run's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    listener : Progress
+        Who hears of it.
+    """
+
+    def __init__(self, folder: Path, listener: Progress) -> None:
+        self._folder, self._listener = folder, listener
+        self.cancellation = listener.cancellation
+        self._lock = threading.Lock()
+        self._n_trials, self._written_at = 0, 0.0
+        self._left: dict[Trial, float] = {}
+        self._estimated = self._measured = 0.0
+        self._running: dict[Trial, tuple[float, str]] = {}
+
+    def message(self, line: str) -> None:
+        """Hear of something that is not a trial's."""
+        self._listener.message(line)
+        self._log(line)
+
+    def study_started(self, n_trials: int, estimated_seconds: dict[Trial, float]) -> None:
+        """Hear how many trials there are, and about how long each takes that is not finished."""
+        self._listener.study_started(n_trials, estimated_seconds)
+        self._n_trials, self._left = n_trials, dict(estimated_seconds)
+        self._log(f"{n_trials} trials, {len(estimated_seconds)} of them to run")
+        self._keep(None)
+
+    def trial_started(self, trial: Trial) -> None:
+        """Hear that a trial starts."""
+        self._listener.trial_started(trial)
+        self._log(f"{trial.name}: starts")
+        self._keep(trial, "loading")
+
+    def trial_waits(self, trial: Trial, reason: str) -> None:
+        """Hear that a trial waits for work done elsewhere; others run meanwhile."""
+        self._listener.trial_waits(trial, reason)
+        self._keep(trial, redact(f"waits: {reason}"))
+
+    def trained(self, trial: Trial, progress: TrainingProgress) -> None:
+        """Hear that an optimizer step is done."""
+        self._listener.trained(trial, progress)
+        phase = f"{progress.phase}, " if progress.phase and progress.step else progress.phase
+        step = f"step {progress.step} of {progress.n_steps}, loss {progress.loss:.3f}" if progress.step else ""
+        self._keep(trial, f"{phase}{step}", is_often=True)
+
+    def answered(self, trial: Trial, n_done: int, n_all: int, tokens_per_second: float) -> None:
+        """Hear how many test rows have answers."""
+        self._listener.answered(trial, n_done, n_all, tokens_per_second)
+        self._keep(trial, f"{n_done} of {n_all} rows answered", is_often=True)
+
+    def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
+        """Hear that a trial is done, with its score in words."""
+        self._listener.trial_finished(trial, headline, seconds)
+        with self._lock:
+            self._measured += seconds
+            self._estimated += self._left.get(trial, 0.0)
+        self._log(f"{trial.name}: {headline}, in {seconds:.0f} s")
+        self._end(trial)
+
+    def trial_failed(self, trial: Trial, reason: str) -> None:
+        """Hear that a trial failed; the study goes on."""
+        self._listener.trial_failed(trial, reason)
+        self._log(f"{trial.name}: FAILED: {reason}")
+        self._end(trial)
+
+    def close(self) -> None:
+        """Say that nothing runs here any more."""
+        with suppress(OSError):
+            (self._folder / PROGRESS).unlink(missing_ok=True)
+
+    def _end(self, trial: Trial) -> None:
+        with self._lock:
+            self._running.pop(trial, None)
+            self._left.pop(trial, None)
+        self._keep(None)
+
+    def _log(self, line: str) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = f"{now} {redact(shown(' '.join(line.splitlines())))}\n"
+        with suppress(OSError):
+            descriptor = os.open(self._folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(descriptor, text.encode("utf-8", "replace"))
+            finally:
+                os.close(descriptor)
+
+    def _keep(self, trial: Trial | None, phase: str = "", *, is_often: bool = False) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if trial is not None:
+                began_at = self._running.get(trial, (now, ""))[0]
+                self._running[trial] = (began_at, phase)
+            if is_often and now - self._written_at < SECONDS_BETWEEN:
+                return
+            self._written_at = now
+            with suppress(OSError):
+                self._write(now)
+
+    def _write(self, now: float) -> None:
+        correction = self._measured / self._estimated if self._estimated > ENOUGH_TO_CORRECT else 1.0
+        running_for = {trial: now - began_at for trial, (began_at, _) in self._running.items()}
+        left = sum(max(0.0, seconds * correction - running_for.get(one, 0.0)) for one, seconds in self._left.items())
+        running = [TrialProgress(one.learner, one.label, phase) for one, (_, phase) in self._running.items()]
+        told = StudyProgress(time.time(), os.getpid(), os.uname().nodename, self._n_trials, left, running)
+        path = self._folder / PROGRESS
+        temporary = path.with_name(f"{path.name}.{os.getpid()}-0{TEMPORARY}")
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(told.to_json()), encoding="utf-8")  # a power cut may cost it
+        temporary.replace(path)
+
+
+def progress_of(folder: Path) -> StudyProgress | None:
+    """Return where a study is, as its process told it last; None where none does."""
+    try:
+        return StudyProgress.from_json(json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
+    except Exception:  # another version's, or cut by a power cut: it is told anew in seconds
+        return None
+
+
+def log_tail(folder: Path, most_bytes: int = 60_000) -> str:
+    """Return the end of the run's log; empty where there is none."""
+    try:
+        with (folder / LOG).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - most_bytes))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return text if size <= most_bytes else text.partition("\n")[2]

@@ -1,0 +1,98 @@
+"""What a study tells is kept beside its results, for who looks on from elsewhere; it is no result."""
+
+import json
+import stat
+
+import pytest
+
+from tunecurve.learners.base import TrainingProgress
+from tunecurve.study import run_log
+from tunecurve.study.plan import Trial
+from tunecurve.study.progress import Progress
+from tunecurve.study.run_log import LOG, PROGRESS, RunLog, log_tail, progress_of
+
+FIRST, SECOND = Trial("m", "fine-tune", train_size=50), Trial("m", "fine-tune", train_size=200)
+
+
+class Listener(Progress):
+    """Remembers what it heard."""
+
+    def __init__(self):
+        self.heard = []
+
+    def trial_finished(self, trial, headline, seconds):
+        self.heard.append((trial, headline, seconds))
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_log, "SECONDS_BETWEEN", 0.0)
+    return RunLog(tmp_path, Listener())
+
+
+def step(number, phase=""):
+    return TrainingProgress(number, 84, 0.25, 100.0, phase)
+
+
+def test_where_a_study_is_can_be_read_while_it_runs(log, tmp_path):
+    log.study_started(3, {FIRST: 100.0, SECOND: 400.0})
+    assert progress_of(tmp_path).n_trials == 3
+    log.trial_started(FIRST)
+    log.trained(FIRST, step(8))
+    (one,) = progress_of(tmp_path).running
+    assert (one.learner, one.label) == ("m", "fine-tune-n50-seed0")
+    assert "step 8 of 84" in one.phase
+    log.answered(FIRST, 30, 200, 50.0)
+    assert "30 of 200 rows" in progress_of(tmp_path).running[0].phase
+    assert 490 < progress_of(tmp_path).seconds_left <= 500
+    log.trial_finished(FIRST, "90 accuracy", 200.0)
+    assert progress_of(tmp_path).seconds_left == pytest.approx(800), "the first took twice its estimate"
+    assert progress_of(tmp_path).running == []
+    log.close()
+    assert progress_of(tmp_path) is None
+
+
+def test_who_listened_before_still_hears_and_may_stop(tmp_path):
+    listener = Listener()
+    log = RunLog(tmp_path, listener)
+    log.trial_finished(FIRST, "90 accuracy", 2.0)
+    assert listener.heard == [(FIRST, "90 accuracy", 2.0)]
+    assert not log.cancellation.is_requested
+    listener.stop_requested = True
+    assert log.cancellation.is_requested
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[2J", "\u202e", "\ud800", "key sk-secret-of-mine-1234"])
+def test_a_line_stays_one_line_without_secrets_for_the_user_alone(log, tmp_path, monkeypatch, text):
+    monkeypatch.setenv("OTHER_API_KEY", "sk-secret-of-mine-1234")
+    log.message(text)
+    log.trial_failed(FIRST, text)
+    lines = log_tail(tmp_path).splitlines()
+    assert len(lines) == 2
+    assert "FAILED" in lines[1]
+    assert "\x1b" not in lines[0]
+    assert "sk-secret" not in lines[0] + lines[1]
+    assert stat.S_IMODE((tmp_path / LOG).stat().st_mode) == 0o600
+
+
+def test_a_study_goes_on_where_its_log_cannot_be_written(tmp_path):
+    log = RunLog(tmp_path / "gone", Listener())
+    log.message("a")
+    log.study_started(1, {FIRST: 1.0})
+    log.trial_started(FIRST)
+    log.trial_finished(FIRST, "done", 1.0)
+    log.close()
+    assert log_tail(tmp_path / "gone") == ""
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", json.dumps({"at": "x"}), "\x00"])
+def test_progress_of_another_version_is_none(tmp_path, content):
+    (tmp_path / PROGRESS).write_text(content)
+    assert progress_of(tmp_path) is None
+
+
+def test_of_a_long_log_whole_lines_of_the_end_are_shown(tmp_path):
+    (tmp_path / LOG).write_text("".join(f"line {n}\n" for n in range(1000)))
+    tail = log_tail(tmp_path, 100)
+    assert tail.endswith("line 999\n")
+    assert all(line.startswith("line ") for line in tail.splitlines())
