@@ -1,5 +1,6 @@
 """What a study tells is kept beside its results, for who looks on from elsewhere; it is no result."""
 
+import inspect
 import json
 import stat
 
@@ -60,6 +61,28 @@ def test_who_listened_before_still_hears_and_may_stop(tmp_path):
     assert not log.cancellation.is_requested
     listener.stop_requested = True
     assert log.cancellation.is_requested
+
+
+def test_whatever_is_told_is_passed_on(tmp_path):
+    told = [name for name, value in vars(Progress).items() if inspect.isfunction(value)]
+    assert "trained" in told
+    for name in told:
+        listener = Progress()
+        heard = []
+        setattr(listener, name, lambda *values, heard=heard: heard.append(values))
+        values = {"message": ("a line",), "trained": (FIRST, step(1)), "study_started": (1, {FIRST: 1.0}), "paid": (0.5, 2.0),
+                  "answered": (FIRST, 1, 2, 3.0), "trial_finished": (FIRST, "done", 1.0)}  # fmt: skip
+        n_parameters = len(inspect.signature(getattr(Progress, name)).parameters) - 1
+        given = values.get(name, (FIRST, "why")[:n_parameters])
+        getattr(RunLog(tmp_path, listener), name)(*given)
+        assert heard == [given], name
+
+
+def test_what_is_paid_is_told_while_it_is_paid(log, tmp_path):
+    log.study_started(1, {FIRST: 1.0})
+    assert progress_of(tmp_path).spent_usd is None
+    log.paid(0.25, 5.0)
+    assert (progress_of(tmp_path).spent_usd, progress_of(tmp_path).at_most_usd) == (0.25, 5.0)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "\x1b[2J", "\u202e", "\ud800", "key sk-secret-of-mine-1234"])

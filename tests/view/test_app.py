@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from tests.support.live_page import copy_with_trials
 from tunecurve.executors.lock import holder_of, lock_study
 from tunecurve.results.stored import RESULTS
+from tunecurve.storage.files import write_text
 from tunecurve.view.app import Page, application
 
 TOKEN = "token"
@@ -72,6 +73,33 @@ def test_a_report_that_is_gone_is_made_anew_and_nothing_is_written(tickets, tmp_
     page = client.get(f"/runs/{runs_of(client)[0]['id']}/report")
     assert "What to do" in page.text
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+
+
+def test_a_report_is_never_older_than_the_results_beside_it(tickets, tmp_path):
+    copy = copy_with_trials(tickets, tmp_path / "copy", 3, 0).folder
+    client = open_page(tmp_path)
+    versions = []
+
+    def shown():
+        run = only(client)
+        versions.append(run["version"])
+        return client.get(f"/runs/{run['id']}/report").text
+
+    write_text(copy / "report.html", "<title>of the first trial</title>")
+    assert "of the first trial" in shown()
+    time.sleep(0.02)
+    (copy / RESULTS).touch()
+    assert "What to do" in shown(), "killed between the two: made anew"
+    with lock_study(copy):
+        assert "of the first trial" in shown(), "about to be written"
+        time.sleep(0.02)
+        write_text(copy / "report.html", "<title>of the second trial</title>")
+        assert "of the second trial" in shown()
+    assert "of the second trial" in shown()
+    first, anew, waiting, second, last = versions
+    assert first == waiting
+    assert second == last
+    assert len({first, anew, second}) == 3, "the page asks again when the report is another one"
 
 
 @pytest.mark.parametrize("id", ["%2e%2e", "..%2f..%2fetc", "tickets", "0" * 16, "%00", "a/../../b", "ü"])

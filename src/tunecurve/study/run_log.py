@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tunecurve.learners.base import TrainingProgress
+from tunecurve.metrics.base import Metric
 from tunecurve.privacy.redact import redact, shown
 from tunecurve.storage.files import TEMPORARY
 from tunecurve.storage.records import Record
@@ -47,6 +48,10 @@ class StudyProgress(Record):
     seconds_left: float
     """By the estimates of the trials that are left, corrected by what the others took."""
     running: list[TrialProgress]
+    spent_usd: float | None
+    """What the study has paid so far; None where nothing costs money."""
+    at_most_usd: float | None
+    """Its cap."""
 
 
 class RunLog(Progress):
@@ -68,6 +73,7 @@ class RunLog(Progress):
         self._left: dict[Trial, float] = {}
         self._estimated = self._measured = 0.0
         self._running: dict[Trial, tuple[float, str]] = {}
+        self._money: tuple[float | None, float | None] = (None, None)
 
     def message(self, line: str) -> None:
         """Hear of something that is not a trial's."""
@@ -80,6 +86,20 @@ class RunLog(Progress):
         self._n_trials, self._left = n_trials, dict(estimated_seconds)
         self._log(f"{n_trials} trials, {len(estimated_seconds)} of them to run")
         self._keep(None)
+
+    def scored_by(self, metric: Metric) -> None:
+        """Hear under which metric, the headline, `scored` tells scores."""
+        self._listener.scored_by(metric)
+
+    def scored(self, trial: Trial, score: float) -> None:
+        """Hear the score of a trial that has ended now, or was found finished; undefined ones are not told."""
+        self._listener.scored(trial, score)
+
+    def paid(self, spent_usd: float, at_most_usd: float | None) -> None:
+        """Hear what the study has paid so far, and its cap; told only where something costs money."""
+        self._listener.paid(spent_usd, at_most_usd)
+        self._money = (spent_usd, at_most_usd)
+        self._keep(None, is_often=True)
 
     def trial_started(self, trial: Trial) -> None:
         """Hear that a trial starts."""
@@ -157,7 +177,7 @@ class RunLog(Progress):
         running_for = {trial: now - began_at for trial, (began_at, _) in self._running.items()}
         left = sum(max(0.0, seconds * correction - running_for.get(one, 0.0)) for one, seconds in self._left.items())
         running = [TrialProgress(one.learner, one.label, phase) for one, (_, phase) in self._running.items()]
-        told = StudyProgress(time.time(), os.getpid(), os.uname().nodename, self._n_trials, left, running)
+        told = StudyProgress(time.time(), os.getpid(), os.uname().nodename, self._n_trials, left, running, *self._money)
         path = self._folder / PROGRESS
         temporary = path.with_name(f"{path.name}.{os.getpid()}-0{TEMPORARY}")
         temporary.touch(mode=0o600)

@@ -71,7 +71,8 @@ class Page:
         """Answer with a run's report."""
         run, folder = await self._asked(request)
         needs_results(run)
-        return _html(await run_in_threadpool(report_of, folder), _REPORT)
+        page = await run_in_threadpool(report_of, folder, is_at_work=bool(run.at_work))
+        return _html(page, _REPORT)
 
     async def compare(self, request: Request) -> Response:
         """Answer with runs side by side."""

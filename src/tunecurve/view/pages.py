@@ -11,7 +11,7 @@ from tunecurve.report.plots import render, study_figure
 from tunecurve.report.write import REPORT, report_page
 from tunecurve.results.compare import compare_runs
 from tunecurve.results.stored import load
-from tunecurve.view.runs import RunNow
+from tunecurve.view.runs import RunNow, is_report_behind
 
 STYLES = ("report.css", "live/live.css")
 _FIRST = ("dom.js", "live/asking.js")
@@ -37,13 +37,12 @@ def _page(name: str, **values: object) -> str:
     return render_page(f"live/{name}.html.jinja", styles=STYLES, scripts=SCRIPTS[name], allowed=ALLOWED, **values)
 
 
-def report_of(folder: Path) -> str:
-    """Return the report that the run keeps up to date; where it is gone, made anew from the results."""
-    try:
+def report_of(folder: Path, *, is_at_work: bool) -> str:
+    """Return the report that the run keeps up to date; where it is gone, or left behind the results, made anew from them."""
+    if (folder / REPORT).exists() and (is_at_work or not is_report_behind(folder)):
         return (folder / REPORT).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        results = load(folder)
-        return report_page(folder, results, render(study_figure(results), "svg"))
+    results = load(folder)
+    return report_page(folder, results, render(study_figure(results), "svg"))
 
 
 def comparison_of(folders: list[Path], metric: str | None) -> str:

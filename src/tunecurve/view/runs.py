@@ -13,15 +13,17 @@ from typing import Literal
 from tunecurve.errors import TunecurveError
 from tunecurve.executors.leases import CLAIMS, LeaseStore
 from tunecurve.executors.lock import Holder, holder_of
+from tunecurve.learners.hosted.prices import money
 from tunecurve.report.decision import decision_lines
 from tunecurve.report.spent import money_line
 from tunecurve.report.tables import with_interval
+from tunecurve.report.write import REPORT
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import best_of
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.stored import RESULTS, load
 from tunecurve.storage.records import Record
-from tunecurve.study.run_log import progress_of
+from tunecurve.study.run_log import StudyProgress, progress_of
 from tunecurve.study.study_file import STUDY_FILE
 from tunecurve.study.trial_folder import TRIALS, TrialFolder, TrialState, trials_of
 from tunecurve.view.answering import TunedModel, models_to_ask
@@ -142,7 +144,7 @@ class RunsFolder:
             id=id, name=name, folder=name, task="", state=_state(kept, states, at_work, ended), at_work=at_work,
             problem=problem, n_trials=n_trials, n_finished=states.count("finished"), n_failed=states.count("failed"),
             metric="", best="", headline="", decision=[], money="", changed=_changed(path),
-            version=hashlib.sha256(repr(kept.stamp).encode()).hexdigest()[:16], trials=trials,
+            version=_report_version(path, is_at_work=bool(at_work)), trials=trials,
             now=doing, has_report=results is not None, models=[],
         )  # fmt: skip
         return _with_results(run, results) if results else run
@@ -206,6 +208,18 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
+def is_report_behind(path: Path) -> bool:
+    """Return whether the report is gone, or was not written after the results: a run writes it last."""
+    results, report = _stamp(path / RESULTS), _stamp(path / REPORT)
+    return report is None or (results is not None and report[0] < results[0])
+
+
+def _report_version(path: Path, *, is_at_work: bool) -> str:
+    """Return another text when the report is another one: while a run is at work it is about to write it."""
+    names = (REPORT, RESULTS) if is_report_behind(path) and not is_at_work else (REPORT,)
+    return hashlib.sha256(repr([_stamp(path / name) for name in names]).encode()).hexdigest()[:16]
+
+
 def _changed(path: Path) -> float:
     stamps = [stamp[0] for stamp in (_stamp(path / RESULTS), _stamp(path / STUDY_FILE)) if stamp]
     return max(stamps, default=0) / 1e9
@@ -218,7 +232,14 @@ def _doing(path: Path) -> tuple[str, int | None]:
         return "", None
     running = "; ".join(f"{one.learner} {one.label}: {one.phase}" for one in told.running)
     left = f"about {_duration(told.seconds_left)} to go" if told.seconds_left >= 1 else ""
-    return ", ".join(part for part in (running, left) if part), told.n_trials
+    return ", ".join(part for part in (running, left, _paid(told)) if part), told.n_trials
+
+
+def _paid(told: StudyProgress) -> str:
+    if told.spent_usd is None:
+        return ""
+    cap = f" of at most {money(told.at_most_usd)}" if told.at_most_usd is not None else ""
+    return f"{money(told.spent_usd)} paid so far{cap}"
 
 
 def _duration(seconds: float) -> str:
