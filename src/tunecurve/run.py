@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from tunecurve import own_code
+from tunecurve.data.given import is_given, write_given
 from tunecurve.errors import TunecurveError
 from tunecurve.executors.base import RunSummary, is_paid
 from tunecurve.executors.lock import lock_study
@@ -42,6 +43,9 @@ from tunecurve.study.study_file import STUDY_FILE, resolved_yaml
 from tunecurve.study.trial import TrialContext
 from tunecurve.study.trial_folder import TRIALS
 
+# The name of a study of rows in memory that is given none.
+GIVEN_ROWS = "given-rows"
+
 
 @dataclass(frozen=True)
 class StudyRun:
@@ -62,13 +66,14 @@ class StudyRun:
     outcome: RunSummary
 
 
-def run(study: str | Path | Mapping[str, Any] | None = None, **options: Any) -> Results:
+def run(study: Any = None, **options: Any) -> Results:
     """Measure a learning curve: zero-shot, few-shot and fine-tuned at growing sizes, on one frozen test set.
 
     Parameters
     ----------
-    study : path or mapping, optional
-        A study file, or its content, or a data file; default: the built-in PII study with quick sizes.
+    study : path, mapping or rows, optional
+        A study file, or its content, or a data file; or rows in memory, as is ``data``: a pandas DataFrame, a ``datasets.Dataset``, a list
+        of (input, target) pairs or of mappings. Default: the built-in PII study with quick sizes.
     **options
         How it is run, and keys of the study file; see below.
 
@@ -83,7 +88,7 @@ def run(study: str | Path | Mapping[str, Any] | None = None, **options: Any) -> 
     progress : Progress, optional
         Listener.
     learners : mapping of str to Learner, optional
-        Learners of your own by name, instead of those that the study's models stand for.
+        Learners of your own by name, instead of those that the study's models stand for; or classifiers of scikit-learn's interface.
     executor : Executor, optional
         Where the trials run; default: on this machine, one after the other. Results do not depend on it.
     accept_data_changes : bool, default False
@@ -116,13 +121,13 @@ def run(study: str | Path | Mapping[str, Any] | None = None, **options: Any) -> 
 
 
 def run_study(
-    study: str | Path | Mapping[str, Any] | None = None,
+    study: Any = None,
     *,
     out: str | Path | None = None,
     device: str = "auto",
     threads: int | None = None,
     progress: Progress | None = None,
-    learners: Mapping[str, Learner] | None = None,
+    learners: Mapping[str, Learner | Any] | None = None,
     executor: Executor | None = None,
     accept_data_changes: bool = False,
     allow_code: bool = False,
@@ -134,6 +139,7 @@ def run_study(
     """
     if allow_code:
         own_code.allow_code()
+    study, overrides = _with_given_rows_on_disk(study, overrides, out)
     if study is None:
         values: dict[str, object] = dict(QUICK_STUDY) if "data" not in overrides else {}
     else:
@@ -148,6 +154,24 @@ def run_study(
     for finding in as_shown(ready.data.findings):
         ready.progress.message(f"{finding.kind}: {finding.line}")
     return run_prepared(ready, executor)
+
+
+def _with_given_rows_on_disk(
+    study: Any, overrides: dict[str, Any], out: str | Path | None
+) -> tuple[str | Path | Mapping[str, Any] | None, dict[str, Any]]:
+    """Return study and overrides with rows that a caller has in memory as a file of the run's folder."""
+    section = overrides.get("data")
+    source = section.get("source") if isinstance(section, Mapping) else section
+    given = next((value for value in (study, source) if is_given(value)), None)
+    if given is None:
+        return study, overrides
+    values = (
+        dict(study) if isinstance(study, Mapping) else {} if is_given(study) or study is None else load_study(study)
+    )
+    name = str(overrides.get("name") or values.get("name") or GIVEN_ROWS)
+    path = write_given(given, Path(out) if out is not None else Path("runs") / name)
+    data = (dict(section) if isinstance(section, Mapping) else {}) | {"source": str(path)}
+    return values | {"name": name}, {**overrides, "data": data}
 
 
 def learning_curve(study: Any = None, **options: Any) -> LearningCurve:

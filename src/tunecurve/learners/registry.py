@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tunecurve.errors import ModelError, UsageError, needing
 from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
+from tunecurve.learners.baselines.scikit import ScikitLearner, is_classifier
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_hosted_name
 from tunecurve.privacy.network import refuse_address
@@ -95,22 +96,25 @@ def build_learners(models: Sequence[str], options: LearnerOptions | None = None)
 
 
 def own_learners(learners: Mapping[str, object]) -> dict[str, Learner]:
-    """Return a caller's own learners by name, the floor first.
+    """Return a caller's own learners by name, the floor first; a classifier of scikit-learn's interface becomes one.
 
     Raises
     ------
     UsageError
-        For an object that is no `Learner`.
+        For an object that is neither.
     """
     own: dict[str, Learner] = {"floor": FloorLearner()}
     for name, learner in learners.items():
+        if is_classifier(learner):
+            own[name] = ScikitLearner(name, learner)
+            continue
         if not isinstance(learner, Learner):
             kind = f"the class {learner.__name__}" if isinstance(learner, type) else f"a {type(learner).__name__}"
-            remedy = (
-                "call it" if isinstance(learner, type) and issubclass(learner, Learner) else "derive its class from it"
-            )
+            is_uncalled = isinstance(learner, type) and (issubclass(learner, Learner) or hasattr(learner, "fit"))
+            remedy = "call it" if is_uncalled else "derive its class from it"
             raise UsageError(
-                f"learners: '{name}' is {kind}, expected an object of a class derived from tunecurve.learners.base.Learner; "
+                f"learners: '{name}' is {kind}, expected an object of a class derived from tunecurve.learners.base.Learner or "
+                f"a classifier of scikit-learn's interface; "
                 f"{remedy} (docs/add-a-learner.md)"
             )
         own[name] = learner
