@@ -1,4 +1,4 @@
-"""A fine-tuned model of a run as a function: the thing the user keeps."""
+"""A fine-tuned model of a run as a function, or one with examples chosen for every text: the thing the user keeps."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.prompts import Prompt, PromptRenderer
 from tunecurve.results.model import Results
+from tunecurve.results.records.points import best_of
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.stored import load
+from tunecurve.study.asking import shortened
 from tunecurve.study.integrity import verify_model
-from tunecurve.study.plan import shape_in
+from tunecurve.study.plan import SIMILAR, shape_in
+from tunecurve.study.similar import ChosenExamples, Retriever, build_similarity
 from tunecurve.study.trial_folder import TrialFolder
 
 
@@ -37,16 +40,31 @@ class Predictor:
         Which trial it is.
     cleaning : Cleaning
         What was taken off the trial's answers.
+    retriever : Retriever, optional
+        Chooses the examples of every text, where the trial's prompts had such ones.
     """
 
     def __init__(
-        self, learner: Learner, renderer: PromptRenderer, trial_label: str, cleaning: Cleaning = USUAL_CLEANING
+        self,
+        learner: Learner,
+        renderer: PromptRenderer,
+        trial_label: str,
+        cleaning: Cleaning = USUAL_CLEANING,
+        retriever: Retriever | None = None,
     ) -> None:
         self.learner, self.renderer, self.trial_label, self.cleaning = learner, renderer, trial_label, cleaning
+        self.retriever = retriever
+
+    def prompts(self, texts: Sequence[str]) -> list[Prompt]:
+        """Return what the model is asked about texts."""
+        if self.retriever is None:
+            return [self.renderer.prompt(text) for text in texts]
+        examples = [self.retriever.examples(numbers) for numbers in self.retriever.choose(texts)]
+        return shortened(self.renderer, self.learner, texts, examples).prompts
 
     def complete(self, texts: Sequence[str]) -> list[Completion]:
         """Return the answers with stop reason and token counts."""
-        return self.complete_prompts([self.renderer.prompt(text) for text in texts])
+        return self.complete_prompts(self.prompts(texts))
 
     def complete_prompts(self, prompts: Sequence[Prompt]) -> list[Completion]:
         """Return the answers to prompts, which may have turns of their own."""
@@ -74,10 +92,11 @@ class Predictor:
         return self.complete([text])[0].text
 
 
-def choose_trial(results: Results, label: str | None) -> FinishedTrial:
-    """Return the fine-tuned trial with this label, or the one with the best headline score.
+def choose_trial(results: Results, label: str | None, *, tuned_only: bool = False) -> FinishedTrial:
+    """Return the trial with this label that is fine-tuned, or has similar examples; by default the best fine-tuned one.
 
-    With several models a label alone may be ambiguous; ``learner/label`` is not.
+    With several models a label alone may be ambiguous; ``learner/label`` is not. Without any fine-tuned trial the default is the best
+    one with similar examples, unless `tuned_only`.
 
     Raises
     ------
@@ -87,13 +106,16 @@ def choose_trial(results: Results, label: str | None) -> FinishedTrial:
         When no fine-tuned trial is finished.
     """
     tuned = [trial for trial in results.finished if trial.strategy == "fine-tune"]
-    if not tuned:
+    similar = [] if tuned_only else [trial for trial in results.finished if trial.strategy in SIMILAR]
+    if not tuned and not similar:
         raise StudyStateError("no fine-tuned trial is finished in this run; continue it with: tunecurve run")
     if label is None:
-        return results.best_trial(tuned_only=True) or tuned[0]
-    found = [trial for trial in tuned if label in (trial.label, trial.name)]
+        score = results.primary_metric
+        best = best_of(tuned or similar, lambda trial: trial.scores[score], results.metric())
+        return best or (tuned or similar)[0]
+    found = [trial for trial in [*tuned, *similar] if label in (trial.label, trial.name)]
     if len(found) != 1:
-        names = [trial.name for trial in tuned]
+        names = [trial.name for trial in [*tuned, *similar]]
         what = "several trials are" if found else "no finished trial is"
         raise UsageError(f"{what} called '{label}'; there are: {', '.join(names)}.{did_you_mean(label, names)}")
     return found[0]
@@ -117,8 +139,30 @@ def _tuned_learner(
             f"the model '{trial.learner}' is not the one this run was tuned on (weights {str(found)[:12]}..., expected "
             f"{str(expected)[:12]}...); restore that model"
         )
+    if trial.strategy in SIMILAR:
+        return learner
     verify_model(folder / trial.folder)
     return learner.load_tuned(folder / trial.folder)
+
+
+def _retriever_of(folder: TrialFolder) -> Retriever | None:
+    """Return what chose the examples of a finished trial, with the rows that it chose from; None where none were chosen.
+
+    Raises
+    ------
+    StudyStateError
+        When they are damaged, or were chosen in a way that is not there any more.
+    """
+    kept = folder.examples()
+    if kept is None:
+        return None
+    similarity = build_similarity(kept["similarity"]["kind"], on_message=lambda line: print(line, file=sys.stderr))  # noqa: T201
+    if similarity.identity() != kept["similarity"]:
+        raise StudyStateError(
+            f"the examples of '{folder}' were chosen by {kept['similarity']}, and here is {similarity.identity()}; run the study again, "
+            "which measures them anew"
+        )
+    return ChosenExamples.from_json(kept, similarity).retriever
 
 
 def load_predictor(
@@ -167,4 +211,9 @@ def load_predictor(
         form_of_decision(results.decided.get("placeholders")),
         shape_in(TrialFolder(Path(folder) / chosen.folder).config()) if learner.needs_answer_shape else None,
     )
-    return Predictor(learner, renderer, chosen.name, chosen.answers.cleaning or USUAL_CLEANING)
+    retriever = _retriever_of(TrialFolder(Path(folder) / chosen.folder)) if chosen.strategy in SIMILAR else None
+    if chosen.strategy in SIMILAR and retriever is None:
+        raise StudyStateError(
+            f"the examples of '{chosen.folder}' are gone; run the same command again, which chooses them"
+        )
+    return Predictor(learner, renderer, chosen.name, chosen.answers.cleaning or USUAL_CLEANING, retriever)

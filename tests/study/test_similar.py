@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.prompt_reader import PromptReader
+from tests.support.class_rows import class_rows
 from tunecurve.data.sides import levelled
 from tunecurve.errors import Interrupted, SpecError
 from tunecurve.learners.similarity import TfidfSimilarity
@@ -19,29 +20,6 @@ from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.similar import LabelledRow, Retriever
-
-THINGS = {
-    "card": ["card", "chip", "pin", "contactless"],
-    "loan": ["loan", "mortgage", "interest", "instalment"],
-    "travel": ["airport", "lounge", "visa", "luggage"],
-    "phone": ["signal", "roaming", "handset", "ringtone"],
-}
-FRAMES = [
-    "what about my {} number {}",
-    "the {} does not work since day {}",
-    "please tell me where the {} of {} is",
-    "can someone look at the {} from {}",
-    "is there a fee of {1} for the {0}",
-]
-
-
-def class_rows(n):
-    rows = []
-    for number in range(n):
-        label = list(THINGS)[number % 4]
-        thing = THINGS[label][(number // 4) % 4]
-        rows.append({"text": FRAMES[(number // 3) % 5].format(thing, number), "label": label})
-    return rows
 
 
 @pytest.fixture

@@ -136,6 +136,7 @@ def _show_results(results: Results, known: Collection[Finding]) -> None:
     from tunecurve.report.history import history_lines
     from tunecurve.report.loss_panel import loss_lines
     from tunecurve.report.spent import money_line
+    from tunecurve.report.tables import prompt_lines
     from tunecurve.report.test_set import rows_lines
 
     tell()
@@ -155,6 +156,8 @@ def _show_results(results: Results, known: Collection[Finding]) -> None:
         for more in (forecast.first_study, forecast.borrowed):
             if more:
                 tell(more.sentence)
+    for term, text in prompt_lines(results):
+        tell(text if term == "best prompt" else f"{term}: {text}")
     for line in [*history_lines(results), *rows_lines(results.about_test_set)]:
         tell(line)
     folder = results.folder or Path()

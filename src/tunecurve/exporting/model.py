@@ -90,7 +90,7 @@ def export_model(
         When there is no such run or trial, or its model cannot be written so.
     """
     results = load(folder)
-    chosen = choose_trial(results, trial)
+    chosen = choose_trial(results, trial, tuned_only=True)
     if parse_hosted_name(chosen.learner) is not None:
         raise UsageError(
             f"'{chosen.learner}' is not a local model: its weights stay with its provider; tunecurve predict asks it, "

@@ -13,6 +13,7 @@ from tunecurve.report.answer_lines import AnswerLine, TrialAnswers, leak_form, p
 from tunecurve.report.row_faults import RowFaults, faults_of
 from tunecurve.results.model import Results
 from tunecurve.storage.records import Record
+from tunecurve.study.plan import SIMILAR
 
 # Bytes of texts, as the page holds them: the page stays below 3 MB.
 MOST_BYTES = 2_300_000
@@ -108,7 +109,7 @@ def _trial(
 ) -> TrialView:
     lines = [one.lines[row] for row in chosen]
     trial = one.trial
-    seed = f", seed {trial.seed}" if trial.strategy in ("few-shot", "fine-tune") and trial.seed else ""
+    seed = f", seed {trial.seed}" if trial.strategy in ("few-shot", *SIMILAR, "fine-tune") and trial.seed else ""
     return TrialView(
         name=one.point_name + seed,
         learner=trial.learner,

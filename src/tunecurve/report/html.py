@@ -33,6 +33,7 @@ from tunecurve.report.tables import (
     metric_titles,
     money_table,
     point_table,
+    prompt_lines,
 )
 from tunecurve.report.test_set import rows_lines, rows_table
 from tunecurve.results.diagnosis import last_diagnoses
@@ -162,6 +163,7 @@ def render_report(
         refusal=_refusal,
         forecast_table=forecast_table,
         advice_lines=advice_lines,
+        prompt_lines=prompt_lines(results),
         examples=examples,
         chart=chart.to_json(),
         questions=chart.questions if any(curve.sizes for curve in chart.questions) else [],

@@ -12,6 +12,7 @@ from tunecurve.report.tables import ceilings, doublings
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import MetricResult, Point
+from tunecurve.study.plan import SIMILAR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 LEARNER_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 FLOOR_COLOUR = "#777777"
 CEILING_COLOUR = "#333333"
-_RIVAL_STYLES = ((0, (5, 2)), (0, (2, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1, 1)))
+# Where dashes begin, and their lengths and gaps.
+Dashes = tuple[int, tuple[float, ...]]
+_RIVAL_STYLES: tuple[Dashes, ...] = ((0, (5, 2)), (0, (2, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1, 1)))
 
 
 def draw_curve(axes: Axes, results: Results, metric_name: str) -> None:
@@ -43,8 +46,8 @@ def draw_curve(axes: Axes, results: Results, metric_name: str) -> None:
         if (score := point.scores[metric_name]).estimate is not None and results.may_say(metric_name, point.learner)
     ]
     learners = list(dict.fromkeys(point.learner for point, _ in points if point.strategy != "floor"))
-    sizes = sorted({point.train_size for point, _ in points if point.strategy == "fine-tune"})
-    planned = sorted({trial.train_size for trial in results.trials if trial.strategy == "fine-tune"})
+    sizes = sorted({point.train_size for point, _ in points if point.train_size})
+    planned = sorted({trial.train_size for trial in results.trials if trial.train_size})
     end_labels: list[tuple[float, str, str]] = []
     point_labels: list[tuple[int, float, str]] = []
     for point, value in points:
@@ -57,7 +60,10 @@ def draw_curve(axes: Axes, results: Results, metric_name: str) -> None:
         colour = colours[learner]
         own = [(point, value) for point, value in points if point.learner == learner]
         tuned = [point for point, _ in own if point.strategy == "fine-tune"]
-        point_labels += _draw_tuned(axes, tuned, metric_name, colour, learner)
+        point_labels += _draw_tuned(axes, tuned, metric_name, colour, f"{_plain(learner)}, fine-tuned")
+        for number, (name, curve) in enumerate(_similar_curves([point for point, _ in own])):
+            dashes, title = _RIVAL_STYLES[number % len(_RIVAL_STYLES)], f"{_plain(learner)}, {name} examples, not tuned"
+            point_labels += _draw_tuned(axes, curve, metric_name, colour, title, dashes)
         if metric_name == results.primary_metric:
             _draw_forecast(axes, results.forecast.get(learner), colour)
         rivals = [(point, value) for point, value in own if point.strategy in ("baseline", "zero-shot", "few-shot")]
@@ -80,6 +86,15 @@ def draw_curve(axes: Axes, results: Results, metric_name: str) -> None:
             va="center",
             color=FLOOR_COLOUR,
         )
+
+
+def _similar_curves(points: Sequence[Point]) -> list[tuple[str, list[Point]]]:
+    """Return the points of every way to choose similar examples, over the rows to choose from, with its name."""
+    curves: dict[tuple[str, int], list[Point]] = {}
+    for point in points:
+        if point.strategy in SIMILAR:
+            curves.setdefault((point.strategy, point.shots), []).append(point)
+    return [(f"{shots} {strategy.replace('-', ' ')}", own) for (strategy, shots), own in curves.items()]
 
 
 def learner_colours(results: Results) -> dict[str, str]:
@@ -108,9 +123,12 @@ def _plain(name: str) -> str:
 
 
 def _draw_tuned(
-    axes: Axes, points: Sequence[Point], metric_name: str, colour: str, learner: str
+    axes: Axes, points: Sequence[Point], metric_name: str, colour: str, title: str, dashes: Dashes | None = None
 ) -> list[tuple[int, float, str]]:
-    """Draw a learner's tuned points with their intervals; return (size, score, colour) to be written beside them."""
+    """Draw a curve's points with their intervals; return (size, score, colour) to be written beside them.
+
+    What is not tuned is dashed, its points empty.
+    """
     if not points:
         return []
     ordered = sorted(points, key=lambda point: point.train_size)
@@ -118,17 +136,20 @@ def _draw_tuned(
     sizes, estimates = [point.train_size for point in ordered], [score.estimate or 0.0 for score in scores]
     low = [value if score.low is None else score.low for score, value in zip(scores, estimates, strict=True)]
     high = [value if score.high is None else score.high for score, value in zip(scores, estimates, strict=True)]
-    axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0, zorder=2)
+    if dashes is None:
+        axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0, zorder=2)
     axes.vlines(sizes, low, high, color=colour, linewidth=1.4, alpha=0.7, zorder=3)
     axes.plot(
         sizes,
         estimates,
         color=colour,
         marker="o",
+        markerfacecolor=colour if dashes is None else "white",
         markersize=6,
-        linewidth=2.2,
+        linewidth=2.2 if dashes is None else 1.6,
+        linestyle="-" if dashes is None else dashes,
         zorder=4,
-        label=f"{_plain(learner)}, fine-tuned",
+        label=title,
     )
     for size, score in zip(sizes, scores, strict=True):
         if len(score.by_seed) > 1:

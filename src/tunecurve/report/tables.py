@@ -290,6 +290,16 @@ def advice_lines(forecast: LearnerForecast) -> list[tuple[str, str]]:
     return lines
 
 
+def prompt_lines(results: Results) -> list[tuple[str, str]]:
+    """Return (term, text): from which size on tuning beats the best prompt, and what more rows to choose examples from bring."""
+    lines = [("best prompt", found.sentence) for found in results.best_prompts or []]
+    several = len({found.learner for found in results.prompt_forecasts or []}) > 1
+    for found in results.prompt_forecasts or []:
+        name = f"{found.label} of {found.learner}" if several else found.label
+        lines.append((name, f"{found.forecast.said} (over the labelled rows that examples are chosen from)"))
+    return lines
+
+
 def _rows(size: float | None) -> str:
     return "never" if size is None else f"{size:,.0f}"
 

@@ -38,6 +38,7 @@ from tunecurve.results.points import (
     point_key,
     score_trial,
 )
+from tunecurve.results.prompting import PromptForecaster, PromptJudge
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import LEAKS, LabelRecall, MetricResult, Point
 from tunecurve.results.records.trials import CheckpointResult, FinishedTrial, TrialResult
@@ -116,6 +117,7 @@ class ResultsBuilder:
         self._losses = LossPoints(self.groups, spec.bootstrap.level, self.unit)
         self._read: dict[TrialFolder, ReadTrial] = {}
         self._label_advisor = LabelAdvisor()
+        self._prompt_forecaster = PromptForecaster()
 
     def build(self, failures: Mapping[Trial, str]) -> Results:
         """Return what the study has found so far."""
@@ -138,9 +140,11 @@ class ResultsBuilder:
         forecast, other = forecaster.forecast(primary, self.spec.advice), forecaster.forecast(second, AdviceSpec())
         findings = in_order([*self.data.findings, *self._gates(scored, forecast, finished)])
         forecast, other = gated(forecast, findings), gated(other, findings)
+        prompts = self._prompt_forecaster.forecast(forecaster, primary, self.spec.advice, findings)
         test_set = describe_test_set(
             self._known_rows, scored, self.metrics, forecast, self.spec, questions_of(self.spec)
         )
+        money = spent_money(self.account, self.spec) if any(is_hosted(item) for item in self.planned) else None
         best = best_point(points, primary)
         leaks = leak_sentence(best, test_set, findings, self._n_judged_at(best, finished))
         results = Results(
@@ -168,9 +172,18 @@ class ResultsBuilder:
             diagnosis=diagnose(points, primary, forecast),
             forecast=forecast,
             second_forecast=other,
+            prompt_forecasts=prompts or None,
+            best_prompts=PromptJudge(
+                scored,
+                [one.result for one in finished],
+                money.prices_usd_per_million_tokens if money else {},
+                findings,
+                level,
+            ).judge(primary)
+            or None,
             disagreements=disagreements(forecast, other, (primary.title, second.title)),
             trials=[self._describe_trial(item, failures.get(item.trial)) for item in self.planned],
-            money=spent_money(self.account, self.spec) if any(is_hosted(item) for item in self.planned) else None,
+            money=money,
         )
         return replace(results, decision=decide_study(results))
 

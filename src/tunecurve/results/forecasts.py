@@ -15,7 +15,7 @@ from tunecurve.results.points import ScoredPoint, ScoredTrial
 from tunecurve.results.records.advice import Disagreement, LearnerForecast
 from tunecurve.results.records.points import MetricResult
 from tunecurve.spec.study import AdviceSpec
-from tunecurve.study.plan import PROMPTED
+from tunecurve.study.plan import PROMPTED, Strategy
 
 N_DOUBLINGS = 6
 
@@ -64,9 +64,23 @@ class Forecaster:
             for learner in dict.fromkeys(item.trial.learner for item in tuned)
         }
 
+    def forecast_prompt(
+        self, learner: str, prompt: tuple[Strategy, int], metric: MetricResult, advice: AdviceSpec
+    ) -> LearnerForecast:
+        """Return the forecast over the rows that similar examples are chosen from; `prompt`: strategy and examples."""
+        own = [
+            item
+            for item in self.scored
+            if item.trial.learner == learner and (item.trial.strategy, item.trial.shots) == prompt
+        ]
+        # Nothing is trained, and what tuned curves did says nothing of these.
+        untrained = advice.model_copy(update={"training_price": None, "run_price": None, "prior": None})
+        return self._forecast_one(learner, own, metric, untrained)
+
     def _forecast_one(
         self, learner: str, tuned: Sequence[ScoredTrial], metric: MetricResult, advice: AdviceSpec
     ) -> LearnerForecast:
+        is_tuned = all(item.trial.strategy == "fine-tune" for item in tuned)
         tuned = [item for item in tuned if np.isfinite(item.scores[metric.name])]
         sizes = [item.trial.train_size for item in tuned]
         answer = forecast_curve(
@@ -81,11 +95,11 @@ class Forecaster:
             metric.direction,
             target=advice.target,
             delta=advice.delta,
-            rivals=self._rivals(learner, metric.name),
+            rivals=self._rivals(learner, metric.name) if is_tuned else {},
             at=_sizes_to_forecast(sizes),
             prices=prices_of(advice, self.n_labelled),
-            kind=self.kinds.get(learner),
-            settled=learner not in self.unsettled,
+            kind=self.kinds.get(learner) if is_tuned else None,
+            settled=not is_tuned or learner not in self.unsettled,
         )
         parts = {name: value for name, value in vars(answer).items() if name != "predictive"}
         return LearnerForecast(**parts, borrowed=_borrowed(answer, metric.name, advice.prior))

@@ -99,7 +99,7 @@ def answer_findings(trials: Sequence[FinishedTrial], n_empty_targets: int) -> li
         bad = [(trial, parts) for trial in own if (parts := _not_whole(trial.answers, n_empty_targets))]
         if not bad:
             continue
-        last = max(trial.train_size for trial in own)
+        last = max((trial.train_size for trial in own if trial.strategy == "fine-tune"), default=0)
         is_last = any(trial.train_size == last and trial.strategy == "fine-tune" for trial, _ in bad)
         blocks: tuple[Claim, ...] = ("verdict", "leaks") if is_last else ()
         said = "; ".join(f"{trial.label}: {parts}" for trial, parts in bad[:4]) + ("; ..." if bad[4:] else "")

@@ -16,9 +16,10 @@ from tunecurve.results.records.advice import Diagnosis, Disagreement, JudgedFore
 from tunecurve.results.records.decision import StudyDecision
 from tunecurve.results.records.money import Money
 from tunecurve.results.records.points import LEAKS, Comparison, LabelRecall, MetricResult, Point, best_of
+from tunecurve.results.records.prompting import BestPrompt, PromptForecast
 from tunecurve.results.records.test_set import TestSet, TestSetAnswer
 from tunecurve.results.records.trials import FinishedTrial, TrialResult
-from tunecurve.storage.records import NOT_KEPT, Record
+from tunecurve.storage.records import LEFT_OUT_IF_NONE, NOT_KEPT, Record
 from tunecurve.study.facts import DataFacts
 from tunecurve.study.known_answers import Check
 
@@ -95,6 +96,10 @@ class Results(Record):
     """By learner: the forecast of the headline metric."""
     second_forecast: dict[str, LearnerForecast]
     """By learner: the forecast of the second metric."""
+    prompt_forecasts: list[PromptForecast] | None = field(default=None, kw_only=True, metadata=LEFT_OUT_IF_NONE)
+    """The curves of similar examples; left out where there are none."""
+    best_prompts: list[BestPrompt] | None = field(default=None, kw_only=True, metadata=LEFT_OUT_IF_NONE)
+    """From which size on tuning beats the best prompt, by tuned learner; left out where nothing can be compared."""
     disagreements: list[Disagreement]
     trials: list[FinishedTrial | TrialResult]
     money: Money | None

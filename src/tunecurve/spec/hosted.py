@@ -168,6 +168,11 @@ class HostedSpec(Section):
     extra_body: dict[str, Any] = Field(
         default_factory=dict, description="OpenAI's format: more fields of every request, as they are"
     )
+    context_tokens: PositiveInt | None = Field(
+        None,
+        description="tokens that hosted models take, prompt and answer together: examples that may not fit are left out and counted; "
+        "default: no bound is known, and all are sent",
+    )
     max_extra_tokens: PositiveInt = Field(
         256, description="answer cap beyond the study's own, for other tokenizers and thinking"
     )

@@ -87,15 +87,17 @@ def _kept(examples: Sequence[Example], n: int, goes: Literal["first", "last"]) -
 def _n_that_fit(
     renderer: PromptRenderer, learner: Learner, source: str, examples: Sequence[Example], goes: Literal["first", "last"]
 ) -> int:
-    """Return how many of the examples fit; where not even the bare prompt does, all of them: it is refused as it is."""
+    """Return how many of the examples fit; none where not even the bare prompt does."""
     context = learner.context_length()
 
     def fits(n: int) -> bool:
         prompt = renderer.prompt(source, _kept(examples, n, goes))
         return context is None or n_bytes(prompt) <= SURE_SHARE * context or learner.tokens_needed(prompt) <= context
 
-    if not examples or fits(len(examples)) or not fits(0):
+    if not examples or fits(len(examples)):
         return len(examples)
+    if not fits(0):
+        return 0
     enough, too_many = 0, len(examples)
     while too_many - enough > 1:
         middle = (enough + too_many) // 2

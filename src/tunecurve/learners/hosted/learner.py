@@ -32,6 +32,7 @@ from tunecurve.spec.study import stable_hash
 USUAL_TOKENS_PER_CHARACTER = 0.25
 # For bounds: few texts have more tokens than one for every two characters.
 MOST_TOKENS_PER_CHARACTER = 0.5
+TOKENS_AROUND_TURN = 5
 # The ledger's key of a call changes when what is sent changes; so does this, when the way of sending does.
 CALL_FORMAT = 1
 
@@ -220,6 +221,16 @@ class HostedLearner(Learner):
             rows.setdefault(key, []).append(index)
             parts[key] = (prompt, max_tokens)
         return [Call(key, parts[key][0].messages, parts[key][1], tuple(indexes)) for key, indexes in rows.items()]
+
+    def context_length(self) -> int | None:
+        """Return the most tokens the model takes, where the study says so."""
+        return self.account.settings.context_tokens
+
+    def tokens_needed(self, prompt: Prompt) -> int:
+        """Return the most tokens that a prompt and its longest answer can have, whatever earlier calls have measured."""
+        characters = sum(len(message.content) for message in prompt.messages)
+        around = TOKENS_AROUND_TURN * len(prompt.messages)
+        return math.ceil(characters * MOST_TOKENS_PER_CHARACTER) + around + self._answer_cap(prompt.source)
 
     def _answer_cap(self, source: str) -> int:
         tokens = len(source) * MOST_TOKENS_PER_CHARACTER

@@ -6,16 +6,29 @@ function showCurve(chart, questions) {
   const place = (learner) => learners.indexOf(learner) % 8;
   const titleOf = (metric) => `${metric.title} ${metric.sign > 0 ? "↑" : "↓ (less is better)"}`;
 
-  function seriesOf(learner, metric) {
-    const points = chart.points
-      .filter((point) => point.learner === learner && point.strategy === "fine-tune" && point.scores[metric.name])
+  function pointsOf(curve, what, metric) {
+    return chart.points
+      .filter((point) => curve(point) && point.scores[metric.name])
       .map((point) => {
         const [estimate, low, high] = point.scores[metric.name];
         const runs = point.runs > 1 ? `, mean of ${point.runs} seeds` : "";
         const within = low === null ? "" : ` (95 % interval ${score(low)} to ${score(high)})`;
-        return { x: point.n, y: estimate, low, high, text: `${learner}, ${wholeNumber.format(point.n)} training rows: ${score(estimate)} ${metric.title}${within}${runs}` };
+        return { x: point.n, y: estimate, low, high, text: `${point.learner}, ${what(point)}: ${score(estimate)} ${metric.title}${within}${runs}` };
       })
       .sort((a, b) => a.x - b.x);
+  }
+
+  // Examples chosen among n rows: curves without any training.
+  function similarOf(learner, metric) {
+    const isOne = (point) => point.learner === learner && isSimilar(point);
+    return [...new Set(chart.points.filter(isOne).map(similarName))].map((name) => ({
+      name: `${learner}, ${name} examples, not tuned`, place: place(learner), isDashed: true, band: [],
+      points: pointsOf((point) => isOne(point) && similarName(point) === name, (point) => `${point.label} labelled rows, not tuned`, metric),
+    }));
+  }
+
+  function seriesOf(learner, metric) {
+    const points = pointsOf((point) => point.learner === learner && point.strategy === "fine-tune", (point) => `${wholeNumber.format(point.n)} training rows`, metric);
     const found = chart.forecasts.find((curve) => curve.learner === learner && curve.metric === metric.name);
     const last = points[points.length - 1];
     const band = !found || !last ? [] : [
@@ -29,7 +42,7 @@ function showCurve(chart, questions) {
 
   function levelsOf(metric) {
     return chart.points
-      .filter((point) => point.strategy !== "fine-tune" && point.scores[metric.name] && !state.hidden.has(point.learner))
+      .filter((point) => point.strategy !== "fine-tune" && !isSimilar(point) && point.scores[metric.name] && !state.hidden.has(point.learner))
       .map((point) => ({
         name: point.strategy === "floor" ? `floor (${point.label})` : point.strategy === "baseline" ? point.learner : `${point.label}${learners.length > 1 ? ` of ${point.learner}` : ""}`,
         y: point.scores[metric.name][0], place: point.strategy === "floor" ? "f" : place(point.learner),
@@ -38,7 +51,7 @@ function showCurve(chart, questions) {
 
   const redraw = keepDrawn(box, () => {
     const metric = chart.metrics.find((one) => one.name === state.metric);
-    const series = learners.filter((name) => !state.hidden.has(name)).map((name) => seriesOf(name, metric));
+    const series = learners.filter((name) => !state.hidden.has(name)).flatMap((name) => [seriesOf(name, metric), ...similarOf(name, metric)]);
     const asked = state.metric === chart.primary ? questions.state : { target: null, required: null };
     drawChart(box, {
       title: `Learning curve: ${metric.title} against training rows. Arrow keys move from point to point.`,
@@ -61,9 +74,17 @@ function showCurve(chart, questions) {
   questions.onChange = redraw;
 }
 
+function isSimilar(point) {
+  return point.strategy.startsWith("similar");
+}
+
+function similarName(point) {
+  return point.label.replace(/ of \d+$/, "");
+}
+
 function legendItem(one) {
   const key = makeSvg("svg", { width: 26, height: 14, "aria-hidden": "true" },
-    makeSvg("line", { x1: 0, x2: 26, y1: 7, y2: 7, class: `line c${one.place}` }),
+    makeSvg("line", { x1: 0, x2: 26, y1: 7, y2: 7, class: `line c${one.place}${one.isDashed ? " forecast" : ""}` }),
     makeSvg("path", { d: SHAPES[one.place % SHAPES.length](13, 7, 4.5), class: `mark c${one.place}` }));
   return make("span", { class: "key" }, key, " ", one.name);
 }

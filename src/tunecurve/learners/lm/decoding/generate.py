@@ -133,8 +133,9 @@ def decode_stream(
     options : DecodingOptions
     """
     jobs = [_job(index, prompt, encoder, limits, options.constrain) for index, prompt in enumerate(prompts)]
-    # Longest first: what is left at the end, when passes are no longer full, is short.
-    jobs.sort(key=lambda job: (-job.cap, -len(job.prompt_ids), job.index))
+    # Longest first: what is left at the end, when passes are no longer full, is short. Examples of a row's own outweigh its answer.
+    own = _have_own_turns(jobs)
+    jobs.sort(key=lambda job: (-job.cap - own * len(job.prompt_ids), -len(job.prompt_ids), job.index))
     n_prefix = common_prefix_length([job.prompt_ids for job in jobs])
     batches = [jobs[start : start + limits.batch_size] for start in range(0, len(jobs), limits.batch_size)]
     batches = [batch for batch in batches if not all(job.index in done for job in batch)]
@@ -146,6 +147,11 @@ def decode_stream(
         for job, ids, seconds in choice.chosen(batch):
             if job.index not in done:
                 yield job.index, _completion(job, ids, encoder, seconds)
+
+
+def _have_own_turns(jobs: Sequence[_Job]) -> bool:
+    """Return whether prompts differ in more than their last turn: rows have examples of their own."""
+    return len({job.prompt.messages[:-1] for job in jobs}) > 1
 
 
 def _job(
@@ -214,7 +220,8 @@ def _reference_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> D
     max_tokens = most_tokens_held(model)
 
     def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
-        n_rows = max(REFERENCE_ROWS, max_tokens // max(len(job.prompt_ids) + job.cap for job in batch))
+        fewest = 1 if _have_own_turns(batch) else REFERENCE_ROWS  # long prompts of many rows are held together
+        n_rows = max(fewest, max_tokens // max(len(job.prompt_ids) + job.cap for job in batch))
         for start in range(0, len(batch), n_rows):
             jobs = batch[start : start + n_rows]
             started = time.perf_counter()

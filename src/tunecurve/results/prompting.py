@@ -1,0 +1,197 @@
+"""From which size on tuning beats the best prompt: against all that was measured without training, in points and in money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from tunecurve.findings import Finding, blocked
+from tunecurve.learners.hosted.prices import money
+from tunecurve.results.forecasts import Forecaster
+from tunecurve.results.gates import gated
+from tunecurve.results.points import PointKey, ScoredPoint, defined, difference
+from tunecurve.results.records.advice import LearnerForecast
+from tunecurve.results.records.money import ModelPrices
+from tunecurve.results.records.points import Difference, MetricResult, best_of
+from tunecurve.results.records.prompting import BestPrompt, PromptForecast, TunedAgainstPrompt
+from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.spec.study import AdviceSpec
+from tunecurve.study.plan import PROMPTED, SIMILAR, Strategy, Trial
+
+PER_REQUESTS = 1000
+
+
+class PromptForecaster:
+    """Forecasts the curves of similar examples; remembers what it has made, as long as a curve has no new trial."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, Strategy, int], tuple[set[Trial], LearnerForecast]] = {}
+
+    def forecast(
+        self, forecaster: Forecaster, metric: MetricResult, advice: AdviceSpec, findings: Sequence[Finding]
+    ) -> list[PromptForecast]:
+        """Return the forecast of every curve; no verdict where one is forbidden, or no size beats the floor."""
+        curves: dict[tuple[str, Strategy, int], list[ScoredPoint]] = {}
+        for point in forecaster.points:
+            if point.strategy in SIMILAR:
+                curves.setdefault((point.learner, point.strategy, point.shots), []).append(point)
+        floor = next((point for point in forecaster.points if point.strategy == "floor"), None)
+        found = []
+        for (learner, strategy, shots), own in curves.items():
+            forecast = self._forecast_one(forecaster, (learner, strategy, shots), metric, advice)
+            forecast = gated({learner: forecast}, findings)[learner]
+            if not forecast.refusal and floor is not None and not any(_is_better(p, floor, metric) for p in own):
+                forecast = LearnerForecast(f"No verdict: no size is above the floor ({floor.label}).", forecast.points)
+            found.append(PromptForecast(learner, strategy, shots, f"{shots} {strategy.replace('-', ' ')}", forecast))
+        return found
+
+    def _forecast_one(
+        self, forecaster: Forecaster, curve: tuple[str, Strategy, int], metric: MetricResult, advice: AdviceSpec
+    ) -> LearnerForecast:
+        trials = {
+            item.trial
+            for item in forecaster.scored
+            if (item.trial.learner, item.trial.strategy, item.trial.shots) == curve
+        }
+        before = self._made.get(curve)
+        if before is None or before[0] != trials:
+            self._made[curve] = trials, forecaster.forecast_prompt(curve[0], (curve[1], curve[2]), metric, advice)
+        return self._made[curve][1]
+
+
+def _is_better(point: ScoredPoint, floor: ScoredPoint, metric: MetricResult) -> bool:
+    return metric.sign * fmean(point.scores[metric.name]) > metric.sign * fmean(floor.scores[metric.name])
+
+
+@dataclass(frozen=True)
+class PromptJudge:
+    """Compares tuned models with the best prompt.
+
+    Attributes
+    ----------
+    points : sequence of ScoredPoint
+        All of the study.
+    trials : sequence of FinishedTrial
+        All that are done: what their calls took.
+    prices : mapping of str to ModelPrices
+        Of paid models, by name.
+    findings : sequence of Finding
+        Those that forbid a verdict forbid this one.
+    level : float
+        Of the intervals.
+    """
+
+    points: Sequence[ScoredPoint]
+    trials: Sequence[FinishedTrial]
+    prices: Mapping[str, ModelPrices]
+    findings: Sequence[Finding]
+    level: float
+
+    def judge(self, metric: MetricResult) -> list[BestPrompt]:
+        """Return for every tuned learner what it has to beat, and from which size on it does."""
+        prompts = [
+            point for point in self.points if point.strategy in PROMPTED and self._score(point, metric) is not None
+        ]
+        best = best_of(prompts, lambda point: self._score(point, metric), metric)
+        if best is None:
+            return []
+        learners = dict.fromkeys(point.learner for point in self.points if point.strategy == "fine-tune")
+        return [
+            self._judge_one(learner, best, len(prompts), metric)
+            for learner in learners
+            if not blocked(self.findings, "verdict", learner)
+        ]
+
+    @staticmethod
+    def _score(point: ScoredPoint, metric: MetricResult) -> float | None:
+        return defined(fmean(point.scores[metric.name]))
+
+    def _judge_one(self, learner: str, best: ScoredPoint, n_prompts: int, metric: MetricResult) -> BestPrompt:
+        tuned = [point for point in self.points if point.learner == learner and point.strategy == "fine-tune"]
+        sizes = [
+            TunedAgainstPrompt(
+                point.train_size, difference(best, point, metric, self.level), *self._tokens_and_price(point.key)
+            )
+            for point in sorted(tuned, key=lambda point: point.train_size)
+        ]
+        score, (tokens, price) = fmean(best.scores[metric.name]), self._tokens_and_price(best.key)
+        found = BestPrompt(
+            learner=learner,
+            prompted=best.learner,
+            strategy=best.strategy,
+            shots=best.shots,
+            train_size=best.train_size,
+            label=best.label,
+            score=score,
+            n_prompts=n_prompts,
+            tokens_sent=tokens,
+            usd_per_1000=price,
+            sizes=sizes,
+            from_size=_from_size(sizes, metric),
+            sentence="",
+        )
+        return BestPrompt(**{**vars(found), "sentence": _sentence(found, metric)})
+
+    def _tokens_and_price(self, key: PointKey) -> tuple[float | None, float | None]:
+        """Return the mean tokens of a point's prompts, and what 1,000 requests cost; None where that is not known."""
+        answers = [trial.answers for trial in self.trials if trial.key == key]
+        n = sum(answer.n for answer in answers)
+        sent, written = sum(answer.tokens_in for answer in answers), sum(answer.tokens_out for answer in answers)
+        learner, strategy, *_ = key
+        prices = self.prices.get(learner)
+        if not n or not sent:
+            return None, None
+        if prices is None:
+            return sent / n, None
+        is_tuned = strategy == "fine-tune"
+        of_sent = prices.sent_to_tuned if is_tuned else prices.sent
+        of_written = prices.answered_by_tuned if is_tuned else prices.answered
+        if of_sent is None or of_written is None:
+            return sent / n, None
+        return sent / n, PER_REQUESTS * (sent * of_sent + written * of_written) / 1e6 / n
+
+
+def _is_shown_better(change: Difference, metric: MetricResult) -> bool:
+    end = change.low if metric.sign > 0 else change.high
+    return end is not None and metric.sign * end > 0
+
+
+def _from_size(sizes: Sequence[TunedAgainstPrompt], metric: MetricResult) -> int | None:
+    """Return the smallest size such that it and all larger ones are shown to be better."""
+    found = None
+    for size in reversed(sizes):
+        if not _is_shown_better(size.difference, metric):
+            break
+        found = size.train_size
+    return found
+
+
+def _sentence(found: BestPrompt, metric: MetricResult) -> str:
+    whose = f" of {found.prompted}" if found.prompted != found.learner else ""
+    among = f" (best of {found.n_prompts} prompts)" if found.n_prompts > 1 else ""
+    prompt = f"{found.label}{whose}, {metric.title} {found.score:.1f}{among}"
+    at = next((size for size in found.sizes if size.train_size == found.from_size), found.sizes[-1])
+    change = _difference_words(at.difference)
+    if found.from_size is None:
+        what = f"Tuning {found.learner} is not shown to beat the best prompt"
+        said = f"{what}, {prompt}, at {at.train_size:,} rows, the most measured: {change}"
+    else:
+        said = f"Tuning {found.learner} beats the best prompt, {prompt}, from {at.train_size:,} rows on: {change} there"
+    return f"{said}{_cost_words(found, at)}."
+
+
+def _difference_words(change: Difference) -> str:
+    if change.difference is None:
+        return "a difference that is not defined"
+    within = "" if change.low is None or change.high is None else f" [{change.low:+.1f}, {change.high:+.1f}]"
+    return f"{change.difference:+.1f}{within} points"
+
+
+def _cost_words(found: BestPrompt, tuned: TunedAgainstPrompt) -> str:
+    if found.usd_per_1000 is not None and tuned.usd_per_1000 is not None:
+        with_prompt, when_tuned = money(found.usd_per_1000), money(tuned.usd_per_1000)
+        return f"; 1,000 requests cost about {with_prompt} with that prompt and {when_tuned} tuned, calls alone"
+    if found.tokens_sent is not None and tuned.tokens_sent is not None:
+        return f"; a request sends about {found.tokens_sent:,.0f} tokens with that prompt and {tuned.tokens_sent:,.0f} tuned"
+    return ""

@@ -1,0 +1,196 @@
+"""From which size on tuning beats the best prompt: against which one, by how much, for how much money; and who may say so."""
+
+import json
+
+import jsonschema
+import numpy as np
+import pytest
+
+import tunecurve
+from tests.fakes.prompt_reader import PromptReader, TunedReader
+from tests.support.class_rows import class_rows
+from tunecurve.curve.intervals import jackknife
+from tunecurve.errors import UsageError
+from tunecurve.findings import Finding
+from tunecurve.predictor import choose_trial
+from tunecurve.report.tables import prompt_lines
+from tunecurve.results.model import results_schema
+from tunecurve.results.points import ScoredPoint
+from tunecurve.results.prompting import PromptJudge
+from tunecurve.results.records.money import ModelPrices
+from tunecurve.results.records.points import MetricResult
+from tunecurve.results.stored import load
+from tunecurve.run import run_study
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prompting")
+    path = folder / "classes.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in class_rows(160)))
+    study = {
+        "name": "prompting",
+        "task": "classification",
+        "data": {"source": str(path), "input_column": "text", "target_column": "label"},
+        "split": {"test_size": 40, "method": "random"},
+        "models": ["reader", "other"],
+        "shots": [0, 3, {"count": 2}, {"count": 4, "choose": "similar-by-label"}],
+        "similar_by": "tfidf",
+        "train_sizes": [6, 30, 100],
+        "bootstrap": {"draws": 100},
+    }
+    learners = {"reader": TunedReader("reader"), "other": PromptReader("other")}
+    return run_study(study, out=folder / "out", learners=learners).results
+
+
+def test_what_is_compared_with_is_the_best_of_all_prompts(measured):
+    jsonschema.validate(json.loads((measured.folder / "results.json").read_text()), results_schema())
+    [found] = measured.best_prompts
+    prompts = [p for p in measured.points if p.strategy in ("zero-shot", "few-shot", "similar", "similar-by-label")]
+    assert found.n_prompts == len(prompts) == 2 * (1 + 1 + 3 + 3)
+    assert found.score == max(point.scores["accuracy"].estimate for point in prompts)
+    assert found.strategy.startswith("similar")
+    assert found.label in found.sentence
+    assert found.label == next(
+        point.label for point in prompts if point.key == (found.prompted, found.strategy, found.shots, found.train_size)
+    )
+
+
+def test_the_differences_are_those_of_the_points_on_the_same_rows(measured):
+    [found] = measured.best_prompts
+    tuned = {p.train_size: p.scores["accuracy"].estimate for p in measured.points if p.strategy == "fine-tune"}
+    assert [size.train_size for size in found.sizes] == [6, 30, 100]
+    for size in found.sizes:
+        change = size.difference
+        assert change.difference == pytest.approx(tuned[size.train_size] - found.score)
+        assert change.low <= change.difference <= change.high
+    shown = [size.train_size for size in found.sizes if size.difference.low > 0]
+    assert (found.from_size is None) == (not shown or shown[-1] != 100)
+    if found.from_size is not None:
+        assert all(size.difference.low > 0 for size in found.sizes if size.train_size >= found.from_size)
+
+
+def test_without_prices_the_tokens_of_a_request_are_told(measured):
+    [found] = measured.best_prompts
+    assert found.usd_per_1000 is None
+    assert found.tokens_sent > max(size.tokens_sent for size in found.sizes)
+    assert f"sends about {found.tokens_sent:,.0f} tokens" in found.sentence
+
+
+def test_the_curves_of_similar_examples_have_forecasts_of_their_own(measured):
+    curves = {(one.learner, one.strategy, one.shots): one for one in measured.prompt_forecasts}
+    assert set(curves) == {
+        (name, *curve) for name in ("reader", "other") for curve in (("similar", 2), ("similar-by-label", 4))
+    }
+    one = curves["other", "similar", 2]
+    assert [point.n for point in one.forecast.points] == [6, 30, 100]
+    assert one.forecast.said
+    assert "other" not in measured.forecast, "what is not tuned has no forecast of tuning"
+    assert any(one.forecast.said in text for _, text in prompt_lines(measured))
+
+
+def test_the_report_and_the_pictures_show_them(measured):
+    page = (measured.folder / "report.html").read_text()
+    assert "Tuning against prompting" in page
+    assert "4 similar by label" in page
+    axes = measured.plot()
+    drawn = [line.get_label() for line in axes.get_lines()]
+    assert "reader, 2 similar examples, not tuned" in drawn
+    assert "reader, fine-tuned" in drawn
+    [line] = [line for line in axes.get_lines() if line.get_label() == "reader, 2 similar examples, not tuned"]
+    assert list(line.get_xdata()) == [6, 30, 100]
+
+
+def test_results_that_are_read_again_are_the_same(measured):
+    again = load(measured.folder)
+    assert again.best_prompts == measured.best_prompts
+    assert again.prompt_forecasts == measured.prompt_forecasts
+    assert tunecurve.table(again)
+
+
+def test_a_trial_with_similar_examples_can_be_named_and_is_never_taken_for_a_tuned_one(measured):
+    assert choose_trial(measured, None).strategy == "fine-tune"
+    assert choose_trial(measured, "reader/similar-k2-n30-seed0").train_size == 30
+    with pytest.raises(UsageError):
+        choose_trial(measured, "reader/similar-k2-n30-seed0", tuned_only=True)
+
+
+# Made-up points: of 100 rows so many are right, the first ones
+
+METRIC = MetricResult("score", "Score", "max", (0.0, 100.0), "made up")
+
+
+def point(strategy, n_right, *, learner="m", shots=0, size=0):
+    right = np.array([[row < n_right, 1.0] for row in range(100)], dtype=float)
+    kept = jackknife(right, lambda sums: 100 * sums[..., 0] / sums[..., 1], right[:, 1])
+    return ScoredPoint(learner, strategy, shots, size, {"score": [float(n_right)]}, {}, {"score": kept})
+
+
+def judged(*points, metric=METRIC, findings=(), prices=None, trials=()):
+    return PromptJudge(points, trials, prices or {}, findings, 0.95).judge(metric)
+
+
+@pytest.mark.parametrize(
+    ("tuned", "from_size"),
+    [
+        ({50: 30, 200: 90, 800: 95}, 200),
+        ({50: 90, 200: 90, 800: 95}, 50),
+        ({50: 90, 200: 30, 800: 95}, 800),
+        ({50: 90, 200: 90, 800: 71}, None),
+        ({50: 30}, None),
+        ({50: 99}, 50),
+    ],
+)
+def test_tuning_beats_from_the_size_on_from_which_all_are_shown_to_be_better(tuned, from_size):
+    prompts = [point("zero-shot", 20), point("similar", 70, shots=8, size=800), point("few-shot", 40, shots=3)]
+    [found] = judged(*prompts, *(point("fine-tune", n_right, size=size) for size, n_right in tuned.items()))
+    assert found.from_size == from_size
+    assert (found.strategy, found.shots, found.train_size, found.n_prompts) == ("similar", 8, 800, 3)
+    assert "8 similar of 800" in found.sentence
+    assert ("is not shown to beat" in found.sentence) == (from_size is None)
+    if from_size is not None:
+        assert f"from {from_size} rows on" in found.sentence
+
+
+def test_less_is_better_where_it_is():
+    leaks = MetricResult("score", "Leaks", "min", (0.0, 100.0), "made up")
+    points = [point("similar", 40, shots=8, size=200), point("zero-shot", 70), point("fine-tune", 5, size=200)]
+    [found] = judged(*points, metric=leaks)
+    assert (found.strategy, found.from_size) == ("similar", 200)
+    [worse] = judged(*points[:2], point("fine-tune", 90, size=200), metric=leaks)
+    assert worse.from_size is None
+
+
+def test_the_best_prompt_may_be_another_models_and_is_named_with_it():
+    tuned = [point("fine-tune", 80, learner="tagger", size=100), point("fine-tune", 60, learner="m", size=100)]
+    found = judged(point("zero-shot", 50), point("similar", 65, learner="big", shots=8, size=100), *tuned)
+    assert [(one.learner, one.prompted) for one in found] == [("tagger", "big"), ("m", "big")]
+    assert all("8 similar of 100 of big" in one.sentence for one in found)
+
+
+def test_nothing_is_said_where_nothing_can_be_compared_or_a_verdict_is_forbidden():
+    assert judged(point("fine-tune", 80, size=100)) == []
+    assert judged(point("zero-shot", 80)) == []
+    forbidden = Finding("constant-answers", "m: one answer", blocks=("verdict",), learner="m")
+    points = [point("zero-shot", 50), point("fine-tune", 80, size=100), point("fine-tune", 80, learner="o", size=100)]
+    assert [one.learner for one in judged(*points, findings=[forbidden])] == ["o"]
+
+
+def test_money_per_thousand_requests_counts_the_tokens_of_longer_prompts(measured):
+    prices = {"reader": ModelPrices(2.0, 10.0, 4.0, 20.0, None, "made up")}
+    mine = [one for one in measured.finished if one.learner == "reader"]
+    similar = [one.answers for one in mine if (one.strategy, one.shots, one.train_size) == ("similar", 2, 100)]
+    points = [
+        point("similar", 50, learner="reader", shots=2, size=100),
+        point("fine-tune", 90, learner="reader", size=100),
+    ]
+    [found] = judged(*points, prices=prices, trials=mine)
+    n = sum(one.n for one in similar)
+    tokens, written = sum(one.tokens_in for one in similar) / n, sum(one.tokens_out for one in similar) / n
+    assert found.usd_per_1000 == pytest.approx(1000 * (2.0 * tokens + 10.0 * written) / 1e6)
+    [tuned] = found.sizes
+    assert tuned.usd_per_1000 == pytest.approx(1000 * (4.0 * tuned.tokens_sent + 20.0) / 1e6)
+    assert "1,000 requests cost about $" in found.sentence
+    [unpriced] = judged(*points, prices={"reader": ModelPrices(2.0, 10.0, None, None, None, "made up")}, trials=mine)
+    assert unpriced.sizes[0].usd_per_1000 is None
+    assert "$" not in unpriced.sentence
