@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.fakes.prompt_reader import PromptReader
 from tests.support.class_rows import class_rows
 from tunecurve.data.sides import levelled
-from tunecurve.errors import Interrupted, SpecError
+from tunecurve.errors import Interrupted, SpecError, StudyStateError
 from tunecurve.learners.similarity import TfidfSimilarity
+from tunecurve.predictor import load_predictor
 from tunecurve.results.model import results_schema
 from tunecurve.results.stored import without_times
 from tunecurve.run import run_study
@@ -299,3 +300,44 @@ def test_entries_that_are_none_are_refused_in_a_line(given, said):
 def test_similar_examples_need_rows_to_choose_from():
     with pytest.raises(SpecError, match="train_sizes is empty"):
         parse_spec({"shots": [{"count": 8}], "train_sizes": []})
+
+
+# What comes after
+
+
+def test_a_predictor_chooses_the_same_examples_as_the_trial(rows_of_classes, tmp_path, monkeypatch):
+    learner = PromptReader()
+    results = run(rows_of_classes, tmp_path / "out", learner, shots=[{"count": 4}])
+    monkeypatch.setattr("tunecurve.predictor.build_learners", lambda names, options: {"reader": PromptReader()})
+    monkeypatch.setattr(PromptReader, "identity", lambda self: {"kind": "reader", "weights_sha256": None})
+    predictor = load_predictor(tmp_path / "out", trial="similar-k4-n100-seed0")
+    [trial] = [trial for trial in results.finished if trial.train_size == 100]
+    lines = [
+        json.loads(line) for line in (tmp_path / "out" / trial.folder / "predictions.jsonl").read_text().splitlines()
+    ]
+    texts = [line["input"] for line in lines]
+    assert predictor.prompts(texts) == learner.asked[-len(texts) :]
+    assert [answer.text for answer in predictor.complete(texts)] == [line["prediction"] for line in lines]
+    assert load_predictor(tmp_path / "out").trial_label == results.best_trial().name, (
+        "nothing is tuned: the best prompt"
+    )
+    (tmp_path / "out" / trial.folder / "examples.json").unlink()
+    with pytest.raises(StudyStateError, match="examples of"):
+        load_predictor(tmp_path / "out", trial="similar-k4-n100-seed0")
+
+
+def test_plan_counts_the_examples_and_shows_a_prompt_with_them(rows_of_classes, tmp_path):
+    study = prepare_study(
+        study_of(rows_of_classes), StudyOptions(out=tmp_path / "out", learners={"reader": CountingReader()})
+    )
+    work = {item.trial.label: study.workloads[item.trial] for item in study.planned}
+    bare, similar = work["zero-shot"].tokens_read, work["similar-k4-n100-seed0"].tokens_read
+    row = sum(len(row.source.split()) + len(row.target.split()) for row in study.data.pool[:100]) / 100
+    assert similar - bare >= 24 * 4 * row
+    assert similar == work["similar-k4-n8-seed0"].tokens_read
+    assert work["similar-k4-n100-seed0"].steps == work["similar-k4-n100-seed0"].tokens_trained == 0
+
+
+class CountingReader(PromptReader):
+    def count_tokens(self, text):
+        return len(text.split())

@@ -1,5 +1,6 @@
 """Guessing and packing change how fast an answer is written, never a token of it."""
 
+import itertools
 import random
 from dataclasses import replace
 
@@ -103,6 +104,32 @@ def test_rows_without_a_shared_prefix_are_decoded_too(tuned, expected):
     assert sorted(finished) == list(range(8))
     end = encoder.end_token_id
     assert [encoder.decode([t for t in row.answer if t != end]) for row in rows] == expected[:8]
+
+
+def prompts_with_own_examples():
+    """Return prompts of which each has other examples, of other number and length."""
+    return [
+        RENDERER.prompt(source, [ROWS[(number + 1 + k) % len(ROWS)] for k in range(number % 4)])
+        for number, (source, _) in enumerate(ROWS[:10])
+    ]
+
+
+@pytest.mark.parametrize("only", ["packed", "reference"])
+def test_rows_with_examples_of_their_own_are_answered_as_one_by_one(tuned, monkeypatch, only):
+    prompts = prompts_with_own_examples()[:6]
+    monkeypatch.setattr(generate, "MAX_TOKENS_HELD", 3 * max(len(tuned.encoder.prompt_ids(one)) for one in prompts))
+    assert answers(tuned._load_for_scoring(), tuned.encoder, prompts, only=only) == one_by_one(tuned, prompts)
+
+
+def test_rows_with_examples_of_their_own_are_batched_by_length(tuned):
+    prompts = prompts_with_own_examples()
+    limits = AnswerLimits(batch_size=2)
+    order = [index for index, _ in decode_stream(tuned._load_for_scoring(), tuned.encoder, prompts, limits)]
+    lengths = [len(tuned.encoder.prompt_ids(prompts[index])) for index in order]
+    caps = [limits.cap(len(tuned.encoder.token_ids(prompts[index].source))) for index in order]
+    needed = [length + cap for length, cap in zip(lengths, caps, strict=True)]
+    batches = [needed[start : start + 2] for start in range(0, len(needed), 2)]
+    assert all(min(first) >= max(second) for first, second in itertools.pairwise(batches))
 
 
 def packed_decoding_context(model):
