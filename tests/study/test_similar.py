@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from tests.fakes.prompt_reader import PromptReader
 from tests.support.class_rows import class_rows
+from tunecurve.cli.predict import _serve
 from tunecurve.data.sides import levelled
-from tunecurve.errors import Interrupted, SpecError, StudyStateError
+from tunecurve.errors import Interrupted, SpecError, StudyStateError, UsageError
 from tunecurve.learners.similarity import TfidfSimilarity
-from tunecurve.predictor import load_predictor
+from tunecurve.predictor import Predictor, load_predictor
 from tunecurve.results.model import results_schema
 from tunecurve.results.stored import without_times
 from tunecurve.run import run_study
@@ -182,6 +183,15 @@ def test_a_size_with_fewer_rows_than_examples_is_left_out_and_said(rows_of_class
     assert "8" in said.text
 
 
+@pytest.mark.parametrize(("of", "train_sizes"), [([20, 60], []), ([60, 20], [8]), ([20], [100])])
+def test_the_rows_to_choose_from_may_be_said_without_any_training(rows_of_classes, tmp_path, of, train_sizes):
+    shots = [{"count": 4, "of": of}]
+    results = run(rows_of_classes, tmp_path / "out", shots=shots, train_sizes=train_sizes)
+    assert [point.train_size for point in points_of(results, "similar")] == sorted(of)
+    again = run(rows_of_classes, tmp_path / "out", shots=[{"count": 4, "of": [40]}], train_sizes=[])
+    assert [point.train_size for point in points_of(again, "similar")] == sorted([*of, 40])
+
+
 # What is chosen
 
 
@@ -267,6 +277,7 @@ def test_equal_texts_are_most_alike_and_strange_ones_not_at_all():
         ([{"choose": "random", "count": 3}, 3], [3]),
         (["similar:8"], [("similar", 8)]),
         ([{"choose": "similar"}], [("similar", 8)]),
+        ([{"count": 4, "of": [50, 20, 50]}, {"count": 4}], [("similar", 4), ("similar", 4)]),
         ([{"count": 2, "choose": "similar-by-label"}, {"count": 1}, 0], [0, ("similar", 1), ("similar-by-label", 2)]),
     ],
 )
@@ -282,6 +293,8 @@ def test_entries_of_shots(given, read):
     [
         ([{"count": 0}], "greater than or equal to 1"),
         ([{"count": 8, "choose": "nearest"}], "'nearest' is no way to choose examples; expected random, similar"),
+        ([{"count": 8, "of": [0]}], "greater than or equal to 1"),
+        ([{"count": 8, "of": []}], "at least 1 item"),
         ([{"count": 8, "chose": "similar"}], "chose"),
         ([{"count": -1, "choose": "random"}], "greater than or equal to 0"),
         (["nearest:8"], "'nearest:8' is no number of examples"),
@@ -341,3 +354,11 @@ def test_plan_counts_the_examples_and_shows_a_prompt_with_them(rows_of_classes, 
 class CountingReader(PromptReader):
     def count_tokens(self, text):
         return len(text.split())
+
+
+def test_the_endpoint_is_no_place_for_examples_that_are_chosen():
+    predictor = Predictor(
+        PromptReader(), None, "reader/similar-k4-n8-seed0", retriever=Retriever([], None, 4, "similar")
+    )
+    with pytest.raises(UsageError, match="name a tuned trial"):
+        _serve(None, predictor, 0, None)

@@ -135,7 +135,7 @@ def _show_prompts(ready: Study) -> None:
         for message in ready.data.prompts(shots)[0].messages:
             echo(f"[{message.role}] {message.content}")
     for similar in ready.spec.similar_shots:
-        size = next((size for size in ready.spec.train_sizes if size >= similar.count), None)
+        size = next((n for n in similar.sizes(ready.spec.train_sizes) if n >= similar.count), None)
         if size is None:
             continue
         echo(f"\n--- prompt with {similar.count} {similar.choose} examples of {size:,} rows ---")

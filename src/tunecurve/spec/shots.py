@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from tunecurve.spec.section import PositiveInt, Section
 
@@ -23,8 +23,23 @@ class SimilarShots(Section):
         description="similar: the most similar rows; similar-by-label: of every label the most similar row, nearest labels first",
     )
 
+    of: list[PositiveInt] | None = Field(
+        None,
+        min_length=1,
+        description="numbers of labelled rows to choose from, without any training; default: train_sizes",
+    )
+
+    @field_validator("of")
+    @classmethod
+    def _sorted_and_unique(cls, value: list[int] | None) -> list[int] | None:
+        return None if value is None else sorted(set(value))
+
+    def sizes(self, train_sizes: Sequence[int]) -> Sequence[int]:
+        """Return the numbers of rows to choose from, in a study of these training sizes."""
+        return train_sizes if self.of is None else self.of
+
     def __hash__(self) -> int:
-        return hash((self.count, self.choose))
+        return hash((self.count, self.choose, tuple(self.of or ())))
 
 
 def _kind(entry: Any) -> str:
@@ -87,10 +102,16 @@ def in_order(shots: Iterable[int | SimilarShots]) -> list[int | SimilarShots]:
     """Return every entry once: numbers first, then the others, both by count."""
     different = set(shots)
     numbers = sorted(one for one in different if isinstance(one, int))
-    similar = sorted((one for one in different if not isinstance(one, int)), key=lambda one: (one.choose, one.count))
+    similar = sorted(
+        (one for one in different if not isinstance(one, int)), key=lambda one: (one.choose, one.count, one.of or [])
+    )
     return [*numbers, *similar]
 
 
 def in_words(shots: Sequence[int | SimilarShots]) -> list[str]:
-    """Return the entries in short form, as ``--shots`` takes them."""
-    return [str(one) if isinstance(one, int) else f"{one.choose}:{one.count}" for one in shots]
+    """Return the entries in short form."""
+    return [str(one) if isinstance(one, int) else f"{one.choose}:{one.count}{_of(one)}" for one in shots]
+
+
+def _of(shots: SimilarShots) -> str:
+    return "" if shots.of is None else f" of {'/'.join(map(str, shots.of))}"

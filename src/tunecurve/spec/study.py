@@ -262,10 +262,10 @@ class StudySpec(Section):
     def _something_to_do(self) -> StudySpec:
         if not self.shots and not self.train_sizes:
             raise ValueError("nothing to measure: both shots and train_sizes are empty")
-        if self.similar_shots and not self.train_sizes:
+        if not all(similar.sizes(self.train_sizes) for similar in self.similar_shots):
             raise ValueError(
                 "shots asks for similar examples, but train_sizes is empty: they are chosen among the training rows of each size; "
-                "expected e.g. train_sizes: [50, 200, 800]"
+                "expected e.g. train_sizes: [50, 200, 800], or without training {count: 8, choose: similar, of: [50, 200, 800]}"
             )
         return self
 
@@ -303,7 +303,8 @@ class StudySpec(Section):
     @property
     def n_train_needed(self) -> int:
         """Training rows the largest trial needs."""
-        return max([1, *self.train_sizes, *self.random_shots])
+        of_similar = [size for similar in self.similar_shots for size in similar.of or []]
+        return max([1, *self.train_sizes, *self.random_shots, *of_similar])
 
     def comparable_part(self) -> dict[str, object]:
         """Return what all trials of a study must share to stand in one curve."""

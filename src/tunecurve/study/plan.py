@@ -102,14 +102,16 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
             else:
                 trials += [Trial(name, "few-shot", shots=shots, seed=seed) for seed in range(spec.seeds)]
     asked = [name for name in models if learners[name].takes_prompts]
-    trials += [
+    sizes = {similar: similar.sizes(spec.train_sizes) for similar in spec.similar_shots}
+    similar_trials = [
         Trial(name, similar.choose, shots=similar.count, train_size=size, seed=seed)
-        for size in spec.train_sizes
+        for size in sorted({size for own in sizes.values() for size in own})
         for name in asked
         for similar in spec.similar_shots
-        if size >= similar.count
+        if size in sizes[similar] and size >= similar.count
         for seed in range(spec.seeds)
     ]
+    trials += dict.fromkeys(similar_trials)  # two entries may ask for the same ones
     for size in spec.train_sizes:
         for name in models:
             if learners[name].can_fine_tune and size >= learners[name].fewest_training_rows:
@@ -138,11 +140,12 @@ def _pools_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Fi
         return []
     found = []
     for similar in spec.similar_shots:
-        too_small = [size for size in spec.train_sizes if size < similar.count]
+        too_small = [size for size in similar.sizes(spec.train_sizes) if size < similar.count]
         if too_small:
             sizes = ", ".join(map(str, too_small))
             text = f"{similar.count} {similar.choose} examples cannot be chosen among {sizes} labelled rows: left out"
-            found.append(Finding("size-left-out", text, f"ask for {similar.count} or more with --train-sizes"))
+            where = "with --train-sizes" if similar.of is None else "in its key of"
+            found.append(Finding("size-left-out", text, f"ask for {similar.count} or more {where}"))
     return found
 
 
