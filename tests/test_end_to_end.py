@@ -20,32 +20,30 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.model
-def test_the_real_model_learns_to_mask_and_the_function_can_be_kept(smollm2, tmp_path):
+def test_the_real_model_learns_to_mask_and_the_function_can_be_kept(smollm2, rows_file, tmp_path):
     done = run_study(
         {
             "name": "small",
-            "data": {"source": "builtin:pii", "limit": 120},
-            "split": {"test_size": 12},
+            "data": {"source": str(rows_file)},
+            "split": {"test_size": 12, "method": "random"},
             "prompt": {"system": "Mask the personal data in the text with labels like [FIRSTNAME] or [CITY]."},
             "models": ["smollm2-135m-instruct"],
             "shots": [0],
-            "train_sizes": [8, 32],
+            "train_sizes": [16],
             "training_score_rows": 4,
-            "recipe": {"min_steps": 20},
+            "recipe": {"min_steps": 20, "batch_size": 4, "learning_rate": 8e-4},
         },
         out=tmp_path / "run",
         device="cpu",
     )
     assert not done.outcome.failures
     score = {p.label: p.scores for p in done.results.points}
-    assert score["tuned on 32"]["bleu"].estimate > score["zero-shot"]["bleu"].estimate + 20
-    assert score["tuned on 32"]["leak_documents"].estimate < 100
-    tuned = {t.label: t for t in done.results.trials}["fine-tune-n32-seed0"]
+    assert score["tuned on 16"]["bleu"].estimate > score["zero-shot"]["bleu"].estimate + 20
+    assert score["tuned on 16"]["leak_documents"].estimate < 100
+    tuned = {t.label: t for t in done.results.trials}["fine-tune-n16-seed0"]
     assert tuned.answers.stop_reasons.get("end", 0) >= 9, "generation stops by itself"
     losses, n_batches = tuned.training.losses, 4  # epochs are compared: single batches hold other rows
-    assert sum(losses[-n_batches:]) < 0.7 * sum(losses[:n_batches])
-    full_batch = {t.label: t for t in done.results.trials}["fine-tune-n8-seed0"].training.losses
-    assert full_batch[-1] < 0.5 * full_batch[0]
+    assert sum(losses[-n_batches:]) < 0.5 * sum(losses[:n_batches])
     assert "shared prefix" in tuned.training.path
     mask = load_predictor(tmp_path / "run", device="cpu")
     assert mask("Please call Kattie on Monday.") == mask.complete(["Please call Kattie on Monday."])[0].text != ""
