@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tunecurve.errors import UsageError
 from tunecurve.report.answer_data import answer_data
 from tunecurve.report.answer_lines import read_answers
 from tunecurve.report.chart_data import chart_data
 from tunecurve.report.confusion import confusions
 from tunecurve.report.examples import worst_examples
 from tunecurve.report.html import render_report
+from tunecurve.report.memo import memo_figure
 from tunecurve.report.plots import render, study_figure
 from tunecurve.results.model import Results
 from tunecurve.storage.files import write_bytes, write_text
@@ -37,3 +39,26 @@ def report_page(folder: Path, results: Results, curve_svg: bytes, *, with_texts:
         chart_data(results, confusions(results, answers)),
         answer_data(folder, results, answers) if has_texts else None,
     )
+
+
+def check_memo(path: Path | None, *, dark: bool) -> None:
+    """Refuse a file that can hold no picture.
+
+    Raises
+    ------
+    UsageError
+        With what is expected.
+    """
+    if path is None:
+        if dark:
+            raise UsageError("--dark is about the panel of --memo FILE; name a file, or leave it out")
+        return
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise UsageError(f"'{path}' is no picture that can be written, expected a name that ends in .png or .svg")
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"'{path}' is a folder, or lies in none; name a file in a folder that exists")
+
+
+def write_memo(path: Path, results: Results, *, dark: bool = False) -> None:
+    """Write the panel for a memo, as the file's name says: .png or .svg."""
+    write_bytes(path, render(memo_figure(results, dark=dark), path.suffix.lower().removeprefix(".")))
