@@ -5,14 +5,14 @@
   let runs = [];
 
   function row(run) {
-    const box = make("input", { type: "checkbox", "aria-label": `compare ${run.name}`, disabled: !run.best });
+    const box = make("input", { type: "checkbox", "aria-label": `compare ${run.folder}`, disabled: !run.best });
     box.checked = chosen.has(run.id);
     box.addEventListener("change", () => { chosen[box.checked ? "add" : "delete"](run.id); showChosen(); });
     const bar = run.n_trials ? make("progress", { max: run.n_trials, value: run.n_finished, "aria-label": "trials finished" }) : null;
     const metric = run.best ? make("small", {}, run.metric) : null;
     return make("tr", {},
       make("td", {}, box),
-      make("td", {}, make("a", { href: `/runs/${run.id}` }, run.name), make("small", {}, run.folder)),
+      make("td", {}, make("a", { href: `/runs/${run.id}` }, run.folder), run.name === run.folder ? null : make("small", {}, `study: ${run.name}`)),
       make("td", {}, stateBadge(run), make("small", {}, trialsDone(run)), bar),
       make("td", {}, run.best, metric),
       make("td", { class: "decision" }, run.problem || run.decision, run.money ? make("small", {}, run.money) : null),
