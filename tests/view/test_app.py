@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import time
 
 import pytest
@@ -100,6 +101,20 @@ def test_a_report_is_never_older_than_the_results_beside_it(tickets, tmp_path):
     assert first == waiting
     assert second == last
     assert len({first, anew, second}) == 3, "the page asks again when the report is another one"
+
+
+def test_a_page_that_cannot_be_shown_is_one_line_with_its_code(tmp_path):
+    from tests.cli.test_commands import invoke
+
+    code, out, err = invoke("view", tmp_path / "none")
+    assert (code, out, err.count("\n")) == (8, "", 1)
+    assert "there is no folder" in err
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code, out, err = invoke("view", tmp_path, "--port", taken.getsockname()[1])
+    assert (code, out, err.count("\n")) == (7, "", 1)
+    assert "--port" in err
 
 
 @pytest.mark.parametrize("id", ["%2e%2e", "..%2f..%2fetc", "tickets", "0" * 16, "%00", "a/../../b", "ü"])

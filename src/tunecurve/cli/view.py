@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -50,7 +51,8 @@ def view(folder: Path, port: int, allow_runs: bool, device: str) -> None:
         echo("Whoever has this address sees them, row texts too. End with Ctrl-C; studies go on.", err=True)
 
     page = Page(folder, may_run=allow_runs, device=device)
-    serve(page, port, tell)
+    with suppress(KeyboardInterrupt):  # the way to end it
+        serve(page, port, tell)
     for path in page.runs.launches.paths():
         launch = page.runs.launches.get(path)
         if launch and launch.at_work:
