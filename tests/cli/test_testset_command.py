@@ -200,11 +200,18 @@ def test_too_few_rows_name_the_option_that_testset_has(tmp_path, capsys, test_si
 
 @pytest.mark.parametrize("test_size", [10, 30, 50])
 def test_rows_of_one_group_bound_no_leak_rate(tmp_path, capsys, test_size):
-    rows = [{"source_text": f"Call Ann at {n}", "target_text": f"Call [NAME] at {n}"} for n in range(120)]
-    code, out, _ = said(capsys, "--data", _rows_file(tmp_path, rows), "--test-size", test_size, "--split", "random")
+    """Intervals rest on whole groups where a split keeps them together, and on rows where it ignores them."""
+    rows = [{"source_text": f"Tell Ann at {n}", "target_text": f"Tell [NAME] at {n}"} for n in range(120)]
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:test_size]))
+    learnt = _rows_file(tmp_path, simple_rows(120))
+    code, out, _ = said(capsys, "--data", learnt, "--test-data", tmp_path / "test.jsonl")
     assert code == 0
     assert "1 group only" in out
     assert "leaks, at most" not in out
+    code, out, _ = said(capsys, "--data", _rows_file(tmp_path, rows), "--test-size", test_size, "--split", "random")
+    assert code == 0
+    assert "group" not in out
+    assert f"none of the {test_size} documents with personal data leaks, at most" in out
 
 
 @pytest.mark.parametrize("test_size", [3, 5, 8])

@@ -19,6 +19,9 @@ EXTRAS = {
     "presidio": "Microsoft Presidio, a masking baseline without training",
     "sql": "sql_exact: queries compared as queries, not as characters",
     "ray": "trials on a Ray cluster",
+    "gguf": "llama.cpp, which tries the GGUF file that export has written",
+    "onnx": "tuned taggers and classifiers exported as ONNX files, and tried",
+    "view": "the live page of runs",
 }
 _REQUIREMENT = re.compile(r"\s*([\w.-]+)\s*(?:\[([\w,\s.-]*)\])?\s*\(?([^;)]*)\)?\s*(?:;\s*(.*))?$")
 _LOWEST = re.compile(r"(?:>=|~=|==)\s*([\w.]+)")
