@@ -18,12 +18,11 @@ run: $(STAMPS)-local
 	$(BIN)/tunecurve run
 
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
-# On Linux without an NVIDIA GPU torch's CPU build, from the index that pip uses, else from PyTorch's own. The usual build brings CUDA.
+# On Linux without an NVIDIA GPU torch's CPU build, from the index that pip uses, or from `make run TORCH_INDEX=...`. The usual build brings CUDA.
 define INSTALL_TORCH
 	@[ "$$(uname -s)" != Linux ] || command -v nvidia-smi >/dev/null \
-	  || $(INSTALL) --no-deps 'torch==$(TORCH)+cpu' 2>/dev/null \
-	  || $(INSTALL) --no-deps --retries 0 --timeout 15 --index-url https://download.pytorch.org/whl/cpu 'torch==$(TORCH)+cpu' 2>/dev/null \
-	  || echo "torch's CPU build cannot be reached: the usual one brings CUDA libraries, about 3 GB more"
+	  || $(INSTALL) --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) 'torch==$(TORCH)+cpu' 2>/dev/null \
+	  || echo "no CPU build of torch where pip looks: the usual one may bring CUDA libraries, about 3 GB more (make run TORCH_INDEX=...: README)"
 endef
 
 # Rooms whose tests need no model, no server and no other process; what in them is slow is marked so.
