@@ -1,6 +1,7 @@
 """A Ray cluster of several nodes on this machine, one of which is killed while it works."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -14,6 +15,15 @@ from tunecurve.executors.options import Executor
 from tunecurve.results.stored import without_times
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch):
+    """Undo what Ray does to a process that it connects: it answers SIGTERM, and breakpoints."""
+    answer = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setenv("PYTHONBREAKPOINT", "")
+    yield
+    signal.signal(signal.SIGTERM, answer)
 
 
 @pytest.fixture(scope="module")
