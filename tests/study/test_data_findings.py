@@ -150,3 +150,24 @@ def test_near_duplicates_with_another_target_are_counted(tmp_path):
 
 def test_unlike_rows_have_no_near_duplicates(tmp_path):
     assert "near-duplicates" not in study(tmp_path, unlike_rows(60), unlike_rows(20, 100))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "said"),
+    [
+        ([700], "one input is more than 10 times as long as the median"),
+        ([450], None),  # long beside its neighbours, and no long text
+        ([700] * 10, None),  # a kind of row, no slip
+        ([], None),
+    ],
+)
+def test_a_row_that_is_far_longer_than_the_others_is_named(tmp_path, lengths, said):
+    rows = unlike_rows(60)
+    for number, length in enumerate(lengths):
+        rows[number] = {"text": f"{chr(97 + number)}{'z' * length}", "label": "a"}
+    finding = study(tmp_path, rows, unlike_rows(20, 100)).get("much-longer")
+    assert (finding is None) == (said is None)
+    if finding:
+        assert finding.text.startswith(said)
+        assert finding.places == ("line 1",)
+        assert finding.kind == "note"

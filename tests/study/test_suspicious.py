@@ -184,6 +184,17 @@ def test_why_nothing_was_looked_for_is_said(tmp_path, more, words):
     assert "suspects " not in out
 
 
+@pytest.mark.parametrize("n", [60, 150, 300])
+def test_labels_that_texts_do_not_tell_are_not_doubted(tmp_path, n):
+    made = random.Random(n)
+    words = [word for own in TOPICS.values() for word in own]
+    rows = [{"text": f"{' '.join(made.choices(words, k=8))} {i}", "label": made.choice("ab")} for i in range(n)]
+    code, out, _ = validate(tmp_path, write(tmp_path / "rows.jsonl", rows))
+    assert code == 0
+    assert "cheap learners cannot tell these labels" in out
+    assert "suspects " not in out
+
+
 def test_no_suspicious_with_a_file_to_write_is_refused(tmp_path):
     code, _, err = validate(
         tmp_path, class_file(tmp_path), "--no-suspicious", "--suspicious-to", str(tmp_path / "x.jsonl")

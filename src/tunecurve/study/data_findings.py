@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 from tunecurve.data.near_duplicates import NearDuplicates
@@ -16,6 +17,10 @@ MIN_TEST_ROWS = 100
 MIN_TEST_GROUPS = 5
 # A template whose rows are on both sides of the split matters from here on.
 MOST_TWINS = 0.1
+# Inputs this many times as long as the median, and of so many characters, may be several rows in one.
+LONG_TIMES, LONG_CHARACTERS = 10, 500
+# Of more rows, length is no slip.
+MOST_LONG = 0.01
 NOTHING_NEAR = NearDuplicates()
 
 
@@ -48,7 +53,14 @@ def data_findings(
         found = [*found, *_other_task(task, pool)]
     found = [*found, *_unseen_labels(task, test, facts.labels), *task.label_findings(test, pool)]
     few_groups = _few_test_groups(facts) if keeps_groups else []
-    return [*found, *_overlap(facts), *_near_duplicates(facts, near), *few_groups, *_few_test_rows(facts.n_test)]
+    return [
+        *found,
+        *_overlap(facts),
+        *_near_duplicates(facts, near),
+        *_much_longer(test, pool),
+        *few_groups,
+        *_few_test_rows(facts.n_test),
+    ]
 
 
 def _other_task(task: Task, pool: Sequence[Row]) -> list[Finding]:
@@ -81,6 +93,24 @@ def _overlap(facts: DataFacts) -> list[Finding]:
         )
         found.append(Finding("template-twins", text, "name the template with --group-column, or use --split group"))
     return found
+
+
+def _much_longer(test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
+    """Name the few rows whose input is far longer than usual: files that were read wrongly have such rows."""
+    rows = [*test, *pool]
+    median = statistics.median(len(row.source) for row in rows)
+    longest = max(LONG_TIMES * median, LONG_CHARACTERS)
+    long = sorted((row for row in rows if len(row.source) > longest), key=lambda row: -len(row.source))
+    if not long or len(long) > max(1, MOST_LONG * len(rows)):
+        return []
+    n_long = f"{len(long)} inputs are" if len(long) > 1 else "one input is"
+    text = (
+        f"{n_long} more than {LONG_TIMES} times as long as the median ({median:,.0f} characters); the longest has "
+        f"{len(long[0].source):,}"
+    )
+    remedy = "look whether several rows are joined there; data.max_tokens leaves out longer ones"
+    places = tuple(row.place for row in long[:20] if row.place)
+    return [Finding("much-longer", text, remedy, places, is_note=True)]
 
 
 def _near_duplicates(facts: DataFacts, near: NearDuplicates) -> list[Finding]:

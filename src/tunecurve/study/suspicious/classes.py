@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from tunecurve.study.suspicious.folds import BoolArray, FloatArray, Folds, IntArray, confident, out_of_fold
+from tunecurve.study.suspicious.folds import (
+    FEWEST_ROWS,
+    BoolArray,
+    FloatArray,
+    Folds,
+    IntArray,
+    check_learnt,
+    confident,
+    out_of_fold,
+)
 
 N_NEIGHBOURS = 10
-# A label with fewer rows is not known well enough to say that one of them is wrong.
-FEWEST_ROWS = 5
 # Probabilities that are enough to have a label, or not to, where the other learner agrees.
 LIKELY, UNLIKELY = 0.5, 0.8
 _CELLS_AT_ONCE = 5_000_000
@@ -81,6 +88,7 @@ def _learners(texts: Sequence[str], gold: BoolArray, folds: Folds) -> tuple[Floa
 
     views = {name: new_vectorizer(analyzer, lengths).fit_transform(texts) for name, analyzer, lengths in VIEWS}
     shares = out_of_fold(hstack(list(views.values())).tocsr(), gold, folds.folds)
+    check_learnt(shares, gold)
     return shares, _votes(views["words"].tocsr(), gold, folds.groups)
 
 

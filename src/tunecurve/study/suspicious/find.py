@@ -13,7 +13,7 @@ from tunecurve.formats.label_sets import format_labels, parse_labels
 from tunecurve.formats.spans import EntityFormat, MaskFormat, SpanFormat
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.suspicious.classes import suspicious_classes, suspicious_labels
-from tunecurve.study.suspicious.folds import BoolArray, Folds
+from tunecurve.study.suspicious.folds import BoolArray, Folds, NothingLearntError
 from tunecurve.study.suspicious.records import SuspiciousLabels, SuspiciousRow, SuspiciousSpan
 from tunecurve.study.suspicious.words import Stretch, suspicious_words, words_of
 from tunecurve.tasks.base import Task
@@ -48,7 +48,10 @@ def find_suspicious(data: StudyData, task: Task, seconds: float | None) -> Suspi
     if folds.n_groups < FEWEST_GROUPS:
         why_not = f"the rows are of {folds.n_groups} group{'s' * (folds.n_groups > 1)} only, and a row is judged by others than its group's"
         return SuspiciousLabels(n_rows=len(rows), why_not=why_not)
-    found = _look(looked_at, task, folds)
+    try:
+        found = _look(looked_at, task, folds)
+    except NothingLearntError as error:
+        return SuspiciousLabels(n_rows=len(rows), why_not=str(error))
     sides = ["test" if number < len(data.test) else "training" for number in numbers]
     named = [(row, replace(item, side=sides[row], place=looked_at[row].place)) for row, item in found]
     in_order = _each_group_once_first(named, folds)

@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 N_FOLDS = 3
+# A label with fewer rows (or words) is not known well enough to say that one of them is wrong.
+FEWEST_ROWS = 5
+FEWEST_DISCRIMINATION = 0.06
 IntArray = npt.NDArray[np.intp]
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]
@@ -98,3 +101,28 @@ def confident(shares: FloatArray, gold: BoolArray, enough: float = 1.0) -> BoolA
     counts = gold.sum(axis=0)
     usual = np.divide((shares * gold).sum(axis=0), counts, out=np.ones(len(counts)), where=counts > 0)
     return (shares >= np.clip(usual, 1e-9, enough)) & (counts > 0)
+
+
+class NothingLearntError(ValueError):
+    """The learners know no more of a row than chance does: what they say against its label means nothing."""
+
+
+def check_learnt(shares: FloatArray, gold: BoolArray) -> None:
+    """Refuse learners that cannot tell rows that have a label from rows that have not.
+
+    By how much more likely a label is for rows that have it (Tjur's coefficient of discrimination, 2009), on average over labels.
+
+    Raises
+    ------
+    NothingLearntError
+        Where that is less than a little.
+    """
+    known = gold[:, (gold.sum(axis=0) >= FEWEST_ROWS) & ~gold.all(axis=0)]
+    of_known = shares[:, (gold.sum(axis=0) >= FEWEST_ROWS) & ~gold.all(axis=0)]
+    counts = known.sum(axis=0)
+    slopes = (of_known * known).sum(axis=0) / counts - (of_known * ~known).sum(axis=0) / (len(known) - counts)
+    slope = float(slopes.mean()) if slopes.size else 0.0
+    if slope < FEWEST_DISCRIMINATION:
+        raise NothingLearntError(
+            f"cheap learners cannot tell these labels from the texts: a label is only {100 * slope:.0f} points more likely where it stands"
+        )

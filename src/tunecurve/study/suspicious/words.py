@@ -16,11 +16,18 @@ import regex
 
 from tunecurve.formats.segmentation import TOKEN
 from tunecurve.formats.spans import LabelledSpan
-from tunecurve.study.suspicious.folds import N_FOLDS, FloatArray, Folds, IntArray, confident, out_of_fold
+from tunecurve.study.suspicious.folds import (
+    FEWEST_ROWS,
+    N_FOLDS,
+    FloatArray,
+    Folds,
+    IntArray,
+    check_learnt,
+    confident,
+    out_of_fold,
+)
 
 NO_LABEL = ""
-# A label with fewer words is not known well enough.
-FEWEST_WORDS = 5
 # Occurrences elsewhere, and the share of them with one label, from which on that is the word's usual one.
 FEWEST_ELSEWHERE, MOSTLY = 3, 0.8
 # Weight of nothing known beside what the table remembers: a single occurrence is no proof.
@@ -90,6 +97,7 @@ def suspicious_words(texts: Sequence[str], words: Sequence[Word], folds: Folds) 
     described = _descriptions(texts, words)
     features = FeatureHasher(_FEATURES, input_type="string", alternate_sign=False).transform(described)
     shares = out_of_fold(features, gold, fold_of_word)
+    check_learnt(shares, gold)
     totals = shares.sum(axis=1, keepdims=True)
     shares = np.divide(shares, totals, out=np.zeros_like(shares), where=totals > 0)
     votes = _remembered(described, given, fold_of_word, len(labels))
@@ -98,7 +106,7 @@ def suspicious_words(texts: Sequence[str], words: Sequence[Word], folds: Folds) 
     every = np.arange(len(words))
     margins = (shares + votes)[every, suggested] / 2 - (shares + votes)[every, given] / 2
     agree = (likely.max(axis=1) > 0) & (suggested != given) & (votes.argmax(axis=1) == suggested) & (margins > 0)
-    agree &= gold.sum(axis=0)[given] >= FEWEST_WORDS
+    agree &= gold.sum(axis=0)[given] >= FEWEST_ROWS
     said = [labels[number] if agrees else None for number, agrees in zip(suggested, agree, strict=True)]
     return _stretches(words, said, margins.tolist(), _usual_labels(described, words, fold_of_word))
 
