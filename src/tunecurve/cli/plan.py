@@ -63,7 +63,7 @@ def _show_trials(ready: Study) -> None:
         # Not every provider tells how many steps a job will take.
         steps = "–" if not work.steps and item.trial.strategy == "fine-tune" else f"{work.steps:,}"
         counts = [steps, *(f"{count:,}" for count in (work.tokens_trained, work.tokens_read, work.tokens_written))]
-        calls = f"{work.n_calls:,}" if item.trial in quotes else "–"
+        calls = f"{ready.learners[item.trial.learner].n_calls(work):,}" if item.trial in quotes else "–"
         price = [calls, money(quotes[item.trial]) if item.trial in quotes else "–"] if quotes else []
         about = duration(seconds[item.trial])
         rows.append([item.trial.learner, item.trial.label, *counts, about, *price, item.folder.state])
@@ -95,6 +95,7 @@ def _test_set(ready: Study) -> TestSetAnswer:
 
 
 def _show_quote(ready: Study) -> None:
+    from tunecurve.learners.distilled_names import models_within
     from tunecurve.learners.hosted.prices import money
 
     left = ready.quote_left_usd()
@@ -107,7 +108,7 @@ def _show_quote(ready: Study) -> None:
         f"Left to pay: {'unknown' if left is None else 'about ' + money(left)}; paid so far: {paid}"
         + (f" ({said} included)." if said else ".")
     )
-    for name in ready.spec.models:
+    for name in models_within(ready.spec.models):
         price = ready.account.price_lines(name)
         if price is not None:
             amounts = {what: money(usd) for what, usd in price.items() if what != "source"}

@@ -62,7 +62,7 @@ def _trial_json(ready: Study, item: PlannedTrial, seconds: Mapping[Trial, float]
         "tokens_trained": work.tokens_trained,
         "tokens_read": work.tokens_read,
         "tokens_written": work.tokens_written,
-        "calls": work.n_calls if is_paid else 0,
+        "calls": ready.learners[trial.learner].n_calls(work),
         "seconds": seconds[trial],
         "is_paid": is_paid,
         "usd": ready.quotes_usd()[trial] if is_paid else 0.0,

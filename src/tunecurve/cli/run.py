@@ -137,6 +137,7 @@ def _show_results(results: Results, known: Collection[Finding]) -> None:
     from tunecurve.report.loss_panel import loss_lines
     from tunecurve.report.spent import money_line
     from tunecurve.report.tables import prompt_lines
+    from tunecurve.report.teaching import teaching_lines
     from tunecurve.report.test_set import rows_lines
 
     tell()
@@ -158,7 +159,7 @@ def _show_results(results: Results, known: Collection[Finding]) -> None:
                 tell(more.sentence)
     for term, text in prompt_lines(results):
         tell(text if term == "best prompt" else f"{term}: {text}")
-    for line in [*history_lines(results), *rows_lines(results.about_test_set)]:
+    for line in [*teaching_lines(results), *history_lines(results), *rows_lines(results.about_test_set)]:
         tell(line)
     folder = results.folder or Path()
     tell(f"Report: {folder / 'report.html'}   curve: {folder / 'curve.png'}   numbers: {folder / 'results.json'}")

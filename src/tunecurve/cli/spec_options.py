@@ -108,6 +108,7 @@ KEYS = {
     "first_rows": "data.limit_takes",
     "where": "data.where",
     "test_data": "data.test_source",
+    "unlabelled": "data.unlabelled",
     "split_column": "data.split_column",
     "encoding": "data.encoding",
     "sheet": "data.sheet",
@@ -135,7 +136,11 @@ _FLAGS = {"concurrency": ("-j", "--concurrency"), "show_texts": ("--show-texts/-
 
 
 # What says which rows there are and how they are scored, for commands that need no model.
-OF_ROWS = [parameter for parameter, key in KEYS.items() if key.split(".")[0] in ("data", "task", "split", "metrics")]
+OF_ROWS = [
+    parameter
+    for parameter, key in KEYS.items()
+    if key.split(".")[0] in ("data", "task", "split", "metrics") and parameter != "unlabelled"
+]
 
 
 def option_of(parameter: str) -> Decorator:

@@ -116,8 +116,9 @@ class Workers(Protocol):
 
 
 def is_paid(config: Mapping[str, Any]) -> bool:
-    """Return whether a trial's model is behind a provider's API: such trials stay with the process that has the ledger."""
-    return bool(config["learner"].get("kind") == "hosted")
+    """Return whether a trial's model or its teacher is behind a provider's API: such trials stay with the process that has the ledger."""
+    learner = config["learner"]
+    return "hosted" in (learner.get("kind"), learner.get("teacher", {}).get("kind"))
 
 
 def stays_here(item: PlannedTrial) -> bool:

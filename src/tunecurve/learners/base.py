@@ -47,6 +47,8 @@ class Learner(ABC):
         What a reader of the loss must know beside the unit; mostly empty.
     files : ModelFiles or None
         The model's files, which other machines need, too.
+    is_asked_untrained : bool
+        Whether a study prompts it without training, too, where it takes prompts.
     needs_answer_shape : bool
         Whether its answers hang on the shape that a trial's training rows show.
     """
@@ -58,6 +60,7 @@ class Learner(ABC):
     loss_note: str = ""
     files: ModelFiles | None = None
     needs_answer_shape: bool = False
+    is_asked_untrained: bool = True
 
     @abstractmethod
     def identity(self) -> dict[str, object]:
@@ -100,6 +103,24 @@ class Learner(ABC):
     def fewest_training_rows(self) -> int:
         """The fewest rows that it is fine-tuned on."""
         return 1
+
+    @property
+    def trains_here(self) -> bool:
+        """Whether it is tuned on this machine, which costs no money."""
+        return not self.is_paid
+
+    @property
+    def most_training_rows(self) -> int | None:
+        """The most rows of a study that it is fine-tuned on; None: there is no bound."""
+        return None
+
+    def rows_trained(self, train_size: int) -> int:
+        """Return how many rows a training on so many labelled ones sees."""
+        return train_size
+
+    def further_inputs(self, train_size: int, seed: int) -> list[str]:
+        """Return the inputs that nobody labelled of which a training makes use, beside its rows."""
+        return []
 
     def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
         """Return the recipe with every value filled in for this many examples; default: one fit over all rows."""
@@ -248,6 +269,10 @@ class Learner(ABC):
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the work takes; default: no time worth telling."""
         return 0.0
+
+    def n_calls(self, work: Workload) -> int:
+        """Return how many answers of the work are paid for."""
+        return work.n_calls if self.is_paid else 0
 
     def quote_usd(self, work: Workload, *, is_tuned: bool) -> float | None:
         """Return about what a trial costs; None: unknown."""

@@ -11,6 +11,8 @@ from tunecurve.errors import ModelError, UsageError, needing
 from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.baselines.scikit import ScikitLearner, is_classifier
+from tunecurve.learners.distilled import DistilledLearner
+from tunecurve.learners.distilled_names import parse_distilled_name
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_hosted_name
 from tunecurve.privacy.network import refuse_address
@@ -122,6 +124,10 @@ def own_learners(learners: Mapping[str, object]) -> dict[str, Learner]:
 
 
 def _build(name: str, options: LearnerOptions) -> Learner:
+    distilled = parse_distilled_name(name)
+    if distilled is not None:
+        student, teacher = (_build(part, options) for part in (distilled.student, distilled.teacher))
+        return DistilledLearner(name, student, teacher, distilled.times)
     kind, _, rest = name.partition(":")
     if kind in ANSWERS_OF_KIND and options.task.answer not in ANSWERS_OF_KIND[kind]:
         able = [task.name for task in all_tasks() if task.answer in ANSWERS_OF_KIND[kind]]

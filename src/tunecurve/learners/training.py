@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tunecurve.learners.teaching import Teaching
 from tunecurve.prompts import TuningExample
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 
@@ -128,6 +129,8 @@ class TrainingRecord(Record):
         The provider's job: its id, its key, the tuned model, checkpoints, tokens billed.
     development : DevelopmentRecord or None
         What development rows were used for; None: there were none.
+    teaching : Teaching or None
+        What a teacher added to the rows; None: there was none.
     taken_from : str or None
         Folder of the trial that did this training, where it was not done again.
     """
@@ -145,6 +148,7 @@ class TrainingRecord(Record):
     job: dict[str, Any] | None = None
     taken_from: str | None = None
     development: DevelopmentRecord | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    teaching: Teaching | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
 
 
 @dataclass(frozen=True)

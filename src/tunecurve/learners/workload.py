@@ -25,6 +25,8 @@ class Workload:
         Passes over the training rows.
     tokens_judged : int
         Tokens of prompts and right answers that are read once for their loss.
+    n_training_rows : int
+        Labelled rows that are trained on.
     """
 
     tokens_trained: int
@@ -34,6 +36,7 @@ class Workload:
     n_calls: int = 0
     epochs: int = 0
     tokens_judged: int = 0
+    n_training_rows: int = 0
 
 
 @dataclass(frozen=True)

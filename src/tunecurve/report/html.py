@@ -35,6 +35,7 @@ from tunecurve.report.tables import (
     point_table,
     prompt_lines,
 )
+from tunecurve.report.teaching import teaching_lines, teaching_table
 from tunecurve.report.test_set import rows_lines, rows_table
 from tunecurve.results.diagnosis import last_diagnoses
 from tunecurve.results.model import Results
@@ -154,6 +155,8 @@ def render_report(
         second_comparison=comparison_table(results, results.second_metric),
         labels=label_table(results),
         label_advice=label_advice_table(results),
+        teaching=teaching_table(results),
+        teaching_lines=teaching_lines(results),
         test_set=rows_lines(results.about_test_set),
         test_set_table=rows_table(results.test_set),
         diagnosis=diagnosis_table(results),

@@ -42,9 +42,10 @@ from tunecurve.results.prompting import PromptForecaster, PromptJudge
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import LEAKS, LabelRecall, MetricResult, Point
 from tunecurve.results.records.trials import CheckpointResult, FinishedTrial, TrialResult
+from tunecurve.results.teaching import MeasuredTrial, cheapest_way, teaching_results
 from tunecurve.results.test_set.basis import KnownRows, known_rows
 from tunecurve.results.test_set.sources import describe_test_set, questions_of
-from tunecurve.results.training_findings import speed_findings, training_findings
+from tunecurve.results.training_findings import speed_findings, teaching_findings, training_findings
 from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
 from tunecurve.storage.versions import own_version
@@ -145,6 +146,8 @@ class ResultsBuilder:
             self._known_rows, scored, self.metrics, forecast, self.spec, questions_of(self.spec)
         )
         money = spent_money(self.account, self.spec) if any(is_hosted(item) for item in self.planned) else None
+        measured = [MeasuredTrial(one.result, one.scored.jackknives[primary.name]) for one in finished]
+        taught = teaching_results(measured, primary, level)
         best = best_point(points, primary)
         leaks = leak_sentence(best, test_set, findings, self._n_judged_at(best, finished))
         results = Results(
@@ -184,6 +187,8 @@ class ResultsBuilder:
             disagreements=disagreements(forecast, other, (primary.title, second.title)),
             trials=[self._describe_trial(item, failures.get(item.trial)) for item in self.planned],
             money=money,
+            teaching=taught,
+            cheapest_way=cheapest_way(points, taught, primary, self.spec.advice),
         )
         return replace(results, decision=decide_study(results))
 
@@ -211,6 +216,7 @@ class ResultsBuilder:
             *floor_findings(points, self.described[0], self.spec.bootstrap.level, words, self.spec.kind),
             *answer_findings(trials, targets.count("")),
             *training_findings(trials),
+            *teaching_findings(trials),
             *speed_findings(trials),
             *version_findings(trials),
             *constant_findings(trials, n_different, len(set(targets))),

@@ -17,6 +17,7 @@ from tunecurve.results.records.decision import StudyDecision
 from tunecurve.results.records.money import Money
 from tunecurve.results.records.points import LEAKS, Comparison, LabelRecall, MetricResult, Point, best_of
 from tunecurve.results.records.prompting import BestPrompt, PromptForecast
+from tunecurve.results.records.teaching import CheapestWay, TeachingResult
 from tunecurve.results.records.test_set import TestSet, TestSetAnswer
 from tunecurve.results.records.trials import FinishedTrial, TrialResult
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, NOT_KEPT, Record
@@ -107,6 +108,10 @@ class Results(Record):
     forecast_history: list[JudgedForecast] = field(default_factory=list)
     """What had been forecast for sizes that were measured later: of each size and metric the latest forecast from smaller sizes
     alone, while the trials behind it are still the study's; depends on the order of measuring."""
+    teaching: list[TeachingResult] = field(default_factory=list)
+    """What rows that a teacher has answered are worth, by learner with a teacher."""
+    cheapest_way: CheapestWay | None = None
+    """With teachers, a target and a price of labels: the cheapest measured way to the target."""
     folder: Path | None = field(default=None, compare=False, repr=False, metadata=NOT_KEPT)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tunecurve.learners.distilled_names import models_within
 from tunecurve.learners.hosted.account import Account
 from tunecurve.results.records.money import Estimated, InDoubt, ModelPrices, Money
 from tunecurve.spec.study import StudySpec
@@ -9,14 +10,15 @@ from tunecurve.study.plan import PlannedTrial
 
 
 def is_hosted(item: PlannedTrial) -> bool:
-    """Return whether a trial's model is paid for."""
-    return bool(item.config["learner"].get("kind") == "hosted")
+    """Return whether a trial's model, or its teacher, is paid for."""
+    learner = item.config["learner"]
+    return "hosted" in (learner.get("kind"), learner.get("teacher", {}).get("kind"))
 
 
 def spent_money(account: Account, spec: StudySpec) -> Money:
     """Return what the study has spent."""
     spent = account.spending()
-    prices = {name: account.price_lines(name) for name in spec.models}
+    prices = {name: account.price_lines(name) for name in models_within(spec.models)}
     return Money(
         currency="USD",
         answers_usd=round(spent.answers_usd, 8),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from tunecurve.findings import Finding
@@ -34,6 +35,30 @@ def training_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
         )
         for learner, places in differing.items()
     ]
+
+
+def teaching_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
+    """Return how many answers of teachers were dropped, and why.
+
+    Parameters
+    ----------
+    trials : sequence of FinishedTrial
+        All of the study.
+    """
+    found = []
+    for learner in dict.fromkeys(trial.learner for trial in trials):
+        taught = [
+            trial.training.teaching
+            for trial in trials
+            if trial.learner == learner and trial.training and trial.training.teaching
+        ]
+        dropped = sum((Counter(one.dropped) for one in taught), Counter[str]())
+        if dropped:
+            why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))
+            asked = sum(one.asked for one in taught)
+            text = f"{learner}: {dropped.total():,} of {asked:,} answers of its teacher are not trained on: {why}"
+            found.append(Finding("teacher-dropped", text, is_note=True))
+    return found
 
 
 def speed_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:

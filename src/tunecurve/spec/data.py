@@ -64,6 +64,11 @@ class DataSpec(Section):
         default_factory=list,
         description="use only rows for which all of these hold: COLUMN=VALUE, COLUMN!=VALUE, COLUMN in VALUE,VALUE",
     )
+    unlabelled: str | None = Field(
+        None,
+        description="inputs that nobody labelled, for models with a teacher: a file or hub id with the same input columns; "
+        "default: those of training rows beyond a trial's own, without their labels",
+    )
     test_source: str | None = Field(None, description="test rows of your own: a file or hub id with the same columns")
     split_column: str | None = Field(None, description="column that says which rows are train, test or dev")
     split_roles: dict[str, Literal["train", "test", "dev"]] = Field(
@@ -207,6 +212,7 @@ class DataSpec(Section):
         """Return the section as plain values; without keys that came later as it was before there were any."""
         is_plain = self.has_plain_columns
         later = {"label_separator": self.label_separator is None, "shape": is_plain, "shape_options": is_plain}
+        later["unlabelled"] = self.unlabelled is None
         later |= {"encoding": self.encoding is None, "sheet": self.sheet is None}
         later["max_unpacked_gb"] = self.max_unpacked_gb == MAX_UNPACKED_GB
         values = self.model_dump(mode="json", exclude={key for key, is_left_out in later.items() if is_left_out})

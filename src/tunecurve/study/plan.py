@@ -90,6 +90,8 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
     trials = [Trial("floor", "floor")]
     models = [name for name in learners if name != "floor"]
     for name in models:
+        if not learners[name].is_asked_untrained:
+            continue
         if not learners[name].takes_prompts:
             if not learners[name].can_fine_tune:
                 trials.append(Trial(name, "baseline"))
@@ -101,7 +103,7 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
                 trials.append(Trial(name, "zero-shot"))
             else:
                 trials += [Trial(name, "few-shot", shots=shots, seed=seed) for seed in range(spec.seeds)]
-    asked = [name for name in models if learners[name].takes_prompts]
+    asked = [name for name in models if learners[name].takes_prompts and learners[name].is_asked_untrained]
     sizes = {similar: similar.sizes(spec.train_sizes) for similar in spec.similar_shots}
     similar_trials = [
         Trial(name, similar.choose, shots=similar.count, train_size=size, seed=seed)
@@ -114,9 +116,15 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
     trials += dict.fromkeys(similar_trials)  # two entries may ask for the same ones
     for size in spec.train_sizes:
         for name in models:
-            if learners[name].can_fine_tune and size >= learners[name].fewest_training_rows:
+            if learners[name].can_fine_tune and has_size(learners[name], size):
                 trials += [Trial(name, "fine-tune", train_size=size, seed=seed) for seed in range(spec.seeds)]
     return trials
+
+
+def has_size(learner: Learner, size: int) -> bool:
+    """Return whether a learner can be tuned on so many labelled rows."""
+    most = learner.most_training_rows
+    return learner.fewest_training_rows <= size and (most is None or size <= most)
 
 
 def sizes_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Finding]:
@@ -131,6 +139,12 @@ def sizes_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Fin
             text = f"'{name}': {sizes} left out: fine-tuning jobs there take {fewest} rows at least"
             text += "; it is prompted only" if all_of_them else ""
             found.append(Finding("size-left-out", text, f"ask for {fewest} or more with --train-sizes"))
+        most = learner.most_training_rows
+        too_large = [] if most is None else [str(size) for size in spec.train_sizes if size > most]
+        if too_large:
+            sizes = ", ".join(too_large)
+            text = f"'{name}': sizes {sizes} left out: there are inputs for its teacher beside {most} labelled rows at most"
+            found.append(Finding("size-left-out", text, "give more of them with --unlabelled"))
     return found + _pools_left_out(spec, learners)
 
 
@@ -185,6 +199,9 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
         examples = [example.prompt for example in data.tuning_examples(1, trial.seed)]
         config["training_prompt_sha256"] = prompts_hash(examples, learner) if learner.takes_prompts else None
         config["recipe"] = learner.resolve_recipe(spec.recipe.model_dump(), trial.train_size)
+        further = learner.further_inputs(trial.train_size, trial.seed)
+        if further:
+            config["further_inputs_sha256"] = content_id(*further)
         if spec.train_together and learner.can_train_together:
             config["trained_together"] = True  # its additions come in another order
     return config
@@ -259,7 +276,7 @@ def estimate_workloads(
     for trial, config in planned:
         learner = learners[trial.learner]
         if not learner.counts_tokens:
-            workloads[trial] = Workload(0, 0, 0, 0)
+            workloads[trial] = Workload(0, 0, 0, 0, n_training_rows=trial.train_size)
             continue
         if trial.learner not in lengths:
             lengths[trial.learner] = _measure_lengths(data, learner)
@@ -272,10 +289,10 @@ def estimate_workloads(
         steps = trained = epochs = 0
         if config["recipe"]:
             epochs = config["recipe"]["epochs"]
-            row_epochs = epochs * trial.train_size
+            row_epochs = epochs * learner.rows_trained(trial.train_size)
             steps = config["recipe"]["n_steps"] or 0
             # A local model reads the instruction once a step; a provider bills it with every row.
-            instructions = row_epochs if learner.is_paid else steps
+            instructions = steps if learner.trains_here else row_epochs
             factor = work_factor(config["recipe"])
             trained = round(factor * (instructions * instruction + row_epochs * known.row))
             steps = round(factor * steps)
@@ -284,7 +301,7 @@ def estimate_workloads(
                 trained = 0 if key in keys_trained else trained
                 keys_trained.add(key)
         n_answered = n_rows
-        if config["recipe"] and not learner.is_paid:
+        if config["recipe"] and learner.trains_here:
             n_answered += min(training_score_rows, trial.train_size)
         workloads[trial] = Workload(
             trained,
@@ -294,6 +311,7 @@ def estimate_workloads(
             n_rows,
             epochs,
             _tokens_judged(trial, learner, known, n_rows) if learner.measures_loss else 0,
+            trial.train_size,
         )
     return workloads
 

@@ -10,6 +10,7 @@ from typing import Any
 from tunecurve.errors import DataError
 from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
+from tunecurve.learners.distilled_names import models_within
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
 from tunecurve.learners.registry import LearnerOptions, build_learners, own_learners
@@ -28,6 +29,7 @@ from tunecurve.study.study import Study
 from tunecurve.study.study_file import STUDY_FILE, check_study_file
 from tunecurve.study.threads import threads_of_study
 from tunecurve.study.trial_folder import TrialFolder
+from tunecurve.study.unlabelled import give_unlabelled
 
 
 def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None) -> Study:
@@ -66,11 +68,12 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
         accept_data_changes=options.accept_data_changes,
     )
     built["floor"] = FloorLearner(spec.kind.floor, [row.target for row in data.pool])
+    give_unlabelled(spec, data, built)
     _settle_prompt_forms(built, data)
     data.findings.extend(sizes_left_out(spec, built))
     data.findings.extend(finding for learner in built.values() for finding in learner.model_findings())
-    data.findings.extend(unused_prices(spec.hosted.prices, spec.models))
-    data.findings.extend(unserved_model(spec.hosted.vllm.model, spec.models))
+    data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.models)))
+    data.findings.extend(unserved_model(spec.hosted.vllm.model, models_within(spec.models)))
     check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
     return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account, progress)

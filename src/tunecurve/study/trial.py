@@ -121,7 +121,7 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     asked = asked_in_trial(planned, data, learner, progress)
     answers = answer_all(planned, asked.prompts, learner, ANSWERS_SO_FAR, progress, cleaning)
     empty_is_an_answer = not learner.takes_prompts or can_be_empty(data.test)
-    if learner.is_paid:
+    if not learner.trains_here:
         refuse_to_score_nothing(answers, empty_is_an_answer=empty_is_an_answer)
     folder.keep_answers([_line(data, index, answer) for index, answer in enumerate(answers)])
     loss = _measure_losses(planned, context, learner, asked.prompts, progress)
@@ -315,7 +315,7 @@ def _score_on_training_rows(
     """Return the scores on the first rows that the model was tuned on: beside the test scores they tell apart a model
     that has not learnt its rows from one that has learnt nothing else."""
     trial = planned.trial
-    if trial.strategy != "fine-tune" or not context.training_score_rows or learner.is_paid:
+    if trial.strategy != "fine-tune" or not context.training_score_rows or not learner.trains_here:
         return None
     rows = context.data.training_rows(trial.train_size, trial.seed)[: context.training_score_rows]
     prompts = [context.data.renderer.prompt(row.source) for row in rows]

@@ -1,0 +1,64 @@
+"""What a teacher did for a training, and what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from tunecurve.learners.workload import Workload
+from tunecurve.prompts import Prompt
+from tunecurve.storage.records import Record
+
+if TYPE_CHECKING:
+    from tunecurve.learners.base import Learner
+
+# What a chat template puts around a turn, in tokens.
+AROUND = 4
+
+
+@dataclass(frozen=True)
+class Teaching(Record):
+    """A teacher's answers in a training.
+
+    Attributes
+    ----------
+    teacher : str
+        Its name.
+    asked, kept : int
+        Inputs that it answered; answers that were trained on.
+    dropped : dict of str to int
+        Answers that cannot be right, by the reason.
+    """
+
+    teacher: str
+    asked: int
+    kept: int
+    dropped: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TeachingCosts:
+    """What a teacher computes or sends for a trial."""
+
+    work: Workload
+
+    @classmethod
+    def of(
+        cls,
+        teacher: Learner,
+        sample: Sequence[Prompt],
+        targets: Sequence[str],
+        n_labelled: int,
+        times: int,
+        recipe: Mapping[str, Any] | None,
+    ) -> Self:
+        """Return it from some of the prompts; answers are taken to be as long as some targets."""
+        n = times * n_labelled
+        sources = sum(teacher.count_tokens(prompt.source) for prompt in sample) / len(sample)
+        written = sum(teacher.count_tokens(target) + 1 for target in targets) / len(targets)
+        messages = sample[0].messages if teacher.takes_prompts else ()
+        instruction = sum(teacher.count_tokens(message.content) + AROUND for message in messages[:-1])
+        read = round(n * (instruction + sources + AROUND))
+        epochs, steps = (0, 0) if recipe is None else (recipe["epochs"], recipe["n_steps"] or 0)
+        return cls(Workload(round(epochs * n_labelled * sources), read, round(n * written), steps, n, epochs))

@@ -1,0 +1,36 @@
+"""Inputs that nobody labelled, as a learner with a teacher is given them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from tunecurve.learners.answers import Cleaning
+from tunecurve.prompts import Prompt, TuningExample
+
+
+class UnlabelledRows(ABC):
+    """Inputs that nobody labelled, and what may be made of them."""
+
+    @abstractmethod
+    def most_rows(self, times: int) -> int:
+        """Return the most labelled rows for which there are so many times as many inputs."""
+
+    @abstractmethod
+    def prompts(self, n_labelled: int, n: int, seed: int) -> list[Prompt]:
+        """Return inputs as prompts: beside so many labelled rows, so many, the same beginning for every number."""
+
+    @abstractmethod
+    def fault(self, prompt: Prompt, answer: str) -> str:
+        """Return why an answer cannot be right, in a few words; empty where that is not certain."""
+
+    @abstractmethod
+    def example(self, prompt: Prompt, answer: str) -> TuningExample:
+        """Return the tuning example of an input and its answer."""
+
+    @abstractmethod
+    def targets(self) -> list[str]:
+        """Return some right answers, for their length."""
+
+    @abstractmethod
+    def cleaning(self) -> Cleaning:
+        """Return what is taken off answers."""

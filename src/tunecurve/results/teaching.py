@@ -1,0 +1,195 @@
+"""What teacher rows are worth beside labelled ones: differences are paired on the test rows and on the labelled rows."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunecurve.curve.intervals import Jackknife, difference_interval, difference_of, mean_of_seeds
+from tunecurve.learners.distilled_names import DistilledName, parse_distilled_name
+from tunecurve.learners.hosted.prices import money
+from tunecurve.results.points import defined
+from tunecurve.results.records.points import MetricResult, Point
+from tunecurve.results.records.teaching import CheapestWay, TaughtSize, TeachingResult
+from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.spec.study import AdviceSpec
+
+
+@dataclass(frozen=True)
+class MeasuredTrial:
+    """A tuned trial with its jackknife of the headline metric."""
+
+    result: FinishedTrial
+    score: Jackknife
+
+
+def teaching_results(trials: Sequence[MeasuredTrial], metric: MetricResult, level: float) -> list[TeachingResult]:
+    """Return for every learner with a teacher what its rows are worth, size by size.
+
+    Parameters
+    ----------
+    trials : sequence of MeasuredTrial
+        The finished trials of the study.
+    metric : MetricResult
+        The headline metric.
+    level : float
+        Of the intervals.
+    """
+    tuned = [one for one in trials if one.result.strategy == "fine-tune"]
+    found = []
+    for name in dict.fromkeys(one.result.learner for one in tuned):
+        parts = parse_distilled_name(name)
+        if parts is None:
+            continue
+        alone = [one for one in tuned if one.result.learner == parts.student]
+        own = [one for one in tuned if one.result.learner == name]
+        sizes = sorted({one.result.train_size for one in own} & {one.result.train_size for one in alone})
+        measured = [_size(n, own, alone, metric, level) for n in sizes]
+        found.append(
+            TeachingResult(
+                name, parts.student, parts.teacher, parts.times, measured, _sentence(parts, measured, metric)
+            )
+        )
+    return found
+
+
+def _size(
+    n: int, own: Sequence[MeasuredTrial], alone: Sequence[MeasuredTrial], metric: MetricResult, level: float
+) -> TaughtSize:
+    curve: dict[int, list[float]] = {}
+    for one in sorted(alone, key=lambda one: one.result.train_size):
+        curve.setdefault(one.result.train_size, []).append(one.score.estimate)
+    means = {size: float(np.mean(scores)) for size, scores in curve.items()}
+    trials = [one.result for one in own if one.result.train_size == n]
+    trainings = [trial.training for trial in trials if trial.training is not None]
+    taught = [training.teaching for training in trainings if training.teaching is not None]
+    costs = [trial.training.cost_usd or 0.0 for trial in trials if trial.training and trial.cost_usd is not None]
+    score = float(np.mean([one.score.estimate for one in own if one.result.train_size == n]))
+    gain, low, high = _gain(n, own, alone, metric, level)
+    teacher_rows = float(np.mean([one.kept for one in taught])) if taught else 0.0
+    is_certain = low is not None and high is not None and min(metric.sign * low, metric.sign * high) > 0
+    same = _rows_alone(means, n, score, metric.sign) if is_certain else None
+    return TaughtSize(
+        n=n,
+        teacher_rows=teacher_rows,
+        asked=sum(one.asked for one in taught),
+        dropped=dict(sorted(sum((Counter(one.dropped) for one in taught), Counter[str]()).items())),
+        score=score,
+        alone=means[n],
+        gain=gain,
+        low=low,
+        high=high,
+        level=level,
+        as_many_alone=same,
+        worth=None if same is None or same <= n else teacher_rows / (same - n),
+        usd=float(np.mean(costs)) if len(costs) == len(trials) else None,
+    )
+
+
+def _gain(
+    n: int, own: Sequence[MeasuredTrial], alone: Sequence[MeasuredTrial], metric: MetricResult, level: float
+) -> tuple[float, float | None, float | None]:
+    """Return the mean difference of trials with the same seed, which share their labelled rows, and its interval."""
+    by_seed = {one.result.seed: one.score for one in alone if one.result.train_size == n}
+    pairs = [
+        difference_of(one.score, by_seed[one.result.seed])
+        for one in own
+        if one.result.train_size == n and one.result.seed in by_seed
+    ]
+    if not pairs:
+        return math.nan, None, None
+    paired = mean_of_seeds(pairs)
+    low, high = difference_interval(paired, metric.width, level)
+    return paired.estimate, defined(low), defined(high)
+
+
+def _rows_alone(curve: Mapping[int, float], n: int, wanted: float, sign: float) -> float | None:
+    """Return with how many labelled rows the student alone first scores what is wanted, from n on; None: with none measured."""
+    sizes = [size for size in curve if size >= n]
+    for below, above in itertools.pairwise(sizes):
+        if sign * (curve[above] - wanted) >= 0:
+            if curve[above] == curve[below]:
+                return float(above)
+            share = (wanted - curve[below]) / (curve[above] - curve[below])
+            return float(below * (above / below) ** min(max(share, 0.0), 1.0))
+    return None
+
+
+def _sentence(parts: DistilledName, sizes: Sequence[TaughtSize], metric: MetricResult) -> str:
+    """Return what the teacher's rows are worth at the largest size where that is certain, else at the largest one."""
+    rows = f"{parts.times} rows of {parts.teacher} a labelled row"
+    if not sizes:
+        return (
+            f"{parts.student} with {rows}: what they are worth is not known, because {parts.student} alone is not measured at these sizes; "
+            f"add it (--model {parts.student})."
+        )
+    certain = [size for size in sizes if _is_gain(size, metric)]
+    size = (certain or list(sizes))[-1]
+    low, high = (number(end) for end in (size.low, size.high))
+    gain = f"{size.gain:+.1f} [{low}, {high}] {metric.title} beside {size.n:,} labelled rows alone"
+    said = f"{parts.student} with {rows}: {gain}"
+    if not certain:
+        harm = (
+            size.low is not None and size.high is not None and max(metric.sign * size.low, metric.sign * size.high) < 0
+        )
+        return f"{said}: {'they do harm' if harm else 'no gain that could be told from noise'}."
+    if size.as_many_alone is None:
+        return f"{said}, more than any measured size of {parts.student} alone scores: a labelled row's worth in teacher rows is not known."
+    if size.worth is None:
+        return f"{said}."
+    return (
+        f"{said}, what about {size.as_many_alone:,.0f} labelled rows score: one labelled row is worth about {size.worth:,.0f} teacher rows "
+        "here."
+    )
+
+
+def _is_gain(size: TaughtSize, metric: MetricResult) -> bool:
+    ends = (size.low, size.high)
+    return all(end is not None and metric.sign * end > 0 for end in ends)
+
+
+def number(value: float | None) -> str:
+    """Return an end of an interval; a dash where there is none."""
+    return "–" if value is None else f"{value:+.1f}"
+
+
+def cheapest_way(
+    points: Sequence[Point], teaching: Sequence[TeachingResult], metric: MetricResult, advice: AdviceSpec
+) -> CheapestWay | None:
+    """Return the cheapest measured way to the target; None where there is no teacher, no target or no price of a label."""
+    if not teaching or advice.target is None or advice.label_price is None:
+        return None
+    prices = {(one.learner, size.n): size.usd for one in teaching for size in one.sizes}
+    taught = {one.learner for one in teaching}
+    ways = []
+    for point in points:
+        estimate = point.scores[metric.name].estimate
+        if point.strategy != "fine-tune" or estimate is None or metric.sign * (estimate - advice.target) < 0:
+            continue
+        answers = prices.get((point.learner, point.train_size)) if point.learner in taught else 0.0
+        ways.append((math.inf if answers is None else point.train_size * advice.label_price + answers, point))
+    told = f"At {money(advice.label_price)} a label, "
+    goal = f"{advice.target:g} {metric.title}"
+    if not ways:
+        text = f"{told}no measured way reaches {goal}, with teacher rows or without."
+        return CheapestWay(advice.target, advice.label_price, None, None, None, text)
+    usd, best = min(ways, key=lambda way: (way[0], way[1].train_size))
+    unpriced = sum(math.isinf(cost) for cost, _ in ways)
+    text = f"{told}the cheapest measured way to {goal} is {best.learner} on {best.train_size:,} labelled rows"
+    text += ", whose teacher has no known price" if math.isinf(usd) else f" ({money(usd)} for labels and answers)"
+    alone = [(cost, point) for cost, point in ways if point.learner not in taught]
+    if best.learner in taught:
+        others = _named(*min(alone, key=lambda way: way[0])) if alone else "no measured size reaches it"
+        text += f"; without a teacher {others}"
+    if unpriced and not math.isinf(usd):
+        text += f"; the teacher's price of {unpriced} more is unknown"
+    return CheapestWay(advice.target, advice.label_price, best.learner, best.train_size, defined(usd), text + ".")
+
+
+def _named(usd: float, point: Point) -> str:
+    return f"{point.learner} on {point.train_size:,} ({money(usd)})"

@@ -1,0 +1,192 @@
+"""Inputs that nobody labelled, for teachers: those of a file, else those of the pool beyond the labelled rows of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from tunecurve.data.inputs import InputText
+from tunecurve.data.rows import skeleton
+from tunecurve.data.sources import read_rows
+from tunecurve.errors import DataError, UsageError
+from tunecurve.findings import Finding
+from tunecurve.formats.alignment import align_exactly
+from tunecurve.formats.entities import normalise_whitespace, parse_entities
+from tunecurve.formats.json_objects import read_object
+from tunecurve.formats.json_shapes import JsonShape, shape_of_targets
+from tunecurve.formats.label_sets import parse_labels
+from tunecurve.learners.answers import Cleaning
+from tunecurve.learners.base import Learner
+from tunecurve.learners.distilled import DistilledLearner
+from tunecurve.learners.unlabelled_rows import UnlabelledRows
+from tunecurve.prompts import Prompt, TuningExample
+from tunecurve.spec.study import StudySpec
+from tunecurve.study.dataset import StudyData
+from tunecurve.tasks.base import AnswerKind
+
+NO_SUCH_LABEL = "with a label that is not in the list"
+MOST_TARGETS = 100
+
+
+def give_unlabelled(spec: StudySpec, data: StudyData, learners: Mapping[str, Learner]) -> None:
+    """Give every learner with a teacher the inputs for it, and note where they come from.
+
+    Raises
+    ------
+    UsageError
+        For inputs that no learner of the study asks for.
+    """
+    taught = [learner for learner in learners.values() if isinstance(learner, DistilledLearner)]
+    source = spec.data.unlabelled
+    if source is not None and not taught:
+        raise UsageError(
+            f"data.unlabelled is '{source}', and no model has a teacher; name one, e.g. --model tagger+4x:TEACHER, or leave it out"
+        )
+    if not taught:
+        return
+    inputs = None if source is None else _inputs_of(spec, data, source)
+    rows = StudyUnlabelled(data, spec.kind.answer, tuple(spec.answers.clean), inputs)
+    for learner in taught:
+        learner.use_unlabelled(rows)
+    if source is None:
+        text = "teachers answer inputs of training rows beyond the labelled rows of a trial; the labels of these rows are not used"
+        data.findings.append(Finding("teacher-inputs", text, is_note=True))
+
+
+def _inputs_of(spec: StudySpec, data: StudyData, source: str) -> tuple[str, ...]:
+    """Return the inputs in a file, each once, without those that a test row or a training row has, or a template of a test row."""
+    text_of = InputText(spec.data.input_columns, spec.prompt.column_template)
+    found, n_read, n_unread = dict[str, None](), 0, 0
+    for _, cells in read_rows(source, spec.data.reading_options(), findings=data.findings):
+        n_read += 1
+        reading, _ = text_of.for_columns(cells).read(cells)
+        if reading.problem or not reading.texts:
+            n_unread += 1
+        else:
+            found[reading.texts[0]] = None
+    known = {skeleton(row.source) for row in data.test}
+    labelled = {row.source for row in data.pool}
+    kept = tuple(text for text in found if skeleton(text) not in known and text not in labelled)
+    if not kept:
+        columns = ", ".join(spec.data.input_columns)
+        raise DataError(
+            f"'{source}': none of {n_read} rows has an input for a teacher (column {columns}; inputs like those of test rows, and those of "
+            "training rows, are left out); give other rows with --unlabelled"
+        )
+    text = (
+        f"'{source}': {len(kept)} of {n_read} rows are inputs for teachers; left out: {n_unread} without an input, "
+        f"{n_read - n_unread - len(found)} that came before, {len(found) - len(kept)} like a test row or the same as a training row"
+    )
+    data.findings.append(Finding("teacher-inputs", text, is_note=True))
+    return kept
+
+
+@dataclass(frozen=True)
+class StudyUnlabelled(UnlabelledRows):
+    """The inputs of a study.
+
+    Attributes
+    ----------
+    data : StudyData
+        Its rows.
+    answer : str
+        The kind of its answers.
+    clean : tuple of str
+        What the study takes off answers.
+    inputs : tuple of str, optional
+        Those of a file; default: those of the pool.
+    """
+
+    data: StudyData
+    answer: AnswerKind
+    clean: tuple[str, ...]
+    inputs: tuple[str, ...] | None = None
+
+    def most_rows(self, times: int) -> int:
+        """Return the most labelled rows for which there are so many times as many inputs."""
+        return len(self.data.pool) // (1 + times) if self.inputs is None else len(self.inputs) // times
+
+    def prompts(self, n_labelled: int, n: int, seed: int) -> list[Prompt]:
+        """Return the first inputs of the file, or those behind the labelled rows in the order of the seed."""
+        if self.inputs is not None:
+            texts = list(self.inputs[:n])
+        else:
+            texts = [row.source for row in self.data.training_rows(n_labelled + n, seed)[n_labelled:]]
+        return [self.data.renderer.prompt(text) for text in texts]
+
+    def targets(self) -> list[str]:
+        """Return some right answers."""
+        return [row.target for row in self.data.pool[:MOST_TARGETS]]
+
+    def example(self, prompt: Prompt, answer: str) -> TuningExample:
+        """Return the tuning example of an input and its answer."""
+        return self.data.renderer.tuning_example(prompt.source, answer)
+
+    def cleaning(self) -> Cleaning:
+        """Return what is taken off answers, as of those that are scored."""
+        return Cleaning.for_targets(self.clean, [row.target for row in self.data.pool])
+
+    def fault(self, prompt: Prompt, answer: str) -> str:
+        """Return why an answer cannot be right; empty where that is not certain."""
+        if not answer.strip() and self._is_never_empty:
+            return "empty"
+        check = _FAULTS.get(self.answer)
+        return "" if check is None else check(self, prompt, answer)
+
+    @cached_property
+    def _is_never_empty(self) -> bool:
+        return all(row.target.strip() for row in self.data.pool)
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """The study's labels."""
+        return frozenset(self.data.renderer.labels)
+
+    @cached_property
+    def shape(self) -> JsonShape | None:
+        """What the answers of extraction may be."""
+        if self.answer != "object":
+            return None
+        return shape_of_targets((row.target, row.source) for row in self.data.pool)
+
+
+def _masking_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+    spans = align_exactly(prompt.source, answer, prompt.form)
+    if spans is None:
+        return "no masking of its input"
+    return NO_SUCH_LABEL if rows.labels and any(not rows.labels.issuperset(span.labels) for span in spans) else ""
+
+
+def _class_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+    return "" if answer.strip() in rows.labels else NO_SUCH_LABEL
+
+
+def _label_set_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+    return "" if rows.labels.issuperset(parse_labels(answer)) else NO_SUCH_LABEL
+
+
+def _entity_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+    text = normalise_whitespace(prompt.source)
+    for kind, surface in parse_entities(answer):
+        if kind not in rows.labels:
+            return NO_SUCH_LABEL
+        if surface not in text:
+            return "with an entity that is not in its input"
+    return ""
+
+
+def _object_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+    value = read_object(answer)
+    if value is None:
+        return "no JSON object"
+    return "" if rows.shape is None or rows.shape.has(value) else "of another shape than the targets"
+
+
+_FAULTS: dict[AnswerKind, Callable[[StudyUnlabelled, Prompt, str], str]] = {
+    "mask": _masking_fault,
+    "class": _class_fault,
+    "labels": _label_set_fault,
+    "entities": _entity_fault,
+    "object": _object_fault,
+}

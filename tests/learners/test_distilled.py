@@ -1,0 +1,287 @@
+"""Students with a teacher: from the name to rows, curves, money and what a teacher's rows are worth."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.conftest import simple_rows
+from tests.fakes.lookup_learner import LookupLearner
+from tunecurve.cli.main import run_command
+from tunecurve.curve.intervals import jackknife
+from tunecurve.errors import UsageError
+from tunecurve.learners.base import Completion, Learner, unanswered
+from tunecurve.learners.baselines.floor import FloorLearner
+from tunecurve.learners.distilled import TEACHER_ANSWERS, DistilledLearner
+from tunecurve.learners.distilled_names import models_within, parse_distilled_name
+from tunecurve.results.records.points import MetricResult
+from tunecurve.results.records.teaching import TaughtSize
+from tunecurve.results.teaching import _gain, _rows_alone, _sentence
+from tunecurve.run import run_study
+from tunecurve.study.options import StudyOptions
+from tunecurve.study.prepare import prepare_study
+
+NAME = "lookup+3x:teacher"
+WORDS = ("rain", "goal", "vote", "song", "bread", "train")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("tagger+4x:openai/gpt-5-mini", ("tagger", 4, "openai/gpt-5-mini")),
+        ("tagger:warm+16x:tagger", ("tagger:warm", 16, "tagger")),
+        (
+            "constrained:smollm2-135m-instruct+2x:vertex/gemini-2.5-flash",
+            ("constrained:smollm2-135m-instruct", 2, "vertex/gemini-2.5-flash"),
+        ),
+        ("hf:owner/c++x", None),
+        ("owner/model+x:y", None),
+        ("owner/model+0x:y", None),
+        ("+4x:y", None),
+        ("tagger+4x:", None),
+    ],
+)
+def test_names_are_taken_apart(name, parts):
+    found = parse_distilled_name(name)
+    assert (found and (found.student, found.times, found.teacher)) == parts
+
+
+def test_all_models_of_a_study_are_those_within_their_names():
+    assert models_within(["tfidf", "tfidf+4x:a/b", "tagger+16x:a/b"]) == ["tfidf", "a/b", "tagger"]
+
+
+class Teacher(Learner):
+    """Masks every name and city that it knows, and fails in every known way."""
+
+    name, takes_prompts = "teacher", True
+
+    def __init__(self, odd=()):
+        self.odd, self.asked = dict(odd), []
+
+    def identity(self):
+        return {"kind": "teacher", "version": 1}
+
+    def predict_stream(self, prompts, done=()):
+        oracle = {row["source_text"]: row["target_text"] for row in simple_rows(400)}
+        for index, prompt in unanswered(prompts, done):
+            self.asked.append(prompt.source)
+            text, reason = self.odd.get(index, (oracle[prompt.source], "end"))
+            yield index, Completion(text, reason, 1, 1, 0.001)
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def study_of(rows, **more):
+    return {
+        "name": "taught", "task": "masking", "models": ["lookup", NAME], "shots": [0], "train_sizes": [10, 20], "seeds": 2,
+        "split": {"test_size": 40, "method": "random"}, "bootstrap": {"draws": 100}, "data": {"source": str(rows)}, **more,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def rows(tmp_path):
+    return write(tmp_path / "rows.jsonl", simple_rows(160))
+
+
+def learners_of(teacher):
+    return {"lookup": LookupLearner(), NAME: DistilledLearner(NAME, LookupLearner(), teacher, 3)}
+
+
+def test_n_counts_labelled_rows_and_the_teacher_adds_to_them(rows, tmp_path):
+    teacher = Teacher()
+    ran = run_study(study_of(rows, train_sizes=[10, 20, 40]), out=tmp_path / "out", learners=learners_of(teacher))
+    results = ran.results
+    assert any(
+        "sizes 40 left out: there are inputs for its teacher beside 30 labelled rows" in one.text
+        for one in results.findings
+    )
+    assert results.complete
+    taught = [trial for trial in results.finished if "+" in trial.learner]
+    assert {(trial.strategy, trial.train_size) for trial in taught} == {("fine-tune", 10), ("fine-tune", 20)}
+    for trial in taught:
+        assert trial.training.teaching.asked == trial.training.teaching.kept == 3 * trial.train_size
+        assert trial.training.teaching.dropped == {}
+    [one] = results.teaching
+    assert [size.n for size in one.sizes] == [10, 20]
+    assert all(size.score > size.alone for size in one.sizes)
+    assert "What teacher rows are worth" in (tmp_path / "out" / "report.html").read_text()
+    test = {
+        line["input"] for line in map(json.loads, (tmp_path / "out" / taught[0].folder / "predictions.jsonl").open())
+    }
+    assert not test & set(teacher.asked), "test rows never go to a teacher"
+
+
+ODD = {
+    0: ("something else entirely", "end"),
+    1: ("", "end"),
+    2: ("[NAME", "length"),
+    3: ("", "refused"),
+    4: ("", "blocked"),
+    5: ("[ALIEN]", "end"),
+}
+
+
+def test_answers_that_cannot_be_right_are_dropped_and_counted(rows, tmp_path):
+    ran = run_study(study_of(rows, seeds=1, train_sizes=[10]), out=tmp_path / "out", learners=learners_of(Teacher(ODD)))
+    [trial] = [trial for trial in ran.results.finished if "+" in trial.learner]
+    assert trial.training.teaching.kept == 24
+    assert trial.training.teaching.dropped == {
+        "blocked": 1, "cut at the cap": 1, "empty": 1, "no masking of its input": 1, "refused": 1,
+        "with a label that is not in the list": 1,
+    }  # fmt: skip
+    [said] = [finding for finding in ran.results.findings if finding.code == "teacher-dropped"]
+    assert "6 of 30 answers of its teacher are not trained on" in said.text
+
+
+def test_a_teacher_without_one_usable_answer_fails_the_trial_and_says_why(rows, tmp_path):
+    bad = Teacher(dict.fromkeys(range(30), ("no", "end")))
+    ran = run_study(study_of(rows, seeds=1, train_sizes=[10]), out=tmp_path / "out", learners=learners_of(bad))
+    [why] = [line for trial, line in ran.outcome.failures.items() if "+" in trial.learner]
+    assert "none of 30 answers of 'teacher' can be used (30 no masking of its input)" in why
+
+
+def test_a_killed_trial_asks_for_no_answer_twice(rows, tmp_path):
+    class Stops(Teacher):
+        def predict_stream(self, prompts, done=()):
+            for number, pair in enumerate(super().predict_stream(prompts, done)):
+                if number == 12 and not done:
+                    raise RuntimeError("the power went")
+                yield pair
+
+    study, teacher = study_of(rows, seeds=1, train_sizes=[10]), Stops()
+    first = run_study(study, out=tmp_path / "out", learners=learners_of(teacher))
+    assert first.outcome.failures
+    n_first = len(teacher.asked)
+    second = run_study(study, out=tmp_path / "out", learners=learners_of(teacher))
+    assert second.results.complete
+    assert len(teacher.asked) - n_first == 30 - 12
+    [trial] = [trial for trial in second.results.finished if trial.learner == NAME]
+    assert trial.training.teaching.kept == 30
+
+
+def test_inputs_of_a_file_are_used_without_those_of_test_and_training_rows(rows, tmp_path):
+    more = write(
+        tmp_path / "more.jsonl", [{"source_text": row["source_text"]} for row in simple_rows(260)] + [{"other": "x"}]
+    )
+    teacher = Teacher()
+    study = study_of(rows, train_sizes=[10], seeds=1)
+    study["data"] = {**study["data"], "unlabelled": str(more)}
+    ran = run_study(study, out=tmp_path / "out", learners=learners_of(teacher))
+    labelled = {row["source_text"] for row in simple_rows(160)}
+    assert len(teacher.asked) > 0
+    assert not labelled & set(teacher.asked)
+    [said] = [one for one in ran.results.findings if one.code == "teacher-inputs"]
+    assert "1 without an input" in said.text
+    with pytest.raises(UsageError, match="no model has a teacher"):
+        run_study(study, out=tmp_path / "other", learners={"lookup": LookupLearner()})
+
+
+def test_another_file_of_inputs_is_another_trial(rows, tmp_path):
+    folders = []
+    for name, n in (("a", 200), ("b", 230), ("c", 200)):
+        path = write(tmp_path / f"{name}.jsonl", [{"source_text": row["source_text"]} for row in simple_rows(n)[-40:]])
+        study = study_of(rows, train_sizes=[10], seeds=1)
+        study["data"] = {**study["data"], "unlabelled": str(path)}
+        planned = prepare_study(study, StudyOptions(out=tmp_path / "out", learners=learners_of(Teacher()))).planned
+        folders += [item.folder.name for item in planned if item.trial.learner == NAME]
+    assert folders[0] == folders[2] != folders[1]
+
+
+@pytest.mark.parametrize("student", [FloorLearner(), Teacher()])
+def test_students_are_tuned_on_this_machine(student):
+    with pytest.raises(UsageError, match="cannot be fine-tuned, expected a student that is tuned on this machine"):
+        DistilledLearner("x+4x:teacher", student, Teacher(), 4)
+
+
+def topics(n):
+    generator = np.random.default_rng(0)
+    words = [" ".join(f"w{word}" for word in generator.integers(30, size=3)) for _ in range(n)]
+    return [{"text": f"{WORDS[k % 6]} {words[k]} n{k}", "label": WORDS[k % 6]} for k in range(n)]
+
+
+def test_from_the_command_line_with_a_teacher_that_is_tuned_itself(tmp_path, capsys):
+    path = write(tmp_path / "rows.jsonl", topics(160))
+    arguments = [str(path), "--task", "classification", "--input-column", "text", "--target-column", "label", "--split", "random",
+                 "--test-size", "40", "--model", "tfidf", "--model", "tfidf+4x:tfidf", "--train-sizes", "12,20", "--seeds", "2",
+                 "--target", "20", "--label-price", "0.5", "--out", str(tmp_path / "out")]  # fmt: skip
+    assert run_command(["plan", *arguments, "--json"]) == 0
+    planned = [trial for trial in json.loads(capsys.readouterr().out)["trials"] if "+" in trial["learner"]]
+    assert [(trial["train_size"], trial["calls"], trial["usd"]) for trial in planned[::2]] == [
+        (12, 0, 0.0),
+        (20, 0, 0.0),
+    ]
+    assert run_command(["run", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "tfidf with 4 rows of tfidf a labelled row: " in out
+    assert "At $0.5000 a label, the cheapest measured way to 20 Accuracy is " in out
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["teaching"][0]["times"] == 4
+    [folder] = {
+        trial["folder"]
+        for trial in results["trials"]
+        if trial["label"] == "fine-tune-n12-seed0" and "+" in trial["learner"]
+    }
+    assert (tmp_path / "out" / folder / TEACHER_ANSWERS).stat().st_size > 0
+    assert (
+        run_command(
+            ["predict", str(tmp_path / "out"), "--trial", "tfidf+4x:tfidf/fine-tune-n20-seed0", "--text", "rain w1"]
+        )
+        == 0
+    )
+    assert capsys.readouterr().out.strip() in WORDS
+    assert run_command(["run", *arguments, "--model", "floor+4x:tfidf"]) in (2, 5)
+
+
+METRIC = MetricResult("accuracy", "accuracy", "max", (0.0, 100.0), "x")
+
+
+def size(**more):
+    values = {"n": 50, "teacher_rows": 200.0, "asked": 210, "dropped": {"empty": 10}, "score": 80.0, "alone": 70.0, "gain": 10.0,
+              "low": 5.0, "high": 15.0, "level": 0.95, "as_many_alone": 90.0, "worth": 5.0, "usd": 0.0}  # fmt: skip
+    return TaughtSize(**{**values, **more})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ([size()], "what about 90 labelled rows score: one labelled row is worth about 5 teacher rows here."),
+        ([size(), size(n=100, low=-1.0, gain=1.0)], "beside 50 labelled rows alone, what about 90"),
+        ([size(low=-1.0, gain=1.0)], "no gain that could be told from noise."),
+        ([size(low=-9.0, high=-3.0, gain=-6.0)], "they do harm."),
+        ([size(as_many_alone=None, worth=None)], "more than any measured size of tagger alone scores"),
+        ([size(low=None, high=None)], "no gain that could be told from noise."),
+        ([], "add it (--model tagger)"),
+    ],
+)
+def test_what_teacher_rows_are_worth_is_said_only_where_it_is_certain(sizes, said):
+    assert said in _sentence(parse_distilled_name("tagger+4x:big/model"), sizes, METRIC)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "n", "rows"),
+    [(75.0, 50, 70.7), (80.0, 50, 100.0), (70.0, 50, 50.0), (95.0, 50, None), (85.0, 100, 141.4), (75.0, 200, None)],
+)
+def test_rows_alone_that_score_the_same_lie_on_straight_lines_in_log_n(wanted, n, rows):
+    found = _rows_alone({50: 70.0, 100: 80.0, 200: 90.0}, n, wanted, 1.0)
+    assert found == (None if rows is None else pytest.approx(rows, abs=0.1))
+
+
+def test_gains_are_paired_by_seed():
+    """Seeds differ by 30 points, and each gains 5: paired, that is certain; unpaired, it could not be told."""
+    from types import SimpleNamespace
+
+    from tunecurve.results.teaching import MeasuredTrial
+
+    def trials(gain):
+        luck = np.random.default_rng(0).random(400)
+        for seed, rate in enumerate((0.4, 0.55, 0.7)):
+            statistics = np.stack([luck < rate + gain, np.ones(400)], axis=1).astype(float)
+            item = jackknife(statistics, lambda summed: 100 * summed[..., 0] / summed[..., 1])
+            yield MeasuredTrial(SimpleNamespace(seed=seed, train_size=50), item)
+
+    gain, low, high = _gain(50, list(trials(0.08)), list(trials(0.0)), METRIC, 0.95)
+    assert gain == pytest.approx(8, abs=2)
+    assert 0 < low < gain < high
