@@ -49,7 +49,8 @@ def teaching_results(trials: Sequence[MeasuredTrial], metric: MetricResult, leve
         alone = [one for one in tuned if one.result.learner == parts.student]
         own = [one for one in tuned if one.result.learner == name]
         sizes = sorted({one.result.train_size for one in own} & {one.result.train_size for one in alone})
-        measured = [_size(n, own, alone, metric, level) for n in sizes]
+        each = 1.0 - (1.0 - level) / max(len(sizes), 1)  # the intervals of all sizes hold together
+        measured = [_size(n, own, alone, metric, each) for n in sizes]
         found.append(
             TeachingResult(
                 name, parts.student, parts.teacher, parts.times, measured, _sentence(parts, measured, metric)

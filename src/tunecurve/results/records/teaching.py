@@ -24,6 +24,7 @@ class TaughtSize(Record):
     low: float | None
     high: float | None
     level: float
+    """Of this interval, so that those of all sizes of the learner hold together at the study's level."""
     as_many_alone: float | None
     """Labelled rows with which the student alone scores the same, on straight lines in log n; null where its sizes do not reach it, or
     where no gain is certain."""
