@@ -179,7 +179,7 @@ def test_a_score_that_cannot_be_found_again_is_not_told_as_before(study, tmp_pat
     code, out, err = invoke("export", tmp_path / "run", "--as", "onnx", "--trial", trial, "--to", tmp_path / "out")
     assert code == 0, err
     assert "BLEU 12.3 before" not in out
-    assert "not scored again, for want of the study's data or code: BLEU" in out
+    assert "not scored again: BLEU (they need the study's data or code, or this version scores" in out
 
 
 @pytest.mark.parametrize(("n", "most", "chosen"), [(10, None, 10), (10, 10, 10), (10, 20, 10), (10, 3, 3), (7, 1, 1)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunecurve.exporting.rescoring import Rescored
+from tunecurve.exporting.rescoring import WHY_NOT_SCORED, Rescored
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, ENCODER_WHEEL
 from tunecurve.learners.torch.weights import BUILTIN_MODELS, ModelFiles
@@ -78,7 +78,7 @@ def conversion_table(rescored: Rescored) -> str:
     scored_on = f"{rescored.n_rows} of {rescored.n_test}" if rescored.n_rows < rescored.n_test else str(rescored.n_test)
     lines += ["", f"On {scored_on} test rows: {rescored.differing}.", ""]
     if rescored.not_scored:
-        lines += [f"Not scored again, for want of the study's data or code: {', '.join(rescored.not_scored)}.", ""]
+        lines += [f"Not scored again: {', '.join(rescored.not_scored)} ({WHY_NOT_SCORED}).", ""]
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tunecurve.errors import UsageError
 from tunecurve.exporting.card import CURVE, files_line, model_card
 from tunecurve.exporting.modelfile import modelfile, probe
-from tunecurve.exporting.rescoring import Rescored, rescore
+from tunecurve.exporting.rescoring import WHY_NOT_SCORED, Rescored, rescore
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.hosted.names import parse_hosted_name
 from tunecurve.predictor import Predictor, choose_trial, load_predictor
@@ -50,11 +50,7 @@ class Exported:
             f"Wrote {self.trial} to {self.folder}: {files_line(self.converted.files)}, {CARD}",
             f"{self.rescored.line} (answered by {self.converted.answered_by})",
             *(f"note: {note}" for note in self.converted.notes),
-            *(
-                [f"note: not scored again, for want of the study's data or code: {', '.join(unscored)}"]
-                if unscored
-                else []
-            ),
+            *([f"note: not scored again: {', '.join(unscored)} ({WHY_NOT_SCORED})"] if unscored else []),
         ]
 
 

@@ -20,6 +20,10 @@ from tunecurve.results.scoring_again import is_the_score, metrics_of
 from tunecurve.study.trial_folder import KeptAnswer, TrialFolder
 from tunecurve.study.trial_record import row_statistics
 
+WHY_NOT_SCORED = (
+    "they need the study's data or code, or this version scores answers in another way than the study's did"
+)
+
 
 @dataclass(frozen=True)
 class TwoScores:
@@ -48,7 +52,7 @@ class Rescored:
     scores : list of TwoScores
         Of all metrics, in the study's order.
     not_scored : list of str
-        Titles of metrics that cannot be computed without the study's data or code.
+        Titles of metrics that do not give the study's own score for its own answers; see `WHY_NOT_SCORED`.
     told_first : tuple of str
         Names of the headline metric and the second.
     """
