@@ -22,6 +22,7 @@ from tunecurve.prompts import Prompt, TuningExample
 if TYPE_CHECKING:
     from tunecurve.learners.converted import ConvertedModel, ModelFormat
     from tunecurve.learners.torch.weights import ModelFiles
+    from tunecurve.learners.unlabelled_rows import UnlabelledRows
 
 __all__ = [
     "Completion", "Decoder", "Learner", "Loss", "Pending", "RoundTrip", "StopReason", "TargetLoss", "TrainingJob", "TrainingProgress",
@@ -113,6 +114,14 @@ class Learner(ABC):
     def most_training_rows(self) -> int | None:
         """The most rows of a study that it is fine-tuned on; None: there is no bound."""
         return None
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether it makes use of inputs that nobody labelled: `use_unlabelled` is written."""
+        return self._writes("use_unlabelled")
+
+    def use_unlabelled(self, rows: UnlabelledRows) -> None:  # noqa: B027  (most need none)
+        """Take the inputs that nobody labelled from here."""
 
     def rows_trained(self, train_size: int) -> int:
         """Return how many rows a training on so many labelled ones sees."""

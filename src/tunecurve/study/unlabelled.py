@@ -18,7 +18,6 @@ from tunecurve.formats.json_shapes import JsonShape, shape_of_targets
 from tunecurve.formats.label_sets import parse_labels
 from tunecurve.learners.answers import Cleaning
 from tunecurve.learners.base import Learner
-from tunecurve.learners.distilled import DistilledLearner
 from tunecurve.learners.unlabelled_rows import UnlabelledRows
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import StudySpec
@@ -37,7 +36,7 @@ def give_unlabelled(spec: StudySpec, data: StudyData, learners: Mapping[str, Lea
     UsageError
         For inputs that no learner of the study asks for.
     """
-    taught = [learner for learner in learners.values() if isinstance(learner, DistilledLearner)]
+    taught = [learner for learner in learners.values() if learner.has_teacher]
     source = spec.data.unlabelled
     if source is not None and not taught:
         raise UsageError(
