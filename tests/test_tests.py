@@ -45,7 +45,6 @@ COVERED = {
     "exporting/*": "exporting/test_export_model.py",
     "results/scoring_again.py": "exporting/test_export_model.py",
     "serving/*": "serving/test_serve.py",
-    "learners/converted.py": "learners/lm/test_gguf_file.py",
     "learners/lm/conversion.py": "learners/lm/test_gguf_file.py",
     "learners/lm/llama_cpp.py": "learners/lm/test_gguf_file.py",
     "learners/encoder/runners/*": "learners/encoder/test_conversion.py",
