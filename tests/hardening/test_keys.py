@@ -17,6 +17,7 @@ from tunecurve.study.reading import StudyRows
 # Nothing in them changes an answer, a score or an interval of a trial that is there.
 DO_NOT_MATTER = (
     "name", "advice.", "hosted.", "show_texts", "models", "shots", "train_sizes", "seeds", "training_score_rows",
+    "similar_by",  # of trials with similar examples alone: tests/study/test_similar.py
     "metric_options.sql_database",  # its content is hashed, and only where a metric asks it: tests/metrics/test_sql.py
 )  # fmt: skip
 
@@ -75,6 +76,7 @@ def another(value, path, dice):
         "join_neighbours": [True], "warm_languages": [["de"], ["fr", "it"]],
         "prior": ["masking-presidio", "ner-conll2003"], "deploy_as": ["none", "developertier"], "gpu": ["h200", "b200"],
         "shape": ["openai-chat", "spans"], "encoding": ["cp1252", "utf-16"], "sql_dialect": ["sqlite", "mysql"],
+        "similar_by": ["tfidf", "encoder"],
     }  # fmt: skip
     key = path[-1]
     if path == ("recipe", "name"):

@@ -18,10 +18,11 @@ from tunecurve.results.model import results_schema
 from tunecurve.results.stored import without_times
 from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
+from tunecurve.study.decisions import Decisions
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
-from tunecurve.study.similar import LabelledRow, Retriever
+from tunecurve.study.similar import LabelledRow, Retriever, decide_similarity
 
 
 @pytest.fixture
@@ -362,3 +363,18 @@ def test_the_endpoint_is_no_place_for_examples_that_are_chosen():
     )
     with pytest.raises(UsageError, match="name a tuned trial"):
         _serve(None, predictor, 0, None)
+
+
+def test_how_alike_rows_are_told_is_part_of_what_a_trial_is_and_is_decided_once(rows_of_classes, tmp_path):
+    def keys(**changes):
+        options = StudyOptions(out=tmp_path / "none", learners={"reader": PromptReader()})
+        planned = prepare_study(study_of(rows_of_classes, **changes), options).planned
+        return {item.trial.label: item.folder.name for item in planned}
+
+    first, second = keys(similar_by="tfidf"), keys(similar_by="encoder")
+    assert {label for label in first if first[label] != second[label]} == {
+        "similar-k4-n8-seed0",
+        "similar-k4-n100-seed0",
+    }
+    decisions = Decisions({"similar_by": "tfidf"})
+    assert decide_similarity(parse_spec({}), decisions) == "tfidf", "whatever is installed now"

@@ -50,7 +50,11 @@ def build_similarity(name: SimilarityName, *, on_message: Callable[[str], None] 
     if name == "tfidf":
         return TfidfSimilarity()
     with needing("local", "choosing similar examples by the encoder", "; or set similar_by: tfidf"):
+        import transformers
+
         from tunecurve.learners.encoder.similarity import EncoderSimilarity
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
     return EncoderSimilarity(on_message=on_message)
 
 
