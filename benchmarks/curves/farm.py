@@ -27,7 +27,7 @@ from sets import LEARNERS, SEEDS, TABLE, CurveSet, read_sets, study_of
 
 from tunecurve import __version__
 from tunecurve.cancellation import Cancellation
-from tunecurve.cli.console import stop_on_interrupt
+from tunecurve.cli.console import stopping_on_interrupt
 from tunecurve.errors import Interrupted, TunecurveError
 from tunecurve.learners.base import TrainingProgress
 from tunecurve.run import run_study
@@ -222,11 +222,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     options.out.mkdir(parents=True, exist_ok=True)
     progress = FarmProgress(options.max_minutes)
-    stop_on_interrupt(progress)
     failures: dict[str, str] = {}
     code = 0
     try:
-        failures = work_through(jobs, options, progress)
+        with stopping_on_interrupt(progress):
+            failures = work_through(jobs, options, progress)
     except Interrupted as interrupted:
         print(f"{interrupted}; the same command continues", flush=True)
         code = 130

@@ -35,6 +35,7 @@ GIVEN = {
     "data.where": (["--where", "a=1", "--where", "b=2"], ["a=1", "b=2"]),
     "data.test_source": (["--test-data", "test.jsonl"], "test.jsonl"),
     "data.split_column": (["--split-column", "side"], "side"),
+    "data.unlabelled": (["--unlabelled", "more.jsonl"], "more.jsonl"),
     "data.encoding": (["--encoding", "cp1250"], "cp1250"),
     "data.sheet": (["--sheet", "rows"], "rows"),
     "data.dev_source": (["--dev-data", "dev.jsonl"], "dev.jsonl"),

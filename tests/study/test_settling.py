@@ -47,7 +47,8 @@ def test_a_shape_is_found_written_out_and_said(tmp_path):
     assert settled.spec.prompt.system == "Mask."
     assert "shape: openai-chat" in resolved_yaml(settled.spec)
     assert [finding.text for finding in data.findings if finding.code == "shape-read"] == [
-        "read as OpenAI chat: last assistant turn is the target, the system text of all rows is the instruction (prompt.system)"
+        "read as OpenAI chat: last assistant turn is the target, the system text of all rows is the instruction (prompt.system); "
+        "not read: lang"
     ]
     prompt = data.prompts()[0]
     assert [message.role for message in prompt.messages] == ["system", "user"]

@@ -127,8 +127,6 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "shots": {
         "type": ShotsList(),
         "multiple": False,
-        "help": "Numbers of examples in the prompt, drawn at random (0,3); similar:8: for every row the 8 most similar of the training "
-        "rows, similar-by-label:8: of each label the most similar one.",
     },
     "first_rows": {"flag_value": "first", "type": str},
 }

@@ -106,8 +106,8 @@ class StudySpec(Section):
     # The article's shots; 0 is the zero-shot prompt.
     shots: list[Shots] = Field(
         [0, 3],
-        description="numbers of examples in the prompt, drawn at random; or {count: 8, choose: similar}: for every row the most "
-        "similar of the training rows of each of train_sizes; choose: similar-by-label: one of every label",
+        description="numbers of examples in the prompt, drawn at random; or similar:8, as keys {count: 8, choose: similar}: for every "
+        "row the 8 most similar of the training rows of each of train_sizes; similar-by-label:8: of every label the most similar one",
     )
     # Decided once, as torch is there or not; what was decided stays.
     similar_by: Literal["auto", "encoder", "tfidf"] = Field(
