@@ -1,6 +1,7 @@
 """What the live page tells of runs: as their files are now, whoever writes them."""
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -115,6 +116,22 @@ def test_a_page_that_cannot_be_shown_is_one_line_with_its_code(tmp_path):
         code, out, err = invoke("view", tmp_path, "--port", taken.getsockname()[1])
     assert (code, out, err.count("\n")) == (7, "", 1)
     assert "--port" in err
+
+
+def test_serving_closes_no_handler_of_others(tmp_path):
+    """A configuration of logging closes all there are, and one whose stream is another's file closes that."""
+    from tunecurve.view.server import stoppable
+
+    class Handler(logging.StreamHandler):
+        is_closed = False
+
+        def close(self):
+            self.is_closed = True
+            super().close()
+
+    handler = Handler()
+    stoppable(Page(tmp_path, may_run=False, device="cpu"), 0, print)
+    assert not handler.is_closed
 
 
 @pytest.mark.parametrize("id", ["%2e%2e", "..%2f..%2fetc", "tickets", "0" * 16, "%00", "a/../../b", "ü"])

@@ -38,9 +38,9 @@ def serve(page: Page, port: int, tell: Callable[[str], None]) -> None:
 def stoppable(page: Page, port: int, tell: Callable[[str], None]) -> tuple[Callable[[], None], Callable[[], None]]:
     """Return two functions: one that serves until interrupted, and one that ends it from another thread."""
     token = secrets.token_urlsafe(24)
-    # No log of what is asked for: addresses hold the token.
+    # No log of what is asked for: addresses hold the token. And no configuration of logging: it would close the handlers of others.
     config = uvicorn.Config(
-        application(page, token), log_level="error", access_log=False, server_header=False, proxy_headers=False,
+        application(page, token), log_config=None, log_level="error", access_log=False, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=2, ws="none",
     )  # fmt: skip
     server = uvicorn.Server(config)
