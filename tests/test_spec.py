@@ -12,6 +12,12 @@ from tunecurve.spec.study import QUICK_STUDY, StudySpec, stable_hash
     [
         ({"train_size": [5]}, ["unknown key 'train_size'", "Did you mean 'train_sizes'"]),
         ({"data": {"sorce": "x"}}, ["unknown key 'data.sorce'", "Did you mean 'source'"]),
+        ({"test_size": 20}, ["unknown key 'test_size'.", "It stands under 'split', as split.test_size."]),
+        ({"max_cost": 4}, ["unknown key 'max_cost'.", "It stands under 'hosted', as hosted.max_cost."]),
+        (
+            {"data": {"train_sizes": [5]}},
+            ["unknown key 'data.train_sizes'.", "at the top of the file, as 'train_sizes'"],
+        ),
         ({"train_sizes": [0]}, ["train_sizes.0", "greater than or equal to 1", "got 0"]),
         ({"train_sizes": "50"}, ["train_sizes", "list"]),
         ({"recipe": {"name": "artcle"}}, ["recipe.name", "'default' or 'article'"]),

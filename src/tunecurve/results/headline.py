@@ -71,7 +71,7 @@ def percent(value: float | None) -> str:
     if 0 < value < 0.05:
         return "less than 0.1 %"
     if 99.95 <= value < 100:
-        return "more than 99.9 %"
+        return "nearly 100 %"
     return f"{value:.1f} %"
 
 

@@ -144,12 +144,22 @@ def _explain(error: ValidationError) -> str:
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _fields_at(path[:-1])
-        return f"unknown key '{place}'.{did_you_mean(path[-1], known)} Known here: {', '.join(known)}{more}"
+        hint = _where_it_stands(path) or did_you_mean(path[-1], known)
+        return f"unknown key '{place}'.{hint} Known here: {', '.join(known)}{more}"
     value = first.get("input")
     shown = f", got {json.dumps(value, default=str)[:80]}" if path else ""
     if first["type"] == "model_type" and path:
         return f"{place}: expected keys below it, as '{_fields_at(path)[0]}: ...'{shown}{more}"
     return f"{place}: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
+
+
+def _where_it_stands(path: list[str]) -> str:
+    """Say under which section a key of that very name stands: the command line knows it without one."""
+    sections = [name for name, field in StudySpec.model_fields.items() if any(_models_in(field.annotation))]
+    places = [name for name in sections if path[-1] in _fields_at([name])]
+    if path[-1] in StudySpec.model_fields:
+        return f" It stands at the top of the file, as '{path[-1]}'."
+    return f" It stands under '{places[0]}', as {places[0]}.{path[-1]}." if len(places) == 1 else ""
 
 
 def _fields_at(path: list[str]) -> list[str]:
