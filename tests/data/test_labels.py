@@ -75,7 +75,9 @@ def test_numbers_that_differ_are_two_labels(one, other):
     assert class_findings({one: 8, other: 3}) == []
 
 
-@pytest.mark.parametrize("joined", ["urgent, escalate", "urgent|escalate", "escalate;urgent", "later , escalate"])
+@pytest.mark.parametrize(
+    "joined", ["urgent, escalate", "urgent|escalate", "escalate;urgent", "later , escalate", "urgent#later"]
+)
 def test_a_class_that_lists_a_known_class_and_another_reads_like_several(joined):
     (finding,) = class_findings({"urgent": 20, "later": 20, joined: 5})
     assert finding.code == "several-classes"

@@ -14,12 +14,12 @@ MOST_LABELS, LONGEST_LABEL = 300, 60
 MAX_GROUPS_SHOWN = 5
 _OUTER_MARKS = " .,;:!?\"'`´‘’“”()[]{}"
 _BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
-_SEPARATED = re.compile(r"\s*[,;|/+&]\s*|\s+and\s+")
+_SEPARATED = re.compile(r"\s*[,;|/+&#]\s*|\s+and\s+")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 # Marks that separate classes, and hardly ever stand within one.
 _LISTED = re.compile(r"\s*[,;|]\s*")
 # What programs write for a missing value.
-_MISSING = {"nan", "NaN", "NAN", "null", "NULL", "N/A", "#N/A", "<NA>", "NaT"}
+_MISSING = {"nan", "NaN", "NAN", "null", "NULL", "N/A", "#N/A", "<NA>", "NaT", "\\N"}
 
 
 def is_closed_set(labels: Collection[str], n_rows: int) -> bool:

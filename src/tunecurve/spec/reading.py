@@ -44,6 +44,8 @@ _Loader.add_implicit_resolver(
 )
 
 _STUDY_FILES = (".yaml", ".yml")
+# Tokens and tags, one a line, end so, too; what else ends so is named where rows are read.
+_TEXT_FILE = ".txt"
 # A name on the hub, perhaps with a configuration: looked for on no disk and no net before --data says that it is meant.
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 
@@ -82,7 +84,7 @@ def is_data(source: str | Path) -> bool:
         return True
     kind = kind_of(path.name)
     if kind != "json" or path.suffix.lower() != ".json":
-        return kind is not None or path.suffix.lower() in OTHERS
+        return kind is not None or path.suffix.lower() in (*OTHERS, _TEXT_FILE)
     try:
         values = load_spec(path) if path.stat().st_size <= MAX_STUDY_BYTES else {}
     except (SpecError, OSError):

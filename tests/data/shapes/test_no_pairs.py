@@ -31,6 +31,9 @@ ANSWER = {"role": "assistant", "content": "Hello"}
         (CHOICES, "'choices' holds the options of 'question'"),
         ({"question": "Which?", "choices": {"text": ["a"], "label": ["A"]}, "answer": "A"}, "options"),
         ({"prompt": "Which?", "options": ["a", "b"], "completion": "a"}, "'options' holds the options of 'prompt'"),
+        ({"question": "Which?", "A": "a", "B": "b", "answer": "A"}, "columns 'A', 'B' hold the options of 'question'"),
+        ({"question": "Which?", "option1": "a", "option2": "b", "label": 1}, "'option1', 'option2' hold the options"),
+        ({"prompt": "Which?", "choice_a": "a", "choice_b": "b", "answer": "a"}, "'choice_a', 'choice_b' hold"),
     ],
 )
 def test_rows_that_are_no_pairs_are_named(row, words):
@@ -52,6 +55,7 @@ def test_columns_that_are_named_are_taken(row):
         {"text": "x", "label": "a", "parent_id": "7"},
         {"question": "x", "answer": "a", "options": "none"},  # no list
         {"text": "x", "label": "a", "choices": ["a", "b"]},  # no question
+        {"question": "x", "answer": "a", "option1": "b"},  # one alone
     ],
 )
 def test_other_columns_of_these_names_change_nothing(row):

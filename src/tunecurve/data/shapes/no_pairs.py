@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,10 @@ from tunecurve.errors import DataError
 _PARENTS = ("parent_id", "parent_message_id")
 _TEXTS = ("text", "content", "message", "value")
 _QUESTIONS = ("question", "query", "prompt")
-_OPTIONS = ("choices", "options")
+_OPTIONS = ("choices", "options", "endings")
+# One option a column: option1, choice_a, answer0; or A, B, C.
+_OPTION = re.compile(r"(?:option|opt|choice|answer|ans|ending|sol)[ _-]?[0-9a-e]|[a-e]", re.IGNORECASE)
+_RIGHT = ("answer", "answerkey", "answer_key", "correct", "correct_answer", "label", "target")
 MIN_FLAG_COLUMNS, MIN_ROWS_OF_FLAGS = 2, 5
 _ONE_ROW_A_CHAT = (
     'write one row a chat, {"messages": [{"role": "user", "content": ...}, {"role": "assistant", "content": ...}]}'
@@ -49,9 +53,10 @@ def refuse_rows_without_pairs(sample: Sequence[Cells]) -> None:
     lists = columns_with(sample, lambda cell: isinstance(plain_value(cell), list | Mapping))
     options = [name for name in lists if name.casefold() in _OPTIONS]
     questions = [name for row in sample[:1] for name in row if str(name).casefold() in _QUESTIONS]
+    options = options or _options_apart(sample)
     if options and questions:
         raise DataError(
-            f"column '{options[0]}' holds the options of '{questions[0]}', and would stand in no input; write them into the question's "
+            f"{_columns_hold(options)} the options of '{questions[0]}', and would stand in no input; write them into the question's "
             "text and the right one into a column of its own, or name the columns to leave them out: "
             f"--input-column {questions[0]} --target-column ..."
         )
@@ -80,6 +85,20 @@ def refuse_flags(sample: Sequence[Cells]) -> None:
         f"no column is the target by its name, but {len(flags)} say nothing but yes or no (0 and 1, true and false, x): if each is a label "
         f"that a row has or has not, make sets of labels of them: {options}; else name the target with --target-column"
     )
+
+
+def _options_apart(sample: Sequence[Cells]) -> list[str]:
+    """Return the columns that hold one option each, if there are several beside a column that says which is right."""
+    found = [
+        str(name) for name in dict.fromkeys(name for row in sample for name in row) if _OPTION.fullmatch(str(name))
+    ]
+    is_choice = any(level in _RIGHT for row in sample[:1] for level in (str(name).casefold() for name in row))
+    return found if len(found) > 1 and is_choice else []
+
+
+def _columns_hold(names: Sequence[str]) -> str:
+    quoted = ", ".join(f"'{name}'" for name in names)
+    return f"columns {quoted} hold" if len(names) > 1 else f"column {quoted} holds"
 
 
 def _are_flags(sample: Sequence[Cells], name: str) -> bool:
