@@ -20,6 +20,7 @@ from tunecurve.data.length import too_long_test
 from tunecurve.data.rows import RawRow, Row
 from tunecurve.data.selecting import draw_rows, first_rows, rows_where, text_of_cell
 from tunecurve.data.shapes.base import Asked
+from tunecurve.data.shapes.prodigy import accepted
 from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.sides import SIDES, Side, check_is_no_split_column, with_sides
 from tunecurve.data.sources import read_rows
@@ -179,7 +180,8 @@ class _Reader:
         )
         told = with_ticker(raw_rows, f"reading {source}", "rows")
         plain_rows = self.plain_rows.read(told, f"{source} {hub_split or ''}")
-        return self._where(plain_rows, source) if data.where else plain_rows
+        rows = self._where(plain_rows, source) if data.where else plain_rows
+        return rows if self.plain_rows.knows("answer") else accepted(rows)
 
     def _where(self, raw_rows: Iterable[RawRow], source: str) -> Iterator[RawRow]:
         """Yield the rows for which the study's conditions hold, and note how many these are."""

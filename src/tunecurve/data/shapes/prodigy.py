@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from tunecurve.data.shapes.annotated import Annotated
 from tunecurve.data.shapes.base import Asked, Cells, Match, NotReadError, unreadable
 from tunecurve.data.shapes.spans import Spans
+from tunecurve.errors import DataError
 
 _MARKS = ("answer", "_input_hash", "_task_hash", "_view_id")
-_ANSWERS = frozenset({"accept", "reject", "ignore"})
+_NOT_ACCEPTED = ("reject", "ignore")
+_ANSWERS = frozenset({"accept", *_NOT_ACCEPTED})
 # How Prodigy shows one suggestion at a time, for yes or no.
 _ONE_BY_ONE = frozenset({"ner", "spans"})
 
@@ -43,7 +46,7 @@ class Prodigy(Spans):
 
     def annotation(self, cells: Cells, asked: Asked) -> Annotated:
         """Return the text and spans of an accepted row."""
-        if cells.get("answer") in ("reject", "ignore"):
+        if cells.get("answer") in _NOT_ACCEPTED:
             raise NotReadError(REJECTED if cells["answer"] == "reject" else IGNORED)
         found = super().annotation(cells, asked)
         is_one = cells.get("_view_id") in _ONE_BY_ONE
@@ -52,3 +55,25 @@ class Prodigy(Spans):
     def means_nothing(self, cells: Cells) -> bool:
         """Return whether a row without spans was labelled: accepted as it is."""
         return cells.get("answer") == "accept"
+
+
+def accepted(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield rows of plain columns: a class or a choice of Prodigy's stands in them, and whether it is right in ``answer``.
+
+    Parameters
+    ----------
+    rows : iterable of (place, cells)
+        Rows whose ``answer`` is neither input nor target.
+
+    Raises
+    ------
+    DataError
+        For a row that the annotator did not accept.
+    """
+    for place, cells in rows:
+        if cells.get("answer") in _NOT_ACCEPTED:
+            raise DataError(
+                f"{place}: 'answer' is '{cells['answer']}', so the annotator did not say that this row is right; keep the accepted "
+                "ones with --where answer=accept, or leave the column out of the file if it says something else"
+            )
+        yield place, cells
