@@ -18,16 +18,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tunecurve.data.drops import Reason
+from tunecurve.data.spelled_out import LONGEST_SPELLED_OUT, list_of, set_of
 from tunecurve.formats.entities import parse_entities
 from tunecurve.formats.json_pairs import RepeatedKey, unique_keys
 
-MAX_LIST_TEXT = 20_000
 # Floating-point numbers below hold every whole number exactly.
 _MAX_EXACT = 2**53
 _TURN_KEYS = ({"role", "content"}, {"from", "value"})
 _SPAN_KEYS = ({"start", "end"}, {"begin", "end"}, {"start_offset", "end_offset"}, {"offset", "length"})
-# numpy prints a list without commas: ['fire' 'water'].
-_NO_COMMA = re.compile(r"(['\"])\s+(['\"])")
 _IOB_TAG = re.compile(r"O|[BIESLU][-_]\S+")
 
 _DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
@@ -120,6 +118,9 @@ def read_target(cell: Any, rule: TargetRule) -> Reading:
     cell = plain_value(cell)
     if isinstance(cell, str) and rule.list_is != "references":
         cell = list_in_text(cell, with_scalars=rule.list_is != "one")
+    if isinstance(cell, str) and rule.list_is == "labels":
+        labels = set_of(cell)
+        cell = cell if labels is None else labels
     if isinstance(cell, str) and rule.list_is in ("entities", "object"):
         cell = _object_in_text(cell)
     if isinstance(cell, Mapping) and rule.list_is == "object":
@@ -244,26 +245,14 @@ def plain_value(value: Any) -> Any:
 
 def list_in_text(text: str, *, with_scalars: bool) -> Any:
     """Return the list that a text spells out, as a CSV file holds it, else the text."""
-    stripped = text.strip()
-    if not (stripped.startswith("[") and stripped.endswith("]")) or len(stripped) > MAX_LIST_TEXT:
-        return text
-    found: Any = text
-    try:
-        found = json.loads(stripped)
-    except (ValueError, RecursionError):
-        try:
-            found = ast.literal_eval(_NO_COMMA.sub(r"\1, \2", stripped))
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            return text
-    if not isinstance(found, list):
-        return text
-    return found if with_scalars or shape_of(found) != "a list of texts" else text
+    found = list_of(text)
+    return text if found is None or not (with_scalars or shape_of(found) != "a list of texts") else found
 
 
 def _object_in_text(text: str) -> Any:
     """Return the object that a text spells out as JSON or as Python does, else the text."""
     stripped = text.strip()
-    if not (stripped.startswith("{") and stripped.endswith("}")) or len(stripped) > MAX_LIST_TEXT:
+    if not (stripped.startswith("{") and stripped.endswith("}")) or len(stripped) > LONGEST_SPELLED_OUT:
         return text
     for parse in (_DECODER.decode, ast.literal_eval):
         try:
