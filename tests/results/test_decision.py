@@ -20,7 +20,7 @@ from tests.fakes.records import (
     size_forecast,
 )
 from tunecurve.curve.answer import Decision as Money
-from tunecurve.curve.answer import Gain, NextRound, SettlingStep, SizeInterval, Stop, Target
+from tunecurve.curve.answer import FirstStudy, Gain, MeasuredSize, NextRound, SettlingStep, SizeInterval, Stop, Target
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
 from tunecurve.curve.power import PairedNoise
 from tunecurve.findings import Finding
@@ -416,3 +416,54 @@ def test_results_open_with_the_decision_and_those_of_earlier_versions_get_one(tm
     old = load(tmp_path / "out").decision
     assert old is not None
     assert (old.action, old.expected) == (done.decision and done.decision.action, None)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_pool", "said", "labels"),
+    [
+        ([10, 20], 40, "train on 40 rows, which are labelled already", 0),
+        ([10, 20], 30, "train on 30 rows, which are labelled already", 0),
+        ([10, 20], 20, "train on 5 rows, which are labelled already", 0),
+        ([10, 20], 24, "train on 5 rows, which are labelled already", 0),
+        ([10], 40, "train on 20 and 40 rows, which are labelled already", 0),
+        ([10], 20, "train on 5 and 20 rows, which are labelled already", 0),
+        ([10], 10, "train on 80 rows (70 to label)", 70),
+        ([4, 5], 5, "train on 40 rows (35 to label)", 35),
+        ([10, 20], 160, "train on 160 rows, which are labelled already", 0),
+        ([10, 20], 4000, "train on 160 rows, which are labelled already", 0),
+    ],
+)
+def test_a_size_that_is_missing_is_taken_from_the_labelled_rows_before_more_are_asked_for(sizes, n_pool, said, labels):
+    wanted = 8.0 * sizes[-1]
+    first = FirstStudy(wanted, 3, 4 * wanted, 20.0, 10.0, [], "To find out.")
+    measured = [MeasuredSize(float(n), 60.0 + n, 1) for n in sizes]
+    own = LearnerForecast("No verdict from few sizes.", measured, first_study=first)
+    decision = decide_study(study(forecast=own, n_pool=n_pool))
+    assert decision.sentence == f"Cannot tell yet. Next: {said}."
+    assert decision.next_step.more_labels == labels
+
+
+@pytest.mark.parametrize("n_sizes", [0, 1, 2])
+def test_what_a_first_study_trains_on_says_nothing_of_labels(n_sizes):
+    """The engine knows measured points only: which rows are labelled, the decision says."""
+    answer = forecast_curve(CurvePoints([3.0, 6.0][:n_sizes], [50.0, 60.0][:n_sizes]))
+    assert "label" not in answer.first_study.sentence
+    assert f" {answer.first_study.rows:,g} rows (" in answer.first_study.sentence
+    assert f"Measure {3 - n_sizes} more, so that each size is 2 to 4 times the next smaller one." in answer.refusal
+
+
+@pytest.mark.parametrize(
+    ("mean", "wanted", "has_room"), [(100.0, 1.0, False), (99.5, 1.0, False), (98.0, 1.0, True), (80.0, 30.0, False)]
+)
+def test_no_gain_is_looked_for_where_the_score_leaves_no_room_for_it(mean, wanted, has_room):
+    item = NextRows(
+        "m", 0.0, wanted, 5.5, more_test_rows=None, more_training_rows=None, cost_of_test_rows=None,
+        cost_of_training_rows=None, better="neither",
+    )  # fmt: skip
+    word = "no gain that this test set can show"
+    own = learner_forecast(word, 0.0, sizes=((400.0, 78.0), (800.0, mean)))
+    decision = decide_study(study(forecast=own, test_set=TestSet(200, 50, 0.95, [], None, [item])))
+    room = f"label harder test rows: a score of {mean:g} leaves no room for a gain of {wanted:g}"
+    assert (room in decision.sentence) != has_room
+    assert ("train on" in decision.sentence) == has_room
+    assert decision.next_step.kind == ("size" if has_room else "test set")

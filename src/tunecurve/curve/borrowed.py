@@ -81,14 +81,12 @@ def rows_to_find_out(predictive: Predictive) -> FirstStudy:
     best = next((option for option in options if now - option.width >= ENOUGH * gained > 0), narrowest)
     rows, seeds = best.rows, best.seeds
     known = float(curve.size[-1]) if measured else 0.0
-    ladder = sorted({round(n) for n in (rows / 16, rows / 4, rows) if n > known})
+    smaller = ", ".join(f"{n:,}" for n in sorted({round(rows / 16), round(rows / 4)}) if n > known)
+    sizes = f"{smaller} and {rows:,g}" if smaller else f"{rows:,g}"
     runs = "one run each" if seeds == 1 else f"{seeds} seeds at the largest"
     interval = f"the 80 % interval at n={wanted:g}"
     if gained > 0:
-        sentence = (
-            f"To find out, label about {rows:g} rows in all and train on {', '.join(f'{n:g}' for n in ladder)} of them "
-            f"({runs}): {interval} is {now:.3g} wide now, and about {best.width:.3g} then."
-        )
+        sentence = f"To find out, train on {sizes} rows ({runs}): {interval} is {now:.3g} wide now, and about {best.width:.3g} then."
     else:
         sentence = f"No study of up to {studies[-1]:g} rows is expected to narrow {interval}, {now:.3g} wide now."
     return FirstStudy(rows, seeds, wanted, now, best.width, options, sentence)

@@ -6,9 +6,11 @@ verdict, prices decide where they are known; without one, nothing is decided, an
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
-from tunecurve.curve.answer import NextRound, SettlingStep, Stop, Verdict
+from tunecurve.curve.answer import FirstStudy, NextRound, SettlingStep, Stop, Verdict
+from tunecurve.curve.forecast import FEWEST_SIZES
 from tunecurve.curve.plateau import NOTHING_SHOWN
 from tunecurve.curve.power import MOST_SEEDS
 from tunecurve.curve.targets import TRUSTED_MULTIPLE
@@ -25,6 +27,8 @@ from tunecurve.spec.study import AdviceSpec
 
 # A size that is less than so many times the largest one tells hardly more than that one.
 LEAST_STEP = 1.25
+# Half the smallest size is proposed down to so many rows.
+FEWEST_ROWS = 4
 OTHER_MODEL = NextStep("training", "try a larger model, another recipe, or other kinds of rows")
 
 
@@ -136,11 +140,32 @@ class _OneLearner:
         if blocking:
             step = NextStep("finding", blocking[0].remedy or "see the checks")
         elif first is not None:
-            more = max(first.rows - self.last, 0.0)
-            step = NextStep("size", f"train on {first.rows:,.0f} rows{self._labelled(first.rows)}", more, first.seeds)
+            step = self._first_step(first)
         else:
             step = NextStep("size", "measure three or more training sizes")
         return _Choice("cannot tell", f"Cannot tell yet. Next: {step.what}.", reason, step)
+
+    def _first_step(self, first: FirstStudy) -> NextStep:
+        """Return the study that narrows the forecast most; where it takes labels, the missing sizes from the rows in hand."""
+        to_label = self._to_label(first.rows)
+        in_hand = self._sizes_in_hand() if to_label else []
+        if in_hand:
+            names = " and ".join(f"{n:,}" for n in in_hand)
+            return NextStep("size", f"train on {names} rows, which are labelled already", 0, len(in_hand))
+        what = f"train on {first.rows:,.0f} rows{self._labelled(first.rows) or f' ({to_label:,} to label)'}"
+        return NextStep("size", what, to_label, first.seeds)
+
+    def _sizes_in_hand(self) -> list[int]:
+        """Return the sizes missing for a verdict, larger ones first, within the labelled rows; none where those hold too few."""
+        sizes, pool = [point.n for point in self.forecast.points], self.results.data.n_pool
+        found: list[int] = []
+        while sizes and len(sizes) < FEWEST_SIZES:
+            larger, smaller = min(2 * max(sizes), pool), min(sizes) / 2
+            if larger < LEAST_STEP * max(sizes) and smaller < FEWEST_ROWS:
+                return []
+            found.append(int(larger if larger >= LEAST_STEP * max(sizes) else smaller))
+            sizes.append(found[-1])
+        return sorted(found)
 
     def _unclear(self, verdict: Verdict) -> _Choice:
         own = (item for item in self.results.test_set.next_rows if item.learner == self.learner)
@@ -182,10 +207,15 @@ class _OneLearner:
     def _seeds_step(self, found: NextRows) -> NextStep:
         """Return how many seeds show the gain; one more size where not even many would, and no realistic number of rows."""
         if found.seeds is None:
+            if self._room() < found.wanted:
+                score = f"{self.forecast.points[-1].mean_score:.4g}"
+                what = f"label harder test rows: a score of {score} leaves no room for a gain of {found.wanted:.2g}"
+                return NextStep("test set", what)
             step = self._one_more_size()
             are_seeds_known = all(size.runs > 1 for size in self.forecast.points[-2:])
             seeds = f"{MOST_SEEDS} seeds a size or " if are_seeds_known else ""
-            why = f": not even {seeds}{MOST_TIMES} times the test rows would show a gain of {found.wanted:.2g}"
+            gain = f"a gain of {found.wanted:.2g} between the sizes measured"
+            why = f"; not even {seeds}{MOST_TIMES} times the test rows would show {gain}"
             return replace(step, what=step.what + why)
         sizes = self.forecast.points[-2:]
         prices = prices_of(self.advice)
@@ -198,6 +228,11 @@ class _OneLearner:
             f"{found.wanted:.2g} on these test rows"
         )
         return NextStep("seeds", what, 0, more, sum(known) if known else None)
+
+    def _room(self) -> float:
+        """Return how much better than at the largest size a score can be."""
+        best = self.results.metric(self.results.primary_metric).best
+        return math.inf if best is None else abs(best - self.forecast.points[-1].mean_score)
 
     def _one_more_size(self) -> NextStep:
         """Return the next size: within the rows that are labelled already where they are enough more to be one."""
