@@ -285,3 +285,39 @@ def test_gains_are_paired_by_seed():
     gain, low, high = _gain(50, list(trials(0.08)), list(trials(0.0)), METRIC, 0.95)
     assert gain == pytest.approx(8, abs=2)
     assert 0 < low < gain < high
+
+
+class Unprompted(LookupLearner):
+    """As taggers: tuned without prompts, so that what is taken off answers changes none of its own."""
+
+    takes_prompts = False
+
+
+def folder_of(study, out, teacher=None):
+    learners = {"lookup": Unprompted(), NAME: DistilledLearner(NAME, Unprompted(), teacher or Teacher(), 3)}
+    planned = prepare_study(study, StudyOptions(out=out, learners=learners)).planned
+    return {item.trial.learner: item.folder.name for item in planned if item.trial.strategy == "fine-tune"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"answers": {"clean": []}},
+        {"answers": {"clean": ["quotes"]}},
+        {"prompt": {"system": "Mask it.", "labels": ["NAME"]}},
+        {"prompt": {"system": "Mask it.", "labels": ["NAME", "CITY", "ALIEN"]}},
+    ],
+)
+def test_what_decides_which_answers_are_trained_on_is_another_trial_of_the_taught_student_alone(rows, tmp_path, change):
+    plain = {"prompt": {"system": "Mask it.", "labels": ["NAME", "CITY"]}, "train_sizes": [10], "seeds": 1}
+    before = folder_of(study_of(rows, **plain), tmp_path / "a")
+    after = folder_of(study_of(rows, **{**plain, **change}), tmp_path / "b")
+    assert before == folder_of(study_of(rows, **plain), tmp_path / "c")
+    assert before["lookup"] == after["lookup"]
+    assert before[NAME] != after[NAME]
+
+
+def test_what_is_taken_off_answers_is_not_in_the_key_where_neither_student_nor_teacher_is_prompted(rows, tmp_path):
+    study = study_of(rows, train_sizes=[10], seeds=1)
+    plain = folder_of(study, tmp_path / "a", Unprompted())
+    assert plain == folder_of({**study, "answers": {"clean": []}}, tmp_path / "b", Unprompted())

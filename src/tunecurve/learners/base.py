@@ -120,6 +120,11 @@ class Learner(ABC):
         """Whether it makes use of inputs that nobody labelled: `use_unlabelled` is written."""
         return self._writes("use_unlabelled")
 
+    @property
+    def answers_are_cleaned(self) -> bool:
+        """Whether what a study takes off answers changes its answers."""
+        return self.takes_prompts
+
     def use_unlabelled(self, rows: UnlabelledRows) -> None:  # noqa: B027  (most need none)
         """Take the inputs that nobody labelled from here."""
 

@@ -83,6 +83,11 @@ class DistilledLearner(Learner):
         teacher = {**self.teacher.identity(), "times": self.times, "is_tuned": self._teacher_is_tuned}
         return {**self.student.identity(), "teacher": teacher}
 
+    @property
+    def answers_are_cleaned(self) -> bool:
+        """Whether the student's are, or the teacher's that it learns from."""
+        return self.student.answers_are_cleaned or self.teacher.answers_are_cleaned
+
     def use_unlabelled(self, rows: UnlabelledRows) -> None:
         """Take the teacher's inputs from here."""
         self.rows = rows

@@ -188,10 +188,10 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
                 "context": learner.context_length(),
                 "version": 1,
             }
-        if sorted(spec.answers.clean) != sorted(SAFE_TO_CLEAN):
-            config["clean"] = sorted(spec.answers.clean)
     elif trial.strategy == "zero-shot":
         config["labels"] = list(data.renderer.labels)
+    if learner.answers_are_cleaned and sorted(spec.answers.clean) != sorted(SAFE_TO_CLEAN):
+        config["clean"] = sorted(spec.answers.clean)
     if learner.needs_answer_shape:
         shape = _answer_shape(trial, spec, data)
         config["answer_shape"] = None if shape is None else shape.to_json()
@@ -202,6 +202,7 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
         further = learner.further_inputs(trial.train_size, trial.seed)
         if further:
             config["further_inputs_sha256"] = content_id(*further)
+            config["labels"] = list(data.renderer.labels)  # answers with any other are not trained on
         if spec.train_together and learner.can_train_together:
             config["trained_together"] = True  # its additions come in another order
     return config
