@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -97,6 +98,18 @@ def test_a_run_that_is_there_is_not_started_over(tickets, tmp_path, commands):
     with pytest.raises(StudyStateError, match="a run itself"):
         Launches(tmp_path / "there").start({"study": "rows.jsonl", "name": "inner"})
     assert commands == []
+
+
+def test_two_pages_that_ask_at_once_start_one_study(tmp_path, commands):
+    client = open_page(tmp_path, may_run=True)
+    form = {"study": "rows.jsonl", "name": "new"}
+    with ThreadPoolExecutor(4) as pages:
+        asked = [pages.submit(client.post, "/api/start", json=form, headers=HEADERS) for _ in range(4)]
+    assert sorted(one.result().status_code for one in asked) == [200, 409, 409, 409]
+    assert len(commands) == 1
+    refused = client.post("/api/start", json=form, headers=HEADERS)
+    assert (refused.status_code, "already" in refused.text) == (409, True)
+    assert client.post("/api/start", json=form | {"name": "other"}, headers=HEADERS).status_code == 200
 
 
 def test_a_run_goes_on_with_its_own_study_file(tickets, tmp_path, commands):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,7 @@ class Launches:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._launched: dict[Path, Launch] = {}
+        self._deciding = threading.Lock()  # two pages may ask at once, and a folder is there only after seconds
 
     def get(self, path: Path) -> Launch | None:
         """Return the last launch of a run from here."""
@@ -110,15 +112,19 @@ class Launches:
         path = self._folder / name
         if (self._folder / STUDY_FILE).exists():
             raise StudyStateError(f"'{self._folder}' is a run itself; show the folder that it is in to start others")
-        if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
-            raise StudyStateError(f"there is a '{path}' already; continue it, or choose another name")
         options = [
             f"{option}={value}"
             for field, option in FIELDS.items()
             for value in (form.get(field, "").split() if field == "models" else [form.get(field, "").strip()])
             if value
         ]
-        self._launch(path, ["run", f"--out={path}", *options, *_more_options(form.get("more", "")), "--", study])
+        arguments = ["run", f"--out={path}", *options, *_more_options(form.get("more", "")), "--", study]
+        with self._deciding:
+            launch = self.get(path)
+            is_there = path.exists() and any(path.iterdir() if path.is_dir() else [path])
+            if is_there or (launch and launch.at_work):
+                raise StudyStateError(f"there is a '{path}' already; continue it, or choose another name")
+            self._launch(path, arguments)
         return path
 
     def go_on(self, path: Path) -> None:
@@ -129,16 +135,16 @@ class Launches:
         StudyStateError
             When somebody works on it, or there is nothing to go on with.
         """
-        launch = self.get(path)
-        holder = holder_of(path)
-        if (launch and launch.at_work) or (holder and holder.is_at_work):
-            raise StudyStateError(f"'{path}' is being worked on already")
-        if (path / STUDY_FILE).exists():
-            self._launch(path, ["run", f"--out={path}", "--", str(path / STUDY_FILE)])
-        elif launch:
-            self._launch(path, launch.arguments)
-        else:
-            raise StudyStateError(f"there is no {STUDY_FILE} in '{path}'; start the study again")
+        with self._deciding:
+            launch, holder = self.get(path), holder_of(path)
+            if (launch and launch.at_work) or (holder and holder.is_at_work):
+                raise StudyStateError(f"'{path}' is being worked on already")
+            if (path / STUDY_FILE).exists():
+                self._launch(path, ["run", f"--out={path}", "--", str(path / STUDY_FILE)])
+            elif launch:
+                self._launch(path, launch.arguments)
+            else:
+                raise StudyStateError(f"there is no {STUDY_FILE} in '{path}'; start the study again")
 
     def stop(self, path: Path) -> None:
         """Ask the process that works on a run to end at its next step; what is finished is kept.
