@@ -57,10 +57,9 @@ def test_a_text_is_answered_over_the_page_and_what_is_no_question_is_refused(tic
     for values, status in [({"text": " ", "trial": run["models"][0]["trial"]}, 409), ({"text": "a", "trial": "other"}, 409),
                            ({"text": 5}, 400), ([], 400)]:  # fmt: skip
         assert client.post(address, json=values, headers=HEADERS).status_code == status
-    assert (
-        client.post(address, content=b"\xff{", headers={**HEADERS, "Content-Type": "application/json"}).status_code
-        == 400
-    )
+    for body in (b"\xff{", b"", b"[" * 100_000, b'{"text":' * 100_000):
+        found = client.post(address, content=body, headers={**HEADERS, "Content-Type": "application/json"})
+        assert found.status_code == 400
 
 
 class Slow(Answerer):

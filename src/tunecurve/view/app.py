@@ -145,7 +145,7 @@ async def _texts_of(request: Request) -> dict[str, str]:
     """Return the texts that were sent, by their names."""
     try:
         values = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise HTTPException(400, "expected a JSON object of texts")

@@ -67,7 +67,7 @@ class Guard:
         """Return what to answer instead of the application; None where it is to answer."""
         host = headers.get("host", "")
         name, _, port = host.rpartition(":") if ":" in host else (host, "", "80")
-        if name not in NAMES or not port.isdigit() or len(headers.getlist("host")) != 1:
+        if name not in NAMES or not port.isdecimal() or len(headers.getlist("host")) != 1:
             return _refuse(421, "this address is not one of this machine; open the one that 'tunecurve view' printed")
         given = query.get("token", [])
         if given and method == "GET":
@@ -83,7 +83,7 @@ class Guard:
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return _refuse(415, "expected JSON")
         length = headers.get("content-length", "")
-        if not length.isdigit() or int(length) > MOST_BYTES:
+        if not length.isdecimal() or int(length) > MOST_BYTES:
             return _refuse(413, f"expected at most {MOST_BYTES:,} bytes, and their number")
         return None
 
