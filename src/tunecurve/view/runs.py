@@ -12,7 +12,7 @@ from typing import Literal
 
 from tunecurve.errors import TunecurveError
 from tunecurve.executors.leases import CLAIMS, LeaseStore
-from tunecurve.executors.lock import Holder, holder_of
+from tunecurve.executors.lock import holder_of
 from tunecurve.learners.hosted.prices import money
 from tunecurve.report.decision import decision_lines
 from tunecurve.report.spent import money_line
@@ -149,11 +149,6 @@ class RunsFolder:
         )  # fmt: skip
         return _with_results(run, results) if results else run
 
-    def results(self, path: Path) -> Results | None:
-        """Return what was found in a run so far; None where nothing is, or it cannot be read."""
-        with self._lock:
-            return self._read(path).results
-
     def _read(self, path: Path) -> _Kept:
         stamp = tuple(_stamp(path / name) for name in (RESULTS, STUDY_FILE, TRIALS))
         kept = self._kept.get(path)
@@ -179,12 +174,6 @@ class RunsFolder:
 def run_id(relative: Path) -> str:
     """Return the name of a run in addresses: it holds no path that could lead elsewhere."""
     return hashlib.sha256(relative.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
-def process_of(path: Path) -> Holder | None:
-    """Return the process of this machine that works on a run alone."""
-    holder = holder_of(path)
-    return holder if holder is not None and holder.is_here and holder.is_at_work else None
 
 
 def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
