@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -188,6 +189,10 @@ def test_nonsense_is_answered_and_the_next_request_too():
         assert raw(server, "GET", "/etc/passwd")[0] == 404
         assert raw(server, "POST", "/v1/chat/completions", b"", **{"Content-Length": "9" * 12})[0] == 413
         assert raw(server, "POST", "/v1/chat/completions", b"", **{"Content-Length": "-1"})[0] == 411
+        assert raw(server, "POST", "/v1/chat/completions", b"", **{"Content-Length": "\xb2"})[0] == 411
+        with socket.create_connection(server.server_address, timeout=30) as connection:
+            connection.sendall(b"GET http://[/v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 500 ")
         for prompt in ("", [], [1], ["a", " "], None):
             body = json.dumps({"model": "shouts", "prompt": prompt}).encode()
             assert raw(server, "POST", "/v1/completions", body)[0] == 400
@@ -209,6 +214,9 @@ def test_nobody_else_is_answered():
         assert raw(server, "GET", "/v1/models", **known, Host="evil.example")[0] == 403
         assert raw(server, "GET", "/v1/models", **known, Host="evil.example@127.0.0.1.evil.example")[0] == 403
         assert raw(server, "GET", "/v1/models", **known, Origin="https://evil.example")[0] == 403
+        for broken in ("[", "[::1", "a]"):
+            assert raw(server, "GET", "/v1/models", **known, Host=broken)[0] == 403
+            assert raw(server, "GET", "/v1/models", **known, Origin=f"http://{broken}")[0] == 403
         assert raw(server, "GET", "/v1/models", **known, Origin="http://localhost:3000")[0] == 200
         assert server.predictor.learner.asked == [[[("system", "Shout."), ("user", "hi")]]]
 

@@ -92,13 +92,16 @@ class _Handler(BaseHTTPRequestHandler):
             work(body)
         except BadRequest as wrong:
             self._send(wrong.status, wrong.to_json())
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):
             self.close_connection = True
+        except Exception as error:  # whatever it is, the client is told; nothing is logged here
+            self.close_connection = True
+            self._send(500, BadRequest(f"the request failed ({type(error).__name__})", status=500).to_json())
 
     def _body(self) -> bytes:
         """Return the body, read whatever follows: what is left unread would be taken for the next request."""
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or self.headers.get("Transfer-Encoding"):
+        if not length.isdecimal() or self.headers.get("Transfer-Encoding"):
             self.close_connection = True
             raise BadRequest("expected a Content-Length", status=411)
         if int(length) > MOST_BYTES:
@@ -108,11 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse_strangers(self) -> None:
         """Refuse other machines' names, pages of other origins, and whoever lacks the token."""
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
-        if host not in _OWN_NAMES:
+        if _host_in(f"//{self.headers.get('Host', '')}") not in _OWN_NAMES:
             raise BadRequest(f"this address is for this machine alone; ask {self.server.url}", status=403)
         origin = self.headers.get("Origin")
-        if origin is not None and urlsplit(origin).hostname not in _OWN_NAMES:
+        if origin is not None and _host_in(origin) not in _OWN_NAMES:
             raise BadRequest("pages of other origins are not answered", status=403)
         given = (self.headers.get("Authorization") or "").removeprefix("Bearer ").strip()
         if self.server.token and not hmac.compare_digest(given.encode(), self.server.token.encode()):
@@ -197,3 +199,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+
+def _host_in(address: str) -> str | None:
+    """Return the name of the machine in an address; None where there is none."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:  # "//[": no address
+        return None
