@@ -171,3 +171,24 @@ def test_a_row_that_is_far_longer_than_the_others_is_named(tmp_path, lengths, sa
         assert finding.text.startswith(said)
         assert finding.places == ("line 1",)
         assert finding.kind == "note"
+
+
+TWINS = [{"text": f"order {n} of {'abcde'[n % 5]} please", "label": "ab"[n % 2], "who": f"w{n}"} for n in range(80)]
+
+
+@pytest.mark.parametrize(
+    ("more", "has_own_test_rows", "remedy"),
+    [
+        ({"split": {"test_size": 20, "method": "random"}}, False, "--split group"),
+        ({"split": {"test_size": 20, "method": "random"}, "data": {"group_column": "who"}}, False, "--split group"),
+        ({"data": {"group_column": "who"}}, False, "leave it out"),
+        ({}, True, "both_sides: drop_groups"),
+    ],
+)
+def test_a_remedy_against_twins_is_not_in_force_already_and_helps(tmp_path, more, has_own_test_rows, remedy):
+    rows, own = (TWINS[20:], TWINS[:20]) if has_own_test_rows else (TWINS, None)
+    finding = study(tmp_path, rows, own, **more)["template-twins"]
+    assert remedy in finding.remedy
+    followed = {"--split group": {"split": {"test_size": 20}}, "leave it out": {}}
+    if remedy in followed:
+        assert "template-twins" not in study(tmp_path, TWINS, None, train_sizes=[4], **followed[remedy])

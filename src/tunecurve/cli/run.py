@@ -98,7 +98,7 @@ def _say_what_is_to_do(progress: Progress, ready: Study) -> None:
     data = ready.data.facts
     progress.message(
         f"{ready.spec.name}: {data.rows_in} rows in, {data.rows_kept} kept; {data.n_test} test rows, "
-        f"{data.n_pool} to train on, {data.n_set_aside} set aside ({data.split_method})"
+        f"{data.n_pool} to train on, {data.n_set_aside} set aside; split: {data.split_method}"
     )
     for line in finding_lines(ready.data.findings):
         progress.message(line)

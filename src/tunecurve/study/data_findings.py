@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tunecurve.data.near_duplicates import NearDuplicates
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.facts import DataFacts
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import is_own, suggest_task
@@ -21,7 +22,6 @@ MOST_TWINS = 0.1
 LONG_TIMES, LONG_CHARACTERS = 10, 500
 # Of more rows, length is no slip.
 MOST_LONG = 0.01
-NOTHING_NEAR = NearDuplicates()
 
 
 def data_findings(
@@ -29,9 +29,8 @@ def data_findings(
     test: Sequence[Row],
     pool: Sequence[Row],
     facts: DataFacts,
-    near: NearDuplicates = NOTHING_NEAR,
-    *,
-    keeps_groups: bool,
+    spec: StudySpec,
+    near: NearDuplicates,
 ) -> list[Finding]:
     """Return what the rows of a study could mislead by.
 
@@ -43,19 +42,19 @@ def data_findings(
         The two sides.
     facts : DataFacts
         Of `StudyData`: counts, labels, overlap.
+    spec : StudySpec
+        What is said of split, groups and sides.
     near : NearDuplicates
         Test rows that are nearly the same as a training row.
-    keeps_groups : bool
-        Whether intervals rest on groups of rows (`SplitSpec.keeps_groups`), not on rows.
     """
     found = task.format_findings(test, pool)
     if not any(finding.code == "targets-differ" for finding in found):
         found = [*found, *_other_task(task, pool)]
     found = [*found, *_unseen_labels(task, test, facts.labels), *task.label_findings(test, pool)]
-    few_groups = _few_test_groups(facts) if keeps_groups else []
+    few_groups = _few_test_groups(facts) if spec.split.keeps_groups else []
     return [
         *found,
-        *_overlap(facts),
+        *_overlap(facts, _against_twins(spec)),
         *_near_duplicates(facts, near),
         *_much_longer(test, pool),
         *few_groups,
@@ -79,7 +78,18 @@ def _unseen_labels(task: Task, test: Sequence[Row], known: Sequence[str]) -> lis
     return [Finding("unseen-labels", f"labels only in the test set, which nothing can learn: {shown}")]
 
 
-def _overlap(facts: DataFacts) -> list[Finding]:
+def _against_twins(spec: StudySpec) -> str:
+    """Return what keeps a template on one side, of what is not in force already."""
+    if spec.data.names_test_rows:
+        return "take those training rows out: both_sides: drop_groups under split in the study file"
+    if not spec.split.keeps_groups:
+        return "keep a template's rows on one side: --split group"
+    if spec.data.group_column is not None:
+        return "one template has rows in several groups: give --group-column a column that names the template, or leave it out"
+    return "name the template with --group-column"
+
+
+def _overlap(facts: DataFacts, against_twins: str) -> list[Finding]:
     found = []
     n_same = facts.overlap.test_rows_with_input_in_pool
     n_twins = facts.overlap.test_rows_with_skeleton_in_pool
@@ -91,7 +101,7 @@ def _overlap(facts: DataFacts) -> list[Finding]:
             f"{n_twins} of {facts.n_test} test rows have a template twin among the training rows: the curve will show "
             "memorising"
         )
-        found.append(Finding("template-twins", text, "name the template with --group-column, or use --split group"))
+        found.append(Finding("template-twins", text, against_twins))
     return found
 
 

@@ -163,7 +163,7 @@ def split_data(
     decided = _decide(spec, test, pool, task, decisions, findings)
     near = find_near_duplicates(test, pool, skeleton_text(decided.task.group_by, decided.task.form))
     facts = _facts(rows, cleaning, split, (test, pool, near), decided)
-    findings += data_findings(task, test, pool, facts, near, keeps_groups=spec.split.keeps_groups)
+    findings += data_findings(task, test, pool, facts, spec, near)
     findings += side_findings(
         rows,
         split,
