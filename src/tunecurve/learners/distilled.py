@@ -64,6 +64,10 @@ class DistilledLearner(Learner):
                 f"'{name}': '{student.name}' {'is tuned elsewhere' if student.is_paid else 'cannot be fine-tuned'}, expected a student "
                 "that is tuned on this machine, e.g. tagger or classifier"
             )
+        if teacher.has_teacher:
+            raise UsageError(
+                f"'{name}': the teacher '{teacher.name}' has a teacher itself; name one model after '{times}x:'"
+            )
         if not teacher.takes_prompts and not teacher.can_fine_tune and teacher.name == "floor":
             raise UsageError(f"'{name}': the floor teaches nothing; name a model")
         self.rows: UnlabelledRows | None = None
