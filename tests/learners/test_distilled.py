@@ -14,12 +14,14 @@ from tunecurve.learners.base import Completion, Learner, unanswered
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.distilled import TEACHER_ANSWERS, DistilledLearner
 from tunecurve.learners.distilled_names import models_within, parse_distilled_name
+from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.results.records.points import MetricResult
 from tunecurve.results.records.teaching import TaughtSize
 from tunecurve.results.teaching import _gain, _rows_alone, _sentence
 from tunecurve.run import run_study
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
+from tunecurve.tasks.lookup import task_of
 
 NAME = "lookup+3x:teacher"
 WORDS = ("rain", "goal", "vote", "song", "bread", "train")
@@ -321,3 +323,51 @@ def test_what_is_taken_off_answers_is_not_in_the_key_where_neither_student_nor_t
     study = study_of(rows, train_sizes=[10], seeds=1)
     plain = folder_of(study, tmp_path / "a", Unprompted())
     assert plain == folder_of({**study, "answers": {"clean": []}}, tmp_path / "b", Unprompted())
+
+
+def grouped(rows, group_of):
+    return [row | {"who": group_of(number)} for number, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("method", ["group", "random"])
+@pytest.mark.parametrize("n_unnamed", [0, 3])
+def test_inputs_of_a_test_rows_group_go_to_no_teacher_where_groups_are_kept_apart(tmp_path, method, n_unnamed):
+    labelled = grouped(simple_rows(160), lambda number: f"p{number % 40}")
+    others = grouped(simple_rows(400)[160:], lambda number: "" if number < n_unnamed else f"p{number % 40}")
+    more = write(tmp_path / "more.jsonl", [{key: row[key] for key in ("source_text", "who")} for row in others])
+    study = study_of(write(tmp_path / "rows.jsonl", labelled), train_sizes=[10], seeds=1)
+    study["data"] = {**study["data"], "group_column": "who", "unlabelled": str(more)}
+    study["split"]["method"] = method
+    ready = prepare_study(study, StudyOptions(out=tmp_path / "out", learners=learners_of(Teacher())))
+    of_test = {row.group for row in ready.data.test}
+    given = set(ready.learners[NAME].rows.inputs)
+    named = {row["source_text"]: row["who"] for row in others}
+    assert len(given) > 30
+    [said] = [one.text for one in ready.data.findings if one.code == "teacher-inputs"]
+    if method == "random":
+        assert of_test & {named[text] for text in given}, "the study asked for rows one by one"
+        assert "group" not in said
+        return
+    assert not of_test & {named[text] for text in given}
+    n_of_test = sum(row["who"] in of_test for row in others)
+    assert n_of_test > 0
+    assert f", {n_of_test} of a group of test rows" in said
+    assert (f"; {n_unnamed} name no group in column 'who'" in said) is bool(n_unnamed)
+
+
+def test_an_input_in_another_width_or_case_is_that_of_a_labelled_row(rows, tmp_path):
+    wide = {ord(letter): ord(letter) + 0xFEE0 for letter in "abcdefghijklmnopqrstuvwxyz"}
+    same = [{"source_text": row["source_text"].translate(wide).upper()} for row in simple_rows(160)]
+    fresh = [{"source_text": row["source_text"]} for row in simple_rows(260)[160:]]
+    study = study_of(rows, train_sizes=[10], seeds=1)
+    study["data"] = {**study["data"], "unlabelled": str(write(tmp_path / "more.jsonl", same + fresh))}
+    ready = prepare_study(study, StudyOptions(out=tmp_path / "out", learners=learners_of(Teacher())))
+    given = set(ready.learners[NAME].rows.inputs)
+    assert given
+    assert given <= {row["source_text"] for row in fresh}
+
+
+@pytest.mark.parametrize("name", ["tfidf+2x:tfidf+3x:tfidf", "tfidf+2x:tfidf+3x:tfidf+4x:tfidf"])
+def test_a_teacher_has_no_teacher_of_its_own(name):
+    with pytest.raises(UsageError, match="has a teacher itself; name one model after"):
+        build_learners([name], LearnerOptions(task=task_of("classification")))

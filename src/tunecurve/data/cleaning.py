@@ -141,6 +141,12 @@ def _join_labels(rows: list[Row], number: int, target: Reading) -> str:
     return JOINED if new else "duplicate"
 
 
+def group_named(cells: Mapping[str, Any], column: str | None) -> str:
+    """Return the group that a row names in a column; empty where it names none."""
+    cell = cells.get(column) if column else None
+    return "" if is_missing(cell) or not str(cell).strip() else str(cell)
+
+
 @dataclass
 class _RowReader:
     """Reads the cells of one row after the other, and keeps count of what they are.
@@ -199,9 +205,8 @@ class _RowReader:
 
     def _group_in(self, cells: Mapping[str, Any], place: str) -> str:
         """Return the group; a row without one is a group of its own kind: its skeleton."""
-        cell = cells.get(self.group_column) if self.group_column else None
-        if not is_missing(cell) and str(cell).strip():
-            return str(cell)
+        if group := group_named(cells, self.group_column):
+            return group
         self.n_ungrouped += 1
         if len(self.ungrouped_places) < MAX_PLACES_KEPT:
             self.ungrouped_places.append(place)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from tunecurve.data.cleaning import group_named
 from tunecurve.data.inputs import InputText
 from tunecurve.data.rows import skeleton
+from tunecurve.data.sides import levelled
 from tunecurve.data.sources import read_rows
 from tunecurve.errors import DataError, UsageError
 from tunecurve.findings import Finding
@@ -49,36 +52,69 @@ def give_unlabelled(spec: StudySpec, data: StudyData, learners: Mapping[str, Lea
     for learner in taught:
         learner.use_unlabelled(rows)
     if source is None:
-        text = "teachers answer inputs of training rows beyond the labelled rows of a trial; the labels of these rows are not used"
+        text = "teachers answer inputs of training rows beyond the labelled rows of a trial; nobody is shown or trained on their labels"
         data.findings.append(Finding("teacher-inputs", text, is_note=True))
 
 
 def _inputs_of(spec: StudySpec, data: StudyData, source: str) -> tuple[str, ...]:
-    """Return the inputs in a file, each once, without those that a test row or a training row has, or a template of a test row."""
+    """Return the inputs in a file, each once, without those that a test row or a training row has, and without test groups."""
     text_of = InputText(spec.data.input_columns, spec.prompt.column_template)
+    groups = _Groups.of(spec, data)
     found, n_read, n_unread = dict[str, None](), 0, 0
     for _, cells in read_rows(source, spec.data.reading_options(), findings=data.findings):
         n_read += 1
         reading, _ = text_of.for_columns(cells).read(cells)
         if reading.problem or not reading.texts:
             n_unread += 1
-        else:
+        elif not groups.has(cells):
             found[reading.texts[0]] = None
     known = {skeleton(row.source) for row in data.test}
-    labelled = {row.source for row in data.pool}
-    kept = tuple(text for text in found if skeleton(text) not in known and text not in labelled)
+    labelled = {levelled(row.source) for row in (*data.test, *data.pool)}
+    kept = tuple(text for text in found if skeleton(text) not in known and levelled(text) not in labelled)
     if not kept:
         columns = ", ".join(spec.data.input_columns)
         raise DataError(
-            f"'{source}': none of {n_read} rows has an input for a teacher (column {columns}; inputs like those of test rows, and those of "
-            "training rows, are left out); give other rows with --unlabelled"
+            f"'{source}': none of {n_read} rows has an input for a teacher (column {columns}; inputs like those of test rows, of their "
+            "groups, and those of training rows are left out); give other rows with --unlabelled"
         )
     text = (
         f"'{source}': {len(kept)} of {n_read} rows are inputs for teachers; left out: {n_unread} without an input, "
-        f"{n_read - n_unread - len(found)} that came before, {len(found) - len(kept)} like a test row or the same as a training row"
+        f"{n_read - n_unread - groups.n_of_test - len(found)} that came before, {len(found) - len(kept)} like a test row or the same as a "
+        f"training row{groups.in_words()}"
     )
     data.findings.append(Finding("teacher-inputs", text, is_note=True))
     return kept
+
+
+@dataclass
+class _Groups:
+    """Tells inputs of the groups of test rows, where the split keeps groups that a column names; counts them."""
+
+    column: str | None
+    of_test: frozenset[str]
+    n_of_test: int = 0
+    n_unnamed: int = 0
+
+    @classmethod
+    def of(cls, spec: StudySpec, data: StudyData) -> _Groups:
+        column = spec.data.group_column if spec.split.keeps_groups else None
+        return cls(column, frozenset(row.group for row in data.test))
+
+    def has(self, cells: Mapping[str, Any]) -> bool:
+        if self.column is None:
+            return False
+        group = group_named(cells, self.column)
+        self.n_unnamed += not group
+        self.n_of_test += group in self.of_test
+        return group in self.of_test
+
+    def in_words(self) -> str:
+        if self.column is None:
+            return ""
+        unknown = (
+            f"; {self.n_unnamed} name no group in column '{self.column}': whether it is one of a test row is not known"
+        )
+        return f", {self.n_of_test} of a group of test rows" + (unknown if self.n_unnamed else "")
 
 
 @dataclass(frozen=True)
