@@ -1,5 +1,6 @@
 """Studies are started, stopped and continued only where that is allowed, and as the command line would."""
 
+import math
 import os
 import signal
 import subprocess
@@ -132,6 +133,27 @@ def test_why_a_start_failed_is_told_in_the_line_that_the_command_said(tmp_path):
     assert "no such.jsonl" in run["problem"]
     assert "code" in run["problem"]
     assert client.get(f"/runs/{run['id']}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("n_finished", "n_failed", "state"), [(2, 0, "finished"), (1, 0, "interrupted"), (1, 1, "failed")]
+)
+def test_why_a_start_failed_is_past_once_the_study_went_on_elsewhere(
+    tickets, tmp_path, monkeypatch, n_finished, n_failed, state
+):
+    popen = subprocess.Popen
+    fails = [sys.executable, "-c", "import sys; sys.exit('it costs more than is agreed to')"]
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: popen(fails, **options))
+    client = open_page(tmp_path, may_run=True)
+    client.post("/api/start", json={"study": "rows.jsonl", "name": "new"}, headers=HEADERS)
+    launch = client.page.runs.launches.get(tmp_path / "new")
+    end = time.monotonic() + 60
+    while launch.ended_at == math.inf and time.monotonic() < end:
+        time.sleep(0.05)
+    assert (only(client)["state"], "costs more" in only(client)["problem"]) == ("failed", True)
+    time.sleep(0.05)  # files tell their time in ticks of the system's clock
+    copy_with_trials(tickets, tmp_path / "new", 2, n_finished, n_failed)
+    assert (only(client)["state"], only(client)["problem"]) == (state, "")
 
 
 def test_a_study_of_another_terminal_is_asked_to_stop(tickets, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +50,19 @@ class Launch:
         Its process.
     output : file
         What it printed; it has no name on the disk.
+    ended_at : float
+        When its process ended, in seconds since 1970.
     """
 
     arguments: list[str]
     process: subprocess.Popen[bytes]
     output: IO[bytes]
+    ended_at: float = math.inf
+
+    def watch(self) -> None:
+        """Wait for the end of the process, and keep when it was: no page may be open then."""
+        self.process.wait()
+        self.ended_at = time.time()
 
     @property
     def at_work(self) -> str:
@@ -176,7 +186,8 @@ class Launches:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-        self._launched[path] = Launch(arguments, process, output)
+        launch = self._launched[path] = Launch(arguments, process, output)
+        threading.Thread(target=launch.watch, daemon=True).start()
 
 
 def _more_options(line: str) -> list[str]:

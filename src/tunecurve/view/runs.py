@@ -136,14 +136,16 @@ class RunsFolder:
             results = kept.results
             trials = _trials_of_results(path, results, kept.finished) if results else _trials_of_folder(path)
         states = [trial.state for trial in trials]
-        ended = launch.problem if launch and not at_work else ""
+        changed = _changed(path)
+        is_told = launch is not None and not at_work and changed <= launch.ended_at  # else others have gone on since
+        ended = launch.problem if launch and is_told else ""
         doing, n_trials = _doing(path) if at_work else ("", None)
         problem = kept.problem or ended
         name = str(path.relative_to(self.folder)) if path != self.folder else path.resolve().name
         run = RunNow(
             id=id, name=name, folder=name, task="", state=_state(kept, states, at_work, ended), at_work=at_work,
             problem=problem, n_trials=n_trials, n_finished=states.count("finished"), n_failed=states.count("failed"),
-            metric="", best="", headline="", decision=[], money="", changed=_changed(path),
+            metric="", best="", headline="", decision=[], money="", changed=changed,
             version=_report_version(path, is_at_work=bool(at_work)), trials=trials,
             now=doing, has_report=results is not None, models=[],
         )  # fmt: skip
