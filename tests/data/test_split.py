@@ -1,5 +1,6 @@
 import dataclasses
 import pickle
+import re
 
 import datasets
 import numpy as np
@@ -152,3 +153,23 @@ def test_a_place_is_the_one_that_was_given_also_in_another_process(place):
     assert row.place == pickle.loads(pickle.dumps(row)).place == place  # noqa: S301 our own
     assert row == Row("a", "b", "c", place)
     assert row != Row("a", "b", "c", "line 8")
+
+
+@pytest.mark.parametrize("n_rows", [7, 8, 20, 60, 199])
+@pytest.mark.parametrize("method", ["random", "group"])
+def test_too_few_rows_are_told_the_sizes_that_they_can_give(n_rows, method):
+    rows = make_rows(range(n_rows))
+    with pytest.raises(DataError) as told:
+        split_rows(rows, method=method, test_size=200, n_train_needed=50)
+    n_test, sizes = re.search(r"e\.g\. --test-size (\d+) --train-sizes ([\d,]+)$", str(told.value)).groups()
+    sizes = [int(size) for size in sizes.split(",")]
+    assert len(set(sizes)) == 3, "three sizes make a curve"
+    assert min(sizes) >= 1
+    split = split_rows(rows, method=method, test_size=int(n_test), n_train_needed=max(sizes))
+    assert len(split.test) == int(n_test)
+
+
+@pytest.mark.parametrize("n_rows", [1, 3, 6])
+def test_rows_that_make_no_curve_get_no_sizes(n_rows):
+    with pytest.raises(DataError, match=f"at most {n_rows}\\)$"):
+        split_rows(make_rows(range(n_rows)), method="random", test_size=200, n_train_needed=50)

@@ -74,12 +74,20 @@ def split_rows(rows: Sequence[Row], *, method: str, test_size: int, seed: int = 
     if test_size + n_train_needed > len(rows):
         raise DataError(
             f"{len(rows)} usable rows cannot give {test_size} test rows and {n_train_needed} training rows; "
-            f"lower --test-size or --train-sizes (test + largest training size must be at most {len(rows)})"
+            f"lower --test-size or --train-sizes (test + largest training size must be at most {len(rows)}){_fitting(len(rows))}"
         )
     if method == "random":
         order = np.random.default_rng(seed).permutation(len(rows)).tolist()
         return Split(order[:test_size], order[test_size:], 0, f"random rows, seed {seed}")
     return _group_split(rows, test_size, seed, n_train_needed)
+
+
+def _fitting(n_rows: int) -> str:
+    """Return sizes that so few rows can give: a third to test on, the rest trained on by halves; nothing below seven rows."""
+    n_test = max(n_rows // 3, 1)
+    largest = n_rows - n_test
+    sizes = ",".join(str(largest // part) for part in (4, 2, 1))
+    return f", e.g. --test-size {n_test} --train-sizes {sizes}" if largest >= 5 else ""
 
 
 def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed: int) -> Split:
