@@ -183,6 +183,7 @@ TWINS = [{"text": f"order {n} of {'abcde'[n % 5]} please", "label": "ab"[n % 2],
         ({"split": {"test_size": 20, "method": "random"}, "data": {"group_column": "who"}}, False, "--split group"),
         ({"data": {"group_column": "who"}}, False, "leave it out"),
         ({}, True, "both_sides: drop_groups"),
+        ({"split": {"both_sides": "drop_groups"}, "data": {"group_column": "who"}}, True, "leave it out"),
     ],
 )
 def test_a_remedy_against_twins_is_not_in_force_already_and_helps(tmp_path, more, has_own_test_rows, remedy):

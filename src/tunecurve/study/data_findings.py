@@ -80,9 +80,9 @@ def _unseen_labels(task: Task, test: Sequence[Row], known: Sequence[str]) -> lis
 
 def _against_twins(spec: StudySpec) -> str:
     """Return what keeps a template on one side, of what is not in force already."""
-    if spec.data.names_test_rows:
+    if spec.data.names_test_rows and spec.split.both_sides != "drop_groups":
         return "take those training rows out: both_sides: drop_groups under split in the study file"
-    if not spec.split.keeps_groups:
+    if not spec.data.names_test_rows and not spec.split.keeps_groups:
         return "keep a template's rows on one side: --split group"
     if spec.data.group_column is not None:
         return "one template has rows in several groups: give --group-column a column that names the template, or leave it out"
