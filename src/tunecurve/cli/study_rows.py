@@ -48,11 +48,8 @@ def split_rows_of(
 
 
 def _with_fewest_training_rows(spec: StudySpec, rows: StudyRows, folder: Path) -> tuple[StudySpec, StudyData]:
-    """Split for the test rows alone: nobody asked for training rows, so none but the examples of a prompt are kept."""
-    from tunecurve.errors import DataError
+    """Split for the test rows alone: nobody asked for training rows, so one is kept."""
     from tunecurve.study.prepare import split_as_asked
 
-    try:
-        return split_as_asked(spec.model_copy(update={"train_sizes": [1]}), rows, folder, sizes_are_defaults=False)
-    except DataError as problem:
-        raise DataError(str(problem).replace(" or --train-sizes", "")) from None  # no option of this command
+    smallest = spec.model_copy(update={"train_sizes": [1], "shots": []})
+    return split_as_asked(smallest, rows, folder, sizes_are_defaults=False)

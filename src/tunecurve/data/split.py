@@ -74,12 +74,18 @@ def split_rows(rows: Sequence[Row], *, method: str, test_size: int, seed: int = 
     if test_size + n_train_needed > len(rows):
         raise DataError(
             f"{len(rows)} usable rows cannot give {test_size} test rows and {n_train_needed} training rows; "
-            f"lower --test-size or --train-sizes (test + largest training size must be at most {len(rows)}){_fitting(len(rows))}"
+            f"lower {_what_to_lower(n_train_needed)} (test + largest training size must be at most {len(rows)})"
+            f"{_fitting(len(rows)) if n_train_needed > 1 else ''}"
         )
     if method == "random":
         order = np.random.default_rng(seed).permutation(len(rows)).tolist()
         return Split(order[:test_size], order[test_size:], 0, f"random rows, seed {seed}")
     return _group_split(rows, test_size, seed, n_train_needed)
+
+
+def _what_to_lower(n_train_needed: int) -> str:
+    """Return the options that ask for too many rows; one training row is what is kept where nobody asked for any."""
+    return "--test-size or --train-sizes" if n_train_needed > 1 else "--test-size"
 
 
 def _fitting(n_rows: int) -> str:
@@ -115,8 +121,8 @@ def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed:
         raise DataError(
             f"{len(rows)} usable rows in {len(groups)} groups cannot be split into {test_size} test rows and "
             f"{n_train_needed} training rows without a group on both sides (a group is the same --group-column, or texts that differ "
-            f"in numbers and values only; the largest has {largest} rows, e.g. {_example(rows, groups)}); lower --test-size or "
-            "--train-sizes, name another --group-column, or use --split random"
+            f"in numbers and values only; the largest has {largest} rows, e.g. {_example(rows, groups)}); lower "
+            f"{_what_to_lower(n_train_needed)}, name another --group-column, or use --split random"
         )
     test, used = best
     left = groups.members_from(used)
