@@ -210,6 +210,8 @@ def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
         seconds = study.estimated_seconds()
         left = {item.trial: seconds[item.trial] for item in study.planned if not item.folder.is_finished}
         progress.study_started(len(study.planned), left)
+        if (others := study.work_beside()) is not None:
+            progress.message(others.sentence())
         context = TrialContext(
             study.planned,
             study.data,

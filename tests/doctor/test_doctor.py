@@ -16,7 +16,7 @@ from tunecurve.doctor import compute, examine, packages, stores
 from tunecurve.doctor.records import ComputeFacts, Diagnosis
 
 HERE = Path(__file__).parents[2]
-FACTS = ComputeFacts("cpu", "torch sees no GPU", "float32", "a reason", 2, 40.0, 40.0)
+FACTS = ComputeFacts("cpu", "torch sees no GPU", "float32", "a reason", 2, 40.0, 40.0, "asleep")
 REQUIRED = [
     "click>=8.1",
     "torch>=2.6; extra == 'local'",

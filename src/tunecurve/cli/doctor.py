@@ -68,7 +68,7 @@ def _compute_lines(compute: ComputeFacts | None) -> list[tuple[str, str]]:
     return [
         ("device", f"{compute.device}: {compute.device_reason}"),
         ("precision", f"{compute.precision}: {compute.precision_reason}"),
-        ("threads", f"{compute.threads}: the physical cores that this process may use"),
+        ("threads", f"{compute.threads}: the physical cores that this process may use; they wait {compute.waiting}"),
         ("speed", f"{', '.join(measured) or 'none'} (matrix product; tunecurve plan says how long a study takes)"),
     ]
 

@@ -76,6 +76,8 @@ def _show_trials(ready: Study) -> None:
         echo(
             f"\nAbout {duration(left)} on this machine, estimated from a short matrix-product benchmark. Local models cost nothing."
         )
+    if (others := ready.work_beside()) is not None:
+        echo(others.sentence())
 
 
 def _test_set(ready: Study) -> TestSetAnswer:

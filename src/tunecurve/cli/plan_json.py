@@ -25,6 +25,7 @@ def plan_json(ready: Study, test_set: TestSetAnswer) -> dict[str, object]:
         "findings": findings_json(ready.data.findings),
         "trials": [_trial_json(ready, item, seconds) for item in ready.planned],
         "seconds_left": sum(seconds[item.trial] for item in ready.planned if not item.folder.is_finished),
+        "busy": None if (others := ready.work_beside()) is None else others.sentence(),
         "is_paid": is_paid,
         "usd_left": ready.quote_left_usd() if is_paid else 0.0,
         "usd_spent": spent.total_usd,

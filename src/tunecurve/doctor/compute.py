@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tunecurve.doctor.records import ComputeFacts
+from tunecurve.learners.waiting import explain_waiting
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +35,7 @@ def compute_facts(install: str) -> tuple[ComputeFacts | None, list[str]]:
         precision=str(compute.describe()["dtype"]),
         precision_reason=reasons[1],
         threads=compute.threads,
+        waiting=explain_waiting(),
         gflops=speeds.get(compute.dtype),
         gflops_float32=next((speed for dtype, speed in speeds.items() if str(dtype) == "torch.float32"), None),
     )

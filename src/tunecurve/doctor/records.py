@@ -45,6 +45,8 @@ class ComputeFacts(Record):
     gflops: float | None
     """Measured: billions of operations a second of a matrix product in this precision; None: it cannot be computed."""
     gflops_float32: float | None
+    waiting: str
+    """How threads wait for one another, in words."""
 
 
 @dataclass(frozen=True)

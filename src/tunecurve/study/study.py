@@ -7,12 +7,16 @@ from functools import cached_property
 from pathlib import Path
 
 from tunecurve.learners.base import Learner, Workload
+from tunecurve.learners.busy import OtherWork, other_work
 from tunecurve.learners.hosted.account import Account
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import training_job
+
+# Whether the machine does other work, too, is worth a word where so many seconds of it are estimated.
+WORTH_A_WORD = 60.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,21 @@ class Study:
         for name, trials in self._unfinished().items():
             seconds[trials[0].trial] += self.learners[name].preparation_seconds()
         return seconds
+
+    def work_beside(self) -> OtherWork | None:
+        """Return what other programs do on this machine, if that leaves too little for what the study has yet to compute here.
+
+        The speed that times are estimated from is measured beside them.
+        """
+        seconds = self.estimated_seconds()
+        threads = 0
+        for name, trials in self._unfinished().items():
+            learner = self.learners[name]
+            takes = sum(seconds[item.trial] for item in trials)
+            if takes >= WORTH_A_WORD and not learner.is_paid and not learner.resources.is_on_cuda:
+                threads = max(threads, learner.resources.threads)
+        others = other_work() if threads else None
+        return others if others is not None and others.leaves_too_little(threads) else None
 
     def quotes_usd(self) -> dict[Trial, float | None]:
         """Return about what each trial of a paid model costs, whether it is finished or not; None: unknown."""
