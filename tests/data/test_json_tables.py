@@ -190,3 +190,11 @@ def test_a_column_of_pairs_beside_others_is_a_column(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"text": ["a", "b"], "pair": PAIRS}))
     assert read(path)[0] == [{"text": "a", "pair": PAIRS[0]}, {"text": "b", "pair": PAIRS[1]}]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_an_array_in_one_line_may_be_as_long_as_it_is(tmp_path, monkeypatch, blank):
+    monkeypatch.setattr("tunecurve.data.json_rows.MAX_LINE_CHARACTERS", 1000)
+    rows = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(200)]
+    (tmp_path / "rows.json").write_text("[" + blank + ",".join(map(json.dumps, rows)) + "]")
+    assert [cells for _, cells in read_rows(str(tmp_path / "rows.json"))] == rows

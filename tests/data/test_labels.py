@@ -5,9 +5,11 @@ import unicodedata
 import pytest
 
 from tunecurve.data.labels import class_findings, levelled
+from tunecurve.data.rows import Row
 from tunecurve.data.sources import read_rows
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.reading import read_study_rows
+from tunecurve.tasks.lookup import task_of
 
 CAFE = "caf\u00e9"
 
@@ -87,3 +89,47 @@ def test_a_class_that_lists_a_known_class_and_another_reads_like_several(joined)
 @pytest.mark.parametrize("whole", ["research and development", "urgent/escalate", "R&D"])
 def test_a_class_with_a_mark_of_its_own_is_one_class(whole):
     assert class_findings({"urgent": 20, "later": 20, "research": 9, whole: 5}) == []
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["leak", "noise", "power", "leak noise", "noise power"],
+        ["leak noise", "noise power", "power leak"],  # none by itself
+        ["leak noise", "leak power", "noise power"],  # always in the order of the alphabet
+        ["leak", "leak noise", "noise power", "power leak"],
+        ["Leak", "Noise", "leak noise power"],
+        ["fire", "water", "fire  water"],
+    ],
+)
+def test_a_class_that_is_others_with_blanks_between_them_is_named(labels):
+    known = [*labels, "power", "noise"] if labels[0] == "Leak" else labels
+    found = {finding.code: finding for finding in class_findings(dict.fromkeys(known, 3))}
+    assert "seem to have several classes" in found["several-classes"].text
+    assert "data.label_separator: ' '" in found["several-classes"].remedy
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["positive", "negative", "very positive", "very negative"],
+        ["credit card", "debit card", "credit transfer", "debit transfer"],
+        ["high risk", "low risk", "high cost", "low cost", "high reward", "low reward"],
+        ["spam", "not spam"],
+        ["card arrival", "card linking", "lost card"],
+        ["new york", "york"],
+    ],
+)
+def test_a_name_of_several_words_is_one_class(labels):
+    assert class_findings(dict.fromkeys(labels, 3)) == []
+
+
+@pytest.mark.parametrize(("separator", "n_labels"), [(" ", 3), ("", 5), (None, 5)])
+def test_a_blank_separates_labels_where_the_study_file_says_so(separator, n_labels):
+    texts = ["leak noise", "noise power", "power", "noise", "leak"]
+    rows, (note,) = task_of("multilabel").arranged(
+        [Row(f"text {n}", text, "") for n, text in enumerate(texts)], separator
+    )
+    assert f"sets of {n_labels} labels" in note.text
+    warned = task_of("multilabel").label_findings(rows[:1], rows[1:])
+    assert any("data.label_separator: ' '" in finding.remedy for finding in warned) == (n_labels == 5)

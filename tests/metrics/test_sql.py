@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tunecurve.errors import DataError, EnvironmentProblem, SpecError, StudyStateError
-from tunecurve.formats.sql import normal_query
+from tunecurve.formats.sql import changes_by_itself, normal_query
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.metrics.base import corpus_score, statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
@@ -193,6 +193,48 @@ def test_validate_suggests_the_metric_and_counts_targets_that_are_no_sql(tmp_pat
     found = findings(runs)["targets-not-run"]
     assert "no such column: missing" in found.text
     assert found.blocks == ("verdict",)
+
+
+CHANGING = [
+    "date('now')",
+    "datetime('now', '-1 day')",
+    "strftime('%Y', \"now\")",
+    "date()",
+    "strftime('%Y')",
+    "julianday( 'NOW' )",
+]
+REFUSED = ["CURRENT_DATE", "current_timestamp", "random()", "RANDOM ()"]
+
+
+@pytest.mark.parametrize("call", [*CHANGING, *REFUSED])
+def test_a_query_of_the_day_or_of_chance_is_told(call):
+    assert changes_by_itself(f"SELECT name FROM town WHERE day > {call}")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT date('2024-05-31')", "SELECT strftime('%Y', day) FROM t", "SELECT * FROM t WHERE word = 'now'", "SELECT now FROM t",
+     "SELECT date(day), 'now' FROM t", "SELECT randomness FROM t", "SELECT time FROM t"],
+)  # fmt: skip
+def test_a_query_that_any_day_answers_alike_is_not(query):
+    assert not changes_by_itself(query)
+
+
+@pytest.mark.parametrize("call", CHANGING[:4])
+def test_targets_that_another_day_answers_otherwise_are_said(tmp_path, database, call):
+    options = {"metrics": ["sql_execution"], "metric_options": {"sql_database": str(database)}}
+    found = findings(study_of(tmp_path, broken=f"< 9 AND {call} > '2000'", **options))
+    assert found["targets-change"].text.startswith("10 of 10 test targets ask for today's date or time")
+    assert call in found["targets-change"].text
+    assert "targets-change" not in findings(study_of(tmp_path, **options))
+
+
+@pytest.mark.parametrize("call", REFUSED)
+def test_targets_that_are_not_run_for_it_are_said_once(tmp_path, database, call):
+    options = {"metrics": ["sql_execution"], "metric_options": {"sql_database": str(database)}}
+    found = findings(study_of(tmp_path, broken=f"< {call}", **options))
+    assert "not authorized to use function" in found["targets-not-run"].text
+    assert "targets-change" not in found
 
 
 def test_without_sqlglot_one_line_says_what_to_install(tmp_path, monkeypatch):

@@ -267,3 +267,52 @@ def test_conditions_say_how_many_rows_they_leave(tmp_path):
     kept = sum(row["lang"] == "en" for row in rows)
     assert f"{kept} of {len(rows)} rows of" in finding(found, "rows-where").text
     assert "lang=en" in finding(found, "rows-where").text
+
+
+def pointed_at(tmp_path, rows, **data):
+    split = {"test_size": 10, "method": "random"}
+    return finding(data_of(source=write(tmp_path / "all.jsonl", rows), split=split, **data), "split-column-unused")
+
+
+@pytest.mark.parametrize("column", ["split", "subset", "fold", "Usage", "in which part"])
+@pytest.mark.parametrize("names", [("train", "test"), ("Training", "testing")])
+def test_a_column_of_sides_that_nobody_names_is_pointed_at(tmp_path, column, names):
+    rows = [{"text": row["text"], "masked": row["masked"], column: row["split"]} for row in with_sides(names)]
+    found = pointed_at(tmp_path, rows)
+    assert f"column '{column}' says which rows are to train on" in found.text
+    assert f"{names[0]} ({len(TRAIN)}), {names[1]} ({len(TEST)})" in found.text
+    assert found.remedy.endswith("--split-column 'in which part'" if " " in column else f"--split-column {column}")
+    assert found.is_note
+
+
+def test_the_option_that_is_pointed_at_is_taken(tmp_path):
+    data = data_of(source=write(tmp_path / "all.jsonl", with_sides()), split_column="split")
+    assert len(data.test) == len(TEST)
+    assert finding(data, "split-column-unused") is None
+
+
+@pytest.mark.parametrize(
+    ("names", "role"),
+    [(("train", "dev"), "dev"), (("train", "validation"), "validation"), (("train", "holdout"), "holdout")],
+)
+def test_what_stands_for_test_is_said_where_no_value_does(tmp_path, names, role):
+    found = pointed_at(tmp_path, with_sides(names))
+    assert f"data.split_roles: {{{role}: test}}" in found.remedy
+    taken = data_of(source=str(tmp_path / "all.jsonl"), split_column="split", split_roles={role: "test"})
+    assert len(taken.test) == len(TEST)
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [["train"] * 2, ["test"] * 2, ["wet", "dry"], ["a", "train"]],  # one side, and words that are none
+)
+def test_a_column_that_names_no_two_sides_is_not_pointed_at(tmp_path, sides):
+    rows = [{**row, "where from": sides[n % 2]} for n, row in enumerate(TRAIN)]
+    assert pointed_at(tmp_path, rows) is None
+
+
+def test_neither_is_a_column_that_is_something_else(tmp_path):
+    rows = [{**row, "split": ("train", "test")[n % 2]} for n, row in enumerate(TRAIN)]
+    assert pointed_at(tmp_path, rows) is not None
+    assert pointed_at(tmp_path, rows, where=["split=train"]) is None
+    assert pointed_at(tmp_path, rows, input_column=["text", "split"]) is None

@@ -44,6 +44,12 @@ def as_cells(value: Any) -> Any:
 def _has_pairs_in_lines(file: DataFile) -> bool:
     """Return whether the first line of a file is a text and its annotations, not the beginning of an array of rows."""
     with open_text(file, newline="\n") as text:
+        values = JsonValues(file, text)
+        values.next_mark()
+        values.take()
+        if values.next_mark() != '"':  # rows are objects or lists; the whole array may be one line
+            return False
+    with open_text(file, newline="\n") as text:
         _, line = next(_numbered_lines(file, text), (0, ""))
     try:
         return isinstance(as_cells(json.loads(line)), dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 
 from tunecurve.findings import Finding
@@ -18,6 +18,9 @@ _SEPARATED = re.compile(r"\s*[,;|/+&#]\s*|\s+and\s+")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 # Marks that separate classes, and hardly ever stand within one.
 _LISTED = re.compile(r"\s*[,;|]\s*")
+AT_BLANKS = " with data.label_separator: ' ' in the study file"
+# Labels that are made of few words in every order are lists of these; of fewer labels that cannot be told.
+MIN_WORD_LISTS = 3
 # What programs write for a missing value.
 _MISSING = {"nan", "NaN", "NAN", "null", "NULL", "N/A", "#N/A", "<NA>", "NaT", "\\N"}
 
@@ -93,7 +96,8 @@ def _is_odd(label: str) -> bool:
 def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
     """Find labels that are other labels in a row: 'fire; water' where 'fire' is there by itself, too."""
     known = {levelled(label) for label in counts}
-    joined = []
+    joined = lists_of_words(counts)
+    by_blanks = bool(joined)
     for label in counts:
         parts = [levelled(part) for part in _SEPARATED.split(label) if part.strip()]
         listed = [levelled(part) for part in _LISTED.split(label) if part.strip()]
@@ -102,6 +106,7 @@ def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
             joined.append(label)
     if not joined:
         return []
+    joined = list(dict.fromkeys(joined))
     n_rows, n_all = sum(counts[label] for label in joined), sum(counts.values())
     shown = ", ".join(f"'{label}'" for label in sorted(joined)[:5]) + (", ..." if len(joined) > 5 else "")
     return [
@@ -109,9 +114,29 @@ def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
             "several-classes",
             f"{n_rows} of {n_all} rows seem to have several classes ({shown}); classification measures one class a row, and each of "
             "these is one of its own",
-            "for sets of labels, give --task multilabel; else keep the one that matters",
+            "for sets of labels, give --task multilabel"
+            + (AT_BLANKS if by_blanks else "")
+            + "; else keep the one that matters",
         )
     ]
+
+
+def lists_of_words(labels: Collection[str]) -> list[str]:
+    """Return the labels that are others with blanks between them: each word is a label, or all are made of the same few words.
+
+    Names of classes share words, too (``very positive``, ``very negative``), but each of these has its place in them. What is a
+    list has a word first in one label and last in another.
+    """
+    words = {label: label.split() for label in labels}
+    lists = {label: parts for label, parts in words.items() if len(set(parts)) > 1}
+    known = {levelled(label) for label in labels}
+    found = [label for label, parts in lists.items() if all(levelled(part) in known for part in parts)]
+    counts = Counter(word for parts in words.values() for word in set(parts))
+    moves = {parts[0] for parts in lists.values()} & {parts[-1] for parts in lists.values()}
+    is_made_of_few = len(counts) <= len(words) and min(counts.values(), default=0) > 1
+    if len(lists) >= MIN_WORD_LISTS and moves and is_made_of_few:
+        return list(lists)
+    return found
 
 
 def _missing(counts: Mapping[str, int]) -> list[Finding]:

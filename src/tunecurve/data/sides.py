@@ -7,10 +7,11 @@ it comes from.
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, cast
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -35,6 +36,10 @@ ROLES: dict[str, Side] = {
     "validation": "dev",
 }
 MOST_PLACES = 5
+MOST_SIDE_COLUMNS, MOST_SIDE_VALUES = 5, 8
+_SIDE_COLUMNS = {
+    "split", "splits", "subset", "fold", "set", "partition", "usage", "dataset_split", "data_split", "split_name", "train_test",
+}  # fmt: skip
 _SPACE = re.compile(r"\s+")
 
 
@@ -100,6 +105,57 @@ def check_is_no_split_column(column: str, values: Counter[str]) -> None:
             f"the group column '{column}' names the sides of a split ({counts}), not groups; use --split-column {column}: its "
             "test rows are then the test set, and only its training rows are trained on"
         )
+
+
+class UnnamedSides:
+    """Columns that say of every row on which side it stands, as published sets do, and that the study does not name.
+
+    Parameters
+    ----------
+    known : collection of str or None
+        Columns that are something else: input, target, group.
+    """
+
+    def __init__(self, known: Collection[str | None]) -> None:
+        self._known = known
+        self._values: dict[str, Counter[str]] | None = None
+
+    def count(self, cells: Mapping[str, Any]) -> None:
+        """Count the values of one row; the first row tells which columns may be meant."""
+        if self._values is None:
+            names = [name for name in cells if name not in self._known and _may_name_sides(str(name), cells[name])]
+            self._values = {name: Counter() for name in names[:MOST_SIDE_COLUMNS]}
+        for name in list(self._values):
+            self._values[name][text_of_cell(cells.get(name))] += 1
+            if len(self._values[name]) > MOST_SIDE_VALUES:
+                del self._values[name]
+
+    def findings(self) -> list[Finding]:
+        """Return how to take the sides that a column names."""
+        found = [_pointed_at(name, values) for name, values in (self._values or {}).items()]
+        return [finding for finding in found if finding is not None]
+
+
+def _may_name_sides(name: str, cell: Any) -> bool:
+    is_called_so = re.sub(r"[\W_]+", "_", name.strip().casefold()) in _SIDE_COLUMNS
+    return is_called_so or side_named(text_of_cell(cell), {}) is not None
+
+
+def _pointed_at(name: str, values: Counter[str]) -> Finding | None:
+    """Return the way to read a column as sides; None where it names no rows to train on and others to test on."""
+    sides = {value: side_named(value, {}) for value in values if value.strip()}
+    others = [value for value, side in sides.items() if side is None]
+    has_role_for_test = {"test", "dev"} & set(sides.values()) or others
+    is_called_so = _may_name_sides(name, "")
+    if "train" not in sides.values() or not has_role_for_test or (others and not is_called_so):
+        return None
+    counts = ", ".join(f"{value} ({count})" for value, count in values.most_common())
+    remedy = f"to test on the rows that it names, give --split-column {shlex.quote(name)}"
+    if others or "test" not in sides.values():
+        meant = others[0] if others else next(value for value, side in sides.items() if side == "dev")
+        remedy += f" and data.split_roles: {{{meant}: test}} in the study file"
+    text = f"column '{name}' says which rows are to train on and which to test on ({counts}), and is not used: the study splits anew"
+    return Finding("split-column-unused", text, remedy, is_note=True)
 
 
 def has_own_test_rows(rows: Sequence[Row]) -> bool:

@@ -21,6 +21,20 @@ _BEGINNING = re.compile(
 )
 
 
+# What another day or another try answers otherwise; SQLite's functions of time mean now where nothing else is said.
+_TIME = r"(?:date|time|datetime|julianday|unixepoch|strftime|timediff)"
+_CHANGING = re.compile(
+    rf"""\b{_TIME}\s*\([^()]*(['"])now\1|\b{_TIME}\s*\(\s*\)|\bstrftime\s*\(\s*'[^']*'\s*\)|\bcurrent_(?:date|timestamp|time)\b"""
+    r"|\bnow\s*\(\s*\)|\brandom(?:blob)?\s*\(",
+    re.I,
+)
+
+
+def changes_by_itself(text: str) -> bool:
+    """Return whether what a query gives depends on the day or on chance: ``date('now')``, ``CURRENT_DATE``, ``random()``."""
+    return _CHANGING.search(text[:MOST_CHARACTERS]) is not None
+
+
 def looks_like_sql(text: str) -> bool:
     """Return whether a text begins as a query does; it need not be right."""
     return _BEGINNING.match(text[:MOST_CHARACTERS]) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from tunecurve.data.damaged_texts import damage_findings
 from tunecurve.data.near_duplicates import NearDuplicates
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
@@ -56,6 +57,7 @@ def data_findings(
         *found,
         *_overlap(facts, _against_twins(spec)),
         *_near_duplicates(facts, near),
+        *damage_findings([*test, *pool]),
         *_much_longer(test, pool),
         *few_groups,
         *_few_test_rows(facts.n_test),

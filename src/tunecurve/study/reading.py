@@ -22,7 +22,7 @@ from tunecurve.data.selecting import draw_rows, first_rows, rows_where, text_of_
 from tunecurve.data.shapes.base import Asked
 from tunecurve.data.shapes.prodigy import accepted
 from tunecurve.data.shapes.reader import PlainRows
-from tunecurve.data.sides import SIDES, Side, check_is_no_split_column, with_sides
+from tunecurve.data.sides import SIDES, Side, UnnamedSides, check_is_no_split_column, with_sides
 from tunecurve.data.sources import read_rows
 from tunecurve.data.ticker import with_ticker
 from tunecurve.data.web import kept
@@ -266,12 +266,17 @@ class _Reader:
 
     def _with_groups_checked(self, raw_rows: Iterable[RawRow]) -> Iterator[RawRow]:
         column, values = self.data.group_column, Counter[str]()
+        sides = None if self.data.names_test_rows else UnnamedSides({*self.plain_rows.named, column})
         for place, cells in raw_rows:
+            if sides is not None:
+                sides.count(cells)
             if column is not None and column in cells and len(values) < MOST_GROUPS_LOOKED_AT:
                 values[text_of_cell(cells[column])] += 1
             yield place, cells
         if column is not None:
             check_is_no_split_column(column, values)
+        if sides is not None:
+            self.findings += sides.findings()
 
 
 def merged(reports: Sequence[Report]) -> Report:

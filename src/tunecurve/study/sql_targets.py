@@ -9,7 +9,7 @@ from pathlib import Path
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
-from tunecurve.formats.sql import DEFAULT_DIALECT, looks_like_sql, normal_query
+from tunecurve.formats.sql import DEFAULT_DIALECT, changes_by_itself, looks_like_sql, normal_query
 from tunecurve.metrics.settings import SqlSettings
 from tunecurve.metrics.sqlite_queries import rows_of_target
 from tunecurve.spec.study import StudySpec
@@ -87,6 +87,7 @@ def sql_findings(spec: StudySpec, test: Sequence[Row], settings: SqlSettings) ->
         blocks: tuple[str, ...] = ("verdict",) if is_headline else ()
         remedy = "correct the targets, or the database"
         found += [Finding("targets-not-run", text + reason, remedy, _places(failing), blocks)] if failing else []  # type: ignore[arg-type]
+        found += _changing([row for row in test if row not in failing], len(test))
     n_sql = sum(looks_like_sql(row.target) for row in test)
     if not found and n_sql >= MOST_SQL * len(test) and not {"sql_exact", *ON_DATABASE} & set(names):
         text = f"{n_sql} of {len(test)} test targets are SQL, and {names[0]} compares them as text"
@@ -96,6 +97,19 @@ def sql_findings(spec: StudySpec, test: Sequence[Row], settings: SqlSettings) ->
         )
         found.append(Finding("sql-targets", text, remedy, is_note=True))
     return found
+
+
+def _changing(test: Sequence[Row], n_test: int) -> list[Finding]:
+    """Return the targets that are run and give other rows another day."""
+    changing = [row for row in test if changes_by_itself(row.target)]
+    if not changing:
+        return []
+    text = (
+        f"{len(changing)} of {n_test} test targets ask for today's date or time (such as: {changing[0].target[:80]}): what they give "
+        "changes from day to day, and with it which answers are right"
+    )
+    remedy = "write the day that is meant into the targets, as date('2024-05-31'), or leave these rows out"
+    return [Finding("targets-change", text, remedy, _places(changing))]
 
 
 def _why(row: Row, settings: SqlSettings) -> str:

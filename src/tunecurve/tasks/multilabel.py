@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tunecurve.data.cells import TargetRule
-from tunecurve.data.labels import is_closed_set, lonely_labels, untidy_labels
+from tunecurve.data.labels import is_closed_set, lists_of_words, lonely_labels, untidy_labels
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
@@ -69,7 +69,7 @@ class Multilabel(Task):
             found = found or find_separator([*texts, *listed], is_asked=False)
             whole = _whole_labels(listed, {*texts, *listed}, found)
         else:
-            found, whole = separator.strip(" "), set()
+            found, whole = separator.strip(" ") or separator[:1], set()  # blanks alone separate, too
         arranged = [
             replace(
                 row,
@@ -119,15 +119,19 @@ class Multilabel(Task):
 
 def _joined_labels(counts: Counter[str]) -> list[Finding]:
     """Return the labels that are probably several."""
-    joined = {label: parts for label in counts if (parts := labels_in_label(label, counts))}
+    by_blanks = lists_of_words(counts)
+    joined = dict.fromkeys([*by_blanks, *(label for label in counts if labels_in_label(label, counts))])
     if not joined:
         return []
     shown = ", ".join(f"'{label}' ({counts[label]})" for label in list(joined)[:4]) + (
         ", ..." if len(joined) > 4 else ""
     )
+    how = "data.label_separator: ' '" if by_blanks else "data.label_separator"
     text = f"labels that read like several: {shown}; each is measured as a label of its own"
     return [
-        Finding("several-in-label", text, "if they are several, write all targets alike, or name data.label_separator")
+        Finding(
+            "several-in-label", text, f"if they are several, write all targets alike, or name {how} in the study file"
+        )
     ]
 
 

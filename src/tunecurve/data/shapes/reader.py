@@ -36,10 +36,16 @@ class PlainRows:
         self.input_columns = (asked.input_columns if is_plain else ()) or (DEFAULT_COLUMN,)
         self.target_columns = (asked.target_columns if is_plain else ()) or (DEFAULT_TARGET,)
 
+    @property
+    def named(self) -> frozenset[str]:
+        """Columns that are the input, the target, or in the template."""
+        asked = self.asked
+        found = (*asked.input_columns, *asked.target_columns, *asked.template_columns)
+        return frozenset((*found, *self.input_columns, *self.target_columns))
+
     def knows(self, column: str) -> bool:
         """Return whether a column is the shape's own, the input, the target, or in the template."""
-        named = (*self.input_columns, *self.target_columns, *self.asked.template_columns)
-        return self.shape is not None or column in named
+        return self.shape is not None or column in self.named
 
     def read(self, raw_rows: Iterable[RawRow], source: str = "") -> Iterator[RawRow]:
         """Yield (place, plain cells) for every row of a source; one that is read again is counted anew.
