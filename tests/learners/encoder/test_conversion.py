@@ -11,6 +11,7 @@ from tests.conftest import simple_rows
 from tunecurve.errors import EnvironmentProblem, UsageError
 from tunecurve.formats.placeholder_discovery import find_form
 from tunecurve.learners.base import TrainingJob, predict
+from tunecurve.learners.encoder import conversion
 from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
 from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner
@@ -113,12 +114,12 @@ def test_the_settings_hold_no_text_of_a_row(tagger, tmp_path):
     assert told["labels"] == ["CITY", "FIRSTNAME"]
     assert told["placeholders"] == {"CITY": "[CITY]", "FIRSTNAME": "[FIRSTNAME]"}
     assert set(told) == {
-        "answer",
-        "labels",
-        "threshold",
-        "joined",
-        "placeholders",
-        "strips_ends",
-        "marks",
-        "longest_window",
-    }
+        "labels", "threshold", "joined", "placeholders", "strips_ends", "marks", "longest_window", "step",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "most"), [(TaggerLearner, 65), (ClassifierLearner, 25)])
+def test_the_program_is_short_enough_to_be_read(kind, most):
+    program = (conversion.RUNNERS / f"{kind.kind}.py").read_text()
+    code = [line for line in program.splitlines() if line.strip() and not line.startswith(("import", "from"))]
+    assert len(code) <= most

@@ -22,6 +22,7 @@ from tunecurve.formats.spans import BETWEEN_LABELS, MaskFormat
 from tunecurve.learners.completion import Completion
 from tunecurve.learners.converted import ConvertedModel
 from tunecurve.learners.encoder.head import Head
+from tunecurve.learners.encoder.words import window_step
 from tunecurve.prompts import Prompt
 from tunecurve.storage.files import write_text, written_whole
 
@@ -60,14 +61,24 @@ def convert(learner: EncoderLearner, folder: Path) -> ConvertedModel:
     paths = [folder / name for name in (MODEL_FILE, TOKENIZER_FILE, SETTINGS_FILE, RUNNER_FILE)]
     with written_whole(paths[0]) as unfinished:
         _write_onnx(PieceLogits(model).cpu().float().eval(), unfinished)
-    write_text(paths[1], learner.tokenizer.backend_tokenizer.to_str())
-    marks = {"marks": [learner.tokenizer.cls_token_id, learner.tokenizer.sep_token_id]}
-    told, notes = (_tagger if learner.kind == "tagger" else _classifier)(model, head)
-    write_text(paths[2], json.dumps(told | marks | {"longest_window": learner.longest_window}, ensure_ascii=False))
-    shutil.copyfile(RUNNERS / f"{'tagger' if learner.kind == 'tagger' else 'classifier'}.py", paths[3])
-    return ConvertedModel(
-        paths, _answers_of(paths[3], notes, learner.kind), f"onnxruntime {onnxruntime.__version__}, by run.py", notes
-    )
+    write_text(paths[1], _whole_texts(learner.tokenizer.backend_tokenizer.to_str()))
+    is_tagger = learner.kind == "tagger"
+    told, notes = _tagger(head) if is_tagger else _classifier(model, head)
+    write_text(paths[2], json.dumps(told | _windows(learner), ensure_ascii=False))
+    shutil.copyfile(RUNNERS / f"{'tagger' if is_tagger else 'classifier'}.py", paths[3])
+    answers = _answers_of(paths[3], notes, is_tagger=is_tagger)
+    return ConvertedModel(paths, answers, f"onnxruntime {onnxruntime.__version__}, by run.py", notes)
+
+
+def _whole_texts(tokenizer: str) -> str:
+    """Return a tokenizer's file that neither cuts texts nor fills them up: the windows do."""
+    return json.dumps(json.loads(tokenizer) | {"truncation": None, "padding": None}, ensure_ascii=False)
+
+
+def _windows(learner: EncoderLearner) -> dict[str, object]:
+    """Return how long texts are read: pieces of a window, pieces from one to the next, the marks around them."""
+    longest, marks = learner.longest_window, [learner.tokenizer.cls_token_id, learner.tokenizer.sep_token_id]
+    return {"longest_window": longest, "step": window_step(longest), "marks": marks}
 
 
 def _write_onnx(model: torch.nn.Module, path: Path) -> None:
@@ -90,17 +101,12 @@ def _write_onnx(model: torch.nn.Module, path: Path) -> None:
         )
 
 
-def _tagger(model: Any, head: Head) -> tuple[dict[str, object], list[str]]:
-    """Return what the runner is told of a tagger, and what it does not do."""
+def _tagger(head: Head) -> tuple[dict[str, object], list[str]]:
+    """Return what the runner is told of a tagger, and what it does not do; without placeholders it lists its spans."""
     written = head.format
-    told: dict[str, object] = {
-        "answer": "entities" if written is None else "mask",
-        "labels": head.known_labels,
-        "threshold": head.threshold,
-        "joined": head.joined or [],
-    }
+    told = {"labels": head.known_labels, "threshold": head.threshold, "joined": head.joined or []}
     if written is None:
-        return told, []
+        return told | {"placeholders": None}, []
     placeholders = {label: "".join(map(written.form.write, label.split(BETWEEN_LABELS))) for label in head.known_labels}
     return told | {"placeholders": placeholders, "strips_ends": written.strips_ends}, _not_done(written, head)
 
@@ -125,14 +131,14 @@ def _classifier(model: Any, head: Head) -> tuple[dict[str, object], list[str]]:
     return {"classes": head.classes, "thresholds": head.thresholds, "of_no_text": bias}, []
 
 
-def _answers_of(runner: Path, notes: list[str], kind: str) -> Callable[[Sequence[Prompt]], list[Completion]]:
+def _answers_of(runner: Path, notes: list[str], *, is_tagger: bool) -> Callable[[Sequence[Prompt]], list[Completion]]:
     def answers(prompts: Sequence[Prompt]) -> list[Completion]:
         spec = importlib.util.spec_from_file_location("tunecurve_exported_runner", runner)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        n_glued = sum(any(glued_characters(prompt.source)) for prompt in prompts) if kind == "tagger" else 0
+        n_glued = sum(any(glued_characters(prompt.source)) for prompt in prompts) if is_tagger else 0
         if n_glued:
             notes.append(
                 f"{n_glued} of the texts asked have a script without blanks between words: run.py takes the tokenizer's words there, "

@@ -128,10 +128,14 @@ def _words_of(
     return Words(tuple(starts), tuple(ends), tuple(kept_ids), tuple(piece_words), characters)
 
 
+def window_step(longest: int) -> int:
+    """Return how many pieces lie between the beginnings of two windows."""
+    return max(1, longest - longest // 4)
+
+
 def windows_over(words: Sequence[Words], longest: int) -> list[Window]:
     """Return windows of at most `longest` pieces over every text; those of long texts overlap by a quarter."""
-    step = max(1, longest - longest // 4)
-    found = []
+    step, found = window_step(longest), []
     for number, text in enumerate(words):
         n_pieces, first = len(text.piece_ids), 0
         while first + longest < n_pieces:
