@@ -129,10 +129,10 @@ def test_answers_that_change_change_the_scores(study, tmp_path, monkeypatch):
     first = folder.answers()[0]["prediction"]
     found = encoder_conversion._answers_of
 
-    def spoilt(*arguments):
+    def spoilt(*arguments, **options):
         from dataclasses import replace
 
-        answers = found(*arguments)
+        answers = found(*arguments, **options)
         return lambda prompts: [replace(a, text="") if a.text == first else a for a in answers(prompts)]
 
     monkeypatch.setattr(encoder_conversion, "_answers_of", spoilt)

@@ -104,7 +104,11 @@ def _write_onnx(model: torch.nn.Module, path: Path) -> None:
 def _tagger(head: Head) -> tuple[dict[str, object], list[str]]:
     """Return what the runner is told of a tagger, and what it does not do; without placeholders it lists its spans."""
     written = head.format
-    told = {"labels": head.known_labels, "threshold": head.threshold, "joined": head.joined or []}
+    told: dict[str, object] = {
+        "labels": head.known_labels,
+        "threshold": head.threshold,
+        "joined": head.joined or [],
+    }
     if written is None:
         return told | {"placeholders": None}, []
     placeholders = {label: "".join(map(written.form.write, label.split(BETWEEN_LABELS))) for label in head.known_labels}

@@ -57,12 +57,12 @@ def read(text: str) -> tuple[list[list[int]], Any]:
     for piece, (start, end), word in zip(encoded.ids, encoded.offsets, encoded.word_ids, strict=True):
         if word is None or not text[start:end].strip():
             continue
-        start, n_before = end - len(text[start:end].lstrip()), len(ids)
-        while unicodedata.category(text[end : end + 1] or " ").startswith("M"):
-            end += 1
+        known = found.setdefault(word, [end - len(text[start:end].lstrip()), end, len(ids), 0])
         ids.append(piece)
-        known = found.setdefault(word, [start, end, n_before, 0])
         known[1], known[3] = max(known[1], end), len(ids)
+    for known in found.values():  # accents that the tokenizer levels
+        while unicodedata.category(text[known[1] : known[1] + 1] or " ").startswith("M"):
+            known[1] += 1
     n, words = len(ids), list(found.values())
     means, depth = np.zeros((len(words), 1 + 2 * len(TOLD["labels"])), dtype=np.float32), [-1] * len(words)
     for first in range(0, max(n - TOLD["longest_window"], 0) + TOLD["step"], TOLD["step"]) if ids else ():
