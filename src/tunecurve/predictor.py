@@ -177,7 +177,7 @@ def load_predictor(
 
     Parameters
     ----------
-    folder : path
+    folder : str or Path
         Folder of the run.
     trial : str, optional
         Label of the trial, e.g. ``"fine-tune-n200-seed0"``; default: the best headline score.

@@ -71,7 +71,7 @@ def run(study: Any = None, **options: Any) -> Results:
 
     Parameters
     ----------
-    study : path, mapping or rows, optional
+    study : str, Path, mapping, DataFrame, Dataset or list, optional
         A study file, or its content, or a data file; or rows in memory, as is ``data``: a pandas DataFrame, a ``datasets.Dataset``, a list
         of (input, target) pairs or of mappings. Default: the built-in PII study with quick sizes.
     **options
@@ -79,7 +79,7 @@ def run(study: Any = None, **options: Any) -> Results:
 
     Other Parameters
     ----------------
-    out : path, optional
+    out : str or Path, optional
         The run's folder; default ``runs/<name>``. The same call continues what is there.
     device : {"auto", "cpu", "cuda", "mps"}
         Where local models compute.

@@ -78,9 +78,9 @@ def forecast_curve(
     ----------
     points : CurvePoints
         Fine-tuned scores only; zero-shot and few-shot scores go into `rivals`.
-    score_range : (low, high)
-        Range of the metric; ``(0, 100)`` for accuracy or BLEU, ``(0, None)`` for a loss. Default: by the scores, where all
-        within 0 to 1 are fractions of 1, which a note then says.
+    score_range : tuple of float, optional
+        Lowest and highest score of the metric; ``(0, 100)`` for accuracy or BLEU, ``(0, None)`` for a loss. Default: by the
+        scores, where all within 0 to 1 are fractions of 1, which a note then says.
     direction : {"max", "min"}
         Whether larger or smaller scores are better.
     at : sequence of float

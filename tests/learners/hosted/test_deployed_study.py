@@ -197,7 +197,7 @@ def test_a_kept_one_is_deleted_by_its_user(begin, tmp_path, capsys):
 def test_plan_takes_the_documents_examples(begin, tmp_path, capsys, rows_file, heading):
     begin(AZURE)
     text = (Path(__file__).parents[3] / "docs" / "hosted.md").read_text()
-    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    section = text.partition(f"\n### {heading}\n")[2].partition("\n### ")[0]
     example = section.partition("```yaml\n")[2].partition("```")[0]
     path = tmp_path / "example.yaml"
     path.write_text(example.replace("rows.jsonl", str(rows_file)).replace("[50, 200, 800]", "[12, 20, 40]"))
