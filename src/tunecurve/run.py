@@ -7,6 +7,7 @@ for a finished one.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from tunecurve.study.batch_training import train_together
 from tunecurve.study.frozen import freeze
 from tunecurve.study.integrity import inspect_trials, tell_of_forks
 from tunecurve.study.options import StudyOptions
+from tunecurve.study.plan import Trial
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.provider_checkpoints import score_checkpoints
@@ -42,6 +44,7 @@ from tunecurve.study.study import Study
 from tunecurve.study.study_file import STUDY_FILE, resolved_yaml
 from tunecurve.study.trial import TrialContext
 from tunecurve.study.trial_folder import TRIALS
+from tunecurve.track.live import Tracking
 
 # The name of a study of rows in memory that is given none.
 GIVEN_ROWS = "given-rows"
@@ -59,11 +62,14 @@ class StudyRun:
         The content of results.json.
     outcome : RunSummary
         How many trials ran now, how many were found finished, which failed.
+    tracking_failure : str or None
+        Why a tracker does not have all of it; None: it does, or there is none.
     """
 
     folder: Path
     results: Results
     outcome: RunSummary
+    tracking_failure: str | None = None
 
 
 def run(study: Any = None, **options: Any) -> Results:
@@ -153,7 +159,10 @@ def run_study(
     ready = prepare_study(merged, options)
     for finding in as_shown(ready.data.findings):
         ready.progress.message(f"{finding.kind}: {finding.line}")
-    return run_prepared(ready, executor)
+    done = run_prepared(ready, executor)
+    if done.tracking_failure:
+        warnings.warn(done.tracking_failure, stacklevel=2)
+    return done
 
 
 def _with_given_rows_on_disk(
@@ -194,6 +203,7 @@ def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
 def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
     """Run what is left of a study and bring results and report up to date."""
     executor, progress = executor or Executor(), study.progress
+    Tracking.check(study.folder, study.spec.track)
     study.check_access()
     for name, reason in study.tuning_obstacles.items():
         progress.message(f"'{name}' cannot be tuned, only prompted: {reason}")
@@ -207,6 +217,12 @@ def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
         write_text(study.folder / STUDY_FILE, resolved_yaml(study.spec))
         builder = ResultsBuilder(study.spec, study.data, study.planned, study.account)
         live = LiveReport(study.folder, builder, progress.message)
+        tracking = Tracking(study.folder, study.spec.track, progress.message)
+
+        def after_a_trial(failures: Mapping[Trial, str]) -> None:
+            live.after_a_trial(failures)
+            tracking.after_a_trial()
+
         seconds = study.estimated_seconds()
         left = {item.trial: seconds[item.trial] for item in study.planned if not item.folder.is_finished}
         progress.study_started(len(study.planned), left)
@@ -224,18 +240,20 @@ def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
             _remove_left_over_deployments(study)
             if study.spec.train_together:
                 train_together(context, progress, study.folder / "together")
-            outcome = run_trials(context, executor, study.folder, progress, live.after_a_trial)
+            outcome = run_trials(context, executor, study.folder, progress, after_a_trial)
             if study.spec.hosted.checkpoints:
                 score_checkpoints(context, progress)
             results = live.write(study.known_failures())
+            tracking.finish()
         except TunecurveError:
             with suppress(TunecurveError, OSError):  # the first error is the one to tell
                 live.write(study.known_failures())
             raise
         finally:
+            tracking.stop()
             log.close()
             study.account.close()
-    return StudyRun(study.folder, results, outcome)
+    return StudyRun(study.folder, results, outcome, tracking.failure)
 
 
 def _remove_left_over_deployments(study: Study) -> None:

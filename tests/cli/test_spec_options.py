@@ -46,6 +46,7 @@ GIVEN = {
     "hosted.concurrency": (["-j", "3"], 3),
     "hosted.batch": (["--batch"], True),
     "hosted.checkpoints": (["--checkpoints"], True),
+    "track": (["--track", "mlflow"], "mlflow"),
     "show_texts": (["--no-text"], False),
 }
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "compare": ("tunecurve.cli.compare", "Put runs side by side: differences on the test rows that they share."),
     "predict": ("tunecurve.cli.predict", "Answer new texts with the best fine-tuned model of a run."),
     "export": ("tunecurve.cli.export", "Write predictions, scores or a tuned model of a run."),
+    "track": ("tunecurve.cli.track", "Log a run to an experiment tracker: MLflow, trackio, Weights & Biases."),
     "jobs": ("tunecurve.cli.jobs", "List, follow, cancel and repeat tuning jobs at providers."),
     "forecast": ("tunecurve.cli.forecast", "Forecast learning curves from points measured by anything."),
     "testset": ("tunecurve.cli.testset", "How many test rows? What these can show, and how many show more."),

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from tunecurve.study.options import StudyOptions
 
 
+_OF_RUNNING = ("track", "show_texts")
 _LOCAL_ONLY = click.option("--local-only", is_flag=True, help="Refuse every connection to another machine.")
 _OF_STUDY = [
-    *(option_of(parameter) for parameter in KEYS if parameter != "show_texts"),
+    *(option_of(parameter) for parameter in KEYS if parameter not in _OF_RUNNING),
     click.option(
         "--accept-data-changes",
         is_flag=True,

@@ -40,6 +40,7 @@ _WIDEST_CHART, _HEIGHT_OF_CHART = 100, 9
 @click.option("--workers", type=click.IntRange(min=1), help="local: trials at once (one a GPU, else one).")
 @click.option("--ray-address", help="ray: the cluster ($RAY_ADDRESS, else one is started here).")
 @click.option("--gpus-per-trial", type=click.FloatRange(min=0), default=0.0, help="ray: share of a GPU, e.g. 0.25 (0).")
+@option_of("track")
 @option_of("show_texts")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
@@ -82,6 +83,8 @@ def run(
             done = run_prepared(ready, executor)
     except Interrupted as interrupted:
         raise Interrupted(f"{interrupted}; what is finished is kept. Continue with: {this_command()}") from None
+    if quiet and done.tracking_failure:
+        echo(done.tracking_failure, err=True)
     if as_json:
         click.echo(json.dumps(done.results.to_json()))
     elif not quiet:

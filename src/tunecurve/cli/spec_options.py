@@ -120,6 +120,7 @@ KEYS = {
     "concurrency": "hosted.concurrency",
     "batch": "hosted.batch",
     "checkpoints": "hosted.checkpoints",
+    "track": "track",
     "show_texts": "show_texts",
 }
 _SETTINGS: dict[str, dict[str, Any]] = {

@@ -22,6 +22,7 @@ EXTRAS = {
     "gguf": "llama.cpp, which tries the GGUF file that export has written",
     "onnx": "tuned taggers and classifiers exported as ONNX files, and tried",
     "view": "the live page of runs",
+    "mlflow": "studies in MLflow",
 }
 _REQUIREMENT = re.compile(r"\s*([\w.-]+)\s*(?:\[([\w,\s.-]*)\])?\s*\(?([^;)]*)\)?\s*(?:;\s*(.*))?$")
 _LOWEST = re.compile(r"(?:>=|~=|==)\s*([\w.]+)")

@@ -29,6 +29,11 @@ def stay_on_this_machine() -> None:
         sys.addaudithook(_check)
 
 
+def stays_on_this_machine() -> bool:
+    """Return whether connections elsewhere are refused."""
+    return _is_on
+
+
 def refuse_address(what: str, url: str | None) -> None:
     """Raise, while connections elsewhere are refused, when something would need one.
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -32,6 +32,8 @@ from tunecurve.tasks.lookup import AUTO_TASK, all_tasks, task_of, use_task
 UNSETTLED_TASK = "masking"
 # Before a local model's name: its answers can be nothing but the input with stretches replaced by labels.
 CONSTRAINED = "constrained:"
+TrackerName = Literal["mlflow", "trackio", "wandb"]
+TRACKERS: tuple[TrackerName, ...] = get_args(TrackerName)
 
 
 class BootstrapSpec(Section):
@@ -140,6 +142,11 @@ class StudySpec(Section):
     bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
     advice: AdviceSpec = Field(default_factory=AdviceSpec)
     hosted: HostedSpec = Field(default_factory=HostedSpec)
+    track: TrackerName | None = Field(
+        None,
+        description="experiment tracker that is told of every trial; without its own settings, such as MLFLOW_TRACKING_URI, all stays "
+        "in the run folder",
+    )
     show_texts: bool = Field(True, description="show the worst answers, with row texts, in the report")
 
     @model_validator(mode="before")

@@ -1,0 +1,79 @@
+"""Logging a run folder to a tracker: once, in a process that is there for this alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tunecurve.privacy.redact import redact
+from tunecurve.report.plots import render, study_figure
+from tunecurve.report.write import report_page
+from tunecurve.results.model import Results
+from tunecurve.results.stored import RESULTS, load
+from tunecurve.storage.files import make_folder, read_checked_json, write_checked_json
+from tunecurve.track.base import FOLDER, Logged
+from tunecurve.track.content import tracked_study
+from tunecurve.track.registry import tracker_of
+
+IDENTITY, LOCK = "study.json", ".lock"
+
+
+def log_run(folder: Path, name: str) -> Logged:
+    """Log to a tracker what it does not have of a run; changes the environment of this process.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    name : str
+        The tracker's.
+
+    Raises
+    ------
+    TunecurveError
+        Without results, without the tracker's package.
+    Exception
+        Whatever the tracker raises.
+    """
+    tracker = tracker_of(name, folder)
+    tracker.check()
+    with _alone(folder):
+        results = load(folder)
+        study = tracked_study(results, folder, _identity(folder))
+        os.environ.update({key: os.environ.get(key, value) for key, value in tracker.environment.items()})
+        with tempfile.TemporaryDirectory() as place:
+            return tracker.log(study, lambda: write_artifacts(folder, results, Path(place)))
+
+
+def write_artifacts(folder: Path, results: Results, place: Path) -> list[Path]:
+    """Write curve, report and results for others' eyes: without row texts, without secrets; return the files."""
+    figure = study_figure(results)
+    picture, page, numbers = place / "curve.png", place / "report.html", place / RESULTS
+    picture.write_bytes(render(figure, "png"))
+    page.write_text(redact(report_page(folder, results, render(figure, "svg"), with_texts=False)), encoding="utf-8")
+    numbers.write_text(redact((folder / RESULTS).read_text(encoding="utf-8")), encoding="utf-8")
+    return [picture, page, numbers]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process logs this run."""
+    descriptor = os.open(make_folder(folder / FOLDER) / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _identity(folder: Path) -> str:
+    """Return what trackers know the study by, drawn once: folders move, and studies of one name are many."""
+    path = folder / FOLDER / IDENTITY
+    if not path.exists():
+        write_checked_json(path, {"id": secrets.token_hex(8)})
+    return str(read_checked_json(path)["id"])
