@@ -149,11 +149,12 @@ def _log_trial(client: Any, experiment: str, parent: str, study: TrackedStudy, t
 
 def _parent(client: Any, experiment: str, study: TrackedStudy) -> str:
     """Return the run of the study, with its curves; made where there is none, or where a value that it has is another one now."""
-    kept, *others = _runs(client, experiment, study, "study") or [None]
+    runs = _runs(client, experiment, study, "study")
+    kept, others = (runs[0], runs[1:]) if runs else (None, [])
     logged = _curve_of(client, kept) if kept is not None else {}
     now = {(one.series, one.size): one.value for one in study.curve}
     if kept is None or any(now.get(place) != value for place, value in logged.items()):
-        others, logged = [run for run in (kept, *others) if run is not None], {}
+        others, logged = runs, {}
         tags = _tags(study, "study")
         parent = client.create_run(experiment, tags=tags, run_name=study.name).info.run_id
     else:
