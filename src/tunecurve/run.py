@@ -94,7 +94,8 @@ def run(study: Any = None, **options: Any) -> Results:
     progress : Progress, optional
         Listener.
     learners : mapping of str to Learner, optional
-        Learners of your own by name, instead of those that the study's models stand for; or classifiers of scikit-learn's interface.
+        Learners of your own by name, or classifiers of scikit-learn's interface. Where ``models`` is given it names them, beside models
+        that are built by their names; else they are the models.
     executor : Executor, optional
         Where the trials run; default: on this machine, one after the other. Results do not depend on it.
     accept_data_changes : bool, default False

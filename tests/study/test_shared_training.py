@@ -100,8 +100,8 @@ def test_where_the_other_trial_failed_or_lost_its_model_the_training_is_done(row
     assert tuned(done)["b", 5, 0].training.taken_from is None
     for path in (tmp_path / "out").rglob("known.json"):
         path.unlink()
-    run(rows_file, tmp_path / "out", [Sharing("b"), Sharing("c")])
-    assert Sharing.trained[2:] == [("c", 5, 0)]
+    run(rows_file, tmp_path / "out", [Sharing("a", fail=True), Sharing("b"), Sharing("c")])
+    assert Sharing.trained[2:] == [("a", 5, 0), ("c", 5, 0)]
 
 
 def test_a_kill_between_the_copy_and_its_record_does_no_harm(rows_file, tmp_path, monkeypatch):

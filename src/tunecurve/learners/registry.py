@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -139,7 +140,8 @@ def _build(name: str, options: LearnerOptions) -> Learner:
 
         return PresidioLearner()
     if kind == "tfidf":
-        _need_local(name)
+        with needing("local", f"model '{name}'"):
+            import sklearn  # noqa: F401
         from tunecurve.learners.baselines.tfidf import TfidfLearner
         from tunecurve.learners.baselines.tfidf_label_sets import TfidfLabelSets
 
@@ -232,7 +234,11 @@ def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learn
 
 def _need_local(name: str) -> None:
     """Refuse what needs packages of the extra `local` where they are missing; quieten them where they are not."""
-    with needing("local", f"model '{name}' runs on this machine and", _as_next_sentence("", hint_at_provider(name))):
+    with (
+        needing("local", f"model '{name}' runs on this machine and", _as_next_sentence("", hint_at_provider(name))),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "IProgress not found")  # no bar is shown, in notebooks neither
         import peft  # noqa: F401
         import torch  # noqa: F401
         import transformers

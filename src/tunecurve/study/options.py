@@ -23,7 +23,7 @@ class StudyOptions:
     share : int, default 1
         How many workers of this machine will share its cores.
     learners : mapping of str to Learner, optional
-        Learners of your own by model name, instead of those that the names in the study stand for.
+        Learners of your own by model name; the study's other models are built by their names.
     accept_data_changes : bool, default False
         Whether frozen rows that were changed or are gone are taken as the data hold them now.
     origin : str

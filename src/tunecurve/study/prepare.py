@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tunecurve.errors import DataError
+from tunecurve.errors import DataError, ModelError, StudyStateError, UsageError, did_you_mean
 from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.distilled_names import models_within
@@ -44,6 +44,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     """
     options = options or StudyOptions()
     progress, origin = options.progress, options.origin
+    values = _with_models_of_learners(values, options.learners or {})
     settled = settled_study(values, options.out, origin)
     folder, asked = settled.folder, settled.spec
     asked = _with_prices_of_folder(asked, folder, origin, progress)
@@ -55,11 +56,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
         cancellation=progress.cancellation,
         on_spent=progress.paid,
     )
-    if options.learners is None:
-        local = LearnerOptions.of_study(spec, account, options.device, threads_of_study(folder, options))
-        built = build_learners(spec.models, replace(local, share=options.share, on_message=progress.message))
-    else:
-        built = own_learners(options.learners)
+    built = _learners(asked, spec, account, folder, options)
     spec, data = split_as_asked(
         spec,
         read_study_rows(spec, folder, settled.findings),
@@ -77,6 +74,53 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
     return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account, progress)
+
+
+def _with_models_of_learners(values: Mapping[str, Any], learners: Mapping[str, object]) -> Mapping[str, Any]:
+    """Return the study's content with the caller's own learners as its models, where it names none.
+
+    Raises
+    ------
+    UsageError
+        For a learner that no model names: it would be left out.
+    """
+    if not learners:
+        return values
+    if "models" not in values:
+        return {**values, "models": list(learners)}
+    models = values["models"]
+    named = [models] if isinstance(models, str) else models if isinstance(models, list | tuple) else []
+    unnamed = [name for name in learners if name not in named]
+    if unnamed:
+        raise UsageError(
+            f"learners: '{unnamed[0]}' is not among the models ({', '.join(map(str, named))}), and would not be measured; "
+            f"name it in models, or leave models out to measure the given learners alone.{did_you_mean(unnamed[0], named)}"
+        )
+    return values
+
+
+def _learners(
+    asked: StudySpec, spec: StudySpec, account: Account, folder: Path, options: StudyOptions
+) -> dict[str, Learner]:
+    """Return the study's learners by name, the floor first: the caller's own, the others as their names say."""
+    given = options.learners or {}
+    named = [name for name in spec.models if name not in given]
+    own = own_learners(given)
+    if not named:
+        return own
+    local = LearnerOptions.of_study(spec, account, options.device, threads_of_study(folder, options))
+    local = replace(local, share=options.share, on_message=options.progress.message)
+    by_name = build_learners([name for name in named if name in asked.models], local) | own
+    for name in named:
+        if name not in by_name:
+            try:
+                by_name |= {name: build_learners([name], local)[name]}
+            except ModelError as error:
+                raise StudyStateError(
+                    f"'{name}' is of an earlier run in '{folder}': {error} If it is a learner of your own, give it under learners "
+                    "this time, too; or choose another folder (out)."
+                ) from None
+    return {name: by_name[name] for name in ("floor", *spec.models)}
 
 
 def _settle_prompt_forms(learners: Mapping[str, Learner], data: StudyData) -> None:

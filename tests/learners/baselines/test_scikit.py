@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tunecurve.errors import ModelError, UsageError
+from tunecurve.errors import ModelError, StudyStateError, UsageError
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.baselines.scikit import ScikitLearner
 from tunecurve.learners.registry import own_learners
@@ -121,3 +121,54 @@ def test_a_study_of_rows_in_memory_and_a_classifier(tmp_path):
     assert points["tuned on 24"] > 90
     assert done.results.plot() is not None
     assert {"learner", "metric", "score"} <= set(done.results.to_frame().columns)
+
+
+ROWS = list(zip(TEXTS, LABELS, strict=True))
+STUDY = {"task": "classification", "train_sizes": [6, 12], "split": {"test_size": 12, "method": "random"}}
+
+
+def measured(out, **options):
+    found = run_study(ROWS, out=out, **{**STUDY, **options}).results
+    return found, {point.learner for point in found.points if point.strategy == "fine-tune"}
+
+
+@pytest.mark.parametrize("models", [["tfidf", "mine"], ["mine", "tfidf"]])
+def test_an_own_classifier_stands_beside_models_by_their_names(tmp_path, models):
+    found, learners = measured(tmp_path / "run", models=models, learners={"mine": forest()})
+    assert learners == {"tfidf", "mine"}
+    assert found.study.models == models
+    assert {point.train_size for point in found.points if point.learner == "mine"} == {6, 12}
+
+
+def test_own_learners_are_the_models_where_none_are_named(tmp_path):
+    found, learners = measured(tmp_path / "run", learners={"mine": forest(), "other": forest(max_depth=2)})
+    assert learners == {"mine", "other"}
+    assert found.study.models == ["mine", "other"]
+
+
+def test_only_the_named_ones_are_measured_where_no_learner_is_given(tmp_path):
+    assert measured(tmp_path / "run", models=["tfidf"], learners={})[1] == {"tfidf"}
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (["tfidf"], r"'mine' is not among the models \(tfidf\), and would not be measured"),
+        (["tfidf", "min"], r"\(tfidf, min\).*Did you mean 'min'\?"),
+        (["Mine"], r"\(Mine\).*Did you mean 'Mine'\?"),
+    ],
+)
+def test_a_learner_that_no_model_names_is_refused(tmp_path, models, said):
+    with pytest.raises(UsageError, match=said):
+        measured(tmp_path / "run", models=models, learners={"mine": forest()})
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_a_learner_of_an_earlier_run_is_asked_for_again(tmp_path):
+    measured(tmp_path / "run", learners={"mine": forest()})
+    with pytest.raises(
+        StudyStateError, match=r"'mine' is of an earlier run in .*give it under learners this time, too"
+    ):
+        measured(tmp_path / "run", models=["tfidf"])
+    found, learners = measured(tmp_path / "run", models=["tfidf", "mine"], learners={"mine": forest()})
+    assert learners == {"mine", "tfidf"}

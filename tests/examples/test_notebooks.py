@@ -1,0 +1,121 @@
+"""The notebooks of examples/ run from the first cell to the last, show what they tell, and what is stored in them is what they show."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.notebooks import EXAMPLES, NOTEBOOKS, execute
+
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+pytest.importorskip("pandas")
+pytest.importorskip("sklearn")
+
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+MOST_CELLS = 15
+
+
+def texts(cell):
+    """Return what a cell shows as text."""
+    shown = [one.get("text") or one.get("data", {}).get("text/plain", "") for one in cell.get("outputs", [])]
+    return "\n".join(shown).replace("<Figure", "\n<Figure")
+
+
+def tagged(notebook, tag):
+    [cell] = [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+    return texts(cell)
+
+
+def numbers(text):
+    return [float(found.replace(",", "")) for found in NUMBER.findall(text)]
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """Return notebooks by the number they begin with, executed once each."""
+    done = {}
+
+    def one(number):
+        if number not in done:
+            [path] = [path for path in NOTEBOOKS if path.name.startswith(str(number))]
+            folder = tmp_path_factory.mktemp(f"notebook{number}")
+            done[number] = execute(path, folder), folder, path
+        return done[number]
+
+    return one
+
+
+ALL = [int(path.name[0]) for path in NOTEBOOKS]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ALL)
+def test_it_runs_without_a_warning_and_writes_into_the_temporary_folder_alone(executed, number):
+    notebook, folder, _ = executed(number)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    given = {path.name for path in EXAMPLES.iterdir() if path.name != "__pycache__"}
+    assert {path.name for path in (folder / "examples").iterdir() if path.name != "__pycache__"} == given
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ALL)
+def test_what_is_stored_is_what_it_shows_now(executed, number):
+    notebook, _, path = executed(number)
+    for now, before in zip(notebook.cells, nbformat.read(path, as_version=4).cells, strict=True):
+        assert [one.output_type for one in now.get("outputs", [])] == [
+            one.output_type for one in before.get("outputs", [])
+        ]
+        shown, stored = texts(now), texts(before)
+        assert NUMBER.sub("#", shown).split() == NUMBER.sub("#", stored).split()
+        assert numbers(shown) == pytest.approx(numbers(stored), rel=0.02, abs=0.3)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_short_and_holds_no_trace_of_a_machine(path):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert len(content["cells"]) <= MOST_CELLS
+    assert all(cell.get("execution_count", 1) for cell in content["cells"] if cell["cell_type"] == "code"), "executed"
+    assert path.stat().st_size < 200_000
+    assert not re.search(r"/tmp/|/root/|/home/|/work/", path.read_text(encoding="utf-8"))
+    assert set(content["metadata"]) == {"kernelspec", "language_info"}
+
+
+def test_every_notebook_is_listed_where_readers_look():
+    listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert all(f"({path.name})" in listed for path in NOTEBOOKS)
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert "examples/README.md" in readme
+
+
+def test_the_made_up_messages_are_those_of_their_script():
+    import csv
+    import runpy
+
+    script = runpy.run_path(str(EXAMPLES / "make_support_messages.py"))
+    with (EXAMPLES / "support_messages.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.DictReader(file)) == script["make"]()
+
+
+@pytest.mark.slow
+def test_quick_start_decides_extends_and_judges_its_forecast(executed):
+    notebook, _, _ = executed(1)
+    assert [f"tuned on {size}" in tagged(notebook, "results") for size in (20, 40, 80, 160)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert "most frequent class" in tagged(notebook, "results")
+    history = tagged(notebook, "history")
+    [said] = re.findall(
+        r"accuracy, 160 rows: forecast ([\d.]+) \(([\d.]+) to ([\d.]+)\) from 3 sizes, measured ([\d.]+)", history
+    )
+    median, low, high, measured = map(float, said)
+    assert low < median < high < 100
+    assert measured > float(re.search(r"tuned on 80 +([\d.]+)", tagged(notebook, "results"))[1])
+    assert tagged(notebook, "predictor") == "'returns'"
+    assert "<Figure" in tagged(notebook, "curve")
