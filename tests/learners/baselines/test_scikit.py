@@ -170,5 +170,5 @@ def test_a_learner_of_an_earlier_run_is_asked_for_again(tmp_path):
         StudyStateError, match=r"'mine' is of an earlier run in .*give it under learners this time, too"
     ):
         measured(tmp_path / "run", models=["tfidf"])
-    found, learners = measured(tmp_path / "run", models=["tfidf", "mine"], learners={"mine": forest()})
+    _, learners = measured(tmp_path / "run", models=["tfidf", "mine"], learners={"mine": forest()})
     assert learners == {"mine", "tfidf"}
