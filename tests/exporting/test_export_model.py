@@ -191,6 +191,21 @@ def test_rows_to_check_are_spread_over_the_test_set(n, most, chosen):
     assert most == 1 or (found[0], found[-1]) == (0, n - 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("{", '{{ "{" }}'),
+        ("a { b {{{c", 'a { b {{ "{{{" }}c'),
+        ("no\u00a0break", r'no{{ "\U000000a0" }}break'),
+        ("\U0001f469\u200d\U0001f467 {\u2028{", '\U0001f469{{ "\\U0000200d" }}\U0001f467 {{ "{\\U00002028{" }}'),
+        ('say "so"\\n\ttab\n}} e\u0301', 'say "so"\\n\ttab\n}} e\u0301'),
+    ],
+)
+def test_a_modelfile_escapes_what_a_template_would_read_or_ollama_drop(text, written):
+    told = modelfile("a.gguf", text + probe(PromptRenderer("")).source, context=512)
+    assert f'TEMPLATE """{written}{{{{ .Prompt }}}}' in told
+
+
 @pytest.mark.parametrize("system", ["Mask it.", "Use {{braces}} and {{ more", "Say 'x' and \"y\"; 100 % {input}"])
 def test_a_modelfile_writes_the_instruction_as_it_is(system):
     renderer = PromptRenderer(system, "Text: {input}\nAnswer:")

@@ -12,9 +12,11 @@ import pytest
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.base import Completion, Learner
+from tunecurve.learners.similarity import TfidfSimilarity
 from tunecurve.predictor import Predictor
 from tunecurve.prompts import PromptRenderer
 from tunecurve.serving.server import ModelServer
+from tunecurve.study.similar import LabelledRow, Retriever
 
 openai = pytest.importorskip("openai", reason="the extra hosted is not installed")
 
@@ -48,8 +50,9 @@ class Shouter(Learner):
 
 
 @contextmanager
-def serving(learner, template="{input}", **options):
-    server = ModelServer(Predictor(learner, PromptRenderer("Shout.", template), "trial"), "shouts", **options)
+def serving(learner, template="{input}", *, retriever=None, model="shouts", **options):
+    predictor = Predictor(learner, PromptRenderer("Shout.", template), "trial", retriever=retriever)
+    server = ModelServer(predictor, model, **options)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server, openai.OpenAI(base_url=server.url, api_key=options.get("token") or "any", max_retries=0)
@@ -103,6 +106,104 @@ def test_earlier_turns_are_framed_and_an_instruction_of_ones_own_is_taken_as_it_
         assert server.predictor.learner.asked[-1] == [[("system", "Whisper."), *turns]]
 
 
+LABELLED = [("a red fox", "ANIMAL"), ("a blue car", "THING"), ("a red dog", "ANIMAL")]
+
+
+def test_every_text_has_the_examples_that_are_like_it():
+    pool = [LabelledRow(str(number), *row) for number, row in enumerate(LABELLED)]
+    nearest = Retriever(pool, TfidfSimilarity(), 1, "similar")
+    car, fox = (
+        [("system", "Shout."), ("user", f"Text: {one}"), ("assistant", kind), ("user", f"Text: {asked}")]
+        for one, kind, asked in (("a blue car", "THING", "my blue car"), ("a red fox", "ANIMAL", "that fox"))
+    )
+    with serving(Shouter(), "Text: {input}", retriever=nearest) as (server, client):
+        learner = server.predictor.learner
+        assert chat(client, "my blue car").choices[0].message.content == "MY BLUE CAR"
+        assert learner.asked[-1] == [car]
+        chat(client, [{"role": "system", "content": "Shout."}, {"role": "user", "content": "that fox"}])
+        assert learner.asked[-1] == [fox]
+        client.completions.create(model="shouts", prompt=["my blue car", "that fox"])
+        assert [prompt for batch in learner.asked[2:] for prompt in batch] == [car, fox]
+        turns = [("user", "one"), ("assistant", "ONE"), ("user", "that fox")]
+        chat(client, [{"role": role, "content": text} for role, text in turns])
+        assert learner.asked[-1] == [[*fox[:3], ("user", "Text: one"), ("assistant", "ONE"), fox[3]]]
+        chat(client, [{"role": "system", "content": "Whisper."}, {"role": "user", "content": "that fox"}])
+        assert learner.asked[-1] == [[("system", "Whisper."), ("user", "that fox")]], "a prompt of one's own"
+        with ThreadPoolExecutor(20) as pool_of_clients:
+            replies = pool_of_clients.map(lambda n: chat(client, f"fox {n}").choices[0].message.content, range(20))
+            assert list(replies) == [f"FOX {number}" for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("stop", "text"),
+    [
+        ("THREE", "ONE TWO "),
+        (["FOUR", "TWO"], "ONE "),
+        ("five", "ONE TWO THREE FOUR"),
+        ([], "ONE TWO THREE FOUR"),
+        ("ONE", ""),
+    ],
+)
+def test_an_answer_ends_before_a_text_that_stops_it(stop, text):
+    with serving(Shouter()) as (_, client):
+        found = chat(client, "one two three four", stop=stop).choices[0]
+        assert (found.message.content, found.finish_reason) == (text, "stop")
+        [first, *_] = chat(client, "one two three four", stop=stop, stream=True)
+        assert first.choices[0].delta.content == text
+
+
+def test_a_stream_tells_how_many_tokens_there_were_where_that_is_asked():
+    with serving(Shouter()) as (_, client):
+        events = list(chat(client, "one two", stream=True, stream_options={"include_usage": True}))
+        assert (events[-1].choices, events[-1].usage.total_tokens) == ([], 9)
+        assert all(event.usage is None for event in chat(client, "one two", stream=True))
+
+
+def test_a_page_of_this_machine_can_read_what_it_asked():
+    with serving(Shouter(), token="secret") as (server, _):
+        port = server.server_address[1]
+
+        def asked(method, origin, **headers):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request(method, "/v1/models", b"", headers | {"Origin": origin})
+            reply = connection.getresponse()
+            reply.read()
+            return reply.status, dict(reply.getheaders())
+
+        wanted = {"Access-Control-Request-Headers": "authorization,content-type"}
+        status, headers = asked("OPTIONS", "http://localhost:3000", **wanted)
+        assert (status, headers["Access-Control-Allow-Origin"]) == (200, "http://localhost:3000")
+        assert headers["Access-Control-Allow-Headers"] == "authorization,content-type"
+        status, headers = asked("GET", "http://localhost:3000", Authorization="Bearer secret")
+        assert (status, headers["Access-Control-Allow-Origin"]) == (200, "http://localhost:3000")
+        assert asked("GET", "http://localhost:3000")[0] == 401
+        for origin in (
+            "https://evil.example",
+            "null",
+            "http://localhost.evil.example",
+            "http://localhost@evil.example",
+        ):
+            for method in ("OPTIONS", "GET"):
+                status, headers = asked(method, origin, **wanted, Authorization="Bearer secret")
+                assert status == 403
+                assert not [name for name in headers if name.startswith("Access-Control")]
+        assert "Access-Control-Allow-Origin" not in dict(http_headers(server))
+
+
+def http_headers(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+    connection.request("GET", "/v1/models", headers={"Authorization": "Bearer secret"})
+    return connection.getresponse().getheaders()
+
+
+@pytest.mark.parametrize("name", ["runs", "meine läufe", "a+b c%20d"])
+def test_a_model_is_found_by_any_name_that_a_folder_may_have(name):
+    with serving(Shouter(), model=name) as (_, client):
+        assert client.models.retrieve(name).id == name
+        messages = [{"role": "user", "content": "hi"}]
+        assert client.chat.completions.create(model=name, messages=messages).model == name
+
+
 def test_an_answer_is_cut_at_the_tokens_that_were_asked_for():
     with serving(Shouter()) as (_, client):
         cut = chat(client, "one two three four", max_tokens=2).choices[0]
@@ -154,6 +255,9 @@ def test_one_prompt_that_cannot_be_answered_fails_alone():
         ({"response_format": {"type": "json_object"}}, "response_format", "json_object"),
         ({"max_tokens": 0}, "max_tokens", "expected a whole number from 1"),
         ({"max_tokens": True}, "max_tokens", "expected a whole number from 1"),
+        ({"stop": [""]}, "stop", "at most 4 texts"),
+        ({"stop": 7}, "stop", "at most 4 texts"),
+        ({"stop": list("abcde")}, "stop", "at most 4 texts"),
         ({"colour": 1}, "colour", "unknown key 'colour'"),
         ({"messages": "hello"}, "messages", "must be a list"),
         ({"messages": []}, "messages", "the last message must be the user's"),
@@ -185,6 +289,9 @@ def test_nonsense_is_answered_and_the_next_request_too():
     with serving(Shouter()) as (server, client):
         for body in (b"", b"{", b"[]", b"\xff", b"[" * 10_000, b"null", b'"x"'):
             assert raw(server, "POST", "/v1/chat/completions", body)[0] == 400
+        half = b'{"model": "shouts", "messages": [{"role": "user", "content": "\\ud83d"}]}'
+        status, reply = raw(server, "POST", "/v1/chat/completions", half)
+        assert (status, "surrogate" in reply["error"]["message"]) == (400, True)
         assert raw(server, "POST", "/v1/embeddings", b"{}")[0] == 404
         assert raw(server, "GET", "/etc/passwd")[0] == 404
         assert raw(server, "POST", "/v1/chat/completions", b"", **{"Content-Length": "9" * 12})[0] == 413

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from tests.fakes.prompt_reader import PromptReader
 from tests.support.class_rows import class_rows
-from tunecurve.cli.predict import _serve
 from tunecurve.data.sides import levelled
-from tunecurve.errors import Interrupted, SpecError, StudyStateError, UsageError
+from tunecurve.errors import Interrupted, SpecError, StudyStateError
 from tunecurve.learners.similarity import TfidfSimilarity
-from tunecurve.predictor import Predictor, load_predictor
+from tunecurve.predictor import load_predictor
 from tunecurve.results.model import results_schema
 from tunecurve.results.stored import without_times
 from tunecurve.run import run_study
+from tunecurve.serving.requests import read_completion
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.options import StudyOptions
@@ -332,6 +332,8 @@ def test_a_predictor_chooses_the_same_examples_as_the_trial(rows_of_classes, tmp
     texts = [line["input"] for line in lines]
     assert predictor.prompts(texts) == learner.asked[-len(texts) :]
     assert [answer.text for answer in predictor.complete(texts)] == [line["prediction"] for line in lines]
+    asked = read_completion({"model": "out", "prompt": texts}, "out", predictor)
+    assert list(asked.prompts) == learner.asked[-len(texts) :], "and so does the endpoint"
     assert load_predictor(tmp_path / "out").trial_label == results.best_trial().name, (
         "nothing is tuned: the best prompt"
     )
@@ -355,14 +357,6 @@ def test_plan_counts_the_examples_and_shows_a_prompt_with_them(rows_of_classes, 
 class CountingReader(PromptReader):
     def count_tokens(self, text):
         return len(text.split())
-
-
-def test_the_endpoint_is_no_place_for_examples_that_are_chosen():
-    predictor = Predictor(
-        PromptReader(), None, "reader/similar-k4-n8-seed0", retriever=Retriever([], None, 4, "similar")
-    )
-    with pytest.raises(UsageError, match="name a tuned trial"):
-        _serve(None, predictor, 0, None)
 
 
 def test_how_alike_rows_are_told_is_part_of_what_a_trial_is_and_is_decided_once(rows_of_classes, tmp_path):

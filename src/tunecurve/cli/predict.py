@@ -92,17 +92,12 @@ def _check_serving(*, serve: bool, has_texts: bool, port: int | None) -> None:
 
 def _serve(folder: Path, predictor: Predictor, port: int, token: str | None) -> None:
     """Answer clients until Ctrl-C."""
-    from tunecurve.errors import UsageError
     from tunecurve.serving.server import ModelServer
 
-    if predictor.retriever is not None:
-        raise UsageError(
-            f"{predictor.trial_label} chooses examples for every text, which the endpoint does not do; name a tuned trial with --trial, or "
-            "answer texts with --text or --file"
-        )
     name = folder.resolve().name
     server = ModelServer(predictor, name, port, token)
     guarded = "; clients send the token as their API key" if token else "; any API key will do"
+    guarded += "; every answer is paid for" if predictor.learner.is_paid else ""
     echo(f"serving {predictor.trial_label} of {folder} as '{name}' at {server.url}{guarded}; Ctrl-C stops it", err=True)
     try:
         server.serve_forever()

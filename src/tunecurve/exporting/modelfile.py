@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import regex
+
 from tunecurve.errors import UsageError
 from tunecurve.prompts import Prompt, PromptRenderer
 
 # Stands for a row's text while the prompt around it is written; nothing that a template would look for.
 _INPUT = "TEXTxOFxAxROW"
 _QUOTES = '"""'
+# Unseen: neither letters, marks, numbers, punctuation and symbols, nor the blanks and line ends that Ollama keeps.
+_UNSEEN = r"[^\p{L}\p{M}\p{N}\p{P}\p{S} \t\r\n]"
+_ESCAPED = regex.compile(rf"\{{*(?:{_UNSEEN}\{{*)+|\{{{{2,}}|\{{\Z")
 
 
 def modelfile(file_name: str, prompt_text: str, *, context: int, stops: Sequence[str] = ()) -> str:
@@ -56,5 +61,13 @@ def probe(renderer: PromptRenderer) -> Prompt:
 
 
 def _go_text(text: str) -> str:
-    """Return a text as Go's templates write it out, braces and all."""
-    return text.replace("{{", '{{ "{{" }}')
+    """Return a text as Go's templates write it out.
+
+    Two braces begin an action, and one before an action would touch its braces. Ollama drops characters of a Modelfile that cannot be
+    seen (blanks that do not break, joiners of emoji) unless they are written as escapes.
+    """
+    return _ESCAPED.sub(_go_string, text)
+
+
+def _go_string(found: regex.Match[str]) -> str:
+    return '{{ "' + "".join(sign if sign == "{" else f"\\U{ord(sign):08x}" for sign in found[0]) + '" }}'

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from tunecurve.prompts import DEFAULT_TEMPLATE, Message, Prompt, PromptRenderer
+
+if TYPE_CHECKING:
+    from tunecurve.predictor import Predictor
 
 # Said, and without an effect on one greedy answer.
 _WITHOUT_EFFECT = frozenset(
     {
         "model", "messages", "prompt", "stream", "stream_options", "user", "seed", "store", "metadata", "top_p", "temperature", "n",
-        "max_tokens", "max_completion_tokens", "safety_identifier", "prompt_cache_key", "service_tier",
+        "max_tokens", "max_completion_tokens", "stop", "safety_identifier", "prompt_cache_key", "service_tier",
     }
 )  # fmt: skip
+MOST_STOPS = 4
 # Taken at these values alone.
 _NEUTRAL: dict[str, tuple[object, ...]] = {
     "temperature": (None, 0, 0.0),
@@ -23,7 +27,6 @@ _NEUTRAL: dict[str, tuple[object, ...]] = {
     "presence_penalty": (None, 0),
     "frequency_penalty": (None, 0),
     "logprobs": (None, False),
-    "stop": (None, []),
     "tools": (None, []),
     "response_format": (None, {"type": "text"}),
     "echo": (None, False),
@@ -65,13 +68,26 @@ class Asked:
         One for a chat; for completions, as many as texts were given.
     most_tokens : int or None
         The longest answer, in tokens; None: as long as in the study.
+    stops : tuple of str
+        Texts before which an answer ends.
     is_stream : bool
         Whether the answer is to come as events.
+    tells_usage : bool
+        Whether the last event is to tell how many tokens were read and written.
     """
 
     prompts: tuple[Prompt, ...]
-    most_tokens: int | None
-    is_stream: bool
+    most_tokens: int | None = None
+    stops: tuple[str, ...] = ()
+    is_stream: bool = False
+    tells_usage: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], prompts: Sequence[Prompt]) -> Asked:
+        """Return prompts with how a request wants their answers."""
+        usage = values.get("stream_options") or {}
+        tells_usage = isinstance(usage, dict) and bool(usage.get("include_usage"))
+        return cls(tuple(prompts), _most_tokens(values), _stops(values), bool(values.get("stream")), tells_usage)
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -80,34 +96,39 @@ def read_json(body: bytes) -> dict[str, Any]:
         values = json.loads(body)
     except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON; expected a JSON object") from None
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadRequest("the body holds half of a surrogate pair (\\ud800 to \\udfff), which is no text") from None
     if not isinstance(values, dict):
         raise BadRequest("the body is no JSON object; expected one with 'model' and 'messages'")
     return values
 
 
-def read_chat(values: Mapping[str, Any], model: str, renderer: PromptRenderer, *, takes_prompts: bool) -> Asked:
+def read_chat(values: Mapping[str, Any], model: str, predictor: Predictor) -> Asked:
     """Return what a chat asks for.
 
-    Without a system message the study's instruction and template are put around the user's texts, as in training; with one, the
-    messages are taken as they are.
+    Without a system message the study's instruction, template and, where its prompts had such ones, similar examples are put around
+    the user's texts; with one, the messages are taken as they are.
     """
     _check(values, model)
     messages = [_message(one, number) for number, one in enumerate(_list(values, "messages"))]
     if not messages or messages[-1].role != "user":
         raise BadRequest("the last message must be the user's: the text to answer", "messages")
     told = [message for message in messages if message.role == "system"]
+    takes_prompts = predictor.learner.takes_prompts
     if not takes_prompts and (len(messages) > 1 and not (len(messages) == 2 and told)):
         raise BadRequest("this model reads one text alone; expected one user message", "messages")
     if any(message.role == "system" for message in messages[1:]):
         raise BadRequest("a system message must be the first one", "messages")
-    if told and takes_prompts and told[0].content != renderer.system_text:
-        prompt = _as_given(messages, renderer)
+    if told and takes_prompts and told[0].content != predictor.renderer.system_text:
+        prompt = _as_given(messages, predictor.renderer)
     else:
-        prompt = _as_tuned([message for message in messages if message.role != "system"], renderer)
-    return Asked((prompt,), _most_tokens(values), bool(values.get("stream")))
+        prompt = _as_measured([message for message in messages if message.role != "system"], predictor)
+    return Asked.of(values, [prompt])
 
 
-def read_completion(values: Mapping[str, Any], model: str, renderer: PromptRenderer) -> Asked:
+def read_completion(values: Mapping[str, Any], model: str, predictor: Predictor) -> Asked:
     """Return what a completion asks for: each text is an input of the study, put into its prompt."""
     _check(values, model)
     given = values.get("prompt")
@@ -118,7 +139,7 @@ def read_completion(values: Mapping[str, Any], model: str, renderer: PromptRende
         raise BadRequest("'prompt' holds an empty text; there is nothing to answer", "prompt")
     if values.get("stream"):
         raise BadRequest("completions do not stream here; use chat completions, or leave 'stream' out", "stream")
-    return Asked(tuple(renderer.prompt(text) for text in texts), _most_tokens(values), is_stream=False)
+    return Asked.of(values, predictor.prompts(texts))
 
 
 def _check(values: Mapping[str, Any], model: str) -> None:
@@ -164,15 +185,14 @@ def _as_given(messages: list[Message], renderer: PromptRenderer) -> Prompt:
     return Prompt(tuple(messages), source, bare.labels, bare.numbered, bare.form, bare.shape)
 
 
-def _as_tuned(messages: list[Message], renderer: PromptRenderer) -> Prompt:
-    """Return the study's prompt, earlier turns as its examples are."""
-    framed = [
-        Message("user", renderer.user_text(message.content)) if message.role == "user" else message
-        for message in messages
+def _as_measured(messages: list[Message], predictor: Predictor) -> Prompt:
+    """Return the study's prompt, earlier turns as its examples are, behind those that it has."""
+    [prompt] = predictor.prompts([messages[-1].content])
+    turns = [
+        Message("user", predictor.renderer.user_text(message.content)) if message.role == "user" else message
+        for message in messages[:-1]
     ]
-    prompt = renderer.prompt(messages[-1].content)
-    instruction = [message for message in prompt.messages if message.role == "system"]
-    return Prompt((*instruction, *framed), prompt.source, prompt.labels, prompt.numbered, prompt.form, prompt.shape)
+    return replace(prompt, messages=(*prompt.messages[:-1], *turns, prompt.messages[-1]))
 
 
 def _most_tokens(values: Mapping[str, Any]) -> int | None:
@@ -181,3 +201,15 @@ def _most_tokens(values: Mapping[str, Any]) -> int | None:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise BadRequest(f"'{key}' is {json.dumps(value)[:60]}; expected a whole number from 1", key)
     return min((value for _, value in given), default=None)
+
+
+def _stops(values: Mapping[str, Any]) -> tuple[str, ...]:
+    given = values.get("stop") or []
+    stops = [given] if isinstance(given, str) else given
+    if (
+        not isinstance(stops, list)
+        or not all(isinstance(stop, str) and stop for stop in stops)
+        or len(stops) > MOST_STOPS
+    ):
+        raise BadRequest(f"'stop' must be a text, or a list of at most {MOST_STOPS} texts", "stop")
+    return tuple(stops)

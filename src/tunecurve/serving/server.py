@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hmac
 import json
+import threading
 import time
 import uuid
+from collections.abc import Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.learners.completion import Completion
@@ -49,6 +52,7 @@ class ModelServer(ThreadingHTTPServer):
     def __init__(self, predictor: Predictor, model: str, port: int = 0, token: str | None = None) -> None:
         self.predictor, self.model, self.token = predictor, model, token
         self.batcher = Batcher(predictor)  # first: where the port is taken, it is closed again
+        self.reading = threading.Lock()  # what chooses similar examples computes for one request at a time
         self.started = int(time.time())
         try:
             super().__init__((ADDRESS, port), _Handler)
@@ -73,6 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: ModelServer
     timeout = 60
+    page: str | None = None  # the origin of the page that asks, where it is one of this machine
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: requests hold texts."""
@@ -85,8 +90,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a request."""
         self._reply(self._completions)
 
+    def do_OPTIONS(self) -> None:
+        """Answer a browser that asks, for a page of this machine, what it may send."""
+        self._reply(lambda body: self._write(200, "text/plain", ""))
+
     def _reply(self, work: Any) -> None:
         try:
+            self.page = None
             body = self._body()
             self._refuse_strangers()
             work(body)
@@ -116,6 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         origin = self.headers.get("Origin")
         if origin is not None and _host_in(origin) not in _OWN_NAMES:
             raise BadRequest("pages of other origins are not answered", status=403)
+        self.page = origin
+        if self.command == "OPTIONS":  # a browser asks without the token
+            return
         given = (self.headers.get("Authorization") or "").removeprefix("Bearer ").strip()
         if self.server.token and not hmac.compare_digest(given.encode(), self.server.token.encode()):
             raise BadRequest(
@@ -126,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         path, model = urlsplit(self.path).path.rstrip("/"), self._described()
         if path == "/v1/models":
             self._send(200, {"object": "list", "data": [model]})
-        elif path == f"/v1/models/{self.server.model}":
+        elif unquote(path) == f"/v1/models/{self.server.model}":
             self._send(200, model)
         else:
             raise BadRequest(
@@ -138,25 +151,29 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _completions(self, body: bytes) -> None:
         path, server = urlsplit(self.path).path.rstrip("/"), self.server
-        renderer, takes_prompts = server.predictor.renderer, server.predictor.learner.takes_prompts
-        if path == "/v1/chat/completions":
-            asked = read_chat(read_json(body), server.model, renderer, takes_prompts=takes_prompts)
-        elif path == "/v1/completions":
-            asked = read_completion(read_json(body), server.model, renderer)
-        else:
+        read = {"/v1/chat/completions": read_chat, "/v1/completions": read_completion}.get(path)
+        if read is None:
             raise BadRequest(
                 f"there is no {self.path[:100]}; there are /v1/chat/completions, /v1/completions and /v1/models",
                 status=404,
             )
-        answers = [server.predictor.cut(answer, asked.most_tokens) for answer in server.batcher.answer(asked.prompts)]
-        for answer in answers:
-            if answer.stop_reason not in _FINISHED:
-                raise BadRequest(f"no answer came: {answer.error or answer.stop_reason}", status=502)
+        values = read_json(body)
+        with server.reading:
+            asked = read(values, server.model, server.predictor)
+        answers = [self._finished(answer, asked) for answer in server.batcher.answer(asked.prompts)]
         is_chat = path.endswith("chat/completions")
         if asked.is_stream:
-            self._send_events(answers[0])
+            self._send_events(asked, answers[0])
         else:
             self._send(200, self._whole(asked, answers, is_chat=is_chat))
+
+    def _finished(self, answer: Completion, asked: Asked) -> Completion:
+        """Return an answer that ends where the request wants its end."""
+        if answer.stop_reason not in _FINISHED:
+            raise BadRequest(f"no answer came: {answer.error or answer.stop_reason}", status=502)
+        cut = self.server.predictor.cut(answer, asked.most_tokens)
+        ends = [cut.text.find(stop) for stop in asked.stops if stop in cut.text]
+        return replace(cut, text=cut.text[: min(ends)], stop_reason="end") if ends else cut
 
     def _whole(self, asked: Asked, answers: list[Completion], *, is_chat: bool) -> dict[str, object]:
         choices: list[dict[str, object]] = []
@@ -166,9 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
                 said = {"message": {"role": "assistant", "content": answer.text}, "logprobs": None}
             choices.append({"index": index, **said, "finish_reason": _FINISHED[answer.stop_reason]})
         kind = "chat.completion" if is_chat else "text_completion"
-        tokens_in, tokens_out = sum(one.tokens_in for one in answers), sum(one.tokens_out for one in answers)
-        usage = {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out}
-        return self._head(kind) | {"choices": choices, "usage": usage}
+        return self._head(kind) | {"choices": choices, "usage": _usage(answers)}
 
     def _head(self, kind: str) -> dict[str, object]:
         return {
@@ -178,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
             "model": self.server.model,
         }
 
-    def _send_events(self, answer: Completion) -> None:
+    def _send_events(self, asked: Asked, answer: Completion) -> None:
         """Send an answer as events: it is there at once, as a whole."""
         head = self._head("chat.completion.chunk")
         deltas: list[tuple[dict[str, str], str | None]] = [
@@ -186,6 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
             ({}, _FINISHED[answer.stop_reason]),
         ]
         events = [head | {"choices": [{"index": 0, "delta": delta, "finish_reason": end}]} for delta, end in deltas]
+        events += [head | {"choices": [], "usage": _usage([answer])}] if asked.tells_usage else []
         written = [f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in events]
         self._write(200, "text/event-stream", "".join([*written, "data: [DONE]\n\n"]))
 
@@ -197,8 +213,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))
+        for name, value in self._for_pages().items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
+
+    def _for_pages(self) -> dict[str, str]:
+        """Return the headers with which a browser lets a page of this machine read the reply."""
+        if self.page is None:
+            return {}
+        asked = self.headers.get("Access-Control-Request-Headers", "")
+        return {
+            "Access-Control-Allow-Origin": self.page,
+            "Access-Control-Allow-Headers": asked,
+            "Vary": "Origin",
+        }
+
+
+def _usage(answers: Sequence[Completion]) -> dict[str, int]:
+    tokens_in, tokens_out = sum(one.tokens_in for one in answers), sum(one.tokens_out for one in answers)
+    return {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out}
 
 
 def _host_in(address: str) -> str | None:

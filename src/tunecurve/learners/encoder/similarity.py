@@ -22,6 +22,10 @@ from tunecurve.learners.similarity import Similarity
 TOKENS_A_BATCH = 4096
 
 
+# Texts whose vectors are kept, 150 MB: an endpoint is asked for days.
+MOST_KEPT = 100_000
+
+
 class EncoderSimilarity(Similarity):
     """Cosine of vectors of the built-in encoder, on the processor in float32.
 
@@ -45,6 +49,9 @@ class EncoderSimilarity(Similarity):
         """Return the cosines; a text is read once."""
         missing = [text for text in dict.fromkeys([*texts, *others]) if text not in self._vectors]
         if missing:
+            if len(self._vectors) > MOST_KEPT:
+                self._vectors.clear()
+                missing = list(dict.fromkeys([*texts, *others]))
             self._vectors.update(zip(missing, self._read(missing), strict=True))
         first, second = (
             np.stack([self._vectors[text] for text in side]).astype(np.float64) for side in (texts, others)
