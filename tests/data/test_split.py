@@ -173,3 +173,12 @@ def test_too_few_rows_are_told_the_sizes_that_they_can_give(n_rows, method):
 def test_rows_that_make_no_curve_get_no_sizes(n_rows):
     with pytest.raises(DataError, match=f"at most {n_rows}\\)$"):
         split_rows(make_rows(range(n_rows)), method="random", test_size=200, n_train_needed=50)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [(True, "whole groups ("), (False, "whole groups of texts that differ in numbers and values only (")],
+)
+def test_what_a_group_is_stands_in_the_words_of_a_split_that_no_column_grouped(named, said):
+    split = split_rows(make_rows(range(40)), method="group", test_size=10, groups_are_named=named)
+    assert split.method.startswith(said)

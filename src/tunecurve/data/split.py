@@ -8,7 +8,6 @@ compared. Training subsets are nested: the first n rows of a seed's order.
 from __future__ import annotations
 
 import heapq
-import itertools
 from array import array
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from tunecurve.data.groups import Groups, shuffled
 from tunecurve.data.near_duplicates import NearDuplicates
 from tunecurve.data.rows import Row, skeleton
 from tunecurve.errors import DataError
@@ -25,9 +24,6 @@ from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.storage.records import Record
 
 MAX_TEST_SHARE_OF_GROUPS = 0.25
-_BYTES_COMPARED = 32
-_ROWS_AT_ONCE = 100_000
-IntArray = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,15 @@ class Split:
     method: str
 
 
-def split_rows(rows: Sequence[Row], *, method: str, test_size: int, seed: int = 42, n_train_needed: int = 1) -> Split:
+def split_rows(
+    rows: Sequence[Row],
+    *,
+    method: str,
+    test_size: int,
+    seed: int = 42,
+    n_train_needed: int = 1,
+    groups_are_named: bool = True,
+) -> Split:
     """Split rows into a test set and a training pool.
 
     Parameters
@@ -65,6 +69,8 @@ def split_rows(rows: Sequence[Row], *, method: str, test_size: int, seed: int = 
         Seed of the shuffle.
     n_train_needed : int, default 1
         Rows the training pool must hold at least.
+    groups_are_named : bool, default True
+        Whether a column names the groups; otherwise texts that differ in numbers and values only are one. For the words alone.
 
     Raises
     ------
@@ -80,7 +86,10 @@ def split_rows(rows: Sequence[Row], *, method: str, test_size: int, seed: int = 
     if method == "random":
         order = np.random.default_rng(seed).permutation(len(rows)).tolist()
         return Split(order[:test_size], order[test_size:], 0, f"random rows, seed {seed}")
-    return _group_split(rows, test_size, seed, n_train_needed)
+    test, pool, used, n_groups = _group_split(rows, test_size, seed, n_train_needed)
+    groups = "whole groups" if groups_are_named else "whole groups of texts that differ in numbers and values only"
+    how = f"{groups} ({used} of {n_groups} groups in the test set), seed {seed}"
+    return Split(test, pool, len(rows) - len(test) - len(pool), how)
 
 
 def _what_to_lower(n_train_needed: int) -> str:
@@ -103,7 +112,7 @@ def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed:
     test set would use up more than a quarter of the groups or leave too few training rows.
     """
     generator = np.random.default_rng(seed)
-    groups = _Groups.of(rows, _shuffled(len(rows), generator)).shuffled(generator)
+    groups = Groups.of(rows, shuffled(len(rows), generator)).shuffled(generator)
     largest = int(groups.sizes.max())
     best: tuple[list[int], int] | None = None
     cap = 1
@@ -126,81 +135,15 @@ def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed:
         )
     test, used = best
     left = groups.members_from(used)
-    pool = array("i", left[_shuffled(len(left), generator)].tobytes())
-    set_aside = len(rows) - len(test) - len(pool)
-    return Split(test, pool, set_aside, f"whole groups ({used} of {len(groups)} groups in the test set), seed {seed}")
+    pool = array("i", left[shuffled(len(left), generator)].tobytes())
+    return test, pool, used, len(groups)
 
 
-@dataclass(frozen=True)
-class _Groups:
-    """Rows by group, in arrays: of two million rows most are groups of their own.
-
-    Attributes
-    ----------
-    members : array of int
-        Row indices, those of a group side by side.
-    begins, sizes : array of int
-        Where each group begins, and how many rows it has.
-    """
-
-    members: IntArray
-    begins: IntArray
-    sizes: IntArray
-
-    @classmethod
-    def of(cls, rows: Sequence[Row], order: IntArray) -> _Groups:
-        """Return the groups in the order of their names, the rows of each in an order.
-
-        Names are compared by their first bytes, and as a whole only where these are alike: UTF-8 keeps the order of characters.
-        """
-        starts = np.empty(len(rows), dtype=f"S{_BYTES_COMPARED}")
-        for position, index in enumerate(order):
-            starts[position] = rows[index].group.encode("utf-8", "surrogatepass")[:_BYTES_COMPARED]
-        by_name = np.argsort(starts, kind="stable").astype(np.int32)
-        is_first = np.ones(len(rows), dtype=bool)
-        for begin in range(1, len(rows), _ROWS_AT_ONCE):
-            some = starts[by_name[begin - 1 : begin + _ROWS_AT_ONCE]]
-            is_first[begin : begin + _ROWS_AT_ONCE] = some[1:] != some[:-1]
-        del starts
-        runs = np.append(np.flatnonzero(is_first), len(rows))
-        for number in np.flatnonzero(np.diff(runs) > 1):
-            begin, end = runs[number], runs[number + 1]
-            named = sorted((rows[order[position]].group, place) for place, position in enumerate(by_name[begin:end]))
-            by_name[begin:end] = by_name[begin:end][[place for _, place in named]]
-            is_first[begin + 1 : end] = [name != before for (before, _), (name, _) in itertools.pairwise(named)]
-        begins = np.flatnonzero(is_first).astype(np.int32)
-        return cls(order[by_name], begins, np.diff(begins, append=np.int32(len(rows))))
-
-    def shuffled(self, generator: np.random.Generator) -> _Groups:
-        """Return the groups in a random order."""
-        order = _shuffled(len(self.begins), generator)
-        return _Groups(self.members, self.begins[order], self.sizes[order])
-
-    def __len__(self) -> int:
-        return len(self.begins)
-
-    def first(self, number: int, n_most: int) -> list[int]:
-        """Return the first rows of a group."""
-        begin = self.begins[number]
-        return self.members[begin : begin + min(n_most, self.sizes[number])].tolist()
-
-    def members_from(self, number: int) -> IntArray:
-        """Return the rows of a group and all behind it."""
-        begins, sizes = self.begins[number:], self.sizes[number:]
-        before = np.cumsum(sizes, dtype=np.int32) - sizes
-        return self.members[np.repeat(begins - before, sizes) + np.arange(int(sizes.sum()), dtype=np.int32)]
-
-
-def _shuffled(n: int, generator: np.random.Generator) -> IntArray:
-    """Return 0 to n - 1 in a random order, in half the memory."""
-    return generator.permutation(n).astype(np.int32)
-
-
-def _example(rows: Sequence[Row], groups: _Groups) -> str:
+def _example(rows: Sequence[Row], groups: Groups) -> str:
     return ", ".join(repr(rows[index].source[:30]) for index in groups.first(int(groups.sizes.argmax()), 2))
 
 
-def _take(groups: _Groups, test_size: int, cap: int) -> tuple[list[int], int]:
+def _take(groups: Groups, test_size: int, cap: int) -> tuple[list[int], int]:
     taken: list[int] = []
     for number in range(len(groups)):
         if len(taken) >= test_size:

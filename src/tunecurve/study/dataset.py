@@ -218,6 +218,7 @@ def _first_split(spec: StudySpec, rows: list[Row]) -> Split:
         test_size=spec.n_test_rows or DEFAULT_TEST_SIZE,
         seed=spec.split.seed,
         n_train_needed=spec.n_train_needed,
+        groups_are_named=spec.data.group_column is not None,
     )
     if not has_dev:
         return split

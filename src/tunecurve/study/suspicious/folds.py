@@ -124,5 +124,6 @@ def check_learnt(shares: FloatArray, gold: BoolArray) -> None:
     slope = float(slopes.mean()) if slopes.size else 0.0
     if slope < FEWEST_DISCRIMINATION:
         raise NothingLearntError(
-            f"cheap learners cannot tell these labels from the texts: a label is only {100 * slope:.0f} points more likely where it stands"
+            "cheap learners cannot tell these labels from the texts: they find a label no more likely where it stands than elsewhere "
+            f"(by {100 * max(slope, 0.0):.0f} points of 100)"
         )
