@@ -105,7 +105,9 @@ def _fitting(n_rows: int) -> str:
     return f", e.g. --test-size {n_test} --train-sizes {sizes}" if largest >= 5 else ""
 
 
-def _group_split(rows: Sequence[Row], test_size: int, seed: int, n_train_needed: int) -> Split:
+def _group_split(
+    rows: Sequence[Row], test_size: int, seed: int, n_train_needed: int
+) -> tuple[list[int], Sequence[int], int, int]:
     """Take as few rows a group as needed, so that the test set holds many groups.
 
     Rows of a test group that are not taken are set aside. The cap of rows per group starts at 1 and grows while the
