@@ -21,7 +21,7 @@ from tunecurve.study.suspicious.folds import (
 N_NEIGHBOURS = 10
 # Probabilities that are enough to have a label, or not to, where the other learner agrees.
 LIKELY, UNLIKELY = 0.5, 0.8
-_CELLS_AT_ONCE = 5_000_000
+_CELLS_AT_ONCE = 1_000_000
 
 
 def suspicious_classes(texts: Sequence[str], gold: BoolArray, folds: Folds) -> list[tuple[int, int, float]]:
@@ -87,9 +87,13 @@ def _learners(texts: Sequence[str], gold: BoolArray, folds: Folds) -> tuple[Floa
     from tunecurve.learners.baselines.tfidf import VIEWS, new_vectorizer
 
     views = {name: new_vectorizer(analyzer, lengths).fit_transform(texts) for name, analyzer, lengths in VIEWS}
-    shares = out_of_fold(hstack(list(views.values())).tocsr(), gold, folds.folds)
+    words, features = views["words"].tocsr(), hstack(list(views.values()))
+    views.clear()  # the features hold them once more
+    features = features.tocsr()
+    shares = out_of_fold(features, gold, folds.folds)
+    del features
     check_learnt(shares, gold)
-    return shares, _votes(views["words"].tocsr(), gold, folds.groups)
+    return shares, _votes(words, gold, folds.groups)
 
 
 def _votes(features: Any, gold: BoolArray, groups: IntArray) -> FloatArray:

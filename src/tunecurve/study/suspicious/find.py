@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +40,7 @@ def find_suspicious(data: StudyData, task: Task, seconds: float | None) -> Suspi
     seconds : float, optional
         About how long it may take; of more rows an even sample is looked at. None: as many rows as memory allows.
     """
-    rows = [*data.test, *data.pool]
+    rows = _Both(data.test, data.pool)
     why_not = _why_not(rows, task)
     if why_not:
         return SuspiciousLabels(n_rows=len(rows), why_not=why_not)
@@ -56,6 +58,23 @@ def find_suspicious(data: StudyData, task: Task, seconds: float | None) -> Suspi
     named = [(row, replace(item, side=sides[row], place=looked_at[row].place)) for row, item in found]
     in_order = _each_group_once_first(named, folds)
     return SuspiciousLabels(tuple(_with_texts(item, looked_at[row]) for row, item in in_order), len(numbers), len(rows))
+
+
+class _Both(Sequence[Row]):
+    """Two lists of rows, one behind the other, without a third one beside them: of millions of rows that counts."""
+
+    def __init__(self, first: Sequence[Row], second: Sequence[Row]) -> None:
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._second)
+
+    def __getitem__(self, number: Any) -> Any:
+        n_first = len(self._first)
+        return self._first[number] if number < n_first else self._second[number - n_first]
+
+    def __iter__(self) -> Iterator[Row]:
+        return itertools.chain(self._first, self._second)
 
 
 def _why_not(rows: Sequence[Row], task: Task) -> str:

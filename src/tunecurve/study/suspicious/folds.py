@@ -59,10 +59,14 @@ def out_of_fold(features: Any, gold: BoolArray, folds: IntArray) -> FloatArray:
     found = np.zeros(gold.shape)
     for fold in np.unique(folds):
         is_left_out = folds == fold
-        known, asked = features[~is_left_out], features[is_left_out]
-        for number, column in enumerate(gold[~is_left_out].T):
-            if column.any() and not column.all():
-                weights, bias = _fitted(known, column)
+        known = features[~is_left_out]
+        columns = gold[~is_left_out].T
+        fitted = {n: _fitted(known, column) for n, column in enumerate(columns) if column.any() and not column.all()}
+        del known  # as large as all features nearly: beside millions of rows it counts
+        asked = features[is_left_out]
+        for number, column in enumerate(columns):
+            if number in fitted:
+                weights, bias = fitted[number]
                 found[is_left_out, number] = expit(asked @ weights + bias)
             else:
                 found[is_left_out, number] = float(column.all())
