@@ -1,5 +1,6 @@
 """The lines of Python in docs/data.md do what the page says, and its tables name what there is."""
 
+import json
 import re
 from pathlib import Path
 
@@ -51,3 +52,62 @@ def test_every_shape_of_labelled_texts_and_its_options_stand_in_the_page():
         assert f"| `{shape.name}` |" in PAGE
     for option in {name for shape in shapes for name in shape.option_names} - {"scheme", "tokens"}:  # these are found
         assert f"    {option}: " in PAGE
+
+
+def run_block(sign, monkeypatch, folder, **files):
+    monkeypatch.chdir(folder)
+    for name, rows in files.items():
+        lines = "".join(json.dumps(row) + "\n" for row in rows) if isinstance(rows, tuple) else json.dumps(rows)
+        (folder / name.replace("__", ".")).write_text(lines)
+    (block,) = (block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if sign in block)
+    exec(block, {})
+    return [dict(cells) for _, cells in read_rows("rows.jsonl", ReadingOptions())]
+
+
+ASKED, ANSWERED = {"role": "user", "content": "Which river?"}, {"role": "assistant", "content": "The Ilm."}
+
+
+def test_requests_and_answers_of_a_batch_become_chats(tmp_path, monkeypatch):
+    requests = tuple({"custom_id": f"r{n}", "url": "/v1", "body": {"messages": [ASKED]}} for n in range(2))
+    body = {"choices": [{"message": {**ANSWERED, "refusal": None}}]}
+    answers = (
+        {"custom_id": "r1", "response": {"status_code": 200, "body": body}, "error": None},
+        {"custom_id": "r0", "response": {"status_code": 500, "body": {}}, "error": None},
+    )
+    rows = run_block("requests.jsonl", monkeypatch, tmp_path, requests__jsonl=requests, answers__jsonl=answers)
+    assert rows == [{"messages": [ASKED, ANSWERED]}]
+
+
+def test_exports_of_chats_become_chats(tmp_path, monkeypatch):
+    def node(role, text, parent, *children):
+        content = {"content_type": "text", "parts": [text]}
+        return {"message": {"author": {"role": role}, "content": content}, "parent": parent, "children": list(children)}
+
+    nodes = {
+        "top": {"message": None, "parent": None, "children": ["a"]},
+        "a": node("system", "", "top", "b"), "b": node("user", "Which river?", "a", "c", "d"),
+        "c": node("assistant", "An old answer.", "b"), "d": node("assistant", "The Ilm.", "b"),
+    }  # fmt: skip
+    chats = [{"title": "t", "current_node": "d", "mapping": nodes}]
+    chats += [
+        {
+            "uuid": "x",
+            "chat_messages": [{"sender": "human", "text": "Which river?"}, {"sender": "assistant", "text": "The Ilm."}],
+        }
+    ]
+    rows = run_block("conversations.json", monkeypatch, tmp_path, conversations__json=chats)
+    assert rows == [{"messages": [ASKED, ANSWERED]}] * 2
+
+
+def test_queries_of_wikisql_become_sql(tmp_path, monkeypatch):
+    sql = {"sel": 1, "agg": 3, "conds": [[0, 0, "O'Hara"], [2, 1, 7]]}
+    rows = run_block(
+        "train.tables.jsonl", monkeypatch, tmp_path, train__tables__jsonl=({"id": "1-1", "header": ["Name", "Town", "No."]},),
+        train__jsonl=({"question": "How many?", "table_id": "1-1", "sql": sql},),
+    )  # fmt: skip
+    assert rows[0]["sql"] == """SELECT COUNT("Town") FROM "1-1" WHERE "Name" = 'O''Hara' AND "No." > 7"""
+
+
+def test_every_shape_stands_in_the_page():
+    for shape in SHAPES:
+        assert f"| `{shape.name}` |" in PAGE, shape.name

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from tunecurve.data.drops import Reason
 from tunecurve.data.spelled_out import LONGEST_SPELLED_OUT, list_of, set_of
 from tunecurve.formats.entities import parse_entities
+from tunecurve.formats.json_objects import object_within
 from tunecurve.formats.json_pairs import RepeatedKey, unique_keys
 
 # Floating-point numbers below hold every whole number exactly.
@@ -123,9 +124,13 @@ def read_target(cell: Any, rule: TargetRule) -> Reading:
         cell = cell if labels is None else labels
     if isinstance(cell, str) and rule.list_is in ("entities", "object"):
         cell = _object_in_text(cell)
+    kind = "text"
+    if isinstance(cell, str) and rule.list_is == "object":
+        found_within, how = object_within(cell)
+        cell, kind = (cell, kind) if found_within is None else (found_within, f"JSON object {how}" if how else kind)
     if isinstance(cell, Mapping) and rule.list_is == "object":
         text = json.dumps(_plain_object(cell), ensure_ascii=False)
-        return Reading((text,)) if _is_unicode(text) else Reading(problem="not valid Unicode")
+        return Reading((text,), kind=kind) if _is_unicode(text) else Reading(problem="not valid Unicode")
     shape = shape_of(cell)
     if cell == {} or cell == []:
         found = Reading(kind="empty", problem="empty")
@@ -224,8 +229,9 @@ def _is_span(item: Any) -> bool:
         return _has_keys(item, _SPAN_KEYS) or (isinstance(item.get("value"), Mapping) and _is_span(item["value"]))
     if not isinstance(item, list) or len(item) < 3:
         return False
-    numbers = [isinstance(part, int) and not isinstance(part, bool) for part in item[:3]]
-    return sum(numbers) == 2 and sum(isinstance(part, str) for part in item[:3]) == 1
+    numbers = [part for part in item[:3] if isinstance(part, int) and not isinstance(part, bool)]
+    # What ends where it begins is none, as a column and a comparison by their numbers in WikiSQL's conditions.
+    return len(numbers) == 2 and numbers[0] < numbers[1] and sum(isinstance(part, str) for part in item[:3]) == 1
 
 
 def _has_keys(item: Mapping[Any, Any], known: tuple[set[str], ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,11 +30,15 @@ def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row."""
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     own = "\t" if source.suffix == ".tsv" else ","
-    separator, n_skipped, sample = _separator(source, own)
+    separator, n_skipped, sample, comments = _separator(source, own)
     first = [row for row in sample if row]
     if first:
         refuse_other_format(source, first[0][0])
         check_is_header(f"{source}, line {n_skipped + 1}", first[0], first[1:])
+    if comments:
+        shown = ", ".join(f"'{line.strip()[:60]}'" for line in comments[:2]) + (", ..." if comments[2:] else "")
+        text = f"lines before the header of '{source.name}' begin with # and are left out as comments: {shown}"
+        findings.append(Finding("csv-comments", text, is_note=True))
     if separator != own:
         text = (
             f"the cells of '{source.name}' are separated by {_SEPARATORS.get(separator, repr(separator))}, and read so"
@@ -45,22 +50,53 @@ def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     return file.quoted_rows()
 
 
-def _separator(file: DataFile, own: str) -> tuple[str, int, list[list[str]]]:
-    """Return the mark between the cells, how many lines stand before the header (Excel's ``sep=;``), and the first rows."""
+def _separator(file: DataFile, own: str) -> tuple[str, int, list[list[str]], list[str]]:
+    """Return the mark between the cells, how many lines stand before the header (Excel's ``sep=;``), the first rows, and comments."""
     with open_text(file, newline="") as opened:
         sample = opened.read(MAX_SAMPLE_CHARACTERS)
     lines = sample.splitlines(keepends=True)
+    if lines:
+        refuse_other_format(file, lines[0])
+        _refuse_json(file, lines[0])
     hint = _EXCEL_HINT.fullmatch(lines[0]) if lines else None
     if hint:
-        return hint.group(1), 1, _cells(lines[1:ROWS_LOOKED_AT], hint.group(1))
+        return hint.group(1), 1, _cells(lines[1:ROWS_LOOKED_AT], hint.group(1)), []
     if len(sample) == MAX_SAMPLE_CHARACTERS and len(lines) > 1:
         lines = lines[:-1]
+    n_comments = _n_comments(lines, own)
+    comments, lines = lines[:n_comments], lines[n_comments:]
     candidates = [own, *(mark for mark in _SEPARATORS if mark != own)]
     widths = {mark: _widths(lines[:ROWS_LOOKED_AT], mark) for mark in candidates}
     possible = [mark for mark in candidates if widths[mark] and widths[mark][0] > 1]
     even = [mark for mark in possible if len(set(widths[mark])) == 1]
     found = next(iter([*even, *possible, own]))
-    return found, 0, _cells(lines[:ROWS_LOOKED_AT], found)
+    return found, n_comments, _cells(lines[:ROWS_LOOKED_AT], found), comments
+
+
+def _n_comments(lines: Sequence[str], own: str) -> int:
+    """Return how many lines before the header are comments: they begin with ``#``, and the lines below have other cells."""
+    n_comments = next((number for number, line in enumerate(lines) if not line.startswith("#")), 0)
+    below = lines[n_comments : n_comments + ROWS_LOOKED_AT]
+    for mark in (own, *_SEPARATORS):
+        widths = set(_widths(below, mark))
+        if n_comments and len(widths) == 1 and max(widths) > 1:
+            return n_comments if widths != set(_widths(lines[:n_comments], mark)) else 0
+    return 0
+
+
+def _refuse_json(file: DataFile, line: str) -> None:
+    """Refuse a table whose first line is JSON: rows of the other format under the wrong name."""
+    text = line.lstrip(_BOM).strip()
+    if not text.startswith(("{", "[")):
+        return
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = {} if text in ("[", "{", "[{") else None
+    if isinstance(value, dict | list):
+        is_line = isinstance(value, dict) and text not in ("[", "{", "[{")
+        what, ending = ("JSON Lines", ".jsonl") if is_line else ("JSON", ".json")
+        raise DataError(f"'{file}' is {what} by its contents, not a table; let its name end in {ending}")
 
 
 def _cells(lines: Sequence[str], mark: str) -> list[list[str]]:
@@ -198,6 +234,8 @@ class _CsvFile:
             if self.separator != "\t"
             else "write tabs and line breaks within texts as blanks"
         )
+        if len(self.header) == 1:
+            how = f"if '{self.header[0][:60]}' is a title above the header, delete it; else {how}"
         return f"{self.source}, line {start}: {n_cells} cells, expected {len(self.header)} as in the header; {how}"
 
     def _not_csv(self, problem: str, start: int, line: int) -> str:

@@ -23,6 +23,7 @@ from tunecurve.findings import Finding
 
 Reader = Callable[[DataFile, list[Finding]], Iterator[RawRow]]
 # One reader a kind of file; what rows mean is decided by `cleaning`.
+_START_BYTES = 512
 READERS: dict[str, Reader] = {
     "json": read_json,
     "csv": read_csv,
@@ -71,12 +72,23 @@ def read_path(source: str, options: ReadingOptions, findings: list[Finding]) -> 
         raise DataError(f"data file '{path}' does not exist; give the path of a file: {EXPECTED}")
 
 
+def _start_of(file: DataFile) -> bytes:
+    """Return the first bytes of a file that is not read; none where it cannot be opened."""
+    if file.path is not None and not file.path.is_file():
+        return b""
+    try:
+        with file.open_raw() as raw:
+            return raw.read(_START_BYTES)
+    except OSError:
+        return b""
+
+
 def read_file(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row of one file."""
     kind = kind_of(file.name)
     may_hold_tags = kind is None and file.suffix == ".txt"  # in a folder, a text file is a note beside the data
     if kind is None and not may_hold_tags:
-        raise refuse_other_file(file.shown)
+        raise refuse_other_file(file.shown, _start_of(file))
     try:
         file.check()
         if may_hold_tags:

@@ -124,6 +124,8 @@ def _by_columns(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
     how = f"by columns ({', '.join(list(whole)[:8])})"
     if _have_same_keys(values):
         return JsonTable([{name: cells[key] for name, cells in whole.items()} for key in values[0]], how)
+    if all(map(_are_rows, values)):  # of one length by chance: rows under several keys
+        return None
     if all(isinstance(value, list) and len(value) > 1 for value in values):
         lengths = {name: len(value) for name, value in whole.items()}
         if len(set(lengths.values())) == 1:

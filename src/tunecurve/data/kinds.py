@@ -127,8 +127,33 @@ def kind_of(name: str) -> str | None:
     return kind if not packing or kind in TEXT_KINDS or ending == ".tar" else None
 
 
-def refuse_other_file(name: str) -> DataError:
-    """Return the error for a file of a kind that is not read, with the way on."""
+def _old_workbook(start: bytes) -> str:
+    """Return what a file named .xls is by its first bytes: programs write other tables under this name, for Excel to open."""
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith(b"pk\x03\x04"):
+        return "a workbook of the newer format by its contents; let its name end in .xlsx"
+    if text.startswith((b"<?xml", b"<workbook", b"<ss:")):
+        return "a workbook written as XML, of Excel 2003; open it in a spreadsheet and save it as .xlsx"
+    if text.startswith((b"<html", b"<!doctype html", b"<table", b"<head", b"<meta", b"<div")):
+        return (
+            "a web page by its contents, with a table for Excel to open; open it in a spreadsheet and save it as .xlsx"
+        )
+    is_text = bool(text) and b"\0" not in start and not start.startswith(b"\xd0\xcf\x11\xe0")
+    if is_text and any(mark in start for mark in (b"\t", b",", b";")):
+        ending = ".tsv" if b"\t" in start else ".csv"
+        return f"a table of text by its contents; let its name end in {ending}"
+    return OLD_EXCEL
+
+
+def refuse_other_file(name: str, start: bytes = b"") -> DataError:
+    """Return the error for a file of a kind that is not read, with the way on.
+
+    Parameters
+    ----------
+    name : str
+    start : bytes
+        Its first bytes, where they are known.
+    """
     ending, packing = endings(name)
     if packing and ending in PACKINGS:
         return DataError(f"'{name}' is compressed twice ({ending}{packing}); unpack it once")
@@ -136,7 +161,7 @@ def refuse_other_file(name: str) -> DataError:
         what = {".parquet": "Parquet"}.get(ending, ending)
         return DataError(f"'{name}' is a compressed {ending} file; unpack it: {what} is compressed itself")
     if ending in OTHERS:
-        return DataError(f"'{name}' is {OTHERS[ending]}")
+        return DataError(f"'{name}' is {_old_workbook(start) if ending == '.xls' else OTHERS[ending]}")
     return DataError(f"'{name}' has an unknown ending '{ending + packing}'; expected {EXPECTED}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from tunecurve.data.cells import Reading
 from tunecurve.data.drops import MAX_PLACES_KEPT
 from tunecurve.findings import Finding
+from tunecurve.formats.json_objects import AROUND
 
 _READ_AS_TEXT = {"number": "numbers", "truth value": "truth values", "date": "dates or times", "bytes": "bytes"}
 
@@ -77,6 +78,12 @@ class Understood:
                 f"{count} of {n_rows} rows lack one or more of the columns {column}, which is read as no, as in {shown}"
             )
             return Finding("flags-missing", text, "write 0 where a label is known not to apply", places)
+        if kind.startswith("JSON object "):
+            how = kind.removeprefix("JSON object ")
+            is_note = how != AROUND
+            text = f"{which} hold JSON objects {how}, and the objects alone are read, as {shown}"
+            remedy = "" if is_note else "for the whole text as target, give --task generation"
+            return Finding("objects-within", text, remedy, places, is_note=is_note)
         if kind == "list":
             return Finding("lists-read", f"{which} are lists, read as the text {shown}", "", places, is_note=True)
         return Finding(

@@ -24,7 +24,8 @@ WAYS_ON: dict[str, str] = {
     "London', beside a column of the text: " + _SPANS,
     "an object": "for JSON objects as answers, give --task extraction; else write it as JSON text with json.dumps(..., "
     "ensure_ascii=False, sort_keys=True), or name one of its keys as a column of its own: " + _DOCS,
-    "a list of objects": "write each row's as one text: " + _DOCS,
+    "a list of objects": 'for JSON as answers put each list under a key, {"items": [...]}, and give --task extraction; else write each '
+    "row's as one text: " + _DOCS,
     "a list of lists": "write each row's as one text: " + _DOCS,
     "several classes": "classification measures one class a row: for sets of labels, give --task multilabel; else keep the one "
     "that matters: " + _DOCS,
@@ -40,6 +41,9 @@ _OF_OBJECTS = {
     "a list of objects": 'a target of extraction is one object: put the list under a key, {"items": [...]}',
     "a list of texts": 'a target of extraction is one object: put the list under a key, {"items": [...]}',
 }
+_OF_LABELS = {
+    "a list of objects": 'a set of labels is a list of their names, ["fire", "water"]: take these out of the objects'
+}
 _OF_INPUTS = {
     "a list of texts": "an input is one text: join them, e.g. ' '.join(tokens), or '\\n'.join(sentences): " + _DOCS,
     "an object": "make the key that holds the text a column of its own: " + _DOCS,
@@ -50,7 +54,9 @@ def _way_on(shape: str, is_input: bool, list_is: str) -> str:
     special = (
         _OF_INPUTS
         if is_input
-        else {"entities": _OF_ENTITIES, "classes": _OF_CLASSES, "object": _OF_OBJECTS}.get(list_is, {})
+        else {"entities": _OF_ENTITIES, "classes": _OF_CLASSES, "labels": _OF_LABELS, "object": _OF_OBJECTS}.get(
+            list_is, {}
+        )
     )
     return special.get(shape, WAYS_ON[shape])
 

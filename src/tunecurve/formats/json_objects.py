@@ -7,6 +7,7 @@ field whose value is ``null`` is as if it were not there.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,9 @@ from tunecurve.formats.folding import compose
 from tunecurve.formats.json_pairs import unique_keys
 
 Leaf = tuple[str, str]
+TWICE, FENCED, AROUND = "written as JSON twice", "in a code fence", "with words around them"
+MOST_CHARACTERS = 100_000
+_FENCE = re.compile(r"```[ \t]*\w*\s*\n?(.*?)\s*```", re.DOTALL)
 EMPTY_KEY = '""'
 
 
@@ -31,8 +35,55 @@ def read_object(text: str) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
+def object_within(text: str) -> tuple[dict[str, object] | None, str]:
+    """Return the one object that a text holds, and how it is wrapped; None where there is none, or several.
+
+    Answers of language models are objects in a code fence, or have words around them; JSON that was written twice is a text.
+
+    Examples
+    --------
+    >>> object_within('{"a": 1}'), object_within('"{\\\\"a\\\\": 1}"')
+    (({'a': 1}, ''), ({'a': 1}, 'written as JSON twice'))
+    >>> object_within('Here: {"a": 1}.'), object_within('{"a": 1} or {"b": 2}')
+    (({'a': 1}, 'with words around them'), (None, ''))
+    """
+    whole = read_object(text)
+    if whole is not None:
+        return whole, ""
+    if "{" not in text:
+        return None, ""
+    if text.lstrip()[:1] == '"':
+        try:
+            inner = json.loads(text)
+        except (ValueError, RecursionError):
+            inner = None
+        found = object_within(inner)[0] if isinstance(inner, str) else None
+        return (found, TWICE) if found is not None else (None, "")
+    fences = _FENCE.findall(text)
+    if len(fences) == 1 and (found := read_object(fences[0])) is not None:
+        return found, FENCED if _FENCE.fullmatch(text.strip()) else AROUND
+    return _among_words(text)
+
+
+def _among_words(text: str) -> tuple[dict[str, object] | None, str]:
+    """Return the only object in a text that is no longer than it is worth trying."""
+    found: list[dict[str, object]] = []
+    place = text.find("{")
+    while 0 <= place < MOST_CHARACTERS and len(found) < 2:
+        try:
+            value, place = _DECODER.raw_decode(text, place)
+            found.append(value)
+        except (ValueError, RecursionError):
+            return None, ""  # a brace that opens no object: what else stands there is no matter of trying
+        place = text.find("{", place)
+    return (found[0], AROUND) if len(found) == 1 and place < 0 else (None, "")
+
+
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=unique_keys)
 
 
 def write_object(value: Mapping[str, Any]) -> str:

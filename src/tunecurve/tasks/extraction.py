@@ -12,7 +12,7 @@ from tunecurve.data.cells import TargetRule
 from tunecurve.data.labels import lonely_labels
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
-from tunecurve.formats.json_objects import fields_of, paths_of, read_object, write_object
+from tunecurve.formats.json_objects import fields_of, object_within, paths_of, read_object, write_object
 from tunecurve.formats.json_shapes import JsonShape, shape_of_paths, shape_of_targets
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import Floor, most_frequent
@@ -91,13 +91,13 @@ class Extraction(Task):
 
     def recognise(self, pairs: Pairs) -> str:
         """Recognise JSON objects, where inputs are none: else parts of them may be masked."""
-        objects = [read_object(target) for source, target in pairs if read_object(source) is None]
-        n_objects = sum(value is not None for value in objects) if any(objects) else 0
-        return (
-            f"{n_objects} of {len(pairs)} targets are JSON objects"
-            if n_objects >= SHARE_OF_OBJECTS * len(pairs)
-            else ""
-        )
+        found = [object_within(target) for source, target in pairs if read_object(source) is None]
+        objects = [(value, how) for value, how in found if value is not None]
+        if not any(value for value, _ in objects) or len(objects) < SHARE_OF_OBJECTS * len(pairs):
+            return ""
+        wrapped = Counter(how for _, how in objects if how)
+        more = "".join(f", {count} of them {how}" for how, count in wrapped.items())
+        return f"{len(objects)} of {len(pairs)} targets are JSON objects{more}"
 
     def arranged(self, rows: list[Row], separator: str | None) -> tuple[list[Row], list[Finding]]:
         """Return the rows with objects written with the same blanks, their keys in the order of the data."""

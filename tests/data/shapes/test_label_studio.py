@@ -131,7 +131,13 @@ def test_offsets_of_javascript():
         ("rectanglelabels", "about images .rectanglelabels."),
         ("hypertextlabels", "labels in HTML"),
         ("paragraphlabels", "labels in dialogues"),
-        ("choices", "export them as CSV or JSON-MIN"),
+        ("choices", "with choices; export them as CSV or JSON-MIN: .* for --task classification"),
+        ("taxonomy", "choices from a taxonomy; export them as CSV or JSON-MIN"),
+        ("rating", "with ratings; export them as CSV or JSON-MIN"),
+        (
+            "textarea",
+            "texts that annotators wrote .textarea.; export them as CSV or JSON-MIN: .* for --task generation",
+        ),
     ],
 )
 def test_tasks_of_another_kind_are_named(kind, said):

@@ -3,10 +3,12 @@
 import pytest
 
 from tests.support.shapes import read_shape
+from tunecurve.data.cleaning import CleaningRules, clean_rows
 from tunecurve.data.shapes.base import Asked
 from tunecurve.data.shapes.registry import recognise
 from tunecurve.data.unread import way_on
 from tunecurve.errors import DataError
+from tunecurve.tasks.lookup import task_of
 
 OASST = {
     "message_id": "b",
@@ -139,3 +141,95 @@ def test_a_target_that_is_found_or_named_goes_before_yes_and_no():
     assert recognise(rows, Asked()).target_columns == ("label",)
     assert recognise(rows[:1], Asked(target_columns=("fire", "water"))).target_columns == ("fire", "water")
     assert recognise(flags((1, 0), (0, 1)), Asked(target_columns=("fire",))).target_columns == ("fire",)
+
+
+REQUEST = {
+    "custom_id": "r",
+    "method": "POST",
+    "url": "/v1/chat/completions",
+    "body": {"model": "m", "messages": [USER]},
+}
+RESPONSE = {
+    "id": "b",
+    "custom_id": "r",
+    "response": {"status_code": 200, "body": {"choices": [{"message": ANSWER}]}},
+    "error": None,
+}
+TREE = {
+    "a": {"id": "a", "message": None, "parent": None, "children": ["b"]},
+    "b": {"message": {}, "parent": "a", "children": []},
+}
+SAID = [{"sender": "human", "text": "Hi"}, {"sender": "assistant", "text": "Hello"}]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (REQUEST, "requests for OpenAI's batch service .* joined by 'custom_id'"),
+        ({**REQUEST, "body": {"input": "Hi"}}, "requests for OpenAI's batch service"),
+        (RESPONSE, "answers of OpenAI's batch service"),
+        ({"title": "t", "mapping": TREE}, "conversations of a ChatGPT export"),
+        ({"title": "t", "mapping": TREE, "conversation_id": "c", "text": "x"}, "conversations of a ChatGPT export"),
+        ({"uuid": "u", "name": "t", "chat_messages": SAID}, "conversations of a Claude export"),
+        ({"question": "q", "table_id": "1", "sql": {"sel": 1, "agg": 0, "conds": [[0, 0, "x"]]}}, "WikiSQL's form"),
+        (
+            {"question": "q", "sql": {"sel": 1, "agg": 0, "conds": [[0, 1, "x"], [1, 2, "y"]]}, "phase": 1},
+            "WikiSQL's form",
+        ),
+    ],
+)
+def test_files_of_well_known_programs_are_named(row, words):
+    with pytest.raises(DataError, match=f"{words}.*docs/data.md has the lines of Python"):
+        recognise([row] * 3, Asked())
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "x", "label": "a", "response": "y"},
+        {"text": "x", "label": "a", "mapping": "z"},
+        {"question": "q", "sql": "SELECT 1"},
+    ],
+)
+def test_columns_with_such_names_alone_are_not(row):
+    assert recognise([row] * 3, Asked()).shape == "columns"
+
+
+@pytest.mark.parametrize("column", ["reference_answer", "ideal", "ground_truth", "expected", "solution"])
+@pytest.mark.parametrize("answer", ["Hello", {"word": "hello"}, 7])
+def test_what_graders_compare_with_is_the_answer(column, answer):
+    read = read_shape([{"messages": [USER], column: answer, "tools": []}] * 2)
+    assert read.pairs[0] == ("Hi", answer)
+    assert f"'{column}' is the target" in read.line
+
+
+@pytest.mark.parametrize("column", ["gold", "score", "item"])
+def test_another_column_beside_chats_that_end_with_a_question_is_asked_for(column):
+    rows = [{"messages": [USER], column: "Hello"}] * 3
+    with pytest.raises(DataError, match=f"end with the user's turn; .*--target-column {column}"):
+        recognise(rows, Asked())
+    assert read_shape(rows, target_columns=(column,)).pairs[0] == ("Hi", "Hello")
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ({"input": "x", "output": [{"name": "a"}, {"name": "b"}]}, "output"),
+        ({"text": "x", "labels": [{"name": "fire", "confidence": 0.9}]}, "labels"),
+        ({"question": "x", "answer": [{"value": 1}], "id": 3}, "answer"),
+    ],
+)
+def test_a_target_that_is_a_list_of_objects_is_the_target_all_the_same(row, column):
+    assert recognise([row] * 3, Asked()).target_columns == (column,)
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [("extraction", r'put the list under a key, {"items": \[...\]}'), ("multilabel", "a list of their names"),
+     ("generation", "give --task extraction; else write each row's as one text")],
+)  # fmt: skip
+def test_and_what_to_make_of_it_is_said_for_the_task(task, words):
+    data = [{"input": f"x {n}", "output": [{"name": "a"}]} for n in range(9)]
+    rules = CleaningRules("input", target_column="output", target_rule=task_of(task).targets)
+    with pytest.raises(DataError, match=f"9 of 9 rows have a list of objects .column 'output'.*{words}"):
+        clean_rows([(f"line {n}", row) for n, row in enumerate(data)], rules)

@@ -71,6 +71,42 @@ def test_blanks_may_join_them():
 
 def test_words_are_no_sentences():
     words = {"tokens": ["Ada", "left", "Porto"], "label": "travel"}
-    assert recognise([words], Asked(input_columns=("tokens",), target_columns=("label",))) is None
+    assert recognise([words], Asked(input_columns=("tokens",), target_columns=("label",))).shape == "token-lists"
     with pytest.raises(DataError, match="without names"):
         recognise([{"tokens": ["Ada", "left"], "ner_tags": [1, 0]}], Asked("ner"))
+
+
+TOKENS = {"tokens": ["Smoke", "in", "Graz", "!"], "slots": ["O", "O", "B-CITY", "O"], "intent": "fire"}
+
+
+@pytest.mark.parametrize("column", ["tokens", "words", "Tokens", "token list"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"target_columns": ("intent",)},
+        {"task": "classification"},
+        {"task": "multilabel", "target_columns": ("intent",)},
+    ],
+)
+def test_tokens_beside_a_class_are_joined(column, asked):
+    rows = [{column: TOKENS["tokens"], "slots": TOKENS["slots"], "intent": "fire"}] * 2
+    read = read_shape(rows, **asked)
+    assert read.pairs[0] == ("Smoke in Graz !", "fire")
+    assert read.line.startswith(
+        f"read as lists of tokens: the tokens of '{column}', joined by blanks, are the input, 'intent' is the target"
+    )
+
+
+def test_tokens_are_joined_as_the_study_file_says():
+    read = read_shape([TOKENS], task="classification", target_columns=("intent",), options={"joined_by": ""})
+    assert read.pairs[0][0] == "SmokeinGraz!"
+
+
+@pytest.mark.parametrize("asked", [{"task": "ner"}, {"task": "ner", "target_columns": ("slots",)}, {"task": "masking"}])
+def test_for_tasks_of_spans_their_tags_are_the_target(asked):
+    assert read_shape([TOKENS], **asked).match.shape == "tokens-and-tags"
+
+
+def test_without_a_task_what_is_meant_is_asked():
+    with pytest.raises(DataError, match="for any other task name the columns, too"):
+        recognise([TOKENS], Asked())

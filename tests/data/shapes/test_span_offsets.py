@@ -76,3 +76,13 @@ def test_articles_before_names_are_no_shift(before):
         for n, name in enumerate(NAMES * 2)
     ]
     assert read_shape(data, task="masking").pairs[0][1] == f"so {before}[PERSON] left 0"
+
+
+@pytest.mark.parametrize("before", ["Hello\r\n", "Hi\r\n", "A: \r\n", "Hi,\r\n\r\n"])
+def test_spans_that_end_early_behind_a_line_break_of_windows_count_it_as_one(before):
+    length = BEFORE["line breaks as one"][1]
+    data = [{**row, "label": row["label"][:1]} for row in rows(before, length)] * 2
+    with pytest.raises(DataError, match="offsets: line breaks as one}"):
+        read_shape(data, task="ner")
+    read = read_shape(data, task="ner", options={"offsets": "line breaks as one"})
+    assert [target for _, target in read.pairs[:2]] == ["PERSON: Ada Lee", "PERSON: Bo Quist"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tunecurve.data.cells import is_missing, list_in_text, plain_value, shape_of
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape, few
+from tunecurve.data.unread import holds_offsets
 
 _CLASSES = (
     "label",
@@ -204,6 +205,24 @@ class Columns(Shape):
         else:
             found = []
         return _fitting(found, sample, asked)
+
+    def matches_of_lists(self, sample: Sequence[Cells], asked: Asked) -> list[Match]:
+        """Return the one match whose target is a list of objects: no task reads it, and it is named as what it is."""
+        if asked.name != AUTO or asked.input_columns or asked.target_columns or asked.template_columns:
+            return []
+        columns = _by_name(sample)
+        found = [
+            _match(columns, inputs, (target,), also, asked)
+            for inputs, target, also in _pairs(columns)
+            if all(_holds_text(sample, column) for column in inputs) and _holds_lists(sample, target)
+        ]
+        return found if len(found) == 1 else []
+
+
+def _holds_lists(sample: Sequence[Cells], column: str) -> bool:
+    cells = [plain_value(row[column]) for row in sample if not is_missing(row.get(column))]
+    shapes = [shape_of(cell) for cell in cells]
+    return set(shapes) == {"a list of objects"} and not any(map(holds_offsets, cells))
 
 
 def _by_name(sample: Sequence[Cells]) -> dict[str, dict[str, None]]:

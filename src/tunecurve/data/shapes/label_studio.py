@@ -23,6 +23,15 @@ _OTHER_TEXTS = {
     "paragraphlabels": "labels in dialogues (paragraphlabels)",
     "timeserieslabels": "labels in time series",
 }
+_COLUMNS_OF_THEIR_OWN = {
+    "choices": ("choices", "classification, or multilabel where several are chosen"),
+    "taxonomy": ("choices from a taxonomy", "classification, or multilabel where several are chosen"),
+    "rating": ("ratings", "classification"),
+    "number": ("numbers", "classification where these are few"),
+    "textarea": ("texts that annotators wrote (textarea)", "generation or summarization"),
+    "ranker": ("rankings", "generation, with the first of each as target"),
+    "pairwise": ("comparisons of two texts (pairwise)", "generation, with the better text as target"),
+}
 _OF_IMAGES = (
     "rectanglelabels",
     "polygonlabels",
@@ -163,8 +172,9 @@ def _refuse_other_kinds(kinds: Mapping[str, int]) -> None:
         raise DataError(
             f"these are Label Studio tasks about images ({', '.join(images)}), which are not read; expected labelled texts"
         )
-    if kinds.get("choices"):
-        raise DataError(
-            "these are Label Studio tasks with choices; export them as CSV or JSON-MIN: the choice is then a column of its own, for --task "
-            "classification"
-        )
+    for kind, (what, task) in _COLUMNS_OF_THEIR_OWN.items():
+        if kinds.get(kind):
+            raise DataError(
+                f"these are Label Studio tasks with {what}; export them as CSV or JSON-MIN: what was said is then a column of its own, "
+                f"for --task {task}"
+            )

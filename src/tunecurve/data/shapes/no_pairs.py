@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tunecurve.data.cells import flag_of, is_missing, plain_value
-from tunecurve.data.shapes.base import Cells
-from tunecurve.data.shapes.chat import columns_with
-from tunecurve.data.shapes.turns import ROLES
+from tunecurve.data.shapes.base import Cells, Match
+from tunecurve.data.shapes.chat import columns_with, ends_with_user
+from tunecurve.data.shapes.turns import ROLES, turns_in
 from tunecurve.errors import DataError
 
 _PARENTS = ("parent_id", "parent_message_id")
@@ -38,6 +38,7 @@ def refuse_rows_without_pairs(sample: Sequence[Cells]) -> None:
     DataError
         Naming what the rows are, with the way on.
     """
+    _refuse_known_files(sample)
     texts = [name for name in columns_with(sample, lambda cell: isinstance(plain_value(cell), str)) if name in _TEXTS]
     if texts and columns_with([_only(row, "role") for row in sample], _is_role):
         parents = [name for name in _PARENTS if any(name in row for row in sample)]
@@ -59,6 +60,32 @@ def refuse_rows_without_pairs(sample: Sequence[Cells]) -> None:
             f"{_columns_hold(options)} the options of '{questions[0]}', and would stand in no input; write them into the question's "
             "text and the right one into a column of its own, or name the columns to leave them out: "
             f"--input-column {questions[0]} --target-column ..."
+        )
+
+
+def refuse_chats_without_answer(sample: Sequence[Cells], match: Match) -> None:
+    """Refuse chats that end with the user's turn where another column may hold the answer.
+
+    Parameters
+    ----------
+    sample : sequence of mapping of str to any
+        The first rows, of which no target is named.
+    match : Match
+        How they are read.
+
+    Raises
+    ------
+    DataError
+        With the columns that may be meant.
+    """
+    (column,) = match.input_columns[:1]
+    if match.input_columns != match.target_columns or not ends_with_user(sample, column):
+        return
+    others = [name for name in columns_with(sample, lambda cell: not is_missing(cell)) if name not in match.columns]
+    if others:
+        raise DataError(
+            f"the chats of column '{column}' end with the user's turn; if another column holds the answer, name it: --target-column "
+            f"{others[0]} (columns are: {', '.join(map(str, list(sample[0])[:12]))}); else add the answer as the last turn"
         )
 
 
@@ -85,6 +112,62 @@ def refuse_flags(sample: Sequence[Cells]) -> None:
         f"no column is the target by its name, but {len(flags)} say nothing but yes or no (0 and 1, true and false, x): if each is a label "
         f"that a row has or has not, make sets of labels of them: {options}; else name the target with --target-column"
     )
+
+
+def _refuse_known_files(sample: Sequence[Cells]) -> None:
+    """Refuse what well-known programs write that is no row of input and target, by its name."""
+    for column, fits, what in _KNOWN_FILES:
+        if columns_with([_only(row, column) for row in sample], fits):
+            raise DataError(f"{what}: docs/data.md has the lines of Python")
+
+
+def _has(*keys: str) -> Callable[[Any], bool]:
+    """Return a test of whether a cell is an object with all of some keys."""
+    return lambda cell: isinstance(plain_value(cell), Mapping) and set(keys) <= plain_value(cell).keys()
+
+
+def _is_chat_tree(cell: Any) -> bool:
+    """Return whether a cell holds the messages of a chat by their ids, each with those that follow it."""
+    nodes = list(plain_value(cell).values()) if isinstance(plain_value(cell), Mapping) else []
+    return bool(nodes) and all(isinstance(node, Mapping) and {"message", "children"} <= node.keys() for node in nodes)
+
+
+_KNOWN_FILES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    (
+        "body",
+        _has("messages"),
+        "the rows are requests for OpenAI's batch service ('body' holds the messages): their answers stand in its output file, to be "
+        "joined by 'custom_id'",
+    ),
+    (
+        "body",
+        _has("input"),
+        "the rows are requests for OpenAI's batch service: their answers stand in its output file, to be joined by 'custom_id'",
+    ),
+    (
+        "response",
+        _has("body", "status_code"),
+        "the rows are answers of OpenAI's batch service ('response'): their questions stand in its input file, to be joined by 'custom_id'",
+    ),
+    (
+        "mapping",
+        _is_chat_tree,
+        "the rows are conversations of a ChatGPT export ('mapping' holds trees of messages): write the turns of each up to its last "
+        "message",
+    ),
+    (
+        "chat_messages",
+        lambda cell: all(
+            isinstance(turn, Mapping) and {"sender", "text"} <= turn.keys() for turn in turns_in(cell) or [None]
+        ),
+        "the rows are conversations of a Claude export ('chat_messages'): write their turns with a role and a text",
+    ),
+    (
+        "sql",
+        _has("sel", "conds", "agg"),
+        "the queries of column 'sql' are written in WikiSQL's form ('sel', 'agg', 'conds'): write them as SQL",
+    ),
+)
 
 
 def _options_apart(sample: Sequence[Cells]) -> list[str]:

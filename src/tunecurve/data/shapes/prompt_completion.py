@@ -32,7 +32,20 @@ _PROMPTS = (
     "chat",
     "context",
 )
-_ANSWERS = ("completion", "response", "answer", "output", "target", *CLASSES)
+_ANSWERS = (
+    *("completion", "response", "answer", "output", "target", *CLASSES),
+    # What graders compare answers with: OpenAI's reinforcement tuning and evals, and what is like them.
+    *(
+        "reference_answer",
+        "reference",
+        "ground_truth",
+        "expected",
+        "expected_answer",
+        "expected_output",
+        "ideal",
+        "solution",
+    ),
+)
 
 
 def is_message_list(cell: Any) -> bool:

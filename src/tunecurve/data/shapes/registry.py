@@ -13,16 +13,18 @@ from tunecurve.data.shapes.bedrock_chat import BedrockChat
 from tunecurve.data.shapes.columns import Columns
 from tunecurve.data.shapes.entity_values import EntityValues
 from tunecurve.data.shapes.label_studio import LabelStudio
-from tunecurve.data.shapes.no_pairs import refuse_flags, refuse_rows_without_pairs
+from tunecurve.data.shapes.no_pairs import refuse_chats_without_answer, refuse_flags, refuse_rows_without_pairs
 from tunecurve.data.shapes.openai_chat import OpenAIChat
 from tunecurve.data.shapes.preference import Preference
 from tunecurve.data.shapes.prodigy import Prodigy
+from tunecurve.data.shapes.prodigy_choice import ProdigyChoice
 from tunecurve.data.shapes.prompt_completion import PromptCompletion
-from tunecurve.data.shapes.sentence_lists import SentenceLists
+from tunecurve.data.shapes.sentence_lists import SentenceLists, TokenLists
 from tunecurve.data.shapes.sharegpt import ShareGPT
 from tunecurve.data.shapes.spacy_training import SpacyTraining
 from tunecurve.data.shapes.spans import Spans, span_columns
 from tunecurve.data.shapes.squad import Squad
+from tunecurve.data.shapes.text_chunks import TextChunks
 from tunecurve.data.shapes.token_spans import TokenSpans
 from tunecurve.data.shapes.tokens_and_tags import TokensAndTags
 from tunecurve.data.shapes.vertex_chat import VertexChat
@@ -39,13 +41,16 @@ SHAPES: tuple[Shape, ...] = (
     Preference(),
     Squad(),
     SentenceLists(),
+    TokenLists(),
     Spans(),
     Prodigy(),
+    ProdigyChoice(),
     LabelStudio(),
     TokensAndTags(),
     TokenSpans(),
     SpacyTraining(),
     EntityValues(),
+    TextChunks(),
 )
 SHAPE_NAMES = (AUTO, COLUMNS, *(shape.name for shape in SHAPES))
 SAMPLE_ROWS = 200
@@ -85,7 +90,7 @@ def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:
     found = [match for shape in shapes for match in shape.matches(sample, asked)]
     if not found and asked.name != AUTO:
         raise DataError(_not_of_shape(shapes[0], sample, asked))
-    found = found or list(Columns().matches_beside_named(sample, asked))
+    found = found or list(Columns().matches_beside_named(sample, asked)) or Columns().matches_of_lists(sample, asked)
     found = [match for match in found if not any(_goes_before(other, match) for other in found)]
     if len(found) > 1:
         choices = [_choice(match, found) for match in found]
@@ -93,6 +98,8 @@ def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:
             f"the rows can be read in {len(found)} ways; say which is meant: {', or '.join(choices)} "
             f"(columns are: {', '.join(map(str, list(sample[0])[:12]))})"
         )
+    if len(found) == 1 and not asked.target_columns:
+        refuse_chats_without_answer(sample, found[0])
     if not found and not asked.target_columns and not any(DEFAULT_TARGET in row for row in sample):
         refuse_flags(sample)
     return found[0] if found else None

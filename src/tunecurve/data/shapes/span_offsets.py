@@ -62,9 +62,14 @@ def check_offsets(shape: AnnotatedShape, sample: Sequence[Cells], asked: Asked) 
         if any(span.text is not None for span in one.spans):
             return
         pairs += [(one.text, span) for span in one.spans]
+    # Units first: behind a line break that counts as one, spans end too early as well.
+    for other in COUNTINGS:
+        if not other.is_end_inside:
+            _check_unit(pairs, other)
     _check_ends(pairs)
     for other in COUNTINGS:
-        _check_unit(pairs, other)
+        if other.is_end_inside:
+            _check_unit(pairs, other)
     _check_words(pairs)
 
 
