@@ -25,8 +25,8 @@ class ProdigyChoice(Shape):
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for the text beside the options, where all rows have the same ones."""
-        has_both = columns_with([_only(row, OPTIONS) for row in sample], lambda cell: bool(_options(cell)))
-        has_both = has_both and any(isinstance(list_cell(row.get(ACCEPTED)), list) for row in sample)
+        has_options = columns_with([_only(row, OPTIONS) for row in sample], lambda cell: bool(_options(cell)))
+        has_both = bool(has_options) and any(isinstance(list_cell(row.get(ACCEPTED)), list) for row in sample)
         if not has_both or len({tuple(_options(row.get(OPTIONS))) for row in sample if row.get(OPTIONS)}) != 1:
             return []
         texts = columns_with(sample, lambda cell: isinstance(plain_value(cell), str))
