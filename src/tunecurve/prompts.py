@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from tunecurve.formats.json_shapes import JsonShape
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 
+LABELS = "{labels}"  # stands for the label list in an instruction
 MASKING_SYSTEM = (
     "Mask the personal data in the text: replace each piece with its label in square brackets and change nothing else. "
     "Answer with the masked text only. Labels: {labels}."
@@ -118,7 +119,12 @@ class PromptRenderer:
     @property
     def system_text(self) -> str:
         """The instruction with the labels filled in."""
-        return self.system.replace("{labels}", ", ".join(self.labels))
+        return self.system.replace(LABELS, ", ".join(self.labels))
+
+    @property
+    def names_labels(self) -> bool:
+        """Whether the instruction does, so that everyone who is asked knows them."""
+        return LABELS in self.system
 
     def user_text(self, source: str) -> str:
         """Return the user turn for an input."""

@@ -19,6 +19,7 @@ from tunecurve.results.records.points import MetricResult
 from tunecurve.results.records.teaching import TaughtSize
 from tunecurve.results.teaching import _gain, _rows_alone, _sentence
 from tunecurve.run import run_study
+from tunecurve.storage.files import checked_line
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.tasks.lookup import task_of
@@ -371,3 +372,94 @@ def test_an_input_in_another_width_or_case_is_that_of_a_labelled_row(rows, tmp_p
 def test_a_teacher_has_no_teacher_of_its_own(name):
     with pytest.raises(UsageError, match="has a teacher itself; name one model after"):
         build_learners([name], LearnerOptions(task=task_of("classification")))
+
+
+ALIEN, NOT_IN_INPUT = "with a label that is not in the list", "with an entity that is not in its input"
+OTHER_SHAPE = "of another shape than the targets"
+
+
+def faults_of(tmp_path, study, labelled, asked):
+    """Why answers cannot be right, beside labelled rows: (input, target) pairs; `asked`: (input, answer) pairs."""
+    learners = {NAME: DistilledLearner(NAME, LookupLearner(), Teacher(), 3)}
+    ready = prepare_study(study, StudyOptions(out=tmp_path / "out", learners=learners))
+    rows, renderer = ready.learners[NAME].rows, ready.data.renderer
+    find = rows.fault_finder([renderer.tuning_example(*pair) for pair in labelled])
+    return [find(renderer.prompt(source), answer) for source, answer in asked]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ({"system": "Mask it."}, ALIEN),
+        ({"system": "Mask it with {labels}."}, ""),
+        ({}, ""),  # the usual instruction names them
+        ({"system": "Mask it.", "labels": ["NAME", "CITY"]}, ""),
+        ({"system": "Mask it with {labels}.", "labels": ["NAME", "PLACE"]}, ALIEN),
+    ],
+)
+def test_labels_of_answers_are_those_of_the_labelled_rows_and_those_that_everybody_is_told(
+    rows, tmp_path, prompt, said
+):
+    # [CITY] stands in other rows of the pool, whose labels nobody may use.
+    study = study_of(rows, models=[NAME], prompt=prompt)
+    asked = [("Ann lives in Rome.", "[NAME] lives in [CITY]."), ("Ann lives in Rome.", "[NAME] lives in Rome.")]
+    assert faults_of(tmp_path, study, [("Ann sings.", "[NAME] sings.")], asked) == [said, ""]
+
+
+@pytest.mark.parametrize(("target", "said"), [("[NAME] sings.", "empty"), ("", "")])
+def test_an_empty_answer_can_be_right_where_a_labelled_row_has_one(rows, tmp_path, target, said):
+    labelled = [("Ann sings.", "[NAME] sings."), ("Bob sings.", target)]
+    study = study_of(rows, models=[NAME], task="generation")
+    assert faults_of(tmp_path, study, labelled, [("Ann lives in Rome.", "")]) == [said]
+
+
+@pytest.mark.parametrize(
+    ("task", "target", "answers"),
+    [
+        ("classification", "rain", {"rain": "", "goal": ALIEN, "hail": ALIEN}),
+        ("ner", "rain: Tom", {"rain: Tom": "", "goal: Tom": ALIEN, "none": "", "rain: Tim": NOT_IN_INPUT}),
+        ("multilabel", "rain", {"rain": "", "none": "", "goal": ALIEN, "rain; goal": ALIEN}),
+        ("extraction", '{"rain": "Tom"}', {'{"rain": "x"}': "", '{"goal": "Tom"}': OTHER_SHAPE, "Tom": "no JSON object"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_told", [False, True])
+def test_labels_and_fields_of_other_rows_are_not_known_of_answers_of_any_task(tmp_path, task, target, answers, is_told):
+    def target_of(word):
+        return {"ner": f"{word}: Tom", "extraction": json.dumps({word: "Tom"})}.get(task, word)
+
+    written = [{"source_text": f"Tom {n} {word}", "target_text": target_of(word)} for n in range(30) for word in WORDS]
+    system = "Answer with {labels}." if is_told else "Answer."
+    study = study_of(write(tmp_path / "rows.jsonl", written), task=task, models=[NAME], prompt={"system": system})
+    found = faults_of(tmp_path, study, [("Tom", target)], [("Tom", answer) for answer in answers])
+    known = {"goal", "goal: Tom", "rain; goal", '{"goal": "Tom"}'} if is_told else set()
+    assert dict(zip(answers, found, strict=True)) == {a: "" if a in known else said for a, said in answers.items()}
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ({"index": 0, "answer": {}}, "no version"),
+        ({"version": 99, "index": 0, "answer": {}}, "version 99"),
+        ({"version": 0, "number": 0, "said": "x"}, "version 0"),
+        ({"version": None}, "version None"),
+    ],
+)
+def test_answers_of_another_version_are_refused_in_a_line(rows, tmp_path, line, found):
+    class Stops(Teacher):
+        def predict_stream(self, prompts, done=()):
+            yield next(iter(super().predict_stream(prompts, done)))
+            raise KeyboardInterrupt
+
+    study = study_of(rows, models=[NAME], seeds=1, train_sizes=[10])
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, out=tmp_path / "out", learners=learners_of(Stops()))
+    [path] = (tmp_path / "out").rglob(TEACHER_ANSWERS)
+    path.write_bytes(path.read_bytes() + checked_line(line))
+    again = Teacher()
+    [said] = run_study(study, out=tmp_path / "out", learners=learners_of(again)).outcome.failures.values()
+    assert f"a line has {found}, expected 1" in said
+    assert "Move the file away" in said
+    assert not again.asked
+    path.unlink()
+    assert run_study(study, out=tmp_path / "out", learners=learners_of(again)).results.complete
+    assert len(again.asked) == 30

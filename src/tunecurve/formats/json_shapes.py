@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tunecurve.formats.json_objects import EMPTY_KEY, read_object
@@ -155,6 +155,18 @@ def _shape_below(paths: Sequence[str]) -> JsonShape:
     within = shape_of_paths(paths) if paths else JsonShape()
     item = JsonShape(within.kinds | ANY_SCALAR.kinds, within.fields)
     return JsonShape(item.kinds | {"list"}, within.fields, items=item)
+
+
+def joined_fields(shape: JsonShape, more: JsonShape) -> JsonShape:
+    """Return a shape that has the fields of another one, too; of fields that both have, what the first one allows."""
+    common = shape.fields.keys() & more.fields.keys()
+    fields = {
+        **more.fields,
+        **shape.fields,
+        **{key: joined_fields(shape.fields[key], more.fields[key]) for key in common},
+    }
+    items = joined_fields(shape.items, more.items) if shape.items and more.items else shape.items
+    return replace(shape, fields=fields, items=items)
 
 
 def spellings(text: str) -> list[bytes]:

@@ -30,8 +30,8 @@ from tunecurve.learners.base import (
     Workload,
 )
 from tunecurve.learners.losses import LossUnit
-from tunecurve.learners.teaching import Teaching, TeachingCosts
-from tunecurve.learners.unlabelled_rows import UnlabelledRows
+from tunecurve.learners.teaching import ANSWER_VERSION, Teaching, TeachingCosts, kept_answers
+from tunecurve.learners.unlabelled_rows import FaultFinder, UnlabelledRows
 from tunecurve.learners.workload import Resources
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.storage.files import AppendLog, make_folder
@@ -129,7 +129,8 @@ class DistilledLearner(Learner):
         assert self.rows is not None, "the study gives them"
         prompts = self._prompts(len(job.examples), job.seed)
         answers = self._answers(job, prompts, on_step)
-        faults = [self._fault(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        find = self.rows.fault_finder(job.examples)
+        faults = [_fault(find, prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
         taught = [
             self.rows.example(prompt, answer.text)
             for prompt, answer, fault in zip(prompts, answers, faults, strict=True)
@@ -151,13 +152,6 @@ class DistilledLearner(Learner):
         record = replace(ended.record, recipe=job.recipe | recipe, teaching=teaching, cost_usd=self._cost(answers))
         return Tuned(self._with(ended.learner), record)
 
-    def _fault(self, prompt: Prompt, answer: Completion) -> str:
-        ends = {"length": "cut at the cap", "blocked": "blocked", "refused": "refused", "error": "failed"}
-        if answer.stop_reason in ends:
-            return ends[answer.stop_reason]
-        assert self.rows is not None, "the study gives them"
-        return self.rows.fault(prompt, answer.text)
-
     def _cost(self, answers: Sequence[Completion]) -> float | None:
         if not self.teacher.is_paid:
             return None
@@ -171,12 +165,12 @@ class DistilledLearner(Learner):
         assert self.rows is not None, "the study gives them"
         log = AppendLog(job.folder / TEACHER_ANSWERS)
         try:
-            kept = {line["index"]: Completion(**line["answer"]) for line in log.values}
+            kept = kept_answers(log)
             found = {index: answer for index, answer in kept.items() if answer.stop_reason != "error"}
             if len(found) < len(prompts):
                 teacher, started = self._tuned_teacher(job, on_step), time.perf_counter()
                 for index, answer in answer_stream(teacher, prompts, set(found), cleaning=self.rows.cleaning()):
-                    log.append({"index": index, "answer": asdict(answer)})
+                    log.append({"version": ANSWER_VERSION, "index": index, "answer": asdict(answer)})
                     found[index] = answer
                     on_step(self._told(len(found), len(prompts), answer, time.perf_counter() - started))
         finally:
@@ -335,3 +329,8 @@ class DistilledLearner(Learner):
     def hosting_paid_usd(self) -> float | None:
         """Return what has been paid for it."""
         return self.teacher.hosting_paid_usd()
+
+
+def _fault(find: FaultFinder, prompt: Prompt, answer: Completion) -> str:
+    ends = {"length": "cut at the cap", "blocked": "blocked", "refused": "refused", "error": "failed"}
+    return ends.get(answer.stop_reason) or find(prompt, answer.text)

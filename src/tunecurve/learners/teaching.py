@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from tunecurve.errors import StudyStateError
+from tunecurve.learners.completion import Completion
 from tunecurve.learners.workload import Workload
 from tunecurve.prompts import Prompt
+from tunecurve.storage.files import AppendLog
 from tunecurve.storage.records import Record
 
 if TYPE_CHECKING:
@@ -15,6 +18,26 @@ if TYPE_CHECKING:
 
 # What a chat template puts around a turn, in tokens.
 AROUND = 4
+# Of the lines in which a teacher's answers are kept: of which input, what was answered.
+ANSWER_VERSION = 1
+
+
+def kept_answers(log: AppendLog) -> dict[int, Completion]:
+    """Return a teacher's answers from an earlier start, by the number of their input.
+
+    Raises
+    ------
+    StudyStateError
+        For lines of another version, which are not guessed at.
+    """
+    strange = next((line for line in log.values if line.get("version") != ANSWER_VERSION), None)
+    if strange is not None:
+        found = f"version {strange['version']}" if "version" in strange else "no version"
+        raise StudyStateError(
+            f"'{log.path}': a line has {found}, expected {ANSWER_VERSION}; another version of tunecurve wrote it. Move the file away "
+            "and run the same command: the teacher is asked again, and what a hosted one was paid for comes from the ledger"
+        )
+    return {line["index"]: Completion(**line["answer"]) for line in log.values}
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
 from tunecurve.learners.answers import Cleaning
 from tunecurve.prompts import Prompt, TuningExample
+
+# Of a prompt and an answer, why the answer cannot be right, in a few words; empty where that is not certain.
+FaultFinder = Callable[[Prompt, str], str]
 
 
 class UnlabelledRows(ABC):
@@ -20,8 +24,8 @@ class UnlabelledRows(ABC):
         """Return inputs as prompts: beside so many labelled rows, so many, the same beginning for every number."""
 
     @abstractmethod
-    def fault(self, prompt: Prompt, answer: str) -> str:
-        """Return why an answer cannot be right, in a few words; empty where that is not certain."""
+    def fault_finder(self, labelled: Sequence[TuningExample]) -> FaultFinder:
+        """Return what tells why an answer cannot be right, as these labelled rows and the instruction show it."""
 
     @abstractmethod
     def example(self, prompt: Prompt, answer: str) -> TuningExample:

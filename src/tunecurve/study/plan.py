@@ -202,7 +202,7 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
         further = learner.further_inputs(trial.train_size, trial.seed)
         if further:
             config["further_inputs_sha256"] = content_id(*further)
-            config["labels"] = list(data.renderer.labels)  # answers with any other are not trained on
+            config["labels"], config["answers_checked_by"] = list(data.renderer.labels), "labelled rows"
         if spec.train_together and learner.can_train_together:
             config["trained_together"] = True  # its additions come in another order
     return config

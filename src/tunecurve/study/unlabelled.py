@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,15 +17,15 @@ from tunecurve.findings import Finding
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.entities import normalise_whitespace, parse_entities
 from tunecurve.formats.json_objects import read_object
-from tunecurve.formats.json_shapes import JsonShape, shape_of_targets
+from tunecurve.formats.json_shapes import JsonShape, joined_fields, shape_of_paths, shape_of_targets
 from tunecurve.formats.label_sets import parse_labels
 from tunecurve.learners.answers import Cleaning
 from tunecurve.learners.base import Learner
-from tunecurve.learners.unlabelled_rows import UnlabelledRows
+from tunecurve.learners.unlabelled_rows import FaultFinder, UnlabelledRows
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
-from tunecurve.tasks.base import AnswerKind
+from tunecurve.tasks.base import AnswerKind, Task
 
 NO_SUCH_LABEL = "with a label that is not in the list"
 MOST_TARGETS = 100
@@ -48,7 +48,7 @@ def give_unlabelled(spec: StudySpec, data: StudyData, learners: Mapping[str, Lea
     if not taught:
         return
     inputs = None if source is None else _inputs_of(spec, data, source)
-    rows = StudyUnlabelled(data, spec.kind.answer, tuple(spec.answers.clean), inputs)
+    rows = StudyUnlabelled(data, data.task or spec.kind, tuple(spec.answers.clean), bool(spec.prompt.labels), inputs)
     for learner in taught:
         learner.use_unlabelled(rows)
     if source is None:
@@ -125,17 +125,20 @@ class StudyUnlabelled(UnlabelledRows):
     ----------
     data : StudyData
         Its rows.
-    answer : str
-        The kind of its answers.
+    task : Task
+        For targets as the rows write them.
     clean : tuple of str
         What the study takes off answers.
+    labels_are_given : bool
+        Whether the study file lists the labels.
     inputs : tuple of str, optional
         Those of a file; default: those of the pool.
     """
 
     data: StudyData
-    answer: AnswerKind
+    task: Task
     clean: tuple[str, ...]
+    labels_are_given: bool
     inputs: tuple[str, ...] | None = None
 
     def most_rows(self, times: int) -> int:
@@ -162,46 +165,72 @@ class StudyUnlabelled(UnlabelledRows):
         """Return what is taken off answers, as of those that are scored."""
         return Cleaning.for_targets(self.clean, [row.target for row in self.data.pool])
 
-    def fault(self, prompt: Prompt, answer: str) -> str:
-        """Return why an answer cannot be right; empty where that is not certain."""
+    def fault_finder(self, labelled: Sequence[TuningExample]) -> FaultFinder:
+        """Return what tells why an answer cannot be right: by these labelled rows and what the instruction names, no other row."""
+        return _Faults(self._told, [(one.prompt.source, one.answer) for one in labelled], self.task).of
+
+    @property
+    def _told(self) -> tuple[str, ...]:
+        """The labels that no row has to show: those that the study file or the instruction names."""
+        is_told = self.labels_are_given or self.data.renderer.names_labels
+        return tuple(self.data.renderer.labels) if is_told else ()
+
+
+@dataclass(frozen=True)
+class _Faults:
+    """Tells answers that cannot be right.
+
+    Attributes
+    ----------
+    told : tuple of str
+        Labels that need not be shown by a row.
+    labelled : sequence of (str, str)
+        Inputs and targets.
+    task : Task
+        Reads labels in targets.
+    """
+
+    told: tuple[str, ...]
+    labelled: Sequence[tuple[str, str]]
+    task: Task
+
+    def of(self, prompt: Prompt, answer: str) -> str:
         if not answer.strip() and self._is_never_empty:
             return "empty"
-        check = _FAULTS.get(self.answer)
+        check = _FAULTS.get(self.task.answer)
         return "" if check is None else check(self, prompt, answer)
 
     @cached_property
     def _is_never_empty(self) -> bool:
-        return all(row.target.strip() for row in self.data.pool)
+        return all(target.strip() for _, target in self.labelled)
 
     @cached_property
     def labels(self) -> frozenset[str]:
-        """The study's labels."""
-        return frozenset(self.data.renderer.labels)
+        return frozenset({*self.told, *self.task.find_labels(self.labelled)})
 
     @cached_property
-    def shape(self) -> JsonShape | None:
+    def shape(self) -> JsonShape:
         """What the answers of extraction may be."""
-        if self.answer != "object":
-            return None
-        return shape_of_targets((row.target, row.source) for row in self.data.pool)
+        shown = shape_of_targets((target, source) for source, target in self.labelled)
+        return joined_fields(shown, shape_of_paths(self.told)) if self.told else shown
 
 
-def _masking_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+def _masking_fault(rows: _Faults, prompt: Prompt, answer: str) -> str:
     spans = align_exactly(prompt.source, answer, prompt.form)
     if spans is None:
         return "no masking of its input"
     return NO_SUCH_LABEL if rows.labels and any(not rows.labels.issuperset(span.labels) for span in spans) else ""
 
 
-def _class_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+def _class_fault(rows: _Faults, prompt: Prompt, answer: str) -> str:
     return "" if answer.strip() in rows.labels else NO_SUCH_LABEL
 
 
-def _label_set_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+def _label_set_fault(rows: _Faults, prompt: Prompt, answer: str) -> str:
     return "" if rows.labels.issuperset(parse_labels(answer)) else NO_SUCH_LABEL
 
 
-def _entity_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+def _entity_fault(rows: _Faults, prompt: Prompt, answer: str) -> str:
     text = normalise_whitespace(prompt.source)
     for kind, surface in parse_entities(answer):
         if kind not in rows.labels:
@@ -211,14 +240,14 @@ def _entity_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
     return ""
 
 
-def _object_fault(rows: StudyUnlabelled, prompt: Prompt, answer: str) -> str:
+def _object_fault(rows: _Faults, prompt: Prompt, answer: str) -> str:
     value = read_object(answer)
     if value is None:
         return "no JSON object"
-    return "" if rows.shape is None or rows.shape.has(value) else "of another shape than the targets"
+    return "" if rows.shape.has(value) else "of another shape than the targets"
 
 
-_FAULTS: dict[AnswerKind, Callable[[StudyUnlabelled, Prompt, str], str]] = {
+_FAULTS: dict[AnswerKind, Callable[[_Faults, Prompt, str], str]] = {
     "mask": _masking_fault,
     "class": _class_fault,
     "labels": _label_set_fault,
