@@ -380,7 +380,7 @@ OTHER_SHAPE = "of another shape than the targets"
 
 def faults_of(tmp_path, study, labelled, asked):
     """Why answers cannot be right, beside labelled rows: (input, target) pairs; `asked`: (input, answer) pairs."""
-    learners = {NAME: DistilledLearner(NAME, LookupLearner(), Teacher(), 3)}
+    learners = {name: one for name, one in learners_of(Teacher()).items() if name in study["models"]}
     ready = prepare_study(study, StudyOptions(out=tmp_path / "out", learners=learners))
     rows, renderer = ready.learners[NAME].rows, ready.data.renderer
     find = rows.fault_finder([renderer.tuning_example(*pair) for pair in labelled])
@@ -450,7 +450,7 @@ def test_answers_of_another_version_are_refused_in_a_line(rows, tmp_path, line, 
             yield next(iter(super().predict_stream(prompts, done)))
             raise KeyboardInterrupt
 
-    study = study_of(rows, models=[NAME], seeds=1, train_sizes=[10])
+    study = study_of(rows, seeds=1, train_sizes=[10])
     with pytest.raises(KeyboardInterrupt):
         run_study(study, out=tmp_path / "out", learners=learners_of(Stops()))
     [path] = (tmp_path / "out").rglob(TEACHER_ANSWERS)

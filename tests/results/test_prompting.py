@@ -56,6 +56,14 @@ def test_what_is_compared_with_is_the_best_of_all_prompts(measured):
     )
 
 
+def test_the_forecast_compares_with_the_best_prompt_of_any_model(measured):
+    [found] = measured.best_prompts
+    crossover = measured.forecast["reader"].crossover
+    assert crossover is not None
+    assert crossover.rival == (found.label if found.prompted == "reader" else f"{found.label} of {found.prompted}")
+    assert crossover.rival_score == pytest.approx(found.score)
+
+
 def test_the_differences_are_those_of_the_points_on_the_same_rows(measured):
     [found] = measured.best_prompts
     tuned = {p.train_size: p.scores["accuracy"].estimate for p in measured.points if p.strategy == "fine-tune"}

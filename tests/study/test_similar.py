@@ -359,6 +359,53 @@ class CountingReader(PromptReader):
         return len(text.split())
 
 
+class Reads(TfidfSimilarity):
+    """Takes a second a text."""
+
+    def estimate_seconds(self, texts):
+        assert len(set(texts)) == len(texts)
+        return float(len(texts))
+
+
+@pytest.mark.parametrize(
+    ("shots", "seeds", "most"),
+    [
+        ([0, 3], 1, 0),
+        ([{"count": 4, "choose": "similar"}], 1, 24 + 100),
+        ([{"count": 4, "choose": "similar", "of": [8]}], 1, 24 + 8),
+        ([{"count": 4, "choose": "similar", "of": [8]}, {"count": 2, "choose": "similar-by-label", "of": [20]}], 1, 24 + 20),
+        ([{"count": 4, "choose": "similar", "of": [8]}], 3, 24 + 3 * 8),
+    ],
+)  # fmt: skip
+def test_reading_the_rows_to_choose_from_is_in_the_time_once(
+    rows_of_classes, tmp_path, monkeypatch, shots, seeds, most
+):
+    monkeypatch.setattr("tunecurve.study.similar.build_similarity", lambda name, **more: Reads())
+    study = study_of(rows_of_classes, shots=shots, seeds=seeds)
+    options = StudyOptions(out=tmp_path / "out", learners={"reader": PromptReader()})
+    ready = prepare_study(study, options)
+    told = sum(ready.estimated_seconds().values())
+    monkeypatch.setattr(Reads, "estimate_seconds", lambda self, texts: 0.0)
+    extra = told - sum(ready.estimated_seconds().values())
+    assert 0.8 * most <= extra <= most, "a row that two seeds draw is read once"
+
+
+@pytest.mark.parametrize(("count", "of"), [(4, 8), (4, 100), (8, 100), (16, 40)])
+def test_examples_of_its_own_are_read_with_every_row_for_the_answers_too(rows_of_classes, tmp_path, count, of):
+    class Counts(PromptReader):
+        def count_tokens(self, text):
+            return len(text.split())
+
+    shots = [0, count, {"count": count, "choose": "similar", "of": [of]}]
+    study = study_of(rows_of_classes, shots=shots, train_sizes=[])
+    ready = prepare_study(study, StudyOptions(out=tmp_path / "out", learners={"reader": Counts()}))
+    own = {trial.strategy: work.tokens_of_own_examples for trial, work in ready.workloads.items()}
+    read = {trial.strategy: work.tokens_read for trial, work in ready.workloads.items()}
+    assert own["zero-shot"] == own["few-shot"] == 0, "what all rows share is read once"
+    assert own["similar"] == pytest.approx(read["similar"] - read["zero-shot"], abs=2)
+    assert own["similar"] > 24 * count
+
+
 def test_how_alike_rows_are_told_is_part_of_what_a_trial_is_and_is_decided_once(rows_of_classes, tmp_path):
     def keys(**changes):
         options = StudyOptions(out=tmp_path / "none", learners={"reader": PromptReader()})

@@ -26,6 +26,10 @@ class Similarity(ABC):
     def scores(self, texts: Sequence[str], others: Sequence[str]) -> NDArray[np.float64]:
         """Return how alike each text and each of the others are, shape (texts, others): 1 for equal ones."""
 
+    def estimate_seconds(self, texts: Sequence[str]) -> float:
+        """Return about how long it takes to read these texts, each once; 0 where that is not worth telling."""
+        return 0.0
+
 
 class TfidfSimilarity(Similarity):
     """Cosine of counts of words, pairs of words and stretches of letters; those that few of the others have count more."""

@@ -27,6 +27,8 @@ class Workload:
         Tokens of prompts and right answers that are read once for their loss.
     n_training_rows : int
         Labelled rows that are trained on.
+    tokens_of_own_examples : int
+        Of `tokens_read`, those of examples that are chosen for every row by itself: no two rows share them.
     """
 
     tokens_trained: int
@@ -37,6 +39,7 @@ class Workload:
     epochs: int = 0
     tokens_judged: int = 0
     n_training_rows: int = 0
+    tokens_of_own_examples: int = 0
 
 
 @dataclass(frozen=True)

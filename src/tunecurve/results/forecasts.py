@@ -29,7 +29,7 @@ class Forecaster:
     scored : sequence of ScoredTrial
         Finished trials: the fine-tuned ones are the curves' points, each seed a replicate.
     points : sequence of ScoredPoint
-        The rivals, which are the strategies without training, are taken from here.
+        The rivals, which are the prompts of all models, are taken from here.
     n_test : int
         Rows of the test set.
     kinds : mapping of str to str
@@ -105,10 +105,14 @@ class Forecaster:
         return LearnerForecast(**parts, borrowed=_borrowed(answer, metric.name, advice.prior))
 
     def _rivals(self, learner: str, metric_name: str) -> dict[str, tuple[float, np.ndarray | None]]:
+        """Return the prompts of all models: what is tuned has to beat the best of them, whoever is asked."""
         return {
-            point.label: (float(np.mean(point.scores[metric_name])), _finite(point.draws[metric_name]))
+            point.label if point.learner == learner else f"{point.label} of {point.learner}": (
+                float(np.mean(point.scores[metric_name])),
+                _finite(point.draws[metric_name]),
+            )
             for point in self.points
-            if point.learner == learner and point.strategy in PROMPTED and np.isfinite(point.scores[metric_name]).all()
+            if point.strategy in PROMPTED and np.isfinite(point.scores[metric_name]).all()
         }
 
 

@@ -283,8 +283,7 @@ def estimate_workloads(
             lengths[trial.learner] = _measure_lengths(data, learner)
         known = lengths[trial.learner]
         instruction = known.instruction if learner.takes_prompts else 0.0
-        n_rows = len(data.test)
-        prefix = instruction + trial.shots * known.row
+        n_rows, prefix = len(data.test), instruction + trial.shots * known.row
         if (context := learner.context_length()) is not None:  # examples that do not fit are left out
             prefix = min(prefix, max(instruction, context - known.source - known.answer))
         steps = trained = epochs = 0
@@ -313,6 +312,7 @@ def estimate_workloads(
             epochs,
             _tokens_judged(trial, learner, known, n_rows) if learner.measures_loss else 0,
             trial.train_size,
+            round(n_rows * max(prefix - instruction, 0.0)) if trial.chooses_examples else 0,
         )
     return workloads
 

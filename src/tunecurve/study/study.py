@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,12 +63,22 @@ class Study:
     def estimated_seconds(self) -> dict[Trial, float]:
         """Return about how long each trial takes on this machine, the floor aside.
 
-        What a learner needs once counts at the first of its trials that is not finished.
+        What a learner needs once counts at the first of its trials that is not finished, and reading the rows that examples are
+        chosen from at the first trial that chooses.
         """
         seconds = {trial: self.learners[trial.learner].estimate_seconds(work) for trial, work in self.workloads.items()}
         for name, trials in self._unfinished().items():
             seconds[trials[0].trial] += self.learners[name].preparation_seconds()
+        choosing = [item.trial for item in self.planned if item.trial.chooses_examples and not item.folder.is_finished]
+        if choosing and self.data.similarity is not None:
+            seconds[choosing[0]] += self.data.similarity.estimate_seconds(self._texts_compared(choosing))
         return seconds
+
+    def _texts_compared(self, trials: Sequence[Trial]) -> list[str]:
+        """Return the inputs that are read to choose examples: of the test rows, and of all that can be chosen, each once."""
+        chosen_from = {(trial.train_size, trial.seed) for trial in trials}
+        rows = [row for size, seed in sorted(chosen_from) for row in self.data.training_rows(size, seed)]
+        return list(dict.fromkeys(row.source for row in [*self.data.test, *rows]))
 
     def work_beside(self) -> OtherWork | None:
         """Return what other programs do on this machine, if that leaves too little for what the study has yet to compute here.

@@ -42,7 +42,12 @@ def estimate_seconds(work: Workload, n_parameters: int, compute: Compute) -> flo
     float32_peak = matmul_flops_per_second(compute.device.type, torch.float32)
     trained = work.tokens_trained * (1 + CHECKED_STEPS / max(work.steps, 1))
     training = 4 * trained * (TRAINING_PRODUCTS / peak + TRAINING_REST / float32_peak)
-    judging = 2 * work.tokens_judged * (TRAINING_PRODUCTS / peak + TRAINING_REST / float32_peak)
+    # Writing has room for an input; examples of its own take a prompt through the model as its loss does.
+    judging = (
+        2
+        * (work.tokens_judged + work.tokens_of_own_examples)
+        * (TRAINING_PRODUCTS / peak + TRAINING_REST / float32_peak)
+    )
     writing = 2 * work.tokens_written * WRITING_REST[compute.dtype] / float32_peak
     launching = 0.0
     if compute.device.type == "cuda" and work.steps:
