@@ -23,6 +23,8 @@ EXTRAS = {
     "onnx": "tuned taggers and classifiers exported as ONNX files, and tried",
     "view": "the live page of runs",
     "mlflow": "studies in MLflow",
+    "trackio": "studies in trackio",
+    "wandb": "studies in Weights & Biases",
 }
 _REQUIREMENT = re.compile(r"\s*([\w.-]+)\s*(?:\[([\w,\s.-]*)\])?\s*\(?([^;)]*)\)?\s*(?:;\s*(.*))?$")
 _LOWEST = re.compile(r"(?:>=|~=|==)\s*([\w.]+)")

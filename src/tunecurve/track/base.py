@@ -50,9 +50,12 @@ class Tracker(ABC):
     ----------
     name : str
         As in ``--track``; the extra is named so, too.
+    forgotten : tuple of str
+        Variables that the process that logs does not have in its environment.
     """
 
     name: str
+    forgotten: tuple[str, ...] = ()
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

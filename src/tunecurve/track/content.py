@@ -83,8 +83,8 @@ class TrackedStudy:
         What was asked for; where it lies, what made it, which split it has; how far it is.
     headline : str
         What it found, in a sentence.
-    is_complete : bool
-        Whether every trial is finished.
+    is_complete, is_settled : bool
+        Whether every trial is finished; whether every one is finished or failed.
     trials : list of TrackedTrial
         The finished ones.
     curve : list of CurveValue
@@ -98,8 +98,14 @@ class TrackedStudy:
     state: dict[str, str]
     headline: str
     is_complete: bool
+    is_settled: bool
     trials: list[TrackedTrial]
     curve: list[CurveValue]
+
+    @property
+    def group(self) -> str:
+        """Name for trackers that know groups and no nested runs; studies of one name have different ones."""
+        return f"{self.name}-{self.id[:6]}"
 
 
 def tracked_study(results: Results, folder: Path, study_id: str) -> TrackedStudy:
@@ -150,6 +156,7 @@ def tracked_study(results: Results, folder: Path, study_id: str) -> TrackedStudy
         ),
         headline=redact(results.headline),
         is_complete=results.complete,
+        is_settled=all(trial.state in ("finished", "failed") for trial in results.trials),
         trials=[_tracked_trial(trial, results, folder) for trial in results.finished],
         curve=[
             value

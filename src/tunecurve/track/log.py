@@ -46,6 +46,8 @@ def log_run(folder: Path, name: str) -> Logged:
         results = load(folder)
         study = tracked_study(results, folder, _identity(folder))
         os.environ.update({key: os.environ.get(key, value) for key, value in tracker.environment.items()})
+        for variable in tracker.forgotten:
+            os.environ.pop(variable, None)
         with tempfile.TemporaryDirectory() as place:
             return tracker.log(study, lambda: write_artifacts(folder, results, Path(place)))
 
