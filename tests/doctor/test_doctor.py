@@ -92,7 +92,7 @@ def test_the_json_is_the_documented_record(elsewhere, installed):
 
 def test_every_extra_of_the_project_is_told_with_its_command(elsewhere):
     declared = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(packages.EXTRAS) == set(declared) - {"test"}
+    assert set(packages.EXTRAS) == set(declared) - {"docs", "test"}, "those for contributors are not named"
     text = invoke("doctor")[1]
     for extra in packages.extras_of({}):
         assert f"{extra.name} ({extra.brings})" in text
