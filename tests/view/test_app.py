@@ -247,5 +247,10 @@ def test_runs_are_compared_on_the_page_of_compare(tickets, tmp_path):
     assert page.status_code == 200
     assert "The best of each" in page.text
     one = client.get("/compare", params={"run": [ids[0], "0" * 16]})
-    assert (one.status_code, one.text.count("\n")) == (409, 1)
+    said = re.search('<p class="warning">(.*)</p>', one.text)
+    assert (one.status_code, bool(said)) == (409, True), "said in a line, on a page that leads back"
+    assert 'href="/"' in one.text
+    assert client.get("/runs/nothing").status_code == 404
+    assert "there is no such run here any more" in client.get("/runs/nothing").text
+    assert client.get("/api/runs/nothing").text == "there is no such run here any more\n", "scripts read lines"
     assert client.get("/compare", params={"run": ids, "metric": "bleu"}).status_code == 409

@@ -17,7 +17,7 @@ from tunecurve.privacy.redact import redact
 from tunecurve.study.run_log import log_tail
 from tunecurve.view.answering import Answerer
 from tunecurve.view.guard import Guard
-from tunecurve.view.pages import comparison_of, list_page, needs_results, report_of, run_page
+from tunecurve.view.pages import comparison_of, list_page, needs_results, problem_page, report_of, run_page
 from tunecurve.view.runs import RunNow, RunsFolder, run_id
 
 # Reports and comparisons bring their own policies by hash; these hold whatever a file in a run folder says: a report runs as a page
@@ -157,9 +157,18 @@ def _html(page: str, policy: str) -> Response:
 
 
 async def _explain(request: Request, error: Exception) -> Response:
-    return PlainTextResponse(redact(str(error)) + "\n", 409)
+    return _problem(request, redact(str(error)), 409)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return PlainTextResponse(f"{error.detail}\n", error.status_code)
+    return _problem(request, str(error.detail), error.status_code)
+
+
+def _problem(request: Request, problem: str, status: int) -> Response:
+    """Return a problem as a page where a page was asked for, else as a line."""
+    if request.url.path.startswith("/api/"):
+        return PlainTextResponse(f"{problem}\n", status)
+    page = _html(problem_page(problem), f"{_FRAMED}; frame-ancestors 'self'")
+    page.status_code = status
+    return page

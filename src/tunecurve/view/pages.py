@@ -19,6 +19,7 @@ _FIRST = ("dom.js", "live/asking.js")
 SCRIPTS = {
     "runs": (*_FIRST, "live/starting.js", "live/runs.js"),
     "run": (*_FIRST, "live/trying.js", "live/running.js", "live/run.js"),
+    "problem": (),
 }
 ALLOWED = "; connect-src 'self'; frame-src 'self'"
 
@@ -31,6 +32,11 @@ def list_page(folder: Path, *, may_run: bool) -> str:
 def run_page(run: RunNow, *, may_run: bool) -> str:
     """Return the page of one run; the report is a page of its own inside it."""
     return _page("run", run=run, may_run=may_run)
+
+
+def problem_page(problem: str) -> str:
+    """Return the page that says why another one cannot be shown."""
+    return _page("problem", problem=problem)
 
 
 def _page(name: str, **values: object) -> str:

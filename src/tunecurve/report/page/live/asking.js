@@ -33,6 +33,7 @@ function stateBadge(run) {
 }
 
 function trialsDone(run) {
+  if (run.n_trials === null && !run.n_finished && !run.n_failed) return run.state === "running" ? "no trial has ended" : "";
   const failed = run.n_failed ? `, ${run.n_failed} failed` : "";
   return `${run.n_finished} of ${run.n_trials === null ? "?" : run.n_trials} trials${failed}`;
 }
