@@ -17,7 +17,7 @@ from typing import Any
 
 from tunecurve import own_code
 from tunecurve.data.given import is_given, write_given
-from tunecurve.errors import TunecurveError
+from tunecurve.errors import TunecurveError, UsageError
 from tunecurve.executors.base import RunSummary, is_paid
 from tunecurve.executors.lock import lock_study
 from tunecurve.executors.options import Executor
@@ -204,6 +204,11 @@ def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
 def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
     """Run what is left of a study and bring results and report up to date."""
     executor, progress = executor or Executor(), study.progress
+    if study.spec.time_budget is not None and executor.name != "local":
+        raise UsageError(
+            f"time budget {study.spec.time_budget} with executor {executor.name}: the plan for a time is made for this machine alone; "
+            "expected executor local, or no time budget"
+        )
     Tracking.check(study.folder, study.spec.track)
     study.check_access()
     for name, reason in study.tuning_obstacles.items():

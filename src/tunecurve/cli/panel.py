@@ -18,9 +18,10 @@ from rich.text import Text
 
 from tunecurve.cancellation import Cancellation
 from tunecurve.cli.main import visible
-from tunecurve.cli.run_state import STOPPING, RunningTrial, RunState, duration
+from tunecurve.cli.run_state import STOPPING, RunningTrial, RunState
 from tunecurve.learners.hosted.prices import money
 from tunecurve.report.text_chart import BETWEEN, FLOOR, MARKS, SMALLEST_HEIGHT, TextChart
+from tunecurve.spec.durations import duration
 from tunecurve.study.plan import Trial
 
 REDRAWN_A_SECOND = 2

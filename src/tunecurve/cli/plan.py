@@ -52,9 +52,9 @@ def plan(study: str | None, show_prompts: bool, as_json: bool, **options: Any) -
 
 
 def _show_trials(ready: Study) -> None:
-    from tunecurve.cli.run_state import duration
     from tunecurve.learners.hosted.prices import money
     from tunecurve.report.tables import text_table
+    from tunecurve.spec.durations import duration
 
     workloads, seconds, quotes = ready.workloads, ready.estimated_seconds(), ready.quotes_usd()
     rows = []

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tunecurve.cli.as_json import findings_json
+from tunecurve.study.time_budget import DECISION
 
 if TYPE_CHECKING:
     from tunecurve.results.records.test_set import TestSetAnswer
@@ -25,6 +26,7 @@ def plan_json(ready: Study, test_set: TestSetAnswer) -> dict[str, object]:
         "findings": findings_json(ready.data.findings),
         "trials": [_trial_json(ready, item, seconds) for item in ready.planned],
         "seconds_left": sum(seconds[item.trial] for item in ready.planned if not item.folder.is_finished),
+        "time_budget": ready.data.decisions.to_json().get(DECISION) if ready.spec.time_budget else None,
         "busy": None if (others := ready.work_beside()) is None else others.sentence(),
         "is_paid": is_paid,
         "usd_left": ready.quote_left_usd() if is_paid else 0.0,

@@ -17,16 +17,6 @@ STOPPING = "finishing the current step; press Ctrl-C again to stop at once"
 _SECONDS_TO_CORRECT_BY = 20.0
 
 
-def duration(seconds: float) -> str:
-    """Return ``45 s``, ``3:05 min`` or ``2:10 h``."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
-
-
 @dataclass
 class RunningTrial:
     """A trial that runs now: when its parts began, what it does, and when it is expected to end.

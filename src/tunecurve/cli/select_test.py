@@ -92,7 +92,7 @@ def _study_of(source: Path | None, out: Path | None, options: dict[str, Any]) ->
 
 
 def _tell(done: int, total: int, seconds_left: float, last: str) -> None:
-    from tunecurve.cli.run_state import duration
+    from tunecurve.spec.durations import duration
 
     left = f"about {duration(seconds_left)} left" if done < total else "done"
     click.echo(f"[{done}/{total}] {last}; {left}", err=True)

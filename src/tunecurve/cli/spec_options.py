@@ -99,6 +99,7 @@ KEYS = {
     "train_sizes": "train_sizes",
     "shots": "shots",
     "seeds": "seeds",
+    "time_budget": "time_budget",
     "test_size": "split.test_size",
     "metric": "metrics",
     "recipe": "recipe.name",

@@ -18,7 +18,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_input
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.own_code import is_reference
+from tunecurve.spec.advice import AdviceSpec as AdviceSpec
 from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
+from tunecurve.spec.durations import Duration
 from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.metric_options import MetricOptions
 from tunecurve.spec.prompt import AnswerSpec, PromptSpec
@@ -44,43 +46,6 @@ class BootstrapSpec(Section):
     )
     level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="level of the intervals")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the draws")
-
-
-class AdviceSpec(Section):
-    """What the advice weighs; nothing here changes a measurement."""
-
-    target: float | None = Field(None, description="score to reach, in the headline metric's units")
-    delta: Annotated[float, Field(gt=0)] | None = Field(
-        None,
-        description="gain per doubling that matters; null: 1 point, or what the luck of the test rows alone moves, if more",
-    )
-    label_price: Annotated[float, Field(ge=0)] | None = Field(None, description="price of one more labelled row")
-    value_per_point: Annotated[float, Field(ge=0)] | None = Field(None, description="worth of one point of the score")
-    training_price: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="price of training on one row, all epochs together"
-    )
-    run_price: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="price of one training run, whatever its size"
-    )
-    serving_price: float | None = Field(
-        None, description="serving the tuned model instead of today's choice, over its life"
-    )
-    miss_penalty: Annotated[float, Field(ge=0)] | None = Field(None, description="price of not reaching the target")
-    prior: str | None = Field(
-        None,
-        description="family of `tunecurve atlas` whose gains are shown while there are too few sizes for a forecast",
-    )
-
-    @field_validator("prior")
-    @classmethod
-    def _known_family(cls, value: str | None) -> str | None:
-        if value is not None:
-            from tunecurve.atlas.load import load_atlas, unknown_family
-
-            known = list(load_atlas().families)
-            if value not in known:
-                raise ValueError(unknown_family(value, known))
-        return value
 
 
 class StudySpec(Section):
@@ -119,6 +84,11 @@ class StudySpec(Section):
     )
     train_sizes: list[PositiveInt] = Field([50, 200, 800, 3200, 6400], description="training rows to fine-tune on")
     seeds: PositiveInt = Field(1, description="repeats of every few-shot and fine-tuned trial on other draws of rows")
+    time_budget: Duration | None = Field(
+        None,
+        description="most time that is planned for, by the estimate for this machine, e.g. 30m, 2h or 1h30m: of sizes, seeds and shots "
+        "those are taken that tell most about the verdict, and what is left out is said",
+    )
     sampling: Literal["random", "stratified"] = Field(
         "random", description="how training rows are drawn; stratified: small sizes hold all labels evenly"
     )

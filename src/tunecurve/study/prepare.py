@@ -28,6 +28,7 @@ from tunecurve.study.settling import settled_study
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import STUDY_FILE, check_study_file
 from tunecurve.study.threads import threads_of_study
+from tunecurve.study.time_budget import asked_of, with_choice, within_time
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.unlabelled import give_unlabelled
 
@@ -46,7 +47,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     progress, origin = options.progress, options.origin
     values = _with_models_of_learners(values, options.learners or {})
     settled = settled_study(values, options.out, origin)
-    folder, asked = settled.folder, settled.spec
+    folder, asked = settled.folder, with_choice(settled.spec)
     asked = _with_prices_of_folder(asked, folder, origin, progress)
     spec = _with_what_is_there(asked, folder, origin)
     account = Account(
@@ -67,13 +68,15 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     built["floor"] = FloorLearner(spec.kind.floor, [row.target for row in data.pool])
     give_unlabelled(spec, data, built)
     _settle_prompt_forms(built, data)
-    data.findings.extend(sizes_left_out(spec, built))
+    everything = spec
+    spec, planned = within_time(asked_of(settled.spec), spec, data, built, _plan(asked, spec, data, built, folder))
+    data.findings.extend(sizes_left_out(everything if "train_sizes" in values else spec, built))
     data.findings.extend(finding for learner in built.values() for finding in learner.model_findings())
     data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.models)))
     data.findings.extend(unserved_model(spec.hosted.vllm.model, models_within(spec.models)))
     check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
-    return Study(spec, folder, data, built, _plan(asked, spec, data, built, folder), account, progress)
+    return Study(spec, folder, data, built, planned, account, progress)
 
 
 def _with_models_of_learners(values: Mapping[str, Any], learners: Mapping[str, object]) -> Mapping[str, Any]:

@@ -1,0 +1,48 @@
+"""Times as people write them: ``90s``, ``30m``, ``1h30m``, and as they are shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in _UNITS))
+MOST_SECONDS = 365 * 86400.0
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of a duration such as ``90s``, ``30m``, ``1.5h`` or ``1h30m``.
+
+    Raises
+    ------
+    ValueError
+        Where it is none, or none that a study can have.
+    """
+    found = _DURATION.fullmatch(text.strip().lower().replace(" ", ""))
+    parts = found.groups() if found else ()
+    seconds = sum(float(part) * unit for part, unit in zip(parts, _UNITS.values(), strict=False) if part)
+    if not any(parts):
+        raise ValueError(f"'{text}' is not a time; expected hours, minutes or seconds, e.g. 30m, 2h, 1h30m or 90s")
+    if not 1.0 <= seconds <= MOST_SECONDS:
+        raise ValueError(f"'{text}' is no time for a study; expected a second to a year, e.g. 30m or 2h")
+    return seconds
+
+
+def duration(seconds: float) -> str:
+    """Return ``45 s``, ``3:05 min`` or ``2:10 h``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+def _is_duration(text: str) -> str:
+    seconds_of(text)
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_is_duration)]

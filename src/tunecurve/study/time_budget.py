@@ -1,0 +1,244 @@
+"""A study that is planned for a time: its trials are chosen once, kept with the frozen rows, and what is left out is said.
+
+The time is for what is left to do when the plan is made: finished trials cost nothing, and the same command goes on with the same
+plan, however long it took so far. Another time, other sizes, seeds, shots or models make a new plan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from tunecurve.curve.priors import LANGUAGE_MODEL
+from tunecurve.curve.unmeasured import UnmeasuredCurve
+from tunecurve.errors import UsageError
+from tunecurve.findings import Finding
+from tunecurve.learners.base import Learner, Workload
+from tunecurve.spec.durations import duration, seconds_of
+from tunecurve.spec.study import StudySpec
+from tunecurve.study.dataset import StudyData
+from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads
+from tunecurve.study.time_plan import Planner, ShareTold, TooShort
+
+# Under this name the plan stands among what a study has decided.
+DECISION = "time_budget"
+# What is chosen from where a study names no sizes or no seeds.
+LADDER, MOST_SEEDS = (50, 100, 200, 400, 800, 1600, 3200, 6400), 3
+# Share of the time for reading rows, results and reports, and for what the estimates miss.
+RESERVE = 0.1
+
+
+def with_choice(asked: StudySpec) -> StudySpec:
+    """Return a study that is planned for a time with sizes and seeds to choose from, where it names none itself."""
+    if asked.time_budget is None:
+        return asked
+    named = asked.model_fields_set
+    sizes = {} if "train_sizes" in named else {"train_sizes": list(LADDER)}
+    seeds = {} if "seeds" in named else {"seeds": MOST_SEEDS}
+    return asked.model_copy(update={**sizes, **seeds})
+
+
+def asked_of(asked: StudySpec) -> dict[str, Any]:
+    """Return what a study asks to choose from, JSON-able; None: nothing is named."""
+    named = asked.model_fields_set
+    return {
+        "models": list(asked.models),
+        "shots": asked.model_dump(mode="json")["shots"],
+        "train_sizes": list(asked.train_sizes) if "train_sizes" in named else None,
+        "seeds": asked.seeds if "seeds" in named else None,
+    }
+
+
+def within_time(
+    asked: Mapping[str, Any],
+    spec: StudySpec,
+    data: StudyData,
+    learners: Mapping[str, Learner],
+    planned: Sequence[PlannedTrial],
+) -> tuple[StudySpec, list[PlannedTrial]]:
+    """Return the study and its trials without those for which there is no time; adds to the findings what that leaves out.
+
+    Parameters
+    ----------
+    asked : mapping
+        What `asked_of` returns for the study as it is asked for now.
+    spec, data, learners, planned
+        The study with all trials to choose from.
+
+    Raises
+    ------
+    UsageError
+        Where the time is too short for anything whole.
+    """
+    if spec.time_budget is None:
+        return spec, list(planned)
+    decided = _kept_plan(asked, spec, data)
+    if decided is None:
+        decided = _new_plan(asked, spec, data, learners, planned)
+        data.decisions.anew(DECISION, decided)
+    chosen = {Trial(**trial) for trial in decided["trials"]}
+    planned = [item for item in planned if item.trial in chosen or item.folder.is_finished]
+    narrowed = _narrowed(spec, [item.trial for item in planned])
+    decided["became"] = asked_of(narrowed)
+    data.findings.extend(_findings(spec.time_budget, decided, learners))
+    return narrowed, planned
+
+
+def _kept_plan(asked: Mapping[str, Any], spec: StudySpec, data: StudyData) -> dict[str, Any] | None:
+    """Return the plan that was made for this time and this choice; the study file of the run names what it has become."""
+    if not data.decisions.has(DECISION):
+        return None
+    kept: dict[str, Any] = data.decisions.once(DECISION, dict)
+    is_same = kept["budget_seconds"] == seconds_of(spec.time_budget or "") and asked in (kept["asked"], kept["became"])
+    return kept if is_same else None
+
+
+def _new_plan(
+    asked: Mapping[str, Any],
+    spec: StudySpec,
+    data: StudyData,
+    learners: Mapping[str, Learner],
+    planned: Sequence[PlannedTrial],
+) -> dict[str, Any]:
+    budget = seconds_of(spec.time_budget or "")
+    seconds = _seconds(spec, data, learners, planned)
+    preparation = {name: learner.preparation_seconds() for name, learner in learners.items()}
+    finished = [item.trial for item in planned if item.folder.is_finished]
+    planner = Planner(seconds, preparation, _share_told(planned), finished)
+    try:
+        plan = planner.plan((1.0 - RESERVE) * budget)
+    except TooShort as short:
+        raise UsageError(_too_short(spec.time_budget or "", short)) from None
+    return {
+        "budget_seconds": budget,
+        "asked": dict(asked),
+        "seconds": plan.seconds,
+        "seconds_of_everything": planner.cost(_wanted(seconds, asked)),
+        "trials": [asdict(trial) for trial in plan.planned],
+        "left_out": [[asdict(trial), seconds[trial]] for trial in plan.left_out],
+        "not_estimated": sorted({trial.learner for trial in plan.planned if trial.strategy != "floor"}
+                                - {trial.learner for trial, takes in seconds.items() if takes}),
+    }  # fmt: skip
+
+
+def _wanted(trials: Iterable[Trial], asked: Mapping[str, Any]) -> list[Trial]:
+    """Return the trials without seeds that nobody has asked for."""
+    return [trial for trial in trials if trial.seed < (asked["seeds"] or 1)]
+
+
+def _seconds(
+    spec: StudySpec, data: StudyData, learners: Mapping[str, Learner], planned: Sequence[PlannedTrial]
+) -> dict[Trial, float]:
+    """Return about how long each trial takes by itself: a training that two learners share counts for both."""
+    work: dict[Trial, Workload] = {}
+    for name in dict.fromkeys(item.trial.learner for item in planned):
+        own = [(item.trial, item.config) for item in planned if item.trial.learner == name]
+        work |= estimate_workloads(own, data, learners, training_score_rows=spec.training_score_rows)
+    return {item.trial: learners[item.trial.learner].estimate_seconds(work[item.trial]) for item in planned}
+
+
+def _share_told(planned: Sequence[PlannedTrial]) -> ShareTold:
+    """Return what runs of a learner by size would tell, by the forecaster's prior for its kind."""
+    curves = {}
+    for name in {item.trial.learner for item in planned}:
+        own = [item for item in planned if item.trial.learner == name and item.trial.strategy == "fine-tune"]
+        if own:  # TF-IDF is left open, as for its forecasts
+            kind = None if own[0].config["learner"].get("kind") == "tfidf" else LANGUAGE_MODEL
+            curves[name] = UnmeasuredCurve([item.trial.train_size for item in own], kind)
+
+    @cache
+    def told(name: str, runs: frozenset[tuple[int, int]]) -> float:
+        return curves[name].share_told(dict(runs))
+
+    return lambda name, runs: told(name, frozenset(runs.items()))
+
+
+def _narrowed(spec: StudySpec, trials: Sequence[Trial]) -> StudySpec:
+    """Return the study with the sizes, shots and seeds that its trials have; the untrained prompt stays among the shots."""
+    pools = [similar.choose for similar in spec.similar_shots if similar.of is None]
+    sizes = {trial.train_size for trial in trials if trial.strategy in ("fine-tune", *pools)}
+    prompts = {(trial.strategy, trial.shots) for trial in trials}
+    shots = [
+        entry
+        for entry in spec.shots
+        if entry == 0
+        or (("few-shot", entry) in prompts if isinstance(entry, int) else (entry.choose, entry.count) in prompts)
+    ]
+    return spec.model_copy(
+        update={
+            "train_sizes": sorted(sizes) or spec.train_sizes,
+            "shots": shots,
+            "seeds": 1 + max((trial.seed for trial in trials), default=0),
+        }
+    )
+
+
+def _too_short(budget: str, short: TooShort) -> str:
+    needed = short.seconds / (1.0 - RESERVE)
+    enough = f"{math.ceil(needed / 60)}m" if needed > 60 else f"{max(1, math.ceil(needed))}s"
+    sizes = [f"{trial.train_size:,}" for trial in short.trials if trial.train_size]
+    what = f"{short.trials[0].learner}" + (f" tuned on {', '.join(sizes)} rows" if sizes else "")
+    return (
+        f"time budget {budget}: the smallest whole study, {what} and scored, takes about {duration(needed)} here; expected "
+        f"{enough} or more, or a smaller model, or fewer test rows"
+    )
+
+
+def _findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str, Learner]) -> list[Finding]:
+    """Return what is planned and what is left out, in words."""
+    planned = [Trial(**trial) for trial in decided["trials"]]
+    takes_each = {Trial(**trial): seconds for trial, seconds in decided["left_out"]}
+    left_out = _wanted(takes_each, decided["asked"])
+    takes, left = decided["seconds"], decided["budget_seconds"] - decided["seconds"]
+    said = f"time budget {budget}: {_in_words(planned)}; about {duration(takes)} by estimate"
+    tuned_elsewhere = any(trial.strategy == "fine-tune" and learners[trial.learner].is_paid for trial in planned)
+    said += "; the hours of tuning jobs at providers are not counted" if tuned_elsewhere else ""
+    unknown = ", ".join(decided["not_estimated"])
+    said += f"; no time is counted for {unknown}, which tells none" if unknown else ""
+    found = [Finding("time-budget", said, is_note=True)]
+    if left_out:
+        text = (
+            f"left out by the time budget: {_in_words(left_out, takes_each)}; {duration(left)} would be left for it, of which "
+            f"{duration(RESERVE * decided['budget_seconds'])} are kept for reports and what estimates miss"
+        )
+        whole = duration(decided["seconds_of_everything"] / (1.0 - RESERVE))
+        found.append(Finding("time-budget-left-out", text, f"everything takes about {whole}"))
+    return found
+
+
+def _in_words(trials: Sequence[Trial], takes: Mapping[Trial, float] | None = None) -> str:
+    """Return trials by learner: sizes with their seeds, and prompts; with the time of each where that is given."""
+    parts: dict[str, list[str]] = {}
+    for trial in trials:
+        if trial.strategy == "floor":
+            continue
+        same = [other for other in trials if _without_seed(other) == _without_seed(trial)]
+        if trial != same[0]:
+            continue
+        said = _name(trial)
+        notes = []
+        if trial.seed > 0:
+            notes.append("1 more seed" if len(same) == 1 else f"{len(same)} more seeds")
+        elif len(same) > 1:
+            notes.append(f"{len(same)} seeds")
+        if takes:
+            notes.append(duration(sum(takes[other] for other in same)))
+        parts.setdefault(trial.learner, []).append(said + (f" ({', '.join(notes)})" if notes else ""))
+    return "; ".join(f"{learner}: {', '.join(said)}" for learner, said in parts.items())
+
+
+def _name(trial: Trial) -> str:
+    if trial.strategy == "fine-tune":
+        return f"{trial.train_size:,} rows"
+    if trial.strategy == "few-shot":
+        return f"{trial.shots} examples"
+    if trial.chooses_examples:
+        return f"{trial.shots} {trial.strategy} examples of {trial.train_size:,} rows"
+    return "untrained"
+
+
+def _without_seed(trial: Trial) -> tuple[str, str, int, int]:
+    return trial.learner, trial.strategy, trial.shots, trial.train_size
