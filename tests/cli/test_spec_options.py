@@ -25,6 +25,7 @@ GIVEN = {
     "train_sizes": (["--train-sizes", "50,200"], [50, 200]),
     "shots": (["--shots", "0"], [0]),
     "seeds": (["--seeds", "3"], 3),
+    "time_budget": (["--time-budget", "1h30m"], "1h30m"),
     "split.test_size": (["--test-size", "30"], 30),
     "metrics": (["--metric", "bleu", "--metric", "chrf"], ["bleu", "chrf"]),
     "recipe.name": (["--recipe", "article"], "article"),
