@@ -70,6 +70,30 @@ def test_an_option_sets_its_key_and_nothing_else(key):
     assert changed - {"task", "models"} == {key} - {"task", "models"}, "rows bring their task, a task its models"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "key", "expected"),
+    [
+        (["--shots", "0", "--shots", "3"], "shots", [0, 3]),
+        (["--shots", "0,3", "--shots", "16"], "shots", [0, 3, 16]),
+        (["--train-sizes", "50", "--train-sizes", "200,800"], "train_sizes", [50, 200, 800]),
+        (["--train-sizes", "800", "--train-sizes", "50"], "train_sizes", [800, 50]),
+        (["--train-sizes", ""], "train_sizes", []),
+    ],
+)
+def test_a_list_that_is_given_in_parts_is_the_same_as_in_one(arguments, key, expected):
+    assert given_keys(run.make_context("run", arguments).params) == {key: expected}
+
+
+def test_ways_to_choose_examples_may_be_given_one_by_one():
+    in_parts = ["--shots", "0", "--shots", "similar:8", "--shots", "similar-by-label:7"]
+    parts, one = (
+        given_keys(run.make_context("run", arguments).params)
+        for arguments in (in_parts, ["--shots", "0,similar:8,similar-by-label:7"])
+    )
+    assert parts == one
+    assert len(parts["shots"]) == 3
+
+
 def test_without_options_the_study_file_holds():
     assert given_keys(run.make_context("run", []).params) == {}
 

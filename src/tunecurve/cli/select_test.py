@@ -10,7 +10,7 @@ import click
 from tunecurve.cli.as_json import findings_json, print_json
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import data_options
-from tunecurve.cli.spec_options import IntegerList
+from tunecurve.cli.spec_options import IntegerList, list_option
 
 if TYPE_CHECKING:
     from tunecurve.selection.vectors import VectorKind
@@ -29,7 +29,9 @@ MOST_ROWS = 5000
 )
 @click.option("--replays", type=click.IntRange(min=3, max=50), default=5, help="Seed sets to begin from (5).")
 @click.option(
-    "--sizes", type=IntegerList(), help="Seed set, and rows after each choice (50, doubled up to half of the rows)."
+    "--sizes",
+    **list_option(IntegerList()),
+    help="Seed set, and rows after each choice (50, doubled up to half of the rows); repeatable.",
 )
 @click.option(
     "--pool-rows",

@@ -49,6 +49,15 @@ class ShotsList(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
+def list_option(kind: click.ParamType) -> dict[str, Any]:  # type: ignore[type-arg]
+    """Return the settings of an option with a list: given several times, the lists are one."""
+    return {"type": kind, "multiple": True, "callback": _joined}
+
+
+def _joined(ctx: click.Context, param: click.Parameter, value: tuple[list[Any], ...]) -> list[Any] | None:
+    return [entry for one in value for entry in one] if value else None
+
+
 class TaskName(click.Choice[str]):
     """A kind of task, or the reference of one's own."""
 
@@ -81,7 +90,7 @@ def _type_of(model: type[BaseModel], name: str) -> dict[str, Any]:
     if "enum" in schema:
         return {"type": click.Choice(schema["enum"])}
     if kind == "array":
-        return {"type": IntegerList()} if schema["items"].get("type") == "integer" else {"multiple": True}
+        return list_option(IntegerList()) if schema["items"].get("type") == "integer" else {"multiple": True}
     if kind == "boolean":
         return {"is_flag": True, "default": None}
     return {"type": ranges[kind](min=schema.get("minimum")) if kind in ranges else str}
@@ -126,10 +135,7 @@ KEYS = {
 }
 _SETTINGS: dict[str, dict[str, Any]] = {
     "task": {"type": TaskName((AUTO_TASK, *TASK_NAMES))},
-    "shots": {
-        "type": ShotsList(),
-        "multiple": False,
-    },
+    "shots": list_option(ShotsList()),
     "first_rows": {"flag_value": "first", "type": str},
 }
 _FLAGS = {"concurrency": ("-j", "--concurrency"), "show_texts": ("--show-texts/--no-texts", " /--no-text")}
