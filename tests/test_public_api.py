@@ -115,3 +115,19 @@ def test_importing_the_package_imports_next_to_nothing():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+@pytest.mark.parametrize(("fails", "said"), [(20, "failed: lookup, fine-tune-n20-seed0: "), (80, "fine-tune-n80")])
+def test_a_table_names_the_trials_that_failed(tmp_path, fails, said):
+    from tests.conftest import simple_rows
+
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in simple_rows(150)))
+    values = {**STUDY, "data": {"source": str(tmp_path / "rows.jsonl")}}
+    found = tunecurve.run(values, out=tmp_path / "out", learners={"lookup": LookupLearner(fail_on_size=fails)})
+    assert said in repr(found)
+    assert said in found._repr_html_()
+
+
+def test_a_table_of_a_whole_study_names_no_trial(finished):
+    assert "failed" not in repr(finished) + finished._repr_html_()
+    assert "not finished" not in repr(finished)

@@ -21,7 +21,7 @@ MOST_CELLS = 15
 def texts(cell):
     """Return what a cell shows as text."""
     shown = [one.get("text") or one.get("data", {}).get("text/plain", "") for one in cell.get("outputs", [])]
-    return "\n".join(shown).replace("<Figure", "\n<Figure")
+    return "\n".join(shown)
 
 
 def tagged(notebook, tag):
@@ -49,6 +49,10 @@ def executed(tmp_path_factory):
 
 
 ALL = [int(path.name[0]) for path in NOTEBOOKS]
+
+
+def test_there_are_four():
+    assert ALL == [1, 2, 3, 4]
 
 
 @pytest.mark.slow
@@ -119,3 +123,54 @@ def test_quick_start_decides_extends_and_judges_its_forecast(executed):
     assert measured > float(re.search(r"tuned on 80 +([\d.]+)", tagged(notebook, "results"))[1])
     assert tagged(notebook, "predictor") == "'returns'"
     assert "<Figure" in tagged(notebook, "curve")
+
+
+@pytest.mark.slow
+def test_own_classifier_is_measured_beside_the_built_in_one_and_told_from_it_in_pairs(executed):
+    notebook, _, _ = executed(2)
+    shown = tagged(notebook, "results")
+    scores = {
+        name: [float(one) for one in re.findall(rf"{name} +tuned on \d+ +([\d.]+)", shown)]
+        for name in ("tfidf", "pieces")
+    }
+    assert [len(of) for of in scores.values()] == [4, 4]
+    assert "have the same 200 test rows: differences are paired on them" in tagged(notebook, "shared")
+    paired = tagged(notebook, "paired")
+    [(found, low, high)] = re.findall(r"([+-][\d.]+) points, 95 % interval ([+-][\d.]+) to ([+-][\d.]+)", paired)
+    assert float(found) == pytest.approx(scores["pieces"][-1] - scores["tfidf"][-1], abs=0.11)
+    assert float(low) < float(found) < float(high)
+    assert ("A real difference." in paired) == (float(low) > 0 or float(high) < 0)
+
+
+@pytest.mark.slow
+def test_published_points_are_forecast_held_back_and_priced_in_python_as_on_the_command_line(executed):
+    notebook, _, _ = executed(3)
+    [(median, low, high)] = re.findall(
+        r"forecast ([\d.]+) BLEU, 80 % interval ([\d.]+) to ([\d.]+)", tagged(notebook, "held-back")
+    )
+    assert float(low) < 97.52 < float(high)
+    assert float(low) < float(median) < float(high)
+    assert tagged(notebook, "answers").startswith("Flat: doubling the 6400 examples")
+    assert tagged(notebook, "decision").startswith("Stop here")
+    said = tagged(notebook, "command")
+    assert "Flat: doubling the 6400 examples" in said
+    assert f"Back-test: without n=6400 the forecast was {float(median):g}" in said
+    assert re.search(r"tfidf, 160 rows, accuracy: forecast [\d.]+ .* measured [\d.]+", tagged(notebook, "history"))
+
+
+@pytest.mark.slow
+def test_hosted_models_are_quoted_paid_once_and_capped(executed):
+    pytest.importorskip("inspect_ai")
+    notebook, _, _ = executed(4)
+    [quoted] = re.findall(r"Left to pay: about \$([\d.]+)", tagged(notebook, "plan"))
+    [(calls, paid, cap)] = re.findall(r"(\d+) calls, paid \$([\d.]+) of at most \$([\d.]+)", tagged(notebook, "money"))
+    assert int(calls) == 400, "200 test rows, zero-shot and with examples"
+    assert 0 < float(paid) <= float(cap)
+    assert float(paid) == pytest.approx(float(quoted), rel=0.5)
+    assert [
+        f"openai-api/shop/small-model  {way}" in tagged(notebook, "results") for way in ("zero-shot", "8-shot")
+    ] == [True, True]
+    assert tagged(notebook, "again").strip() == "calls of the second run: 0"
+    capped = tagged(notebook, "cap")
+    assert "$0.0050 is reached" in capped
+    assert capped.strip().endswith("Stopped before all 400 calls: True")

@@ -60,7 +60,21 @@ def execute(path: Path, folder: Path):
             notebook, km=kernel, timeout=SECONDS_A_CELL, resources={"metadata": {"path": str(here)}}
         )
         client.execute(env=environment(folder / "home") | {"TMPDIR": str(folder / "temporary")})
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = _in_one_piece(cell.outputs)
     return notebook
+
+
+def _in_one_piece(outputs):
+    """Return outputs with what was written piece by piece as one: where pieces end is chance."""
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def without_chance(notebook):

@@ -27,8 +27,16 @@ def plot(results: Results, ax: Axes | None = None, *, metric: str | None = None)
 
 
 def table(results: Results) -> str:
-    """Return the scores as a table in plain text."""
-    return text_table(*point_table(results, default_columns(results)))
+    """Return the scores as a table in plain text, and which trials have none."""
+    return "\n".join([text_table(*point_table(results, default_columns(results))), *_missing(results)])
+
+
+def _missing(results: Results) -> list[str]:
+    """Return a line for every trial that failed, and one for those that were not run."""
+    failed = [trial for trial in results.trials if trial.state == "failed"]
+    left = [trial for trial in results.trials if trial.state in ("started", "waiting")]
+    lines = [f"failed: {trial.learner}, {trial.label}: {trial.failure}" for trial in failed]
+    return lines + ([f"not finished: {len(left)} of {len(results.trials)} trials"] if left else [])
 
 
 def html_table(results: Results) -> str:
@@ -38,7 +46,10 @@ def html_table(results: Results) -> str:
     header, rows = point_table(results, default_columns(results))
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<p>{escape(results.headline)}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    missing = "".join(f"<p>{escape(line)}</p>" for line in _missing(results))
+    return (
+        f"<p>{escape(results.headline)}</p>{missing}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
 
 
 class LearningCurve:

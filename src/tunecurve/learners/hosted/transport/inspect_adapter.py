@@ -35,7 +35,7 @@ from tunecurve.learners.hosted.transport.aws_access import send_once_to_aws
 from tunecurve.learners.hosted.transport.batches import BatchBook
 from tunecurve.learners.hosted.transport.failures import explain_failure, one_line
 from tunecurve.learners.hosted.transport.gateway import Failure, GatewayOptions, Reply
-from tunecurve.learners.hosted.transport.inspect_parts import model_layer, provider_module
+from tunecurve.learners.hosted.transport.inspect_parts import as_outside_a_notebook, model_layer, provider_module
 from tunecurve.learners.hosted.transport.layer_output import reply_of
 from tunecurve.learners.hosted.transport.lighter_sdks import (
     chat_without_transform,
@@ -149,7 +149,8 @@ def _open_model(name: HostedName, options: GatewayOptions) -> tuple[Any, str]:
         layer.set_model_info(name.full_name.partition("/")[2], info)
     try:
         arguments = _arguments(name, options)
-        api: Any = layer.get_model(name.full_name, base_url=options.base_url, memoize=False, **arguments).api
+        with as_outside_a_notebook():
+            api: Any = layer.get_model(name.full_name, base_url=options.base_url, memoize=False, **arguments).api
         if name.provider == "google":
             _tame_google(api, options)
         else:

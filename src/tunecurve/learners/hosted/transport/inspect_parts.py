@@ -6,6 +6,8 @@ Nothing is imported before it is used: a study of local models needs none of it.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +35,22 @@ def model_layer() -> SimpleNamespace:
         },
         NO_CONTENT=constants.NO_CONTENT,
     )
+
+
+@contextmanager
+def as_outside_a_notebook() -> Iterator[None]:
+    """Let the model layer be set up within a notebook as anywhere else.
+
+    It would ask for widgets, which it shows nothing in here, and nest the notebook's own event loop; calls have a thread and a loop of
+    their own.
+    """
+    platform = import_module("inspect_ai._util.platform")
+    before = platform.running_in_notebook
+    platform.running_in_notebook = lambda: False
+    try:
+        yield
+    finally:
+        platform.running_in_notebook = before
 
 
 @functools.cache
