@@ -44,7 +44,7 @@ def as_outside_a_notebook() -> Iterator[None]:
     It would ask for widgets, which it shows nothing in here, and nest the notebook's own event loop; calls have a thread and a loop of
     their own.
     """
-    platform = import_module("inspect_ai._util.platform")
+    platform: Any = import_module("inspect_ai._util.platform")
     before = platform.running_in_notebook
     platform.running_in_notebook = lambda: False
     try:
