@@ -10,6 +10,8 @@ from tunecurve.cli.as_json import print_json
 from tunecurve.cli.main import echo
 from tunecurve.spec.study import TRACKERS
 
+_LONGEST_REASON = 300
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -22,6 +24,7 @@ def track(folder: Path, name: str, local_only: bool, as_json: bool) -> None:
     What it has already is not logged again. Without the tracker's own settings (MLFLOW_TRACKING_URI, ...) all stays in the run's folder.
     """
     from tunecurve.errors import EnvironmentProblem, TunecurveError
+    from tunecurve.track.live import GOES_ON
     from tunecurve.track.log import log_run
 
     if local_only:
@@ -34,9 +37,8 @@ def track(folder: Path, name: str, local_only: bool, as_json: bool) -> None:
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise EnvironmentProblem(
-            f"{name} could not be told of '{folder}' ({reason}); what is logged stays, and the same command goes on from there"
-        ) from None
+        reason = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
+        raise EnvironmentProblem(f"{name} could not be told of '{folder}' ({reason}){GOES_ON}") from None
     if as_json:
         print_json(logged)
         return

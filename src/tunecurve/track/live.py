@@ -25,6 +25,8 @@ SHARE_OF_TIME = 0.1
 FIRST_AFTER = 20.0
 # After so long at the end of a study its tracker is given up; the command that logs later has no limit.
 MOST_SECONDS = 600.0
+# How the line ends that `tunecurve track` fails with.
+GOES_ON = "; what is logged stays, and the same command goes on from there"
 _ERROR = "tunecurve: "  # how the last line of a command that fails begins
 
 
@@ -158,7 +160,7 @@ class _Logging:
         lines = _lines(self._errors)
         own = [line for line in lines if line.startswith(_ERROR)]
         ended = f"its process ended with code {self._process.returncode}"
-        return (own or lines or [ended])[-1].removeprefix(_ERROR)
+        return (own or lines or [ended])[-1].removeprefix(_ERROR).removesuffix(GOES_ON)
 
     def said(self) -> str:
         """Return its last line."""

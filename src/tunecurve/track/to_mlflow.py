@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,10 @@ class MLflowTracker(Tracker):
         status = "FINISHED" if study.is_complete else "RUNNING"
         client.update_run(parent, status=status)
         where = redact(self.uri)
-        return Logged(self.name, len(new), len(before), where, parent, f"mlflow ui --backend-store-uri {where}")
+        look = f"mlflow ui --backend-store-uri {where}" if self.elsewhere is None else "open it there"
+        if importlib.util.find_spec("flask") is None and self.elsewhere is None:
+            look += " (its page needs: pip install mlflow)"
+        return Logged(self.name, len(new), len(before), where, parent, look)
 
     def _experiment(self, client: Any) -> str:
         """Return the experiment's number; made where there is none."""
