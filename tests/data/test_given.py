@@ -73,6 +73,50 @@ def test_columns_of_one_name_are_told():
         rows_of(pandas.DataFrame([["x", "y"]], columns=["a", "a"]))
 
 
+def test_odd_frames_are_the_rows_that_they_show():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"t": ["a", "b", "c"], "y": ["x", "z", None]})
+    rows = [{"t": "a", "y": "x"}, {"t": "b", "y": "z"}, {"t": "c", "y": None}]
+    assert rows_of(frame.set_index(pandas.Index([7, 7, 9]))) == rows, "an index without a name is no column"
+    assert rows_of(frame.astype("category")) == rows
+    assert rows_of(frame.convert_dtypes(dtype_backend="pyarrow")) == rows
+    assert rows_of(frame.set_index("t")) == rows, "a column that was made the index is one still"
+    assert rows_of(frame.set_index(["t", "y"])) == rows
+    numbers = pandas.DataFrame({"n": pandas.array([1, None], dtype="Int64"), "b": pandas.array([True, None], dtype="boolean")})
+    assert rows_of(numbers) == [{"n": 1, "b": True}, {"n": None, "b": None}]
+    with pytest.raises(DataError, match="there is no row"):
+        rows_of(frame.iloc[:0])
+
+
+def test_an_index_of_a_columns_name_is_told():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"t": ["a"]}, index=pandas.Index(["b"], name="t"))
+    with pytest.raises(DataError, match=r"more than once \(t\)"):
+        rows_of(frame)
+
+
+def test_classes_of_a_data_set_are_their_names_as_in_a_file_of_it():
+    datasets = pytest.importorskip("datasets")
+    kinds = {"t": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])}
+    held = datasets.Dataset.from_dict({"t": ["a", "b", "c"], "label": [0, 1, -1]}, features=datasets.Features(kinds))
+    expected = [{"t": "a", "label": "neg"}, {"t": "b", "label": "pos"}, {"t": "c", "label": None}]
+    assert rows_of(held) == expected
+    assert rows_of(held.to_iterable_dataset()) == expected
+    assert rows_of(held.remove_columns("label")) == [{"t": "a"}, {"t": "b"}, {"t": "c"}]
+
+
+@pytest.mark.parametrize("cell", [b"a", bytearray(b"a")])
+def test_bytes_are_no_text(cell):
+    with pytest.raises(DataError, match=r"a cell is a byte.*decode"):
+        rows_of([{"t": cell}])
+
+
+def test_a_frame_within_a_row_is_told():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(DataError, match="a cell is a DataFrame"):
+        rows_of(pandas.DataFrame({"t": ["a", "b"], "y": ["x", "z"]}).groupby("y"))
+
+
 @pytest.mark.parametrize("value", [None, "rows.jsonl", {"name": "x"}, ["a.jsonl", "b.jsonl"]])
 def test_names_of_files_and_studies_are_no_rows(value):
     assert not is_given(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ def rows_of(value: Any) -> list[dict[str, object]]:
     [{'source_text': 'Call Ann', 'target_text': 'Call [NAME]'}]
     """
     if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a data frame, without importing pandas
+        if any(name is not None for name in value.index.names):  # a column that was made the index is a column still
+            value = value.reset_index(allow_duplicates=True)
         names = [str(name) for name in value.columns]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -47,7 +49,7 @@ def rows_of(value: Any) -> list[dict[str, object]]:
             )
         records: Iterable[Any] = value.to_dict("records")
     elif isinstance(value, Iterable):
-        records = value
+        records = _with_class_names(value)
     else:
         raise DataError(f"data: rows are a {type(value).__name__}, expected {_EXPECTED}")
     rows = [_row(record, number) for number, record in enumerate(records, start=1)]
@@ -61,6 +63,22 @@ def write_given(value: Any, folder: Path) -> Path:
     path = make_folder(folder) / FILE
     write_text(path, "".join(json.dumps(row) + "\n" for row in rows_of(value)))
     return path
+
+
+def _with_class_names(value: Iterable[Any]) -> Iterable[Any]:
+    """Return the rows of a `datasets.Dataset` with the names of its classes for their numbers, -1 as missing; other rows as they are."""
+    features = getattr(value, "features", None)
+    if not isinstance(features, Mapping):
+        return value
+    named = {name: kind.names for name, kind in features.items() if getattr(kind, "names", None)}
+    return [
+        {name: _class_name(cell, named[name]) if name in named else cell for name, cell in record.items()}
+        for record in value
+    ]
+
+
+def _class_name(cell: Any, names: Sequence[str]) -> Any:
+    return None if cell == -1 else names[cell] if isinstance(cell, int) else cell
 
 
 def _row(record: Any, number: int) -> dict[str, object]:
@@ -86,4 +104,8 @@ def _plain(value: Any) -> object:
         return [_plain(inner) for inner in (value.tolist() if hasattr(value, "tolist") else value)]
     if type(value).__name__ in ("NaTType", "NAType"):
         return None
+    if isinstance(value, bytes | bytearray | memoryview) or hasattr(value, "columns"):
+        raise DataError(
+            f"data: a cell is a {type(value).__name__}, expected a text, a number, a list or a mapping; decode or convert it first"
+        )
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
