@@ -120,9 +120,26 @@ def run(study: Any = None, **options: Any) -> Results:
 
     Examples
     --------
-    >>> results = run("study.yaml")  # doctest: +SKIP
-    >>> results.to_frame()  # doctest: +SKIP
-    >>> results.plot()  # doctest: +SKIP
+    >>> import tempfile, tunecurve
+    >>> words = ["rain", "wind", "snow", "bread", "butter", "cheese"]
+    >>> rows = [(f"{word} {number}", "weather" if word in words[:3] else "food") for word in words for number in range(9)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = run(
+    ...         rows, out=folder, task="classification", models=["tfidf"], train_sizes=[10, 30],
+    ...         split={"method": "random", "test_size": 20}
+    ...     )
+    ...     again = tunecurve.load(folder)
+    ...     answer = tunecurve.load_predictor(folder)("butter and cheese")
+    >>> results.study.train_sizes
+    [10, 30]
+    >>> [point.label for point in results.points if point.strategy == "fine-tune"]
+    ['tuned on 10', 'tuned on 30']
+    >>> again.headline == results.headline
+    True
+    >>> answer
+    'food'
+
+    ``results.to_frame()`` has the raw scores, ``results.plot()`` draws the curve, ``results.decision`` says what to do.
     """
     return run_study(study, **options).results
 

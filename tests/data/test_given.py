@@ -82,7 +82,9 @@ def test_odd_frames_are_the_rows_that_they_show():
     assert rows_of(frame.convert_dtypes(dtype_backend="pyarrow")) == rows
     assert rows_of(frame.set_index("t")) == rows, "a column that was made the index is one still"
     assert rows_of(frame.set_index(["t", "y"])) == rows
-    numbers = pandas.DataFrame({"n": pandas.array([1, None], dtype="Int64"), "b": pandas.array([True, None], dtype="boolean")})
+    numbers = pandas.DataFrame(
+        {"n": pandas.array([1, None], dtype="Int64"), "b": pandas.array([True, None], dtype="boolean")}
+    )
     assert rows_of(numbers) == [{"n": 1, "b": True}, {"n": None, "b": None}]
     with pytest.raises(DataError, match="there is no row"):
         rows_of(frame.iloc[:0])

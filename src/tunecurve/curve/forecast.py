@@ -117,6 +117,18 @@ def forecast_curve(
     -----
     Shapes are averaged by evidence under a prior learned from curves (MMF of LCDB, Mohr et al. 2022; the rectified
     scaling law, Lin et al. 2024); see docs/forecasting.md.
+
+    Examples
+    --------
+    >>> points = CurvePoints([50, 200, 800], [86.38, 90.97, 94.30])
+    >>> forecast = forecast_curve(points, score_range=(0, 100), at=[6400])
+    >>> forecast.forecasts[0].n
+    6400.0
+    >>> low, high = forecast.forecasts[0].interval_80
+    >>> low < 97.5 < high  # what was measured there
+    True
+    >>> forecast.verdict.word
+    'cannot tell'
     """
     said_of_range = None
     if score_range is None:

@@ -32,6 +32,20 @@ class Metric(ABC):
         Whether more or less is better.
     score_range : tuple of float
         Smallest and largest possible score.
+
+    Examples
+    --------
+    >>> class SameLength(Metric):
+    ...     name, title = "same_length", "Same length"
+    ...     signature = "same_length|version:1"
+    ...
+    ...     def statistics(self, prediction, reference, source):
+    ...         return np.array([len(prediction) == len(reference), 1.0])
+    ...
+    ...     def score(self, summed):
+    ...         return percentage(summed[..., 0], summed[..., 1])
+    >>> corpus_score(SameLength(), ["Ann", "Bob"], ["Eve", "Robert"], ["", ""])
+    50.0
     """
 
     name: str = ""

@@ -41,6 +41,13 @@ def load(folder: str | Path) -> Results:
         When there are none, or they are of another version.
     DamagedFile
         When they are not what was written.
+
+    Examples
+    --------
+    >>> load("runs/nothing-here")
+    Traceback (most recent call last):
+        ...
+    tunecurve.errors.StudyStateError: no results.json in 'runs/nothing-here'; expected the folder of a study, e.g. runs/pii-quick
     """
     path = Path(folder) / RESULTS
     if not path.is_file():
