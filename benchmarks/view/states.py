@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import click
@@ -145,19 +145,20 @@ def look_at_runs(looker: Looker, address: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the pictures.")
 def main(axe: Path, out: Path) -> None:
     """Look at all states."""
+    out = out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_folders(folder)
         running = folder / "runs" / "tickets-running"
-        with lock_study(running), Browser(folder) as browser:
+        with lock_study(running), Browser(folder) as browser, chdir(folder):
             tell_progress(running)
             looker = Looker(browser, axe.read_text(encoding="utf-8"), out)
             for state, ready in (("empty", READY), ("many", "document.querySelectorAll('#runs tr').length === 50")):
-                with served(folder / state) as address:
+                with served(Path(state)) as address:
                     looker.open(address, ready)
                     looker.look(state)
-            with served(folder / "runs") as address:
+            with served(Path("runs")) as address:
                 look_at_runs(looker, address)
     sys.exit(1 if looker.n_found else 0)
 

@@ -67,8 +67,26 @@ class Predictor:
         return self.complete_prompts(self.prompts(texts))
 
     def complete_prompts(self, prompts: Sequence[Prompt]) -> list[Completion]:
-        """Return the answers to prompts, which may have turns of their own."""
+        """Return the answers to prompts, which may have turns of their own.
+
+        Raises
+        ------
+        UsageError
+            For a text that is too long for the model.
+        """
+        most = self.learner.context_length()
+        if most is not None:
+            self._check_lengths(prompts, most)
         return predict_answers(self.learner, prompts, cleaning=self.cleaning)
+
+    def _check_lengths(self, prompts: Sequence[Prompt], most: int) -> None:
+        for number, prompt in enumerate(prompts, start=1):
+            needed = self.learner.tokens_needed(prompt)
+            if needed > most:
+                raise UsageError(
+                    f"text {number} with its prompt and longest answer needs {needed} tokens, and {self.learner.name} takes {most}; "
+                    "give a shorter text"
+                )
 
     def cut(self, answer: Completion, most_tokens: int | None) -> Completion:
         """Return an answer of a language model with no more tokens than that; other models' answers are whole."""

@@ -134,6 +134,15 @@ def test_every_text_has_the_examples_that_are_like_it():
             assert list(replies) == [f"FOX {number}" for number in range(20)]
 
 
+def test_a_text_that_is_too_long_is_refused_with_what_to_do():
+    learner = Shouter()
+    learner.context_length, learner.tokens_needed = lambda: 5, lambda prompt: 2 * learner.count_tokens(prompt.source)
+    with serving(learner) as (_, client):
+        with pytest.raises(openai.BadRequestError, match="needs 6 tokens, and shouter takes 5; give a shorter text"):
+            chat(client, "one two three")
+        assert chat(client, "one two").choices[0].message.content == "ONE TWO"
+
+
 @pytest.mark.parametrize(
     ("stop", "text"),
     [
@@ -303,6 +312,9 @@ def test_nonsense_is_answered_and_the_next_request_too():
         for prompt in ("", [], [1], ["a", " "], None):
             body = json.dumps({"model": "shouts", "prompt": prompt}).encode()
             assert raw(server, "POST", "/v1/completions", body)[0] == 400
+        for method in ("PUT", "DELETE", "BREW"):
+            status, reply = raw(server, method, "/v1/models")
+            assert (status, reply["error"]["type"]) == (501, "server_error")
         with pytest.raises(openai.NotFoundError, match="there is 'shouts'"):
             client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "hi"}])
         assert chat(client, "still here").choices[0].message.content == "STILL HERE"

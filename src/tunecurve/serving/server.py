@@ -82,6 +82,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: requests hold texts."""
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no request that is known here, in the form of all other errors."""
+        self.close_connection = True
+        self._send(code, BadRequest(message or "this is no request that is answered here", status=code).to_json())
+
     def do_GET(self) -> None:
         """Answer with the list of models."""
         self._reply(self._models)

@@ -78,6 +78,10 @@ class Page:
         """Answer with runs side by side."""
         known = await run_in_threadpool(self.runs.ids)
         folders = [known[id] for id in request.query_params.getlist("run") if id in known]
+        if len(folders) < 2:
+            raise UsageError(
+                "fewer than two runs were chosen that are still here; choose two or more on the page of all runs"
+            )
         metric = request.query_params.get("metric")
         return _html(await run_in_threadpool(comparison_of, folders, metric), f"{_FRAMED}; frame-ancestors 'none'")
 

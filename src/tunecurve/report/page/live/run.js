@@ -39,6 +39,7 @@
   }
 
   function showTrials(run) {
+    byId("trials").hidden = !run.trials.length;
     byId("metric").textContent = run.metric || "score";
     byId("trial-rows").replaceChildren(...run.trials.map((trial) => make("tr", {},
       make("td", {}, trial.learner), make("td", {}, trial.label),
