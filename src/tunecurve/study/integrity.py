@@ -32,8 +32,8 @@ def inspect_trials(planned: Sequence[PlannedTrial], on_message: Callable[[str], 
 def _inspect(folder: TrialFolder, expected: dict[str, object], on_message: Callable[[str], None]) -> None:
     def quarantine(damage: list[DamagedFile], what_follows: str) -> None:
         for damaged in damage:
-            moved = folder.quarantine(damaged.path)
-            on_message(f"'{damaged.path}' is damaged ({damaged.reason}); moved to '{moved}'; {what_follows}")
+            moved = f"moved to '{folder.quarantine(damaged.path)}'; " if damaged.path.exists() else ""
+            on_message(f"'{damaged.path}' is damaged ({damaged.reason}); {moved}{what_follows}")
 
     quarantine(_wrong_config(folder, expected), "it is written anew")
     if folder.is_finished:
