@@ -90,6 +90,32 @@ def test_tokens_that_the_tokenizer_lacks_are_unused_and_control_tokens_are_marke
     assert fields["tokenizer.ggml.add_bos_token"].contents() is False
 
 
+@pytest.mark.parametrize(("stored", "error"), [("f16", 2**-11), ("q8_0", 1 / 254 + 2**-11)])
+def test_stored_weights_are_the_models_but_for_their_rounding(small_tokenizer, tmp_path, stored, error):
+    from gguf import GGUFReader
+    from gguf.quants import dequantize
+
+    learner = made(small_tokenizer, tmp_path / "model")
+    merged = learner.merged()
+    write_gguf(merged, learner.encoder, tmp_path / "a.gguf", stored, "small")
+    reader = GGUFReader(tmp_path / "a.gguf")
+    found = {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in reader.tensors}
+    assert reader.fields["general.architecture"].contents() == "llama"
+    assert reader.fields["llama.block_count"].contents() == COMMON["num_hidden_layers"]
+    assert reader.fields["llama.attention.head_count_kv"].contents() == COMMON["num_key_value_heads"]
+    kept = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
+    for layer in range(COMMON["num_hidden_layers"]):
+        kept[f"blk.{layer}.ffn_down.weight"] = f"model.layers.{layer}.mlp.down_proj.weight"
+        kept[f"blk.{layer}.attn_v.weight"] = f"model.layers.{layer}.self_attn.v_proj.weight"
+    weights = merged.state_dict()
+    for name, source in kept.items():
+        expected = weights[source].numpy()
+        assert found[name].shape == expected.shape
+        # Of a block of 32 weights q8_0 keeps the widest / 127 as scale, in float16, and each weight as the nearest of 127 steps.
+        widest = np.abs(expected.reshape(-1, 32)).max(axis=1, keepdims=True)
+        assert (np.abs(found[name] - expected).reshape(-1, 32) <= error * widest * 1.002).all(), name
+
+
 def test_a_converted_model_answers_as_the_tuned_one(small_tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr(conversion, "has_llama_cpp", lambda: False)
     learner = made(small_tokenizer, tmp_path / "model")
