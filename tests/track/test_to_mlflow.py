@@ -243,20 +243,6 @@ def test_a_folder_without_results_is_one_line(tmp_path, monkeypatch):
     assert len(stderr.splitlines()) == 1
 
 
-def test_a_tracker_that_hangs_is_given_up(run, tmp_path, monkeypatch):
-    slow = tmp_path / "slow.sh"
-    slow.write_text("#!/bin/sh\nsleep 60\n")
-    slow.chmod(0o700)
-    monkeypatch.setattr("sys.executable", str(slow))
-    told = []
-    tracking = Tracking(run, "mlflow", told.append)
-    tracking.finish(most_seconds=0.5)
-    assert len(told) == 1
-    assert "not done after" in told[0]
-    assert f"tunecurve track {run} --to mlflow" in told[0]
-    assert tracking.failure == told[0]
-
-
 def test_what_cannot_be_started_stops_nothing(run, monkeypatch):
     monkeypatch.setattr("sys.executable", "/no/such/python")
     told = []
