@@ -72,7 +72,7 @@ lint: $(STAMPS)-test
 	$(BIN)/python docs/generate.py --check
 
 # Generated pages, then the site in build/site; any warning (a link or anchor that leads nowhere, a page that index.md does not list) is an error.
-# In the environment of the tests where there is one, else in one without torch, of some 400 MB in place of 2 GB.
+# In the environment of the tests where there is one, else in one without torch, of 550 MB.
 docs: $(if $(wildcard $(STAMPS)-test),$(STAMPS)-test,$(STAMPS)-docs)
 	$(BIN)/python docs/generate.py
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -d build/doctrees docs build/site

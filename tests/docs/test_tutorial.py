@@ -1,4 +1,4 @@
-"""docs/tutorial.md is what happens: its commands, in their order, print the lines that stand on the page."""
+"""What docs/tutorial.md shows happens: its commands print the lines of the page, and leave the files of docs/files.md."""
 
 import re
 import shlex
@@ -43,3 +43,8 @@ def test_the_page_is_what_happens(tmp_path, monkeypatch, capsys):
                 said = capsys.readouterr()
                 printed += said.out + said.err
     assert checked >= 25
+    files = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    run = tmp_path / "runs" / "tickets"
+    there = [path.name for path in [*run.glob("*"), *run.glob("trials/*/*")]]
+    assert [name for name in there if f"`{name}`" not in files and f"`{name}/`" not in files] == []
+    assert {"split.json", "results.json", "result.json", "predictions.jsonl"} <= set(there)
