@@ -22,9 +22,12 @@ from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.stored import load
 from tunecurve.study.asking import shortened
 from tunecurve.study.integrity import verify_model
-from tunecurve.study.plan import SIMILAR, shape_in
+from tunecurve.study.plan import SIMILAR, Strategy, shape_in
 from tunecurve.study.similar import ChosenExamples, Retriever, build_similarity
 from tunecurve.study.trial_folder import TrialFolder
+
+# Strategies without any training whose prompt answers new texts.
+_PROMPTED: tuple[Strategy, ...] = (*SIMILAR, "optimized")
 
 
 class Predictor:
@@ -111,10 +114,11 @@ class Predictor:
 
 
 def choose_trial(results: Results, label: str | None, *, tuned_only: bool = False) -> FinishedTrial:
-    """Return the trial with this label that is fine-tuned, or has similar examples; by default the best fine-tuned one.
+    """Return the trial with this label that is fine-tuned, or has similar examples or an instruction that was looked for; by default
+    the best fine-tuned one.
 
     With several models a label alone may be ambiguous; ``learner/label`` is not. Without any fine-tuned trial the default is the best
-    one with similar examples, unless `tuned_only`.
+    one of the others, unless `tuned_only`.
 
     Raises
     ------
@@ -124,16 +128,16 @@ def choose_trial(results: Results, label: str | None, *, tuned_only: bool = Fals
         When no fine-tuned trial is finished.
     """
     tuned = [trial for trial in results.finished if trial.strategy == "fine-tune"]
-    similar = [] if tuned_only else [trial for trial in results.finished if trial.strategy in SIMILAR]
-    if not tuned and not similar:
+    prompted = [] if tuned_only else [trial for trial in results.finished if trial.strategy in _PROMPTED]
+    if not tuned and not prompted:
         raise StudyStateError("no fine-tuned trial is finished in this run; continue it with: tunecurve run")
     if label is None:
         score = results.primary_metric
-        best = best_of(tuned or similar, lambda trial: trial.scores[score], results.metric())
-        return best or (tuned or similar)[0]
-    found = [trial for trial in [*tuned, *similar] if label in (trial.label, trial.name)]
+        best = best_of(tuned or prompted, lambda trial: trial.scores[score], results.metric())
+        return best or (tuned or prompted)[0]
+    found = [trial for trial in [*tuned, *prompted] if label in (trial.label, trial.name)]
     if len(found) != 1:
-        names = [trial.name for trial in [*tuned, *similar]]
+        names = [trial.name for trial in [*tuned, *prompted]]
         what = "several trials are" if found else "no finished trial is"
         raise UsageError(f"{what} called '{label}'; there are: {', '.join(names)}.{did_you_mean(label, names)}")
     return found[0]
@@ -157,7 +161,7 @@ def _tuned_learner(
             f"the model '{trial.learner}' is not the one this run was tuned on (weights {str(found)[:12]}..., expected "
             f"{str(expected)[:12]}...); restore that model"
         )
-    if trial.strategy in SIMILAR:
+    if trial.strategy in _PROMPTED:
         return learner
     verify_model(folder / trial.folder)
     return learner.load_tuned(folder / trial.folder)
@@ -222,7 +226,7 @@ def load_predictor(
     learner = _tuned_learner(Path(folder), results, chosen, device, threads)
     # The labels are already filled into the stored instruction; a constrained model needs them as such.
     renderer = PromptRenderer(
-        results.prompt.system,
+        results.prompt.system if chosen.optimisation is None else chosen.optimisation.instruction,
         results.prompt.template,
         tuple(results.data.labels),
         results.data.labels_are_numbered,

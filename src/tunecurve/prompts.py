@@ -66,6 +66,8 @@ class Prompt:
         How a masking writes its placeholders.
     shape : JsonShape, optional
         What the answer may be, for models that are held to it.
+    max_tokens : int, optional
+        Most tokens of the answer; None: as the study bounds answers by their inputs.
     """
 
     messages: tuple[Message, ...]
@@ -74,6 +76,7 @@ class Prompt:
     numbered: bool = False
     form: PlaceholderForm = CLASSIC
     shape: JsonShape | None = None
+    max_tokens: int | None = None
 
 
 def held_to_shape(prompts: Sequence[Prompt], shape: JsonShape | None) -> list[Prompt]:

@@ -18,7 +18,7 @@ from typing import Any
 from tunecurve import own_code
 from tunecurve.data.given import is_given, write_given
 from tunecurve.errors import TunecurveError, UsageError
-from tunecurve.executors.base import RunSummary, is_paid
+from tunecurve.executors.base import RunSummary
 from tunecurve.executors.lock import lock_study
 from tunecurve.executors.options import Executor
 from tunecurve.executors.run import run_trials
@@ -35,7 +35,7 @@ from tunecurve.study.batch_training import train_together
 from tunecurve.study.frozen import freeze
 from tunecurve.study.integrity import inspect_trials, tell_of_forks
 from tunecurve.study.options import StudyOptions
-from tunecurve.study.plan import Trial
+from tunecurve.study.plan import Trial, is_paid
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.provider_checkpoints import score_checkpoints
@@ -258,6 +258,7 @@ def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
             builder.metrics,
             seconds,
             study.spec.training_score_rows,
+            study.proposer,
         )
         try:
             _remove_left_over_deployments(study)

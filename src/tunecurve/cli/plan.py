@@ -63,7 +63,7 @@ def _show_trials(ready: Study) -> None:
         # Not every provider tells how many steps a job will take.
         steps = "–" if not work.steps and item.trial.strategy == "fine-tune" else f"{work.steps:,}"
         counts = [steps, *(f"{count:,}" for count in (work.tokens_trained, work.tokens_read, work.tokens_written))]
-        calls = f"{ready.learners[item.trial.learner].n_calls(work):,}" if item.trial in quotes else "–"
+        calls = f"{ready.n_calls(item.trial):,}" if item.trial in quotes else "–"
         price = [calls, money(quotes[item.trial]) if item.trial in quotes else "–"] if quotes else []
         about = duration(seconds[item.trial])
         rows.append([item.trial.learner, item.trial.label, *counts, about, *price, item.folder.state])
@@ -110,7 +110,7 @@ def _show_quote(ready: Study) -> None:
         f"Left to pay: {'unknown' if left is None else 'about ' + money(left)}; paid so far: {paid}"
         + (f" ({said} included)." if said else ".")
     )
-    for name in models_within(ready.spec.models):
+    for name in models_within(ready.spec.asked_models):
         price = ready.account.price_lines(name)
         if price is not None:
             amounts = {what: money(usd) for what, usd in price.items() if what != "source"}

@@ -52,7 +52,7 @@ def missing_line(ready: Study) -> str | None:
 
 def _trial_json(ready: Study, item: PlannedTrial, seconds: Mapping[Trial, float]) -> dict[str, object]:
     trial, work = item.trial, ready.workloads[item.trial]
-    is_paid = ready.learners[trial.learner].is_paid
+    quotes = ready.quotes_usd()
     return {
         "learner": trial.learner,
         "trial": trial.label,
@@ -65,8 +65,8 @@ def _trial_json(ready: Study, item: PlannedTrial, seconds: Mapping[Trial, float]
         "tokens_trained": work.tokens_trained,
         "tokens_read": work.tokens_read,
         "tokens_written": work.tokens_written,
-        "calls": ready.learners[trial.learner].n_calls(work),
+        "calls": ready.n_calls(trial),
         "seconds": seconds[trial],
-        "is_paid": is_paid,
-        "usd": ready.quotes_usd()[trial] if is_paid else 0.0,
+        "is_paid": trial in quotes,
+        "usd": quotes.get(trial, 0.0),
     }

@@ -107,6 +107,8 @@ KEYS = {
     "model": "models",
     "train_sizes": "train_sizes",
     "shots": "shots",
+    "optimize": "optimize.calls",
+    "proposer": "optimize.proposer",
     "seeds": "seeds",
     "time_budget": "time_budget",
     "test_size": "split.test_size",

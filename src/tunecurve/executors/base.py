@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tunecurve.executors.events import Event
-from tunecurve.study.plan import PlannedTrial, Trial
+from tunecurve.study.plan import PlannedTrial, Trial, is_paid, proposer_in
 from tunecurve.study.progress import Progress
 
 if TYPE_CHECKING:
@@ -115,12 +115,6 @@ class Workers(Protocol):
         ...
 
 
-def is_paid(config: Mapping[str, Any]) -> bool:
-    """Return whether a trial's model or its teacher is behind a provider's API: such trials stay with the process that has the ledger."""
-    learner = config["learner"]
-    return "hosted" in (learner.get("kind"), learner.get("teacher", {}).get("kind"))
-
-
 def stays_here(item: PlannedTrial) -> bool:
     """Return whether a trial is run by the process that leads the study, never by a worker."""
-    return item.trial.strategy == "floor" or is_paid(item.config)
+    return item.trial.strategy == "floor" or is_paid(item.config) or bool(proposer_in(item.config))

@@ -58,7 +58,7 @@ class LocalWorkers:
 
     def __init__(self, context: TrialContext, n_workers: int, devices: Sequence[str] = ()) -> None:
         # A worker needs no plan: trials come one by one.
-        self._context, self._n_workers = replace(context, planned=[], seconds={}), n_workers
+        self._context, self._n_workers = replace(context, planned=[], seconds={}, proposer=None), n_workers
         self._devices: list[str | None] = [*devices] or [None] * n_workers
         self._workers: list[_Worker] = []
 

@@ -211,7 +211,7 @@ def _ship(ray: Any, context: TrialContext) -> _Shipped:
                 if path.is_file()
             }
     there = {name: ray.put(learner) for name, learner in context.learners.items() if name != "floor"}
-    return _Shipped(ray.put(replace(context, planned=[], seconds={}, learners={})), there, models)
+    return _Shipped(ray.put(replace(context, planned=[], seconds={}, learners={}, proposer=None)), there, models)
 
 
 _learners: dict[Any, Any] = {}  # of a worker process: Ray uses a process for many trials

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from tunecurve.executors.base import Recorder, is_paid, stays_here
+from tunecurve.executors.base import Recorder, stays_here
 from tunecurve.executors.events import Event, ProgressEvent
 from tunecurve.executors.in_process import InProcessTrials
 from tunecurve.executors.leases import CLAIMS, Lease, LeaseLost, LeaseStore
@@ -20,7 +20,7 @@ from tunecurve.executors.scheduler import longest_first
 from tunecurve.executors.serial import run_one
 from tunecurve.executors.worker import RelayProgress
 from tunecurve.learners.base import Pending
-from tunecurve.study.plan import PlannedTrial
+from tunecurve.study.plan import PlannedTrial, is_paid
 from tunecurve.study.trial import TrialContext
 
 PAID, BETWEEN = "paid-trials", "between two trials"

@@ -109,7 +109,11 @@ def _trial(
 ) -> TrialView:
     lines = [one.lines[row] for row in chosen]
     trial = one.trial
-    seed = f", seed {trial.seed}" if trial.strategy in ("few-shot", *SIMILAR, "fine-tune") and trial.seed else ""
+    seed = (
+        f", seed {trial.seed}"
+        if trial.strategy in ("few-shot", *SIMILAR, "optimized", "fine-tune") and trial.seed
+        else ""
+    )
     return TrialView(
         name=one.point_name + seed,
         learner=trial.learner,

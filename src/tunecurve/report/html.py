@@ -32,6 +32,7 @@ from tunecurve.report.tables import (
     label_table,
     metric_titles,
     money_table,
+    optimised_instructions,
     point_table,
     prompt_lines,
 )
@@ -167,6 +168,7 @@ def render_report(
         forecast_table=forecast_table,
         advice_lines=advice_lines,
         prompt_lines=prompt_lines(results),
+        instructions=optimised_instructions(results),
         examples=examples,
         chart=chart.to_json(),
         questions=chart.questions if any(curve.sizes for curve in chart.questions) else [],

@@ -66,7 +66,11 @@ def draw_curve(axes: Axes, results: Results, metric_name: str) -> None:
             point_labels += _draw_tuned(axes, curve, metric_name, colour, title, dashes)
         if metric_name == results.primary_metric:
             _draw_forecast(axes, results.forecast.get(learner), colour)
-        rivals = [(point, value) for point, value in own if point.strategy in ("baseline", "zero-shot", "few-shot")]
+        rivals = [
+            (point, value)
+            for point, value in own
+            if point.strategy in ("baseline", "zero-shot", "few-shot", "optimized")
+        ]
         for style, (point, value) in zip(_RIVAL_STYLES * 3, rivals, strict=False):
             axes.axhline(value, color=colour, linewidth=1.3, linestyle=style, alpha=0.9, zorder=2)
             prefix = f"{_plain(learner)} " if len(learners) > 1 else ""

@@ -15,6 +15,7 @@ from tunecurve.results.model import Results
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import Point, Score
 from tunecurve.study.answer_report import AnswerSummary
+from tunecurve.study.found_instruction import Optimisation
 
 TIDY_COLUMNS = (
     "learner", "strategy", "shots", "train_size", "seed", "metric", "score", "steps", "epochs", "train_seconds",
@@ -297,7 +298,12 @@ def prompt_lines(results: Results) -> list[tuple[str, str]]:
     for found in results.prompt_forecasts or []:
         name = f"{found.label} of {found.learner}" if several else found.label
         lines.append((name, f"{found.forecast.said} (over the labelled rows that examples are chosen from)"))
-    return lines
+    return [*lines, *((name, found.sentence) for name, found in optimised_instructions(results))]
+
+
+def optimised_instructions(results: Results) -> list[tuple[str, Optimisation]]:
+    """Return the instructions that were looked for, with the names of their trials."""
+    return [(trial.name, trial.optimisation) for trial in results.finished if trial.optimisation is not None]
 
 
 def _rows(size: float | None) -> str:

@@ -81,7 +81,13 @@ class TextChart:
             if of.strategy == "floor":
                 floor = score
             else:
-                way = f" {of.strategy} k{of.shots}" if of.strategy in SIMILAR else ""
+                way = (
+                    f" {of.strategy} k{of.shots}"
+                    if of.strategy in SIMILAR
+                    else " optimized"
+                    if of.strategy == "optimized"
+                    else ""
+                )
                 by_point[of.learner + way, of.train_size, of.shots].append(score)
         curves: dict[str, dict[int, float]] = {}
         for (learner, size, _), known in by_point.items():

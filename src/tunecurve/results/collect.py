@@ -25,7 +25,7 @@ from tunecurve.results.headline import headline, leak_sentence
 from tunecurve.results.labels import LabelAdvisor, LabelScore
 from tunecurve.results.loss_points import LossPoints
 from tunecurve.results.model import SCHEMA_VERSION, Bootstrap, Floor, Prompt, Results
-from tunecurve.results.money import is_hosted, spent_money
+from tunecurve.results.money import spent_money
 from tunecurve.results.points import (
     PointKey,
     PointWriter,
@@ -50,7 +50,7 @@ from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
 from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import PlannedTrial, Trial
+from tunecurve.study.plan import PlannedTrial, Trial, is_paid
 from tunecurve.study.row_groups import groups_of
 from tunecurve.study.trial import signatures_of, stored_checkpoints, stored_result
 from tunecurve.study.trial_folder import TrialFolder
@@ -145,7 +145,7 @@ class ResultsBuilder:
         test_set = describe_test_set(
             self._known_rows, scored, self.metrics, forecast, self.spec, questions_of(self.spec)
         )
-        money = spent_money(self.account, self.spec) if any(is_hosted(item) for item in self.planned) else None
+        money = spent_money(self.account, self.spec) if any(is_paid(item.config) for item in self.planned) else None
         measured = [MeasuredTrial(one.result, one.scored.jackknives[primary.name]) for one in finished]
         taught = teaching_results(measured, primary, level)
         best = best_point(points, primary)
@@ -251,6 +251,7 @@ class ResultsBuilder:
             loss=record.loss,
             checkpoints=[],
             scores={name: defined(score) for name, score in scored.scores.items()},
+            optimisation=record.optimisation,
         )
         return ReadTrial(
             item,

@@ -6,19 +6,12 @@ from tunecurve.learners.distilled_names import models_within
 from tunecurve.learners.hosted.account import Account
 from tunecurve.results.records.money import Estimated, InDoubt, ModelPrices, Money
 from tunecurve.spec.study import StudySpec
-from tunecurve.study.plan import PlannedTrial
-
-
-def is_hosted(item: PlannedTrial) -> bool:
-    """Return whether a trial's model, or its teacher, is paid for."""
-    learner = item.config["learner"]
-    return "hosted" in (learner.get("kind"), learner.get("teacher", {}).get("kind"))
 
 
 def spent_money(account: Account, spec: StudySpec) -> Money:
     """Return what the study has spent."""
     spent = account.spending()
-    prices = {name: account.price_lines(name) for name in models_within(spec.models)}
+    prices = {name: account.price_lines(name) for name in models_within(spec.asked_models)}
     return Money(
         currency="USD",
         answers_usd=round(spent.answers_usd, 8),

@@ -82,6 +82,7 @@ class ScoredPoint:
             "few-shot": f"{self.shots}-shot",
             "similar": f"{self.shots} similar of {self.train_size}",
             "similar-by-label": f"{self.shots} similar by label of {self.train_size}",
+            "optimized": f"optimised on {self.train_size}",
         }
         return names.get(self.strategy, f"tuned on {self.train_size}")
 

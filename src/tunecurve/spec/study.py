@@ -23,6 +23,7 @@ from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
 from tunecurve.spec.durations import Duration
 from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.metric_options import MetricOptions
+from tunecurve.spec.optimize import FEWEST_ROWS, OptimizeSpec
 from tunecurve.spec.prompt import AnswerSpec, PromptSpec
 from tunecurve.spec.section import PositiveInt, Section
 from tunecurve.spec.shots import Shots, SimilarShots, in_order, plain_shots
@@ -82,6 +83,7 @@ class StudySpec(Section):
         description="how similar examples are found; encoder: by the vectors of the built-in encoder; tfidf: by words and stretches "
         "of letters, without torch; auto: by the encoder where torch is installed",
     )
+    optimize: OptimizeSpec = Field(default_factory=OptimizeSpec)
     train_sizes: list[PositiveInt] = Field([50, 200, 800, 3200, 6400], description="training rows to fine-tune on")
     seeds: PositiveInt = Field(1, description="repeats of every few-shot and fine-tuned trial on other draws of rows")
     time_budget: Duration | None = Field(
@@ -238,7 +240,7 @@ class StudySpec(Section):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> StudySpec:
-        if not self.shots and not self.train_sizes:
+        if not self.shots and not self.train_sizes and self.optimize.calls is None:
             raise ValueError("nothing to measure: both shots and train_sizes are empty")
         if not all(similar.sizes(self.train_sizes) for similar in self.similar_shots):
             raise ValueError(
@@ -246,6 +248,33 @@ class StudySpec(Section):
                 "expected e.g. train_sizes: [50, 200, 800], or without training {count: 8, choose: similar, of: [50, 200, 800]}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _instructions_can_be_looked_for(self) -> StudySpec:
+        if self.optimize.calls is None:
+            return self
+        sizes = self.optimized_sizes
+        if not sizes or sizes[0] < FEWEST_ROWS:
+            found = f"{sizes[0]} labelled rows" if sizes else "no labelled rows (train_sizes is empty)"
+            raise ValueError(
+                f"optimize looks for an instruction on {found}, expected {FEWEST_ROWS} or more; set e.g. optimize.sizes: [50]"
+            )
+        if self.hosted.batch:
+            raise ValueError(
+                "optimize asks again and again, and a batch takes hours each time; expected hosted.batch: false"
+            )
+        return self
+
+    @property
+    def optimized_sizes(self) -> list[int]:
+        """Numbers of labelled rows on which a better instruction is looked for."""
+        return self.optimize.sizes_of(self.train_sizes)
+
+    @property
+    def asked_models(self) -> list[str]:
+        """All models that are asked for something: those that are measured, and who proposes instructions."""
+        proposer = self.optimize.proposer if self.optimize.calls is not None else None
+        return list(dict.fromkeys([*self.models, *([proposer] if proposer else [])]))
 
     @property
     def random_shots(self) -> list[int]:
@@ -282,7 +311,7 @@ class StudySpec(Section):
     def n_train_needed(self) -> int:
         """Training rows the largest trial needs."""
         of_similar = [size for similar in self.similar_shots for size in similar.of or []]
-        return max([1, *self.train_sizes, *self.random_shots, *of_similar])
+        return max([1, *self.train_sizes, *self.random_shots, *of_similar, *self.optimized_sizes])
 
     def comparable_part(self) -> dict[str, object]:
         """Return what all trials of a study must share to stand in one curve."""

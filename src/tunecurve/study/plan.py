@@ -12,19 +12,20 @@ from tunecurve.data.rows import content_id, ids_hash
 from tunecurve.findings import Finding
 from tunecurve.formats.json_shapes import JsonShape
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
-from tunecurve.learners.base import Learner, Workload
-from tunecurve.learners.development import work_factor
+from tunecurve.learners.base import Learner
 from tunecurve.prompts import Prompt
-from tunecurve.spec.study import StudySpec, stable_hash
+from tunecurve.spec.study import CONSTRAINED, StudySpec, stable_hash
 from tunecurve.study.asking import fixed_prompts
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.trial_folder import TrialFolder
 
-Strategy = Literal["floor", "baseline", "zero-shot", "few-shot", "similar", "similar-by-label", "fine-tune"]
+Strategy = Literal[
+    "floor", "baseline", "zero-shot", "few-shot", "similar", "similar-by-label", "optimized", "fine-tune"
+]
 # Strategies that choose the examples of every row by itself, out of `train_size` labelled rows.
 SIMILAR: tuple[Strategy, ...] = ("similar", "similar-by-label")
 # Strategies without any training: what tuning has to beat.
-PROMPTED: tuple[Strategy, ...] = ("zero-shot", "few-shot", *SIMILAR)
+PROMPTED: tuple[Strategy, ...] = ("zero-shot", "few-shot", *SIMILAR, "optimized")
 TRIAL_FORMAT = 1
 # Training rows whose loss is measured: so many, drawn at random where a model was tuned on more.
 MOST_LOSS_ROWS = 200
@@ -38,10 +39,11 @@ class Trial:
     ----------
     learner : str
         The learner's name.
-    strategy : {"floor", "baseline", "zero-shot", "few-shot", "similar", "similar-by-label", "fine-tune"}
+    strategy : {"floor", "baseline", "zero-shot", "few-shot", "similar", "similar-by-label", "optimized", "fine-tune"}
         What is done with it; a baseline answers as it is, without prompt or training.
     shots, train_size : int
-        Examples in the prompt; rows fine-tuned on, or chosen from where examples are similar ones; 0 where there are none.
+        Examples in the prompt; rows fine-tuned on, chosen from where examples are similar ones, or looked at
+        by a search for an instruction; 0 where there are none.
     seed : int
         Draw of the examples or training rows, and randomness of training.
     """
@@ -55,7 +57,8 @@ class Trial:
     @property
     def label(self) -> str:
         """Short name for people and folders, e.g. ``fine-tune-n200-seed0``."""
-        detail = {"few-shot": f"-k{self.shots}-seed{self.seed}", "fine-tune": f"-n{self.train_size}-seed{self.seed}"}
+        of_rows = f"-n{self.train_size}-seed{self.seed}"
+        detail = {"few-shot": f"-k{self.shots}-seed{self.seed}", "fine-tune": of_rows, "optimized": of_rows}
         if self.chooses_examples:
             return f"{self.strategy}-k{self.shots}-n{self.train_size}-seed{self.seed}"
         return self.strategy + detail.get(self.strategy, "")
@@ -114,11 +117,23 @@ def list_trials(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Trial]
         for seed in range(spec.seeds)
     ]
     trials += dict.fromkeys(similar_trials)  # two entries may ask for the same ones
+    trials += [
+        Trial(name, "optimized", train_size=size, seed=seed)
+        for size in spec.optimized_sizes
+        for name in asked
+        if can_be_optimized(name, spec)
+        for seed in range(spec.seeds)
+    ]
     for size in spec.train_sizes:
         for name in models:
             if learners[name].can_fine_tune and has_size(learners[name], size):
                 trials += [Trial(name, "fine-tune", train_size=size, seed=seed) for seed in range(spec.seeds)]
     return trials
+
+
+def can_be_optimized(name: str, spec: StudySpec) -> bool:
+    """Return whether an instruction can be looked for: a constrained model writes none, so that it needs a proposer."""
+    return spec.optimize.proposer is not None or not name.startswith(CONSTRAINED)
 
 
 def has_size(learner: Learner, size: int) -> bool:
@@ -145,7 +160,16 @@ def sizes_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Fin
             sizes = ", ".join(too_large)
             text = f"'{name}': sizes {sizes} left out: there are inputs for its teacher beside {most} labelled rows at most"
             found.append(Finding("size-left-out", text, "give more of them with --unlabelled"))
-    return found + _pools_left_out(spec, learners)
+    return found + _pools_left_out(spec, learners) + _without_proposer(spec, learners)
+
+
+def _without_proposer(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Finding]:
+    """Return for which models no instruction is looked for, because they can write none."""
+    names = [name for name, learner in learners.items() if learner.takes_prompts and not can_be_optimized(name, spec)]
+    if not names or not spec.optimized_sizes:
+        return []
+    text = f"no instruction is looked for with {', '.join(names)}: what is constrained cannot propose one"
+    return [Finding("not-optimized", text, "name a model that proposes with --proposer")]
 
 
 def _pools_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Finding]:
@@ -163,8 +187,13 @@ def _pools_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Fi
     return found
 
 
-def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learner) -> dict[str, Any]:
-    """Return everything that determines the trial's answers, JSON-able; its hash names the trial's folder."""
+def trial_config(
+    trial: Trial, spec: StudySpec, data: StudyData, learner: Learner, proposer: Learner | None = None
+) -> dict[str, Any]:
+    """Return everything that determines the trial's answers, JSON-able; its hash names the trial's folder.
+
+    `proposer`: who proposes instructions, where the learner does not do so itself.
+    """
     config: dict[str, Any] = {
         "format": TRIAL_FORMAT,
         "learner": learner.identity(),
@@ -188,7 +217,14 @@ def trial_config(trial: Trial, spec: StudySpec, data: StudyData, learner: Learne
                 "context": learner.context_length(),
                 "version": 1,
             }
-    elif trial.strategy == "zero-shot":
+    if trial.strategy == "optimized":
+        config["optimize"] = {
+            "calls": spec.optimize.calls,
+            "proposer": None if proposer is None else proposer.identity(),
+            "metric": spec.metric_names[0],
+            "version": 1,
+        }
+    if not learner.takes_prompts and trial.strategy == "zero-shot":
         config["labels"] = list(data.renderer.labels)
     if learner.answers_are_cleaned and sorted(spec.answers.clean) != sorted(SAFE_TO_CLEAN):
         config["clean"] = sorted(spec.answers.clean)
@@ -218,6 +254,19 @@ def shape_in(config: Mapping[str, Any]) -> JsonShape | None:
     """Return the shape to which a trial's answers are held by its config."""
     written = config.get("answer_shape")
     return None if written is None else JsonShape.from_json(written)
+
+
+def is_paid(config: Mapping[str, Any]) -> bool:
+    """Return whether a trial's model, teacher or proposer is behind a provider's API: such trials stay with the process that has
+    the ledger."""
+    learner = config["learner"]
+    asked = [learner, learner.get("teacher", {}), proposer_in(config)]
+    return "hosted" in [one.get("kind") for one in asked]
+
+
+def proposer_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what identifies the model that only proposes instructions in a trial; empty where there is none."""
+    return config.get("optimize", {}).get("proposer") or {}
 
 
 def sampled_for_loss(trial: Trial) -> list[int]:
@@ -257,94 +306,3 @@ def training_key(config: Mapping[str, Any], learner: Learner) -> str | None:
     keys = ("format", "train_size", "seed", "train_sha256", "system", "template", "training_prompt_sha256", "recipe")
     together = {"trained_together": True} if config.get("trained_together") else {}
     return stable_hash({key: config[key] for key in keys} | together | {"learner": training})
-
-
-def estimate_workloads(
-    planned: Sequence[tuple[Trial, Mapping[str, Any]]],
-    data: StudyData,
-    learners: Mapping[str, Learner],
-    *,
-    training_score_rows: int = 0,
-) -> dict[Trial, Workload]:
-    """Return what each trial will compute or send, in tokens; answers are taken to be as long as the targets.
-
-    Training rows are sampled (the first 100 of the pool) rather than all tokenised. A training that several trials
-    share counts at the first of them. `training_score_rows` are those of `run_trial`.
-    """
-    workloads = {}
-    keys_trained: set[str] = set()
-    lengths: dict[str, _Lengths] = {}
-    for trial, config in planned:
-        learner = learners[trial.learner]
-        if not learner.counts_tokens:
-            workloads[trial] = Workload(0, 0, 0, 0, n_training_rows=trial.train_size)
-            continue
-        if trial.learner not in lengths:
-            lengths[trial.learner] = _measure_lengths(data, learner)
-        known = lengths[trial.learner]
-        instruction = known.instruction if learner.takes_prompts else 0.0
-        n_rows, prefix = len(data.test), instruction + trial.shots * known.row
-        if (context := learner.context_length()) is not None:  # examples that do not fit are left out
-            prefix = min(prefix, max(instruction, context - known.source - known.answer))
-        steps = trained = epochs = 0
-        if config["recipe"]:
-            epochs = config["recipe"]["epochs"]
-            row_epochs = epochs * learner.rows_trained(trial.train_size)
-            steps = config["recipe"]["n_steps"] or 0
-            # A local model reads the instruction once a step; a provider bills it with every row.
-            instructions = steps if learner.trains_here else row_epochs
-            factor = work_factor(config["recipe"])
-            trained = round(factor * (instructions * instruction + row_epochs * known.row))
-            steps = round(factor * steps)
-            key = training_key(config, learner)
-            if key is not None:
-                trained = 0 if key in keys_trained else trained
-                keys_trained.add(key)
-        n_answered = n_rows
-        if config["recipe"] and learner.trains_here:
-            n_answered += min(training_score_rows, trial.train_size)
-        workloads[trial] = Workload(
-            trained,
-            round(n_rows * (prefix + known.source)),
-            round(n_answered * known.answer),
-            steps,
-            n_rows,
-            epochs,
-            _tokens_judged(trial, learner, known, n_rows) if learner.measures_loss else 0,
-            trial.train_size,
-            round(n_rows * max(prefix - instruction, 0.0)) if trial.chooses_examples else 0,
-        )
-    return workloads
-
-
-def _tokens_judged(trial: Trial, learner: Learner, known: _Lengths, n_rows: int) -> int:
-    """Return the tokens that are read for the loss of right answers; what all prompts start with is read once a side."""
-    n_tuned = min(trial.train_size, MOST_LOSS_ROWS) if trial.strategy == "fine-tune" else 0
-    examples = trial.shots * known.row
-    shared = known.instruction + (0.0 if trial.chooses_examples else examples) if learner.takes_prompts else 0.0
-    # An encoder reads the inputs alone.
-    test, tuned = (known.source + known.answer, known.row) if learner.takes_prompts else (known.source, known.source)
-    test += examples if trial.chooses_examples else 0.0
-    return round(n_rows * test + n_tuned * tuned + shared * (2 if n_tuned else 1))
-
-
-@dataclass(frozen=True)
-class _Lengths:
-    instruction: float
-    row: float
-    source: float
-    answer: float
-
-
-def _measure_lengths(data: StudyData, learner: Learner) -> _Lengths:
-    def mean(counts: list[int]) -> float:
-        return sum(counts) / len(counts)
-
-    sample = data.pool[:100]
-    # What a chat template puts around a turn; providers bill less of it than local models read.
-    around = 2 if learner.is_paid else 5
-    instruction = learner.count_tokens(data.renderer.system_text) + 2 * around
-    rows = mean([learner.count_tokens(row.source) + learner.count_tokens(row.target) + 2 * around for row in sample])
-    sources = mean([learner.count_tokens(row.source) + around for row in data.test])
-    answers = mean([learner.count_tokens(row.target) + 1 for row in data.test])
-    return _Lengths(instruction, rows, sources, answers)

@@ -16,7 +16,7 @@ from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
 from tunecurve.learners.registry import LearnerOptions, build_learners, own_learners
 from tunecurve.spec.reading import load_spec, parse_spec
 from tunecurve.spec.shots import in_order
-from tunecurve.spec.study import StudySpec
+from tunecurve.spec.study import CONSTRAINED, StudySpec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData, split_data
@@ -58,6 +58,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
         on_spent=progress.paid,
     )
     built = _learners(asked, spec, account, folder, options)
+    proposer = _proposer(spec, built)
     spec, data = split_as_asked(
         spec,
         read_study_rows(spec, folder, settled.findings),
@@ -67,16 +68,17 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     )
     built["floor"] = FloorLearner(spec.kind.floor, [row.target for row in data.pool])
     give_unlabelled(spec, data, built)
-    _settle_prompt_forms(built, data)
-    everything = spec
-    spec, planned = within_time(asked_of(settled.spec), spec, data, built, _plan(asked, spec, data, built, folder))
+    everyone = built if proposer is None else {**built, proposer.name: proposer}
+    _settle_prompt_forms(everyone, data)
+    everything, planned = spec, _plan(asked, spec, data, (built, proposer), folder)
+    spec, planned = within_time(asked_of(settled.spec), spec, data, built, planned)
     data.findings.extend(sizes_left_out(everything if "train_sizes" in values else spec, built))
-    data.findings.extend(finding for learner in built.values() for finding in learner.model_findings())
-    data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.models)))
-    data.findings.extend(unserved_model(spec.hosted.vllm.model, models_within(spec.models)))
+    data.findings.extend(finding for learner in everyone.values() for finding in learner.model_findings())
+    data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.asked_models)))
+    data.findings.extend(unserved_model(spec.hosted.vllm.model, models_within(spec.asked_models)))
     check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
-    return Study(spec, folder, data, built, planned, account, progress)
+    return Study(spec, folder, data, built, planned, account, progress, proposer)
 
 
 def _with_models_of_learners(values: Mapping[str, Any], learners: Mapping[str, object]) -> Mapping[str, Any]:
@@ -93,7 +95,9 @@ def _with_models_of_learners(values: Mapping[str, Any], learners: Mapping[str, o
         return {**values, "models": list(learners)}
     models = values["models"]
     named = [models] if isinstance(models, str) else models if isinstance(models, list | tuple) else []
-    unnamed = [name for name in learners if name not in named]
+    search = values.get("optimize")
+    proposer = search.get("proposer") if isinstance(search, Mapping) else None
+    unnamed = [name for name in learners if name not in named and name != proposer]
     if unnamed:
         raise UsageError(
             f"learners: '{unnamed[0]}' is not among the models ({', '.join(map(str, named))}), and would not be measured; "
@@ -107,13 +111,13 @@ def _learners(
 ) -> dict[str, Learner]:
     """Return the study's learners by name, the floor first: the caller's own, the others as their names say."""
     given = options.learners or {}
-    named = [name for name in spec.models if name not in given]
+    named = [name for name in spec.asked_models if name not in given]
     own = own_learners(given)
     if not named:
         return own
     local = LearnerOptions.of_study(spec, account, options.device, threads_of_study(folder, options))
     local = replace(local, share=options.share, on_message=options.progress.message)
-    by_name = build_learners([name for name in named if name in asked.models], local) | own
+    by_name = build_learners([name for name in named if name in asked.asked_models], local) | own
     for name in named:
         if name not in by_name:
             try:
@@ -123,7 +127,26 @@ def _learners(
                     f"'{name}' is of an earlier run in '{folder}': {error} If it is a learner of your own, give it under learners "
                     "this time, too; or choose another folder (out)."
                 ) from None
-    return {name: by_name[name] for name in ("floor", *spec.models)}
+    return {name: by_name[name] for name in ("floor", *spec.asked_models)}
+
+
+def _proposer(spec: StudySpec, built: dict[str, Learner]) -> Learner | None:
+    """Return who proposes instructions, taken from the learners where it is not measured itself; None: each model does.
+
+    Raises
+    ------
+    UsageError
+        For a model that takes no prompts.
+    """
+    name = spec.optimize.proposer
+    if name is None or name not in spec.asked_models:
+        return None
+    proposer = built[name]
+    if not proposer.takes_prompts or name.startswith(CONSTRAINED):
+        raise UsageError(f"optimize.proposer is '{name}', which cannot write an instruction; expected a language model")
+    if name not in spec.models:
+        del built[name]
+    return proposer
 
 
 def _settle_prompt_forms(learners: Mapping[str, Learner], data: StudyData) -> None:
@@ -135,13 +158,19 @@ def _settle_prompt_forms(learners: Mapping[str, Learner], data: StudyData) -> No
 
 
 def _plan(
-    asked: StudySpec, spec: StudySpec, data: StudyData, learners: Mapping[str, Learner], folder: Path
+    asked: StudySpec,
+    spec: StudySpec,
+    data: StudyData,
+    models: tuple[Mapping[str, Learner], Learner | None],
+    folder: Path,
 ) -> list[PlannedTrial]:
-    """Return the trials that are asked for now, and those of earlier runs that are finished."""
+    """Return the trials that are asked for now, and those of earlier runs that are finished; `models`: all, and who proposes."""
+    learners, proposer = models
     wanted = set(list_trials(asked, {name: learners[name] for name in ["floor", *asked.models] if name in learners}))
     planned = []
     for trial in list_trials(spec, learners):
-        config = trial_config(trial, spec, data, learners[trial.learner])
+        learner = learners[trial.learner]
+        config = trial_config(trial, spec, data, learner, None if proposer is learner else proposer)
         item = PlannedTrial(trial, config, TrialFolder.of_study(folder, trial_folder_name(trial, config)))
         if trial in wanted or item.folder.is_finished or (data.has_accepted_changes and _was_finished(item)):
             planned.append(item)
@@ -169,6 +198,7 @@ def _with_what_is_there(spec: StudySpec, folder: Path, origin: str) -> StudySpec
             "models": list(dict.fromkeys([*before.models, *spec.models])),
             "shots": in_order([*before.shots, *spec.shots]),
             "train_sizes": sorted({*before.train_sizes, *spec.train_sizes}),
+            "optimize": before.optimize if spec.optimize.calls is None else spec.optimize,
             "seeds": max(before.seeds, spec.seeds),
         }
     )

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tunecurve.errors import needing
 from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.busy import OtherWork, other_work
 from tunecurve.learners.hosted.account import Account
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads
+from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import training_job
+from tunecurve.study.workloads import estimate_workloads, proposals_workload
 
 # Whether the machine does other work, too, is worth a word where so many seconds of it are estimated.
 WORTH_A_WORD = 60.0
@@ -40,6 +42,8 @@ class Study:
         Ledger and budget for paid models; untouched where there are none.
     progress : Progress
         Told what happens.
+    proposer : Learner, optional
+        Who proposes instructions, where models do not propose their own.
     """
 
     spec: StudySpec
@@ -49,6 +53,18 @@ class Study:
     planned: list[PlannedTrial]
     account: Account
     progress: Progress
+    proposer: Learner | None = None
+
+    @cached_property
+    def proposals(self) -> dict[Trial, Workload]:
+        """What a model that only proposes instructions is asked in each trial."""
+        if self.proposer is None:
+            return {}
+        return {
+            item.trial: proposals_workload(item.config, self.data, self.proposer)
+            for item in self.planned
+            if item.trial.strategy == "optimized" and item.config["optimize"]["proposer"] is not None
+        }
 
     @cached_property
     def workloads(self) -> dict[Trial, Workload]:
@@ -67,6 +83,9 @@ class Study:
         chosen from at the first trial that chooses.
         """
         seconds = {trial: self.learners[trial.learner].estimate_seconds(work) for trial, work in self.workloads.items()}
+        for trial, work in self.proposals.items():
+            assert self.proposer is not None
+            seconds[trial] += self.proposer.estimate_seconds(work)
         for name, trials in self._unfinished().items():
             seconds[trials[0].trial] += self.learners[name].preparation_seconds()
         choosing = [item.trial for item in self.planned if item.trial.chooses_examples and not item.folder.is_finished]
@@ -97,12 +116,22 @@ class Study:
 
     def quotes_usd(self) -> dict[Trial, float | None]:
         """Return about what each trial of a paid model costs, whether it is finished or not; None: unknown."""
-        quotes = {}
+        quotes: dict[Trial, float | None] = {}
         for trial, work in self.workloads.items():
             learner = self.learners[trial.learner]
             if learner.is_paid:
                 quotes[trial] = learner.quote_usd(work, is_tuned=trial.strategy == "fine-tune")
+        if self.proposer is not None and self.proposer.is_paid:
+            for trial, work in self.proposals.items():
+                answers, proposals = quotes.get(trial, 0.0), self.proposer.quote_usd(work, is_tuned=False)
+                quotes[trial] = None if answers is None or proposals is None else answers + proposals
         return quotes
+
+    def n_calls(self, trial: Trial) -> int:
+        """Return how many calls of a trial are paid for."""
+        own = self.learners[trial.learner].n_calls(self.workloads[trial])
+        more = self.proposals.get(trial)
+        return own if more is None or self.proposer is None else own + self.proposer.n_calls(more)
 
     def known_failures(self) -> dict[Trial, str]:
         """Return why trials failed that are not finished, in this run or an earlier one."""
@@ -116,6 +145,14 @@ class Study:
         """
         for name, trials in self._unfinished().items():
             self.learners[name].check_access(will_tune=any(item.trial.strategy == "fine-tune" for item in trials))
+        searches = [
+            item for items in self._unfinished().values() for item in items if item.trial.strategy == "optimized"
+        ]
+        if searches:
+            with needing("optimize", "looking for a better instruction"):
+                import gepa  # noqa: F401
+        if self.proposer is not None and any(item.trial in self.proposals for item in searches):
+            self.proposer.check_access()
 
     @cached_property
     def tuning_obstacles(self) -> dict[str, str]:

@@ -20,8 +20,9 @@ from tunecurve.learners.base import Learner, Workload
 from tunecurve.spec.durations import duration, seconds_of
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import PlannedTrial, Trial, estimate_workloads
+from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.time_plan import Planner, ShareTold, TooShort
+from tunecurve.study.workloads import estimate_workloads
 
 # Under this name the plan stands among what a study has decided.
 DECISION = "time_budget"
@@ -49,6 +50,7 @@ def asked_of(asked: StudySpec) -> dict[str, Any]:
         "shots": asked.model_dump(mode="json")["shots"],
         "train_sizes": list(asked.train_sizes) if "train_sizes" in named else None,
         "seeds": asked.seeds if "seeds" in named else None,
+        **({"optimize": asked.model_dump(mode="json")["optimize"]} if asked.optimized_sizes else {}),
     }
 
 
@@ -167,8 +169,11 @@ def _narrowed(spec: StudySpec, trials: Sequence[Trial]) -> StudySpec:
         if entry == 0
         or (("few-shot", entry) in prompts if isinstance(entry, int) else (entry.choose, entry.count) in prompts)
     ]
+    searched = sorted({trial.train_size for trial in trials if trial.strategy == "optimized"})
+    calls = spec.optimize.calls if searched else None
     return spec.model_copy(
         update={
+            "optimize": spec.optimize.model_copy(update={"calls": calls, "sizes": searched or spec.optimize.sizes}),
             "train_sizes": sorted(sizes) or spec.train_sizes,
             "shots": shots,
             "seeds": 1 + max((trial.seed for trial in trials), default=0),
@@ -235,6 +240,8 @@ def _name(trial: Trial) -> str:
         return f"{trial.train_size:,} rows"
     if trial.strategy == "few-shot":
         return f"{trial.shots} examples"
+    if trial.strategy == "optimized":
+        return f"an instruction looked for on {trial.train_size:,} rows"
     if trial.chooses_examples:
         return f"{trial.shots} {trial.strategy} examples of {trial.train_size:,} rows"
     return "untrained"

@@ -38,7 +38,10 @@ from tunecurve.study.answer_report import (
 )
 from tunecurve.study.chosen_examples import asked_in_trial
 from tunecurve.study.dataset import StudyData
+from tunecurve.study.found_instruction import Optimisation
 from tunecurve.study.losses import AskedRows, TrialLoss, measure_losses
+from tunecurve.study.optimising.optimise import found_instruction
+from tunecurve.study.optimising.proposals import with_instruction
 from tunecurve.study.plan import PlannedTrial, Trial, shape_in, training_key
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, RESULT, TrialFolder
@@ -65,6 +68,8 @@ class TrialContext:
         About how long each trial takes.
     training_score_rows : int, default 0
         Training rows that a tuned model is scored on, too, if that costs no money.
+    proposer : Learner, optional
+        Who proposes instructions, where models do not propose their own.
     """
 
     planned: Sequence[PlannedTrial]
@@ -73,6 +78,7 @@ class TrialContext:
     metrics: Sequence[Metric]
     seconds: Mapping[Trial, float] = field(default_factory=dict)
     training_score_rows: int = 0
+    proposer: Learner | None = None
 
     def learner_of(self, item: PlannedTrial) -> Learner:
         """Return the untuned learner of a trial."""
@@ -118,6 +124,9 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
             return trained
         learner, training = learner.load_tuned(folder.path), trained
     cleaning = Cleaning.for_targets(planned.config.get("clean", SAFE_TO_CLEAN), [row.target for row in data.pool])
+    found = _find_instruction(planned, context, cleaning, progress)
+    if found is not None:
+        data = replace(data, renderer=with_instruction(data.renderer, found.instruction))
     asked = asked_in_trial(planned, data, learner, progress)
     answers = answer_all(planned, asked.prompts, learner, ANSWERS_SO_FAR, progress, cleaning)
     empty_is_an_answer = not learner.takes_prompts or can_be_empty(data.test)
@@ -134,13 +143,26 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
         answers=with_wrappers(summary, data.test, answers, metrics),
         training=training,
         training_scores=_score_on_training_rows(planned, context, learner, cleaning),
-        cost_usd=_cost(learner, answers, training),
+        cost_usd=_cost(learner, answers, training, found),
         answer_seconds=sum(answer.seconds for answer in answers),
         loss=loss,
+        optimisation=found,
         statistics=keep_statistics(folder, statistics),
     )
     folder.keep_result(record.to_json())
     return record
+
+
+def _find_instruction(
+    planned: PlannedTrial, context: TrialContext, cleaning: Cleaning, progress: Progress
+) -> Optimisation | None:
+    """Return what instruction the trial asks with, where it is one that is looked for."""
+    if planned.trial.strategy != "optimized":
+        return None
+    learner = context.learner_of(planned)
+    proposer = learner if planned.config["optimize"]["proposer"] is None else context.proposer
+    assert proposer is not None, "the study builds whom it names"
+    return found_instruction(planned, context.data, (learner, proposer), context.metrics[0], cleaning, progress)
 
 
 def signatures_of(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, str]:
@@ -324,14 +346,17 @@ def _score_on_training_rows(
     return TrainingScores(len(rows), {**score_answers(rows, answers, context.metrics)})
 
 
-def _cost(learner: Learner, answers: Sequence[Completion], training: TrainingRecord | None) -> float | None:
+def _cost(
+    learner: Learner, answers: Sequence[Completion], training: TrainingRecord | None, found: Optimisation | None
+) -> float | None:
     """Return what the trial cost: 0 for models that are not paid for, None where a price is unknown."""
+    searching = 0.0 if found is None else found.cost_usd
     if not learner.is_paid:
-        return 0.0
+        return searching
     parts = [answer.cost_usd for answer in answers if answer.stop_reason != "error" or answer.tokens_in]
     if training is not None:
         parts.append(training.cost_usd)
-    parts.append(learner.hosting_paid_usd())
+    parts += [learner.hosting_paid_usd(), searching]
     return None if any(part is None for part in parts) else sum(part for part in parts if part is not None)
 
 

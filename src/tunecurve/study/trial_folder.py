@@ -1,7 +1,8 @@
 """The folder of a trial: its files, the state that they tell, their checksums, and what becomes of damaged ones.
 
 ``<study>/trials/<trial>-<hash>`` holds config.json (what determines the trial), the tuned model and training.json (once trained),
-examples.json (where every row has examples of its own), predictions.jsonl (once answered), losses.jsonl (where the learner
+examples.json (where every row has examples of its own),
+instruction.txt and optimised.json (where an instruction was looked for), predictions.jsonl (once answered), losses.jsonl (where the learner
 measures losses), statistics.npy (what metrics counted in each row; see `trial_record`) and result.json, written last: its existence
 means the trial is done. training.json and result.json hold the checksums of the files that they vouch for, and one of their own. A
 damaged file is moved to ``<study>/damaged/<trial>-<hash>``; nothing is deleted.
@@ -32,6 +33,7 @@ from tunecurve.storage.files import (
     write_lines,
     write_text,
 )
+from tunecurve.storage.records import Record
 from tunecurve.storage.versions import difference, made_by
 
 TRIALS, DAMAGED = "trials", "damaged"  # folders of a study
@@ -41,13 +43,16 @@ LOSSES, LOSSES_SO_FAR = "losses.jsonl", "losses.partial.jsonl"
 CHECKPOINT, PROVIDER_CHECKPOINTS = "checkpoint.safetensors", "checkpoints.json"
 STATISTICS = "statistics.npy"
 EXAMPLES = "examples.json"
+INSTRUCTION, OPTIMISED, CALLS_SO_FAR = "instruction.txt", "optimised.json", "calls.partial.jsonl"
 FAILURE, ATTEMPT = "failure.txt", "attempt.txt"
 _NOT_OF_THE_MODEL = frozenset(
     {
         CONFIG, TRAINING, RESULT, ANSWERS, ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, CHECKPOINT, PROVIDER_CHECKPOINTS,
-        FAILURE, ATTEMPT, STATISTICS, EXAMPLES,
+        FAILURE, ATTEMPT, STATISTICS, EXAMPLES, INSTRUCTION, OPTIMISED, CALLS_SO_FAR,
     }
 )  # fmt: skip
+
+_VOUCHED_FOR = (ANSWERS, LOSSES, EXAMPLES, INSTRUCTION, OPTIMISED)  # by result.json
 
 
 class KeptAnswer(TypedDict):
@@ -190,6 +195,15 @@ class TrialFolder:
         """Write which examples every row has, and what they were chosen from."""
         write_checked_json(self.path / EXAMPLES, dict(kept))
 
+    def found_instruction(self) -> dict[str, Any] | None:
+        """Return what the search for an instruction found; None where none has ended yet."""
+        return read_checked_json(self.path / OPTIMISED)["found"] if self.has(OPTIMISED) else None
+
+    def keep_instruction(self, text: str, found: Record, candidates: Sequence[Record]) -> None:
+        """Write the instruction that was found, for people, and all that were tried with their development scores."""
+        write_text(self.path / INSTRUCTION, text + "\n")
+        write_checked_json(self.path / OPTIMISED, {"found": found, "candidates": list(candidates)})
+
     def losses(self, side: Literal["test", "train"]) -> list[KeptLoss]:
         """Return the lines of losses.jsonl of one side: the test rows in their order, or rows that were tuned on."""
         return [line for line in read_lines(self.path / LOSSES) if line["side"] == side]
@@ -216,10 +230,10 @@ class TrialFolder:
 
     def keep_result(self, result: dict[str, Any]) -> dict[str, Any]:
         """Write the result with versions and checksums, and return it so; what only an unfinished trial needs goes."""
-        sums = {name: sha256_of(self.path / name) for name in (ANSWERS, LOSSES, EXAMPLES) if self.has(name)}
+        sums = {name: sha256_of(self.path / name) for name in _VOUCHED_FOR if self.has(name)}
         result = result | {"made_by": made_by(), "files": sums}
         write_checked_json(self.path / RESULT, result)
-        self.remove(ANSWERS_SO_FAR, LOSSES_SO_FAR, CHECKPOINT)
+        self.remove(ANSWERS_SO_FAR, LOSSES_SO_FAR, CALLS_SO_FAR, CHECKPOINT)
         return result
 
     def provider_checkpoints(self) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from tunecurve.storage.files import write_bytes
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 from tunecurve.storage.versions import difference
 from tunecurve.study.answer_report import AnswerSummary
+from tunecurve.study.found_instruction import Optimisation
 from tunecurve.study.losses import TrialLoss
 from tunecurve.study.trial_folder import STATISTICS, TrialFolder
 
@@ -49,6 +50,7 @@ class TrialRecord(Record):
     """0 for models that are not paid for, None where a price is unknown."""
     answer_seconds: float
     loss: TrialLoss | None
+    optimisation: Optimisation | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     statistics: KeptStatistics | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     made_by: dict[str, str] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     files: dict[str, str] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)

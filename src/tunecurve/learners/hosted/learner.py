@@ -215,7 +215,7 @@ class HostedLearner(Learner):
         for index, prompt in enumerate(prompts):
             if index in done:
                 continue
-            max_tokens = self._answer_cap(prompt.source)
+            max_tokens = self._cap_of(prompt)
             messages = [[message.role, message.content] for message in prompt.messages]
             key = stable_hash({**sent, "messages": messages, "max_tokens": max_tokens}, 64)
             rows.setdefault(key, []).append(index)
@@ -230,7 +230,12 @@ class HostedLearner(Learner):
         """Return the most tokens that a prompt and its longest answer can have, whatever earlier calls have measured."""
         characters = sum(len(message.content) for message in prompt.messages)
         around = TOKENS_AROUND_TURN * len(prompt.messages)
-        return math.ceil(characters * MOST_TOKENS_PER_CHARACTER) + around + self._answer_cap(prompt.source)
+        return math.ceil(characters * MOST_TOKENS_PER_CHARACTER) + around + self._cap_of(prompt)
+
+    def _cap_of(self, prompt: Prompt) -> int:
+        if prompt.max_tokens is None:
+            return self._answer_cap(prompt.source)
+        return prompt.max_tokens + self.account.settings.max_extra_tokens
 
     def _answer_cap(self, source: str) -> int:
         tokens = len(source) * MOST_TOKENS_PER_CHARACTER

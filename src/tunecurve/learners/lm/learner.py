@@ -216,13 +216,16 @@ class LocalLearner(TorchLearner):
 
     def tokens_needed(self, prompt: Prompt) -> int:
         """Return the tokens of a prompt and its longest answer."""
-        return len(self.encoder.prompt_ids(prompt)) + self.limits.cap(self.encoder.count_tokens(prompt.source))
+        return len(self.encoder.prompt_ids(prompt)) + self._answer_cap(prompt)
+
+    def _answer_cap(self, prompt: Prompt) -> int:
+        return prompt.max_tokens or self.limits.cap(self.encoder.count_tokens(prompt.source))
 
     def _check_context(self, prompts: Sequence[Prompt]) -> None:
         """Refuse prompts that with their longest answer do not fit into the model."""
         for number, prompt in enumerate(prompts, start=1):
             n_prompt = len(self.encoder.prompt_ids(prompt))
-            needed = n_prompt + self.limits.cap(self.encoder.count_tokens(prompt.source))
+            needed = n_prompt + self._answer_cap(prompt)
             if needed > self.context_length():
                 raise ModelError(
                     f"a prompt of {n_prompt} tokens and its answer need {needed} tokens, but {self.name} takes "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tunecurve.learners.base import TrainingRecord
 from tunecurve.learners.losses import LossUnit
-from tunecurve.storage.records import Record
+from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 from tunecurve.study.answer_report import AnswerSummary
+from tunecurve.study.found_instruction import Optimisation
 from tunecurve.study.losses import TrialLoss
 from tunecurve.study.plan import Strategy
 
@@ -122,6 +123,8 @@ class FinishedTrial(TrialResult):
     """Of the right answers, over the rows that this trial could measure; rows stand in losses.jsonl of its folder."""
     checkpoints: list[CheckpointResult]
     scores: dict[str, float | None]
+    optimisation: Optimisation | None = field(default=None, kw_only=True, metadata=LEFT_OUT_IF_NONE)
+    """The instruction that it asked with, and how it was found; null where it is the study's own."""
 
     @property
     def job(self) -> dict[str, Any]:

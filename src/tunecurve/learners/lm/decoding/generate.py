@@ -158,7 +158,14 @@ def _job(
     index: int, prompt: Prompt, encoder: ChatEncoder, limits: AnswerLimits, constrain: Constrain | None = None
 ) -> _Job:
     source_ids = encoder.token_ids(prompt.source)
-    return _Job(index, encoder.prompt_ids(prompt), source_ids, limits.cap(len(source_ids)), prompt, constrain)
+    return _Job(
+        index,
+        encoder.prompt_ids(prompt),
+        source_ids,
+        prompt.max_tokens or limits.cap(len(source_ids)),
+        prompt,
+        constrain,
+    )
 
 
 def choose_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int, only: str | None = None) -> Choice[Decoder]:

@@ -1,0 +1,273 @@
+"""Looking for an instruction: with the real optimizer and a model whose answers hang on its instruction."""
+
+import json
+import sys
+
+import jsonschema
+import pytest
+
+from tests.fakes.instruction_follower import InstructionFollower
+from tests.support.class_rows import class_rows
+from tunecurve.errors import EnvironmentProblem, Interrupted, SpecError, UsageError
+from tunecurve.learners.base import Completion
+from tunecurve.predictor import load_predictor
+from tunecurve.results.model import results_schema
+from tunecurve.results.stored import without_times
+from tunecurve.run import run_study
+from tunecurve.spec.reading import parse_spec
+from tunecurve.study.optimising.search import SearchRows
+from tunecurve.study.options import StudyOptions
+from tunecurve.study.prepare import prepare_study
+from tunecurve.study.progress import Progress
+
+pytest.importorskip("gepa")
+
+ROWS = class_rows(160)
+ANSWERS = {row["text"]: row["label"] for row in ROWS}
+# Every class in the instruction, each proposal with one word more that makes a third of the rows right.
+GOOD = ["Be polite. Labels: {labels}.", "Be polite and curt. Labels: {labels}.", "Be polite, curt, vivid: {labels}."]
+
+
+@pytest.fixture
+def rows_file(tmp_path):
+    path = tmp_path / "classes.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return path
+
+
+def study_of(path, **changes):
+    return {
+        "name": "optimised",
+        "task": "classification",
+        "data": {"source": str(path), "input_column": "text", "target_column": "label"},
+        "split": {"test_size": 24, "method": "random"},
+        "models": ["follower"],
+        "shots": [0],
+        "train_sizes": [],
+        "optimize": {"calls": 80, "sizes": [20]},
+        "bootstrap": {"draws": 100},
+        **changes,
+    }
+
+
+def follower(**changes):
+    return InstructionFollower(ANSWERS, **{"words": ("polite", "curt", "vivid"), "proposals": GOOD, **changes})
+
+
+def run(path, out, learner=None, progress=None, learners=None, **changes):
+    learners = learners or {"follower": learner or follower()}
+    return run_study(study_of(path, **changes), out=out, learners=learners, progress=progress).results
+
+
+def optimised(results):
+    [trial] = [trial for trial in results.finished if trial.strategy == "optimized"]
+    return trial
+
+
+def test_a_better_instruction_is_found_scored_on_the_test_rows_and_kept(rows_file, tmp_path):
+    results = run(rows_file, tmp_path / "out")
+    jsonschema.validate(json.loads((tmp_path / "out" / "results.json").read_text()), results_schema())
+    trial = optimised(results)
+    found = trial.optimisation
+    assert trial.label == "optimized-n20-seed0"
+    assert not found.is_given
+    assert found.score > found.score_given == 0.0
+    assert trial.scores["accuracy"] > 20
+    folder = tmp_path / "out" / trial.folder
+    assert (folder / "instruction.txt").read_text() == found.instruction + "\n"
+    kept = json.loads((folder / "optimised.json").read_text())
+    assert kept["candidates"][0]["score"] == 0.0
+    assert max(one["score"] for one in kept["candidates"]) == found.score
+    assert len(kept["candidates"]) == found.n_candidates >= 2
+    [point] = [point for point in results.points if point.strategy == "optimized"]
+    assert point.label == "optimised on 20"
+    assert not (folder / "calls.partial.jsonl").exists()
+
+
+def test_no_test_row_is_asked_or_shown_before_the_instruction_stands_and_every_row_is_of_the_n(rows_file, tmp_path):
+    learner = follower()
+    results = run(rows_file, tmp_path / "out", learner, shots=[], train_sizes=[])
+    study = prepare_study(study_of(rows_file), StudyOptions(out=tmp_path / "out", learners={"follower": follower()}))
+    tested = {row.source for row in study.data.test}
+    allowed = {row.source for row in study.data.training_rows(20, 0)}
+    searched = learner.asked[: -len(study.data.test)]
+    assert searched
+    assert {prompt.source for prompt in searched} <= allowed
+    assert {prompt.source for prompt in learner.asked[-len(study.data.test) :]} == tested
+    shown = "\n".join(message.content for prompt in learner.asked_to_propose for message in prompt.messages)
+    assert any(source in shown for source in allowed)
+    assert not any(source in shown for source in tested)
+    found = optimised(results).optimisation
+    assert found.n_development + found.n_feedback == 20
+    # What says which instruction is taken is never shown to the proposer.
+    development = [row.source for row in SearchRows.of(study.data.training_rows(20, 0), 80).development]
+    assert len(development) == found.n_development
+    assert not any(source in shown for source in development)
+
+
+@pytest.mark.parametrize("calls", [20, 33, 80, 150])
+def test_there_are_no_more_calls_than_were_allowed(rows_file, tmp_path, calls):
+    learner = follower(proposals=[f"Be brave {n}: {{labels}}" for n in range(40)])
+    results = run(rows_file, tmp_path / "out", learner, shots=[], optimize={"calls": calls, "sizes": [20]})
+    found = optimised(results).optimisation
+    n_test = 24
+    assert len(learner.asked) - n_test + len(learner.asked_to_propose) == found.n_answers + found.n_proposals <= calls
+    assert found.n_answers == len({(one.messages[0].content, one.source) for one in learner.asked[:-n_test]})
+
+
+def test_the_given_instruction_is_kept_where_nothing_is_better_and_that_is_said(rows_file, tmp_path):
+    learner = follower(proposals=["Be rude: {labels}", "Be loud: {labels}"])
+    results = run(rows_file, tmp_path / "out", learner)
+    found = optimised(results).optimisation
+    assert found.is_given
+    assert found.instruction == results.study.system_prompt
+    assert "nothing better than the given instruction" in found.sentence
+    [zero] = [point for point in results.points if point.strategy == "zero-shot"]
+    [point] = [point for point in results.points if point.strategy == "optimized"]
+    assert zero.scores["accuracy"].estimate == point.scores["accuracy"].estimate
+
+
+@pytest.mark.parametrize(
+    ("proposal", "reason"),
+    [
+        ("", "empty"),
+        (" \n", "empty"),
+        ("Be polite.", "without {labels}"),
+        ("Be polite {labels} " + "and curt " * 200, "too long for the context"),
+        (Completion("Be polite {labels}", "length", 9, 400), "longer than 400 tokens"),
+        (Completion("", "refused", 9, 0), "not answered"),
+        (Completion("<think>hm", "end", 9, 3), "empty"),
+    ],
+)
+def test_proposals_that_cannot_be_tried_are_dropped_and_counted(rows_file, tmp_path, proposal, reason):
+    learner = follower(proposals=[proposal], context=300)
+    found = optimised(run(rows_file, tmp_path / "out", learner)).optimisation
+    assert found.is_given
+    assert set(found.dropped) == {reason}
+    assert found.dropped[reason] >= 1
+    assert reason in found.sentence
+    assert not any("polite" in prompt.messages[0].content for prompt in learner.asked)
+
+
+def test_an_instruction_with_all_labels_written_out_needs_no_slot(rows_file, tmp_path):
+    learner = follower(proposals=["Be polite, curt, vivid: card, loan, phone or travel."])
+    found = optimised(run(rows_file, tmp_path / "out", learner)).optimisation
+    assert found.instruction.endswith("card, loan, phone or travel.")
+    assert found.score == 100.0
+
+
+@pytest.mark.parametrize("after", [1, 7, 12, 31, 50])
+def test_a_search_that_is_stopped_goes_on_with_what_it_has_and_ends_the_same(rows_file, tmp_path, after):
+    whole_learner = follower()
+    whole = run(rows_file, tmp_path / "whole", whole_learner)
+
+    class Stopping(InstructionFollower):
+        progress = None
+
+        def predict_stream(self, prompts, done=()):
+            for index, answer in super().predict_stream(prompts, done):
+                self.progress.stop_requested = len(self.asked) + len(self.asked_to_propose) >= 24 + after
+                yield index, answer
+
+    stopping = Stopping(ANSWERS, words=("polite", "curt", "vivid"), proposals=GOOD)
+    stopping.progress = Progress()
+    with pytest.raises(Interrupted):
+        run(rows_file, tmp_path / "out", stopping, progress=stopping.progress)
+    learner = follower()
+    again = run(rows_file, tmp_path / "out", learner)
+    assert without_times(again) == without_times(whole)
+    asked = [*stopping.asked, *stopping.asked_to_propose, *learner.asked, *learner.asked_to_propose]
+    assert len(asked) == len(whole_learner.asked) + len(whole_learner.asked_to_propose)
+    idle = follower()
+    run(rows_file, tmp_path / "out", idle)
+    assert not idle.asked
+    assert not idle.asked_to_propose
+
+
+def test_another_model_may_propose_and_is_not_measured(rows_file, tmp_path):
+    learner, proposer = follower(proposals=["unused"]), follower(name="coach")
+    search = {"calls": 80, "sizes": [20], "proposer": "coach"}
+    results = run(rows_file, tmp_path / "out", learners={"follower": learner, "coach": proposer}, optimize=search)
+    found = optimised(results).optimisation
+    assert found.proposer == "coach"
+    assert not found.is_given
+    assert proposer.asked_to_propose
+    assert not proposer.asked
+    assert not learner.asked_to_propose
+    assert {trial.learner for trial in results.trials} == {"floor", "follower"}
+
+
+def test_the_found_instruction_answers_new_texts_and_stands_escaped_in_the_report(rows_file, tmp_path):
+    learner = follower(proposals=["Be polite, curt, vivid <script>alert(1)</script>: {labels}"])
+    run(rows_file, tmp_path / "out", learner)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "vivid &lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "vivid <script>" not in page
+    import tunecurve.predictor as module
+
+    answering = follower()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "build_learners", lambda names, options: {"follower": answering})
+        predictor = load_predictor(tmp_path / "out", trial="optimized-n20-seed0")
+    text = next(iter(ANSWERS))
+    assert predictor(text) == ANSWERS[text]
+    assert "Be polite, curt, vivid" in answering.asked[0].messages[0].content
+    assert "card" in answering.asked[0].messages[0].content
+
+
+def test_with_no_texts_the_report_keeps_the_instruction_to_itself(rows_file, tmp_path):
+    learner = follower(proposals=["Be polite, curt, vivid as in SECRET-7: {labels}"])
+    run(rows_file, tmp_path / "out", learner, show_texts=False)
+    assert "SECRET-7" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_seeds_look_on_rows_of_their_own(rows_file, tmp_path):
+    results = run(rows_file, tmp_path / "out", seeds=2)
+    labels = [trial.label for trial in results.finished if trial.strategy == "optimized"]
+    assert labels == ["optimized-n20-seed0", "optimized-n20-seed1"]
+    [point] = [point for point in results.points if point.strategy == "optimized"]
+    assert point.n_seeds == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimize": {"calls": 80}}, "optimize.sizes"),
+        ({"optimize": {"calls": 80}, "train_sizes": [2, 50]}, "expected 4 or more"),
+        ({"optimize": {"calls": 80, "sizes": [3]}}, "optimize"),
+        ({"optimize": {"calls": 5, "sizes": [20]}}, "optimize"),
+        ({"hosted": {"batch": True}}, "hosted.batch: false"),
+        ({"optimize": {"cals": 80}}, "calls"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_refused_in_a_line(rows_file, changes, said):
+    with pytest.raises(SpecError, match=said.replace(".", r"\.")):
+        parse_spec(study_of(rows_file, **changes), "study.yaml")
+
+
+def test_the_smallest_training_size_is_looked_at_where_no_size_is_named(rows_file):
+    spec = parse_spec(study_of(rows_file, optimize={"calls": 80}, train_sizes=[30, 60]), "study.yaml")
+    assert spec.optimized_sizes == [30]
+
+
+def test_a_proposer_that_takes_no_prompts_is_refused(rows_file, tmp_path):
+    deaf = follower(name="lookup")
+    deaf.takes_prompts = False
+    search = {"calls": 80, "sizes": [20], "proposer": "lookup"}
+    with pytest.raises(UsageError, match="lookup"):
+        run(rows_file, tmp_path / "out", learners={"follower": follower(), "lookup": deaf}, optimize=search)
+
+
+def test_without_the_package_it_is_one_line_before_anything_is_measured(rows_file, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gepa", None)
+    learner = follower()
+    with pytest.raises(EnvironmentProblem, match=r"pip install 'tunecurve\[optimize\]'"):
+        run(rows_file, tmp_path / "out", learner)
+    assert not learner.asked
+
+
+@pytest.mark.parametrize(("n", "calls", "expected"), [(4, 20, 2), (50, 300, 25), (800, 300, 60), (7, 20, 3)])
+def test_half_of_the_rows_or_as_many_as_the_calls_allow_say_which_instruction_is_taken(n, calls, expected):
+    rows = SearchRows.of(list(range(n)), calls)
+    assert len(rows.development) == expected
+    assert [*rows.development, *rows.feedback] == list(range(n))
