@@ -24,6 +24,8 @@ GIVEN = {
     "models": (["--model", "tagger", "--model", "presidio"], ["tagger", "presidio"]),
     "train_sizes": (["--train-sizes", "50,200"], [50, 200]),
     "shots": (["--shots", "0"], [0]),
+    "optimize.calls": (["--optimize", "300"], 300),
+    "optimize.proposer": (["--proposer", "coach"], "coach"),
     "seeds": (["--seeds", "3"], 3),
     "time_budget": (["--time-budget", "1h30m"], "1h30m"),
     "split.test_size": (["--test-size", "30"], 30),
