@@ -1,14 +1,19 @@
 """Benchmarks that need neither a model nor a peer still run."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tunecurve.learners.busy import OtherWork
+
 pytestmark = pytest.mark.slow
 
-OVERHEAD = Path(__file__).parents[1] / "benchmarks" / "executors" / "overhead.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+OVERHEAD = BENCHMARKS / "executors" / "overhead.py"
+BUSY = BENCHMARKS / "busy" / "compare.py"
 
 
 def test_what_executors_cost_is_measured_over_trials_that_end():
@@ -19,3 +24,57 @@ def test_what_executors_cost_is_measured_over_trials_that_end():
     assert [line.split()[:3] for line in lines if "trials on" in line] == [
         ["serial", "3", "trials"], ["local", "3", "trials"], ["shared", "3", "trials"],
     ]  # fmt: skip
+
+
+def loaded(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [(OtherWork(0.0, 2), None), (OtherWork(0.1, 2), None), (OtherWork(0.5, 2), "0.5 of 2 processors"),
+     (OtherWork(7.9, 8), "7.9 of 8 processors"), (None, "does not tell")],
+)  # fmt: skip
+def test_a_machine_with_other_work_is_never_called_idle(monkeypatch, others, why):
+    busy = loaded(BUSY)
+    monkeypatch.setattr(busy, "measure_other_work", lambda seconds: others)
+    assert why in busy.not_idle() if why else busy.not_idle() is None
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--repeats", "0"])
+    if why:
+        with pytest.raises(SystemExit, match="not measured") as refused:
+            busy.main()
+        assert len(str(refused.value).splitlines()) == 1
+
+
+def test_beside_other_work_is_measured_and_a_machine_that_is_not_idle_stands_above_the_table(monkeypatch, capsys):
+    busy = loaded(BUSY)
+    monkeypatch.setattr(busy, "measure_other_work", lambda seconds: OtherWork(1.0, 2))
+    tiny = ["--steps", "2", "--repeats", "1", "--width", "16", "--threads", "1", "--warm-up", "0"]
+    monkeypatch.setattr(sys, "argv", ["compare.py", *tiny, "--policies", "passive", "--anyway"])
+    busy.main()
+    said = capsys.readouterr().out
+    assert said.startswith("NOT ON AN IDLE MACHINE (other programs take 1.0 of 2 processors")
+    rows = [line.split(" | ") for line in said.splitlines() if line.startswith("| ") and "beside" not in line]
+    assert [row[0].removeprefix("| ") for row in rows] == list(busy.BESIDE)
+    assert rows[0][-1] == "1.00 |"
+
+
+def test_the_phases_of_a_study_are_those_that_there_are():
+    by_phase = loaded(BENCHMARKS / "study" / "by_phase.py")
+    for path in by_phase.PHASES:
+        holder, name = by_phase.find(path)
+        assert callable(getattr(holder, name)), path
+
+
+def test_many_curves_and_many_trials_are_measured():
+    for path, options in (
+        ("forecast/many_curves.py", ["--curves", "2"]),
+        ("study/many_trials.py", ["--trials", "4", "--test-rows", "20"]),
+    ):
+        command = [sys.executable, str(BENCHMARKS / path), *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 3
