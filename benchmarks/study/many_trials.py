@@ -35,6 +35,14 @@ class Instant(Learner):
         """Return what it is."""
         return {"kind": "instant", "version": 1}
 
+    def training_identity(self) -> dict[str, object]:
+        """Return what its training depends on, so that equal trainings are looked for, as with language models."""
+        return {"kind": "instant"}
+
+    def tuned_files(self) -> tuple[str, ...]:
+        """Return where the tuned model is."""
+        return ("rows.txt",)
+
     def predict_stream(self, prompts: Any, done: Any = ()) -> Any:
         """Answer every row."""
         for index, prompt in unanswered(prompts, done):

@@ -12,9 +12,11 @@ from tunecurve.errors import Interrupted
 from tunecurve.learners.base import TargetLoss
 from tunecurve.run import StudyRun, run_study
 from tunecurve.storage.files import read_checked_json, write_checked_json
+from tunecurve.study import trial as trial_module
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import Trial, training_key
 from tunecurve.study.prepare import prepare_study
+from tunecurve.study.trial import TrialContext
 
 
 class Sharing(LookupLearner):
@@ -180,3 +182,26 @@ def test_models_of_one_training_have_one_loss_measured_once(rows_file, tmp_path,
     assert files[0].read_text() == files[1].read_text()
     again = run(rows_file, tmp_path / "out", [SharingLosses("a"), SharingLosses("b", training=training)])
     assert again.outcome.n_run == 0
+
+
+def test_trainings_are_hashed_once_and_not_anew_for_every_trial(rows_file, tmp_path, monkeypatch):
+    learners = {name: Sharing(name) for name in ("one", "two")}
+    values = {
+        **STUDY,
+        "data": {"source": str(rows_file)},
+        "shots": [],
+        "models": list(learners),
+        "train_sizes": [5, 10, 20],
+    }
+    hashed = []
+    monkeypatch.setattr(
+        trial_module, "training_key", lambda config, learner: hashed.append(1) or training_key(config, learner)
+    )
+    study = prepare_study({**values, "seeds": 4}, StudyOptions(out=tmp_path / "run", learners=learners))
+    context = TrialContext(study.planned, study.data, study.learners, [])
+    tuned = [item for item in study.planned if item.trial.strategy == "fine-tune"]
+    for item in tuned:
+        [other] = context.same_training(item)
+        assert other.name.startswith("two" if item.trial.learner == "one" else "one")
+        assert f"-n{item.trial.train_size}-seed{item.trial.seed}-" in other.name
+    assert len(hashed) == len(study.planned) + len(tuned), "of all once, and of each its own"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from tunecurve.data.rows import Row
@@ -93,8 +94,15 @@ class TrialContext:
         key = training_key(item.config, self.learner_of(item))
         if key is None:
             return []
-        others = zip(self.planned, self.trainings(), strict=True)
-        return [other.folder for other, theirs in others if theirs == key and other is not item]
+        return [other.folder for other in self._by_training.get(key, []) if other is not item]
+
+    @cached_property
+    def _by_training(self) -> dict[str | None, list[PlannedTrial]]:
+        """The trials by their training: hashed once, not anew for each of them."""
+        found: dict[str | None, list[PlannedTrial]] = {}
+        for item, key in zip(self.planned, self.trainings(), strict=True):
+            found.setdefault(key, []).append(item)
+        return found
 
 
 def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrialRecord | Pending:

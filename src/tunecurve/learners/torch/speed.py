@@ -11,7 +11,7 @@ from tunecurve.learners.base import Workload
 from tunecurve.learners.torch.device import Compute
 
 # What a token costs over the time of its products at the measured matrix speed, as SmolLM2-135M needed on three kinds of
-# processor (docs/performance.md): a part that runs at the speed of the precision computed in, and one (attention, norms,
+# processor (docs/performance-notes.md): a part that runs at the speed of the precision computed in, and one (attention, norms,
 # the optimizer; decoding as a whole, whose products are thin) that gains nothing from a faster bfloat16.
 TRAINING_PRODUCTS, TRAINING_REST, WRITING_REST = 1.6, 0.36, {torch.float32: 6.5, torch.bfloat16: 3.5}
 # Two rows are computed by the reference, which reads the instruction with each, and by a backend before the first step.
