@@ -71,12 +71,33 @@ def test_a_misspelt_column_is_an_error_with_a_suggestion():
         (CleaningRules(target_column=["target", "gone"]), "gone"),
         (CleaningRules(group_column="gone"), "gone"),
         (CleaningRules(input_column="gone"), "gone"),
-        (CleaningRules(), "source_text"),
     ],
 )
 def test_of_missing_columns_the_one_that_is_named_is_told(rules, column):
     with pytest.raises(DataError, match=f"no column '{column}'"):
         clean_rows([("line 2", {"text": "a", "target": "b"})], rules)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (
+            {"text": "a", "team": "b"},
+            "which column is the input and which is the target is not told .*Name them with --input-column and --target",
+        ),
+        (
+            {"source_text": "a", "team": "b"},
+            "which column is the target is not told .*: source_text, team. Name it with --target-column",
+        ),
+        (
+            {"sentence": "a", "target_text": "b"},
+            "which column is the input is not told .* Name it with --input-column$",
+        ),
+    ],
+)
+def test_columns_that_nobody_named_are_asked_for(cells, said):
+    with pytest.raises(DataError, match=said):
+        clean_rows([("line 2", cells)], CleaningRules())
 
 
 def test_no_rows_and_no_usable_rows_are_errors():

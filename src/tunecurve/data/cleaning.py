@@ -232,12 +232,26 @@ class _RowReader:
         missing += [column for column in (*self.target_columns, self.group_column) if column and column not in cells]
         if missing:
             named = [column for column in missing if column not in (DEFAULT_COLUMN, DEFAULT_TARGET)]
-            raise DataError(self._no_column((named or missing)[0], place, cells))
+            raise DataError(
+                self._no_column(named[0], place, cells) if named else self._unknown_columns(missing, place, cells)
+            )
 
     def _no_column(self, column: str, place: str, cells: Mapping[str, Any]) -> str:
         option = "--input-column, --target-column or --group-column"
         way = way_on(cells) or f"Name the right one with {option}"
         return f"{place}: no column '{column}'; the columns are: {self.known}.{did_you_mean(column, map(str, cells))} {way}"
+
+    def _unknown_columns(self, missing: Sequence[str], place: str, cells: Mapping[str, Any]) -> str:
+        """Return what to name where nobody named a column and none is called as one is by default."""
+        told = {DEFAULT_COLUMN: ("the input", "--input-column"), DEFAULT_TARGET: ("the target", "--target-column")}
+        sides, options = zip(*(told[column] for column in dict.fromkeys(missing)), strict=True)
+        way = way_on(cells) or f"Name {'it' if len(sides) == 1 else 'them'} with {' and '.join(options)}"
+        unknown = [str(name) for name in cells if name not in told]
+        meant = next(filter(None, (did_you_mean(column, unknown) for column in missing)), "")
+        return (
+            f"{place}: which column is {' and which is '.join(sides)} is not told by the names; "
+            f"the columns are: {self.known}.{meant} {way}"
+        )
 
     def check_all(self, report: CleaningReport) -> None:
         """Refuse shapes that hold more than a text, and parts of the input that no row has; note what was understood."""
