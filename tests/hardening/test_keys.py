@@ -18,6 +18,7 @@ from tunecurve.study.reading import StudyRows
 DO_NOT_MATTER = (
     "name", "advice.", "hosted.", "show_texts", "models", "shots", "train_sizes", "seeds", "training_score_rows",
     "similar_by",  # of trials with similar examples alone: tests/study/test_similar.py
+    "optimize.",  # of trials that look for an instruction alone: tests/study/test_optimising.py
     "metric_options.sql_database",  # its content is hashed, and only where a metric asks it: tests/metrics/test_sql.py
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from tests.fakes.instruction_follower import InstructionFollower
+from tests.fakes.prompt_reader import TunedReader
 from tests.support.class_rows import class_rows
 from tunecurve.errors import EnvironmentProblem, Interrupted, SpecError, UsageError
 from tunecurve.learners.base import Completion
@@ -271,3 +272,54 @@ def test_half_of_the_rows_or_as_many_as_the_calls_allow_say_which_instruction_is
     rows = SearchRows.of(list(range(n)), calls)
     assert len(rows.development) == expected
     assert [*rows.development, *rows.feedback] == list(range(n))
+
+
+class TunedFollower(InstructionFollower):
+    """Asks by its instruction; tuned, it answers by words, as a `TunedReader`."""
+
+    def fine_tune(self, job, on_step):
+        return TunedReader(self.name).fine_tune(job, on_step)
+
+    def resolve_recipe(self, recipe, n_examples):
+        return TunedReader(self.name).resolve_recipe(recipe, n_examples)
+
+    def load_tuned(self, folder):
+        return TunedReader(self.name).load_tuned(folder)
+
+
+def test_tuning_is_compared_with_the_instruction_that_was_found(rows_file, tmp_path):
+    learner = TunedFollower(ANSWERS, words=("polite", "curt", "vivid"), proposals=GOOD[:2])
+    results = run(rows_file, tmp_path / "out", learner, train_sizes=[30, 100])
+    [best] = results.best_prompts
+    assert (best.strategy, best.train_size, best.label) == ("optimized", 20, "optimised on 20")
+    assert "the best prompt, optimised on 20" in best.sentence
+    assert any((one.from_, one.to) == ("optimised on 20", "tuned on 100") for one in results.comparisons)
+
+
+def test_another_budget_proposer_or_metric_is_another_search(rows_file, tmp_path):
+    def folder_of(**changes):
+        learners = {"follower": follower(), "coach": follower(name="coach")}
+        named = study_of(rows_file, **changes)
+        given = learners if named["optimize"].get("proposer") == "coach" else {"follower": learners["follower"]}
+        study = prepare_study(named, StudyOptions(out=tmp_path / "out", learners=given))
+        [item] = [item for item in study.planned if item.trial.strategy == "optimized"]
+        zero = [item.folder.name for item in study.planned if item.trial.strategy == "zero-shot"]
+        return item.folder.name, zero
+
+    plain, zero = folder_of()
+    others = [
+        folder_of(optimize={"calls": 90, "sizes": [20]}),
+        folder_of(optimize={"calls": 80, "sizes": [20], "proposer": "coach"}),
+        folder_of(metrics=["macro_f1"]),
+    ]
+    assert len({plain, *(name for name, _ in others)}) == 4
+    assert all(same == zero for _, same in others)
+    assert folder_of(optimize={"calls": 80, "sizes": [20], "proposer": "follower"})[0] == plain
+
+
+def test_a_study_that_asks_for_no_search_any_more_keeps_the_one_it_has(rows_file, tmp_path):
+    first = run(rows_file, tmp_path / "out")
+    idle = follower()
+    again = run(rows_file, tmp_path / "out", idle, optimize={})
+    assert optimised(again).optimisation == optimised(first).optimisation
+    assert not idle.asked
