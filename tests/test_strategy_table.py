@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -18,6 +19,7 @@ from tunecurve.results.records.points import Point
 from tunecurve.results.records.trials import TrialResult
 from tunecurve.run import run_study
 from tunecurve.spec.reading import load_spec, parse_spec
+from tunecurve.study.plan import Strategy
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "strategies"
 SCRIPT = FOLDER / "table.py"
@@ -101,13 +103,19 @@ def test_prompts_stand_before_tuned_models_and_sizes_grow():
         (key_values("similar", "m", 8, 50), "m, 8 similar of 50"),
         (key_values("similar", "m", 8, 200), "m, 8 similar of 200"),
         (key_values("similar", "m", 32, 200), "m, 32 similar of 200"),
+        (key_values("optimized", "m", 0, 50), "m, instruction found on 50"),
         (key_values("fine-tune", "m", 0, 50), "m, tuned on 50"),
         (key_values("fine-tune", "m", 0, 1200), "m, tuned on 1,200"),
         (key_values("fine-tune", "m+4x:t", 0, 50), "m+4x:t, tuned on 50"),
     ]
-    mixed = [wanted[number] for number in (6, 2, 8, 0, 5, 7, 3, 1, 4)]
+    mixed = [wanted[number] for number in (6, 2, 8, 0, 5, 9, 7, 3, 1, 4)]
     studies = [study(trials=[done(**own) for own, _ in mixed])]
     assert list(cells_of(table(studies)))[1:] == [words for _, words in wanted]
+
+
+def test_every_strategy_has_words_and_a_place():
+    trials = [done(strategy=strategy, learner="m", shots=2, train_size=50) for strategy in get_args(Strategy)]
+    assert len(cells_of(table([study(trials=trials)]))) == 1 + len(get_args(Strategy))
 
 
 def test_how_many_rows_and_which_level_is_said_of_every_study():

@@ -19,7 +19,16 @@ from tunecurve.results.stored import load
 from tunecurve.study.plan import Strategy
 
 Key = tuple[str, Strategy, int, int]
-ORDER: tuple[Strategy, ...] = ("floor", "baseline", "zero-shot", "few-shot", "similar", "similar-by-label", "fine-tune")
+ORDER: tuple[Strategy, ...] = (
+    "floor",
+    "baseline",
+    "zero-shot",
+    "few-shot",
+    "similar",
+    "similar-by-label",
+    "optimized",
+    "fine-tune",
+)
 
 
 def strategy_in_words(key: Key) -> str:
@@ -38,6 +47,7 @@ def strategy_in_words(key: Key) -> str:
         "few-shot": f"{learner}, {shots} random",
         "similar": f"{learner}, {shots} similar of {n:,}",
         "similar-by-label": f"{learner}, {shots} similar by label of {n:,}",
+        "optimized": f"{learner}, instruction found on {n:,}",
         "fine-tune": f"{learner}, tuned on {n:,}",
     }
     return words[strategy]
