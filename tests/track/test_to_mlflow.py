@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from tests.cli.test_commands import invoke
+from tests.cli.test_json_forms import checked
 from tests.support.live_page import run_tickets, ticket_rows, write_tickets
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.privacy import network
@@ -114,6 +115,13 @@ def test_no_row_text_and_no_secret_is_in_the_store(run, monkeypatch):
         content = path.read_bytes()
         assert secret.encode() not in content, path
         assert not any(text in content for text in texts), path
+
+
+@needs_mlflow
+def test_what_the_command_prints_has_the_form_of_the_page(run):
+    [told] = checked("track", [run, "--to", "mlflow"])
+    assert (told["tracker"], told["where"]) == ("mlflow", own_store(run))
+    assert told["new"] + told["before"] == 5
 
 
 @needs_mlflow
