@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.test_commands import invoke
 from tunecurve.data.rows import Row
-from tunecurve.errors import SpecError
+from tunecurve.errors import DataError, SpecError
 from tunecurve.formats.label_sets import parse_labels
 from tunecurve.metrics.multilabel import SubsetAccuracy
 from tunecurve.spec.reading import parse_spec
@@ -242,3 +242,70 @@ def test_a_label_with_an_unknown_part_is_none(label):
 def test_no_answer_is_not_the_answer_that_there_is_none(answer, right):
     metric = SubsetAccuracy(["fire"])
     assert metric.score(metric.statistics(answer, "none", "")) == right
+
+
+def vectors(write, n=24):
+    """Return rows with a place for each of three labels."""
+    return [
+        {"source_text": f"text {number}", "labels": write([number % 2, number // 2 % 2, number // 4 % 2])}
+        for number in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        list,
+        lambda one: [float(item) for item in one],
+        lambda one: [bool(item) for item in one],
+        lambda one: ["yes" if item else "no" for item in one],
+        str,
+        json.dumps,
+        lambda one: " ".join(map(str, one)),
+        lambda one: ",".join(map(str, one)),
+        lambda one: "|".join(map(str, one)),
+        lambda one: f"[{' '.join(map(str, one))}]",
+        lambda one: [0.1 + 0.8 * item for item in one],
+        lambda one: [1 - one[0], one[0]],
+        lambda one: [float(one[0] and 1e-7), 0.5, 0.25],
+    ],
+)
+def test_vectors_are_no_sets_of_labels(tmp_path, write):
+    """Of ``[0, 1, 0]`` the labels would be 0 and 1."""
+    path = write_file(tmp_path, vectors(write))
+    with pytest.raises(DataError, match=r"a place for each label, .*--target-column fire"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        [[0], [1], [0, 1], []],
+        [[3, 17], [4, 17], [3, 9], [9, 4]],
+        [["0"], ["1"], ["2"], ["0", "2"]],
+        [["yes"], ["no"], ["maybe", "no"]],
+        [["0.5"], ["1.0"], ["0.5", "2.0"]],
+        ["1;0;2", "2;0", "1"],
+    ],
+)
+def test_labels_that_are_numbers_are_labels(tmp_path, sets):
+    rows = [{"source_text": f"text {number}", "labels": sets[number % len(sets)]} for number in range(24)]
+    read_rows, _ = read(write_file(tmp_path, rows))
+    assert len(read_rows) == 24
+
+
+def write_file(tmp_path, rows):
+    return write(tmp_path / "rows.jsonl", rows)
+
+
+@pytest.mark.parametrize("label", ["Health; safety", "a;b", "x； y", "c;"])
+@pytest.mark.parametrize("others", [["a, b"], ["plain"], []])
+def test_converted_sets_are_read_as_the_same_sets(tmp_path, label, others):
+    """A semicolon within a label is written with a backslash, and read so again."""
+    texts = [[label], [label, *others], ["c"], ["c", *others]]
+    rows = [{"source_text": f"text {number}", "labels": texts[number % 4] or ["c"]} for number in range(24)]
+    first, _ = read(write_file(tmp_path, rows), label_separator="\n")
+    again = [{"source_text": source, "labels": target} for source, target in first.items()]
+    second, _ = read(write_file(tmp_path, again))
+    assert second == first
+    assert {name for target in second.values() for name in parse_labels(target)} == {label, "c", *others}

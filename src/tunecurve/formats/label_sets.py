@@ -15,6 +15,7 @@ from tunecurve.formats.entities import normalise_whitespace
 NO_LABEL = "none"
 SEPARATOR = "; "
 _SEPARATOR = re.compile(r"(?<!\\)[;；؛]|\n")
+_UNESCAPED = re.compile(r"(?<!\\);")
 _SEMICOLON, _ESCAPED = re.compile(r"[;；؛]"), re.compile(r"\\([;；؛])")
 # What people put between labels. The first ones hardly ever stand within one.
 SEPARATORS = (";", "|", "\n", "\t", ",", "/", "+", "&")
@@ -75,10 +76,12 @@ def labels_in_label(label: str, known: Collection[str]) -> list[str]:
 
 
 def split_labels(text: str, separator: str) -> list[str]:
-    """Return what stands between separators, each once, without outer blanks."""
+    """Return what stands between separators, each once, without outer blanks; ``\\;`` is a semicolon within a label."""
     parts = text.split(separator) if separator else [text]
-    if separator in DOUBLED:
+    if separator == ";":
+        parts = _UNESCAPED.split(text)
+    elif separator in DOUBLED:
         # ``C++`` and ``A/`` are one label each, ``C++ + D`` are two.
         parts = _ALONE[separator].split(text)
         parts = parts if all(map(str.strip, parts)) else [text]
-    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    return list(dict.fromkeys(_ESCAPED.sub(r"\1", part.strip()) for part in parts if part.strip()))

@@ -11,6 +11,7 @@ from tunecurve.data.labels import is_closed_set, lists_of_words, lonely_labels, 
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
+from tunecurve.formats.label_places import vector_among
 from tunecurve.formats.label_sets import (
     NO_LABEL,
     find_separator,
@@ -61,6 +62,7 @@ class Multilabel(Task):
 
     def arranged(self, rows: list[Row], separator: str | None) -> tuple[list[Row], list[Finding]]:
         """Return the rows with their sets of labels written alike, and how they were read."""
+        _refuse_vectors([row for row in rows if row.target.strip() != NO_LABEL])
         texts = [row.target for row in rows if row.target.strip() != NO_LABEL]
         listed = {text for row in rows if row.other_targets for text in (row.target, *row.other_targets)}
         if separator is None:
@@ -115,6 +117,17 @@ class Multilabel(Task):
         trained = Counter(label for row in pool for label in self.labels_of(row.target))
         tested = Counter(label for row in test for label in self.labels_of(row.target))
         return [*lonely_labels(trained, "labels"), *untidy_labels(tested + trained), *_joined_labels(tested + trained)]
+
+
+def _refuse_vectors(rows: Sequence[Row]) -> None:
+    what, vector = vector_among((row.target, *row.other_targets) for row in rows)
+    if what:
+        shown = ", ".join(vector[:8]) + (", ..." if len(vector) > 8 else "")
+        raise DataError(
+            f"targets are lists of {what} (such as [{shown}]), a place for each label, which do not say what the labels are called; write the "
+            'names of those that hold (["fire", "water"]), or a column of 0 and 1 for each and name them all: --target-column fire '
+            "--target-column water"
+        )
 
 
 def _joined_labels(counts: Counter[str]) -> list[Finding]:

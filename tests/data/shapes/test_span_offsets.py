@@ -3,6 +3,8 @@
 import pytest
 
 from tests.support.shapes import read_shape
+from tunecurve.data.shapes.base import Asked
+from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.errors import DataError
 
 NAMES = ["Ada Lee", "Bo Quist", "Jörg Weiß", "Mai Ling", "Rui Costa", "Zoë Hart"]
@@ -86,3 +88,37 @@ def test_spans_that_end_early_behind_a_line_break_of_windows_count_it_as_one(bef
         read_shape(data, task="ner")
     read = read_shape(data, task="ner", options={"offsets": "line breaks as one"})
     assert [target for _, target in read.pairs[:2]] == ["PERSON: Ada Lee", "PERSON: Bo Quist"]
+
+
+@pytest.mark.parametrize("end", [0, 1])
+@pytest.mark.parametrize(
+    "names", [NAMES, ["Ada Lee"] * 6, [name.lower() for name in [*NAMES, "kim", "lou", "otto", "pia"]]]
+)
+def test_offsets_that_count_from_one_are_asked_for(names, end):
+    texts = [(f"so {name} left {n}", name) for n, name in enumerate(names * 2)]
+    data = [{"text": text, "label": [[4, 3 + len(name) + end, "PERSON"]]} for text, name in texts]
+    with pytest.raises(DataError, match=rf"'{names[0][1:]} ?'.*count from 1.*offsets: characters}}"):
+        read_shape(data, task="masking")
+    assert read_shape(data, task="masking", options={"offsets": "characters"}).pairs
+
+
+def test_numbers_that_lose_their_first_digit_count_from_one():
+    data = [{"text": f"call 555-01{n:02d} now", "label": [[6, 13, "PHONE"]]} for n in range(12)]
+    with pytest.raises(DataError, match="count from 1"):
+        read_shape(data, task="ner")
+
+
+@pytest.mark.parametrize(("shift", "is_said"), [((0, -1), True), ((1, 0), True), ((1, 1), True), ((0, 0), False)])
+def test_a_file_whose_offsets_differ_from_those_of_the_others_is_said(shift, is_said):
+    whole = [([f"so {name} left"], name) for name in NAMES * 2]
+    first = [{"text": text, "label": [[3, 3 + len(name), "PERSON"]]} for (text,), name in whole]
+    other = [
+        {"text": row["text"], "label": [[s + shift[0], e + shift[1], kind] for s, e, kind in row["label"]]}
+        for row in first
+    ]
+    reader = PlainRows(Asked(name="spans", input_columns=("text",), target_columns=("label",), task="ner"))
+    for name, rows_of in (("test.jsonl", other), ("train.jsonl", first)):
+        list(reader.read(((f"line {n}", row) for n, row in enumerate(rows_of, 1)), name))
+    said = [one for one in reader.findings() if one.code == "offsets-differ"]
+    assert bool(said) is is_said
+    assert not said or ("12 spans of 'test.jsonl'" in said[0].text and not said[0].is_note)

@@ -31,6 +31,9 @@ OFFSET_OPTIONS = tuple(name + end for name in _OFFSETS for end in ("", _INCLUSIV
 # How the study file names ways of counting.
 OFFSET_NAMES = {Counting(unit, bool(end)): name + end for name, unit in _OFFSETS.items() for end in ("", _INCLUSIVE)}
 
+# Fewer spans of one file say nothing about how its offsets count.
+MIN_COMPARED = 8
+
 NO_TEXT = unreadable(
     "no text", "there is no text to label", "leave these rows out, or name the column with --input-column"
 )
@@ -149,6 +152,15 @@ class AnnotatedShape(Shape):
         found += label_findings(sorted(met.values.get("label", ())), asked)
         return found
 
+    def compared(self, met: Mapping[str, Met]) -> list[Finding]:
+        """Return the sources of which most spans cut words, unlike those of another source: their offsets may count otherwise."""
+        cut = {source.strip(): one.counts["within words"] for source, one in met.items() if _cuts_most_words(one)}
+        if not cut or len(cut) == len(met):
+            return []
+        which = ", ".join(f"{n_cut} spans of '{source}'" for source, n_cut in cut.items())
+        text = f"{which} begin or end within a word, and those of the other files do not"
+        return [Finding("offsets-differ", text, "check whether its offsets count as theirs: all files are read alike")]
+
     # What remarks of the shape's own mean, as `REPAIRS`.
     rules: Mapping[str, str] = {}
     # What changes which words are labelled as what, and is a warning; the rest is a note.
@@ -249,3 +261,7 @@ def text_cell(cell: Any) -> str:
     if is_missing(cell) or not isinstance(cell, str) or not cell.strip():
         raise NotReadError(NO_TEXT)
     return cell
+
+
+def _cuts_most_words(met: Met) -> bool:
+    return met.counts["label"] >= MIN_COMPARED and 2 * met.counts["within words"] > met.counts["label"]

@@ -207,6 +207,10 @@ class Shape:
         """Return what else is to be said of the rows."""
         return []
 
+    def compared(self, met: Mapping[str, Met]) -> list[Finding]:
+        """Return in what the sources of a study differ, where one of them was probably read wrongly."""
+        return []
+
 
 def few(names: Sequence[str]) -> str:
     """Return the first of some names of columns in words."""

@@ -78,4 +78,5 @@ class PlainRows:
         others = [str(name) for name in met.columns if name not in read]
         text = f"read as {self.shape.title}: {self.shape.said(met, self.asked)}"
         text += f"; not read: {few(others)}" if others else ""
-        return [Finding("shape-read", text, is_note=True), *self.shape.findings(met, self.asked)]
+        compared = self.shape.compared(self._met)
+        return [Finding("shape-read", text, is_note=True), *compared, *self.shape.findings(met, self.asked)]

@@ -15,6 +15,8 @@ MIN_SPANS = 8
 # Spans behind a character that counts differently show more by themselves.
 MIN_DIFFERENT_SPANS = 2
 SHARE_WHOLE = 0.8
+# Hebrew has seven articles and prepositions of one letter, Arabic six.
+MOST_ARTICLES = 8
 _CHARACTERS = Counting()
 
 
@@ -67,6 +69,7 @@ def check_offsets(shape: AnnotatedShape, sample: Sequence[Cells], asked: Asked) 
         if not other.is_end_inside:
             _check_unit(pairs, other)
     _check_ends(pairs)
+    _check_begins(pairs)
     for other in COUNTINGS:
         if other.is_end_inside:
             _check_unit(pairs, other)
@@ -85,6 +88,29 @@ def _check_ends(pairs: Sequence[tuple[str, RawSpan]]) -> None:
             "offsets may count the last character, not the one behind it; say in the study file (tunecurve init): "
             "data.shape_options: {offsets: characters inclusive}, or {offsets: characters}"
         )
+
+
+def _check_begins(pairs: Sequence[tuple[str, RawSpan]]) -> None:
+    """Refuse offsets that seem to count from 1: spans leave out the first character of their words, and that is no article."""
+    late = [
+        (text[span.start - 1], text[span.start : span.end])
+        for text, span in pairs
+        if 0 < span.start < len(text) and not is_edge(text, span.start) and is_edge(text, span.start - 1)
+    ]
+    if len(pairs) < MIN_SPANS or 2 * len(late) <= len(pairs):
+        return
+    n_first = sum(_is_first_of(letter, rest[:1]) for letter, rest in late)
+    if 2 * n_first > len(late) or len({letter.casefold() for letter, _ in late}) > MOST_ARTICLES:
+        raise DataError(
+            f"{len(late)} of the first {len(pairs)} spans begin one character behind the begin of a word (such as '{late[0][1][:40]}'), so "
+            "offsets may count from 1, not from 0; take 1 from them (from the starts alone, where ends are right), or, if it is right so, "
+            "say in the study file (tunecurve init): data.shape_options: {offsets: characters}"
+        )
+
+
+def _is_first_of(letter: str, following: str) -> bool:
+    """Return whether a character is the first of the same word or number by its form: a capital, or a digit before a digit."""
+    return (letter.isupper() and following.islower()) or (letter.isdigit() and following.isdigit())
 
 
 def _share_begun(pairs: Sequence[tuple[str, RawSpan]]) -> float:
