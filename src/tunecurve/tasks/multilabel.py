@@ -124,8 +124,8 @@ def _refuse_vectors(rows: Sequence[Row]) -> None:
     if what:
         shown = ", ".join(vector[:8]) + (", ..." if len(vector) > 8 else "")
         raise DataError(
-            f"targets are lists of {what} (such as [{shown}]), a place for each label, which do not say what the labels are called; write the "
-            'names of those that hold (["fire", "water"]), or a column of 0 and 1 for each and name them all: --target-column fire '
+            f"targets are lists of {what} (such as [{shown}]), a place for each label, which do not say what the labels are called; write "
+            'the names of those that hold (["fire", "water"]), or a column of 0 and 1 for each and name them all: --target-column fire '
             "--target-column water"
         )
 
