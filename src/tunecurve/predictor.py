@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import bisect
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tunecurve import own_code
-from tunecurve.errors import StudyStateError, UsageError, did_you_mean
+from tunecurve.errors import ModelError, StudyStateError, UsageError, did_you_mean
 from tunecurve.formats.placeholders import form_of_decision
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, predict_answers
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.registry import LearnerOptions, build_learners
+from tunecurve.learners.own import check_same, own_learners
+from tunecurve.learners.registry import LearnerOptions, build_learners, names_code
 from tunecurve.prompts import Prompt, PromptRenderer
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import best_of
@@ -144,27 +146,77 @@ def choose_trial(results: Results, label: str | None, *, tuned_only: bool = Fals
 
 
 def _tuned_learner(
-    folder: Path, results: Results, trial: FinishedTrial, device: str, threads: int | None = None
+    folder: Path,
+    results: Results,
+    trial: FinishedTrial,
+    device: str,
+    threads: int | None,
+    learners: Mapping[str, Learner | Any],
 ) -> Learner:
-    spec = results.study
-    # What a user asks a tuned model is paid, too, but is no part of what the study has cost.
-    account = Account(spec.hosted, f"{folder.absolute()} (predict)")
-    account.on_message = lambda line: print(line, file=sys.stderr)  # noqa: T201
-    options = LearnerOptions.of_study(spec, account, device, threads)
-    learner = build_learners([trial.learner], options)[trial.learner]
+    learner = _learner_of(folder, results, trial, device, threads, learners)
+    if trial.strategy in _PROMPTED:
+        return learner
+    verify_model(folder / trial.folder)
+    return learner.load_tuned(folder / trial.folder)
+
+
+def _learner_of(
+    folder: Path,
+    results: Results,
+    trial: FinishedTrial,
+    device: str,
+    threads: int | None,
+    learners: Mapping[str, Learner | Any],
+) -> Learner:
+    """Return the learner that a trial began with: the caller's own, else the one that its name says."""
+    spec, name = results.study, trial.learner
+    own = own_learners(learners)
+    for given in learners:
+        if given not in spec.models:
+            raise UsageError(
+                f"learners: '{given}' is not among the run's models ({', '.join(spec.models)}); give it under the name that it had "
+                f"there.{did_you_mean(given, spec.models)}"
+            )
+    if name in learners:
+        learner = own[name]
+    else:
+        # What a user asks a tuned model is paid, too, but is no part of what the study has cost.
+        account = Account(spec.hosted, f"{folder.absolute()} (predict)")
+        account.on_message = lambda line: print(line, file=sys.stderr)  # noqa: T201
+        try:
+            learner = build_learners([name], LearnerOptions.of_study(spec, account, device, threads))[name]
+        except ModelError as error:
+            raise ModelError(f"{error}{_own_learner_hint(name, str(error))}") from None
     day = results.decided.get("date")
     if day:
         learner.use_date(str(day))
-    expected, found = trial.identity.get("weights_sha256"), learner.identity().get("weights_sha256")
+    if name in learners or names_code(name):
+        check_same(name, learner, trial.identity)
+    else:
+        _check_model(trial, learner.identity())
+    return learner
+
+
+def _check_model(trial: FinishedTrial, identity: Mapping[str, Any]) -> None:
+    """Refuse a model that has the name of a trial's, and is another one."""
+    then = trial.identity
+    if then.get("kind") != identity.get("kind"):
+        raise StudyStateError(
+            f"the run's '{trial.learner}' is {then.get('kind') or 'no built-in learner'}, and the one of that name here is "
+            f"{identity.get('kind')}.{_own_learner_hint(trial.learner, '.')}"
+        )
+    expected, found = then.get("weights_sha256"), identity.get("weights_sha256")
     if expected != found:
         raise StudyStateError(
             f"the model '{trial.learner}' is not the one this run was tuned on (weights {str(found)[:12]}..., expected "
             f"{str(expected)[:12]}...); restore that model"
         )
-    if trial.strategy in _PROMPTED:
-        return learner
-    verify_model(folder / trial.folder)
-    return learner.load_tuned(folder / trial.folder)
+
+
+def _own_learner_hint(name: str, line: str) -> str:
+    """Return the next step for a name that may be a learner's of the user's own, behind a line."""
+    stop = "" if line.endswith((".", "?")) else "."
+    return f'{stop} If it was a learner of your own, load it in Python: tunecurve.load_predictor(folder, learners={{"{name}": ...}}).'
 
 
 def _retriever_of(folder: TrialFolder) -> Retriever | None:
@@ -193,6 +245,7 @@ def load_predictor(
     trial: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    learners: Mapping[str, Learner | Any] | None = None,
     allow_code: bool = False,
 ) -> Predictor:
     """Return the best (or a named) fine-tuned model of a run as a function from text to text.
@@ -205,8 +258,10 @@ def load_predictor(
         Label of the trial, e.g. ``"fine-tune-n200-seed0"``; default: the best headline score.
     device, threads
         Where to compute.
+    learners : mapping of str to Learner, optional
+        Learners of your own by name, as they were given to `run`: one that was tuned is loaded into this object.
     allow_code : bool, default False
-        Whether code that the study names (``task: package.module:name``) may be loaded.
+        Whether code that the study names (``task: package.module:name``, also a model) may be loaded.
 
     Raises
     ------
@@ -223,7 +278,7 @@ def load_predictor(
         own_code.allow_code()
     results = load(folder)
     chosen = choose_trial(results, trial)
-    learner = _tuned_learner(Path(folder), results, chosen, device, threads)
+    learner = _tuned_learner(Path(folder), results, chosen, device, threads, learners or {})
     # The labels are already filled into the stored instruction; a constrained model needs them as such.
     renderer = PromptRenderer(
         results.prompt.system if chosen.optimisation is None else chosen.optimisation.instruction,

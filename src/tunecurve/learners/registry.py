@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import ModelError, UsageError, needing
 from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
-from tunecurve.learners.baselines.scikit import ScikitLearner, is_classifier
 from tunecurve.learners.distilled import DistilledLearner
 from tunecurve.learners.distilled_names import parse_distilled_name
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_hosted_name
+from tunecurve.learners.own import named_learner
+from tunecurve.own_code import is_allowed, is_reference
 from tunecurve.privacy.network import refuse_address
 from tunecurve.spec.prompt import AnswerSpec
 from tunecurve.spec.study import CONSTRAINED, StudySpec
@@ -98,32 +99,6 @@ def build_learners(models: Sequence[str], options: LearnerOptions | None = None)
     return {"floor": FloorLearner()} | {name: _build(name, options) for name in models}
 
 
-def own_learners(learners: Mapping[str, object]) -> dict[str, Learner]:
-    """Return a caller's own learners by name, the floor first; a classifier of scikit-learn's interface becomes one.
-
-    Raises
-    ------
-    UsageError
-        For an object that is neither.
-    """
-    own: dict[str, Learner] = {"floor": FloorLearner()}
-    for name, learner in learners.items():
-        if is_classifier(learner):
-            own[name] = ScikitLearner(name, learner)
-            continue
-        if not isinstance(learner, Learner):
-            kind = f"the class {learner.__name__}" if isinstance(learner, type) else f"a {type(learner).__name__}"
-            is_uncalled = isinstance(learner, type) and (issubclass(learner, Learner) or hasattr(learner, "fit"))
-            remedy = "call it" if is_uncalled else "derive its class from it"
-            raise UsageError(
-                f"learners: '{name}' is {kind}, expected an object of a class derived from tunecurve.learners.base.Learner or "
-                f"a classifier of scikit-learn's interface; "
-                f"{remedy} (docs/add-a-learner.md)"
-            )
-        own[name] = learner
-    return own
-
-
 def _build(name: str, options: LearnerOptions) -> Learner:
     distilled = parse_distilled_name(name)
     if distilled is not None:
@@ -150,6 +125,8 @@ def _build(name: str, options: LearnerOptions) -> Learner:
         return _encoder(name, kind, rest, options)
     bare_name = name.removeprefix(CONSTRAINED)
     hosted = parse_hosted_name(bare_name)
+    if names_code(name) and is_allowed():
+        return named_learner(name)
     if hosted is None:
         return _local(bare_name.removeprefix("hf:"), options, is_constrained=bare_name != name)
     if bare_name != name:
@@ -220,7 +197,7 @@ def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learn
     try:
         files = resolve_model(name, on_message=options.on_message)
     except ModelError as error:
-        raise ModelError(f"{error}{_as_next_sentence(str(error), hint_at_provider(name))}") from None
+        raise ModelError(f"{error}{_as_next_sentence(str(error), _hint(name))}") from None
     account = options.account
     if account is not None and account.settings.vllm.model == name and not is_constrained:
         from tunecurve.learners.hosted.vllm_server import VLLM
@@ -235,7 +212,7 @@ def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learn
 def _need_local(name: str) -> None:
     """Refuse what needs packages of the extra `local` where they are missing; quieten them where they are not."""
     with (
-        needing("local", f"model '{name}' runs on this machine and", _as_next_sentence("", hint_at_provider(name))),
+        needing("local", f"model '{name}' runs on this machine and", _as_next_sentence("", _hint(name))),
         warnings.catch_warnings(),
     ):
         warnings.filterwarnings("ignore", "IProgress not found")  # no bar is shown, in notebooks neither
@@ -244,6 +221,18 @@ def _need_local(name: str) -> None:
         import transformers
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
+
+
+def names_code(name: str) -> bool:
+    """Return whether a model's name is that of code, ``package.module:name``, and not one like ``tagger:warm`` or ``hf:gpt2``."""
+    return is_reference(name) and name.partition(":")[0] not in (*ANSWERS_OF_KIND, "hf")
+
+
+def _hint(name: str) -> str:
+    """Return what a name that no local model has may have meant, as a sentence; empty where nothing is known."""
+    if names_code(name):
+        return f" If it is a learner of your own, and you trust {name.partition(':')[0]}, add --allow-code (Python: allow_code=True)."
+    return hint_at_provider(name)
 
 
 def _as_next_sentence(line: str, sentence: str) -> str:

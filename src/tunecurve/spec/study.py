@@ -69,7 +69,8 @@ class StudySpec(Section):
         "classifier (an encoder may follow: tagger:NAME), tagger:warm (trained on builtin:pii before), setfit, tfidf, presidio; "
         "constrained: before a local language model: "
         "its answers can be nothing but maskings, or JSON of the shape of the training rows; tagger+4x:NAME: also tuned on four rows a "
-        "labelled row that the model NAME has answered; default: the task's own",
+        "labelled row that the model NAME has answered; a learner of your own: package.module:name (with --allow-code); "
+        "default: the task's own",
     )
     # The article's shots; 0 is the zero-shot prompt.
     shots: list[Shots] = Field(

@@ -13,7 +13,8 @@ from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.distilled_names import models_within
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.known_models import unserved_model, unused_prices
-from tunecurve.learners.registry import LearnerOptions, build_learners, own_learners
+from tunecurve.learners.own import own_learners
+from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.spec.reading import load_spec, parse_spec
 from tunecurve.spec.shots import in_order
 from tunecurve.spec.study import CONSTRAINED, StudySpec

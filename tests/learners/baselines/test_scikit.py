@@ -6,7 +6,7 @@ import pytest
 from tunecurve.errors import ModelError, StudyStateError, UsageError
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.baselines.scikit import ScikitLearner
-from tunecurve.learners.registry import own_learners
+from tunecurve.learners.own import own_learners
 from tunecurve.prompts import PromptRenderer
 from tunecurve.run import run_study
 
