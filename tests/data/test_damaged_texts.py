@@ -19,18 +19,26 @@ def misread(text, encoding):
         return None
 
 
+def brought_back(damaged):
+    """Mend a text by what is said of it, place by place; only damaged characters are shown, not the words around."""
+    while found := damage_in(damaged):
+        assert found.shown not in found.meant
+        damaged = damaged.replace(found.shown, found.meant)
+    return damaged
+
+
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
 def test_what_was_read_as_a_western_encoding_is_found_and_brought_back(word, encoding):
     damaged = misread(word, encoding)
     if damaged is not None:  # five bytes stand for nothing in cp1252
-        assert damage_in(damaged).meant == word
+        assert brought_back(damaged) == word
 
 
 @pytest.mark.parametrize("encoding", ["mac_roman", "cp850", "cp437"])
 @pytest.mark.parametrize("word", ["café", "señor", "Köln", "à la"])
 def test_so_is_what_was_read_as_an_encoding_of_older_machines(word, encoding):
-    assert damage_in(misread(word, encoding)).meant == word
+    assert brought_back(misread(word, encoding)) == word
 
 
 @pytest.mark.parametrize("text", ["Привет, мир", "Как дела?", "Спасибо большое"])
@@ -53,16 +61,18 @@ def test_rows_are_counted_once_with_an_example_and_the_way_to_mend_them(side, n_
     rows = [Row(*((text, "a") if side == "input" else ("a", text)), "", f"line {n}") for n, text in enumerate(texts)]
     (finding,) = damage_findings(rows)
     assert f"{n_damaged} of 200 rows" in finding.text
-    assert "'cafÃ© rosÃ©' stands for 'café rosé'" in finding.text
+    assert "'Ã©' stands for 'é'" in finding.text
     assert ".encode('cp1252').decode()" in finding.remedy
     assert finding.places[0] == "line 0"
     assert finding.is_note == (n_damaged == 1)  # one row may speak of such texts
 
 
 def test_the_way_to_mend_a_text_mends_it():
-    for text in ("cafÃ©", "5 â‚¬", "Å\x81Ã³dÅº"):
+    for text, meant in (("cafÃ©", "café"), ("5 â‚¬", "5 €"), ("Å\x81Ã³dÅº", "Łódź")):
         found = damage_in(text)
-        assert text.encode(found.encoding).decode() == found.meant
+        assert text.encode(found.encoding).decode() == meant
+        assert text.replace(found.shown, found.meant, 1) != text
+        assert found.meant in meant
 
 
 @pytest.mark.parametrize("text", ["caf\ufffd", "\ufffd\ufffd", "it\ufffds"])

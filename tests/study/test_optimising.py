@@ -12,6 +12,7 @@ from tests.support.class_rows import class_rows
 from tunecurve.errors import EnvironmentProblem, Interrupted, SpecError, UsageError
 from tunecurve.learners.base import Completion
 from tunecurve.predictor import load_predictor
+from tunecurve.report.write import write_report
 from tunecurve.results.model import results_schema
 from tunecurve.results.stored import without_times
 from tunecurve.run import run_study
@@ -216,10 +217,16 @@ def test_the_found_instruction_answers_new_texts_and_stands_escaped_in_the_repor
     assert "card" in answering.asked[0].messages[0].content
 
 
-def test_with_no_texts_the_report_keeps_the_instruction_to_itself(rows_file, tmp_path):
-    learner = follower(proposals=["Be polite, curt, vivid as in SECRET-7: {labels}"])
-    run(rows_file, tmp_path / "out", learner, show_texts=False)
-    assert "SECRET-7" not in (tmp_path / "out" / "report.html").read_text()
+@pytest.mark.parametrize("show_texts", [True, False])
+def test_with_no_texts_the_report_keeps_the_instruction_to_itself(rows_file, tmp_path, show_texts):
+    learner, page = (
+        follower(proposals=["Be polite, curt, vivid as in SECRET-7: {labels}"]),
+        tmp_path / "out" / "report.html",
+    )
+    results = run(rows_file, tmp_path / "out", learner, show_texts=show_texts)
+    assert ("SECRET-7" in page.read_text()) == show_texts
+    write_report(tmp_path / "out", results, with_texts=False)
+    assert "SECRET-7" not in page.read_text()
 
 
 def test_seeds_look_on_rows_of_their_own(rows_file, tmp_path):

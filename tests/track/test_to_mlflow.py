@@ -12,8 +12,9 @@ from tunecurve.errors import EnvironmentProblem
 from tunecurve.privacy import network
 from tunecurve.results.stored import load
 from tunecurve.storage.files import read_checked_json, write_checked_json
+from tunecurve.study.found_instruction import Optimisation
 from tunecurve.track.live import Tracking
-from tunecurve.track.log import log_run
+from tunecurve.track.log import log_run, write_artifacts
 from tunecurve.track.to_mlflow import MLflowTracker
 
 needs_mlflow = pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="mlflow is not installed")
@@ -115,6 +116,20 @@ def test_no_row_text_and_no_secret_is_in_the_store(run, monkeypatch):
         content = path.read_bytes()
         assert secret.encode() not in content, path
         assert not any(text in content for text in texts), path
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_an_instruction_that_was_found_may_quote_rows_and_is_not_logged(run, tmp_path, is_given):
+    quoted = "Label like: my box came broken"
+    found = Optimisation(quoted, is_given, "accuracy", 50.0, 60.0, 5, 5, 40, 30, 3, {}, 2, "m", 0.0, "gepa 0.1.4")
+    results = read_checked_json(run / "results.json")
+    results["trials"][-1]["optimisation"] = found.to_json()
+    write_checked_json(run / "results.json", results)
+    files = {path.name: path for path in write_artifacts(run, load(run), tmp_path)}
+    assert (quoted in files["results.json"].read_text()) == is_given
+    assert is_given or quoted not in files["report.html"].read_text()
+    told = read_checked_json(files["results.json"])
+    assert told["trials"][-1]["optimisation"]["score"] == 60.0
 
 
 @needs_mlflow

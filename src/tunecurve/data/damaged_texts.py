@@ -18,7 +18,6 @@ FEW = 0.01
 MOST_PLACES_KEPT = 20
 # Of more rows, every so many are looked at.
 MOST_ROWS = 100_000
-_SHOWN_BEFORE, _SHOWN_BEHIND = 12, 12
 # First bytes of the letters of one alphabet in UTF-8, how many bytes follow, and how many letters in a row show it beyond doubt.
 _LETTERS = (
     (b"\xc2\xc3\xc4\xc5", 1, 1),
@@ -58,7 +57,10 @@ _PATTERNS = {encoding: _pattern(encoding) for encoding in _ENCODINGS}
 
 @dataclass(frozen=True)
 class Damage:
-    """One place at which a text was damaged: what stands there, what stood there, and how to bring it back."""
+    """One place at which a text was damaged: what stands there, what stood there, and how to bring it back.
+
+    Only the damaged characters: findings are kept in results.json, where no row's text belongs.
+    """
 
     shown: str
     meant: str
@@ -71,7 +73,7 @@ def damage_in(text: str) -> Damage | None:
     Examples
     --------
     >>> damage_in("a cafÃ© in town")
-    Damage(shown='a cafÃ© in town', meant='a café in town', encoding='cp1252')
+    Damage(shown='Ã©', meant='é', encoding='cp1252')
     >>> damage_in("a café in town"), damage_in("MANHÃ…"), damage_in("CAFÉ»")
     (None, None, None)
     """
@@ -79,12 +81,10 @@ def damage_in(text: str) -> Damage | None:
         return None
     for encoding, pattern in _PATTERNS.items():
         for match in pattern.finditer(text):
-            start, end = match.span()
-            if _repaired(match, encoding) == match.group() or _CAPITAL_BEFORE_MARK.match(text, start):
+            repaired = _repaired(match, encoding)
+            if repaired == match.group() or _CAPITAL_BEFORE_MARK.match(text, match.start()):
                 continue
-            shown = text[max(0, start - _SHOWN_BEFORE) : end + _SHOWN_BEHIND]
-            meant = pattern.sub(lambda one, encoding=encoding: _repaired(one, encoding), shown)  # type: ignore[misc]
-            return Damage(shown, meant, "latin-1" if set(_CONTROLS) & set(match.group()) else encoding)
+            return Damage(match.group(), repaired, "latin-1" if set(_CONTROLS) & set(match.group()) else encoding)
     return None
 
 

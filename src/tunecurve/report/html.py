@@ -121,6 +121,8 @@ def render_report(
     examples: Sequence[Mapping[str, Any]] = (),
     chart: ChartData | None = None,
     answers: AnswerData | None = None,
+    *,
+    shows_instructions: bool = False,
 ) -> str:
     """Return the report's HTML.
 
@@ -136,6 +138,8 @@ def render_report(
         What is drawn; default: without confusion matrices.
     answers : AnswerData, optional
         The answers explorer; default: no row texts.
+    shows_instructions : bool, default False
+        Whether instructions that were found are shown, which may quote rows.
     """
     chart = chart or chart_data(results)
     names = [metric.name for metric in results.metrics]
@@ -169,6 +173,7 @@ def render_report(
         advice_lines=advice_lines,
         prompt_lines=prompt_lines(results),
         instructions=optimised_instructions(results),
+        shows_instructions=shows_instructions,
         examples=examples,
         chart=chart.to_json(),
         questions=chart.questions if any(curve.sizes for curve in chart.questions) else [],

@@ -38,6 +38,7 @@ def report_page(folder: Path, results: Results, curve_svg: bytes, *, with_texts:
         worst_examples(folder, results) if has_texts else [],
         chart_data(results, confusions(results, answers)),
         answer_data(folder, results, answers) if has_texts else None,
+        shows_instructions=has_texts,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import secrets
 import tempfile
@@ -21,6 +22,7 @@ from tunecurve.track.content import tracked_study
 from tunecurve.track.registry import tracker_of
 
 IDENTITY, LOCK = "study.json", ".lock"
+_NOT_LOGGED = "(not logged: it may quote rows; instruction.txt in the trial's folder)"
 
 
 def log_run(folder: Path, name: str) -> Logged:
@@ -58,7 +60,11 @@ def write_artifacts(folder: Path, results: Results, place: Path) -> list[Path]:
     picture, page, numbers = place / "curve.png", place / "report.html", place / RESULTS
     picture.write_bytes(render(figure, "png"))
     page.write_text(redact(report_page(folder, results, render(figure, "svg"), with_texts=False)), encoding="utf-8")
-    numbers.write_text(redact((folder / RESULTS).read_text(encoding="utf-8")), encoding="utf-8")
+    kept = read_checked_json(folder / RESULTS)
+    for trial in kept["trials"]:
+        if (found := trial.get("optimisation")) and not found["is_given"]:
+            found["instruction"] = _NOT_LOGGED  # may quote rows, which the proposer was shown
+    write_checked_json(numbers, json.loads(redact(json.dumps(kept, ensure_ascii=False))))
     return [picture, page, numbers]
 
 
