@@ -140,6 +140,19 @@ def test_several_right_targets_stay_several(capsys):
     assert again[1:] == pairs("sums.jsonl", "summarization", input_column="text", target_column="short")[1:]
 
 
+@pytest.mark.parametrize("to", ["openai", "vertex", "together", "trl", "rows"])
+@pytest.mark.parametrize(("n_more", "is_said"), [(12, True), (1, True), (0, False)])
+def test_answers_that_chats_leave_out_are_said(capsys, to, n_more, is_said):
+    rows = [
+        {"text": f"{name} left {number}.", "summary": [f"{name} went", *(["gone"] if number < n_more else [])]}
+        for number, name in enumerate(NAMES)
+    ]
+    write("many.jsonl", rows)
+    code, out, _ = converted(capsys, "many.jsonl", "--task", "summarization", "--to", to)
+    assert code == 0
+    assert (f"first of several right answers, and {n_more} rows have more" in out) is (is_said and to != "rows")
+
+
 def test_what_is_there_is_not_overwritten(capsys):
     write("notes.jsonl", spans())
     write("kept.jsonl", [{"mine": 1}])

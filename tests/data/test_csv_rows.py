@@ -148,3 +148,37 @@ def test_a_byte_order_mark_belongs_to_no_name_and_hides_no_header(tmp_path, suff
     write(path, marks + header, header.replace("text", "Bo ran"), marks + header, header.replace("text", "x"))
     with pytest.raises(DataError, match="line 3: the header once more"):
         read(path)
+
+
+BLANKS = [
+    ['"text", "label"', '"It came, late", "loss"', '"x", "other"'],
+    ['text, "label"', '"It came, late", "loss"', 'x, "other"'],
+    ["text, label", '"It came, late", loss', "x, other"],
+    ["text, label", '"It came, late",   "loss"', 'x, "other"'],
+]
+
+
+@pytest.mark.parametrize("lines", BLANKS)
+@pytest.mark.parametrize("mark", [",", ";", "|"])
+def test_blanks_behind_separators_are_left_out_and_said(tmp_path, lines, mark):
+    text = "It came, late" if mark == "," else f"It came{mark} late"
+    path = write(tmp_path / "a.csv", *(line.replace(",", mark) for line in lines))
+    rows, notes = read(path)
+    assert rows == [{"text": text, "label": "loss"}, {"text": "x", "label": "other"}]
+    assert any("a blank follows each separator of 'a.csv'" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["text,label", " a,loss", "b,other"], [" a", "b"]),
+        (["label,text", "loss, a", "other,b"], [" a", "b"]),
+        (["label,text", 'loss, "a" he said', "other,b"], [' "a" he said', "b"]),
+        (["label,text", 'loss," a"', 'other," b"'], [" a", " b"]),
+        (["label\ttext", 'loss\t "a"', 'other\t "b"'], [' "a"', ' "b"']),
+    ],
+)
+def test_blanks_of_texts_stay(tmp_path, lines, expected):
+    rows, notes = read(write(tmp_path / "a.csv", *lines))
+    assert [row["text"] for row in rows] == expected
+    assert not any("blank" in note for note in notes)

@@ -165,6 +165,28 @@ def test_numbers_of_classes_in_parquet_have_the_names_that_the_file_knows(tmp_pa
     assert "column 'label' are read as the names that the data set gives them: 0 = neg, 1 = pos" in findings[0].line
 
 
+@pytest.mark.parametrize(("label", "tags"), [(2, [0]), (17, []), (0, [1, 2])])
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_number_without_a_name_is_an_error_not_an_empty_cell(tmp_path, label, tags, ending):
+    features = {
+        "label": {"names": ["neg", "pos"], "_type": "ClassLabel"},
+        "tags": {"feature": {"names": ["O", "B-PER"], "_type": "ClassLabel"}, "_type": "Sequence"},
+    }
+    rows = [{"label": -1, "tags": [-100, 1]}, {"label": label, "tags": tags}]
+    table = pyarrow.Table.from_pylist(rows).replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
+    path = tmp_path / f"a.{ending}"
+    if ending == "parquet":
+        pyarrow.parquet.write_table(table, path)
+    else:
+        with pyarrow.ipc.new_file(str(path), table.schema) as writer:
+            writer.write_table(table)
+    column = "label" if label > 1 else "tags"
+    with pytest.raises(DataError, match=f"row 2: column '{column}' holds a class number above 1, .* names 2 classes"):
+        cells(path)
+
+
 def test_a_parquet_file_without_names_keeps_its_numbers(tmp_path):
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist([{"label": 1}]), tmp_path / "a.parquet")
     assert cells(tmp_path / "a.parquet") == [{"label": 1}]

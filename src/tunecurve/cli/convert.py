@@ -71,6 +71,11 @@ def convert(source: str, to: str, output: Path | None, force: bool, **options: A
         echo(
             "note     chats name no groups: rows of one group may be trained on and tested; plain rows keep them (--to rows)"
         )
+    n_more = sum(bool(row.other_targets) for row in found.rows)
+    if to != "rows" and n_more:
+        echo(
+            f"note     chats hold the first of several right answers, and {n_more} rows have more; plain rows keep all (--to rows)"
+        )
     n_rows, n_fewest = len(files.get(whole, ())), fewest_rows(to)
     if n_rows < n_fewest:
         echo(f"warning  {n_rows} rows are fewer than the {n_fewest} that one tuning job takes there")

@@ -65,7 +65,7 @@ def _rows(file: DataFile, schema: Any, batches: Iterator[Any], findings: list[Fi
         for begin in range(0, batch.num_rows, ROWS_AT_ONCE):
             for cells in batch.slice(begin, ROWS_AT_ONCE).select(kept).to_pylist():
                 number += 1
-                yield f"row {number}", with_class_names(cells, names)
+                yield f"row {number}", with_class_names(cells, names, f"row {number}")
 
 
 def _not_readable(file: DataFile, kind: str, error: Exception) -> DataError:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
 ClassNames = Mapping[str, Sequence[str]]
@@ -25,18 +26,39 @@ def named_classes(names: ClassNames) -> list[Finding]:
     ]
 
 
-def with_class_names(cells: Mapping[str, Any], names: ClassNames) -> Mapping[str, Any]:
-    """Return a row with the names of its classes; a number without a name, as -1, stands for no class."""
+def with_class_names(cells: Mapping[str, Any], names: ClassNames, place: str) -> Mapping[str, Any]:
+    """Return a row with the names of its classes; a negative number, as -1 or -100, stands for no class.
+
+    Raises
+    ------
+    DataError
+        For a number behind the last name: the names are those of other numbers.
+    """
     if not names:
         return cells
-    return {column: _named(cell, names[column]) if column in names else cell for column, cell in cells.items()}
+    named = dict(cells)
+    for column, known in names.items():
+        if column not in cells:
+            continue
+        named[column] = _named(cells[column], known)
+        if named[column] is _UNKNOWN:
+            raise DataError(
+                f"{place}: column '{column}' holds a class number above {len(known) - 1}, and the file names {len(known)} classes, "
+                "from 0 on: these are the names of other numbers; write the file with all names, or with names for numbers"
+            )
+    return named
+
+
+_UNKNOWN = object()
 
 
 def _named(cell: Any, names: Sequence[str]) -> Any:
+    """Return a cell with names in the place of numbers; `_UNKNOWN` for one with a number behind the last name."""
     if isinstance(cell, list):
-        return [_named(item, names) for item in cell]
+        items = [_named(item, names) for item in cell]
+        return _UNKNOWN if any(item is _UNKNOWN for item in items) else items
     if isinstance(cell, int):
-        return names[cell] if 0 <= cell < len(names) else None
+        return _UNKNOWN if cell >= len(names) else names[cell] if cell >= 0 else None
     return cell
 
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tunecurve.data.conll_rows import refuse_other_format
+from tunecurve.data.csv_layout import BOM, SEPARATORS, blanks_follow, cells_of, find_layout
 from tunecurve.data.encodings import open_text
-from tunecurve.data.headers import ROWS_LOOKED_AT, Header, check_header, check_is_header
+from tunecurve.data.headers import Header, check_header, check_is_header
 from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
 MAX_FIELD_CHARACTERS = 50_000_000
-MAX_SAMPLE_CHARACTERS = 200_000
 MAX_VALUES_KNOWN = 1000
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_BOM = "\ufeff"  # files that were put together keep theirs in the middle
-_EXCEL_HINT = re.compile(r'"?sep=(.)"?\s*')
 _PROPER = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -30,8 +26,9 @@ def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield (place, cells) for every row."""
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     own = "\t" if source.suffix == ".tsv" else ","
-    separator, n_skipped, sample, comments = _separator(source, own)
-    first = [row for row in sample if row]
+    separator, n_skipped, lines, comments = find_layout(source, own)
+    has_blanks = blanks_follow(lines, separator)
+    first = [row for row in cells_of(lines, separator, has_blanks=has_blanks) if row]
     if first:
         refuse_other_format(source, first[0][0])
         check_is_header(f"{source}, line {n_skipped + 1}", first[0], first[1:])
@@ -41,75 +38,16 @@ def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
         findings.append(Finding("csv-comments", text, is_note=True))
     if separator != own:
         text = (
-            f"the cells of '{source.name}' are separated by {_SEPARATORS.get(separator, repr(separator))}, and read so"
+            f"the cells of '{source.name}' are separated by {SEPARATORS.get(separator, repr(separator))}, and read so"
         )
         findings.append(Finding("csv-separator", text, is_note=True))
-    file = _CsvFile(source, separator, n_skipped, findings)
+    if has_blanks:
+        text = f"a blank follows each separator of '{source.name}', and is left out"
+        findings.append(Finding("csv-blanks", text, is_note=True))
+    file = _CsvFile(source, separator, n_skipped, findings, has_blanks)
     if separator == "\t" and not _is_quoted(file):
         return file.plain_rows()
     return file.quoted_rows()
-
-
-def _separator(file: DataFile, own: str) -> tuple[str, int, list[list[str]], list[str]]:
-    """Return the mark between the cells, how many lines stand before the header (Excel's ``sep=;``), the first rows, and comments."""
-    with open_text(file, newline="") as opened:
-        sample = opened.read(MAX_SAMPLE_CHARACTERS)
-    lines = sample.splitlines(keepends=True)
-    if lines:
-        refuse_other_format(file, lines[0])
-        _refuse_json(file, lines[0])
-    hint = _EXCEL_HINT.fullmatch(lines[0]) if lines else None
-    if hint:
-        return hint.group(1), 1, _cells(lines[1:ROWS_LOOKED_AT], hint.group(1)), []
-    if len(sample) == MAX_SAMPLE_CHARACTERS and len(lines) > 1:
-        lines = lines[:-1]
-    n_comments = _n_comments(lines, own)
-    comments, lines = lines[:n_comments], lines[n_comments:]
-    candidates = [own, *(mark for mark in _SEPARATORS if mark != own)]
-    widths = {mark: _widths(lines[:ROWS_LOOKED_AT], mark) for mark in candidates}
-    possible = [mark for mark in candidates if widths[mark] and widths[mark][0] > 1]
-    even = [mark for mark in possible if len(set(widths[mark])) == 1]
-    found = next(iter([*even, *possible, own]))
-    return found, n_comments, _cells(lines[:ROWS_LOOKED_AT], found), comments
-
-
-def _n_comments(lines: Sequence[str], own: str) -> int:
-    """Return how many lines before the header are comments: they begin with ``#``, and the lines below have other cells."""
-    n_comments = next((number for number, line in enumerate(lines) if not line.startswith("#")), 0)
-    below = lines[n_comments : n_comments + ROWS_LOOKED_AT]
-    for mark in (own, *_SEPARATORS):
-        widths = set(_widths(below, mark))
-        if n_comments and len(widths) == 1 and max(widths) > 1:
-            return n_comments if widths != set(_widths(lines[:n_comments], mark)) else 0
-    return 0
-
-
-def _refuse_json(file: DataFile, line: str) -> None:
-    """Refuse a table whose first line is JSON: rows of the other format under the wrong name."""
-    text = line.lstrip(_BOM).strip()
-    if not text.startswith(("{", "[")):
-        return
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = {} if text in ("[", "{", "[{") else None
-    if isinstance(value, dict | list):
-        is_line = isinstance(value, dict) and text not in ("[", "{", "[{")
-        what, ending = ("JSON Lines", ".jsonl") if is_line else ("JSON", ".json")
-        raise DataError(f"'{file}' is {what} by its contents, not a table; let its name end in {ending}")
-
-
-def _cells(lines: Sequence[str], mark: str) -> list[list[str]]:
-    try:
-        return list(csv.reader(lines, delimiter=mark))
-    except csv.Error:
-        return []
-
-
-def _widths(lines: Sequence[str], mark: str) -> list[int]:
-    """Return how many cells each row has; a row that the sample cuts counts for nothing."""
-    rows = [row for row in _cells(lines, mark) if row]
-    return [len(row) for row in (rows[:-1] if len(rows) > 2 else rows)]
 
 
 @dataclass
@@ -144,6 +82,7 @@ class _CsvFile:
     separator: str
     n_skipped: int
     findings: list[Finding]
+    has_blanks: bool = False
     names: Header | None = None
     n_wide: int = 0
     swallowed: list[_Swallowed] = field(default_factory=list)
@@ -154,7 +93,7 @@ class _CsvFile:
         with open_text(self.source, newline="") as file:
             lines = _KeepsLines(self._whole_lines(file))
             skipped = sum(1 for _ in zip(range(self.n_skipped), lines, strict=False))
-            reader = csv.reader(lines, delimiter=self.separator, strict=True)
+            reader = csv.reader(lines, delimiter=self.separator, skipinitialspace=self.has_blanks, strict=True)
             start = 1 + skipped
             try:
                 while True:
@@ -197,11 +136,11 @@ class _CsvFile:
 
     def _row(self, cells: list[str], start: int, lines: Sequence[str]) -> RawRow | None:
         if self.names is None:
-            names = [cells[0].lstrip(_BOM), *cells[1:]]
+            names = [cells[0].lstrip(BOM), *cells[1:]]
             self.names = check_header(f"{self.source}, line {start}", self.source.name, names)
             return None
         width = len(self.header)
-        if width > 1 and [cells[0].lstrip(_BOM), *cells[1:]] == self.header:
+        if width > 1 and [cells[0].lstrip(BOM), *cells[1:]] == self.header:
             raise DataError(
                 f"{self.source}, line {start}: the header once more; if files were put together, delete the line"
             )
@@ -223,7 +162,7 @@ class _CsvFile:
         return [] if self.names is None else self.names.names
 
     def _ragged(self, n_cells: int, start: int) -> str:
-        marks = _SEPARATORS.get(self.separator, repr(self.separator))
+        marks = SEPARATORS.get(self.separator, repr(self.separator))
         if n_cells < len(self.header):
             return (
                 f"{self.source}, line {start}: {n_cells} {'cell' if n_cells == 1 else 'cells'}, expected {len(self.header)} as in the "
@@ -276,7 +215,7 @@ class _CsvFile:
             self.findings.append(Finding("rows-swallowed", how, f"if these are rows, {remedy}", (one.place,)))
         if self.n_wide:
             text = (
-                f"{self.n_wide} rows of '{self.source.name}' end in {_SEPARATORS.get(self.separator, 'separators')} too many; "
+                f"{self.n_wide} rows of '{self.source.name}' end in {SEPARATORS.get(self.separator, 'separators')} too many; "
                 "the empty cells after the last column are left out"
             )
             self.findings.append(Finding("csv-empty-cells", text, is_note=True))

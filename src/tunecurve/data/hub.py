@@ -35,7 +35,9 @@ def read_hub(source: str, options: ReadingOptions, findings: list[Finding]) -> I
     rows = _load(name, options)
     names = class_names_of_features(getattr(rows, "features", None) or {})
     findings += named_classes(names)
-    return ((f"row {number}", with_class_names(cells, names)) for number, cells in enumerate(rows, start=1))
+    return (
+        (f"row {number}", with_class_names(cells, names, f"row {number}")) for number, cells in enumerate(rows, start=1)
+    )
 
 
 def _load(name: str, options: ReadingOptions) -> Any:

@@ -16,9 +16,11 @@ _STARTS = (
     "start_char",
     "start_index",
     "startPos",
+    "BeginOffset",
+    "beginOffset",
     "offset",
 )
-_ENDS = ("end", "stop", "end_offset", "endOffset", "end_position", "end_char", "end_index", "endPos")
+_ENDS = ("end", "stop", "end_offset", "endOffset", "end_position", "end_char", "end_index", "endPos", "EndOffset")
 _LABELS = (
     "label",
     "labels",
@@ -29,6 +31,7 @@ _LABELS = (
     "displayName",
     "display_name",
     "type",
+    "Type",
     "types",
     "tag",
     "tags",
@@ -36,7 +39,7 @@ _LABELS = (
     "class",
     "ner",
 )
-_TEXTS = ("text", "value", "entity_value", "entity_text", "surface", "word", "mention", "span", "covered_text")
+_TEXTS = ("text", "Text", "value", "entity_value", "entity_text", "surface", "word", "mention", "span", "covered_text")
 _COLUMNS = (("begin_offset", *_STARTS), _ENDS, (*_LABELS, "entity"))
 SEVERAL = "several labels"
 

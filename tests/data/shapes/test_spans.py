@@ -43,6 +43,13 @@ DRESSES = {
     "spacy": {"text": TEXT, "ents": objects("start", "end", "label"), "tokens": [{"id": 0, "start": 0, "end": 3}]},
     "spacy training": {"text": TEXT, "entities": LIST},
     "spacy in an object": {"text": TEXT, "annotations": {"entities": LIST}},
+    "comprehend": {"Text": TEXT, "Entities": objects("BeginOffset", "EndOffset", "Type")},
+    "comprehend, all its keys": {
+        "File": "a.txt",
+        "Line": 0,
+        "Text": TEXT,
+        "Entities": [{**one, "Score": 0.9} for one in objects("BeginOffset", "EndOffset", "Type", "Text")],
+    },
     "pipeline": {"text": TEXT, "entities": objects("start", "end", "entity_group", "word")},
     "begin and length": {
         "text": TEXT,
