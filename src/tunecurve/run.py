@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from tunecurve import own_code
-from tunecurve.data.given import is_given, write_given
+from tunecurve.data.given import FILES, is_given, write_given
 from tunecurve.errors import TunecurveError, UsageError
 from tunecurve.executors.base import RunSummary
 from tunecurve.executors.lock import lock_study
@@ -77,9 +77,10 @@ def run(study: Any = None, **options: Any) -> Results:
 
     Parameters
     ----------
-    study : str, Path, mapping, DataFrame, Dataset or list, optional
+    study : str, Path, mapping, DataFrame, Dataset, DatasetDict or list, optional
         A study file, or its content, or a data file; or rows in memory, as is ``data``: a pandas DataFrame, a ``datasets.Dataset``, a list
-        of (input, target) pairs or of mappings. Default: the built-in PII study with quick sizes.
+        of (input, target) pairs or of mappings, a ``DatasetDict`` with a split to train on and one to test on.
+        Default: the built-in PII study with quick sizes.
     **options
         How it is run, and keys of the study file; see below.
 
@@ -188,16 +189,20 @@ def _with_given_rows_on_disk(
 ) -> tuple[str | Path | Mapping[str, Any] | None, dict[str, Any]]:
     """Return study and overrides with rows that a caller has in memory as a file of the run's folder."""
     section = overrides.get("data")
-    source = section.get("source") if isinstance(section, Mapping) else section
-    given = next((value for value in (study, source) if is_given(value)), None)
-    if given is None:
+    rows: dict[str, Any] = {"source": study} if is_given(study) else {}
+    told = section if isinstance(section, Mapping) and not is_given(section) else {"source": section}
+    if rows and told.get("source") is not None:
+        raise UsageError("rows are given twice, as study and as data; give them once")
+    rows |= {key: told[key] for key in FILES if is_given(told.get(key))}
+    if not rows:
         return study, overrides
     values = (
-        dict(study) if isinstance(study, Mapping) else {} if is_given(study) or study is None else load_study(study)
+        {} if is_given(study) or study is None else dict(study) if isinstance(study, Mapping) else load_study(study)
     )
     name = str(overrides.get("name") or values.get("name") or GIVEN_ROWS)
-    path = write_given(given, Path(out) if out is not None else Path("runs") / name)
-    data = (dict(section) if isinstance(section, Mapping) else {}) | {"source": str(path)}
+    folder = Path(out) if out is not None else Path("runs") / name
+    written = {key: str(write_given(value, folder, key)) for key, value in rows.items()}
+    data = dict(told) | written
     return values | {"name": name}, {**overrides, "data": data}
 
 

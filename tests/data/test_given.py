@@ -107,6 +107,117 @@ def test_classes_of_a_data_set_are_their_names_as_in_a_file_of_it():
     assert rows_of(held.remove_columns("label")) == [{"t": "a"}, {"t": "b"}, {"t": "c"}]
 
 
+def test_class_numbers_in_lists_are_their_names():
+    datasets = pytest.importorskip("datasets")
+    kind = datasets.ClassLabel(names=["O", "B-NAME"])
+    features = {"tokens": datasets.Sequence(datasets.Value("string")), "tags": datasets.Sequence(kind)}
+    cells = {"tokens": [["Ann", "sings"], ["a"], []], "tags": [[1, 0], [-1], []]}
+    held = datasets.Dataset.from_dict(cells, features=datasets.Features(features))
+    expected = [["B-NAME", "O"], [None], []]
+    assert [row["tags"] for row in rows_of(held)] == expected
+    assert [row["tags"] for row in rows_of(held.to_iterable_dataset())] == expected
+    assert [row["tags"] for row in rows_of(held.data.table)] == expected, "the table of pyarrow holds the names, too"
+    assert [row["tokens"] for row in rows_of(held)] == cells["tokens"]
+
+
+def test_tables_and_arrays_are_the_rows_that_they_hold():
+    numpy, pyarrow = pytest.importorskip("numpy"), pytest.importorskip("pyarrow")
+    pairs = [{"source_text": "a", "target_text": "x"}, {"source_text": "b", "target_text": "y"}]
+    rows = [{"t": "a", "n": 1}, {"t": "b", "n": 2}]
+    assert rows_of(numpy.array([["a", "x"], ["b", "y"]])) == pairs
+    assert rows_of(numpy.array([["a", "x"], ["b", "y"]], dtype=object)) == pairs
+    assert rows_of(numpy.array([("a", 1), ("b", 2)], dtype=[("t", "U1"), ("n", "i4")])) == rows
+    assert rows_of(pyarrow.Table.from_pylist(rows)) == rows
+    assert rows_of(list(numpy.array(rows))) == rows
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda numpy: numpy.array(["a", "b", "c"]),
+            r"a ndarray \(3\), expected two columns.*list\(zip\(inputs, targets\)\)",
+        ),
+        (lambda numpy: numpy.array([["a", "b", "c"]]), r"a ndarray \(1 x 3\).*a DataFrame with names for more columns"),
+        (lambda numpy: numpy.zeros((2, 2, 2)), r"a ndarray \(2 x 2 x 2\)"),
+        (lambda numpy: (numpy.array(["a", "b"]), numpy.array(["x", "y"])), r"two columns, of 2 and 2.*list\(zip\("),
+        (lambda numpy: (["a", "b", "c"], ["x", "y", "z"]), r"two columns, of 3 and 3.*list\(zip\("),
+        (lambda numpy: pytest.importorskip("pandas").Series(["a", "b"]), r"a Series \(2\)"),
+    ],
+)
+def test_columns_apart_are_refused_with_what_to_give(make, said):
+    numpy = pytest.importorskip("numpy")
+    with pytest.raises(DataError, match=said) as told:
+        rows_of(make(numpy))
+    assert "\n" not in str(told.value)
+
+
+SIDES = {"train": PAIRS[:24], "test": PAIRS[24:34], "validation": PAIRS[34:]}
+
+
+def splits(kind, names):
+    if kind == "mapping":
+        return {name: SIDES.get(name, PAIRS) for name in names}
+    datasets = pytest.importorskip("datasets")
+    columns = ("source_text", "target_text")
+    held = {
+        name: datasets.Dataset.from_list([dict(zip(columns, pair, strict=True)) for pair in SIDES.get(name, PAIRS)])
+        for name in names
+    }
+    return datasets.DatasetDict(held)
+
+
+@pytest.mark.parametrize("kind", ["mapping", "DatasetDict"])
+@pytest.mark.parametrize("place", ["study", "data", "source"])
+def test_splits_are_the_sides_of_a_study(tmp_path, kind, place):
+    value = splits(kind, ["train", "test", "validation"])
+    places = {"study": (value, {}), "data": (None, {"data": value}), "source": (None, {"data": {"source": value}})}
+    study, overrides = places[place]
+    options = {"learners": {"mine": LookupLearner("mine")}, "train_sizes": [5], "task": "masking"}
+    done = run_study(study, out=tmp_path / "run", **overrides, **options)
+    facts = done.results.data
+    assert (facts.n_test, facts.n_pool, facts.n_dev) == (10, 24, 6)
+    said = [finding.text for finding in done.results.findings if finding.code == "folder-sides"]
+    assert len(said) == 1
+    assert "'train' are the training rows, 'test' are the test rows, 'validation' are the development rows" in said[0]
+
+
+def test_a_later_call_with_fewer_splits_reads_no_file_of_an_earlier_one(tmp_path):
+    write_given(splits("mapping", ["train", "test", "validation"]), tmp_path)
+    folder = write_given(splits("mapping", ["train", "test"]), tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["test.jsonl", "train.jsonl"]
+
+
+def test_one_split_alone_is_the_data(tmp_path):
+    for names in (["train"], ["whole"]):
+        path = write_given(splits("DatasetDict", names), tmp_path)
+        assert len(path.read_text().splitlines()) == len(SIDES.get(names[0], PAIRS))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["train", "validation"], ["en", "de"], ["train", "test", "unsupervised"], ["train", "test", "eval"], ["train_sft", "test_sft"]],
+)  # fmt: skip
+def test_splits_that_are_not_clearly_sides_are_asked_for(tmp_path, names):
+    with pytest.raises(DataError, match=f"splits {', '.join(names)} does not say which.*give each side: data=") as told:
+        write_given(splits("DatasetDict", names), tmp_path)
+    assert "\n" not in str(told.value)
+    assert not (tmp_path / "given-rows").exists()
+
+
+def test_sides_are_given_one_by_one(tmp_path):
+    sides = {"source": SIDES["train"], "test_source": SIDES["test"], "dev_source": SIDES["validation"]}
+    options = {"learners": {"mine": LookupLearner("mine")}, "train_sizes": [5], "task": "masking"}
+    facts = run_study(data=sides, out=tmp_path / "run", **options).results.data
+    assert (facts.n_test, facts.n_pool, facts.n_dev) == (10, 24, 6)
+    with pytest.raises(
+        DataError, match="test_source is a dict with the splits train, test, expected the rows of one side"
+    ):
+        run_study(PAIRS, data={"test_source": splits("mapping", ["train", "test"])}, out=tmp_path / "other", **options)
+    with pytest.raises(TunecurveError, match="rows are given twice"):
+        run_study(PAIRS, data=PAIRS, out=tmp_path / "other", **options)
+
+
 @pytest.mark.parametrize("cell", [b"a", bytearray(b"a")])
 def test_bytes_are_no_text(cell):
     with pytest.raises(DataError, match=r"a cell is a byte.*decode"):

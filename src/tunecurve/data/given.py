@@ -1,28 +1,46 @@
-"""Rows that a Python caller has in memory: a data frame, pairs, mappings, or a `datasets.Dataset`."""
+"""Rows that a Python caller has in memory: a data frame, pairs, mappings, an array, a `datasets.Dataset`, or several as sides."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tunecurve.data.class_names import class_names_of_features, names_in_metadata, with_class_names
+from tunecurve.data.folders import SPLITS
 from tunecurve.errors import DataError
 from tunecurve.storage.files import make_folder, write_text
 
 FILE = "given-rows.jsonl"
+# Keys of the data section that take rows in memory, and the files that they are written to.
+FILES = {"source": FILE, "test_source": "given-test-rows.jsonl", "dev_source": "given-dev-rows.jsonl"}
+FOLDER = "given-rows"
 PAIR = ("source_text", "target_text")
 _EXPECTED = "a pandas DataFrame, a datasets.Dataset, a list of (input, target) pairs or a list of mappings"
+_SIDES_BY_NAME = 'give each side: data={"source": splits["train"], "test_source": splits["test"]}'
 
 
 def is_given(value: object) -> bool:
     """Return whether a value is rows, and no name of a file or a study's content."""
-    if value is None or isinstance(value, str | Path | Mapping):
+    if value is None or isinstance(value, str | Path):
         return False
+    if isinstance(value, Mapping):
+        return are_splits(value)
     return not (
         isinstance(value, list | tuple) and all(isinstance(one, str | Path) for one in value) and len(value) > 0
     )
+
+
+def are_splits(value: object) -> bool:
+    """Return whether a value holds rows by split: a `datasets.DatasetDict`, or a mapping like ``{"train": rows, "test": rows}``."""
+    if not isinstance(value, Mapping):
+        return False
+    if type(value).__name__ in ("DatasetDict", "IterableDatasetDict"):
+        return True
+    has_split = any(str(name).lower() in SPLITS for name in value)
+    return has_split and all(is_given(rows) and not isinstance(rows, Mapping) for rows in value.values())
 
 
 def rows_of(value: Any) -> list[dict[str, object]]:
@@ -38,47 +56,112 @@ def rows_of(value: Any) -> list[dict[str, object]]:
     >>> rows_of([("Call Ann", "Call [NAME]")])
     [{'source_text': 'Call Ann', 'target_text': 'Call [NAME]'}]
     """
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a data frame, without importing pandas
-        if any(name is not None for name in value.index.names):  # a column that was made the index is a column still
-            value = value.reset_index(allow_duplicates=True)
-        names = [str(name) for name in value.columns]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise DataError(
-                f"the data frame has {len(twice)} column name(s) more than once ({', '.join(twice)}); rename them"
-            )
-        records: Iterable[Any] = value.to_dict("records")
-    elif isinstance(value, Iterable):
-        records = _with_class_names(value)
-    else:
-        raise DataError(f"data: rows are a {type(value).__name__}, expected {_EXPECTED}")
-    rows = [_row(record, number) for number, record in enumerate(records, start=1)]
+    rows = [_row(record, number) for number, record in enumerate(_records(value), start=1)]
     if not rows:
         raise DataError("data: there is no row; give rows to measure on")
     return rows
 
 
-def write_given(value: Any, folder: Path) -> Path:
-    """Write rows in memory into a study's folder, private, as JSON Lines; return the file."""
-    path = make_folder(folder) / FILE
+def write_given(value: Any, folder: Path, key: str = "source") -> Path:
+    """Write rows in memory into a study's folder, private, as JSON Lines; return the file, or the folder of the splits' files.
+
+    Raises
+    ------
+    DataError
+        For what is no rows, and for splits that are not clearly the sides of a study.
+    """
+    if not are_splits(value):
+        return _write_rows(value, make_folder(folder) / FILES[key])
+    if key != "source":
+        raise DataError(
+            f"data: {key} is {_splits_in_words(value)}, expected the rows of one side; give one of its splits"
+        )
+    if len(value) == 1:
+        return _write_rows(next(iter(value.values())), make_folder(folder) / FILE)
+    sides = {SPLITS.get(str(name).lower(), ""): rows for name, rows in value.items()}
+    if len(sides) < len(value) or "" in sides or not {"train", "test"} <= sides.keys():
+        raise DataError(f"data: {_splits_in_words(value)} does not say which split is which side; {_SIDES_BY_NAME}")
+    inner = make_folder(folder / FOLDER)
+    for file in inner.glob("*.jsonl"):  # of a call with other splits
+        file.unlink()
+    for name, rows in value.items():
+        _write_rows(rows, inner / f"{str(name).lower()}.jsonl")
+    return inner
+
+
+def _write_rows(value: Any, path: Path) -> Path:
     write_text(path, "".join(json.dumps(row) + "\n" for row in rows_of(value)))
     return path
 
 
-def _with_class_names(value: Iterable[Any]) -> Iterable[Any]:
-    """Return the rows of a `datasets.Dataset` with the names of its classes for their numbers, -1 as missing; other rows as they are."""
-    features = getattr(value, "features", None)
-    if not isinstance(features, Mapping):
-        return value
-    named = {name: kind.names for name, kind in features.items() if getattr(kind, "names", None)}
-    return [
-        {name: _class_name(cell, named[name]) if name in named else cell for name, cell in record.items()}
-        for record in value
-    ]
+def _splits_in_words(value: Mapping[Any, Any]) -> str:
+    return f"a {type(value).__name__} with the splits {', '.join(map(str, value)) or 'none'}"
 
 
-def _class_name(cell: Any, names: Sequence[str]) -> Any:
-    return None if cell == -1 else names[cell] if isinstance(cell, int) else cell
+def _records(value: Any) -> Iterable[Any]:
+    """Return the rows of a table or a sequence, one by one."""
+    if hasattr(value, "to_dict") and hasattr(value, "columns") and hasattr(value, "index"):
+        return _records_of_frame(value)
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return _records_of_array(value)
+    if hasattr(value, "to_pylist") and hasattr(value, "schema"):  # a table of pyarrow
+        names = names_in_metadata(value.schema.metadata or {})
+        return (with_class_names(record, names) for record in value.to_pylist())
+    if hasattr(value, "to_dicts"):  # a data frame of polars
+        return list(value.to_dicts())
+    if isinstance(features := getattr(value, "features", None), Mapping):  # a data set of `datasets`
+        names = class_names_of_features(features)
+        return (with_class_names(record, names) for record in value)
+    if are_splits(value):
+        raise DataError(f"data: rows are {_splits_in_words(value)}, expected the rows of one side; {_SIDES_BY_NAME}")
+    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+        raise DataError(f"data: rows are a {type(value).__name__}, expected {_EXPECTED}")
+    if isinstance(value, tuple) and len(value) == len(PAIR) and all(_is_column(one) for one in value):
+        raise DataError(
+            f"data: rows are two columns, of {len(value[0])} and {len(value[1])} values, expected {_EXPECTED}; give "
+            "list(zip(inputs, targets))"
+        )
+    return value
+
+
+def _is_column(value: Any) -> bool:
+    """Return whether a value is many texts or numbers, as the inputs or the targets of all rows are."""
+    if isinstance(value, str) or not hasattr(value, "__len__") or isinstance(value, Mapping):
+        return False
+    return len(value) > len(PAIR) or hasattr(value, "dtype")
+
+
+def _records_of_frame(value: Any) -> Iterable[Any]:
+    """Return the rows of a data frame of pandas, which is not imported for it."""
+    if any(name is not None for name in value.index.names):  # a column that was made the index is a column still
+        value = value.reset_index(allow_duplicates=True)
+    names = [str(name) for name in value.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"the data frame has {len(twice)} column name(s) more than once ({', '.join(twice)}); rename them"
+        )
+    records: Iterable[Any] = value.to_dict("records")
+    return records
+
+
+def _records_of_array(value: Any) -> Iterable[Any]:
+    """Return the rows of a numpy array: of two columns, or with names for its columns.
+
+    Raises
+    ------
+    DataError
+        For any other array, and for one column of a data frame.
+    """
+    if (names := getattr(value.dtype, "names", None)) and len(value.shape) == 1:
+        return [dict(zip(names, record, strict=True)) for record in value.tolist()]
+    if len(value.shape) == 2 and value.shape[1] == len(PAIR):
+        return list(value.tolist())
+    shape = " x ".join(map(str, value.shape)) or "no shape"
+    raise DataError(
+        f"data: rows are a {type(value).__name__} ({shape}), expected two columns, input and target; give list(zip(inputs, targets)), "
+        "or a DataFrame with names for more columns"
+    )
 
 
 def _row(record: Any, number: int) -> dict[str, object]:
