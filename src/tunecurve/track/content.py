@@ -15,6 +15,7 @@ from tunecurve.results.model import Results
 from tunecurve.results.records.points import Point
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.spec.study import stable_hash
+from tunecurve.study.plan import SIMILAR
 from tunecurve.study.trial_folder import RESULT, TrialFolder
 
 LOSS = "training_loss"
@@ -184,7 +185,7 @@ def _settled(results: Results) -> list[Point]:
 
 
 def _strategy(point: Point) -> str:
-    return f"{point.strategy}-k{point.shots}" if point.strategy in ("similar", "similar-by-label") else point.strategy
+    return f"{point.strategy}-k{point.shots}" if point.strategy in SIMILAR else point.strategy
 
 
 def _size(point: Point) -> int:

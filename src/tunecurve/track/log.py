@@ -17,7 +17,7 @@ from tunecurve.report.write import report_page
 from tunecurve.results.model import Results
 from tunecurve.results.stored import RESULTS, load
 from tunecurve.storage.files import make_folder, read_checked_json, write_checked_json
-from tunecurve.track.base import FOLDER, Logged
+from tunecurve.track.base import FOLDER, Logged, given
 from tunecurve.track.content import tracked_study
 from tunecurve.track.registry import tracker_of
 
@@ -47,7 +47,7 @@ def log_run(folder: Path, name: str) -> Logged:
     with _alone(folder):
         results = load(folder)
         study = tracked_study(results, folder, _identity(folder))
-        os.environ.update({key: os.environ.get(key, value) for key, value in tracker.environment.items()})
+        os.environ.update({key: given(key) or value for key, value in tracker.environment.items()})
         for variable in tracker.forgotten:
             os.environ.pop(variable, None)
         with tempfile.TemporaryDirectory() as place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -82,10 +83,15 @@ class MLflowTracker(Tracker):
         status = "FINISHED" if study.is_complete else "RUNNING"
         client.update_run(parent, status=status)
         where = redact(self.uri)
-        look = f"mlflow ui --backend-store-uri {where}" if self.elsewhere is None else "open it there"
-        if importlib.util.find_spec("flask") is None and self.elsewhere is None:
-            look += " (its page needs: pip install mlflow)"
-        return Logged(self.name, len(new), len(before), where, parent, look)
+        return Logged(self.name, len(new), len(before), where, parent, self.look)
+
+    @property
+    def look(self) -> str:
+        """The command that shows the store; a server shows it itself."""
+        if self.elsewhere is not None or self.uri.startswith(("http:", "https:")):
+            return "open it there"
+        needs = "" if importlib.util.find_spec("flask") else " (its page needs: pip install mlflow)"
+        return f"mlflow ui --backend-store-uri {shlex.quote(redact(self.uri))}{needs}"
 
     def _experiment(self, client: Any) -> str:
         """Return the experiment's number; made where there is none."""

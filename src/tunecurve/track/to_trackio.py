@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from typing import Any
@@ -50,7 +51,7 @@ class TrackioTracker(Tracker):
             if whole.key not in known:
                 _log_run(whole, artifacts)
         where = given(FOLDER_VARIABLE) or str(self.own_store)
-        look = f"{FOLDER_VARIABLE}={where} trackio show --project {PROJECT}"
+        look = f"{FOLDER_VARIABLE}={shlex.quote(where)} trackio show --project {PROJECT}"
         return Logged(self.name, len(new), len(trials) - len(new), where, study.group, look)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from tunecurve.errors import EnvironmentProblem
+from tunecurve.privacy.redact import redact
 from tunecurve.spec.study import stable_hash
 from tunecurve.storage.files import AppendLog
 from tunecurve.track.base import PROJECT, Artifacts, Logged, Tracker, given
@@ -61,7 +63,7 @@ class WandbTracker(Tracker):
         """Log what is not logged yet."""
         directory = Path(given(DIRECTORY) or self.own_store)
         project = given(PROJECT_VARIABLE) or PROJECT
-        where = f"{given(SERVER) or 'wandb.ai'}, project {project}" if self.mode == "online" else str(directory)
+        where = f"{redact(given(SERVER) or 'wandb.ai')}, project {project}" if self.mode == "online" else str(directory)
         for folder in (self.own_store, directory):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         trials = [run_of_trial(study, trial) for trial in study.trials]
@@ -76,7 +78,11 @@ class WandbTracker(Tracker):
                 known.append({"id": _id(run), "where": where, "trial": run.key})
         finally:
             known.close()
-        look = "open it there" if self.mode == "online" else f"wandb sync {directory}/wandb/offline-run-*"
+        look = (
+            "open it there"
+            if self.mode == "online"
+            else f"wandb sync {shlex.quote(str(directory))}/wandb/offline-run-*"
+        )
         return Logged(self.name, len(new), len(trials) - len(new), where, study.group, look)
 
 
