@@ -185,8 +185,8 @@ def test_a_predictor_needs_no_metric(rows_file, tmp_path, monkeypatch):
 
 
 def test_checkpoints_of_a_provider_keep_no_score_of_another_metric(rows_file, tmp_path):
-    from tunecurve.study.trial import stored_checkpoints
     from tunecurve.study.trial_folder import TrialFolder
+    from tunecurve.study.trial_record import stored_checkpoints
 
     results = run(rows_file, tmp_path / "out", allow_code=True).results
     tuned = next(trial for trial in results.trials if trial.strategy == "fine-tune")

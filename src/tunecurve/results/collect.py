@@ -52,9 +52,15 @@ from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial, is_paid
 from tunecurve.study.row_groups import groups_of
-from tunecurve.study.trial import signatures_of, stored_checkpoints, stored_result
 from tunecurve.study.trial_folder import TrialFolder
-from tunecurve.study.trial_record import TrainingScores, row_statistics, stored_statistics
+from tunecurve.study.trial_record import (
+    TrainingScores,
+    row_statistics,
+    signatures_of,
+    stored_checkpoints,
+    stored_result,
+    stored_statistics,
+)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
-from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream, predict_answers
@@ -26,8 +24,7 @@ from tunecurve.learners.base import (
     TrainingProgress,
     TrainingRecord,
 )
-from tunecurve.metrics.base import Metric, signature_for
-from tunecurve.own_code import is_reference
+from tunecurve.metrics.base import Metric
 from tunecurve.prompts import Prompt, held_to_shape
 from tunecurve.storage.files import AppendLog
 from tunecurve.study.answer_report import (
@@ -46,9 +43,14 @@ from tunecurve.study.optimising.proposals import with_instruction
 from tunecurve.study.plan import PlannedTrial, Trial, shape_in, training_key
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, RESULT, TrialFolder
-from tunecurve.study.trial_record import TrainingScores, TrialRecord, keep_statistics, row_statistics
-
-MOVE_AWAY = "move the trial's folder away and run the same command, which measures it again"
+from tunecurve.study.trial_record import (
+    MOVE_AWAY,
+    TrainingScores,
+    TrialRecord,
+    keep_statistics,
+    row_statistics,
+    signatures_of,
+)
 
 
 @dataclass(frozen=True)
@@ -171,50 +173,6 @@ def _find_instruction(
     proposer = learner if planned.config["optimize"]["proposer"] is None else context.proposer
     assert proposer is not None, "the study builds whom it names"
     return found_instruction(planned, context.data, (learner, proposer), context.metrics[0], cleaning, progress)
-
-
-def signatures_of(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, str]:
-    """Return by name what makes scores on these rows comparable."""
-    return {metric.name: signature_for(metric, [row.references for row in rows]) for metric in metrics}
-
-
-def stored_result(folder: TrialFolder, signatures: Mapping[str, str]) -> TrialRecord:
-    """Return a finished trial's result.
-
-    Scores that only its model could give again are None where a metric of the user's own has changed since.
-
-    Parameters
-    ----------
-    folder : TrialFolder
-        The trial's.
-    signatures : mapping of str to str
-        From `signatures_of`, of the metrics as they are now.
-    """
-    record = TrialRecord.from_json(folder.result(), f"'{folder.path / RESULT}'", MOVE_AWAY)
-    lost = _lost_scores(record.metric_signatures, signatures)
-    if not lost:
-        return record
-    answers, on_training_rows = record.answers, record.training_scores
-    as_given, unwrapped = (
-        scores and {**scores, **lost} for scores in (answers.scores_as_given, answers.scores_unwrapped)
-    )
-    return replace(
-        record,
-        answers=replace(answers, scores_as_given=as_given, scores_unwrapped=unwrapped),
-        training_scores=on_training_rows and replace(on_training_rows, scores={**on_training_rows.scores, **lost}),
-    )
-
-
-def stored_checkpoints(folder: TrialFolder, signatures: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the scores of a provider's checkpoints; None where a metric of the user's own has changed since the trial."""
-    scored = folder.provider_checkpoints()
-    lost = _lost_scores(folder.result()["metric_signatures"], signatures) if scored else {}
-    return [{**checkpoint, "scores": {**checkpoint["scores"], **lost}} for checkpoint in scored]
-
-
-def _lost_scores(then: Mapping[str, str], signatures: Mapping[str, str]) -> dict[str, None]:
-    """Return None for every metric of the user's own that has changed since."""
-    return {name: None for name, now in signatures.items() if is_reference(name) and then.get(name) != now}
 
 
 def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:

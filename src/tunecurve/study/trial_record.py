@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from tunecurve.data.rows import Row
 from tunecurve.learners.base import TrainingRecord
-from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
+from tunecurve.metrics.base import FloatArray, Metric, signature_for, statistics_matrix
+from tunecurve.own_code import is_reference
 from tunecurve.storage.files import write_bytes
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 from tunecurve.storage.versions import difference
 from tunecurve.study.answer_report import AnswerSummary
 from tunecurve.study.found_instruction import Optimisation
 from tunecurve.study.losses import TrialLoss
-from tunecurve.study.trial_folder import STATISTICS, TrialFolder
+from tunecurve.study.trial_folder import RESULT, STATISTICS, TrialFolder
+
+MOVE_AWAY = "move the trial's folder away and run the same command, which measures it again"
 
 
 @dataclass(frozen=True)
@@ -99,3 +103,47 @@ def stored_statistics(
     ends = np.cumsum(list(kept.columns.values()))[:-1]
     parts = np.hsplit(np.load(io.BytesIO(content), allow_pickle=False), ends)
     return dict(zip(kept.columns, parts, strict=True))
+
+
+def signatures_of(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, str]:
+    """Return by name what makes scores on these rows comparable."""
+    return {metric.name: signature_for(metric, [row.references for row in rows]) for metric in metrics}
+
+
+def stored_result(folder: TrialFolder, signatures: Mapping[str, str]) -> TrialRecord:
+    """Return a finished trial's result.
+
+    Scores that only its model could give again are None where a metric of the user's own has changed since.
+
+    Parameters
+    ----------
+    folder : TrialFolder
+        The trial's.
+    signatures : mapping of str to str
+        From `signatures_of`, of the metrics as they are now.
+    """
+    record = TrialRecord.from_json(folder.result(), f"'{folder.path / RESULT}'", MOVE_AWAY)
+    lost = _lost_scores(record.metric_signatures, signatures)
+    if not lost:
+        return record
+    answers, on_training_rows = record.answers, record.training_scores
+    as_given, unwrapped = (
+        scores and {**scores, **lost} for scores in (answers.scores_as_given, answers.scores_unwrapped)
+    )
+    return replace(
+        record,
+        answers=replace(answers, scores_as_given=as_given, scores_unwrapped=unwrapped),
+        training_scores=on_training_rows and replace(on_training_rows, scores={**on_training_rows.scores, **lost}),
+    )
+
+
+def stored_checkpoints(folder: TrialFolder, signatures: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the scores of a provider's checkpoints; None where a metric of the user's own has changed since the trial."""
+    scored = folder.provider_checkpoints()
+    lost = _lost_scores(folder.result()["metric_signatures"], signatures) if scored else {}
+    return [{**checkpoint, "scores": {**checkpoint["scores"], **lost}} for checkpoint in scored]
+
+
+def _lost_scores(then: Mapping[str, str], signatures: Mapping[str, str]) -> dict[str, None]:
+    """Return None for every metric of the user's own that has changed since."""
+    return {name: None for name, now in signatures.items() if is_reference(name) and then.get(name) != now}
