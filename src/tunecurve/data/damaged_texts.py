@@ -111,8 +111,10 @@ def damage_findings(rows: Sequence[Row]) -> list[Finding]:
                 continue
             found = damage_in(text)
             example = example or found
-            damaged.add(row) if found else None
-            lost.add(row) if LOST in text else None
+            if found is not None:
+                damaged.add(row)
+            if LOST in text:
+                lost.add(row)
     of_all = f" (looked at: {len(looked_at):,} of {len(rows):,} rows)" if len(looked_at) < len(rows) else ""
     return [*_misread(damaged, example, len(looked_at), of_all), *_lost(lost, len(looked_at), of_all)]
 

@@ -22,8 +22,9 @@ from tunecurve.errors import DataError, TunecurveError
 from tunecurve.findings import Finding
 
 Reader = Callable[[DataFile, list[Finding]], Iterator[RawRow]]
-# One reader a kind of file; what rows mean is decided by `cleaning`.
+# How much of a file that is not read is looked at, to say what it is.
 _START_BYTES = 512
+# One reader a kind of file; what rows mean is decided by `cleaning`.
 READERS: dict[str, Reader] = {
     "json": read_json,
     "csv": read_csv,

@@ -151,6 +151,7 @@ def refuse_other_file(name: str, start: bytes = b"") -> DataError:
     Parameters
     ----------
     name : str
+        Of the file, as it is shown.
     start : bytes
         Its first bytes, where they are known.
     """

@@ -43,6 +43,11 @@ def columns_with(sample: Sequence[Cells], fits: Callable[[Any], bool]) -> list[s
     return found
 
 
+def is_column_with(sample: Sequence[Cells], column: str, fits: Callable[[Any], bool]) -> bool:
+    """Return whether one column is among those of `columns_with`; no other cell is looked at."""
+    return bool(columns_with([{column: row[column]} if column in row else {} for row in sample], fits))
+
+
 def system_columns(sample: Sequence[Cells]) -> list[str]:
     """Return the columns that hold a system text in some row."""
     return [name for name in SYSTEM_COLUMNS if any(holds_words(row.get(name)) for row in sample)]
@@ -55,7 +60,7 @@ def class_columns(sample: Sequence[Cells]) -> list[str]:
 
 def ends_with_user(sample: Sequence[Cells], column: str) -> bool:
     """Return whether the last turn of most chats is a user's."""
-    return column in columns_with(sample, lambda cell: _last_role(cell) == "user")
+    return is_column_with(sample, column, lambda cell: _last_role(cell) == "user")
 
 
 def _last_role(cell: Any) -> str | None:

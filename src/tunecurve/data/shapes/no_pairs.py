@@ -8,7 +8,7 @@ from typing import Any
 
 from tunecurve.data.cells import flag_of, is_missing, plain_value
 from tunecurve.data.shapes.base import Cells, Match
-from tunecurve.data.shapes.chat import columns_with, ends_with_user
+from tunecurve.data.shapes.chat import columns_with, ends_with_user, is_column_with
 from tunecurve.data.shapes.turns import ROLES, turns_in
 from tunecurve.errors import DataError
 
@@ -40,7 +40,7 @@ def refuse_rows_without_pairs(sample: Sequence[Cells]) -> None:
     """
     _refuse_known_files(sample)
     texts = [name for name in columns_with(sample, lambda cell: isinstance(plain_value(cell), str)) if name in _TEXTS]
-    if texts and columns_with([_only(row, "role") for row in sample], _is_role):
+    if texts and is_column_with(sample, "role", _is_role):
         parents = [name for name in _PARENTS if any(name in row for row in sample)]
         what = (
             f"single messages of trees ('{parents[0]}' names the message before)"
@@ -117,7 +117,7 @@ def refuse_flags(sample: Sequence[Cells]) -> None:
 def _refuse_known_files(sample: Sequence[Cells]) -> None:
     """Refuse what well-known programs write that is no row of input and target, by its name."""
     for column, fits, what in _KNOWN_FILES:
-        if columns_with([_only(row, column) for row in sample], fits):
+        if is_column_with(sample, column, fits):
             raise DataError(f"{what}: docs/data.md has the lines of Python")
 
 
@@ -189,10 +189,6 @@ def _are_flags(sample: Sequence[Cells], name: str) -> bool:
     cells = [row.get(name) for row in sample]
     is_there = any(not is_missing(cell) and str(cell).strip() for cell in cells)
     return is_there and all(flag_of(cell) is not None for cell in cells)
-
-
-def _only(row: Cells, name: str) -> Cells:
-    return {name: row[name]} if not is_missing(row.get(name)) else {}
 
 
 def _is_role(cell: Any) -> bool:

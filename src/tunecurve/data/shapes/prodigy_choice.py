@@ -8,7 +8,7 @@ from typing import Any
 from tunecurve.data.cells import plain_value
 from tunecurve.data.shapes.annotated import list_cell
 from tunecurve.data.shapes.base import Asked, Cells, Match, Met, Plain, Shape
-from tunecurve.data.shapes.chat import columns_with
+from tunecurve.data.shapes.chat import columns_with, is_column_with
 from tunecurve.data.shapes.prodigy import IGNORED, REJECTED
 from tunecurve.data.shapes.spans import TEXT_COLUMNS
 
@@ -25,8 +25,8 @@ class ProdigyChoice(Shape):
 
     def matches(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return a match for the text beside the options, where all rows have the same ones."""
-        has_options = columns_with([_only(row, OPTIONS) for row in sample], lambda cell: bool(_options(cell)))
-        has_both = bool(has_options) and any(isinstance(list_cell(row.get(ACCEPTED)), list) for row in sample)
+        has_options = is_column_with(sample, OPTIONS, lambda cell: bool(_options(cell)))
+        has_both = has_options and any(isinstance(list_cell(row.get(ACCEPTED)), list) for row in sample)
         if not has_both or len({tuple(_options(row.get(OPTIONS))) for row in sample if row.get(OPTIONS)}) != 1:
             return []
         texts = columns_with(sample, lambda cell: isinstance(plain_value(cell), str))
@@ -65,7 +65,3 @@ def _options(cell: Any) -> dict[str, str]:
         str(one["id"]): str(one["text"] if are_numbers and isinstance(one.get("text"), str) else one["id"])
         for one in options
     }
-
-
-def _only(row: Cells, name: str) -> Cells:
-    return {name: row[name]} if name in row else {}
