@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from heapq import nlargest
+from itertools import chain
 from typing import Any
 
 from tunecurve.errors import DamagedFile
@@ -63,7 +65,7 @@ def found_instruction(
     for line in said:
         progress.message(f"{planned.name}: {line}")
     learner, proposer = models
-    inputs = sorted((row.source for row in (*data.pool, *data.test)), key=len)
+    longest = nlargest(N_LONGEST, (row.source for row in chain(data.pool, data.test)), key=len)
     try:
         search = Search(
             learner,
@@ -73,7 +75,7 @@ def found_instruction(
             rows,
             metric,
             SearchCalls(calls, log, cleaning, progress.cancellation),
-            inputs[-N_LONGEST:],
+            longest,
         )
         found = search.run(trial.seed)
     finally:

@@ -70,7 +70,7 @@ class _Both(Sequence[Row]):
         return len(self._first) + len(self._second)
 
     def __getitem__(self, number: Any) -> Any:
-        n_first = len(self._first)
+        number, n_first = range(len(self))[number], len(self._first)
         return self._first[number] if number < n_first else self._second[number - n_first]
 
     def __iter__(self) -> Iterator[Row]:
