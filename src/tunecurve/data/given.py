@@ -106,12 +106,12 @@ def _records(value: Any) -> Iterable[Any]:
         return _records_of_array(value)
     if hasattr(value, "to_pylist") and hasattr(value, "schema"):  # a table of pyarrow
         names = names_in_metadata(value.schema.metadata or {})
-        return (with_class_names(record, names) for record in value.to_pylist())
+        return (with_class_names(row, names, f"row {number}") for number, row in enumerate(value.to_pylist(), start=1))
     if hasattr(value, "to_dicts"):  # a data frame of polars
         return list(value.to_dicts())
     if isinstance(features := getattr(value, "features", None), Mapping):  # a data set of `datasets`
         names = class_names_of_features(features)
-        return (with_class_names(record, names) for record in value)
+        return (with_class_names(row, names, f"row {number}") for number, row in enumerate(value, start=1))
     if are_splits(value):
         raise DataError(f"data: rows are {_splits_in_words(value)}, expected the rows of one side; {_SIDES_BY_NAME}")
     if isinstance(value, Mapping) or not isinstance(value, Iterable):
