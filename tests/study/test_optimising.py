@@ -258,6 +258,36 @@ def test_the_smallest_training_size_is_looked_at_where_no_size_is_named(rows_fil
     assert spec.optimized_sizes == [30]
 
 
+class SlowCoach(InstructionFollower):
+    """Takes a minute for every instruction that it proposes."""
+
+    def estimate_seconds(self, work):
+        return 60.0 * work.n_calls
+
+
+@pytest.mark.parametrize(("budget", "is_planned"), [("5m", False), ("10m", False), ("13m", True), ("1h", True)])
+def test_a_time_budget_counts_what_the_proposer_takes(rows_file, tmp_path, budget, is_planned):
+    # 80 calls are about 11 proposals, of nine tenths of the time: 12:13 min.
+    coach = SlowCoach(ANSWERS, words=("polite",), proposals=GOOD, name="coach")
+    learners = {"follower": follower(), "coach": coach}
+    search = {"calls": 80, "sizes": [20], "proposer": "coach"}
+    study = prepare_study(
+        study_of(rows_file, optimize=search, time_budget=budget, seeds=1),
+        StudyOptions(out=tmp_path / "run", learners=learners),
+    )
+    planned = [item.trial for item in study.planned if item.trial.strategy == "optimized"]
+    assert len(planned) == is_planned
+    seconds = study.estimated_seconds()
+    assert sum(seconds.values()) == pytest.approx(660.0 if is_planned else 0.0)
+    [said] = [
+        finding.line
+        for finding in study.data.findings
+        if finding.code.startswith("time-budget") and "looked for" in finding.line
+    ]
+    assert "11:00 min" in said
+    assert said.startswith("left out by") is not is_planned
+
+
 def test_a_proposer_that_takes_no_prompts_is_refused(rows_file, tmp_path):
     deaf = follower(name="lookup")
     deaf.takes_prompts = False

@@ -72,7 +72,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     everyone = built if proposer is None else {**built, proposer.name: proposer}
     _settle_prompt_forms(everyone, data)
     everything, planned = spec, _plan(asked, spec, data, (built, proposer), folder)
-    spec, planned = within_time(asked_of(settled.spec), spec, data, built, planned)
+    spec, planned = within_time(asked_of(settled.spec), spec, data, (built, proposer), planned)
     data.findings.extend(sizes_left_out(everything if "train_sizes" in values else spec, built))
     data.findings.extend(finding for learner in everyone.values() for finding in learner.model_findings())
     data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.asked_models)))

@@ -16,7 +16,7 @@ from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import training_job
-from tunecurve.study.workloads import estimate_workloads, proposals_workload
+from tunecurve.study.workloads import estimate_workloads, proposals_workloads
 
 # Whether the machine does other work, too, is worth a word where so many seconds of it are estimated.
 WORTH_A_WORD = 60.0
@@ -58,13 +58,8 @@ class Study:
     @cached_property
     def proposals(self) -> dict[Trial, Workload]:
         """What a model that only proposes instructions is asked in each trial."""
-        if self.proposer is None:
-            return {}
-        return {
-            item.trial: proposals_workload(item.config, self.data, self.proposer)
-            for item in self.planned
-            if item.trial.strategy == "optimized" and item.config["optimize"]["proposer"] is not None
-        }
+        planned = [(item.trial, item.config) for item in self.planned]
+        return proposals_workloads(planned, self.data, self.proposer)
 
     @cached_property
     def workloads(self) -> dict[Trial, Workload]:

@@ -22,7 +22,7 @@ from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.time_plan import Planner, ShareTold, TooShort
-from tunecurve.study.workloads import estimate_workloads
+from tunecurve.study.workloads import estimate_workloads, proposals_workloads
 
 # Under this name the plan stands among what a study has decided.
 DECISION = "time_budget"
@@ -58,7 +58,7 @@ def within_time(
     asked: Mapping[str, Any],
     spec: StudySpec,
     data: StudyData,
-    learners: Mapping[str, Learner],
+    models: tuple[Mapping[str, Learner], Learner | None],
     planned: Sequence[PlannedTrial],
 ) -> tuple[StudySpec, list[PlannedTrial]]:
     """Return the study and its trials without those for which there is no time; adds to the findings what that leaves out.
@@ -67,8 +67,10 @@ def within_time(
     ----------
     asked : mapping
         What `asked_of` returns for the study as it is asked for now.
-    spec, data, learners, planned
+    spec, data, planned
         The study with all trials to choose from.
+    models : (mapping of str to Learner, Learner or None)
+        All that are measured, and who proposes instructions where models do not propose their own.
 
     Raises
     ------
@@ -79,13 +81,13 @@ def within_time(
         return spec, list(planned)
     decided = _kept_plan(asked, spec, data)
     if decided is None:
-        decided = _new_plan(asked, spec, data, learners, planned)
+        decided = _new_plan(asked, spec, data, models, planned)
         data.decisions.anew(DECISION, decided)
     chosen = {Trial(**trial) for trial in decided["trials"]}
     planned = [item for item in planned if item.trial in chosen or item.folder.is_finished]
     narrowed = _narrowed(spec, [item.trial for item in planned])
     decided["became"] = asked_of(narrowed)
-    data.findings.extend(_findings(spec.time_budget, decided, learners))
+    data.findings.extend(_findings(spec.time_budget, decided, models[0]))
     return narrowed, planned
 
 
@@ -102,12 +104,12 @@ def _new_plan(
     asked: Mapping[str, Any],
     spec: StudySpec,
     data: StudyData,
-    learners: Mapping[str, Learner],
+    models: tuple[Mapping[str, Learner], Learner | None],
     planned: Sequence[PlannedTrial],
 ) -> dict[str, Any]:
     budget = seconds_of(spec.time_budget or "")
-    seconds = _seconds(spec, data, learners, planned)
-    preparation = {name: learner.preparation_seconds() for name, learner in learners.items()}
+    seconds = _seconds(spec, data, models, planned)
+    preparation = {name: learner.preparation_seconds() for name, learner in models[0].items()}
     finished = [item.trial for item in planned if item.folder.is_finished]
     planner = Planner(seconds, preparation, _share_told(planned), finished)
     try:
@@ -132,14 +134,24 @@ def _wanted(trials: Iterable[Trial], asked: Mapping[str, Any]) -> list[Trial]:
 
 
 def _seconds(
-    spec: StudySpec, data: StudyData, learners: Mapping[str, Learner], planned: Sequence[PlannedTrial]
+    spec: StudySpec,
+    data: StudyData,
+    models: tuple[Mapping[str, Learner], Learner | None],
+    planned: Sequence[PlannedTrial],
 ) -> dict[Trial, float]:
     """Return about how long each trial takes by itself: a training that two learners share counts for both."""
+    learners, proposer = models
     work: dict[Trial, Workload] = {}
     for name in dict.fromkeys(item.trial.learner for item in planned):
         own = [(item.trial, item.config) for item in planned if item.trial.learner == name]
         work |= estimate_workloads(own, data, learners, training_score_rows=spec.training_score_rows)
-    return {item.trial: learners[item.trial.learner].estimate_seconds(work[item.trial]) for item in planned}
+    seconds = {item.trial: learners[item.trial.learner].estimate_seconds(work[item.trial]) for item in planned}
+    for trial, proposals in proposals_workloads(
+        [(item.trial, item.config) for item in planned], data, proposer
+    ).items():
+        assert proposer is not None
+        seconds[trial] += proposer.estimate_seconds(proposals)
+    return seconds
 
 
 def _share_told(planned: Sequence[PlannedTrial]) -> ShareTold:

@@ -10,7 +10,7 @@ from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.development import work_factor
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.optimising.proposals import PROPOSAL_TOKENS, ROWS_SHOWN
-from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, training_key
+from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, proposer_in, training_key
 
 # The proposer's own instruction, in tokens.
 PROPOSAL_TEXT = 250
@@ -101,10 +101,17 @@ def _proposals(known: _Lengths, n: int) -> Workload:
     return Workload(0, round(n * shown), n * PROPOSAL_TOKENS, 0, n)
 
 
-def proposals_workload(config: Mapping[str, Any], data: StudyData, proposer: Learner) -> Workload:
-    """Return what a model that only proposes instructions is asked in a trial with this config."""
-    n = _n_proposals(config["optimize"]["calls"])
-    return _proposals(_measure_lengths(data, proposer), n) if proposer.counts_tokens else Workload(0, 0, 0, 0, n)
+def proposals_workloads(
+    planned: Sequence[tuple[Trial, Mapping[str, Any]]], data: StudyData, proposer: Learner | None
+) -> dict[Trial, Workload]:
+    """Return what a model that only proposes instructions is asked, by the trial; nothing where models propose their own."""
+    asked = {trial: _n_proposals(config["optimize"]["calls"]) for trial, config in planned if proposer_in(config)}
+    if proposer is None or not asked:
+        return {}
+    if not proposer.counts_tokens:
+        return {trial: Workload(0, 0, 0, 0, n) for trial, n in asked.items()}
+    known = _measure_lengths(data, proposer)
+    return {trial: _proposals(known, n) for trial, n in asked.items()}
 
 
 def _tokens_judged(trial: Trial, learner: Learner, known: _Lengths, n_rows: int) -> int:
