@@ -270,9 +270,14 @@ def load_predictor(
 
     Examples
     --------
-    >>> mask = load_predictor("runs/pii-quick")  # doctest: +SKIP
-    >>> mask("Kattie, call 555-0100")  # doctest: +SKIP
-    '[FIRSTNAME], call [PHONENUMBER]'
+    >>> import tempfile, tunecurve
+    >>> rows = [(f"{word} {number}", word.upper()) for word in ("rain", "wind") for number in range(20)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = tunecurve.run(rows, out=folder, task="classification", models=["tfidf"], train_sizes=[10],
+    ...                             split={"method": "random", "test_size": 20})
+    ...     answer = load_predictor(folder)("wind and wind")
+    >>> answer
+    'WIND'
     """
     if allow_code:
         own_code.allow_code()

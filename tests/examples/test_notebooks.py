@@ -164,7 +164,7 @@ def test_hosted_models_are_quoted_paid_once_and_capped(executed):
     notebook, _, _ = executed(4)
     [quoted] = re.findall(r"Left to pay: about \$([\d.]+)", tagged(notebook, "plan"))
     [(calls, paid, cap)] = re.findall(r"(\d+) calls, paid \$([\d.]+) of at most \$([\d.]+)", tagged(notebook, "money"))
-    assert int(calls) == 400, "200 test rows, zero-shot and with examples"
+    assert int(calls) == 200, "100 test rows, zero-shot and with examples"
     assert 0 < float(paid) <= float(cap)
     assert float(paid) == pytest.approx(float(quoted), rel=0.5)
     assert [
@@ -172,5 +172,5 @@ def test_hosted_models_are_quoted_paid_once_and_capped(executed):
     ] == [True, True]
     assert tagged(notebook, "again").strip() == "calls of the second run: 0"
     capped = tagged(notebook, "cap")
-    assert "$0.0050 is reached" in capped
-    assert capped.strip().endswith("Stopped before all 400 calls: True")
+    assert "$0.0030 is reached" in capped
+    assert capped.strip().endswith("Stopped before all 200 calls: True")

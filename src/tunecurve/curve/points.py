@@ -168,6 +168,12 @@ class CurvePoints:
         Rows of the test set.
     bootstrap_draws : array_like, shape (n_points, n_draws), optional
         Draws of each score from ONE bootstrap over test rows, shared by all points (paired).
+
+    Examples
+    --------
+    >>> points = CurvePoints([50, 200, 200], [86.4, 90.8, 91.1], replicate=[0, 0, 1], n_test=400)
+    >>> points.train_size, points.n_test
+    ([50, 200, 200], 400)
     """
 
     train_size: Sequence[float] | Floats

@@ -52,6 +52,22 @@ class Learner(ABC):
         Whether a study prompts it without training, too, where it takes prompts.
     needs_answer_shape : bool
         Whether its answers hang on the shape that a trial's training rows show.
+
+    Examples
+    --------
+    A baseline writes two methods:
+
+    >>> class Upper(Learner):
+    ...     name = "upper"
+    ...     def identity(self):
+    ...         return {"kind": "upper", "version": 1}
+    ...     def predict_stream(self, prompts, done=()):
+    ...         for index, prompt in unanswered(prompts, done):
+    ...             yield index, Completion(prompt.source.upper(), "end")
+    >>> [answer.text for answer in predict(Upper(), [Prompt((), "call ann")])]
+    ['CALL ANN']
+    >>> Upper().can_fine_tune
+    False
     """
 
     name: str

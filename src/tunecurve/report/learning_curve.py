@@ -53,7 +53,19 @@ def html_table(results: Results) -> str:
 
 
 class LearningCurve:
-    """What `learning_curve` and `load_study` return: `Results` under the name of earlier versions."""
+    """What `learning_curve` and `load_study` return: `Results` under the name of earlier versions.
+
+    Examples
+    --------
+    >>> import tempfile, tunecurve
+    >>> rows = [(f"{word} {number}", word) for word in ("rain", "wind") for number in range(20)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = tunecurve.run(rows, out=folder, task="classification", models=["tfidf"], train_sizes=[10],
+    ...                             split={"method": "random", "test_size": 20})
+    >>> curve = LearningCurve(results)
+    >>> curve.headline == results.headline, curve.results["primary_metric"]
+    (True, 'accuracy')
+    """
 
     def __init__(self, results: Results | Mapping[str, Any]) -> None:
         self._found = results if isinstance(results, Results) else Results.from_json(results)

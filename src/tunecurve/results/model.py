@@ -62,7 +62,25 @@ class Bootstrap(Record):
 
 @dataclass(frozen=True, repr=False)
 class Results(Record):
-    """Everything a study found, as results.json keeps it; with a table and a plot for notebooks."""
+    """Everything a study found, as results.json keeps it; with a table and a plot for notebooks.
+
+    Examples
+    --------
+    >>> import tempfile, tunecurve
+    >>> words = {"weather": ("rain", "wind", "snow"), "food": ("bread", "butter", "cheese")}
+    >>> rows = [(f"{word} {number}", label) for label in words for word in words[label] for number in range(9)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = tunecurve.run(
+    ...         rows, out=folder, task="classification", models=["tfidf"], train_sizes=[20],
+    ...         split={"method": "random", "test_size": 20},
+    ...     )
+    >>> results.complete, results.primary_metric
+    (True, 'accuracy')
+    >>> [(point.learner, point.label) for point in results.points]
+    [('floor', 'most frequent class'), ('tfidf', 'tuned on 20')]
+    >>> results.points[1].scores["accuracy"].estimate > results.points[0].scores["accuracy"].estimate
+    True
+    """
 
     decision: StudyDecision | None = field(default=None, kw_only=True)
     """What to do next; null in the results of earlier versions."""
