@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
+from tunecurve.data.more_answers import more_answers
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Match
 from tunecurve.data.shapes.registry import SAMPLE_ROWS, recognise
 from tunecurve.findings import Finding
@@ -89,6 +90,9 @@ def _settled(values: Mapping[str, Any], spec: StudySpec, folder: Path, origin: s
         found.append(Finding("task-found", said, is_note=True))
         values = {**values, "task": task}
         spec = _filled(values, {"data": _PLAIN} if match is None else _settings_of(match), origin)
+    if spec.data.shape == COLUMNS and len(spec.data.target_columns) == 1 and spec.kind.targets.list_is == "references":
+        cells = [one for _, one in rows[:SAMPLE_ROWS]]
+        found += more_answers(cells, spec.data.target_columns[0], spec.data.input_columns)
     return Settled(spec, folder, tuple(found))
 
 
