@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import tunecurve
+
 SRC = Path(__file__).parent.parent / "src"
 WITH_EXAMPLES = [
     ".".join(path.relative_to(SRC).with_suffix("").parts)
@@ -21,3 +23,10 @@ def test_examples_run(name):
 
 def test_there_are_examples():
     assert {"tunecurve.learners.answers", "tunecurve.formats.wrappers"} <= set(WITH_EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    "name", ["Study", "Results", "Learner", "CurvePoints", "LearningCurve", "Metric", "load_predictor", "load", "forecast_curve"]
+)  # fmt: skip
+def test_public_names_have_one(name, recwarn):
+    assert ">>>" in getattr(tunecurve, name).__doc__

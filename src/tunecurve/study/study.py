@@ -44,6 +44,22 @@ class Study:
         Told what happens.
     proposer : Learner, optional
         Who proposes instructions, where models do not propose their own.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from tunecurve.study.prepare import prepare_study
+    >>> rows = [{"text": f"{word} {number}", "label": word} for word in ("rain", "wind") for number in range(20)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "rows.jsonl"
+    ...     _ = path.write_text(chr(10).join(map(json.dumps, rows)))
+    ...     study = prepare_study({"name": "small", "task": "classification", "data": {"source": str(path)}, "models": ["tfidf"],
+    ...                            "train_sizes": [10], "split": {"method": "random", "test_size": 20}})
+    >>> [item.trial.label for item in study.planned]
+    ['floor', 'fine-tune-n10-seed0']
+    >>> len(study.data.test), len(study.data.pool)
+    (20, 20)
     """
 
     spec: StudySpec
