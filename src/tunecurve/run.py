@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tunecurve import own_code
-from tunecurve.data.given import FILES, is_given, write_given
+from tunecurve.data.given import FILES, given_undone_on_error, is_given, write_given
 from tunecurve.errors import TunecurveError, UsageError
 from tunecurve.executors.base import RunSummary
 from tunecurve.executors.lock import lock_study
@@ -164,46 +164,85 @@ def run_study(
     """
     if allow_code:
         own_code.allow_code()
-    study, overrides = _with_given_rows_on_disk(study, overrides, out)
+    with _given_undone_on_error(study, overrides, out) as accept:
+        study, overrides = _with_given_rows_on_disk(study, overrides, out)
+        executor = executor or Executor()
+        values, origin = _values_of(study, overrides)
+        options = StudyOptions(
+            out, device, threads, executor.workers_here, learners, accept_data_changes, origin, progress or Progress()
+        )
+        ready = prepare_study(merge_values(values, overrides), options)
+        for finding in as_shown(ready.data.findings):
+            ready.progress.message(f"{finding.kind}: {finding.line}")
+        done = run_prepared(ready, executor, accept)
+    if done.tracking_failure:
+        warnings.warn(done.tracking_failure, stacklevel=2)
+    return done
+
+
+def _given_undone_on_error(
+    study: Any, overrides: Mapping[str, Any], out: str | Path | None
+) -> AbstractContextManager[Callable[[], None]]:
+    if not _given_rows(study, overrides)[0]:
+        return nullcontext(lambda: None)
+    return given_undone_on_error(_folder_of_given(study, overrides, out))
+
+
+def _values_of(
+    study: str | Path | Mapping[str, Any] | None, overrides: Mapping[str, Any]
+) -> tuple[dict[str, object], str]:
+    """Return a study's values and what errors call it."""
     if study is None:
         values: dict[str, object] = dict(QUICK_STUDY) if "data" not in overrides else {}
     else:
         values = dict(study) if isinstance(study, Mapping) else load_study(study)
-    origin = str(study) if isinstance(study, str | Path) else "study"
-    merged = merge_values(values, overrides)
-    executor = executor or Executor()
-    options = StudyOptions(
-        out, device, threads, executor.workers_here, learners, accept_data_changes, origin, progress or Progress()
-    )
-    ready = prepare_study(merged, options)
-    for finding in as_shown(ready.data.findings):
-        ready.progress.message(f"{finding.kind}: {finding.line}")
-    done = run_prepared(ready, executor)
-    if done.tracking_failure:
-        warnings.warn(done.tracking_failure, stacklevel=2)
-    return done
+    return values, str(study) if isinstance(study, str | Path) else "study"
 
 
 def _with_given_rows_on_disk(
     study: Any, overrides: dict[str, Any], out: str | Path | None
 ) -> tuple[str | Path | Mapping[str, Any] | None, dict[str, Any]]:
     """Return study and overrides with rows that a caller has in memory as a file of the run's folder."""
+    rows, told = _given_rows(study, overrides)
+    if not rows:
+        return study, overrides
+    values, folder = _beside_rows(study), _folder_of_given(study, overrides, out)
+    written = {key: str(write_given(value, folder, key)) for key, value in rows.items()}
+    data = dict(told) | written
+    return values | {"name": _name_of_given(values, overrides)}, {**overrides, "data": data}
+
+
+def _given_rows(study: Any, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Return the rows that a caller has in memory, by key of the data section, and what that section says.
+
+    Raises
+    ------
+    UsageError
+        Where they are given twice.
+    """
     section = overrides.get("data")
     rows: dict[str, Any] = {"source": study} if is_given(study) else {}
     told = section if isinstance(section, Mapping) and not is_given(section) else {"source": section}
     if rows and told.get("source") is not None:
         raise UsageError("rows are given twice, as study and as data; give them once")
     rows |= {key: told[key] for key in FILES if is_given(told.get(key))}
-    if not rows:
-        return study, overrides
-    values = (
-        {} if is_given(study) or study is None else dict(study) if isinstance(study, Mapping) else load_study(study)
-    )
-    name = str(overrides.get("name") or values.get("name") or GIVEN_ROWS)
-    folder = Path(out) if out is not None else Path("runs") / name
-    written = {key: str(write_given(value, folder, key)) for key, value in rows.items()}
-    data = dict(told) | written
-    return values | {"name": name}, {**overrides, "data": data}
+    return rows, told
+
+
+def _beside_rows(study: Any) -> dict[str, Any]:
+    """Return what a study says beside rows in memory."""
+    if is_given(study) or study is None:
+        return {}
+    return dict(study) if isinstance(study, Mapping) else load_study(study)
+
+
+def _name_of_given(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> str:
+    return str(overrides.get("name") or values.get("name") or GIVEN_ROWS)
+
+
+def _folder_of_given(study: Any, overrides: Mapping[str, Any], out: str | Path | None) -> Path:
+    """Return the folder that rows in memory are written to, where there are any."""
+    return Path(out) if out is not None else Path("runs") / _name_of_given(_beside_rows(study), overrides)
 
 
 def learning_curve(study: Any = None, **options: Any) -> LearningCurve:
@@ -223,7 +262,9 @@ def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
     return merged
 
 
-def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
+def run_prepared(
+    study: Study, executor: Executor | None = None, on_start: Callable[[], None] = lambda: None
+) -> StudyRun:
     """Run what is left of a study and bring results and report up to date."""
     executor, progress = executor or Executor(), study.progress
     if study.spec.time_budget is not None and executor.name != "local":
@@ -242,6 +283,7 @@ def run_prepared(study: Study, executor: Executor | None = None) -> StudyRun:
         inspect_trials(study.planned, progress.message)
         tell_of_forks(study.planned, progress.message)
         freeze(study.data, study.spec, study.folder)
+        on_start()
         write_text(study.folder / STUDY_FILE, resolved_yaml(study.spec))
         builder = ResultsBuilder(study.spec, study.data, study.planned, study.account)
         live = LiveReport(study.folder, builder, progress.message)

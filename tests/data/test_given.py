@@ -270,3 +270,41 @@ def test_a_study_of_rows_in_memory_continues_and_refuses_other_rows(tmp_path):
     assert (again.outcome.n_run, again.outcome.n_found_finished) == (0, first.outcome.n_run)
     with pytest.raises(TunecurveError, match=r"changed|gone|other"):
         run_study([("other " + source, target) for source, target in PAIRS], **options)
+
+
+REFUSED = {
+    "a wrong key": (PAIRS, {"no_such_key": 1}),
+    "a test set that is too large": (PAIRS, {"split": {"method": "random", "test_size": 39}, "train_sizes": [30]}),
+    "no rows": ([], {}),
+    "a row that is none": ([*PAIRS, 7], {}),
+    "sides of which one is no rows": (None, {"data": {"source": PAIRS, "test_source": [7]}}),
+    "splits": ({"train": PAIRS, "test": [7]}, {}),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("out", [None, "deep/er/run"])
+def test_refused_rows_leave_nothing_behind(tmp_path, monkeypatch, what, out):
+    monkeypatch.chdir(tmp_path)
+    study, keys = REFUSED[what]
+    with pytest.raises(TunecurveError):
+        run_study(study, out=out, **({"task": "masking", "learners": {"mine": LookupLearner("mine")}} | keys))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refused_rows_leave_a_study_and_the_files_of_others_as_they_were(tmp_path):
+    options = {
+        "out": tmp_path / "run", "learners": {"mine": LookupLearner("mine")}, "split": {"test_size": 10, "method": "random"},
+        "train_sizes": [5], "task": "masking",
+    }  # fmt: skip
+    run_study(PAIRS, **options)
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    for rows in ([("other " + source, target) for source, target in PAIRS], {"train": PAIRS, "test": [7]}, [7]):
+        with pytest.raises(TunecurveError):
+            run_study(rows, **options)
+        assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(TunecurveError):
+        run_study([7], **options | {"out": tmp_path / "mine"})
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]

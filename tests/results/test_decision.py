@@ -388,9 +388,26 @@ def test_what_may_leak_if_none_does_is_said_only_where_none_does():
         assert any(line.startswith("If none") for line in lines) == is_said, share
 
 
+def test_what_would_show_the_gain_names_the_learner_where_there_are_several():
+    def next_of(learner, sentence):
+        return NextRows(learner, 2.0, 2.0, 3.0, 230, None, None, None, "test rows", sentence=sentence)
+
+    def lines(*items):
+        return rows_lines(study(test_set=TestSet(50, 21, 0.95, [], None, list(items))).about_test_set)
+
+    two = lines(next_of("tagger", "What would show 8.5."), next_of("tfidf", "What would show 11."))
+    assert two[-2:] == ["tagger: What would show 8.5.", "tfidf: What would show 11."]
+    alike = lines(next_of("tagger", "What would show 11."), next_of("tfidf", "What would show 11."))
+    assert alike[-2:] == ["tagger: What would show 11.", "tfidf: What would show 11."]
+    assert lines(next_of("tagger", "What would show 8.5."))[-1] == "What would show 8.5."
+    assert lines(next_of("", "What would show 8.5."))[-1] == "What would show 8.5."
+
+
 def test_a_study_that_goes_on_says_so_far():
     lines = dict(decision_lines(study(complete=False, trials=[finished_trial()])))
     assert lines["what to do"].startswith("So far (1 of 1 trials are done): Label about 800 more rows")
+    later = dict(decision_lines(study(complete=False, trials=[finished_trial()]), (2, 4)))
+    assert later["what to do"].startswith("So far (2 of 4 trials are done): Label about 800 more rows")
     assert "+2.0 BLEU (80 % interval +0.5 to +3.5)" in lines["expected"]
 
 

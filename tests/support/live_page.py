@@ -57,5 +57,6 @@ def copy_with_trials(original, copy, n_trials, n_finished, n_failed=0):
             state = "failed" if is_failed else "started"
             trials.append({**waits, **named, "state": state, "failure": "the disk was full" if is_failed else None})
     is_complete = n_finished == n_trials
-    write_checked_json(copy / RESULTS, {**values, "trials": trials, "complete": is_complete})
+    decision = values["decision"] and {**values["decision"], "is_provisional": not is_complete}
+    write_checked_json(copy / RESULTS, {**values, "trials": trials, "complete": is_complete, "decision": decision})
     return load(copy)

@@ -185,7 +185,9 @@ def test_trials_that_end_are_seen_before_results_are_written_and_the_lock_is_not
         assert (run["state"], run["n_finished"]) == ("running", 2)
         assert f"process {os.getpid()}" in run["at_work"]
         (tmp_path / "copy" / run["trials"][2]["folder"] / "result.json").touch()
-        assert only(client)["n_finished"] == 3
+        now = only(client)
+        assert now["n_finished"] == 3
+        assert dict(now["decision"])["what to do"].startswith("So far (3 of 4 trials are done): ")
         assert only(client)["version"] == run["version"], "the report is the same yet"
         assert str(holder_of(tmp_path / "copy")) in run["at_work"]
     assert only(client)["state"] == "interrupted"

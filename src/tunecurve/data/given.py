@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,45 @@ def write_given(value: Any, folder: Path, key: str = "source") -> Path:
     for name, rows in value.items():
         _write_rows(rows, inner / f"{str(name).lower()}.jsonl")
     return inner
+
+
+@contextmanager
+def given_undone_on_error(folder: Path) -> Iterator[Callable[[], None]]:
+    """Leave a folder's files of given rows as they were where an error is raised before the rows are accepted: call what is yielded.
+
+    Files and folders that were not there are removed, with what was written of rows; what others have put there stays.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    inner = folder / FOLDER
+    kept = {path: path.read_bytes() for path in _files_of_given(folder)}
+    had_inner, accepted = inner.exists(), False
+
+    def accept() -> None:
+        nonlocal accepted
+        accepted = True
+
+    try:
+        yield accept
+    except BaseException:
+        if not accepted:
+            for path in set(_files_of_given(folder)) - kept.keys():
+                path.unlink()
+            for path, content in kept.items():
+                if not path.exists() or path.read_bytes() != content:
+                    write_text(path, content.decode())
+            with suppress(OSError):  # others have put something there
+                for path in [*([] if had_inner else [inner]), *missing]:
+                    if path.exists():
+                        path.rmdir()
+        raise
+
+
+def _files_of_given(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in (*(folder / name for name in FILES.values()), *(folder / FOLDER).glob("*.jsonl"))
+        if path.exists()
+    ]
 
 
 def _write_rows(value: Any, path: Path) -> Path:

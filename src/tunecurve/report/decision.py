@@ -14,12 +14,13 @@ def decision_of(results: Results) -> StudyDecision:
     return results.decision or decide_study(results)
 
 
-def decision_lines(results: Results) -> list[tuple[str, str]]:
-    """Return (term, text), the sentence on what to do first."""
+def decision_lines(results: Results, done: tuple[int, int] | None = None) -> list[tuple[str, str]]:
+    """Return (term, text), the sentence on what to do first; ``done``: how many of how many trials are, where results lag behind."""
     decision = decision_of(results)
     so_far = ""
     if decision.is_provisional:
-        so_far = f"So far ({len(results.finished)} of {len(results.trials)} trials are done): "
+        n_done, n_trials = done or (len(results.finished), len(results.trials))
+        so_far = f"So far ({n_done} of {n_trials} trials are done): "
     lines = [("what to do", so_far + decision.sentence)]
     if decision.expected is not None:
         lines.append(("expected", _expected(results, decision.expected)))

@@ -20,7 +20,17 @@ def rows_lines(answer: TestSetAnswer) -> list[str]:
     if answer.metric is None:  # bare curves: each speaks for itself
         return [f"{entry.learner}: {entry.sentence}" if entry.learner else entry.sentence for entry in headline]
     lines = [entry.sentence for entry in sorted(headline, key=lambda entry: entry.learner != answer.best_learner)[:1]]
-    return lines + _leak_lines(answer) + list(dict.fromkeys(item.sentence for item in answer.test_set.next_rows))
+    return lines + _leak_lines(answer) + _next_rows_lines(answer.test_set)
+
+
+def _next_rows_lines(test_set: TestSet) -> list[str]:
+    """Return what would show each learner's gain, by name where several are measured: their gains and seeds differ."""
+    learners = {entry.learner for entry in (*test_set.differences, *test_set.next_rows) if entry.learner}
+    named = len(learners) > 1
+    lines = (
+        f"{item.learner}: {item.sentence}" if named and item.learner else item.sentence for item in test_set.next_rows
+    )
+    return list(dict.fromkeys(lines))
 
 
 def _leak_lines(answer: TestSetAnswer) -> list[str]:

@@ -278,15 +278,16 @@ def _with_results(run: RunNow, results: Results) -> RunNow:
     metric = results.metric()
     tuned = [point for point in results.points if point.strategy == "fine-tune"]
     best = best_of(tuned, lambda point: point.scores[metric.name].estimate, metric)
+    n_trials = max(run.n_trials or 0, len(run.trials))
     return replace(
         run,
         name=results.name,
         task=results.task,
-        n_trials=max(run.n_trials or 0, len(run.trials)),
+        n_trials=n_trials,
         models=models_to_ask(results),
         metric=metric.title,
         best=f"{with_interval(best.scores[metric.name])} ({best.name})" if best else "",
         headline=results.headline,
-        decision=decision_lines(results),
+        decision=decision_lines(results, (run.n_finished, n_trials)),
         money=money_line(results.money) if results.money else "",
     )
