@@ -25,8 +25,8 @@ def rows_lines(answer: TestSetAnswer) -> list[str]:
 
 def _next_rows_lines(test_set: TestSet) -> list[str]:
     """Return what would show each learner's gain, by name where several are measured: their gains and seeds differ."""
-    learners = {entry.learner for entry in (*test_set.differences, *test_set.next_rows) if entry.learner}
-    named = len(learners) > 1
+    learners = {entry.learner for entry in test_set.differences} | {item.learner for item in test_set.next_rows}
+    named = len(learners - {None, ""}) > 1
     lines = (
         f"{item.learner}: {item.sentence}" if named and item.learner else item.sentence for item in test_set.next_rows
     )
