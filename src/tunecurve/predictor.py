@@ -11,6 +11,7 @@ from typing import Any
 
 from tunecurve import own_code
 from tunecurve.errors import ModelError, StudyStateError, UsageError, did_you_mean
+from tunecurve.findings import Finding
 from tunecurve.formats.placeholders import form_of_decision
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, predict_answers
 from tunecurve.learners.base import Completion, Learner
@@ -18,18 +19,16 @@ from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.own import check_same, own_learners
 from tunecurve.learners.registry import LearnerOptions, build_learners, names_code
 from tunecurve.prompts import Prompt, PromptRenderer
+from tunecurve.results.choosing import PROMPTED, cautions, choose_trial
 from tunecurve.results.model import Results
-from tunecurve.results.records.points import best_of
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.stored import load
+from tunecurve.study.asked import check_arguments, check_prompts, check_text, checked_texts
 from tunecurve.study.asking import shortened
 from tunecurve.study.integrity import verify_model
-from tunecurve.study.plan import SIMILAR, Strategy, shape_in
+from tunecurve.study.plan import SIMILAR, shape_in
 from tunecurve.study.similar import ChosenExamples, Retriever, build_similarity
 from tunecurve.study.trial_folder import TrialFolder
-
-# Strategies without any training whose prompt answers new texts.
-_PROMPTED: tuple[Strategy, ...] = (*SIMILAR, "optimized")
 
 
 class Predictor:
@@ -47,6 +46,9 @@ class Predictor:
         What was taken off the trial's answers.
     retriever : Retriever, optional
         Chooses the examples of every text, where the trial's prompts had such ones.
+    findings : sequence of Finding, optional
+        What the study found that speaks against this model: what forbids its verdict, or that it has learnt nothing yet. Shown in its
+        repr; the command line prints it.
     """
 
     def __init__(
@@ -56,19 +58,51 @@ class Predictor:
         trial_label: str,
         cleaning: Cleaning = USUAL_CLEANING,
         retriever: Retriever | None = None,
+        findings: Sequence[Finding] = (),
     ) -> None:
         self.learner, self.renderer, self.trial_label, self.cleaning = learner, renderer, trial_label, cleaning
-        self.retriever = retriever
+        self.retriever, self.findings = retriever, list(findings)
+
+    def __repr__(self) -> str:
+        """Return the trial, and what speaks against it."""
+        caution = f", {self.caution}" if self.caution else ""
+        return f"<Predictor {self.trial_label}{caution}>"
+
+    @property
+    def caution(self) -> str:
+        """What speaks against this model, in a line; empty where nothing does."""
+        if not self.findings:
+            return ""
+        more = f" (and {len(self.findings) - 1} more, see the report)" if self.findings[1:] else ""
+        return f"caution, its study says: {self.findings[0].line}{more}"
 
     def prompts(self, texts: Sequence[str]) -> list[Prompt]:
-        """Return what the model is asked about texts."""
+        """Return what the model is asked about texts.
+
+        Raises
+        ------
+        UsageError
+            For anything but a list of texts.
+        """
+        texts = checked_texts(texts)
         if self.retriever is None:
             return [self.renderer.prompt(text) for text in texts]
         examples = [self.retriever.examples(numbers) for numbers in self.retriever.choose(texts)]
         return shortened(self.renderer, self.learner, texts, examples).prompts
 
     def complete(self, texts: Sequence[str]) -> list[Completion]:
-        """Return the answers with stop reason and token counts."""
+        """Return the answers with stop reason and token counts.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            A list of texts, or a column of a table.
+
+        Raises
+        ------
+        UsageError
+            For anything else, one text alone among it, and for a text that is too long for the model.
+        """
         return self.complete_prompts(self.prompts(texts))
 
     def complete_prompts(self, prompts: Sequence[Prompt]) -> list[Completion]:
@@ -77,8 +111,9 @@ class Predictor:
         Raises
         ------
         UsageError
-            For a text that is too long for the model.
+            For what are no prompts, and for a text that is too long for the model.
         """
+        check_prompts(prompts)
         most = self.learner.context_length()
         if most is not None:
             self._check_lengths(prompts, most)
@@ -111,38 +146,15 @@ class Predictor:
         return [self.cleaning.clean(answer, prompt) for prompt, answer in zip(prompts, answers, strict=True)]
 
     def __call__(self, text: str) -> str:
-        """Return the answer to one text."""
+        """Return the answer to one text.
+
+        Raises
+        ------
+        UsageError
+            For anything but one text, and for one that is too long for the model.
+        """
+        check_text(text)
         return self.complete([text])[0].text
-
-
-def choose_trial(results: Results, label: str | None, *, tuned_only: bool = False) -> FinishedTrial:
-    """Return the trial with this label that is fine-tuned, or has similar examples or an instruction that was looked for; by default
-    the best fine-tuned one.
-
-    With several models a label alone may be ambiguous; ``learner/label`` is not. Without any fine-tuned trial the default is the best
-    one of the others, unless `tuned_only`.
-
-    Raises
-    ------
-    UsageError
-        For an unknown or unfinished trial.
-    StudyStateError
-        When no fine-tuned trial is finished.
-    """
-    tuned = [trial for trial in results.finished if trial.strategy == "fine-tune"]
-    prompted = [] if tuned_only else [trial for trial in results.finished if trial.strategy in _PROMPTED]
-    if not tuned and not prompted:
-        raise StudyStateError("no fine-tuned trial is finished in this run; continue it with: tunecurve run")
-    if label is None:
-        score = results.primary_metric
-        best = best_of(tuned or prompted, lambda trial: trial.scores[score], results.metric())
-        return best or (tuned or prompted)[0]
-    found = [trial for trial in [*tuned, *prompted] if label in (trial.label, trial.name)]
-    if len(found) != 1:
-        names = [trial.name for trial in [*tuned, *prompted]]
-        what = "several trials are" if found else "no finished trial is"
-        raise UsageError(f"{what} called '{label}'; there are: {', '.join(names)}.{did_you_mean(label, names)}")
-    return found[0]
 
 
 def _tuned_learner(
@@ -154,7 +166,7 @@ def _tuned_learner(
     learners: Mapping[str, Learner | Any],
 ) -> Learner:
     learner = _learner_of(folder, results, trial, device, threads, learners)
-    if trial.strategy in _PROMPTED:
+    if trial.strategy in PROMPTED:
         return learner
     verify_model(folder / trial.folder)
     return learner.load_tuned(folder / trial.folder)
@@ -255,7 +267,7 @@ def load_predictor(
     folder : str or Path
         Folder of the run.
     trial : str, optional
-        Label of the trial, e.g. ``"fine-tune-n200-seed0"``; default: the best headline score.
+        Label of the trial, e.g. ``"fine-tune-n200-seed0"``; default: the best headline score. The repr names it.
     device, threads
         Where to compute.
     learners : mapping of str to Learner, optional
@@ -279,6 +291,7 @@ def load_predictor(
     >>> answer
     'WIND'
     """
+    check_arguments(folder, trial, learners)
     if allow_code:
         own_code.allow_code()
     results = load(folder)
@@ -298,4 +311,5 @@ def load_predictor(
         raise StudyStateError(
             f"the examples of '{chosen.folder}' are gone; run the same command again, which chooses them"
         )
-    return Predictor(learner, renderer, chosen.name, chosen.answers.cleaning or USUAL_CLEANING, retriever)
+    against = cautions(results, chosen.learner)
+    return Predictor(learner, renderer, chosen.name, chosen.answers.cleaning or USUAL_CLEANING, retriever, against)

@@ -11,6 +11,7 @@ from tests.conftest import CITIES, FIRST_NAMES, simple_rows
 from tests.support.small_tokenizer import byte_level_tokenizer
 from tunecurve.cli.main import run_command
 from tunecurve.errors import UsageError
+from tunecurve.exporting import usage
 from tunecurve.exporting.modelfile import modelfile, probe
 from tunecurve.exporting.rescoring import _evenly
 from tunecurve.learners.lm import conversion
@@ -78,7 +79,9 @@ def test_a_language_model_becomes_a_gguf_file_with_a_modelfile_and_a_card(study,
     dtype = next(one for one in load(run).finished if one.name == trial).identity["compute"]["dtype"]
     assert ("were computed in bfloat16" in out) == (dtype == "bfloat16")
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"model-f16.gguf", "Modelfile", "README.md", "curve.png"} <= written
+    assert written == {"model-f16.gguf", "Modelfile", "README.md", "curve.png"}
+    named = next(line for line in out.splitlines() if line.startswith("Wrote ")).rpartition(": ")[2]
+    assert {re.sub(r" \(.*\)", "", name) for name in named.split(", ")} == written
     told = (tmp_path / "out" / "Modelfile").read_text()
     assert told.startswith("FROM ./model-f16.gguf\n")
     system = load(run).prompt.system
@@ -118,6 +121,32 @@ def test_the_card_tells_what_the_study_measured_and_no_text_of_a_row(study, tmp_
         assert row["source_text"] not in card
     assert str(run) not in card
     assert models["lm"] not in card, "no folder of this machine"
+    assert results.prompt.system in card
+    program = re.search(r"```python\n(.*?)\n```", card, flags=re.S)[1]
+    assert messages_of(program, "Some text") == [
+        {"role": "system", "content": results.prompt.system}, {"role": "user", "content": "Some text"},
+    ]  # fmt: skip
+
+
+def messages_of(program, text):
+    """Return what a card's program sends, without llama.cpp."""
+    lines = program.split("\n")
+    shown = "\n".join(lines[lines.index("messages = [") : lines.index("]") + 1])
+    names = {"text": text}
+    exec(shown, names)
+    return names["messages"]
+
+
+@pytest.mark.parametrize("template", ["{input}", "Text: {input}", '"{input}"\nAnswer:', "```\n{input}\n```"])
+@pytest.mark.parametrize("system", ["", "Mask \"all\".\n' Labels': {labels}", "Say ```so``` \\ plainly."])
+def test_the_program_of_a_card_sends_the_prompt_that_the_model_was_tuned_on(system, template):
+    renderer = PromptRenderer(system, template, ("NAME", "CITY"))
+    card = usage._of_gguf("model.gguf", probe(renderer), 2048)
+    program = re.search(r"(`{3,})python\n(.*?)\n\1\n", card, flags=re.S)[2]
+    compile(program, "card", "exec")
+    prompt = renderer.prompt("A 'quoted' text")
+    wanted = [{"role": message.role, "content": message.content} for message in prompt.messages]
+    assert messages_of(program, prompt.source) == wanted
 
 
 def test_answers_that_change_change_the_scores(study, tmp_path, monkeypatch):

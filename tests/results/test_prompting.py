@@ -12,8 +12,8 @@ from tests.support.class_rows import class_rows
 from tunecurve.curve.intervals import jackknife
 from tunecurve.errors import UsageError
 from tunecurve.findings import Finding
-from tunecurve.predictor import choose_trial
 from tunecurve.report.tables import prompt_lines
+from tunecurve.results.choosing import choose_trial
 from tunecurve.results.model import results_schema
 from tunecurve.results.points import ScoredPoint
 from tunecurve.results.prompting import PromptJudge

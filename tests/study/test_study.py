@@ -159,7 +159,7 @@ def test_asking_for_one_more_size_keeps_what_was_measured(rows_file, tmp_path):
 
 
 def test_two_models_with_the_same_trial_labels_are_told_apart(rows_file, tmp_path):
-    from tunecurve.predictor import choose_trial
+    from tunecurve.results.choosing import choose_trial
 
     class Forgetful(LookupLearner):
         def load_tuned(self, folder):

@@ -110,12 +110,35 @@ def test_a_page_that_cannot_be_shown_is_one_line_with_its_code(tmp_path):
     code, out, err = invoke("view", tmp_path / "none")
     assert (code, out, err.count("\n")) == (8, "", 1)
     assert "there is no folder" in err
+    (tmp_path / "my-runs").mkdir()
+    _, _, err = invoke("view", tmp_path / "my-run")
+    assert "tunecurve run" in err
+    assert "Did you mean 'my-runs'?" in err
+    (tmp_path / "rows.csv").touch()
+    code, _, err = invoke("view", tmp_path / "rows.csv")
+    assert (code, err.count("\n")) == (8, 1)
+    assert "is a file" in err
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         code, out, err = invoke("view", tmp_path, "--port", taken.getsockname()[1])
     assert (code, out, err.count("\n")) == (7, "", 1)
     assert "--port" in err
+
+
+def test_before_the_first_study_the_page_of_all_runs_is_empty(tmp_path, monkeypatch):
+    from tests.cli.test_commands import invoke
+    from tunecurve.view import server
+
+    monkeypatch.chdir(tmp_path)
+    served = []
+    monkeypatch.setattr(server, "serve", lambda page, port, tell: (served.append(page), tell("http://here")))
+    code, out, _ = invoke("view")
+    assert (code, out) == (0, "All runs in 'runs', read-only. Open: http://here\n")
+    assert not (tmp_path / "runs").exists(), "it only reads"
+    client = TestClient(application(served[0], TOKEN), base_url=HERE)
+    assert client.get("/", params={"token": TOKEN}).status_code == 200
+    assert runs_of(client) == []
 
 
 def test_serving_closes_no_handler_of_others(tmp_path):

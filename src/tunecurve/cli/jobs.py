@@ -193,8 +193,10 @@ def forget(key: str) -> None:
 
 
 def _say_how_to_go_on(row: JobRow, what: str) -> None:
+    from tunecurve.study.study_file import continue_command
+
     study = Path(row.study)
-    click.echo(f"Run the study again to {what}: tunecurve run {study / 'study.yaml'} --out {study}")
+    click.echo(f"Run the study again to {what}: {continue_command(study) or 'its command'}")
 
 
 def _drop_trained(row: JobRow) -> None:

@@ -62,6 +62,8 @@ def predict(
     _check_serving(serve=serve, has_texts=bool(texts or file or as_json), port=port)
     lines = [] if serve else _read_texts(texts, file)
     predictor = load_predictor(folder, trial=trial, threads=threads, device=device)
+    if predictor.caution:
+        echo(predictor.caution, err=True)
     if serve:
         _serve(folder, predictor, port or 0, token)
         return

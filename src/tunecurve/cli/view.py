@@ -12,7 +12,7 @@ from tunecurve.cli.main import echo
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), default=Path("runs"))
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any port that is free."
 )
@@ -25,20 +25,18 @@ from tunecurve.cli.main import echo
     help="Where models are asked; a GPU may be needed by a study.",
 )
 @allow_code_option
-def view(folder: Path, port: int, allow_runs: bool, device: str) -> None:
+def view(folder: Path | None, port: int, allow_runs: bool, device: str) -> None:
     """Show all runs in FOLDER (runs) live in a browser: progress, curves, decisions; ask their tuned models.
 
     Serves this machine only, to whoever has the address that is printed. Ctrl-C ends it; the studies go on.
     """
-    from tunecurve.errors import StudyStateError, needing
+    from tunecurve.errors import needing
     from tunecurve.storage.files import make_folder
 
+    folder = _existing(folder) if folder and not allow_runs else folder or Path("runs")
     if allow_runs and not folder.exists():
         make_folder(folder)
-    if not folder.is_dir():
-        raise StudyStateError(
-            f"there is no folder '{folder}'; expected one of runs, or a run, e.g. tunecurve view runs"
-        )
+    _refuse_a_file(folder)
     with needing("view", "the live page"):
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
@@ -57,3 +55,25 @@ def view(folder: Path, port: int, allow_runs: bool, device: str) -> None:
         launch = page.runs.launches.get(path)
         if launch and launch.at_work:
             echo(f"'{path}' goes on ({launch.at_work}).", err=True)
+
+
+def _existing(folder: Path) -> Path:
+    """Return a folder that the user named; refuse one that is not there."""
+    from tunecurve.errors import StudyStateError, did_you_mean
+
+    if not folder.exists():
+        beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
+        raise StudyStateError(
+            f"there is no folder '{folder}'; name the folder of your runs, or of one run, or leave it out for runs/ (a study is begun by: "
+            f"tunecurve run){did_you_mean(folder.name, beside)}"
+        )
+    return folder
+
+
+def _refuse_a_file(folder: Path) -> None:
+    from tunecurve.errors import StudyStateError
+
+    if folder.exists() and not folder.is_dir():
+        raise StudyStateError(
+            f"'{folder}' is a file, expected a folder of runs, or a run; name the folder that holds it"
+        )

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from tunecurve.errors import UsageError
 from tunecurve.exporting.card import CURVE, files_line, model_card
-from tunecurve.exporting.modelfile import modelfile, probe
 from tunecurve.exporting.rescoring import WHY_NOT_SCORED, Rescored, rescore
+from tunecurve.exporting.usage import write_usage
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.hosted.names import parse_hosted_name
-from tunecurve.predictor import Predictor, choose_trial, load_predictor
+from tunecurve.predictor import load_predictor
+from tunecurve.results.choosing import choose_trial
 from tunecurve.results.stored import load
 from tunecurve.storage.files import make_folder, write_text
 
-CARD, MODELFILE = "README.md", "Modelfile"
-MOST_CONTEXT = 8192
+CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,22 @@ class Exported:
         The model's files.
     rescored : Rescored
         Its scores before and after.
+    beside : tuple of str
+        The names of what else was written.
     """
 
     trial: str
     folder: Path
     converted: ConvertedModel
     rescored: Rescored
+    beside: tuple[str, ...]
 
     @property
     def lines(self) -> list[str]:
         """What was written and what it costs, for people."""
         unscored = self.rescored.not_scored
         return [
-            f"Wrote {self.trial} to {self.folder}: {files_line(self.converted.files)}, {CARD}",
+            f"Wrote {self.trial} to {self.folder}: {files_line(self.converted.files)}, " + ", ".join(self.beside),
             f"{self.rescored.line} (answered by {self.converted.answered_by})",
             *(f"note: {note}" for note in self.converted.notes),
             *([f"note: not scored again: {', '.join(unscored)} ({WHY_NOT_SCORED})"] if unscored else []),
@@ -93,10 +96,12 @@ def export_model(
             "--trial names another trial"
         )
     predictor = load_predictor(folder, trial=chosen.name, device="cpu")
+    if predictor.caution:
+        on_message(predictor.caution)
     target = make_folder(destination or folder / "export" / kind)
     on_message(f"writing {chosen.name} as {kind}")
     converted = predictor.learner.convert(kind, target)
-    usage = _write_usage(predictor, kind, converted, target)
+    usage, beside = write_usage(predictor, kind, converted, target)
     on_message(f"answering {check_rows or results.data.n_test} test rows with it")
     rescored = rescore(results, chosen, predictor, converted.answers, check_rows)
     if (dtype := (chosen.identity.get("compute") or {}).get("dtype")) not in (None, "float32"):
@@ -108,24 +113,4 @@ def export_model(
     described = (kind, converted, rescored)
     curve = CURVE if (target / CURVE).is_file() else None
     write_text(target / CARD, model_card(results, chosen, predictor.learner.files, described, (usage, curve)))
-    return Exported(chosen.name, target, converted, rescored)
-
-
-def _write_usage(predictor: Predictor, kind: ModelFormat, converted: ConvertedModel, folder: Path) -> str:
-    """Return how the model is used, as Markdown; write what that needs."""
-    name = converted.files[0].name
-    if kind == "onnx":
-        return '```\npip install numpy onnxruntime tokenizers\npython run.py "A text"\n```\n'
-    prompt = converted.reads(probe(predictor.renderer)) if converted.reads else ""
-    if kind == "safetensors":
-        return (
-            "With transformers, vLLM or any server that takes a folder of safetensors. It was tuned on this prompt, "
-            f"`{probe(predictor.renderer).source}` standing for the text:\n\n```\n{prompt}\n```\n"
-        )
-    context = min(predictor.learner.context_length() or MOST_CONTEXT, MOST_CONTEXT)
-    write_text(folder / MODELFILE, modelfile(name, prompt, context=context, stops=converted.stops))
-    return (
-        "With Ollama (the Modelfile holds the prompt that it was tuned on):\n\n"
-        '```\nollama create my-model -f Modelfile\nollama run my-model "A text"\n```\n\n'
-        f"With llama.cpp, which takes the prompt with every call:\n\n```\nllama-server -m {name}\n```\n"
-    )
+    return Exported(chosen.name, target, converted, rescored, (*beside, CARD, *([curve] if curve else [])))

@@ -21,6 +21,8 @@ from tunecurve.tasks.base import Task
 
 # Share of a trial's answers that may be cut, failed or empty before nothing may be said that rests on them.
 MOST_NOT_WHOLE = 0.2
+# The code of the finding that a learner has learnt nothing, or nothing that can be told from noise.
+NOT_ABOVE_FLOOR = "not-above-floor"
 # A single answer says nothing of a handful of rows.
 FEWEST_ROWS_FOR_CONSTANT = 10
 
@@ -79,7 +81,7 @@ def _not_above(
         remedy = "train on more rows or for more steps"
     remedy += f"; {task.floor_remedy}" if task.floor_remedy else ""
     blocks: tuple[Claim, ...] = () if word == "rising" else ("verdict",)
-    return Finding("not-above-floor", text, remedy, blocks=blocks, learner=learner)
+    return Finding(NOT_ABOVE_FLOOR, text, remedy, blocks=blocks, learner=learner)
 
 
 def answer_findings(trials: Sequence[FinishedTrial], n_empty_targets: int) -> list[Finding]:

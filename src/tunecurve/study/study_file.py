@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from pathlib import Path
 
 import yaml
 
 from tunecurve.errors import StudyStateError
+from tunecurve.learners.registry import names_code
+from tunecurve.own_code import is_reference
 from tunecurve.spec.study import StudySpec
 
 STUDY_FILE = "study.yaml"
 _HEAD = "# The study as it was run, with every default written out. Run it again with: tunecurve run study.yaml\n"
 _CHECKSUM = "# SHA-256 of the lines above: "
+
+
+def continue_command(folder: Path, spec: StudySpec | None = None) -> str:
+    """Return the command that continues a run, to be pasted into a shell; empty where its study file is gone.
+
+    Parameters
+    ----------
+    folder : Path
+        The run.
+    spec : StudySpec, optional
+        Where it is known: whether the study names code, which must be allowed again.
+    """
+    path = folder / STUDY_FILE
+    if not path.is_file():
+        return ""
+    named = spec is not None and any(map(is_reference, [spec.task, *(spec.metrics or ())]))
+    code = ["--allow-code"] if named or (spec is not None and any(map(names_code, spec.models))) else []
+    return shlex.join(["tunecurve", "run", str(path), "--out", str(folder), *code])
 
 
 def resolved_yaml(spec: StudySpec) -> str:
