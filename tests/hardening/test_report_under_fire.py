@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 
 from tests.fakes.lookup_learner import LookupLearner
-from tunecurve.report.tables import to_csv
+from tunecurve.report.safe_csv import to_csv
 from tunecurve.run import run_study
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

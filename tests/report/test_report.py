@@ -8,7 +8,8 @@ import pytest
 from markupsafe import escape
 
 from tests.fakes.lookup_learner import LookupLearner
-from tunecurve.report.tables import formula_safe, text_table, to_csv
+from tunecurve.report.safe_csv import formula_safe, to_csv
+from tunecurve.report.tables import text_table
 from tunecurve.run import run_study
 
 HOSTILE = [

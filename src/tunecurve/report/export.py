@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tunecurve.report.answer_lines import leak_form, lines_of, places_of
-from tunecurve.report.tables import TIDY_COLUMNS, to_csv
+from tunecurve.report.safe_csv import to_csv
+from tunecurve.report.tables import TIDY_COLUMNS
 from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.storage.files import make_folder, write_json, write_text

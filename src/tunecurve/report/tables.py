@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from tunecurve.curve.answer import Crossover, Plateau, SizeForecast, SizeInterval
 from tunecurve.learners.hosted.prices import money
@@ -22,8 +19,6 @@ TIDY_COLUMNS = (
 )  # fmt: skip
 # Header and rows.
 Table = tuple[list[str], list[list[str]]]
-# A cell that starts with one of these is a formula to a spreadsheet.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 
 
 def with_interval(score: Score) -> str:
@@ -333,20 +328,3 @@ def _plateau_text(plateau: Plateau, last: float) -> str:
         where = f"best estimate: since about {plateau.size:,.0f} of the {last:,.0f} rows measured"
     interval = f"80 % interval {_rows(plateau.low)} to {_rows(plateau.high)}"
     return f"{state}; {where} a doubling gains less than {plateau.delta:.2g} ({interval})"
-
-
-def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Return CSV in which no cell is live: a text that a spreadsheet would run as a formula gets a leading quote."""
-    buffer = io.StringIO()
-    # With this line end (RFC 4180) cells that hold either half of it are quoted: a bare \r would begin a row of its own.
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([formula_safe(row.get(column)) for column in columns] for row in rows)
-    return buffer.getvalue()
-
-
-def formula_safe(value: Any) -> Any:
-    """Return the cell; a text that starts like a formula, also behind blanks, gets a leading apostrophe."""
-    if isinstance(value, str) and value.lstrip(" \u00a0\ufeff").startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value
