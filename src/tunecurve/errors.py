@@ -117,6 +117,11 @@ EXIT_CODES = {
 }
 
 
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an extra, and where it is given: the package is not on an index."""
+    return f"pip install '.[{extra}]' in your copy of tunecurve's repository"
+
+
 @contextmanager
 def needing(extra: str, what: str, otherwise: str = "") -> Iterator[None]:
     """Tell which extra to install where an import within fails.
@@ -139,7 +144,7 @@ def needing(extra: str, what: str, otherwise: str = "") -> Iterator[None]:
         yield
     except ImportError as error:
         raise EnvironmentProblem(
-            f"{what} needs the extra '{extra}' ({error.name or error} is missing); run: pip install 'tunecurve[{extra}]'{otherwise}"
+            f"{what} needs the extra '{extra}' ({error.name or error} is missing); run: {how_to_install(extra)}{otherwise}"
         ) from None
 
 

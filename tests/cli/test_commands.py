@@ -209,7 +209,7 @@ def test_without_the_extra_the_missing_package_and_the_command_are_named(rows_fi
     monkeypatch.setitem(sys.modules, "peft", None)
     code, _, stderr = invoke("run", *options(rows_file, tmp_path / "out"))
     assert code == 7
-    assert "pip install 'tunecurve[local]'" in stderr
+    assert "pip install '.[local]'" in stderr
 
 
 def test_control_characters_in_messages_are_shown_not_obeyed(tmp_path):

@@ -81,6 +81,20 @@ def pages(tmp_path):
     return folder
 
 
+def test_extras_are_installed_in_one_way():
+    """The package is on no index: README alone says what the line is once it is."""
+    text = {".md", ".ipynb", ".py"}
+    pages = [
+        path for folder in ("docs", "examples", "src") for path in (ROOT / folder).rglob("*") if path.suffix in text
+    ]
+    lines = [
+        line for path in [*pages, ROOT / "CONTRIBUTING.md"] for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    installs = [line for line in lines if "pip install" in line]
+    assert len([line for line in installs if "'.[" in line]) > 10
+    assert [line for line in installs if "tunecurve[" in line] == []
+
+
 def test_every_page_of_the_folder_is_on_the_site_and_in_its_navigation(site):
     index = (site / "index.html").read_text(encoding="utf-8")
     navigation = index.partition('class="sidebar-tree"')[2].partition("</aside>")[0]

@@ -96,7 +96,7 @@ def test_every_extra_of_the_project_is_told_with_its_command(elsewhere):
     text = invoke("doctor")[1]
     for extra in packages.extras_of({}):
         assert f"{extra.name} ({extra.brings})" in text
-        assert extra.install == f"pip install 'tunecurve[{extra.name}]'"
+        assert extra.install == f"pip install '.[{extra.name}]'"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_without_torch_it_is_said_and_is_no_error(elsewhere, installed, monkeypa
     assert found["ok"] is True
     assert found["compute"] is None
     assert found["models"] == []
-    assert "pip install 'tunecurve[local]'" in found["notes"][0]
+    assert "pip install '.[local]'" in found["notes"][0]
     assert err == ""
     assert "note       torch is not installed" in invoke("doctor")[1]
 
@@ -153,10 +153,10 @@ def test_without_torch_it_is_said_and_is_no_error(elsewhere, installed, monkeypa
 @pytest.mark.parametrize(
     ("name", "version", "said"),
     [
-        ("peft", None, "peft >=0.17 (nothing is installed); run: pip install 'tunecurve[local]'"),
-        ("peft", "0.16.9", "peft >=0.17 (0.16.9 is installed); run: pip install 'tunecurve[local]'"),
-        ("torch", "2.5.1+cpu", "torch >=2.6 (2.5.1+cpu is installed); run: pip install 'tunecurve[local]'"),
-        ("click", "7.0", "click >=8.1 (7.0 is installed); run: pip install --upgrade tunecurve"),
+        ("peft", None, "peft >=0.17 (nothing is installed); run: pip install '.[local]'"),
+        ("peft", "0.16.9", "peft >=0.17 (0.16.9 is installed); run: pip install '.[local]'"),
+        ("torch", "2.5.1+cpu", "torch >=2.6 (2.5.1+cpu is installed); run: pip install '.[local]'"),
+        ("click", "7.0", "click >=8.1 (7.0 is installed); run: pip install --upgrade ."),
     ],
 )
 def test_what_a_study_lacks_is_a_problem(elsewhere, installed, name, version, said):
@@ -193,7 +193,7 @@ def test_a_device_that_does_not_compute_is_a_problem(monkeypatch):
         raise RuntimeError("CUDA error: no kernel image is available")
 
     monkeypatch.setattr("tunecurve.learners.torch.speed.matmul_flops_per_second", broken)
-    facts, problems = compute.compute_facts("pip install 'tunecurve[local]'")
+    facts, problems = compute.compute_facts("pip install '.[local]'")
     assert facts.gflops is None
     assert "no kernel image" in problems[0]
 

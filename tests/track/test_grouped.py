@@ -161,7 +161,9 @@ def test_a_missing_package_is_one_line(tmp_path, monkeypatch, tracker):
     )
     code, _, stderr = invoke("track", tmp_path, "--to", tracker)
     assert code == 7
-    assert stderr.strip().endswith(f"({tracker} is missing); run: pip install 'tunecurve[{tracker}]'")
+    assert stderr.strip().endswith(
+        f"({tracker} is missing); run: pip install '.[{tracker}]' in your copy of tunecurve's repository"
+    )
     assert len(stderr.splitlines()) == 1
 
 

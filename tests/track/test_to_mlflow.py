@@ -232,7 +232,7 @@ def test_a_missing_package_is_one_line_before_anything_is_measured(tmp_path, mon
     for command in (("run", study, "--out", out, "--track", "mlflow"), ("track", out, "--to", "mlflow")):
         code, _, stderr = invoke(*command)
         assert code == 7
-        assert stderr.splitlines()[-1].endswith("run: pip install 'tunecurve[mlflow]'")
+        assert stderr.splitlines()[-1].endswith("run: pip install '.[mlflow]' in your copy of tunecurve's repository")
         assert not (out / "trials").exists()
 
 

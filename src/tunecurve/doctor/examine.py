@@ -54,7 +54,7 @@ def examine() -> Diagnosis:
 
 def _missing_core(packages: Iterable[Package]) -> list[str]:
     lacking = _lacking(packages)
-    return [f"every command needs {lacking}; run: pip install --upgrade tunecurve"] if lacking else []
+    return [f"every command needs {lacking}; run: pip install --upgrade ."] if lacking else []
 
 
 def _missing_here(local: Extra) -> list[str]:

@@ -18,6 +18,7 @@ EXTRAS = {
     "data": "workbooks (.xlsx, .ods), and a guess at the encoding of a text",
     "presidio": "Microsoft Presidio, a masking baseline without training",
     "sql": "sql_exact: queries compared as queries, not as characters",
+    "optimize": "instructions that are looked for, with GEPA",
     "ray": "trials on a Ray cluster",
     "gguf": "llama.cpp, which tries the GGUF file that export has written",
     "onnx": "tuned taggers and classifiers exported as ONNX files, and tried",
@@ -32,8 +33,8 @@ _CORE = ""
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs an extra."""
-    return f"pip install 'tunecurve[{extra}]'"
+    """Return the command that installs an extra, in a copy of the repository."""
+    return f"pip install '.[{extra}]'"
 
 
 def packages_by_extra() -> dict[str, list[Package]]:

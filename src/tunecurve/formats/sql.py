@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem
+from tunecurve.errors import EnvironmentProblem, how_to_install
 from tunecurve.formats.entities import normalise_whitespace
 
 DEFAULT_DIALECT = "sqlite"
@@ -52,7 +52,8 @@ def require_sqlglot() -> Any:
         import sqlglot
     except ImportError:
         raise EnvironmentProblem(
-            "the metrics sql_exact and sql_execution read queries with sqlglot, which is missing; run: pip install 'tunecurve[sql]'"
+            "the metrics sql_exact and sql_execution read queries with sqlglot, which is missing; run: "
+            f"{how_to_install('sql')}"
         ) from None
     return sqlglot
 

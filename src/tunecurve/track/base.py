@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tunecurve.errors import EnvironmentProblem
+from tunecurve.errors import EnvironmentProblem, how_to_install
 from tunecurve.privacy.network import is_this_machine, stays_on_this_machine
 from tunecurve.privacy.redact import redact
 from tunecurve.storage.records import Record
@@ -98,7 +98,7 @@ class Tracker(ABC):
             if importlib.util.find_spec(package) is None:
                 raise EnvironmentProblem(
                     f"tracking in {self.name} needs the extra '{self.name}' ({package} is missing); run: "
-                    f"pip install 'tunecurve[{self.name}]'"
+                    f"{how_to_install(self.name)}"
                 )
         if self.elsewhere is not None and stays_on_this_machine():
             raise EnvironmentProblem(

@@ -389,7 +389,7 @@ def test_without_boto3_the_extra_is_named(serve, tunable, tmp_path, monkeypatch)
     server = serve(BEDROCK)
     monkeypatch.setattr(aws_access, "find_spec", lambda name: None)
     line = follow(tunable(BEDROCK), tmp_path)
-    assert "pip install 'tunecurve[bedrock]'" in line
+    assert "pip install '.[bedrock]'" in line
     assert line.startswith("EnvironmentProblem")
     assert not server.log
 

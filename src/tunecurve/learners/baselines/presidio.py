@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tunecurve.errors import EnvironmentProblem
+from tunecurve.errors import EnvironmentProblem, how_to_install
 from tunecurve.learners.base import Completion, Learner, unanswered
 from tunecurve.learners.baselines.presidio_labels import Finding, mask_text
 from tunecurve.prompts import Prompt
@@ -50,7 +50,7 @@ class PresidioLearner(Learner):
         if missing:
             raise EnvironmentProblem(
                 f"model 'presidio' needs the extra 'presidio' ({', '.join(missing)} is missing); "
-                "run: pip install 'tunecurve[presidio]'"
+                f"run: {how_to_install('presidio')}"
             )
         self.score_threshold = score_threshold
 

@@ -6,7 +6,7 @@ import re
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError
+from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError, how_to_install
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.deployments.azure import AzureDeployments, azure_hosting
 from tunecurve.learners.hosted.deployments.bedrock import BedrockDeployments, bedrock_hosting
@@ -85,7 +85,8 @@ def build_hosted_learner(asked_as: str, name: HostedName, answers: AnswerSpec, a
     """
     if find_spec("inspect_ai") is None:
         raise EnvironmentProblem(
-            f"model '{asked_as}' is behind a provider's API and needs the extra 'hosted'; run: pip install 'tunecurve[hosted]'"
+            f"model '{asked_as}' is behind a provider's API and needs the extra 'hosted'; run: "
+            f"{how_to_install('hosted')}"
         )
     backend = tuning_backend_of(name, account.settings)
     if backend is None:

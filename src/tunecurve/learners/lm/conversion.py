@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tunecurve.errors import how_to_install
 from tunecurve.learners.completion import Completion
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.lm.chat_format import ChatEncoder
@@ -39,7 +40,7 @@ def convert(learner: LocalLearner, kind: ModelFormat, folder: Path) -> Converted
         answers, answered_by = _read_back_answers(learner, path)
         notes.append(
             "llama.cpp is not installed here: the file was read back by transformers, and llama.cpp itself was not asked; "
-            "pip install 'tunecurve[gguf]' and export again to ask it"
+            f"{how_to_install('gguf')}, and export again to ask it"
         )
     template = encoder.template
     if template is not None and (template.options or template.prompt_end or not template.takes_system):

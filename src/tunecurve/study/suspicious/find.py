@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tunecurve.data.rows import Row
+from tunecurve.errors import how_to_install
 from tunecurve.formats.label_sets import format_labels, parse_labels
 from tunecurve.formats.spans import EntityFormat, MaskFormat, SpanFormat
 from tunecurve.study.dataset import StudyData
@@ -81,7 +82,7 @@ def _why_not(rows: Sequence[Row], task: Task) -> str:
     if task.answer not in ("class", "labels", "mask", "entities"):
         return f"the targets of a {task.name} task are no labels that cheap learners could judge"
     if find_spec("sklearn") is None:
-        return "they need scikit-learn: pip install 'tunecurve[local]'"
+        return f"they need scikit-learn: {how_to_install('local')}"
     if len(rows) < FEWEST_ROWS:
         return f"{len(rows)} rows are too few to judge one by the others, which takes {FEWEST_ROWS}"
     return ""

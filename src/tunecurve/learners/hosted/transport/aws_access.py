@@ -7,7 +7,7 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem
+from tunecurve.errors import EnvironmentProblem, how_to_install
 from tunecurve.learners.hosted.transport.rest import JsonObject
 from tunecurve.spec.hosted import BedrockSpec
 
@@ -47,8 +47,8 @@ def need_boto3(asked_as: str) -> None:
     """Raise EnvironmentProblem where the extra is not installed."""
     if find_spec("boto3") is None:
         raise EnvironmentProblem(
-            f"tuning '{asked_as}' on Amazon Bedrock needs the extra 'bedrock' (boto3 is missing); run: pip install "
-            "'tunecurve[bedrock]'"
+            f"tuning '{asked_as}' on Amazon Bedrock needs the extra 'bedrock' (boto3 is missing); run: "
+            f"{how_to_install('bedrock')}"
         )
 
 
@@ -132,7 +132,7 @@ def _without_redirects(base: Any) -> Any:
     if not hasattr(base, "_get_session"):
         raise EnvironmentProblem(
             "this version of aiobotocore cannot be kept from following redirects; install those that pyproject.toml names: "
-            "pip install 'tunecurve[bedrock]'"
+            f"{how_to_install('bedrock')}"
         )
 
     class StraightSession(base):  # type: ignore[misc]

@@ -19,7 +19,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError, needing
+from tunecurve.errors import EnvironmentProblem, ModelError, TunecurveError, how_to_install, needing
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.answer_bodies import mend_chat, mend_gemini, mend_response
 from tunecurve.learners.hosted.transport.answer_streams import CheckedStream, mend_chunk, mend_event
@@ -238,7 +238,7 @@ def _tame(api: Any, name: HostedName, options: GatewayOptions) -> None:
     if not clients and name.provider not in _WITHOUT_REDIRECTS | _CLIENT_A_CALL:
         raise EnvironmentProblem(
             f"model '{name.full_name}' cannot be used: its client cannot be kept from following redirects; install the "
-            "versions that pyproject.toml names: pip install 'tunecurve[hosted]'"
+            f"versions that pyproject.toml names: {how_to_install('hosted')}"
         )
     if _is_of_openai(client):
         remember_sockets()

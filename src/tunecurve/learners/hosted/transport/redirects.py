@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem
+from tunecurve.errors import EnvironmentProblem, how_to_install
 from tunecurve.learners.hosted.transport.gateway import Failure
 from tunecurve.learners.hosted.transport.odd_answers import Explained
 
@@ -69,7 +69,7 @@ def refuse_redirects_of_google(client: Any) -> Any:
         if arguments is None:
             raise EnvironmentProblem(
                 "this version of google-genai cannot be kept from following redirects; install one of those that "
-                "pyproject.toml names: pip install 'tunecurve[hosted]'"
+                f"pyproject.toml names: {how_to_install('hosted')}"
             )
         arguments["allow_redirects"] = False
     return client
