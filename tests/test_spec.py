@@ -3,8 +3,9 @@ import yaml
 
 from tunecurve.errors import SpecError
 from tunecurve.spec.docs import commented_study_file, json_schema
+from tunecurve.spec.quick import QUICK_STUDY
 from tunecurve.spec.reading import load_spec, load_study, parse_spec
-from tunecurve.spec.study import QUICK_STUDY, StudySpec, stable_hash
+from tunecurve.spec.study import StudySpec, stable_hash
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ from tunecurve.report.learning_curve import LearningCurve
 from tunecurve.report.live import LiveReport
 from tunecurve.results.collect import ResultsBuilder
 from tunecurve.results.model import Results
+from tunecurve.spec.quick import QUICK_STUDY
 from tunecurve.spec.reading import load_study
-from tunecurve.spec.study import QUICK_STUDY
 from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.batch_training import train_together
 from tunecurve.study.frozen import freeze

@@ -66,8 +66,8 @@ def study_values(study: str | Path | None, options: dict[str, Any]) -> tuple[dic
     """
     from tunecurve.errors import UsageError
     from tunecurve.run import merge_values
+    from tunecurve.spec.quick import QUICK_STUDY
     from tunecurve.spec.reading import is_data, load_study, name_of_data
-    from tunecurve.spec.study import QUICK_STUDY
 
     if options.get("local_only"):
         from tunecurve.privacy.network import stay_on_this_machine

@@ -342,17 +342,3 @@ def stable_hash(value: Any, length: int = 16) -> str:
     """Return a hash of a JSON-able value that does not depend on key order or process."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
-
-
-# Quick sizes: the run without arguments should end while its reader is still there. Sizes are multiples of the batch,
-# because a step on a rest of one row costs nearly as much as a full one; 32 steps a size instead of 150 (120 for the
-# tagger instead of 300).
-QUICK_STUDY: dict[str, object] = {
-    "name": "pii-quick",
-    "data": {"source": "builtin:pii", "limit": 2000},
-    "split": {"test_size": 100},
-    "train_sizes": [24, 72, 192],
-    "recipe": {"min_steps": 32},
-    "encoder": {"min_steps": 120},
-    "training_score_rows": 16,
-}
