@@ -311,5 +311,5 @@ def load_predictor(
         raise StudyStateError(
             f"the examples of '{chosen.folder}' are gone; run the same command again, which chooses them"
         )
-    against = cautions(results, chosen.learner)
+    against = cautions(results, chosen)
     return Predictor(learner, renderer, chosen.name, chosen.answers.cleaning or USUAL_CLEANING, retriever, against)

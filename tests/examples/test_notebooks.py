@@ -93,6 +93,9 @@ def test_every_notebook_is_listed_where_readers_look():
     assert all(f"({path.name})" in listed for path in NOTEBOOKS)
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     assert "examples/README.md" in readme
+    named = f"jupyter execute {NOTEBOOKS[0].name}"
+    assert named in listed, "without a browser"
+    assert named in (Path(__file__).parents[2] / "docs" / "notebooks.md").read_text(encoding="utf-8")
 
 
 def test_the_made_up_messages_are_those_of_their_script():

@@ -74,6 +74,10 @@ def test_a_language_model_becomes_a_gguf_file_with_a_modelfile_and_a_card(study,
     )
     assert code == 0, err
     assert "of 4 answers" in out
+    cautions = [line for line in err.splitlines() if line.startswith("caution, its study says: ")]
+    assert len(cautions) == 1
+    assert "floor" in cautions[0], "random weights have learnt nothing"
+    assert "caution" not in out
     assert "(of 10 test rows; --check-rows)" in out
     assert "llama.cpp itself was not asked" in out
     dtype = next(one for one in load(run).finished if one.name == trial).identity["compute"]["dtype"]

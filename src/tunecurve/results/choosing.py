@@ -55,8 +55,8 @@ def _how_to_tune(results: Results) -> str:
     return f"it plans none; give it sizes to train on, and a model that can be tuned: {command} --train-sizes 50,200"
 
 
-def cautions(results: Results, learner: str) -> list[Finding]:
-    """Return what speaks against the models of a learner: what blocks a claim about it, and that nothing has been learnt; that first."""
-    about = [finding for finding in results.findings if finding.learner in (None, learner)]
-    against = [finding for finding in about if finding.blocks or finding.code == NOT_ABOVE_FLOOR]
-    return sorted(against, key=lambda finding: finding.code != NOT_ABOVE_FLOOR)
+def cautions(results: Results, trial: FinishedTrial) -> list[Finding]:
+    """Return what speaks against a trial's model: that tuning has taught it nothing, first, and what blocks a claim about its learner."""
+    about = [finding for finding in results.findings if finding.learner in (None, trial.learner)]
+    untaught = [finding for finding in about if finding.code == NOT_ABOVE_FLOOR and trial.strategy == "fine-tune"]
+    return [*untaught, *(finding for finding in about if finding.blocks and finding.code != NOT_ABOVE_FLOOR)]
