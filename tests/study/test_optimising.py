@@ -2,6 +2,7 @@
 
 import json
 import sys
+from html import unescape
 
 import jsonschema
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.fakes.instruction_follower import InstructionFollower
 from tests.fakes.prompt_reader import TunedReader
 from tests.support.class_rows import class_rows
-from tunecurve.errors import EnvironmentProblem, Interrupted, SpecError, UsageError
+from tunecurve.errors import DataError, EnvironmentProblem, Interrupted, SpecError, UsageError
 from tunecurve.learners.base import Completion
 from tunecurve.predictor import load_predictor
 from tunecurve.report.write import write_report
@@ -17,10 +18,12 @@ from tunecurve.results.model import results_schema
 from tunecurve.results.stored import without_times
 from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
+from tunecurve.storage.files import read_checked_json
 from tunecurve.study.optimising.search import SearchRows
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
+from tunecurve.track.log import write_artifacts
 
 pytest.importorskip("gepa")
 
@@ -227,6 +230,55 @@ def test_with_no_texts_the_report_keeps_the_instruction_to_itself(rows_file, tmp
     assert ("SECRET-7" in page.read_text()) == show_texts
     write_report(tmp_path / "out", results, with_texts=False)
     assert "SECRET-7" not in page.read_text()
+
+
+@pytest.mark.parametrize("leak", ["SECRET-7", "Kattie Ünal", '<b>"SECRET"</b> {input}'])
+def test_no_later_report_and_no_tracker_gets_what_a_proposer_may_have_copied(rows_file, tmp_path, leak):
+    out, others = tmp_path / "out", tmp_path / "others"
+    learner = follower(proposals=[f"Be polite, curt, vivid as in {leak}: {{labels}}"])
+    results = run(rows_file, out, learner)
+    assert leak in unescape((out / "report.html").read_text())
+    write_report(out, results, with_texts=False)
+    others.mkdir()
+    told = [out / "report.html", *write_artifacts(out, results, others)]
+    for path in told:
+        content = unescape(path.read_bytes().decode(errors="replace"))
+        assert not any(form in content for form in (leak, json.dumps(leak)[1:-1])), path
+    numbers = json.loads((others / "results.json").read_text())
+    assert [trial["scores"] for trial in numbers["trials"]] == [
+        trial["scores"] for trial in json.loads((out / "results.json").read_text())["trials"]
+    ]
+
+
+def test_tracker_keeps_the_studys_own_instruction(rows_file, tmp_path):
+    results = run(rows_file, tmp_path / "out", follower(proposals=["Be rude: {labels}"]))
+    [_, _, numbers] = write_artifacts(tmp_path / "out", results, tmp_path)
+    assert read_checked_json(numbers) == read_checked_json(tmp_path / "out" / "results.json")
+
+
+@pytest.mark.parametrize("calls", [40, 60, 80, 150])
+@pytest.mark.parametrize("proposal", ["", "Be polite.", "Be rude: {labels}"])
+def test_no_more_proposals_are_dropped_than_were_made(rows_file, tmp_path, calls, proposal):
+    optimize = {"calls": calls, "sizes": [8]}
+    found = optimised(run(rows_file, tmp_path / "out", follower(proposals=[proposal]), optimize=optimize)).optimisation
+    assert found.n_proposals == sum(found.dropped.values()) + (proposal == "Be rude: {labels}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimize": {"calls": 80, "sizes": [500]}, "train_sizes": [5]}, "optimize.sizes"),
+        ({"optimize": {"calls": 80}, "train_sizes": [500]}, "--train-sizes"),
+        ({"optimize": {}, "shots": [0, 500], "train_sizes": [5]}, "--shots"),
+        ({"optimize": {}, "shots": [{"count": 4, "choose": "similar", "of": [5, 500]}]}, "--shots"),
+    ],
+)
+def test_too_many_rows_are_blamed_on_what_asks_for_them(rows_file, tmp_path, changes, said):
+    run(rows_file, tmp_path / "out")
+    with pytest.raises(DataError) as raised:
+        run(rows_file, tmp_path / "out", **changes)
+    keys = [key for key in ("optimize.sizes", "--train-sizes", "--shots") if key in str(raised.value)]
+    assert keys == [said], raised.value
 
 
 def test_seeds_look_on_rows_of_their_own(rows_file, tmp_path):

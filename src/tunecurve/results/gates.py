@@ -131,6 +131,12 @@ def _not_whole(answers: AnswerSummary, n_empty_targets: int) -> str:
     return ", ".join(f"{count} of {n} {what}" for count, what in counts if count)
 
 
+_MORE_TRAINING = "train on more rows, for more steps, or with --sampling stratified"
+_BETTER_PROMPT = (
+    "read its answers; another instruction (prompt.system) or similar examples (--shots similar:8) may help"
+)
+
+
 def constant_findings(trials: Sequence[FinishedTrial], n_different: Mapping[str, int], n_targets: int) -> list[Finding]:
     """Return the learners that give one and the same answer to every test row.
 
@@ -156,7 +162,8 @@ def constant_findings(trials: Sequence[FinishedTrial], n_different: Mapping[str,
         labels = ", ".join(trial.label for trial in constant[:6]) + (", ..." if constant[6:] else "")
         text = f"{learner}: one and the same answer to every test row ({labels})"
         blocks: tuple[Claim, ...] = ("verdict",) if is_last else ()
-        remedy = "train on more rows, for more steps, or with --sampling stratified"
+        is_tuned = any(trial.strategy == "fine-tune" for trial in constant)
+        remedy = _MORE_TRAINING if is_tuned else _BETTER_PROMPT
         found.append(Finding("constant-answers", text, remedy, blocks=blocks, learner=learner))
     return found
 

@@ -311,8 +311,21 @@ class StudySpec(Section):
     @property
     def n_train_needed(self) -> int:
         """Training rows the largest trial needs."""
+        return max([1, *(size for sizes in self._sizes_by_key().values() for size in sizes)])
+
+    @property
+    def asks_most_rows(self) -> str:
+        """The option or key that asks for the most training rows."""
+        by_key = self._sizes_by_key()
+        return max(by_key, key=lambda key: max(by_key[key], default=0))
+
+    def _sizes_by_key(self) -> dict[str, list[int]]:
         of_similar = [size for similar in self.similar_shots for size in similar.of or []]
-        return max([1, *self.train_sizes, *self.random_shots, *of_similar, *self.optimized_sizes])
+        return {
+            "--train-sizes": list(self.train_sizes),
+            "--shots": [*self.random_shots, *of_similar],
+            "optimize.sizes": list(self.optimized_sizes),
+        }
 
     def comparable_part(self) -> dict[str, object]:
         """Return what all trials of a study must share to stand in one curve."""

@@ -238,7 +238,7 @@ def _stay_out_test(spec: StudySpec, rows: Sequence[Row], test: Sequence[Row]) ->
 def _check_enough(spec: StudySpec, grown: Grown, folder: Path) -> None:
     if spec.n_train_needed > len(grown.pool):
         raise DataError(
-            f"'{folder}' has {len(grown.pool)} training rows now, {spec.n_train_needed} are asked for; lower --train-sizes, or "
+            f"'{folder}' has {len(grown.pool)} training rows now, {spec.n_train_needed} are asked for; lower {spec.asks_most_rows}, or "
             "add labelled rows to the data: they join the training rows, and the test rows stay"
         )
 

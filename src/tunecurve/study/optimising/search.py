@@ -18,7 +18,7 @@ from tunecurve.data.rows import Row
 from tunecurve.formats.json_shapes import JsonShape
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.metrics.base import Metric
-from tunecurve.prompts import PromptRenderer, held_to_shape
+from tunecurve.prompts import Prompt, PromptRenderer, held_to_shape
 from tunecurve.study.found_instruction import Candidate, Optimisation
 from tunecurve.study.optimising.calls import OutOfCalls, SearchCalls
 from tunecurve.study.optimising.proposals import (
@@ -90,6 +90,8 @@ class Search:
     propose_new_texts: None = None
     """Part of GEPA's adapter: proposals come by `propose`."""
     _tried: set[str] = field(default_factory=set)
+    _asked: set[Prompt] = field(default_factory=set)
+    """For proposals: one that is asked for again is answered from the folder, and is the same proposal."""
     _rounds: int = 0
     _ended_by: Exception | None = None
 
@@ -160,13 +162,15 @@ class Search:
         prompt = proposal_prompt(parent, reflective_dataset[PART], self.proposer)
         if prompt is None:
             return self._drop(TOO_LONG, parent)
+        is_known = prompt in self._asked
+        self._asked.add(prompt)
         [answer] = self._guarded(lambda: self.calls.ask(self.proposer, [prompt], "proposal"))
         instruction = proposed_instruction(answer)
         reason = why_dropped(answer, instruction, self.renderer, self.learner, self.longest)
         if reason is None and instruction in self._tried:
             reason = REPEATED
         if reason is not None:
-            return self._drop(reason, parent)
+            return {PART: parent} if is_known else self._drop(reason, parent)
         self._tried.add(instruction)
         return {PART: instruction}
 
