@@ -246,7 +246,7 @@ def test_a_workbook_in_a_zip_is_read(tmp_path):
 
 def test_without_the_extra_the_command_that_installs_it_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "python_calamine", None)
-    with pytest.raises(EnvironmentProblem, match=r"pip install 'tunecurve\[data\]'"):
+    with pytest.raises(EnvironmentProblem, match=r"pip install '\.\[data\]'"):
         read(workbook(tmp_path / "a.xlsx", {"A": ROWS}))
 
 

@@ -127,7 +127,7 @@ def test_a_cluster_that_does_not_answer_is_one_line(rows, tmp_path, monkeypatch)
 
 def test_without_the_extra_the_command_is_named(rows, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(EnvironmentProblem, match=r"pip install 'tunecurve\[ray\]'"):
+    with pytest.raises(EnvironmentProblem, match=r"pip install '\.\[ray\]'"):
         run(rows, tmp_path / "out", Executor("ray"), SlowLearner())
 
 

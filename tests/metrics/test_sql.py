@@ -242,7 +242,7 @@ def test_without_sqlglot_one_line_says_what_to_install(tmp_path, monkeypatch):
     normal_query.cache_clear()
     assert "sql-targets" in findings(study_of(tmp_path))
     for options in ({"metrics": ["sql_exact"]}, {"metric_options": {"sql_dialect": "mysql"}}):
-        with pytest.raises(EnvironmentProblem, match=r"which is missing; run: pip install 'tunecurve\[sql\]'"):
+        with pytest.raises(EnvironmentProblem, match=r"which is missing; run: pip install '\.\[sql\]'"):
             findings(study_of(tmp_path, **options))
 
 

@@ -351,7 +351,7 @@ def test_a_proposer_that_takes_no_prompts_is_refused(rows_file, tmp_path):
 def test_without_the_package_it_is_one_line_before_anything_is_measured(rows_file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gepa", None)
     learner = follower()
-    with pytest.raises(EnvironmentProblem, match=r"pip install 'tunecurve\[optimize\]'"):
+    with pytest.raises(EnvironmentProblem, match=r"pip install '\.\[optimize\]'"):
         run(rows_file, tmp_path / "out", learner)
     assert not learner.asked
 

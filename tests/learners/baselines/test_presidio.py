@@ -118,7 +118,7 @@ def test_numbers_count_values_by_first_appearance_where_the_labels_have_numbers(
 
 def test_a_missing_extra_is_one_line_with_the_command(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(EnvironmentProblem, match=r"presidio_analyzer, spacy.*pip install 'tunecurve\[presidio\]'"):
+    with pytest.raises(EnvironmentProblem, match=r"presidio_analyzer, spacy.*pip install '\.\[presidio\]'"):
         build_learners(["presidio"])
 
 

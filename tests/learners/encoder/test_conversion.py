@@ -102,7 +102,7 @@ def test_what_the_program_does_not_do_is_said(tiny_encoder, tmp_path):
 def test_without_the_extra_the_way_to_it_is_said(tiny_encoder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     learner = TaggerLearner("tagger", tiny_encoder, FLOAT32)
-    with pytest.raises(EnvironmentProblem, match=r"pip install 'tunecurve\[onnx\]'"):
+    with pytest.raises(EnvironmentProblem, match=r"pip install '\.\[onnx\]'"):
         learner.convert("onnx", tmp_path)
     assert not list(tmp_path.iterdir())
 
