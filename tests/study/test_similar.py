@@ -11,6 +11,7 @@ from tests.fakes.prompt_reader import PromptReader
 from tests.support.class_rows import class_rows
 from tunecurve.data.sides import levelled
 from tunecurve.errors import Interrupted, SpecError, StudyStateError
+from tunecurve.learners.baselines.tfidf import TfidfLearner
 from tunecurve.learners.similarity import TfidfSimilarity
 from tunecurve.predictor import load_predictor
 from tunecurve.results.model import results_schema
@@ -20,6 +21,7 @@ from tunecurve.serving.requests import read_completion
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.options import StudyOptions
+from tunecurve.study.plan import sizes_left_out
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.similar import LabelledRow, Retriever, decide_similarity
@@ -419,3 +421,24 @@ def test_how_alike_rows_are_told_is_part_of_what_a_trial_is_and_is_decided_once(
     }
     decisions = Decisions({"similar_by": "tfidf"})
     assert decide_similarity(parse_spec({}), decisions) == "tfidf", "whatever is installed now"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"shots": [0, {"count": 2, "choose": "similar"}]}, "similar examples are asked for"),
+        ({"optimize": {"calls": 40, "sizes": [5]}}, "a search for an instruction is asked for"),
+        (
+            {"shots": [{"count": 2, "choose": "similar"}], "optimize": {"calls": 40, "sizes": [5]}},
+            "similar examples and a search",
+        ),
+        ({"shots": [0, 3]}, None),
+    ],
+)
+def test_what_is_asked_of_prompts_where_no_model_takes_any_is_said(asked, said):
+    values = {"data": {"source": "rows.jsonl"}, "task": "classification", "models": ["tfidf"], "train_sizes": [5, 20]}
+    spec = parse_spec({**values, **asked}, "options")
+    found = [finding.text for finding in sizes_left_out(spec, {"tfidf": TfidfLearner()})]
+    assert [text for text in found if "no model here takes prompts" in text] == found
+    assert bool(found) == (said is not None)
+    assert said is None or said in found[0]

@@ -160,7 +160,25 @@ def sizes_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Fin
             sizes = ", ".join(too_large)
             text = f"'{name}': sizes {sizes} left out: there are inputs for its teacher beside {most} labelled rows at most"
             found.append(Finding("size-left-out", text, "give more of them with --unlabelled"))
-    return found + _pools_left_out(spec, learners) + _without_proposer(spec, learners)
+    return [
+        *found,
+        *_pools_left_out(spec, learners),
+        *_without_proposer(spec, learners),
+        *_without_prompts(spec, learners),
+    ]
+
+
+def _without_prompts(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Finding]:
+    """Return what was asked of prompts where no model takes any; the usual shots, which nobody asked for, need no word."""
+    if any(learner.takes_prompts and learner.is_asked_untrained for learner in learners.values()):
+        return []
+    asked = ["similar examples"] * bool(spec.similar_shots) + ["a search for an instruction"] * bool(
+        spec.optimized_sizes
+    )
+    if not asked:
+        return []
+    text = f"{' and '.join(asked)} {'are' if len(asked) > 1 or spec.similar_shots else 'is'} asked for, but no model here takes prompts"
+    return [Finding("no-prompts", text, "name one with --model, e.g. smollm2-135m-instruct")]
 
 
 def _without_proposer(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Finding]:
