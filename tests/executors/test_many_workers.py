@@ -234,6 +234,7 @@ class OddContext:
     metrics: tuple
     planned: tuple = ()
     seconds: dict = field(default_factory=dict)
+    proposer: None = None
 
 
 def test_a_worker_that_cannot_read_what_it_is_sent_says_so_and_nobody_waits_for_ever():

@@ -19,6 +19,7 @@ DO_NOT_MATTER = (
     "name", "advice.", "hosted.", "show_texts", "models", "shots", "train_sizes", "seeds", "training_score_rows",
     "similar_by",  # of trials with similar examples alone: tests/study/test_similar.py
     "optimize.",  # of trials that look for an instruction alone: tests/study/test_optimising.py
+    "time_budget", "track",  # which trials there are, and who is told of them
     "metric_options.sql_database",  # its content is hashed, and only where a metric asks it: tests/metrics/test_sql.py
 )  # fmt: skip
 
@@ -77,7 +78,7 @@ def another(value, path, dice):
         "join_neighbours": [True], "warm_languages": [["de"], ["fr", "it"]],
         "prior": ["masking-presidio", "ner-conll2003"], "deploy_as": ["none", "developertier"], "gpu": ["h200", "b200"],
         "shape": ["openai-chat", "spans"], "encoding": ["cp1252", "utf-16"], "sql_dialect": ["sqlite", "mysql"],
-        "similar_by": ["tfidf", "encoder"],
+        "similar_by": ["tfidf", "encoder"], "sizes": [[5], [20]], "time_budget": ["30m", "2h"], "track": ["mlflow", "trackio"],
     }  # fmt: skip
     key = path[-1]
     if path == ("recipe", "name"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -247,3 +248,10 @@ class SplitSpec(Section):
 
 def _as_tuple(columns: str | list[str] | None) -> tuple[str, ...]:
     return (columns,) if isinstance(columns, str) else tuple(columns or ())
+
+
+def has_rows_of_its_own(values: Mapping[str, Any]) -> bool:
+    """Return whether the rows are not the built-in ones, whose task is known."""
+    data = values.get("data")
+    source = data.get("source") if isinstance(data, Mapping) else getattr(data, "source", None)
+    return isinstance(source, str) and not source.startswith("builtin:")

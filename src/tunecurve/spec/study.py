@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,7 +18,7 @@ from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_inp
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.own_code import is_reference
 from tunecurve.spec.advice import AdviceSpec as AdviceSpec
-from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec
+from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec, has_rows_of_its_own
 from tunecurve.spec.durations import Duration
 from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.metric_options import MetricOptions
@@ -130,7 +129,7 @@ class StudySpec(Section):
             return values
         task = values.get("task", AUTO_TASK)
         if task == AUTO_TASK:
-            return values if _has_rows_of_its_own(values) else {**values, "task": UNSETTLED_TASK}
+            return values if has_rows_of_its_own(values) else {**values, "task": UNSETTLED_TASK}
         values = {**values, "task": use_task(task) if isinstance(task, Task) else task}
         with suppress(SpecError):  # said of the field itself
             task = task_of(str(values["task"]))
@@ -342,13 +341,6 @@ class StudySpec(Section):
     def signature(self) -> str:
         """Return the hash of `comparable_part` and of where the rows are, 16 hexadecimal digits."""
         return stable_hash({**self.comparable_part(), "data": self.data.described()})
-
-
-def _has_rows_of_its_own(values: Mapping[str, Any]) -> bool:
-    """Return whether the rows are not the built-in ones, whose task is known."""
-    data = values.get("data")
-    source = data.get("source") if isinstance(data, Mapping) else getattr(data, "source", None)
-    return isinstance(source, str) and not source.startswith("builtin:")
 
 
 def stable_hash(value: Any, length: int = 16) -> str:

@@ -71,6 +71,7 @@ class Record:
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         reference = handler(core_schema)
         schema = handler.resolve_ref_schema(reference)
+        schema["description"] = schema.get("description", "").partition("\n\nExamples\n")[0]  # these are for Python
         # Fields that a record computes from its others are sentences.
         schema["properties"] |= {one.name: {"type": "string"} for one in fields(cast(Any, cls)) if not one.init}
         for described in schema["properties"].values():
