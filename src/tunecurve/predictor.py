@@ -157,19 +157,12 @@ class Predictor:
         return self.complete([text])[0].text
 
 
-def _tuned_learner(
-    folder: Path,
-    results: Results,
-    trial: FinishedTrial,
-    device: str,
-    threads: int | None,
-    learners: Mapping[str, Learner | Any],
-) -> Learner:
-    learner = _learner_of(folder, results, trial, device, threads, learners)
+def _tuned(learner: Learner, trial: FinishedTrial, folder: Path) -> Learner:
+    """Return the learner as the trial left it; one that is only prompted stays as it is."""
     if trial.strategy in PROMPTED:
         return learner
-    verify_model(folder / trial.folder)
-    return learner.load_tuned(folder / trial.folder)
+    verify_model(folder)
+    return learner.load_tuned(folder)
 
 
 def _learner_of(
@@ -296,7 +289,8 @@ def load_predictor(
         own_code.allow_code()
     results = load(folder)
     chosen = choose_trial(results, trial)
-    learner = _tuned_learner(Path(folder), results, chosen, device, threads, learners or {})
+    learner = _learner_of(Path(folder), results, chosen, device, threads, learners or {})
+    learner = _tuned(learner, chosen, Path(folder) / chosen.folder)
     # The labels are already filled into the stored instruction; a constrained model needs them as such.
     renderer = PromptRenderer(
         results.prompt.system if chosen.optimisation is None else chosen.optimisation.instruction,

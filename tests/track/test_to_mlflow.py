@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+from dataclasses import fields
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.cli.test_json_forms import checked
 from tests.support.live_page import run_tickets, ticket_rows, write_tickets
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.privacy import network
+from tunecurve.results.records.trials import TrialResult
 from tunecurve.results.stored import load
 from tunecurve.storage.files import read_checked_json, write_checked_json
 from tunecurve.study.found_instruction import Optimisation
@@ -153,6 +155,29 @@ def test_the_same_again_logs_nothing_twice_and_what_is_missing_is_caught_up(run)
     client, (study,), trials = runs_in(first.where)
     assert len(trials) == 5
     assert len(client.get_metric_history(study.info.run_id, "accuracy/tfidf/fine-tune")) == 2
+
+
+@needs_mlflow
+@pytest.mark.parametrize(("state", "status"), [("failed", "FAILED"), ("waiting", "RUNNING"), ("started", "RUNNING")])
+def test_the_studys_run_is_running_while_a_trial_may_still_run(run, state, status):
+    ended = log_run(run, "mlflow")
+    results = read_checked_json(run / "results.json")
+    whole = results["trials"][-1]
+    own = {one.name for one in fields(TrialResult)}
+    open_trial = {key: value for key, value in whole.items() if key in own} | {"state": state}
+    open_trial["failure"] = "the disk was full" if state == "failed" else None
+    write_checked_json(
+        run / "results.json", results | {"trials": [*results["trials"][:-1], open_trial], "complete": False}
+    )
+    log_run(run, "mlflow")
+    client, (study,), _ = runs_in(ended.where)
+    assert study.info.status == status
+    write_checked_json(run / "results.json", results)
+    log_run(run, "mlflow")
+    ended_at = client.get_run(study.info.run_id).info.end_time
+    assert client.get_run(study.info.run_id).info.status == "FINISHED"
+    log_run(run, "mlflow")
+    assert client.get_run(study.info.run_id).info.end_time == ended_at, "logged once more, it did not end later"
 
 
 @needs_mlflow

@@ -80,8 +80,7 @@ class MLflowTracker(Tracker):
                 client.set_tag(run.info.run_id, _PARENT, parent)
         for path in artifacts():
             client.log_artifact(parent, str(path))
-        status = "FINISHED" if study.is_complete else "RUNNING"
-        client.update_run(parent, status=status)
+        _say_how_far(client, parent, study)
         where = redact(self.uri)
         return Logged(self.name, len(new), len(before), where, parent, self.look)
 
@@ -177,6 +176,17 @@ def _parent(client: Any, experiment: str, study: TrackedStudy) -> str:
     for run in others:
         client.delete_run(run.info.run_id)
     return parent
+
+
+def _say_how_far(client: Any, parent: str, study: TrackedStudy) -> None:
+    """Set the state of the study's run, with the time at which it ended; it has failed where only failed trials are left to run."""
+    status = "RUNNING" if not study.is_settled else "FINISHED" if study.is_complete else "FAILED"
+    if client.get_run(parent).info.status == status:
+        return
+    if study.is_settled:
+        client.set_terminated(parent, status=status)
+    else:
+        client.update_run(parent, status=status)
 
 
 def _curve_of(client: Any, run: Run) -> dict[tuple[str, int], float]:
