@@ -187,13 +187,13 @@ def _log_shares(scores: np.ndarray, n_classes: int) -> np.ndarray:
     return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
 
 
-def new_vectorizer(analyzer: str, lengths: tuple[int, int]) -> Any:
-    """Return scikit-learn's vectorizer of one of the `VIEWS`, not fitted."""
+def new_vectorizer(analyzer: str, lengths: tuple[int, int], number: type = np.float64) -> Any:
+    """Return scikit-learn's vectorizer of one of the `VIEWS`, not fitted, and of which kind of number its features are."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     # Every sign counts: the default pattern for words leaves out those of one letter, and texts may hold nothing else.
     pattern = {"token_pattern": r"(?u)\S+"} if analyzer == "word" else {}
-    return TfidfVectorizer(analyzer=analyzer, ngram_range=lengths, sublinear_tf=True, **pattern)
+    return TfidfVectorizer(analyzer=analyzer, ngram_range=lengths, sublinear_tf=True, dtype=number, **pattern)
 
 
 def _save(folder: Path, model: _Model) -> None:

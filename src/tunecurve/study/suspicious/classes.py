@@ -86,10 +86,12 @@ def _learners(texts: Sequence[str], gold: BoolArray, folds: Folds) -> tuple[Floa
 
     from tunecurve.learners.baselines.tfidf import VIEWS, new_vectorizer
 
-    views = {name: new_vectorizer(analyzer, lengths).fit_transform(texts) for name, analyzer, lengths in VIEWS}
-    words, features = views["words"].tocsr(), hstack(list(views.values()))
+    # In single precision: beside millions of rows it counts, and rows keep their ranks.
+    views = {
+        name: new_vectorizer(analyzer, lengths, np.float32).fit_transform(texts) for name, analyzer, lengths in VIEWS
+    }
+    words, features = views["words"].tocsr(), hstack(list(views.values()), format="csr")
     views.clear()  # the features hold them once more
-    features = features.tocsr()
     shares = out_of_fold(features, gold, folds.folds)
     del features
     check_learnt(shares, gold)
