@@ -33,21 +33,6 @@ def numbers(text):
     return [float(found.replace(",", "")) for found in NUMBER.findall(text)]
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """Return notebooks by the number they begin with, executed once each."""
-    done = {}
-
-    def one(number):
-        if number not in done:
-            [path] = [path for path in NOTEBOOKS if path.name.startswith(str(number))]
-            folder = tmp_path_factory.mktemp(f"notebook{number}")
-            done[number] = execute(path, folder), folder, path
-        return done[number]
-
-    return one
-
-
 ALL = [int(path.name[0]) for path in NOTEBOOKS]
 
 
@@ -55,20 +40,14 @@ def test_there_are_four():
     assert ALL == [1, 2, 3, 4]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", ALL)
-def test_it_runs_without_a_warning_and_writes_into_the_temporary_folder_alone(executed, number):
-    notebook, folder, _ = executed(number)
+def runs_without_a_warning_and_writes_into_the_temporary_folder_alone(notebook, folder):
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     given = {path.name for path in EXAMPLES.iterdir() if path.name != "__pycache__"}
     assert {path.name for path in (folder / "examples").iterdir() if path.name != "__pycache__"} == given
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", ALL)
-def test_what_is_stored_is_what_it_shows_now(executed, number):
-    notebook, _, path = executed(number)
+def what_is_stored_is_what_it_shows_now(notebook, path):
     for now, before in zip(notebook.cells, nbformat.read(path, as_version=4).cells, strict=True):
         assert [one.output_type for one in now.get("outputs", [])] == [
             one.output_type for one in before.get("outputs", [])
@@ -107,9 +86,7 @@ def test_the_made_up_messages_are_those_of_their_script():
         assert list(csv.DictReader(file)) == script["make"]()
 
 
-@pytest.mark.slow
-def test_quick_start_decides_extends_and_judges_its_forecast(executed):
-    notebook, _, _ = executed(1)
+def quick_start_decides_extends_and_judges_its_forecast(notebook):
     assert [f"tuned on {size}" in tagged(notebook, "results") for size in (20, 40, 80, 160)] == [
         True,
         True,
@@ -128,9 +105,7 @@ def test_quick_start_decides_extends_and_judges_its_forecast(executed):
     assert "<Figure" in tagged(notebook, "curve")
 
 
-@pytest.mark.slow
-def test_own_classifier_is_measured_beside_the_built_in_one_and_told_from_it_in_pairs(executed):
-    notebook, _, _ = executed(2)
+def own_classifier_is_measured_beside_the_built_in_one_and_told_from_it_in_pairs(notebook):
     shown = tagged(notebook, "results")
     scores = {
         name: [float(one) for one in re.findall(rf"{name} +tuned on \d+ +([\d.]+)", shown)]
@@ -145,9 +120,7 @@ def test_own_classifier_is_measured_beside_the_built_in_one_and_told_from_it_in_
     assert ("A real difference." in paired) == (float(low) > 0 or float(high) < 0)
 
 
-@pytest.mark.slow
-def test_published_points_are_forecast_held_back_and_priced_in_python_as_on_the_command_line(executed):
-    notebook, _, _ = executed(3)
+def published_points_are_forecast_held_back_and_priced_in_python_as_on_the_command_line(notebook):
     [(median, low, high)] = re.findall(
         r"forecast ([\d.]+) BLEU, 80 % interval ([\d.]+) to ([\d.]+)", tagged(notebook, "held-back")
     )
@@ -161,10 +134,7 @@ def test_published_points_are_forecast_held_back_and_priced_in_python_as_on_the_
     assert re.search(r"tfidf, 160 rows, accuracy: forecast [\d.]+ .* measured [\d.]+", tagged(notebook, "history"))
 
 
-@pytest.mark.slow
-def test_hosted_models_are_quoted_paid_once_and_capped(executed):
-    pytest.importorskip("inspect_ai")
-    notebook, _, _ = executed(4)
+def hosted_models_are_quoted_paid_once_and_capped(notebook):
     [quoted] = re.findall(r"Left to pay: about \$([\d.]+)", tagged(notebook, "plan"))
     [(calls, paid, cap)] = re.findall(r"(\d+) calls, paid \$([\d.]+) of at most \$([\d.]+)", tagged(notebook, "money"))
     assert int(calls) == 200, "100 test rows, zero-shot and with examples"
@@ -177,3 +147,24 @@ def test_hosted_models_are_quoted_paid_once_and_capped(executed):
     capped = tagged(notebook, "cap")
     assert "$0.0030 is reached" in capped
     assert capped.strip().endswith("Stopped before all 200 calls: True")
+
+
+CLAIMS = {
+    1: quick_start_decides_extends_and_judges_its_forecast,
+    2: own_classifier_is_measured_beside_the_built_in_one_and_told_from_it_in_pairs,
+    3: published_points_are_forecast_held_back_and_priced_in_python_as_on_the_command_line,
+    4: hosted_models_are_quoted_paid_once_and_capped,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ALL)
+def test_it_runs_and_tells_what_it_tells(tmp_path, number):
+    """All of it in one test: executed once, whichever processes tests are spread over."""
+    if number == 4:
+        pytest.importorskip("inspect_ai")
+    [path] = [path for path in NOTEBOOKS if path.name.startswith(str(number))]
+    notebook = execute(path, tmp_path)
+    runs_without_a_warning_and_writes_into_the_temporary_folder_alone(notebook, tmp_path)
+    what_is_stored_is_what_it_shows_now(notebook, path)
+    CLAIMS[number](notebook)
