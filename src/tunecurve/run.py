@@ -267,15 +267,7 @@ def run_prepared(
 ) -> StudyRun:
     """Run what is left of a study and bring results and report up to date."""
     executor, progress = executor or Executor(), study.progress
-    if study.spec.time_budget is not None and executor.name != "local":
-        raise UsageError(
-            f"time budget {study.spec.time_budget} with executor {executor.name}: the plan for a time is made for this machine alone; "
-            "expected executor local, or no time budget"
-        )
-    Tracking.check(study.folder, study.spec.track)
-    study.check_access()
-    for name, reason in study.tuning_obstacles.items():
-        progress.message(f"'{name}' cannot be tuned, only prompted: {reason}")
+    _check_before_start(study, executor)
     make_folder(study.folder)
     make_folder(study.folder / TRIALS)
     with lock_study(study.folder, shared=executor.is_shared):
@@ -325,6 +317,18 @@ def run_prepared(
             log.close()
             study.account.close()
     return StudyRun(study.folder, results, outcome, tracking.failure)
+
+
+def _check_before_start(study: Study, executor: Executor) -> None:
+    if study.spec.time_budget is not None and executor.name != "local":
+        raise UsageError(
+            f"time budget {study.spec.time_budget} with executor {executor.name}: the plan for a time is made for this machine alone; "
+            "expected executor local, or no time budget"
+        )
+    Tracking.check(study.folder, study.spec.track)
+    study.check_access()
+    for name, reason in study.tuning_obstacles.items():
+        study.progress.message(f"'{name}' cannot be tuned, only prompted: {reason}")
 
 
 def _remove_left_over_deployments(study: Study) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,7 @@ def _with(options: Sequence[Decorator], command: Callable[..., Any]) -> Callable
     return command
 
 
-def study_values(study: str | Path | None, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def study_values(study: str | Path | None, options: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return the study's values, options laid over the file, and where they come from.
 
     Rows may stand in the place of the study file. Without a file and without ``--data`` this is the built-in study with quick sizes.
@@ -85,7 +85,7 @@ def study_values(study: str | Path | None, options: dict[str, Any]) -> tuple[dic
     return merge_values(QUICK_STUDY, overrides), "options"
 
 
-def options_of(options: dict[str, Any], **more: Any) -> StudyOptions:
+def options_of(options: Mapping[str, Any], **more: Any) -> StudyOptions:
     """Return how a study is prepared: what the options say, and more."""
     from tunecurve.study.options import StudyOptions
 

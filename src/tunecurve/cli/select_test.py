@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ def select_test(source: Path | None, out: Path | None, as_json: bool, **options:
     echo(f"\nReport: {page}   numbers: {page.with_suffix('.json')}")
 
 
-def _study_of(source: Path | None, out: Path | None, options: dict[str, Any]) -> tuple[Path | None, Path | None]:
+def _study_of(source: Path | None, out: Path | None, options: Mapping[str, Any]) -> tuple[Path | None, Path | None]:
     """Return the study file or rows, and the run folder where it is given."""
     from tunecurve.errors import UsageError
     from tunecurve.study.study_file import STUDY_FILE, check_study_file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -163,7 +163,7 @@ def option_of(parameter: str) -> Decorator:
     return click.option(*_FLAGS.get(parameter, (f"--{parameter.replace('_', '-')}",)), parameter, **said)
 
 
-def given_keys(options: dict[str, Any]) -> dict[str, Any]:
+def given_keys(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a study file that the options set."""
     values: dict[str, Any] = {}
     for parameter, key in KEYS.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def split_rows_of(
-    study: Path | None, options: dict[str, Any], out: Path | None = None
+    study: Path | None, options: Mapping[str, Any], out: Path | None = None
 ) -> tuple[StudySpec, StudyData, Path]:
     """Return a study, its rows on both sides and its folder, checked without models.
 

@@ -22,6 +22,9 @@ from tunecurve.cli.suspects import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tunecurve.findings import Finding
     from tunecurve.spec.study import StudySpec
     from tunecurve.study.dataset import StudyData
     from tunecurve.study.suspicious.records import SuspiciousLabels
@@ -60,7 +63,6 @@ def validate(
     Needs no model; `plan` and `run` count the same rows.
     """
     from tunecurve.cli.options import study_values
-    from tunecurve.spec.shots import in_words
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows
@@ -80,29 +82,46 @@ def validate(
     )
     check_without_models(spec, data)
     found = _suspicious(spec, data, suspicious)
-    doubts = suspicious_findings(found)
-    with_texts = spec.show_texts and not no_texts
+    doubts, with_texts = suspicious_findings(found), spec.show_texts and not no_texts
     if suspicious_to is not None and not found.why_not:
         write_suspicious(suspicious_to, found, with_texts=with_texts)
-    n_blocked, n_warnings = (
-        sum(finding.kind == kind for finding in [*data.findings, *doubts]) for kind in ("blocked", "warning")
-    )
     if as_json:
-        print_json(
-            {
-                "ok": not n_blocked,
-                "study": spec.name,
-                "task": spec.task,
-                "signature": spec.signature(),
-                "train_sizes": spec.train_sizes,
-                "shots": in_words(spec.shots) if spec.similar_shots else spec.shots,
-                "data": data.facts,
-                "findings": findings_json(data.findings),
-                "suspicious": suspicious_json(found, doubts, with_texts=with_texts),
-                "near_duplicates": near_json(data.near.pairs, with_texts=with_texts),
-            }
-        )
+        _print_json(spec, data, found, doubts, with_texts=with_texts)
         return
+    _show_study(spec, data)
+    show_findings([*data.findings, *doubts])
+    show_near(data.near.pairs, with_texts=with_texts)
+    show_suspicious(found.rows[: SHOWN_IF_ASKED if suspicious else SHOWN_BY_DEFAULT], with_texts=with_texts)
+    if suspicious_to is not None:
+        n_rows = len(found.rows)
+        echo(f"no file  {found.why_not}" if found.why_not else f"wrote    {suspicious_to}: {n_rows} rows to look at")
+    echo(_conclusion([*data.findings, *doubts]))
+
+
+def _print_json(
+    spec: StudySpec, data: StudyData, found: SuspiciousLabels, doubts: Sequence[Finding], *, with_texts: bool
+) -> None:
+    from tunecurve.spec.shots import in_words
+
+    print_json(
+        {
+            "ok": not _n_of("blocked", [*data.findings, *doubts]),
+            "study": spec.name,
+            "task": spec.task,
+            "signature": spec.signature(),
+            "train_sizes": spec.train_sizes,
+            "shots": in_words(spec.shots) if spec.similar_shots else spec.shots,
+            "data": data.facts,
+            "findings": findings_json(data.findings),
+            "suspicious": suspicious_json(found, doubts, with_texts=with_texts),
+            "near_duplicates": near_json(data.near.pairs, with_texts=with_texts),
+        }
+    )
+
+
+def _show_study(spec: StudySpec, data: StudyData) -> None:
+    from tunecurve.spec.shots import in_words
+
     echo(f"study    {spec.name} ({spec.task}), signature {spec.signature()}")
     show_rows(data.facts)
     echo(
@@ -110,18 +129,17 @@ def validate(
     )
     if data.facts.labels:
         echo(f"labels   {len(data.facts.labels)}: {first_labels(data.facts.labels)}")
-    show_findings([*data.findings, *doubts])
-    show_near(data.near.pairs, with_texts=with_texts)
-    shown = found.rows[: SHOWN_IF_ASKED if suspicious else SHOWN_BY_DEFAULT]
-    show_suspicious(shown, with_texts=with_texts)
-    if suspicious_to is not None:
-        n_rows = len(found.rows)
-        echo(f"no file  {found.why_not}" if found.why_not else f"wrote    {suspicious_to}: {n_rows} rows to look at")
-    echo(
-        f"not ok: {n_blocked} finding(s) leave this study without a verdict"
-        if n_blocked
-        else "ok" + (f", with {n_warnings} warning(s)" if n_warnings else "")
-    )
+
+
+def _conclusion(findings: Sequence[Finding]) -> str:
+    if n_blocked := _n_of("blocked", findings):
+        return f"not ok: {n_blocked} finding(s) leave this study without a verdict"
+    n_warnings = _n_of("warning", findings)
+    return f"ok, with {n_warnings} warning(s)" if n_warnings else "ok"
+
+
+def _n_of(kind: str, findings: Sequence[Finding]) -> int:
+    return sum(finding.kind == kind for finding in findings)
 
 
 def _suspicious(spec: StudySpec, data: StudyData, asked: bool | None) -> SuspiciousLabels:

@@ -12,7 +12,7 @@ nobody states gets a mixture (`tunecurve.curve.kinds`).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -151,7 +151,7 @@ def _regime(family: Sequence[float], midpoint: Sequence[float], steepness: Seque
     return normalised(position + bend - floor * grid.floor_share + share)
 
 
-def regime_log_weights(regimes: list[dict[str, Any]]) -> Floats:
+def regime_log_weights(regimes: Sequence[Mapping[str, Any]]) -> Floats:
     """Log weights of a mixture of hand-set regimes, each with `share`, `family` (shares of the families), `midpoint`
     (mean, SD; doublings beyond the data), `steepness` (centre, factor of one SD) and `floor` (rate of its decay)."""
     parts = [
@@ -162,12 +162,12 @@ def regime_log_weights(regimes: list[dict[str, Any]]) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def prior_table() -> dict[str, Any]:
+def prior_table() -> Mapping[str, Any]:
     """Return the shipped table."""
     return json.loads(resources.files("tunecurve.curve").joinpath("priors.json").read_text(encoding="utf-8"))
 
 
-def prior_from(kind: str, entry: dict[str, Any], last_log_error: float, last_size: float) -> Prior:
+def prior_from(kind: str, entry: Mapping[str, Any], last_log_error: float, last_size: float) -> Prior:
     """Return the prior that one kind's entry of a table stands for, for a curve that ends at this error and size."""
     context = contexts(entry["contexts"], last_log_error, last_size)
     parts = []

@@ -135,14 +135,7 @@ class ResultsBuilder:
         primary, level = self.described[0], self.spec.bootstrap.level
         second = next(metric for metric in self.described if metric.name == self.spec.kind.second_metric)
         points, found = self._points(scored, finished), comparisons(scored, self.described, level)
-        forecaster = Forecaster(
-            [one.scored for one in finished],
-            scored,
-            len(self.data.test),
-            self._kinds(),
-            unsettled(points, primary),
-            len(self.data.pool),
-        )
+        forecaster = self._forecaster(finished, scored, unsettled(points, primary))
         # Target, prices and the gain that matters are in the headline metric's units.
         forecast, other = forecaster.forecast(primary, self.spec.advice), forecaster.forecast(second, AdviceSpec())
         findings = in_order([*self.data.findings, *self._gates(scored, forecast, finished)])
@@ -152,6 +145,7 @@ class ResultsBuilder:
             self._known_rows, scored, self.metrics, forecast, self.spec, questions_of(self.spec)
         )
         money = spent_money(self.account, self.spec) if any(is_paid(item.config) for item in self.planned) else None
+        prices = money.prices_usd_per_million_tokens if money else {}
         measured = [MeasuredTrial(one.result, one.scored.jackknives[primary.name]) for one in finished]
         taught = teaching_results(measured, primary, level)
         best = best_point(points, primary)
@@ -182,13 +176,7 @@ class ResultsBuilder:
             forecast=forecast,
             second_forecast=other,
             prompt_forecasts=prompts or None,
-            best_prompts=PromptJudge(
-                scored,
-                [one.result for one in finished],
-                money.prices_usd_per_million_tokens if money else {},
-                findings,
-                level,
-            ).judge(primary)
+            best_prompts=PromptJudge(scored, [one.result for one in finished], prices, findings, level).judge(primary)
             or None,
             disagreements=disagreements(forecast, other, (primary.title, second.title)),
             trials=[self._describe_trial(item, failures.get(item.trial)) for item in self.planned],
@@ -197,6 +185,12 @@ class ResultsBuilder:
             cheapest_way=cheapest_way(points, taught, primary, self.spec.advice),
         )
         return replace(results, decision=decide_study(results))
+
+    def _forecaster(
+        self, finished: Sequence[ReadTrial], scored: Sequence[ScoredPoint], not_settled: set[str]
+    ) -> Forecaster:
+        trials, n_test, n_pool = [one.scored for one in finished], len(self.data.test), len(self.data.pool)
+        return Forecaster(trials, scored, n_test, self._kinds(), not_settled, n_pool)
 
     @cached_property
     def _known_rows(self) -> KnownRows:

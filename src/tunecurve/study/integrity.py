@@ -5,7 +5,7 @@ They are moved to the study's ``damaged`` folder; nothing is deleted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tunecurve.errors import DamagedFile, StudyStateError
@@ -29,7 +29,7 @@ def inspect_trials(planned: Sequence[PlannedTrial], on_message: Callable[[str], 
             _inspect(item.folder, item.config, on_message)
 
 
-def _inspect(folder: TrialFolder, expected: dict[str, object], on_message: Callable[[str], None]) -> None:
+def _inspect(folder: TrialFolder, expected: Mapping[str, object], on_message: Callable[[str], None]) -> None:
     def quarantine(damage: list[DamagedFile], what_follows: str) -> None:
         for damaged in damage:
             moved = f"moved to '{folder.quarantine(damaged.path)}'; " if damaged.path.exists() else ""
@@ -54,7 +54,7 @@ def _inspect(folder: TrialFolder, expected: dict[str, object], on_message: Calla
                 folder.quarantine(folder.path / TRAINING)
 
 
-def _wrong_config(folder: TrialFolder, expected: dict[str, object]) -> list[DamagedFile]:
+def _wrong_config(folder: TrialFolder, expected: Mapping[str, object]) -> list[DamagedFile]:
     path = folder.path / CONFIG
     try:
         return (
@@ -97,7 +97,7 @@ def tell_of_forks(planned: Sequence[PlannedTrial], on_message: Callable[[str], N
         on_message(f"measured anew, because the earlier trials differ ({changes}): {', '.join(dict.fromkeys(labels))}")
 
 
-def _changes(earlier: TrialFolder, now: dict[str, object]) -> str:
+def _changes(earlier: TrialFolder, now: Mapping[str, object]) -> str:
     try:
         before = flat(earlier.config())
     except (DamagedFile, OSError):

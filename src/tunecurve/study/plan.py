@@ -79,7 +79,7 @@ class PlannedTrial:
     """A trial with its config and its folder."""
 
     trial: Trial
-    config: dict[str, Any]
+    config: Mapping[str, Any]
     folder: TrialFolder
 
     @property

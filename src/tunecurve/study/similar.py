@@ -6,7 +6,7 @@ any row of a test group where the split keeps groups apart; a row whose input is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -170,7 +170,7 @@ class ChosenExamples:
         }
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any], similarity: Similarity) -> ChosenExamples:
+    def from_json(cls, kept: Mapping[str, Any], similarity: Similarity) -> ChosenExamples:
         """Return what a file holds; `similarity`: what its ``similarity`` names."""
         pool = [LabelledRow(**{**row, "labels": tuple(row["labels"])}) for row in kept["pool"]]
         return cls(Retriever(pool, similarity, kept["count"], kept["choose"]), kept["chosen"])

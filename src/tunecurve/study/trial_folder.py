@@ -131,13 +131,13 @@ class TrialFolder:
             return "failed"
         return "started" if self.has(CONFIG) else "waiting"
 
-    def begin(self, config: dict[str, Any]) -> None:
+    def begin(self, config: Mapping[str, Any]) -> None:
         """Make the folder, with what determines the trial; what a killed process was writing goes."""
         make_folder(self.path)
         remove_leftovers(self.path)
         write_checked_json(self.path / CONFIG, config)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Mapping[str, Any]:
         """Return what determines the trial.
 
         Raises
@@ -187,7 +187,7 @@ class TrialFolder:
         """Write predictions.jsonl."""
         write_lines(self.path / ANSWERS, lines)
 
-    def examples(self) -> dict[str, Any] | None:
+    def examples(self) -> Mapping[str, Any] | None:
         """Return what examples.json holds; None where no examples were chosen yet."""
         return read_checked_json(self.path / EXAMPLES) if self.has(EXAMPLES) else None
 
@@ -216,7 +216,7 @@ class TrialFolder:
         """Take over losses.jsonl of another trial."""
         shutil.copy2(other.path / LOSSES, self.path / LOSSES)
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Mapping[str, Any]:
         """Return the result."""
         return read_checked_json(self.path / RESULT)
 
@@ -228,15 +228,15 @@ class TrialFolder:
             return None
         return float(score) if isinstance(score, float | int) and math.isfinite(score) else None
 
-    def keep_result(self, result: dict[str, Any]) -> dict[str, Any]:
+    def keep_result(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write the result with versions and checksums, and return it so; what only an unfinished trial needs goes."""
         sums = {name: sha256_of(self.path / name) for name in _VOUCHED_FOR if self.has(name)}
-        result = result | {"made_by": made_by(), "files": sums}
+        result = {**result, "made_by": made_by(), "files": sums}
         write_checked_json(self.path / RESULT, result)
         self.remove(ANSWERS_SO_FAR, LOSSES_SO_FAR, CALLS_SO_FAR, CHECKPOINT)
         return result
 
-    def provider_checkpoints(self) -> list[dict[str, Any]]:
+    def provider_checkpoints(self) -> list[Mapping[str, Any]]:
         """Return the scores of the checkpoints that a provider kept; empty where none were scored."""
         return read_checked_json(self.path / PROVIDER_CHECKPOINTS)["scored"] if self.has(PROVIDER_CHECKPOINTS) else []
 

@@ -137,7 +137,7 @@ def stored_result(folder: TrialFolder, signatures: Mapping[str, str]) -> TrialRe
     )
 
 
-def stored_checkpoints(folder: TrialFolder, signatures: Mapping[str, str]) -> list[dict[str, Any]]:
+def stored_checkpoints(folder: TrialFolder, signatures: Mapping[str, str]) -> list[Mapping[str, Any]]:
     """Return the scores of a provider's checkpoints; None where a metric of the user's own has changed since the trial."""
     scored = folder.provider_checkpoints()
     lost = _lost_scores(folder.result()["metric_signatures"], signatures) if scored else {}

@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class Answerer:
         self._idle: threading.Timer | None = None
         self.n_questions = 0
 
-    def ask(self, folder: Path, trial: str, text: str) -> dict[str, Any]:
+    def ask(self, folder: Path, trial: str, text: str) -> Mapping[str, Any]:
         """Return what a trial's model answers: ``answer``, ``stop_reason``, ``seconds``; or ``problem``.
 
         Raises
@@ -97,7 +98,7 @@ class Answerer:
                     with suppress(OSError):  # what it was not asked any more
                         pipe.close()
 
-    def _ask(self, folder: Path, trial: str, text: str) -> dict[str, Any]:
+    def _ask(self, folder: Path, trial: str, text: str) -> Mapping[str, Any]:
         if self._idle is not None:
             self._idle.cancel()
         if self._process is None or self._folder != folder or self._process.poll() is not None:
@@ -127,7 +128,7 @@ class Answerer:
         )  # fmt: skip
         self._folder = folder
 
-    def _exchange(self, question: dict[str, str]) -> dict[str, Any]:
+    def _exchange(self, question: dict[str, str]) -> Mapping[str, Any]:
         process = self._process
         assert process is not None
         assert process.stdin is not None

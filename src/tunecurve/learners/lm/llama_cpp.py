@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -81,13 +81,13 @@ class LlamaCpp:
             params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self.threads
         return xllamacpp.Server(params)
 
-    def _ask(self, server: Any, prompt: Prompt, cap: int) -> dict[str, Any]:
+    def _ask(self, server: Any, prompt: Prompt, cap: int) -> Mapping[str, Any]:
         text = without_lead(self.encoder, self.encoder.prompt_text(prompt))
         return server.handle_completions(
             {"prompt": text, "max_tokens": cap, "temperature": 0.0, "repeat_penalty": 1.0, "cache_prompt": True}
         )
 
-    def _completion(self, reply: dict[str, Any]) -> Completion:
+    def _completion(self, reply: Mapping[str, Any]) -> Completion:
         choice, usage = reply["choices"][0], reply["usage"]
         reason: StopReason = "length" if choice["finish_reason"] == "length" else "end"
         text = choice["text"].removeprefix(self.encoder.answer_lead)

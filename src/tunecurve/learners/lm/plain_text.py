@@ -25,6 +25,7 @@ _LOOKS_LIKE_CONTROL = re.compile(r"(?s)<[|｜].*[|｜]>")
 _IN_BRACKETS = re.compile(r"(?s)[<\[{|｜].*[>\]}|｜]")
 # What SentencePiece writes for a blank; as a character of a text it is written byte by byte.
 _BLANK_SIGN = "▁"
+TokenizerJson = dict[str, Any]
 _COMPONENTS = ("normalizer", "pre_tokenizer", "decoder")
 _Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 _UNICODE_FORMS: tuple[_Form, ...] = get_args(_Form)
@@ -121,13 +122,13 @@ class PlainTextTokenizer:
     def _continuing_exact(self) -> Tokenizer:
         return self._build(_without_prefix, _keep_unicode) if self._puts_prefix else self._whole_exact
 
-    def _build(self, *changes: Callable[[dict[str, Any]], Any]) -> Tokenizer:
+    def _build(self, *changes: Callable[[TokenizerJson], Any]) -> Tokenizer:
         described = json.loads(self._source)
         for change in changes:
             change(described)
         return self._rebuilt(described)
 
-    def _rebuilt(self, described: dict[str, Any]) -> Tokenizer:
+    def _rebuilt(self, described: TokenizerJson) -> Tokenizer:
         described |= {"post_processor": None, "truncation": None, "padding": None}
         for token in described["added_tokens"]:
             token["content"] = self._names.get(token["content"], token["content"])
@@ -139,7 +140,7 @@ def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)))
 
 
-def _rename_in_model(model: dict[str, Any], names: Mapping[str, str]) -> None:
+def _rename_in_model(model: TokenizerJson, names: Mapping[str, str]) -> None:
     """Rename tokens in a model's vocabulary; nothing merges into them any more."""
     vocabulary = model["vocab"]
     if isinstance(vocabulary, dict):
@@ -153,7 +154,7 @@ def _rename_in_model(model: dict[str, Any], names: Mapping[str, str]) -> None:
         model["merges"] = [list(pair) for pair in pairs if not ({*pair, "".join(pair)} & names.keys())]
 
 
-def _parts(part: dict[str, Any] | None, kind: str) -> list[dict[str, Any]]:
+def _parts(part: TokenizerJson | None, kind: str) -> list[TokenizerJson]:
     """Return a component's own parts, or itself as the only one."""
     if part is None:
         return []
@@ -161,13 +162,13 @@ def _parts(part: dict[str, Any] | None, kind: str) -> list[dict[str, Any]]:
     return [leaf for child in part[inner] for leaf in _parts(child, kind)] if part["type"] == "Sequence" else [part]
 
 
-def _forms_of(described: dict[str, Any]) -> tuple[_Form, ...]:
+def _forms_of(described: TokenizerJson) -> tuple[_Form, ...]:
     """Return the Unicode forms that the tokenizer brings a text into; text in another form is encoded as it stands."""
     used = {part["type"] for part in _parts(described["normalizer"], "normalizers")}
     return tuple(form for form in _UNICODE_FORMS if form in used)
 
 
-def _ids_of_blank_sign(described: dict[str, Any]) -> list[int]:
+def _ids_of_blank_sign(described: TokenizerJson) -> list[int]:
     """Return the tokens of the blank sign's bytes, where the tokenizer would take the sign for a blank; else none."""
     vocabulary = described["model"]["vocab"]
     names = [f"<0x{byte:02X}>" for byte in _BLANK_SIGN.encode()]
@@ -177,7 +178,7 @@ def _ids_of_blank_sign(described: dict[str, Any]) -> list[int]:
     return [vocabulary[name] for name in names]
 
 
-def _without_prefix(described: dict[str, Any]) -> bool:
+def _without_prefix(described: TokenizerJson) -> bool:
     """Take away the blank that is put before a text, and that the decoder takes off again; return whether there is one."""
     before = json.dumps([described[name] for name in _COMPONENTS])
     for part in _parts(described["normalizer"], "normalizers"):
@@ -194,7 +195,7 @@ def _without_prefix(described: dict[str, Any]) -> bool:
     return json.dumps([described[name] for name in _COMPONENTS]) != before
 
 
-def _keep_unicode(described: dict[str, Any]) -> None:
+def _keep_unicode(described: TokenizerJson) -> None:
     """Take away the normalization to a Unicode form."""
     kept = [part for part in _parts(described["normalizer"], "normalizers") if part["type"] not in _UNICODE_FORMS]
     described["normalizer"] = {"type": "Sequence", "normalizers": kept} if kept else None

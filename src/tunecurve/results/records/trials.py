@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -127,7 +128,7 @@ class FinishedTrial(TrialResult):
     """The instruction that it asked with, and how it was found; null where it is the study's own."""
 
     @property
-    def job(self) -> dict[str, Any]:
+    def job(self) -> Mapping[str, Any]:
         """The provider's tuning job; empty where there was none."""
         return (self.training.job if self.training else None) or {}
 

@@ -9,7 +9,7 @@ of its own, but for the order of additions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -67,7 +67,7 @@ class EncodedTraining:
         """How many of them are trained on."""
         return len(self.examples) - len(self.development)
 
-    def fingerprint(self, compute: dict[str, Any]) -> str:
+    def fingerprint(self, compute: Mapping[str, Any]) -> str:
         """Return the hash of everything that determines the training's steps, bit for bit."""
         rows = stable_hash([[example.token_ids, example.n_answer] for example in self.examples])
         all_of_it = {"rows": rows, "recipe": self.recipe.to_dict(), "seed": self.seed, "compute": compute}
@@ -92,7 +92,7 @@ class RunSettings:
     """
 
     pad_id: int
-    compute: dict[str, Any]
+    compute: Mapping[str, Any]
     folder: Path
     checkpoint_every_seconds: float = 60.0
     backend: str | None = None
