@@ -19,7 +19,7 @@ import numpy as np
 from tunecurve.data.rows import Row
 from tunecurve.formats.spans import LabelledSpan, MaskFormat
 from tunecurve.study.suspicious import classes
-from tunecurve.study.suspicious.find import find_suspicious
+from tunecurve.study.suspicious.find import find_suspicious, rows_to_look_at
 from tunecurve.tasks.lookup import task_of
 
 
@@ -95,7 +95,7 @@ def main():
         learners = classes._learners
         classes._learners = lambda *given, seen=seen, learners=learners: seen.setdefault("found", learners(*given))
         started = time.process_time()
-        found = find_suspicious(data, task, None)
+        found = find_suspicious(rows_to_look_at(data, task, None), task)
         classes._learners = learners
         judge(
             f"{name}, {len(kept):,} rows",

@@ -67,6 +67,28 @@ def run_block(sign, monkeypatch, folder, **files):
 ASKED, ANSWERED = {"role": "user", "content": "Which river?"}, {"role": "assistant", "content": "The Ilm."}
 
 
+def test_answers_of_vertex_with_their_requests_become_chats(tmp_path, monkeypatch):
+    turns = [{"role": "user", "parts": [{"text": "Which river?"}]}]
+    answer = {"role": "model", "parts": [{"text": "The Ilm."}]}
+    system = {"parts": [{"text": "Be short."}]}
+    predictions = (
+        {
+            "status": "",
+            "request": {"contents": turns, "generationConfig": {}},
+            "response": {"candidates": [{"content": answer}]},
+        },
+        {
+            "status": "",
+            "request": {"contents": turns, "systemInstruction": system},
+            "response": {"candidates": [{"content": answer}]},
+        },
+        {"status": "Bad Request", "request": {"contents": turns}, "response": {}},
+        {"status": "", "request": {"contents": turns}, "response": {"candidates": [{"finishReason": "SAFETY"}]}},
+    )
+    rows = run_block("predictions.jsonl", monkeypatch, tmp_path, predictions__jsonl=predictions)
+    assert rows == [{"contents": [*turns, answer]}, {"systemInstruction": system, "contents": [*turns, answer]}]
+
+
 def test_requests_and_answers_of_a_batch_become_chats(tmp_path, monkeypatch):
     requests = tuple({"custom_id": f"r{n}", "url": "/v1", "body": {"messages": [ASKED]}} for n in range(2))
     body = {"choices": [{"message": {**ANSWERED, "refusal": None}}]}

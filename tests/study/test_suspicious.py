@@ -206,18 +206,45 @@ def test_no_suspicious_with_a_file_to_write_is_refused(tmp_path):
 def test_of_more_rows_than_there_is_time_for_a_sample_is_looked_at_and_said():
     from types import SimpleNamespace
 
-    from tunecurve.study.suspicious.find import find_suspicious
+    from tunecurve.study.suspicious.find import find_suspicious, rows_to_look_at
     from tunecurve.study.suspicious.finding import suspicious_findings
 
+    task = task_of("classification")
     rows = [Row(text, name, text, f"line {n}") for n, (text, name) in enumerate(topic_rows(120))]
     rows[3] = Row(rows[3].source, "music", rows[3].group, "line 3")
     data = SimpleNamespace(test=rows[:20], pool=rows[20:], facts=SimpleNamespace(labels=sorted(TOPICS)))
-    found = find_suspicious(data, task_of("classification"), seconds=0.0008)
+    looked_at = rows_to_look_at(data, task, seconds=0.0008)
+    assert set(looked_at.rows) < set(rows)
+    assert [side == "test" for side in looked_at.sides] == [row in rows[:20] for row in looked_at.rows]
+    found = find_suspicious(looked_at, task)
     assert 30 <= found.n_looked_at < 120
-    assert found == find_suspicious(data, task_of("classification"), seconds=0.0008)
-    whole = find_suspicious(data, task_of("classification"), seconds=None)
+    assert found == find_suspicious(rows_to_look_at(data, task, seconds=0.0008), task)
+    whole = find_suspicious(rows_to_look_at(data, task, seconds=None), task)
     assert [row.place for row in whole.rows] == ["line 3"]
     assert whole.rows[0].side == "test"
     [finding] = suspicious_findings(whole)
     assert finding.kind == "note"
     assert "(1 in the test set; of 120 rows)" in finding.text
+
+
+def test_validate_gives_up_the_rows_that_are_not_looked_at(tmp_path, monkeypatch):
+    import gc
+
+    from tunecurve.study.suspicious import find
+
+    alive = []
+
+    def look(rows, *others):
+        gc.collect()
+        alive.append(sum(type(one) is Row for one in gc.get_objects()))
+        return real(rows, *others)
+
+    gc.collect()
+    before = sum(type(one) is Row for one in gc.get_objects())
+    real = find._look
+    monkeypatch.setattr(find, "_look", look)
+    monkeypatch.setattr(find, "MOST_ROWS", 50)
+    code, out, _ = validate(tmp_path, class_file(tmp_path, n=400))
+    assert code == 0
+    assert "50 of the 400 rows" in out
+    assert 50 <= alive[0] - before < 120, "beside them only near-duplicates and the examples of messages are kept"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from tunecurve.findings import Finding
     from tunecurve.spec.study import StudySpec
     from tunecurve.study.dataset import StudyData
+    from tunecurve.study.suspicious.find import LookedAt
     from tunecurve.study.suspicious.records import SuspiciousLabels
+    from tunecurve.tasks.base import Task
 
 # By default suspicious labels are looked for as long as that is nothing to wait for.
 SECONDS = 10.0
@@ -64,9 +67,11 @@ def validate(
     """
     from tunecurve.cli.options import study_values
     from tunecurve.study.checks import check_without_models
+    from tunecurve.study.dataset import decided_task
     from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows
     from tunecurve.study.settling import settled_study
+    from tunecurve.study.suspicious.find import find_suspicious
     from tunecurve.study.suspicious.finding import suspicious_findings
 
     if suspicious_to is not None:
@@ -81,7 +86,11 @@ def validate(
         accept_data_changes=options["accept_data_changes"],
     )
     check_without_models(spec, data)
-    found = _suspicious(spec, data, suspicious)
+    task = decided_task(spec, data.pool, data.decisions)
+    looked_at = _rows_to_look_at(data, task, suspicious)
+    # Of millions of rows, the search has the memory.
+    data = replace(data, test=[], pool=[], pool_labels=None, frozen=None)
+    found = find_suspicious(looked_at, task)
     doubts, with_texts = suspicious_findings(found), spec.show_texts and not no_texts
     if suspicious_to is not None and not found.why_not:
         write_suspicious(suspicious_to, found, with_texts=with_texts)
@@ -142,13 +151,10 @@ def _n_of(kind: str, findings: Sequence[Finding]) -> int:
     return sum(finding.kind == kind for finding in findings)
 
 
-def _suspicious(spec: StudySpec, data: StudyData, asked: bool | None) -> SuspiciousLabels:
-    """Return the suspicious labels: looked for in many rows if asked for, in few seconds if not, or not at all."""
-    from tunecurve.study.dataset import decided_task
-    from tunecurve.study.suspicious.find import find_suspicious
-    from tunecurve.study.suspicious.records import SuspiciousLabels
+def _rows_to_look_at(data: StudyData, task: Task, asked: bool | None) -> LookedAt:
+    """Return the rows that are looked at for suspicious labels: many if asked for, those of few seconds if not, or none at all."""
+    from tunecurve.study.suspicious.find import LookedAt, rows_to_look_at
 
     if asked is False:
-        return SuspiciousLabels(n_rows=len(data.test) + len(data.pool), why_not="--no-suspicious")
-    task = decided_task(spec, data.pool, data.decisions)
-    return find_suspicious(data, task, None if asked else SECONDS)
+        return LookedAt(n_rows=len(data.test) + len(data.pool), why_not="--no-suspicious")
+    return rows_to_look_at(data, task, None if asked else SECONDS)

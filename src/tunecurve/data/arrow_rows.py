@@ -63,9 +63,53 @@ def _rows(file: DataFile, schema: Any, batches: Iterator[Any], findings: list[Fi
     for batch in batches:
         batch.validate(full=True)  # offsets of a damaged Arrow file would lead out of its memory
         for begin in range(0, batch.num_rows, ROWS_AT_ONCE):
-            for cells in batch.slice(begin, ROWS_AT_ONCE).select(kept).to_pylist():
+            for cells in _as_rows(file, batch.slice(begin, ROWS_AT_ONCE).select(kept), number):
                 number += 1
                 yield f"row {number}", with_class_names(cells, names, f"row {number}")
+
+
+def _as_rows(file: DataFile, batch: Any, n_before: int) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = _with_short_numbers(batch).to_pylist(maps_as_pydicts="strict")
+    except KeyError:
+        raise DataError(
+            f"'{file}': of rows {n_before + 1} to {n_before + batch.num_rows} one has a map that gives a key two values; leave one of "
+            "them, or write lists of objects"
+        ) from None
+    return rows
+
+
+def _with_short_numbers(batch: Any) -> Any:
+    """Return a batch whose numbers of single precision are those that are written so: 0.1, not 0.10000000149011612."""
+    import pyarrow
+
+    for place, field in enumerate(batch.schema):
+        as_text, as_double = (_with_singles_as(field.type, kind) for kind in (pyarrow.string(), pyarrow.float64()))
+        if as_text != field.type:
+            column = batch.column(place).cast(as_text).cast(as_double)
+            batch = batch.set_column(place, field.with_type(as_double), column)
+    return batch
+
+
+def _with_singles_as(kind: Any, other: Any) -> Any:
+    """Return a type with another one in the place of single precision, also within lists and objects."""
+    import pyarrow
+    from pyarrow import types
+
+    if types.is_float32(kind):
+        return other
+    if types.is_struct(kind):
+        return pyarrow.struct([field.with_type(_with_singles_as(field.type, other)) for field in kind])
+    for is_kind, new in (
+        (types.is_list, pyarrow.list_),
+        (types.is_large_list, pyarrow.large_list),
+        (types.is_fixed_size_list, lambda inner: pyarrow.list_(inner, kind.list_size)),
+    ):
+        if is_kind(kind):
+            return new(kind.value_field.with_type(_with_singles_as(kind.value_type, other)))
+    if types.is_map(kind):
+        return pyarrow.map_(kind.key_field, kind.item_field.with_type(_with_singles_as(kind.item_type, other)))
+    return kind
 
 
 def _not_readable(file: DataFile, kind: str, error: Exception) -> DataError:

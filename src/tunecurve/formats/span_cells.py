@@ -16,11 +16,23 @@ _STARTS = (
     "start_char",
     "start_index",
     "startPos",
+    "startCharIndex",
     "BeginOffset",
     "beginOffset",
     "offset",
 )
-_ENDS = ("end", "stop", "end_offset", "endOffset", "end_position", "end_char", "end_index", "endPos", "EndOffset")
+_ENDS = (
+    "end",
+    "stop",
+    "end_offset",
+    "endOffset",
+    "end_position",
+    "end_char",
+    "end_index",
+    "endPos",
+    "endCharIndex",
+    "EndOffset",
+)
 _LABELS = (
     "label",
     "labels",
@@ -28,6 +40,7 @@ _LABELS = (
     "entity_label",
     "entity_group",
     "entityLabel",
+    "entityName",
     "displayName",
     "display_name",
     "type",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tunecurve.data.rows import Row
@@ -38,7 +38,6 @@ def decide_tokenizers(spec: StudySpec, rows: Sequence[Row], decisions: Decisions
     decisions : Decisions
         Of the study.
     """
-    texts = [text for row in rows for text in row.references]
     chosen, findings = dict(DEFAULTS), []
     for option, choose in _CHOOSE.items():
         title = _TITLES[option]
@@ -48,15 +47,19 @@ def decide_tokenizers(spec: StudySpec, rows: Sequence[Row], decisions: Decisions
         if own is not None:
             chosen[option] = own
             is_headline = spec.metric_names[0].startswith(title.lower())
-            findings += _blind(option, own, count_letters(texts), is_headline)
+            findings += _blind(option, own, count_letters(_targets(rows)), is_headline)
             continue
-        choice = decisions.once(option, lambda choose=choose: vars(choose(texts)))  # type: ignore[misc]
+        choice = decisions.once(option, lambda choose=choose: vars(choose(_targets(rows))))  # type: ignore[misc]
         chosen[option] = choice["name"]
         if choice["name"] != DEFAULTS[option]:
             text = f"{title} cuts texts with the tokenizer '{choice['name']}': {choice['reason']}"
             remedy = f"metric_options: {option} in the study file sets another one"
             findings.append(Finding(option.replace("_", "-"), text, remedy, is_note=True))
     return MetricTokenizers(chosen["bleu_tokenizer"], chosen["rouge_tokenizer"], tuple(findings))
+
+
+def _targets(rows: Sequence[Row]) -> Iterator[str]:
+    return (text for row in rows for text in (row.target, *row.other_targets))
 
 
 def _blind(option: str, name: str, counts: LetterCounts, is_headline: bool) -> list[Finding]:

@@ -20,6 +20,8 @@ TEXT = "Ada Lee left Graz. Ada Lee's Graz."
         {"name": ["Ada Lee"], "city": ["Graz"]},
         {"name": ["Ada Lee", "Ada Lee"], "city": ["Graz"], "phone": []},
         [["name", "Ada Lee"], ["city", "Graz"]],
+        [["Ada Lee", "name"], ["Graz", "city"]],
+        "[('Ada Lee', 'name'), ('Graz', 'city')]",
     ],
 )
 def test_every_dress_gives_the_same_row(cell):
@@ -79,3 +81,33 @@ def test_other_tasks_and_no_task():
     assert getattr(recognise([row], Asked("extraction")), "shape", "columns") == "columns"
     with pytest.raises(DataError, match="fit two tasks"):
         recognise([row], Asked(""))
+
+
+def test_which_text_of_a_pair_is_the_entity_is_told_by_most_rows_and_holds_for_all():
+    rows = [{"text": f"Ada met Bob{n}.", "ents": [["Ada", "PER"], [f"Bob{n}", "PER"]]} for n in range(5)]
+    odd = {"text": "PER is short for person, says Ida.", "ents": [["PER", "WORD"], ["WORD", "Ida"]]}
+    read = read_shape([*rows, odd], task="ner")
+    assert read.pairs == [(f"Ada met Bob{n}.", f"PER: Ada; PER: Bob{n}") for n in range(5)] + [
+        "entities not in the text"
+    ]
+    assert read.line.endswith("each pair is entity and label")
+    first = [{"text": row["text"], "ents": [pair[::-1] for pair in row["ents"]]} for row in rows]
+    assert "each pair" not in read_shape(first, task="ner").line
+
+
+@pytest.mark.parametrize("order", ["label, entity", "entity, label"])
+def test_pairs_that_can_be_read_both_ways_are_asked_for(order):
+    rows = [
+        {"text": f"The city Graz and the name Ada {n}.", "ents": [["city", "Graz"], ["name", "Ada"]]} for n in range(3)
+    ]
+    with pytest.raises(DataError, match=f"stand in their texts; .*shape_options: .*{order}"):
+        recognise(rows, Asked("ner"))
+    read = read_shape(rows, task="ner", options={"pairs": order})
+    expected = {"label, entity": "city: Graz; name: Ada", "entity, label": "Graz: city; Ada: name"}
+    assert [target for _, target in read.pairs] == [expected[order]] * 3
+
+
+def test_an_order_that_is_none():
+    row = {"text": "Ada", "ents": [["Ada", "PER"]]}
+    with pytest.raises(DataError, match="pairs is 'label first', expected 'label, entity' or 'entity, label'"):
+        recognise([row], Asked("ner", options={"pairs": "label first"}))

@@ -155,6 +155,10 @@ RESPONSE = {
     "response": {"status_code": 200, "body": {"choices": [{"message": ANSWER}]}},
     "error": None,
 }
+VERTEX = {
+    "request": {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]},
+    "response": {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello"}]}}]},
+}
 TREE = {
     "a": {"id": "a", "message": None, "parent": None, "children": ["b"]},
     "b": {"message": {}, "parent": "a", "children": []},
@@ -168,6 +172,8 @@ SAID = [{"sender": "human", "text": "Hi"}, {"sender": "assistant", "text": "Hell
         (REQUEST, "requests for OpenAI's batch service .* joined by 'custom_id'"),
         ({**REQUEST, "body": {"input": "Hi"}}, "requests for OpenAI's batch service"),
         (RESPONSE, "answers of OpenAI's batch service"),
+        (VERTEX, "answers of Vertex AI's batch service"),
+        ({**VERTEX, "status": "", "processed_time": "2026-01-01"}, "answers of Vertex AI's batch service"),
         ({"title": "t", "mapping": TREE}, "conversations of a ChatGPT export"),
         ({"title": "t", "mapping": TREE, "conversation_id": "c", "text": "x"}, "conversations of a ChatGPT export"),
         ({"uuid": "u", "name": "t", "chat_messages": SAID}, "conversations of a Claude export"),

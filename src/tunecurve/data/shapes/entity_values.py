@@ -1,5 +1,6 @@
 """A text and its entities as words, without offsets: `[{"entity": "Ada", "types": ["name"]}]`, `{"name": ["Ada"]}`, `[["name", "Ada"]]`.
 
+Pairs may also begin with the entity: what stands in the texts tells.
 Each entity is looked for in its text as whole words. For ner it is listed once, where it stands first; for masking it is replaced
 wherever it stands, because nothing says where it does not hold.
 """
@@ -23,6 +24,7 @@ from tunecurve.data.shapes.annotated import (
 )
 from tunecurve.data.shapes.base import Asked, Cells, Match, Met, NotReadError, unreadable
 from tunecurve.data.shapes.spans import span_columns, text_columns
+from tunecurve.errors import DataError
 from tunecurve.formats.offsets import RawSpan
 from tunecurve.formats.segmentation import is_edge
 
@@ -31,6 +33,8 @@ _TYPES = ("types", "type", "label", "labels", "entity_type", "tag", "class", "ca
 # Where the task is not known, only a column with such a name is meant: lists of words of the text may be answers, too.
 _ENTITY_NAMES = re.compile(r"entit|\bner\b|pii|mention|privacy|mask", re.IGNORECASE)
 SHARE_FOUND = 0.5
+# What the two texts of a pair are, in their order.
+LABEL_FIRST, ENTITY_FIRST = ORDERS = ("label, entity", "entity, label")
 
 NOT_FOUND = unreadable(
     "entities not in the text",
@@ -46,7 +50,7 @@ class EntityValues(AnnotatedShape):
 
     name = "entity-values"
     title = "entities without offsets"
-    option_names = ("target",)
+    option_names = ("target", "pairs")
     rules: Mapping[str, str] = {
         "many places": "entities stand in several places of their text, and count in all of them"
     }
@@ -63,18 +67,19 @@ class EntityValues(AnnotatedShape):
             if column not in with_offsets
             and asked.allows([text], [column])
             and (asked.task or _ENTITY_NAMES.search(column))
-            and _share_found(sample, text, column) >= SHARE_FOUND
         ]
-        return (
-            [Match(self.name, (text,), (column,)) for text, column in found] if found and self.fits_task(asked) else []
-        )
+        orders = [(text, column, _orders(sample, text, column, asked)) for text, column in found]
+        fitting = [(text, column, fit) for text, column, fit in orders if fit]
+        if not fitting or not self.fits_task(asked):
+            return []
+        return [Match(self.name, (text,), (column,), options=_as_option(column, fit)) for text, column, fit in fitting]
 
     def annotation(self, cells: Cells, asked: Asked) -> Annotated:
         """Return the text, and where its entities stand."""
         text, cell = text_cell(cells.get(asked.input_columns[0])), cells.get(asked.target_columns[0])
         if is_missing(plain_value(cell)):
             raise NotReadError(NOT_LABELLED)
-        entities = entities_in(cell)
+        entities = entities_in(cell, asked.options.get("pairs", LABEL_FIRST))
         if entities is None:
             raise NotReadError(NOT_LABELLED)
         spans, remarks = [], []
@@ -90,11 +95,20 @@ class EntityValues(AnnotatedShape):
     def said(self, met: Met, asked: Asked) -> str:
         """Return what is input and target, and where entities were looked for."""
         where = "wherever they stand" if target_kind(asked) == MASKING else "each where it stands first"
-        return f"{super().said(met, asked)}; entities are looked for in the text as whole words, {where}"
+        order = asked.options.get("pairs")
+        pairs = f", each pair is {' and '.join(order.split(', '))}" if order else ""
+        return f"{super().said(met, asked)}; entities are looked for in the text as whole words, {where}{pairs}"
 
 
-def entities_in(cell: Any) -> list[Entity] | None:
-    """Return the entities that a cell lists, each with its label; None where it lists none of this kind."""
+def entities_in(cell: Any, order: str = LABEL_FIRST) -> list[Entity] | None:
+    """Return the entities that a cell lists, each with its label; None where it lists none of this kind.
+
+    Parameters
+    ----------
+    cell : any
+    order : {"label, entity", "entity, label"}
+        What the texts of a pair are.
+    """
     cell = list_cell(cell)
     if isinstance(cell, Mapping):
         lists = [(label, plain_value(values)) for label, values in cell.items()]
@@ -103,19 +117,58 @@ def entities_in(cell: Any) -> list[Entity] | None:
         return [(str(label), one) for label, values in lists for one in values if one.strip()]
     if not isinstance(cell, list):
         return None
-    found = [_entity(item) for item in cell]
+    found = [_entity(item, order) for item in cell]
     return None if None in found else [one for one in found if one]
 
 
-def _entity(item: Any) -> Entity | None:
-    if isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(part, str) for part in item):
-        return item[0].strip(), item[1].strip()
+def _entity(item: Any, order: str) -> Entity | None:
+    if _is_pair(item):
+        first, second = (part.strip() for part in item)
+        return (first, second) if order == LABEL_FIRST else (second, first)
     if not isinstance(item, Mapping):
         return None
     value = next((item[key] for key in _VALUES if isinstance(item.get(key), str)), "").strip()
     label = next((item[key] for key in _TYPES if item.get(key)), None)
     label = label[0] if isinstance(label, list | tuple) and label else label
     return (label.strip(), value) if isinstance(label, str) and label.strip() and value else None
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(part, str) for part in item)
+
+
+def _orders(sample: Sequence[Cells], text: str, column: str, asked: Asked) -> tuple[str, ...]:
+    """Return in which orders of pairs most entities stand in their texts; the first one where there are no pairs.
+
+    Raises
+    ------
+    DataError
+        When the study file names an order that is none.
+    """
+    said = asked.options.get("pairs")
+    if said is not None and said not in ORDERS:
+        raise DataError(f"data.shape_options: pairs is '{said}', expected '{LABEL_FIRST}' or '{ENTITY_FIRST}'")
+    cells = [list_cell(row.get(column)) for row in sample]
+    has_pairs = any(isinstance(cell, list) and any(map(_is_pair, cell)) for cell in cells)
+    tried = (said,) if said else ORDERS if has_pairs else ORDERS[:1]
+    return tuple(order for order in tried if _share_found(sample, text, column, order) >= SHARE_FOUND)
+
+
+def _as_option(column: str, fitting: Sequence[str]) -> Mapping[str, str]:
+    """Return the order of pairs where it is another than usual.
+
+    Raises
+    ------
+    DataError
+        Where both fit.
+    """
+    if len(fitting) > 1:
+        choices = ", or ".join(f'{{pairs: "{order}"}}' for order in fitting)
+        raise DataError(
+            f"both texts of the pairs in column '{column}' stand in their texts; say in the study file (tunecurve init) which is the "
+            f"label: data.shape_options: {choices}"
+        )
+    return {} if fitting[0] == LABEL_FIRST else {"pairs": fitting[0]}
 
 
 def _places(text: str, value: str) -> Iterator[int]:
@@ -127,11 +180,11 @@ def _places(text: str, value: str) -> Iterator[int]:
         place = text.find(value, place + len(value))
 
 
-def _share_found(sample: Sequence[Cells], text: str, column: str) -> float:
+def _share_found(sample: Sequence[Cells], text: str, column: str, order: str) -> float:
     """Return which share of the entities of a sample stand in their texts; 0 where cells list none."""
     n_all = n_found = 0
     for cells in itertools.islice(sample, 50):
-        source, entities = plain_value(cells.get(text)), entities_in(cells.get(column))
+        source, entities = plain_value(cells.get(text)), entities_in(cells.get(column), order)
         if entities is None and not is_missing(plain_value(cells.get(column))):
             return 0.0
         for _, value in entities or ():

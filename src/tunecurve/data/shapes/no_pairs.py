@@ -150,6 +150,11 @@ _KNOWN_FILES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "the rows are answers of OpenAI's batch service ('response'): their questions stand in its input file, to be joined by 'custom_id'",
     ),
     (
+        "response",
+        _has("candidates"),
+        "the rows are answers of Vertex AI's batch service: the chat stands in 'request', its answer in 'response'",
+    ),
+    (
         "mapping",
         _is_chat_tree,
         "the rows are conversations of a ChatGPT export ('mapping' holds trees of messages): write the turns of each up to its last "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -29,8 +30,30 @@ MOST_ROWS, MOST_CHARACTERS = 50_000, 10_000_000
 _A_CHARACTER_AND_LABEL, _A_PAIR, _A_LABELLED_CHARACTER = 8e-8, 3e-8, 6e-5
 
 
-def find_suspicious(data: StudyData, task: Task, seconds: float | None) -> SuspiciousLabels:
-    """Return the rows whose labels two cheap learners doubt.
+@dataclass(frozen=True)
+class LookedAt:
+    """The rows that are looked at: all, or of many an even sample, which needs none of the others.
+
+    Attributes
+    ----------
+    rows : sequence of Row
+        In the order of their numbers.
+    sides : sequence of str
+        The side of each: ``test`` or ``training``.
+    n_rows : int
+        All rows of both sides.
+    why_not : str
+        Why none is looked at; empty where some are.
+    """
+
+    rows: Sequence[Row] = ()
+    sides: Sequence[str] = ()
+    n_rows: int = 0
+    why_not: str = ""
+
+
+def rows_to_look_at(data: StudyData, task: Task, seconds: float | None) -> LookedAt:
+    """Return the rows among which suspicious labels are looked for.
 
     Parameters
     ----------
@@ -44,21 +67,40 @@ def find_suspicious(data: StudyData, task: Task, seconds: float | None) -> Suspi
     rows = _Both(data.test, data.pool)
     why_not = _why_not(rows, task)
     if why_not:
-        return SuspiciousLabels(n_rows=len(rows), why_not=why_not)
+        return LookedAt(n_rows=len(rows), why_not=why_not)
     numbers = _sample(rows, _n_most(rows, task, len(data.facts.labels), seconds))
     looked_at = [rows[number] for number in numbers]
-    folds = Folds.of_groups([row.group for row in looked_at])
+    if len(looked_at) < len(rows):
+        # Texts of their own: between those of millions of rows that are given up, each would keep a megabyte.
+        looked_at = pickle.loads(pickle.dumps(looked_at))
+    sides = ["test" if number < len(data.test) else "training" for number in numbers]
+    return LookedAt(looked_at, sides, len(rows))
+
+
+def find_suspicious(looked_at: LookedAt, task: Task) -> SuspiciousLabels:
+    """Return the rows whose labels two cheap learners doubt.
+
+    Parameters
+    ----------
+    looked_at : LookedAt
+        The rows.
+    task : Task
+        As decided from the rows.
+    """
+    rows, n_rows = looked_at.rows, looked_at.n_rows
+    if looked_at.why_not:
+        return SuspiciousLabels(n_rows=n_rows, why_not=looked_at.why_not)
+    folds = Folds.of_groups([row.group for row in rows])
     if folds.n_groups < FEWEST_GROUPS:
         why_not = f"the rows are of {folds.n_groups} group{'s' * (folds.n_groups > 1)} only, and a row is judged by others than its group's"
-        return SuspiciousLabels(n_rows=len(rows), why_not=why_not)
+        return SuspiciousLabels(n_rows=n_rows, why_not=why_not)
     try:
-        found = _look(looked_at, task, folds)
+        found = _look(rows, task, folds)
     except NothingLearntError as error:
-        return SuspiciousLabels(n_rows=len(rows), why_not=str(error))
-    sides = ["test" if number < len(data.test) else "training" for number in numbers]
-    named = [(row, replace(item, side=sides[row], place=looked_at[row].place)) for row, item in found]
+        return SuspiciousLabels(n_rows=n_rows, why_not=str(error))
+    named = [(row, replace(item, side=looked_at.sides[row], place=rows[row].place)) for row, item in found]
     in_order = _each_group_once_first(named, folds)
-    return SuspiciousLabels(tuple(_with_texts(item, looked_at[row]) for row, item in in_order), len(numbers), len(rows))
+    return SuspiciousLabels(tuple(_with_texts(item, rows[row]) for row, item in in_order), len(rows), n_rows)
 
 
 class _Both(Sequence[Row]):
