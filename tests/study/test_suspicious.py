@@ -244,7 +244,6 @@ def test_validate_gives_up_the_rows_that_are_not_looked_at(tmp_path, monkeypatch
     real = find._look
     monkeypatch.setattr(find, "_look", look)
     monkeypatch.setattr(find, "MOST_ROWS", 50)
-    code, out, _ = validate(tmp_path, class_file(tmp_path, n=400))
+    code, _, _ = validate(tmp_path, class_file(tmp_path, n=400))
     assert code == 0
-    assert "50 of the 400 rows" in out
     assert 50 <= alive[0] - before < 120, "beside them only near-duplicates and the examples of messages are kept"

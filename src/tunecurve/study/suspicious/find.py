@@ -72,7 +72,7 @@ def rows_to_look_at(data: StudyData, task: Task, seconds: float | None) -> Looke
     looked_at = [rows[number] for number in numbers]
     if len(looked_at) < len(rows):
         # Texts of their own: between those of millions of rows that are given up, each would keep a megabyte.
-        looked_at = pickle.loads(pickle.dumps(looked_at))
+        looked_at = pickle.loads(pickle.dumps(looked_at))  # noqa: S301, of this process
     sides = ["test" if number < len(data.test) else "training" for number in numbers]
     return LookedAt(looked_at, sides, len(rows))
 
