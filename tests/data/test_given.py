@@ -308,3 +308,13 @@ def test_refused_rows_leave_a_study_and_the_files_of_others_as_they_were(tmp_pat
     with pytest.raises(TunecurveError):
         run_study([7], **options | {"out": tmp_path / "mine"})
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_numbers_of_single_precision_are_as_they_are_written():
+    numpy, pandas, pyarrow = map(pytest.importorskip, ("numpy", "pandas", "pyarrow"))
+    single = numpy.array([0.1, 4.8, float("nan")], dtype=numpy.float32)
+    expected = [{"t": "a", "n": 0.1}, {"t": "b", "n": 4.8}, {"t": "c", "n": None}]
+    assert rows_of(pandas.DataFrame({"t": list("abc"), "n": single})) == expected
+    assert rows_of(pyarrow.table({"t": list("abc"), "n": pyarrow.array(single, from_pandas=True)})) == expected
+    assert rows_of([{"t": text, "n": number} for text, number in zip("abc", single, strict=True)]) == expected
+    assert rows_of([{"n": single[:2], "m": numpy.float16(0.1)}]) == [{"n": [0.1, 4.8], "m": 0.1}]

@@ -6,6 +6,7 @@ import json
 import lzma
 
 import pyarrow
+import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
@@ -255,3 +256,48 @@ def test_a_line_with_too_few_cells_ends_too_early(tmp_path, separator, name):
     )
     with pytest.raises(DataError, match="line 3: 2 cells, expected 3 as in the header; the line ends too early"):
         list(read_rows(str(path)))
+
+
+def written(path, **columns):
+    table = pyarrow.table(columns)
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(table, path)
+    else:
+        pyarrow.feather.write_feather(table, path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+def test_numbers_of_single_precision_are_read_as_they_are_written(tmp_path, suffix):
+    single = pyarrow.float32()
+    path = written(
+        tmp_path / f"a{suffix}",
+        score=pyarrow.array([0.1, 4.8, None, -1e-30], single),
+        scores=pyarrow.array([[0.1, None], [], None, [2]], pyarrow.list_(single)),
+        deep=pyarrow.array(
+            [{"x": 0.7, "y": ["a"]}, None, {"x": None, "y": []}, {"x": 3, "y": None}],
+            pyarrow.struct([("x", single), ("y", pyarrow.list_(pyarrow.string()))]),
+        ),
+        double=pyarrow.array([0.1, 0.10000000149011612, None, 1e300]),
+    )
+    rows = cells(path)
+    assert [row["score"] for row in rows] == [0.1, 4.8, None, -1e-30]
+    assert [row["scores"] for row in rows] == [[0.1, None], [], None, [2]]
+    assert [row["deep"] for row in rows] == [{"x": 0.7, "y": ["a"]}, None, {"x": None, "y": []}, {"x": 3, "y": None}]
+    assert [row["double"] for row in rows] == [0.1, 0.10000000149011612, None, 1e300]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+def test_maps_are_objects(tmp_path, suffix):
+    kind = pyarrow.map_(pyarrow.string(), pyarrow.float32())
+    maps = [[("city", 0.1), ("name", 2)], [], None]
+    path = written(
+        tmp_path / f"a{suffix}",
+        fields=pyarrow.array(maps, kind),
+        all=pyarrow.array([maps[:1], None, []], pyarrow.list_(kind)),
+    )
+    assert [row["fields"] for row in cells(path)] == [{"city": 0.1, "name": 2}, {}, None]
+    assert [row["all"] for row in cells(path)] == [[{"city": 0.1, "name": 2}], None, []]
+    twice = written(tmp_path / f"b{suffix}", fields=pyarrow.array([None] * 1500 + [[("city", 1), ("city", 2)]], kind))
+    with pytest.raises(DataError, match=f"b{suffix}': of rows 1001 to 1501 one has a map that gives a key two values"):
+        cells(twice)

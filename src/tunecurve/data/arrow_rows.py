@@ -70,7 +70,7 @@ def _rows(file: DataFile, schema: Any, batches: Iterator[Any], findings: list[Fi
 
 def _as_rows(file: DataFile, batch: Any, n_before: int) -> list[dict[str, Any]]:
     try:
-        rows: list[dict[str, Any]] = _with_short_numbers(batch).to_pylist(maps_as_pydicts="strict")
+        rows: list[dict[str, Any]] = with_short_numbers(batch).to_pylist(maps_as_pydicts="strict")
     except KeyError:
         raise DataError(
             f"'{file}': of rows {n_before + 1} to {n_before + batch.num_rows} one has a map that gives a key two values; leave one of "
@@ -79,8 +79,8 @@ def _as_rows(file: DataFile, batch: Any, n_before: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _with_short_numbers(batch: Any) -> Any:
-    """Return a batch whose numbers of single precision are those that are written so: 0.1, not 0.10000000149011612."""
+def with_short_numbers(batch: Any) -> Any:
+    """Return a table, or a part of one, whose numbers of single precision are as they are written: 0.1, not 0.10000000149011612."""
     import pyarrow
 
     for place, field in enumerate(batch.schema):

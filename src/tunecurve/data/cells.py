@@ -245,8 +245,13 @@ def plain_value(value: Any) -> Any:
     if hasattr(value, "as_py"):
         value = value.as_py()
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
-        value = value.tolist()
+        value = in_double_precision(value).tolist()
     return list(value) if isinstance(value, tuple | set | frozenset) else value
+
+
+def in_double_precision(value: Any) -> Any:
+    """Return numpy's numbers of less precision as they are written: 0.1, not 0.10000000149011612; anything else as it is."""
+    return value.astype(str).astype(float) if str(getattr(value, "dtype", "")) in ("float16", "float32") else value
 
 
 def list_in_text(text: str, *, with_scalars: bool) -> Any:

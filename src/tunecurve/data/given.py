@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tunecurve.data.arrow_rows import with_short_numbers
+from tunecurve.data.cells import in_double_precision
 from tunecurve.data.class_names import class_names_of_features, names_in_metadata, with_class_names
 from tunecurve.data.folders import SPLITS
 from tunecurve.errors import DataError
@@ -146,7 +148,8 @@ def _records(value: Any) -> Iterable[Any]:
         return _records_of_array(value)
     if hasattr(value, "to_pylist") and hasattr(value, "schema"):  # a table of pyarrow
         names = names_in_metadata(value.schema.metadata or {})
-        return (with_class_names(row, names, f"row {number}") for number, row in enumerate(value.to_pylist(), start=1))
+        rows = with_short_numbers(value).to_pylist()
+        return (with_class_names(row, names, f"row {number}") for number, row in enumerate(rows, start=1))
     if hasattr(value, "to_dicts"):  # a data frame of polars
         return list(value.to_dicts())
     if isinstance(features := getattr(value, "features", None), Mapping):  # a data set of `datasets`
@@ -181,6 +184,10 @@ def _records_of_frame(value: Any) -> Iterable[Any]:
         raise DataError(
             f"the data frame has {len(twice)} column name(s) more than once ({', '.join(twice)}); rename them"
         )
+    singles = [name for name, kind in value.dtypes.items() if str(kind) == "float32"]
+    value = value.astype(dict.fromkeys(singles, str)).astype(
+        dict.fromkeys(singles, float)
+    )  # 0.1, not 0.10000000149011612
     records: Iterable[Any] = value.to_dict("records")
     return records
 
@@ -215,6 +222,7 @@ def _row(record: Any, number: int) -> dict[str, object]:
 
 def _plain(value: Any) -> object:
     """Return a value as JSON has it: numpy's as Python's, dates as ISO, NaN and NaT as missing."""
+    value = in_double_precision(value)
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         value = value.item()
     if value is None or isinstance(value, str | bool | int):
