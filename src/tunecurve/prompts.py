@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tunecurve.formats.json_shapes import JsonShape
+from tunecurve.formats.answer_shapes import AnswerShape
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 
 LABELS = "{labels}"  # stands for the label list in an instruction
@@ -64,7 +64,7 @@ class Prompt:
         Whether labels may carry numbers: ``[NAME_2]``.
     form : PlaceholderForm
         How a masking writes its placeholders.
-    shape : JsonShape, optional
+    shape : AnswerShape, optional
         What the answer may be, for models that are held to it.
     max_tokens : int, optional
         Most tokens of the answer; None: as the study bounds answers by their inputs.
@@ -75,11 +75,11 @@ class Prompt:
     labels: tuple[str, ...] = ()
     numbered: bool = False
     form: PlaceholderForm = CLASSIC
-    shape: JsonShape | None = None
+    shape: AnswerShape | None = None
     max_tokens: int | None = None
 
 
-def held_to_shape(prompts: Sequence[Prompt], shape: JsonShape | None) -> list[Prompt]:
+def held_to_shape(prompts: Sequence[Prompt], shape: AnswerShape | None) -> list[Prompt]:
     """Return prompts whose answers may be nothing but of a shape; None: anything."""
     return [replace(prompt, shape=shape) for prompt in prompts]
 
@@ -108,7 +108,7 @@ class PromptRenderer:
         Whether the training targets number them: ``[NAME_2]``.
     form : PlaceholderForm
         How the targets write placeholders.
-    shape : JsonShape, optional
+    shape : AnswerShape, optional
         What answers may be, for models that are held to it.
     """
 
@@ -117,7 +117,7 @@ class PromptRenderer:
     labels: tuple[str, ...] = ()
     numbered: bool = False
     form: PlaceholderForm = CLASSIC
-    shape: JsonShape | None = None
+    shape: AnswerShape | None = None
 
     @property
     def system_text(self) -> str:

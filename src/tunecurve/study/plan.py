@@ -10,7 +10,7 @@ import numpy as np
 
 from tunecurve.data.rows import content_id, ids_hash
 from tunecurve.findings import Finding
-from tunecurve.formats.json_shapes import JsonShape
+from tunecurve.formats.answer_shapes import AnswerShape, shape_from_json
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.base import Learner
 from tunecurve.prompts import Prompt
@@ -262,16 +262,16 @@ def trial_config(
     return config
 
 
-def _answer_shape(trial: Trial, spec: StudySpec, data: StudyData) -> JsonShape | None:
+def _answer_shape(trial: Trial, spec: StudySpec, data: StudyData) -> AnswerShape | None:
     """Return what answers may be: as the rows show it that the model is tuned on, else as the instruction names it."""
     rows = data.training_rows(trial.train_size, trial.seed)
     return spec.kind.answer_shape([(row.source, row.target) for row in rows], data.renderer.labels)
 
 
-def shape_in(config: Mapping[str, Any]) -> JsonShape | None:
+def shape_in(config: Mapping[str, Any]) -> AnswerShape | None:
     """Return the shape to which a trial's answers are held by its config."""
     written = config.get("answer_shape")
-    return None if written is None else JsonShape.from_json(written)
+    return None if written is None else shape_from_json(written)
 
 
 def is_paid(config: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from tunecurve.data.labels import MOST_LABELS
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
-from tunecurve.formats.json_shapes import JsonShape
+from tunecurve.formats.answer_shapes import AnswerShape
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.tasks.floors import Floor
 
@@ -151,7 +151,7 @@ class Task:
         """Return the label set that (input, target) pairs show, sorted."""
         return tuple(sorted({label for source, target in pairs for label in self.labels_of(target, source)}))
 
-    def answer_shape(self, pairs: Pairs, labels: Sequence[str]) -> JsonShape | None:
+    def answer_shape(self, pairs: Pairs, labels: Sequence[str]) -> AnswerShape | None:
         """Return what answers may be as these training rows show it; without rows, as the label list does."""
         return None
 

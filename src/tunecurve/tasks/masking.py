@@ -15,6 +15,7 @@ from tunecurve.data.rows import Row, TextGroup, skeleton
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.formats.alignment import align_exactly, placeholders, replacements
+from tunecurve.formats.mask_shapes import MaskShape, mask_shape
 from tunecurve.formats.placeholder_discovery import find_form, form_as_written
 from tunecurve.formats.placeholders import PlaceholderForm, Style
 from tunecurve.prompts import MASKING_SYSTEM, masking_instruction
@@ -117,6 +118,10 @@ class Masking(Task):
     def are_numbered(self, pairs: Pairs) -> bool:
         """Return whether a placeholder carries a number: ``[NAME_2]``."""
         return any(one.name != one.label for source, target in pairs for one in self.form.find(target, source))
+
+    def answer_shape(self, pairs: Pairs, labels: Sequence[str]) -> MaskShape | None:
+        """Return how much one placeholder stands for, and how they follow each other; without rows, that is not limited."""
+        return mask_shape(pairs, self.form)
 
     def grouped(self, rows: list[Row]) -> list[Row]:
         """Return the rows, those that are grouped by their target's skeleton by that of this form."""

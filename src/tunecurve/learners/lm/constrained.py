@@ -16,8 +16,10 @@ from typing import Any
 import torch
 
 from tunecurve.errors import ModelError
+from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.json_objects import read_object
-from tunecurve.formats.json_shapes import shape_of_targets
+from tunecurve.formats.json_shapes import JsonShape, shape_of_targets
+from tunecurve.formats.mask_shapes import MaskShape, mask_shape
 from tunecurve.learners.base import Loss, RoundTrip, TrainingJob, TrainingProgress, Tuned
 from tunecurve.learners.lm.decoding.automaton import Automaton
 from tunecurve.learners.lm.decoding.json_automaton import JsonAutomaton
@@ -210,15 +212,37 @@ class ConstrainedLearner(LocalLearner):
     """
 
     loss_note = "of the model without its constraint"
+    needs_answer_shape = True
+    unseen_in = ""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.name = CONSTRAINED + self.files.name
         self.tokens = TokenBytes(self.encoder.tokenizer, self.files.name)
 
+    def return_targets(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> RoundTrip:
+        """Send the right answers through tokens, answer cap and decoding; what has another shape than the examples is lost."""
+        found = super().return_targets(prompts, targets, examples)
+        other = self.out_of_shape(prompts, targets, examples) if examples else ()
+        if not other:
+            return found
+        texts = ["" if row in other else text for row, text in enumerate(found.texts)]
+        what = f"test targets have {self.unseen_in} that no training row has, so that a constrained model cannot write them"
+        return RoundTrip(
+            texts, (*found.losses, Loss("shape", other, what, "see the model without 'constrained:' beside it"))
+        )
+
+    def out_of_shape(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> tuple[int, ...]:
+        """Return the places of right answers that are of no shape which the examples show."""
+        raise NotImplementedError
+
 
 class MaskingLearner(ConstrainedLearner):
-    """A local model whose answers are maskings of their inputs.
+    """A local model whose answers are maskings of their inputs, within the limits that its training rows show.
 
     Raises
     ------
@@ -226,13 +250,15 @@ class MaskingLearner(ConstrainedLearner):
         As above; at work, when a prompt has no labels.
     """
 
+    unseen_in = "a longer masked stretch, or labels in another order,"
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._known_labels = functools.lru_cache(maxsize=8)(KnownLabels)
 
     def identity(self) -> dict[str, object]:
         """Return what determines the answers."""
-        return super().identity() | {"decoding": "greedy, constrained to maskings, v1", "tokens_tried": N_TRIED}
+        return super().identity() | {"decoding": "greedy, constrained to maskings, v2", "tokens_tried": N_TRIED}
 
     def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fine-tune as the unconstrained model does, after looking whether there are labels to answer with."""
@@ -242,8 +268,22 @@ class MaskingLearner(ConstrainedLearner):
 
     def constraint(self, prompt: Prompt) -> Constraint:
         """Return the constraint of the answer to a prompt."""
-        automaton = MaskingAutomaton(prompt.source, self._labels_of(prompt), lead=self.encoder.answer_lead)
+        shape = prompt.shape if isinstance(prompt.shape, MaskShape) else None
+        automaton = MaskingAutomaton(prompt.source, self._labels_of(prompt), self.encoder.answer_lead, shape)
         return MaskingConstraint(automaton, self.tokens, self.encoder.end_token_id)
+
+    def out_of_shape(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
+    ) -> tuple[int, ...]:
+        """Return the places of maskings with more behind a placeholder, or another order of them, than the limits allow."""
+        form = prompts[0].form
+        shape = mask_shape([(example.prompt.source, example.answer) for example in examples], form)
+        return tuple(
+            row
+            for row, (prompt, target) in enumerate(zip(prompts, targets, strict=True))
+            if align_exactly(prompt.source, target, form)
+            and not MaskingAutomaton(prompt.source, self._labels_of(prompt), shape=shape).takes(target.encode())
+        )
 
     def _labels_of(self, prompt: Prompt) -> KnownLabels:
         return self._known_labels(prompt.labels, prompt.numbered, prompt.form)
@@ -258,7 +298,7 @@ class ObjectLearner(ConstrainedLearner):
         As above; at work, when a prompt says no shape.
     """
 
-    needs_answer_shape = True
+    unseen_in = "a key, type or value"
 
     def identity(self) -> dict[str, object]:
         """Return what determines the answers, their shape aside."""
@@ -266,7 +306,7 @@ class ObjectLearner(ConstrainedLearner):
 
     def constraint(self, prompt: Prompt) -> Constraint:
         """Return the constraint of the answer to a prompt."""
-        if prompt.shape is None:
+        if not isinstance(prompt.shape, JsonShape):
             raise ModelError(
                 "a constrained model writes nothing but objects of the shape of its training rows, and this prompt says none: "
                 "the constraint needs an extraction task; name the model without 'constrained:'"
@@ -274,22 +314,12 @@ class ObjectLearner(ConstrainedLearner):
         cap = self.limits.cap(self.encoder.count_tokens(prompt.source))
         return ObjectConstraint(JsonAutomaton(prompt.shape), self.tokens, self.encoder.end_token_id, cap)
 
-    def return_targets(
+    def out_of_shape(
         self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
-    ) -> RoundTrip:
-        """Send the right answers through tokens, answer cap and decoding; what has another shape than the examples is lost."""
-        found = super().return_targets(prompts, targets, examples)
-        if not examples:
-            return found
+    ) -> tuple[int, ...]:
+        """Return the places of targets with a key, type or value that no training row has."""
         shape = shape_of_targets((example.answer, example.prompt.source) for example in examples)
-        other = tuple(row for row, target in enumerate(targets) if not shape.has(read_object(target)))
-        if not other:
-            return found
-        texts = ["" if row in other else text for row, text in enumerate(found.texts)]
-        what = "test targets have a key, type or value that no training row has, so that a constrained model cannot write them"
-        return RoundTrip(
-            texts, (*found.losses, Loss("shape", other, what, "see the model without 'constrained:' beside it"))
-        )
+        return tuple(row for row, target in enumerate(targets) if not shape.has(read_object(target)))
 
 
 # Which of them gives the answers of a task.

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Any, cast
 
 from tunecurve.data.rows import Row
-from tunecurve.formats.json_shapes import JsonShape
+from tunecurve.formats.answer_shapes import AnswerShape
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.metrics.base import Metric
 from tunecurve.prompts import Prompt, PromptRenderer, held_to_shape
@@ -63,7 +63,7 @@ class Search:
         Who answers; who proposes.
     renderer : PromptRenderer
         With the given instruction.
-    shape : JsonShape, optional
+    shape : AnswerShape, optional
         What answers may be.
     rows : SearchRows
     metric : Metric
@@ -80,7 +80,7 @@ class Search:
     learner: Learner
     proposer: Learner
     renderer: PromptRenderer
-    shape: JsonShape | None
+    shape: AnswerShape | None
     rows: SearchRows
     metric: Metric
     calls: SearchCalls

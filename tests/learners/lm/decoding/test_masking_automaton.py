@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tunecurve.errors import ModelError
 from tunecurve.formats.alignment import align_exactly
+from tunecurve.formats.mask_shapes import MaskShape, mask_shape
 from tunecurve.formats.placeholder_numbers import Numbering
 from tunecurve.formats.placeholders import PlaceholderForm, Style
 from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, MaskingAutomaton
@@ -16,6 +17,7 @@ from tunecurve.learners.lm.decoding.masking_automaton import KnownLabels, Maskin
 NAMES = ("A", "AB", "NAME", "NAME_TAG", "N2")
 # Few letters, so that stretches repeat; brackets, labels and digits, so that the input looks like a masking itself.
 TEXTS = st.one_of(st.text("AB[]2_ aé€😀", max_size=14), st.text(max_size=30).filter(lambda text: "\ud800" not in text))
+SHAPES = st.builds(MaskShape, st.integers(4, 9), st.integers(1, 3), st.sampled_from([(), ("A",), ("A", "NAME")]))
 WORDS = st.sampled_from(["[A]", "[AB]", "[", "]", "[NAME", "_2]", "A", " ", "é"])
 
 
@@ -102,7 +104,7 @@ def test_what_is_nearly_a_masking_is_judged_as_by_trying_every_way(case, data):
 def test_whatever_is_wanted_what_comes_out_aligns_exactly(source, wishes, data):
     """A token stream at random, as far as it is let through; where nothing is, the label is closed or copying goes on."""
     labels = KnownLabels(NAMES, numbered=data.draw(st.booleans()))
-    automaton = MaskingAutomaton(source, labels)
+    automaton = MaskingAutomaton(source, labels, shape=data.draw(st.none() | SHAPES))
     tokens = [wish.encode() for wish in wishes] + [bytes([byte]) for byte in b"[]_NAMETG2"]
     n_wanted = data.draw(st.integers(0, 40))
     written, standing = b"", automaton.start
@@ -171,3 +173,84 @@ def test_placeholders_in_every_dress_and_no_other(form, names, taken, refused):
         assert finish(MaskingAutomaton("a < 5", labels), text), text
     for text in refused:
         assert not finish(MaskingAutomaton("a < 5", labels), text), text
+
+
+def is_masking_within(source, text, shape):
+    """Return whether the text is a masking within the limits: every way is tried."""
+    label = re.compile(rf"\[({'|'.join(NAMES)})\]")
+
+    @functools.cache
+    def rest(place, written, last, count):
+        if place == len(source) and written == len(text):
+            return True
+        if place == len(source) or written == len(text):
+            return False
+        if source[place] == text[written]:
+            row = (last, count) if source[place].isspace() else ("", 0)
+            if rest(place + 1, written + 1, *row):
+                return True
+        found = label.match(text, written)
+        if found is None or count == shape.most_in_a_row or (found[1] == last and last not in shape.repeated):
+            return False
+        ends = [end for end in range(place + 1, len(source) + 1) if len(source[place:end].encode()) <= shape.most_bytes]
+        return any(rest(end, found.end(), found[1], count + 1) for end in ends)
+
+    return rest(0, 0, "", 0)
+
+
+PLAIN = st.text("ABé😀  ", min_size=1, max_size=14)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PLAIN, st.lists(st.tuples(st.integers(0, 14), st.sampled_from(NAMES[:3])), max_size=6), SHAPES, st.data())
+def test_limits_are_kept_as_by_trying_every_way(source, wanted, shape, data):
+    text, done = "", 0
+    for place, name in sorted(wanted):
+        start = max(place, done)
+        if start >= len(source):
+            break
+        text += source[done:start] + f"[{name}]"
+        done = data.draw(st.integers(start + 1, len(source)))
+    text += source[done:]
+    expected = is_masking_within(source, text, shape)
+    assert MaskingAutomaton(source, KnownLabels(NAMES), shape=shape).takes(text.encode()) == expected
+    assert MaskingAutomaton(source, KnownLabels(NAMES)).takes(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ([("Ada is here", "[A] is here"), ("to Oslo", "to [A]")], MaskShape(8, 2)),
+        ([("Zoë é", "[A] é")], MaskShape(8, 2)),
+        ([("a b c d", "[A] [AB] [A] d")], MaskShape(4, 4)),
+        ([("a b, c", "[A] [A], [A]")], MaskShape(4, 3, ("A",))),
+        ([("ab", "[A][AB]")], MaskShape(4, 3)),
+        ([("nothing", "nothing"), ("other text", "no masking [A]")], None),
+        ([], None),
+    ],
+)
+def test_limits_are_those_of_the_rows_with_room(pairs, expected):
+    assert mask_shape(pairs) == expected
+    assert expected is None or MaskShape.from_json(expected.to_json()) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(maskings().filter(lambda case: not case[2]), min_size=1, max_size=3))
+def test_what_the_rows_show_is_always_within_their_own_limits(cases):
+    pairs = [(source, target) for source, target, _ in cases if "[" not in source and "[" in target]
+    shape = mask_shape(pairs)
+    assert (shape is None) == (not pairs)
+    for source, target in pairs:
+        assert MaskingAutomaton(source, KnownLabels(NAMES), shape=shape).takes(target.encode())
+
+
+def test_numbers_tell_repeated_labels_apart():
+    shape = MaskShape(9, 3)
+    automaton = MaskingAutomaton("Ada Bo", KnownLabels(["NAME"], numbered=True), shape=shape)
+    assert automaton.takes(b"[NAME_1] [NAME_2]")
+    assert not automaton.takes(b"[NAME] [NAME]")
+    bare = PlaceholderForm((Style("", "", ("***", "****")),))
+    stars = MaskingAutomaton("Ada Bo Cy", KnownLabels(["***", "****"], form=bare), shape=MaskShape(9, 2, ("***",)))
+    assert stars.takes(b"*** **** Cy")
+    assert stars.takes(b"**** Bo ***")
+    assert not stars.takes(b"*** *** ***")

@@ -32,6 +32,11 @@ class Automaton(ABC, Generic[StandingT]):
             found = self.step(found, byte)
         return found
 
+    def takes(self, text: bytes) -> bool:
+        """Return whether the text is a whole answer."""
+        standing = self.follow(self.start, text)
+        return standing is not None and self.may_end(standing)
+
     @abstractmethod
     def may_end(self, standing: StandingT) -> bool:
         """Return whether what is written is a whole answer."""

@@ -2,20 +2,23 @@
 
 The positions at which a half-written masking can stand in its input are the bits of one integer, and a copied byte moves
 all of them at once (the "shift-and" of Baeza-Yates and Gonnet 1992, https://doi.org/10.1145/135239.135243). Knows
-nothing of tokens or models. What it lets through is what `metrics.alignment.align_exactly` aligns.
+nothing of tokens or models. What it lets through is what `formats.alignment.align_exactly` aligns, within the limits of a `MaskShape`.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from tunecurve.errors import ModelError
+from tunecurve.formats.mask_shapes import MaskShape
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.learners.lm.decoding.automaton import Automaton
 
 MAX_DIGITS = 4
+_BLANKS = b" \t\n\r\v\f"
 
 
 class KnownLabels:
@@ -48,8 +51,8 @@ class KnownLabels:
                 "a constrained model writes nothing but the input and [LABEL]s, and this prompt has no labels: the "
                 "constraint needs a masking task; name the model without 'constrained:'"
             )
-        self._whole = frozenset(form.write(name).encode() for name in names)
-        self._beginnings = frozenset(text[:length] for text in self._whole for length in range(1, len(text)))
+        self._whole = {form.write(name).encode(): form.label_class(name) for name in names}
+        self._beginnings = Counter(text[:length] for text in self._whole for length in range(1, len(text)))
         separator = form.numbering.separator
         # What stands before a number, and what after it.
         self._around = [
@@ -59,9 +62,14 @@ class KnownLabels:
         ]
         self._number = functools.lru_cache(maxsize=4096)(self._number_in)
 
-    def goes_on(self, text: bytes) -> bool:
-        """Whether a placeholder begins with the text and is longer."""
-        return text in self._beginnings or self._number(text)[1]
+    def goes_on(self, text: bytes, but: bytes = b"") -> bool:
+        """Whether a placeholder, other than that one, begins with the text and is longer."""
+        is_of_it = but != text and but.startswith(text)
+        return self._beginnings[text] > is_of_it or self._number(text)[1]
+
+    def written_without(self, labels: Collection[str]) -> frozenset[bytes]:
+        """Return the placeholders without a number, but for those of these labels."""
+        return frozenset(text for text, label in self._whole.items() if label not in labels)
 
     def __contains__(self, text: bytes) -> bool:
         return text in self._whole or self._number(text)[0]
@@ -82,6 +90,16 @@ class KnownLabels:
         return is_whole, goes_on
 
 
+class InARow(NamedTuple):
+    """Placeholders with nothing or blanks alone between them: how many, and which is the last."""
+
+    last: bytes
+    length: int
+
+
+NO_ROW = InARow(b"", 0)
+
+
 class Standing(NamedTuple):
     """Where a half-written masking may stand.
 
@@ -89,12 +107,15 @@ class Standing(NamedTuple):
     ----------
     positions : int
         Bit i is set where it can go on with byte i of the input; the bit behind the last byte: the input is used up.
-    labels : tuple of (bytes, int)
-        What may be written of a placeholder, and where the stretch that it replaces begins.
+    labels : tuple of ((bytes, InARow), int)
+        What may be written of a placeholder, those that stand before it, and where the stretch that it replaces may begin, as bits.
+    row : InARow
+        The placeholders that stand before, with nothing or blanks behind them.
     """
 
     positions: int
-    labels: tuple[tuple[bytes, int], ...]
+    labels: tuple[tuple[tuple[bytes, InARow], int], ...]
+    row: InARow = NO_ROW
 
 
 class MaskingAutomaton(Automaton[Standing]):
@@ -110,13 +131,16 @@ class MaskingAutomaton(Automaton[Standing]):
         What may replace a stretch of it.
     lead : str, default ""
         Text that the masking must begin with, before the input.
+    shape : MaskShape, optional
+        How much of the input one placeholder stands for, and which may follow each other; default: no limit.
     """
 
     start = Standing(1, ())
 
-    def __init__(self, source: str, labels: KnownLabels, lead: str = "") -> None:
+    def __init__(self, source: str, labels: KnownLabels, lead: str = "", shape: MaskShape | None = None) -> None:
         self.text = (lead + source).encode()
-        self._labels = labels
+        self._labels, self._shape = labels, shape
+        self._once = frozenset() if shape is None else labels.written_without(shape.repeated)
         self._occurs: dict[int, int] = {}
         for position, byte in enumerate(self.text):
             self._occurs[byte] = self._occurs.get(byte, 0) | 1 << position
@@ -130,18 +154,30 @@ class MaskingAutomaton(Automaton[Standing]):
     def step(self, standing: Standing, byte: int) -> Standing | None:
         """Return where the masking stands after one more byte; None where no masking goes on with it."""
         positions = (standing.positions & self._occurs.get(byte, 0)) << 1
-        written = [(label + bytes([byte]), label_from) for label, label_from in standing.labels]
+        written = [((text + bytes([byte]), row), begins) for (text, row), begins in standing.labels]
         open_at = standing.positions & self._between & ~self._end
-        if open_at:
-            # The earliest position leaves open everything that later ones do.
-            written.append((bytes([byte]), (open_at & -open_at).bit_length() - 1))
-        labels: dict[bytes, int] = {}
-        for label, label_from in written:
-            if label in self._labels:
-                positions |= self._between & -(2 << label_from)
-            if self._labels.goes_on(label):
-                labels[label] = min(label_from, labels.get(label, label_from))
-        return Standing(positions, tuple(labels.items())) if positions or labels else None
+        if open_at and (self._shape is None or standing.row.length < self._shape.most_in_a_row):
+            written.append(((bytes([byte]), standing.row), open_at))
+        labels: dict[tuple[bytes, InARow], int] = {}
+        row = standing.row if byte in _BLANKS else NO_ROW
+        for (text, before), begins in written:
+            refused = before.last if before.last in self._once else b""
+            if text in self._labels and text != refused:
+                row = InARow(text, before.length + 1)
+                positions |= self._between & self._behind(begins)
+            if self._labels.goes_on(text, refused):
+                labels[text, before] = begins | labels.get((text, before), 0)
+        return Standing(positions, tuple(labels.items()), row) if positions or labels else None
+
+    def _behind(self, begins: int) -> int:
+        """Return the positions at which a stretch may end that begins at one of these."""
+        if self._shape is None:
+            return -((begins & -begins) << 1)
+        reached, n_reached = begins << 1, 1
+        while n_reached < self._shape.most_bytes:
+            n_more = min(n_reached, self._shape.most_bytes - n_reached)
+            reached, n_reached = reached | reached << n_more, n_reached + n_more
+        return reached
 
     def may_end(self, standing: Standing) -> bool:
         """Whether what is written is a whole masking: the input is used up, or a label replaces the rest of it."""
