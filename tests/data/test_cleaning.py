@@ -198,6 +198,7 @@ def test_empty_targets_of_ner_are_none_and_that_is_said_but_a_missing_column_is_
         ("generation", {"a": 1}, ["have an object", "JSON text", "json.dumps"]),
         ("generation", [{"role": "assistant", "content": "x"}], ["have chat turns", "last answer"]),
         ("summarization", [{"a": 1}, {"a": 2}], ["have a list of objects"]),
+        ("classification", {"name": "fire"}, ["have an object", "the key that holds the class"]),
     ],
 )
 def test_shapes_that_hold_more_than_a_text_are_one_line_with_count_places_and_the_way_on(task, cell, parts):
@@ -208,6 +209,20 @@ def test_shapes_that_hold_more_than_a_text_are_one_line_with_count_places_and_th
     assert line.startswith("27 of 45 rows ")
     for part in [*parts, "column 'target_text'", "line 1, line 2", "docs/data.md"]:
         assert part in line
+
+
+@pytest.mark.parametrize(
+    ("cell", "shape"),
+    [
+        ({"name": "fire"}, "an object"),
+        ({"name": "fire", "score": 0.9}, "an object"),
+        ([{"name": "fire"}], "a list of objects"),
+        ([{"label": "fire", "score": 0.9}, {"label": "water"}], "a list of objects"),
+    ],
+)
+def test_objects_in_the_place_of_sets_of_labels_are_told_how_to_write_these(cell, shape):
+    with pytest.raises(DataError, match=rf'30 of 30 rows have {shape} .*list of their names, \["fire", "water"\]'):
+        clean("multilabel", [(f"text {n}", cell) for n in range(30)])
 
 
 def test_tokens_with_their_tags_are_named_together():

@@ -41,9 +41,10 @@ _OF_OBJECTS = {
     "a list of objects": 'a target of extraction is one object: put the list under a key, {"items": [...]}',
     "a list of texts": 'a target of extraction is one object: put the list under a key, {"items": [...]}',
 }
-_OF_LABELS = {
-    "a list of objects": 'a set of labels is a list of their names, ["fire", "water"]: take these out of the objects'
-}
+_OF_LABELS = dict.fromkeys(
+    ("a list of objects", "an object"),
+    'a set of labels is a list of their names, ["fire", "water"], or an object that says 0 or 1 of each: take them out of the objects',
+)
 _OF_INPUTS = {
     "a list of texts": "an input is one text: join them, e.g. ' '.join(tokens), or '\\n'.join(sentences): " + _DOCS,
     "an object": "make the key that holds the text a column of its own: " + _DOCS,

@@ -1,5 +1,7 @@
 """Rows that look like pairs and are none: OpenAssistant's trees, turns a row each, questions with options; they are named."""
 
+import json
+
 import pytest
 
 from tests.support.shapes import read_shape
@@ -227,6 +229,9 @@ def test_another_column_beside_chats_that_end_with_a_question_is_asked_for(colum
 )
 def test_a_target_that_is_a_list_of_objects_is_the_target_all_the_same(row, column):
     assert recognise([row] * 3, Asked()).target_columns == (column,)
+    empty, text = {**row, column: []}, {**row, column: json.dumps(row[column])}
+    for rows in ([empty, row, {**row, column: None}], [text, text], [row, text, empty]):
+        assert recognise(rows, Asked()).target_columns == (column,)
 
 
 @pytest.mark.parametrize(

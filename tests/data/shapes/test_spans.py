@@ -344,3 +344,20 @@ def test_a_masked_text_is_no_list_of_entities():
     named = Asked("ner", target_columns=("privacy_mask",))
     assert recognise([row] * 3, named).shape == "spans"
     assert recognise([row] * 3, Asked("masking")) is None
+
+
+def luis(text, *spans):
+    """Return a labelled utterance as LUIS exports it: the end is the last character."""
+    labels = [{"startCharIndex": start, "endCharIndex": end - 1, "entityName": label} for start, end, label in spans]
+    return {"text": text, "intentName": "write", "entityLabels": labels}
+
+
+def test_luis_counts_its_last_character_which_is_asked_for():
+    rows = [luis(f"Ada Lee wrote to Bob{n} Roe.", (0, 7, "NAME"), (17, 25, "NAME")) for n in range(5)]
+    with pytest.raises(DataError, match="offsets: characters inclusive"):
+        read_shape(rows, task="ner")
+    read = read_shape(rows, task="ner", options={"offsets": "characters inclusive"})
+    assert read.pairs[0] == ("Ada Lee wrote to Bob0 Roe.", "NAME: Ada Lee; NAME: Bob0 Roe")
+    assert "intentName" in read.line
+    masked = read_shape(rows, task="masking", options={"offsets": "characters inclusive"})
+    assert masked.pairs[4] == ("Ada Lee wrote to Bob4 Roe.", "[NAME] wrote to [NAME].")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tunecurve.data.cells import is_missing, list_in_text, plain_value, shape_of
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
+from tunecurve.data.shapes.annotated import list_cell
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape, few
 from tunecurve.data.unread import holds_offsets
 
@@ -220,8 +221,9 @@ class Columns(Shape):
 
 
 def _holds_lists(sample: Sequence[Cells], column: str) -> bool:
-    cells = [plain_value(row[column]) for row in sample if not is_missing(row.get(column))]
-    shapes = [shape_of(cell) for cell in cells]
+    """Return whether a column holds nothing but lists of objects, also as text, and empty lists."""
+    cells = [list_cell(row[column]) for row in sample if not is_missing(row.get(column))]
+    shapes = [shape_of(cell) for cell in cells if cell != []]
     return set(shapes) == {"a list of objects"} and not any(map(holds_offsets, cells))
 
 
