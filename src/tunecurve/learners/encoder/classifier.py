@@ -50,7 +50,7 @@ class ClassifierLearner(EncoderLearner):
             wanted = torch.tensor([gold[row] for row in rows], device=self.compute.device)
             return torch.nn.functional.cross_entropy(logits, wanted, weight=weights)
 
-        return TrainingTask(loss_of, [len(words.piece_ids) + 2 for words in texts], f"{len(numbers)} classes")
+        return TrainingTask(loss_of, [len(words.piece_ids) + 2 for words in texts], f"{len(numbers)} classes", texts)
 
     def _logits(self, model: SegmentClassifier, texts: Sequence[Words]) -> torch.Tensor:
         """Return the logits of whole texts, those of long ones read in several windows."""

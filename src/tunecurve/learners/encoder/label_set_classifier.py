@@ -50,7 +50,7 @@ class LabelSetClassifier(LabelSetLearner, ClassifierLearner):
             return losses.sum(dim=1).mean()
 
         lengths = [len(words.piece_ids) + 2 for words in texts] if head.classes else []
-        return TrainingTask(loss_of, lengths, f"{len(head.classes)} labels")
+        return TrainingTask(loss_of, lengths, f"{len(head.classes)} labels", texts)
 
     def n_held_out(self, n_examples: int) -> int:
         """Return a fifth of the examples, to choose thresholds on."""

@@ -20,9 +20,10 @@ from tunecurve.errors import ModelError
 from tunecurve.learners.base import Completion, TargetLoss, TrainingJob, TrainingProgress, Tuned, Workload
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.encoder.head import Head
-from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window
+from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window, marks_of
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import EncoderObjective, TrainingTask, mean_loss_of, new_training
+from tunecurve.learners.encoder.word_vectors import only_vectors_of
 from tunecurve.learners.torch.development import (
     TrainingRun,
     development_rows,
@@ -177,13 +178,15 @@ class EncoderLearner(TorchLearner):
         trained_on = f"to train {self.name} on {recipe.batch_size} rows a step"
         with enough_memory(self.compute, trained_on, "set a smaller encoder.batch_size"):
             dev_task = self.development_task(model, [known[row] for row in development], head) if development else None
-            if dev_task is None or not dev_task.lengths:
-                record = run.train(on_step).record(task.lengths, task.said + why_no_development(recipe, n_trained))
-            else:
-                look = mean_loss_of(model, dev_task, recipe.batch_size)
-                training, seen = train_with_development(run, look, len(development), on_step)
-                record = training.record(task.lengths, task.said)
-                record.development = seen
+            read = {*marks_of(self.tokenizer)} | task.pieces | (dev_task.pieces if dev_task else set())
+            with only_vectors_of(model.backbone, read):
+                if dev_task is None or not dev_task.lengths:
+                    record = run.train(on_step).record(task.lengths, task.said + why_no_development(recipe, n_trained))
+                else:
+                    look = mean_loss_of(model, dev_task, recipe.batch_size)
+                    training, seen = train_with_development(run, look, len(development), on_step)
+                    record = training.record(task.lengths, task.said)
+                    record.development = seen
         model.eval()
         self.complete(model, known, head)
         head = self.calibrate(model, job.examples[n_trained:], head)
@@ -198,7 +201,13 @@ class EncoderLearner(TorchLearner):
 
     def _fingerprint(self, job: TrainingJob, known: Sequence[TuningExample], development: Sequence[int]) -> str:
         rows = stable_hash([[example.prompt.source, example.answer] for example in known])
-        all_of_it = {"rows": rows, "recipe": job.recipe, "seed": job.seed, "learner": self.identity()}
+        all_of_it = {
+            "rows": rows,
+            "recipe": job.recipe,
+            "seed": job.seed,
+            "learner": self.identity(),
+            "vectors": "of the rows",
+        }
         return stable_hash(all_of_it | ({"development": list(development)} if development else {}))
 
     def _save(self, model: SegmentClassifier, head: Head, folder: Path) -> None:

@@ -119,6 +119,11 @@ def precision(compute: Compute) -> AbstractContextManager[Any]:
     return torch.autocast(compute.device.type, dtype=compute.dtype)
 
 
+def marks_of(tokenizer: Any) -> tuple[int, int, int]:
+    """Return what stands at the beginning and the end of every window, and behind short ones."""
+    return tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id or 0
+
+
 def make_segments(
     texts: Sequence[Words],
     windows: Sequence[Window],
@@ -142,10 +147,9 @@ def make_segments(
     device : torch.device
     n_segments : int
     """
-    first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
+    first, last, pad = marks_of(tokenizer)
     rows_of_ids = [[first, *texts[w.text].piece_ids[w.first : w.last], last] for w in windows]
     longest = max(map(len, rows_of_ids))
-    pad = tokenizer.pad_token_id or 0
     lengths = torch.tensor([len(ids) for ids in rows_of_ids])
     token_ids = torch.tensor([ids + [pad] * (longest - len(ids)) for ids in rows_of_ids])
     mask = (torch.arange(longest)[None, :] < lengths[:, None]).long()

@@ -68,7 +68,7 @@ class SetFitLearner(ClassifierLearner):
             return contrastive_loss(vectors, torch.tensor([gold[member] for member in members], device=vectors.device))
 
         lengths = [sum(len(texts[member].piece_ids) + 2 for member in pair) for pair in pairs]
-        return TrainingTask(loss_of, lengths, f"{len(numbers)} classes; {len(pairs):,} pairs")
+        return TrainingTask(loss_of, lengths, f"{len(numbers)} classes; {len(pairs):,} pairs", texts)
 
     @property
     def n_pairs(self) -> int:

@@ -98,7 +98,7 @@ class TaggerLearner(EncoderLearner):
             return torch.nn.functional.cross_entropy(logits.float(), gold, weight=weights)
 
         said = f"{len(usable)} of {len(examples)} targets are spans of their inputs"
-        return TrainingTask(loss_of, [window.last - window.first + 2 for window in windows], said)
+        return TrainingTask(loss_of, [window.last - window.first + 2 for window in windows], said, texts)
 
     def _words_as_segments(self, texts: Sequence[Words], windows: Sequence[Window]) -> Any:
         """Return the batch and, for every segment, its (text, word)."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from tunecurve.learners.encoder.recipe import EncoderRecipe
+from tunecurve.learners.encoder.words import Words
 from tunecurve.learners.torch.checkpoint import trainable_parameters
 from tunecurve.learners.torch.loop import Training
 
@@ -25,11 +26,19 @@ class TrainingTask(NamedTuple):
         Tokens of every example.
     said : str
         What is said of the training in its record.
+    texts : sequence of Words
+        What the encoder reads for them.
     """
 
     loss_of: Callable[[Sequence[int]], torch.Tensor]
     lengths: list[int]
     said: str
+    texts: Sequence[Words]
+
+    @property
+    def pieces(self) -> set[int]:
+        """The pieces that the texts have."""
+        return {piece for words in self.texts for piece in words.piece_ids}
 
 
 @dataclass(frozen=True)
