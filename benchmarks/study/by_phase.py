@@ -33,13 +33,14 @@ from tunecurve.study.progress import Progress
 
 # What is called where, and the phase that it stands for.
 PHASES = {
+    "tunecurve.run.prepare_study": "data and models",
     "tunecurve.learners.lm.learner.LocalLearner._read_weights": "load weights",
     "tunecurve.learners.lm.learner.LocalLearner._load_for_scoring": "merge and move weights",
     "tunecurve.learners.lm.learner.LocalLearner.fine_tune": "train",
     "tunecurve.learners.encoder.learner.EncoderLearner.fine_tune": "train",
     "tunecurve.run.train_together": "train",
-    "tunecurve.study.trial.answer_all": "answer the test rows",
-    "tunecurve.study.trial._score_on_training_rows": "answer training rows",
+    "tunecurve.study.trial.answer_all": "answer rows",
+    "tunecurve.study.trial._measure_losses": "losses of right answers",
     "tunecurve.study.trial.score_answers": "score",
     "tunecurve.study.trial_folder.TrialFolder.keep_training": "store models",
     "tunecurve.run.LiveReport.after_a_trial": "results and report",

@@ -1,11 +1,16 @@
 """What a study says beside its curve: label by label, training score beside test score, two verdicts that disagree."""
 
+import json
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
 from tests.fakes.records import learner_forecast, metric_result, point
+from tests.study.test_study import StopAfter
+from tunecurve.errors import Interrupted
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.results.diagnosis import diagnose
 from tunecurve.results.forecasts import disagreements
@@ -130,6 +135,47 @@ def test_baselines_and_training_scores_stand_in_results_and_report(rows_file, tm
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Undertrained or data-starved?" in page
     assert "Which kind of example to label next" in page
+
+
+class Noting(LookupLearner):
+    """Notes how many answers every call asks for; `calls` belongs to all of its tuned copies."""
+
+    calls: ClassVar[list[int]] = []
+
+    def predict_stream(self, prompts, done=()):
+        self.calls.append(len(prompts) - len(done))
+        return super().predict_stream(prompts, done)
+
+    def load_tuned(self, folder):
+        return Noting(self.name, json.loads((folder / "known.json").read_text()))
+
+
+@pytest.mark.parametrize("stops_after", [None, 3, 31, 34])
+def test_rows_that_it_was_tuned_on_are_answered_with_the_test_rows_and_each_once(rows_file, tmp_path, stops_after):
+    study = {
+        "data": {"source": str(rows_file)},
+        "split": {"test_size": 30, "method": "random"},
+        "models": ["lookup"],
+        "shots": [],
+        "train_sizes": [9],
+    }
+    Noting.calls.clear()
+    if stops_after is not None:
+        learners, stop = {"lookup": Noting()}, StopAfter(30 + stops_after)  # the floor answers first
+        with pytest.raises(Interrupted):
+            run_study(study, out=tmp_path / "run", learners=learners, training_score_rows=5, progress=stop)
+    run = run_study(study, out=tmp_path / "run", learners={"lookup": Noting()}, training_score_rows=5)
+    assert Noting.calls == ([35] if stops_after is None else [35, 35 - stops_after])
+    (point,) = [point for point in run.results.points if point.strategy == "fine-tune"]
+    assert point.training_scores.n_rows == 5
+    assert point.training_scores.scores["bleu"] == pytest.approx(100)
+    (finished,) = [trial for trial in run.results.finished if trial.strategy == "fine-tune"]
+    lines = (tmp_path / "run" / finished.folder / "predictions.jsonl").read_text().splitlines()
+    assert len(lines) == 30, "only test rows are kept as predictions"
+    alone = run_study(study, out=tmp_path / "alone", learners={"lookup": LookupLearner()}, training_score_rows=0)
+    (without,) = [trial for trial in alone.results.finished if trial.strategy == "fine-tune"]
+    assert finished.scores == without.scores
+    assert finished.answers.n == without.answers.n == 30
 
 
 def test_stratified_draws_reach_the_trials(rows_file, tmp_path):

@@ -54,7 +54,7 @@ class Progress:
         """Hear that an optimizer step is done."""
 
     def answered(self, trial: Trial, n_done: int, n_all: int, tokens_per_second: float) -> None:
-        """Hear how many test rows have answers."""
+        """Hear how many rows have answers: test rows, and those that the model was tuned on, where it is scored on them."""
 
     def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
         """Hear that a trial is done, with its score in words."""

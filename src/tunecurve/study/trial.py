@@ -12,9 +12,10 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
+from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
-from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream, predict_answers
+from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream
 from tunecurve.learners.base import (
     Completion,
     Decoder,
@@ -138,7 +139,10 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     if found is not None:
         data = replace(data, renderer=with_instruction(data.renderer, found.instruction))
     asked = asked_in_trial(planned, data, learner, progress)
-    answers = answer_all(planned, asked.prompts, learner, ANSWERS_SO_FAR, progress, cleaning)
+    learnt = _rows_to_score_again(planned, context, learner)
+    prompts = [*asked.prompts, *_training_prompts(planned, data, learnt)]
+    every = answer_all(planned, prompts, learner, ANSWERS_SO_FAR, progress, cleaning)
+    answers, of_learnt = every[: len(data.test)], every[len(data.test) :]
     empty_is_an_answer = not learner.takes_prompts or can_be_empty(data.test)
     if not learner.trains_here:
         refuse_to_score_nothing(answers, empty_is_an_answer=empty_is_an_answer)
@@ -152,7 +156,7 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
         metric_signatures=signatures_of(metrics, data.test),
         answers=with_wrappers(summary, data.test, answers, metrics),
         training=training,
-        training_scores=_score_on_training_rows(planned, context, learner, cleaning),
+        training_scores=TrainingScores(len(learnt), {**score_answers(learnt, of_learnt, metrics)}) if learnt else None,
         cost_usd=_cost(learner, answers, training, found),
         answer_seconds=sum(answer.seconds for answer in answers),
         loss=loss,
@@ -239,7 +243,7 @@ def answer_all(
     progress: Progress,
     cleaning: Cleaning = USUAL_CLEANING,
 ) -> list[Completion]:
-    """Return the answers to all test rows; those already in the log are not asked for again, failures are."""
+    """Return the answers to all prompts; those already in the log are not asked for again, failures are."""
     trial = planned.trial
     store = _open_log(planned, log_name, progress)
     answers = {line["index"]: Completion(**line["answer"]) for line in store.values if "index" in line}
@@ -297,19 +301,20 @@ def _open_log(planned: PlannedTrial, name: str, progress: Progress) -> AppendLog
     return log
 
 
-def _score_on_training_rows(
-    planned: PlannedTrial, context: TrialContext, learner: Learner, cleaning: Cleaning
-) -> TrainingScores | None:
-    """Return the scores on the first rows that the model was tuned on: beside the test scores they tell apart a model
-    that has not learnt its rows from one that has learnt nothing else."""
+def _rows_to_score_again(planned: PlannedTrial, context: TrialContext, learner: Learner) -> Sequence[Row]:
+    """Return the first rows that the model was tuned on, where it is scored on them, too: beside the test scores they tell
+    apart a model that has not learnt its rows from one that has learnt nothing else.
+
+    They are answered with the test rows in one go: a few by themselves take as long as many.
+    """
     trial = planned.trial
     if trial.strategy != "fine-tune" or not context.training_score_rows or not learner.trains_here:
-        return None
-    rows = context.data.training_rows(trial.train_size, trial.seed)[: context.training_score_rows]
-    prompts = [context.data.renderer.prompt(row.source) for row in rows]
-    prompts = held_to_shape(prompts, shape_in(planned.config))
-    answers = predict_answers(learner, prompts, cleaning=cleaning)
-    return TrainingScores(len(rows), {**score_answers(rows, answers, context.metrics)})
+        return []
+    return context.data.training_rows(trial.train_size, trial.seed)[: context.training_score_rows]
+
+
+def _training_prompts(planned: PlannedTrial, data: StudyData, rows: Sequence[Row]) -> list[Prompt]:
+    return held_to_shape([data.renderer.prompt(row.source) for row in rows], shape_in(planned.config))
 
 
 def _cost(
