@@ -176,7 +176,12 @@ PAIRS = [["pay a bill", "pay"], ["say hello", "greeting"]]
 @pytest.mark.parametrize("part", ["", "!/train"])
 @pytest.mark.parametrize(
     "whole",
-    [{"train": PAIRS, "val": PAIRS, "oos_train": PAIRS}, {"train": PAIRS, "test": PAIRS[:2] * 2}, {"train": PAIRS}],
+    [
+        {"train": PAIRS, "val": PAIRS, "oos_train": PAIRS},
+        {"train": PAIRS, "test": PAIRS[:2] * 2},
+        {"train": PAIRS},
+        {"train": PAIRS, "oos_val": PAIRS[:1]},
+    ],
 )
 def test_pairs_without_names_are_named_with_the_line_that_names_them(tmp_path, whole, part):
     path = tmp_path / "clinc.json"
@@ -184,6 +189,12 @@ def test_pairs_without_names_are_named_with_the_line_that_names_them(tmp_path, w
     with pytest.raises(DataError, match="lists of two texts, without names") as error:
         read(f"{path}{part}")
     assert "jq -c '.train[] | {text: .[0], label: .[1]}' clinc.json > train.jsonl" in str(error.value)
+
+
+def test_a_single_pair_is_a_cell(tmp_path):
+    path = tmp_path / "row.json"
+    path.write_text(json.dumps({"pair": PAIRS[:1]}))
+    assert read(path)[0] == [{"pair": PAIRS[:1]}]
 
 
 def test_a_column_of_pairs_beside_others_is_a_column(tmp_path):

@@ -56,7 +56,7 @@ def table_in(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
 def _refuse_pairs(file: DataFile, whole: Mapping[str, Any]) -> None:
     """Refuse an object that holds nothing but lists of two texts each, as CLINC150 has its sides: which is the target nothing says."""
     pairs = [key for key, value in whole.items() if _are_pairs_of_texts(value)]
-    if pairs and len(pairs) == len(whole):
+    if len(pairs) == len(whole) and any(len(whole[key]) > 1 for key in pairs):
         key = file.part if file.part in pairs else pairs[0]
         more = f" (and so for {', '.join(name for name in pairs if name != key)})" if len(pairs) > 1 else ""
         raise DataError(
@@ -68,7 +68,7 @@ def _refuse_pairs(file: DataFile, whole: Mapping[str, Any]) -> None:
 def _are_pairs_of_texts(value: Any) -> bool:
     return (
         isinstance(value, list)
-        and len(value) > 1
+        and bool(value)
         and all(
             isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item) for item in value
         )
