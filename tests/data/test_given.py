@@ -318,3 +318,14 @@ def test_numbers_of_single_precision_are_as_they_are_written():
     assert rows_of(pyarrow.table({"t": list("abc"), "n": pyarrow.array(single, from_pandas=True)})) == expected
     assert rows_of([{"t": text, "n": number} for text, number in zip("abc", single, strict=True)]) == expected
     assert rows_of([{"n": single[:2], "m": numpy.float16(0.1)}]) == [{"n": [0.1, 4.8], "m": 0.1}]
+
+
+def test_numbers_of_single_precision_of_a_data_set_are_as_they_are_written():
+    datasets = pytest.importorskip("datasets")
+    kinds = {"t": datasets.Value("string"), "n": datasets.Value("float32"), "d": datasets.Value("float64")}
+    rows = [
+        {"t": "a", "n": 4.8, "d": 0.10000000149011612},
+        {"t": "b", "n": None, "d": None},
+        {"t": "c", "n": 1e-30, "d": 2.0},
+    ]
+    assert rows_of(datasets.Dataset.from_list(rows, features=datasets.Features(kinds))) == rows

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from tunecurve.data.rows import RawRow
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
@@ -60,6 +63,26 @@ def _named(cell: Any, names: Sequence[str]) -> Any:
     if isinstance(cell, int):
         return _UNKNOWN if cell >= len(names) else names[cell] if cell >= 0 else None
     return cell
+
+
+def rows_of_features(rows: Iterable[Mapping[str, Any]], features: Mapping[str, Any]) -> Iterator[RawRow]:
+    """Yield (place, cells) for the rows of a data set of the library `datasets`, with the names of its classes.
+
+    Numbers of single precision are as they are written: 0.1, not 0.10000000149011612.
+    """
+    names = class_names_of_features(features)
+    singles = {column: feature.dtype for column, feature in features.items() if _is_single(feature)}
+    for number, cells in enumerate(rows, start=1):
+        short = {column: _shortest(cells[column], kind) for column, kind in singles.items() if column in cells}
+        yield f"row {number}", with_class_names({**cells, **short} if short else cells, names, f"row {number}")
+
+
+def _is_single(feature: Any) -> bool:
+    return getattr(feature, "dtype", "") in ("float16", "float32")
+
+
+def _shortest(number: Any, kind: str) -> Any:
+    return float(str(np.dtype(kind).type(number))) if isinstance(number, float) else number
 
 
 def class_names_of_features(features: Mapping[str, Any]) -> ClassNames:

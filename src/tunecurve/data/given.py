@@ -11,7 +11,7 @@ from typing import Any
 
 from tunecurve.data.arrow_rows import with_short_numbers
 from tunecurve.data.cells import in_double_precision
-from tunecurve.data.class_names import class_names_of_features, names_in_metadata, with_class_names
+from tunecurve.data.class_names import names_in_metadata, rows_of_features, with_class_names
 from tunecurve.data.folders import SPLITS
 from tunecurve.errors import DataError
 from tunecurve.storage.files import make_folder, write_text
@@ -153,8 +153,7 @@ def _records(value: Any) -> Iterable[Any]:
     if hasattr(value, "to_dicts"):  # a data frame of polars
         return list(value.to_dicts())
     if isinstance(features := getattr(value, "features", None), Mapping):  # a data set of `datasets`
-        names = class_names_of_features(features)
-        return (with_class_names(row, names, f"row {number}") for number, row in enumerate(value, start=1))
+        return (row for _, row in rows_of_features(value, features))
     if are_splits(value):
         raise DataError(f"data: rows are {_splits_in_words(value)}, expected the rows of one side; {_SIDES_BY_NAME}")
     if isinstance(value, Mapping) or not isinstance(value, Iterable):

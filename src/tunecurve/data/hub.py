@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.data.class_names import class_names_of_features, named_classes, with_class_names
+from tunecurve.data.class_names import class_names_of_features, named_classes, rows_of_features
 from tunecurve.data.options import PART, ReadingOptions
 from tunecurve.data.rows import RawRow
 from tunecurve.errors import DataError, did_you_mean, needing
@@ -33,11 +33,9 @@ def read_hub(source: str, options: ReadingOptions, findings: list[Finding]) -> I
         )
     options = replace(options, subset=subset or options.subset, split=split or options.split)
     rows = _load(name, options)
-    names = class_names_of_features(getattr(rows, "features", None) or {})
-    findings += named_classes(names)
-    return (
-        (f"row {number}", with_class_names(cells, names, f"row {number}")) for number, cells in enumerate(rows, start=1)
-    )
+    features = getattr(rows, "features", None) or {}
+    findings += named_classes(class_names_of_features(features))
+    return rows_of_features(rows, features)
 
 
 def _load(name: str, options: ReadingOptions) -> Any:
