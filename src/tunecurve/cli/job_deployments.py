@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from tunecurve.learners.hosted.ledger.calls import Ledger
     from tunecurve.learners.hosted.ledger.deployments import DeploymentRow
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ def deployment_summary(row: DeploymentRow) -> Shown:
     return Shown(row.key, row.state, row.model, what, row.provider_id, cost, row.study)
 
 
-def all_deployments() -> list[DeploymentRow]:
-    """Return the deployments in the ledger, oldest first; opens nothing that is not there."""
+def rows_in_ledger(read: Callable[[Ledger], list[Row]]) -> list[Row]:
+    """Return what is read from the ledger; opens nothing that is not there."""
     from tunecurve.learners.hosted.ledger.calls import Ledger, default_ledger_path
 
     path = default_ledger_path()
@@ -46,7 +50,7 @@ def all_deployments() -> list[DeploymentRow]:
         return []
     ledger = Ledger(path)
     try:
-        return ledger.deployments()
+        return read(ledger)
     finally:
         ledger.close()
 
@@ -54,16 +58,8 @@ def all_deployments() -> list[DeploymentRow]:
 def remove_left_overs() -> tuple[int, int]:
     """Delete what processes that are gone have left standing; return how many there were, and how many are not known to be gone."""
     from tunecurve.learners.hosted.build import deployment_flow_of
-    from tunecurve.learners.hosted.ledger.calls import Ledger, default_ledger_path
 
-    path = default_ledger_path()
-    if not path.exists():
-        return 0, 0
-    ledger = Ledger(path)
-    try:
-        left = ledger.left_over_deployments()
-    finally:
-        ledger.close()
+    left = rows_in_ledger(lambda ledger: ledger.left_over_deployments())
     n_failed = 0
     for row in left:
         try:

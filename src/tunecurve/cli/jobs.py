@@ -14,12 +14,12 @@ import click
 from tunecurve.cli.as_json import print_json_list
 from tunecurve.cli.job_deployments import (
     Shown,
-    all_deployments,
     delete_deployment,
     deployment_summary,
     forget_deployment,
     in_one_line,
     remove_left_overs,
+    rows_in_ledger,
     unknown_deployments,
 )
 
@@ -49,7 +49,7 @@ def jobs(context: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def list_jobs(provider: bool = False, as_json: bool = False) -> None:
     """List the jobs in the ledger, oldest first, then the deployments."""
-    rows, deployments = _all_rows(), all_deployments()
+    rows, deployments = _all_rows(), _all_deployments()
     foreign = _foreign_jobs(rows) + unknown_deployments(deployments) if provider else []
     shown = [*map(_summary, rows), *map(deployment_summary, deployments), *foreign]
     if as_json:
@@ -224,20 +224,15 @@ def _one_line() -> Iterator[None]:
 
 
 def _all_rows() -> list[JobRow]:
-    from tunecurve.learners.hosted.ledger.calls import Ledger, default_ledger_path
+    return rows_in_ledger(lambda ledger: ledger.jobs())
 
-    path = default_ledger_path()
-    if not path.exists():
-        return []
-    ledger = Ledger(path)
-    try:
-        return ledger.jobs()
-    finally:
-        ledger.close()
+
+def _all_deployments() -> list[DeploymentRow]:
+    return rows_in_ledger(lambda ledger: ledger.deployments())
 
 
 def _find(key: str) -> JobRow | DeploymentRow:
-    rows: list[JobRow | DeploymentRow] = [*_all_rows(), *all_deployments()]
+    rows: list[JobRow | DeploymentRow] = [*_all_rows(), *_all_deployments()]
     return _one_called(key, rows)
 
 

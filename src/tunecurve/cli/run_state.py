@@ -163,10 +163,7 @@ class RunState:
     def study_seconds_left(self) -> float:
         """Return about how long the study still takes: what is left, shared by as many trials as run at once."""
         left = [self.seconds_left(trial) for trial in list(self.unfinished)]
-        return max([sum(left) / max(1, len(self.running)), *self._left_of_running()])
-
-    def _left_of_running(self) -> list[float]:
-        return [self.seconds_left(trial) for trial in list(self.running)]
+        return max([sum(left) / max(1, len(self.running)), *(self.seconds_left(trial) for trial in list(self.running))])
 
     def share_done(self) -> float:
         """Return how much of the study is done, 0 to 1, every trial counted alike."""

@@ -32,7 +32,9 @@ def find_drops(curve: PreparedCurve) -> list[Drop]:
     (Koehn 2004, "Statistical significance tests for machine translation evaluation", with seeds added).
     """
     steps = len(curve.size) - 1
-    known = [name for name, there in (("seeds", curve.replicated), ("test rows", _rows_known(curve))) if there]
+    known = [
+        name for name, there in (("seeds", curve.replicated), ("test rows", curve.population_variance > 0)) if there
+    ]
     drops = []
     for index in range(steps):
         worse = float(curve.log_error[index + 1] - curve.log_error[index])
@@ -51,10 +53,6 @@ def find_drops(curve: PreparedCurve) -> list[Drop]:
             )
         )
     return drops
-
-
-def _rows_known(curve: PreparedCurve) -> bool:
-    return curve.population_variance > 0
 
 
 def _step_variance(curve: PreparedCurve, index: int) -> float:

@@ -259,9 +259,8 @@ def forecasts_at(predictive: Predictive, sizes: Floats) -> list[SizeForecast]:
 
 def _gains(predictive: Predictive, sizes: Floats) -> list[Gain]:
     """Return what each size gains over the largest measured one, as differences on the same drawn curves."""
-    sign = 1.0 if predictive.curve.scale.direction == "max" else -1.0
     scores = predictive.curve_scores(np.append(predictive.last_size, sizes))
-    gains = sign * (scores[:, 1:] - scores[:, :1])
+    gains = predictive.curve.scale.sign * (scores[:, 1:] - scores[:, :1])
     quantiles = np.quantile(gains, QUANTILE_LEVELS, axis=0)
     return [
         Gain(float(quantiles[MEDIAN, index]), _intervals(quantiles[:, index]), float(gains[:, index].mean()))

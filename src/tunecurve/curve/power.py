@@ -70,11 +70,6 @@ class PairedNoise(Record):
     seed_variance: float = 0.0
     n_seeds: int = 1
 
-    @property
-    def row_deviation(self) -> float:
-        """Standard deviation of one row's difference, in units of the score, as if rows were independent."""
-        return math.sqrt(self.variance * self.n_rows)
-
     def power(self, difference: float, n_rows: float | None = None, level: float = 0.95) -> float:
         """Return how often a true difference is told, on so many rows of the same kind.
 
@@ -131,10 +126,6 @@ class PairedNoise(Record):
             if more.power(difference, level=level) >= power:
                 return count
         return None
-
-    def scaled(self, factor: float) -> PairedNoise:
-        """Return the noise with a standard deviation that is `factor` times as large."""
-        return replace(self, variance=self.variance * factor**2)
 
 
 def _first(is_enough: Callable[[float], bool], low: float, high: float) -> float:

@@ -123,13 +123,7 @@ class Row:
 
 
 class Pairs(Sequence[tuple[str, str]]):
-    """The (input, target) pairs of rows, made when they are looked at.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        The rows.
-    """
+    """The (input, target) pairs of rows, made when they are looked at."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows

@@ -19,13 +19,6 @@ WAIT_SECONDS = 0.5
 def run_on_workers(context: TrialContext, workers: Workers, recorder: Recorder) -> None:
     """Run the trials that are not finished on workers; what must stay here runs beside them in this process.
 
-    Parameters
-    ----------
-    context, recorder
-        As for `run_serially`.
-    workers : Workers
-        Ready to start trials.
-
     Raises
     ------
     Interrupted, MoneyError, EnvironmentProblem

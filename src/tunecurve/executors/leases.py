@@ -227,10 +227,8 @@ class LeaseStore:
 
     def others(self) -> list[str]:
         """Return the other processes at work, in words."""
-        return [_in_words(self._read(name) or b"") for name in self._other_names() if self.is_alive(name)]
-
-    def _other_names(self) -> list[str]:
-        return sorted(entry.name for entry in os.scandir(self.workers) if entry.name != self.name)
+        names = sorted(entry.name for entry in os.scandir(self.workers) if entry.name != self.name)
+        return [_in_words(self._read(name) or b"") for name in names if self.is_alive(name)]
 
 
 def workers_in_words(folder: Path) -> list[str]:

@@ -19,17 +19,6 @@ def run_trials(
 ) -> RunSummary:
     """Run the trials that are not finished, and return how they ended.
 
-    Parameters
-    ----------
-    context : TrialContext
-        The trials.
-    executor : Executor
-        Where they run.
-    folder : Path
-        The study's folder.
-    progress, after_each
-        See `Recorder`.
-
     Raises
     ------
     Interrupted, MoneyError, EnvironmentProblem

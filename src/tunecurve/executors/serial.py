@@ -27,13 +27,6 @@ WAITING = "while waiting for tuning jobs, which go on at the provider"
 def run_serially(context: TrialContext, recorder: Recorder) -> None:
     """Run every trial that is not finished, the cheapest first.
 
-    Parameters
-    ----------
-    context : TrialContext
-        The trials.
-    recorder : Recorder
-        Told how trials end.
-
     Raises
     ------
     Interrupted

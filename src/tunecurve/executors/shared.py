@@ -30,13 +30,6 @@ POLL_SECONDS = 1.0
 def run_shared(context: TrialContext, folder: Path, recorder: Recorder) -> None:
     """Run trials until none is left, sharing them with every process that does the same in this folder.
 
-    Parameters
-    ----------
-    context, recorder
-        As for `run_serially`.
-    folder : Path
-        The study's folder.
-
     Raises
     ------
     Interrupted, MoneyError, EnvironmentProblem

@@ -18,19 +18,7 @@ _ANSWER_TOKENS = 512
 def write_usage(
     predictor: Predictor, kind: ModelFormat, converted: ConvertedModel, folder: Path
 ) -> tuple[str, tuple[str, ...]]:
-    """Return how a model is used, as Markdown, and the names of the files that were written for it.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        The tuned model.
-    kind : {"safetensors", "gguf-f16", "gguf-q8_0", "onnx"}
-        The format.
-    converted : ConvertedModel
-        The model in it.
-    folder : Path
-        Where it is.
-    """
+    """Return how a model is used, as Markdown, and the names of the files that were written for it."""
     name = converted.files[0].name
     if kind == "onnx":
         return '```\npip install numpy onnxruntime tokenizers\npython run.py "A text"\n```\n', ()

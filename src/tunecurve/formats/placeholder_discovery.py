@@ -70,13 +70,7 @@ class _Dress:
 
 
 def find_form(pairs: Pairs) -> PlaceholderForm:
-    """Return how the targets write placeholders; the classic form where they show none.
-
-    Parameters
-    ----------
-    pairs : sequence of (str, str)
-        Inputs and targets.
-    """
+    """Return how the targets write placeholders; the classic form where they show none."""
     dresses = _dresses(pairs)
     chosen = _choose(pairs, dresses)
     if not chosen:

@@ -97,6 +97,18 @@ class Metric(ABC):
         return self
 
 
+class ShareMetric(Metric):
+    """A percentage whose statistics are [numerator, denominator], shape (2,); rows weigh by their denominators."""
+
+    def row_weights(self, statistics: FloatArray) -> FloatArray:
+        """Return the denominators, shape (rows,)."""
+        return statistics[:, 1]
+
+    def score(self, summed: FloatArray) -> FloatArray:
+        """Return the percentage."""
+        return percentage(summed[..., 0], summed[..., 1])
+
+
 def statistics_matrix(
     metric: Metric,
     predictions: Sequence[str],

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunecurve.formats.folding import compose
-from tunecurve.metrics.base import FloatArray, Metric, percentage
+from tunecurve.metrics.base import FloatArray, ShareMetric
 
 
-class ExactMatch(Metric):
+class ExactMatch(ShareMetric):
     """Percentage of rows answered exactly; statistics are [hit, 1]."""
 
     name = "exact_match"
@@ -28,7 +28,3 @@ class ExactMatch(Metric):
         """Return [1 if equal to any reference after stripping else 0, 1]."""
         wanted = {compose(reference).strip() for reference in references}
         return np.array([float(compose(prediction).strip() in wanted), 1.0])
-
-    def score(self, summed: FloatArray) -> FloatArray:
-        """Return the percentage of hits."""
-        return percentage(summed[..., 0], summed[..., 1])

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from tunecurve.formats.json_objects import fields_of, read_object, same
-from tunecurve.metrics.base import FloatArray, Metric, percentage
+from tunecurve.metrics.base import FloatArray, Metric, ShareMetric, percentage
 from tunecurve.metrics.classification import mean_of_defined
 from tunecurve.metrics.recall import RecallByLabel
 
@@ -21,13 +21,7 @@ _read = lru_cache(maxsize=20_000)(read_object)
 
 
 class _CountsByField(Metric):
-    """Statistics are [right, answered, gold] of each known field in order and of all others, shape (3 * fields + 3,).
-
-    Parameters
-    ----------
-    fields : iterable of str
-        The paths of the fields.
-    """
+    """Statistics are [right, answered, gold] of each known field in order and of all others, shape (3 * fields + 3,)."""
 
     def __init__(self, fields: Iterable[str]) -> None:
         self.fields = tuple(sorted(set(fields)))
@@ -97,7 +91,7 @@ class FieldMacroF1(_CountsByField):
         return mean_of_defined(2.0 * right, answered + gold)
 
 
-class _ShareOfRows(Metric):
+class _ShareOfRows(ShareMetric):
     """The percentage of rows for which something holds; statistics are [rows that do, rows]."""
 
     @property
@@ -112,10 +106,6 @@ class _ShareOfRows(Metric):
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return whether it holds, and 1."""
         return np.array([float(self.holds(prediction, reference)), 1.0])
-
-    def score(self, summed: FloatArray) -> FloatArray:
-        """Return the percentage."""
-        return percentage(summed[..., 0], summed[..., 1])
 
 
 class ExactObject(_ShareOfRows):

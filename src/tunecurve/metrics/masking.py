@@ -17,7 +17,7 @@ from tunecurve.formats.alignment import label_class, placeholders
 from tunecurve.formats.folding import fold
 from tunecurve.formats.placeholder_discovery import find_form
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
-from tunecurve.metrics.base import FloatArray, Metric, percentage
+from tunecurve.metrics.base import FloatArray, Metric, ShareMetric
 from tunecurve.metrics.masked_row import RowAnalysis, analyse_row
 from tunecurve.metrics.recall import RecallByLabel
 
@@ -48,7 +48,7 @@ class _ReadsPlaceholders(Metric):
         return told
 
 
-class _RatioOfRow(_ReadsPlaceholders):
+class _RatioOfRow(_ReadsPlaceholders, ShareMetric):
     """A metric whose statistics are [numerator, denominator] of one row."""
 
     @property
@@ -63,14 +63,6 @@ class _RatioOfRow(_ReadsPlaceholders):
     def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
         """Return [numerator, denominator], shape (2,)."""
         return np.array(self.ratio(prediction, reference, source), dtype=np.float64)
-
-    def row_weights(self, statistics: FloatArray) -> FloatArray:
-        """Return the denominators, shape (rows,)."""
-        return statistics[:, 1]
-
-    def score(self, summed: FloatArray) -> FloatArray:
-        """Return the percentage."""
-        return percentage(summed[..., 0], summed[..., 1])
 
 
 class _LeakRatio(_RatioOfRow):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tunecurve.metrics.base import FloatArray, Metric, percentage
+from tunecurve.metrics.base import FloatArray, ShareMetric
 from tunecurve.metrics.tokenizers import UnicodeTokenizer, choose_rouge_tokenizer
 
 BY_ROW = "by-row"
@@ -38,7 +38,7 @@ def _f_measures(prediction: str, reference: str, tokenizer: str) -> dict[str, fl
     return {name: float(scores[name].fmeasure) for name in ROUGE_TYPES}
 
 
-class Rouge(Metric):
+class Rouge(ShareMetric):
     """Mean F-measure over rows; statistics are [F-measure, 1].
 
     Parameters
@@ -79,7 +79,3 @@ class Rouge(Metric):
 
     def _f_measure(self, prediction: str, reference: str) -> float:
         return _f_measures(prediction, reference, self.tokenizer)[self.name]
-
-    def score(self, summed: FloatArray) -> FloatArray:
-        """Return 100 times the mean F-measure."""
-        return percentage(summed[..., 0], summed[..., 1])

@@ -8,20 +8,15 @@ import numpy as np
 
 from tunecurve.errors import SpecError
 from tunecurve.formats.sql import DEFAULT_DIALECT, is_ordered, require_sqlglot, same_query
-from tunecurve.metrics.base import FloatArray, Metric, percentage
+from tunecurve.metrics.base import FloatArray, Metric, ShareMetric, percentage
 from tunecurve.metrics.settings import SqlSettings
 from tunecurve.metrics.sqlite_queries import rows_of, rows_of_target, same_rows
 
 
-class SqlExact(Metric):
+class SqlExact(ShareMetric):
     """Percentage of answers that are the right query, spelling aside; see `tunecurve.formats.sql.normal_query`.
 
     A target that is no query is compared as text.
-
-    Parameters
-    ----------
-    settings : SqlSettings
-        The dialect.
     """
 
     name, title = "sql_exact", "Same query"
@@ -39,19 +34,9 @@ class SqlExact(Metric):
         """Return [1 if it is the same query else 0, 1]."""
         return np.array([float(same_query(prediction, reference, self.dialect)), 1.0])
 
-    def score(self, summed: FloatArray) -> FloatArray:
-        """Return the percentage."""
-        return percentage(summed[..., 0], summed[..., 1])
-
 
 class _OnDatabase(Metric):
-    """Statistics are [right, answers that cannot be run, answers that take too much, rows whose target can be run].
-
-    Parameters
-    ----------
-    settings : SqlSettings
-        The databases.
-    """
+    """Statistics are [right, answers that cannot be run, answers that take too much, rows whose target can be run]."""
 
     column = 0
 

@@ -9,7 +9,7 @@ from tunecurve.curve.answer import SizeForecast
 from tunecurve.report.confusion import Confusion
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import JudgedForecast, LearnerForecast
-from tunecurve.results.records.points import MetricResult, Point
+from tunecurve.results.records.points import Point
 from tunecurve.spec.study import AdviceSpec
 from tunecurve.storage.records import Record
 
@@ -127,7 +127,7 @@ def chart_data(results: Results, found: Sequence[Confusion] = ()) -> ChartData:
     advice = AdviceSpec.model_validate(results.spec.get("advice") or {})
     return ChartData(
         metrics=[
-            _metric(metric)
+            MetricView(metric.name, metric.title, metric.sign, metric.range)
             for metric in results.metrics
             if not metric.name.endswith("_recall") or metric.name == "entity_recall"
         ],
@@ -150,10 +150,6 @@ def chart_data(results: Results, found: Sequence[Confusion] = ()) -> ChartData:
         confusions=list(found),
         judged=[item for item in results.forecast_history if results.may_say(item.metric, item.learner)],
     )
-
-
-def _metric(metric: MetricResult) -> MetricView:
-    return MetricView(metric.name, metric.title, metric.sign, metric.range)
 
 
 def _point(results: Results, point: Point) -> PointView:

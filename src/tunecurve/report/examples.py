@@ -15,15 +15,6 @@ from tunecurve.study.trial_folder import KeptAnswer, TrialFolder
 def worst_examples(folder: Path, results: Results, n_examples: int = 8) -> list[dict[str, object]]:
     """Return the rows of the best trial with the most leaks, then with the least text in common with the target.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-    results : Results
-        What the study found.
-    n_examples : int, default 8
-        How many rows.
-
     Returns
     -------
     list of dict

@@ -27,7 +27,6 @@ from tunecurve.results.loss_points import LossPoints
 from tunecurve.results.model import SCHEMA_VERSION, Bootstrap, Floor, Prompt, Results
 from tunecurve.results.money import spent_money
 from tunecurve.results.points import (
-    PointKey,
     PointWriter,
     ScoredPoint,
     ScoredTrial,
@@ -35,7 +34,6 @@ from tunecurve.results.points import (
     combine_points,
     comparisons,
     defined,
-    point_key,
     score_trial,
 )
 from tunecurve.results.prompting import PromptForecaster, PromptJudge
@@ -50,7 +48,7 @@ from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
 from tunecurve.storage.versions import own_version
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import PlannedTrial, Trial, is_paid
+from tunecurve.study.plan import PlannedTrial, PointKey, Trial, is_paid
 from tunecurve.study.row_groups import groups_of
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.trial_record import (
@@ -224,7 +222,7 @@ class ResultsBuilder:
 
     def _n_judged_at(self, point: Point | None, finished: Sequence[ReadTrial]) -> int:
         """Return how many documents the leak metric has judged at a point; of its seeds the fewest."""
-        return min((one.n_judged for one in finished if point and point_key(one.item.trial) == point.key), default=0)
+        return min((one.n_judged for one in finished if point and one.item.trial.key == point.key), default=0)
 
     def _trial(self, item: PlannedTrial) -> ReadTrial:
         if item.folder not in self._read:
@@ -273,7 +271,7 @@ class ResultsBuilder:
 
     def _training_scores(self, key: PointKey, finished: Sequence[ReadTrial]) -> TrainingScores | None:
         """Return the mean score of a point's trials on rows they were tuned on; None where not all have one."""
-        own = [one.training_scores for one in finished if point_key(one.item.trial) == key]
+        own = [one.training_scores for one in finished if one.item.trial.key == key]
         kept = [one for one in own if one is not None]
         if not kept or len(kept) < len(own):
             return None
@@ -286,7 +284,7 @@ class ResultsBuilder:
             return {}
         table: dict[str, LabelRecall] = {}
         for point in points:
-            own = [one.label_counts for one in finished if point_key(one.item.trial) == point.key]
+            own = [one.label_counts for one in finished if one.item.trial.key == point.key]
             for label, (percent, n_gold) in self._recall.by_label(np.sum(own, axis=0)).items():
                 row = table.setdefault(label, LabelRecall(n_gold // point.n_seeds, {}))
                 row.recall[point.name] = defined(percent)

@@ -103,17 +103,7 @@ def run_names(results: Sequence[Results]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Run:
-    """A run with what its answers counted in each test row.
-
-    Attributes
-    ----------
-    name : str
-        For people.
-    results : Results
-        With their folder.
-    metric_name : str
-        What is compared.
-    """
+    """A run with what its answers counted in each test row."""
 
     name: str
     results: Results

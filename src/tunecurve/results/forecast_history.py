@@ -7,10 +7,7 @@ of the study: another recipe, other rows or another metric make another curve.
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +21,7 @@ from tunecurve.results.model import Results
 from tunecurve.results.records.advice import JudgedForecast
 from tunecurve.results.records.points import Point
 from tunecurve.storage.files import checked_line, checked_lines, value_of_line, write_bytes
+from tunecurve.storage.process_lock import alone
 from tunecurve.storage.records import Record
 from tunecurve.storage.versions import own_version
 
@@ -128,24 +126,13 @@ def keep_forecasts(folder: Path, results: Results) -> KeptForecasts:
 
     The file is written whole or not at all. What is damaged in it stays there, and is counted at every reading.
     """
-    with _alone(folder):
+    with alone(folder / f".{FORECASTS}.lock"):  # several processes may share a study
         kept = read_forecasts(folder)
         known = {entry.key for entry in kept.entries}
         fresh = [entry for entry in _forecasts_in(results) if entry.key not in known]
         if fresh and not (folder / FORECASTS).is_dir():
             _append(folder / FORECASTS, fresh)
         return KeptForecasts([*kept.entries, *fresh], kept.n_damaged)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time add lines: several may share a study."""
-    descriptor = os.open(folder / f".{FORECASTS}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _append(path: Path, entries: Sequence[KeptForecast]) -> None:

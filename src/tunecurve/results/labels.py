@@ -40,11 +40,6 @@ class LabelAdvisor:
         """Return for every learner its labels, those first that gain most in the whole by the next doubling.
 
         Labels with fewer than ten gold examples or three sizes are left out.
-
-        Parameters
-        ----------
-        scores : sequence of LabelScore
-            Of fine-tuned trials.
         """
         curves: dict[tuple[str, str], list[LabelScore]] = {}
         for score in scores:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunecurve.curve.intervals import Jackknife, jackknife, mean_of_seeds, positive_interval, sums_by_group
-from tunecurve.results.points import PointKey, defined, point_key
+from tunecurve.results.points import defined
 from tunecurve.results.records.trials import MeanLoss, MeanTrainingLoss, PointLoss
 from tunecurve.study.losses import TrialLoss, loss_statistics
-from tunecurve.study.plan import PlannedTrial, Trial
+from tunecurve.study.plan import PlannedTrial, PointKey, Trial
 from tunecurve.study.trial_folder import LOSSES, TrialFolder
 
 FloatArray = NDArray[np.float64]
@@ -53,15 +53,15 @@ class LossPoints:
     def of_points(self, finished: Sequence[tuple[PlannedTrial, TrialLoss | None]]) -> dict[PointKey, PointLoss]:
         """Return the losses of the points all of whose trials have one."""
         by_learner: dict[str, list[_Measured]] = {}
-        sizes = Counter(point_key(item.trial) for item, _ in finished)
+        sizes = Counter(item.trial.key for item, _ in finished)
         for item, said in finished:
             measured = self._measured(item, said)
             if measured is not None:
                 by_learner.setdefault(item.trial.learner, []).append(measured)
         found = {}
         for own in by_learner.values():
-            for key in dict.fromkeys(point_key(item.trial) for item in own):
-                members = [item for item in own if point_key(item.trial) == key]
+            for key in dict.fromkeys(item.trial.key for item in own):
+                members = [item for item in own if item.trial.key == key]
                 loss = self._describe(members, own) if len(members) == sizes[key] else None
                 if loss is not None:
                     found[key] = loss

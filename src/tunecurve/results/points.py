@@ -37,11 +37,10 @@ from tunecurve.results.records.points import (
     best_of,
 )
 from tunecurve.results.records.trials import PointLoss
-from tunecurve.study.plan import PROMPTED, Strategy, Trial
+from tunecurve.study.plan import PROMPTED, OfPoint, PointKey, Strategy, Trial
 from tunecurve.study.trial_record import TrainingScores
 
 # Learner, strategy, shots and training size: what the seeds of a point have in common.
-PointKey = tuple[str, Strategy, int, int]
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class ScoredTrial:
 
 
 @dataclass(frozen=True)
-class ScoredPoint:
+class ScoredPoint(OfPoint):
     """All seeds of one (learner, strategy, size) together."""
 
     learner: str
@@ -66,11 +65,6 @@ class ScoredPoint:
     draws: dict[str, FloatArray]
     jackknives: dict[str, Jackknife]
     floor_title: str = "copying the input"
-
-    @property
-    def key(self) -> PointKey:
-        """What the trials of the point have in common."""
-        return self.learner, self.strategy, self.shots, self.train_size
 
     @property
     def label(self) -> str:
@@ -108,18 +102,13 @@ def score_trial(
     return ScoredTrial(trial, scores, draws, jackknives)
 
 
-def point_key(trial: Trial) -> PointKey:
-    """Return what the trials of one point have in common: all but the seed."""
-    return trial.learner, trial.strategy, trial.shots, trial.train_size
-
-
 def combine_points(
     scored: Sequence[ScoredTrial], *, seed: int, floor_title: str = "copying the input"
 ) -> list[ScoredPoint]:
     """Return one point for every (learner, strategy, size), in the order of the trials."""
     grouped: dict[PointKey, list[ScoredTrial]] = {}
     for item in scored:
-        grouped.setdefault(point_key(item.trial), []).append(item)
+        grouped.setdefault(item.trial.key, []).append(item)
     points = []
     for (learner, strategy, shots, train_size), members in grouped.items():
         names = list(members[0].scores)

@@ -10,14 +10,14 @@ from tunecurve.findings import Finding, blocked
 from tunecurve.learners.hosted.prices import money
 from tunecurve.results.forecasts import Forecaster
 from tunecurve.results.gates import gated
-from tunecurve.results.points import PointKey, ScoredPoint, defined, difference
+from tunecurve.results.points import ScoredPoint, defined, difference
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.money import ModelPrices
 from tunecurve.results.records.points import Difference, MetricResult, best_of
 from tunecurve.results.records.prompting import BestPrompt, PromptForecast, TunedAgainstPrompt
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.spec.study import AdviceSpec
-from tunecurve.study.plan import PROMPTED, SIMILAR, Strategy, Trial
+from tunecurve.study.plan import PROMPTED, SIMILAR, PointKey, Strategy, Trial
 
 PER_REQUESTS = 1000
 

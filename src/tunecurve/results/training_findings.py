@@ -10,13 +10,7 @@ from tunecurve.results.records.trials import FinishedTrial
 
 
 def training_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
-    """Return the learners whose provider tells other hyperparameters than it was asked for.
-
-    Parameters
-    ----------
-    trials : sequence of FinishedTrial
-        All of the study.
-    """
+    """Return the learners whose provider tells other hyperparameters than it was asked for."""
     differing: dict[str, list[str]] = {}
     for trial in trials:
         told = trial.job.get("differences") or []
@@ -38,13 +32,7 @@ def training_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
 
 
 def teaching_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
-    """Return how many answers of teachers were dropped, and why.
-
-    Parameters
-    ----------
-    trials : sequence of FinishedTrial
-        All of the study.
-    """
+    """Return how many answers of teachers were dropped, and why."""
     found = []
     for learner in dict.fromkeys(trial.learner for trial in trials):
         taught = [
@@ -62,13 +50,7 @@ def teaching_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
 
 
 def speed_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
-    """Return the learners that were trained, or answered, slower than usual, and why; their numbers are the reference's.
-
-    Parameters
-    ----------
-    trials : sequence of FinishedTrial
-        All of the study.
-    """
+    """Return the learners that were trained, or answered, slower than usual, and why; their numbers are the reference's."""
     slower: dict[tuple[str, str], list[str]] = {}
     for trial in trials:
         training, decoder = trial.training, trial.answers.decoder

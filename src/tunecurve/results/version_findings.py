@@ -33,11 +33,6 @@ def version_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
     """Return the learners whose answers came from another model than asked for, or from several.
 
     Tuned models have names of their own, so that only what answered without tuning is compared between trials.
-
-    Parameters
-    ----------
-    trials : sequence of FinishedTrial
-        All of the study.
     """
     found = []
     hosted = [trial for trial in trials if trial.is_hosted]

@@ -13,7 +13,6 @@ from tunecurve.learners.baselines.tfidf import VIEWS, new_vectorizer
 
 FloatArray = NDArray[np.float64]
 VectorKind = Literal["tfidf", "encoder"]
-VECTOR_KINDS: tuple[VectorKind, ...] = ("tfidf", "encoder")
 TOKENS_A_BATCH = 4096
 
 

@@ -20,11 +20,6 @@ Waiting = tuple[Prompt, "Future[Completion]"]
 class Batcher:
     """The model's thread.
 
-    Parameters
-    ----------
-    predictor : Predictor
-        The tuned model.
-
     Attributes
     ----------
     sizes : list of int

@@ -199,11 +199,6 @@ class AppendLog:
     A line cut short by a kill is dropped at the next start, a damaged one too; the others are kept. The file is written
     anew then: a process that still writes to the old one, because it does not know that it was replaced, harms nothing.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
     Attributes
     ----------
     values : list

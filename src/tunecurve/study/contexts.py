@@ -16,17 +16,7 @@ MOST_PLACES = 5
 def context_findings(
     data: StudyData, learners: Mapping[str, Learner], shots: Sequence[int | SimilarShots]
 ) -> list[Finding]:
-    """Return which models cannot hold which test rows, so that their trials will fail, and which examples they cannot hold.
-
-    Parameters
-    ----------
-    data : StudyData
-        Rows and prompts.
-    learners : mapping of str to Learner
-        By name.
-    shots : sequence of int or SimilarShots
-        Examples in the prompt.
-    """
+    """Return which models cannot hold which test rows, so that their trials will fail, and which examples they cannot hold."""
     found = []
     for name, learner in learners.items():
         if learner.context_length() is None:

@@ -56,15 +56,7 @@ class Slot:
 
 
 class SlotsOf(Sequence[Slot]):
-    """The slots of rows, made when they are looked at.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        The rows.
-    task : Task
-        Their task.
-    """
+    """The slots of rows, made when they are looked at."""
 
     def __init__(self, rows: Sequence[Row], task: Task) -> None:
         self._rows, self._task = rows, task

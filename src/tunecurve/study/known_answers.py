@@ -259,7 +259,7 @@ def _check_trip(
         f"{name}: a perfect model would score {scores[headline.name]:.1f} {headline.title} here, not "
         f"{headline.best_score:g}"
     )
-    text += f" ({_percent(leaks)} of the documents would leak)" if leaks > 0 else ""
+    text += f" ({leaks:.1f} % of the documents would leak)" if leaks > 0 else ""
     reasons = [_said(loss, changed, scorer) for loss in trip.losses if changed & set(loss.rows)]
     text += f": {'; '.join(reasons)}" if reasons else f": {len(changed)} answers do not come back as they are"
     remedy = "; ".join(dict.fromkeys(loss.remedy for loss in trip.losses if loss.remedy and changed & set(loss.rows)))
@@ -269,10 +269,6 @@ def _check_trip(
 
 def _said(loss: Loss, changed: set[int], scorer: _Scorer) -> str:
     return f"{len(changed & set(loss.rows))} of {len(scorer.rows)} {loss.text}"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1f} %"
 
 
 def _described(

@@ -31,8 +31,25 @@ TRIAL_FORMAT = 1
 MOST_LOSS_ROWS = 200
 
 
+PointKey = tuple[str, Strategy, int, int]
+
+
+class OfPoint:
+    """What belongs to a point of a curve, whose trials differ in their seed alone."""
+
+    learner: str
+    strategy: Strategy
+    shots: int
+    train_size: int
+
+    @property
+    def key(self) -> PointKey:
+        """What it has in common with all of its point."""
+        return self.learner, self.strategy, self.shots, self.train_size
+
+
 @dataclass(frozen=True)
-class Trial:
+class Trial(OfPoint):
     """One (learner, strategy, size, seed): the unit of work and of resume.
 
     Attributes

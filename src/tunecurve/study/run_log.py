@@ -55,15 +55,7 @@ class StudyProgress(Record):
 
 
 class RunLog(Progress):
-    """Passes on what it hears, and keeps it in the run's folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's.
-    listener : Progress
-        Who hears of it.
-    """
+    """Passes on what it hears, and keeps it in the run's folder."""
 
     def __init__(self, folder: Path, listener: Progress) -> None:
         self._folder, self._listener = folder, listener

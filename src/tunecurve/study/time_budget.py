@@ -232,7 +232,7 @@ def _in_words(trials: Sequence[Trial], takes: Mapping[Trial, float] | None = Non
     for trial in trials:
         if trial.strategy == "floor":
             continue
-        same = [other for other in trials if _without_seed(other) == _without_seed(trial)]
+        same = [other for other in trials if other.key == trial.key]
         if trial != same[0]:
             continue
         said = _name(trial)
@@ -257,7 +257,3 @@ def _name(trial: Trial) -> str:
     if trial.chooses_examples:
         return f"{trial.shots} {trial.strategy} examples of {trial.train_size:,} rows"
     return "untrained"
-
-
-def _without_seed(trial: Trial) -> tuple[str, str, int, int]:
-    return trial.learner, trial.strategy, trial.shots, trial.train_size

@@ -80,13 +80,7 @@ TrialState = Literal["finished", "failed", "started", "waiting"]
 
 @dataclass(frozen=True, order=True)
 class TrialFolder:
-    """The folder of a trial, whether it exists or not.
-
-    Attributes
-    ----------
-    path : Path
-        Where it is.
-    """
+    """The folder of a trial, whether it exists or not."""
 
     path: Path
 

@@ -165,13 +165,7 @@ def _with_labels(form: PlaceholderForm, labels: Sequence[str]) -> PlaceholderFor
 
 
 def why_no_placeholder(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return what stands in the targets of masking where no placeholder was found, and what to do.
-
-    Parameters
-    ----------
-    pairs : sequence of (str, str)
-        Inputs and targets.
-    """
+    """Return what stands in the targets of masking where no placeholder was found, and what to do."""
     changed = [(source, target) for source, target in pairs if source.strip() != target.strip()]
     if not changed:
         return "all targets are the inputs themselves: nothing is masked; check --target-column"

@@ -41,11 +41,6 @@ class Logged(Record):
 class Tracker(ABC):
     """A tracker, for one run folder.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's.
-
     Attributes
     ----------
     name : str

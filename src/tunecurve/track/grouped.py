@@ -45,7 +45,10 @@ class GroupedRun:
     @cached_property
     def digest(self) -> str:
         """Hash of what is logged of it; intervals come and go with other seeds, and are not a trial's own."""
-        rows = [(step, {n: v for n, v in row.items() if self.is_study or not _is_bound(n)}) for step, row in self.rows]
+        rows = [
+            (step, {n: v for n, v in row.items() if self.is_study or not n.endswith((".low", ".high"))})
+            for step, row in self.rows
+        ]
         return stable_hash([self.facts, rows])
 
     @property
@@ -53,10 +56,6 @@ class GroupedRun:
         """All texts that it has."""
         study = {"study": self.study.name, "study_id": self.study.id, "trial": self.key, "logged": self.digest}
         return {**self.study.tags, **self.facts, **study}
-
-
-def _is_bound(name: str) -> bool:
-    return name.endswith((".low", ".high"))
 
 
 def run_of_trial(study: TrackedStudy, trial: TrackedTrial) -> GroupedRun:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tunecurve.privacy.redact import redact
@@ -17,6 +14,7 @@ from tunecurve.report.write import report_page
 from tunecurve.results.model import Results
 from tunecurve.results.stored import RESULTS, load
 from tunecurve.storage.files import make_folder, read_checked_json, write_checked_json
+from tunecurve.storage.process_lock import alone
 from tunecurve.track.base import FOLDER, Logged, given
 from tunecurve.track.content import tracked_study
 from tunecurve.track.registry import tracker_of
@@ -28,13 +26,6 @@ _NOT_LOGGED = "(not logged: it may quote rows; instruction.txt in the trial's fo
 def log_run(folder: Path, name: str) -> Logged:
     """Log to a tracker what it does not have of a run; changes the environment of this process.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's.
-    name : str
-        The tracker's.
-
     Raises
     ------
     TunecurveError
@@ -44,7 +35,7 @@ def log_run(folder: Path, name: str) -> Logged:
     """
     tracker = tracker_of(name, folder)
     tracker.check()
-    with _alone(folder):
+    with alone(make_folder(folder / FOLDER) / LOCK):
         results = load(folder)
         study = tracked_study(results, folder, _identity(folder))
         os.environ.update({key: given(key) or value for key, value in tracker.environment.items()})
@@ -66,17 +57,6 @@ def write_artifacts(folder: Path, results: Results, place: Path) -> list[Path]:
             found["instruction"] = _NOT_LOGGED  # may quote rows, which the proposer was shown
     write_checked_json(numbers, json.loads(redact(json.dumps(kept, ensure_ascii=False))))
     return [picture, page, numbers]
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process logs this run."""
-    descriptor = os.open(make_folder(folder / FOLDER) / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _identity(folder: Path) -> str:

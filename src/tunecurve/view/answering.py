@@ -44,13 +44,7 @@ def models_to_ask(results: Results) -> list[TunedModel]:
 
 
 class Answerer:
-    """Asks models; a question waits until those before it are answered.
-
-    Parameters
-    ----------
-    device : str
-        Where to compute.
-    """
+    """Asks models; a question waits until those before it are answered."""
 
     def __init__(self, device: str = "cpu") -> None:
         self._device = device

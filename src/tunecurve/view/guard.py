@@ -37,15 +37,7 @@ WELCOME = (
 
 
 class Guard:
-    """Lets requests through to an application, or answers why not.
-
-    Parameters
-    ----------
-    application : ASGIApp
-        What is guarded.
-    token : str
-        What lets in.
-    """
+    """Lets requests through to an application, or answers why not."""
 
     def __init__(self, application: ASGIApp, token: str) -> None:
         self._application, self._token = application, token

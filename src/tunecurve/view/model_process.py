@@ -25,15 +25,7 @@ MOST_MEMORY = 0.25  # of the machine's: models stay loaded as long as they take 
 
 
 class Models:
-    """The tuned models of a run, loaded when they are asked for.
-
-    Parameters
-    ----------
-    folder : Path
-        The run.
-    device : str
-        Where to compute.
-    """
+    """The tuned models of a run, loaded when they are asked for."""
 
     def __init__(self, folder: Path, device: str) -> None:
         self._folder, self._device = folder, device

@@ -70,13 +70,6 @@ def option_names(name: str) -> tuple[str, ...]:
 def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:
     """Return how the rows of a sample are read; None where they are plain columns.
 
-    Parameters
-    ----------
-    sample : sequence of mapping of str to any
-        The first rows.
-    asked : Asked
-        What the study file says.
-
     Raises
     ------
     DataError

@@ -43,11 +43,6 @@ class Template:
         """Labels in order of appearance, repeats included."""
         return tuple(part.name for part in self.parts if isinstance(part, Slot) and part.masked)
 
-    @property
-    def literal(self) -> str:
-        """The text without its placeholders."""
-        return PLACEHOLDER.sub(" ", self.text)
-
 
 def parse(text: str, *, language: str, domain: str) -> Template:
     """Parse one template line.

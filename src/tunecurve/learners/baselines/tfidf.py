@@ -93,14 +93,7 @@ class TfidfLearner(Learner):
         return Tuned(self.load_tuned(job.folder), record)
 
     def fit(self, features: Any, answers: Sequence[str]) -> tuple[np.ndarray, np.ndarray, Head, float]:
-        """Return weights, bias, what the scores mean and the mean loss on the rows.
-
-        Parameters
-        ----------
-        features : sparse matrix, shape (rows, n-grams)
-        answers : sequence of str
-            The training targets.
-        """
+        """Return weights, bias, what the scores mean and the mean loss on the rows."""
         from sklearn.linear_model import LogisticRegression
 
         gold = [answer.strip() for answer in answers]

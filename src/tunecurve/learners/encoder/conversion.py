@@ -35,13 +35,7 @@ OPSET = 17
 
 
 class PieceLogits(torch.nn.Module):
-    """The encoder and its head, from token ids to logits of every piece.
-
-    Parameters
-    ----------
-    model : SegmentClassifier
-        The tuned model.
-    """
+    """The encoder and its head, from token ids to logits of every piece."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()

@@ -102,14 +102,7 @@ class SetFitLearner(ClassifierLearner):
 
 
 def pairs_of_one_class(gold: Sequence[int], n_pairs: int) -> list[tuple[int, int]]:
-    """Return pairs of texts of one class: every text is first in turn, its partner drawn; a class of one text has itself.
-
-    Parameters
-    ----------
-    gold : sequence of int
-        The class of every text.
-    n_pairs : int
-    """
+    """Return pairs of texts of one class: every text is first in turn, its partner drawn; a class of one text has itself."""
     generator = np.random.default_rng(0)
     members: dict[int, list[int]] = {}
     for index, name in enumerate(gold):

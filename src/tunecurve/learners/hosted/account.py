@@ -47,7 +47,7 @@ class Account:
     ) -> None:
         self.settings, self.study = settings, study
         self.ledger_path = ledger_path or default_ledger_path()
-        self.n_doubts_found, self._on_spent = 0, on_spent
+        self._on_spent = on_spent
         self.on_message, self.cancellation = on_message, cancellation or Cancellation()
         # What still stands at providers when the study ends, whatever ended it; by key, how to end it.
         self.at_close: dict[str, Callable[[], object]] = {}
@@ -69,7 +69,7 @@ class Account:
         ledger = self.ledger
         with self._lock:
             if self._budget is None:
-                self.n_doubts_found = ledger.settle_doubts(self.study)
+                ledger.settle_doubts(self.study)
                 jobs = {row.key: row.booked_usd for row in ledger.jobs("study = ?", (self.study,))}
                 jobs |= {row.key: row.booked_usd for row in ledger.deployments("study = ?", (self.study,))}
                 spent = ledger.spending(self.study).total_usd

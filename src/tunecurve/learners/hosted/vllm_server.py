@@ -53,13 +53,7 @@ class VllmServer:
         self._open = urllib.request.build_opener(_NoRedirects).open
 
     def base_model(self, name: str) -> str:
-        """Return the server's name of the model that the study tunes; ModelError where it serves another one.
-
-        Parameters
-        ----------
-        name : str
-            As in the study.
-        """
+        """Return the server's name of the model that the study tunes; ModelError where it serves another one."""
         listed = self._models()
         bases = [model for model in listed if not model.get("parent")]
         wanted = self.settings.served_as or name

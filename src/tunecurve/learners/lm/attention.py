@@ -20,8 +20,6 @@ from transformers import AttentionInterface
 IMPLEMENTATION = "tunecurve_packed"
 # Keyword arguments of attention functions that ask for something packed attention does not do.
 _UNSUPPORTED = ("softcap", "sliding_window", "s_aux", "position_bias")
-# Stands for "never attended to" as a log-sum-exp: exp(score - 1e4) is 0 for every score that occurs.
-_NOTHING = 1e4
 
 
 class PackedView(Protocol):

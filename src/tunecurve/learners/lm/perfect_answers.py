@@ -13,17 +13,7 @@ from tunecurve.learners.lm.decoding.generate import AnswerLimits
 def through_tokens(
     encoder: ChatEncoder, limits: AnswerLimits, sources: Sequence[str], targets: Sequence[str]
 ) -> RoundTrip:
-    """Return the right answers as a perfect model would write them under the cap.
-
-    Parameters
-    ----------
-    encoder : ChatEncoder
-        Of the model's tokenizer.
-    limits : AnswerLimits
-        The cap.
-    sources, targets : sequence of str
-        The test rows.
-    """
+    """Return the right answers as a perfect model would write them under the cap."""
     n_in = [encoder.count_tokens(source) for source in sources]
     answers = [encoder.token_ids(target) for target in targets]
     texts = [encoder.decode(ids[: limits.cap(n)]) for ids, n in zip(answers, n_in, strict=True)]

@@ -10,7 +10,7 @@ from typing import TypeVar
 from tunecurve.direction import Direction, better_end, sign_of
 from tunecurve.results.records.trials import PointLoss
 from tunecurve.storage.records import Record
-from tunecurve.study.plan import Strategy
+from tunecurve.study.plan import OfPoint, Strategy
 from tunecurve.study.trial_record import TrainingScores
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Score(Record):
 
 
 @dataclass(frozen=True)
-class Point(Record):
+class Point(Record, OfPoint):
     """All seeds of one learner, strategy and size together."""
 
     learner: str
@@ -98,11 +98,6 @@ class Point(Record):
     """None where none was taken."""
     loss: PointLoss | None
     """Mean loss of the right answers; null where no loss is known."""
-
-    @property
-    def key(self) -> tuple[str, Strategy, int, int]:
-        """What its trials have in common."""
-        return self.learner, self.strategy, self.shots, self.train_size
 
     @property
     def name(self) -> str:

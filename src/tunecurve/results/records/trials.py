@@ -12,7 +12,7 @@ from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 from tunecurve.study.answer_report import AnswerSummary
 from tunecurve.study.found_instruction import Optimisation
 from tunecurve.study.losses import TrialLoss
-from tunecurve.study.plan import Strategy
+from tunecurve.study.plan import OfPoint, Strategy
 
 State = Literal["finished", "failed", "started", "waiting"]
 
@@ -68,7 +68,7 @@ class CheckpointResult(Record):
 
 
 @dataclass(frozen=True)
-class TrialResult(Record):
+class TrialResult(Record, OfPoint):
     """A trial that is not finished."""
 
     learner: str
@@ -84,11 +84,6 @@ class TrialResult(Record):
     """Everything that determines the trial."""
     state: State
     failure: str | None
-
-    @property
-    def key(self) -> tuple[str, Strategy, int, int]:
-        """What it has in common with the other seeds of its point."""
-        return self.learner, self.strategy, self.shots, self.train_size
 
     @property
     def columns(self) -> dict[str, object]:

@@ -27,13 +27,7 @@ SOURCE = "no price by time: on demand, a custom model is paid by the token (Amaz
 
 
 class BedrockDeployments(DeploymentBackend):
-    """Custom model deployments of one region.
-
-    Parameters
-    ----------
-    where : BedrockSpec
-        The region.
-    """
+    """Custom model deployments of one region."""
 
     name, billed_seconds = "bedrock", 1
 

@@ -31,15 +31,7 @@ TOLD_AFTER_SECONDS, MOST_REFUSALS = 5.0, 3
 
 
 class DeploymentKeeper:
-    """Keeps the books of the deployments at one provider.
-
-    Parameters
-    ----------
-    backend : DeploymentBackend
-        The provider.
-    account : Account
-        Ledger, budget, settings.
-    """
+    """Keeps the books of the deployments at one provider."""
 
     def __init__(self, backend: DeploymentBackend, account: Account) -> None:
         self.backend, self.account = backend, account

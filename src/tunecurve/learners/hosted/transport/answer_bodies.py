@@ -11,6 +11,7 @@ from typing import Any
 
 from tunecurve.learners.hosted.transport.attempt import this_attempt
 from tunecurve.learners.hosted.transport.odd_answers import OddAnswer
+from tunecurve.learners.hosted.transport.rest import JsonObject
 from tunecurve.learners.hosted.transport.usage import fields_of, told_usd, whole_number
 
 _KNOWN_ENDS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
@@ -239,6 +240,23 @@ def _mend_item(item: Any) -> Any:
     )
 
 
+def json_object(body: str, what: str) -> JsonObject:
+    """Return the object that a body is.
+
+    Raises
+    ------
+    OddAnswer
+        When it is none; `what` is expected in its place.
+    """
+    try:
+        answer = json.loads(body.removeprefix("\ufeff"))
+    except ValueError:
+        raise OddAnswer(f"the server answered with {body[:100]!r}, not with JSON") from None
+    if not isinstance(answer, dict):
+        raise OddAnswer(f"the server answered with {body[:100]!r}, not with {what}")
+    return answer
+
+
 def mend_gemini(body: str) -> str:
     """Return the body of Gemini's answer, its usage dropped where it is none.
 
@@ -247,12 +265,7 @@ def mend_gemini(body: str) -> str:
     OddAnswer
         When it is no JSON object.
     """
-    try:
-        answer = json.loads(body.removeprefix("\ufeff"))
-    except ValueError:
-        raise OddAnswer(f"the server answered with {body[:100]!r}, not with JSON") from None
-    if not isinstance(answer, dict):
-        raise OddAnswer(f"the server answered with {body[:100]!r}, not with an answer of Gemini")
+    answer = json_object(body, "an answer of Gemini")
     if "error" in answer and not answer.get("candidates"):
         error = answer["error"] if isinstance(answer["error"], dict) else {"message": str(answer["error"])}
         code = error.get("code")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tunecurve.learners.hosted.transport.answer_bodies import nearest_end
+from tunecurve.learners.hosted.transport.answer_bodies import json_object, nearest_end
 from tunecurve.learners.hosted.transport.odd_answers import OddAnswer
 from tunecurve.learners.hosted.transport.rest import JsonObject
 from tunecurve.learners.hosted.transport.usage import whole_number
@@ -30,12 +30,7 @@ def mend_anthropic(body: str) -> str:
     OddAnswer
         When there is no answer in it.
     """
-    try:
-        answer = json.loads(body.removeprefix("\ufeff"))
-    except ValueError:
-        raise OddAnswer(f"the server answered with {body[:100]!r}, not with JSON") from None
-    if not isinstance(answer, dict):
-        raise OddAnswer(f"the server answered with {body[:100]!r}, not with a message")
+    answer = json_object(body, "a message")
     if answer.get("error") is not None and not answer.get("content"):
         raise _error_in(answer["error"])
     if "content" not in answer and "usage" not in answer:  # another kind of answer than a message's

@@ -24,13 +24,7 @@ class OddAnswer(Exception):
 
 
 class Explained(Exception):
-    """A failure that whoever raises it understands already.
-
-    Parameters
-    ----------
-    failure : Failure
-        What it means.
-    """
+    """A failure that whoever raises it understands already."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
