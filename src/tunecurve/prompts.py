@@ -94,30 +94,20 @@ class TuningExample:
 
 @dataclass(frozen=True)
 class PromptRenderer:
-    """Renders every prompt of a study.
-
-    Attributes
-    ----------
-    system : str
-        Instruction; ``{labels}`` stands for the label list.
-    template : str
-        User turn; ``{input}`` stands for the row's text.
-    labels : tuple of str
-        The task's labels.
-    numbered : bool
-        Whether the training targets number them: ``[NAME_2]``.
-    form : PlaceholderForm
-        How the targets write placeholders.
-    shape : AnswerShape, optional
-        What answers may be, for models that are held to it.
-    """
+    """Renders every prompt of a study."""
 
     system: str
+    """Instruction; ``{labels}`` stands for the label list."""
     template: str = DEFAULT_TEMPLATE
+    """User turn; ``{input}`` stands for the row's text."""
     labels: tuple[str, ...] = ()
+    """The task's labels."""
     numbered: bool = False
+    """Whether the training targets number them: ``[NAME_2]``."""
     form: PlaceholderForm = CLASSIC
+    """How the targets write placeholders."""
     shape: AnswerShape | None = None
+    """What answers may be, for models that are held to it."""
 
     @property
     def system_text(self) -> str:

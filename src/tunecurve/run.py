@@ -52,24 +52,16 @@ GIVEN_ROWS = "given-rows"
 
 @dataclass(frozen=True)
 class StudyRun:
-    """What `run_study` returns.
-
-    Attributes
-    ----------
-    folder : Path
-        The run's folder, with report.html, curve.png and results.json.
-    results : Results
-        The content of results.json.
-    outcome : RunSummary
-        How many trials ran now, how many were found finished, which failed.
-    tracking_failure : str or None
-        Why a tracker does not have all of it; None: it does, or there is none.
-    """
+    """What `run_study` returns."""
 
     folder: Path
+    """The run's folder, with report.html, curve.png and results.json."""
     results: Results
+    """The content of results.json."""
     outcome: RunSummary
+    """How many trials ran now, how many were found finished, which failed."""
     tracking_failure: str | None = None
+    """Why a tracker does not have all of it; None: it does, or there is none."""
 
 
 def run(study: Any = None, **options: Any) -> Results:

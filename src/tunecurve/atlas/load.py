@@ -26,30 +26,22 @@ POINT_COLUMNS = ("family", "learner", "metric", "direction", "kind", "n", "score
 
 @dataclass(frozen=True)
 class Family:
-    """One data set as one source measured it.
-
-    Attributes
-    ----------
-    name, task, dataset, language : str
-        `task` as in study files.
-    labels : int or None
-        Size of the label set, where known.
-    source, year, locator : str
-        Who measured, when, and where the numbers stand: an address, or the command that measures them again.
-    licence, notes : str
-        Of the data or the figures; what a reader must know about the protocol.
-    """
+    """One data set as one source measured it."""
 
     name: str
     task: str
     dataset: str
     language: str
+    """`task` as in study files."""
     labels: int | None
+    """Size of the label set, where known."""
     source: str
     year: str
     locator: str
+    """Who measured, when, and where the numbers stand: an address, or the command that measures them again."""
     licence: str
     notes: str
+    """Of the data or the figures; what a reader must know about the protocol."""
 
 
 @dataclass

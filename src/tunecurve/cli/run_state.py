@@ -19,28 +19,20 @@ _SECONDS_TO_CORRECT_BY = 20.0
 
 @dataclass
 class RunningTrial:
-    """A trial that runs now: when its parts began, what it does, and when it is expected to end.
-
-    Attributes
-    ----------
-    started_at : float
-        When it, or its present phase, began.
-    doing : str
-        What it does, in words.
-    share : float
-        How much of it is done, 0 to 1, as far as it tells.
-    ends_at : float, optional
-        When it is expected to end, by its own speed.
-    """
+    """A trial that runs now: when its parts began, what it does, and when it is expected to end."""
 
     started_at: float
+    """When it, or its present phase, began."""
     training_started_at: float = 0.0
     phase: str = ""
     first_step: int = 0
     scoring_started_at: float | None = None
     doing: str = "loading"
+    """What it does, in words."""
     share: float = 0.0
+    """How much of it is done, 0 to 1, as far as it tells."""
     ends_at: float | None = None
+    """When it is expected to end, by its own speed."""
 
     @property
     def left(self) -> float | None:
@@ -50,37 +42,25 @@ class RunningTrial:
 
 @dataclass
 class RunState:
-    """The books of a listener; all of it comes from the listener's events.
-
-    Attributes
-    ----------
-    n_trials : int
-        Trials of the study, finished or not.
-    unfinished : dict of Trial to float
-        Trials that have not ended, and about how long each takes.
-    running : dict of Trial to RunningTrial
-        Those under way here.
-    waits_for : dict of Trial to str
-        What trials wait for that is done elsewhere.
-    failures : dict of Trial to str
-        Why trials failed, as it was told.
-    scores : dict of Trial to float
-        Under the headline metric.
-    metric : Metric, optional
-        The headline metric, once it was told.
-    paid_usd, at_most_usd : float, optional
-        What the study has paid so far, and its cap; None: nothing is paid for, there is no cap.
-    """
+    """The books of a listener; all of it comes from the listener's events."""
 
     n_trials: int = 0
+    """Trials of the study, finished or not."""
     unfinished: dict[Trial, float] = field(default_factory=dict)
+    """Trials that have not ended, and about how long each takes."""
     running: dict[Trial, RunningTrial] = field(default_factory=dict)
+    """Those under way here."""
     waits_for: dict[Trial, str] = field(default_factory=dict)
+    """What trials wait for that is done elsewhere."""
     failures: dict[Trial, str] = field(default_factory=dict)
+    """Why trials failed, as it was told."""
     scores: dict[Trial, float] = field(default_factory=dict)
+    """Under the headline metric."""
     metric: Metric | None = None
+    """The headline metric, once it was told."""
     paid_usd: float | None = None
     at_most_usd: float | None = None
+    """What the study has paid so far, and its cap; None: nothing is paid for, there is no cap."""
     # Estimated and measured seconds of what is done, by kind: training and mere scoring err differently.
     _done: dict[bool, tuple[float, float]] = field(default_factory=dict)
     _scoring_seconds: float = 0.0

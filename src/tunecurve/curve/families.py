@@ -34,24 +34,16 @@ LARGEST_EXPONENT = 50.0
 
 @dataclass(frozen=True)
 class ShapeGrid:
-    """A fixed set of curve shapes.
-
-    Attributes
-    ----------
-    family : ndarray of int, shape (n_shapes,)
-        Index into `FAMILIES`.
-    midpoint_doublings : ndarray, shape (n_shapes,)
-        log2 of the size where half of the learnable error is gone, relative to the largest measured size.
-    steepness : ndarray, shape (n_shapes,)
-        Exponent of the family.
-    floor_share : ndarray, shape (n_shapes,)
-        Share of the error at the largest measured size that stays for ever, in [0, 1).
-    """
+    """A fixed set of curve shapes."""
 
     family: NDArray[np.int64]
+    """Index into `FAMILIES`, shape (n_shapes,)."""
     midpoint_doublings: Floats
+    """log2 of the size where half of the learnable error is gone, relative to the largest measured size, shape (n_shapes,)."""
     steepness: Floats
+    """Exponent of the family, shape (n_shapes,)."""
     floor_share: Floats
+    """Share of the error at the largest measured size that stays for ever, in [0, 1), shape (n_shapes,)."""
 
     def __len__(self) -> int:
         return len(self.family)

@@ -31,24 +31,16 @@ CAUTIOUS_DIFFERENCE = 1.5
 
 @dataclass(frozen=True)
 class Jackknife:
-    """A score and what it becomes when one group of rows after the other is left out.
-
-    Attributes
-    ----------
-    estimate : float
-        The score on all rows.
-    left_out : ndarray
-        The score without each group, shape (groups,); NaN where it is undefined.
-    weights : ndarray
-        Rows, or whatever else the score is a share of, in each group, shape (groups,). Groups of 0 tell nothing.
-    seed_scores : tuple of float
-        Scores of single runs whose mean `estimate` is, where there are several.
-    """
+    """A score and what it becomes when one group of rows after the other is left out."""
 
     estimate: float
+    """The score on all rows."""
     left_out: FloatArray
+    """The score without each group, shape (groups,); NaN where it is undefined."""
     weights: FloatArray
+    """Rows, or whatever else the score is a share of, in each group, shape (groups,). Groups of 0 tell nothing."""
     seed_scores: tuple[float, ...] = ()
+    """Scores of single runs whose mean `estimate` is, where there are several."""
 
     @cached_property
     def _used(self) -> NDArray[np.bool_]:

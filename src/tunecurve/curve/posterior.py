@@ -47,20 +47,14 @@ class Configurations:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """How well each cell of (shape, configuration) explains the points, whatever the prior.
-
-    Attributes
-    ----------
-    relative : ndarray, shape (n_shapes, n_configurations)
-        Likelihood over that of the best cell.
-    residual : ndarray, shape (n_shapes, n_sizes)
-        Log error minus the last log error minus the log shape.
-    last_log_error : float
-    """
+    """How well each cell of (shape, configuration) explains the points, whatever the prior."""
 
     relative: Floats
+    """Likelihood over that of the best cell, shape (n_shapes, n_configurations)."""
     residual: Floats
+    """Log error minus the last log error minus the log shape, shape (n_shapes, n_sizes)."""
     last_log_error: float
+    """"""
     configurations: Configurations
 
 

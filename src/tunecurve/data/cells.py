@@ -63,44 +63,29 @@ REPEATED_KEY = Unreadable(
 
 @dataclass(frozen=True)
 class Reading:
-    """What a cell was read as.
-
-    Attributes
-    ----------
-    texts : tuple of str
-        The texts in it: one, or several right targets; none where it is not usable.
-    kind : str
-        What stands in the cell: ``"text"``, ``"number"``, ``"truth value"``, ``"date"``, ``"empty"``, ``"list"``, ...
-    problem : str
-        Why the row cannot be used, e.g. ``"empty"``.
-    shape : str
-        The name of a shape that holds more than a text, and is not read.
-    reason : Reason, optional
-        The problem in words, where its shape knows more than its name.
-    """
+    """What a cell was read as."""
 
     texts: tuple[str, ...] = ()
+    """The texts in it: one, or several right targets; none where it is not usable."""
     kind: str = "text"
+    """What stands in the cell: ``"text"``, ``"number"``, ``"truth value"``, ``"date"``, ``"empty"``, ``"list"``, ..."""
     problem: str = ""
+    """Why the row cannot be used, e.g. ``"empty"``."""
     shape: Shape = ""
+    """The name of a shape that holds more than a text, and is not read."""
     reason: Reason | None = None
+    """The problem in words, where its shape knows more than its name."""
 
 
 @dataclass(frozen=True)
 class TargetRule:
-    """What a target cell means to a task.
-
-    Attributes
-    ----------
-    list_is : {"one", "references", "entities", "classes", "labels", "object"}
-        What a list holds: nothing but one target, several targets that are all right, the entities of one text, several
-        classes, a set of labels, or nothing, because targets are objects.
-    empty_is : str, optional
-        The target that an empty cell stands for; without one, the row has no target.
-    """
+    """What a target cell means to a task."""
 
     list_is: Literal["one", "references", "entities", "classes", "labels", "object"] = "one"
+    """What a list holds: nothing but one target, several targets that are all right, the entities of one text, several
+    classes, a set of labels, or nothing, because targets are objects."""
     empty_is: str | None = None
+    """The target that an empty cell stands for; without one, the row has no target."""
 
 
 def read_input(cell: Any) -> Reading:

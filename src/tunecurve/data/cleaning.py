@@ -149,22 +149,16 @@ def group_named(cells: Mapping[str, Any], column: str | None) -> str:
 
 @dataclass
 class _RowReader:
-    """Reads the cells of one row after the other, and keeps count of what they are.
-
-    Attributes
-    ----------
-    group : str
-        The group that the last row names; empty where it names none.
-    traits : list of str
-        What the last row is: its class, the kinds of its cells.
-    """
+    """Reads the cells of one row after the other, and keeps count of what they are."""
 
     inputs: InputText
     target_columns: tuple[str, ...]
     rule: TargetRule
     group_column: str | None
     group: str = ""
+    """The group that the last row names; empty where it names none."""
     traits: list[str] = field(default_factory=list)
+    """What the last row is: its class, the kinds of its cells."""
     shapes: ShapeCounts = field(default_factory=ShapeCounts)
     understood: Understood = field(default_factory=Understood)
     seen: set[str] = field(default_factory=set)

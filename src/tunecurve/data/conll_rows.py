@@ -57,25 +57,17 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns hold what.
-
-    Attributes
-    ----------
-    n_columns, token : int
-        How many there are, and which holds the token.
-    tags : tuple of int
-        Columns that hold tags.
-    tag : int, optional
-        The one that is read; none where several may be meant.
-    language : bool
-        Whether a language stands before every token, which is left out.
-    """
+    """Which columns hold what."""
 
     n_columns: int
     token: int
+    """How many there are, and which holds the token."""
     tags: tuple[int, ...]
+    """Columns that hold tags."""
     tag: int | None
+    """The one that is read; none where several may be meant."""
     language: bool = False
+    """Whether a language stands before every token, which is left out."""
 
 
 def read_conll(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:

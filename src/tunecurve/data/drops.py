@@ -18,21 +18,14 @@ MAX_TRAITS = 2000
 
 @dataclass(frozen=True)
 class Reason:
-    """Why rows are dropped.
-
-    Attributes
-    ----------
-    because : str
-        Completes "... rows were dropped because ...".
-    remedy : str
-        The next step.
-    is_note : bool
-        Whether this is how rows were meant.
-    """
+    """Why rows are dropped."""
 
     because: str
+    """Completes "... rows were dropped because ..."."""
     remedy: str
+    """The next step."""
     is_note: bool = False
+    """Whether this is how rows were meant."""
 
 
 JOINED = "joined with an earlier row of the same input"
@@ -86,28 +79,19 @@ OTHER_CLASS = Reason(
 
 @dataclass
 class CleaningReport:
-    """How many rows came in, stayed, and went, by reason.
-
-    Attributes
-    ----------
-    rows_in, rows_kept : int
-        Counts; ``rows_in == rows_kept + sum(dropped.values())``.
-    dropped : dict of str to int
-        Count by reason.
-    places : dict of str to list of str
-        The first places of each reason.
-    notes : list of Finding
-        How the rows were understood, and what else is odd about them.
-    reasons : dict of str to Reason
-        Reasons in words that only the shape of the rows knows.
-    """
+    """How many rows came in, stayed, and went, by reason."""
 
     rows_in: int = 0
     rows_kept: int = 0
+    """Counts; ``rows_in == rows_kept + sum(dropped.values())``."""
     dropped: dict[str, int] = field(default_factory=dict)
+    """Count by reason."""
     places: dict[str, list[str]] = field(default_factory=dict)
+    """The first places of each reason."""
     notes: list[Finding] = field(default_factory=list)
+    """How the rows were understood, and what else is odd about them."""
     reasons: dict[str, Reason] = field(default_factory=dict)
+    """Reasons in words that only the shape of the rows knows."""
     _rows_with: Counter[str] = field(default_factory=Counter, repr=False)
     _dropped_with: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
 

@@ -36,18 +36,12 @@ _PATTERN = re.compile(r"[*?]|\[.+\]")
 
 @dataclass(frozen=True)
 class Parts:
-    """Files that hold one data set together.
-
-    Attributes
-    ----------
-    files : list of Path
-        In their order.
-    root : Path
-        What places are counted from.
-    """
+    """Files that hold one data set together."""
 
     files: list[Path]
+    """In their order."""
     root: Path
+    """What places are counted from."""
 
     def name_of(self, file: Path) -> str:
         """Return what a file is called in places."""

@@ -18,19 +18,13 @@ IntArray = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Groups:
-    """Rows by group, in arrays: of two million rows most are groups of their own.
-
-    Attributes
-    ----------
-    members : array of int
-        Row indices, those of a group side by side.
-    begins, sizes : array of int
-        Where each group begins, and how many rows it has.
-    """
+    """Rows by group, in arrays: of two million rows most are groups of their own."""
 
     members: IntArray
+    """Row indices, those of a group side by side."""
     begins: IntArray
     sizes: IntArray
+    """Where each group begins, and how many rows it has."""
 
     @classmethod
     def of(cls, rows: Sequence[Row], order: IntArray) -> Groups:

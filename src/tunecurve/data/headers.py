@@ -81,21 +81,14 @@ class _Unnamed:
 
 @dataclass
 class Header:
-    """The names of a table's columns.
-
-    Attributes
-    ----------
-    file_name : str
-        Named by notes.
-    names : list of str
-        One a column, empty where there is none.
-    unnamed : dict of int to _Unnamed
-        Columns without a name, by position; they are left out of the rows.
-    """
+    """The names of a table's columns."""
 
     file_name: str
+    """Named by notes."""
     names: list[str]
+    """One a column, empty where there is none."""
     unnamed: dict[int, _Unnamed] = field(default_factory=dict)
+    """Columns without a name, by position; they are left out of the rows."""
 
     def row(self, cells: Sequence[Any]) -> dict[str, object]:
         """Return the cells by column, those of columns without a name left out."""

@@ -35,18 +35,12 @@ def names_input(template: str) -> bool:
 
 @dataclass(frozen=True)
 class InputText:
-    """How the input text of a row is made.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        The input columns; several are joined by line breaks, empty ones left out.
-    template : str
-        A template that names columns; empty for the columns alone.
-    """
+    """How the input text of a row is made."""
 
     columns: tuple[str, ...] = (DEFAULT_COLUMN,)
+    """The input columns; several are joined by line breaks, empty ones left out."""
     template: str = ""
+    """A template that names columns; empty for the columns alone."""
 
     @property
     def wanted(self) -> tuple[str, ...]:

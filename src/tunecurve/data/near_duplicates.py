@@ -37,19 +37,13 @@ class NearPair:
 
 @dataclass(frozen=True)
 class NearDuplicates:
-    """What was found among the rows that were compared.
-
-    Attributes
-    ----------
-    pairs : tuple of NearPair
-        One for each test row that has a near-duplicate, the most similar first.
-    n_test_compared, n_pool_compared : int
-        Rows that were compared: all of them, or of many rows an even sample.
-    """
+    """What was found among the rows that were compared."""
 
     pairs: tuple[NearPair, ...] = ()
+    """One for each test row that has a near-duplicate, the most similar first."""
     n_test_compared: int = 0
     n_pool_compared: int = 0
+    """Rows that were compared: all of them, or of many rows an even sample."""
 
 
 def find_near_duplicates(test: Sequence[Row], pool: Sequence[Row], text_of: Callable[[Row], str]) -> NearDuplicates:

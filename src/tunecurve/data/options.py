@@ -11,30 +11,21 @@ PART = "!/"
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """How a source is read.
-
-    Attributes
-    ----------
-    encoding : str, optional
-        Encoding of text files; default: UTF-8, or what the byte-order mark names.
-    sheet : str, optional
-        Sheet of a workbook.
-    max_unpacked_gb : float
-        Most that a compressed file may hold.
-    revision, subset, split : str, optional
-        Commit and configuration of a hub data set; split of it or of a folder with several.
-    language, seed : str, int
-        Of ``builtin:pii``.
-    """
+    """How a source is read."""
 
     encoding: str | None = None
+    """Encoding of text files; default: UTF-8, or what the byte-order mark names."""
     sheet: str | None = None
+    """Sheet of a workbook."""
     max_unpacked_gb: float = MAX_UNPACKED_GB
+    """Most that a compressed file may hold."""
     revision: str | None = None
     subset: str | None = None
     split: str = "train"
+    """Commit and configuration of a hub data set; split of it or of a folder with several."""
     language: str = "en"
     seed: int = 0
+    """Of ``builtin:pii``."""
 
 
 def with_part(source: str) -> tuple[str, str]:

@@ -19,18 +19,12 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class TextGroup:
-    """Groups rows by a text: those are one group whose skeletons are alike.
-
-    Attributes
-    ----------
-    text : {"input", "target"}
-        Which text.
-    form : PlaceholderForm, default `[LABEL]`
-        How its placeholders are written.
-    """
+    """Groups rows by a text: those are one group whose skeletons are alike."""
 
     text: Literal["input", "target"]
+    """Which text."""
     form: PlaceholderForm = CLASSIC
+    """How its placeholders are written."""
 
     def of(self, source: str, target: str) -> str:
         """Return the group of a row."""

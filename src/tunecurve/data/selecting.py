@@ -20,21 +20,14 @@ MOST_VALUES_SHOWN = 8
 
 @dataclass(frozen=True)
 class Condition:
-    """What a column's cell must be, or must not be; cells are compared as texts.
-
-    Attributes
-    ----------
-    column : str
-        The column's name.
-    values : tuple of str
-        The cell is one of them,
-    is_negated : bool
-        or none of them.
-    """
+    """What a column's cell must be, or must not be; cells are compared as texts."""
 
     column: str
+    """The column's name."""
     values: tuple[str, ...]
+    """The cell is one of them,"""
     is_negated: bool = False
+    """or none of them."""
 
     def holds(self, cell: object) -> bool:
         """Return whether a cell is as it should be."""

@@ -28,22 +28,15 @@ MAX_TEST_SHARE_OF_GROUPS = 0.25
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the test rows and of the training pool, in order, and what was set aside.
-
-    Attributes
-    ----------
-    test, pool : sequence of int
-        Row indices.
-    set_aside : int
-        Rows in neither: they share a group with a test row.
-    method : str
-        What was done, in words.
-    """
+    """Indices of the test rows and of the training pool, in order, and what was set aside."""
 
     test: Sequence[int]
     pool: Sequence[int]
+    """Row indices."""
     set_aside: int
+    """Rows in neither: they share a group with a test row."""
     method: str
+    """What was done, in words."""
 
 
 def split_rows(

@@ -26,27 +26,18 @@ DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of rows: on disk, or inside an archive.
-
-    Attributes
-    ----------
-    shown : str
-        How messages call it: its path, for a file in an archive ``rows.zip!/a.csv``.
-    open_raw : callable
-        Opens its bytes as they are stored.
-    options : ReadingOptions
-        What the study says about reading it.
-    part : str
-        The part that is read: a sheet of a workbook, a key of a JSON object.
-    path : Path, optional
-        Where it is on disk; None inside an archive.
-    """
+    """A file of rows: on disk, or inside an archive."""
 
     shown: str
+    """How messages call it: its path, for a file in an archive ``rows.zip!/a.csv``."""
     open_raw: Callable[[], BinaryIO]
+    """Opens its bytes as they are stored."""
     options: ReadingOptions = field(default_factory=ReadingOptions)
+    """What the study says about reading it."""
     part: str = ""
+    """The part that is read: a sheet of a workbook, a key of a JSON object."""
     path: Path | None = None
+    """Where it is on disk; None inside an archive."""
 
     @classmethod
     def on_disk(cls, path: Path, options: ReadingOptions, part: str = "") -> DataFile:

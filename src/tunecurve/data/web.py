@@ -50,28 +50,19 @@ _DISPOSITION = re.compile(r"filename\*?=(?:UTF-8'')?\"?([^\";]+)", re.IGNORECASE
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that was fetched.
-
-    Attributes
-    ----------
-    address : str
-        Where it was asked for.
-    name : str
-        Its name in the cache.
-    sha256, etag : str
-        Hash of its bytes; the server's own mark of its version, empty where it has none.
-    n_bytes : int
-        Its size.
-    fetched_at : str
-        When, in UTC.
-    """
+    """A file that was fetched."""
 
     address: str
+    """Where it was asked for."""
     name: str
+    """Its name in the cache."""
     sha256: str
     etag: str
+    """Hash of its bytes; the server's own mark of its version, empty where it has none."""
     n_bytes: int
+    """Its size."""
     fetched_at: str
+    """When, in UTC."""
 
     @property
     def path(self) -> Path:

@@ -42,19 +42,13 @@ class Counted:
 
 @dataclass
 class SpecialCells:
-    """The cells of a sheet that are more than a value.
-
-    Attributes
-    ----------
-    formulas, errors : Counted
-        Formulas; cells that hold an error, as ``#N/A``.
-    without_value : list of str
-        Formulas whose value is not stored.
-    """
+    """The cells of a sheet that are more than a value."""
 
     formulas: Counted = field(default_factory=Counted)
     errors: Counted = field(default_factory=Counted)
+    """Formulas; cells that hold an error, as ``#N/A``."""
     without_value: list[str] = field(default_factory=list)
+    """Formulas whose value is not stored."""
 
     def add_formula(self, place: str, *, has_value: bool) -> None:
         """Count one formula."""

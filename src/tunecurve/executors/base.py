@@ -28,24 +28,16 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """How one trial ended.
-
-    Attributes
-    ----------
-    line : str
-        The score in words, or the reason of a failure.
-    seconds : float
-        How long it ran now.
-    is_finished : bool
-        Whether it has a result.
-    score : float, optional
-        Under the headline metric, where it is defined.
-    """
+    """How one trial ended."""
 
     line: str
+    """The score in words, or the reason of a failure."""
     seconds: float = 0.0
+    """How long it ran now."""
     is_finished: bool = True
+    """Whether it has a result."""
     score: float | None = None
+    """Under the headline metric, where it is defined."""
 
 
 class Recorder:

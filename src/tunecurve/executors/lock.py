@@ -22,19 +22,13 @@ _CLOCK_SLACK = 120.0  # seconds: locks tell whole minutes, and clocks are set
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that a study's lock names: alone at work on it, or killed while it was.
-
-    Attributes
-    ----------
-    pid : int
-        Its number on its machine.
-    host, since : str
-        Where it runs, and from when, in UTC.
-    """
+    """The process that a study's lock names: alone at work on it, or killed while it was."""
 
     pid: int
+    """Its number on its machine."""
     host: str
     since: str
+    """Where it runs, and from when, in UTC."""
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host} since {self.since} UTC"

@@ -12,24 +12,16 @@ ExecutorName = Literal["local", "shared", "ray"]
 
 @dataclass(frozen=True)
 class Executor:
-    """How the trials of a study are run.
-
-    Attributes
-    ----------
-    name : {"local", "shared", "ray"}
-        On this machine; sharing a directory with the same command elsewhere; on a Ray cluster.
-    workers : int or None
-        For ``local``: trials at once; default: one a CUDA device, else one.
-    ray_address : str or None
-        For ``ray``: the cluster, as `ray.init` takes it; default: ``$RAY_ADDRESS``, else a cluster of this machine.
-    gpus_per_trial : float
-        For ``ray``: share of a GPU for each trial; 0 computes on the CPU.
-    """
+    """How the trials of a study are run."""
 
     name: ExecutorName = "local"
+    """On this machine; sharing a directory with the same command elsewhere; on a Ray cluster."""
     workers: int | None = None
+    """For ``local``: trials at once; default: one a CUDA device, else one."""
     ray_address: str | None = None
+    """For ``ray``: the cluster, as `ray.init` takes it; default: ``$RAY_ADDRESS``, else a cluster of this machine."""
     gpus_per_trial: float = 0.0
+    """For ``ray``: share of a GPU for each trial; 0 computes on the CPU."""
 
     def __post_init__(self) -> None:
         """Refuse options that belong to another executor.

@@ -23,27 +23,18 @@ CARD = "README.md"
 
 @dataclass(frozen=True)
 class Exported:
-    """What `export_model` wrote.
-
-    Attributes
-    ----------
-    trial : str
-        The trial.
-    folder : Path
-        Where it is.
-    converted : ConvertedModel
-        The model's files.
-    rescored : Rescored
-        Its scores before and after.
-    beside : tuple of str
-        The names of what else was written.
-    """
+    """What `export_model` wrote."""
 
     trial: str
+    """The trial."""
     folder: Path
+    """Where it is."""
     converted: ConvertedModel
+    """The model's files."""
     rescored: Rescored
+    """Its scores before and after."""
     beside: tuple[str, ...]
+    """The names of what else was written."""
 
     @property
     def lines(self) -> list[str]:

@@ -41,28 +41,19 @@ class TwoScores:
 
 @dataclass(frozen=True)
 class Rescored:
-    """What the converted model's answers scored beside the tuned model's, on the same rows.
-
-    Attributes
-    ----------
-    n_rows, n_test : int
-        Rows that were asked, and test rows in all.
-    n_changed : int
-        Answers that are not the same, sign by sign.
-    scores : list of TwoScores
-        Of all metrics, in the study's order.
-    not_scored : list of str
-        Titles of metrics that do not give the study's own score for its own answers; see `WHY_NOT_SCORED`.
-    told_first : tuple of str
-        Names of the headline metric and the second.
-    """
+    """What the converted model's answers scored beside the tuned model's, on the same rows."""
 
     n_rows: int
     n_test: int
+    """Rows that were asked, and test rows in all."""
     n_changed: int
+    """Answers that are not the same, sign by sign."""
     scores: list[TwoScores]
+    """Of all metrics, in the study's order."""
     not_scored: list[str]
+    """Titles of metrics that do not give the study's own score for its own answers; see `WHY_NOT_SCORED`."""
     told_first: tuple[str, ...]
+    """Names of the headline metric and the second."""
 
     @property
     def differing(self) -> str:

@@ -24,19 +24,13 @@ _TOKEN = regex.compile(f"(?V1){TOKEN}")
 
 @dataclass(frozen=True)
 class Span:
-    """A replaced stretch of the input.
-
-    Attributes
-    ----------
-    start, end : int
-        Character offsets into the input, end exclusive.
-    labels : tuple of str
-        Label classes in order; more than one when placeholders touch each other.
-    """
+    """A replaced stretch of the input."""
 
     start: int
     end: int
+    """Character offsets into the input, end exclusive."""
     labels: tuple[str, ...]
+    """Label classes in order; more than one when placeholders touch each other."""
 
 
 def label_class(label: str, form: PlaceholderForm = CLASSIC) -> str:

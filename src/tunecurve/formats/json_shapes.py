@@ -27,27 +27,18 @@ _DOT = re.compile(r"(?<!\\)\.")
 
 @dataclass(frozen=True)
 class JsonShape:
-    """What a value may be.
-
-    Attributes
-    ----------
-    kinds : frozenset of str
-        Its types.
-    fields : dict of str to JsonShape
-        What stands under the keys of an object.
-    needed : frozenset of str
-        Keys without which an object is not whole.
-    items : JsonShape, optional
-        What a list holds; None: nothing.
-    values : tuple of str
-        The texts that it can be; empty: any text.
-    """
+    """What a value may be."""
 
     kinds: frozenset[Kind] = frozenset()
+    """Its types."""
     fields: Mapping[str, JsonShape] = field(default_factory=dict, hash=False)
+    """What stands under the keys of an object."""
     needed: frozenset[str] = frozenset()
+    """Keys without which an object is not whole."""
     items: JsonShape | None = None
+    """What a list holds; None: nothing."""
     values: tuple[str, ...] = ()
+    """The texts that it can be; empty: any text."""
 
     def has(self, value: Any) -> bool:
         """Return whether a value is of this shape."""

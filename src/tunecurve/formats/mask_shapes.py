@@ -18,21 +18,14 @@ _MOST_BYTES_A_CHARACTER = 4
 
 @dataclass(frozen=True)
 class MaskShape:
-    """The limits of a masking.
-
-    Attributes
-    ----------
-    most_bytes : int
-        Most bytes (UTF-8) of the input that one placeholder stands for.
-    most_in_a_row : int
-        Most placeholders with nothing or blanks alone between them.
-    repeated : tuple of str
-        Labels that may follow themselves so.
-    """
+    """The limits of a masking."""
 
     most_bytes: int
+    """Most bytes (UTF-8) of the input that one placeholder stands for."""
     most_in_a_row: int
+    """Most placeholders with nothing or blanks alone between them."""
     repeated: tuple[str, ...] = ()
+    """Labels that may follow themselves so."""
 
     def to_json(self) -> dict[str, object]:
         """Return the limits as plain values."""

@@ -37,18 +37,12 @@ class RawSpan:
 
 @dataclass(frozen=True)
 class Counting:
-    """How offsets count.
-
-    Attributes
-    ----------
-    unit : str
-        One of `UNITS`.
-    is_end_inside : bool
-        Whether the end is the span's last unit, not the one behind it.
-    """
+    """How offsets count."""
 
     unit: Unit = "characters"
+    """One of `UNITS`."""
     is_end_inside: bool = False
+    """Whether the end is the span's last unit, not the one behind it."""
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -60,24 +54,16 @@ COUNTINGS = tuple(Counting(unit, is_end_inside) for is_end_inside in (False, Tru
 
 @dataclass(frozen=True)
 class Located:
-    """The spans of one text in characters, in order and without overlaps, and what it took.
-
-    Attributes
-    ----------
-    spans : tuple of LabelledSpan
-        What is to be replaced or listed.
-    problem : str
-        Why the row cannot be used; empty where it can.
-    counting : Counting
-        How the offsets count.
-    repairs : tuple of str
-        What was done to the spans, one word group a span: see `REPAIRS`.
-    """
+    """The spans of one text in characters, in order and without overlaps, and what it took."""
 
     spans: tuple[LabelledSpan, ...] = ()
+    """What is to be replaced or listed."""
     problem: str = ""
+    """Why the row cannot be used; empty where it can."""
     counting: Counting = Counting()
+    """How the offsets count."""
     repairs: tuple[str, ...] = ()
+    """What was done to the spans, one word group a span: see `REPAIRS`."""
 
 
 OUTSIDE = "outside the text"

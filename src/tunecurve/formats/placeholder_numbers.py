@@ -12,33 +12,22 @@ Key = Literal["by value", "by occurrence"]
 
 @dataclass(frozen=True)
 class Numbering:
-    """A scheme of numbers within one text.
-
-    Attributes
-    ----------
-    labels : tuple of str
-        Label classes that carry a number.
-    separator : str
-        What stands between label and number: ``"_"`` in ``NAME_1``.
-    start : int
-        The first number.
-    width : int
-        Digits that a number has at least: 2 for ``01``.
-    key : {"by value", "by occurrence"}
-        The same value gets the same number again, or every occurrence a new one.
-    is_backward : bool
-        Whether numbers are given from the end of the text to its beginning.
-    is_shared : bool
-        Whether all labels share one row of numbers.
-    """
+    """A scheme of numbers within one text."""
 
     labels: tuple[str, ...] = ()
+    """Label classes that carry a number."""
     separator: str = "_"
+    """What stands between label and number: ``"_"`` in ``NAME_1``."""
     start: int = 1
+    """The first number."""
     width: int = 1
+    """Digits that a number has at least: 2 for ``01``."""
     key: Key = "by value"
+    """The same value gets the same number again, or every occurrence a new one."""
     is_backward: bool = False
+    """Whether numbers are given from the end of the text to its beginning."""
     is_shared: bool = False
+    """Whether all labels share one row of numbers."""
 
     @property
     def is_classic(self) -> bool:

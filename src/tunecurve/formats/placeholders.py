@@ -23,19 +23,13 @@ _OTHER_NUMBER = re.compile(r"^(.*?)([ \-#:.]?)(\d+)$", re.DOTALL)
 
 @dataclass(frozen=True)
 class Style:
-    """One dress of labels.
-
-    Attributes
-    ----------
-    before, after : str
-        What stands around a label: ``"["`` and ``"]"``; both empty where the label itself is all, ``***`` or ``XXXX``.
-    names : tuple of str
-        Label classes that are known in this dress; empty: any label of capital letters, digits and underscores.
-    """
+    """One dress of labels."""
 
     before: str = "["
     after: str = "]"
+    """What stands around a label: ``"["`` and ``"]"``; both empty where the label itself is all, ``***`` or ``XXXX``."""
     names: tuple[str, ...] = ()
+    """Label classes that are known in this dress; empty: any label of capital letters, digits and underscores."""
 
     def dress(self, label: str) -> str:
         """Return the label as it is written."""
@@ -127,18 +121,12 @@ class Placeholder:
 
 @dataclass(frozen=True)
 class PlaceholderForm:
-    """One definition of a placeholder for a whole data set; hashable, JSON-able.
-
-    Attributes
-    ----------
-    styles : tuple of Style
-        The dresses, the most frequent one first; more than one where a data set mixes them.
-    numbering : Numbering
-        How labels are numbered, and which.
-    """
+    """One definition of a placeholder for a whole data set; hashable, JSON-able."""
 
     styles: tuple[Style, ...] = (Style(),)
+    """The dresses, the most frequent one first; more than one where a data set mixes them."""
     numbering: Numbering = field(default_factory=Numbering)
+    """How labels are numbered, and which."""
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -75,25 +75,17 @@ def replace_spans(source: str, spans: Sequence[LabelledSpan], form: PlaceholderF
 
 @dataclass(frozen=True)
 class MaskFormat:
-    """Masking, with placeholders dressed, numbered and cut as the training targets show it.
-
-    Attributes
-    ----------
-    form : PlaceholderForm
-        How placeholders are written.
-    affixes : tuple of (str, str)
-        Label and the letters that stay beside it when they begin or end its word: ``("NAME", "-s")`` for ``[NAME]s``, ``("NAME",
-        "al-")`` before it.
-    run_length : int
-        Characters of a run (``***``) where the form has no labels; 0: as many as what it hides.
-    strips_ends : bool
-        Whether blanks at the ends of the input are left out.
-    """
+    """Masking, with placeholders dressed, numbered and cut as the training targets show it."""
 
     form: PlaceholderForm = CLASSIC
+    """How placeholders are written."""
     affixes: tuple[tuple[str, str], ...] = ()
+    """Label and the letters that stay beside it when they begin or end its word: ``("NAME", "-s")`` for ``[NAME]s``, ``("NAME",
+    "al-")`` before it."""
     run_length: int = 0
+    """Characters of a run (``***``) where the form has no labels; 0: as many as what it hides."""
     strips_ends: bool = False
+    """Whether blanks at the ends of the input are left out."""
 
     @classmethod
     def of_targets(cls, pairs: Sequence[tuple[str, str]], form: PlaceholderForm | None = None) -> MaskFormat:

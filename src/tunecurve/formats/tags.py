@@ -34,27 +34,18 @@ class TokenSpan:
 
 @dataclass(frozen=True)
 class TaggedEntities:
-    """The entities of one sequence of tags, and what its form was.
-
-    Attributes
-    ----------
-    spans : tuple of TokenSpan
-        In order.
-    n_begun_inside : int
-        Entities whose first tag does not begin one: `I-` behind `O`.
-    n_begun : int
-        Entities that begin with `B-`, `S-` or `U-` where no entity of the same label went before: never so in IOB1.
-    n_not_ended : int
-        Entities of several tags that end without `E-` or `L-`; odd only where others have them.
-    n_ended : int
-        Entities of several tags that end with `E-` or `L-`.
-    """
+    """The entities of one sequence of tags, and what its form was."""
 
     spans: tuple[TokenSpan, ...]
+    """In order."""
     n_begun_inside: int = 0
+    """Entities whose first tag does not begin one: `I-` behind `O`."""
     n_begun: int = 0
+    """Entities that begin with `B-`, `S-` or `U-` where no entity of the same label went before: never so in IOB1."""
     n_not_ended: int = 0
+    """Entities of several tags that end without `E-` or `L-`; odd only where others have them."""
     n_ended: int = 0
+    """Entities of several tags that end with `E-` or `L-`."""
 
 
 def is_outside(tag: str | None) -> bool:

@@ -19,18 +19,12 @@ _WORK = (_USER, _NICE, _SYSTEM, _IRQ, _SOFT_IRQ, _STEAL)
 
 @dataclass(frozen=True)
 class OtherWork:
-    """What other programs do on the processors that this process may use.
-
-    Attributes
-    ----------
-    processors : float
-        How many of them they keep busy.
-    n_processors : int
-        How many there are.
-    """
+    """What other programs do on the processors that this process may use."""
 
     processors: float
+    """How many of them they keep busy."""
     n_processors: int
+    """How many there are."""
 
     def leaves_too_little(self, threads: int) -> bool:
         """Return whether so many threads do not find enough free processors."""

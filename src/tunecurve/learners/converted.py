@@ -16,27 +16,17 @@ FORMATS: tuple[ModelFormat, ...] = ("safetensors", "gguf-f16", "gguf-q8_0", "onn
 
 @dataclass(frozen=True)
 class ConvertedModel:
-    """What was written.
-
-    Attributes
-    ----------
-    files : list of Path
-        The model's files, the model itself first.
-    answers : callable
-        Answers prompts with the written files, in the order of the prompts.
-    answered_by : str
-        What reads the files for these answers, with its version.
-    notes : list of str
-        What the written model does not do as the tuned one does, a sentence each.
-    reads : callable or None
-        Returns the text that a language model reads for a prompt, as a server of other tools is to be given it.
-    stops : tuple of str
-        Texts with which a language model ends its answer.
-    """
+    """What was written."""
 
     files: list[Path]
+    """The model's files, the model itself first."""
     answers: Callable[[Sequence[Prompt]], list[Completion]]
+    """Answers prompts with the written files, in the order of the prompts."""
     answered_by: str
+    """What reads the files for these answers, with its version."""
     notes: list[str] = field(default_factory=list)
+    """What the written model does not do as the tuned one does, a sentence each."""
     reads: Callable[[Prompt], str] | None = None
+    """Returns the text that a language model reads for a prompt, as a server of other tools is to be given it."""
     stops: tuple[str, ...] = ()
+    """Texts with which a language model ends its answer."""

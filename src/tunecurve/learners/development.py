@@ -15,21 +15,14 @@ TRIED_FACTORS = (1 / 3, 1.0, 3.0)
 
 @dataclass(frozen=True)
 class DevelopmentSettings:
-    """What a recipe says of development rows, resolved for a number of rows.
-
-    Attributes
-    ----------
-    share : float or None
-        Of the training rows; None: not asked for; 0: asked for, but there are too few rows.
-    tries_rates : bool
-        Whether the learning rate is chosen on them.
-    n_trained : int
-        About how many rows are left to train on.
-    """
+    """What a recipe says of development rows, resolved for a number of rows."""
 
     share: float | None
+    """Of the training rows; None: not asked for; 0: asked for, but there are too few rows."""
     tries_rates: bool
+    """Whether the learning rate is chosen on them."""
     n_trained: int
+    """About how many rows are left to train on."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any], n_examples: int) -> DevelopmentSettings:

@@ -42,34 +42,23 @@ WARM = "warm"
 
 @dataclass(frozen=True)
 class LearnerOptions:
-    """What all learners of a study have in common.
-
-    Attributes
-    ----------
-    answers : AnswerSpec
-        How answers are generated.
-    task : Task
-        What taggers write, and who may take part; default: masking.
-    encoder : EncoderSpec
-        How taggers and classifiers are fine-tuned.
-    device, threads
-        Where local models compute; see `tunecurve.learners.torch.device.choose_compute`.
-    share : int, default 1
-        How many processes share this machine's cores.
-    account : Account, optional
-        Ledger, budget and settings for models behind a provider's API; without it they are refused.
-    on_message : callable
-        Told in a line what takes time.
-    """
+    """What all learners of a study have in common."""
 
     answers: AnswerSpec = field(default_factory=AnswerSpec)
+    """How answers are generated."""
     task: Task = field(default_factory=lambda: task_of("masking"))
+    """What taggers write, and who may take part; default: masking."""
     encoder: EncoderSpec = field(default_factory=EncoderSpec)
+    """How taggers and classifiers are fine-tuned."""
     device: str = "auto"
     threads: int | None = None
+    """Where local models compute; see `tunecurve.learners.torch.device.choose_compute`."""
     share: int = 1
+    """How many processes share this machine's cores."""
     account: Account | None = None
+    """Ledger, budget and settings for models behind a provider's API; without it they are refused."""
     on_message: Callable[[str], None] = lambda line: None
+    """Told in a line what takes time."""
 
     @classmethod
     def of_study(cls, spec: StudySpec, account: Account, device: str, threads: int | None) -> LearnerOptions:

@@ -65,21 +65,14 @@ def _its_digits(value: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Test:
-    """A way to look for values.
-
-    Attributes
-    ----------
-    form : callable
-        Makes of a text the form that is searched.
-    words_of : callable
-        What a value is in that form: words with or without a blank between them; nothing never leaks.
-    respects_words : bool
-        Whether it matters where the words around begin and end.
-    """
+    """A way to look for values."""
 
     form: Callable[[str], str]
+    """Makes of a text the form that is searched."""
     words_of: Callable[[str], tuple[str, ...]]
+    """What a value is in that form: words with or without a blank between them; nothing never leaks."""
     respects_words: bool = True
+    """Whether it matters where the words around begin and end."""
 
 
 AS_WRITTEN = Test(as_written, _as_one)

@@ -10,24 +10,16 @@ from tunecurve.formats.placeholders import PlaceholderForm
 
 @dataclass(frozen=True)
 class SqlSettings:
-    """How queries are read, and on what they are run.
-
-    Attributes
-    ----------
-    dialect : str
-        sqlglot's name of their dialect.
-    databases : tuple of ((str, str), str)
-        Where rows have databases of their own: input and target, path.
-    database : str
-        Path of the SQLite file of all other rows; empty: none.
-    hash : str
-        Of the contents of all databases; empty without one.
-    """
+    """How queries are read, and on what they are run."""
 
     dialect: str = "sqlite"
+    """sqlglot's name of their dialect."""
     databases: tuple[tuple[tuple[str, str], str], ...] = ()
+    """Where rows have databases of their own: input and target, path."""
     database: str = ""
+    """Path of the SQLite file of all other rows; empty: none."""
     hash: str = ""
+    """Of the contents of all databases; empty without one."""
 
     def database_of(self, source: str, target: str) -> str:
         """Return the path of a row's database."""

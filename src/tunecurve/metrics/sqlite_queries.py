@@ -24,21 +24,14 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 
 @dataclass(frozen=True)
 class QueryRows:
-    """What a query gave.
-
-    Attributes
-    ----------
-    rows : tuple of tuple
-        Its rows; none where it failed.
-    error : {"", "query", "limit", "database"}
-        Whether it cannot be answered, takes too much, or its file cannot be read.
-    text : str
-        What was wrong.
-    """
+    """What a query gave."""
 
     rows: tuple[tuple[Any, ...], ...] = ()
+    """Its rows; none where it failed."""
     error: Literal["", "query", "limit", "database"] = ""
+    """Whether it cannot be answered, takes too much, or its file cannot be read."""
     text: str = ""
+    """What was wrong."""
 
 
 class _Worker:

@@ -23,18 +23,12 @@ _SHORTEST_NAME, _LONGEST_NAME = 8, 28
 
 @dataclass(frozen=True)
 class TextCurve:
-    """What one learner scored.
-
-    Attributes
-    ----------
-    name : str
-        The learner's.
-    scores : mapping of int to float
-        By training rows; 0 for a score without training.
-    """
+    """What one learner scored."""
 
     name: str
+    """The learner's."""
     scores: Mapping[int, float]
+    """By training rows; 0 for a score without training."""
 
 
 @dataclass(frozen=True)

@@ -83,18 +83,12 @@ class KeptForecast(Record):
 
 @dataclass(frozen=True)
 class KeptForecasts:
-    """The forecasts of a run folder.
-
-    Attributes
-    ----------
-    entries : list of KeptForecast
-        In the order in which they were made.
-    n_damaged : int
-        Lines that are not what was written; they are left out.
-    """
+    """The forecasts of a run folder."""
 
     entries: list[KeptForecast]
+    """In the order in which they were made."""
     n_damaged: int
+    """Lines that are not what was written; they are left out."""
 
 
 def read_forecasts(folder: Path) -> KeptForecasts:

@@ -22,30 +22,20 @@ N_DOUBLINGS = 6
 
 @dataclass(frozen=True)
 class Forecaster:
-    """Forecasts the curves of a study.
-
-    Attributes
-    ----------
-    scored : sequence of ScoredTrial
-        Finished trials: the fine-tuned ones are the curves' points, each seed a replicate.
-    points : sequence of ScoredPoint
-        The rivals, which are the prompts of all models, are taken from here.
-    n_test : int
-        Rows of the test set.
-    kinds : mapping of str to str
-        What each learner is, as `forecast_curve` names it.
-    unsettled : collection of str
-        Learners whose training had not settled at the largest size.
-    n_labelled : int
-        Rows to train on that are labelled already.
-    """
+    """Forecasts the curves of a study."""
 
     scored: Sequence[ScoredTrial]
+    """Finished trials: the fine-tuned ones are the curves' points, each seed a replicate."""
     points: Sequence[ScoredPoint]
+    """The rivals, which are the prompts of all models, are taken from here."""
     n_test: int
+    """Rows of the test set."""
     kinds: Mapping[str, str]
+    """What each learner is, as `forecast_curve` names it."""
     unsettled: Collection[str]
+    """Learners whose training had not settled at the largest size."""
     n_labelled: int = 0
+    """Rows to train on that are labelled already."""
 
     def forecast(self, metric: MetricResult, advice: AdviceSpec) -> dict[str, LearnerForecast]:
         """Return the forecast of one metric for every learner that was fine-tuned.

@@ -25,18 +25,12 @@ JITTER = 1e-6
 
 @dataclass(frozen=True)
 class Answers:
-    """What a learner answers, and how probable it takes its answers to be.
-
-    Attributes
-    ----------
-    texts : list of str
-        The answers, shape (rows,).
-    confidence : ndarray
-        Their probabilities, shape (rows,).
-    """
+    """What a learner answers, and how probable it takes its answers to be."""
 
     texts: list[str]
+    """The answers, shape (rows,)."""
     confidence: FloatArray
+    """Their probabilities, shape (rows,)."""
 
 
 @dataclass(frozen=True)

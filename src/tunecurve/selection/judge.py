@@ -21,24 +21,16 @@ Curve = Sequence[Jackknife]
 
 @dataclass(frozen=True)
 class Judge:
-    """Compares ways of choosing with random rows.
-
-    Attributes
-    ----------
-    metric : Metric
-        What was scored.
-    sizes : sequence of int
-        The seed set, and how many rows there are after each choice.
-    level : float
-        Of each interval.
-    floor : Jackknife
-        The score of what answers without looking at a row.
-    """
+    """Compares ways of choosing with random rows."""
 
     metric: Metric
+    """What was scored."""
     sizes: Sequence[int]
+    """The seed set, and how many rows there are after each choice."""
     level: float
+    """Of each interval."""
     floor: Jackknife
+    """The score of what answers without looking at a row."""
 
     def results(self, learner: str, curves: Mapping[str, Sequence[Curve]]) -> list[WayResult]:
         """Return the result of every way; `curves` holds those of all seeds by way, in the order of the seeds."""

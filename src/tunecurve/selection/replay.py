@@ -19,37 +19,25 @@ from tunecurve.selection.ways import WAYS, Known
 
 @dataclass(frozen=True)
 class Setting:
-    """What all replays of a study share.
-
-    Attributes
-    ----------
-    pool, test : sequence of Row
-        Rows to choose from; the frozen test rows.
-    groups : ndarray
-        The number of each test row's group, shape (test,).
-    metric : Metric
-        What is scored.
-    labels : callable
-        The labels in a target.
-    answers : str
-        The kind of answers that the cheap learner gives.
-    fit : callable
-        How it learns.
-    sizes : sequence of int
-        The seed set, and how many rows there are after each choice.
-    split_seed : int
-        Of the study: its orders are drawn from it.
-    """
+    """What all replays of a study share."""
 
     pool: Sequence[Row]
     test: Sequence[Row]
+    """Rows to choose from; the frozen test rows."""
     groups: NDArray[np.int_]
+    """The number of each test row's group, shape (test,)."""
     metric: Metric
+    """What is scored."""
     labels: Callable[[str], Sequence[str]]
+    """The labels in a target."""
     answers: str
+    """The kind of answers that the cheap learner gives."""
     fit: Fit
+    """How it learns."""
     sizes: Sequence[int]
+    """The seed set, and how many rows there are after each choice."""
     split_seed: int
+    """Of the study: its orders are drawn from it."""
     _statistics: dict[tuple[int, str], FloatArray] = field(default_factory=dict)
 
     def identity(self) -> list[object]:

@@ -41,28 +41,19 @@ FEWEST_ROWS = 20
 
 @dataclass(frozen=True)
 class SelectionOptions:
-    """What is replayed.
-
-    Attributes
-    ----------
-    vectors : sequence of {"tfidf", "encoder"}
-        What the cheap learners read, one learner each.
-    seeds : int
-        Replays of each way.
-    sizes : sequence of int
-        The seed set, and how many rows there are after each choice; empty: doubled from 50 up to half of the rows.
-    most_rows : int
-        Of the pool, which are chosen from.
-    device, threads
-        Where the encoder computes.
-    """
+    """What is replayed."""
 
     vectors: Sequence[VectorKind] = ("tfidf",)
+    """What the cheap learners read, one learner each."""
     seeds: int = 5
+    """Replays of each way."""
     sizes: Sequence[int] = ()
+    """The seed set, and how many rows there are after each choice; empty: doubled from 50 up to half of the rows."""
     most_rows: int = 2000
+    """Of the pool, which are chosen from."""
     device: str = "auto"
     threads: int | None = None
+    """Where the encoder computes."""
 
 
 # Told: replays done, replays in all, seconds left, what was done last.

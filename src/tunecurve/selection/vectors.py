@@ -18,18 +18,12 @@ TOKENS_A_BATCH = 4096
 
 @dataclass(frozen=True)
 class Products:
-    """Inner products of the vectors of texts; every vector has the same length.
-
-    Attributes
-    ----------
-    pool : ndarray
-        Of pool rows with pool rows, shape (pool, pool).
-    test : ndarray
-        Of test rows with pool rows, shape (test, pool).
-    """
+    """Inner products of the vectors of texts; every vector has the same length."""
 
     pool: FloatArray
+    """Of pool rows with pool rows, shape (pool, pool)."""
     test: FloatArray
+    """Of test rows with pool rows, shape (test, pool)."""
 
 
 def tfidf_products(pool: Sequence[str], test: Sequence[str]) -> Products:

@@ -16,30 +16,20 @@ RANDOM = "random"
 
 @dataclass(frozen=True)
 class Known:
-    """What is known when the next rows are chosen.
-
-    Attributes
-    ----------
-    taken : list of int
-        Rows that are labelled, by their numbers in the pool.
-    free : list of int
-        The others, in a random order.
-    labels : callable
-        The labels in a target.
-    targets : sequence of str
-        The targets of the pool. Those of free rows are not known to whoever chooses.
-    answers : Answers
-        What a learner that was trained on the taken rows answers to every row of the pool.
-    products : ndarray
-        Inner products of the pool's vectors, shape (pool, pool).
-    """
+    """What is known when the next rows are chosen."""
 
     taken: list[int]
+    """Rows that are labelled, by their numbers in the pool."""
     free: list[int]
+    """The others, in a random order."""
     labels: Callable[[str], Sequence[str]]
+    """The labels in a target."""
     targets: Sequence[str]
+    """The targets of the pool. Those of free rows are not known to whoever chooses."""
     answers: Answers
+    """What a learner that was trained on the taken rows answers to every row of the pool."""
     products: FloatArray
+    """Inner products of the pool's vectors, shape (pool, pool)."""
 
 
 # From what is known and a number to so many of the free rows.

@@ -60,27 +60,18 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """What one request asks for.
-
-    Attributes
-    ----------
-    prompts : tuple of Prompt
-        One for a chat; for completions, as many as texts were given.
-    most_tokens : int or None
-        The longest answer, in tokens; None: as long as in the study.
-    stops : tuple of str
-        Texts before which an answer ends.
-    is_stream : bool
-        Whether the answer is to come as events.
-    tells_usage : bool
-        Whether the last event is to tell how many tokens were read and written.
-    """
+    """What one request asks for."""
 
     prompts: tuple[Prompt, ...]
+    """One for a chat; for completions, as many as texts were given."""
     most_tokens: int | None = None
+    """The longest answer, in tokens; None: as long as in the study."""
     stops: tuple[str, ...] = ()
+    """Texts before which an answer ends."""
     is_stream: bool = False
+    """Whether the answer is to come as events."""
     tells_usage: bool = False
+    """Whether the last event is to tell how many tokens were read and written."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any], prompts: Sequence[Prompt]) -> Asked:

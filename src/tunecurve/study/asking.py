@@ -26,18 +26,12 @@ Example = tuple[str, str]
 
 @dataclass(frozen=True)
 class AskedPrompts:
-    """The prompts of a trial.
-
-    Attributes
-    ----------
-    prompts : list of Prompt
-        One a row.
-    cut : ExamplesCut, optional
-        What the context did not hold.
-    """
+    """The prompts of a trial."""
 
     prompts: list[Prompt]
+    """One a row."""
     cut: ExamplesCut | None = None
+    """What the context did not hold."""
 
 
 def fixed_prompts(trial: Trial, data: StudyData, learner: Learner) -> AskedPrompts:

@@ -38,48 +38,33 @@ from tunecurve.tasks.lookup import suggest_task
 
 @dataclass(frozen=True)
 class StudyData:
-    """Rows, their two sides, and the renderer that makes prompts of them.
-
-    Attributes
-    ----------
-    test, pool : list of Row
-        Frozen test rows; training rows in the order of seed 0.
-    renderer : PromptRenderer
-        With instruction and labels filled in.
-    pool_labels : list of lists of str, optional
-        Labels of every pool row, where training rows are drawn so that small sizes hold all labels.
-    facts : DataFacts
-        Counts and hashes, for results and report.
-    decisions : Decisions
-        What was decided once from the rows; frozen with them.
-    findings : list of Finding
-        What is odd about the data; later checks of a study add theirs.
-    metric_settings : MetricSettings
-        How the metrics read the texts.
-    checks : list of Check
-        Known answers that were scored on the test rows; see `known_answers`.
-    frozen : Frozen, optional
-        What the study keeps of its rows on disk.
-    near : NearDuplicates
-        Test rows that are nearly the same as a training row.
-    task, similarity : Task, Similarity, optional
-        For targets as the rows write them; how alike rows are, in studies with similar examples.
-    """
+    """Rows, their two sides, and the renderer that makes prompts of them."""
 
     test: list[Row]
     pool: list[Row]
+    """Frozen test rows; training rows in the order of seed 0."""
     renderer: PromptRenderer
+    """With instruction and labels filled in."""
     split_seed: int
     facts: DataFacts
+    """Counts and hashes, for results and report."""
     pool_labels: list[list[str]] | None = None
+    """Labels of every pool row, where training rows are drawn so that small sizes hold all labels."""
     decisions: Decisions = field(default_factory=Decisions)
+    """What was decided once from the rows; frozen with them."""
     findings: list[Finding] = field(default_factory=list)
+    """What is odd about the data; later checks of a study add theirs."""
     metric_settings: MetricSettings = field(default_factory=MetricSettings)
+    """How the metrics read the texts."""
     checks: list[Check] = field(default_factory=list)
+    """Known answers that were scored on the test rows; see `known_answers`."""
     frozen: Frozen | None = None
+    """What the study keeps of its rows on disk."""
     near: NearDuplicates = field(default_factory=NearDuplicates)
+    """Test rows that are nearly the same as a training row."""
     task: Task = field(default_factory=Task)
     similarity: Similarity | None = None
+    """For targets as the rows write them; how alike rows are, in studies with similar examples."""
 
     @property
     def frozen_date(self) -> str:

@@ -27,23 +27,16 @@ FROZEN = "split.json"
 
 @dataclass(frozen=True)
 class Slot:
-    """One frozen row.
-
-    Attributes
-    ----------
-    row_id, input_id, target_id : str
-        Hashes of the whole row, of its input, of its target.
-    place : str
-        Where it stood when the study last ran.
-    label : str
-        Its target where that is a class; else empty.
-    """
+    """One frozen row."""
 
     row_id: str
     input_id: str
     target_id: str
+    """Hashes of the whole row, of its input, of its target."""
     place: str
+    """Where it stood when the study last ran."""
     label: str = ""
+    """Its target where that is a class; else empty."""
 
     @classmethod
     def of(cls, row: Row, task: Task) -> Slot:
@@ -76,33 +69,22 @@ class SlotsOf(Sequence[Slot]):
 
 @dataclass(frozen=True)
 class Frozen:
-    """The frozen rows of a study.
-
-    Attributes
-    ----------
-    test : tuple of Slot
-        Test rows in their order.
-    pool : sequence of Slot or None
-        Training rows in the order in which they joined; None where a row is gone: the others keep their numbers.
-    generations : tuple of int
-        How many of them joined at once: at the first run, and whenever there were more.
-    split_method : str
-        How test rows were chosen, in words.
-    drawn : tuple of str
-        Keys of the raw rows that a limit drew; empty without one.
-    data : dict
-        The study file's `data` when the study last ran, for messages.
-    accepted : tuple of dict
-        Changes of rows that were agreed to: date and what it was.
-    """
+    """The frozen rows of a study."""
 
     test: tuple[Slot, ...]
+    """Test rows in their order."""
     pool: Sequence[Slot | None]
+    """Training rows in the order in which they joined; None where a row is gone: the others keep their numbers."""
     generations: tuple[int, ...]
+    """How many of them joined at once: at the first run, and whenever there were more."""
     split_method: str
+    """How test rows were chosen, in words."""
     drawn: tuple[str, ...] = ()
+    """Keys of the raw rows that a limit drew; empty without one."""
     data: dict[str, object] = field(default_factory=dict)
+    """The study file's `data` when the study last ran, for messages."""
     accepted: tuple[dict[str, str], ...] = ()
+    """Changes of rows that were agreed to: date and what it was."""
 
     @property
     def is_there(self) -> list[bool]:

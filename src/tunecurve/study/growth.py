@@ -57,25 +57,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Grown:
-    """A study's rows as they are now.
-
-    Attributes
-    ----------
-    frozen : Frozen
-        What is frozen from now on.
-    test, pool : list of int
-        Indices of test rows and of pool rows; rows that are gone are in neither.
-    new : list of int
-        Those of the pool that have joined now.
-    changes : list of Change
-        What was agreed to.
-    """
+    """A study's rows as they are now."""
 
     frozen: Frozen
+    """What is frozen from now on."""
     test: list[int]
     pool: list[int]
+    """Indices of test rows and of pool rows; rows that are gone are in neither."""
     new: list[int]
+    """Those of the pool that have joined now."""
     changes: list[Change]
+    """What was agreed to."""
 
 
 def grow(

@@ -45,18 +45,12 @@ class Check(Record):
 
 @dataclass
 class KnownAnswers:
-    """What the known answers showed.
-
-    Attributes
-    ----------
-    findings : list of Finding
-        What is not as it should be.
-    checks : list of Check
-        What was scored.
-    """
+    """What the known answers showed."""
 
     findings: list[Finding] = field(default_factory=list)
+    """What is not as it should be."""
     checks: list[Check] = field(default_factory=list)
+    """What was scored."""
 
 
 def check_known_answers(

@@ -12,31 +12,20 @@ from tunecurve.study.progress import Progress
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """Where a study is kept and computed, and who is told.
-
-    Attributes
-    ----------
-    out : path, optional
-        The run's folder; default ``runs/<name>``.
-    device, threads
-        Where local models compute.
-    share : int, default 1
-        How many workers of this machine will share its cores.
-    learners : mapping of str to Learner, optional
-        Learners of your own by model name; the study's other models are built by their names.
-    accept_data_changes : bool, default False
-        Whether frozen rows that were changed or are gone are taken as the data hold them now.
-    origin : str
-        Where the study's values come from, for messages.
-    progress : Progress
-        Told what happens, while the study is prepared and while it runs.
-    """
+    """Where a study is kept and computed, and who is told."""
 
     out: str | Path | None = None
+    """The run's folder; default ``runs/<name>``."""
     device: str = "auto"
     threads: int | None = None
+    """Where local models compute."""
     share: int = 1
+    """How many workers of this machine will share its cores."""
     learners: Mapping[str, Learner] | None = None
+    """Learners of your own by model name; the study's other models are built by their names."""
     accept_data_changes: bool = False
+    """Whether frozen rows that were changed or are gone are taken as the data hold them now."""
     origin: str = "study"
+    """Where the study's values come from, for messages."""
     progress: Progress = field(default_factory=Progress)
+    """Told what happens, while the study is prepared and while it runs."""

@@ -50,26 +50,18 @@ class OfPoint:
 
 @dataclass(frozen=True)
 class Trial(OfPoint):
-    """One (learner, strategy, size, seed): the unit of work and of resume.
-
-    Attributes
-    ----------
-    learner : str
-        The learner's name.
-    strategy : {"floor", "baseline", "zero-shot", "few-shot", "similar", "similar-by-label", "optimized", "fine-tune"}
-        What is done with it; a baseline answers as it is, without prompt or training.
-    shots, train_size : int
-        Examples in the prompt; rows fine-tuned on, chosen from where examples are similar ones, or looked at
-        by a search for an instruction; 0 where there are none.
-    seed : int
-        Draw of the examples or training rows, and randomness of training.
-    """
+    """One (learner, strategy, size, seed): the unit of work and of resume."""
 
     learner: str
+    """The learner's name."""
     strategy: Strategy
+    """What is done with it; a baseline answers as it is, without prompt or training."""
     shots: int = 0
     train_size: int = 0
+    """Examples in the prompt; rows fine-tuned on, chosen from where examples are similar ones, or looked at
+    by a search for an instruction; 0 where there are none."""
     seed: int = 0
+    """Draw of the examples or training rows, and randomness of training."""
 
     @property
     def label(self) -> str:

@@ -39,27 +39,18 @@ MOST_GROUPS_LOOKED_AT = 1000
 
 @dataclass
 class StudyRows:
-    """The rows of a study before they are split.
-
-    Attributes
-    ----------
-    rows : list of Row
-        Cleaned rows; where the data name test rows, each knows its side.
-    cleaning : CleaningReport
-        What came in, stayed, and went.
-    drawn : list of str
-        Keys of the raw rows that a limit drew; empty without one.
-    fetched : dict of str to dict
-        Hash and version of each file that was fetched from the web, by its address.
-    settled : tuple of Finding
-        How the study was settled from its first rows, where it left something open.
-    """
+    """The rows of a study before they are split."""
 
     rows: list[Row]
+    """Cleaned rows; where the data name test rows, each knows its side."""
     cleaning: CleaningReport
+    """What came in, stayed, and went."""
     drawn: list[str] = field(default_factory=list)
+    """Keys of the raw rows that a limit drew; empty without one."""
     fetched: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Hash and version of each file that was fetched from the web, by its address."""
     settled: tuple[Finding, ...] = ()
+    """How the study was settled from its first rows, where it left something open."""
 
 
 def read_study_rows(spec: StudySpec, folder: Path | None = None, settled: Sequence[Finding] = ()) -> StudyRows:

@@ -29,21 +29,14 @@ _PLAIN = {"shape": COLUMNS, "input_column": DEFAULT_COLUMN, "target_column": DEF
 
 @dataclass(frozen=True)
 class Settled:
-    """A study with nothing left open.
-
-    Attributes
-    ----------
-    spec : StudySpec
-        With the shape, columns and task of its rows.
-    folder : Path
-        The run's folder.
-    findings : tuple of Finding
-        How that was found out, where the study file does not say.
-    """
+    """A study with nothing left open."""
 
     spec: StudySpec
+    """With the shape, columns and task of its rows."""
     folder: Path
+    """The run's folder."""
     findings: tuple[Finding, ...] = field(default=())
+    """How that was found out, where the study file does not say."""
 
 
 def settled_study(values: Mapping[str, Any], out: str | Path | None = None, origin: str = "study") -> Settled:

@@ -77,42 +77,28 @@ def similarity_of_study(spec: StudySpec, labels: Sequence[str], decisions: Decis
 
 @dataclass(frozen=True)
 class LabelledRow:
-    """A row that may be an example.
-
-    Attributes
-    ----------
-    row_id, source, target : str
-        The row.
-    labels : tuple of str
-        Those of its target.
-    """
+    """A row that may be an example."""
 
     row_id: str
     source: str
     target: str
+    """The row."""
     labels: tuple[str, ...] = ()
+    """Those of its target."""
 
 
 @dataclass(frozen=True)
 class Retriever:
-    """Chooses the examples of a row.
-
-    Attributes
-    ----------
-    pool : sequence of LabelledRow
-        What can be chosen.
-    similarity : Similarity
-        How alike inputs are.
-    count : int
-        Most examples of a row.
-    choice : {"similar", "similar-by-label"}
-        The most similar rows, or of every label the most similar one.
-    """
+    """Chooses the examples of a row."""
 
     pool: Sequence[LabelledRow]
+    """What can be chosen."""
     similarity: Similarity
+    """How alike inputs are."""
     count: int
+    """Most examples of a row."""
     choice: SimilarChoice
+    """The most similar rows, or of every label the most similar one."""
 
     def choose(self, sources: Sequence[str]) -> list[list[int]]:
         """Return for every input the numbers of its examples, the most similar last."""
@@ -146,18 +132,12 @@ class Retriever:
 
 @dataclass(frozen=True)
 class ChosenExamples:
-    """What a trial's examples were chosen from, and which they are: kept in its folder, so that it is chosen once.
-
-    Attributes
-    ----------
-    retriever : Retriever
-        With the rows that could be chosen.
-    chosen : list of lists of int
-        For every test row the numbers of its examples, the most similar last.
-    """
+    """What a trial's examples were chosen from, and which they are: kept in its folder, so that it is chosen once."""
 
     retriever: Retriever
+    """With the rows that could be chosen."""
     chosen: list[list[int]]
+    """For every test row the numbers of its examples, the most similar last."""
 
     def to_json(self) -> dict[str, Any]:
         """Return what the file holds."""

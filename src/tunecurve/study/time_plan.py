@@ -35,19 +35,13 @@ class TooShort(Exception):
 
 @dataclass(frozen=True)
 class TimePlan:
-    """What is planned and what is left out.
-
-    Attributes
-    ----------
-    planned, left_out : tuple of Trial
-        In the order of the study's tables.
-    seconds : float
-        About how long the planned trials take that are not finished.
-    """
+    """What is planned and what is left out."""
 
     planned: tuple[Trial, ...]
     left_out: tuple[Trial, ...]
+    """In the order of the study's tables."""
     seconds: float
+    """About how long the planned trials take that are not finished."""
 
 
 class Planner:

@@ -56,33 +56,22 @@ from tunecurve.study.trial_record import (
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What all trials of a study share.
-
-    Attributes
-    ----------
-    planned : list of PlannedTrial
-        All trials.
-    data : StudyData
-        Frozen rows and prompts.
-    learners : dict of str to Learner
-        By name, untuned.
-    metrics : list of Metric
-        All of them are scored; the first is the headline.
-    seconds : dict of Trial to float
-        About how long each trial takes.
-    training_score_rows : int, default 0
-        Training rows that a tuned model is scored on, too, if that costs no money.
-    proposer : Learner, optional
-        Who proposes instructions, where models do not propose their own.
-    """
+    """What all trials of a study share."""
 
     planned: Sequence[PlannedTrial]
+    """All trials."""
     data: StudyData
+    """Frozen rows and prompts."""
     learners: Mapping[str, Learner]
+    """By name, untuned."""
     metrics: Sequence[Metric]
+    """All of them are scored; the first is the headline."""
     seconds: Mapping[Trial, float] = field(default_factory=dict)
+    """About how long each trial takes."""
     training_score_rows: int = 0
+    """Training rows that a tuned model is scored on, too, if that costs no money."""
     proposer: Learner | None = None
+    """Who proposes instructions, where models do not propose their own."""
 
     def learner_of(self, item: PlannedTrial) -> Learner:
         """Return the untuned learner of a trial."""

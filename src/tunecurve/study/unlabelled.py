@@ -119,27 +119,18 @@ class _Groups:
 
 @dataclass(frozen=True)
 class StudyUnlabelled(UnlabelledRows):
-    """The inputs of a study.
-
-    Attributes
-    ----------
-    data : StudyData
-        Its rows.
-    task : Task
-        For targets as the rows write them.
-    clean : tuple of str
-        What the study takes off answers.
-    labels_are_given : bool
-        Whether the study file lists the labels.
-    inputs : tuple of str, optional
-        Those of a file; default: those of the pool.
-    """
+    """The inputs of a study."""
 
     data: StudyData
+    """Its rows."""
     task: Task
+    """For targets as the rows write them."""
     clean: tuple[str, ...]
+    """What the study takes off answers."""
     labels_are_given: bool
+    """Whether the study file lists the labels."""
     inputs: tuple[str, ...] | None = None
+    """Those of a file; default: those of the pool."""
 
     def most_rows(self, times: int) -> int:
         """Return the most labelled rows for which there are so many times as many inputs."""
@@ -178,21 +169,14 @@ class StudyUnlabelled(UnlabelledRows):
 
 @dataclass(frozen=True)
 class _Faults:
-    """Tells answers that cannot be right.
-
-    Attributes
-    ----------
-    told : tuple of str
-        Labels that need not be shown by a row.
-    labelled : sequence of (str, str)
-        Inputs and targets.
-    task : Task
-        Reads labels in targets.
-    """
+    """Tells answers that cannot be right."""
 
     told: tuple[str, ...]
+    """Labels that need not be shown by a row."""
     labelled: Sequence[tuple[str, str]]
+    """Inputs and targets."""
     task: Task
+    """Reads labels in targets."""
 
     def of(self, prompt: Prompt, answer: str) -> str:
         if not answer.strip() and self._is_never_empty:

@@ -26,34 +26,23 @@ _LONGEST_TEXT = 500
 
 @dataclass(frozen=True)
 class TrackedTrial:
-    """A finished trial as trackers get it.
-
-    Attributes
-    ----------
-    key : str
-        The name of its folder: trial and hash of its config.
-    name : str
-        For people.
-    params : dict of str to str
-        What was run.
-    metrics : dict of str to float
-        Its scores, losses, seconds and costs.
-    bounds : dict of str to float
-        Ends of the scores' intervals, where the trial is its point's only one.
-    losses : list of float
-        Of training, at every step.
-    ended_at, seconds : float
-        When it ended, in seconds since 1970, and how long it trained and answered.
-    """
+    """A finished trial as trackers get it."""
 
     key: str
+    """The name of its folder: trial and hash of its config."""
     name: str
+    """For people."""
     params: dict[str, str]
+    """What was run."""
     metrics: dict[str, float]
+    """Its scores, losses, seconds and costs."""
     bounds: dict[str, float]
+    """Ends of the scores' intervals, where the trial is its point's only one."""
     losses: list[float]
+    """Of training, at every step."""
     ended_at: float
     seconds: float
+    """When it ended, in seconds since 1970, and how long it trained and answered."""
 
     @cached_property
     def digest(self) -> str:
@@ -72,36 +61,25 @@ class CurveValue:
 
 @dataclass(frozen=True)
 class TrackedStudy:
-    """A study as trackers get it.
-
-    Attributes
-    ----------
-    id : str
-        Which study it is, wherever its folder lies.
-    name : str
-        For people.
-    params, tags, state : dict of str to str
-        What was asked for; where it lies, what made it, which split it has; how far it is.
-    headline : str
-        What it found, in a sentence.
-    is_complete, is_settled : bool
-        Whether every trial is finished; whether every one is finished or failed.
-    trials : list of TrackedTrial
-        The finished ones.
-    curve : list of CurveValue
-        Of all points none of whose trials is still to run.
-    """
+    """A study as trackers get it."""
 
     id: str
+    """Which study it is, wherever its folder lies."""
     name: str
+    """For people."""
     params: dict[str, str]
     tags: dict[str, str]
     state: dict[str, str]
+    """What was asked for; where it lies, what made it, which split it has; how far it is."""
     headline: str
+    """What it found, in a sentence."""
     is_complete: bool
     is_settled: bool
+    """Whether every trial is finished; whether every one is finished or failed."""
     trials: list[TrackedTrial]
+    """The finished ones."""
     curve: list[CurveValue]
+    """Of all points none of whose trials is still to run."""
 
     @property
     def group(self) -> str:

@@ -15,27 +15,18 @@ Row = tuple[int, dict[str, float]]
 
 @dataclass(frozen=True)
 class GroupedRun:
-    """A run of the group of a study.
-
-    Attributes
-    ----------
-    study : TrackedStudy
-        Whose group it is in.
-    name : str
-        For people.
-    key : str
-        The trial's; empty: the study itself.
-    facts : dict of str to str
-        What was run, or found.
-    rows : list of Row
-        What was measured.
-    """
+    """A run of the group of a study."""
 
     study: TrackedStudy
+    """Whose group it is in."""
     name: str
+    """For people."""
     key: str
+    """The trial's; empty: the study itself."""
     facts: dict[str, str]
+    """What was run, or found."""
     rows: list[Row]
+    """What was measured."""
 
     @property
     def is_study(self) -> bool:

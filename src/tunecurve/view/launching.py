@@ -40,24 +40,16 @@ LAST_BYTES = 4000
 
 @dataclass
 class Launch:
-    """A study that was started here.
-
-    Attributes
-    ----------
-    arguments : list of str
-        Of ``tunecurve``; the same ones continue it.
-    process : Popen
-        Its process.
-    output : file
-        What it printed; it has no name on the disk.
-    ended_at : float
-        When its process ended, in seconds since 1970.
-    """
+    """A study that was started here."""
 
     arguments: list[str]
+    """Of ``tunecurve``; the same ones continue it."""
     process: subprocess.Popen[bytes]
+    """Its process."""
     output: IO[bytes]
+    """What it printed; it has no name on the disk."""
     ended_at: float = math.inf
+    """When its process ended, in seconds since 1970."""
 
     def watch(self) -> None:
         """Wait for the end of the process, and keep when it was: no page may be open then."""

@@ -21,31 +21,21 @@ MOST_OTHERS_NAMED = 6
 
 @dataclass(frozen=True)
 class Asked:
-    """What is known about the data from elsewhere than the rows: from the study file, or found from the first rows.
-
-    Attributes
-    ----------
-    task : str
-        Name of the study's task; empty where that is not known yet.
-    input_columns, target_columns : tuple of str
-        Columns that are named; empty where none are. A row is read with the columns of its `Match`.
-    template_columns : tuple of str
-        Columns that the prompt's template names.
-    instruction : str, optional
-        The study's instruction (``prompt.system``), where it is given or found.
-    options : mapping of str to any
-        ``data.shape_options``: how a shape is read where there is a choice.
-    name : str
-        The shape that is asked for; ``"auto"`` where it is to be found.
-    """
+    """What is known about the data from elsewhere than the rows: from the study file, or found from the first rows."""
 
     task: str = ""
+    """Name of the study's task; empty where that is not known yet."""
     input_columns: tuple[str, ...] = ()
     target_columns: tuple[str, ...] = ()
+    """Columns that are named; empty where none are. A row is read with the columns of its `Match`."""
     template_columns: tuple[str, ...] = ()
+    """Columns that the prompt's template names."""
     instruction: str | None = None
+    """The study's instruction (``prompt.system``), where it is given or found."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    """``data.shape_options``: how a shape is read where there is a choice."""
     name: str = AUTO
+    """The shape that is asked for; ``"auto"`` where it is to be found."""
 
     def allows(self, inputs: Sequence[str], targets: Sequence[str]) -> bool:
         """Return whether a reading with these columns is not against the columns that are named."""
@@ -54,35 +44,24 @@ class Asked:
 
 @dataclass(frozen=True)
 class Match:
-    """One way in which rows can be read.
-
-    Attributes
-    ----------
-    shape : str
-        Name of the shape.
-    input_columns, target_columns : tuple of str
-        Columns that the input and the target come from; they may be the same.
-    also : tuple of str
-        Further columns that are read or accounted for. A reading that takes in all columns of another one, and more, goes
-        before it.
-    instruction : str, optional
-        The study's instruction, where the rows name one and all the same.
-    options : mapping of str to any
-        What was found about the rows and must stay for all of them, as `Asked.options`.
-    group_column : str, optional
-        Column that groups rows, where the shape knows one and the study names none.
-    said : str
-        What a user is told where nothing else tells of it; empty where `Shape.said` does.
-    """
+    """One way in which rows can be read."""
 
     shape: str
+    """Name of the shape."""
     input_columns: tuple[str, ...]
     target_columns: tuple[str, ...]
+    """Columns that the input and the target come from; they may be the same."""
     also: tuple[str, ...] = ()
+    """Further columns that are read or accounted for. A reading that takes in all columns of another one, and more, goes
+    before it."""
     instruction: str | None = None
+    """The study's instruction, where the rows name one and all the same."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    """What was found about the rows and must stay for all of them, as `Asked.options`."""
     group_column: str | None = None
+    """Column that groups rows, where the shape knows one and the study names none."""
     said: str = ""
+    """What a user is told where nothing else tells of it; empty where `Shape.said` does."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -92,19 +71,13 @@ class Match:
 
 @dataclass(frozen=True)
 class Plain:
-    """What one row was read as.
-
-    Attributes
-    ----------
-    input, target : any
-        Plain cells: texts, or what a task reads as a target (a list, an object), or why there is none.
-    remarks : tuple of (str, str)
-        What the row held that the line about the shape tells: kind and value, e.g. ``("system text", "Mask names.")``.
-    """
+    """What one row was read as."""
 
     input: Any
     target: Any
+    """Plain cells: texts, or what a task reads as a target (a list, an object), or why there is none."""
     remarks: tuple[tuple[str, str], ...] = ()
+    """What the row held that the line about the shape tells: kind and value, e.g. ``("system text", "Mask names.")``."""
 
 
 @dataclass

@@ -48,18 +48,12 @@ _OTHER_TASKS = {
 
 @dataclass(frozen=True)
 class Names:
-    """Names of columns that go together.
-
-    Attributes
-    ----------
-    inputs : tuple of str
-        All of them make the input.
-    targets : tuple of str
-        Any of them is the target.
-    """
+    """Names of columns that go together."""
 
     inputs: tuple[str, ...]
+    """All of them make the input."""
     targets: tuple[str, ...]
+    """Any of them is the target."""
 
 
 NAMES = (

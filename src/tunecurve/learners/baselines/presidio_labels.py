@@ -77,18 +77,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class LabelNames:
-    """The task's labels as names for Presidio's types.
-
-    Attributes
-    ----------
-    classes : tuple of str
-        Label classes without numbers, in the label set's order; empty: the task names no labels.
-    is_numbered : bool
-        Whether the label set has numbers (``NAME_1``): then every label is numbered.
-    """
+    """The task's labels as names for Presidio's types."""
 
     classes: tuple[str, ...]
+    """Label classes without numbers, in the label set's order; empty: the task names no labels."""
     is_numbered: bool
+    """Whether the label set has numbers (``NAME_1``): then every label is numbered."""
 
     @classmethod
     def of(cls, labels: Iterable[str]) -> LabelNames:

@@ -12,30 +12,20 @@ from tunecurve.storage.files import write_text
 
 @dataclass(frozen=True)
 class Head:
-    """What the outputs of a head mean.
-
-    Attributes
-    ----------
-    classes : list of str
-        A name for every output: classes, labels, or tags.
-    labels : list of str
-        The labels that a tagger's tags stand for.
-    threshold : float or None
-        A tagger's words above it are in a span; None: the likeliest tag counts.
-    thresholds : list of float
-        For every label of a set: it is in the answer above it.
-    joined : list of str or None
-        A tagger's labels whose neighbouring spans, with blanks between them alone, are one span; None: those of none.
-    format : MaskFormat or None
-        How masked targets are written; None: spans are listed.
-    """
+    """What the outputs of a head mean."""
 
     classes: list[str]
+    """A name for every output: classes, labels, or tags."""
     labels: list[str] | None = None
+    """The labels that a tagger's tags stand for."""
     threshold: float | None = None
+    """A tagger's words above it are in a span; None: the likeliest tag counts."""
     thresholds: list[float] | None = None
+    """For every label of a set: it is in the answer above it."""
     joined: list[str] | None = None
+    """A tagger's labels whose neighbouring spans, with blanks between them alone, are one span; None: those of none."""
     format: MaskFormat | None = None
+    """How masked targets are written; None: spans are listed."""
 
     @property
     def span_format(self) -> SpanFormat:

@@ -16,16 +16,11 @@ USUAL_LEARNING_RATE = 2e-4
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderRecipe(TrainingRecipe):
-    """A resolved recipe; all weights are trained.
-
-    Attributes
-    ----------
-    head_learning_rate : float
-        Peak for the new head; `learning_rate` is the encoder's.
-    """
+    """A resolved recipe; all weights are trained."""
 
     section: ClassVar[str] = "encoder"
     head_learning_rate: float
+    """Peak for the new head; `learning_rate` is the encoder's."""
     weight_decay: float = 0.01
 
     def at_rate(self, learning_rate: float) -> Self:

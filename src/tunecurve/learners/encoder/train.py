@@ -16,24 +16,16 @@ from tunecurve.learners.torch.loop import Training
 
 
 class TrainingTask(NamedTuple):
-    """What an encoder is trained for.
-
-    Attributes
-    ----------
-    loss_of : callable
-        From the numbers of the examples of a step to their mean loss.
-    lengths : list of int
-        Tokens of every example.
-    said : str
-        What is said of the training in its record.
-    texts : sequence of Words
-        What the encoder reads for them.
-    """
+    """What an encoder is trained for."""
 
     loss_of: Callable[[Sequence[int]], torch.Tensor]
+    """From the numbers of the examples of a step to their mean loss."""
     lengths: list[int]
+    """Tokens of every example."""
     said: str
+    """What is said of the training in its record."""
     texts: Sequence[Words]
+    """What the encoder reads for them."""
 
     @property
     def pieces(self) -> set[int]:

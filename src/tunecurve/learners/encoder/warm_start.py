@@ -42,24 +42,16 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 @dataclass(frozen=True)
 class WarmStart:
-    """A tagger of every label of `builtin:pii`, trained at its first use.
-
-    Attributes
-    ----------
-    files : ModelFiles
-        The encoder that it starts from.
-    compute : Compute
-        Where it is trained.
-    languages : tuple of str
-        Of the made-up rows.
-    n_rows : int
-        How many rows.
-    """
+    """A tagger of every label of `builtin:pii`, trained at its first use."""
 
     files: ModelFiles
+    """The encoder that it starts from."""
     compute: Compute
+    """Where it is trained."""
     languages: tuple[str, ...]
+    """Of the made-up rows."""
     n_rows: int
+    """How many rows."""
 
     def describe(self) -> str:
         """Return what it was trained on, in words."""

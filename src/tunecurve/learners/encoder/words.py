@@ -17,25 +17,17 @@ from tunecurve.formats.segmentation import glued_characters, is_mark
 
 @dataclass(frozen=True)
 class Words:
-    """A text in words.
-
-    Attributes
-    ----------
-    starts, ends : tuple of int
-        Character offsets of each word, end exclusive.
-    piece_ids : tuple of int
-        Token ids of all pieces in order.
-    piece_words : tuple of int
-        For each piece, the number of its word.
-    characters : frozenset of int
-        Numbers of the words that are characters of a script without blanks between words, or Korean.
-    """
+    """A text in words."""
 
     starts: tuple[int, ...]
     ends: tuple[int, ...]
+    """Character offsets of each word, end exclusive."""
     piece_ids: tuple[int, ...]
+    """Token ids of all pieces in order."""
     piece_words: tuple[int, ...]
+    """For each piece, the number of its word."""
     characters: frozenset[int] = frozenset()
+    """Numbers of the words that are characters of a script without blanks between words, or Korean."""
 
     def __len__(self) -> int:
         return len(self.starts)

@@ -22,21 +22,14 @@ AS_OF = "2026-11"
 
 @dataclass(frozen=True)
 class Retirement:
-    """The end of a model.
-
-    Attributes
-    ----------
-    day : str
-        ISO date from which it does not answer any more.
-    then : str
-        What happens then, and the way on.
-    source : str
-        Who says so.
-    """
+    """The end of a model."""
 
     day: str
+    """ISO date from which it does not answer any more."""
     then: str
+    """What happens then, and the way on."""
     source: str
+    """Who says so."""
 
 
 _VERTEX_PAGE = "Google Cloud's page on model versions"

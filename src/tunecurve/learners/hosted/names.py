@@ -60,21 +60,14 @@ _FAMILIES = (
 
 @dataclass(frozen=True)
 class HostedName:
-    """A name taken apart.
-
-    Attributes
-    ----------
-    provider : str
-        E.g. ``google``.
-    service : str or None
-        ``vertex``, or the service of an ``openai-api`` name.
-    model : str
-        The model's name at the provider.
-    """
+    """A name taken apart."""
 
     provider: str
+    """E.g. ``google``."""
     service: str | None
+    """``vertex``, or the service of an ``openai-api`` name."""
     model: str
+    """The model's name at the provider."""
 
     @property
     def full_name(self) -> str:

@@ -43,23 +43,16 @@ BATCH_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars per million tokens, each None where unknown, and where they come from.
-
-    Attributes
-    ----------
-    input_usd, output_usd, training_usd : float or None
-        Per million tokens sent, answered, trained on.
-    source : str
-        Table and date.
-    hosting_usd : float or None
-        An hour of a deployment, where one has to stand; None: unknown, or none has to.
-    """
+    """US dollars per million tokens, each None where unknown, and where they come from."""
 
     input_usd: float | None
     output_usd: float | None
     training_usd: float | None
+    """Per million tokens sent, answered, trained on."""
     source: str
+    """Table and date."""
     hosting_usd: float | None = None
+    """An hour of a deployment, where one has to stand; None: unknown, or none has to."""
 
     def call_usd(self, tokens_in: float, tokens_out: float) -> float | None:
         """Return the price of a call."""

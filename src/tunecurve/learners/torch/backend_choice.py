@@ -34,42 +34,28 @@ class NotUsable(Exception):
 
 @dataclass(frozen=True)
 class Candidate(Generic[T]):
-    """An implementation.
-
-    Attributes
-    ----------
-    name : str
-        Its name, such as ``packed``.
-    description : str
-        What it does.
-    verified : callable
-        Returns it once it has been compared with the reference; raises `NotUsable`, or whatever the model raises.
-    """
+    """An implementation."""
 
     name: str
+    """Its name, such as ``packed``."""
     description: str
+    """What it does."""
     verified: Callable[[], T]
+    """Returns it once it has been compared with the reference; raises `NotUsable`, or whatever the model raises."""
 
 
 @dataclass(frozen=True)
 class Choice(Generic[T]):
-    """What was chosen.
-
-    Attributes
-    ----------
-    name : str
-        Name of the candidate.
-    chosen : T
-    said : str
-        What it does, what its comparison showed, and why each faster one was passed over.
-    is_fastest : bool
-        Whether nothing faster was passed over.
-    """
+    """What was chosen."""
 
     name: str
+    """Name of the candidate."""
     chosen: T
+    """"""
     said: str
+    """What it does, what its comparison showed, and why each faster one was passed over."""
     is_fastest: bool
+    """Whether nothing faster was passed over."""
 
 
 def choose(candidates: Sequence[Candidate[T]], compared: str) -> Choice[T]:

@@ -72,28 +72,20 @@ def why_no_development(recipe: TrainingRecipe, n_rows: int) -> str:
 
 @dataclass(frozen=True)
 class TrainingRun(Generic[R]):
-    """One training, from its parameters as they are.
-
-    Attributes
-    ----------
-    objective : Objective
-        What its steps compute.
-    recipe : TrainingRecipe
-    new_training : callable
-        Returns a training by a recipe, with an optimizer of its own, over the parameters as they are.
-    folder : Path
-        Holds what a killed training continues from.
-    fingerprint : str
-        Of everything that determines the steps.
-    checkpoint_every_seconds : float
-    """
+    """One training, from its parameters as they are."""
 
     objective: Objective
+    """What its steps compute."""
     recipe: R
+    """"""
     new_training: Callable[[R], Training]
+    """Returns a training by a recipe, with an optimizer of its own, over the parameters as they are."""
     folder: Path
+    """Holds what a killed training continues from."""
     fingerprint: str
+    """Of everything that determines the steps."""
     checkpoint_every_seconds: float
+    """"""
 
     def train(
         self, on_step: Callable[[TrainingProgress], None], training: Training | None = None, part: str = ""

@@ -22,21 +22,14 @@ NATIVE_BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # as /proc/cpuinfo has them
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and how precisely a model computes.
-
-    Attributes
-    ----------
-    device : torch.device
-        cpu, cuda or mps.
-    dtype : torch.dtype
-        Of the frozen weights; adapters are always float32.
-    threads : int
-        Threads of one operation on the CPU.
-    """
+    """Where and how precisely a model computes."""
 
     device: torch.device
+    """cpu, cuda or mps."""
     dtype: torch.dtype
+    """Of the frozen weights; adapters are always float32."""
     threads: int
+    """Threads of one operation on the CPU."""
 
     def describe(self) -> dict[str, str | int]:
         """Return the JSON-able description that results carry."""

@@ -38,48 +38,32 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Watch:
-    """When a training is looked at on development rows, and ends early.
-
-    Attributes
-    ----------
-    loss : callable
-        Returns the mean loss of the development rows; changes nothing.
-    every : int
-        Steps between two looks; there is one at the last step, too.
-    patience : int
-        Looks in a row without a better loss, after which it ends.
-    """
+    """When a training is looked at on development rows, and ends early."""
 
     loss: Callable[[], float]
+    """Returns the mean loss of the development rows; changes nothing."""
     every: int
+    """Steps between two looks; there is one at the last step, too."""
     patience: int
+    """Looks in a row without a better loss, after which it ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Resumable):
-    """One training.
-
-    Attributes
-    ----------
-    recipe : TrainingRecipe
-    seed : int
-        Of the order of rows, and of dropout.
-    lengths : sequence of int
-        Tokens of every row.
-    n_shared : int, default 0
-        Leading tokens of all rows that a step computes once.
-    until : int, optional
-        Steps after which it pauses.
-    watch : Watch, optional
-        Development rows.
-    """
+    """One training."""
 
     recipe: TrainingRecipe
+    """"""
     seed: int
+    """Of the order of rows, and of dropout."""
     lengths: Sequence[int]
+    """Tokens of every row."""
     n_shared: int = 0
+    """Leading tokens of all rows that a step computes once."""
     until: int | None = None
+    """Steps after which it pauses."""
     watch: Watch | None = None
+    """Development rows."""
 
     @cached_property
     def steps(self) -> list[list[int]]:

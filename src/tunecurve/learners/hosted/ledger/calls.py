@@ -37,51 +37,35 @@ def default_ledger_path() -> Path:
 
 @dataclass(frozen=True)
 class Spending:
-    """What a study has spent.
-
-    Attributes
-    ----------
-    answers_usd, jobs_usd : float
-        Answers and tuning jobs with a known price.
-    doubtful_usd : float
-        Reserved for calls that were sent and got no answer, and for jobs of which nobody knows: possibly billed.
-    n_answers, n_doubtful : int
-        Calls answered; calls in doubt.
-    n_unpriced : int
-        Answers whose price is unknown.
-    estimated_usd : float
-        The part of `answers_usd` that no server has told: booked at what was reserved.
-    n_estimated : int
-        Answers without usable usage.
-    n_doubtful_jobs : int
-        Tuning jobs that may have been billed.
-    estimated_jobs_usd : float
-        The part of `jobs_usd` that no provider has told: booked as quoted.
-    n_estimated_jobs : int
-        Tuning jobs whose provider tells no tokens.
-    hosting_usd : float
-        Deployments, those that stand included.
-    n_standing, n_doubtful_deployments : int
-        Deployments that go on costing; those of which that is not certain.
-    n_unpriced_deployments : int
-        Deployments whose price is unknown.
-    """
+    """What a study has spent."""
 
     answers_usd: float = 0.0
     jobs_usd: float = 0.0
+    """Answers and tuning jobs with a known price."""
     doubtful_usd: float = 0.0
+    """Reserved for calls that were sent and got no answer, and for jobs of which nobody knows: possibly billed."""
     n_answers: int = 0
     n_doubtful: int = 0
+    """Calls answered; calls in doubt."""
     n_unpriced: int = 0
+    """Answers whose price is unknown."""
     estimated_usd: float = 0.0
+    """The part of `answers_usd` that no server has told: booked at what was reserved."""
     n_estimated: int = 0
+    """Answers without usable usage."""
     n_doubtful_jobs: int = 0
+    """Tuning jobs that may have been billed."""
     estimated_jobs_usd: float = 0.0
+    """The part of `jobs_usd` that no provider has told: booked as quoted."""
     n_estimated_jobs: int = 0
+    """Tuning jobs whose provider tells no tokens."""
     hosting_usd: float = 0.0
+    """Deployments, those that stand included."""
     n_standing: int = 0
     n_doubtful_deployments: int = 0
+    """Deployments that go on costing; those of which that is not certain."""
     n_unpriced_deployments: int = 0
+    """Deployments whose price is unknown."""
 
     @property
     def total_usd(self) -> float:

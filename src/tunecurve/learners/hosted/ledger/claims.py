@@ -10,15 +10,9 @@ Held = TypeVar("Held")
 
 @dataclass(frozen=True)
 class Claim(Generic[Held]):
-    """Whether a call, a tuning job or a deployment may be begun here.
-
-    Attributes
-    ----------
-    state : {"yours", "there", "taken", "full"}
-        Begin it; it is on the books already; another living process is at it; no slot is free.
-    held : row or token
-        The job or the deployment; where no slot is free, a job that has one. Of a call: the token of who has sent it.
-    """
+    """Whether a call, a tuning job or a deployment may be begun here."""
 
     state: Literal["yours", "there", "taken", "full"]
+    """Begin it; it is on the books already; another living process is at it; no slot is free."""
     held: Held
+    """The job or the deployment; where no slot is free, a job that has one. Of a call: the token of who has sent it."""

@@ -23,61 +23,44 @@ OVER = frozenset({DELETED, NOT_MADE, FORGOTTEN})
 
 @dataclass(frozen=True)
 class DeploymentRow:
-    """A deployment in the ledger.
-
-    Attributes
-    ----------
-    key, study, backend, model : str
-        Our name of it, which it has at the provider, too; whose money it is; the account and address; the tuned model.
-    state : str
-        See above.
-    provider_id : str or None
-        What the provider looks it up by, once it is known.
-    usd_per_hour : float or None
-        While it stands; None: unknown.
-    reserved_usd, cost_usd : float, float or None
-        What is booked ahead while the cost is not known, and the cost.
-    created_at, updated_at : float
-        In seconds since 1970.
-    place, billed_seconds : mapping, int
-        Where it was made; what time is billed in.
-    owner : str or None
-        The process that has it.
-    sent_at : float or None
-        When its creation was sent, unless it was refused.
-    raw_state, answers_as, answers_at : str, str or None, str or None
-        As the provider tells it: how it stands, what calls name and where they go.
-    not_deleted : str or None
-        Why it may still stand.
-    asked_usd_per_hour, told_usd_per_hour, stands : float or None, float or None, str
-        What an hour of what was asked for costs, of what the provider tells, and what that is where it is more.
-    stood_seconds : float or None
-        From before its creation was sent to after its deletion was confirmed.
-    """
+    """A deployment in the ledger."""
 
     key: str
     study: str
     backend: str
     model: str
+    """Our name of it, which it has at the provider, too; whose money it is; the account and address; the tuned model."""
     state: str
+    """See above."""
     provider_id: str | None
+    """What the provider looks it up by, once it is known."""
     usd_per_hour: float | None
+    """While it stands; None: unknown."""
     reserved_usd: float
     cost_usd: float | None
+    """What is booked ahead while the cost is not known, and the cost."""
     created_at: float
     updated_at: float
+    """In seconds since 1970."""
     place: Place = field(default_factory=dict)
     billed_seconds: int = 1
+    """Where it was made; what time is billed in."""
     owner: str | None = None
+    """The process that has it."""
     sent_at: float | None = None
+    """When its creation was sent, unless it was refused."""
     raw_state: str = ""
     answers_as: str | None = None
     answers_at: str | None = None
+    """As the provider tells it: how it stands, what calls name and where they go."""
     not_deleted: str | None = None
+    """Why it may still stand."""
     asked_usd_per_hour: float | None = None
     told_usd_per_hour: float | None = None
     stands: str = ""
+    """What an hour of what was asked for costs, of what the provider tells, and what that is where it is more."""
     stood_seconds: float | None = None
+    """From before its creation was sent to after its deletion was confirmed."""
 
     @property
     def name(self) -> str:

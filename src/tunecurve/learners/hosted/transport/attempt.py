@@ -18,22 +18,15 @@ from tunecurve.learners.hosted.transport.odd_answers import Explained
 
 @dataclass
 class Attempt:
-    """What has happened in an attempt.
-
-    Attributes
-    ----------
-    is_counted : bool
-        Whether it may send one request; those of a batch are no attempts.
-    is_answered, was_refused : bool
-        A success has come; a refusal by status, before a model saw the call.
-    told_usd : float or None
-        What the call costs, as a gateway tells it.
-    """
+    """What has happened in an attempt."""
 
     is_counted: bool = False
+    """Whether it may send one request; those of a batch are no attempts."""
     is_answered: bool = False
     was_refused: bool = False
+    """A success has come; a refusal by status, before a model saw the call."""
     told_usd: float | None = None
+    """What the call costs, as a gateway tells it."""
 
 
 _current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("attempt of this task")

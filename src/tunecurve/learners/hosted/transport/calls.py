@@ -12,24 +12,16 @@ from tunecurve.prompts import Message
 
 @dataclass(frozen=True)
 class Call:
-    """One request.
-
-    Attributes
-    ----------
-    key : str
-        Hash of everything that is sent.
-    messages : tuple of Message
-        The chat turns.
-    max_tokens : int
-        Answer cap.
-    indexes : tuple of int
-        The rows that it answers; rows with equal prompts share a call.
-    """
+    """One request."""
 
     key: str
+    """Hash of everything that is sent."""
     messages: tuple[Message, ...]
+    """The chat turns."""
     max_tokens: int
+    """Answer cap."""
     indexes: tuple[int, ...]
+    """The rows that it answers; rows with equal prompts share a call."""
 
     @property
     def characters(self) -> int:
@@ -44,22 +36,15 @@ class Call:
 
 @dataclass
 class SendingLimits:
-    """Bounds on one stream of calls.
-
-    Attributes
-    ----------
-    concurrency, max_attempts : int
-        Calls in flight; attempts a call.
-    max_failures : int
-        Calls that may end without an answer before the whole stream does.
-    leaves_in_flight : bool
-        Whether a stop leaves calls behind: a batch goes on at the provider, and is asked for again.
-    """
+    """Bounds on one stream of calls."""
 
     concurrency: int
     max_attempts: int
+    """Calls in flight; attempts a call."""
     max_failures: int
+    """Calls that may end without an answer before the whole stream does."""
     leaves_in_flight: bool = False
+    """Whether a stop leaves calls behind: a batch goes on at the provider, and is asked for again."""
 
 
 def reply_record(call: Call, reply: Reply) -> AnswerRecord:

@@ -16,71 +16,47 @@ from tunecurve.prompts import Message
 
 @dataclass(frozen=True)
 class Reply:
-    """What a provider answered.
-
-    Attributes
-    ----------
-    text : str
-        The answer; empty where there is none.
-    stop_reason : str
-        As in `Completion`.
-    tokens_in, tokens_out : int or None
-        As the provider tells them, thinking and cached tokens included; None where it tells none or nonsense.
-    seconds : float
-        From sending to receiving.
-    detail : str or None
-        Why it was blocked, refused or cut.
-    model_version : str or None
-        Which version answered, as the provider says.
-    is_free : bool
-        The provider refused the request with an error status, before a model saw it.
-    told_usd : float or None
-        What the call costs, as a gateway tells it.
-    """
+    """What a provider answered."""
 
     text: str
+    """The answer; empty where there is none."""
     stop_reason: StopReason
+    """As in `Completion`."""
     tokens_in: int | None
     tokens_out: int | None
+    """As the provider tells them, thinking and cached tokens included; None where it tells none or nonsense."""
     seconds: float
+    """From sending to receiving."""
     detail: str | None = None
+    """Why it was blocked, refused or cut."""
     model_version: str | None = None
+    """Which version answered, as the provider says."""
     is_free: bool = False
+    """The provider refused the request with an error status, before a model saw it."""
     told_usd: float | None = None
+    """What the call costs, as a gateway tells it."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why no answer came back.
-
-    Attributes
-    ----------
-    reason : str
-        In one line, without secrets.
-    is_fatal : bool
-        No other call to this model could end better.
-    is_rate_limit : bool
-        The provider wants fewer calls.
-    retry_after_seconds : float or None
-        What the provider asks to wait.
-    may_be_billed : bool
-        The request may have been worked on.
-    is_unreachable : bool
-        No connection was made, so nothing was sent.
-    is_unreadable : bool
-        An answer came, and nothing here can read it; the next one is probably no better.
-    is_of_one_call : bool
-        What is refused may be this call's content: others may be answered.
-    """
+    """Why no answer came back."""
 
     reason: str
+    """In one line, without secrets."""
     is_fatal: bool = False
+    """No other call to this model could end better."""
     is_rate_limit: bool = False
+    """The provider wants fewer calls."""
     retry_after_seconds: float | None = None
+    """What the provider asks to wait."""
     may_be_billed: bool = False
+    """The request may have been worked on."""
     is_unreachable: bool = False
+    """No connection was made, so nothing was sent."""
     is_unreadable: bool = False
+    """An answer came, and nothing here can read it; the next one is probably no better."""
     is_of_one_call: bool = False
+    """What is refused may be this call's content: others may be answered."""
 
 
 class Gateway(Protocol):

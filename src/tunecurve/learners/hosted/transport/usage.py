@@ -20,19 +20,13 @@ MOST_CHARACTERS_A_TOKEN = 32
 
 @dataclass(frozen=True)
 class Usage:
-    """What a call used.
-
-    Attributes
-    ----------
-    tokens_in, tokens_out : int
-        As told, or estimated at four characters a token.
-    is_estimated : bool
-        The server told no usable numbers.
-    """
+    """What a call used."""
 
     tokens_in: int
     tokens_out: int
+    """As told, or estimated at four characters a token."""
     is_estimated: bool
+    """The server told no usable numbers."""
 
 
 def whole_number(value: Any) -> int | None:

@@ -37,53 +37,35 @@ Batches = Sequence[Sequence[EncodedExample]]
 
 @dataclass(frozen=True)
 class Layout:
-    """What lays out the rows of a step, beside the rows.
-
-    Attributes
-    ----------
-    n_prefix : int
-        Leading tokens that all rows of all trainings share; 0 where they are too few to pay.
-    pad_id : int
-        Token for padding.
-    multiple : int, default 1
-        Lengths are padded to multiples of it.
-    shapes : FewShapes, optional
-        The shapes of all steps, where they are known.
-    """
+    """What lays out the rows of a step, beside the rows."""
 
     n_prefix: int
+    """Leading tokens that all rows of all trainings share; 0 where they are too few to pay."""
     pad_id: int
+    """Token for padding."""
     multiple: int = 1
+    """Lengths are padded to multiples of it."""
     shapes: FewShapes | None = None
+    """The shapes of all steps, where they are known."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A row of the table.
-
-    Attributes
-    ----------
-    name, description : str
-        ``{n_prefix}`` stands for the tokens of the prefix.
-    adapters : type of Adapters
-        Where the adapters are kept.
-    tensors : callable
-        From one batch of every training to the step's tensors.
-    losses : callable
-        (model, tensors) to every training's mean loss; with the model's parts replaced only.
-    replaced : tuple of callables, default ()
-        From the model to contexts in which its parts compute otherwise.
-    needs_prefix : bool, default False
-        Whether it is of no use where the rows share no prefix.
-    """
+    """A row of the table."""
 
     name: str
     description: str
+    """``{n_prefix}`` stands for the tokens of the prefix."""
     adapters: type[Adapters]
+    """Where the adapters are kept."""
     tensors: Callable[[Batches, Layout], Any]
+    """From one batch of every training to the step's tensors."""
     losses: Callable[[Any, Any], torch.Tensor]
+    """(model, tensors) to every training's mean loss; with the model's parts replaced only."""
     replaced: tuple[Callable[[Any], AbstractContextManager[Any]], ...] = ()
+    """From the model to contexts in which its parts compute otherwise."""
     needs_prefix: bool = False
+    """Whether it is of no use where the rows share no prefix."""
 
 
 @contextmanager

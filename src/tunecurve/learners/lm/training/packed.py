@@ -15,25 +15,17 @@ from tunecurve.learners.lm.training.fused import answer_loss, plain_head
 
 @dataclass(frozen=True)
 class PackedStep:
-    """One step's rows behind their prefix.
-
-    Attributes
-    ----------
-    token_ids, position_ids : Tensor of shape (1, tokens)
-        Positions are those of each row standing alone behind the prefix.
-    loss_positions : Tensor of shape (answer tokens,)
-        Where the next token is an answer's.
-    labels : Tensor of shape (answer tokens,)
-        Those next tokens.
-    view : TrainingView
-        Which tokens attend to which.
-    """
+    """One step's rows behind their prefix."""
 
     token_ids: torch.Tensor
     position_ids: torch.Tensor
+    """Positions are those of each row standing alone behind the prefix, shape (1, tokens)."""
     loss_positions: torch.Tensor
+    """Where the next token is an answer's, shape (answer tokens,)."""
     labels: torch.Tensor
+    """Those next tokens, shape (answer tokens,)."""
     view: TrainingView
+    """Which tokens attend to which."""
 
     def to(self, device: torch.device) -> PackedStep:
         """Return it as it is: packed rows are computed where they are made, on the CPU."""

@@ -76,26 +76,18 @@ class EncodedTraining:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Where and how a run of trainings is computed.
-
-    Attributes
-    ----------
-    pad_id : int
-        Token for padding.
-    compute : dict
-        Description of device and precision, part of the checkpoint's identity.
-    folder : Path
-        Holds the checkpoint; a run of the same trainings that finds one of its own there continues from it.
-    checkpoint_every_seconds : float, default 60
-    backend : str, optional
-        The one backend to use, such as ``reference``; default: the fastest that is exact.
-    """
+    """Where and how a run of trainings is computed."""
 
     pad_id: int
+    """Token for padding."""
     compute: Mapping[str, Any]
+    """Description of device and precision, part of the checkpoint's identity."""
     folder: Path
+    """Holds the checkpoint; a run of the same trainings that finds one of its own there continues from it."""
     checkpoint_every_seconds: float = 60.0
+    """"""
     backend: str | None = None
+    """The one backend to use, such as ``reference``; default: the fastest that is exact."""
 
 
 def train_adapters(
