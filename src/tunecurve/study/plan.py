@@ -28,7 +28,7 @@ SIMILAR: tuple[Strategy, ...] = ("similar", "similar-by-label")
 PROMPTED: tuple[Strategy, ...] = ("zero-shot", "few-shot", *SIMILAR, "optimized")
 TRIAL_FORMAT = 1
 # Training rows whose loss is measured: so many, drawn at random where a model was tuned on more.
-MOST_LOSS_ROWS = 200
+MOST_LOSS_ROWS = 100
 
 
 PointKey = tuple[str, Strategy, int, int]

@@ -96,6 +96,12 @@ class LocalLearner(TorchLearner):
         self.encoder = ChatEncoder(tokenizer)
         self._loaded = None
         self._decoder: Decoder | None = None
+        # Backends of trainings that have been compared with the reference here, by the adapters' shape.
+        self._passed: dict[str, set[str]] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel to a worker, which compares anew: it may compute on another machine."""
+        return {**super().__getstate__(), "_passed": {}}
 
     def identity(self) -> dict[str, object]:
         """Return what determines the answers: weights, device, precision, threads, decoding."""
@@ -279,14 +285,21 @@ class LocalLearner(TorchLearner):
             )
             for job in jobs
         ]
+        first = trainings[0].recipe
+        shape = f"{len(trainings)} trainings, {first.lora_rank} {first.lora_alpha} {first.lora_dropout}"
         settings = RunSettings(
-            self.encoder.end_token_id, self.compute.describe(), folder, self.checkpoint_every_seconds, self.backend
+            self.encoder.end_token_id,
+            self.compute.describe(),
+            folder,
+            self.checkpoint_every_seconds,
+            self.backend,
+            self._passed.setdefault(shape, set()),
         )
         n_rows = sum(training.recipe.batch_size for training in trainings)
         fewer = "set a smaller recipe.batch_size" + (", or train_together: false" if len(jobs) > 1 else "")
         with enough_memory(self.compute, f"to train {self.name} on {n_rows} rows a step", fewer):
             seeds = [training.seed for training in trainings]
-            model, initial = initial_adapters(self.load_base(), trainings[0].recipe, seeds)
+            model, initial = initial_adapters(self.load_base(), first, seeds)
             trained = train_adapters(model, trainings, initial, settings, on_step)
         for job, (values, _) in zip(jobs, trained, strict=True):
             with torch.no_grad():

@@ -1,5 +1,6 @@
 """Two routes to one number: every backend = the reference, resumed = uninterrupted, batched = one by one."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -130,6 +131,51 @@ def test_bfloat16_trains_packed_and_agrees_within_its_precision(tiny_model_folde
     exact = tiny(tiny_model_folder)
     reference = adapted(exact, "llama")
     assert shared == pytest.approx(float(loss_of(reference.get_base_model(), encoded).detach()), rel=0.02)
+
+
+def counted_checks(monkeypatch):
+    """Return a list that gets the name of every backend whose loss and gradients are computed to be compared."""
+    checked, check = [], AdapterObjective.check
+    monkeypatch.setattr(
+        AdapterObjective, "check", lambda self, few: checked.append(self.backend.name) or check(self, few)
+    )
+    return checked
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+def test_a_backend_that_has_passed_is_taken_and_one_that_has_not_is_tried_again(tiny_model_folder, monkeypatch, kind):
+    learner = tiny(tiny_model_folder)
+    tuned = adapted(learner, kind)
+    encoded = [learner.encoder.encode_example(example) for example in examples(8)]
+    checked, passed = counted_checks(monkeypatch), set()
+    arguments = tuned, [adapter_values(tuned)], [encoded], layout_of(encoded)
+    first = choose_backend(*arguments, passed=passed)
+    assert passed == {first.name}
+    n_first = len(checked)
+    second = choose_backend(*arguments, passed=passed)
+    assert (second.name, second.said) == (first.name, first.said)
+    # Of gemma2 packed rows are not: they are refused anew, before anything is compared with the one that is taken.
+    assert checked[n_first:] == {"llama": [], "gemma2": ["reference", "packed"]}[kind]
+    assert choose_backend(*arguments).name == first.name, "nobody remembers where nobody is told to"
+    assert len(checked) >= n_first + 2
+
+
+def test_a_learner_compares_once_for_every_shape_of_adapters_and_anew_elsewhere(
+    tiny_model_folder, tmp_path, monkeypatch
+):
+    checked, learner = counted_checks(monkeypatch), tiny(tiny_model_folder)
+
+    def n_checks(learner, folder, **recipe):
+        before = len(checked)
+        (tmp_path / folder).mkdir()
+        values = learner.resolve_recipe({"epochs": 1, "batch_size": 4, "lora_rank": 4, **recipe}, 12)
+        done = learner.fine_tune(TrainingJob(examples(12), values, 0, tmp_path / folder), lambda step: None)
+        assert done.record.path.startswith("packed: ")
+        assert done.record.path.endswith("loss and gradients equal the reference's")
+        return len(checked) - before
+
+    assert [n_checks(learner, "a"), n_checks(learner, "b"), n_checks(learner, "c", lora_rank=8)] == [2, 0, 2]
+    assert n_checks(copy.copy(learner), "d") == 2, "a copy travels to a worker, on a machine of its own"
 
 
 @pytest.mark.parametrize(("kind", "name"), [("llama", "packed"), ("qwen3", "packed"), ("gemma2", "cached")])

@@ -88,6 +88,8 @@ class RunSettings:
     """"""
     backend: str | None = None
     """The one backend to use, such as ``reference``; default: the fastest that is exact."""
+    passed: set[str] | None = None
+    """Backends that earlier runs of such trainings have compared; see `choose_backend`."""
 
 
 def train_adapters(
@@ -123,7 +125,7 @@ def train_adapters(
     rows = [training.ordered for training in trainings]
     multiple = LENGTHS_MULTIPLE if model.get_base_model().device.type == "cuda" else 1
     layout = Layout(shared_prefix_length([row for own in rows for row in own]), settings.pad_id, multiple)
-    choice = _chosen(model, initial, rows, layout, settings.backend)
+    choice = _chosen(model, initial, rows, layout, settings)
     adapters = choice.chosen.adapters
     n_shared = layout.n_prefix if choice.name != "reference" else 0
     runs = [
@@ -182,10 +184,10 @@ def _chosen(
     initial: Sequence[dict[str, torch.Tensor]],
     rows: Sequence[Sequence[EncodedExample]],
     layout: Layout,
-    only: str | None,
+    settings: RunSettings,
 ) -> Choice[AdapterObjective]:
     try:
-        return choose_backend(model, initial, rows, layout, only=only)
+        return choose_backend(model, initial, rows, layout, only=settings.backend, passed=settings.passed)
     except NotUsable as error:
         raise ModelError(
             f"trainings of this model cannot be computed together: {error}; set train_together: false"
