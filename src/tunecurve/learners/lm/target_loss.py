@@ -13,12 +13,12 @@ import torch
 from transformers.cache_utils import DynamicCache
 
 from tunecurve.learners.base import TargetLoss
-from tunecurve.learners.lm.attention import packed_attention
 from tunecurve.learners.lm.cached import answer_logits, cached_step, prefix_cache
 from tunecurve.learners.lm.chat_format import ChatEncoder, EncodedExample, common_prefix_length
 from tunecurve.learners.lm.decoding.generate import most_tokens_held
 from tunecurve.learners.lm.decoding.kv_cache import PrefixCache, SlotCache
-from tunecurve.learners.lm.decoding.packed import forward_packed, read_prefix
+from tunecurve.learners.lm.decoding.packed import read_prefix
+from tunecurve.learners.lm.forward import PACKED, Forward, forwards
 from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose
 from tunecurve.prompts import Prompt
 
@@ -103,8 +103,8 @@ def _choose(model: Any, probe: EncodedExample, n_prefix: int, pad_id: int, only:
     """Return the fastest backend that gives the loss of the probe read whole."""
     prefix_ids = probe.token_ids[:n_prefix]
 
-    def packed() -> Measure:
-        measure = _packed(model, prefix_ids)
+    def packed(forward: Forward) -> Measure:
+        measure = _packed(forward, prefix_ids)
         with torch.inference_mode():
             [found], [whole] = measure([probe]), _measure_reference(model, [probe], None, 0, pad_id)
         if not abs(found - whole) <= TOLERANCE[model.dtype] * max(abs(whole), 1.0):
@@ -112,39 +112,41 @@ def _choose(model: Any, probe: EncodedExample, n_prefix: int, pad_id: int, only:
         return measure
 
     candidates = [
-        Candidate("packed", "rows packed behind their shared prefix", packed),
-        Candidate(REFERENCE, "rows in transformers' cache", lambda: _reference(model, prefix_ids, pad_id)),
+        Candidate(name, "rows packed behind their shared prefix", lambda make=make: packed(make()))  # type: ignore[misc]
+        for name, _, make in forwards(model)
     ]
-    return choose([one for one in candidates if only in (None, one.name)], "the loss of a row")
+    reference = Candidate(REFERENCE, "rows in transformers' cache", lambda: _reference(model, prefix_ids, pad_id))
+    return choose(
+        [
+            one
+            for one in [*candidates, reference]
+            if only in (None, one.name) or (only == PACKED and one is not reference)
+        ],
+        "the loss of a row",
+    )
 
 
-def _packed(model: Any, prefix_ids: Sequence[int]) -> Measure:
-    with torch.inference_mode(), packed_attention(model):
-        prefix = read_prefix(model, prefix_ids) if prefix_ids else None
-
-    def measure(rows: Sequence[EncodedExample]) -> list[float]:
-        with packed_attention(model):
-            return _measure_packed(model, rows, prefix, len(prefix_ids))
-
-    return measure
+def _packed(forward: Forward, prefix_ids: Sequence[int]) -> Measure:
+    prefix = read_prefix(forward, prefix_ids) if prefix_ids else None
+    return lambda rows: _measure_packed(forward, rows, prefix, len(prefix_ids))
 
 
 def _measure_packed(
-    model: Any, rows: Sequence[EncodedExample], prefix: PrefixCache | None, n_prefix: int
+    forward: Forward, rows: Sequence[EncodedExample], prefix: PrefixCache | None, n_prefix: int
 ) -> list[float]:
     # The last token of a row says nothing of what comes before it.
     own = [row.token_ids[n_prefix:-1] for row in rows]
-    view = SlotCache(prefix, len(rows), max(map(len, own)))
+    view = SlotCache(prefix, len(rows))
     places = [range(len(tokens)) for tokens in own]
-    view.start_pass(places, model.device, model.dtype)
+    view.start_pass(places, forward.device, forward.dtype)
     wanted: list[int] = []
     n_before = 0
     for row, tokens in zip(rows, own, strict=True):
         n_before += len(tokens)
         wanted += range(n_before - row.n_answer, n_before)
     positions = [n_prefix + place for row_places in places for place in row_places]
-    logits = forward_packed(model, [token for tokens in own for token in tokens], positions, wanted, view)
-    labels = torch.tensor([token for row in rows for token in row.token_ids[-row.n_answer :]], device=model.device)
+    logits = forward([token for tokens in own for token in tokens], positions, wanted, view)
+    labels = torch.tensor([token for row in rows for token in row.token_ids[-row.n_answer :]], device=forward.device)
     return _sums_by_row(_token_losses(logits, labels), rows)
 
 

@@ -19,6 +19,8 @@ from tunecurve.learners.lm.decoding import generate
 from tunecurve.learners.lm.decoding import packed as packed_decoding
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup, SeenContinuations
+from tunecurve.learners.lm.forward import PackedForward
+from tunecurve.learners.lm.lean import LeanForward
 from tunecurve.learners.lm.learner import LocalLearner
 from tunecurve.learners.lm.recipe import Recipe
 from tunecurve.learners.torch.backend_choice import NotUsable
@@ -29,6 +31,7 @@ from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
 
 RENDERER = PromptRenderer(MASKING_SYSTEM, labels=("FIRSTNAME", "CITY"))
 PROMPTS = [RENDERER.prompt(source) for source, _ in ROWS]
+LEAN = "packed in few operations"
 
 
 def answers(model, encoder, prompts, **options):
@@ -93,14 +96,14 @@ def test_neither_memory_nor_pass_size_changes_an_answer(tuned, expected, monkeyp
     assert answers(tuned._load_for_scoring(), tuned.encoder, rows) == expected
 
 
-def test_rows_without_a_shared_prefix_are_decoded_too(tuned, expected):
+@pytest.mark.parametrize("forward", [PackedForward, LeanForward.of])
+def test_rows_without_a_shared_prefix_are_decoded_too(tuned, expected, forward):
     model, encoder = tuned._load_for_scoring(), tuned.encoder
     rows = [
         generate._job(index, prompt, encoder, AnswerLimits()).row(0, encoder.end_token_id)
         for index, prompt in enumerate(PROMPTS[:8])
     ]
-    with torch.inference_mode(), packed_decoding_context(model):
-        finished = list(packed_decoding.decode_rows(model, rows, None, n_slots=3))
+    finished = list(packed_decoding.decode_rows(forward(model), rows, None, n_slots=3))
     assert sorted(finished) == list(range(8))
     end = encoder.end_token_id
     assert [encoder.decode([t for t in row.answer if t != end]) for row in rows] == expected[:8]
@@ -132,19 +135,13 @@ def test_rows_with_examples_of_their_own_are_batched_by_length(tuned):
     assert all(min(first) >= max(second) for first, second in itertools.pairwise(batches))
 
 
-def packed_decoding_context(model):
-    from tunecurve.learners.lm.attention import packed_attention
-
-    return packed_attention(model)
-
-
-@pytest.mark.parametrize(("kind", "name"), [("llama", "packed"), ("qwen3", "packed"), ("gemma2", "reference")])
+@pytest.mark.parametrize(("kind", "name"), [("llama", LEAN), ("qwen3", "packed"), ("gemma2", "reference")])
 def test_each_architecture_is_decoded_by_the_fastest_decoder_that_is_exact_for_it(tiny_model_folder, kind, name):
     learner = tiny(tiny_model_folder)
     model = (learner.load_base() if kind == "llama" else small_model(kind)).eval()
     before = model.config._attn_implementation
     choice = decoder_of(model, learner.encoder, PROMPTS)
-    assert (choice.name, choice.is_fastest) == (name, name == "packed")
+    assert (choice.name, choice.is_fastest) == (name, name != "reference")
     assert ("not packed: this model does not allow it (ValueError)" in choice.said) == (name == "reference")
     packed = answers(model, learner.encoder, PROMPTS[:12])
     assert packed == answers(model, learner.encoder, PROMPTS[:12], only="reference")
@@ -154,7 +151,7 @@ def test_each_architecture_is_decoded_by_the_fastest_decoder_that_is_exact_for_i
 def test_bfloat16_answers_are_nearly_those_of_the_reference(tiny_model_folder):
     learner = tiny(tiny_model_folder)
     model = learner.load_base().to(torch.bfloat16)
-    assert decoder_of(model, learner.encoder, PROMPTS).name == "packed"
+    assert decoder_of(model, learner.encoder, PROMPTS).name == LEAN
     packed = answers(model, learner.encoder, PROMPTS)
     plain = answers(model, learner.encoder, PROMPTS, only="reference")
     # Rounding decides between two nearly equal tokens: a random model has many such places.
@@ -174,7 +171,7 @@ def test_the_real_model_writes_the_same_answers_with_both_decoders(smollm2):
     for dtype in {torch.float32, native}:
         learner = LocalLearner(smollm2, replace(choose_compute("cpu"), dtype=dtype), limits)
         model = learner._load_for_scoring()
-        assert decoder_of(model, learner.encoder, prompts).name == "packed"
+        assert decoder_of(model, learner.encoder, prompts).name == LEAN
         for only in ("packed", "reference"):
             found = decode_stream(model, learner.encoder, prompts, learner.limits, options=DecodingOptions(only=only))
             written[dtype, only] = [answer.text for _, answer in sorted(found, key=lambda item: item[0])]
@@ -294,7 +291,7 @@ def test_a_learner_says_which_decoder_wrote_its_answers(tiny_model_folder, monke
     learner = tiny(tiny_model_folder, backend=only)
     assert learner.decoder is None
     predict(learner, PROMPTS[:2])
-    assert learner.decoder.name == (only or "packed")
+    assert learner.decoder.name == ("reference" if only == "reference" else LEAN)
     assert learner.decoder.is_fastest
     assert learner.load_tuned(tiny_model_folder).decoder is None
 
@@ -303,14 +300,17 @@ def test_a_learner_says_which_decoder_wrote_its_answers(tiny_model_folder, monke
 
     right = generate.next_token_logits
     monkeypatch.setattr(generate, "next_token_logits", other_logits)
+    again = [
+        RENDERER.prompt(prompt.source, [ROWS[20]]) for prompt in PROMPTS[:2]
+    ]  # logits are checked once a beginning
     if only == "packed":
         with pytest.raises(NotUsable, match="not packed: other logits"):
-            predict(learner, PROMPTS[:2])
+            predict(learner, again)
         return
-    predict(learner, PROMPTS[:2])
+    predict(learner, again)
     assert learner.decoder.name == "reference"
     assert learner.decoder.is_fastest == (only == "reference")
-    passed_over = "; not packed: other logits (relative difference 2.0e-01)"
+    passed_over = "".join(f"; not {name}: other logits (relative difference 2.0e-01)" for name in (LEAN, "packed"))
     assert learner.decoder.said == "reference: transformers' generate" + (passed_over if only is None else "")
 
 

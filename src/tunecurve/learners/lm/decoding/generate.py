@@ -18,7 +18,6 @@ from transformers import GenerationConfig, LogitsProcessor
 from transformers.cache_utils import DynamicCache
 
 from tunecurve.learners.base import Completion, StopReason
-from tunecurve.learners.lm.attention import packed_attention
 from tunecurve.learners.lm.cached import expand_cache, prefix_cache
 from tunecurve.learners.lm.chat_format import ChatEncoder, common_prefix_length
 from tunecurve.learners.lm.decoding.packed import (
@@ -28,12 +27,13 @@ from tunecurve.learners.lm.decoding.packed import (
     next_token_logits,
     read_prefix,
 )
+from tunecurve.learners.lm.forward import PACKED, Forward, forwards
 from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose
 from tunecurve.prompts import Prompt
 
 REFERENCE_ROWS = 32
-# Most tokens of keys and values held at a time on a CPU: 46 KB each in float32 for the built-in model. Elsewhere they
-# may take this share of the device's memory.
+# Most tokens of keys and values held at a time on a CPU in float32, 46 KB each for the built-in model; in fewer bits more.
+# Elsewhere they may take this share of the device's memory.
 MAX_TOKENS_HELD = 12_000
 SHARE_OF_DEVICE_MEMORY = 0.125
 # Largest difference of logits between the decoders, as a share of the largest logit.
@@ -171,36 +171,41 @@ def _job(
 def choose_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int, only: str | None = None) -> Choice[Decoder]:
     """Return the fastest decoder that gives the logits behind the probe's prompt read whole."""
     candidates = [
-        Candidate("packed", "rows packed, guesses checked", lambda: _packed_decoder(model, probe, n_prefix, end_id)),
-        Candidate(REFERENCE, "transformers' generate", lambda: _reference_decoder(model, probe, n_prefix, end_id)),
+        Candidate(
+            name,
+            ", ".join(["rows packed, guesses checked", *([more] if more else [])]),
+            lambda make=make: _packed_decoder(model, make(), probe, n_prefix, end_id),  # type: ignore[misc]
+        )
+        for name, more, make in forwards(model)
     ]
-    return choose([one for one in candidates if only in (None, one.name)], "logits")
+    reference = Candidate(
+        REFERENCE, "transformers' generate", lambda: _reference_decoder(model, probe, n_prefix, end_id)
+    )
+    return choose(
+        [
+            one
+            for one in [*candidates, reference]
+            if only in (None, one.name) or (only == PACKED and one is not reference)
+        ],
+        "logits",
+    )
 
 
-def _packed_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Decoder:
-    prefix_ids = probe.prompt_ids[:n_prefix]
-    with torch.inference_mode(), packed_attention(model):
-        prefix = read_prefix(model, prefix_ids) if n_prefix else None
-        packed = next_token_logits(model, probe.row(n_prefix, end_id), prefix, n_prefix)
-    with torch.inference_mode():
-        ids = torch.tensor([probe.prompt_ids], device=packed.device)
-        plain = model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1]
-    apart, size = float((packed - plain).abs().max()), float(plain.abs().max())
-    if not apart <= TOLERANCE[plain.dtype] * size:
-        raise NotUsable(f"other logits (relative difference {apart / max(size, 1e-12):.1e})")
+def _packed_decoder(model: Any, forward: Forward, probe: _Job, n_prefix: int, end_id: int) -> Decoder:
+    prefix_ids = (*probe.prompt_ids[:n_prefix],)
+    if prefix_ids not in forward.checked:
+        found = read_prefix(forward, prefix_ids) if n_prefix else None
+        _check(model, next_token_logits(forward, probe.row(n_prefix, end_id), found, n_prefix), probe)
+        forward.checked.clear()
+        forward.checked[prefix_ids] = found
+    prefix = forward.checked[prefix_ids]
     max_tokens = most_tokens_held(model)
 
     def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:
         rows = [job.row(n_prefix, end_id) for job in batch]
         n_slots = max(1, max_tokens // max(row.n_places for row in rows))
         last = time.perf_counter()
-        finished = decode_rows(model, rows, prefix, prefix_ids, n_slots=n_slots)
-        while True:
-            # Entered anew for every row: between two rows the caller may do anything with the model.
-            with torch.inference_mode(), packed_attention(model):
-                number = next(finished, None)
-            if number is None:
-                return
+        for number in decode_rows(forward, rows, prefix, prefix_ids, n_slots=n_slots):
             now = time.perf_counter()
             yield batch[number], rows[number].answer, now - last
             last = now
@@ -208,10 +213,20 @@ def _packed_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int) -> Deco
     return decode
 
 
+def _check(model: Any, packed: torch.Tensor, probe: _Job) -> None:
+    """Raise unless logits behind the probe's prompt are those of the model that reads it whole."""
+    with torch.inference_mode():
+        ids = torch.tensor([probe.prompt_ids], device=packed.device)
+        plain = model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1]
+    apart, size = float((packed - plain).abs().max()), float(plain.abs().max())
+    if not apart <= TOLERANCE[plain.dtype] * size:
+        raise NotUsable(f"other logits (relative difference {apart / max(size, 1e-12):.1e})")
+
+
 def most_tokens_held(model: Any) -> int:
     """Return for how many tokens keys and values may be held at a time."""
     if model.device.type != "cuda":
-        return MAX_TOKENS_HELD
+        return MAX_TOKENS_HELD * torch.float32.itemsize // model.dtype.itemsize
     config = model.config.get_text_config()
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     n_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads

@@ -7,17 +7,19 @@ would have written itself are kept, and the token after them is certain too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
-from tunecurve.learners.lm.attention import PackedView
 from tunecurve.learners.lm.decoding.kv_cache import PrefixCache, SlotCache
 from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup, SeenContinuations
+from tunecurve.learners.lm.forward import Forward
 
 # Tokens of all rows in a pass: enough to keep the processor busy, few enough to stay in its caches. A GPU takes more
 # in the time that it takes to start its kernels.
 PASS_TOKENS, PASS_TOKENS_OF_GPU = 512, 8192
+# Up to so many tokens guesses fill a pass on a processor: a wider one takes as long as its tokens, and some guesses are wrong.
+GUESSING_TOKENS = 64
 
 
 class Constraint(Protocol):
@@ -119,23 +121,23 @@ class DecodingRow:
         return len(self.answer) - before
 
 
-def read_prefix(model: Any, token_ids: Sequence[int]) -> PrefixCache:
-    """Return the keys and values of a prefix; inside `packed_attention(model)` only."""
+def read_prefix(forward: Forward, token_ids: Sequence[int]) -> PrefixCache:
+    """Return the keys and values of a prefix."""
     view = PrefixCache()
-    forward_packed(model, list(token_ids), list(range(len(token_ids))), [len(token_ids) - 1], view)
+    forward(list(token_ids), list(range(len(token_ids))), [len(token_ids) - 1], view)
     return view
 
 
-def next_token_logits(model: Any, row: DecodingRow, prefix: PrefixCache | None, n_prefix: int) -> torch.Tensor:
-    """Return the logits after a row's prompt, shape (vocabulary,); inside `packed_attention(model)` only."""
-    view = SlotCache(prefix, 1, len(row.prompt))
-    offsets = list(range(len(row.prompt)))
-    view.start_pass([offsets], model.device, model.dtype)
-    return forward_packed(model, row.prompt, [n_prefix + offset for offset in offsets], [len(offsets) - 1], view)[0]
+def next_token_logits(forward: Forward, row: DecodingRow, prefix: PrefixCache | None, n_prefix: int) -> torch.Tensor:
+    """Return the logits after a row's prompt, shape (vocabulary,)."""
+    view = SlotCache(prefix, 1)
+    offsets = range(len(row.prompt))
+    view.start_pass([offsets], forward.device, forward.dtype)
+    return forward(row.prompt, [n_prefix + offset for offset in offsets], [len(offsets) - 1], view)[0]
 
 
 def decode_rows(
-    model: Any,
+    forward: Forward,
     rows: Sequence[DecodingRow],
     prefix: PrefixCache | None,
     prefix_ids: Sequence[int] = (),
@@ -147,8 +149,8 @@ def decode_rows(
 
     Parameters
     ----------
-    model : transformers causal language model
-        In evaluation mode, inside `packed_attention(model)`.
+    forward : Forward
+        The model's, in evaluation mode.
     rows : sequence of DecodingRow
         Without answers yet.
     prefix : PrefixCache or None
@@ -163,84 +165,74 @@ def decode_rows(
     seen = SeenContinuations()
     seen.learn(prefix_ids)
     drafts = [PromptLookup(row.source, seen) for row in rows]
-    view = SlotCache(prefix, min(n_slots, len(rows)), max(row.n_places for row in rows))
-    slots: list[int | None] = [None] * view.n_slots
-    pass_tokens = PASS_TOKENS if model.device.type == "cpu" else PASS_TOKENS_OF_GPU
+    view = SlotCache(prefix, min(n_slots, len(rows)))
+    on_processor = forward.device.type == "cpu"
+    pass_tokens = PASS_TOKENS if on_processor else PASS_TOKENS_OF_GPU
+    held: list[int] = []  # the number of the row in every slot
     n_started = 0
-    while n_started < len(rows) or any(number is not None for number in slots):
-        guesses = [[] if number is None or not use_drafts else _guess(rows[number], drafts[number]) for number in slots]
+    while n_started < len(rows) or held:
+        is_filling = n_started < len(rows) and len(held) < view.n_slots
+        most = pass_tokens
+        if on_processor:
+            most = 0 if is_filling else GUESSING_TOKENS // len(held) - 1
+        guesses = [_guess(rows[number], drafts[number], most) if use_drafts else [] for number in held]
         room = pass_tokens - sum(
-            len(rows[number].pending()) + len(guessed)
-            for number, guessed in zip(slots, guesses, strict=True)
-            if number is not None
+            len(rows[number].pending()) + len(guessed) for number, guessed in zip(held, guesses, strict=True)
         )
-        for slot, number in enumerate(slots):
-            if number is None and n_started < len(rows):
-                room -= len(rows[n_started].prompt)
-                if room < 0 and any(other is not None for other in slots):
-                    break
-                slots[slot], n_started = n_started, n_started + 1
-        held = [None if number is None else rows[number] for number in slots]
-        predicted = _take_pass(model, held, guesses, view, len(prefix_ids))
-        for slot, number in enumerate(slots):
-            if number is None:
-                continue
+        while n_started < len(rows) and len(held) < view.n_slots:
+            room -= len(rows[n_started].prompt)
+            if room < 0 and held:
+                break
+            held.append(n_started)
+            guesses.append([])
+            n_started += 1
+        predicted = _take_pass(forward, [rows[number] for number in held], guesses, view, len(prefix_ids))
+        finished: list[int] = []
+        for slot, number in enumerate(held):
             row, guessed = rows[number], guesses[slot]
             drafts[number].follow(row.answer, row.accept(guessed, predicted[slot]), len(guessed))
             if row.is_finished:
                 seen.learn(row.answer)
-                slots[slot] = None
-                yield number
+                finished.append(slot)
+        done = [held[slot] for slot in finished]
+        for slot in reversed(finished):  # the last row moves into the slot that is free
+            last = held.pop()
+            if slot < len(held):
+                view.move(len(held), slot)
+                held[slot] = last
+        yield from done
 
 
-def _guess(row: DecodingRow, draft: PromptLookup) -> list[int]:
-    return draft.propose(row.answer)[: row.cap - len(row.answer)]
+def _guess(row: DecodingRow, draft: PromptLookup, most: int) -> list[int]:
+    return draft.propose(row.answer)[: max(0, min(most, row.cap - len(row.answer)))]
 
 
 def _take_pass(
-    model: Any, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]], view: SlotCache, n_prefix: int
+    forward: Forward, rows: Sequence[DecodingRow], guesses: Sequence[list[int]], view: SlotCache, n_prefix: int
 ) -> list[list[int]]:
-    """Return for every row the token it writes before each guess and after the last one; none for an empty slot."""
+    """Return for every row the token it writes before each guess and after the last one."""
     token_ids: list[int] = []
     wanted: list[int] = []
     offsets: list[range] = []
     for row, guessed in zip(rows, guesses, strict=True):
-        if row is None:
-            offsets.append(range(0))
-            continue
         tokens = row.pending() + guessed
         wanted += range(len(token_ids) + len(tokens) - len(guessed) - 1, len(token_ids) + len(tokens))
         token_ids += tokens
         offsets.append(range(row.n_cached, row.n_cached + len(tokens)))
         row.n_cached += len(tokens) - len(guessed)
-    view.start_pass(offsets, model.device, model.dtype)
+    view.start_pass(offsets, forward.device, forward.dtype)
     positions = [n_prefix + offset for row_offsets in offsets for offset in row_offsets]
-    return _written(forward_packed(model, token_ids, positions, wanted, view), rows, guesses)
+    return _written(forward(token_ids, positions, wanted, view), rows, guesses)
 
 
-def _written(logits: torch.Tensor, rows: Sequence[DecodingRow | None], guesses: Sequence[list[int]]) -> list[list[int]]:
+def _written(logits: torch.Tensor, rows: Sequence[DecodingRow], guesses: Sequence[list[int]]) -> list[list[int]]:
     """Return what `_take_pass` does from the logits of the wanted positions of all rows."""
     best = logits.max(dim=-1).indices.tolist()  # the first of equals, as argmax, which takes four times as long
     written: list[list[int]] = []
     start = 0
     for row, guessed in zip(rows, guesses, strict=True):
-        offsets = slice(start, start if row is None else start + len(guessed) + 1)
+        offsets = slice(start, start + len(guessed) + 1)
         start = offsets.stop
-        constraint = None if row is None else row.constraint
         tokens = best[offsets]
-        written.append(tokens if constraint is None else constraint.choose(logits[offsets], tokens, guessed))
+        written.append(tokens if row.constraint is None else row.constraint.choose(logits[offsets], tokens, guessed))
     return written
-
-
-def forward_packed(
-    model: Any, token_ids: list[int], positions: list[int], wanted: list[int], view: PackedView
-) -> torch.Tensor:
-    """Return the logits at the wanted positions, shape (wanted, vocabulary); inside `packed_attention(model)` only."""
-    output = model(
-        input_ids=torch.tensor([token_ids], device=model.device),
-        position_ids=torch.tensor([positions], device=model.device),
-        use_cache=False,
-        logits_to_keep=torch.tensor(wanted, device=model.device),
-        packed=view,
-    )
-    return output.logits[0]
