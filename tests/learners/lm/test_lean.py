@@ -47,7 +47,7 @@ def logits_behind(forward, n_prefix, rows):
     view = SlotCache(prefix, len(rows))
     found = []
     for begin in (True, False):
-        parts = [range(0, start) if begin else range(start, len(tokens)) for start, tokens in rows]
+        parts = [range(start) if begin else range(start, len(tokens)) for start, tokens in rows]
         flat = [tokens[place] for part, (_, tokens) in zip(parts, rows, strict=True) for place in part]
         if not flat:
             continue

@@ -62,22 +62,25 @@ class _Layer:
         self.width, self.scale, self.number = attention.head_dim, attention.scaling, attention.layer_idx
         query, key, value = attention.q_proj, attention.k_proj, attention.v_proj
         self.n_heads, self.n_keys = query.out_features // self.width, key.out_features // self.width
-        self.heads = Product(
-            [self._in_pairs(query.weight), self._in_pairs(key.weight), value.weight],
-            [self._in_pairs(query.bias), self._in_pairs(key.bias), value.bias],
-        )
+        biases = [query.bias, key.bias, value.bias]
+        if query.bias is not None:
+            biases[:2] = map(self._in_pairs, biases[:2])
+        self.heads = Product([self._in_pairs(query.weight), self._in_pairs(key.weight), value.weight], biases)
         self.attended = _product(attention.o_proj)
         self.gate_and_up = _product(unit.gate_proj, unit.up_proj)
         self.down = _product(unit.down_proj)
 
-    def _in_pairs(self, weight: torch.Tensor | None) -> torch.Tensor | None:
+    def _in_pairs(self, weight: torch.Tensor) -> torch.Tensor:
         """Return a projection's weights so that the two numbers of a head that are turned together lie side by side."""
-        if weight is None:
-            return None
         return weight.unflatten(0, (-1, 2, self.width // 2)).transpose(1, 2).flatten(0, 2)
 
-    def __call__(self, hidden: torch.Tensor, turns: torch.Tensor, view: PackedView) -> torch.Tensor:
-        """Return the layer's output for hidden states of shape (tokens, width) and the turns of their positions."""
+    def __call__(
+        self, hidden: torch.Tensor, turns: torch.Tensor, view: PackedView, wanted: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the layer's output from hidden states of shape (tokens, width), for all tokens or those that are wanted.
+
+        `turns` are complex numbers that turn pairs of numbers of a head as their positions ask for.
+        """
         n_tokens, width = len(hidden), self.width
         heads = self.heads(self.norms[0](hidden)).float().view(n_tokens, -1, width)
         n_turned = self.n_heads + self.n_keys
@@ -85,8 +88,10 @@ class _Layer:
         query, key, value = (
             heads.to(hidden.dtype).transpose(0, 1)[None].split([self.n_heads, self.n_keys, self.n_keys], dim=1)
         )
-        attended = view.attend(self.number, query, key, value, self.scale)
-        hidden = self.attended.added_to(hidden, attended.reshape(n_tokens, -1))
+        attended = view.attend(self.number, query, key, value, self.scale).reshape(n_tokens, -1)
+        if wanted is not None:
+            hidden, attended = hidden[wanted], attended[wanted]
+        hidden = self.attended.added_to(hidden, attended)
         gate, up = self.gate_and_up(self.norms[1](hidden)).chunk(2, dim=1)
         return self.down.added_to(hidden, functional.silu(gate).mul_(up))
 
@@ -130,9 +135,9 @@ class LeanForward:
             cosine, sine = self._positions(torch.empty(0), torch.tensor([positions]))
             half = cosine.shape[-1] // 2
             turns = torch.complex(cosine[0, :, None, :half], sine[0, :, None, :half])
-            for layer in self._layers:
+            for layer in self._layers[:-1]:
                 hidden = layer(hidden, turns, view)
-            return self._head(self._norm(hidden[torch.tensor(wanted)]))
+            return self._head(self._norm(self._layers[-1](hidden, turns, view, torch.tensor(wanted))))
 
 
 def has_known_parts(model: Any) -> bool:
