@@ -9,9 +9,9 @@ import transformers
 from tests.learners.lm.training.test_training import RECIPE, small_model
 from tunecurve.learners.lm import lean
 from tunecurve.learners.lm.adapters import add_adapters
-from tunecurve.learners.lm.decoding.kv_cache import SlotCache
 from tunecurve.learners.lm.decoding.packed import read_prefix
 from tunecurve.learners.lm.forward import PackedForward, forwards
+from tunecurve.learners.lm.kv_cache import SlotCache
 from tunecurve.learners.lm.lean import LeanForward, has_known_parts
 from tunecurve.learners.lm.recipe import resolve_recipe
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from tunecurve.learners.lm.attention import PackedView, packed_attention
-from tunecurve.learners.lm.decoding.kv_cache import PrefixCache
+from tunecurve.learners.lm.kv_cache import PrefixCache
 from tunecurve.learners.lm.lean import LeanForward, has_known_parts
 
 PACKED = "packed"

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from tunecurve.learners.lm.attention import PackedView
-from tunecurve.learners.lm.decoding.kv_cache import PrefixCache
+from tunecurve.learners.lm.kv_cache import PrefixCache
 from tunecurve.learners.lm.training.fused import is_gated_unit, is_rms_norm, plain_head
 
 # Kinds of models whose layers are these and nothing else; all their attention is over everything before.

@@ -16,9 +16,9 @@ from tunecurve.learners.base import TargetLoss
 from tunecurve.learners.lm.cached import answer_logits, cached_step, prefix_cache
 from tunecurve.learners.lm.chat_format import ChatEncoder, EncodedExample, common_prefix_length
 from tunecurve.learners.lm.decoding.generate import most_tokens_held
-from tunecurve.learners.lm.decoding.kv_cache import PrefixCache, SlotCache
 from tunecurve.learners.lm.decoding.packed import read_prefix
 from tunecurve.learners.lm.forward import PACKED, Forward, forwards
+from tunecurve.learners.lm.kv_cache import PrefixCache, SlotCache
 from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose
 from tunecurve.prompts import Prompt
 

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import torch
 
-from tunecurve.learners.lm.decoding.kv_cache import PrefixCache, SlotCache
 from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup, SeenContinuations
 from tunecurve.learners.lm.forward import Forward
+from tunecurve.learners.lm.kv_cache import PrefixCache, SlotCache
 
 # Tokens of all rows in a pass: enough to keep the processor busy, few enough to stay in its caches. A GPU takes more
 # in the time that it takes to start its kernels.
