@@ -18,10 +18,12 @@ from tunecurve.storage.files import write_checked_json
 from tunecurve.study.plan import Trial
 
 SHARE_OF_TIME = 0.1
+# Drawing takes half a second: a study that has run for less than this has its numbers alone until it ends.
+SECONDS_TO_FIRST_DRAWING = 5.0
 
 
 class LiveReport:
-    """Writes what a study finds; after a trial only when that takes less than a tenth of the time.
+    """Writes what a study finds; after a trial only when that takes less than a tenth of the time, and the report after seconds.
 
     Parameters
     ----------
@@ -37,27 +39,29 @@ class LiveReport:
         self, folder: Path, builder: ResultsBuilder, on_message: Callable[[str], None] = lambda line: None
     ) -> None:
         self.folder, self.builder, self.on_message = folder, builder, on_message
-        self._next_at = 0.0
+        self._next_at, self._drawn_from = 0.0, time.monotonic() + SECONDS_TO_FIRST_DRAWING
         self._lock = threading.Lock()
         self._has_told_of_damage = False
 
     def after_a_trial(self, failures: Mapping[Trial, str]) -> None:
         """Write, unless the last time was too short ago for what it took."""
         with self._lock:
-            if time.monotonic() >= self._next_at:
-                self._write(failures)
+            now = time.monotonic()
+            if now >= self._next_at:
+                self._write(failures, is_drawn=now >= self._drawn_from)
 
     def write(self, failures: Mapping[Trial, str]) -> Results:
         """Write, and return what was written."""
         with self._lock:
-            return self._write(failures)
+            return self._write(failures, is_drawn=True)
 
-    def _write(self, failures: Mapping[Trial, str]) -> Results:
+    def _write(self, failures: Mapping[Trial, str], *, is_drawn: bool) -> Results:
         started = time.monotonic()
         results = self.builder.build(failures)
         results = replace(results, forecast_history=self._what_was_forecast(results), folder=self.folder)
         write_checked_json(self.folder / RESULTS, results)
-        write_report(self.folder, results)
+        if is_drawn:
+            write_report(self.folder, results)
         ended = time.monotonic()
         self._next_at = ended + (ended - started) / SHARE_OF_TIME
         return results
