@@ -130,6 +130,12 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
+def undrawn(monkeypatch):
+    """Studies draw nothing: that takes as long as all else of a small one, for tests that look at its numbers alone."""
+    monkeypatch.setattr("tunecurve.report.live.write_report", lambda folder, results: None)
+
+
+@pytest.fixture
 def rows_file(tmp_path):
     """A JSON Lines file of 150 simple rows."""
     import json

@@ -15,6 +15,8 @@ from tunecurve.data.given import is_given, rows_of, write_given
 from tunecurve.errors import DataError, TunecurveError
 from tunecurve.run import run_study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 run_module = importlib.import_module("tunecurve.run")
 PAIRS = [(row["source_text"], row["target_text"]) for row in simple_rows(40)]
 

@@ -16,21 +16,21 @@ def names_in(node):
     return {part.id if isinstance(part, ast.Name) else part.attr for part in found}
 
 
-def all_learner_classes():
+def all_learner_classes(trees):
     """Return the names of `Learner` and of everything derived from it, wherever in the package it is."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in SOURCE.rglob("*.py")]
     classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    bases = [(node.name, set().union(*map(names_in, node.bases))) for node in classes]
     names, n_before = {"Learner"}, 0
     while len(names) > n_before:
         n_before = len(names)
-        names |= {node.name for node in classes if any(names_in(base) & names for base in node.bases)}
+        names |= {name for name, its_bases in bases if its_bases & names}
     return names
 
 
-def questions_about_learners(text, classes):
+def questions_about_learners(tree, classes):
     """Return the lines that ask for a learner's class or look for its attributes."""
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
             continue
         asks_class = node.func.id in ("isinstance", "issubclass") and names_in(node) & classes
@@ -41,13 +41,13 @@ def questions_about_learners(text, classes):
 
 
 def test_no_module_outside_the_learners_asks_what_a_learner_is():
-    classes = all_learner_classes()
+    trees = {path.relative_to(SOURCE): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCE.rglob("*.py")}
+    classes = all_learner_classes(trees.values())
     assert {"LocalLearner", "EncoderLearner", "TunableHostedLearner", "TfidfLearner"} <= classes
     found = {
-        str(path.relative_to(SOURCE)): lines
-        for path in SOURCE.rglob("*.py")
-        if "learners" not in path.relative_to(SOURCE).parts
-        and (lines := questions_about_learners(path.read_text(encoding="utf-8"), classes))
+        str(path): lines
+        for path, tree in trees.items()
+        if "learners" not in path.parts and (lines := questions_about_learners(tree, classes))
     }
     assert found == {}
 
@@ -72,4 +72,4 @@ def test_learners_are_no_protocols():
     ],
 )
 def test_the_check_finds_what_it_looks_for(line, is_found):
-    assert bool(questions_about_learners(line, {"Learner", "LocalLearner"})) == is_found
+    assert bool(questions_about_learners(ast.parse(line), {"Learner", "LocalLearner"})) == is_found

@@ -13,6 +13,8 @@ from tunecurve.errors import ModelError, SpecError, StudyStateError, UsageError
 from tunecurve.predictor import load_predictor
 from tunecurve.run import run_study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 pytest.importorskip("sklearn")
 
 MODULE = """

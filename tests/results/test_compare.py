@@ -37,7 +37,9 @@ def measure(folder, rows, learner, **values):
         "name": folder.name, "data": {"source": str(path)}, "split": {"test_size": 40, "method": "random"}, "models": ["m"],
         "shots": [0], "train_sizes": [10, 30, 60], "bootstrap": {"draws": 100},
     }  # fmt: skip
-    run_study({**usual, **values}, out=folder, learners={"m": learner})
+    with pytest.MonkeyPatch.context() as patch:  # drawing takes as long as all else, and nothing here looks at it
+        patch.setattr("tunecurve.report.live.write_report", lambda folder, results: None)
+        run_study({**usual, **values}, out=folder, learners={"m": learner})
     return folder
 
 

@@ -19,6 +19,8 @@ from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.reading import read_study_rows
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def sentences(start, end):
     return [{"text": f"The {word} anvil number {word} rolled.", "label": "leak" if n % 2 else "noise"}

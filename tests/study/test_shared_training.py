@@ -18,6 +18,8 @@ from tunecurve.study.plan import Trial, training_key
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.trial import TrialContext
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 class Sharing(LookupLearner):
     """Writes answers its own way; its training is that of every learner with the same `training`."""

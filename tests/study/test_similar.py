@@ -26,6 +26,8 @@ from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.similar import LabelledRow, Retriever, decide_similarity
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def rows_of_classes(tmp_path):

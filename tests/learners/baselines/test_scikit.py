@@ -10,6 +10,8 @@ from tunecurve.learners.own import own_learners
 from tunecurve.prompts import PromptRenderer
 from tunecurve.run import run_study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 pipeline = pytest.importorskip("sklearn.pipeline")
 TEXTS = [f"{word} {number}" for number in range(15) for word in ("rain and wind", "bread and butter", "goal and ball")]
 LABELS = ["weather", "food", "sport"] * 15

@@ -12,6 +12,8 @@ from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.vllm_server import VllmServer
 from tunecurve.spec.hosted import VllmSpec
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 BASE = "Qwen/Qwen2.5-0.5B-Instruct"
 NAME = "tunecurve-0123456789ab"
 

@@ -24,6 +24,8 @@ from tunecurve.learners.lm.training.one_pass import FewShapes, losses_in_one_pas
 from tunecurve.learners.torch.checkpoint import trainable_parameters
 from tunecurve.run import StudyRun
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 # Another number of rows (with an incomplete batch), of epochs, another seed, another learning rate each.
 TRAININGS = [(12, {}, 5), (6, {"epochs": 3}, 6), (10, {"epochs": 1, "learning_rate": 3e-3}, 7)]
 
