@@ -1,6 +1,7 @@
 """From which size on tuning beats the best prompt: against which one, by how much, for how much money; and who may say so."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -14,13 +15,15 @@ from tunecurve.errors import UsageError
 from tunecurve.findings import Finding
 from tunecurve.report.tables import prompt_lines
 from tunecurve.results.choosing import choose_trial
+from tunecurve.results.forecasts import Forecaster
 from tunecurve.results.model import results_schema
 from tunecurve.results.points import ScoredPoint
-from tunecurve.results.prompting import PromptJudge
+from tunecurve.results.prompting import PromptForecaster, PromptJudge
 from tunecurve.results.records.money import ModelPrices
 from tunecurve.results.records.points import MetricResult
 from tunecurve.results.stored import load
 from tunecurve.run import run_study
+from tunecurve.spec.study import AdviceSpec
 
 
 @pytest.fixture(scope="module")
@@ -155,9 +158,11 @@ def test_tuning_beats_from_the_size_on_from_which_all_are_shown_to_be_better(tun
     assert found.from_size == from_size
     assert (found.strategy, found.shots, found.train_size, found.n_prompts) == ("similar", 8, 800, 3)
     assert "8 similar of 800" in found.sentence
-    assert ("is not shown to beat" in found.sentence) == (from_size is None)
     if from_size is not None:
-        assert f"from {from_size} rows on" in found.sentence
+        assert "beats" in found.sentence and f"from {from_size} rows on" in found.sentence
+    else:
+        how = "is worse than" if tuned[max(tuned)] == 30 else "is not shown to beat"
+        assert how in found.sentence and f"at {max(tuned)} rows" in found.sentence
 
 
 def test_less_is_better_where_it_is():
@@ -167,6 +172,8 @@ def test_less_is_better_where_it_is():
     assert (found.strategy, found.from_size) == ("similar", 200)
     [worse] = judged(*points[:2], point("fine-tune", 90, size=200), metric=leaks)
     assert worse.from_size is None
+    assert "is worse than the best prompt" in worse.sentence
+    assert all("(less is better)" in one.sentence for one in (found, worse))
 
 
 def test_the_best_prompt_may_be_another_models_and_is_named_with_it():
@@ -176,12 +183,52 @@ def test_the_best_prompt_may_be_another_models_and_is_named_with_it():
     assert all("8 similar of 100 of big" in one.sentence for one in found)
 
 
-def test_nothing_is_said_where_nothing_can_be_compared_or_a_verdict_is_forbidden():
+def test_nothing_is_said_where_nothing_can_be_compared_or_every_verdict_is_forbidden():
     assert judged(point("fine-tune", 80, size=100)) == []
     assert judged(point("zero-shot", 80)) == []
-    forbidden = Finding("constant-answers", "m: one answer", blocks=("verdict",), learner="m")
+    blind = Finding("blind-metric", "Score is blind here", blocks=("verdict",))
+    assert judged(point("zero-shot", 50), point("fine-tune", 80, size=100), findings=[blind]) == []
+
+
+@pytest.mark.parametrize("code", ["constant-answers", "answers-not-whole"])
+def test_a_learner_that_must_not_be_compared_is_named_with_the_reason(code):
+    forbidden = Finding(code, "m: one answer", blocks=("verdict",), learner="m")
     points = [point("zero-shot", 50), point("fine-tune", 80, size=100), point("fine-tune", 80, learner="o", size=100)]
-    assert [one.learner for one in judged(*points, findings=[forbidden])] == ["o"]
+    mine, other = judged(*points, findings=[forbidden])
+    assert (mine.learner, mine.sizes, mine.from_size) == ("m", [], None)
+    assert mine.sentence.startswith("Tuning m is not compared with the best prompt, zero-shot")
+    assert mine.sentence.endswith(": one answer.")
+    assert (other.learner, other.from_size) == ("o", 100)
+
+
+def test_a_tuned_curve_on_the_floor_is_compared_all_the_same():
+    on_floor = Finding("not-above-floor", "m: no size is above the floor", blocks=("verdict",), learner="m")
+    [found] = judged(point("similar", 65, shots=4, size=40), point("fine-tune", 12, size=40), findings=[on_floor])
+    assert [size.difference.difference for size in found.sizes] == [pytest.approx(-53)]
+    assert "Tuning m is worse than the best prompt, 4 similar of 40" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("code", "learner", "is_refused"),
+    [
+        ("not-above-floor", "other", False),
+        ("answers-not-whole", "other", False),
+        ("constant-answers", "other", False),
+        ("answer-cap", "other", True),
+        ("blind-metric", None, True),
+    ],
+)
+def test_what_is_found_of_tuned_models_says_nothing_of_the_prompts_of_the_same_model(code, learner, is_refused):
+    found = Finding(code, "other: what is wrong", blocks=("verdict",), learner=learner)
+    points = [
+        point("floor", 20, learner="floor"),
+        *(point("similar", 65, learner="other", shots=2, size=size) for size in (6, 30, 100)),
+    ]
+    points = [replace(one, draws={"score": np.full(5, one.scores["score"][0])}) for one in points]
+    forecaster = Forecaster([], points, 100, {}, ())
+    [forecast] = PromptForecaster().forecast(forecaster, METRIC, AdviceSpec(), [found])
+    assert ("what is wrong" in forecast.forecast.said) == is_refused
+    assert "above the floor" not in forecast.forecast.said
 
 
 def test_money_per_thousand_requests_counts_the_tokens_of_longer_prompts(measured):

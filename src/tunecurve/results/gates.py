@@ -23,6 +23,9 @@ from tunecurve.tasks.base import Task
 MOST_NOT_WHOLE = 0.2
 # The code of the finding that a learner has learnt nothing, or nothing that can be told from noise.
 NOT_ABOVE_FLOOR = "not-above-floor"
+NOT_WHOLE, CONSTANT = "answers-not-whole", "constant-answers"
+# Codes of what forbids a verdict of a learner for the sake of its tuned models alone.
+OF_TUNED_MODELS = frozenset({NOT_ABOVE_FLOOR, NOT_WHOLE, CONSTANT})
 # A single answer says nothing of a handful of rows.
 FEWEST_ROWS_FOR_CONSTANT = 10
 
@@ -110,7 +113,7 @@ def answer_findings(trials: Sequence[FinishedTrial], n_empty_targets: int) -> li
             "raise answers.max_tokens_per_input_token or answers.max_extra_tokens where right answers are longer, else "
             "train longer; why answers failed stands in the report"
         )
-        found.append(Finding("answers-not-whole", text, remedy, blocks=blocks, learner=learner))
+        found.append(Finding(NOT_WHOLE, text, remedy, blocks=blocks, learner=learner))
     return found
 
 
@@ -164,7 +167,7 @@ def constant_findings(trials: Sequence[FinishedTrial], n_different: Mapping[str,
         blocks: tuple[Claim, ...] = ("verdict",) if is_last else ()
         is_tuned = any(trial.strategy == "fine-tune" for trial in constant)
         remedy = _MORE_TRAINING if is_tuned else _BETTER_PROMPT
-        found.append(Finding("constant-answers", text, remedy, blocks=blocks, learner=learner))
+        found.append(Finding(CONSTANT, text, remedy, blocks=blocks, learner=learner))
     return found
 
 

@@ -9,7 +9,7 @@ from statistics import fmean
 from tunecurve.findings import Finding, blocked
 from tunecurve.learners.hosted.prices import money
 from tunecurve.results.forecasts import Forecaster
-from tunecurve.results.gates import gated
+from tunecurve.results.gates import NOT_ABOVE_FLOOR, OF_TUNED_MODELS, gated
 from tunecurve.results.points import ScoredPoint, defined, difference
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.money import ModelPrices
@@ -31,7 +31,11 @@ class PromptForecaster:
     def forecast(
         self, forecaster: Forecaster, metric: MetricResult, advice: AdviceSpec, findings: Sequence[Finding]
     ) -> list[PromptForecast]:
-        """Return the forecast of every curve; no verdict where one is forbidden, or no size beats the floor."""
+        """Return the forecast of every curve; no verdict where one is forbidden, or no size beats the floor.
+
+        What is found of a learner's tuned models says nothing of its prompts.
+        """
+        findings = [finding for finding in findings if finding.learner is None or finding.code not in OF_TUNED_MODELS]
         curves: dict[tuple[str, Strategy, int], list[ScoredPoint]] = {}
         for point in forecaster.points:
             if point.strategy in SIMILAR:
@@ -89,32 +93,36 @@ class PromptJudge:
     level: float
 
     def judge(self, metric: MetricResult) -> list[BestPrompt]:
-        """Return for every tuned learner what it has to beat, and from which size on it does."""
+        """Return for every tuned learner what it has to beat, and from which size on it does.
+
+        A curve on the floor is compared, too: that a prompt is better is what its reader has to know.
+        """
         prompts = [
             point for point in self.points if point.strategy in PROMPTED and self._score(point, metric) is not None
         ]
         best = best_of(prompts, lambda point: self._score(point, metric), metric)
-        if best is None:
+        if best is None or blocked(self.findings, "verdict"):
             return []
         learners = dict.fromkeys(point.learner for point in self.points if point.strategy == "fine-tune")
-        return [
-            self._judge_one(learner, best, len(prompts), metric)
-            for learner in learners
-            if not blocked(self.findings, "verdict", learner)
-        ]
+        return [self._judge_one(learner, best, len(prompts), metric) for learner in learners]
 
     @staticmethod
     def _score(point: ScoredPoint, metric: MetricResult) -> float | None:
         return defined(fmean(point.scores[metric.name]))
 
     def _judge_one(self, learner: str, best: ScoredPoint, n_prompts: int, metric: MetricResult) -> BestPrompt:
+        reasons = [one for one in blocked(self.findings, "verdict", learner) if one.code != NOT_ABOVE_FLOOR]
         tuned = [point for point in self.points if point.learner == learner and point.strategy == "fine-tune"]
-        sizes = [
-            TunedAgainstPrompt(
-                point.train_size, difference(best, point, metric, self.level), *self._tokens_and_price(point.key)
-            )
-            for point in sorted(tuned, key=lambda point: point.train_size)
-        ]
+        sizes = (
+            []
+            if reasons
+            else [
+                TunedAgainstPrompt(
+                    point.train_size, difference(best, point, metric, self.level), *self._tokens_and_price(point.key)
+                )
+                for point in sorted(tuned, key=lambda point: point.train_size)
+            ]
+        )
         score, (tokens, price) = fmean(best.scores[metric.name]), self._tokens_and_price(best.key)
         found = BestPrompt(
             learner=learner,
@@ -131,7 +139,7 @@ class PromptJudge:
             from_size=_from_size(sizes, metric),
             sentence="",
         )
-        return BestPrompt(**{**vars(found), "sentence": _sentence(found, metric)})
+        return BestPrompt(**{**vars(found), "sentence": _sentence(found, metric, reasons)})
 
     def _tokens_and_price(self, key: PointKey) -> tuple[float | None, float | None]:
         """Return the mean tokens of a point's prompts, and what 1,000 requests cost; None where that is not known."""
@@ -152,40 +160,45 @@ class PromptJudge:
         return sent / n, PER_REQUESTS * (sent * of_sent + written * of_written) / 1e6 / n
 
 
-def _is_shown_better(change: Difference, metric: MetricResult) -> bool:
-    end = change.low if metric.sign > 0 else change.high
-    return end is not None and metric.sign * end > 0
+def _is_shown(change: Difference, sign: float) -> bool:
+    """Return whether the whole interval lies on the side of a sign."""
+    end = change.low if sign > 0 else change.high
+    return end is not None and sign * end > 0
 
 
 def _from_size(sizes: Sequence[TunedAgainstPrompt], metric: MetricResult) -> int | None:
     """Return the smallest size such that it and all larger ones are shown to be better."""
     found = None
     for size in reversed(sizes):
-        if not _is_shown_better(size.difference, metric):
+        if not _is_shown(size.difference, metric.sign):
             break
         found = size.train_size
     return found
 
 
-def _sentence(found: BestPrompt, metric: MetricResult) -> str:
+def _sentence(found: BestPrompt, metric: MetricResult, reasons: Sequence[Finding]) -> str:
     whose = f" of {found.prompted}" if found.prompted != found.learner else ""
     among = f" (best of {found.n_prompts} prompts)" if found.n_prompts > 1 else ""
-    prompt = f"{found.label}{whose}, {metric.title} {found.score:.1f}{among}"
+    prompt = f"the best prompt, {found.label}{whose}, {metric.title} {found.score:.1f}{among}"
+    if reasons:
+        why = "; ".join(reason.text.removeprefix(f"{found.learner}: ") for reason in reasons)
+        return f"Tuning {found.learner} is not compared with {prompt}: {why}."
     at = next((size for size in found.sizes if size.train_size == found.from_size), found.sizes[-1])
-    change = _difference_words(at.difference)
-    if found.from_size is None:
-        what = f"Tuning {found.learner} is not shown to beat the best prompt"
-        said = f"{what}, {prompt}, at {at.train_size:,} rows, the most measured: {change}"
+    change = _difference_words(at.difference, metric)
+    if found.from_size is not None:
+        said = f"Tuning {found.learner} beats {prompt}, from {at.train_size:,} rows on: {change} there"
     else:
-        said = f"Tuning {found.learner} beats the best prompt, {prompt}, from {at.train_size:,} rows on: {change} there"
+        is_worse = _is_shown(at.difference, -metric.sign)
+        how = "is worse than" if is_worse else "is not shown to beat"
+        said = f"Tuning {found.learner} {how} {prompt}, at {at.train_size:,} rows, the most measured: {change}"
     return f"{said}{_cost_words(found, at)}."
 
 
-def _difference_words(change: Difference) -> str:
+def _difference_words(change: Difference, metric: MetricResult) -> str:
     if change.difference is None:
         return "a difference that is not defined"
     within = "" if change.low is None or change.high is None else f" [{change.low:+.1f}, {change.high:+.1f}]"
-    return f"{change.difference:+.1f}{within} points"
+    return f"{change.difference:+.1f}{within} points{' (less is better)' if metric.sign < 0 else ''}"
 
 
 def _cost_words(found: BestPrompt, tuned: TunedAgainstPrompt) -> str:

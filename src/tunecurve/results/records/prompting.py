@@ -54,6 +54,7 @@ class BestPrompt(Record):
     tokens_sent: float | None
     usd_per_1000: float | None
     sizes: list[TunedAgainstPrompt]
+    """Empty where findings forbid a comparison; the sentence says which."""
     from_size: int | None
     """Smallest measured size from which on every one is shown to be better; null where there is none."""
     sentence: str
