@@ -110,6 +110,16 @@ def test_no_test_row_is_asked_or_shown_before_the_instruction_stands_and_every_r
     assert not any(source in shown for source in development)
 
 
+@pytest.mark.parametrize(("calls", "size"), [(20, 60), (20, 8), (33, 40), (150, 20)])
+def test_how_many_of_the_labelled_rows_the_calls_reached_is_counted_and_said(rows_file, tmp_path, calls, size):
+    learner = follower(proposals=[f"Be brave {n}: {{labels}}" for n in range(40)])
+    results = run(rows_file, tmp_path / "out", learner, shots=[], optimize={"calls": calls, "sizes": [size]})
+    found = optimised(results).optimisation
+    reached = {prompt.source for prompt in learner.asked[:-24]}
+    assert found.n_looked_at == len(reached) <= size
+    assert (f"reached {len(reached)} of its {size} labelled rows" in found.sentence) == (len(reached) < size)
+
+
 @pytest.mark.parametrize("calls", [20, 33, 80, 150])
 def test_there_are_no_more_calls_than_were_allowed(rows_file, tmp_path, calls):
     learner = follower(proposals=[f"Be brave {n}: {{labels}}" for n in range(40)])

@@ -31,7 +31,7 @@ class Optimisation(Record):
     """Of the instruction that was taken, on the same rows, on which it was picked: too good by that."""
     n_development: int
     n_feedback: int
-    """Labelled rows whose answers the proposer was shown."""
+    """Labelled rows whose answers the proposer may be shown; few calls reach some of them only, see ``n_looked_at``."""
     calls_allowed: int
     n_answers: int
     n_proposals: int
@@ -44,6 +44,8 @@ class Optimisation(Record):
     """Of all its calls; 0 where nothing is paid, null where a price is unknown."""
     optimizer: str
     """Package and version."""
+    n_looked_at: int | None = None
+    """Labelled rows that were asked at all, those for development among them; null in results of earlier versions."""
 
     @property
     def sentence(self) -> str:
@@ -51,7 +53,10 @@ class Optimisation(Record):
         calls = f"{self.n_answers + self.n_proposals:,} of {self.calls_allowed:,} calls"
         rows = f"{self.n_development} development rows"
         dropped = ", ".join(f"{n} {reason}" for reason, n in self.dropped.items())
-        tried = f"{self.n_proposals} proposals of {self.proposer}{f' ({dropped}: dropped)' if dropped else ''}, {calls}"
+        n = self.n_development + self.n_feedback
+        is_part = self.n_looked_at is not None and self.n_looked_at < n
+        looked = f"; the calls reached {self.n_looked_at:,} of its {n:,} labelled rows" if is_part else ""
+        tried = f"{self.n_proposals} proposals of {self.proposer}{f' ({dropped}: dropped)' if dropped else ''}, {calls}{looked}"
         if self.is_given:
             return f"nothing better than the given instruction was found, which is kept: {_score(self.score_given)} on {rows}; {tried}"
         scores = f"{_score(self.score_given)} with the given instruction, {_score(self.score)} with the found one"

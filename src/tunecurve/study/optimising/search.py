@@ -92,6 +92,8 @@ class Search:
     _tried: set[str] = field(default_factory=set)
     _asked: set[Prompt] = field(default_factory=set)
     """For proposals: one that is asked for again is answered from the folder, and is the same proposal."""
+    _looked_at: set[str] = field(default_factory=set)
+    """Labelled rows that were answered, by their ids."""
     _rounds: int = 0
     _ended_by: Exception | None = None
 
@@ -179,7 +181,9 @@ class Search:
     def _answers(self, instruction: str, rows: Sequence[Row]) -> list[Completion]:
         renderer = with_instruction(self.renderer, instruction)
         prompts = held_to_shape([renderer.prompt(row.source) for row in rows], self.shape)
-        return self.calls.ask(self.learner, prompts, "answer")
+        answers = self.calls.ask(self.learner, prompts, "answer")
+        self._looked_at.update(row.row_id for row in rows)
+        return answers
 
     def _guarded(self, ask: Any) -> Any:
         """Return what is asked; GEPA passes over what is raised in a round, so that it is remembered here, and ends the search."""
@@ -237,6 +241,7 @@ class Search:
             proposer=self.proposer.name,
             cost_usd=_total(self.calls.costs),
             optimizer=f"gepa {version('gepa')}",
+            n_looked_at=len(self._looked_at),
         )
 
 
