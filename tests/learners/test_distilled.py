@@ -9,7 +9,7 @@ from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.cli.main import run_command
 from tunecurve.curve.intervals import jackknife
-from tunecurve.errors import UsageError
+from tunecurve.errors import DataError, UsageError
 from tunecurve.learners.base import Completion, Learner, unanswered
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.distilled import TEACHER_ANSWERS, DistilledLearner
@@ -182,6 +182,33 @@ def test_inputs_of_a_file_are_used_without_those_of_test_and_training_rows(rows,
         run_study({**study, "models": ["lookup"]}, out=tmp_path / "other", learners={"lookup": LookupLearner()})
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"body": "x y", "id": 1}, "columns 'body', 'id', expected the study's input columns 'source_text'"),
+        ({"Source_Text": "x y"}, "columns 'Source_Text', expected the study's input columns 'source_text'"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "columns 'messages', expected"),
+        ({f"c{n}": 1 for n in range(20)}, "'c11', ..., expected"),
+        ({"source_text": ""}, "none of 3 rows has an input in 'source_text'"),
+        ({"source_text": None}, "none of 3 rows has an input in 'source_text'"),
+        (
+            {"source_text": simple_rows(1)[0]["source_text"].upper()},
+            "0 have none in 'source_text', the others are like a test",
+        ),
+        ({"source_text": simple_rows(1)[0]["source_text"].replace(" ", " \u200b")}, "the others are like a test"),
+        ({"source_text": "\u2060" + simple_rows(1)[0]["source_text"]}, "the others are like a test"),
+        (None, "there is no row in it"),
+    ],
+)
+def test_a_file_without_an_input_for_a_teacher_is_told_by_what_it_has(rows, tmp_path, cells, said):
+    path = write(tmp_path / "more.jsonl", [] if cells is None else [cells] * 3)
+    study = study_of(rows, train_sizes=[10], seeds=1)
+    study["data"] = {**study["data"], "unlabelled": str(path)}
+    with pytest.raises(DataError) as raised:
+        prepare_study(study, StudyOptions(out=tmp_path / "out", learners=learners_of(Teacher())))
+    assert said in str(raised.value)
+
+
 def test_another_file_of_inputs_is_another_trial(rows, tmp_path):
     folders = []
     for name, n in (("a", 200), ("b", 230), ("c", 200)):
@@ -194,8 +221,8 @@ def test_another_file_of_inputs_is_another_trial(rows, tmp_path):
 
 
 @pytest.mark.parametrize("student", [FloorLearner(), Teacher()])
-def test_students_are_tuned_on_this_machine(student):
-    with pytest.raises(UsageError, match="cannot be fine-tuned, expected a student that is tuned on this machine"):
+def test_students_can_be_tuned(student):
+    with pytest.raises(UsageError, match="cannot be fine-tuned, expected a student that can"):
         DistilledLearner("x+4x:teacher", student, Teacher(), 4)
 
 

@@ -93,6 +93,7 @@ def test_nothing_is_said_where_no_way_gets_above_the_floor(floor, is_learnt):
     assert ({result.outcome for result in results if result.way != RANDOM} == {"nothing learnt"}) != is_learnt
     said = said_of(results)
     assert ("do not get this learner above the floor (most frequent class)" in said) != is_learnt
+    assert ("by more than noise" in said and "more test rows" in said) != is_learnt
     assert ("choose the next rows at random" in said) == is_learnt
 
 

@@ -20,6 +20,7 @@ from tunecurve.data.selecting import text_of_cell
 from tunecurve.data.split import Split
 from tunecurve.errors import DataError, did_you_mean
 from tunecurve.findings import Finding
+from tunecurve.formats.folding import without_invisible
 
 Side = Literal["train", "test", "dev"]
 SIDES: tuple[Side, ...] = ("train", "test", "dev")
@@ -44,8 +45,8 @@ _SPACE = re.compile(r"\s+")
 
 
 def levelled(text: str) -> str:
-    """Return a text in the form in which inputs are the same: NFKC, case folded, blanks levelled."""
-    return _SPACE.sub(" ", unicodedata.normalize("NFKC", text)).strip().casefold()
+    """Return a text in the form in which inputs are the same: NFKC, case folded, blanks levelled, without what cannot be seen."""
+    return _SPACE.sub(" ", unicodedata.normalize("NFKC", without_invisible(text))).strip().casefold()
 
 
 def side_named(value: str, roles: Mapping[str, str]) -> Side | None:

@@ -7,9 +7,11 @@ trial counts labelled rows alone.
 
 from __future__ import annotations
 
+import copy
+import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,29 +19,33 @@ from typing import Any
 from tunecurve.errors import ModelError, UsageError
 from tunecurve.findings import Finding
 from tunecurve.learners.answers import answer_stream
+from tunecurve.learners.as_student import AnswersAsStudent
 from tunecurve.learners.base import (
     Completion,
-    Decoder,
     Learner,
     Pending,
-    RoundTrip,
-    TargetLoss,
     TrainingJob,
     TrainingProgress,
     Tuned,
     Workload,
 )
 from tunecurve.learners.losses import LossUnit
-from tunecurve.learners.teaching import ANSWER_VERSION, Teaching, TeachingCosts, kept_answers
+from tunecurve.learners.teaching import (
+    ANSWER_VERSION,
+    Teaching,
+    TeachingCosts,
+    answers_cost,
+    kept_answers,
+    sum_of_known,
+)
 from tunecurve.learners.unlabelled_rows import FaultFinder, UnlabelledRows
-from tunecurve.learners.workload import Resources
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.storage.files import AppendLog, make_folder
 
 TEACHER_ANSWERS, TEACHER_FOLDER = "teacher.jsonl", "teacher"
 
 
-class DistilledLearner(Learner):
+class DistilledLearner(AnswersAsStudent):
     """A student and its teacher.
 
     Parameters
@@ -47,7 +53,7 @@ class DistilledLearner(Learner):
     name : str
         As the study names it.
     student : Learner
-        Computed on this machine.
+        Tuned on this machine, or by its provider.
     teacher : Learner
         Who answers.
     times : int
@@ -55,14 +61,12 @@ class DistilledLearner(Learner):
     """
 
     is_asked_untrained = False
-    trains_here = True
 
     def __init__(self, name: str, student: Learner, teacher: Learner, times: int) -> None:
         self.name, self.student, self.teacher, self.times = name, student, teacher, times
-        if student.is_paid or not student.can_fine_tune:
+        if not student.can_fine_tune:
             raise UsageError(
-                f"'{name}': '{student.name}' {'is tuned elsewhere' if student.is_paid else 'cannot be fine-tuned'}, expected a student "
-                "that is tuned on this machine, e.g. tagger or classifier"
+                f"'{name}': '{student.name}' cannot be fine-tuned, expected a student that can, e.g. tagger or classifier"
             )
         if teacher.has_teacher:
             raise UsageError(
@@ -72,11 +76,16 @@ class DistilledLearner(Learner):
             raise UsageError(f"'{name}': the floor teaches nothing; name a model")
         self.rows: UnlabelledRows | None = None
         self.takes_prompts = student.takes_prompts
-        self.is_paid = teacher.is_paid
+        self.is_paid = teacher.is_paid or student.is_paid
         self.loss_unit: LossUnit = student.loss_unit
         self.loss_note = student.loss_note
         self.files = student.files
         self.needs_answer_shape = student.needs_answer_shape
+
+    @property
+    def trains_here(self) -> bool:
+        """Whether the student is tuned on this machine."""
+        return self.student.trains_here
 
     @property
     def _teacher_is_tuned(self) -> bool:
@@ -144,19 +153,37 @@ class DistilledLearner(Learner):
             )
         examples = [*job.examples, *taught]
         groups = [*job.groups_of(len(job.examples)), *(f"teacher row {number}" for number in range(len(taught)))]
-        recipe = self.student.resolve_recipe(job.recipe["asked"], len(examples))
-        ended = self.student.fine_tune(TrainingJob(examples, recipe, job.seed, job.folder, groups), on_step)
+        of_student = self._job_of_student(job, examples, groups)
+        ended = self.student.fine_tune(of_student, on_step)
         if isinstance(ended, Pending):
             return ended
-        teaching = Teaching(self.teacher.name, len(answers), len(taught), dropped)
-        record = replace(ended.record, recipe=job.recipe | recipe, teaching=teaching, cost_usd=self._cost(answers))
+        answers_usd = answers_cost(answers) if self.teacher.is_paid else 0.0
+        teaching = Teaching(self.teacher.name, len(answers), len(taught), dropped, answers_usd)
+        cost = sum_of_known([answers_usd, ended.record.cost_usd if self.student.is_paid else 0.0])
+        recipe = job.recipe | of_student.recipe
+        record = replace(ended.record, recipe=recipe, teaching=teaching, cost_usd=cost if self.is_paid else None)
         return Tuned(self._with(ended.learner), record)
 
-    def _cost(self, answers: Sequence[Completion]) -> float | None:
-        if not self.teacher.is_paid:
-            return None
-        parts = [answer.cost_usd for answer in answers if answer.stop_reason != "error" or answer.tokens_in]
-        return None if any(part is None for part in parts) else sum(part for part in parts if part is not None)
+    def _job_of_student(
+        self, job: TrainingJob, examples: Sequence[TuningExample], groups: Sequence[str] = ()
+    ) -> TrainingJob:
+        """Return the student's job on these rows; where passes are paid for, with no more of them than were quoted for all rows."""
+        recipe = self.student.resolve_recipe(job.recipe["asked"], len(examples))
+        quoted = job.recipe["epochs"] * self.rows_trained(len(job.examples))
+        if not self.trains_here and recipe["epochs"] * len(examples) > quoted:
+            most = {**job.recipe["asked"], "epochs": quoted // len(examples)}
+            recipe = self.student.resolve_recipe(most, len(examples))
+        return TrainingJob(examples, recipe, job.seed, job.folder, groups, len(examples) - len(job.examples))
+
+    def tuning_obstacle(self, jobs: Iterable[TrainingJob]) -> str | None:
+        """Return why the student's provider would not tune it, on inputs that wait for their answers, with targets of others."""
+        return self.student.tuning_obstacle(self._job_of_student(job, self._expected(job)) for job in jobs)
+
+    def _expected(self, job: TrainingJob) -> list[TuningExample]:
+        assert self.rows is not None, "the study gives them"
+        prompts = self._prompts(len(job.examples), job.seed)
+        pairs = zip(prompts, itertools.cycle(self.rows.targets()), strict=False)
+        return [*job.examples, *(self.rows.example(prompt, target) for prompt, target in pairs)]
 
     def _answers(
         self, job: TrainingJob, prompts: Sequence[Prompt], on_step: Callable[[TrainingProgress], None]
@@ -193,76 +220,26 @@ class DistilledLearner(Learner):
         return taught.learner
 
     def _with(self, student: Learner) -> DistilledLearner:
-        tuned = DistilledLearner(self.name, student, self.teacher, self.times)
-        tuned.rows = self.rows
+        tuned = copy.copy(self)
+        tuned.student, tuned.files = student, student.files
         return tuned
 
     def load_tuned(self, folder: Path) -> DistilledLearner:
         """Return this learner with its tuned student."""
         return self._with(self.student.load_tuned(folder))
 
+    def checkpoints(self, folder: Path) -> list[tuple[int, Learner]]:
+        """Return the student's."""
+        return self.student.checkpoints(folder)
+
     # What the student does
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
-        """Yield the student's answers, which cost nothing."""
+        """Yield the student's answers; where it answers here they cost nothing."""
         stream = self.student.predict_stream(prompts, done)
-        return ((index, replace(answer, cost_usd=0.0)) for index, answer in stream) if self.is_paid else stream
-
-    @property
-    def decoder(self) -> Decoder | None:
-        """The student's."""
-        return self.student.decoder
-
-    @property
-    def measures_loss(self) -> bool:
-        """Whether the student does."""
-        return self.student.measures_loss
-
-    def target_losses(
-        self, prompts: Sequence[Prompt], targets: Sequence[str], done: Collection[int] = ()
-    ) -> Iterator[tuple[int, TargetLoss]]:
-        """Yield the student's losses."""
-        return self.student.target_losses(prompts, targets, done)
-
-    def return_targets(
-        self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
-    ) -> RoundTrip | None:
-        """Return how right answers come back from the student."""
-        return self.student.return_targets(prompts, targets, examples)
-
-    def prompt_text(self, prompt: Prompt) -> str | None:
-        """Return what the student reads."""
-        return self.student.prompt_text(prompt)
-
-    def show_training_example(self, example: TuningExample) -> str | None:
-        """Return a training example as the student reads it."""
-        return self.student.show_training_example(example)
-
-    def save_merged(self, destination: Path) -> None:
-        """Write the student."""
-        self.student.save_merged(destination)
-
-    @property
-    def counts_tokens(self) -> bool:
-        """Whether the student counts."""
-        return self.student.counts_tokens
-
-    def count_tokens(self, text: str) -> int:
-        """Return the student's count."""
-        return self.student.count_tokens(text)
-
-    def context_length(self) -> int | None:
-        """Return the student's."""
-        return self.student.context_length()
-
-    def tokens_needed(self, prompt: Prompt) -> int:
-        """Return the student's."""
-        return self.student.tokens_needed(prompt)
-
-    @property
-    def resources(self) -> Resources:
-        """The student's."""
-        return self.student.resources
+        if not self.is_paid or self.student.is_paid:
+            return stream
+        return ((index, replace(answer, cost_usd=0.0)) for index, answer in stream)
 
     # What both need
 
@@ -284,8 +261,9 @@ class DistilledLearner(Learner):
         return [*self.student.row_findings(examples), *self.teacher.row_findings(examples)]
 
     def check_access(self, *, will_tune: bool = False) -> None:
-        """Check the teacher's access: the student is tuned here."""
+        """Check both one's access; the teacher is tuned nowhere else."""
         self.teacher.check_access()
+        self.student.check_access(will_tune=will_tune)
 
     def preparation_seconds(self) -> float:
         """Return that of both."""
@@ -304,15 +282,17 @@ class DistilledLearner(Learner):
         return self.student.estimate_seconds(work) + (self.teacher.estimate_seconds(costs.work) if costs else 0.0)
 
     def n_calls(self, work: Workload) -> int:
-        """Return how many inputs a paid teacher answers."""
-        return self.times * work.n_training_rows if self.is_paid else 0
+        """Return how many inputs a paid teacher answers, and a paid student."""
+        taught = self.times * work.n_training_rows if self.teacher.is_paid else 0
+        return taught + self.student.n_calls(work)
 
     def quote_usd(self, work: Workload, *, is_tuned: bool) -> float | None:
-        """Return about what the teacher's answers cost, if no other trial has paid for them."""
-        costs = self._costs(work)
+        """Return about what the teacher's answers cost, if no other trial has paid for them, and what a paid student does on all rows."""
+        of_student = self.student.quote_usd(work, is_tuned=is_tuned)
         if not self.teacher.is_paid or work.n_training_rows == 0:
-            return 0.0
-        return self.teacher.quote_usd(costs.work, is_tuned=False) if costs else None
+            return of_student
+        costs = self._costs(work)
+        return sum_of_known([of_student, self.teacher.quote_usd(costs.work, is_tuned=False) if costs else None])
 
     def _costs(self, work: Workload) -> TeachingCosts | None:
         """Return what the teacher computes or sends; None where it counts no tokens, or there is nothing to answer."""
@@ -323,12 +303,12 @@ class DistilledLearner(Learner):
         return TeachingCosts.of(self.teacher, sample, self.rows.targets(), work.n_training_rows, self.times, recipe)
 
     def hosting_line(self) -> str | None:
-        """Return what stands by the hour for the teacher."""
-        return self.teacher.hosting_line()
+        """Return what stands by the hour for the student; a teacher is not tuned elsewhere."""
+        return self.student.hosting_line()
 
     def hosting_paid_usd(self) -> float | None:
         """Return what has been paid for it."""
-        return self.teacher.hosting_paid_usd()
+        return self.student.hosting_paid_usd()
 
 
 def _fault(find: FaultFinder, prompt: Prompt, answer: Completion) -> str:

@@ -88,10 +88,10 @@ def build_learners(models: Sequence[str], options: LearnerOptions | None = None)
     return {"floor": FloorLearner()} | {name: _build(name, options) for name in models}
 
 
-def _build(name: str, options: LearnerOptions) -> Learner:
+def _build(name: str, options: LearnerOptions, *, is_teacher: bool = False) -> Learner:
     distilled = parse_distilled_name(name)
     if distilled is not None:
-        student, teacher = (_build(part, options) for part in (distilled.student, distilled.teacher))
+        student, teacher = _build(distilled.student, options), _build(distilled.teacher, options, is_teacher=True)
         return DistilledLearner(name, student, teacher, distilled.times)
     kind, _, rest = name.partition(":")
     if kind in ANSWERS_OF_KIND and options.task.answer not in ANSWERS_OF_KIND[kind]:
@@ -123,17 +123,18 @@ def _build(name: str, options: LearnerOptions) -> Learner:
             f"'{name}': a provider's API does not let its answers be constrained, expected a local model after "
             f"'{CONSTRAINED}'; use '{bare_name}'"
         )
-    return _hosted(name, hosted, options)
+    return _hosted(name, hosted, options, is_teacher=is_teacher)
 
 
-def _hosted(name: str, parts: HostedName, options: LearnerOptions) -> Learner:
+def _hosted(name: str, parts: HostedName, options: LearnerOptions, *, is_teacher: bool) -> Learner:
     if options.account is None:
         raise UsageError(f"'{name}' is behind a provider's API, which this command does not use; name a local model")
     refuse_address(name, parts.base_url())
     from tunecurve.learners.hosted.build import build_hosted_learner, tuning_backend_of, why_not_tunable
 
     learner = build_hosted_learner(name, parts, options.answers, options.account)
-    if tuning_backend_of(parts, options.account.settings) is None and options.account.settings.tuning != "none":
+    is_asked_to_tune = options.account.settings.tuning != "none" and not is_teacher
+    if is_asked_to_tune and tuning_backend_of(parts, options.account.settings) is None:
         options.on_message(why_not_tunable(parts))
     return learner
 

@@ -52,12 +52,25 @@ class Teaching(Record):
         Inputs that it answered; answers that were trained on.
     dropped : dict of str to int
         Answers that cannot be right, by the reason.
+    answers_usd : float, optional
+        What its answers cost, 0 where nothing is paid for them; None where a price is unknown, and in records of earlier versions.
     """
 
     teacher: str
     asked: int
     kept: int
     dropped: dict[str, int]
+    answers_usd: float | None = None
+
+
+def answers_cost(answers: Sequence[Completion]) -> float | None:
+    """Return what answers cost together; None: a price is unknown."""
+    return sum_of_known([answer.cost_usd for answer in answers if answer.stop_reason != "error" or answer.tokens_in])
+
+
+def sum_of_known(parts: Sequence[float | None]) -> float | None:
+    """Return the sum; None where a part is not known."""
+    return None if any(part is None for part in parts) else sum(part for part in parts if part is not None)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class TrainingJob:
         The group of every example: those of one stay together; default: each is one of its own.
     folder : Path
         Where the tuned model goes; it also holds what an interrupted training continues from.
+    n_taught : int
+        Of the examples, those that a teacher has answered: the last ones.
     """
 
     examples: Sequence[TuningExample]
@@ -38,6 +40,7 @@ class TrainingJob:
     seed: int
     folder: Path
     groups: Sequence[str] = ()
+    n_taught: int = 0
 
     def groups_of(self, n_examples: int) -> list[str]:
         """Return the groups of the first examples."""

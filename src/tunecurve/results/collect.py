@@ -180,7 +180,7 @@ class ResultsBuilder:
             trials=[self._describe_trial(item, failures.get(item.trial)) for item in self.planned],
             money=money,
             teaching=taught,
-            cheapest_way=cheapest_way(points, taught, primary, self.spec.advice),
+            cheapest_way=cheapest_way(points, [one.result for one in finished], taught, primary, self.spec.advice),
         )
         return replace(results, decision=decide_study(results))
 

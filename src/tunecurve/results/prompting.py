@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tunecurve.findings import Finding, blocked
+from tunecurve.learners.distilled_names import parse_distilled_name
 from tunecurve.learners.hosted.prices import money
 from tunecurve.results.forecasts import Forecaster
 from tunecurve.results.gates import NOT_ABOVE_FLOOR, OF_TUNED_MODELS, gated
@@ -147,7 +148,8 @@ class PromptJudge:
         n = sum(answer.n for answer in answers)
         sent, written = sum(answer.tokens_in for answer in answers), sum(answer.tokens_out for answer in answers)
         learner, strategy, *_ = key
-        prices = self.prices.get(learner)
+        parts = parse_distilled_name(learner)
+        prices = self.prices.get(parts.student if parts else learner)
         if not n or not sent:
             return None, None
         if prices is None:

@@ -69,7 +69,7 @@ def _size(
     trials = [one.result for one in own if one.result.train_size == n]
     trainings = [trial.training for trial in trials if trial.training is not None]
     taught = [training.teaching for training in trainings if training.teaching is not None]
-    costs = [trial.training.cost_usd or 0.0 for trial in trials if trial.training and trial.cost_usd is not None]
+    costs = [_answers_usd(trial) for trial in trials]
     score = float(np.mean([one.score.estimate for one in own if one.result.train_size == n]))
     gain, low, high = _gain(n, own, alone, metric, level)
     teacher_rows = float(np.mean([one.kept for one in taught])) if taught else 0.0
@@ -88,8 +88,38 @@ def _size(
         level=level,
         as_many_alone=same,
         worth=None if same is None or same <= n else teacher_rows / (same - n),
-        usd=float(np.mean(costs)) if len(costs) == len(trials) else None,
+        usd=mean_of_known(costs),
     )
+
+
+def _answers_usd(trial: FinishedTrial) -> float | None:
+    """Return what the teacher's answers of a trial cost; 0 where nothing is paid for them, None where that is not known."""
+    taught = trial.training.teaching if trial.training else None
+    if taught is not None and taught.answers_usd is not None:
+        return taught.answers_usd
+    if trial.training is None or trial.cost_usd is None or trial.training.job is not None:
+        return None
+    return trial.training.cost_usd or 0.0  # as earlier versions keep it, whose students were tuned on this machine
+
+
+def _tuning_usd(trials: Sequence[FinishedTrial]) -> float | None:
+    """Return what the jobs of a point's trials cost, in the mean; 0 for models that are tuned on this machine."""
+    jobs: list[float | None] = []
+    for trial in trials:
+        training = trial.training
+        if training is None or training.job is None:
+            jobs.append(0.0)
+            continue
+        answers = 0.0 if training.teaching is None else training.teaching.answers_usd
+        is_known = training.cost_usd is not None and answers is not None
+        jobs.append((training.cost_usd or 0.0) - (answers or 0.0) if is_known else None)
+    return mean_of_known(jobs)
+
+
+def mean_of_known(values: Sequence[float | None]) -> float | None:
+    """Return the mean; None where a value is not known, or there is none."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def _gain(
@@ -160,9 +190,16 @@ def number(value: float | None) -> str:
 
 
 def cheapest_way(
-    points: Sequence[Point], teaching: Sequence[TeachingResult], metric: MetricResult, advice: AdviceSpec
+    points: Sequence[Point],
+    trials: Sequence[FinishedTrial],
+    teaching: Sequence[TeachingResult],
+    metric: MetricResult,
+    advice: AdviceSpec,
 ) -> CheapestWay | None:
-    """Return the cheapest measured way to the target; None where there is no teacher, no target or no price of a label."""
+    """Return the cheapest measured way to the target; None where there is no teacher, no target or no price of a label.
+
+    Counted are labels, teachers' answers and providers' tuning jobs.
+    """
     if not teaching or advice.target is None or advice.label_price is None:
         return None
     prices = {(one.learner, size.n): size.usd for one in teaching for size in one.sizes}
@@ -173,7 +210,10 @@ def cheapest_way(
         if point.strategy != "fine-tune" or estimate is None or metric.sign * (estimate - advice.target) < 0:
             continue
         answers = prices.get((point.learner, point.train_size)) if point.learner in taught else 0.0
-        ways.append((math.inf if answers is None else point.train_size * advice.label_price + answers, point))
+        tuning = _tuning_usd([trial for trial in trials if trial.key == point.key])
+        is_known = answers is not None and tuning is not None
+        cost = point.train_size * advice.label_price + (answers or 0.0) + (tuning or 0.0)
+        ways.append((cost if is_known else math.inf, point))
     told = f"At {money(advice.label_price)} a label, "
     goal = f"{advice.target:g} {metric.title}"
     if not ways:
@@ -182,13 +222,15 @@ def cheapest_way(
     usd, best = min(ways, key=lambda way: (way[0], way[1].train_size))
     unpriced = sum(math.isinf(cost) for cost, _ in ways)
     text = f"{told}the cheapest measured way to {goal} is {best.learner} on {best.train_size:,} labelled rows"
-    text += ", whose teacher has no known price" if math.isinf(usd) else f" ({money(usd)} for labels and answers)"
+    is_tuned_elsewhere = any(trial.training and trial.training.job for trial in trials if trial.key == best.key)
+    paid = "labels, answers and tuning" if is_tuned_elsewhere else "labels and answers"
+    text += ", of which not all prices are known" if math.isinf(usd) else f" ({money(usd)} for {paid})"
     alone = [(cost, point) for cost, point in ways if point.learner not in taught]
     if best.learner in taught:
         others = _named(*min(alone, key=lambda way: way[0])) if alone else "no measured size reaches it"
         text += f"; without a teacher {others}"
     if unpriced and not math.isinf(usd):
-        text += f"; the teacher's price of {unpriced} more is unknown"
+        text += f"; of {unpriced} more a price is unknown"
     return CheapestWay(advice.target, advice.label_price, best.learner, best.train_size, defined(usd), text + ".")
 
 

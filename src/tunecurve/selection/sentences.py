@@ -25,8 +25,8 @@ def verdict(results: Sequence[WayResult], title: str, sizes: Sequence[int], floo
 def _of_learner(results: Sequence[WayResult], what: str, sizes: Sequence[int], floor: str) -> str:
     if any(result.outcome == "nothing learnt" for result in results):
         return (
-            f"nothing can be said of the ways, because {sizes[-1]:,} rows do not get this learner above the floor ({floor}); give "
-            "larger --sizes, or a metric in which it learns (--metric macro_f1)."
+            f"nothing can be said of the ways, because {sizes[-1]:,} rows do not get this learner above the floor ({floor}) by more "
+            "than noise; give larger --sizes, more test rows (--test-size), or a metric in which it learns (--metric macro_f1)."
         )
     better = sorted((one for one in results if one.outcome == "better"), key=lambda one: -abs(_difference(one)))
     if not better:

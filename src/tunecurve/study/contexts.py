@@ -30,7 +30,7 @@ def context_findings(
 
 def _overlong(data: StudyData, name: str, learner: Learner) -> list[Finding]:
     context = learner.context_length()
-    if context is None or learner.is_paid:  # a provider counts its own tokens, and says itself what is too long
+    if context is None or not learner.trains_here:  # a provider counts its own tokens, and says itself what is too long
         return []
     rows = [
         row

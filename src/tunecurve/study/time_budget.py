@@ -211,7 +211,9 @@ def _findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str, Le
     left_out = _wanted(takes_each, decided["asked"])
     takes, left = decided["seconds"], decided["budget_seconds"] - decided["seconds"]
     said = f"time budget {budget}: {_in_words(planned)}; about {duration(takes)} by estimate"
-    tuned_elsewhere = any(trial.strategy == "fine-tune" and learners[trial.learner].is_paid for trial in planned)
+    tuned_elsewhere = any(
+        trial.strategy == "fine-tune" and not learners[trial.learner].trains_here for trial in planned
+    )
     said += "; the hours of tuning jobs at providers are not counted" if tuned_elsewhere else ""
     unknown = ", ".join(decided["not_estimated"])
     said += f"; no time is counted for {unknown}, which tells none" if unknown else ""

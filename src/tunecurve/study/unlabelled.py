@@ -12,7 +12,7 @@ from tunecurve.data.inputs import InputText
 from tunecurve.data.rows import skeleton
 from tunecurve.data.sides import levelled
 from tunecurve.data.sources import read_rows
-from tunecurve.errors import DataError, UsageError
+from tunecurve.errors import DataError, UsageError, did_you_mean
 from tunecurve.findings import Finding
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.entities import normalise_whitespace, parse_entities
@@ -29,6 +29,7 @@ from tunecurve.tasks.base import AnswerKind, Task
 
 NO_SUCH_LABEL = "with a label that is not in the list"
 MOST_TARGETS = 100
+MOST_COLUMNS = 12
 
 
 def give_unlabelled(spec: StudySpec, data: StudyData, learners: Mapping[str, Learner]) -> None:
@@ -60,9 +61,10 @@ def _inputs_of(spec: StudySpec, data: StudyData, source: str) -> tuple[str, ...]
     """Return the inputs in a file, each once, without those that a test row or a training row has, and without test groups."""
     text_of = InputText(spec.data.input_columns, spec.prompt.column_template)
     groups = _Groups.of(spec, data)
-    found, n_read, n_unread = dict[str, None](), 0, 0
+    found, columns, n_read, n_unread = dict[str, None](), dict[str, None](), 0, 0
     for _, cells in read_rows(source, spec.data.reading_options(), findings=data.findings):
         n_read += 1
+        columns.update(dict.fromkeys(cells))
         reading, _ = text_of.for_columns(cells).read(cells)
         if reading.problem or not reading.texts:
             n_unread += 1
@@ -72,11 +74,7 @@ def _inputs_of(spec: StudySpec, data: StudyData, source: str) -> tuple[str, ...]
     labelled = {levelled(row.source) for row in (*data.test, *data.pool)}
     kept = tuple(text for text in found if skeleton(text) not in known and levelled(text) not in labelled)
     if not kept:
-        columns = ", ".join(spec.data.input_columns)
-        raise DataError(
-            f"'{source}': none of {n_read} rows has an input for a teacher (column {columns}; inputs like those of test rows, of their "
-            "groups, and those of training rows are left out); give other rows with --unlabelled"
-        )
+        raise DataError(f"'{source}': {_why_none(spec.data.input_columns, list(columns), n_read, n_unread)}")
     text = (
         f"'{source}': {len(kept)} of {n_read} rows are inputs for teachers; left out: {n_unread} without an input, "
         f"{n_read - n_unread - groups.n_of_test - len(found)} that came before, {len(found) - len(kept)} like a test row or the same as a "
@@ -84,6 +82,28 @@ def _inputs_of(spec: StudySpec, data: StudyData, source: str) -> tuple[str, ...]
     )
     data.findings.append(Finding("teacher-inputs", text, is_note=True))
     return kept
+
+
+def _why_none(expected: Sequence[str], columns: Sequence[str], n_read: int, n_unread: int) -> str:
+    """Return why no row has an input for a teacher, and what to do."""
+    if not n_read:
+        return "there is no row in it; give one with inputs"
+    wanted = ", ".join(f"'{column}'" for column in expected)
+    missing = [column for column in expected if column not in columns]
+    if missing:
+        there = ", ".join(f"'{column}'" for column in columns[:MOST_COLUMNS]) + (
+            ", ..." if columns[MOST_COLUMNS:] else ""
+        )
+        close = did_you_mean(missing[0], columns)
+        return (
+            f"its rows have the columns {there}, expected the study's input columns {wanted}; rename them there.{close}"
+        )
+    if n_unread == n_read:
+        return f"none of {n_read:,} rows has an input in {wanted}; give rows with one"
+    return (
+        f"none of {n_read:,} rows is left as an input for a teacher: {n_unread:,} have none in {wanted}, the others are like a test row, of "
+        "its group, or the same as a training row; give other rows with --unlabelled"
+    )
 
 
 @dataclass

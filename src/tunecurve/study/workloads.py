@@ -139,7 +139,7 @@ def _measure_lengths(data: StudyData, learner: Learner) -> _Lengths:
 
     sample = data.pool[:100]
     # What a chat template puts around a turn; providers bill less of it than local models read.
-    around = 2 if learner.is_paid else 5
+    around = 5 if learner.trains_here else 2
     instruction = learner.count_tokens(data.renderer.system_text) + 2 * around
     rows = mean([learner.count_tokens(row.source) + learner.count_tokens(row.target) + 2 * around for row in sample])
     sources = mean([learner.count_tokens(row.source) + around for row in data.test])

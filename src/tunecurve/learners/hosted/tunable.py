@@ -144,7 +144,7 @@ class TunableHostedLearner(HostedLearner):
     def _request(self, job: TrainingJob) -> JobRequest:
         return JobRequest(
             base_model=self.target.model,
-            label=f"n{len(job.examples)}-seed{job.seed}",
+            label=f"n{len(job.examples) - job.n_taught}{f'+{job.n_taught}' if job.n_taught else ''}-seed{job.seed}",
             examples=job.examples,
             recipe=TuningRecipe(**job.recipe),
             seed=job.seed,

@@ -49,7 +49,7 @@ class TeachingResult(Record):
 
 @dataclass(frozen=True)
 class CheapestWay(Record):
-    """The cheapest of the measured ways to the target, by labels and teachers' answers."""
+    """The cheapest of the measured ways to the target, by labels, teachers' answers and providers' tuning jobs."""
 
     target: float
     label_price: float
