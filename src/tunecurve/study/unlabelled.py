@@ -101,8 +101,8 @@ def _why_none(expected: Sequence[str], columns: Sequence[str], n_read: int, n_un
     if n_unread == n_read:
         return f"none of {n_read:,} rows has an input in {wanted}; give rows with one"
     return (
-        f"none of {n_read:,} rows is left as an input for a teacher: {n_unread:,} have none in {wanted}, the others are like a test row, of "
-        "its group, or the same as a training row; give other rows with --unlabelled"
+        f"none of {n_read:,} rows is left as an input for a teacher: {n_unread:,} have none in {wanted}, the others are like a "
+        "test row, of its group, or the same as a training row; give other rows with --unlabelled"
     )
 
 
