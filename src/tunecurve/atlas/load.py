@@ -46,31 +46,22 @@ class Family:
 
 @dataclass
 class Curve:
-    """Scores of one learner in one metric on one family.
-
-    Attributes
-    ----------
-    direction : {"max", "min"}
-        Whether larger or smaller scores are better.
-    runs : dict of int to list of float
-        Training rows to scores of the runs; a source that gives only a mean has one.
-    without_tuning : dict of str to float
-        ``{"floor": ..., "zero-shot": ..., "3-shot": ...}``.
-    test_rows, seeds : int or None
-        Rows of the test set, and runs behind every score, where the source says so.
-    measured_by : dict of str to list of str
-        For curves of this program's own farm: ``device``, ``version`` and ``date`` of the runs; empty for others.
-    """
+    """Scores of one learner in one metric on one family."""
 
     family: Family
     learner: str
     metric: str
     direction: str
+    """``"max"`` or ``"min"``: whether larger or smaller scores are better."""
     runs: dict[int, list[float]] = field(default_factory=dict)
+    """Training rows to scores of the runs; a source that gives only a mean has one."""
     without_tuning: dict[str, float] = field(default_factory=dict)
+    """``{"floor": ..., "zero-shot": ..., "3-shot": ...}``."""
     test_rows: int | None = None
     seeds: int | None = None
+    """Rows of the test set, and runs behind every score, where the source says so."""
     measured_by: dict[str, list[str]] = field(default_factory=dict)
+    """For curves of this program's own farm: ``device``, ``version`` and ``date`` of the runs; empty for others."""
 
     @property
     def sign(self) -> float:

@@ -34,19 +34,13 @@ SMALLEST_LOSS = 1e-9
 
 @dataclass(frozen=True)
 class Scale:
-    """Range and direction of a metric, and the way between scores and errors.
-
-    Attributes
-    ----------
-    low, high : float or None
-        Smallest and largest possible score; None where there is none.
-    direction : {"max", "min"}
-        Whether larger or smaller scores are better.
-    """
+    """Range and direction of a metric, and the way between scores and errors."""
 
     low: float | None
     high: float | None
+    """Smallest and largest possible score; None where there is none."""
     direction: str
+    """``"max"`` or ``"min"``: whether larger or smaller scores are better."""
     best: float
     unit: float
 
@@ -185,42 +179,31 @@ class CurvePoints:
 
 @dataclass(frozen=True)
 class PreparedCurve:
-    """A curve in error space, grouped by size, sizes rising.
-
-    Attributes
-    ----------
-    size : ndarray, shape (n_sizes,)
-    mean_score : ndarray, shape (n_sizes,)
-    replicates : ndarray of int, shape (n_sizes,)
-        Runs of each size, those behind published means included.
-    log_error : ndarray, shape (n_sizes,)
-    seed_variance : float
-        Variance of the log error of one run at the largest size (pooled, shrunk), or 0 without replicates.
-    point_variance : ndarray, shape (n_sizes,)
-        Known variance of each mean log error: seeds and, without bootstrap draws, the part of the test-set error that
-        sizes do not share.
-    test_covariance : ndarray, shape (n_sizes, n_sizes), or None
-        With bootstrap draws: covariance over sizes of the log error from the test rows, less what all sizes share.
-        Neighbouring sizes fail on the same rows, so their errors move together.
-    starts : int
-        Entries that are not measured but stand for where curves start: all or none (`tunecurve.curve.borrowed`).
-    own_test_variance : float
-        Variance of the log error at the largest size from the part of the test-set error that sizes do not share.
-    population_variance : float
-        Variance of the log error at the largest size from the shared part of the test-set error.
-    """
+    """A curve in error space, grouped by size, sizes rising."""
 
     scale: Scale
     size: Floats
+    """Shape (n_sizes,)."""
     mean_score: Floats
+    """Shape (n_sizes,)."""
     replicates: NDArray[np.int64]
+    """Runs of each size, those behind published means included, shape (n_sizes,)."""
     log_error: Floats
+    """Shape (n_sizes,)."""
     seed_variance: float
+    """Variance of the log error of one run at the largest size (pooled, shrunk), or 0 without replicates."""
     point_variance: Floats
+    """Known variance of each mean log error: seeds and, without bootstrap draws, the part of the test-set error that
+    sizes do not share. Shape (n_sizes,)."""
     own_test_variance: float
+    """Variance of the log error at the largest size from the part of the test-set error that sizes do not share."""
     population_variance: float
+    """Variance of the log error at the largest size from the shared part of the test-set error."""
     test_covariance: Floats | None = None
+    """With bootstrap draws: covariance over sizes of the log error from the test rows, less what all sizes share.
+    Neighbouring sizes fail on the same rows, so their errors move together. Shape (n_sizes, n_sizes)."""
     starts: int = 0
+    """Entries that are not measured but stand for where curves start: all or none (`tunecurve.curve.borrowed`)."""
 
     @property
     def replicated(self) -> bool:

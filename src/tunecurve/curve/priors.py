@@ -45,25 +45,18 @@ DRIFT, JUMP, FALL, COLLAPSE, SCATTER = WAYS = ("drift", "jump", "fall", "collaps
 
 @dataclass(frozen=True)
 class Prior:
-    """Log prior weights of the shapes, the noise levels, and the chances of trouble.
-
-    Attributes
-    ----------
-    kind : str
-        Name of its entry in the table.
-    log_shape : ndarray, shape (n_shapes,)
-    log_noise : ndarray, shape (n_noise_levels,)
-    trouble : (float, float, float)
-        First size off, first two sizes off, one other run broken.
-    departures : tuple of (share, way, SD)
-        How curves leave their shape, and the share of each: see `WAYS`.
-    """
+    """Log prior weights of the shapes, the noise levels, and the chances of trouble."""
 
     kind: str
+    """Name of its entry in the table."""
     log_shape: Floats
+    """Shape (n_shapes,)."""
     log_noise: Floats
+    """Shape (n_noise_levels,)."""
     trouble: tuple[float, float, float]
+    """First size off, first two sizes off, one other run broken."""
     departures: tuple[tuple[float, str, float], ...]
+    """How curves leave their shape, and the share of each: see `WAYS`."""
 
 
 def hat_functions(position: Floats, count: int) -> Floats:

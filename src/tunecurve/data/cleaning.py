@@ -25,36 +25,24 @@ MAX_CHARACTERS_KEPT = 500_000_000
 
 @dataclass(frozen=True)
 class CleaningRules:
-    """Which columns a row is made of, and which rows are dropped.
-
-    Attributes
-    ----------
-    input_column : str or sequence of str
-        Column with the input text; several are joined by line breaks.
-    template : str
-        A template that names columns, see `tunecurve.data.inputs`; its filled text is the input.
-    target_column : str or sequence of str
-        Column with the target; several are the flags of labels.
-    target_rule : TargetRule
-        What an empty target and a list mean to the task; default: a row has one target.
-    group_column : str, optional
-        Its value groups rows; without it they are grouped by the skeleton of a text.
-    group_by : {"target", "input"}, default "target"
-        The text whose skeleton groups rows when there is no group column.
-    drop_duplicates : bool, default True
-        Drop rows whose whole input was seen before.
-    is_too_long : callable, optional
-        Says whether (input, target) is longer than the study takes.
-    """
+    """Which columns a row is made of, and which rows are dropped."""
 
     input_column: str | Sequence[str] = DEFAULT_COLUMN
+    """Column with the input text; several are joined by line breaks."""
     template: str = ""
+    """A template that names columns, see `tunecurve.data.inputs`; its filled text is the input."""
     target_column: str | Sequence[str] = "target_text"
+    """Column with the target; several are the flags of labels."""
     target_rule: TargetRule = field(default_factory=TargetRule)
+    """What an empty target and a list mean to the task; default: a row has one target."""
     group_column: str | None = None
+    """Its value groups rows; without it they are grouped by the skeleton of a text."""
     group_by: str = "target"
+    """``"target"`` or ``"input"``: the text whose skeleton groups rows when there is no group column."""
     drop_duplicates: bool = True
+    """Drop rows whose whole input was seen before."""
     is_too_long: Callable[[str, str], bool] | None = None
+    """Says whether (input, target) is longer than the study takes."""
 
     def reader(self) -> _RowReader:
         """Return what reads cells by these rules."""

@@ -19,18 +19,12 @@ Cells = dict[str, Any]
 
 @dataclass(frozen=True)
 class JsonTable:
-    """The rows that one object holds.
-
-    Attributes
-    ----------
-    rows : list of dict
-        The cells of each.
-    how : str
-        How the object was understood, in words.
-    """
+    """The rows that one object holds."""
 
     rows: list[Cells]
+    """The cells of each."""
     how: str
+    """How the object was understood, in words."""
 
 
 def table_in(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:

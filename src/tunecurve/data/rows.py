@@ -61,30 +61,20 @@ _PLACES = _Places()
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One labelled example.
-
-    Attributes
-    ----------
-    source : str
-        The input text.
-    target : str
-        The text that should come out.
-    grouping : str or TextGroup
-        The group's name, or the text that tells it; two million rows do not keep it beside that text.
-    where : str or int
-        The row's place, or its number in `_Places`, which takes half the memory.
-    other_targets : tuple of str
-        Further texts that are as right as the target; models are tuned on the target alone.
-    side : {"", "train", "test", "dev"}
-        The side that the data name for the row; empty where they name none.
-    """
+    """One labelled example."""
 
     source: str
+    """The input text."""
     target: str
+    """The text that should come out."""
     grouping: str | TextGroup
+    """The group's name, or the text that tells it; two million rows do not keep it beside that text."""
     where: str | int = ""
+    """The row's place, or its number in `_Places`, which takes half the memory."""
     other_targets: tuple[str, ...] = ()
+    """Further texts that are as right as the target; models are tuned on the target alone."""
     side: str = ""
+    """``""``, ``"train"``, ``"test"`` or ``"dev"``: the side that the data name for the row; empty where they name none."""
 
     def __post_init__(self) -> None:
         """Keep the place as a number."""

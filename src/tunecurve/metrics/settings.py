@@ -32,24 +32,16 @@ class SqlSettings:
 
 @dataclass(frozen=True)
 class MetricSettings:
-    """How the texts of a data set are to be read, the same for all its trials.
-
-    Attributes
-    ----------
-    labels : tuple of str
-        The placeholders of masking, the classes of classification, the entity types of ner.
-    placeholders : PlaceholderForm, optional
-        How placeholders of masking are written; default: as the scored rows show it.
-    bleu_tokenizer : str
-        sacrebleu's name of the way BLEU cuts texts into words.
-    rouge_tokenizer : {"rouge-score", "unicode", "by-row"}
-        How ROUGE does; by the letters of each row where nothing is known of the data set.
-    sql : SqlSettings
-        How queries are read, and on what they are run.
-    """
+    """How the texts of a data set are to be read, the same for all its trials."""
 
     labels: tuple[str, ...] = ()
+    """The placeholders of masking, the classes of classification, the entity types of ner."""
     placeholders: PlaceholderForm | None = None
+    """How placeholders of masking are written; default: as the scored rows show it."""
     bleu_tokenizer: str = "13a"
+    """sacrebleu's name of the way BLEU cuts texts into words."""
     rouge_tokenizer: str = "by-row"
+    """``"rouge-score"``, ``"unicode"`` or ``"by-row"``: how ROUGE does; by the letters of each row where
+    nothing is known of the data set."""
     sql: SqlSettings = SqlSettings()
+    """How queries are read, and on what they are run."""

@@ -24,25 +24,18 @@ EXACT, LEAKING = "exact_match", "leak_entities"
 
 @dataclass(frozen=True)
 class AnswerLine:
-    """One answer.
-
-    Attributes
-    ----------
-    row_id, input, target, prediction, stop_reason : str
-        As predictions.jsonl keeps them.
-    is_wrong : bool
-        Whether it is another text than the target, outer whitespace aside; where exact matches are a metric, than each right answer.
-    n_leaked : int
-        Values that should have been masked and are not; 0 where the task has no leaks.
-    """
+    """One answer."""
 
     row_id: str
     input: str
     target: str
     prediction: str
     stop_reason: str
+    """As predictions.jsonl keeps them."""
     is_wrong: bool
+    """Whether it is another text than the target, outer whitespace aside; where exact matches are a metric, than each right answer."""
     n_leaked: int
+    """Values that should have been masked and are not; 0 where the task has no leaks."""
 
 
 @dataclass(frozen=True)

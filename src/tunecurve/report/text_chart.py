@@ -33,27 +33,18 @@ class TextCurve:
 
 @dataclass(frozen=True)
 class TextChart:
-    """A chart that can be drawn at any size.
-
-    Attributes
-    ----------
-    title : str
-        What is measured.
-    direction : {"max", "min"}
-        Whether more or less of it is better.
-    curves : sequence of TextCurve
-        In the order of their marks; beyond six marks come again.
-    sizes : sequence of int
-        Training sizes of the study, measured or not: the axis stays where it is while points come.
-    floor : float, optional
-        What doing nothing scores.
-    """
+    """A chart that can be drawn at any size."""
 
     title: str
+    """What is measured."""
     direction: str
+    """``"max"`` or ``"min"``: whether more or less of it is better."""
     curves: Sequence[TextCurve]
+    """In the order of their marks; beyond six marks come again."""
     sizes: Sequence[int]
+    """Training sizes of the study, measured or not: the axis stays where it is while points come."""
     floor: float | None = None
+    """What doing nothing scores."""
 
     @classmethod
     def of_scores(

@@ -124,24 +124,16 @@ def combine_points(
 
 @dataclass(frozen=True)
 class PointWriter:
-    """Says what points measured: every metric with interval, seeds and the gain over the floor.
-
-    Attributes
-    ----------
-    metrics : sequence of MetricResult
-        The study's, the headline first.
-    level : float
-        Of the intervals.
-    unit : {"groups", "rows"}
-        What is left out in turn, in words.
-    floor : ScoredPoint, optional
-        What doing nothing scores.
-    """
+    """Says what points measured: every metric with interval, seeds and the gain over the floor."""
 
     metrics: Sequence[MetricResult]
+    """The study's, the headline first."""
     level: float
+    """Of the intervals."""
     unit: str
+    """``"groups"`` or ``"rows"``: what is left out in turn, in words."""
     floor: ScoredPoint | None
+    """What doing nothing scores."""
 
     def write(self, point: ScoredPoint, training: TrainingScores | None, loss: PointLoss | None) -> Point:
         """Return a point as results.json keeps it."""

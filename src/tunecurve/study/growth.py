@@ -25,20 +25,14 @@ SIDE_NAMES = {"test": "test row", "train": "training row"}
 
 @dataclass(frozen=True)
 class Change:
-    """A frozen row that the data do not hold any more as it was.
-
-    Attributes
-    ----------
-    side : {"test", "train"}
-    slot : Slot
-        What was frozen.
-    row : Row or None
-        What stands there now; None: it is gone.
-    """
+    """A frozen row that the data do not hold any more as it was."""
 
     side: str
+    """``"test"`` or ``"train"``."""
     slot: Slot
+    """What was frozen."""
     row: Row | None
+    """What stands there now; None: it is gone."""
 
     @property
     def text(self) -> str:

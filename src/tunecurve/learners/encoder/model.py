@@ -24,24 +24,17 @@ LONGEST_WINDOW = 256
 
 @dataclass(frozen=True)
 class Segments:
-    """Windows as tensors, and which piece belongs to which segment.
-
-    Attributes
-    ----------
-    token_ids, mask : tensor, shape (windows, longest)
-        With the encoder's own marks at both ends; padded.
-    rows, columns, segments : tensor, shape (pieces,)
-        Where each piece stands, and the number of its segment.
-    n_segments : int
-        Segments in all.
-    """
+    """Windows as tensors, and which piece belongs to which segment."""
 
     token_ids: torch.Tensor
     mask: torch.Tensor
+    """With the encoder's own marks at both ends; padded. Shape (windows, longest)."""
     rows: torch.Tensor
     columns: torch.Tensor
     segments: torch.Tensor
+    """Where each piece stands, and the number of its segment, shape (pieces,)."""
     n_segments: int
+    """Segments in all."""
 
 
 class SegmentClassifier(torch.nn.Module):

@@ -21,25 +21,18 @@ from tunecurve.learners.lm.chat_format import EncodedExample
 
 
 class CachedStep(NamedTuple):
-    """One batch of every training, behind one prefix.
-
-    Attributes
-    ----------
-    prefix_ids : Tensor of shape (trainings, prefix tokens)
-        What all rows start with.
-    token_ids, position_ids : Tensor of shape (trainings * rows, length)
-        Padded on the left; positions are those of each row standing alone behind the prefix.
-    attention_mask : Tensor of shape (trainings * rows, prefix tokens + length)
-        0 for padding.
-    labels : Tensor of shape (trainings, rows, answer tokens)
-        -100 where no loss is taken: decided by position, the last `n_answer` ids of each row, whatever their values.
-    """
+    """One batch of every training, behind one prefix."""
 
     prefix_ids: torch.Tensor
+    """What all rows start with, shape (trainings, prefix tokens)."""
     token_ids: torch.Tensor
     position_ids: torch.Tensor
+    """Padded on the left; positions are those of each row standing alone behind the prefix. Shape (trainings * rows, length)."""
     attention_mask: torch.Tensor
+    """0 for padding, shape (trainings * rows, prefix tokens + length)."""
     labels: torch.Tensor
+    """-100 where no loss is taken: decided by position, the last `n_answer` ids of each row, whatever their values.
+    Shape (trainings, rows, answer tokens)."""
 
     def to(self, device: torch.device) -> CachedStep:
         """Return the tensors on a device."""

@@ -24,27 +24,18 @@ SHORTEST = 32
 
 
 class OnePassStep(NamedTuple):
-    """One batch of every training, behind one prefix.
-
-    Attributes
-    ----------
-    prefix_ids : Tensor of shape (trainings, prefix tokens)
-        What all rows start with.
-    row_ids : Tensor of shape (trainings, rows, length)
-        Padded behind their end.
-    positions : Tensor of shape (answer tokens,)
-        Where, in the sequences of all trainings one after the other, the next token is an answer's.
-    labels : Tensor of shape (answer tokens,)
-        Those next tokens; -100 where no loss is taken.
-    shares : Tensor of shape (answer tokens, trainings)
-        What each token counts for in each training's mean loss.
-    """
+    """One batch of every training, behind one prefix."""
 
     prefix_ids: torch.Tensor
+    """What all rows start with, shape (trainings, prefix tokens)."""
     row_ids: torch.Tensor
+    """Padded behind their end, shape (trainings, rows, length)."""
     positions: torch.Tensor
+    """Where, in the sequences of all trainings one after the other, the next token is an answer's, shape (answer tokens,)."""
     labels: torch.Tensor
+    """Those next tokens; -100 where no loss is taken. Shape (answer tokens,)."""
     shares: torch.Tensor
+    """What each token counts for in each training's mean loss, shape (answer tokens, trainings)."""
 
     def to(self, device: torch.device) -> OnePassStep:
         """Return the tensors on a device."""
