@@ -191,7 +191,7 @@ def test_wrong_options_are_usage_errors(arguments: tuple[str, ...]) -> None:
 
 def test_no_error_is_internal_for_odd_but_legal_curves(tmp_path: Path) -> None:
     rows = ["curve_id,n,score"]
-    shapes = ([0, 0, 0], [100, 100, 100], [100, 50, 0], [1e-9, 50, 100], [50, 50, 50.0001])
+    shapes: tuple[list[float], ...] = ([0, 0, 0], [100, 100, 100], [100, 50, 0], [1e-9, 50, 100], [50, 50, 50.0001])
     for number, scores in enumerate(shapes):
         rows += [f"c{number},{n},{score}" for n, score in zip((1, 1000, 10**9), scores, strict=True)]
     result = run(write(tmp_path, "\n".join(rows)), "--json", "--at", "1", "--at", "1e12")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tunecurve.curve.answer import Verdict
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
-from tunecurve.curve.plateau import Verdict
 from tunecurve.curve.units import in_digits
 from tunecurve.errors import DataError, UsageError
 
@@ -93,7 +93,7 @@ def test_same_points_same_answer_in_any_order() -> None:
 
 
 def test_every_quantile_is_possible_and_ordered() -> None:
-    curves = [[1, 0, 99.9], [100, 100, 100], [0, 0, 0], [99, 50, 1], [0, 100, 0], [50, 50, 50]]
+    curves: list[list[float]] = [[1, 0, 99.9], [100, 100, 100], [0, 0, 0], [99, 50, 1], [0, 100, 0], [50, 50, 50]]
     for scores in curves:
         for entry in forecast_curve(CurvePoints([10, 100, 1000], scores), at=[5, 10, 2000, 10**9]).forecasts:
             values = list(entry.quantiles.values())
@@ -160,7 +160,7 @@ def test_what_would_settle_it_is_priced_with_labels_and_runs() -> None:
 def test_exact_power_law_losses_are_forecast_like_a_line() -> None:
     """The average becomes the log-log line when the data ask for it (0.7 % noise, 8 times the data)."""
     generator = np.random.default_rng(5)
-    sizes = 200.0 * 2.0 ** np.arange(7)
+    sizes: Any = 200.0 * 2.0 ** np.arange(7)
     misses = []
     for slope in np.linspace(0.02, 0.2, 12):
         scores = 3.0 * (sizes / 200.0) ** -slope * np.exp(0.007 * generator.standard_normal(7))
@@ -296,7 +296,7 @@ def test_near_the_ceiling_a_forecast_is_never_a_point(scores: list[float], doubt
 
 @pytest.mark.parametrize("rows", [30, 60, 100])
 def test_flat_is_not_said_where_the_test_set_could_not_have_shown_a_gain(rows: int) -> None:
-    sizes, scores = [50, 100, 200, 400, 800, 1600], [80.1, 80.0, 80.2, 79.9, 80.1, 80.0]
+    sizes, scores = [50.0, 100, 200, 400, 800, 1600], [80.1, 80.0, 80.2, 79.9, 80.1, 80.0]
     word = verdict_of(sizes, scores, n_test=rows).word
     assert word in ("no gain that this test set can show", "cannot tell")
     assert verdict_of(sizes, scores, n_test=200_000, delta=4.0).word == "flat"

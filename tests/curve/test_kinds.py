@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from tunecurve.curve.points import CurvePoints, PreparedCurve, prepare
 from tunecurve.curve.predictive import predict
 
 
-def curve(sizes: list, scores: list) -> PreparedCurve:
+def curve(sizes: Any, scores: Any) -> PreparedCurve:
     return prepare(CurvePoints(sizes, scores), (0, 100), "max")
 
 

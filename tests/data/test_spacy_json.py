@@ -1,13 +1,14 @@
 """spaCy's examples as JSON: pairs of a text and its annotations, in an array, one a line, or under a key beside the classes."""
 
 import json
+from typing import Any
 
 import pytest
 
 from tunecurve.data.options import ReadingOptions
 from tunecurve.data.sources import read_rows
 
-PAIR = ["Ada left Graz.", {"entities": [[0, 3, "PERSON"], [9, 13, "CITY"]]}]
+PAIR: Any = ["Ada left Graz.", {"entities": [[0, 3, "PERSON"], [9, 13, "CITY"]]}]
 CELLS = {"text": PAIR[0], "entities": PAIR[1]["entities"]}
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ ROWS = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: Any
     """Answers each path as the test says: (status, headers, body)."""
 
     def do_GET(self):

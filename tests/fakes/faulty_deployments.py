@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from typing import Any
 
 from tests.fakes.faulty_jobs import FaultyJobs, Handler
 from tests.fakes.faulty_server import INPUT_USD, OUTPUT_USD, tokens
@@ -55,6 +56,10 @@ class FaultyDeployments(FaultyJobs):
 
 class DeploymentHandler(Handler):
     """Subclasses say how a request names its deployment and how one is shown."""
+
+    entry_of: Any
+    show: Any
+    listed: Any
 
     ready, starting = "Succeeded", "Creating"
 

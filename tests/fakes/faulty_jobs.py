@@ -14,6 +14,7 @@ import json
 import re
 import threading
 import time
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.support.servers import LocalServer, QuietHandler
@@ -31,7 +32,7 @@ def training_tokens(text):
 
 
 class FaultyJobs(LocalServer):
-    handler = None  # another provider's, for a class of its own
+    handler: Any = None  # another provider's, for a class of its own
 
     def __init__(self, create="", times=10**9, echo="all", **behaviour):
         super().__init__(self.handler or Handler)
@@ -53,7 +54,7 @@ class FaultyJobs(LocalServer):
 
 
 class Handler(QuietHandler):
-    routes = ()
+    routes: Any = ()
 
     def do_POST(self):
         server = self.server

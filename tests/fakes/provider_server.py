@@ -25,6 +25,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 MARK = re.compile(r"\[\[[^\]]*\]\]")
@@ -91,6 +92,7 @@ def learned_masks(lines):
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: Any
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -453,7 +455,7 @@ def vertex_list(handler, found, query, body, raw):
     state = handler.state
     names = [name for name in state.jobs if name.startswith(found["scope"])][::-1]
     size, start = int(query.get("pageSize", 100)), int(query.get("pageToken") or 0)
-    page = {"tuningJobs": [vertex_view(state, name) for name in names[start : start + size]]}
+    page: dict[str, Any] = {"tuningJobs": [vertex_view(state, name) for name in names[start : start + size]]}
     if start + size < len(names):
         page["nextPageToken"] = str(start + size)
     handler.send(page)
@@ -728,6 +730,7 @@ ROUTES = [
 class Server(ThreadingHTTPServer):
     request_queue_size = 256  # many clients at once overflow the default of 5
     daemon_threads = True
+    state: State
 
     def handle_error(self, request, client_address):
         pass  # clients that were killed

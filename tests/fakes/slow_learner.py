@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any, cast
 
 from tests.fakes.lookup_learner import LookupLearner
 
@@ -103,12 +104,13 @@ if __name__ == "__main__":
 
     rows, out, name, pace = sys.argv[1:]
     # Drawing the report takes longer than the study.
-    tunecurve.report.live.write_report = lambda folder, results: None
+    live: Any = tunecurve.report.live
+    live.write_report = lambda folder, results: None
     listener = Progress()
     learner = MeetingLearner(pace) if Path(pace).is_absolute() else SlowLearner(float(pace))
     try:
         with stopping_on_interrupt(listener):
-            run(rows, out, Executor(name), learner, progress=listener)
+            run(rows, out, Executor(cast(Any, name)), learner, progress=listener)
     except (TunecurveError, OSError) as error:  # as the command line ends
         problem = error if isinstance(error, TunecurveError) else explain_os_error(error)
         if problem is None:

@@ -8,10 +8,11 @@ What the model has worked on is billed, whatever the client then gets to see.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.fakes.faulty_server import USAGES, FaultyServer, Handler
 
-ERRORS = {
+ERRORS: dict[str, dict[str, object]] = {
     "error server": {"message": "the engine is gone", "type": "server_error", "code": None, "param": None},
     "error rate": {"message": "slow down", "type": "tokens", "code": "rate_limit_exceeded", "param": None},
     "error 503": {"message": "no worker", "type": "InternalServerError", "code": 503, "param": None},
@@ -22,7 +23,7 @@ ERRORS = {
 
 
 def start(fault="", times=10**9, *, only_streams=False):
-    server = FaultyServer(fault, times, handler=SpeakingHandler)
+    server: Any = FaultyServer(fault, times, handler=SpeakingHandler)
     server.only_streams = only_streams
     return server
 

@@ -8,11 +8,10 @@ import pytest
 from tests.fakes.lookup_learner import LookupLearner
 from tests.hardening.runs import run_small, write_rows
 from tunecurve.errors import DamagedFile, StudyStateError
-from tunecurve.predictor import verify_model
 from tunecurve.report.learning_curve import load_study
 from tunecurve.results.stored import without_times
 from tunecurve.storage.files import AppendLog, read_checked_json, write_checked_json
-from tunecurve.study.integrity import inspect_trials
+from tunecurve.study.integrity import inspect_trials, verify_model
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import TrialFolder
 

@@ -20,7 +20,7 @@ from tunecurve.learners.answers import (
 from tunecurve.learners.base import Completion, Learner
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.tables import answer_table
-from tunecurve.study.trial import summarise_answers
+from tunecurve.study.answer_report import summarise_answers
 
 RENDERER = PromptRenderer("Mask it. Do not write <think>.")
 

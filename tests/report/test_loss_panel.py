@@ -1,6 +1,7 @@
 """The third panel: drawn only where there are losses, explained in words, with what is left out and what failed."""
 
 import copy
+from typing import Any
 
 import pytest
 from matplotlib.colors import to_hex
@@ -26,7 +27,7 @@ def results(tmp_path_factory):
 def test_test_and_training_losses_stand_where_they_were_measured(results: Results, tmp_path):
     figure = study_figure(results)
     assert len(figure.axes) == 3
-    panel = figure.axes[2]
+    panel: Any = figure.axes[2]
     drawn = {tuple(line.get_xdata()): list(line.get_ydata()) for line in panel.lines if len(line.get_xdata()) == 3}
     points = {point.train_size: point.loss for point in results.points if point.strategy == "fine-tune"}
     test, training = [[getattr(points[size], side).mean for size in (5, 20, 80)] for side in ("test", "train")]
@@ -63,10 +64,10 @@ def test_without_losses_there_are_two_panels(results: Results, what):
     for trial in bare["trials"]:
         if what == "failed" and trial.get("loss"):
             trial["loss"] = {"unit": "token", "note": "", "failure": "RuntimeError: odd", "test": None, "train": None}
-    bare = Results.from_json(bare)
-    assert not has_losses(bare)
-    assert len(study_figure(bare).axes) == 2
-    said = loss_sentences(bare)
+    without = Results.from_json(bare)
+    assert not has_losses(without)
+    assert len(study_figure(without).axes) == 2
+    said = loss_sentences(without)
     assert all("could not be measured: RuntimeError: odd" in sentence for sentence in said)
     assert len(said) == (5 if what == "failed" else 0)
 
@@ -79,9 +80,9 @@ def test_of_several_learners_with_one_missing_the_others_are_drawn(results: Resu
         if point["strategy"] == "fine-tune":
             more["points"].append(copy.deepcopy(point) | {"learner": "third"})
             more["points"][-1]["loss"].update(unit="row", train=None)
-    more = Results.from_json(more)
-    panel = study_figure(more).axes[2]
+    several = Results.from_json(more)
+    panel: Any = study_figure(several).axes[2]
     assert len([line for line in panel.lines if list(line.get_xdata()) == [5, 20, 80]]) == 3
     assert panel.get_ylabel() == "loss, nats"
-    assert "third" in loss_sentences(more)[0]
-    assert len(loss_lines(more)) == 2
+    assert "third" in loss_sentences(several)[0]
+    assert len(loss_lines(several)) == 2

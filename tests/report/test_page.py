@@ -49,9 +49,9 @@ def in_browser(page: str, script: str, folder: Path) -> dict:
          "--window-size=1100,1600", "--dump-dom", path.as_uri()],
         capture_output=True, text=True, timeout=180, check=True,
     )  # fmt: skip
-    found = re.search(r'<pre id="out">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, done.stderr[-2000:]
-    return json.loads(html.unescape(found[1]))
+    written = re.search(r'<pre id="out">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert written, done.stderr[-2000:]
+    return json.loads(html.unescape(written[1]))
 
 
 def lines_of(texts, predictions, leaked=()):

@@ -10,7 +10,7 @@ from tests.cli.test_commands import invoke
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve import own_code
 from tunecurve.errors import SpecError
-from tunecurve.executors.run import Executor
+from tunecurve.executors.options import Executor
 from tunecurve.metrics import own
 from tunecurve.predictor import load_predictor
 from tunecurve.results.stored import load

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 class LocalServer(ThreadingHTTPServer):
@@ -27,6 +28,7 @@ class LocalServer(ThreadingHTTPServer):
 
 
 class QuietHandler(BaseHTTPRequestHandler):
+    server: Any  # of a class of its own, with what that keeps
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):

@@ -13,7 +13,7 @@ HUMAN = {"from": "human", "value": "Hi"}
 GPT = {"from": "gpt", "value": "Hello"}
 CONTENTS = [{"role": "user", "parts": [{"text": "Hi"}]}, {"role": "model", "parts": [{"text": "Hello"}]}]
 KEPT = ("System: Be brief.\n\nUser: Hi", "Hello")
-ROWS = [
+ROWS: list[dict[str, object]] = [
     {"messages": [USER, ANSWER]},
     {"conversations": [HUMAN, GPT]},
     {"contents": CONTENTS},
@@ -28,7 +28,7 @@ ROWS = [
     {"user_message": "Hi", "assistant_message": "Hello"},
     {"text_input": "Hi", "output": "Hello"},  # AI Studio
 ]
-PREFERENCES = [
+PREFERENCES: list[dict[str, object]] = [
     {"question": "Hi", "chosen": "Hello", "rejected": "No"},
     {"prompt": [USER], "chosen": [ANSWER], "rejected": [ANSWER]},
     {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello", "rejected": "\n\nHuman: Hi\n\nAssistant: No"},
@@ -152,7 +152,7 @@ def test_without_a_system_text_these_are_plain_columns(row):
     assert (match.shape, match.input_columns, match.target_columns) == ("columns", *((name,) for name in row))
 
 
-TAGGED = {"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}
+TAGGED: dict[str, object] = {"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}
 SPANS = {"text": "Ada left", "entities": [[0, 3, "PER"]]}
 SQUAD = {"context": "Ada left.", "question": "Who?", "answers": {"text": ["Ada"], "answer_start": [0]}}
 

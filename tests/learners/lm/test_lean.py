@@ -1,6 +1,7 @@
 """A forward in few operations gives the logits of transformers' own, and is used only for models whose every part is known."""
 
 import gc
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from tunecurve.learners.lm.kv_cache import SlotCache
 from tunecurve.learners.lm.lean import LeanForward, has_known_parts
 from tunecurve.learners.lm.recipe import resolve_recipe
 
-COMMON = {
+COMMON: dict[str, Any] = {
     "vocab_size": 90, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": 2048, "initializer_range": 0.3,
 }  # fmt: skip
