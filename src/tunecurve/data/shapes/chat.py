@@ -76,14 +76,14 @@ class ChatShape(Shape):
     beside: tuple[str, ...] = (*SYSTEM_COLUMNS, TOOLS)
 
     def chat(self, cells: Cells, asked: Asked) -> Chat:
-        """Return the chat of a row.
+        """Return the chat of a row; by default the turns of its column, a system text that stands beside them first.
 
         Raises
         ------
         NotReadError
             With the reason why the row is dropped.
         """
-        raise NotImplementedError
+        return Chat.of(cells.get(asked.input_columns[0]), cells)
 
     def read(self, cells: Cells, asked: Asked) -> Plain:
         """Return the last answer as target, and what stands before it as input."""

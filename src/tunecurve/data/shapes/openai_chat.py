@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from tunecurve.data.cells import is_missing, plain_value
 from tunecurve.data.shapes.base import Asked, Cells, Match
 from tunecurve.data.shapes.chat import ChatShape, columns_with, is_chat
-from tunecurve.data.shapes.turns import Chat, turns_in
+from tunecurve.data.shapes.turns import turns_in
 
 SYSTEM = "system"
 SCHEMA = "schemaVersion"
@@ -51,7 +51,3 @@ class OpenAIChat(ChatShape):
             for column in columns
             if asked.name == self.name or not (is_bedrock(sample, column) or has_system_column(sample))
         ]
-
-    def chat(self, cells: Cells, asked: Asked) -> Chat:
-        """Return the turns of the column."""
-        return Chat.of(cells.get(asked.input_columns[0]), cells)

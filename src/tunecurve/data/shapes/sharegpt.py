@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from tunecurve.data.shapes.base import Asked, Cells, Match
 from tunecurve.data.shapes.chat import ChatShape, columns_with, is_chat
-from tunecurve.data.shapes.turns import Chat
 
 
 class ShareGPT(ChatShape):
@@ -19,7 +18,3 @@ class ShareGPT(ChatShape):
         """Return a match for every column of such turns."""
         columns = columns_with(sample, lambda cell: is_chat(cell, "from", "value", "content"))
         return [self.match(column, sample, asked) for column in columns if asked.allows([column], [column])]
-
-    def chat(self, cells: Cells, asked: Asked) -> Chat:
-        """Return the turns of the column, the system text first."""
-        return Chat.of(cells.get(asked.input_columns[0]), cells)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tunecurve.data.shapes.base import Asked, Cells, Match
 from tunecurve.data.shapes.chat import ChatShape, columns_with, is_chat
-from tunecurve.data.shapes.turns import Chat, turns_in
+from tunecurve.data.shapes.turns import turns_in
 
 
 def _is_chat(cell: Any) -> bool:
@@ -30,7 +30,3 @@ class VertexChat(ChatShape):
         """Return a match for every column of such turns."""
         columns = columns_with(sample, _is_chat)
         return [self.match(column, sample, asked) for column in columns if asked.allows([column], [column])]
-
-    def chat(self, cells: Cells, asked: Asked) -> Chat:
-        """Return the turns of the column, the system text first."""
-        return Chat.of(cells.get(asked.input_columns[0]), cells)
