@@ -19,7 +19,7 @@ COVERED = {
     "cli/forecast_history.py": "results/test_forecast_history.py",
     "cli/job*.py": "learners/hosted/test_deployed_study.py",
     "cli/console.py": "cli/test_panel.py",
-    "cli/run_state.py": "cli/test_panel.py",
+    "study/run_state.py": "cli/test_panel.py",
     "cli/testset.py": "cli/test_testset_command.py",
     "cli/study_rows.py": "cli/test_testset_command.py",
     "cli/select_test.py": "selection/test_select_test.py",

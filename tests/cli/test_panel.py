@@ -10,12 +10,13 @@ import pytest
 from tests.support.terminal import Terminal
 from tunecurve.cancellation import Cancellation
 from tunecurve.cli.console import ConsoleProgress, can_redraw
+from tunecurve.cli.main import STOPPING
 from tunecurve.cli.panel import MOST_TRIALS_SHOWN, Panel, PanelConsole, chart_of, panel_of
-from tunecurve.cli.run_state import STOPPING, RunState
 from tunecurve.learners.base import TrainingProgress
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.spec.durations import duration
 from tunecurve.study.plan import Trial
+from tunecurve.study.run_state import RunState
 
 FLOOR = Trial("floor", "floor")
 ZERO = Trial("smollm2-135m-instruct", "zero-shot")

@@ -45,12 +45,21 @@ def test_where_a_study_is_can_be_read_while_it_runs(log, tmp_path):
     assert "step 8 of 84" in one.phase
     log.answered(FIRST, 30, 200, 50.0)
     assert "30 of 200 rows" in progress_of(tmp_path).running[0].phase
-    assert 490 < progress_of(tmp_path).seconds_left <= 500
+    assert progress_of(tmp_path).seconds_left == pytest.approx(400, abs=5), "the first ends at once, by its own speed"
     log.trial_finished(FIRST, "90 accuracy", 200.0)
     assert progress_of(tmp_path).seconds_left == pytest.approx(800), "the first took twice its estimate"
     assert progress_of(tmp_path).running == []
     log.close()
     assert progress_of(tmp_path) is None
+
+
+@pytest.mark.parametrize(("n_at_once", "seconds"), [(1, 900), (2, 450), (3, 400)])
+def test_trials_that_run_at_once_share_the_time_that_is_left(log, tmp_path, n_at_once, seconds):
+    trials = {FIRST: 100.0, SECOND: 400.0, Trial("other", "fine-tune", train_size=200): 400.0}
+    log.study_started(3, trials)
+    for trial in list(trials)[:n_at_once]:
+        log.trial_started(trial)
+    assert progress_of(tmp_path).seconds_left == pytest.approx(seconds, abs=5), "at least what the longest one takes"
 
 
 def test_who_listened_before_still_hears_and_may_stop(tmp_path):

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tunecurve.cli.main import visible
-from tunecurve.cli.run_state import STOPPING, RunState
+from tunecurve.cli.main import STOPPING, visible
 from tunecurve.cli.wide import tell
 from tunecurve.learners.base import TrainingProgress
 from tunecurve.privacy.redact import shown
 from tunecurve.spec.durations import duration
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
+from tunecurve.study.run_state import RunState
 
 if TYPE_CHECKING:
     from tunecurve.cli.panel import Panel

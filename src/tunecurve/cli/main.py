@@ -42,6 +42,8 @@ COMMANDS = {
     "doctor": ("tunecurve.cli.doctor", "Show what a study would use on this machine, and what would stop it."),
     "atlas": ("tunecurve.cli.atlas", "Look up measured learning curves of public data sets: no data yet?"),
 }
+# Said once an end was asked for.
+STOPPING = "finishing the current step; press Ctrl-C again to stop at once"
 
 
 def command_of(name: str) -> click.Command:

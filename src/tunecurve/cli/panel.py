@@ -17,12 +17,12 @@ from rich.live import Live
 from rich.text import Text
 
 from tunecurve.cancellation import Cancellation
-from tunecurve.cli.main import visible
-from tunecurve.cli.run_state import STOPPING, RunningTrial, RunState
+from tunecurve.cli.main import STOPPING, visible
 from tunecurve.learners.hosted.prices import money
 from tunecurve.report.text_chart import BETWEEN, FLOOR, MARKS, SMALLEST_HEIGHT, TextChart
 from tunecurve.spec.durations import duration
 from tunecurve.study.plan import Trial
+from tunecurve.study.run_state import RunningTrial, RunState
 
 REDRAWN_A_SECOND = 2
 MOST_TRIALS_SHOWN = 4

@@ -21,10 +21,10 @@ from tunecurve.storage.files import TEMPORARY
 from tunecurve.storage.records import Record
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
+from tunecurve.study.run_state import RunState
 
 LOG, PROGRESS = "run.log", "progress.json"
 SECONDS_BETWEEN = 2.0
-ENOUGH_TO_CORRECT = 20.0  # seconds of estimates, before what things took says how wrong the others are
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class StudyProgress(Record):
     host: str
     n_trials: int
     seconds_left: float
-    """By the estimates of the trials that are left, corrected by what the others took."""
+    """As the terminal tells it: see `RunState.study_seconds_left`."""
     running: list[TrialProgress]
     spent_usd: float | None
     """What the study has paid so far; None where nothing costs money."""
@@ -61,11 +61,8 @@ class RunLog(Progress):
         self._folder, self._listener = folder, listener
         self.cancellation = listener.cancellation
         self._lock = threading.Lock()
-        self._n_trials, self._written_at = 0, 0.0
-        self._left: dict[Trial, float] = {}
-        self._estimated = self._measured = 0.0
-        self._running: dict[Trial, tuple[float, str]] = {}
-        self._money: tuple[float | None, float | None] = (None, None)
+        self._state, self._written_at = RunState(), 0.0
+        self._phases: dict[Trial, str] = {}
 
     def message(self, line: str) -> None:
         """Hear of something that is not a trial's."""
@@ -75,7 +72,7 @@ class RunLog(Progress):
     def study_started(self, n_trials: int, estimated_seconds: dict[Trial, float]) -> None:
         """Hear how many trials there are, and about how long each takes that is not finished."""
         self._listener.study_started(n_trials, estimated_seconds)
-        self._n_trials, self._left = n_trials, dict(estimated_seconds)
+        self._state.begin(n_trials, estimated_seconds)
         self._log(f"{n_trials} trials, {len(estimated_seconds)} of them to run")
         self._keep(None)
 
@@ -90,23 +87,29 @@ class RunLog(Progress):
     def paid(self, spent_usd: float, at_most_usd: float | None) -> None:
         """Hear what the study has paid so far, and its cap; told only where something costs money."""
         self._listener.paid(spent_usd, at_most_usd)
-        self._money = (spent_usd, at_most_usd)
+        self._state.paid_usd, self._state.at_most_usd = spent_usd, at_most_usd
         self._keep(None, is_often=True)
 
     def trial_started(self, trial: Trial) -> None:
         """Hear that a trial starts."""
         self._listener.trial_started(trial)
+        with self._lock:
+            self._state.started(trial)
         self._log(f"{trial.name}: starts")
         self._keep(trial, "loading")
 
     def trial_waits(self, trial: Trial, reason: str) -> None:
         """Hear that a trial waits for work done elsewhere; others run meanwhile."""
         self._listener.trial_waits(trial, reason)
+        with self._lock:
+            self._state.waits(trial, reason)
         self._keep(trial, redact(f"waits: {reason}"))
 
     def trained(self, trial: Trial, progress: TrainingProgress) -> None:
         """Hear that an optimizer step is done."""
         self._listener.trained(trial, progress)
+        with self._lock:
+            self._state.stepped(trial, progress)
         phase = f"{progress.phase}, " if progress.phase and progress.step else progress.phase
         step = f"step {progress.step} of {progress.n_steps}, loss {progress.loss:.3f}" if progress.step else ""
         self._keep(trial, f"{phase}{step}", is_often=True)
@@ -114,14 +117,15 @@ class RunLog(Progress):
     def answered(self, trial: Trial, n_done: int, n_all: int, tokens_per_second: float) -> None:
         """Hear how many test rows have answers."""
         self._listener.answered(trial, n_done, n_all, tokens_per_second)
+        with self._lock:
+            self._state.answered(trial, n_done, n_all, tokens_per_second)
         self._keep(trial, f"{n_done} of {n_all} rows answered", is_often=True)
 
     def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
         """Hear that a trial is done, with its score in words."""
         self._listener.trial_finished(trial, headline, seconds)
         with self._lock:
-            self._measured += seconds
-            self._estimated += self._left.get(trial, 0.0)
+            self._state.finished(trial, seconds)
         self._log(f"{trial.name}: {headline}, in {seconds:.0f} s")
         self._end(trial)
 
@@ -138,8 +142,8 @@ class RunLog(Progress):
 
     def _end(self, trial: Trial) -> None:
         with self._lock:
-            self._running.pop(trial, None)
-            self._left.pop(trial, None)
+            self._phases.pop(trial, None)
+            self._state.forget(trial)
         self._keep(None)
 
     def _log(self, line: str) -> None:
@@ -156,20 +160,20 @@ class RunLog(Progress):
         now = time.monotonic()
         with self._lock:
             if trial is not None:
-                began_at = self._running.get(trial, (now, ""))[0]
-                self._running[trial] = (began_at, phase)
+                self._phases[trial] = phase
             if is_often and now - self._written_at < SECONDS_BETWEEN:
                 return
             self._written_at = now
             with suppress(OSError):
-                self._write(now)
+                self._write()
 
-    def _write(self, now: float) -> None:
-        correction = self._measured / self._estimated if self._estimated > ENOUGH_TO_CORRECT else 1.0
-        running_for = {trial: now - began_at for trial, (began_at, _) in self._running.items()}
-        left = sum(max(0.0, seconds * correction - running_for.get(one, 0.0)) for one, seconds in self._left.items())
-        running = [TrialProgress(one.learner, one.label, phase) for one, (_, phase) in self._running.items()]
-        told = StudyProgress(time.time(), os.getpid(), os.uname().nodename, self._n_trials, left, running, *self._money)
+    def _write(self) -> None:
+        state = self._state
+        running = [TrialProgress(one.learner, one.label, phase) for one, phase in self._phases.items()]
+        told = StudyProgress(
+            time.time(), os.getpid(), os.uname().nodename, state.n_trials, state.study_seconds_left(), running,
+            state.paid_usd, state.at_most_usd,
+        )  # fmt: skip
         path = self._folder / PROGRESS
         temporary = path.with_name(f"{path.name}.{os.getpid()}-0{TEMPORARY}")
         temporary.touch(mode=0o600)

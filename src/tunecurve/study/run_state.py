@@ -12,7 +12,6 @@ from tunecurve.study.plan import Trial
 if TYPE_CHECKING:
     from tunecurve.metrics.base import Metric
 
-STOPPING = "finishing the current step; press Ctrl-C again to stop at once"
 # A trial's estimate is corrected by how long its kind took so far, once so much was measured.
 _SECONDS_TO_CORRECT_BY = 20.0
 
