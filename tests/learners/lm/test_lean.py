@@ -73,6 +73,7 @@ ROWS = {
     "prompts, and rows that write": [(0, ids(40, 1)), (12, ids(13, 2)), (30, ids(41, 3)), (5, ids(9, 4))],
     "one long, one short": [(0, ids(150, 1)), (3, ids(4, 2))],
     "rows of more places than a band": [(0, ids(300, 1)), (290, ids(310, 2)), (5, ids(8, 3))],
+    "one goes on where a much longer one has ended": [(90, ids(90, 1)), (5, ids(9, 2)), (20, ids(26, 3))],
     "the same number of tokens, other places": [(7, ids(10, 1)), (20, ids(23, 2)), (0, ids(3, 3))],
 }
 

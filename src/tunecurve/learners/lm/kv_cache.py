@@ -16,8 +16,8 @@ from tunecurve.learners.lm.attention import attention_with_lse, repeat_heads
 
 # Tokens of a row whose attention is computed together, and padding that costs as much as one more group of rows.
 _MOST_TOGETHER, _LITTLE_PADDING = 64, 64
-# Places that the buffers grow by. Products of buffers that are read in part are several times slower.
-_STEP = 16
+# Places that the buffers grow by, and how many too many make them shrink: what is read in part is copied before every product.
+_STEP, _LARGEST_REST = 16, 32
 # Rows' tokens are told apart by how many places they see, in bands of as many.
 _BAND = 256
 
@@ -55,7 +55,7 @@ class SlotCache:
 
     def __init__(self, prefix: PrefixCache | None, n_slots: int) -> None:
         self.prefix, self.n_slots = prefix, n_slots
-        # Of shape (slots, key heads, places, width), with as many places as the longest row needs so far.
+        # Of shape (slots, key heads, places, width), with about as many places as the longest row needs.
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._n_places = 0
 
@@ -68,7 +68,9 @@ class SlotCache:
 
     def start_pass(self, offsets: Sequence[Sequence[int]], device: torch.device, dtype: torch.dtype) -> None:
         """Tell at which offsets in their slots the rows' next tokens lie: one sequence a slot, possibly empty."""
-        self._n_places = max(self._n_places, *(_up(row[-1] + 1) for row in offsets if row))
+        needed = max(_up(row[-1] + 1) for row in offsets if row)
+        if not self._n_places - _LARGEST_REST < needed <= self._n_places:
+            self._n_places = needed
         self._slots = torch.tensor([slot for slot, row in enumerate(offsets) for _ in row], device=device)
         self._offsets = torch.tensor([offset for row in offsets for offset in row], device=device)
         parts: list[_Part] = []
@@ -100,11 +102,12 @@ class SlotCache:
 
     def _write(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         written = self._layers.get(layer)
-        if written is None or written[0].shape[2] < self._n_places:
+        if written is None or written[0].shape[2] != self._n_places:
             # Zeros, not empty memory: what is masked is multiplied by 0, and 0 times not-a-number is none.
             buffers = [key.new_zeros(self.n_slots, key.shape[1], self._n_places, key.shape[3]) for _ in range(2)]
             for buffer, before in zip(buffers, written or (), strict=False):
-                buffer[:, :, : before.shape[2]] = before
+                n_kept = min(self._n_places, before.shape[2])
+                buffer[:, :, :n_kept] = before[:, :, :n_kept]
             self._layers[layer] = buffers[0], buffers[1]
         keys, values = self._layers[layer]
         keys[self._slots, :, self._offsets] = key[0].transpose(0, 1)
