@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+USUAL_STEPS = 150
+
 
 def epochs_for(settings: Mapping[str, Any], n_examples: int, batch_size: int) -> int:
     """Return the number of epochs.
@@ -29,5 +31,5 @@ def epochs_for(settings: Mapping[str, Any], n_examples: int, batch_size: int) ->
         return int(settings["epochs"])
     if settings.get("name") == "article":
         return 2
-    wanted = math.ceil(settings.get("min_steps", 150) * batch_size / n_examples)
+    wanted = math.ceil(settings.get("min_steps", USUAL_STEPS) * batch_size / n_examples)
     return min(max(wanted, 2), settings.get("max_epochs", 20))

@@ -28,7 +28,7 @@ class RecipeSpec(Section):
     max_epochs: PositiveInt | None = Field(None, description="most epochs the step rule may ask for (default 20)")
     batch_size: PositiveInt | None = Field(None, description="rows a step (default 8)")
     learning_rate: LearningRate | None = Field(
-        None, description=f"a number, or auto: {AUTO_RATE}; default: by model width and batch size"
+        None, description=f"a number, or auto: {AUTO_RATE}; default: by model width, batch size and steps"
     )
     development_share: DevelopmentShare | None = Field(None, description=DEVELOPMENT)
     lora_rank: PositiveInt | None = Field(None, description="rank of the adapters (default 16)")

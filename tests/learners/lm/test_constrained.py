@@ -1,5 +1,6 @@
 """Constrained answers: always maskings, the same by every way of decoding, and the model's own where those are legal."""
 
+import json
 import random
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from tests.support.tokenizers import SMALL_VOCABULARY
 from tunecurve.data.synthetic_pii.generate import generate_rows
 from tunecurve.errors import ModelError, SpecError, UsageError
 from tunecurve.formats.alignment import align_exactly
+from tunecurve.formats.mask_shapes import mask_shape
 from tunecurve.formats.placeholders import CLASSIC
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.lm.constrained import MaskingLearner
@@ -147,6 +149,35 @@ def test_an_answer_that_is_a_masking_anyway_is_left_as_it_is(real):
         assert Scripted(real, renderer.prompt(row["source_text"])).write(wanted) == wanted
 
 
+def test_right_answers_beyond_the_limits_of_the_training_rows_are_counted(real):
+    examples = [RENDERER.tuning_example("Ada lives in Oslo.", "[FIRSTNAME] lives in [CITY].")]
+    pairs = [
+        ("Bo lives in Rome.", "[FIRSTNAME] lives in [CITY]."),
+        ("Santiago de Compostela is far.", "[CITY] is far."),
+        ("Bo Cy here.", "[FIRSTNAME] [FIRSTNAME] here."),
+        ("Bo Rome here.", "[FIRSTNAME] [CITY] here."),
+        ("Bo Rome Cy here.", "[FIRSTNAME] [CITY] [FIRSTNAME] here."),
+        ("No masking", "other text"),
+    ]
+    prompts, targets = [RENDERER.prompt(source) for source, _ in pairs], [target for _, target in pairs]
+    found = real.return_targets(prompts, targets, examples)
+    assert [(loss.step, loss.rows) for loss in found.losses] == [("shape", (1, 2, 4))]
+    assert [bool(text) for text in found.texts] == [True, False, False, True, False, True]
+    assert not real.return_targets(prompts, targets, []).losses
+    assert not real.return_targets(prompts, targets, [RENDERER.tuning_example("a", "a")]).losses
+
+
+def test_a_label_that_is_wanted_again_and_again_is_written_once(real):
+    shape = mask_shape([("Ada lives in Oslo.", "[FIRSTNAME] lives in [CITY].")])
+    prompt = replace(RENDERER.prompt("Ada Bo Cy live in Oslo."), shape=shape)
+    label, blank = real.encoder.token_ids("[FIRSTNAME]"), real.encoder.token_ids(" [")[0]
+    model = Scripted(real, prompt)
+    assert model.write(label) == label
+    assert model.next(blank, *real.encoder.token_ids(" Bo")) == blank
+    written = model.next(*real.encoder.token_ids("FIRSTNAME")[:1], *real.encoder.token_ids("C")[:1])
+    assert written == real.encoder.token_ids("C")[0]
+
+
 def test_numbers_are_allowed_where_training_targets_have_them(real):
     prompt = replace(RENDERER.prompt("Ada met Bo"), numbered=True)
     wanted = [*real.encoder.token_ids("[FIRSTNAME_1] met [FIRSTNAME_2]"), real.encoder.end_token_id]
@@ -223,6 +254,10 @@ def test_a_study_trains_once_and_draws_both(tiny_model_folder, rows_file, tmp_pa
         for trial in (first, second)
     ]
     assert weights[0] == weights[1]
+    for (name, label), trial in trials.items():
+        shape = json.loads((tmp_path / "run" / trial.folder / "config.json").read_text()).get("answer_shape")
+        assert (shape is None) is (name != "constrained" or not label.startswith("fine-tune")), trial.folder
+        assert shape is None or (shape["most_bytes"] >= 4 and shape["most_in_a_row"] >= 2)
     mask = load_predictor(tmp_path / "run", trial=f"constrained:{tiny_model_folder}/fine-tune-n8-seed0", device="cpu")
     text = "Ada lives in Oslo."
     assert is_masking(Prompt((), text, LABELS), mask(text))

@@ -3,6 +3,8 @@ import pytest
 
 from tunecurve.learners.lm.recipe import resolve_recipe
 from tunecurve.learners.torch.batches import all_batches, epoch_batches
+from tunecurve.spec.quick import QUICK_STUDY
+from tunecurve.spec.reading import parse_spec
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,24 @@ def test_learning_rate_falls_with_width_and_is_capped():
     assert resolve_recipe({}, 100, 576).learning_rate == pytest.approx(5e-4 * (2000 / 576) ** 0.781 * 0.25)
     assert resolve_recipe({}, 100, 4096).learning_rate < resolve_recipe({}, 100, 2048).learning_rate
     assert resolve_recipe({}, 100, 16).learning_rate == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("given", "n"), [({"min_steps": 75}, 200), ({}, 10), ({"epochs": 1}, 600), ({"epochs": 3}, 400)]
+)
+def test_short_trainings_take_longer_steps(given, n):
+    recipe, usual = resolve_recipe(given, n, 4096), resolve_recipe({}, 200, 4096)
+    assert recipe.n_steps <= usual.n_steps == 150
+    assert recipe.learning_rate == pytest.approx(usual.learning_rate * 150 / recipe.n_steps)
+    assert resolve_recipe({"epochs": 1}, 8, 4096).learning_rate == 1e-3
+    assert resolve_recipe({**given, "name": "article"}, n, 4096).learning_rate == 1e-4
+    assert resolve_recipe({**given, "learning_rate": 2e-5}, n, 4096).learning_rate == 2e-5
+
+
+def test_the_quick_study_learns_at_the_highest_rate():
+    quick = parse_spec(QUICK_STUDY)
+    rates = {resolve_recipe(quick.recipe.model_dump(), size, 576).learning_rate for size in quick.train_sizes}
+    assert rates == {1e-3}
 
 
 def test_the_articles_recipe():
