@@ -22,6 +22,7 @@ from tunecurve.results.model import Results
 from tunecurve.results.records.points import best_of
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.stored import RESULTS, load
+from tunecurve.spec.durations import duration
 from tunecurve.storage.records import Record
 from tunecurve.study.run_log import StudyProgress, progress_of
 from tunecurve.study.study_file import STUDY_FILE
@@ -222,7 +223,7 @@ def _doing(path: Path) -> tuple[str, int | None]:
     if told is None:
         return "", None
     running = "; ".join(f"{one.learner} {one.label}: {one.phase}" for one in told.running)
-    left = f"about {_duration(told.seconds_left)} to go" if told.seconds_left >= 1 else ""
+    left = f"about {duration(told.seconds_left)} to go" if told.seconds_left >= 1 else ""
     return ", ".join(part for part in (running, left, _paid(told)) if part), told.n_trials
 
 
@@ -231,12 +232,6 @@ def _paid(told: StudyProgress) -> str:
         return ""
     cap = f" of at most {money(told.at_most_usd)}" if told.at_most_usd is not None else ""
     return f"{money(told.spent_usd)} paid so far{cap}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _state(kept: _Kept, states: list[TrialState], at_work: str, ended: str) -> State:
