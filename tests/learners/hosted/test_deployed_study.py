@@ -98,6 +98,29 @@ def test_a_study_pays_for_the_time_of_every_deployment_and_leaves_none(begin, tm
     assert "canary" not in listed
 
 
+def test_a_student_with_a_teacher_pays_for_its_deployment_too(begin, tmp_path, capsys):
+    name = f"{TOGETHER}+2x:{TOGETHER}"
+    server, command = begin(TOGETHER, sizes="12")
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        path.read_text().replace(f"models: [{TOGETHER}]", f'models: ["{name}"]').replace("shots: [0]", "shots: []")
+    )
+    assert run_command(["plan", *command[1:2], "--max-cost", "20"]) == 0
+    assert "answers from a deployment of its own" in capsys.readouterr().out
+    assert run_command([*command, "--max-cost", "20"]) == 0
+    money = money_of(tmp_path)
+    assert len(server.stood_seconds) == 1
+    assert server.deployments == {}
+    assert money["hosting_usd"] == pytest.approx(server.hosting_usd)
+    assert paid(money) >= server.whole_bill_usd - 1e-9
+    [trial] = [
+        one for one in json.loads((tmp_path / "run" / "results.json").read_text())["trials"] if one["learner"] == name
+    ]
+    assert trial["training"]["teaching"]["kept"] == 24
+    assert trial["training"]["examples_seen"] == 2 * 36
+    assert trial["cost_usd"] == pytest.approx(money["answers_usd"] + money["jobs_usd"] + money["hosting_usd"], abs=1e-6)
+
+
 def test_a_cap_below_hosting_pays_for_the_prompts_and_the_jobs_alone(begin, tmp_path, capsys):
     server, command = begin(AZURE, sizes="12")
     assert run_command([*command, "--max-cost", "1.5"]) == 9
