@@ -319,8 +319,8 @@ def _check_before_start(study: Study, executor: Executor) -> None:
         )
     Tracking.check(study.folder, study.spec.track)
     study.check_access()
-    for name, reason in study.tuning_obstacles.items():
-        study.progress.message(f"'{name}' cannot be tuned, only prompted: {reason}")
+    for line in study.obstacle_lines():
+        study.progress.message(line)
 
 
 def _remove_left_over_deployments(study: Study) -> None:

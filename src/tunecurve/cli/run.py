@@ -116,9 +116,7 @@ def _agree_to_costs(ready: Study) -> None:
     if not ready.quotes_usd():
         return
     left, threshold = ready.quote_left_usd(), ready.spec.hosted.ask_above
-    obstacles = [
-        f"'{name}' cannot be tuned, only prompted: {reason}" for name, reason in ready.tuning_obstacles.items()
-    ]
+    obstacles = ready.obstacle_lines()
     if left is not None and left <= threshold and not obstacles:
         return
     if obstacles:

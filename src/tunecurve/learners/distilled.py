@@ -195,6 +195,7 @@ class DistilledLearner(AnswersAsStudent):
             kept = kept_answers(log)
             found = {index: answer for index, answer in kept.items() if answer.stop_reason != "error"}
             if len(found) < len(prompts):
+                self._check_student(job)
                 teacher, started = self._tuned_teacher(job, on_step), time.perf_counter()
                 for index, answer in answer_stream(teacher, prompts, set(found), cleaning=self.rows.cleaning()):
                     log.append({"version": ANSWER_VERSION, "index": index, "answer": asdict(answer)})
@@ -203,6 +204,12 @@ class DistilledLearner(AnswersAsStudent):
         finally:
             log.close()
         return [found[index] for index in range(len(prompts))]
+
+    def _check_student(self, job: TrainingJob) -> None:
+        """Raise where the student's provider would not tune it: a teacher is not paid for rows that nobody learns from."""
+        obstacle = None if self.trains_here else self.tuning_obstacle([job])
+        if obstacle is not None:
+            raise ModelError(f"'{self.student.name}' cannot be tuned, so that its teacher is not asked: {obstacle}")
 
     def _told(self, n_done: int, n_all: int, answer: Completion, seconds: float) -> TrainingProgress:
         return TrainingProgress(

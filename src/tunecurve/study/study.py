@@ -177,6 +177,13 @@ class Study:
                 found[name] = reason
         return found
 
+    def obstacle_lines(self) -> list[str]:
+        """Return the tuning obstacles in words."""
+        return [
+            f"'{name}' cannot be tuned{', only prompted' if self.learners[name].is_asked_untrained else ''}: {reason}"
+            for name, reason in self.tuning_obstacles.items()
+        ]
+
     def _unfinished(self) -> dict[str, list[PlannedTrial]]:
         """Return the unfinished trials by learner."""
         found: dict[str, list[PlannedTrial]] = {}

@@ -129,6 +129,16 @@ def test_a_study_that_lost_its_trial_finds_the_job_of_the_same_file_again(point_
     assert max(state.answers.values()) == 1
 
 
+def test_where_no_job_may_be_made_the_teacher_is_not_paid(point_at, study_of, tmp_path, capsys):
+    state = point_at(key="no-tuning-for-this-key")
+    path, out = study_of(LAB, "openai"), tmp_path / "out"
+    assert run_command(["run", str(path), "--out", str(out), "--yes"]) in (5, 6)
+    assert f"'{LAB}+2x:{TEACHER}' cannot be tuned: this account or address" in capsys.readouterr().err
+    assert sum(state.answers.values()) == 0
+    assert not state.files
+    assert "its teacher is not asked" in taught(results_of(out))["failure"]
+
+
 class Student(FloorLearner):
     """Is tuned elsewhere, by the rule of steps."""
 
