@@ -1,6 +1,7 @@
 """A study that is planned for a time: what fits and tells most about the verdict is run, what does not is said, and the plan stays."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -8,8 +9,11 @@ from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.curve.unmeasured import UnmeasuredCurve
 from tunecurve.errors import SpecError, UsageError
 from tunecurve.executors.options import Executor
+from tunecurve.learners.baselines.floor import FloorLearner
+from tunecurve.learners.distilled import DistilledLearner
 from tunecurve.run import run_study
 from tunecurve.spec.durations import duration, seconds_of
+from tunecurve.study import time_budget
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import Trial
 from tunecurve.study.prepare import prepare_study
@@ -213,3 +217,25 @@ def test_a_plan_for_a_time_is_made_for_one_machine(rows_file, tmp_path, name):
             executor=Executor(name),
             time_budget="1h",
         )
+
+
+class _Model(FloorLearner):
+    can_fine_tune = True
+
+    def __init__(self, name, *, is_paid):
+        self.name, self.is_paid = name, is_paid
+
+
+@pytest.mark.parametrize(
+    ("student_is_paid", "teacher_is_paid"), [(False, False), (False, True), (True, False), (True, True)]
+)
+def test_hours_of_jobs_are_told_of_where_the_student_has_one_whoever_teaches(student_is_paid, teacher_is_paid):
+    teacher = _Model("teacher", is_paid=teacher_is_paid)
+    teacher.takes_prompts = True
+    taught = DistilledLearner("x+2x:teacher", _Model("x", is_paid=student_is_paid), teacher, 2)
+    decided = {
+        "trials": [asdict(Trial(taught.name, "fine-tune", train_size=8))], "left_out": [], "asked": {"seeds": None},
+        "seconds": 1.0, "seconds_of_everything": 1.0, "budget_seconds": 60.0, "not_estimated": [],
+    }  # fmt: skip
+    [found] = time_budget._findings("1m", decided, {taught.name: taught})
+    assert ("hours of tuning jobs at providers are not counted" in found.text) == student_is_paid
