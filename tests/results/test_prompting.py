@@ -18,7 +18,7 @@ from tunecurve.results.choosing import choose_trial
 from tunecurve.results.forecasts import Forecaster
 from tunecurve.results.model import results_schema
 from tunecurve.results.points import ScoredPoint
-from tunecurve.results.prompting import PromptForecaster, PromptJudge
+from tunecurve.results.prompting import PromptForecaster, PromptJudge, _not_above
 from tunecurve.results.records.money import ModelPrices
 from tunecurve.results.records.points import MetricResult
 from tunecurve.results.stored import load
@@ -231,6 +231,25 @@ def test_what_is_found_of_tuned_models_says_nothing_of_the_prompts_of_the_same_m
     [forecast] = PromptForecaster().forecast(forecaster, METRIC, AdviceSpec(), [found])
     assert ("what is wrong" in forecast.forecast.said) == is_refused
     assert "above the floor" not in forecast.forecast.said
+
+
+@pytest.mark.parametrize(
+    ("floor", "scores", "said"),
+    [
+        (60, (50, 55, 58), "No verdict: no size is above the floor (copying the input, {:.1f})."),
+        (60, (60, 60, 60), "No verdict: no size is above the floor (copying the input, {:.1f})."),
+        (60, (61, 61, 62), "No verdict: no size is above the floor (copying the input, {:.1f}) by more than noise."),
+        (60, (61, 61, 90), ""),
+        (20, (65, 65, 65), ""),
+    ],
+)
+@pytest.mark.parametrize("direction", ["max", "min"])
+def test_prompts_that_are_not_certain_to_beat_the_floor_have_no_verdict(floor, scores, said, direction):
+    metric = MetricResult("score", "Score", direction, (0.0, 100.0), "made up")
+    turned = (lambda score: score) if direction == "max" else (lambda score: 100 - score)
+    nothing = point("floor", turned(floor), learner="floor")
+    own = [point("similar", turned(score), shots=2, size=n) for score, n in zip(scores, (10, 40, 160), strict=True)]
+    assert _not_above(nothing, own, metric, 0.95) == said.format(turned(floor))
 
 
 def test_money_per_thousand_requests_counts_the_tokens_of_longer_prompts(measured):

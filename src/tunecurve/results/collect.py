@@ -138,7 +138,7 @@ class ResultsBuilder:
         forecast, other = forecaster.forecast(primary, self.spec.advice), forecaster.forecast(second, AdviceSpec())
         findings = in_order([*self.data.findings, *self._gates(scored, forecast, finished)])
         forecast, other = gated(forecast, findings), gated(other, findings)
-        prompts = self._prompt_forecaster.forecast(forecaster, primary, self.spec.advice, findings)
+        prompts = self._prompt_forecaster.forecast(forecaster, primary, self.spec.advice, findings, level)
         test_set = describe_test_set(
             self._known_rows, scored, self.metrics, forecast, self.spec, questions_of(self.spec)
         )

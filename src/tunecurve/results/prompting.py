@@ -30,9 +30,14 @@ class PromptForecaster:
         self._made: dict[tuple[str, Strategy, int], tuple[set[Trial], LearnerForecast]] = {}
 
     def forecast(
-        self, forecaster: Forecaster, metric: MetricResult, advice: AdviceSpec, findings: Sequence[Finding]
+        self,
+        forecaster: Forecaster,
+        metric: MetricResult,
+        advice: AdviceSpec,
+        findings: Sequence[Finding],
+        level: float = 0.95,
     ) -> list[PromptForecast]:
-        """Return the forecast of every curve; no verdict where one is forbidden, or no size beats the floor.
+        """Return the forecast of every curve; no verdict where one is forbidden, or no size is certain to beat the floor.
 
         What is found of a learner's tuned models says nothing of its prompts.
         """
@@ -46,8 +51,9 @@ class PromptForecaster:
         for (learner, strategy, shots), own in curves.items():
             forecast = self._forecast_one(forecaster, (learner, strategy, shots), metric, advice)
             forecast = gated({learner: forecast}, findings)[learner]
-            if not forecast.refusal and floor is not None and not any(_is_better(p, floor, metric) for p in own):
-                forecast = LearnerForecast(f"No verdict: no size is above the floor ({floor.label}).", forecast.points)
+            refusal = "" if forecast.refusal or floor is None else _not_above(floor, own, metric, level)
+            if refusal and forecast.word != "rising":  # one that rises may start below the floor, as tuned curves
+                forecast = LearnerForecast(refusal, forecast.points)
             found.append(PromptForecast(learner, strategy, shots, f"{shots} {strategy.replace('-', ' ')}", forecast))
         return found
 
@@ -65,8 +71,14 @@ class PromptForecaster:
         return self._made[curve][1]
 
 
-def _is_better(point: ScoredPoint, floor: ScoredPoint, metric: MetricResult) -> bool:
-    return metric.sign * fmean(point.scores[metric.name]) > metric.sign * fmean(floor.scores[metric.name])
+def _not_above(floor: ScoredPoint, own: Sequence[ScoredPoint], metric: MetricResult, level: float) -> str:
+    """Return why there is no verdict where no size is above the floor for certain; empty where one is."""
+    gains = [difference(floor, point, metric, level) for point in own]
+    if any(_is_shown(gain, metric.sign) for gain in gains):
+        return ""
+    by_chance = any(metric.sign * (gain.difference or 0.0) > 0 for gain in gains)
+    named = f"{floor.label}, {fmean(floor.scores[metric.name]):.1f}"
+    return f"No verdict: no size is above the floor ({named}){' by more than noise' if by_chance else ''}."
 
 
 @dataclass(frozen=True)
