@@ -16,7 +16,7 @@ from tunecurve.errors import OutOfMemory, UsageError
 from tunecurve.learners.cores import usual_threads
 from tunecurve.learners.workload import Resources
 
-_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 NATIVE_BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # as /proc/cpuinfo has them
 
 
@@ -145,15 +145,17 @@ def _memory_of(device: torch.device) -> str:
 
 
 def _return_large_blocks() -> None:
-    """Let the C library give freed blocks of 4 MB and more back at once.
+    """Let the C library give freed blocks of 4 MB and more back at once, and keep up to 64 MB of smaller ones.
 
-    By default it learns to keep them, in holes that the next step's tensors do not fit into: a training step of
-    SmolLM2 peaked 0.15 GB higher, and was no faster.
+    By default it learns to keep large ones, in holes that the next step's tensors do not fit into: a training step of
+    SmolLM2 peaked 0.15 GB higher, and was no faster. Told so, it gives back all others, too, whenever 128 KB at its end are
+    free, and gets them again page by page: a pass of 494 tokens took a fifth longer.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not in every C library
         if mallopt is not None:
             mallopt(_M_MMAP_THRESHOLD, 4 * 1024 * 1024)
+            mallopt(_M_TRIM_THRESHOLD, 64 * 1024 * 1024)
 
 
 def _fastest_exact_enough(device: str) -> torch.dtype:
