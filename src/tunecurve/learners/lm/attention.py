@@ -16,6 +16,12 @@ from typing import Any, Protocol
 
 import torch
 from transformers import AttentionInterface
+from transformers.cache_utils import (
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    LinearAttentionCacheLayerMixin,
+)
 
 IMPLEMENTATION = "tunecurve_packed"
 # Keyword arguments of attention functions that ask for something packed attention does not do.
@@ -56,12 +62,25 @@ AttentionInterface.register(IMPLEMENTATION, _attention_function)
 @contextmanager
 def packed_attention(model: Any) -> Iterator[None]:
     """Let the model attend by the ``packed=`` argument of its forward inside this context."""
+    if any(isinstance(layer, LinearAttentionCacheLayerMixin) for layer in DynamicCache(config=model.config).layers):
+        raise ValueError("in layers with a state of their own rows would see each other")
     before = model.config._attn_implementation
     model.set_attn_implementation(IMPLEMENTATION)
     try:
         yield
     finally:
         model.set_attn_implementation(before)
+
+
+def may_share_prefix(model: Any, n_tokens: int) -> bool:
+    """Return whether rows of up to so many tokens may stand behind one prefix, with padding between: no layer takes notice of it.
+
+    A sliding window counts padding as tokens, and a layer with a state of its own, such as a convolution, takes it in.
+    """
+    return all(
+        type(layer) is DynamicLayer or (type(layer) is DynamicSlidingWindowLayer and n_tokens <= layer.sliding_window)
+        for layer in DynamicCache(config=model.config).layers
+    )
 
 
 def attention_with_lse(

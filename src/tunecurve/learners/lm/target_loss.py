@@ -13,6 +13,7 @@ import torch
 from transformers.cache_utils import DynamicCache
 
 from tunecurve.learners.base import TargetLoss
+from tunecurve.learners.lm.attention import may_share_prefix
 from tunecurve.learners.lm.cached import answer_logits, cached_step, prefix_cache
 from tunecurve.learners.lm.chat_format import ChatEncoder, EncodedExample, common_prefix_length
 from tunecurve.learners.lm.decoding.generate import most_tokens_held
@@ -69,7 +70,9 @@ def loss_stream(
     fitting.sort(key=lambda index: (-len(rows[index].token_ids), index))
     if all(index in done for index in fitting):
         return
-    n_prefix = common_prefix_length([rows[index].token_ids[: -rows[index].n_answer] for index in fitting])
+    n_prefix = 0
+    if may_share_prefix(model, len(rows[fitting[0]].token_ids)):
+        n_prefix = common_prefix_length([rows[index].token_ids[: -rows[index].n_answer] for index in fitting])
     probe = rows[fitting[-1]]
     measure = _choose(model, probe, n_prefix, encoder.end_token_id, only).chosen
     for batch in _batches(model, rows, fitting, n_prefix):
@@ -86,11 +89,14 @@ def _batches(model: Any, rows: Sequence[EncodedExample], order: Sequence[int], n
     """Yield the indices of the rows of each pass."""
     most_tokens = PASS_TOKENS if model.device.type == "cpu" else PASS_TOKENS_OF_GPU
     most_answers = max(1, LOGITS_HELD // model.config.get_text_config().vocab_size)
+    most_places = most_tokens_held(model)
     batch: list[int] = []
     n_tokens = n_answers = 0
     for index in order:
         own, answer = len(rows[index].token_ids) - n_prefix, rows[index].n_answer
-        if batch and (n_tokens + own > most_tokens or n_answers + answer > most_answers):
+        # Every row has as many places as the first, the longest.
+        n_places = (len(batch) + 1) * (len(rows[batch[0]].token_ids) - n_prefix) if batch else 0
+        if batch and (n_tokens + own > most_tokens or n_answers + answer > most_answers or n_places > most_places):
             yield batch
             batch, n_tokens, n_answers = [], 0, 0
         batch.append(index)

@@ -18,6 +18,7 @@ from transformers import GenerationConfig, LogitsProcessor
 from transformers.cache_utils import DynamicCache
 
 from tunecurve.learners.base import Completion, StopReason
+from tunecurve.learners.lm.attention import may_share_prefix
 from tunecurve.learners.lm.cached import expand_cache, prefix_cache
 from tunecurve.learners.lm.chat_format import ChatEncoder, common_prefix_length
 from tunecurve.learners.lm.decoding.packed import (
@@ -137,6 +138,8 @@ def decode_stream(
     own = _have_own_turns(jobs)
     jobs.sort(key=lambda job: (-job.cap - own * len(job.prompt_ids), -len(job.prompt_ids), job.index))
     n_prefix = common_prefix_length([job.prompt_ids for job in jobs])
+    if not may_share_prefix(model, max(len(job.prompt_ids) for job in jobs) + max(job.cap for job in jobs)):
+        n_prefix = 0
     batches = [jobs[start : start + limits.batch_size] for start in range(0, len(jobs), limits.batch_size)]
     batches = [batch for batch in batches if not all(job.index in done for job in batch)]
     if not batches:
@@ -193,12 +196,12 @@ def choose_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int, only: st
 
 def _packed_decoder(model: Any, forward: Forward, probe: _Job, n_prefix: int, end_id: int) -> Decoder:
     prefix_ids = (*probe.prompt_ids[:n_prefix],)
-    if prefix_ids not in forward.checked:
+    checked = forward.checked  # replaced as a whole: other threads may answer, too
+    if prefix_ids not in checked:
         found = read_prefix(forward, prefix_ids) if n_prefix else None
         _check(model, next_token_logits(forward, probe.row(n_prefix, end_id), found, n_prefix), probe)
-        forward.checked.clear()
-        forward.checked[prefix_ids] = found
-    prefix = forward.checked[prefix_ids]
+        checked = forward.checked = {prefix_ids: found}
+    prefix = checked[prefix_ids]
     max_tokens = most_tokens_held(model)
 
     def decode(batch: Sequence[_Job]) -> Iterator[tuple[_Job, list[int], float]]:

@@ -19,6 +19,7 @@ import torch
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.base import TrainingProgress, TrainingRecord
+from tunecurve.learners.lm.attention import may_share_prefix
 from tunecurve.learners.lm.chat_format import EncodedExample
 from tunecurve.learners.lm.recipe import Recipe
 from tunecurve.learners.lm.training.backends import (
@@ -124,7 +125,9 @@ def train_adapters(
     """
     rows = [training.ordered for training in trainings]
     multiple = LENGTHS_MULTIPLE if model.get_base_model().device.type == "cuda" else 1
-    layout = Layout(shared_prefix_length([row for own in rows for row in own]), settings.pad_id, multiple)
+    every = [row for own in rows for row in own]
+    can_share = may_share_prefix(model, max(len(row.token_ids) for row in every))
+    layout = Layout(shared_prefix_length(every) if can_share else 0, settings.pad_id, multiple)
     choice = _chosen(model, initial, rows, layout, settings)
     adapters = choice.chosen.adapters
     n_shared = layout.n_prefix if choice.name != "reference" else 0
