@@ -1,6 +1,7 @@
 """Students with a teacher: from the name to rows, curves, money and what a teacher's rows are worth."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from tunecurve.learners.distilled import TEACHER_ANSWERS, DistilledLearner
 from tunecurve.learners.distilled_names import models_within, parse_distilled_name
 from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.results.records.points import MetricResult
-from tunecurve.results.records.teaching import TaughtSize
-from tunecurve.results.teaching import _gain, _rows_alone, _sentence
+from tunecurve.results.records.teaching import TaughtSize, TeachingResult
+from tunecurve.results.teaching import _gain, _rows_alone, _sentence, cheapest_way
 from tunecurve.run import run_study
+from tunecurve.spec.study import AdviceSpec
 from tunecurve.storage.files import checked_line
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
@@ -290,6 +292,44 @@ def test_what_teacher_rows_are_worth_is_said_only_where_it_is_certain(sizes, sai
     assert said in _sentence(parse_distilled_name("tagger+4x:big/model"), sizes, METRIC)
 
 
+def point_of(learner, strategy, score, train_size=0, shots=0, label=""):
+    scores = {"accuracy": SimpleNamespace(estimate=score)}
+    key = (learner, strategy, shots, train_size)
+    return SimpleNamespace(
+        learner=learner, strategy=strategy, shots=shots, train_size=train_size, label=label, scores=scores, key=key
+    )
+
+
+TUNED_POINTS = [point_of("tagger", "fine-tune", 92.0, 200), point_of("tagger+4x:big", "fine-tune", 91.0, 50)]
+ZERO, FEW = (
+    point_of("big", "zero-shot", 95.0, label="zero-shot"),
+    point_of("big", "few-shot", 95.0, shots=3, label="3-shot"),
+)
+SIMILAR_8 = point_of("big", "similar", 95.0, 100, 8, "8 similar of 100")
+FLOOR = point_of("floor", "floor", 96.0, label="most frequent class")
+WORSE = point_of("big", "zero-shot", 89.0, label="zero-shot")
+
+
+@pytest.mark.parametrize(
+    ("more", "strategy", "n", "usd", "said"),
+    [
+        ([], "fine-tune", 50, 26.0, "on 50 labelled rows ($26.00 for labels and answers); without a teacher tagger on 200 ($100.00)."),
+        ([ZERO], "zero-shot", 0, 0.0, "is big, zero-shot, without a labelled row ($0.00 for labels and searches; its requests are not"),
+        ([FEW], "few-shot", 3, 1.5, "is big, 3-shot, on 3 labelled rows ($1.50 "),
+        ([SIMILAR_8], "fine-tune", 50, 26.0, "; without a teacher big, 8 similar of 100, on 100 labelled rows ($50.00)."),
+        ([FLOOR], "floor", 0, 0.0, "is floor, most frequent class, without a labelled row ($0.00 "),
+        ([WORSE], "fine-tune", 50, 26.0, "is tagger+4x:big on 50 labelled rows"),
+    ],
+)  # fmt: skip
+def test_the_cheapest_way_may_be_a_prompt_or_nothing_at_all(more, strategy, n, usd, said):
+    taught = TeachingResult("tagger+4x:big", "tagger", "big", 4, [size(usd=1.0)], "")
+    points = [*TUNED_POINTS, *more]
+    trials = [SimpleNamespace(key=point.key, optimisation=None, training=None) for point in points]
+    way = cheapest_way(points, trials, [taught], METRIC, AdviceSpec(target=90, label_price=0.5))
+    assert (way.strategy, way.n, way.usd) == (strategy, n, usd)
+    assert said in way.sentence
+
+
 @pytest.mark.parametrize(
     ("wanted", "n", "rows"),
     [(75.0, 50, 70.7), (80.0, 50, 100.0), (70.0, 50, 50.0), (95.0, 50, None), (85.0, 100, 141.4), (75.0, 200, None)],
@@ -301,8 +341,6 @@ def test_rows_alone_that_score_the_same_lie_on_straight_lines_in_log_n(wanted, n
 
 def test_gains_are_paired_by_seed():
     """Seeds differ by 30 points, and each gains 5: paired, that is certain; unpaired, it could not be told."""
-    from types import SimpleNamespace
-
     from tunecurve.results.teaching import MeasuredTrial
 
     def trials(gain):

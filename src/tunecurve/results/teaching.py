@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from tunecurve.results.records.points import MetricResult, Point
 from tunecurve.results.records.teaching import CheapestWay, TaughtSize, TeachingResult
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.spec.study import AdviceSpec
+from tunecurve.study.plan import PROMPTED
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,13 @@ def _answers_usd(trial: FinishedTrial) -> float | None:
 
 
 def _tuning_usd(trials: Sequence[FinishedTrial]) -> float | None:
-    """Return what the jobs of a point's trials cost, in the mean; 0 for models that are tuned on this machine."""
+    """Return what a point's tuning jobs or searches for an instruction cost, in the mean; 0 for what is done on this machine."""
     jobs: list[float | None] = []
     for trial in trials:
         training = trial.training
+        if trial.optimisation is not None:
+            jobs.append(trial.optimisation.cost_usd)
+            continue
         if training is None or training.job is None:
             jobs.append(0.0)
             continue
@@ -198,7 +202,8 @@ def cheapest_way(
 ) -> CheapestWay | None:
     """Return the cheapest measured way to the target; None where there is no teacher, no target or no price of a label.
 
-    Counted are labels, teachers' answers and providers' tuning jobs.
+    Ways are all that was measured: tuned models, prompts, and what is done without either. Counted are labels, teachers' answers,
+    providers' tuning jobs and searches for an instruction; the requests afterwards are not.
     """
     if not teaching or advice.target is None or advice.label_price is None:
         return None
@@ -207,32 +212,53 @@ def cheapest_way(
     ways = []
     for point in points:
         estimate = point.scores[metric.name].estimate
-        if point.strategy != "fine-tune" or estimate is None or metric.sign * (estimate - advice.target) < 0:
+        if estimate is None or metric.sign * (estimate - advice.target) < 0:
             continue
-        answers = prices.get((point.learner, point.train_size)) if point.learner in taught else 0.0
+        answers = prices.get((point.learner, point.train_size)) if _has_teacher(point, taught) else 0.0
         tuning = _tuning_usd([trial for trial in trials if trial.key == point.key])
         is_known = answers is not None and tuning is not None
-        cost = point.train_size * advice.label_price + (answers or 0.0) + (tuning or 0.0)
+        cost = _labelled_rows(point) * advice.label_price + (answers or 0.0) + (tuning or 0.0)
         ways.append((cost if is_known else math.inf, point))
     told = f"At {money(advice.label_price)} a label, "
     goal = f"{advice.target:g} {metric.title}"
     if not ways:
         text = f"{told}no measured way reaches {goal}, with teacher rows or without."
-        return CheapestWay(advice.target, advice.label_price, None, None, None, text)
-    usd, best = min(ways, key=lambda way: (way[0], way[1].train_size))
+        return CheapestWay(advice.target, advice.label_price, None, None, None, None, text)
+    usd, best = min(ways, key=lambda way: (way[0], _labelled_rows(way[1])))
     unpriced = sum(math.isinf(cost) for cost, _ in ways)
-    text = f"{told}the cheapest measured way to {goal} is {best.learner} on {best.train_size:,} labelled rows"
+    text = f"{told}the cheapest measured way to {goal} is {_way(best)}"
     is_tuned_elsewhere = any(trial.training and trial.training.job for trial in trials if trial.key == best.key)
     paid = "labels, answers and tuning" if is_tuned_elsewhere else "labels and answers"
+    if best.strategy in PROMPTED:
+        paid = "labels and searches; its requests are not counted"
     text += ", of which not all prices are known" if math.isinf(usd) else f" ({money(usd)} for {paid})"
-    alone = [(cost, point) for cost, point in ways if point.learner not in taught]
-    if best.learner in taught:
+    alone = [(cost, point) for cost, point in ways if not _has_teacher(point, taught)]
+    if _has_teacher(best, taught):
         others = _named(*min(alone, key=lambda way: way[0])) if alone else "no measured size reaches it"
         text += f"; without a teacher {others}"
     if unpriced and not math.isinf(usd):
         text += f"; of {unpriced} more a price is unknown"
-    return CheapestWay(advice.target, advice.label_price, best.learner, best.train_size, defined(usd), text + ".")
+    return CheapestWay(
+        advice.target, advice.label_price, best.learner, best.strategy, _labelled_rows(best), defined(usd), text + "."
+    )
+
+
+def _has_teacher(point: Point, taught: Collection[str]) -> bool:
+    return point.strategy == "fine-tune" and point.learner in taught
+
+
+def _labelled_rows(point: Point) -> int:
+    """Return how many labelled rows a point needs: those tuned on, chosen from or looked at, else the examples of its prompt."""
+    return point.train_size or point.shots
+
+
+def _way(point: Point) -> str:
+    rows = _labelled_rows(point)
+    on = f"on {rows:,} labelled rows" if rows else "without a labelled row"
+    return f"{point.learner}{'' if point.strategy == 'fine-tune' else f', {point.label},'} {on}"
 
 
 def _named(usd: float, point: Point) -> str:
+    if point.strategy != "fine-tune":
+        return f"{_way(point)} ({money(usd)})"
     return f"{point.learner} on {point.train_size:,} ({money(usd)})"

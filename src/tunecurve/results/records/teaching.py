@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunecurve.storage.records import Record
+from tunecurve.study.plan import Strategy
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,14 @@ class TeachingResult(Record):
 
 @dataclass(frozen=True)
 class CheapestWay(Record):
-    """The cheapest of the measured ways to the target, by labels, teachers' answers and providers' tuning jobs."""
+    """The cheapest of the measured ways to the target: labels, teachers' answers, providers' tuning jobs and searches are counted."""
 
     target: float
     label_price: float
     learner: str | None
     """Null where no measured point reaches the target."""
+    strategy: Strategy | None
     n: int | None
+    """Labelled rows: tuned on, chosen from or looked at, else examples in the prompt; 0 where none is needed."""
     usd: float | None
     sentence: str
