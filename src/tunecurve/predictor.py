@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bisect
 import sys
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,9 @@ from tunecurve.study.integrity import verify_model
 from tunecurve.study.plan import SIMILAR, shape_in
 from tunecurve.study.similar import ChosenExamples, Retriever, build_similarity
 from tunecurve.study.trial_folder import TrialFolder
+
+# Models of this process answer one caller at a time: parts of a model are replaced while it does, and it takes all threads as it is.
+_one_at_a_time = threading.RLock()
 
 
 class Predictor:
@@ -117,7 +122,8 @@ class Predictor:
         most = self.learner.context_length()
         if most is not None:
             self._check_lengths(prompts, most)
-        return predict_answers(self.learner, prompts, cleaning=self.cleaning)
+        with _one_at_a_time if self.learner.trains_here else nullcontext():
+            return predict_answers(self.learner, prompts, cleaning=self.cleaning)
 
     def _check_lengths(self, prompts: Sequence[Prompt], most: int) -> None:
         for number, prompt in enumerate(prompts, start=1):

@@ -1,6 +1,7 @@
 """Models of many kinds give the answers and losses that transformers gives a row at a time, whatever computes them."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from tunecurve.learners.base import TrainingJob
 from tunecurve.learners.lm.attention import may_share_prefix, packed_attention
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.target_loss import loss_stream
+from tunecurve.predictor import Predictor
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
 
 COMMON = {
@@ -87,6 +89,14 @@ def test_answers_and_losses_are_those_of_rows_read_whole(tiny_model_folder, kind
     assert [choice.name for choice in chosen] == [decoder, REFERENCE]
 
 
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "mamba"])
+@pytest.mark.parametrize("only", [None, REFERENCE])
+def test_no_prompts_have_no_answers_and_no_losses(tiny_model_folder, kind, only):
+    encoder, model = tiny(tiny_model_folder).encoder, random_model(kind, {})
+    assert not list(decode_stream(model, encoder, [], LIMITS, options=DecodingOptions(only=only)))
+    assert not list(loss_stream(model, encoder, [], 2048, only=only))
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "longest"),
     [
@@ -119,3 +129,19 @@ def test_a_window_shorter_than_the_rows_is_trained_without_a_shared_prefix(tiny_
     values = learner.resolve_recipe({"epochs": 1, "batch_size": 4, "lora_rank": 2}, len(short))
     record = learner.fine_tune(TrainingJob(short, values, 0, tmp_path), lambda step: None).record
     assert record.path.startswith(path)
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "mistral"])
+def test_callers_in_threads_of_their_own_get_the_answers_of_one(tiny_model_folder, tmp_path, kind):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_folder, folder)
+    random_model(kind, {"head_dim": 8}).save_pretrained(folder)
+    learner = tiny(folder)
+    learner.limits = LIMITS
+    predictor = Predictor(learner, RENDERER, "trial")
+    # Texts of a caller begin alike: every call shares another prefix.
+    asked = [[f"{word} {source}" for source, _ in ROWS[:3]] for word in ("Hello", "Dear all,", "We met")]
+    expected = [[answer.text for answer in predictor.complete(texts)] for texts in asked]
+    with ThreadPoolExecutor(3) as callers:
+        found = list(callers.map(predictor.complete, asked * 3))
+    assert [[answer.text for answer in answers] for answers in found] == expected * 3

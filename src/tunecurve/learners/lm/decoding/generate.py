@@ -138,7 +138,8 @@ def decode_stream(
     own = _have_own_turns(jobs)
     jobs.sort(key=lambda job: (-job.cap - own * len(job.prompt_ids), -len(job.prompt_ids), job.index))
     n_prefix = common_prefix_length([job.prompt_ids for job in jobs])
-    if not may_share_prefix(model, max(len(job.prompt_ids) for job in jobs) + max(job.cap for job in jobs)):
+    longest = max((len(job.prompt_ids) for job in jobs), default=0) + max((job.cap for job in jobs), default=0)
+    if not may_share_prefix(model, longest):
         n_prefix = 0
     batches = [jobs[start : start + limits.batch_size] for start in range(0, len(jobs), limits.batch_size)]
     batches = [batch for batch in batches if not all(job.index in done for job in batch)]
