@@ -1,6 +1,7 @@
 """The loss of right answers in a study: row by row on disk, means over the same rows, resumed, and never in a score's way."""
 
 import csv
+import itertools
 import json
 import math
 
@@ -136,6 +137,42 @@ def test_a_killed_measurement_goes_on_where_it_was(rows_file, tmp_path, kept):
     whole = run(rows_file, tmp_path / "whole", Knowing(), **options)
     assert without_times(resumed.results) == without_times(whole.results)
     assert not list((tmp_path / "out").rglob("*.partial.jsonl"))
+
+
+def test_losses_that_another_version_measured_on_other_training_rows_are_measured_anew(
+    rows_file, tmp_path, monkeypatch
+):
+    options = {"shots": [], "train_sizes": [20]}
+
+    class Stop(Progress):
+        stop_requested = False
+
+    stop, learner, n_measured = Stop(), Knowing(), itertools.count(1)
+    load = learner.load_tuned
+
+    def load_tuned(folder):
+        tuned = load(folder)
+        measure = tuned.target_losses
+
+        def stopping(prompts, targets, done=()):
+            for index, loss in measure(prompts, targets, done):
+                stop.stop_requested = next(n_measured) == 30 + 4
+                yield index, loss
+
+        tuned.target_losses = stopping
+        return tuned
+
+    learner.load_tuned = load_tuned
+    drawn = "tunecurve.study.losses.sampled_for_loss"
+    monkeypatch.setattr(drawn, lambda trial: [9, 8, 7, 6, 5, 4])
+    with pytest.raises(Interrupted):
+        run(rows_file, tmp_path / "out", learner, stop, **options)
+    monkeypatch.setattr(drawn, lambda trial: [1, 8, 3, 2])
+    again = Knowing()
+    resumed = run(rows_file, tmp_path / "out", again, **options)
+    assert again.n_losses == 3, "the row that both drew at one place is kept"
+    whole = run(rows_file, tmp_path / "whole", Knowing(), **options)
+    assert without_times(resumed.results) == without_times(whole.results)
 
 
 def test_rows_left_out_of_one_point_are_left_out_of_all_of_its_learner(rows_file, tmp_path):

@@ -129,13 +129,18 @@ def _sides(trial: Trial, asked: AskedRows) -> Iterator[_Asked]:
 
 
 def _losses_of(asked: _Asked, learner: Learner, store: AppendLog, progress: Progress) -> list[TargetLoss]:
-    kept = [line for line in store.values if line.get("side") == asked.side]
-    losses = {line["index"]: TargetLoss(**line["loss"]) for line in kept}
+    # By the row's id, too: another version may have drawn other training rows.
+    numbers = {(asked.side, index, row.row_id): index for index, row in enumerate(asked.rows)}
+    losses = {
+        numbers[key]: TargetLoss(**line["loss"])
+        for line in store.values
+        if (key := (line.get("side"), line.get("index"), line.get("row_id"))) in numbers
+    }
     targets = [row.target for row in asked.rows]
     done: Collection[int] = set(losses)
     for index, found in learner.target_losses(asked.prompts, targets, done):
         loss = found if math.isfinite(found.nats) else TargetLoss(left_out=NOT_FINITE)
-        store.append({"side": asked.side, "index": index, "loss": asdict(loss)})
+        store.append({"side": asked.side, "index": index, "row_id": asked.rows[index].row_id, "loss": asdict(loss)})
         losses[index] = loss
         progress.cancellation.check("while losses were measured")
     return [losses[index] for index in range(len(targets))]
