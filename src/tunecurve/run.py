@@ -270,15 +270,15 @@ def run_prepared(
         on_start()
         write_text(study.folder / STUDY_FILE, resolved_yaml(study.spec))
         builder = ResultsBuilder(study.spec, study.data, study.planned, study.account)
-        live = LiveReport(study.folder, builder, progress.message)
+        seconds = study.estimated_seconds()
+        left = {item.trial: seconds[item.trial] for item in study.planned if not item.folder.is_finished}
+        live = LiveReport(study.folder, builder, progress.message, sum(left.values()))
         tracking = Tracking(study.folder, study.spec.track, progress.message)
 
         def after_a_trial(failures: Mapping[Trial, str]) -> None:
             live.after_a_trial(failures)
             tracking.after_a_trial()
 
-        seconds = study.estimated_seconds()
-        left = {item.trial: seconds[item.trial] for item in study.planned if not item.folder.is_finished}
         progress.study_started(len(study.planned), left)
         if (others := study.work_beside()) is not None:
             progress.message(others.sentence())

@@ -18,8 +18,9 @@ from tunecurve.storage.files import write_checked_json
 from tunecurve.study.plan import Trial
 
 SHARE_OF_TIME = 0.1
-# Drawing takes half a second: a study that has run for less than this has its numbers alone until it ends.
-SECONDS_TO_FIRST_DRAWING = 5.0
+# Drawing takes half a second: a study that has run for less than this has its numbers alone until it ends, unless the rest of it
+# takes so long by estimate that somebody will look meanwhile.
+SECONDS_TO_FIRST_DRAWING, LONG = 5.0, 60.0
 
 
 class LiveReport:
@@ -33,13 +34,16 @@ class LiveReport:
         Reads the trials.
     on_message : callable
         Told in a line, once, when kept forecasts are damaged.
+    seconds : float
+        About how long the study takes.
     """
 
     def __init__(
-        self, folder: Path, builder: ResultsBuilder, on_message: Callable[[str], None] = lambda line: None
+        self, folder: Path, builder: ResultsBuilder, on_message: Callable[[str], None], seconds: float
     ) -> None:
         self.folder, self.builder, self.on_message = folder, builder, on_message
-        self._next_at, self._drawn_from = 0.0, time.monotonic() + SECONDS_TO_FIRST_DRAWING
+        self._next_at = 0.0
+        self._drawn_from = time.monotonic() + (SECONDS_TO_FIRST_DRAWING if seconds < LONG else 0.0)
         self._lock = threading.Lock()
         self._has_told_of_damage = False
 
