@@ -201,6 +201,9 @@ class Learner(ABC):
         """Return why these jobs cannot be done, in one line; None: nothing is known against it. Costs nothing."""
         return None
 
+    def check_cap(self, job: TrainingJob, beside_usd: float) -> None:  # noqa: B027  (most cost nothing)
+        """Raise where the cap on spending does not hold a job, and what is paid before it."""
+
     def checkpoints(self, folder: Path) -> list[tuple[int, Learner]]:
         """Return (pass, learner) for every kept state of the model that `fine_tune` stored in `folder`."""
         return []

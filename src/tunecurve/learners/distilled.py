@@ -137,6 +137,7 @@ class DistilledLearner(AnswersAsStudent):
         """Let the teacher answer, drop what cannot be right, and tune the student on all rows."""
         assert self.rows is not None, "the study gives them"
         prompts = self._prompts(len(job.examples), job.seed)
+        self._check_cap(job)
         answers = self._answers(job, prompts, on_step)
         find = self.rows.fault_finder(job.examples)
         faults = [_fault(find, prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
@@ -178,6 +179,14 @@ class DistilledLearner(AnswersAsStudent):
     def tuning_obstacle(self, jobs: Iterable[TrainingJob]) -> str | None:
         """Return why the student's provider would not tune it, on inputs that wait for their answers, with targets of others."""
         return self.student.tuning_obstacle(self._job_of_student(job, self._expected(job)) for job in jobs)
+
+    def _check_cap(self, job: TrainingJob) -> None:
+        """Raise before the teacher is paid for rows of a job that the cap does not hold; with answers kept, the job itself looks."""
+        if not self.teacher.is_paid or (job.folder / TEACHER_ANSWERS).exists():
+            return
+        costs = self._costs(Workload(0, 0, 0, 0, n_training_rows=len(job.examples)))
+        answers = self.teacher.quote_usd(costs.work, is_tuned=False) if costs else None
+        self.student.check_cap(self._job_of_student(job, self._expected(job)), answers or 0.0)
 
     def _expected(self, job: TrainingJob) -> list[TuningExample]:
         assert self.rows is not None, "the study gives them"

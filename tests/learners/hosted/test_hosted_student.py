@@ -107,12 +107,32 @@ def test_a_cap_that_does_not_hold_the_job_of_all_rows_uploads_nothing(point_at, 
     assert run_command([*command, str(cap)]) in (6, 9)
     assert len(state.jobs) == 1
     assert len(state.files) <= 1
-    n_answers = sum(state.answers.values())
-    assert n_answers >= N * TIMES
+    assert sum(state.answers.values()) <= 10, (
+        "no teacher is paid for a job that cannot be; the student alone may have answered"
+    )
     assert run_command([*command, "100"]) == 0
     assert lines_trained(state) == [N, N + N * TIMES - N_REFUSED]
     assert taught(results_of(out))["state"] == "finished"
-    assert sum(state.answers.values()) - n_answers <= 2 * 10, "no answer of the teacher is asked for again"
+    assert sum(state.answers.values()) == N * TIMES + 2 * 10
+    assert max(state.answers.values()) == 1
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.97])
+def test_a_cap_below_the_quote_pays_no_teacher_and_one_above_it_is_enough(point_at, study_of, tmp_path, capsys, share):
+    state = point_at()
+    path, out = study_of(LAB, "openai"), tmp_path / "out"
+    text = path.read_text().replace(f'"{LAB}", "{LAB}+2x', f'"{LAB}+2x')
+    path.write_text(text)
+    assert run_command(["plan", str(path), "--out", str(out), "--json"]) == 0
+    [quoted] = [one["usd"] for one in json.loads(capsys.readouterr().out)["trials"] if one["strategy"] == "fine-tune"]
+    command = ["run", str(path), "--out", str(out), "--yes", "--max-cost"]
+    assert run_command([*command, str(share * quoted)]) == 9
+    assert "24 of them still to be paid for" in capsys.readouterr().err
+    assert not state.answers
+    assert not state.files
+    assert run_command([*command, str(1.4 * quoted)]) == 0
+    shutil.rmtree(out / taught(results_of(out))["folder"])
+    assert run_command([*command, str(1.4 * quoted)]) == 0
     assert max(state.answers.values()) == 1
 
 

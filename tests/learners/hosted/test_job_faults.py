@@ -831,3 +831,18 @@ def test_a_training_file_whose_deletion_is_refused_once_is_deleted_later(
     assert not server.files
     (row,) = learner_of(name, **FAST).account.ledger.jobs()
     assert row.file_not_deleted is None
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize(
+    ("bills", "cap", "is_said"), [(1.0, 9.0, False), (1.3, 9.0, False), (10.0, 9.0, True), (30.0, 0.01, True)]
+)
+def test_a_bill_far_above_its_quote_is_said(serve, learner_of, tmp_path, name, bills, cap, is_said):
+    serve(bills=bills)
+    learner, lines = learner_of(name, **FAST, max_cost=cap), []
+    learner.account.on_message = lines.append
+    record = follow(learner, tmp_path)
+    told = [line for line in lines if "its quote was" in line]
+    assert len(told) == is_said, lines
+    assert all(f"({record.job['tokens_billed']:,} tokens)" in line for line in told)
+    assert ["more than --max-cost" in line for line in told] == [cap < 1] * len(told)

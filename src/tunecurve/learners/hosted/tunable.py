@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -134,6 +135,19 @@ class TunableHostedLearner(HostedLearner):
         except TransientError as trouble:
             return f"{host_of(self.target)} could not be asked whether it tunes this model ({trouble}); try again"
         return None
+
+    def check_cap(self, job: TrainingJob, beside_usd: float) -> None:
+        """Raise where the cap does not hold a job of this size, unless this study has made it: its money is booked."""
+        n_labelled = len(job.examples) - job.n_taught
+        made = self.account.ledger.jobs("study = ?", (self.account.study,))
+        if any(
+            row.model == self.target.model and re.fullmatch(rf"n{n_labelled}\+\d+-seed{job.seed}", row.label)
+            for row in made
+        ):
+            return
+        usd = self.account.price(self.target, self.name, tuned=True).training_cost_usd(self._training_tokens(job))
+        what = f"tuning '{self.target.model}' on {len(job.examples)} rows, {job.n_taught} of them still to be paid for,"
+        self.account.budget.settle(self.account.budget.reserve(None if usd is None else usd + beside_usd, what), 0.0)
 
     def _probe_deployments(self) -> None:
         """Raise where tuned models could not answer: a job that nobody can ask is paid for nothing."""

@@ -28,6 +28,8 @@ from tunecurve.spec.study import stable_hash
 BY_ITSELF, BY_ITS_USER = "by itself", "by its user"
 # How long after its end a job is looked at by `jobs sync`.
 LOOKED_AT_SECONDS = 7 * 86_400.0
+# A bill more than so many times its quote is said.
+HIGH_BILL = 1.5
 # How long a job that has succeeded may take to name its model.
 NAMELESS_SECONDS, NO_NAME_YET = 300.0, "succeeded, but names no model yet"
 
@@ -139,8 +141,31 @@ class JobKeeper:
         if after.is_over:
             after = self._delete_file(after)
             if not before.is_over:
+                self._tell_a_high_bill(after)
                 self._book_doubles(after)
         return after
+
+    def _tell_a_high_bill(self, row: JobRow) -> None:
+        """Say that a job has cost far more than its quote, and that the cap is passed by it."""
+        quoted, cap, spent = row.usd_of(row.tokens), self.account.settings.max_cost, self.account.budget.spent_usd
+        if row.study != self.account.study or not row.cost_usd or quoted is None or row.cost_usd <= quoted * HIGH_BILL:
+            return
+        told = (
+            ""
+            if row.is_estimated
+            else f" ({row.job.tokens_billed:,} tokens)"
+            if row.job and row.job.tokens_billed
+            else ""
+        )
+        passed = (
+            f"; with it this study has spent {money(spent)}, more than --max-cost {money(cap)}"
+            if cap and spent > cap
+            else ""
+        )
+        self.account.on_message(
+            f"tuning job {row.provider_id} is booked at {money(row.cost_usd)}{told}, its quote was {money(quoted)} ({row.tokens:,} "
+            f"tokens){passed}; compare with the provider's bill"
+        )
 
     def _book_doubles(self, row: JobRow) -> None:
         """Book the jobs that were made of the same creation, and say them: nobody waits for them, and all are billed."""
