@@ -67,6 +67,8 @@ def test_a_first_study_is_proposed_wherever_the_curve_stands(scores: list[float]
     assert study.rows in {option.rows for option in study.options}
     narrows = study.width_then < study.width_now
     assert study.sentence.startswith("To find out" if narrows else "No study of up to")
+    has_no_width = not narrows and study.width_now < 0.01
+    assert ("more test rows may not bear out" in study.sentence) == has_no_width
 
 
 def test_a_better_untrained_model_promises_more() -> None:

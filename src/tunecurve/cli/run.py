@@ -153,11 +153,12 @@ def _show_results(results: Results, known: Collection[Finding]) -> None:
     show_findings(finding for finding in results.findings if finding not in known)
     told = decision_of(results).reason
     for learner, forecast in results.forecast.items():
+        of_whom = f"{learner}: " if len(results.forecast) > 1 else ""
         if forecast.said != told:  # that stands above
-            tell(f"{learner}: {forecast.said}" if len(results.forecast) > 1 else forecast.said)
+            tell(f"{of_whom}{forecast.said}")
         for more in (forecast.first_study, forecast.borrowed):
             if more:
-                tell(more.sentence)
+                tell(f"{of_whom}{more.sentence}")
     for term, text in prompt_lines(results):
         tell(text if term == "best prompt" else f"{term}: {text}")
     for line in [*teaching_lines(results), *history_lines(results), *rows_lines(results.about_test_set)]:

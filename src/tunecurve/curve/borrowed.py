@@ -61,6 +61,10 @@ def with_start(curve: PreparedCurve, zero_shot: float | None) -> PreparedCurve |
     )
 
 
+# At the best score curves have nowhere to go, whatever few test rows can tell.
+NO_WIDTH = ": its curves all end at one score there, which more test rows may not bear out"
+
+
 def rows_to_find_out(predictive: Predictive) -> FirstStudy:
     """Sizes and seeds of the next study for which the forecast is worth most, by what it would leave open.
 
@@ -88,7 +92,7 @@ def rows_to_find_out(predictive: Predictive) -> FirstStudy:
     if gained > 0:
         sentence = f"To find out, train on {sizes} rows ({runs}): {interval} is {now:.3g} wide now, and about {best.width:.3g} then."
     else:
-        sentence = f"No study of up to {studies[-1]:g} rows is expected to narrow {interval}, {now:.3g} wide now."
+        sentence = f"No study of up to {studies[-1]:g} rows is expected to narrow {interval}, {now:.3g} wide now{NO_WIDTH * (now < 0.01)}."
     return FirstStudy(rows, seeds, wanted, now, best.width, options, sentence)
 
 
