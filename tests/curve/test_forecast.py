@@ -71,6 +71,14 @@ def test_a_first_study_is_proposed_wherever_the_curve_stands(scores: list[float]
     assert ("more test rows may not bear out" in study.sentence) == has_no_width
 
 
+@pytest.mark.parametrize("n", [1.0, 5.0, 10.0])
+def test_a_forecast_without_width_says_why(n: float) -> None:
+    study = forecast_curve(CurvePoints([n], [100.0])).first_study
+    assert study is not None
+    assert study.width_now < 0.01
+    assert study.sentence.endswith("which more test rows may not bear out.")
+
+
 def test_a_better_untrained_model_promises_more() -> None:
     medians = [
         forecast_curve(CurvePoints([], []), rivals={"zero-shot": (score, None)}, at=[400.0]).forecasts[0].median
