@@ -145,3 +145,27 @@ def test_callers_in_threads_of_their_own_get_the_answers_of_one(tiny_model_folde
     with ThreadPoolExecutor(3) as callers:
         found = list(callers.map(predictor.complete, asked * 3))
     assert [[answer.text for answer in answers] for answers in found] == expected * 3
+
+
+@pytest.mark.parametrize("is_tuned", [False, True])
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma3_text"])
+def test_half_precision_rounds_weights_alone_as_transformers_does(tiny_model_folder, tmp_path, kind, is_tuned):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_folder, folder)
+    random_model(kind, {"head_dim": 8}).save_pretrained(folder)
+    learner = tiny(folder, torch.bfloat16)
+    if is_tuned:
+        examples = [RENDERER.tuning_example(source, target) for source, target in PAIRS]
+        values = learner.resolve_recipe({"epochs": 1, "batch_size": 4, "lora_rank": 2}, len(examples))
+        learner.fine_tune(TrainingJob(examples, values, 0, tmp_path), lambda step: None)
+        learner = tiny(folder, torch.bfloat16, adapter_folder=tmp_path / "adapter")
+    model = learner._load_for_scoring()
+    theirs = dict(transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).named_buffers())
+    ours = dict(model.named_buffers())
+    assert any("inv_freq" in name for name in theirs)
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        # A scale of embeddings is rounded where it is used; frequencies are used as they are.
+        assert ours[name].dtype == value.dtype or "inv_freq" not in name, name
+        assert torch.equal(ours[name].to(value.dtype), value), name
+    assert {weight.dtype for weight in model.parameters()} == {torch.bfloat16}

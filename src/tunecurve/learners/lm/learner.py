@@ -175,9 +175,16 @@ class LocalLearner(TorchLearner):
             raise ModelError(f"cannot load the model '{self.name}': {str(error).splitlines()[0][:200]}") from None
 
     def _frozen(self, model: Any) -> Any:
-        """Return the model as it is computed with: in its precision, on its device, not trained."""
+        """Return the model as it is computed with: in its precision, on its device, not trained.
+
+        Weights alone are rounded: the frequencies of positions stay in float32, as transformers loads them. Rounded to eight
+        bits, 0.2 % of an angle that grows with the position is lost.
+        """
         with self._enough_memory("to load"):
-            return model.to(self.compute.device, self.compute.dtype).eval().requires_grad_(False)
+            model = model.to(self.compute.device).eval().requires_grad_(False)
+            for weight in model.parameters():
+                weight.data = weight.data.to(self.compute.dtype)
+            return model
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`."""
