@@ -30,7 +30,8 @@ def sizes(out, n_points):
     drawn = {"report.html", "curve.png", "curve.svg"}  # left out by the processes of this test
     files = [path for path in out.rglob("*") if path.is_file() and path.name not in drawn]
     written = sorted({path.stat().st_size for path in files if path.stat().st_size > 1})
-    return [written[round(place * (len(written) - 1) / (n_points - 1))] - 1 for place in range(n_points)]
+    # Results name folders and times, which are not equally long every time.
+    return [written[round(place * (len(written) - 1) / (n_points - 1))] * 9 // 10 for place in range(n_points)]
 
 
 def fill_and_continue(whole, tmp_path, n_points):

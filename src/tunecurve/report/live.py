@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tunecurve.report.write import write_report
 from tunecurve.results.collect import ResultsBuilder
-from tunecurve.results.forecast_history import damage_line, judge_forecasts, keep_forecasts
+from tunecurve.results.forecast_history import damage_line, judge_forecasts, keep_forecasts, read_forecasts
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import JudgedForecast
 from tunecurve.results.stored import RESULTS
@@ -62,7 +62,9 @@ class LiveReport:
     def _write(self, failures: Mapping[Trial, str], *, is_drawn: bool) -> Results:
         started = time.monotonic()
         results = self.builder.build(failures)
-        results = replace(results, forecast_history=self._what_was_forecast(results), folder=self.folder)
+        results = replace(
+            results, forecast_history=self._what_was_forecast(results, is_drawn=is_drawn), folder=self.folder
+        )
         write_checked_json(self.folder / RESULTS, results)
         if is_drawn:
             write_report(self.folder, results)
@@ -70,9 +72,9 @@ class LiveReport:
         self._next_at = ended + (ended - started) / SHARE_OF_TIME
         return results
 
-    def _what_was_forecast(self, results: Results) -> list[JudgedForecast]:
+    def _what_was_forecast(self, results: Results, *, is_drawn: bool) -> list[JudgedForecast]:
         """Keep the forecasts that are about to be shown, and return what became of the earlier ones."""
-        kept = keep_forecasts(self.folder, results)
+        kept = keep_forecasts(self.folder, results) if is_drawn else read_forecasts(self.folder)
         if kept.n_damaged and not self._has_told_of_damage:
             self.on_message(damage_line(self.folder, kept))
             self._has_told_of_damage = True

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from statistics import fmean
 
 from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile
@@ -131,6 +132,8 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     learnt = _rows_to_score_again(planned, context, learner)
     prompts = [*asked.prompts, *_training_prompts(planned, data, learnt)]
     every = answer_all(planned, prompts, learner, ANSWERS_SO_FAR, progress, cleaning)
+    if learnt:
+        every = _with_equal_times(every)
     answers, of_learnt = every[: len(data.test)], every[len(data.test) :]
     empty_is_an_answer = not learner.takes_prompts or can_be_empty(data.test)
     if not learner.trains_here:
@@ -300,6 +303,13 @@ def _rows_to_score_again(planned: PlannedTrial, context: TrialContext, learner: 
     if trial.strategy != "fine-tune" or not context.training_score_rows or not learner.trains_here:
         return []
     return context.data.training_rows(trial.train_size, trial.seed)[: context.training_score_rows]
+
+
+def _with_equal_times(answers: Sequence[Completion]) -> list[Completion]:
+    """Return answers that were written in the same passes with equal shares of the time: which one waited is chance."""
+    seconds = fmean(answer.seconds for answer in answers)
+    held = fmean(answer.constraint_seconds for answer in answers)
+    return [replace(answer, seconds=seconds, constraint_seconds=held) for answer in answers]
 
 
 def _training_prompts(planned: PlannedTrial, data: StudyData, rows: Sequence[Row]) -> list[Prompt]:
