@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -59,11 +61,22 @@ def execute(path: Path, folder: Path):
         client = NotebookClient(
             notebook, km=kernel, timeout=SECONDS_A_CELL, resources={"metadata": {"path": str(here)}}
         )
-        client.execute(env=environment(folder / "home") | {"TMPDIR": str(folder / "temporary")})
+        with _answers_to_signals_kept():
+            client.execute(env=environment(folder / "home") | {"TMPDIR": str(folder / "temporary")})
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = _in_one_piece(cell.outputs)
     return notebook
+
+
+@contextmanager
+def _answers_to_signals_kept():
+    """Put the answer to Ctrl-C back: the client leaves its own where a shell started us with Ctrl-C ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _in_one_piece(outputs):
