@@ -71,20 +71,24 @@ def rows_to_look_at(data: StudyData, task: Task, seconds: float | None) -> Looke
     looked_at = [rows[number] for number in numbers]
     if len(looked_at) < len(rows):
         # Texts of their own: between those of millions of rows that are given up, each would keep a megabyte.
-        looked_at = [_with_texts_of_its_own(row) for row in looked_at]
+        copies: dict[str, str] = {}
+        looked_at = [_with_texts_of_its_own(row, copies) for row in looked_at]
     sides = ["test" if number < len(data.test) else "training" for number in numbers]
     return LookedAt(looked_at, sides, len(rows))
 
 
-def _with_texts_of_its_own(row: Row) -> Row:
-    """Return the row in memory that it shares with no other row."""
-    source, target, *others = (_copied(text) for text in (row.source, row.target, *row.other_targets))
-    grouping = _copied(row.grouping) if isinstance(row.grouping, str) else row.grouping
+def _with_texts_of_its_own(row: Row, copies: dict[str, str]) -> Row:
+    """Return the row in memory that it shares with no row that is given up; equal texts share theirs."""
+    source, target, *others = (_copied(text, copies) for text in (row.source, row.target, *row.other_targets))
+    grouping = _copied(row.grouping, copies) if isinstance(row.grouping, str) else row.grouping
     return replace(row, source=source, target=target, other_targets=tuple(others), grouping=grouping)
 
 
-def _copied(text: str) -> str:
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
+def _copied(text: str, copies: dict[str, str]) -> str:
+    if text not in copies:
+        copy = text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
+        copies[copy] = copy
+    return copies[text]
 
 
 def find_suspicious(looked_at: LookedAt, task: Task) -> SuspiciousLabels:
