@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunecurve.learners.hosted.ledger.answers import AnswerRecord
+from tunecurve.learners.hosted.prices import Price
 from tunecurve.learners.hosted.transport.gateway import Reply
 from tunecurve.learners.hosted.transport.usage import check_usage
 from tunecurve.prompts import Message
@@ -68,3 +69,12 @@ def reply_record(call: Call, reply: Reply) -> AnswerRecord:
         is_estimated=usage.is_estimated and not reply.is_free,
         characters_in=call.characters,
     )
+
+
+def cost_of(record: AnswerRecord, price: Price, reserved: float, told_usd: float | None) -> float | None:
+    """Return what an answer cost; where the server tells no usage, the most that it can have cost, and never less than what
+    the server itself says that it costs."""
+    cost = price.call_usd(record.tokens_in, record.tokens_out)
+    if record.is_estimated and cost is not None:
+        cost = reserved
+    return max((usd for usd in (cost, told_usd) if usd is not None), default=None)

@@ -19,10 +19,9 @@ from tunecurve.cancellation import Cancellation
 from tunecurve.errors import ModelError, MoneyError
 from tunecurve.learners.base import Completion
 from tunecurve.learners.hosted.account import Account
-from tunecurve.learners.hosted.ledger.answers import AnswerRecord
 from tunecurve.learners.hosted.ledger.claims import Claim
 from tunecurve.learners.hosted.prices import Price
-from tunecurve.learners.hosted.transport.calls import Call, SendingLimits, reply_record
+from tunecurve.learners.hosted.transport.calls import Call, SendingLimits, cost_of, reply_record
 from tunecurve.learners.hosted.transport.garbage_collection import rare_garbage_collection
 from tunecurve.learners.hosted.transport.gateway import Failure, Gateway, Reply
 from tunecurve.learners.hosted.transport.limiter import ConcurrencyLimit, Pace
@@ -281,7 +280,7 @@ class Sender:
             kill_point("after-call")
             if isinstance(outcome, Reply):
                 record = reply_record(call, outcome)
-                cost = self._cost(record, reserved, outcome.told_usd)
+                cost = cost_of(record, self.price, reserved, outcome.told_usd)
                 record = replace(record, cost_usd=cost)
                 is_usable = outcome.stop_reason != "error"
                 recorded = self.ledger.record(call.key, record, _new_future(), is_usable=is_usable)
@@ -304,14 +303,6 @@ class Sender:
             else:
                 self.ledger.release(call.key, may_be_billed=True)
             raise
-
-    def _cost(self, record: AnswerRecord, reserved: float, told_usd: float | None) -> float | None:
-        """Return what an answer cost; where the server tells no usage, the most that it can have cost, and never less than what
-        the server itself says that it costs."""
-        cost = self.price.call_usd(record.tokens_in, record.tokens_out)
-        if record.is_estimated and cost is not None:
-            cost = reserved
-        return max((usd for usd in (cost, told_usd) if usd is not None), default=None)
 
     async def _reserve(self, call: Call) -> float | None:
         """Return the money set aside; waits while what is in flight may still turn out cheaper than reserved."""
