@@ -160,10 +160,10 @@ def adopt(key: str, provider_id: str) -> None:
     """Take a job that stands in the provider's list as ID for the one whose creation got no answer."""
     from tunecurve.errors import StudyStateError
     from tunecurve.learners.hosted.build import job_flow_of
-    from tunecurve.learners.hosted.ledger.job_rows import CREATING, IN_DOUBT, QUEUED_HERE
+    from tunecurve.learners.hosted.ledger.job_rows import CREATING, IN_DOUBT, NOT_MADE, QUEUED_HERE
 
     row = _find_job(key)
-    if row.state not in (CREATING, IN_DOUBT, QUEUED_HERE, "lost"):
+    if row.state not in (CREATING, IN_DOUBT, QUEUED_HERE, NOT_MADE, "lost"):
         raise StudyStateError(f"job {row.key} is {row.state} as {row.provider_id}; it needs no other")
     with _one_line():
         row = job_flow_of(row).adopt(row, provider_id)

@@ -385,6 +385,16 @@ def test_a_refused_creation_leaves_no_file_and_no_money(serve, learner_of, tmp_p
     assert "no tuning job was made" in follow(learner, tmp_path)
     assert not server.files
     assert check_books(learner, server).total_usd == 0
+    assert [row.state for row in learner.account.ledger.jobs()] == ["not made"], "nothing is queued"
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_refused_creation_is_tried_again_by_the_next_start(serve, learner_of, tmp_path, name):
+    server = serve("says 400 the training file is invalid", times=1)
+    learner = learner_of(name, **FAST)
+    assert "no tuning job was made" in follow(learner, tmp_path)
+    assert follow(learner, tmp_path).job["id"] in server.jobs
+    assert [row.state for row in learner.account.ledger.jobs()] == ["succeeded"]
 
 
 @pytest.mark.parametrize("name", BOTH)

@@ -11,6 +11,9 @@ JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "ex
 ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
 # States of our own, before the provider is known to have the job.
 QUEUED_HERE, PREPARING, CREATING, IN_DOUBT, FORGOTTEN = "queued here", "preparing", "creating", "in doubt", "forgotten"
+NOT_MADE = "not made"
+# Of these nothing is at the provider but a training file: the next start makes the job.
+NOT_SENT = frozenset({QUEUED_HERE, PREPARING, NOT_MADE})
 # What distinguishes an account and an address from others, and lets a backend be opened there again.
 Place = dict[str, str | int | None]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tunecurve.learners.hosted.ledger.claims import Claim
 from tunecurve.learners.hosted.ledger.file import LedgerFile
-from tunecurve.learners.hosted.ledger.job_rows import CREATING, PREPARING, QUEUED_HERE, JobRow
+from tunecurve.learners.hosted.ledger.job_rows import CREATING, NOT_SENT, PREPARING, JobRow
 from tunecurve.learners.hosted.ledger.rows import RowTable
 
 _JOBS = RowTable(
@@ -53,7 +53,7 @@ class JobTable(LedgerFile):
             """Look at the job and at the slots, and write, in one transaction."""
             found = _JOBS.find(connection, "key = ?", (row.key,))
             current = found[0] if found else row
-            if found and current.state not in (QUEUED_HERE, PREPARING):
+            if found and current.state not in NOT_SENT:
                 return Claim("there", current)
             if found and current.state == PREPARING and self._is_anothers(current):
                 return Claim("taken", current)

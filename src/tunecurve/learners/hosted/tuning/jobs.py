@@ -15,7 +15,16 @@ from dataclasses import replace
 
 from tunecurve.errors import Interrupted, ModelError, TunecurveError
 from tunecurve.learners.base import Pending
-from tunecurve.learners.hosted.ledger.job_rows import CREATING, IN_DOUBT, PREPARING, QUEUED_HERE, JobRow, ProviderJob
+from tunecurve.learners.hosted.ledger.job_rows import (
+    CREATING,
+    IN_DOUBT,
+    NOT_MADE,
+    NOT_SENT,
+    PREPARING,
+    QUEUED_HERE,
+    JobRow,
+    ProviderJob,
+)
 from tunecurve.learners.hosted.prices import money
 from tunecurve.learners.hosted.tuning.errors import TransientError
 from tunecurve.learners.hosted.tuning.job_keeper import BY_ITSELF, NO_NAME_YET, JobKeeper, at_most_usd
@@ -84,7 +93,7 @@ class JobFlow(JobKeeper):
 
     def _make(self, request: JobRequest, row: JobRow | None, n_repeats: int) -> JobRow | Pending:
         """Return the row of a job that is at the provider: the one that is there, else a new one."""
-        if row is None or row.state in (QUEUED_HERE, PREPARING):
+        if row is None or row.state in NOT_SENT:
             return self._adopted(request, self._submit(request, row), n_repeats)
         return self._adopted(request, row, n_repeats)
 
@@ -174,7 +183,7 @@ class JobFlow(JobKeeper):
             if made is not None:
                 return self._save(row, made)
             self._delete_file(row)
-            self._unclaim(row)
+            self._unclaim(row, NOT_MADE)
             raise ModelError(f"no tuning job was made: {error}") from None
         except CreationUnclear as error:
             until = time.time() + self.account.settings.adopt_wait_seconds
@@ -189,13 +198,13 @@ class JobFlow(JobKeeper):
         since = row.unread_since or time.time()
         if time.time() - since > LONGEST_READING_SECONDS:
             self._delete_file(row)
-            self._unclaim(row)
+            self._unclaim(row, NOT_MADE)
             raise ModelError(f"no tuning job was made: {error}") from None
         self._change(row, lambda current: replace(current, unread_since=since))
         self._unclaim(row)
         return Pending(f"the provider has not read the training file yet ({error})", self._poll)
 
-    def _unclaim(self, row: JobRow) -> None:
+    def _unclaim(self, row: JobRow, state: str = QUEUED_HERE) -> None:
         """Give the claim and its money back; a training file that lies at the provider is kept for the next time."""
         current = self.account.ledger.job(row.key)
         if current is None or current.provider_id is not None:
@@ -205,7 +214,7 @@ class JobFlow(JobKeeper):
             return
         self._change(
             row,
-            lambda current: replace(current, state=QUEUED_HERE, reserved_usd=0.0, owner=None, claimed_at=None),
+            lambda current: replace(current, state=state, reserved_usd=0.0, owner=None, claimed_at=None),
         )
 
     def _adopt_or_repeat(self, request: JobRequest, row: JobRow, n_repeats: int) -> JobRow | Pending:
