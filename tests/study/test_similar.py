@@ -410,6 +410,26 @@ def test_examples_of_its_own_are_read_with_every_row_for_the_answers_too(rows_of
     assert own["similar"] > 24 * count
 
 
+@pytest.mark.parametrize(("count", "most"), [(1, 1), (2, 2), (3, 3), (8, 3), (50, 3)])
+def test_examples_by_label_are_no_more_than_there_are_labels(tmp_path, count, most):
+    """Rows and test rows are of one length, so that what is read tells how many examples are counted."""
+
+    class Counts(PromptReader):
+        def count_tokens(self, text):
+            return len(text.split())
+
+    rows_of_three = [
+        (f"{word} {number}", label) for number in range(40) for word, label in zip("abc", "xyz", strict=True)
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows_of_three))
+    by_label = [{"count": n, "choose": "similar-by-label", "of": [60]} for n in (1, count)]
+    study = study_of(file, shots=[0, *by_label], train_sizes=[])
+    ready = prepare_study(study, StudyOptions(out=tmp_path / "out", learners={"reader": Counts()}))
+    read = {trial.shots: work for trial, work in ready.workloads.items() if trial.learner == "reader"}
+    assert read[count].tokens_of_own_examples == most * read[1].tokens_of_own_examples > 0
+
+
 def test_how_alike_rows_are_told_is_part_of_what_a_trial_is_and_is_decided_once(rows_of_classes, tmp_path):
     def keys(**changes):
         options = StudyOptions(out=tmp_path / "none", learners={"reader": PromptReader()})

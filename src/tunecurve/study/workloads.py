@@ -43,7 +43,7 @@ def estimate_workloads(
         search = _search_of(trial, config, known)
         if trial.strategy == "optimized":
             instruction = max(instruction, PROPOSAL_TOKENS)  # what is found is as long at most, or the given one
-        n_rows, prefix = len(data.test), instruction + trial.shots * known.row
+        n_rows, prefix = len(data.test), instruction + _n_examples(trial, data) * known.row
         if (context := learner.context_length()) is not None:  # examples that do not fit are left out
             prefix = min(prefix, max(instruction, context - known.source - known.answer))
         steps = trained = epochs = 0
@@ -70,7 +70,7 @@ def estimate_workloads(
             steps,
             n_rows + search.n_calls,
             epochs,
-            _tokens_judged(trial, learner, known, n_rows) if learner.measures_loss else 0,
+            _tokens_judged(trial, data, learner, known) if learner.measures_loss else 0,
             trial.train_size,
             round(n_rows * max(prefix - instruction, 0.0)) if trial.chooses_examples else 0,
         )
@@ -114,10 +114,21 @@ def proposals_workloads(
     return {trial: _proposals(known, n) for trial, n in asked.items()}
 
 
-def _tokens_judged(trial: Trial, learner: Learner, known: _Lengths, n_rows: int) -> int:
+def _n_examples(trial: Trial, data: StudyData) -> int:
+    """Return the most examples that a row has: of every label one where they are chosen by label, one more for rows without."""
+    if not trial.chooses_examples:
+        return trial.shots
+    most = min(trial.shots, trial.train_size)
+    if trial.strategy != "similar-by-label":
+        return most
+    has_none = any(not data.task.labels_of(row.target, row.source) for row in data.pool[:100])
+    return min(most, len(data.facts.labels) + has_none)
+
+
+def _tokens_judged(trial: Trial, data: StudyData, learner: Learner, known: _Lengths) -> int:
     """Return the tokens that are read for the loss of right answers; what all prompts start with is read once a side."""
     n_tuned = min(trial.train_size, MOST_LOSS_ROWS) if trial.strategy == "fine-tune" else 0
-    examples = trial.shots * known.row
+    n_rows, examples = len(data.test), _n_examples(trial, data) * known.row
     shared = known.instruction + (0.0 if trial.chooses_examples else examples) if learner.takes_prompts else 0.0
     # An encoder reads the inputs alone.
     test, tuned = (known.source + known.answer, known.row) if learner.takes_prompts else (known.source, known.source)
