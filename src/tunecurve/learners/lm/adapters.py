@@ -91,6 +91,13 @@ def load_adapters(model: Any, folder: Path) -> Any:
         return PeftModel.from_pretrained(model, folder)
 
 
+def save_adapters(model: Any, folder: Path, base: str) -> None:
+    """Store a PEFT model's adapters in a folder, with the name of the model that they belong to."""
+    model.peft_config["default"].base_model_name_or_path = base
+    # Without this PEFT asks the hub whether the vocabulary changed.
+    model.save_pretrained(folder, save_embedding_layers=False)
+
+
 class Adapters(ABC):
     """The adapters of one or several trainings, as a backend keeps them.
 

@@ -110,6 +110,12 @@ class ChatEncoder:
         answer_ids = self.token_ids(answer) if answer else []
         return EncodedExample([*self.prompt_ids(prompt), *answer_ids, self.end_token_id], len(answer_ids) + 1)
 
+    def show_example(self, example: TuningExample) -> str:
+        """Return the text of a training example with the tokens that carry loss between « and »."""
+        encoded, decode = self.encode_example(example), self.tokenizer.decode
+        prompt, trained = encoded.token_ids[: -encoded.n_answer], encoded.token_ids[-encoded.n_answer :]
+        return decode(prompt) + "".join(f"«{decode([token])}»" for token in trained)
+
     def token_ids(self, text: str) -> list[int]:
         """Return the token ids of a text as an answer; `decode` gives the text back."""
         return self._tokens.encode(self.answer_lead + text, continues=self._continues)

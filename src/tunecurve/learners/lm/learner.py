@@ -27,7 +27,7 @@ from tunecurve.learners.base import (
     Workload,
 )
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
-from tunecurve.learners.lm.adapters import initial_adapters, load_adapters
+from tunecurve.learners.lm.adapters import initial_adapters, load_adapters, save_adapters
 from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.chat_template import template_findings
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
@@ -312,13 +312,8 @@ class LocalLearner(TorchLearner):
             with torch.no_grad():
                 for name, parameter in trainable_parameters(model).items():
                     parameter.copy_(values[name])
-            self._save_adapters(model, job.folder)
+            save_adapters(model, job.folder / ADAPTER_FOLDER, self.files.name)
         return [record for _, record in trained]
-
-    def _save_adapters(self, model: Any, folder: Path) -> None:
-        model.peft_config["default"].base_model_name_or_path = self.files.name
-        # Without this PEFT asks the hub whether the vocabulary changed.
-        model.save_pretrained(folder / ADAPTER_FOLDER, save_embedding_layers=False)
 
     def load_tuned(self, folder: Path) -> LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``; tokenizer and template are shared with it."""
@@ -328,10 +323,7 @@ class LocalLearner(TorchLearner):
 
     def show_training_example(self, example: TuningExample) -> str:
         """Return the text of a training example with the tokens that carry loss between « and »."""
-        encoded = self.encoder.encode_example(example)
-        decode = self.encoder.tokenizer.decode
-        prompt, trained = encoded.token_ids[: -encoded.n_answer], encoded.token_ids[-encoded.n_answer :]
-        return decode(prompt) + "".join(f"«{decode([token])}»" for token in trained)
+        return self.encoder.show_example(example)
 
     def merged(self) -> Any:
         """Return the model in float32 with its adapter merged."""

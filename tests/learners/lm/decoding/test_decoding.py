@@ -14,14 +14,14 @@ from tests.support.tokenizers import SMALL_VOCABULARY
 from tunecurve.data.synthetic_pii.generate import generate_rows
 from tunecurve.errors import OutOfMemory
 from tunecurve.learners.base import predict
-from tunecurve.learners.lm.adapters import add_adapters, load_adapters
+from tunecurve.learners.lm.adapters import add_adapters, load_adapters, save_adapters
 from tunecurve.learners.lm.decoding import generate
 from tunecurve.learners.lm.decoding import packed as packed_decoding
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.decoding.prompt_lookup import PromptLookup, SeenContinuations
 from tunecurve.learners.lm.forward import PackedForward
 from tunecurve.learners.lm.lean import LeanForward
-from tunecurve.learners.lm.learner import LocalLearner
+from tunecurve.learners.lm.learner import ADAPTER_FOLDER, LocalLearner
 from tunecurve.learners.lm.recipe import Recipe
 from tunecurve.learners.torch.backend_choice import NotUsable
 from tunecurve.learners.torch.checkpoint import trainable_parameters
@@ -247,7 +247,7 @@ def small_adapter(smollm2, folder):
         for name, parameter in trainable_parameters(model).items():
             if "lora_B" in name:
                 parameter.add_(0.01 * torch.randn_like(parameter))
-    learner._save_adapters(model, folder)
+    save_adapters(model, folder / ADAPTER_FOLDER, smollm2.name)
     return learner.load_tuned(folder)
 
 
