@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 # Few rows do not show the longest value there is: a placeholder may stand for more than any that they show.
 MARGIN = 2.0
 _MOST_BYTES_A_CHARACTER = 4
+BLANKS = " \t\n\r\v\f"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def mask_shape(pairs: Iterable[tuple[str, str]], form: PlaceholderForm = CLASSIC
         if not spans:
             continue
         longest = max(longest, *(len(source[span.start : span.end].encode()) for span in spans))
-        for labels in _runs(target, source, form):
+        for labels in _runs(target, form):
             run = max(run, len(labels))
             repeated |= {label for label, after in itertools.pairwise(labels) if label == after}
     if not longest:
@@ -57,12 +57,15 @@ def mask_shape(pairs: Iterable[tuple[str, str]], form: PlaceholderForm = CLASSIC
     return MaskShape(max(round(MARGIN * longest), _MOST_BYTES_A_CHARACTER), run + 1, tuple(sorted(repeated)))
 
 
-def _runs(target: str, source: str, form: PlaceholderForm) -> list[list[str]]:
-    """Return the labels of a target, those in one list that have nothing or blanks alone between them."""
+def _runs(target: str, form: PlaceholderForm) -> list[list[str]]:
+    """Return the labels of a target, those in one list that have nothing or blanks alone between them.
+
+    What looks like a placeholder counts also where the input has it: who writes byte by byte cannot tell the two apart.
+    """
     runs: list[list[str]] = []
     end: int | None = None
-    for found in form.find(target, source):
-        if end is not None and re.fullmatch(r"\s*", target[end : found.start]):
+    for found in form.find(target):
+        if end is not None and not target[end : found.start].strip(BLANKS):
             runs[-1].append(found.label)
         else:
             runs.append([found.label])

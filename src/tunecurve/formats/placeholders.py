@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -219,12 +219,12 @@ class PlaceholderForm:
             if (match.start(), match.end()) not in right and match[0] not in source and not style.is_square
         ]
 
-    def replace(self, text: str, replacement: str, source: str = "") -> str:
-        """Return the text with every placeholder replaced; see `find`."""
+    def replace(self, text: str, replacement: str | Callable[[Placeholder], str], source: str = "") -> str:
+        """Return the text with every placeholder replaced, by one text or by what is said of it; see `find`."""
         pieces, position = [], 0
-        for placeholder in self.find(text, source):
-            pieces += [text[position : placeholder.start], replacement]
-            position = placeholder.end
+        for one in self.find(text, source):
+            pieces += [text[position : one.start], replacement if isinstance(replacement, str) else replacement(one)]
+            position = one.end
         return "".join([*pieces, text[position:]])
 
     def style_of(self, label: str) -> Style:
@@ -237,13 +237,7 @@ class PlaceholderForm:
 
     def in_one_way(self, text: str, source: str) -> str:
         """Return a text whose labels all stand as `write` gives them; another text only where dresses are mixed."""
-        if len(self.styles) == 1:
-            return text
-        pieces, position = [], 0
-        for one in self.find(text, source):
-            pieces += [text[position : one.start], self.write(one.name)]
-            position = one.end
-        return "".join([*pieces, text[position:]])
+        return text if len(self.styles) == 1 else self.replace(text, lambda one: self.write(one.name), source)
 
     def to_json(self) -> dict[str, object]:
         """Return the form as plain values."""

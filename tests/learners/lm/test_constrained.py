@@ -13,7 +13,7 @@ from tunecurve.data.synthetic_pii.generate import generate_rows
 from tunecurve.errors import ModelError, SpecError, UsageError
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.mask_shapes import mask_shape
-from tunecurve.formats.placeholders import CLASSIC
+from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm, Style
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.lm.constrained import MaskingLearner
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
@@ -165,6 +165,77 @@ def test_right_answers_beyond_the_limits_of_the_training_rows_are_counted(real):
     assert [bool(text) for text in found.texts] == [True, False, False, True, False, True]
     assert not real.return_targets(prompts, targets, []).losses
     assert not real.return_targets(prompts, targets, [RENDERER.tuning_example("a", "a")]).losses
+
+
+def lost_of(learner, form, labels, examples, pairs, numbered=False):
+    renderer = PromptRenderer(MASKING_SYSTEM, labels=labels, form=form, numbered=numbered)
+    shown = [renderer.tuning_example(source, target) for source, target in examples]
+    prompts = [renderer.prompt(source) for source, _ in pairs]
+    losses = learner.return_targets(prompts, [target for _, target in pairs], shown).losses
+    return [row for loss in losses if loss.step == "shape" for row in loss.rows]
+
+
+@pytest.mark.parametrize("ends", [("", "\n"), ("  ", ""), ("\n", " \t\n"), ("\u3000", "\u00a0")])
+def test_blanks_at_the_ends_of_a_text_put_no_right_answer_beyond_the_limits(real, ends):
+    """Exact match does not see them, and a target may leave them out."""
+    before, after = ends
+    examples = [(f"{before}Ada is here{after}", "[FIRSTNAME] is here"), ("to Rome", "to [CITY]")]
+    pairs = [
+        (f"{before}Bo is here{after}", "[FIRSTNAME] is here"),
+        (f"{before}to Oslo{after}", "to [CITY]"),
+        (f"{before}Bo{after}", f"{before}[FIRSTNAME]{after}"),
+        (f"{before}Santiago de Compostela{after}", "[CITY]"),
+        (f"{before}Bo Cy{after}", f"{before}[FIRSTNAME] [FIRSTNAME]{after}"),
+    ]
+    assert lost_of(real, CLASSIC, LABELS, examples, pairs) == [3, 4]
+
+
+def test_right_answers_in_another_dress_than_the_models_are_within_the_limits(real):
+    mixed = PlaceholderForm((Style("[", "]", ("CITY", "NAME")), Style("<", ">", ("CITY", "NAME"))))
+    examples = [("Ada to Rome", "[NAME] to <CITY>")]
+    pairs = [("Bo to Oslo", "<NAME> to [CITY]"), ("Bo Cy", "<NAME> [NAME]"), ("Santiago is", "<CITY> is")]
+    assert lost_of(real, mixed, ("CITY", "NAME"), examples, pairs) == [1]
+    stars = PlaceholderForm((Style("", "", ("***", "******")),))
+    examples = [("Ada to Oslo", "*** to ****")]
+    pairs = [("Babette to", "******* to"), ("Bo Cy", "*** *****"), ("Santiago d is", "***** is")]
+    assert lost_of(real, stars, ("***",), examples, pairs) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "form", [Style("<", ">", ("A", "B")), Style("{{", "}}", ("a", "b")), Style("[", "]", ("A", "B"))]
+)
+def test_limits_are_those_of_every_dress(real, form):
+    a, b = (form.dress(name) for name in form.names)
+    examples = [("Ada Bo met Cy", f"{a} {b} met {a}")]
+    pairs = [
+        ("Ada\nBo", f"{a}\n{b}"),
+        ("Ada, Bo", f"{a}, {a}"),
+        ("Ada Bo Cy", f"{a} {b} {a}"),
+        ("Ada Bo Cy Di", f"{a} {b} {a} {b}"),
+        ("Ada Bo", f"{a} {a}"),
+        ("AdaBo", f"{a}{a}"),
+        ("Zoë😀", a),
+        ("Zoë😀", f"{a}😀"),
+        ("Ada", form.dress("X" if "A" in form.names else "x")),
+    ]
+    assert lost_of(real, PlaceholderForm((form,)), form.names, examples, pairs) == [
+        3,
+        4,
+        5,
+        6,
+        *([8] if "A" in form.names else []),
+    ]
+
+
+def test_numbers_tell_right_answers_apart(real):
+    examples = [("Ada and Bo", "[FIRSTNAME_1] and [FIRSTNAME_2]")]
+    pairs = [
+        ("Ada Bo", "[FIRSTNAME_1] [FIRSTNAME_2]"),
+        ("Ada Ada", "[FIRSTNAME_1] [FIRSTNAME_1]"),
+        ("Ada Bo", "[FIRSTNAME] [FIRSTNAME]"),
+        ("Ada Bo Cy", "[FIRSTNAME_1] [FIRSTNAME_2] [FIRSTNAME_3]"),
+    ]
+    assert lost_of(real, CLASSIC, LABELS, examples, pairs, numbered=True) == [2, 3]
 
 
 def test_a_label_that_is_wanted_again_and_again_is_written_once(real):

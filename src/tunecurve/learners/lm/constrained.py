@@ -20,6 +20,7 @@ from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.json_objects import read_object
 from tunecurve.formats.json_shapes import JsonShape, shape_of_targets
 from tunecurve.formats.mask_shapes import MaskShape, mask_shape
+from tunecurve.formats.placeholders import Placeholder
 from tunecurve.learners.base import Loss, RoundTrip, TrainingJob, TrainingProgress, Tuned
 from tunecurve.learners.lm.decoding.automaton import Automaton
 from tunecurve.learners.lm.decoding.json_automaton import JsonAutomaton
@@ -229,7 +230,7 @@ class ConstrainedLearner(LocalLearner):
         if not other:
             return found
         texts = ["" if row in other else text for row, text in enumerate(found.texts)]
-        what = f"test targets have {self.unseen_in} that no training row has, so that a constrained model cannot write them"
+        what = f"test targets have {self.unseen_in} that no training row has, so that a tuned constrained model cannot write them"
         return RoundTrip(
             texts, (*found.losses, Loss("shape", other, what, "see the model without 'constrained:' beside it"))
         )
@@ -250,7 +251,7 @@ class MaskingLearner(ConstrainedLearner):
         As above; at work, when a prompt has no labels.
     """
 
-    unseen_in = "a longer masked stretch, or labels in another order,"
+    unseen_in = "a label, a longer masked stretch or an order of labels"
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -275,14 +276,23 @@ class MaskingLearner(ConstrainedLearner):
     def out_of_shape(
         self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
     ) -> tuple[int, ...]:
-        """Return the places of maskings with more behind a placeholder, or another order of them, than the limits allow."""
+        """Return the places of maskings with a label, a stretch or an order of labels that the examples do not allow.
+
+        Blanks at the ends of a text do not count, and a placeholder is judged as this model writes it.
+        """
         form = prompts[0].form
+
+        def written(one: Placeholder) -> str:
+            return form.write(one.name if form.number_of(one.name) else one.label)
+
         shape = mask_shape([(example.prompt.source, example.answer) for example in examples], form)
         return tuple(
             row
             for row, (prompt, target) in enumerate(zip(prompts, targets, strict=True))
             if align_exactly(prompt.source, target, form)
-            and not MaskingAutomaton(prompt.source, self._labels_of(prompt), shape=shape).takes(target.encode())
+            and not MaskingAutomaton(prompt.source.strip(), self._labels_of(prompt), shape=shape).takes(
+                form.replace(target, written, prompt.source).strip().encode()
+            )
         )
 
     def _labels_of(self, prompt: Prompt) -> KnownLabels:

@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from tunecurve.errors import ModelError
-from tunecurve.formats.mask_shapes import MaskShape
+from tunecurve.formats.mask_shapes import BLANKS, MaskShape
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.learners.lm.decoding.automaton import Automaton
 
 MAX_DIGITS = 4
-_BLANKS = b" \t\n\r\v\f"
+_BLANKS = BLANKS.encode()
 
 
 class KnownLabels:
