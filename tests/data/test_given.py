@@ -320,14 +320,38 @@ def test_numbers_of_single_precision_are_as_they_are_written():
     assert rows_of(pyarrow.table({"t": list("abc"), "n": pyarrow.array(single, from_pandas=True)})) == expected
     assert rows_of([{"t": text, "n": number} for text, number in zip("abc", single, strict=True)]) == expected
     assert rows_of([{"n": single[:2], "m": numpy.float16(0.1)}]) == [{"n": [0.1, 4.8], "m": 0.1}]
+    assert rows_of(numpy.array([("a", 0.1)], dtype=[("t", "U1"), ("n", "f4")])) == [{"t": "a", "n": 0.1}]
+
+
+@pytest.mark.parametrize("kind", ["float16", "Float32", "float[pyarrow]"])
+def test_other_kinds_of_pandas_with_less_than_double_precision_are_as_they_are_written(kind):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"t": list("abc"), "n": pandas.Series([0.1, None, 4.8], dtype=kind), "m": [1, 2, 3]})
+    assert rows_of(frame) == [{"t": "a", "n": 0.1, "m": 1}, {"t": "b", "n": None, "m": 2}, {"t": "c", "n": 4.8, "m": 3}]
+    assert str(frame["n"].dtype) == ("float[pyarrow]" if kind == "float[pyarrow]" else kind)
+
+
+def test_a_map_of_a_table_in_memory_is_an_object():
+    pyarrow = pytest.importorskip("pyarrow")
+    kind = pyarrow.map_(pyarrow.string(), pyarrow.float32())
+    maps = pyarrow.array([[("a", 0.1), ("b", 2)], [], None], kind)
+    assert rows_of(pyarrow.table({"t": list("abc"), "o": maps})) == [
+        {"t": "a", "o": {"a": 0.1, "b": 2.0}},
+        {"t": "b", "o": {}},
+        {"t": "c", "o": None},
+    ]
+    twice = pyarrow.table({"t": ["a", "b"], "o": pyarrow.array([None, [("a", 1), ("a", 2)]], kind)})
+    with pytest.raises(TunecurveError, match="data: row 2: a map or an object in column 'o' has a key twice"):
+        rows_of(twice)
 
 
 def test_numbers_of_single_precision_of_a_data_set_are_as_they_are_written():
     datasets = pytest.importorskip("datasets")
     kinds = {"t": datasets.Value("string"), "n": datasets.Value("float32"), "d": datasets.Value("float64")}
+    kinds |= {"l": [datasets.Value("float32")], "o": {"x": {"y": datasets.Value("float16")}, "z": [kinds["d"]]}}
     rows = [
-        {"t": "a", "n": 4.8, "d": 0.10000000149011612},
-        {"t": "b", "n": None, "d": None},
-        {"t": "c", "n": 1e-30, "d": 2.0},
+        {"t": "a", "n": 4.8, "d": 0.10000000149011612, "l": [0.1, None], "o": {"x": {"y": 0.1}, "z": [0.1]}},
+        {"t": "b", "n": None, "d": None, "l": [], "o": {"x": {"y": None}, "z": []}},
+        {"t": "c", "n": 1e-30, "d": 2.0, "l": None, "o": {"x": {"y": 4.8}, "z": None}},
     ]
     assert rows_of(datasets.Dataset.from_list(rows, features=datasets.Features(kinds))) == rows

@@ -5,6 +5,7 @@ import gzip
 import json
 import lzma
 
+import numpy as np
 import pyarrow
 import pyarrow.feather
 import pyarrow.parquet
@@ -278,9 +279,13 @@ def test_numbers_of_single_precision_are_read_as_they_are_written(tmp_path, suff
             [{"x": 0.7, "y": ["a"]}, None, {"x": None, "y": []}, {"x": 3, "y": None}],
             pyarrow.struct([("x", single), ("y", pyarrow.list_(pyarrow.string()))]),
         ),
+        half=pyarrow.array(np.array([0.1, 4.8, 2, 0.25], np.float16), mask=np.array([False, False, True, False])),
+        shared=pyarrow.array([0.1, 4.8, None, 0.1], single).dictionary_encode(),
         double=pyarrow.array([0.1, 0.10000000149011612, None, 1e300]),
     )
     rows = cells(path)
+    assert [row["half"] for row in rows] == [0.1, 4.8, None, 0.25]
+    assert [row["shared"] for row in rows] == [0.1, 4.8, None, 0.1]
     assert [row["score"] for row in rows] == [0.1, 4.8, None, -1e-30]
     assert [row["scores"] for row in rows] == [[0.1, None], [], None, [2]]
     assert [row["deep"] for row in rows] == [{"x": 0.7, "y": ["a"]}, None, {"x": None, "y": []}, {"x": 3, "y": None}]
@@ -298,6 +303,20 @@ def test_maps_are_objects(tmp_path, suffix):
     )
     assert [row["fields"] for row in cells(path)] == [{"city": 0.1, "name": 2}, {}, None]
     assert [row["all"] for row in cells(path)] == [[{"city": 0.1, "name": 2}], None, []]
-    twice = written(tmp_path / f"b{suffix}", fields=pyarrow.array([None] * 1500 + [[("city", 1), ("city", 2)]], kind))
-    with pytest.raises(DataError, match=f"b{suffix}': of rows 1001 to 1501 one has a map that gives a key two values"):
-        cells(twice)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+@pytest.mark.parametrize("within", ["", "list", "object"])
+def test_a_map_with_a_key_twice_is_named_with_its_row_and_column(tmp_path, suffix, within):
+    kind = pyarrow.map_(pyarrow.string(), pyarrow.float32())
+    twice, kind = {
+        "": ([("city", 1), ("city", 2)], kind),
+        "list": ([[("city", 1), ("city", 2)]], pyarrow.list_(kind)),
+        "object": ({"x": [("city", 1), ("city", 2)]}, pyarrow.struct([("x", kind)])),
+    }[within]
+    path = written(
+        tmp_path / f"a{suffix}", n=pyarrow.array(range(1501)), fields=pyarrow.array([None] * 1500 + [twice], kind)
+    )
+    said = f"a{suffix}': row 1501: a map or an object in column 'fields' has a key twice"
+    with pytest.raises(DataError, match=said):
+        cells(path)

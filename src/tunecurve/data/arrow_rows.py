@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from tunecurve.data.cells import in_double_precision
 from tunecurve.data.class_names import named_classes, names_in_metadata, with_class_names
 from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
@@ -63,32 +65,62 @@ def _rows(file: DataFile, schema: Any, batches: Iterator[Any], findings: list[Fi
     for batch in batches:
         batch.validate(full=True)  # offsets of a damaged Arrow file would lead out of its memory
         for begin in range(0, batch.num_rows, ROWS_AT_ONCE):
-            for cells in _as_rows(file, batch.slice(begin, ROWS_AT_ONCE).select(kept), number):
+            for cells in plain_rows(batch.slice(begin, ROWS_AT_ONCE).select(kept), number, f"'{file}'"):
                 number += 1
                 yield f"row {number}", with_class_names(cells, names, f"row {number}")
 
 
-def _as_rows(file: DataFile, batch: Any, n_before: int) -> list[dict[str, Any]]:
+def plain_rows(table: Any, n_before: int = 0, name: str = "data") -> list[dict[str, Any]]:
+    """Return the rows of a table, or of a part of one: maps are objects, and numbers of single precision as they are written.
+
+    Parameters
+    ----------
+    table : pyarrow.Table or pyarrow.RecordBatch
+    n_before : int
+        How many rows stand before these.
+    name : str
+        What is read, for errors.
+
+    Raises
+    ------
+    DataError
+        When a map or an object has a key twice.
+    """
+    table = _with_short_numbers(table)
     try:
-        rows: list[dict[str, Any]] = with_short_numbers(batch).to_pylist(maps_as_pydicts="strict")
-    except KeyError:
-        raise DataError(
-            f"'{file}': of rows {n_before + 1} to {n_before + batch.num_rows} one has a map that gives a key two values; leave one of "
-            "them, or write lists of objects"
-        ) from None
+        rows: list[dict[str, Any]] = table.to_pylist(maps_as_pydicts="strict")
+    except (KeyError, ValueError):
+        for number, column in itertools.product(range(table.num_rows), table.schema.names):
+            if _has_a_key_twice(table.column(column)[number]):
+                raise DataError(
+                    f"{name}: row {n_before + number + 1}: a map or an object in column '{column}' has a key twice; leave one of "
+                    "them, or write lists of objects"
+                ) from None
+        raise
     return rows
 
 
-def with_short_numbers(batch: Any) -> Any:
-    """Return a table, or a part of one, whose numbers of single precision are as they are written: 0.1, not 0.10000000149011612."""
+def _has_a_key_twice(cell: Any) -> bool:
+    try:
+        cell.as_py(maps_as_pydicts="strict")
+    except (KeyError, ValueError) as error:  # of a map, or of an object, which also says so of the maps in it
+        return isinstance(error, KeyError) or "duplicate field names" in str(error)
+    return False
+
+
+def _with_short_numbers(table: Any) -> Any:
+    """Return the table with numbers as they are written: 0.1, not 0.10000000149011612."""
     import pyarrow
 
-    for place, field in enumerate(batch.schema):
+    for place, field in enumerate(table.schema):
         as_text, as_double = (_with_singles_as(field.type, kind) for kind in (pyarrow.string(), pyarrow.float64()))
-        if as_text != field.type:
-            column = batch.column(place).cast(as_text).cast(as_double)
-            batch = batch.set_column(place, field.with_type(as_double), column)
-    return batch
+        column = table.column(place)
+        if pyarrow.types.is_float16(field.type):  # Arrow writes 0.0999755859375
+            halves = in_double_precision(column.to_numpy(zero_copy_only=False))
+            table = table.set_column(place, field.name, pyarrow.array(halves, from_pandas=True))
+        elif as_text != field.type:
+            table = table.set_column(place, field.with_type(as_double), column.cast(as_text).cast(as_double))
+    return table
 
 
 def _with_singles_as(kind: Any, other: Any) -> Any:
@@ -97,6 +129,8 @@ def _with_singles_as(kind: Any, other: Any) -> Any:
     from pyarrow import types
 
     if types.is_float32(kind):
+        return other
+    if types.is_dictionary(kind) and types.is_float32(kind.value_type):
         return other
     if types.is_struct(kind):
         return pyarrow.struct([field.with_type(_with_singles_as(field.type, other)) for field in kind])

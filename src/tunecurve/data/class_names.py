@@ -71,18 +71,31 @@ def rows_of_features(rows: Iterable[Mapping[str, Any]], features: Mapping[str, A
     Numbers of single precision are as they are written: 0.1, not 0.10000000149011612.
     """
     names = class_names_of_features(features)
-    singles = {column: feature.dtype for column, feature in features.items() if _is_single(feature)}
+    singles = {column: feature for column, feature in features.items() if _holds_singles(feature)}
     for number, cells in enumerate(rows, start=1):
-        short = {column: _shortest(cells[column], kind) for column, kind in singles.items() if column in cells}
+        short = {column: _shortest(cells[column], feature) for column, feature in singles.items() if column in cells}
         yield f"row {number}", with_class_names({**cells, **short} if short else cells, names, f"row {number}")
 
 
-def _is_single(feature: Any) -> bool:
-    return getattr(feature, "dtype", "") in ("float16", "float32")
+def _holds_singles(feature: Any) -> bool:
+    if isinstance(feature, Mapping):
+        return any(map(_holds_singles, feature.values()))
+    inner = _feature_of_items(feature)
+    return getattr(feature, "dtype", "") in ("float16", "float32") if inner is None else _holds_singles(inner)
 
 
-def _shortest(number: Any, kind: str) -> Any:
-    return float(str(np.dtype(kind).type(number))) if isinstance(number, float) else number
+def _feature_of_items(feature: Any) -> Any:
+    """Return what the items of a list are; None where it is no list."""
+    return feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+
+
+def _shortest(cell: Any, feature: Any) -> Any:
+    if isinstance(cell, Mapping) and isinstance(feature, Mapping):
+        return {key: _shortest(value, feature.get(key)) for key, value in cell.items()}
+    if isinstance(cell, list):
+        return [_shortest(value, _feature_of_items(feature)) for value in cell]
+    is_short = isinstance(cell, float) and getattr(feature, "dtype", "") in ("float16", "float32")
+    return float(str(np.dtype(feature.dtype).type(cell))) if is_short else cell
 
 
 def class_names_of_features(features: Mapping[str, Any]) -> ClassNames:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tunecurve.data.arrow_rows import with_short_numbers
+from tunecurve.data.arrow_rows import plain_rows
 from tunecurve.data.cells import in_double_precision
 from tunecurve.data.class_names import names_in_metadata, rows_of_features, with_class_names
 from tunecurve.data.folders import SPLITS
@@ -22,6 +22,14 @@ FILES = {"source": FILE, "test_source": "given-test-rows.jsonl", "dev_source": "
 FOLDER = "given-rows"
 PAIR = ("source_text", "target_text")
 _EXPECTED = "a pandas DataFrame, a datasets.Dataset, a list of (input, target) pairs or a list of mappings"
+# Numbers of less than double precision, as pandas names their kinds, and as numpy does.
+_SHORT_NUMBERS = {
+    "float16": "float16",
+    "float32": "float32",
+    "Float32": "float32",
+    "halffloat[pyarrow]": "float16",
+    "float[pyarrow]": "float32",
+}
 _SIDES_BY_NAME = 'give each side: data={"source": splits["train"], "test_source": splits["test"]}'
 
 
@@ -148,8 +156,7 @@ def _records(value: Any) -> Iterable[Any]:
         return _records_of_array(value)
     if hasattr(value, "to_pylist") and hasattr(value, "schema"):  # a table of pyarrow
         names = names_in_metadata(value.schema.metadata or {})
-        rows = with_short_numbers(value).to_pylist()
-        return (with_class_names(row, names, f"row {number}") for number, row in enumerate(rows, start=1))
+        return (with_class_names(row, names, f"row {number}") for number, row in enumerate(plain_rows(value), start=1))
     if hasattr(value, "to_dicts"):  # a data frame of polars
         return list(value.to_dicts())
     if isinstance(features := getattr(value, "features", None), Mapping):  # a data set of `datasets`
@@ -183,10 +190,10 @@ def _records_of_frame(value: Any) -> Iterable[Any]:
         raise DataError(
             f"the data frame has {len(twice)} column name(s) more than once ({', '.join(twice)}); rename them"
         )
-    singles = [name for name, kind in value.dtypes.items() if str(kind) == "float32"]
-    value = value.astype(dict.fromkeys(singles, str)).astype(
-        dict.fromkeys(singles, float)
-    )  # 0.1, not 0.10000000149011612
+    value = value.copy(deep=False)
+    for name, kind in value.dtypes.items():
+        if numpy_kind := _SHORT_NUMBERS.get(str(kind)):
+            value[name] = in_double_precision(value[name].to_numpy(numpy_kind, na_value=math.nan))
     records: Iterable[Any] = value.to_dict("records")
     return records
 
@@ -200,7 +207,7 @@ def _records_of_array(value: Any) -> Iterable[Any]:
         For any other array, and for one column of a data frame.
     """
     if (names := getattr(value.dtype, "names", None)) and len(value.shape) == 1:
-        return [dict(zip(names, record, strict=True)) for record in value.tolist()]
+        return [dict(zip(names, record, strict=True)) for record in value]
     if len(value.shape) == 2 and value.shape[1] == len(PAIR):
         return list(value.tolist())
     shape = " x ".join(map(str, value.shape)) or "no shape"
