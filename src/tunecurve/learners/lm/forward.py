@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 from tunecurve.learners.lm.attention import PackedView, packed_attention
 from tunecurve.learners.lm.kv_cache import PrefixCache
 from tunecurve.learners.lm.lean import LeanForward, has_known_parts
+from tunecurve.learners.torch.backend_choice import Candidate, Choice, choose
 
 PACKED = "packed"
+T = TypeVar("T")
 
 
 class Forward(Protocol):
@@ -70,3 +72,38 @@ def forwards(model: Any) -> list[tuple[str, str, Callable[[], Forward]]]:
     lean = (f"{PACKED} in few operations", "weights laid out beforehand", lambda: LeanForward.of(model))
     packed = (PACKED, "", lambda: PackedForward(model))
     return [lean, packed] if has_known_parts(model) else [packed]
+
+
+def choose_forward(
+    model: Any,
+    what: str,
+    verified: Callable[[Forward], T],
+    reference: Candidate[T],
+    *,
+    compared: str,
+    only: str | None = None,
+) -> Choice[T]:
+    """Return what is made with the fastest forward that gives the numbers of the reference, else the reference.
+
+    Parameters
+    ----------
+    model : transformers causal language model
+        In evaluation mode.
+    what : str
+        What is made with a forward, in words.
+    verified : callable
+        Makes it and compares it with the reference; see `Candidate`.
+    reference : Candidate
+        What needs no comparison.
+    compared : str
+        What is compared, e.g. ``"logits"``.
+    only : str, optional
+        Name of the one candidate to use; ``packed``: of any forward, but not the reference.
+    """
+
+    def candidate(name: str, more: str, make: Callable[[], Forward]) -> Candidate[T]:
+        return Candidate(name, f"{what}, {more}" if more else what, lambda: verified(make()))
+
+    packed = [candidate(*one) for one in forwards(model)]
+    wanted = packed if only == PACKED else [one for one in [*packed, reference] if only in (None, one.name)]
+    return choose(wanted, compared)

@@ -1,7 +1,8 @@
 """How probable right answers are to a language model: one pass over prompts and answers, nothing is written.
 
 The model reads the same prompt as when it answers, then the right answer and the end token (teacher forcing). What all rows
-start with is read once, as in decoding. There are the same two backends: ``packed``, and transformers' own cache, the ``reference``.
+start with is read once, as in decoding. There are the same backends: the forwards over packed tokens, and transformers' own cache,
+the ``reference``.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from tunecurve.learners.lm.cached import answer_logits, cached_step, prefix_cach
 from tunecurve.learners.lm.chat_format import ChatEncoder, EncodedExample, common_prefix_length
 from tunecurve.learners.lm.decoding.generate import most_tokens_held
 from tunecurve.learners.lm.decoding.packed import read_prefix
-from tunecurve.learners.lm.forward import PACKED, Forward, forwards
+from tunecurve.learners.lm.forward import Forward, choose_forward
 from tunecurve.learners.lm.kv_cache import PrefixCache, SlotCache
-from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose
+from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable
 from tunecurve.prompts import Prompt
 
 TOO_LONG = "does not fit into the context"
@@ -117,19 +118,9 @@ def _choose(model: Any, probe: EncodedExample, n_prefix: int, pad_id: int, only:
             raise NotUsable(f"another loss (relative difference {abs(found - whole) / max(abs(whole), 1.0):.1e})")
         return measure
 
-    candidates = [
-        Candidate(name, "rows packed behind their shared prefix", lambda make=make: packed(make()))  # type: ignore[misc]
-        for name, _, make in forwards(model)
-    ]
     reference = Candidate(REFERENCE, "rows in transformers' cache", lambda: _reference(model, prefix_ids, pad_id))
-    return choose(
-        [
-            one
-            for one in [*candidates, reference]
-            if only in (None, one.name) or (only == PACKED and one is not reference)
-        ],
-        "the loss of a row",
-    )
+    what = "rows packed behind their shared prefix"
+    return choose_forward(model, what, packed, reference, compared="the loss of a row", only=only)
 
 
 def _packed(forward: Forward, prefix_ids: Sequence[int]) -> Measure:

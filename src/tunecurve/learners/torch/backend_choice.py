@@ -51,7 +51,7 @@ class Choice(Generic[T]):
     name: str
     """Name of the candidate."""
     chosen: T
-    """"""
+    """What its `verified` returned."""
     said: str
     """What it does, what its comparison showed, and why each faster one was passed over."""
     is_fastest: bool

@@ -77,7 +77,7 @@ class TrainingRun(Generic[R]):
     objective: Objective
     """What its steps compute."""
     recipe: R
-    """"""
+    """Steps, rates and batches."""
     new_training: Callable[[R], Training]
     """Returns a training by a recipe, with an optimizer of its own, over the parameters as they are."""
     folder: Path
@@ -85,7 +85,7 @@ class TrainingRun(Generic[R]):
     fingerprint: str
     """Of everything that determines the steps."""
     checkpoint_every_seconds: float
-    """"""
+    """Time between checkpoints."""
 
     def train(
         self, on_step: Callable[[TrainingProgress], None], training: Training | None = None, part: str = ""

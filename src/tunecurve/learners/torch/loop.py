@@ -53,7 +53,7 @@ class Training(Resumable):
     """One training."""
 
     recipe: TrainingRecipe
-    """"""
+    """Steps, rates and batches."""
     seed: int
     """Of the order of rows, and of dropout."""
     lengths: Sequence[int]

@@ -28,8 +28,8 @@ from tunecurve.learners.lm.decoding.packed import (
     next_token_logits,
     read_prefix,
 )
-from tunecurve.learners.lm.forward import PACKED, Forward, forwards
-from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose
+from tunecurve.learners.lm.forward import Forward, choose_forward
+from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable
 from tunecurve.prompts import Prompt
 
 REFERENCE_ROWS = 32
@@ -174,25 +174,14 @@ def _job(
 
 def choose_decoder(model: Any, probe: _Job, n_prefix: int, end_id: int, only: str | None = None) -> Choice[Decoder]:
     """Return the fastest decoder that gives the logits behind the probe's prompt read whole."""
-    candidates = [
-        Candidate(
-            name,
-            ", ".join(["rows packed, guesses checked", *([more] if more else [])]),
-            lambda make=make: _packed_decoder(model, make(), probe, n_prefix, end_id),  # type: ignore[misc]
-        )
-        for name, more, make in forwards(model)
-    ]
     reference = Candidate(
         REFERENCE, "transformers' generate", lambda: _reference_decoder(model, probe, n_prefix, end_id)
     )
-    return choose(
-        [
-            one
-            for one in [*candidates, reference]
-            if only in (None, one.name) or (only == PACKED and one is not reference)
-        ],
-        "logits",
-    )
+
+    def packed(forward: Forward) -> Decoder:
+        return _packed_decoder(model, forward, probe, n_prefix, end_id)
+
+    return choose_forward(model, "rows packed, guesses checked", packed, reference, compared="logits", only=only)
 
 
 def _packed_decoder(model: Any, forward: Forward, probe: _Job, n_prefix: int, end_id: int) -> Decoder:

@@ -86,7 +86,7 @@ class RunSettings:
     folder: Path
     """Holds the checkpoint; a run of the same trainings that finds one of its own there continues from it."""
     checkpoint_every_seconds: float = 60.0
-    """"""
+    """Time between checkpoints."""
     backend: str | None = None
     """The one backend to use, such as ``reference``; default: the fastest that is exact."""
     passed: set[str] | None = None
