@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from tunecurve.data.cleaning import group_named
@@ -70,9 +72,9 @@ def _inputs_of(spec: StudySpec, data: StudyData, source: str) -> tuple[str, ...]
             n_unread += 1
         elif not groups.has(cells):
             found[reading.texts[0]] = None
-    known = {skeleton(row.source) for row in data.test}
+    known = {_bare(row.source) for row in data.test}
     labelled = {levelled(row.source) for row in (*data.test, *data.pool)}
-    kept = tuple(text for text in found if skeleton(text) not in known and levelled(text) not in labelled)
+    kept = tuple(text for text in found if _bare(text) not in known and levelled(text) not in labelled)
     if not kept:
         raise DataError(f"'{source}': {_why_none(spec.data.input_columns, list(columns), n_read, n_unread)}")
     text = (
@@ -82,6 +84,19 @@ def _inputs_of(spec: StudySpec, data: StudyData, source: str) -> tuple[str, ...]
     )
     data.findings.append(Finding("teacher-inputs", text, is_note=True))
     return kept
+
+
+def _bare(text: str) -> str:
+    """Return the skeleton of a text without its punctuation; of one that has nothing else, the skeleton."""
+    whole = skeleton(text)
+    return " ".join(whole.translate(_punctuation()).split()) or whole
+
+
+@cache
+def _punctuation() -> dict[int, str]:
+    """Return a blank for every mark of punctuation; brackets stand for placeholders in skeletons."""
+    codes = range(sys.maxunicode + 1)
+    return {code: " " for code in codes if unicodedata.category(chr(code)).startswith("P") and chr(code) not in "[]"}
 
 
 def _why_none(expected: Sequence[str], columns: Sequence[str], n_read: int, n_unread: int) -> str:
