@@ -137,7 +137,6 @@ class DistilledLearner(AnswersAsStudent):
         """Let the teacher answer, drop what cannot be right, and tune the student on all rows."""
         assert self.rows is not None, "the study gives them"
         prompts = self._prompts(len(job.examples), job.seed)
-        self._check_cap(job)
         answers = self._answers(job, prompts, on_step)
         find = self.rows.fault_finder(job.examples)
         faults = [_fault(find, prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
@@ -180,13 +179,13 @@ class DistilledLearner(AnswersAsStudent):
         """Return why the student's provider would not tune it, on inputs that wait for their answers, with targets of others."""
         return self.student.tuning_obstacle(self._job_of_student(job, self._expected(job)) for job in jobs)
 
-    def _check_cap(self, job: TrainingJob) -> None:
-        """Raise before the teacher is paid for rows of a job that the cap does not hold; with answers kept, the job itself looks."""
-        if not self.teacher.is_paid or (job.folder / TEACHER_ANSWERS).exists():
+    def _check_cap(self, job: TrainingJob, share: float) -> None:
+        """Raise before the teacher is paid for a share of the rows of a job that the cap does not hold."""
+        if not self.teacher.is_paid:
             return
         costs = self._costs(Workload(0, 0, 0, 0, n_training_rows=len(job.examples)))
         answers = self.teacher.quote_usd(costs.work, is_tuned=False) if costs else None
-        self.student.check_cap(self._job_of_student(job, self._expected(job)), answers or 0.0)
+        self.student.check_cap(self._job_of_student(job, self._expected(job)), share * (answers or 0.0))
 
     def _expected(self, job: TrainingJob) -> list[TuningExample]:
         assert self.rows is not None, "the study gives them"
@@ -197,14 +196,20 @@ class DistilledLearner(AnswersAsStudent):
     def _answers(
         self, job: TrainingJob, prompts: Sequence[Prompt], on_step: Callable[[TrainingProgress], None]
     ) -> list[Completion]:
-        """Return the teacher's answers; those that are kept from an earlier start are not asked for again, failures are."""
+        """Return the teacher's answers; those that are kept from an earlier start are not asked for again.
+
+        Failures are, until all rows have been asked: a job that a provider is at may be made of the others, and is paid for.
+        """
         assert self.rows is not None, "the study gives them"
         log = AppendLog(job.folder / TEACHER_ANSWERS)
         try:
             kept = kept_answers(log)
             found = {index: answer for index, answer in kept.items() if answer.stop_reason != "error"}
+            if found and len(kept) == len(prompts):
+                found = kept
             if len(found) < len(prompts):
                 self._check_student(job)
+                self._check_cap(job, 1.0 - len(found) / len(prompts))
                 teacher, started = self._tuned_teacher(job, on_step), time.perf_counter()
                 for index, answer in answer_stream(teacher, prompts, set(found), cleaning=self.rows.cleaning()):
                     log.append({"version": ANSWER_VERSION, "index": index, "answer": asdict(answer)})
