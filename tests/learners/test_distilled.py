@@ -10,8 +10,8 @@ from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.cli.main import run_command
 from tunecurve.curve.intervals import jackknife
-from tunecurve.errors import DataError, UsageError
-from tunecurve.learners.base import Completion, Learner, unanswered
+from tunecurve.errors import DataError, ModelError, MoneyError, UsageError
+from tunecurve.learners.base import Completion, Learner, Pending, TrainingJob, unanswered
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.distilled import TEACHER_ANSWERS, DistilledLearner
 from tunecurve.learners.distilled_names import models_within, parse_distilled_name
@@ -21,7 +21,7 @@ from tunecurve.results.records.teaching import TaughtSize, TeachingResult
 from tunecurve.results.teaching import _gain, _rows_alone, _sentence, cheapest_way
 from tunecurve.run import run_study
 from tunecurve.spec.study import AdviceSpec
-from tunecurve.storage.files import checked_line
+from tunecurve.storage.files import checked_line, make_folder
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.tasks.lookup import task_of
@@ -300,6 +300,14 @@ def point_of(learner, strategy, score, train_size=0, shots=0, label=""):
     )
 
 
+def trial_of(point):
+    "Return a trial of a point: answers of its teacher cost a dollar; what `other` costs to tune is unknown."
+    teaching = SimpleNamespace(answers_usd=1.0) if "+" in point.learner else None
+    job = {} if point.learner == "other" else None
+    training = SimpleNamespace(teaching=teaching, job=job, cost_usd=None) if point.strategy == "fine-tune" else None
+    return SimpleNamespace(key=point.key, optimisation=None, training=training, cost_usd=None)
+
+
 TUNED_POINTS = [point_of("tagger", "fine-tune", 92.0, 200), point_of("tagger+4x:big", "fine-tune", 91.0, 50)]
 ZERO, FEW = (
     point_of("big", "zero-shot", 95.0, label="zero-shot"),
@@ -324,10 +332,49 @@ WORSE = point_of("big", "zero-shot", 89.0, label="zero-shot")
 def test_the_cheapest_way_may_be_a_prompt_or_nothing_at_all(more, strategy, n, usd, said):
     taught = TeachingResult("tagger+4x:big", "tagger", "big", 4, [size(usd=1.0)], "")
     points = [*TUNED_POINTS, *more]
-    trials = [SimpleNamespace(key=point.key, optimisation=None, training=None) for point in points]
+    trials = [trial_of(point) for point in points]
     way = cheapest_way(points, trials, [taught], METRIC, AdviceSpec(target=90, label_price=0.5))
     assert (way.strategy, way.n, way.usd) == (strategy, n, usd)
     assert said in way.sentence
+
+
+NO_PRICE = point_of("other", "fine-tune", 93.0, 20)
+
+
+@pytest.mark.parametrize(
+    ("points", "n_measured", "said"),
+    [
+        (TUNED_POINTS, 0, "50 labelled rows ($26.00 for labels and answers); without a teacher tagger on 200 ($100.00)."),
+        (TUNED_POINTS[1:], 0, "($26.00 for labels and answers); without a teacher no measured size reaches it."),
+        ([TUNED_POINTS[1], NO_PRICE], 1, "; without a teacher other on 20 (its price is unknown); of 1 more a price is unknown."),
+        ([*TUNED_POINTS, NO_PRICE], 1, "; without a teacher tagger on 200 ($100.00); of 1 more a price is unknown."),
+        ([NO_PRICE], 1, "is other on 20 labelled rows, of which not all prices are known."),
+    ],
+)  # fmt: skip
+def test_of_the_cheapest_way_prices_are_known_or_said_not_to_be(points, n_measured, said):
+    "What the teacher's answers cost is known of every trial, whether its student alone is measured at this size or not."
+    taught = TeachingResult("tagger+4x:big", "tagger", "big", 4, [size(usd=1.0)] * n_measured, "")
+    trials = [trial_of(point) for point in points]
+    way = cheapest_way(points, trials, [taught], METRIC, AdviceSpec(target=90, label_price=0.5))
+    assert way.sentence.endswith(said)
+    assert "inf" not in way.sentence
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(("direction", "better", "worse"), [("max", 95.0, 92.0), ("min", 3.0, 7.0)])
+def test_of_ways_that_cost_the_same_the_better_one_is_named(first, direction, better, worse):
+    metric = MetricResult("accuracy", "accuracy", direction, (0.0, 100.0), "x")
+    points = [
+        point_of("good", "zero-shot", better, label="zero-shot"),
+        point_of("bad", "zero-shot", worse, label="zero-shot"),
+    ]
+    points = points[first:] + points[:first]
+    missed = point_of("floor", "floor", 50.0, label="nothing")
+    taught = TeachingResult("tagger+4x:big", "tagger", "big", 4, [], "")
+    trials = [trial_of(point) for point in points]
+    target = 90 if direction == "max" else 10
+    way = cheapest_way([missed, *points], trials, [taught], metric, AdviceSpec(target=target, label_price=0.5))
+    assert way.learner == "good"
 
 
 @pytest.mark.parametrize(
@@ -431,6 +478,97 @@ def test_an_input_in_another_width_or_case_is_that_of_a_labelled_row(rows, tmp_p
     given = set(ready.learners[NAME].rows.inputs)
     assert given
     assert given <= {row["source_text"] for row in fresh}
+
+
+@pytest.mark.parametrize("mark", [".", "!?", " - ", ",\u2026", "\u3002", "\u00bb"], ids=repr)
+def test_an_input_that_differs_from_a_test_row_in_punctuation_alone_goes_to_no_teacher(rows, tmp_path, mark):
+    same = [{"source_text": row["source_text"].replace(" ", f"{mark} ", 1) + mark} for row in simple_rows(160)]
+    fresh = [{"source_text": row["source_text"] + mark} for row in simple_rows(260)[160:]]
+    study = study_of(rows, train_sizes=[10], seeds=1)
+    study["data"] = {**study["data"], "unlabelled": str(write(tmp_path / "more.jsonl", same + fresh))}
+    ready = prepare_study(study, StudyOptions(out=tmp_path / "out", learners=learners_of(Teacher())))
+    given = set(ready.learners[NAME].rows.inputs)
+    of_test = {row.source for row in ready.data.test}
+    made_of_test = {
+        made["source_text"] for made, row in zip(same, simple_rows(160), strict=True) if row["source_text"] in of_test
+    }
+    assert len(made_of_test) == 40
+    assert not given & made_of_test
+    assert given & {row["source_text"] for row in fresh}
+
+
+class Waits(LookupLearner):
+    """Is tuned elsewhere: three looks until it is done. Its cap may hold a job or not."""
+
+    def __init__(self):
+        super().__init__()
+        self.n_rows, self.n_looks, self.cap_holds = [], 0, True
+
+    def check_cap(self, job, beside_usd):
+        self.n_looks += 1
+        if not self.cap_holds:
+            raise MoneyError("the cap")
+
+    def fine_tune(self, job, on_step):
+        self.n_rows.append(len(job.examples))
+        return Pending("a job runs", 0.01) if len(self.n_rows) < 3 else super().fine_tune(job, on_step)
+
+
+def prepared(rows, tmp_path, teacher):
+    """Return a learner with a student that is tuned elsewhere, and a job for it."""
+    learner = DistilledLearner(NAME, Waits(), teacher, 3)
+    study, options = (
+        study_of(rows, seeds=1, train_sizes=[10]),
+        StudyOptions(out=tmp_path / "out", learners={"lookup": LookupLearner(), NAME: learner}),
+    )
+    ready = prepare_study(study, options)
+    examples = ready.data.tuning_examples(10, 0)
+    return learner, TrainingJob(examples, learner.resolve_recipe({}, 10), 0, make_folder(tmp_path / "trial"))
+
+
+@pytest.mark.parametrize("n_failed", [0, 1, 29])
+def test_a_job_that_runs_is_of_the_same_answers_whatever_failed(rows, tmp_path, n_failed):
+    teacher = Teacher(dict.fromkeys(range(n_failed), ("", "error")))
+    learner, job = prepared(rows, tmp_path, teacher)
+    while isinstance(learner.fine_tune(job, lambda step: None), Pending):
+        teacher.odd = {}  # who is asked again, answers now
+    assert len(set(learner.student.n_rows)) == 1, "one job, of one set of rows"
+    assert len(learner.student.n_rows) == 3
+    assert len(teacher.asked) == 30
+
+
+def test_where_every_answer_failed_all_are_asked_for_again(rows, tmp_path):
+    teacher = Teacher(dict.fromkeys(range(30), ("", "error")))
+    learner, job = prepared(rows, tmp_path, teacher)
+    with pytest.raises(ModelError, match="none of 30 answers"):
+        learner.fine_tune(job, lambda step: None)
+    teacher.odd = {}
+    assert isinstance(learner.fine_tune(job, lambda step: None), Pending)
+    assert learner.student.n_rows == [40]
+
+
+@pytest.mark.parametrize("n_kept", [0, 1, 12])
+def test_the_cap_is_looked_at_whenever_a_teacher_is_to_be_paid(rows, tmp_path, n_kept):
+    class Stops(Teacher):
+        def predict_stream(self, prompts, done=()):
+            for number, pair in enumerate(super().predict_stream(prompts, done)):
+                if number == n_kept and not done and not self.is_paid:
+                    raise RuntimeError("the power went")
+                yield pair
+
+    teacher = Stops()
+    learner, job = prepared(rows, tmp_path, teacher)
+    with pytest.raises(RuntimeError):
+        learner.fine_tune(job, lambda step: None)
+    teacher.is_paid, learner.student.cap_holds, n_asked = True, False, len(teacher.asked)
+    with pytest.raises(MoneyError):
+        learner.fine_tune(job, lambda step: None)
+    assert len(teacher.asked) == n_asked
+    learner.student.cap_holds = True
+    assert isinstance(learner.fine_tune(job, lambda step: None), Pending)
+    learner.student.cap_holds, n_looks = False, learner.student.n_looks
+    assert isinstance(learner.fine_tune(job, lambda step: None), Pending), "with all answers kept, the job itself looks"
+    assert learner.student.n_looks == n_looks
 
 
 @pytest.mark.parametrize("name", ["tfidf+2x:tfidf+3x:tfidf", "tfidf+2x:tfidf+3x:tfidf+4x:tfidf"])

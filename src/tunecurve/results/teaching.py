@@ -207,15 +207,15 @@ def cheapest_way(
     """
     if not teaching or advice.target is None or advice.label_price is None:
         return None
-    prices = {(one.learner, size.n): size.usd for one in teaching for size in one.sizes}
     taught = {one.learner for one in teaching}
     ways = []
     for point in points:
         estimate = point.scores[metric.name].estimate
         if estimate is None or metric.sign * (estimate - advice.target) < 0:
             continue
-        answers = prices.get((point.learner, point.train_size)) if _has_teacher(point, taught) else 0.0
-        tuning = _tuning_usd([trial for trial in trials if trial.key == point.key])
+        own = [trial for trial in trials if trial.key == point.key]
+        answers = mean_of_known([_answers_usd(trial) for trial in own]) if _has_teacher(point, taught) else 0.0
+        tuning = _tuning_usd(own)
         is_known = answers is not None and tuning is not None
         cost = _labelled_rows(point) * advice.label_price + (answers or 0.0) + (tuning or 0.0)
         ways.append((cost if is_known else math.inf, point))
@@ -224,7 +224,12 @@ def cheapest_way(
     if not ways:
         text = f"{told}no measured way reaches {goal}, with teacher rows or without."
         return CheapestWay(advice.target, advice.label_price, None, None, None, None, text)
-    usd, best = min(ways, key=lambda way: (way[0], _labelled_rows(way[1])))
+
+    def in_order(way: tuple[float, Point]) -> tuple[float, int, float]:
+        """Return the cost, of equal ones the labelled rows, of equal ones the score."""
+        return way[0], _labelled_rows(way[1]), -metric.sign * (way[1].scores[metric.name].estimate or 0.0)
+
+    usd, best = min(ways, key=in_order)
     unpriced = sum(math.isinf(cost) for cost, _ in ways)
     text = f"{told}the cheapest measured way to {goal} is {_way(best)}"
     is_tuned_elsewhere = any(trial.training and trial.training.job for trial in trials if trial.key == best.key)
@@ -234,7 +239,7 @@ def cheapest_way(
     text += ", of which not all prices are known" if math.isinf(usd) else f" ({money(usd)} for {paid})"
     alone = [(cost, point) for cost, point in ways if not _has_teacher(point, taught)]
     if _has_teacher(best, taught):
-        others = _named(*min(alone, key=lambda way: way[0])) if alone else "no measured size reaches it"
+        others = _named(*min(alone, key=in_order)) if alone else "no measured size reaches it"
         text += f"; without a teacher {others}"
     if unpriced and not math.isinf(usd):
         text += f"; of {unpriced} more a price is unknown"
@@ -259,6 +264,5 @@ def _way(point: Point) -> str:
 
 
 def _named(usd: float, point: Point) -> str:
-    if point.strategy != "fine-tune":
-        return f"{_way(point)} ({money(usd)})"
-    return f"{point.learner} on {point.train_size:,} ({money(usd)})"
+    price = "its price is unknown" if math.isinf(usd) else money(usd)
+    return f"{_way(point) if point.strategy != 'fine-tune' else f'{point.learner} on {point.train_size:,}'} ({price})"
