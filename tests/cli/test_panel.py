@@ -317,6 +317,20 @@ def test_time_left_is_by_a_trials_own_speed_and_else_as_its_kind_took():
     assert state.study_seconds_left() == pytest.approx(120.0, abs=0.5), "two at once: as long as the longer one"
 
 
+@pytest.mark.parametrize("n_left_over", [0, 1, 60])
+def test_answers_of_an_earlier_start_say_nothing_of_the_speed_of_this_one(monkeypatch, n_left_over):
+    now = [100.0]
+    monkeypatch.setattr("tunecurve.study.run_state.time.monotonic", lambda: now[0])
+    state = RunState()
+    state.begin(1, {ZERO: 80.0})
+    state.started(ZERO)
+    state.answered(ZERO, n_left_over + 1, 100, 1.0)
+    assert state.study_seconds_left() == pytest.approx(80.0), "nothing is known yet but the estimate"
+    now[0] += 10.0
+    state.answered(ZERO, n_left_over + 11, 100, 1.0)
+    assert state.study_seconds_left() == pytest.approx(100 - n_left_over - 11)
+
+
 def test_durations():
     assert [duration(seconds) for seconds in (0, 59.4, 65, 3599, 7800)] == [
         "0 s",

@@ -26,6 +26,8 @@ class RunningTrial:
     phase: str = ""
     first_step: int = 0
     scoring_started_at: float | None = None
+    """When the first answer of this start came; `first_answers`: with those that an earlier start has left."""
+    first_answers: int = 0
     doing: str = "loading"
     """What it does, in words."""
     share: float = 0.0
@@ -97,9 +99,10 @@ class RunState:
         """Note how many rows are answered; return what the trial does."""
         now, own = time.monotonic(), self._own(trial)
         if own.scoring_started_at is None:
-            own.scoring_started_at = now
+            own.scoring_started_at, own.first_answers = now, n_done
         elapsed = now - own.scoring_started_at
-        own.ends_at = now + elapsed / n_done * (n_all - n_done)
+        if n_done > own.first_answers:
+            own.ends_at = now + elapsed / (n_done - own.first_answers) * (n_all - n_done)
         own.share = max(own.share, n_done / n_all)
         own.doing = f"{n_done}/{n_all} rows answered, {tokens_per_second:.0f} tokens/s"
         if n_done == n_all:
