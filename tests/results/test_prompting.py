@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -270,3 +271,18 @@ def test_money_per_thousand_requests_counts_the_tokens_of_longer_prompts(measure
     [unpriced] = judged(*points, prices={"reader": ModelPrices(2.0, 10.0, None, None, None, "made up")}, trials=mine)
     assert unpriced.sizes[0].usd_per_1000 is None
     assert "$" not in unpriced.sentence
+
+
+@pytest.mark.parametrize(
+    ("learner", "usd"),
+    [("paid", 5.0), ("paid+2x:big", 5.0), ("paid+16x:paid", 5.0), ("here+2x:paid", None), ("other", None)],
+)
+def test_requests_to_a_student_of_a_teacher_cost_what_the_students_do(learner, usd):
+    """Of each request 1,000 tokens in at $4 a million, and 50 out at $20."""
+    tuned = point("fine-tune", 90, learner=learner, size=100)
+    answers = SimpleNamespace(n=10, tokens_in=10_000, tokens_out=500)
+    prices = {"paid": ModelPrices(2.0, 10.0, 4.0, 20.0, None, "made up")}
+    trials = [SimpleNamespace(key=tuned.key, answers=answers)]
+    [found] = judged(point("zero-shot", 50), tuned, prices=prices, trials=trials)
+    assert found.sizes[0].tokens_sent == 1000
+    assert found.sizes[0].usd_per_1000 == (None if usd is None else pytest.approx(usd))
