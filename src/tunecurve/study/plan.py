@@ -256,7 +256,7 @@ def trial_config(
     if learner.answers_are_cleaned and sorted(spec.answers.clean) != sorted(SAFE_TO_CLEAN):
         config["clean"] = sorted(spec.answers.clean)
     if learner.needs_answer_shape:
-        shape = _answer_shape(trial, spec, data)
+        shape = _answer_shape(trial, data)
         config["answer_shape"] = None if shape is None else shape.to_json()
     if trial.strategy == "fine-tune":
         examples = [example.prompt for example in data.tuning_examples(1, trial.seed)]
@@ -271,10 +271,10 @@ def trial_config(
     return config
 
 
-def _answer_shape(trial: Trial, spec: StudySpec, data: StudyData) -> AnswerShape | None:
+def _answer_shape(trial: Trial, data: StudyData) -> AnswerShape | None:
     """Return what answers may be: as the rows show it that the model is tuned on, else as the instruction names it."""
     rows = data.training_rows(trial.train_size, trial.seed)
-    return spec.kind.answer_shape([(row.source, row.target) for row in rows], data.renderer.labels)
+    return data.task.answer_shape([(row.source, row.target) for row in rows], data.renderer.labels)
 
 
 def shape_in(config: Mapping[str, Any]) -> AnswerShape | None:

@@ -95,12 +95,46 @@ def test_which_text_of_a_pair_is_the_entity_is_told_by_most_rows_and_holds_for_a
     assert "each pair" not in read_shape(first, task="ner").line
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        ["", "PER"],
+        ["Ada", " "],
+        ("", ""),
+        {"entity": "", "types": ["name"]},
+        {"entity": "Ada", "types": []},
+        {"text": "Ada", "label": None},
+    ],
+)
+@pytest.mark.parametrize("task", ["ner", "masking"])
+def test_an_entity_without_text_or_label_drops_its_row_with_that_name(item, task):
+    is_pair = not isinstance(item, dict)
+    good = [["Ada", "PER"]] if is_pair else [{"entity": "Ada", "types": ["name"]}]
+    rows = [{"text": "Ada left.", "ents": good}] * 3 + [{"text": "Ada left.", "ents": [*good, item]}]
+    for order in (rows, rows[::-1]):  # among the first rows, which tell the shape, as behind them
+        pairs = read_shape(order, task=task).pairs
+        assert sorted(map(str, pairs))[-1] == "an entity that is none"
+        assert len({str(pair) for pair in pairs}) == 2
+
+
+def test_a_label_without_texts_has_no_entity():
+    rows = [{"text": "Ada left.", "entities": {"name": ["Ada"], "city": [""], "phone": []}}]
+    assert read_shape(rows, task="ner").pairs == [("Ada left.", "name: Ada")]
+
+
+def test_pairs_of_which_fewer_fit_the_other_way_are_told_with_both_shares():
+    rows = [{"text": f"Ada {n} is a name.", "ents": [["name", f"Ada {n}"], ["PER", "Ada"]]} for n in range(3)]
+    message = "of the entities 100 % stand in their texts where the second of a pair is the entity, and 50 % where the first is"
+    with pytest.raises(DataError, match=message):
+        recognise(rows, Asked("ner"))
+
+
 @pytest.mark.parametrize("order", ["label, entity", "entity, label"])
 def test_pairs_that_can_be_read_both_ways_are_asked_for(order):
     rows = [
         {"text": f"The city Graz and the name Ada {n}.", "ents": [["city", "Graz"], ["name", "Ada"]]} for n in range(3)
     ]
-    with pytest.raises(DataError, match=f"stand in their texts; .*shape_options: .*{order}"):
+    with pytest.raises(DataError, match=f"can be read both ways: .*shape_options: .*{order}"):
         recognise(rows, Asked("ner"))
     read = read_shape(rows, task="ner", options={"pairs": order})
     expected = {"label, entity": "city: Graz; name: Ada", "entity, label": "Graz: city; Ada: name"}

@@ -122,7 +122,12 @@ def test_emoji_counted_as_javascript_does_is_seen_by_the_texts():
     row = {"text": "😀 Ada Lee", "label": [{"start": 3, "end": 10, "text": "Ada Lee", "labels": ["PERSON"]}]}
     read = read_shape([row], task="masking")
     assert read.pairs == [("😀 Ada Lee", "😀 [PERSON]")]
-    assert "in 1 rows the texts beside the offsets show that they count UTF-16 units" in read.line
+    shown = "the texts beside the offsets show"
+    assert f"in 1 row {shown} that they count UTF-16 units" in read.line
+    assert f"in 2 rows {shown} that they count UTF-16 units" in read_shape([row] * 2, task="masking").line
+    said = read_shape([row], task="masking", options={"offsets": "utf-16"})
+    assert said.pairs == read.pairs
+    assert shown not in said.line, "the study file says how they count"
 
 
 def test_units_that_the_study_file_names():

@@ -104,7 +104,8 @@ class AnnotatedShape(Shape):
         """Return the text, and the masked text or the list of entities."""
         try:
             found = self.annotation(cells, asked)
-            located = locate(found.text, found.spans, self.counting(asked))
+            given = self.counting(asked)
+            located = locate(found.text, found.spans, given)
             if located.problem:
                 raise NotReadError(PROBLEMS[located.problem])
         except NotReadError as error:
@@ -114,7 +115,7 @@ class AnnotatedShape(Shape):
         remarks += [("label", span.label) for span in located.spans]
         if not located.spans:
             remarks.append(("nothing", ""))
-        if located.counting != Counting():
+        if given is None and located.counting != Counting():  # what was said needs no word
             remarks.append(("counting", str(located.counting)))
         return Plain(found.text, written_target(found.text, located.spans, asked), tuple(remarks))
 
@@ -128,8 +129,9 @@ class AnnotatedShape(Shape):
             what = "the text itself" if is_mask else "'none'"
             parts.append(f"{met.counts['nothing']} rows have no span: their target is {what}")
         if met.counts["counting"]:
+            n_rows = met.counts["counting"]
             parts.append(
-                f"in {met.counts['counting']} rows the texts beside the offsets show that they count "
+                f"in {n_rows} row{'s' * (n_rows > 1)} the texts beside the offsets show that they count "
                 + " or ".join(sorted(met.values["counting"]))
             )
         return "; ".join(parts)

@@ -8,6 +8,7 @@ wherever it stands, because nothing says where it does not hold.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -42,6 +43,10 @@ NOT_FOUND = unreadable(
     "list each as it is written there",
 )
 
+NO_ENTITY = unreadable(
+    "an entity that is none", "an item of their list has no text or no label", "mend the list of these rows"
+)
+
 Entity = tuple[str, str]
 
 
@@ -69,10 +74,12 @@ class EntityValues(AnnotatedShape):
             and (asked.task or _ENTITY_NAMES.search(column))
         ]
         orders = [(text, column, _orders(sample, text, column, asked)) for text, column in found]
-        fitting = [(text, column, fit) for text, column, fit in orders if fit]
+        fitting = [(text, column, shares) for text, column, shares in orders if shares]
         if not fitting or not self.fits_task(asked):
             return []
-        return [Match(self.name, (text,), (column,), options=_as_option(column, fit)) for text, column, fit in fitting]
+        return [
+            Match(self.name, (text,), (column,), options=_as_option(column, shares)) for text, column, shares in fitting
+        ]
 
     def annotation(self, cells: Cells, asked: Asked) -> Annotated:
         """Return the text, and where its entities stand."""
@@ -82,6 +89,8 @@ class EntityValues(AnnotatedShape):
         entities = entities_in(cell, asked.options.get("pairs", LABEL_FIRST))
         if entities is None:
             raise NotReadError(NOT_LABELLED)
+        if not all(label and value for label, value in entities):
+            raise NotReadError(NO_ENTITY)
         spans, remarks = [], []
         for label, value in dict.fromkeys(entities):
             places = list(_places(text, value))
@@ -101,7 +110,7 @@ class EntityValues(AnnotatedShape):
 
 
 def entities_in(cell: Any, order: str = LABEL_FIRST) -> list[Entity] | None:
-    """Return the entities that a cell lists, each with its label; None where it lists none of this kind.
+    """Return the label and the text of the entities that a cell lists, either may be empty; None where it lists none of this kind.
 
     Parameters
     ----------
@@ -118,7 +127,8 @@ def entities_in(cell: Any, order: str = LABEL_FIRST) -> list[Entity] | None:
     if not isinstance(cell, list):
         return None
     found = [_entity(item, order) for item in cell]
-    return None if None in found else [one for one in found if one]
+    entities = [one for one in found if one is not None]
+    return entities if len(entities) == len(found) else None
 
 
 def _entity(item: Any, order: str) -> Entity | None:
@@ -127,18 +137,21 @@ def _entity(item: Any, order: str) -> Entity | None:
         return (first, second) if order == LABEL_FIRST else (second, first)
     if not isinstance(item, Mapping):
         return None
-    value = next((item[key] for key in _VALUES if isinstance(item.get(key), str)), "").strip()
-    label = next((item[key] for key in _TYPES if item.get(key)), None)
-    label = label[0] if isinstance(label, list | tuple) and label else label
-    return (label.strip(), value) if isinstance(label, str) and label.strip() and value else None
+    texts = [item[key].strip() for key in _VALUES if isinstance(item.get(key), str)]
+    labels = [item[key] for key in _TYPES if key in item]
+    if not texts or not labels:
+        return None
+    label = next((plain_value(one) for one in labels if one), "")
+    label = label[0] if isinstance(label, list | tuple) else label
+    return (label.strip(), texts[0]) if isinstance(label, str) else None
 
 
 def _is_pair(item: Any) -> bool:
     return isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(part, str) for part in item)
 
 
-def _orders(sample: Sequence[Cells], text: str, column: str, asked: Asked) -> tuple[str, ...]:
-    """Return in which orders of pairs most entities stand in their texts; the first one where there are no pairs.
+def _orders(sample: Sequence[Cells], text: str, column: str, asked: Asked) -> dict[str, float]:
+    """Return the orders of pairs in which most entities stand in their texts, and which share; without pairs the first order alone.
 
     Raises
     ------
@@ -151,10 +164,11 @@ def _orders(sample: Sequence[Cells], text: str, column: str, asked: Asked) -> tu
     cells = [list_cell(row.get(column)) for row in sample]
     has_pairs = any(isinstance(cell, list) and any(map(_is_pair, cell)) for cell in cells)
     tried = (said,) if said else ORDERS if has_pairs else ORDERS[:1]
-    return tuple(order for order in tried if _share_found(sample, text, column, order) >= SHARE_FOUND)
+    shares = {order: _share_found(sample, text, column, order) for order in tried}
+    return {order: share for order, share in shares.items() if share >= SHARE_FOUND}
 
 
-def _as_option(column: str, fitting: Sequence[str]) -> Mapping[str, str]:
+def _as_option(column: str, fitting: Mapping[str, float]) -> Mapping[str, str]:
     """Return the order of pairs where it is another than usual.
 
     Raises
@@ -165,15 +179,21 @@ def _as_option(column: str, fitting: Sequence[str]) -> Mapping[str, str]:
     if len(fitting) > 1:
         choices = ", or ".join(f'{{pairs: "{order}"}}' for order in fitting)
         raise DataError(
-            f"both texts of the pairs in column '{column}' stand in their texts; say in the study file (tunecurve init) which is the "
-            f"label: data.shape_options: {choices}"
+            f"the pairs in column '{column}' can be read both ways: of the entities {_percent(fitting[LABEL_FIRST])} stand in their "
+            f"texts where the second of a pair is the entity, and {_percent(fitting[ENTITY_FIRST])} where the first is; say in the study "
+            f"file (tunecurve init) which holds: data.shape_options: {choices}"
         )
-    return {} if fitting[0] == LABEL_FIRST else {"pairs": fitting[0]}
+    (order,) = fitting
+    return {} if order == LABEL_FIRST else {"pairs": order}
+
+
+def _percent(share: float) -> str:
+    return f"{math.floor(100 * share)} %"  # 100 % are all
 
 
 def _places(text: str, value: str) -> Iterator[int]:
-    """Yield where a value stands in a text as whole words."""
-    place = text.find(value)
+    """Yield where a value stands in a text as whole words; nowhere where it is empty."""
+    place = text.find(value) if value else -1
     while place >= 0:
         if is_edge(text, place) and is_edge(text, place + len(value)):
             yield place
@@ -181,13 +201,15 @@ def _places(text: str, value: str) -> Iterator[int]:
 
 
 def _share_found(sample: Sequence[Cells], text: str, column: str, order: str) -> float:
-    """Return which share of the entities of a sample stand in their texts; 0 where cells list none."""
+    """Return which share of the entities of a sample stand in their texts, those without text or label apart; 0 where cells list none."""
     n_all = n_found = 0
     for cells in itertools.islice(sample, 50):
         source, entities = plain_value(cells.get(text)), entities_in(cells.get(column), order)
         if entities is None and not is_missing(plain_value(cells.get(column))):
             return 0.0
-        for _, value in entities or ():
+        for label, value in entities or ():
+            if not (label and value):
+                continue
             n_all += 1
             n_found += isinstance(source, str) and any(True for _ in _places(source, value))
     return n_found / n_all if n_all else 0.0
