@@ -70,6 +70,27 @@ def test_the_articles_curve_is_the_published_one() -> None:
     assert curve.without_tuning == {"zero-shot": 83.85, "3-shot": 87.59}
 
 
+def test_the_curve_of_extraction_is_the_table_of_its_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
+    metrics = {"field F1": "field_f1", "exact objects": "exact_object", "valid JSON": "valid_json"}
+    lines = page[page.index("| | rows | field F1 |") :].split("\n\n")[0].splitlines()
+    head, _, *rows = ([cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines)
+    written = {
+        ("constrained" in row[0], row[1], metrics[title]): float(cell.split(" [")[0])
+        for row in rows
+        for title, cell in zip(head, row, strict=True)
+        if title in metrics and row[1] not in ("", "0")
+    }
+    of_atlas = {
+        (curve.learner.startswith("constrained:"), str(size), curve.metric): runs
+        for curve in load_atlas().select("extraction")
+        if curve.family.name == "extraction-snips"
+        for size, runs in curve.runs.items()
+    }
+    assert of_atlas == {key: [score] for key, score in written.items()}
+    assert len(of_atlas) == 12
+
+
 def test_every_task_is_one_of_this_package_and_has_curves_of_its_headline_metric() -> None:
     for task in {family.task for family in load_atlas().families.values()}:
         assert load_atlas().select(task, task_of(task).metrics[0])
