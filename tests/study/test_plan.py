@@ -20,7 +20,9 @@ class HeldLearner(LookupLearner):
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [("[", "]"), ("<", ">"), ("{{", "}}"), ("[", "_1]")], ids=["classic", "angle", "braces", "numbered"]
+    ("before", "after"),
+    [("[", "]"), ("<", ">"), ("{{", "}}"), ("[", "_1]")],
+    ids=["classic", "angle", "braces", "numbered"],
 )
 def test_what_a_constrained_model_may_write_is_read_in_the_placeholders_of_the_rows(tmp_path, before, after):
     name = f"{before}NAME{after}"

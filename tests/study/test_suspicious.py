@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,6 +150,31 @@ def test_validate_lists_suspicious_rows_with_places_and_writes_them(tmp_path):
     assert code == 2
     assert "exists" in err
     assert file.read_text() == before
+
+
+def test_the_place_is_the_rows_own_in_its_file_also_behind_rows_that_are_dropped(tmp_path):
+    path = Path(class_file(tmp_path))
+    lines = path.read_text().splitlines(keepends=True)
+    empty, twice = '{"text": " ", "label": "food"}\n', lines[0]
+    path.write_text("".join([empty, twice, "\n", *lines[:20], empty, *lines[20:]]))
+    shown = json.loads(validate(tmp_path, path, "--json")[1])
+    assert shown["suspicious"]["n_rows"] == 90, "two empty rows and one that stands twice are dropped"
+    of_file = path.read_text().splitlines()
+    for row in shown["suspicious"]["rows"]:
+        assert json.loads(of_file[int(row["place"].split()[1]) - 1]) == {"text": row["input"], "label": row["target"]}
+    assert {row["place"] for row in shown["suspicious"]["rows"]} == {"line 9", "line 36"}
+
+
+def test_the_place_of_a_masking_is_its_own_also_behind_targets_that_are_no_masking(tmp_path):
+    rows = []
+    for number, (text, spans) in enumerate(masked_rows(80)):
+        target = text
+        for span in reversed(spans[1:] if number == 17 else spans):
+            target = f"{target[: span.start]}[{span.label}]{target[span.end :]}"
+        rows.append({"source_text": text, "target_text": "Something else." if number in (3, 9) else target})
+    path = write(tmp_path / "rows.jsonl", [{"source_text": "", "target_text": "[NAME]"}, *rows])
+    found = json.loads(validate(tmp_path, path, "--task", "masking", "--json")[1])["suspicious"]["rows"]
+    assert [(row["place"], row["input"]) for row in found] == [("line 19", rows[17]["source_text"])]
 
 
 def test_no_texts_keeps_texts_out_of_list_file_and_json(tmp_path):
