@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.cli.main import run_command
+from tunecurve.cli.plan import _show_trials, _test_set
+from tunecurve.cli.plan_json import plan_json
 from tunecurve.curve.intervals import jackknife
 from tunecurve.errors import DataError, ModelError, MoneyError, UsageError
 from tunecurve.learners.base import Completion, Learner, Pending, TrainingJob, unanswered
@@ -220,6 +222,29 @@ def test_another_file_of_inputs_is_another_trial(rows, tmp_path):
         planned = prepare_study(study, StudyOptions(out=tmp_path / "out", learners=learners_of(Teacher()))).planned
         folders += [item.folder.name for item in planned if item.trial.learner == NAME]
     assert folders[0] == folders[2] != folders[1]
+
+
+class Counting(Teacher):
+    """Counts words."""
+
+    def count_tokens(self, text):
+        return len(text.split())
+
+
+def test_plan_shows_the_tokens_of_teachers_with_those_of_their_students(rows, tmp_path, capsys):
+    ready = prepare_study(study_of(rows), StudyOptions(out=tmp_path / "out", learners=learners_of(Counting())))
+    tokens = {item.trial.label: ready.tokens(item.trial) for item in ready.planned if item.trial.learner == NAME}
+    order = [row.source for row in ready.data.training_rows(40, 0)]
+    instruction = len(ready.data.renderer.system_text.split()) + 4
+    read = sum(len(text.split()) + 4 + instruction for text in order[10:])
+    assert tokens["fine-tune-n10-seed0"][:2] == (0, read), "the student counts none, 30 inputs are the teacher's"
+    written = [len(row.target.split()) + 1 for row in ready.data.pool[:100]]
+    assert tokens["fine-tune-n10-seed0"].written == pytest.approx(30 * sum(written) / len(written), abs=1)
+    assert {ready.tokens(item.trial) for item in ready.planned if item.trial.learner != NAME} == {(0, 0, 0)}
+    shown = {one["trial"]: one for one in plan_json(ready, _test_set(ready))["trials"] if one["learner"] == NAME}
+    assert shown["fine-tune-n10-seed0"]["tokens_read"] == read
+    _show_trials(ready)
+    assert f" {read:,} " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("student", [FloorLearner(), Teacher()])

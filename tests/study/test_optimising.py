@@ -339,6 +339,10 @@ def test_a_time_budget_counts_what_the_proposer_takes(rows_file, tmp_path, budge
     )
     planned = [item.trial for item in study.planned if item.trial.strategy == "optimized"]
     assert len(planned) == is_planned
+    for trial in planned:
+        own, proposed = study.workloads[trial], study.proposals[trial]
+        assert study.tokens(trial).read == own.tokens_read + proposed.tokens_read
+        assert study.tokens(trial).written == own.tokens_written + proposed.tokens_written
     seconds = study.estimated_seconds()
     assert sum(seconds.values()) == pytest.approx(660.0 if is_planned else 0.0)
     [said] = [

@@ -62,7 +62,7 @@ def _show_trials(ready: Study) -> None:
         work = workloads[item.trial]
         # Not every provider tells how many steps a job will take.
         steps = "–" if not work.steps and item.trial.strategy == "fine-tune" else f"{work.steps:,}"
-        counts = [steps, *(f"{count:,}" for count in (work.tokens_trained, work.tokens_read, work.tokens_written))]
+        counts = [steps, *(f"{count:,}" for count in ready.tokens(item.trial))]
         calls = f"{ready.n_calls(item.trial):,}" if item.trial in quotes else "–"
         price = [calls, money(quotes[item.trial]) if item.trial in quotes else "–"] if quotes else []
         about = duration(seconds[item.trial])

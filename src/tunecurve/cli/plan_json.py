@@ -52,7 +52,7 @@ def missing_line(ready: Study) -> str | None:
 
 def _trial_json(ready: Study, item: PlannedTrial, seconds: Mapping[Trial, float]) -> dict[str, object]:
     trial, work = item.trial, ready.workloads[item.trial]
-    quotes = ready.quotes_usd()
+    quotes, tokens = ready.quotes_usd(), ready.tokens(trial)
     return {
         "learner": trial.learner,
         "trial": trial.label,
@@ -62,9 +62,9 @@ def _trial_json(ready: Study, item: PlannedTrial, seconds: Mapping[Trial, float]
         "seed": trial.seed,
         "state": item.folder.state,
         "steps": work.steps if work.steps or trial.strategy != "fine-tune" else None,
-        "tokens_trained": work.tokens_trained,
-        "tokens_read": work.tokens_read,
-        "tokens_written": work.tokens_written,
+        "tokens_trained": tokens.trained,
+        "tokens_read": tokens.read,
+        "tokens_written": tokens.written,
         "calls": ready.n_calls(trial),
         "seconds": seconds[trial],
         "is_paid": trial in quotes,

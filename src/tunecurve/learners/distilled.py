@@ -33,10 +33,10 @@ from tunecurve.learners.losses import LossUnit
 from tunecurve.learners.teaching import (
     ANSWER_VERSION,
     Teaching,
-    TeachingCosts,
     answers_cost,
     kept_answers,
     sum_of_known,
+    teaching_work,
 )
 from tunecurve.learners.unlabelled_rows import FaultFinder, UnlabelledRows
 from tunecurve.prompts import Prompt, TuningExample
@@ -183,8 +183,8 @@ class DistilledLearner(AnswersAsStudent):
         """Raise before the teacher is paid for a share of the rows of a job that the cap does not hold."""
         if not self.teacher.is_paid:
             return
-        costs = self._costs(Workload(0, 0, 0, 0, n_training_rows=len(job.examples)))
-        answers = self.teacher.quote_usd(costs.work, is_tuned=False) if costs else None
+        work = self.work_of_teacher(Workload(0, 0, 0, 0, n_training_rows=len(job.examples)))
+        answers = self.teacher.quote_usd(work, is_tuned=False) if work else None
         self.student.check_cap(self._job_of_student(job, self._expected(job)), share * (answers or 0.0))
 
     def _expected(self, job: TrainingJob) -> list[TuningExample]:
@@ -299,8 +299,8 @@ class DistilledLearner(AnswersAsStudent):
 
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long both take."""
-        costs = self._costs(work)
-        return self.student.estimate_seconds(work) + (self.teacher.estimate_seconds(costs.work) if costs else 0.0)
+        of_teacher = self.work_of_teacher(work)
+        return self.student.estimate_seconds(work) + (self.teacher.estimate_seconds(of_teacher) if of_teacher else 0.0)
 
     def n_calls(self, work: Workload) -> int:
         """Return how many inputs a paid teacher answers, and a paid student."""
@@ -312,16 +312,16 @@ class DistilledLearner(AnswersAsStudent):
         of_student = self.student.quote_usd(work, is_tuned=is_tuned)
         if not self.teacher.is_paid or work.n_training_rows == 0:
             return of_student
-        costs = self._costs(work)
-        return sum_of_known([of_student, self.teacher.quote_usd(costs.work, is_tuned=False) if costs else None])
+        of_teacher = self.work_of_teacher(work)
+        return sum_of_known([of_student, self.teacher.quote_usd(of_teacher, is_tuned=False) if of_teacher else None])
 
-    def _costs(self, work: Workload) -> TeachingCosts | None:
+    def work_of_teacher(self, work: Workload) -> Workload | None:
         """Return what the teacher computes or sends; None where it counts no tokens, or there is nothing to answer."""
         if self.rows is None or not work.n_training_rows or not self.teacher.counts_tokens:
             return None
         sample = self.rows.prompts(work.n_training_rows, min(self.times * work.n_training_rows, 100), 0)
         recipe = self.resolve_recipe({}, work.n_training_rows)["teacher_recipe"] if self._teacher_is_tuned else None
-        return TeachingCosts.of(self.teacher, sample, self.rows.targets(), work.n_training_rows, self.times, recipe)
+        return teaching_work(self.teacher, sample, self.rows.targets(), work.n_training_rows, self.times, recipe)
 
     def hosting_line(self) -> str | None:
         """Return what stands by the hour for the student; a teacher is not tuned elsewhere."""

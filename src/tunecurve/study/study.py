@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from tunecurve.errors import needing
 from tunecurve.learners.base import Learner, Workload
@@ -16,10 +17,18 @@ from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial import training_job
-from tunecurve.study.workloads import estimate_workloads, proposals_workloads
+from tunecurve.study.workloads import estimate_workloads, proposals_workloads, teachers_workloads
 
 # Whether the machine does other work, too, is worth a word where so many seconds of it are estimated.
 WORTH_A_WORD = 60.0
+
+
+class Tokens(NamedTuple):
+    """Tokens through training steps, of prompts, and of answers."""
+
+    trained: int
+    read: int
+    written: int
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,20 @@ class Study:
             self.learners,
             training_score_rows=self.spec.training_score_rows,
         )
+
+    def tokens(self, trial: Trial) -> Tokens:
+        """Return the tokens of a trial, those of its teacher and of a model that only proposes instructions among them."""
+        work = [self.workloads[trial]]
+        work += [others[trial] for others in (self._of_teachers, self.proposals) if trial in others]
+        return Tokens(
+            sum(one.tokens_trained for one in work),
+            sum(one.tokens_read for one in work),
+            sum(one.tokens_written for one in work),
+        )
+
+    @cached_property
+    def _of_teachers(self) -> dict[Trial, Workload]:
+        return teachers_workloads(self.workloads, self.learners)
 
     def estimated_seconds(self) -> dict[Trial, float]:
         """Return about how long each trial takes on this machine, the floor aside.

@@ -8,6 +8,7 @@ from typing import Any
 
 from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.development import work_factor
+from tunecurve.learners.distilled import DistilledLearner
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.optimising.proposals import PROPOSAL_TOKENS, ROWS_SHOWN
 from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, proposer_in, training_key
@@ -112,6 +113,17 @@ def proposals_workloads(
         return {trial: Workload(0, 0, 0, 0, n) for trial, n in asked.items()}
     known = _measure_lengths(data, proposer)
     return {trial: _proposals(known, n) for trial, n in asked.items()}
+
+
+def teachers_workloads(work: Mapping[Trial, Workload], learners: Mapping[str, Learner]) -> dict[Trial, Workload]:
+    """Return what teachers compute or send beside their students, by the trial; nothing where that is not known."""
+    found = {}
+    for trial, own in work.items():
+        learner = learners[trial.learner]
+        of_teacher = learner.work_of_teacher(own) if isinstance(learner, DistilledLearner) else None
+        if of_teacher is not None:
+            found[trial] = of_teacher
+    return found
 
 
 def _n_examples(trial: Trial, data: StudyData) -> int:
