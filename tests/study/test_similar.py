@@ -430,6 +430,31 @@ def test_examples_by_label_are_no_more_than_there_are_labels(tmp_path, count, mo
     assert read[count].tokens_of_own_examples == most * read[1].tokens_of_own_examples > 0
 
 
+@pytest.mark.parametrize(
+    ("target_of", "of", "least", "most"),
+    [
+        (lambda n: ["a", "b", "c"] if n % 10 else ["a"], 60, 1, 1.3),
+        (lambda n: [["a"], ["b"], ["a", "b"]][n % 3], 60, 1.2, 1.9),
+        (lambda n: [f"class {n % 30}"], 20, 10, 18),
+    ],
+    ids=["rows show all labels", "some show two of two", "few rows show few of 30"],
+)
+def test_examples_by_label_are_counted_as_the_labels_of_the_rows_ask_for_them(tmp_path, target_of, of, least, most):
+    class Counts(PromptReader):
+        def count_tokens(self, text):
+            return 1
+
+    file = tmp_path / "rows.jsonl"
+    rows = [{"text": f"word {number}", "labels": target_of(number)} for number in range(120)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shots = [0, *({"count": n, "choose": "similar-by-label", "of": [of]} for n in (1, 20))]
+    study = study_of(file, task="multilabel", shots=shots, train_sizes=[])
+    study["data"] = {"source": str(file), "input_column": "text", "target_column": "labels"}
+    ready = prepare_study(study, StudyOptions(out=tmp_path / "out", learners={"reader": Counts()}))
+    own = {trial.shots: work.tokens_of_own_examples for trial, work in ready.workloads.items() if trial.shots}
+    assert least * own[1] <= own[20] <= most * own[1] + 1
+
+
 def test_how_alike_rows_are_told_is_part_of_what_a_trial_is_and_is_decided_once(rows_of_classes, tmp_path):
     def keys(**changes):
         options = StudyOptions(out=tmp_path / "none", learners={"reader": PromptReader()})

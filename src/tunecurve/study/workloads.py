@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.development import work_factor
 from tunecurve.learners.distilled import DistilledLearner
@@ -15,6 +17,8 @@ from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, proposer_in, training_ke
 
 # The proposer's own instruction, in tokens.
 PROPOSAL_TEXT = 250
+# Of so many rows their labels tell how many examples by label there are, in so many orders.
+MOST_ROWS_OF_LABELS, ORDERS_TRIED = 1000, 10
 
 
 def estimate_workloads(
@@ -126,15 +130,27 @@ def teachers_workloads(work: Mapping[Trial, Workload], learners: Mapping[str, Le
     return found
 
 
-def _n_examples(trial: Trial, data: StudyData) -> int:
-    """Return the most examples that a row has: of every label one where they are chosen by label, one more for rows without."""
-    if not trial.chooses_examples:
-        return trial.shots
-    most = min(trial.shots, trial.train_size)
-    if trial.strategy != "similar-by-label":
-        return most
-    has_none = any(not data.task.labels_of(row.target, row.source) for row in data.pool[:100])
-    return min(most, len(data.facts.labels) + has_none)
+def _n_examples(trial: Trial, data: StudyData) -> float:
+    """Return the most examples that a row has; where they are chosen by label, how many it takes to show those of the rows."""
+    if trial.strategy == "similar-by-label":
+        return _n_by_label(trial, data)
+    return min(trial.shots, trial.train_size) if trial.chooses_examples else trial.shots
+
+
+def _n_by_label(trial: Trial, data: StudyData) -> float:
+    """Return the mean number of examples by label, were rows near in any order: one is taken where it shows another label."""
+    rows = data.training_rows(min(trial.train_size, MOST_ROWS_OF_LABELS), trial.seed)
+    labels = [frozenset(data.task.labels_of(row.target, row.source)) or {""} for row in rows]
+    generator, counts = np.random.default_rng(0), []
+    for _ in range(ORDERS_TRIED):
+        shown: set[str] = set()
+        n = 0
+        for number in generator.permutation(len(labels)):
+            if n < trial.shots and not labels[number] <= shown:
+                shown |= labels[number]
+                n += 1
+        counts.append(n)
+    return float(np.mean(counts))
 
 
 def _tokens_judged(trial: Trial, data: StudyData, learner: Learner, known: _Lengths) -> int:
