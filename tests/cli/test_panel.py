@@ -150,13 +150,17 @@ def test_lines_stay_above_it_and_nothing_of_it_is_left():
     panel.print_above("[2/6] tagger fine-tune-n24-seed0: BLEU 67.40, in 16 s")
     long = "warning  [odd] rows :smile: " + "x" * 100
     panel.print_above(long)
+    of_words = "[4/9] smollm2 few-shot-k3-seed0: BLEU 46.90; 6 of 100 answers are cut at the answer cap, in 37 s"
+    panel.print_above(of_words)
     cancellation.request()
     panel.print_above("deployment may still stand")
     assert STOPPING in Terminal(80).write(own.file.getvalue()).text
     panel.close()
     terminal = Terminal(80).write(own.file.getvalue())
     first, last = "[2/6] tagger fine-tune-n24-seed0: BLEU 67.40, in 16 s", "deployment may still stand"
-    assert terminal.text.splitlines() == [first, long[:80], long[80:], last], "the terminal breaks lines, not we"
+    words = [of_words.removesuffix("answer cap, in 37 s").rstrip(), "answer cap, in 37 s"]
+    long_word = ["warning  [odd] rows :smile:", "         " + "x" * 71, "x" * 29]
+    assert terminal.text.splitlines() == [first, *long_word, *words, last], "a word that is too long is the terminal's"
     assert not terminal.cursor_is_hidden
 
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from tunecurve.cancellation import Cancellation
 from tunecurve.cli.main import STOPPING, visible
+from tunecurve.cli.wide import WIDEST, broken
 from tunecurve.learners.hosted.prices import money
 from tunecurve.report.text_chart import BETWEEN, FLOOR, MARKS, SMALLEST_HEIGHT, TextChart
 from tunecurve.spec.durations import duration
@@ -84,9 +85,10 @@ class Panel:
                 self._live.refresh()
 
     def print_above(self, line: str) -> None:
-        """Print a line that stays."""
+        """Print a line that stays; it is broken between words."""
         style = "red" if ": FAILED: " in line else ""
-        self.console.print(Text(line, style=style), soft_wrap=True)
+        text = broken(line, min(self.console.width, WIDEST))
+        self.console.print(Text(text, style=style), soft_wrap=True)
 
     def close(self) -> None:
         """Take the panel away."""
