@@ -18,7 +18,7 @@ from rich.text import Text
 
 from tunecurve.cancellation import Cancellation
 from tunecurve.cli.main import STOPPING, visible
-from tunecurve.cli.wide import WIDEST, broken
+from tunecurve.cli.wide import broken
 from tunecurve.learners.hosted.prices import money
 from tunecurve.report.text_chart import BETWEEN, FLOOR, MARKS, SMALLEST_HEIGHT, TextChart
 from tunecurve.spec.durations import duration
