@@ -69,6 +69,7 @@ lint: $(STAMPS)-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest tests/test_code_sizes.py
 	$(BIN)/python docs/generate.py --check
 
 # Generated pages, then the site in build/site; any warning (a link or anchor that leads nowhere, a page that index.md does not list) is an error.

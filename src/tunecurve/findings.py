@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tunecurve.storage.records import Record
+from tunecurve.wording import first_of
 
 # What a finding can forbid: the verdict and forecast of the curve, and any statement that texts are free of leaks.
 Claim = Literal["verdict", "leaks"]
@@ -53,8 +54,7 @@ class Finding(Record):
 
     def __post_init__(self) -> None:
         """Write the line."""
-        places = [*self.places[:MOST_PLACES], *(["..."] if self.places[MOST_PLACES:] else [])]
-        where = f" ({', '.join(places)})" if places else ""
+        where = f" ({first_of(self.places, MOST_PLACES)})" if self.places else ""
         object.__setattr__(self, "line", f"{self.text}{where}" + (f"; {self.remedy}" if self.remedy else ""))
 
     @property

@@ -15,6 +15,7 @@ import numpy as np
 from tunecurve.atlas.load import Atlas, Curve
 from tunecurve.errors import UsageError
 from tunecurve.storage.records import Record
+from tunecurve.wording import counted
 
 # Gains are asked for at these multiples of a size, as far as the curves go.
 MULTIPLES = (2, 4, 8, 16)
@@ -152,7 +153,7 @@ def need_of(curve: Curve, target: float) -> Need:
 
 def caution(n_curves: int, n_data_sets: int, reached: Sequence[int]) -> str:
     """Return the sentence on how little a range over the atlas proves."""
-    curves = f"{n_curves} curve{'s' * (n_curves != 1)} of {n_data_sets} data set{'s' * (n_data_sets != 1)}"
+    curves = f"{counted(n_curves, 'curve')} of {counted(n_data_sets, 'data set')}"
     spread = f", and they alone differ {max(reached) / min(reached):,.0f}-fold" if len(set(reached)) > 1 else ""
     return (
         f"This proves little: {curves}, chosen by what happened to be published, none of them yours{spread}. Three sizes of "
@@ -208,7 +209,7 @@ def _in_words(gains: Sequence[Gain], metrics: Sequence[str], metric: str, size: 
     if not gains:
         return f"no curve in {metric} was measured from {size:,.0f} rows to twice as many."
     parts = [
-        f"{gain.low:+.1f} to {gain.high:+.1f} by {gain.n:,.0f} rows ({gain.n_curves} curve{'s' * (gain.n_curves != 1)})"
+        f"{gain.low:+.1f} to {gain.high:+.1f} by {gain.n:,.0f} rows ({counted(gain.n_curves, 'curve')})"
         for gain in gains
     ]
     return (

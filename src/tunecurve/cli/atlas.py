@@ -8,6 +8,7 @@ import click
 
 from tunecurve.cli.as_json import json_line
 from tunecurve.tasks.lookup import TASK_NAMES
+from tunecurve.wording import counted
 
 if TYPE_CHECKING:
     from tunecurve.atlas.answers import Need, Needed
@@ -90,7 +91,7 @@ def _answer_text(answer: Needed) -> str:
 
 
 def _range_text(answer: Needed) -> str:
-    curves = f"{answer.n_curves} curve{'s' * (answer.n_curves != 1)}"
+    curves = counted(answer.n_curves, "curve")
     never = f"{answer.n_never} of {curves} never reached it within the sizes measured"
     if not answer.n_reached:
         return never + "."

@@ -22,6 +22,7 @@ from tunecurve.spec.durations import duration
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
 from tunecurve.study.run_state import RunState
+from tunecurve.wording import counted
 
 if TYPE_CHECKING:
     from tunecurve.cli.panel import Panel
@@ -76,8 +77,7 @@ class ConsoleProgress(Progress):
         self.state.begin(n_trials, estimated_seconds)
         n_finished = n_trials - len(estimated_seconds)
         found = f", {n_finished} of them finished" if n_finished else ""
-        trials = "1 trial" if n_trials == 1 else f"{n_trials} trials"
-        self._print(f"{trials}{found}; about {duration(sum(estimated_seconds.values()))} to go")
+        self._print(f"{counted(n_trials, 'trial')}{found}; about {duration(sum(estimated_seconds.values()))} to go")
         if estimated_seconds and can_redraw():
             from tunecurve.cli.panel import Panel  # what draws it takes a moment to load
 

@@ -7,8 +7,8 @@ from typing import cast
 
 import click
 
-from tunecurve.cli.allow_code import allow_code_option
 from tunecurve.cli.main import echo
+from tunecurve.cli.rights import allow_code_option
 from tunecurve.learners.converted import FORMATS, ModelFormat
 
 

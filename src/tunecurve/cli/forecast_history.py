@@ -20,6 +20,7 @@ from tunecurve.results.forecast_history import (
 from tunecurve.results.records.advice import JudgedForecast
 from tunecurve.results.stored import load
 from tunecurve.storage.records import Record
+from tunecurve.wording import counted
 
 # What is pooled apart, in this order: how far a forecast may be trusted differs.
 CLASSES = (
@@ -80,7 +81,9 @@ def _show_run(run: _Run) -> None:
 def _why_nothing(n_kept: int) -> str:
     if not n_kept:
         return "no forecast is kept here: none was shown yet, or the study was run by an earlier version"
-    return f"{n_kept} forecast{'s' * (n_kept != 1)} kept; no size beyond them was measured yet on the same rows, learner and metric"
+    return (
+        f"{counted(n_kept, 'forecast')} kept; no size beyond them was measured yet on the same rows, learner and metric"
+    )
 
 
 def _show_summary(summaries: Mapping[str, HistorySummary]) -> None:

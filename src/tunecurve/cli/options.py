@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunecurve.cli.allow_code import allow_code_option
+from tunecurve.cli.rights import allow_code_option, local_only_option
 from tunecurve.cli.spec_options import KEYS, OF_ROWS, Decorator, given_keys, option_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 
 _OF_RUNNING = ("track", "show_texts")
-_LOCAL_ONLY = click.option("--local-only", is_flag=True, help="Refuse every connection to another machine.")
 _OF_STUDY = [
     *(option_of(parameter) for parameter in KEYS if parameter not in _OF_RUNNING),
     click.option(
@@ -31,7 +30,7 @@ _OF_STUDY = [
         help="CPU threads (as finished trials in the folder, else physical cores).",
     ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
-    _LOCAL_ONLY,
+    local_only_option,
     allow_code_option,
 ]
 
@@ -50,7 +49,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def row_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how the rows of a file that is named otherwise are read."""
     names = [name for name in OF_ROWS if KEYS[name].split(".")[0] in ("data", "task") and name != "data"]
-    return _with([*map(option_of, names), _LOCAL_ONLY, allow_code_option], command)
+    return _with([*map(option_of, names), local_only_option, allow_code_option], command)
 
 
 def _with(options: Sequence[Decorator], command: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,10 +68,6 @@ def study_values(study: str | Path | None, options: Mapping[str, Any]) -> tuple[
     from tunecurve.spec.quick import QUICK_STUDY
     from tunecurve.spec.reading import is_data, load_study, name_of_data
 
-    if options.get("local_only"):
-        from tunecurve.privacy.network import stay_on_this_machine
-
-        stay_on_this_machine()
     overrides = given_keys(options)
     if study is not None:
         if options.get("data") and is_data(study):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tunecurve.cli.allow_code import allow_code_option
 from tunecurve.cli.main import echo
+from tunecurve.cli.rights import allow_code_option, local_only_option
 
 if TYPE_CHECKING:
     from tunecurve.predictor import Predictor
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
-@click.option("--local-only", is_flag=True, help="Refuse every connection to another machine.")
+@local_only_option
 @allow_code_option
 def predict(
     folder: Path,
@@ -44,7 +44,6 @@ def predict(
     token: str | None,
     threads: int | None,
     device: str,
-    local_only: bool,
 ) -> None:
     """Answer new texts with the best (or a named) trial of a run.
 
@@ -55,10 +54,6 @@ def predict(
     from tunecurve.predictor import load_predictor
     from tunecurve.privacy.redact import shown
 
-    if local_only:
-        from tunecurve.privacy.network import stay_on_this_machine
-
-        stay_on_this_machine()
     _check_serving(serve=serve, has_texts=bool(texts or file or as_json), port=port)
     lines = [] if serve else _read_texts(texts, file)
     predictor = load_predictor(folder, trial=trial, threads=threads, device=device)

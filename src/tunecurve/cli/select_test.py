@@ -11,6 +11,7 @@ import click
 from tunecurve.cli.as_json import findings_json, print_json
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import data_options
+from tunecurve.cli.rights import local_only_option
 from tunecurve.cli.spec_options import IntegerList, list_option
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ MOST_ROWS = 5000
     help=f"Labelled training rows to choose from, at most {MOST_ROWS:,} (2000).",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/<name>).")
-@click.option("--local-only", is_flag=True, help="Refuse every connection to another machine.")
+@local_only_option
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def select_test(source: Path | None, out: Path | None, as_json: bool, **options: Any) -> None:
     """Replay ways of choosing the next rows to label: random, stratified, least confident, diverse.
@@ -86,7 +87,7 @@ def _study_of(source: Path | None, out: Path | None, options: Mapping[str, Any])
     if source is None or not (source / STUDY_FILE).is_file():
         return source, out
     for name, value in {**options, "out": out}.items():
-        if value and name != "local_only":
+        if value:
             raise UsageError(
                 f"--{name.replace('_', '-')} with the run folder '{source}': its rows are frozen; leave it out."
             )

@@ -8,6 +8,7 @@ import click
 
 from tunecurve.cli.as_json import print_json
 from tunecurve.cli.main import echo
+from tunecurve.cli.rights import local_only_option
 from tunecurve.spec.study import TRACKERS
 
 _LONGEST_REASON = 300
@@ -16,9 +17,9 @@ _LONGEST_REASON = 300
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--to", "name", type=click.Choice(TRACKERS), required=True, help="The tracker.")
-@click.option("--local-only", is_flag=True, help="Refuse every connection to another machine.")
+@local_only_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was logged, and where, as JSON.")
-def track(folder: Path, name: str, local_only: bool, as_json: bool) -> None:
+def track(folder: Path, name: str, as_json: bool) -> None:
     """Log a run folder to an experiment tracker: one run a trial, one for the study with its curves.
 
     What it has already is not logged again. Without the tracker's own settings (MLFLOW_TRACKING_URI, ...) all stays in the run's folder.
@@ -27,10 +28,6 @@ def track(folder: Path, name: str, local_only: bool, as_json: bool) -> None:
     from tunecurve.track.live import GOES_ON
     from tunecurve.track.log import log_run
 
-    if local_only:
-        from tunecurve.privacy.network import stay_on_this_machine
-
-        stay_on_this_machine()
     try:
         logged = log_run(folder, name)
     except TunecurveError:

@@ -199,7 +199,7 @@ def _borrowed(
     sizes, measured = len(curve.size), _measured(curve)
     asked = _asked_sizes(at or (() if sizes else FIRST_SIZES), float(curve.size[-1]) if sizes else 1.0)
     refusal = (
-        f"No verdict from {sizes or 'no'} training size{'s' if sizes != 1 else ''}: with fewer than {FEWEST_SIZES} sizes "
+        f"No verdict from {sizes or 'no'} training size{'s' * (sizes != 1)}: with fewer than {FEWEST_SIZES} sizes "
         f"the bend of the curve is unknown. Measure {FEWEST_SIZES - sizes} more, so that each "
         "size is 2 to 4 times the next smaller one."
     )

@@ -14,6 +14,7 @@ from tunecurve.data.kinds import KINDS, OTHERS, endings, kind_of
 from tunecurve.data.options import GIGABYTE, PART
 from tunecurve.data.streams import DAMAGED, DataFile
 from tunecurve.errors import DataError
+from tunecurve.wording import first_of
 
 MAX_MEMBERS = 100_000
 _BESIDE_ROWS = ("readme", "license", "licence", "changelog", "dataset_info.json", "dataset_infos.json", "thumbs.db")
@@ -84,10 +85,9 @@ def _chosen(file: DataFile, names: Sequence[str]) -> str:
         return found[0]
     if not found:
         raise DataError(_nothing_to_read(file, names))
-    shown = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
     raise DataError(
-        f"'{file}' holds {len(found)} data files: {shown}; name the one to read: --data '{file}{PART}{found[0]}', or unpack it and give "
-        "the folder"
+        f"'{file}' holds {len(found)} data files: {first_of(found, 8)}; name the one to read: "
+        f"--data '{file}{PART}{found[0]}', or unpack it and give the folder"
     )
 
 

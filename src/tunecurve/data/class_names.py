@@ -11,6 +11,7 @@ import numpy as np
 from tunecurve.data.rows import RawRow
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
+from tunecurve.wording import first_of
 
 ClassNames = Mapping[str, Sequence[str]]
 
@@ -21,8 +22,7 @@ def named_classes(names: ClassNames) -> list[Finding]:
         Finding(
             "class-names",
             f"the numbers of column '{column}' are read as the names that the data set gives them: "
-            + ", ".join(f"{number} = {name}" for number, name in enumerate(list(known)[:4]))
-            + (", ..." if len(known) > 4 else ""),
+            + first_of([f"{number} = {name}" for number, name in enumerate(known)], 4),
             is_note=True,
         )
         for column, known in names.items()

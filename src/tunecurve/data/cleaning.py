@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tunecurve.data.cells import Reading, TargetRule, flag_of, is_missing, plain_value, read_flags, read_target
-from tunecurve.data.drops import JOINED, LOUD_SHARE, MAX_PLACES_KEPT, OTHER_CLASS, CleaningReport
+from tunecurve.data.counted import Counted
+from tunecurve.data.drops import JOINED, LOUD_SHARE, OTHER_CLASS, CleaningReport
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET, InputText
 from tunecurve.data.rows import RawRow, Row, TextGroup
 from tunecurve.data.understood import Understood
@@ -151,8 +152,7 @@ class _RowReader:
     understood: Understood = field(default_factory=Understood)
     seen: set[str] = field(default_factory=set)
     known: str = ""
-    n_ungrouped: int = 0
-    ungrouped_places: list[str] = field(default_factory=list)
+    ungrouped: Counted = field(default_factory=Counted)
 
     @property
     def target_column(self) -> str:
@@ -187,12 +187,10 @@ class _RowReader:
 
     def _group_in(self, cells: Mapping[str, Any], place: str) -> str:
         """Return the group; a row without one is a group of its own kind: its skeleton."""
-        if group := group_named(cells, self.group_column):
-            return group
-        self.n_ungrouped += 1
-        if len(self.ungrouped_places) < MAX_PLACES_KEPT:
-            self.ungrouped_places.append(place)
-        return ""
+        group = group_named(cells, self.group_column)
+        if not group:
+            self.ungrouped.add(place)
+        return group
 
     def _traits_of(self, source: Reading, target: Reading) -> list[str]:
         sides = (("input", source), ("target", target))
@@ -248,8 +246,8 @@ class _RowReader:
                     "--input-column or prompt.template ({{...}} is {...} as a text)"
                 )
         report.notes += self.understood.notes(report.rows_in)
-        if self.group_column and self.n_ungrouped:
-            report.notes.append(self._ungrouped(report.rows_in))
+        if self.group_column and self.ungrouped.n:
+            report.notes.append(self._without_group(report.rows_in))
 
     def _check_roles(self) -> None:
         """Refuse a target that is a part of the input, and classes as groups: neither can be learnt."""
@@ -265,13 +263,13 @@ class _RowReader:
                 "name what rows have in common otherwise with --group-column, or leave it out"
             )
 
-    def _ungrouped(self, n_rows: int) -> Finding:
+    def _without_group(self, n_rows: int) -> Finding:
         text = (
-            f"{self.n_ungrouped} of {n_rows} rows name no group in column '{self.group_column}', and are grouped by their text: "
+            f"{self.ungrouped.n} of {n_rows} rows name no group in column '{self.group_column}', and are grouped by their text: "
             "rows that belong together may stand on both sides of the split"
         )
-        is_note = self.n_ungrouped <= LOUD_SHARE * n_rows
-        return Finding("no-group", text, "fill the column", tuple(self.ungrouped_places), is_note=is_note)
+        is_note = self.ungrouped.n <= LOUD_SHARE * n_rows
+        return Finding("no-group", text, "fill the column", tuple(self.ungrouped.places), is_note=is_note)
 
 
 def _is_object_of_flags(cell: Any) -> bool:

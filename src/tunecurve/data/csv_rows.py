@@ -16,6 +16,7 @@ from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
+from tunecurve.wording import counted, first_of
 
 MAX_FIELD_CHARACTERS = 50_000_000
 MAX_VALUES_KNOWN = 1000
@@ -33,7 +34,7 @@ def read_csv(source: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
         refuse_other_format(source, first[0][0])
         check_is_header(f"{source}, line {n_skipped + 1}", first[0], first[1:])
     if comments:
-        shown = ", ".join(f"'{line.strip()[:60]}'" for line in comments[:2]) + (", ..." if comments[2:] else "")
+        shown = first_of([f"'{line.strip()[:60]}'" for line in comments], 2)
         text = f"lines before the header of '{source.name}' begin with # and are left out as comments: {shown}"
         findings.append(Finding("csv-comments", text, is_note=True))
     if separator != own:
@@ -165,7 +166,7 @@ class _CsvFile:
         marks = SEPARATORS.get(self.separator, repr(self.separator))
         if n_cells < len(self.header):
             return (
-                f"{self.source}, line {start}: {n_cells} {'cell' if n_cells == 1 else 'cells'}, expected {len(self.header)} as in the "
+                f"{self.source}, line {start}: {counted(n_cells, 'cell')}, expected {len(self.header)} as in the "
                 f"header; the line ends too early: write empty cells with their {marks}, and texts with line breaks in double quotes"
             )
         how = (

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tunecurve.data.counted import Counted
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
 
@@ -103,52 +104,38 @@ def _repaired(found: re.Match[str], encoding: str) -> str:
 
 def damage_findings(rows: Sequence[Row]) -> list[Finding]:
     """Return how many rows hold damaged texts, with one of them and the way to mend it."""
-    damaged, lost, example = _Counted(), _Counted(), None
+    damaged, lost = Counted(most_places=MOST_PLACES_KEPT), Counted(most_places=MOST_PLACES_KEPT)
+    example = None
     looked_at = rows[:: -(-len(rows) // MOST_ROWS)] if rows else rows
     for row in looked_at:
-        for text in (row.source, row.target):
-            if text.isascii():
-                continue
-            found = damage_in(text)
-            example = example or found
-            if found is not None:
-                damaged.add(row)
-            if LOST in text:
-                lost.add(row)
+        texts = [text for text in (row.source, row.target) if not text.isascii()]
+        found = [damage for text in texts if (damage := damage_in(text)) is not None]
+        if found:
+            example = example or found[0]
+            damaged.add(row.place)
+        if any(LOST in text for text in texts):
+            lost.add(row.place)
     of_all = f" (looked at: {len(looked_at):,} of {len(rows):,} rows)" if len(looked_at) < len(rows) else ""
     return [*_misread(damaged, example, len(looked_at), of_all), *_lost(lost, len(looked_at), of_all)]
 
 
-class _Counted:
-    """Rows, each once: how many, and the first places."""
-
-    def __init__(self) -> None:
-        self.count, self.places = 0, list[str]()
-        self._last: Row | None = None
-
-    def add(self, row: Row) -> None:
-        if row is self._last:
-            return
-        self._last, self.count = row, self.count + 1
-        if row.place and len(self.places) < MOST_PLACES_KEPT:
-            self.places.append(row.place)
-
-
-def _misread(counted: _Counted, example: Damage | None, n_rows: int, of_all: str) -> list[Finding]:
+def _misread(counted: Counted, example: Damage | None, n_rows: int, of_all: str) -> list[Finding]:
     if example is None:
         return []
     codec = f".encode('{example.encoding}').decode()"
     text = (
-        f"{counted.count} of {n_rows} rows hold texts whose UTF-8 was once read as {example.encoding}: '{example.shown}' stands for "
+        f"{counted.n} of {n_rows} rows hold texts whose UTF-8 was once read as {example.encoding}: '{example.shown}' stands for "
         f"'{example.meant}'{of_all}"
     )
     remedy = f"take the texts from where they were whole, or mend them: text{codec}, or ftfy.fix_text(text)"
-    return [Finding("misread-texts", text, remedy, tuple(counted.places), is_note=counted.count <= FEW * n_rows)]
+    return [Finding("misread-texts", text, remedy, tuple(counted.places), is_note=counted.n <= FEW * n_rows)]
 
 
-def _lost(counted: _Counted, n_rows: int, of_all: str) -> list[Finding]:
-    if not counted.count:
+def _lost(counted: Counted, n_rows: int, of_all: str) -> list[Finding]:
+    if not counted.n:
         return []
-    text = f"{counted.count} of {n_rows} rows hold the sign for a character that was lost in a wrong encoding (U+FFFD){of_all}"
+    text = (
+        f"{counted.n} of {n_rows} rows hold the sign for a character that was lost in a wrong encoding (U+FFFD){of_all}"
+    )
     remedy = "take the texts from where they were whole: what was lost cannot be brought back"
-    return [Finding("lost-characters", text, remedy, tuple(counted.places), is_note=counted.count <= FEW * n_rows)]
+    return [Finding("lost-characters", text, remedy, tuple(counted.places), is_note=counted.n <= FEW * n_rows)]

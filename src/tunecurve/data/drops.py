@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tunecurve.data.counted import MAX_PLACES_KEPT
 from tunecurve.findings import Finding
 
-MAX_PLACES_KEPT = 5
 # More than this share of the rows, and a reason is a warning; so is one that takes most rows of one class or kind of cell.
 LOUD_SHARE = 0.02
 # Of a class or kind of cell with fewer rows, "most rows" says nothing.

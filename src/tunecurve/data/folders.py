@@ -14,6 +14,7 @@ from tunecurve.data.kinds import EXPECTED, endings, kind_of
 from tunecurve.data.options import PART, ReadingOptions
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
+from tunecurve.wording import first_of
 
 SPLITS = {
     "train": "train",
@@ -51,7 +52,7 @@ class Parts:
         """Return a note where there are several files."""
         if len(self.files) < 2:
             return []
-        names = ", ".join(map(self.name_of, self.files[:6])) + (", ..." if len(self.files) > 6 else "")
+        names = first_of([self.name_of(file) for file in self.files], 6)
         text = f"the {len(self.files)} files of '{what}' are read as one, in the order of their names: {names}"
         return [Finding("folder-read", text, is_note=True)]
 
@@ -241,7 +242,7 @@ def _check_numbers(files: Sequence[Path], what: str) -> None:
         begins_at = 0 if 0 in numbers or total not in numbers else 1
         missing = sorted(set(range(begins_at, total + begins_at)) - numbers)
         if missing and total <= 1_000_000:
-            shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+            shown = first_of(missing, 5)
             raise DataError(
                 f"{what} lacks {len(missing)} of the {total} parts of '{stem}...{end}': number {shown}; fetch the missing ones"
             )
@@ -268,7 +269,7 @@ def missing_numbers(files: Sequence[Path], what: str) -> list[Finding]:
         missing = sorted(set(range(min(numbers), max(numbers))) - numbers)
         if min(numbers) > 1 or not missing or len(missing) >= len(numbers):
             continue
-        shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        shown = first_of(missing, 5)
         text = (
             f"the files of '{what}' are numbered up to {max(numbers)} ('{stem}...{end}'), and {shown} is not among them"
         )

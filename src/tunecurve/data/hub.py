@@ -13,6 +13,7 @@ from tunecurve.data.rows import RawRow
 from tunecurve.errors import DataError, did_you_mean, needing
 from tunecurve.findings import Finding
 from tunecurve.privacy.network import refuse_fetch
+from tunecurve.wording import first_of
 
 
 def read_hub(source: str, options: ReadingOptions, findings: list[Finding]) -> Iterator[RawRow]:
@@ -58,15 +59,15 @@ def _in_words(name: str, options: ReadingOptions, error: Exception, datasets: An
     if "Config name is missing" in text or "BuilderConfig" in text:
         known = _listed(lambda: datasets.get_dataset_config_names(name, revision=options.revision))
         if known and not options.subset:
-            return f"the hub data set '{name}' has {len(known)} configurations: {_shown(known)}; name one: --data {name}:{known[0]}"
+            return f"the hub data set '{name}' has {len(known)} configurations: {first_of(known, 12)}; name one: --data {name}:{known[0]}"
         if known and options.subset not in known:
             meant = did_you_mean(options.subset or "", known)
-            return f"the hub data set '{name}' has no configuration '{options.subset}'; it has: {_shown(known)}.{meant}"
+            return f"the hub data set '{name}' has no configuration '{options.subset}'; it has: {first_of(known, 12)}.{meant}"
     if "Unknown split" in text or "split" in text.lower():
         known = _listed(lambda: datasets.get_dataset_split_names(name, options.subset, revision=options.revision))
         if known and options.split not in known:
             return (
-                f"the hub data set '{name}' has no split '{options.split}'; it has: {_shown(known)}; name one: --data {name}"
+                f"the hub data set '{name}' has no split '{options.split}'; it has: {first_of(known, 12)}; name one: --data {name}"
                 f"{':' + options.subset if options.subset else ''}{PART}{known[0]}"
             )
     detail = text.splitlines()[0][:200] if text else type(error).__name__
@@ -84,7 +85,3 @@ def _listed(ask: Any) -> list[str]:
         return list(ask())
     except Exception:  # the list is a help; what went wrong first is what counts
         return []
-
-
-def _shown(names: list[str]) -> str:
-    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 
 from tunecurve.findings import Finding
+from tunecurve.wording import first_of
 
 # A closed set is small against the data, and its names are short.
 MOST_LABELS, LONGEST_LABEL = 300, 60
@@ -33,7 +34,7 @@ def is_closed_set(labels: Collection[str], n_rows: int) -> bool:
 def lonely_labels(counts: Mapping[str, int], kind: str) -> list[Finding]:
     """Return one finding that names the labels (``kind`` says which) of a single row to train on; none where there are none."""
     lonely = sorted(label for label, count in counts.items() if count == 1)
-    text = f"{kind} with a single row to train on: {', '.join(lonely[:8])}{', ...' if lonely[8:] else ''}"
+    text = f"{kind} with a single row to train on: {first_of(lonely, 8)}"
     return [Finding("lonely-classes", text)] if lonely else []
 
 
@@ -108,7 +109,7 @@ def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
         return []
     joined = list(dict.fromkeys(joined))
     n_rows, n_all = sum(counts[label] for label in joined), sum(counts.values())
-    shown = ", ".join(f"'{label}'" for label in sorted(joined)[:5]) + (", ..." if len(joined) > 5 else "")
+    shown = first_of([f"'{label}'" for label in sorted(joined)], 5)
     return [
         Finding(
             "several-classes",

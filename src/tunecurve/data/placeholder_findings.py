@@ -13,6 +13,7 @@ from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.folding import without_invisible
 from tunecurve.formats.placeholder_discovery import numbered_rows
 from tunecurve.formats.placeholders import Placeholder, PlaceholderForm, Style
+from tunecurve.wording import counted, first_of
 
 MOST_NAMED = 8
 # Numbers that cannot be told from the row matter from here on.
@@ -51,19 +52,15 @@ def placeholder_findings(form: PlaceholderForm, rows: Sequence[Row]) -> list[Fin
     return [*found, *_numbers_not_told(form, rows), *_not_maskings(form, rows), *_cut_words(form, rows)]
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
-
-
 def _understood(form: PlaceholderForm, rows: Sequence[Row]) -> Finding:
     counts = Counter(label for row in rows for label in form.labels_in(row.target, row.source))
     n_rows = sum(bool(form.find(row.target, row.source)) for row in rows)
     labels = sorted(counts)
     text = f"placeholders are written {form.example}, in {n_rows} of {len(rows)} targets; "
-    text += f"{len(labels)} label{'' if len(labels) == 1 else 's'}: {_listed(labels)}"
+    text += f"{counted(len(labels), 'label')}: {first_of(labels, MOST_NAMED)}"
     numbering = form.numbering
     if numbering.labels:
-        whose = "" if len(numbering.labels) == len(labels) else f" ({_listed(numbering.labels)})"
+        whose = "" if len(numbering.labels) == len(labels) else f" ({first_of(numbering.labels, MOST_NAMED)})"
         text += f"; numbered{whose} {numbering.key}, as in {form.numbered_example}"
         text += ", from the end of the text" if numbering.is_backward else ""
         text += ", one count for all labels" if numbering.is_shared else ""
@@ -76,7 +73,7 @@ def _text_in_brackets(form: PlaceholderForm, rows: Sequence[Row]) -> list[Findin
         return []
     most = [text for text, _ in written.most_common()]
     n_rows = sum(bool(form.find(row.source)) for row in rows)
-    text = f"{_listed(most)} in {n_rows} inputs is text, no placeholder: it stands there already"
+    text = f"{first_of(most, MOST_NAMED)} in {n_rows} inputs is text, no placeholder: it stands there already"
     return [Finding("text-in-brackets", text, is_note=True)]
 
 
@@ -86,7 +83,7 @@ def _mixed(form: PlaceholderForm, rows: Sequence[Row]) -> list[Finding]:
     shares, places = [], []
     for style in form.styles:
         own = [row for row in rows if any(_is_dressed(style, one, row) for one in form.find(row.target, row.source))]
-        shares.append(f"{style.example} in {len(own)} rows ({_listed(list(style.names))})")
+        shares.append(f"{style.example} in {len(own)} rows ({first_of(list(style.names), MOST_NAMED)})")
         places += [row.place for row in own[:2]]
     text = f"the targets write placeholders in {len(form.styles)} ways, all are read: {'; '.join(shares)}"
     remedy = "write them alike, else models learn both; or name the right ones with data.placeholders"
@@ -168,7 +165,7 @@ def _cut_words(form: PlaceholderForm, rows: Sequence[Row]) -> list[Finding]:
     if not cut:
         return []
     examples = [text for text, _ in Counter(text for _, text in cut).most_common(3)]
-    text = f"{len(cut)} of {len(rows)} targets cut words in two ({_listed(examples)}): a tagger masks whole words, aside from "
+    text = f"{len(cut)} of {len(rows)} targets cut words in two ({first_of(examples, MOST_NAMED)}): a tagger masks whole words, aside from "
     text += "endings that its training rows leave standing after a label"
     return [Finding("cut-words", text, "", tuple(row.place for row, _ in cut[:4] if row.place), is_note=True)]
 

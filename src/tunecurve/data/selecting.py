@@ -13,6 +13,7 @@ from typing import Any
 
 from tunecurve.data.rows import RawRow
 from tunecurve.errors import DataError, did_you_mean
+from tunecurve.wording import first_of
 
 _IN = re.compile(r"^(?P<column>.+?)\s+in\s+(?P<values>.+)$", re.IGNORECASE | re.DOTALL)
 MOST_VALUES_SHOWN = 8
@@ -101,10 +102,9 @@ def rows_where(raw_rows: Iterable[RawRow], conditions: Sequence[str], source: st
                 f"{', '.join(list(columns)[:12])}.{did_you_mean(condition.column, columns)}"
             )
         if columns and not n_left and not seen.n_kept:
-            shown = ", ".join(f"'{value}' ({count})" for value, count in seen.values.most_common(MOST_VALUES_SHOWN))
-            more = ", ..." if len(seen.values) > MOST_VALUES_SHOWN else ""
+            shown = first_of([f"'{value}' ({count})" for value, count in seen.values.most_common()], MOST_VALUES_SHOWN)
             raise DataError(
-                f"--where {condition} leaves no row of '{source}'; the values of '{condition.column}' are: {shown}{more}."
+                f"--where {condition} leaves no row of '{source}'; the values of '{condition.column}' are: {shown}."
                 f"{did_you_mean(condition.values[0], seen.values)}"
             )
     if columns and not n_left:

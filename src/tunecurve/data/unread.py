@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tunecurve.data.cells import Reading, plain_value, shape_of
-from tunecurve.data.drops import MAX_PLACES_KEPT
+from tunecurve.data.counted import Counted
 from tunecurve.errors import DataError
 from tunecurve.formats.tags import are_pieces
 
@@ -64,34 +64,22 @@ def _way_on(shape: str, is_input: bool, list_is: str) -> str:
 
 @dataclass
 class ShapeCounts:
-    """How many rows hold which shape, and where.
+    """How many rows hold which shape, and where."""
 
-    Attributes
-    ----------
-    counts : Counter of (column, shape)
-    places : dict of (column, shape) to list of str
-    """
-
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    places: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    found: defaultdict[tuple[str, str], Counted] = field(default_factory=lambda: defaultdict(Counted))
+    """By column and shape."""
 
     def count(self, inputs: Mapping[str, Reading], target_column: str, target: Reading, place: str) -> None:
         """Count the shapes of one row."""
         shapes = {column: reading.shape for column, reading in inputs.items() if reading.shape}
         words = [column for column, shape in shapes.items() if shape == "a list of texts"]
         if words and target.kind == "list":
-            self._add((f"{words[0]}' and '{target_column}", "tokens and tags"), place)
+            self.found[f"{words[0]}' and '{target_column}", "tokens and tags"].add(place)
             return
         for column, shape in shapes.items():
-            self._add((column, shape), place)
+            self.found[column, shape].add(place)
         if target.shape and target_column not in shapes:
-            self._add((target_column, target.shape), place)
-
-    def _add(self, key: tuple[str, str], place: str) -> None:
-        self.counts[key] += 1
-        known = self.places.setdefault(key, [])
-        if len(known) < MAX_PLACES_KEPT:
-            known.append(place)
+            self.found[target_column, target.shape].add(place)
 
     def refuse(self, n_rows: int, target_column: str = "", list_is: str = "one") -> None:
         """Raise where a shape was met.
@@ -108,13 +96,12 @@ class ShapeCounts:
         DataError
             Naming the most frequent shape, its places, and what to make of it.
         """
-        if not self.counts:
+        if not self.found:
             return
-        (column, shape), count = self.counts.most_common(1)[0]
-        known = self.places[column, shape]
-        places = ", ".join([*known, "..."] if count > len(known) else known)
+        (column, shape), counted = max(self.found.items(), key=lambda item: item[1].n)
+        places = ", ".join([*counted.places, "..."] if counted.n > len(counted.places) else counted.places)
         way = _way_on(shape, column != target_column, list_is)
-        raise DataError(f"{count} of {n_rows} rows have {shape} (column '{column}': {places}); {way}")
+        raise DataError(f"{counted.n} of {n_rows} rows have {shape} (column '{column}': {places}); {way}")
 
 
 def columns_in_words(cells: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO, BinaryIO
 from xml.etree import ElementTree
 
+from tunecurve.data.counted import Counted
 from tunecurve.data.options import GIGABYTE
 from tunecurve.data.streams import DAMAGED, DataFile
 from tunecurve.data.workbook_sizes import check_ods_sizes, check_sizes, elements_of
@@ -15,29 +16,11 @@ from tunecurve.errors import DataError
 
 # The whole workbook is in memory while a sheet is read.
 MAX_WORKBOOK_GB = 1.0
-MAX_PLACES = 5
 UNREADABLE = (zipfile.BadZipFile, NotImplementedError, KeyError, ValueError, ElementTree.ParseError, *DAMAGED)
 _CHUNK = 1 << 20
 _ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)|Err:\d+")
 _VALUES = {"value", "string-value", "date-value", "boolean-value", "time-value"}
 _RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-
-
-@dataclass
-class Counted:
-    """How many cells are of a kind, and the first ones."""
-
-    n: int = 0
-    places: list[str] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return self.n > 0
-
-    def add(self, place: str) -> None:
-        """Count one cell."""
-        self.n += 1
-        if len(self.places) < MAX_PLACES:
-            self.places.append(place)
 
 
 @dataclass

@@ -74,10 +74,10 @@ def _cell_findings(file: DataFile, opened: BinaryIO, number: int, sheet: str) ->
             "spreadsheet program and save it, or save the sheet as .csv"
         )
     found = []
-    if cells.formulas:
+    if cells.formulas.n:
         text = f"{cells.formulas.n} cells of sheet '{sheet}' are formulas; the values that were stored with them last are read"
         found.append(Finding("formulas-read", text, "", tuple(cells.formulas.places), is_note=True))
-    if cells.errors:
+    if cells.errors.n:
         text = f"{cells.errors.n} cells of sheet '{sheet}' hold an error (#N/A, #REF!, ...), and are read as empty"
         found.append(Finding("sheet-errors", text, "mend the formulas there", tuple(cells.errors.places)))
     return found

@@ -13,6 +13,7 @@ from tunecurve.report.tables import with_interval
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import Point
 from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.wording import counted
 
 CURVE = "curve.png"
 _LICENCES = {name: wheel.licence for name, wheel in BUILTIN_MODELS.items()} | {BUILTIN_ENCODER: ENCODER_WHEEL.licence}
@@ -97,7 +98,7 @@ def _public_name(name: str) -> str:
 def _scores(results: Results, trial: FinishedTrial) -> str:
     point = next((one for one in results.points if one.key == trial.key), None)
     seeds = point.n_seeds if point else 1
-    header = f"This model, and its point on the curve ({seeds} seed{'' if seeds == 1 else 's'}, {_level(results)} intervals):"
+    header = f"This model, and its point on the curve ({counted(seeds, 'seed')}, {_level(results)} intervals):"
     lines = [header, "", "| metric | this model | point |", "|---|---|---|"]
     for metric in results.metrics:
         if not results.may_say(metric.name, trial.learner):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tunecurve.wording import cut
+
 
 class RepeatedKey(ValueError):
     """A key stands twice in one object, with different values."""
@@ -23,12 +25,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if repr(value) != repr(found[key]):
             raise RepeatedKey(
-                f"'{key[:60]}' stands twice in one object, as {_shown(value)} and as {_shown(found[key])}; leave one, or give each a "
-                "name of its own (jq -c . would keep the last)"
+                f"'{key[:60]}' stands twice in one object, as {cut(repr(value), 40)} and as {cut(repr(found[key]), 40)}; leave one, or "
+                "give each a name of its own (jq -c . would keep the last)"
             )
     return found
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

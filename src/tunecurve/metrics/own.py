@@ -20,6 +20,7 @@ import numpy as np
 from tunecurve.errors import SpecError
 from tunecurve.metrics.base import FloatArray, Metric
 from tunecurve.own_code import load_object
+from tunecurve.wording import cut
 
 _EXPECTED = "a function (prediction, reference, input) -> number, or a class with statistics and score"
 _used: dict[str, object] = {}
@@ -195,5 +196,4 @@ def _declared(own: Any, reference: str, attribute: str, expected: str, example: 
 
 
 def _shown(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
+    return f"{cut(' '.join(repr(value).split()), 60)} ({type(value).__name__})"

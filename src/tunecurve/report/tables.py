@@ -13,6 +13,7 @@ from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import Point, Score
 from tunecurve.study.answer_report import AnswerSummary
 from tunecurve.study.found_instruction import Optimisation
+from tunecurve.wording import first_of
 
 TIDY_COLUMNS = (
     "learner", "strategy", "shots", "train_size", "seed", "metric", "score", "steps", "epochs", "train_seconds",
@@ -114,7 +115,7 @@ def answer_table(results: Results) -> Table:
         if set(answers.stop_reasons) <= {"end"} and not answers.n_empty and not around:
             continue
         counts = [str(answers.stop_reasons.get(kind, 0)) for kind in ANSWER_KINDS]
-        why = "; ".join([*around, *answers.errors[:3]]) + ("; ..." if len(answers.errors) > 3 else "")
+        why = first_of([*around, *answers.errors], len(around) + 3, "; ")
         rows.append([trial.learner, trial.label, *counts, str(answers.n_empty), why or "–"])
     return header, rows
 

@@ -37,6 +37,7 @@ from tunecurve.results.stored import load
 from tunecurve.study.frozen import changes, frozen_test_groups
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.trial_record import TrialRecord, row_statistics, stored_statistics
+from tunecurve.wording import counted
 
 # Keys of a study file in which two studies always differ.
 OWN_KEYS = ("name",)
@@ -240,7 +241,7 @@ class _Pair:
         if n_shared == 0:
             sentence = f"{names} share no test row: each score is of its own rows, and no difference between them is tested. {SAME_ROWS}"
         elif n_shared < FEWEST_SHARED:
-            rows = "1 test row" if n_shared == 1 else f"{n_shared} test rows"
+            rows = counted(n_shared, "test row")
             sentence = (
                 f"{names} share only {rows} (of {n_second:,} and {n_first:,}), too few to compare them on. {SAME_ROWS}"
             )

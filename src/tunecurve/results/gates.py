@@ -18,6 +18,7 @@ from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.study.answer_report import AnswerSummary
 from tunecurve.study.known_answers import SMALLEST_SHORTFALL
 from tunecurve.tasks.base import Task
+from tunecurve.wording import first_of
 
 # Share of a trial's answers that may be cut, failed or empty before nothing may be said that rests on them.
 MOST_NOT_WHOLE = 0.2
@@ -107,7 +108,7 @@ def answer_findings(trials: Sequence[FinishedTrial], n_empty_targets: int) -> li
         last = max((trial.train_size for trial in own if trial.strategy == "fine-tune"), default=0)
         is_last = any(trial.train_size == last and trial.strategy == "fine-tune" for trial, _ in bad)
         blocks: tuple[Claim, ...] = ("verdict", "leaks") if is_last else ()
-        said = "; ".join(f"{trial.label}: {parts}" for trial, parts in bad[:4]) + ("; ..." if bad[4:] else "")
+        said = first_of([f"{trial.label}: {parts}" for trial, parts in bad], 4, "; ")
         text = f"{learner}: many answers are not whole ({said}): the scores are those of what is left of them"
         remedy = (
             "raise answers.max_tokens_per_input_token or answers.max_extra_tokens where right answers are longer, else "
@@ -162,7 +163,7 @@ def constant_findings(trials: Sequence[FinishedTrial], n_different: Mapping[str,
         if not constant:
             continue
         is_last = any(trial.strategy == "fine-tune" and trial.train_size == max(tuned) for trial in constant)
-        labels = ", ".join(trial.label for trial in constant[:6]) + (", ..." if constant[6:] else "")
+        labels = first_of([trial.label for trial in constant], 6)
         text = f"{learner}: one and the same answer to every test row ({labels})"
         blocks: tuple[Claim, ...] = ("verdict",) if is_last else ()
         is_tuned = any(trial.strategy == "fine-tune" for trial in constant)

@@ -13,6 +13,7 @@ from tunecurve.spec.study import StudySpec
 from tunecurve.study.facts import DataFacts
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import is_own, suggest_task
+from tunecurve.wording import counted
 
 MIN_TEST_ROWS = 100
 # Of fewer groups, an interval says little about another group.
@@ -159,7 +160,7 @@ def _few_test_groups(facts: DataFacts) -> list[Finding]:
     if n_groups >= min(MIN_TEST_GROUPS, facts.n_test):
         return []
     text = (
-        f"the {facts.n_test} test rows are of {n_groups} group{'s' if n_groups > 1 else ''} only: intervals rest on whole groups, "
+        f"the {facts.n_test} test rows are of {counted(n_groups, 'group')} only: intervals rest on whole groups, "
         "and these are too few to show how groups differ"
     )
     remedy = "name a finer --group-column, or take test rows of more groups"

@@ -17,6 +17,7 @@ from tunecurve.spec.study import StudySpec
 from tunecurve.storage.files import read_checked_json, write_checked_json
 from tunecurve.study.decisions import Decisions
 from tunecurve.study.trial_folder import CONFIG, trials_of
+from tunecurve.wording import cut
 
 if TYPE_CHECKING:
     from tunecurve.study.dataset import StudyData
@@ -242,8 +243,7 @@ def changes(before: Any, now: Any, prefix: str = "") -> list[str]:
 
 def in_short(value: Any) -> str:
     """Return a value for a message, cut to a line's length."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return cut(repr(value), 60)
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, object]:

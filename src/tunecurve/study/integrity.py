@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tunecurve.errors import DamagedFile, StudyStateError
-from tunecurve.study.frozen import flat, in_short
+from tunecurve.study.frozen import changes
 from tunecurve.study.plan import PlannedTrial
 from tunecurve.study.trial_folder import CONFIG, RESULT, TRAINING, TrialFolder
 
@@ -93,19 +93,14 @@ def tell_of_forks(planned: Sequence[PlannedTrial], on_message: Callable[[str], N
         for earlier in item.folder.namesakes():
             if earlier.name not in names:
                 said.setdefault(_changes(earlier, item.config), []).append(item.trial.label)
-    for changes, labels in said.items():
-        on_message(f"measured anew, because the earlier trials differ ({changes}): {', '.join(dict.fromkeys(labels))}")
+    for difference, labels in said.items():
+        on_message(
+            f"measured anew, because the earlier trials differ ({difference}): {', '.join(dict.fromkeys(labels))}"
+        )
 
 
 def _changes(earlier: TrialFolder, now: Mapping[str, object]) -> str:
     try:
-        before = flat(earlier.config())
+        return "; ".join(changes(earlier.config(), now))
     except (DamagedFile, OSError):
         return "their config cannot be read"
-    after = flat(now)
-    changed = [
-        f"{key}: {in_short(before.get(key))} -> {in_short(after.get(key))}"
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-    ]
-    return "; ".join(changed)

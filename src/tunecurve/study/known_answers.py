@@ -21,6 +21,7 @@ from tunecurve.learners.base import Loss, RoundTrip
 from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
 from tunecurve.storage.records import Record
 from tunecurve.tasks.base import Task
+from tunecurve.wording import first_of
 
 # Shares of a metric's range. Below the first one, scores are the same but for rounding; above the second one, what is
 # missing is more than the noise of labels and intervals, and nothing may be said that rests on it.
@@ -150,7 +151,7 @@ def _check_metrics(
             names = sorted({unknown[row] for row in rows})
             text = (
                 f"a perfect model would score {score:.1f} {metric.title} here, not {metric.best_score:g}: {_of_all(rows, scorer)} test "
-                f"rows have a class that is not among the study's: {', '.join(names[:8])}{', ...' if names[8:] else ''}"
+                f"rows have a class that is not among the study's: {first_of(names, 8)}"
             )
             remedy = "label training rows of these classes, or leave these test rows out; where prompt.labels is given, name them there"
         is_aside = number > 0 and not metric.name.startswith(_LEAK_METRICS) and missing <= MOST_SHORTFALL

@@ -28,6 +28,7 @@ from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.tasks.base import AnswerKind, Task
+from tunecurve.wording import first_of
 
 NO_SUCH_LABEL = "with a label that is not in the list"
 MOST_TARGETS = 100
@@ -106,9 +107,7 @@ def _why_none(expected: Sequence[str], columns: Sequence[str], n_read: int, n_un
     wanted = ", ".join(f"'{column}'" for column in expected)
     missing = [column for column in expected if column not in columns]
     if missing:
-        there = ", ".join(f"'{column}'" for column in columns[:MOST_COLUMNS]) + (
-            ", ..." if columns[MOST_COLUMNS:] else ""
-        )
+        there = first_of([f"'{column}'" for column in columns], MOST_COLUMNS)
         close = did_you_mean(missing[0], columns)
         return (
             f"its rows have the columns {there}, expected the study's input columns {wanted}; rename them there.{close}"

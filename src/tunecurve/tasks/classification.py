@@ -12,6 +12,7 @@ from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import MostFrequent
+from tunecurve.wording import first_of
 
 # From this share of one class on, accuracy says little.
 MOST_FREQUENT = 0.85
@@ -85,7 +86,7 @@ def _rare_classes(test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
         return []
     in_test = Counter(row.target.strip() for row in test)
     others = [other for other, _ in counts.most_common() if other != name]
-    rows = ", ".join(f"'{other}' {in_test[other]}" for other in others[:8]) + (", ..." if others[8:] else "")
+    rows = first_of([f"'{other}' {in_test[other]}" for other in others], 8)
     text = (
         f"one class is {100 * n_frequent / n_rows:.0f} % of the rows ('{name}', {n_frequent} of {n_rows}), which always "
         f"answering it gets right; test rows of the others, of {len(test)}: {rows}"

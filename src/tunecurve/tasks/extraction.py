@@ -16,6 +16,7 @@ from tunecurve.formats.json_objects import fields_of, object_within, paths_of, r
 from tunecurve.formats.json_shapes import JsonShape, shape_of_paths, shape_of_targets
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import Floor, most_frequent
+from tunecurve.wording import first_of
 
 SHARE_OF_OBJECTS = 0.9
 # A field that fewer rows have is left out by the floor: that it is not there is then its most frequent value.
@@ -107,9 +108,8 @@ class Extraction(Task):
             for row, value in zip(rows, objects, strict=True)
         ]
         counts = Counter(path for value in objects if value is not None for path in paths_of(value))
-        names = [f"{path} ({count})" for path, count in counts.most_common(MOST_FIELDS_SHOWN)]
-        more = ", ..." if len(counts) > MOST_FIELDS_SHOWN else ""
-        text = f"targets are read as JSON objects with {len(counts)} fields: {', '.join(names)}{more}"
+        names = first_of([f"{path} ({count})" for path, count in counts.most_common()], MOST_FIELDS_SHOWN)
+        text = f"targets are read as JSON objects with {len(counts)} fields: {names}"
         return arranged, [Finding("objects-read", text, is_note=True)] if counts else []
 
     def labels_of(self, target: str, source: str = "") -> list[str]:
@@ -152,8 +152,7 @@ def _mixed_types(rows: Sequence[Row]) -> list[Finding]:
     said = [
         f"{path} ({', '.join(f'{kind} in {n}' for kind, n in counts.most_common())})" for path, counts in mixed.items()
     ]
-    shown = "; ".join(said[:4]) + ("; ..." if said[4:] else "")
-    text = f'fields whose values are of several types: {shown}; 5 and "5" are different answers'
+    text = f'fields whose values are of several types: {first_of(said, 4, "; ")}; 5 and "5" are different answers'
     return [Finding("mixed-types", text, "write the values of a field alike")]
 
 

@@ -22,6 +22,7 @@ from tunecurve.formats.label_sets import (
 )
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import MostFrequent
+from tunecurve.wording import first_of
 
 # From this share of rows with several labels on, they are no slips.
 SHARE_OF_SEVERAL = 0.05
@@ -122,11 +123,10 @@ class Multilabel(Task):
 def _refuse_vectors(rows: Sequence[Row]) -> None:
     what, vector = vector_among((row.target, *row.other_targets) for row in rows)
     if what:
-        shown = ", ".join(vector[:8]) + (", ..." if len(vector) > 8 else "")
         raise DataError(
-            f"targets are lists of {what} (such as [{shown}]), a place for each label, which do not say what the labels are called; write "
-            'the names of those that hold (["fire", "water"]), or a column of 0 and 1 for each and name them all: --target-column fire '
-            "--target-column water"
+            f"targets are lists of {what} (such as [{first_of(vector, 8)}]), a place for each label, which do not say what the "
+            'labels are called; write the names of those that hold (["fire", "water"]), or a column of 0 and 1 for '
+            "each and name them all: --target-column fire --target-column water"
         )
 
 
@@ -136,9 +136,7 @@ def _joined_labels(counts: Counter[str]) -> list[Finding]:
     joined = dict.fromkeys([*by_blanks, *(label for label in counts if labels_in_label(label, counts))])
     if not joined:
         return []
-    shown = ", ".join(f"'{label}' ({counts[label]})" for label in list(joined)[:4]) + (
-        ", ..." if len(joined) > 4 else ""
-    )
+    shown = first_of([f"'{label}' ({counts[label]})" for label in joined], 4)
     how = "data.label_separator: ' '" if by_blanks else "data.label_separator"
     text = f"labels that read like several: {shown}; each is measured as a label of its own"
     return [

@@ -17,6 +17,7 @@ from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.spec.study import stable_hash
 from tunecurve.study.plan import SIMILAR
 from tunecurve.study.trial_folder import RESULT, TrialFolder
+from tunecurve.wording import cut
 
 LOSS = "training_loss"
 # What MLflow takes in names of metrics, the strictest of the trackers.
@@ -252,11 +253,7 @@ def _finite(values: Mapping[str, float | None]) -> dict[str, float]:
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:
     """Return values as short texts without secrets; what is None is left out."""
-    return {name: _short(redact(str(value))) for name, value in values.items() if value is not None}
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3]}..."
+    return {name: cut(redact(str(value)), _LONGEST_TEXT) for name, value in values.items() if value is not None}
 
 
 def _joined(value: object) -> object:

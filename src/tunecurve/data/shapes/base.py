@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunecurve.data.cells import Unreadable
-from tunecurve.data.drops import MAX_PLACES_KEPT, Reason
+from tunecurve.data.counted import MAX_PLACES_KEPT
+from tunecurve.data.drops import Reason
 from tunecurve.findings import Finding
 
 Cells = Mapping[str, Any]

@@ -8,6 +8,7 @@ from typing import Literal
 from tunecurve.atlas.answers import AtlasGains
 from tunecurve.curve.answer import CurveAnswer, Interval, Word
 from tunecurve.storage.records import Record
+from tunecurve.wording import counted
 
 DiagnosisWord = Literal["data-starved", "undertrained", "both", "neither"]
 
@@ -104,7 +105,7 @@ class JudgedForecast(Record):
         count = len(self.sizes)
         runs = f" (mean of {self.runs} runs)" if self.runs > 1 else ""
         sentence = (
-            f"forecast {self.median:.1f} ({low:.1f} to {high:.1f}) from {count} size{'s' * (count != 1)}"
+            f"forecast {self.median:.1f} ({low:.1f} to {high:.1f}) from {counted(count, 'size')}"
             f"{''.join(f', {mark}' for mark in self.marks)}, measured {self.measured:.1f}{runs}"
         )
         object.__setattr__(self, "sentence", sentence)
