@@ -113,7 +113,7 @@ COVERED = {
     "results/records/*": "results/test_model.py",
     "results/test_set/next_rows.py": "results/test_next_rows.py",
     "results/test_set/*": "results/test_test_set.py",
-    "results/headline.py": "results/test_gates.py",
+    "results/best_so_far.py": "results/test_gates.py",
     "results/risk.py": "results/test_decision.py",
     "results/points.py": "results/test_gates.py",
     "results/loss_points.py": "study/test_losses.py",

@@ -15,7 +15,7 @@ from tunecurve.metrics.base import corpus_score
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.leaks import Value, find_leaks, parts_of
 from tunecurve.metrics.masked_row import analyse_row
-from tunecurve.results.headline import leak_sentence
+from tunecurve.results.best_so_far import leak_sentence
 from tunecurve.results.records.test_set import TestSet
 from tunecurve.tasks.lookup import task_of
 

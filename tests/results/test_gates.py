@@ -14,7 +14,7 @@ from tunecurve.learners.base import Completion, Learner, TrainingProgress, Train
 from tunecurve.metrics.classification import Accuracy
 from tunecurve.results.collect import describe_metric
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated
-from tunecurve.results.headline import leak_sentence, percent
+from tunecurve.results.best_so_far import leak_sentence, percent
 from tunecurve.results.model import Results
 from tunecurve.results.points import ScoredPoint
 from tunecurve.results.records.test_set import LeakBound, TestSet

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tunecurve.curve.answer import Crossover, Plateau, SizeForecast, SizeInterval
 from tunecurve.learners.hosted.prices import money
-from tunecurve.results.headline import percent
+from tunecurve.results.best_so_far import percent
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import Point, Score

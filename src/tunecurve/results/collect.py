@@ -21,7 +21,7 @@ from tunecurve.results.decision import decide_study
 from tunecurve.results.diagnosis import diagnose, unsettled
 from tunecurve.results.forecasts import Forecaster, disagreements
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated, n_different_answers
-from tunecurve.results.headline import headline, leak_sentence
+from tunecurve.results.best_so_far import headline, leak_sentence
 from tunecurve.results.labels import LabelAdvisor, LabelScore
 from tunecurve.results.loss_points import LossPoints
 from tunecurve.results.model import SCHEMA_VERSION, Bootstrap, Floor, Prompt, Results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tunecurve.curve.units import in_digits
-from tunecurve.results.headline import leak_sentence
+from tunecurve.results.best_so_far import leak_sentence
 from tunecurve.results.model import Results
 from tunecurve.results.points import best_point
 from tunecurve.results.records.decision import Risk

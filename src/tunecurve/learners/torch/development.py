@@ -1,4 +1,4 @@
-"""Development rows: some of a trial's own rows, kept from training, on which it is stopped and its learning rate is chosen.
+"""Development rows: some of a trial's own rows, kept from training, on which its learning rate is chosen and it is stopped (by `loop.py`).
 
 They are counted in n, because they were labelled. Which rows they are is a function of the rows' groups alone. Every value that is
 chosen on them is a function of rows, recipe and seed, so that a killed training goes on to the same end.

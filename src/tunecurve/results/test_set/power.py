@@ -1,7 +1,7 @@
 """What the test rows of a study can show: differences of two sizes, leaks of which none is found, and how many rows show more.
 
-Before anything is measured it rests on the rows and on what other studies showed (`test_set_basis`), and says so; as soon as a
-learner has two sizes, on their answers. The numbers are those of `curve.test_power`.
+Before anything is measured it rests on the rows and on what other studies showed (`basis.py`), and says so; as soon as a
+learner has two sizes, on their answers. The numbers are those of `curve/power.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is said first of a study, in words: the best point, what stands beside it, the last step, leaks."""
+"""The sentence below the decision: the best point so far, what stands beside it, the last step, leaks."""
 
 from __future__ import annotations
 
