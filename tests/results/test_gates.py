@@ -12,9 +12,9 @@ from tunecurve.curve.intervals import Jackknife
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Learner, TrainingProgress, TrainingRecord, Tuned, unanswered
 from tunecurve.metrics.classification import Accuracy
+from tunecurve.results.best_so_far import leak_sentence, percent
 from tunecurve.results.collect import describe_metric
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated
-from tunecurve.results.best_so_far import leak_sentence, percent
 from tunecurve.results.model import Results
 from tunecurve.results.points import ScoredPoint
 from tunecurve.results.records.test_set import LeakBound, TestSet

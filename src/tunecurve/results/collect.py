@@ -17,11 +17,11 @@ from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
 from tunecurve.metrics.base import Metric
 from tunecurve.metrics.catalogue import build_metrics
+from tunecurve.results.best_so_far import headline, leak_sentence
 from tunecurve.results.decision import decide_study
 from tunecurve.results.diagnosis import diagnose, unsettled
 from tunecurve.results.forecasts import Forecaster, disagreements
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated, n_different_answers
-from tunecurve.results.best_so_far import headline, leak_sentence
 from tunecurve.results.labels import LabelAdvisor, LabelScore
 from tunecurve.results.loss_points import LossPoints
 from tunecurve.results.model import SCHEMA_VERSION, Bootstrap, Floor, Prompt, Results
