@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,12 +119,12 @@ def run_ours(steps: int, threads: int) -> dict:
     }
 
 
-def peer_python() -> Path:
+def peer_python(folder: Path = PEERS, packages: Sequence[str] = PEER_PACKAGES) -> Path:
     """Return the interpreter of the peers' environment, made at the first run."""
-    python = PEERS / "bin" / "python"
+    python = folder / "bin" / "python"
     if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "-c", "constraints.txt", *PEER_PACKAGES, "torch"]
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "-c", "constraints.txt", *packages, "torch"]
         subprocess.run(install, check=True)
     return python
 
@@ -137,6 +138,21 @@ def run_process(command: list[str]) -> dict:
     return json.loads(lines[-1].removeprefix("RESULT "))
 
 
+def print_table(
+    seconds: Mapping[str, Sequence[float]], processor_seconds: Mapping[str, Sequence[float]], unit: str = "s", digits: int = 2
+) -> None:
+    """Print what a row took each contestant, by the clock and of the processor, and as a ratio to tunecurve."""
+    print(f"| | {unit} a row (range) | times tunecurve | processor {unit} a row | times tunecurve |\n|---|---|---|---|---|")
+    base, busy_base = (statistics.median(found["tunecurve"]) for found in (seconds, processor_seconds))
+    for name, values in seconds.items():
+        middle = statistics.median(values)
+        busy_middle = statistics.median(processor_seconds[name])
+        print(
+            f"| {name} | {middle:.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f}) | {middle / base:.1f} "
+            f"| {busy_middle:.{digits}f} | {busy_middle / busy_base:.1f} |"
+        )
+
+
 def main() -> None:
     """Let the contestants take turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -148,7 +164,7 @@ def main() -> None:
     parser.add_argument("--unsloth", help="interpreter of an environment with unsloth")
     parser.add_argument("--ours", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    from tunecurve.learners.torch.device import physical_cores
+    from tunecurve.learners.cores import physical_cores
 
     threads = options.threads or physical_cores()
     if options.ours:
@@ -210,15 +226,7 @@ def main() -> None:
         f"\n{first['dtype']}, {threads} threads, prefix of {first['prefix_tokens']} tokens, "
         f"{first['row_tokens']:.0f} tokens a row behind it, batch {BATCH}; {first['path']}\n"
     )
-    print("| | s a row (range) | times tunecurve | processor s a row | times tunecurve |\n|---|---|---|---|---|")
-    base, busy_base = (statistics.median(found["tunecurve"]) for found in (seconds, processor_seconds))
-    for name, values in seconds.items():
-        middle = statistics.median(values)
-        busy_middle = statistics.median(processor_seconds[name])
-        print(
-            f"| {name} | {middle:.2f} ({min(values):.2f}-{max(values):.2f}) | {middle / base:.1f} "
-            f"| {busy_middle:.2f} | {busy_middle / busy_base:.1f} |"
-        )
+    print_table(seconds, processor_seconds)
     shares = [
         r["operations_per_step"]
         / statistics.median(r["processor_seconds"][options.warm_up :])
