@@ -139,10 +139,15 @@ def run_process(command: list[str]) -> dict:
 
 
 def print_table(
-    seconds: Mapping[str, Sequence[float]], processor_seconds: Mapping[str, Sequence[float]], unit: str = "s", digits: int = 2
+    seconds: Mapping[str, Sequence[float]],
+    processor_seconds: Mapping[str, Sequence[float]],
+    unit: str = "s",
+    digits: int = 2,
 ) -> None:
     """Print what a row took each contestant, by the clock and of the processor, and as a ratio to tunecurve."""
-    print(f"| | {unit} a row (range) | times tunecurve | processor {unit} a row | times tunecurve |\n|---|---|---|---|---|")
+    print(
+        f"| | {unit} a row (range) | times tunecurve | processor {unit} a row | times tunecurve |\n|---|---|---|---|---|"
+    )
     base, busy_base = (statistics.median(found["tunecurve"]) for found in (seconds, processor_seconds))
     for name, values in seconds.items():
         middle = statistics.median(values)

@@ -36,7 +36,9 @@ def tagger(job: dict[str, Any], clock: StepClock) -> Any:
         found = tokenizer(row["words"], is_split_into_words=True, truncation=True, max_length=256)
         words = found.word_ids()
         starts = [word is not None and word != before for word, before in zip(words, [None, *words], strict=False)]
-        found["labels"] = [row["tags"][word] if is_first else -100 for word, is_first in zip(words, starts, strict=True)]
+        found["labels"] = [
+            row["tags"][word] if is_first else -100 for word, is_first in zip(words, starts, strict=True)
+        ]
         return dict(found)
 
     return Trainer(

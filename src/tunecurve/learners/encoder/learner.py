@@ -21,16 +21,18 @@ from tunecurve.learners.base import Completion, TargetLoss, TrainingJob, Trainin
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window, marks_of
+from tunecurve.learners.encoder.packed import PackedEncoder, choose_encoder
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import EncoderObjective, TrainingTask, mean_loss_of, new_training
 from tunecurve.learners.encoder.word_vectors import only_vectors_of
+from tunecurve.learners.torch.backend_choice import Choice
 from tunecurve.learners.torch.development import (
     TrainingRun,
     development_rows,
     train_with_development,
     why_no_development,
 )
-from tunecurve.learners.torch.device import Compute, enough_memory
+from tunecurve.learners.torch.device import Compute, enough_memory, freed_memory_kept
 from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import matmul_flops_per_second
 from tunecurve.learners.torch.weights import ModelFiles
@@ -40,6 +42,8 @@ from tunecurve.spec.training import EncoderSpec
 
 TUNED_FOLDER, HEAD_FILE, WEIGHTS_FILE = "encoder", "head.json", "model.safetensors"
 ROWS_A_PIECE = 256
+# On so many the ways to compute a step are compared.
+ROWS_TO_COMPARE = 8
 # Share of the measured matrix speed that training and answering reach, and what an optimizer step costs beside it for
 # every weight (MiniLM-L6 on 2 cores).
 SHARE_OF_PEAK = 0.45
@@ -83,15 +87,16 @@ class EncoderLearner(TorchLearner):
         self.backbone, self.tokenizer = load_backbone(files.folder, files.name)
         self.longest_window = longest_window(self.backbone)
         self._loaded: tuple[SegmentClassifier, Head] | None = None
+        self._compared: set[str] = set()
 
     def identity(self) -> dict[str, object]:
-        """Return what determines the answers: kind, weights, device, precision, threads, window."""
+        """Return what determines the answers: kind, weights, device, precision, threads, window; version 2 trains packed rows."""
         return {
             "kind": self.kind,
             "weights_sha256": self.files.weights_sha256,
             "compute": self.compute.describe(),
             "longest_window": self.longest_window,
-            "version": 1,
+            "version": 2,
         }
 
     def count_tokens(self, text: str) -> int:
@@ -167,25 +172,26 @@ class EncoderLearner(TorchLearner):
             raise ModelError(
                 f"{self.name}: none of the {n_trained} training targets can be used ({task.said}); check the task and the data"
             )
-        run = TrainingRun(
-            EncoderObjective(task.loss_of),
-            recipe,
-            lambda recipe: new_training(model, recipe, job.seed, task.lengths),
-            job.folder,
-            self._fingerprint(job, known, development),
-            self.checkpoint_every_seconds,
-        )
         trained_on = f"to train {self.name} on {recipe.batch_size} rows a step"
         with enough_memory(self.compute, trained_on, "set a smaller encoder.batch_size"):
             dev_task = self.development_task(model, [known[row] for row in development], head) if development else None
             read = {*marks_of(self.tokenizer)} | task.pieces | (dev_task.pieces if dev_task else set())
-            with only_vectors_of(model.backbone, read):
+            with only_vectors_of(model.backbone, read), self._computing_steps(model, task) as way:
+                run = TrainingRun(
+                    EncoderObjective(task.loss_of),
+                    recipe,
+                    lambda recipe: new_training(model, recipe, job.seed, task.lengths),
+                    job.folder,
+                    self._fingerprint(job, known, development, way.name),
+                    self.checkpoint_every_seconds,
+                )
+                said = f"{task.said}; {way.said}"
                 if dev_task is None or not dev_task.lengths:
-                    record = run.train(on_step).record(task.lengths, task.said + why_no_development(recipe, n_trained))
+                    record = run.train(on_step).record(task.lengths, said + why_no_development(recipe, n_trained))
                 else:
                     look = mean_loss_of(model, dev_task, recipe.batch_size)
                     training, seen = train_with_development(run, look, len(development), on_step)
-                    record = training.record(task.lengths, task.said)
+                    record = training.record(task.lengths, said)
                     record.development = seen
         model.eval()
         self.complete(model, known, head)
@@ -194,12 +200,26 @@ class EncoderLearner(TorchLearner):
         self._save(model, head, job.folder / TUNED_FOLDER)
         return Tuned(self.load_tuned(job.folder), record)
 
+    @contextmanager
+    def _computing_steps(self, model: SegmentClassifier, task: TrainingTask) -> Iterator[Choice[PackedEncoder | None]]:
+        """Let a model compute its training steps in the fastest way that gives the encoder's own numbers inside this context."""
+        texts = [words.piece_ids[: self.longest_window] for words in task.texts[:ROWS_TO_COMPARE]]
+        way = choose_encoder(model.backbone, self.compute.dtype, texts, self._compared)
+        model.packed = way.chosen
+        try:
+            with freed_memory_kept():
+                yield way
+        finally:
+            model.packed = None
+
     def initial_model(self, examples: Sequence[TuningExample], head: Head, seed: int) -> SegmentClassifier:
         """Return the model that training starts from: the encoder as it is, with a new head."""
         backbone, _ = load_backbone(self.files.folder, self.files.name)
         return SegmentClassifier(backbone, len(head.classes), seed).to(self.compute.device)
 
-    def _fingerprint(self, job: TrainingJob, known: Sequence[TuningExample], development: Sequence[int]) -> str:
+    def _fingerprint(
+        self, job: TrainingJob, known: Sequence[TuningExample], development: Sequence[int], way: str
+    ) -> str:
         rows = stable_hash([[example.prompt.source, example.answer] for example in known])
         all_of_it = {
             "rows": rows,
@@ -207,6 +227,7 @@ class EncoderLearner(TorchLearner):
             "seed": job.seed,
             "learner": self.identity(),
             "vectors": "of the rows",
+            "way": way,
         }
         return stable_hash(all_of_it | ({"development": list(development)} if development else {}))
 

@@ -16,6 +16,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from tunecurve.errors import ModelError
+from tunecurve.learners.encoder.packed import PackedEncoder
 from tunecurve.learners.encoder.words import Window, Words
 from tunecurve.learners.torch.device import Compute
 
@@ -53,6 +54,7 @@ class SegmentClassifier(torch.nn.Module):
     def __init__(self, backbone: Any, n_classes: int, seed: int) -> None:
         super().__init__()
         self.backbone = backbone
+        self.packed: PackedEncoder | None = None  # computes training steps, where there is one
         hidden = backbone.config.hidden_size
         self.head = torch.nn.Linear(hidden, n_classes)
         self.dropout = torch.nn.Dropout(0.1)
@@ -67,11 +69,18 @@ class SegmentClassifier(torch.nn.Module):
 
     def means(self, batch: Segments) -> torch.Tensor:
         """Return the vectors of all segments, shape (segments, width): means over their pieces, float32."""
-        hidden = self.backbone(input_ids=batch.token_ids, attention_mask=batch.mask).last_hidden_state
-        pieces = hidden[batch.rows, batch.columns].float()
+        pieces = self._pieces(batch).float()
         sums = pieces.new_zeros(batch.n_segments, pieces.shape[1]).index_add_(0, batch.segments, pieces)
         counts = pieces.new_zeros(batch.n_segments).index_add_(0, batch.segments, pieces.new_ones(len(pieces)))
         return sums / counts.clamp(min=1)[:, None]
+
+    def _pieces(self, batch: Segments) -> torch.Tensor:
+        """Return the last hidden states of all pieces, shape (pieces, width)."""
+        if self.packed is not None and torch.is_grad_enabled():
+            packed, rows = self.packed.hidden(batch.token_ids, batch.mask)
+            return packed.index_select(0, rows.tokens[batch.rows * rows.longest + batch.columns])
+        hidden = self.backbone(input_ids=batch.token_ids, attention_mask=batch.mask).last_hidden_state
+        return hidden[batch.rows, batch.columns]
 
 
 def load_backbone(folder: Path, name: str) -> tuple[Any, Any]:

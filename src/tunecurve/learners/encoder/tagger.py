@@ -41,8 +41,8 @@ class TaggerLearner(EncoderLearner):
     loss_unit = "word"
 
     def identity(self) -> dict[str, object]:
-        """Return what determines the answers; version 2 plans its steps by windows, of which long texts have several."""
-        return super().identity() | {"version": 2}
+        """Return what determines the answers; since version 2 its steps are planned by windows, of which long texts have several."""
+        return super().identity() | {"version": 3}
 
     def own_settings(self) -> dict[str, object]:
         """Return the budget of over-masking and the task, and whether neighbours are joined."""

@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from subprocess import CalledProcessError
 from typing import Generic, TypeVar
 
+import torch
+
 from tunecurve.learners.torch.device import is_out_of_memory
 
 T = TypeVar("T")
 
 REFERENCE = "reference"
+# All backends add up the same numbers in another order; bfloat16 has 8 significant bits.
+LOSS_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2}
+GRADIENT_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 1e-1}
 # What a model raises that cannot be computed a certain way; the last where kernels cannot be compiled.
 _NOT_ALLOWED = (
     RuntimeError,
@@ -89,3 +94,17 @@ def choose(candidates: Sequence[Candidate[T]], compared: str) -> Choice[T]:
             said = "; ".join([f"{candidate.name}: {candidate.description}", *showed, *passed_over])
             return Choice(candidate.name, chosen, said, is_fastest=not passed_over)
     raise NotUsable("; ".join(passed_over))
+
+
+def raise_difference(
+    found: tuple[float, dict[str, torch.Tensor]], expected: tuple[float, dict[str, torch.Tensor]], dtype: torch.dtype
+) -> None:
+    """Raise `NotUsable` where loss and gradients differ from the expected ones by more than the precision."""
+    loss, gradients = found
+    in_loss = abs(loss - expected[0]) / max(abs(expected[0]), 1e-12)
+    if not in_loss <= LOSS_TOLERANCE[dtype]:
+        raise NotUsable(f"another loss (relative difference {in_loss:.1e})")
+    size = sum(float(gradient.square().sum()) for gradient in expected[1].values()) ** 0.5
+    apart = sum(float((gradients[name] - gradient).square().sum()) for name, gradient in expected[1].items()) ** 0.5
+    if not apart <= GRADIENT_TOLERANCE[dtype] * max(size, 1e-12):
+        raise NotUsable(f"other gradients (relative difference {apart / max(size, 1e-12):.1e})")

@@ -23,12 +23,9 @@ from tunecurve.learners.lm.training.fused import fused_modules
 from tunecurve.learners.lm.training.multi_lora import StackedAdapters
 from tunecurve.learners.lm.training.one_pass import FewShapes, losses_in_one_pass, one_pass_step
 from tunecurve.learners.lm.training.packed import loss_packed, pack
-from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose
+from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose, raise_difference
 
 MIN_SHARED_PREFIX = 8
-# All backends add up the same numbers in another order; bfloat16 has 8 significant bits.
-LOSS_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2}
-GRADIENT_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 1e-1}
 # On a GPU, lengths are padded to multiples of it: few shapes occur, so that recording them pays.
 LENGTHS_MULTIPLE = 32
 
@@ -305,17 +302,3 @@ def choose_backend(
         if only in (None, one.name)
     ]
     return choose(candidates, "loss and gradients")
-
-
-def raise_difference(
-    found: tuple[float, dict[str, torch.Tensor]], expected: tuple[float, dict[str, torch.Tensor]], dtype: torch.dtype
-) -> None:
-    """Raise `NotUsable` where loss and gradients differ from the expected ones by more than the precision."""
-    loss, gradients = found
-    in_loss = abs(loss - expected[0]) / max(abs(expected[0]), 1e-12)
-    if not in_loss <= LOSS_TOLERANCE[dtype]:
-        raise NotUsable(f"another loss (relative difference {in_loss:.1e})")
-    size = sum(float(gradient.square().sum()) for gradient in expected[1].values()) ** 0.5
-    apart = sum(float((gradients[name] - gradient).square().sum()) for name, gradient in expected[1].items()) ** 0.5
-    if not apart <= GRADIENT_TOLERANCE[dtype] * max(size, 1e-12):
-        raise NotUsable(f"other gradients (relative difference {apart / max(size, 1e-12):.1e})")
