@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compare import HERE, PEERS, peer_python, print_table, run_process
+from compare import HERE, peer_python, print_table, run_process
 
 BATCH = 16
 SETFIT = Path("build/peers-setfit")

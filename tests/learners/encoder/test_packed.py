@@ -120,7 +120,7 @@ def test_with_dropout_gradients_are_those_of_the_loss():
     with torch.no_grad():
         for step in (1e-3, -2e-3):
             for name, parameter in named.items():
-                parameter += step * direction[name]
+                parameter.add_(step * direction[name])
             values.append(float(loss()))
     assert (values[0] - values[1]) / 2e-3 == pytest.approx(slope, rel=0.05, abs=0.5)
 

@@ -72,7 +72,7 @@ def test_the_stored_model_answers_as_the_regression_on_its_vectors(tiny_encoder,
     rows = examples(n_classes)
     tuned = tune(setfit(tiny_encoder), rows, tmp_path / "trial")
     assert tuned.record.steps == 6
-    assert tuned.record.path == f"{n_classes} classes; 48 pairs"
+    assert tuned.record.path.startswith(f"{n_classes} classes; 48 pairs; packed: ")
     answers = [answer.text for answer in predict(tuned.learner, [example.prompt for example in rows])]
     if n_classes == 1:
         assert set(answers) == {"a"}
@@ -116,7 +116,7 @@ def test_a_look_at_development_rows_reads_each_of_them_as_one_pair(tiny_encoder,
     seen = tuned.record.development
     assert seen.rows >= 5
     assert sum(read) == len(seen.losses) * 2 * seen.rows
-    assert tuned.record.path == "2 classes; 160 pairs"
+    assert tuned.record.path.startswith("2 classes; 160 pairs; packed: ")
 
 
 @pytest.mark.parametrize("task", ["masking", "ner", "multilabel"])

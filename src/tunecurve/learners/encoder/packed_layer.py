@@ -129,6 +129,7 @@ class PackedLayer(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: torch.Tensor, weights: LayerWeights, rows: PackedRows, left_out: LeftOut
     ) -> torch.Tensor:
+        """Return the layer's output."""
         (joint, mix, widen, narrow), (joint_bias, mix_bias, widen_bias, narrow_bias) = weights.matrices, weights.biases
         dtype, width = joint.dtype, hidden.shape[1]
         norm, last_norm = weights.parts[4], weights.parts[7]
@@ -171,6 +172,7 @@ class PackedLayer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
+        """Return the gradient of what the layer read."""
         weights, rows, left_out = ctx.fixed
         (
             read,
