@@ -83,6 +83,30 @@ def test_a_set_is_measured_at_doubling_sizes_and_a_second_start_finds_it_done(fa
     assert table_of(tmp_path) == table
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("falls", "seeds"), [(True, {"0", "1", "2"}), (False, {"0", "1"})])
+def test_a_curve_that_falls_somewhere_is_run_with_more_seeds(farm, tmp_path, monkeypatch, falls, seeds):
+    monkeypatch.setitem(sets.SEEDS_AFTER_A_FALL, "tfidf", 3)
+    monkeypatch.setattr(curve_farm, "falls_somewhere", lambda rows: bool(rows) and falls)
+    assert farm("--learners", "tfidf")[0] == 0
+    assert {(row["n"], row["seed"]) for row in table_of(tmp_path)} == {
+        (n, seed) for n in ("25", "50") for seed in seeds
+    }
+    assert json.loads((tmp_path / "out" / "done" / "toy--tfidf.json").read_text())["seeds"] == len(seeds)
+
+
+@pytest.mark.parametrize(
+    ("scores", "falls"),
+    [([50, 50, 60], False), ([50, 49.9, 60], True), ([50, 60, 59], True), ([50], False), ([], False)],
+)
+def test_a_fall_is_one_of_the_first_runs_headline(scores, falls):
+    curve = {25 * 2**step: [score, 0.0] for step, score in enumerate(scores)}
+    other = [*curve_rows({25: [9], 50: [8]}, metric="macro_f1"), *curve_rows({0: [9], 3: [8]}, strategy="few-shot")]
+    assert points.falls_somewhere([*curve_rows(curve), *other]) is falls
+    better = curve_rows({25: [1], 50: [2]}, learner="another")
+    assert points.falls_somewhere([*better, *curve_rows(curve)]) is falls, "any of the models"
+
+
 def test_what_another_process_holds_is_left_to_it(farm, tmp_path):
     lock = tmp_path / "out" / "locks" / "toy--tfidf.lock"
     lock.parent.mkdir(parents=True)

@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from points import merged, points_of_run, write_points
-from sets import LEARNERS, SEEDS, TABLE, CurveSet, read_sets, study_of
+from points import falls_somewhere, merged, points_of_run, write_points
+from sets import LEARNERS, SEEDS, SEEDS_AFTER_A_FALL, TABLE, CurveSet, read_sets, study_of
 
 from tunecurve import __version__
 from tunecurve.cancellation import Cancellation
@@ -59,11 +59,17 @@ class Job:
             return set(self.one.sizes(self.learner, self.largest)) <= set(done["sizes"])
         return False
 
+    def seeds(self, out: Path) -> int:
+        """Runs a size: more than usual where the curve that was measured so far falls somewhere."""
+        usual = SEEDS[self.learner]
+        after_a_fall = SEEDS_AFTER_A_FALL.get(self.learner, usual)
+        return after_a_fall if falls_somewhere(points_of_run(self.one, out / "runs" / self.name)) else usual
+
     def mark_done(self, out: Path) -> None:
         """Remember that all of its sizes were measured."""
         (out / "done").mkdir(exist_ok=True)
         sizes = self.one.sizes(self.learner, self.largest)
-        content = {"sizes": sizes, "seeds": SEEDS[self.learner], "version": __version__}
+        content = {"sizes": sizes, "seeds": self.seeds(out), "version": __version__}
         (out / "done" / f"{self.name}.json").write_text(json.dumps(content))
 
 
@@ -128,9 +134,20 @@ def run_job(job: Job, options: argparse.Namespace, progress: FarmProgress) -> st
     Interrupted
         When somebody asked to stop, or the time is over.
     """
+    seeds = 0
+    while seeds < job.seeds(options.out):  # a curve that falls somewhere is run once more
+        seeds = job.seeds(options.out)
+        reason = _run_study(job, seeds, options, progress)
+        if reason is not None:
+            return reason
+    job.mark_done(options.out)
+    return None
+
+
+def _run_study(job: Job, seeds: int, options: argparse.Namespace, progress: FarmProgress) -> str | None:
     try:
         done = run_study(
-            study_of(job.one, job.learner, options.data, job.largest),
+            study_of(job.one, job.learner, options.data, job.largest, seeds),
             out=options.out / "runs" / job.name,
             device="cpu" if job.learner == "tfidf" else options.device,
             threads=options.threads,
@@ -142,7 +159,6 @@ def run_job(job: Job, options: argparse.Namespace, progress: FarmProgress) -> st
         return str(error)
     if done.outcome.failures:
         return f"{len(done.outcome.failures)} trial(s) failed: {next(iter(done.outcome.failures.values()))}"
-    job.mark_done(options.out)
     return None
 
 
@@ -175,7 +191,7 @@ def work_through(jobs: Sequence[Job], options: argparse.Namespace, progress: Far
                 continue
             progress.job = job.name
             sizes = job.one.sizes(job.learner, job.largest)
-            progress.say(f"sizes {sizes[0]} to {sizes[-1]}, {SEEDS[job.learner]} seed(s)")
+            progress.say(f"sizes {sizes[0]} to {sizes[-1]}, {job.seeds(options.out)} seed(s)")
             reason = run_job(job, options, progress)
         if reason is not None:
             failures[job.name] = reason

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,17 @@ def _points_of_trial(
             "score": _number(trial["scores"][metric], 3),
             "floor": _number(floors.get(metric), 3),
         }
+
+
+def falls_somewhere(rows: Iterable[PointRow]) -> bool:
+    """Return whether the first run of a larger size has a lower headline score than that of a smaller one, for any model."""
+    curves: dict[str, dict[int, float]] = {}
+    for row in rows:
+        is_first = (row["strategy"], row["seed"], row["metric"]) == ("fine-tune", "0", METRICS[row["task"]][0])
+        if is_first and row["score"]:
+            curves.setdefault(row["learner"], {})[int(row["n"])] = float(row["score"])
+    in_order = [[curve[n] for n in sorted(curve)] for curve in curves.values()]
+    return any(later < earlier for scores in in_order for earlier, later in pairwise(scores))
 
 
 def _number(value: float | None, digits: int) -> str:

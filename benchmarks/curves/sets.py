@@ -16,6 +16,8 @@ LANGUAGE_MODEL = "smollm2-135m-instruct"
 # Learner of the farm: the tasks it knows, seeds, largest training size, most test rows (None: all of them).
 # A language model decodes every answer, so it is measured on part of the test file and on fewer rows.
 SEEDS = {"tfidf": 5, "classifier": 3, "tagger": 3, "smollm2": 1}
+# Runs a size where the curve of the first ones falls somewhere: one run cannot tell a collapse from a fall.
+SEEDS_AFTER_A_FALL = {"smollm2": 2}
 TASKS = {
     "tfidf": ("classification", "multilabel"),
     "classifier": ("classification", "multilabel"),
@@ -89,8 +91,10 @@ def read_sets(path: Path = TABLE) -> list[CurveSet]:
         return [CurveSet(**row) for row in tomllib.load(file)["set"]]
 
 
-def study_of(one: CurveSet, learner: str, data: Path, largest: int | None = None) -> dict[str, Any]:
-    """Return the study file's content for one set and learner, with sizes up to `largest`."""
+def study_of(
+    one: CurveSet, learner: str, data: Path, largest: int | None = None, seeds: int | None = None
+) -> dict[str, Any]:
+    """Return the study file's content for one set and learner, with sizes up to `largest` and so many runs a size."""
     rows: dict[str, Any] = {"source": one.train if one.train.startswith("builtin:") else str(data / one.train)}
     rows |= {
         key: value
@@ -109,7 +113,7 @@ def study_of(one: CurveSet, learner: str, data: Path, largest: int | None = None
         "models": models_of(one, learner),
         "shots": [0, 3],
         "train_sizes": one.sizes(learner, largest),
-        "seeds": SEEDS[learner],
+        "seeds": seeds or SEEDS[learner],
         "bootstrap": {"draws": 500},
         "show_texts": False,
     }

@@ -233,7 +233,7 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
 def _settling_line(step: SettlingStep, cheapest: SettlingStep | None) -> str:
     """Return what would turn a `cannot tell` into a word, with its chance and, where prices are known, its cost."""
     cost = "" if step.cost is None else f", costs {step.cost:.4g}"
-    mark = " (the cheapest step against that)" if step == cheapest else ""
+    mark = " (the cheapest step)" if step == cheapest else ""
     return f"    {step.what}{mark}: settles it with probability {step.chance:.2f}{cost}"
 
 

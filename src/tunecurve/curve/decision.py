@@ -56,7 +56,11 @@ class Prices:
 
     def labels_to(self, size: float, last_size: float) -> float:
         """Return how many labels are missing for a size, the largest measured one being `last_size`."""
-        return max(0.0, size - max(last_size, self.labelled))
+        return self.labels_of(size - last_size, last_size)
+
+    def labels_of(self, more_rows: float, last_size: float) -> float:
+        """Return how many labels are missing for so many rows that are not trained on at the largest measured size."""
+        return max(0.0, more_rows - max(0.0, self.labelled - last_size))
 
     def measurement(self, more_labels: float, runs: int, size: float) -> float | None:
         """Price of `runs` more training runs at a size with that many more labels; None when none of it has a price."""

@@ -7,7 +7,7 @@ is found by asking the drawn curves: imagine the new measurement, update, and co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,10 @@ DEFAULT_DELTA_PERCENT = 1.0
 # Doublings beyond the data that a plateau must hold.
 PLATEAU_DOUBLINGS = 3
 IMAGINED_OUTCOMES = 40
+# A step that settles the word less often is no answer to what is in the way.
+WORTH_A_TRY = 0.1
+# How much larger the test set is that is imagined.
+TEST_SET_TIMES = 4.0
 # What is said where a gain is unlikely, but the test set could not have shown it.
 NOTHING_SHOWN: Word = "no gain that this test set can show"
 # A curve of fewer sizes, or of a narrower span, leaves its bend open.
@@ -124,7 +128,9 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
     settle = settling_steps(predictive, gain >= delta, prices or Prices())
     is_settled = reason != "training not settled"
     sentence += "" if is_settled else " First step: train longer at the largest size."
-    answer = _cheapest(step for step in settle if step.kind == step_kind) if is_settled else None
+    # What a run that may have collapsed needs is a rerun, whatever it may settle.
+    weighed = settle if reason != "collapse" else [step for step in settle if step.kind == step_kind]
+    answer = _cheapest(weighed, step_kind) if is_settled else None
     return Verdict("cannot tell", sentence, rising, expected, settle, reason, answer)
 
 
@@ -162,9 +168,14 @@ def _reason(predictive: Predictive, delta: float, *, settled: bool) -> str:
     return "shapes"
 
 
-def _cheapest(steps: Iterable[SettlingStep]) -> SettlingStep:
-    """Return the step with the lowest price, else with the fewest labels and runs."""
-    return min(steps, key=lambda step: (step.cost or 0.0, step.more_labels, step.more_runs))
+def _cheapest(steps: Sequence[SettlingStep], kind: str) -> SettlingStep:
+    """Return the step with the lowest price, else with the fewest labels and runs: of those of a kind that may settle it.
+
+    Where none of these may, of all that may; where nothing may, of that kind all the same.
+    """
+    own = [step for step in steps if step.kind == kind]
+    hopeful = [[step for step in some if step.chance >= WORTH_A_TRY] for some in (own, steps)]
+    return min(next(filter(None, hopeful), own), key=lambda step: (step.cost or 0.0, step.more_labels, step.more_runs))
 
 
 def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) -> list[SettlingStep]:
@@ -183,11 +194,13 @@ def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) ->
         ("size", f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * last, 1),
     ]
     if own > 0:
-        options.append(("test set", "a test set four times as large", last, run / 4.0 + own / 4.0, 0.0, 0))
+        more = (TEST_SET_TIMES - 1.0) * (predictive.curve.test_rows or 0.0)
+        noise = (run + own) / TEST_SET_TIMES
+        options.append(("test set", "a test set four times as large", last, noise, more, 0))
     steps = []
     for kind, what, size, variance, more_rows, runs in options:
         chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
-        more_labels = prices.labels_to(size, last) if more_rows else 0.0
+        more_labels = prices.labels_of(more_rows, last)
         cost = prices.measurement(more_labels, runs, size)
         steps.append(SettlingStep(kind, what, size, chance, more_labels, runs, cost))
     return sorted(steps, key=lambda step: -step.chance)

@@ -204,6 +204,8 @@ class PreparedCurve:
     Neighbouring sizes fail on the same rows, so their errors move together. Shape (n_sizes, n_sizes)."""
     starts: int = 0
     """Entries that are not measured but stand for where curves start: all or none (`tunecurve.curve.borrowed`)."""
+    test_rows: float | None = None
+    """Test rows behind the largest size; None where nobody said."""
 
     @property
     def replicated(self) -> bool:
@@ -273,7 +275,15 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
         own_test_variance=own_last,
         population_variance=float(shared / error[-1] ** 2),
         test_covariance=covariance,
+        test_rows=_test_rows(points, int(np.argmax(all_sizes))),
     )
+
+
+def _test_rows(points: CurvePoints, run: int) -> float | None:
+    if points.n_test is None:
+        return None
+    rows = np.asarray(points.n_test, float)
+    return float(rows if rows.ndim == 0 else rows[run])
 
 
 def _pooled_seed_variance(

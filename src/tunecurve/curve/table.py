@@ -20,7 +20,7 @@ import numpy as np
 from tunecurve.curve.points import CurvePoints
 from tunecurve.errors import DataError, UsageError, did_you_mean
 
-KINDS = {"zeroshot": "zero-shot", "fewshot": "few-shot", "finetune": "finetune"}
+KINDS = {"zeroshot": "zero-shot", "fewshot": "few-shot", "finetune": "finetune", "finetuned": "finetune"}
 DIRECTIONS = {"max": "max", "higher": "max", "maximize": "max", "min": "min", "lower": "min", "minimize": "min"}
 COLUMNS = ("curve_id", "n", "score", "replicate", "n_test", "kind", "direction", "target_n")
 # More runs than this in one file are not learning curves but a mistake (predictions, logs), and would fill the memory.
@@ -52,8 +52,9 @@ class CurveTable:
     def points(self) -> CurvePoints:
         """Return the fine-tuned runs."""
         rows = np.array(self.test_rows)
-        known = rows.size > 0 and not np.isnan(rows).any()
-        return CurvePoints(np.array(self.size), np.array(self.score), self.replicate, rows if known else None)
+        known = rows[~np.isnan(rows)]
+        rows = np.where(np.isnan(rows), known.min(), rows) if known.size else None
+        return CurvePoints(np.array(self.size), np.array(self.score), self.replicate, rows)
 
     def check_range(self, low: float | None, high: float | None, path: str) -> None:
         """Raise DataError with the line of the first score outside the metric's range."""
@@ -169,6 +170,11 @@ def _say_what_was_read(table: CurveTable, others: list[tuple[str, set[str]]]) ->
             kept = [values[index] for index in keep]
             setattr(table, name, array(values.typecode, kept) if isinstance(values, array) else kept)
         table.notes.append(_of_lines(copies, "the same replicate again, counted once"))
+    unsaid = [line for line, rows in zip(table.line, table.test_rows, strict=True) if math.isnan(rows)]
+    if unsaid and len(unsaid) < len(table.line):
+        more = f" and {len(unsaid) - 1} more" if len(unsaid) > 1 else ""
+        fewest = min(rows for rows in table.test_rows if not math.isnan(rows))
+        table.notes.append(f"n_test is empty in line {unsaid[0]}{more}: the {fewest:g} test rows of the others are taken.")
     if twins:
         table.notes.append(_of_lines(twins, "read as runs of their own; leave copies out"))
     for name, values in others:
@@ -198,9 +204,10 @@ def _is_number(text: str) -> bool:
 def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, line: int) -> None:
     curve_id = cells.get("curve_id") or NAMELESS
     table = tables.setdefault(curve_id, CurveTable(curve_id))
-    kind = cells.get("kind") or "finetune"
-    if kind not in KINDS:
-        raise DataError(f"{where}: kind {kind!r}; expected {', '.join(KINDS)}.{did_you_mean(kind, KINDS)}")
+    written = cells.get("kind") or "finetune"
+    kind = KINDS.get(re.sub(r"[-_ ]", "", written.casefold()))
+    if kind is None:
+        raise DataError(f"{where}: kind {written!r}; expected zeroshot, fewshot or finetune.{did_you_mean(written, KINDS)}")
     said = cells.get("direction") or None
     direction = DIRECTIONS.get(said.casefold(), "") if said else None
     if direction == "" or (table.direction and direction != table.direction):
@@ -212,7 +219,7 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
         return
     score = _number(cells["score"], "score", where)
     if kind != "finetune":
-        table.rival_scores.setdefault(KINDS[kind], []).append(score)
+        table.rival_scores.setdefault(kind, []).append(score)
         return
     size = _number(cells["n"], "n", where)
     if size <= 0:
