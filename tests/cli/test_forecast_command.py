@@ -375,6 +375,25 @@ def test_usual_words_for_a_direction_are_read(tmp_path: Path, word: str, plain: 
     assert found == same
 
 
+@pytest.mark.parametrize("word", ["Finetune", "fine-tune", "fine_tuned", "FINE TUNE", ""])
+def test_kinds_are_read_however_they_are_written(tmp_path: Path, word: str) -> None:
+    def of(tuned: str, untuned: str) -> dict:
+        return answer(tmp_path, "n,score,kind", [f"0,31,{untuned}", *(f"{n},{score},{tuned}" for n, score in CURVE)])
+
+    assert of(word, "Zero-Shot") == of("finetune", "zeroshot")
+
+
+def test_test_rows_of_some_lines_count_for_the_whole_curve_and_it_is_said(tmp_path: Path) -> None:
+    def of(n_tests: tuple[str, ...]) -> dict:
+        lines = [f"{n},{score},{rows}" for (n, score), rows in zip(CURVE, n_tests, strict=True)]
+        return answer(tmp_path, "n,score,n_test", lines)
+
+    found, whole = of(("300", "", "400", "")), of(("300", "300", "400", "300"))
+    assert found["notes"][0] == "n_test is empty in line 3 and 1 more: the 300 test rows of the others are taken."
+    assert {**found, "notes": found["notes"][1:]} == whole
+    assert not any("n_test" in note for note in of(("", "", "", ""))["notes"])
+
+
 @pytest.mark.parametrize("word", ["down", "less", "0", "lowest"])
 def test_other_words_for_a_direction_are_refused(tmp_path: Path, word: str) -> None:
     problem = run(write(tmp_path, f"n,score,direction\n50,2.6,{word}\n")).exception
@@ -412,12 +431,12 @@ def test_other_losses_stay_losses(tmp_path: Path, scores: tuple[float, ...]) -> 
         ((9, 4, 0), "min", True),
     ],
 )
-def test_intervals_near_the_best_score_are_said_to_be_narrow(
+def test_what_intervals_near_the_best_score_missed_is_said(
     tmp_path: Path, scores: tuple[float, ...], way: str, near: bool
 ) -> None:
     lines = [f"{50 * 2**place},{score},{way}" for place, score in enumerate(scores)]
     notes = answer(tmp_path, "n,score,direction", lines)["notes"]
-    assert any("too narrow" in note for note in notes) == near
+    assert any("both others ended worse" in note for note in notes) == near
 
 
 @pytest.mark.parametrize(

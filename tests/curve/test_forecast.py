@@ -232,6 +232,33 @@ def test_cannot_tell_names_its_reason(points: tuple, options: dict, reason: str,
     assert words in verdict.sentence
 
 
+def test_a_larger_test_set_costs_its_labels_and_rows_in_hand_cost_none() -> None:
+    def test_set_step(**prices: float) -> tuple[float, float | None]:
+        verdict = verdict_of(*RISING_SLOWLY, n_test=90, delta=1.2, prices=Prices(**prices))
+        assert verdict.reason == "test set"
+        return next((step.more_labels, step.cost) for step in verdict.settle if step.kind == "test set")
+
+    assert test_set_step() == (270.0, None)
+    assert test_set_step(label=2.0) == (270.0, 540.0)
+    assert test_set_step(label=2.0, labelled=3300.0) == (170.0, 340.0)
+
+
+def test_a_step_that_settles_nothing_is_not_the_cheapest_one() -> None:
+    verdict = verdict_of([100, 101, 102], [60.0, 61.0, 59.0], n_test=500)
+    chances = {step.kind: step.chance for step in verdict.settle}
+    assert (verdict.reason, chances["test set"]) == ("test set", 0.0)
+    assert verdict.answer is not None
+    assert (verdict.answer.kind, verdict.answer.n) == ("size", 204.0)
+
+
+def test_what_may_have_collapsed_is_run_again_whatever_that_may_settle() -> None:
+    for last in (30.0, 45.0, 55.0):
+        verdict = verdict_of([50, 200, 800], [60.0, 71.0, last], n_test=500)
+        assert verdict.reason == "collapse"
+        assert verdict.answer is not None
+        assert verdict.answer.kind == "seeds"
+
+
 @pytest.mark.parametrize(
     ("gain", "matters", "shown"),
     [
@@ -302,6 +329,21 @@ def test_near_the_ceiling_a_forecast_is_never_a_point(scores: list[float], doubt
     low, high = forecast_curve(CurvePoints([50, 100, 200, 500], scores), at=[1000]).forecasts[0].intervals["0.90"]
     assert high >= 99.8
     assert 97.0 < low < 100.0 - doubt
+
+
+def width_80(scores: list[float], **options: object) -> float:
+    sizes = np.repeat([50, 200, 800], len(scores) // 3)
+    low, high = (
+        forecast_curve(CurvePoints(sizes, scores), (0, 100), at=[3200], **options).forecasts[0].intervals["0.80"]
+    )
+    return high - low
+
+
+def test_near_the_ceiling_one_more_run_scatters_however_smooth_the_curve_is() -> None:
+    assert width_80([60.0, 80.0, 100.0]) > 1.0
+    assert width_80([97.0, 98.0, 98.5]) > width_80([97.0, 98.0, 98.5], kind="classical")
+    twice = [97.0, 97.0, 98.0, 98.0, 98.5, 98.5]
+    assert width_80(twice) < width_80([97.0, 98.0, 98.5]), "runs that agree show how little they scatter"
 
 
 @pytest.mark.parametrize("rows", [30, 60, 100])

@@ -174,7 +174,9 @@ def _say_what_was_read(table: CurveTable, others: list[tuple[str, set[str]]]) ->
     if unsaid and len(unsaid) < len(table.line):
         more = f" and {len(unsaid) - 1} more" if len(unsaid) > 1 else ""
         fewest = min(rows for rows in table.test_rows if not math.isnan(rows))
-        table.notes.append(f"n_test is empty in line {unsaid[0]}{more}: the {fewest:g} test rows of the others are taken.")
+        table.notes.append(
+            f"n_test is empty in line {unsaid[0]}{more}: the {fewest:g} test rows of the others are taken."
+        )
     if twins:
         table.notes.append(_of_lines(twins, "read as runs of their own; leave copies out"))
     for name, values in others:
@@ -207,7 +209,9 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
     written = cells.get("kind") or "finetune"
     kind = KINDS.get(re.sub(r"[-_ ]", "", written.casefold()))
     if kind is None:
-        raise DataError(f"{where}: kind {written!r}; expected zeroshot, fewshot or finetune.{did_you_mean(written, KINDS)}")
+        raise DataError(
+            f"{where}: kind {written!r}; expected zeroshot, fewshot or finetune.{did_you_mean(written, KINDS)}"
+        )
     said = cells.get("direction") or None
     direction = DIRECTIONS.get(said.casefold(), "") if said else None
     if direction == "" or (table.direction and direction != table.direction):
