@@ -234,7 +234,8 @@ def test_cannot_tell_names_its_reason(points: tuple, options: dict, reason: str,
 
 def test_a_larger_test_set_costs_its_labels_and_rows_in_hand_cost_none() -> None:
     def test_set_step(**prices: float) -> tuple[float, float | None]:
-        verdict = verdict_of(*RISING_SLOWLY, n_test=90, delta=1.2, prices=Prices(**prices))
+        points = [50.0, 200.0, 800.0, 3200.0], [70.0, 74.0, 77.5, 79.0]
+        verdict = verdict_of(*points, n_test=90, delta=1.2, prices=Prices(**prices))
         assert verdict.reason == "test set"
         return next((step.more_labels, step.cost) for step in verdict.settle if step.kind == "test set")
 
@@ -331,11 +332,9 @@ def test_near_the_ceiling_a_forecast_is_never_a_point(scores: list[float], doubt
     assert 97.0 < low < 100.0 - doubt
 
 
-def width_80(scores: list[float], **options: object) -> float:
-    sizes = np.repeat([50, 200, 800], len(scores) // 3)
-    low, high = (
-        forecast_curve(CurvePoints(sizes, scores), (0, 100), at=[3200], **options).forecasts[0].intervals["0.80"]
-    )
+def width_80(scores: list[float], kind: str | None = None) -> float:
+    points = CurvePoints(np.repeat([50.0, 200.0, 800.0], len(scores) // 3), scores)
+    low, high = forecast_curve(points, (0, 100), at=[3200], kind=kind).forecasts[0].intervals["0.80"]
     return high - low
 
 

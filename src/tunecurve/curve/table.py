@@ -53,8 +53,8 @@ class CurveTable:
         """Return the fine-tuned runs."""
         rows = np.array(self.test_rows)
         known = rows[~np.isnan(rows)]
-        rows = np.where(np.isnan(rows), known.min(), rows) if known.size else None
-        return CurvePoints(np.array(self.size), np.array(self.score), self.replicate, rows)
+        filled = np.where(np.isnan(rows), known.min(), rows) if known.size else None
+        return CurvePoints(np.array(self.size), np.array(self.score), self.replicate, filled)
 
     def check_range(self, low: float | None, high: float | None, path: str) -> None:
         """Raise DataError with the line of the first score outside the metric's range."""
