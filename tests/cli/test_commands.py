@@ -188,6 +188,12 @@ def test_commands_on_a_folder_without_results(tmp_path, command, code):
     assert "no results.json" in stderr
 
 
+def test_a_text_behind_the_folder_of_predict_is_told_where_it_goes(tmp_path):
+    code, _, stderr = invoke("predict", tmp_path, "where is my card?")
+    assert code == 2
+    assert "'where is my card?' stands behind the run's folder; give texts as --text" in stderr
+
+
 def test_failed_trials_end_in_code_6_with_a_summary(rows_file, tmp_path, monkeypatch):
     from tunecurve.study import prepare
 

@@ -102,7 +102,7 @@ def test_n_counts_labelled_rows_and_the_teacher_adds_to_them(rows, tmp_path):
     ran = run_study(study_of(rows, train_sizes=[10, 20, 40]), out=tmp_path / "out", learners=learners_of(teacher))
     results = ran.results
     assert any(
-        "sizes 40 left out: there are inputs for its teacher beside 30 labelled rows" in one.text
+        "size 40 is left out: there are inputs for its teacher beside 30 labelled rows" in one.text
         for one in results.findings
     )
     assert results.complete
@@ -245,6 +245,19 @@ def test_plan_shows_the_tokens_of_teachers_with_those_of_their_students(rows, tm
     assert shown["fine-tune-n10-seed0"]["tokens_read"] == read
     _show_trials(ready)
     assert f" {read:,} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["tfidf+0x:tfidf", "tfidf+1000x:tfidf", "tfidf+4:tfidf", "tfidf+4x"])
+def test_a_name_with_a_teacher_that_is_none_is_told_how_it_is_written(name, capsys, tmp_path):
+    path = write(tmp_path / "rows.jsonl", topics(60))
+    assert run_command(["plan", str(path), "--task", "classification", "--model", name, "--train-sizes", "10"]) == 5
+    assert "for every labelled row, 1 to 999: tagger+4x:TEACHER" in capsys.readouterr().err
+
+
+def test_a_mistyped_name_of_another_learner_is_told(capsys, tmp_path):
+    path = write(tmp_path / "rows.jsonl", topics(60))
+    assert run_command(["plan", str(path), "--task", "classification", "--model", "tfdif", "--train-sizes", "10"]) == 5
+    assert capsys.readouterr().err.endswith("Did you mean 'tfidf'?\n")
 
 
 @pytest.mark.parametrize("student", [FloorLearner(), Teacher()])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tunecurve.predictor import Predictor
 
 
-@click.command()
+@click.command(context_settings={"allow_extra_args": True})
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--text", "texts", multiple=True, help="A text to answer; repeatable.")
 @click.option("--file", "file", type=click.Path(path_type=Path), help="A text file, one text a line.")
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @local_only_option
 @allow_code_option
+@click.pass_context
 def predict(
+    context: click.Context,
     folder: Path,
     texts: tuple[str, ...],
     file: Path | None,
@@ -54,6 +56,7 @@ def predict(
     from tunecurve.predictor import load_predictor
     from tunecurve.privacy.redact import shown
 
+    _refuse_bare_texts(context.args)
     _check_serving(serve=serve, has_texts=bool(texts or file or as_json), port=port)
     lines = [] if serve else _read_texts(texts, file)
     predictor = load_predictor(folder, trial=trial, threads=threads, device=device)
@@ -76,6 +79,16 @@ def predict(
             )
         else:
             click.echo(shown(answer.text) if sys.stdout.isatty() else answer.text)
+
+
+def _refuse_bare_texts(given: list[str]) -> None:
+    from tunecurve.errors import UsageError
+    from tunecurve.privacy.redact import shown
+
+    if given:
+        raise UsageError(
+            f"'{shown(given[0])}' stands behind the run's folder; give texts as --text '...', or one a line in a --file"
+        )
 
 
 def _check_serving(*, serve: bool, has_texts: bool, port: int | None) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _NAME = re.compile(r"(?P<student>.+?)\+(?P<times>[1-9][0-9]{0,2})x:(?P<teacher>.+)", re.DOTALL)
 
+_SEEMS = re.compile(r"\+[0-9]+x?:|\+[0-9]+x$")
+
 
 @dataclass(frozen=True)
 class DistilledName:
@@ -28,6 +30,15 @@ def parse_distilled_name(name: str) -> DistilledName | None:
     """
     match = _NAME.fullmatch(name)
     return match and DistilledName(match["student"], int(match["times"]), match["teacher"])
+
+
+def seems_distilled(name: str) -> bool:
+    """Return whether a name was probably to be one with a teacher.
+
+    >>> seems_distilled("tagger+4x:tagger"), seems_distilled("tagger+0x:tagger"), seems_distilled("tagger:warm")
+    (True, True, False)
+    """
+    return _SEEMS.search(name) is not None
 
 
 def models_within(names: Sequence[str]) -> list[str]:

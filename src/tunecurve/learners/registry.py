@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tunecurve.errors import ModelError, UsageError, needing
+from tunecurve.errors import ModelError, UsageError, did_you_mean, needing
 from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.distilled import DistilledLearner
-from tunecurve.learners.distilled_names import parse_distilled_name
+from tunecurve.learners.distilled_names import parse_distilled_name, seems_distilled
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_hosted_name
 from tunecurve.learners.own import named_learner
@@ -222,7 +222,9 @@ def _hint(name: str) -> str:
     """Return what a name that no local model has may have meant, as a sentence; empty where nothing is known."""
     if names_code(name):
         return f" If it is a learner of your own, and you trust {name.partition(':')[0]}, add --allow-code (Python: allow_code=True)."
-    return hint_at_provider(name)
+    if seems_distilled(name):
+        return " Before a teacher's name stands how many inputs it answers for every labelled row, 1 to 999: tagger+4x:TEACHER."
+    return hint_at_provider(name) or did_you_mean(name, ANSWERS_OF_KIND)
 
 
 def _as_next_sentence(line: str, sentence: str) -> str:

@@ -158,16 +158,15 @@ def sizes_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Fin
         fewest = learner.fewest_training_rows
         too_small = [size for size in spec.train_sizes if size < fewest]
         if too_small and learner.can_fine_tune:
-            sizes = f"size {too_small[0]} is" if len(too_small) == 1 else f"sizes {', '.join(map(str, too_small))} are"
+            sizes = _sizes_are(too_small)
             all_of_them = len(too_small) == len(spec.train_sizes)
             text = f"'{name}': {sizes} left out: fine-tuning jobs there take {fewest} rows at least"
             text += "; it is prompted only" if all_of_them else ""
             found.append(Finding("size-left-out", text, f"ask for {fewest} or more with --train-sizes"))
         most = learner.most_training_rows
-        too_large = [] if most is None else [str(size) for size in spec.train_sizes if size > most]
+        too_large = [] if most is None else [size for size in spec.train_sizes if size > most]
         if too_large:
-            sizes = ", ".join(too_large)
-            text = f"'{name}': sizes {sizes} left out: there are inputs for its teacher beside {most} labelled rows at most"
+            text = f"'{name}': {_sizes_are(too_large)} left out: there are inputs for its teacher beside {most} labelled rows at most"
             found.append(Finding("size-left-out", text, "give more of them with --unlabelled"))
     return [
         *found,
@@ -175,6 +174,10 @@ def sizes_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Fin
         *_without_proposer(spec, learners),
         *_without_prompts(spec, learners),
     ]
+
+
+def _sizes_are(sizes: Sequence[int]) -> str:
+    return f"size {sizes[0]} is" if len(sizes) == 1 else f"sizes {', '.join(map(str, sizes))} are"
 
 
 def _without_prompts(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Finding]:
