@@ -7,12 +7,13 @@ import pytest
 
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.cli.main import run_command
+from tunecurve.formats.spans import EntityFormat, derive_mask
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.report.selection import selection_page
 from tunecurve.run import run_study
 from tunecurve.selection import run as selection_run
-from tunecurve.selection.cheap_learners import fit_classes
+from tunecurve.selection.cheap_learners import OfTexts, fit_classes
 from tunecurve.selection.replay import Setting, replay, without
 from tunecurve.selection.vectors import tfidf_products
 from tunecurve.selection.ways import WAYS
@@ -136,7 +137,7 @@ def test_the_same_command_goes_on_and_ends_with_the_same_numbers(rows, tmp_path,
     monkeypatch.setattr(
         selection_run,
         "replay",
-        lambda setting, products, way, seed: computed.append((way, seed)) or replay(setting, products, way, seed),
+        lambda setting, learner, way, seed: computed.append((way, seed)) or replay(setting, learner, way, seed),
     )
     assert said(capsys, *arguments)[0] == 0
     assert len(computed) == 8
@@ -221,10 +222,38 @@ def test_what_cannot_be_replayed_is_one_line(rows, tmp_path, capsys, more, code,
 
 
 def test_tasks_without_a_cheap_learner_are_refused(rows_file, tmp_path, capsys):
-    code, _, err = said(capsys, rows_file, "--task", "masking", "--test-size", "20", "--out", tmp_path / "out")
+    code, _, err = said(capsys, rows_file, "--task", "generation", "--test-size", "20", "--out", tmp_path / "out")
     assert code == 2
-    assert "the task is masking, and select-test replays classification and multilabel" in err
+    assert "the task is generation, and select-test replays classification, multilabel, masking and ner studies" in err
     assert said(capsys)[0] == 2
+
+
+@pytest.mark.parametrize("task", ["masking", "ner"])
+def test_maskings_and_entities_are_replayed_with_a_tagger(rows_file, tmp_path, capsys, task):
+    path = rows_file
+    if task == "ner":
+        rows = [json.loads(line) for line in rows_file.read_text().splitlines()]
+        path = write(
+            tmp_path / "ner.jsonl", [{"source_text": row["source_text"], "target_text": listed(row)} for row in rows]
+        )
+    options = (path, "--task", task, "--split", "random", "--test-size", "20", "--out", tmp_path / "out", *QUICK)
+    code, out, err = said(capsys, *options)
+    assert code == 0, err
+    found = read_checked_json(tmp_path / "out" / "select-test" / "select-test.json")
+    assert {result["learner"] for result in found["results"]} == {"words"}
+    for result in found["results"]:
+        assert result["steps"][-1]["score"] > found["floor"] + 20, "four names and four cities are soon learnt"
+        assert result["outcome"] != "nothing learnt"
+    assert "logistic regression on every word, its form and two words on each side" in out
+    code, _, err = said(capsys, *options, "--vectors", "encoder")
+    assert code == 2
+    assert f"what learns in a {task} study is a tagger, which reads words; leave it out" in err
+
+
+def listed(row):
+    """The names and cities of a masking as a list of entities."""
+    spans = derive_mask(row["source_text"], row["target_text"])
+    return EntityFormat().render(row["source_text"], spans)
 
 
 def setting_of(rows, metric="accuracy"):
@@ -233,7 +262,12 @@ def setting_of(rows, metric="accuracy"):
     texts = [Row(row["text"], row["label"], str(number)) for number, row in enumerate(rows)]
     pool, test = texts[:60], texts[60:]
     metric = build_metrics([metric], MetricSettings(labels=WORDS))[0]
-    return Setting(pool, test, np.arange(len(test)), metric, lambda t: [t], "class", fit_classes, [10, 20, 40], 42)
+    return Setting(pool, test, np.arange(len(test)), metric, lambda t: [t], "class", [10, 20, 40], 42)
+
+
+def learner_of(setting):
+    products = tfidf_products([row.source for row in setting.pool], [row.source for row in setting.test])
+    return OfTexts(fit_classes, products)
 
 
 def test_a_floor_that_no_way_passes_is_said(tmp_path, capsys):
@@ -246,17 +280,17 @@ def test_a_floor_that_no_way_passes_is_said(tmp_path, capsys):
 @pytest.mark.parametrize("seed", [0, 2])
 def test_all_ways_of_a_seed_begin_alike_and_seeds_begin_apart(seed):
     setting = setting_of(topics(100))
-    products = tfidf_products([row.source for row in setting.pool], [row.source for row in setting.test])
-    starts = {way: replay(setting, products, way, seed)[0].left_out.tolist() for way in WAYS}
+    learner = learner_of(setting)
+    starts = {way: replay(setting, learner, way, seed)[0].left_out.tolist() for way in WAYS}
     assert len({tuple(start) for start in starts.values()}) == 1
-    assert replay(setting, products, "random", seed + 1)[0].left_out.tolist() != starts["random"]
+    assert replay(setting, learner, "random", seed + 1)[0].left_out.tolist() != starts["random"]
 
 
 def test_all_rows_are_the_same_rows_however_they_were_chosen():
     setting = setting_of(topics(100))
     whole = Setting(**{**setting.__dict__, "sizes": [10, 30, 60], "_statistics": {}})
-    products = tfidf_products([row.source for row in whole.pool], [row.source for row in whole.test])
-    ends = [replay(whole, products, way, 0)[-1].estimate for way in WAYS]
+    learner = learner_of(whole)
+    ends = [replay(whole, learner, way, 0)[-1].estimate for way in WAYS]
     assert ends == pytest.approx([ends[0]] * len(WAYS), abs=2.6)  # the order of rows may turn a tie
 
 

@@ -27,7 +27,7 @@ MOST_ROWS = 5000
     "--vectors",
     multiple=True,
     type=click.Choice(["tfidf", "encoder"]),
-    help="What the cheap learner reads: TF-IDF, or a frozen encoder, which takes the extra 'local'; repeatable (tfidf).",
+    help="What the cheap learner of whole texts reads: TF-IDF, or a frozen encoder, which takes the extra 'local'; repeatable (tfidf).",
 )
 @click.option("--replays", type=click.IntRange(min=3, max=50), default=5, help="Seed sets to begin from (5).")
 @click.option(
@@ -49,7 +49,7 @@ def select_test(source: Path | None, out: Path | None, as_json: bool, **options:
 
     The labelled training rows of a study stand for rows that wait to be labelled. Each way chooses from them, step by step, what a
     cheap learner is trained on; its scores on the frozen test rows are compared with those of random rows, on the same seed sets. A way
-    that does not beat random for certain is not recommended. Classification and multilabel.
+    that does not beat random for certain is not recommended. Classification, multilabel, masking and ner.
 
     Result and page are written to the folder select-test of the run folder. Killed or interrupted, the same command continues.
 
@@ -64,7 +64,7 @@ def select_test(source: Path | None, out: Path | None, as_json: bool, **options:
 
     if source is None and not options["data"]:
         raise UsageError("nothing given; expected one of: a run folder, a study file, rows, or --data FILE.")
-    vectors: tuple[VectorKind, ...] = tuple(dict.fromkeys(options.pop("vectors"))) or ("tfidf",)
+    vectors: tuple[VectorKind, ...] = tuple(dict.fromkeys(options.pop("vectors")))
     asked = SelectionOptions(vectors, options.pop("replays"), options.pop("sizes") or (), options.pop("pool_rows"))
     study, folder = _study_of(source, out, options)
     spec, data, folder = split_rows_of(study, options, folder)

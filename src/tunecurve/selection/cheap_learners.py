@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,35 @@ class Answered:
 Fit = Callable[[FloatArray, Sequence[str], FloatArray], Answers]
 
 
+class CheapLearner(Protocol):
+    """What is trained in a replay, again and again."""
+
+    @property
+    def products(self) -> Products:
+        """Inner products of the inputs' vectors, by which diverse rows are chosen."""
+        ...
+
+    def after(self, rows: Sequence[int], targets: Sequence[str]) -> Answered:
+        """Return what it answers once it was trained on some rows of the pool, given by their numbers and their targets."""
+        ...
+
+
+@dataclass(frozen=True)
+class OfTexts:
+    """Logistic regression on the vectors of whole texts."""
+
+    fit: Fit
+    """From `fit_of`."""
+    products: Products
+    """Of the vectors."""
+
+    def after(self, rows: Sequence[int], targets: Sequence[str]) -> Answered:
+        """Return the answers of a fit to some rows of the pool."""
+        return answers_after(self.fit, self.products, rows, targets)
+
+
 def fit_of(answer: AnswerKind) -> Fit | None:
-    """Return how answers of a kind are learnt; None where no learner is cheap enough."""
+    """Return how answers of a kind are learnt from whole texts; None where they are not."""
     fits: dict[AnswerKind, Fit] = {"class": fit_classes, "labels": fit_label_sets}
     return fits.get(answer)
 

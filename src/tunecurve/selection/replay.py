@@ -12,8 +12,8 @@ from tunecurve.curve.intervals import Jackknife, jackknife, sums_by_group
 from tunecurve.data.rows import Row, ids_hash
 from tunecurve.data.split import training_order
 from tunecurve.metrics.base import Metric, statistics_matrix
-from tunecurve.selection.cheap_learners import Answered, Fit, answers_after
-from tunecurve.selection.vectors import FloatArray, Products
+from tunecurve.selection.cheap_learners import Answered, CheapLearner
+from tunecurve.selection.vectors import FloatArray
 from tunecurve.selection.ways import WAYS, Known
 
 
@@ -32,8 +32,6 @@ class Setting:
     """The labels in a target."""
     answers: str
     """The kind of answers that the cheap learner gives."""
-    fit: Fit
-    """How it learns."""
     sizes: Sequence[int]
     """The seed set, and how many rows there are after each choice."""
     split_seed: int
@@ -64,7 +62,7 @@ class Setting:
         return jackknife(sums_by_group(statistics, self.groups), self.metric.score, sums_by_group(weights, self.groups))
 
 
-def replay(setting: Setting, products: Products, way: str, seed: int) -> list[Jackknife]:
+def replay(setting: Setting, learner: CheapLearner, way: str, seed: int) -> list[Jackknife]:
     """Return the score at every size when a way chooses the rows.
 
     All ways of one seed begin with the same seed set, so that their differences are paired.
@@ -73,8 +71,8 @@ def replay(setting: Setting, products: Products, way: str, seed: int) -> list[Ja
     ----------
     setting : Setting
         What all replays share.
-    products : Products
-        Of the vectors that the learner reads.
+    learner : CheapLearner
+        Who learns from what was chosen.
     way : str
         Its name in `WAYS`.
     seed : int
@@ -83,19 +81,19 @@ def replay(setting: Setting, products: Products, way: str, seed: int) -> list[Ja
     targets = [row.target for row in setting.pool]
     order = training_order(len(setting.pool), seed + 1, setting.split_seed)  # 0 would be the order of the file
     taken, free = order[: setting.sizes[0]], order[setting.sizes[0] :]
-    answered = _answers(setting, products, taken, targets)
+    answered = _answers(learner, taken, targets)
     scores = [setting.score(answered.test.texts)]
     for size in setting.sizes[1:]:
-        known = Known(taken, free, setting.labels, targets, answered.pool, products.pool)
+        known = Known(taken, free, setting.labels, targets, answered.pool, learner.products.pool)
         chosen = WAYS[way](known, size - len(taken))
         taken, free = [*taken, *chosen], without(free, chosen)
-        answered = _answers(setting, products, taken, targets)
+        answered = _answers(learner, taken, targets)
         scores.append(setting.score(answered.test.texts))
     return scores
 
 
-def _answers(setting: Setting, products: Products, taken: Sequence[int], targets: Sequence[str]) -> Answered:
-    return answers_after(setting.fit, products, taken, [targets[row] for row in taken])
+def _answers(learner: CheapLearner, taken: Sequence[int], targets: Sequence[str]) -> Answered:
+    return learner.after(taken, [targets[row] for row in taken])
 
 
 def without(rows: Sequence[int], chosen: Sequence[int]) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,22 +19,25 @@ from tunecurve.learners.baselines.tfidf import TfidfLearner
 from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.metrics.base import signature_for
 from tunecurve.metrics.catalogue import build_metrics
-from tunecurve.selection.cheap_learners import fit_of
+from tunecurve.selection.cheap_learners import CheapLearner, OfTexts, fit_of
+from tunecurve.selection.cheap_tagger import VERSION, WordTagger, format_of
 from tunecurve.selection.judge import LEVEL, Judge, level_of_each
 from tunecurve.selection.records import SelectionTest
 from tunecurve.selection.replay import Setting, replay
 from tunecurve.selection.sentences import notes, verdict
-from tunecurve.selection.vectors import Products, VectorKind, encoder_products, tfidf_products
+from tunecurve.selection.vectors import VectorKind, encoder_products, tfidf_products
 from tunecurve.selection.ways import WAYS
 from tunecurve.spec.study import StudySpec, stable_hash
 from tunecurve.storage.files import AppendLog, make_folder, remove_leftovers, write_checked_json
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.row_groups import groups_of
+from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import task_of
 
 FOLDER, REPLAYS, RESULT = "select-test", "replays.jsonl", "select-test.json"
 # Raised when a replay computes something else than before: what was kept is not used again.
 REPLAY_VERSION = 1
+LearnerKind = VectorKind | Literal["words"]
 FIRST_SIZE = 50
 FEWEST_ROWS = 20
 
@@ -43,8 +46,8 @@ FEWEST_ROWS = 20
 class SelectionOptions:
     """What is replayed."""
 
-    vectors: Sequence[VectorKind] = ("tfidf",)
-    """What the cheap learners read, one learner each."""
+    vectors: Sequence[VectorKind] = ()
+    """What the cheap learners of whole texts read, one learner each; empty: TF-IDF. A tagger reads words."""
     seeds: int = 5
     """Replays of each way."""
     sizes: Sequence[int] = ()
@@ -89,12 +92,13 @@ def select_test(
     DataError
         When there are too few rows to choose from.
     """
-    setting = _setting(spec, data, options)
+    kinds, setting = _kinds(data.task, options), _setting(spec, data, options)
     place = make_folder(folder / FOLDER)
     remove_leftovers(place)
     log = AppendLog(place / REPLAYS)
     try:
-        curves = _Replays(setting, options, log, on_replay).all()
+        learners = [_Learner(kind, setting, data.task, options) for kind in kinds]
+        curves = _Replays(setting, learners, options.seeds, log, on_replay).all()
     finally:
         log.close()
     floor = setting.score(_floor_answers(spec, data))
@@ -134,13 +138,7 @@ def _floor_answers(spec: StudySpec, data: StudyData) -> list[str]:
 
 
 def _setting(spec: StudySpec, data: StudyData, options: SelectionOptions) -> Setting:
-    task = spec.kind
-    fit = fit_of(task.answer)
-    if fit is None:
-        raise UsageError(
-            f"the task is {task.name}, and select-test replays classification and multilabel studies: of other answers no learner "
-            "is cheap enough to be trained a hundred times; for label kinds worth more rows see the report's section on labels"
-        )
+    task = data.task
     pool = data.training_rows(min(options.most_rows, len(data.pool)), 0)
     metric = build_metrics(spec.metric_names, data.metric_settings)[0]
     return Setting(
@@ -150,10 +148,25 @@ def _setting(spec: StudySpec, data: StudyData, options: SelectionOptions) -> Set
         metric.for_rows([row.target for row in data.test], [row.source for row in data.test]),
         lambda target: task.labels_of(target, ""),
         task.answer,
-        fit,
         _sizes(options.sizes, len(pool)),
         spec.split.seed,
     )
+
+
+def _kinds(task: Task, options: SelectionOptions) -> tuple[LearnerKind, ...]:
+    """Return what learns in a task's replays."""
+    if fit_of(task.answer) is not None:
+        return tuple(options.vectors) or ("tfidf",)
+    if format_of(task) is None:
+        raise UsageError(
+            f"the task is {task.name}, and select-test replays classification, multilabel, masking and ner studies: of other answers no "
+            "learner is cheap enough to be trained a hundred times; for label kinds worth more rows see the report's section on labels"
+        )
+    if options.vectors:
+        raise UsageError(
+            f"--vectors {','.join(options.vectors)}: what learns in a {task.name} study is a tagger, which reads words; leave it out"
+        )
+    return ("words",)
 
 
 def _sizes(asked: Sequence[int], n_pool: int) -> list[int]:
@@ -183,25 +196,31 @@ def _checked_sizes(asked: Sequence[int], n_pool: int) -> list[int]:
     return sizes
 
 
-class _Vectors:
-    """The vectors that one learner reads, made when a replay needs them."""
+class _Learner:
+    """One cheap learner; what it reads is made when a replay needs it."""
 
-    def __init__(self, kind: VectorKind, setting: Setting, options: SelectionOptions) -> None:
-        self.kind, self._setting = kind, setting
+    def __init__(self, kind: LearnerKind, setting: Setting, task: Task, options: SelectionOptions) -> None:
+        self.kind, self._setting, self._task = kind, setting, task
         self._encoder = _untrained_encoder(options) if kind == "encoder" else None
 
     @property
     def identity(self) -> list[object]:
-        """What determines them."""
+        """What determines it."""
         if self._encoder is not None:
             return [self.kind, self._encoder.identity()]
-        return [self.kind, TfidfLearner().identity()]
+        more = [VERSION, self._task.form.to_json()] if self.kind == "words" else []
+        return [self.kind, TfidfLearner().identity(), *more]
 
     @cached_property
-    def products(self) -> Products:
-        """Their inner products."""
+    def learner(self) -> CheapLearner:
+        """What is trained."""
         pool, test = ([row.source for row in rows] for rows in (self._setting.pool, self._setting.test))
-        return tfidf_products(pool, test) if self._encoder is None else encoder_products(self._encoder, pool, test)
+        fit, formats = fit_of(self._task.answer), format_of(self._task)
+        if formats is not None:
+            return WordTagger(pool, test, formats)
+        assert fit is not None, "checked before"
+        products = tfidf_products(pool, test) if self._encoder is None else encoder_products(self._encoder, pool, test)
+        return OfTexts(fit, products)
 
 
 def _untrained_encoder(options: SelectionOptions) -> Any:
@@ -214,35 +233,37 @@ def _untrained_encoder(options: SelectionOptions) -> Any:
 class _Replays:
     """All replays, those that are kept already taken from the log."""
 
-    def __init__(self, setting: Setting, options: SelectionOptions, log: AppendLog, on_replay: OnReplay) -> None:
-        self._setting, self._options, self._log, self._on_replay = setting, options, log, on_replay
+    def __init__(
+        self, setting: Setting, learners: Sequence[_Learner], seeds: int, log: AppendLog, on_replay: OnReplay
+    ) -> None:
+        self._setting, self._learners, self._seeds = setting, learners, seeds
+        self._log, self._on_replay = log, on_replay
         self._kept: dict[str, Any] = {value["key"]: value["scores"] for value in log.values}
         self._n_done, self._seconds, self._n_computed = 0, 0.0, 0
-        self._n_all = len(options.vectors) * len(WAYS) * options.seeds
+        self._n_all = len(learners) * len(WAYS) * seeds
 
     def all(self) -> dict[str, dict[str, list[list[Jackknife]]]]:
         """Return the scores of every replay, by learner and way, in the order of the seeds."""
         found: dict[str, dict[str, list[list[Jackknife]]]] = {}
-        for kind in self._options.vectors:
-            vectors = _Vectors(kind, self._setting, self._options)
+        for learner in self._learners:
             curves: dict[str, list[list[Jackknife]]] = {way: [] for way in WAYS}
-            for seed in range(self._options.seeds):
+            for seed in range(self._seeds):
                 for way in WAYS:
-                    curves[way].append(self._one(vectors, way, seed))
-            found[kind] = curves
+                    curves[way].append(self._one(learner, way, seed))
+            found[learner.kind] = curves
         return found
 
-    def _one(self, vectors: _Vectors, way: str, seed: int) -> list[Jackknife]:
-        key = stable_hash([self._setting.identity(), REPLAY_VERSION, vectors.identity, way, seed])
+    def _one(self, learner: _Learner, way: str, seed: int) -> list[Jackknife]:
+        key = stable_hash([self._setting.identity(), REPLAY_VERSION, learner.identity, way, seed])
         kept = self._kept.get(key)
         if kept is None:
             started = time.perf_counter()
-            scores = replay(self._setting, vectors.products, way, seed)
+            scores = replay(self._setting, learner.learner, way, seed)
             self._seconds += time.perf_counter() - started
             self._n_computed += 1
             kept = [[item.estimate, item.left_out.tolist(), item.weights.tolist()] for item in scores]
             self._log.append({"key": key, "way": way, "seed": seed, "scores": kept})
         self._n_done += 1
         left = (self._n_all - self._n_done) * self._seconds / max(self._n_computed, 1)
-        self._on_replay(self._n_done, self._n_all, left, f"{vectors.kind}, {way}, seed {seed}")
+        self._on_replay(self._n_done, self._n_all, left, f"{learner.kind}, {way}, seed {seed}")
         return [Jackknife(estimate, np.array(left_out), np.array(weights)) for estimate, left_out, weights in kept]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tunecurve.selection.records import Change, WayResult
 
-LEARNERS = {"tfidf": "TF-IDF", "encoder": "the frozen encoder"}
+WORDS = "words"
+LEARNERS = {"tfidf": "TF-IDF", "encoder": "the frozen encoder", WORDS: "words and their neighbours"}
 
 
 def verdict(results: Sequence[WayResult], title: str, sizes: Sequence[int], floor: str) -> str:
@@ -68,9 +69,10 @@ def notes(learners: Sequence[str], n_replayed: int, n_pool: int, level_of_each: 
     """Return what a reader must know before acting on it."""
     read = " and ".join(LEARNERS[learner] for learner in learners)
     part = "all" if n_replayed == n_pool else f"the first {n_replayed:,}"
+    what = f"the vectors of {read}" if WORDS not in learners else "every word, its form and two words on each side"
     lines = [
         f"Replayed on {part} of the {n_pool:,} labelled training rows; test rows and their groups were never chosen from.",
-        f"What learns is a logistic regression on the vectors of {read}, not the model that you tune: rows that help the one may "
+        f"What learns is a logistic regression on {what}, not the model that you tune: rows that help the one may "
         "help the other less.",
         "No way sees a label before it has chosen the row: stratified counts a row as what the learner takes it for.",
         f"Every interval of a difference is at {100 * level_of_each:.1f} %, so that those of the means hold together at 95 %.",

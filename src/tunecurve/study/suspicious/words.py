@@ -94,7 +94,7 @@ def suspicious_words(texts: Sequence[str], words: Sequence[Word], folds: Folds) 
     gold = np.zeros((len(words), len(labels)), dtype=bool)
     gold[np.arange(len(words)), given] = True
     fold_of_word = folds.folds[[word.row for word in words]]
-    described = _descriptions(texts, words)
+    described = descriptions(texts, words)
     features = FeatureHasher(_FEATURES, input_type="string", alternate_sign=False).transform(described)
     shares = out_of_fold(features, gold, fold_of_word)
     check_learnt(shares, gold)
@@ -138,7 +138,7 @@ def _stretches(
     return found
 
 
-def _descriptions(texts: Sequence[str], words: Sequence[Word]) -> list[list[str]]:
+def descriptions(texts: Sequence[str], words: Sequence[Word]) -> list[list[str]]:
     """Return what both learners see of every word: itself, its form, and two words on each side."""
     forms = [texts[word.row][word.start : word.end] for word in words]
     found = []
