@@ -63,6 +63,11 @@ def _without_pieces(text: str, secret: str) -> str:
     return text
 
 
+def redacted(text: str | None) -> str | None:
+    """Return a text without secrets; None where there is none."""
+    return redact(text) if text else None
+
+
 def _without_ends(text: str, secret: str) -> str:
     """Return the text without what is shown of a secret's ends beside dots or stars, as in ``sk-...4Zq``."""
 

@@ -72,6 +72,8 @@ class HostedLearner(Learner):
         """Return what determines the answers: provider, address, model and everything sent beside the prompt."""
         options = self._options()
         sent = {key: getattr(options, key) for key in ("temperature", "top_p", "top_k", "seed", "thinking", "safety")}
+        is_deployed = self.target.model in self.account.settings.deployments
+        deployed = {"deployment": self._answering().model} if is_deployed else {}
         return {
             "kind": "hosted",
             "name": self.name,
@@ -82,11 +84,7 @@ class HostedLearner(Learner):
             **sent,
             # Only what is set: earlier answers keep their keys.
             **{key: value for key in _MANNERS if (value := getattr(options, key)) != getattr(_USUAL, key)},
-            **(
-                {"deployment": self._answering().model}
-                if self.target.model in self.account.settings.deployments
-                else {}
-            ),
+            **deployed,
             **({"endpoint_of": family} if (family := self._told_family()) else {}),
             "max_extra_tokens": self.account.settings.max_extra_tokens,
             "answers": {"ratio": self.answers.max_tokens_per_input_token, "extra": self.answers.max_extra_tokens},

@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from tunecurve.errors import UsageError, did_you_mean
+from tunecurve.errors import EnvironmentProblem, UsageError, did_you_mean
 
 _KEYS = {
     "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
@@ -100,6 +100,23 @@ class HostedName:
             return None
         names = self.key_variables()
         return None if not names or any(os.environ.get(name) for name in names) else " or ".join(names)
+
+    def key(self) -> str | None:
+        """Return the key that the environment holds; None: there is none."""
+        return next((os.environ[name] for name in self.key_variables() if os.environ.get(name)), None)
+
+    def key_for_tuning(self) -> str | None:
+        """Return the key; None where the server needs none.
+
+        Raises
+        ------
+        EnvironmentProblem
+            When it is needed and not set.
+        """
+        missing = self.missing_key()
+        if missing:
+            raise EnvironmentProblem(f"tuning '{self.full_name}' needs a key in the environment: set {missing}")
+        return self.key()
 
     def base_url(self) -> str | None:
         """Return the address that the environment names instead of the provider's own."""

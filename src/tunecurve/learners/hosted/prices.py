@@ -15,10 +15,7 @@ from typing import Any
 # US dollars per million tokens: training; then, where a tuned model's answers cost more than its base's, input, output.
 # Taken from the providers' price pages; nobody ships these numbers in a package. Check them before a large run.
 _TRAINING_TABLE_DATE = "2026-11"
-_TRAINING_SOURCES = {
-    "openai": "OpenAI's API price page",
-    "google": "Google Cloud's generative AI price page",
-}
+_TRAINING_SOURCES = {"openai": "OpenAI's API price page", "google": "Google Cloud's generative AI price page"}
 _TRAINING_USD: dict[tuple[str, str], tuple[float, ...]] = {
     ("openai", "gpt-4.1"): (25.0, 3.0, 12.0),
     ("openai", "gpt-4.1-mini"): (5.0, 0.80, 3.20),

@@ -74,8 +74,7 @@ class TunedHostedLearner(HostedLearner):
 
     def _cancellation(self) -> Cancellation:
         return Cancellation(
-            lambda: self.account.cancellation.is_requested,
-            lambda: self._live is not None and self._live.must_end(),
+            lambda: self.account.cancellation.is_requested, lambda: self._live is not None and self._live.must_end()
         )
 
     def _ask(self, calls: Sequence[Call], n_rows: int) -> Generator[tuple[Call, Completion], None, None]:

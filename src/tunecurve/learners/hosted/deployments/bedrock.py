@@ -5,7 +5,6 @@ Written from Amazon's service description and its page "Deploy a custom model fo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from uuid import uuid4
 
@@ -17,10 +16,10 @@ from tunecurve.learners.hosted.deployments.types import (
     state_by_word,
 )
 from tunecurve.learners.hosted.ledger.job_rows import Place
-from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, need_boto3
+from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, bedrock_url, need_boto3
 from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.rest import JsonObject, all_entries
-from tunecurve.privacy.redact import redact
+from tunecurve.privacy.redact import redacted
 from tunecurve.spec.hosted import BedrockSpec
 
 SOURCE = "no price by time: on demand, a custom model is paid by the token (Amazon's user guide, 2026-11)"
@@ -37,9 +36,7 @@ class BedrockDeployments(DeploymentBackend):
 
     def place(self) -> Place:
         """Return region and address; the account is that of the login."""
-        address = os.environ.get("AWS_ENDPOINT_URL_BEDROCK") or os.environ.get("AWS_ENDPOINT_URL")
-        url = redact(address) if address else None
-        return {"backend": self.name, "region": self.client.meta.region_name, "base_url": url}
+        return {"backend": self.name, "region": self.client.meta.region_name, "base_url": redacted(bedrock_url())}
 
     def probe(self) -> None:
         """List one deployment."""

@@ -21,7 +21,7 @@ from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
 from tunecurve.learners.hosted.tuning.fireworks import control_service
 from tunecurve.learners.hosted.tuning.types import NotCreated
-from tunecurve.privacy.redact import redact
+from tunecurve.privacy.redact import redacted
 from tunecurve.spec.hosted import FireworksSpec
 
 # US dollars an hour of one accelerator. The price page itself could not be read; the documents' own calculator has these.
@@ -55,7 +55,7 @@ class FireworksDeployments(DeploymentBackend):
         return {
             "backend": self.name,
             "account": self.account,
-            "base_url": redact(self.base_url) if self.base_url else None,
+            "base_url": redacted(self.base_url),
             "accelerator": self.where.accelerator,
             "accelerators": self.where.accelerators,
         }

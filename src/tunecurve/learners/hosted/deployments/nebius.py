@@ -5,7 +5,6 @@ Written from its API reference (``/v0/models``) and its page on deploying adapte
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 
@@ -42,7 +41,7 @@ class NebiusDeployments(DeploymentBackend):
 
     def __init__(self, name: HostedName, base_model: str) -> None:
         self.whose, self.base_model, self.base_url = name, base_model, name.base_url() or ""
-        key = next((os.environ[variable] for variable in name.key_variables() if os.environ.get(variable)), None)
+        key = name.key()
         if key is None or not self.base_url:
             raise EnvironmentProblem(
                 f"deploying for '{name.full_name}' needs {name.missing_key() or name.base_url_variable()}"

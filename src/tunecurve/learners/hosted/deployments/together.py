@@ -37,7 +37,7 @@ from tunecurve.learners.hosted.transport.rest import (
 from tunecurve.learners.hosted.tuning.errors import asking, refusal_of_creation
 from tunecurve.learners.hosted.tuning.together import together_service
 from tunecurve.learners.hosted.tuning.types import NotCreated
-from tunecurve.privacy.redact import redact
+from tunecurve.privacy.redact import redacted
 from tunecurve.spec.hosted import TogetherSpec
 
 ANSWERS_AT = "https://api-inference.together.ai/v1"
@@ -97,8 +97,7 @@ class TogetherDeployments(DeploymentBackend):
 
     def place(self) -> Place:
         """Return address and project."""
-        base = self.whose.base_url()
-        return {"backend": "together", "project": self._project, "base_url": redact(base) if base else None}
+        return {"backend": "together", "project": self._project, "base_url": redacted(self.whose.base_url())}
 
     def check(self, seconds: float) -> None:
         """See that there is a key, which does not end."""

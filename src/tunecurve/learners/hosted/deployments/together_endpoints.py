@@ -16,7 +16,7 @@ from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.rest import JsonObject, all_entries, part, told_object
 from tunecurve.learners.hosted.tuning.together import together_service
-from tunecurve.privacy.redact import redact
+from tunecurve.privacy.redact import redacted
 
 BILLED_SECONDS, IDLE_MINUTES = 60, 30
 _REPLICAS = ("min_replicas", "max_replicas")
@@ -48,8 +48,7 @@ class TogetherEndpoints(DeploymentBackend):
 
     def place(self) -> Place:
         """Return address and machine."""
-        base = self.whose.base_url()
-        there = redact(base) if base else None
+        there = redacted(self.whose.base_url())
         return {"backend": self.name, "base_url": there, "gpu": self.gpu, "gpus": self.gpus}
 
     def check(self, seconds: float) -> None:

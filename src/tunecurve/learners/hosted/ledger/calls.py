@@ -150,12 +150,7 @@ class Ledger(JobTable, DeploymentTable):
         return None
 
     def record(
-        self,
-        key: str,
-        answer: AnswerRecord,
-        future: AnyFuture | None = None,
-        *,
-        is_usable: bool = True,
+        self, key: str, answer: AnswerRecord, future: AnyFuture | None = None, *, is_usable: bool = True
     ) -> AnyFuture:
         """Keep an answer and what it cost; it may be used once the future is done.
 

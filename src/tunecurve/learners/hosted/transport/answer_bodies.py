@@ -154,17 +154,15 @@ def mend_response(response: Any) -> Any:
         _check_status(response)
         response.output = [_mend_item(item) for item in _without_comments(response.output or []) if item is not None]
     told = told_usage(getattr(response, "usage", None), "input_tokens", "output_tokens")
-    response.usage = (
-        None
-        if told is None
-        else ResponseUsage(
+    response.usage = None
+    if told is not None:
+        response.usage = ResponseUsage(
             input_tokens=told[0],
             output_tokens=told[1],
             total_tokens=sum(told),
             input_tokens_details=InputTokensDetails.construct(cached_tokens=0),
             output_tokens_details=OutputTokensDetails.construct(reasoning_tokens=0),
         )
-    )
     if not isinstance(getattr(response, "model", None), str):
         response.model = ""
     return response

@@ -20,6 +20,11 @@ def region_of(where: BedrockSpec) -> str | None:
     return where.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
 
+def bedrock_url() -> str | None:
+    """Return the address of the control plane that the environment names instead of Amazon's own."""
+    return os.environ.get("AWS_ENDPOINT_URL_BEDROCK") or os.environ.get("AWS_ENDPOINT_URL")
+
+
 def check_bedrock(asked_as: str, where: BedrockSpec) -> None:
     """Raise EnvironmentProblem with what tuning on Bedrock still needs: the extra, a bucket, a role, a region."""
     need_boto3(asked_as)

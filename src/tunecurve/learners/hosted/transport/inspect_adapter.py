@@ -279,10 +279,7 @@ def _with_body(fields: Mapping[str, Any]) -> Callable[[Keywords], Keywords]:
 
 
 def _read_leniently(
-    owner: Any,
-    mend: Callable[[Any], Any],
-    mend_part: Callable[[Any], bool],
-    change: Callable[[Keywords], Keywords],
+    owner: Any, mend: Callable[[Any], Any], mend_part: Callable[[Any], bool], change: Callable[[Keywords], Keywords]
 ) -> None:
     """Have an SDK's `create` send what `change` makes of its arguments, and its answers set right before they are read."""
     from openai import APIStatusError, AsyncStream

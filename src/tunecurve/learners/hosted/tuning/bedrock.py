@@ -7,21 +7,20 @@ afterwards are tuned: a custom model of another kind answers from bought through
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob
-from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, need_boto3, region_of
+from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, bedrock_url, need_boto3, region_of
 from tunecurve.learners.hosted.transport.failures import AWS_LOGIN_HINT, plain_reason
 from tunecurve.learners.hosted.transport.rest import JsonObject, all_entries
 from tunecurve.learners.hosted.tuning.backend import KEY_PREFIX, TuningBackend, as_file, our_key
 from tunecurve.learners.hosted.tuning.errors import asking
 from tunecurve.learners.hosted.tuning.limits import SERVED_ON_DEMAND
 from tunecurve.learners.hosted.tuning.types import JobRequest, state_by_word, told_numbers
-from tunecurve.privacy.redact import redact
+from tunecurve.privacy.redact import redacted
 from tunecurve.prompts import TuningExample
 from tunecurve.spec.hosted import BedrockSpec
 
@@ -57,13 +56,12 @@ class BedrockTuning(TuningBackend):
 
     def place(self) -> Place:
         """Return region and address; the account is that of the login."""
-        address = os.environ.get("AWS_ENDPOINT_URL_BEDROCK") or os.environ.get("AWS_ENDPOINT_URL")
         return {
             "backend": self.name,
             "provider": "bedrock",
             "service": None,
             "region": self.client.meta.region_name,
-            "base_url": redact(address) if address else None,
+            "base_url": redacted(bedrock_url()),
         }
 
     def check_limits(self, request: JobRequest) -> None:

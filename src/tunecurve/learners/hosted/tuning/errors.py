@@ -7,12 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tunecurve.errors import ModelError, TunecurveError
-from tunecurve.learners.hosted.transport.failures import (
-    is_quota_of_jobs,
-    plain_reason,
-    quota_is_used_up,
-    status_of,
-)
+from tunecurve.learners.hosted.transport.failures import is_quota_of_jobs, plain_reason, quota_is_used_up, status_of
 from tunecurve.learners.hosted.tuning.types import CreationUnclear, NotCreated, NotReadyYet, QuotaFull
 
 # How providers say that a dataset or a model, which they have, is still being read or written.

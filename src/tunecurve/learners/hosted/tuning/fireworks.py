@@ -21,7 +21,7 @@ from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.backend import TuningBackend, our_key
 from tunecurve.learners.hosted.tuning.errors import asking
 from tunecurve.learners.hosted.tuning.types import JobRequest, state_by_word, told_numbers, told_time
-from tunecurve.privacy.redact import redact
+from tunecurve.privacy.redact import redacted
 from tunecurve.spec.hosted import FireworksSpec
 
 OWN_ADDRESS = "https://api.fireworks.ai"
@@ -72,7 +72,7 @@ class FireworksTuning(TuningBackend):
             "provider": "fireworks",
             "service": None,
             "account": self.account,
-            "base_url": redact(self.base_url) if self.base_url else None,
+            "base_url": redacted(self.base_url),
         }
 
     def preflight(self, base_model: str) -> None:

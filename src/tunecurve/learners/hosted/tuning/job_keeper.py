@@ -150,18 +150,10 @@ class JobKeeper:
         quoted, cap, spent = row.usd_of(row.tokens), self.account.settings.max_cost, self.account.budget.spent_usd
         if row.study != self.account.study or not row.cost_usd or quoted is None or row.cost_usd <= quoted * HIGH_BILL:
             return
-        told = (
-            ""
-            if row.is_estimated
-            else f" ({row.job.tokens_billed:,} tokens)"
-            if row.job and row.job.tokens_billed
-            else ""
-        )
-        passed = (
-            f"; with it this study has spent {money(spent)}, more than --max-cost {money(cap)}"
-            if cap and spent > cap
-            else ""
-        )
+        billed = row.job.tokens_billed if row.job and not row.is_estimated else None
+        told = f" ({billed:,} tokens)" if billed else ""
+        over = bool(cap and spent > cap)
+        passed = f"; with it this study has spent {money(spent)}, more than --max-cost {money(cap)}" if over else ""
         self.account.on_message(
             f"tuning job {row.provider_id} is booked at {money(row.cost_usd)}{told}, its quote was {money(quoted)} ({row.tokens:,} "
             f"tokens){passed}; compare with the provider's bill"

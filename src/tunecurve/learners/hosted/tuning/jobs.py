@@ -212,10 +212,7 @@ class JobFlow(JobKeeper):
         if not current.training_file and current.state == PREPARING:
             self.account.ledger.drop_claim(row.key)
             return
-        self._change(
-            row,
-            lambda current: replace(current, state=state, reserved_usd=0.0, owner=None, claimed_at=None),
-        )
+        self._change(row, lambda current: replace(current, state=state, reserved_usd=0.0, owner=None, claimed_at=None))
 
     def _adopt_or_repeat(self, request: JobRequest, row: JobRow, n_repeats: int) -> JobRow | Pending:
         """Adopt the job of a creation that got no answer; make another one only after looking for long enough, and once."""

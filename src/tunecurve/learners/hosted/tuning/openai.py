@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from tunecurve.errors import EnvironmentProblem, ModelError, needing
+from tunecurve.errors import ModelError, needing
 from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob, suffix_of
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason, quota_is_used_up
@@ -27,7 +26,7 @@ from tunecurve.learners.hosted.tuning.types import (
     state_by_word,
     told_numbers,
 )
-from tunecurve.privacy.redact import redact
+from tunecurve.privacy.redact import redacted
 
 METADATA = "tunecurve_key"
 MOST_A_PAGE = 100
@@ -67,10 +66,7 @@ class OpenAITuning(TuningBackend):
     def __init__(self, name: HostedName, fields: str = "auto") -> None:
         with needing("hosted", "tuning"):
             import openai
-        missing = name.missing_key()
-        if missing:
-            raise EnvironmentProblem(f"tuning '{name.full_name}' needs a key in the environment: set {missing}")
-        key = next((os.environ[variable] for variable in name.key_variables() if os.environ.get(variable)), None)
+        key = name.key_for_tuning()
         self.openai, self.whose, self.base_url, self.fields = openai, name, name.base_url(), fields
         straight = openai.DefaultHttpxClient(follow_redirects=False)
         self.client = openai.OpenAI(
@@ -80,7 +76,7 @@ class OpenAITuning(TuningBackend):
     def place(self) -> Place:
         """Return whose key and which address hold."""
         provider = {"provider": self.whose.provider, "service": self.whose.service}
-        return {"backend": self.name, **provider, "base_url": redact(self.base_url) if self.base_url else None}
+        return {"backend": self.name, **provider, "base_url": redacted(self.base_url)}
 
     def check_limits(self, request: JobRequest) -> None:
         """Refuse what the provider would refuse after the upload."""

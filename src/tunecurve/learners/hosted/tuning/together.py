@@ -7,10 +7,8 @@ name of the model they make. Rows are packed: a step holds as many as fit, so th
 
 from __future__ import annotations
 
-import os
 import re
 
-from tunecurve.errors import EnvironmentProblem
 from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob, suffix_of
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason
@@ -20,7 +18,7 @@ from tunecurve.learners.hosted.tuning.backend import TuningBackend
 from tunecurve.learners.hosted.tuning.errors import asking
 from tunecurve.learners.hosted.tuning.limits import USUAL_BATCH
 from tunecurve.learners.hosted.tuning.types import JobRequest, state_by_word, told_numbers, told_time
-from tunecurve.privacy.redact import redact
+from tunecurve.privacy.redact import redacted
 
 USUAL_ADDRESS = "https://api.together.ai/v1"
 _OUR_SUFFIX = re.compile(r"n\d+-[0-9a-z]{8}")
@@ -34,12 +32,9 @@ def together_service(name: HostedName, version: str = "v1") -> JsonService:
     EnvironmentProblem
         When no key is set.
     """
-    missing = name.missing_key()
-    if missing:
-        raise EnvironmentProblem(f"tuning '{name.full_name}' needs a key in the environment: set {missing}")
-    key = next(os.environ[variable] for variable in name.key_variables() if os.environ.get(variable))
+    key = name.key_for_tuning()
     base = re.sub(r"/v\d+/?$", "", name.base_url() or USUAL_ADDRESS)
-    return JsonService(f"{base}/{version}", key)
+    return JsonService(f"{base}/{version}", key or "")
 
 
 class TogetherTuning(TuningBackend):
@@ -58,12 +53,11 @@ class TogetherTuning(TuningBackend):
 
     def place(self) -> Place:
         """Return which address holds."""
-        base = self.whose.base_url()
         return {
             "backend": "together",
             "provider": "together",
             "service": None,
-            "base_url": redact(base) if base else None,
+            "base_url": redacted(self.whose.base_url()),
         }
 
     def preflight(self, base_model: str) -> None:

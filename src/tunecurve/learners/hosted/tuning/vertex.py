@@ -19,7 +19,7 @@ from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.backend import TuningBackend, as_file
 from tunecurve.learners.hosted.tuning.errors import asking
 from tunecurve.learners.hosted.tuning.types import CreationUnclear, JobRequest, state_by_word, told_numbers
-from tunecurve.privacy.redact import redact
+from tunecurve.privacy.redact import redacted
 from tunecurve.prompts import TuningExample
 from tunecurve.spec.hosted import VertexSpec
 
@@ -66,7 +66,7 @@ class VertexTuning(TuningBackend):
             "backend": "vertex",
             "project": self.project,
             "location": self.location,
-            "base_url": redact(self.base_url) if self.base_url else None,
+            "base_url": redacted(self.base_url),
         }
 
     def check_limits(self, request: JobRequest) -> None:
