@@ -13,6 +13,11 @@ def sign_of(direction: str) -> float:
     return 1.0 if direction == "max" else -1.0
 
 
+def better_in_words(direction: str) -> str:
+    """Return ``more is better`` or ``less is better``."""
+    return "more is better" if direction == "max" else "less is better"
+
+
 def better_end(ends: tuple[T, T], direction: str) -> T:
     """Return the better one of a range's ends, given as (low, high)."""
     low, high = ends

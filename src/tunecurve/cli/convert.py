@@ -111,12 +111,9 @@ def _system_note(spec: StudySpec, to: str) -> str:
     if to == "rows":
         way = "stands in no row: give it as prompt.system in a study file, or write chats (--to openai)"
         return f"the system text {_cut(spec.prompt.system)} {way}" if spec.prompt.system else ""
-    is_own = spec.prompt.system is not None
-    return (
-        ""
-        if is_own
-        else "the chats' system text is the task's instruction; prompt.system in a study file is another, '' none"
-    )
+    if spec.prompt.system is not None:
+        return ""
+    return "the chats' system text is the task's instruction; prompt.system in a study file is another, '' none"
 
 
 def _cut(text: str) -> str:

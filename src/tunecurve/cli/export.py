@@ -52,12 +52,7 @@ def export(
         wanted = cast(ModelFormat, model_format or "safetensors")
         target = destination or (folder / "export" if merged else None)
         done = export_model(
-            folder,
-            wanted,
-            target,
-            trial=trial,
-            check_rows=check_rows,
-            on_message=lambda line: echo(line, err=True),
+            folder, wanted, target, trial=trial, check_rows=check_rows, on_message=lambda line: echo(line, err=True)
         )
         for line in done.lines:
             echo(line)

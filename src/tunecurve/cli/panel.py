@@ -67,11 +67,7 @@ class Panel:
         self._state, self._cancellation = state, cancellation
         self.console = console or PanelConsole(stderr=True, highlight=False, markup=False, emoji=False)
         self._live = Live(
-            self,
-            console=self.console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=sys.stdout.isatty(),
+            self, console=self.console, auto_refresh=False, transient=True, redirect_stdout=sys.stdout.isatty()
         )
         self._live.start()
         self.console.show_cursor(True)

@@ -133,13 +133,14 @@ def _agree_to_costs(ready: Study) -> None:
 
 def _show_results(results: Results, known: Collection[Finding]) -> None:
     """Show what was measured, and what was found that its user has not been told before."""
-    from tunecurve.report.decision import decision_of, decision_text
+    from tunecurve.report.decision import decision_text
     from tunecurve.report.history import history_lines
     from tunecurve.report.loss_panel import loss_lines
     from tunecurve.report.spent import money_line
     from tunecurve.report.tables import prompt_lines
     from tunecurve.report.teaching import teaching_lines
     from tunecurve.report.test_set import rows_lines
+    from tunecurve.results.decision import decision_of
 
     tell()
     tell(decision_text(results))

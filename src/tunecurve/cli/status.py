@@ -55,7 +55,7 @@ def status(folder: Path, as_json: bool) -> None:
 
 def summary_json(results: Results) -> dict[str, object]:
     """Return the decision, the time and the money of a study, as `status` and `report` print them."""
-    from tunecurve.report.decision import decision_of
+    from tunecurve.results.decision import decision_of
 
     trained = [trial.training.train_seconds for trial in results.finished if trial.training]
     answered = [trial.answer_seconds for trial in results.finished]

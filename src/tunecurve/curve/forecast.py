@@ -18,14 +18,7 @@ from tunecurve.curve.collapse import rerun_notes
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.plateau import default_delta, find_plateau, is_speculative, judge
-from tunecurve.curve.points import (
-    CurvePoints,
-    Floats,
-    PreparedCurve,
-    checked_arrays,
-    prepare,
-    usual_range,
-)
+from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare, usual_range
 from tunecurve.curve.predictive import Predictive, predict
 from tunecurve.curve.priors import KINDS
 from tunecurve.curve.runs import mean_note, runs_behind
@@ -269,10 +262,7 @@ def _gains(predictive: Predictive, sizes: Floats) -> list[Gain]:
 
 
 def back_test(
-    points: CurvePoints,
-    score_range: tuple[float | None, float | None],
-    direction: str,
-    kind: str | None = None,
+    points: CurvePoints, score_range: tuple[float | None, float | None], direction: str, kind: str | None = None
 ) -> BackTest | None:
     """Forecast the largest measured size from the others; None with fewer than four sizes."""
     size, score = checked_arrays(points)

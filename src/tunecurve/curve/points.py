@@ -287,11 +287,7 @@ def _test_rows(points: CurvePoints, run: int) -> float | None:
 
 
 def _pooled_seed_variance(
-    deviation: Floats,
-    member: NDArray[np.int64],
-    runs: NDArray[np.int64],
-    relative_size: Floats,
-    expected: float,
+    deviation: Floats, member: NDArray[np.int64], runs: NDArray[np.int64], relative_size: Floats, expected: float
 ) -> float:
     """Variance of one run at the largest size, in squared error units; 0 when no size has two scores."""
     freedom = len(deviation) - len(relative_size)

@@ -16,12 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tunecurve.curve.distributions import normal_cdf, student_quantile
-from tunecurve.curve.intervals import (
-    CAUTION,
-    Jackknife,
-    bound_if_none,
-    cautious_variance,
-)
+from tunecurve.curve.intervals import CAUTION, Jackknife, bound_if_none, cautious_variance
 from tunecurve.storage.records import Record
 
 # Four of five true differences are told: the usual power of a planned study (Cohen 1988).
@@ -100,13 +95,11 @@ class PairedNoise(Record):
         by_seeds = self.seed_variance**2 / (self.n_seeds - 1.0)
         return (variance + self.seed_variance) ** 2 / (variance**2 / (groups - 1.0) + by_seeds)
 
-    def smallest_difference(
-        self, n_rows: float | None = None, power: float = POWER, level: float = 0.95
-    ) -> float | None:
-        """Return the smallest difference that is told with this power; None where not even the largest one is."""
-        if self.power(self.width, n_rows, level) < power:
+    def smallest_difference(self, level: float = 0.95) -> float | None:
+        """Return the smallest difference that is told with the usual power; None where not even the largest one is."""
+        if self.power(self.width, level=level) < POWER:
             return None
-        return _first(lambda difference: self.power(difference, n_rows, level) >= power, 0.0, self.width)
+        return _first(lambda difference: self.power(difference, level=level) >= POWER, 0.0, self.width)
 
     def rows_for(self, difference: float, power: float = POWER, level: float = 0.95) -> int | None:
         """Return how many test rows tell a difference; None where seeds, not rows, are in its way."""
@@ -117,13 +110,13 @@ class PairedNoise(Record):
         )
         return math.ceil(math.exp(found) - 1e-6)
 
-    def seeds_for(self, difference: float, power: float = POWER, level: float = 0.95) -> int | None:
+    def seeds_for(self, difference: float, level: float = 0.95) -> int | None:
         """Return how many runs a size tell a difference on these rows; None where seeds are not in its way, or too many are needed."""
         if self.seed_variance == 0.0:
             return None
         for count in range(self.n_seeds + 1, MOST_SEEDS + 1):
             more = replace(self, seed_variance=self.seed_variance * self.n_seeds / count, n_seeds=count)
-            if more.power(difference, level=level) >= power:
+            if more.power(difference, level=level) >= POWER:
                 return count
         return None
 

@@ -65,13 +65,16 @@ _PAGES = (
         "give its export: https://docs.google.com/spreadsheets/d/{1}/export?format=xlsx (shared with everybody), or download it "
         "there: File, Download",
     ),
-    _Page(
-        "drive.google.com", re.compile(r"/.*"), "a page of Google Drive", "download the file there, and give its path"
+    *(
+        _Page(host, re.compile(r"/.*"), f"a page of {whose}", "download the file there, and give its path")
+        for host, whose in (
+            ("drive.google.com", "Google Drive"),
+            ("1drv.ms", "OneDrive"),
+            ("onedrive.live.com", "OneDrive"),
+            ("www.kaggle.com", "Kaggle"),
+            ("kaggle.com", "Kaggle"),
+        )
     ),
-    _Page("1drv.ms", re.compile(r"/.*"), "a page of OneDrive", "download the file there, and give its path"),
-    _Page("onedrive.live.com", re.compile(r"/.*"), "a page of OneDrive", "download the file there, and give its path"),
-    _Page("www.kaggle.com", re.compile(r"/.*"), "a page of Kaggle", "download the file there, and give its path"),
-    _Page("kaggle.com", re.compile(r"/.*"), "a page of Kaggle", "download the file there, and give its path"),
 )
 
 

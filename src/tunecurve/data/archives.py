@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any, BinaryIO, cast
 
@@ -35,7 +36,7 @@ def file_in_archive(file: DataFile) -> DataFile:
     _check_names(file, names)
     name = _chosen(file, names)
     open_member = _open_in_tar if file.suffix == ".tar" else _open_in_zip
-    return DataFile(f"{file}{PART}{name}", _opener(file, name, open_member), replace(file.options))
+    return DataFile(f"{file}{PART}{name}", partial(open_member, file, name), replace(file.options))
 
 
 def _names_in_zip(file: DataFile) -> list[str]:
@@ -118,10 +119,6 @@ def _nothing_to_read(file: DataFile, names: Sequence[str]) -> str:
     if nested is not None:
         return f"'{file}' holds another archive, '{nested}'; unpack it once"
     return f"'{file}' holds no data file ({', '.join(names[:6]) or 'it is empty'}); expected one .jsonl, .csv, .parquet or the like"
-
-
-def _opener(file: DataFile, name: str, open_member: Callable[[DataFile, str], BinaryIO]) -> Callable[[], BinaryIO]:
-    return lambda: open_member(file, name)
 
 
 def _open_in_zip(file: DataFile, name: str) -> BinaryIO:

@@ -278,10 +278,7 @@ def _is_object_of_flags(cell: Any) -> bool:
 
 
 def _reason_to_drop(
-    source: Reading,
-    target: Reading,
-    first: Mapping[str, Row],
-    is_too_long: Callable[[str, str], bool] | None,
+    source: Reading, target: Reading, first: Mapping[str, Row], is_too_long: Callable[[str, str], bool] | None
 ) -> str | None:
     for reading, side in ((source, "input"), (target, "target")):
         if reading.shape:

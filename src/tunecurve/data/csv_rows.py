@@ -169,11 +169,9 @@ class _CsvFile:
                 f"{self.source}, line {start}: {counted(n_cells, 'cell')}, expected {len(self.header)} as in the "
                 f"header; the line ends too early: write empty cells with their {marks}, and texts with line breaks in double quotes"
             )
-        how = (
-            f"put texts with {marks} or line breaks in double quotes"
-            if self.separator != "\t"
-            else "write tabs and line breaks within texts as blanks"
-        )
+        how = f"put texts with {marks} or line breaks in double quotes"
+        if self.separator == "\t":
+            how = "write tabs and line breaks within texts as blanks"
         if len(self.header) == 1:
             how = f"if '{self.header[0][:60]}' is a title above the header, delete it; else {how}"
         return f"{self.source}, line {start}: {n_cells} cells, expected {len(self.header)} as in the header; {how}"
@@ -181,11 +179,9 @@ class _CsvFile:
     def _not_csv(self, problem: str, start: int, line: int) -> str:
         if problem == "unexpected end of data":
             return f"{self.source}, line {start}: not CSV: the quotation mark opened here is closed nowhere; mend the quotes there"
-        where = (
-            f"line {line}"
-            if line == start
-            else f"line {line}, within a cell whose quotation mark is opened in line {start}"
-        )
+        where = f"line {line}"
+        if line != start:
+            where += f", within a cell whose quotation mark is opened in line {start}"
         return (
             f"{self.source}, {where}: not CSV ({problem}); check the quotes there: a cell that begins with a quotation mark ends "
             "with one, and marks within it are doubled"

@@ -31,8 +31,7 @@ class Reason:
 JOINED = "joined with an earlier row of the same input"
 REASONS: dict[str, Reason] = {
     "empty input": Reason(
-        "their input is empty",
-        "check --input-column; where several columns make the input, repeat --input-column",
+        "their input is empty", "check --input-column; where several columns make the input, repeat --input-column"
     ),
     "empty target": Reason(
         "their target is empty",

@@ -49,16 +49,11 @@ _OF_INPUTS = {
     "a list of texts": "an input is one text: join them, e.g. ' '.join(tokens), or '\\n'.join(sentences): " + _DOCS,
     "an object": "make the key that holds the text a column of its own: " + _DOCS,
 }
+_OF_TARGETS = {"entities": _OF_ENTITIES, "classes": _OF_CLASSES, "labels": _OF_LABELS, "object": _OF_OBJECTS}
 
 
 def _way_on(shape: str, is_input: bool, list_is: str) -> str:
-    special = (
-        _OF_INPUTS
-        if is_input
-        else {"entities": _OF_ENTITIES, "classes": _OF_CLASSES, "labels": _OF_LABELS, "object": _OF_OBJECTS}.get(
-            list_is, {}
-        )
-    )
+    special = _OF_INPUTS if is_input else _OF_TARGETS.get(list_is, {})
     return special.get(shape, WAYS_ON[shape])
 
 

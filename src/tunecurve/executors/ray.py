@@ -133,7 +133,8 @@ class RayWorkers:
         try:
             event, files = self._ray.get(task)
         except self._ray.exceptions.RayTaskError as error:
-            return StudyFailed(item.trial, EnvironmentProblem(f"a Ray node cannot run trials: {_line(error)}"))
+            reason = " ".join(str(error).splitlines()[-1:])[:200]
+            return StudyFailed(item.trial, EnvironmentProblem(f"a Ray node cannot run trials: {reason}"))
         except self._ray.exceptions.RayError as error:
             return Lost(item.trial, f"its node or worker was lost ({type(error).__name__})")
         for name in sorted(files, key=lambda name: (name == RESULT, name)):  # the result comes last
@@ -155,10 +156,6 @@ def _import_ray() -> Any:
         import ray
         import ray.util.scheduling_strategies
     return ray
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).splitlines()[-1:])[:200]
 
 
 class _Mailbox:

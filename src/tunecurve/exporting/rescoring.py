@@ -17,8 +17,8 @@ from tunecurve.results.model import Results
 from tunecurve.results.records.points import MetricResult
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.scoring_again import is_the_score, metrics_of
+from tunecurve.study.answer_report import text_scores
 from tunecurve.study.trial_folder import KeptAnswer, TrialFolder
-from tunecurve.study.trial_record import row_statistics
 
 WHY_NOT_SCORED = (
     "they need the study's data or code, or this version scores answers in another way than the study's did"
@@ -93,11 +93,10 @@ def rescore(
     before = [line["prediction"] for line in chosen]
     after = [answer.text for answer in predictor.cleaned(prompts, answers(prompts))]
     rows = [_row(line) for line in chosen]
-    scores = []
-    for described in results.metrics:
-        if described.name in metrics:
-            one = metrics[described.name]
-            scores.append(TwoScores(described, _score(one, rows, before), _score(one, rows, after)))
+    old_scores, new_scores = (text_scores(rows, texts, list(metrics.values())) for texts in (before, after))
+    scores = [
+        TwoScores(one, old_scores[one.name], new_scores[one.name]) for one in results.metrics if one.name in metrics
+    ]
     n_changed = sum(old != new for old, new in zip(before, after, strict=True))
     told_first = tuple(dict.fromkeys((results.primary_metric, results.second_metric)))
     return Rescored(len(chosen), len(lines), n_changed, scores, not_scored, told_first)
@@ -108,16 +107,9 @@ def _usable(results: Results, trial: FinishedTrial, lines: Sequence[KeptAnswer])
     may_say = [metric for metric in results.metrics if results.may_say(metric.name, trial.learner)]
     found = metrics_of(results, [metric.name for metric in may_say])
     rows, given = [_row(line) for line in lines], [line["prediction"] for line in lines]
-    usable = {
-        name: metric
-        for name, metric in found.items()
-        if is_the_score(_score(metric, rows, given), trial.scores.get(name))
-    }
+    again = text_scores(rows, given, list(found.values()))
+    usable = {name: one for name, one in found.items() if is_the_score(again[name], trial.scores.get(name))}
     return usable, [metric.title for metric in may_say if metric.name not in usable]
-
-
-def _score(metric: Metric, rows: Sequence[Row], answers: Sequence[str]) -> float:
-    return float(metric.score(row_statistics(rows, answers, [metric])[metric.name].sum(axis=0)))
 
 
 def _row(line: KeptAnswer) -> Row:

@@ -298,9 +298,7 @@ def _with_rules(pairs: Pairs, form: PlaceholderForm) -> PlaceholderForm:
     return PlaceholderForm(form.styles, best)
 
 
-def numbered_rows(
-    pairs: Pairs, form: PlaceholderForm, limit: int = N_ROWS_SCORED
-) -> Iterable[tuple[list[tuple[str, str]], list[str]]]:
+def numbered_rows(pairs: Pairs, form: PlaceholderForm) -> Iterable[tuple[list[tuple[str, str]], list[str]]]:
     """Yield, of rows with numbers whose target is a masking, the (label, value) pairs and their labels as written."""
     n_found = 0
     for source, target in pairs:
@@ -317,5 +315,5 @@ def numbered_rows(
             ],
             names,
         )
-        if n_found >= limit:
+        if n_found >= N_ROWS_SCORED:
             return

@@ -20,15 +20,7 @@ from tunecurve.errors import ModelError, UsageError
 from tunecurve.findings import Finding
 from tunecurve.learners.answers import answer_stream
 from tunecurve.learners.as_student import AnswersAsStudent
-from tunecurve.learners.base import (
-    Completion,
-    Learner,
-    Pending,
-    TrainingJob,
-    TrainingProgress,
-    Tuned,
-    Workload,
-)
+from tunecurve.learners.base import Completion, Learner, Pending, TrainingJob, TrainingProgress, Tuned, Workload
 from tunecurve.learners.losses import LossUnit
 from tunecurve.learners.teaching import (
     ANSWER_VERSION,

@@ -157,11 +157,8 @@ def source_hash(own: Any) -> str:
                 for code in codes
             ]
         )
-    values = (
-        {}
-        if kind is own
-        else {name: value for name, value in sorted(vars(own).items()) if isinstance(value, str | Real)}
-    )
+    set_on_it = {} if kind is own else vars(own)
+    values = {name: value for name, value in sorted(set_on_it.items()) if isinstance(value, str | Real)}
     return hashlib.sha256(f"{text}{values}".encode()).hexdigest()[:12]
 
 

@@ -13,7 +13,6 @@ from tunecurve.report.answer_lines import AnswerLine, TrialAnswers, leak_form, p
 from tunecurve.report.row_faults import RowFaults, faults_of
 from tunecurve.results.model import Results
 from tunecurve.storage.records import Record
-from tunecurve.study.plan import SIMILAR
 
 # Bytes of texts, as the page holds them: the page stays below 3 MB.
 MOST_BYTES = 2_300_000
@@ -79,7 +78,7 @@ def answer_data(folder: Path, results: Results, answers: Sequence[TrialAnswers])
         trials=[_trial(one, chosen, numbers, form) for one in answered],
         n_rows=n_rows,
         labels=sorted(results.labels),
-        are_classes=any(metric.name == "class_recall" for metric in results.metrics),
+        are_classes=results.are_classes,
         has_leaks=form is not None,
     )
 
@@ -109,11 +108,7 @@ def _trial(
 ) -> TrialView:
     lines = [one.lines[row] for row in chosen]
     trial = one.trial
-    seed = (
-        f", seed {trial.seed}"
-        if trial.strategy in ("few-shot", *SIMILAR, "optimized", "fine-tune") and trial.seed
-        else ""
-    )
+    seed = f", seed {trial.seed}" if trial.seed else ""  # 0 where nothing is drawn
     return TrialView(
         name=one.point_name + seed,
         learner=trial.learner,

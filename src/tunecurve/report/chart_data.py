@@ -10,7 +10,6 @@ from tunecurve.report.confusion import Confusion
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import JudgedForecast, LearnerForecast
 from tunecurve.results.records.points import Point
-from tunecurve.spec.study import AdviceSpec
 from tunecurve.storage.records import Record
 
 MOST_LOSSES = 120
@@ -124,12 +123,12 @@ class ChartData(Record):
 
 def chart_data(results: Results, found: Sequence[Confusion] = ()) -> ChartData:
     """Return what the page draws; `found`: confusion matrices, from `confusions`."""
-    advice = AdviceSpec.model_validate(results.spec.get("advice") or {})
+    advice = results.advice
     return ChartData(
         metrics=[
             MetricView(metric.name, metric.title, metric.sign, metric.range)
             for metric in results.metrics
-            if not metric.name.endswith("_recall") or metric.name == "entity_recall"
+            if not metric.is_by_label
         ],
         primary=results.primary_metric,
         points=[_point(results, point) for point in results.points],
@@ -148,7 +147,7 @@ def chart_data(results: Results, found: Sequence[Confusion] = ()) -> ChartData:
         labels=_labels(results),
         losses=_losses(results),
         confusions=list(found),
-        judged=[item for item in results.forecast_history if results.may_say(item.metric, item.learner)],
+        judged=results.history_shown,
     )
 
 

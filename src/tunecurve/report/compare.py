@@ -18,15 +18,8 @@ def runs_table(compared: ComparedStudies) -> Table:
     rows = []
     for run in compared.runs:
         score = "–" if run.score is None else with_interval(run.score)
-        rows.append(
-            [
-                run.name,
-                run.best or "nothing tuned",
-                score,
-                f"{run.n_test:,}",
-                "finished" if run.is_complete else "not finished",
-            ]
-        )
+        state = "finished" if run.is_complete else "not finished"
+        rows.append([run.name, run.best or "nothing tuned", score, f"{run.n_test:,}", state])
     return header, rows
 
 
@@ -37,17 +30,9 @@ def difference_table(compared: ComparedStudies) -> Table:
     for item in compared.differences:
         scores = f"{number(item.second_score)} − {number(item.first_score)}"
         chance = item.difference.p_better if item.difference else None
-        best = " (best of each)" if item.is_best else ""
-        rows.append(
-            [
-                item.run,
-                item.of + best,
-                item.against,
-                scores,
-                _difference(item),
-                "–" if chance is None else f"{100 * chance:.1f} %",
-            ]
-        )
+        point = item.of + (" (best of each)" if item.is_best else "")
+        better = "–" if chance is None else f"{100 * chance:.1f} %"
+        rows.append([item.run, point, item.against, scores, _difference(item), better])
     return header, rows
 
 
@@ -109,11 +94,8 @@ def _together(compared: ComparedStudies, results: Sequence[Results]) -> ChartDat
     views = [chart_data(one) for one in results]
     names = [run.name for run in compared.runs]
     first = views[0]
-    metrics = [
-        metric
-        for metric in first.metrics
-        if all(metric.name in {other.name for other in view.metrics} for view in views)
-    ]
+    shared = set.intersection(*({metric.name for metric in view.metrics} for view in views))
+    metrics = [metric for metric in first.metrics if metric.name in shared]
     floors = [(point.label, point.scores) for view in views for point in view.points if point.strategy == "floor"]
     is_one_floor = all(floor == floors[0] for floor in floors)
     points: list[PointView] = []

@@ -28,7 +28,7 @@ class Confusion(Record):
 
 def confusions(results: Results, answers: list[TrialAnswers]) -> list[Confusion]:
     """Return a matrix for every point but the floor; none where targets are no classes."""
-    if not any(metric.name == "class_recall" for metric in results.metrics):
+    if not results.are_classes:
         return []
     known = {as_class(label) for label in results.data.labels}
     by_point: dict[str, list[TrialAnswers]] = {}

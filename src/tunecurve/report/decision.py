@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from tunecurve.report.tables import text_columns
-from tunecurve.results.decision import decide_study
+from tunecurve.results.decision import decision_of
 from tunecurve.results.model import Results
 from tunecurve.results.records.decision import ExpectedGain, StudyDecision
 from tunecurve.results.records.points import MetricResult
-
-
-def decision_of(results: Results) -> StudyDecision:
-    """Return the decision of a study; made now where its results were put together without one."""
-    return results.decision or decide_study(results)
 
 
 def decision_lines(results: Results, done: tuple[int, int] | None = None) -> list[tuple[str, str]]:

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from tunecurve.report.tables import Table, metric_titles
 from tunecurve.results.model import Results
-from tunecurve.results.records.advice import JudgedForecast
-
-
-def _sayable(results: Results) -> list[JudgedForecast]:
-    """Return what was judged, without metrics that may not be shown."""
-    return [item for item in results.forecast_history if results.may_say(item.metric, item.learner)]
 
 
 def history_table(results: Results) -> Table:
@@ -17,7 +11,7 @@ def history_table(results: Results) -> Table:
     titles = metric_titles(results)
     header = ["learner", "training rows", "score", "forecast", "80 % interval", "from sizes", "measured", "held"]
     rows = []
-    for item in _sayable(results):
+    for item in results.history_shown:
         low, high = item.interval_80
         rows.append(
             [
@@ -36,7 +30,7 @@ def history_table(results: Results) -> Table:
 
 def history_lines(results: Results) -> list[str]:
     """Return for every learner what had been forecast for its largest size in the headline metric, and how often intervals held."""
-    own = [item for item in _sayable(results) if item.metric == results.primary_metric]
+    own = [item for item in results.history_shown if item.metric == results.primary_metric]
     lines = []
     for learner in dict.fromkeys(item.learner for item in own):
         judged = sorted((item for item in own if item.learner == learner), key=lambda item: item.n)

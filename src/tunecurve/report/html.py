@@ -41,7 +41,6 @@ from tunecurve.report.test_set import rows_lines, rows_table
 from tunecurve.results.diagnosis import last_diagnoses
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import LearnerForecast
-from tunecurve.spec.study import AdviceSpec
 
 STYLES = ("report.css",)
 # In this order: each may use what stands before it.
@@ -142,11 +141,8 @@ def render_report(
         Whether instructions that were found are shown, which may quote rows.
     """
     chart = chart or chart_data(results)
-    names = [metric.name for metric in results.metrics]
     columns = default_columns(results)
-    others = [
-        name for name in names if (name not in columns and not name.endswith("_recall")) or name == "entity_recall"
-    ]
+    others = [metric.name for metric in results.metrics if metric.name not in columns and not metric.is_by_label]
     return render_page(
         "report.html.jinja",
         results=results,
@@ -177,7 +173,7 @@ def render_report(
         examples=examples,
         chart=chart.to_json(),
         questions=chart.questions if any(curve.sizes for curve in chart.questions) else [],
-        advice=AdviceSpec.model_validate(results.spec.get("advice") or {}),
+        advice=results.advice,
         answers=answers and answers.to_json(),
         failed=[trial for trial in results.trials if trial.failure],
         no_answer_rule=NO_ANSWER_RULE,

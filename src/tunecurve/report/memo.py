@@ -6,14 +6,15 @@ The decision is the title; the learner that it speaks of has its interval and it
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tunecurve.privacy.redact import shown
-from tunecurve.report.plots import learner_colours
+from tunecurve.direction import better_in_words
+from tunecurve.report.plots import forecast_band, learner_colours, plain, with_bounds
 from tunecurve.report.tables import doublings
-from tunecurve.results.decision import decide_study
+from tunecurve.results.decision import decision_of
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import MetricResult, Point
 
@@ -77,22 +78,13 @@ def memo_figure(results: Results, *, dark: bool = False) -> Figure:
     look = DARK if dark else LIGHT
     figure = Figure(figsize=INCHES, dpi=200, layout="constrained", facecolor=look.paper)
     axes = figure.subplots()
-    decision = results.decision or decide_study(results)
+    decision = decision_of(results)
     title = short_title(("So far: " if decision.is_provisional else "") + decision.sentence)
-    figure.suptitle(_in_lines(_plain(title)), x=0.015, ha="left", fontsize=13, fontweight="bold", color=look.text)
+    figure.suptitle(
+        textwrap.fill(plain(title), TITLE_LINE), x=0.015, ha="left", fontsize=13, fontweight="bold", color=look.text
+    )
     _draw(axes, results, decision.learner, look, dark=dark)
     return figure
-
-
-def _in_lines(text: str) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(text, TITLE_LINE))
-
-
-def _plain(name: str) -> str:
-    """Return a name in which nothing steers: no control character, and no dollar that begins a formula."""
-    return shown(name).replace("$", r"\$")
 
 
 def _draw(axes: Axes, results: Results, speaker: str | None, look: Look, *, dark: bool) -> None:
@@ -110,7 +102,7 @@ def _draw(axes: Axes, results: Results, speaker: str | None, look: Look, *, dark
             _draw_other(axes, tuned[name], metric.name, colour)
         last = tuned[name][-1]
         axes.annotate(
-            _plain(name[:24]), (last.train_size, last.scores[metric.name].estimate or 0.0), xytext=(0, 9),
+            plain(name[:24]), (last.train_size, last.scores[metric.name].estimate or 0.0), xytext=(0, 9),
             textcoords="offset points", ha="right", fontsize=11, color=colour, fontweight="bold" if number == 0 else None,
         )  # fmt: skip
     if not order:
@@ -136,9 +128,7 @@ def _tuned(results: Results) -> dict[str, list[Point]]:
 def _draw_measured(axes: Axes, points: Sequence[Point], metric_name: str, colour: str) -> None:
     sizes = [point.train_size for point in points]
     scores = [point.scores[metric_name] for point in points]
-    estimates = [score.estimate or 0.0 for score in scores]
-    low = [value if score.low is None else score.low for score, value in zip(scores, estimates, strict=True)]
-    high = [value if score.high is None else score.high for score, value in zip(scores, estimates, strict=True)]
+    estimates, low, high = with_bounds(scores)
     axes.fill_between(sizes, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.vlines(sizes, low, high, color=colour, linewidth=2.0, alpha=0.8)
     axes.plot(sizes, estimates, color=colour, marker="o", markersize=7, linewidth=2.6)
@@ -156,16 +146,11 @@ def _draw_other(axes: Axes, points: Sequence[Point], metric_name: str, colour: s
 def _draw_forecast(axes: Axes, results: Results, learner: str, colour: str) -> set[float]:
     """Draw the forecast of the sizes that were not measured, dashed; return these sizes, as many as a small axis can name."""
     forecast = results.forecast.get(learner)
-    entries = list(doublings(forecast))[:2] if forecast else []
-    trusted = {entry.n for entry in forecast.trusted} if forecast else set()
-    entries = [entry for entry in entries if entry.n in trusted]
+    entries = doublings(forecast)[:2]
     if forecast is None or not entries:
         return set()
-    last = forecast.points[-1]
-    sizes = [last.n, *(entry.n for entry in entries)]
-    low, high = ([last.mean_score, *(entry.interval_80[side] for entry in entries)] for side in (0, 1))
+    sizes, medians, low, high = forecast_band(forecast, entries)
     axes.fill_between(sizes, low, high, color=colour, alpha=0.09, linewidth=0)
-    medians = [last.mean_score, *(entry.median for entry in entries)]
     axes.plot(sizes, medians, color=colour, linestyle=(0, (3, 2)), linewidth=2.4)
     axes.annotate(
         f"{medians[-1]:.1f}", (sizes[-1], medians[-1]), xytext=(5, -4), textcoords="offset points", fontsize=11, color=colour
@@ -181,7 +166,7 @@ def _draw_floor(axes: Axes, results: Results, look: Look) -> None:
         return
     axes.axhline(value, color=look.quiet, linewidth=1.8, linestyle=":")
     axes.annotate(
-        f"{_plain(floor.label)} {value:.1f}", (0.99, value), xycoords=("axes fraction", "data"), xytext=(0, 4),
+        f"{plain(floor.label)} {value:.1f}", (0.99, value), xycoords=("axes fraction", "data"), xytext=(0, 4),
         textcoords="offset points", ha="right", fontsize=10.5, color=look.quiet,
     )  # fmt: skip
 
@@ -215,8 +200,8 @@ def _apart(sizes: Sequence[float]) -> list[float]:
 def _say(axes: Axes, results: Results, metric: MetricResult, look: Look, *, has_forecast: bool) -> None:
     low, high = metric.range
     unit = f"{low:g} to {high:g}, " if low is not None and high is not None else ""
-    better = "more is better" if metric.sign > 0 else "less is better"
-    axes.set_ylabel(f"{_plain(metric.title)}\n({unit}{better})", fontsize=11, color=look.text)
+    better = better_in_words(metric.direction)
+    axes.set_ylabel(f"{plain(metric.title)}\n({unit}{better})", fontsize=11, color=look.text)
     level = round(100 * results.bootstrap.level)
     band = f"band: {level} % interval, {results.data.n_test:,} test rows"
     dashed = "; dashed: forecast, 80 %" if has_forecast else ""

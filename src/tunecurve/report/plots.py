@@ -6,12 +6,14 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tunecurve.curve.answer import SizeForecast
+from tunecurve.direction import better_in_words
 from tunecurve.privacy.redact import shown
 from tunecurve.report.loss_panel import draw_losses, has_losses
 from tunecurve.report.tables import ceilings, doublings
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import LearnerForecast
-from tunecurve.results.records.points import MetricResult, Point
+from tunecurve.results.records.points import MetricResult, Point, Score
 from tunecurve.study.plan import SIMILAR
 
 if TYPE_CHECKING:
@@ -60,9 +62,9 @@ def draw_curve(axes: Axes, results: Results, metric_name: str) -> None:
         colour = colours[learner]
         own = [(point, value) for point, value in points if point.learner == learner]
         tuned = [point for point, _ in own if point.strategy == "fine-tune"]
-        point_labels += _draw_tuned(axes, tuned, metric_name, colour, f"{_plain(learner)}, fine-tuned")
+        point_labels += _draw_tuned(axes, tuned, metric_name, colour, f"{plain(learner)}, fine-tuned")
         for number, (name, curve) in enumerate(_similar_curves([point for point, _ in own])):
-            dashes, title = _RIVAL_STYLES[number % len(_RIVAL_STYLES)], f"{_plain(learner)}, {name} examples, not tuned"
+            dashes, title = _RIVAL_STYLES[number % len(_RIVAL_STYLES)], f"{plain(learner)}, {name} examples, not tuned"
             point_labels += _draw_tuned(axes, curve, metric_name, colour, title, dashes)
         if metric_name == results.primary_metric:
             _draw_forecast(axes, results.forecast.get(learner), colour)
@@ -73,8 +75,8 @@ def draw_curve(axes: Axes, results: Results, metric_name: str) -> None:
         ]
         for style, (point, value) in zip(_RIVAL_STYLES * 3, rivals, strict=False):
             axes.axhline(value, color=colour, linewidth=1.3, linestyle=style, alpha=0.9, zorder=2)
-            prefix = f"{_plain(learner)} " if len(learners) > 1 else ""
-            name = _plain(learner) if point.strategy == "baseline" else f"{prefix}{point.label}"
+            prefix = f"{plain(learner)} " if len(learners) > 1 else ""
+            name = plain(learner) if point.strategy == "baseline" else f"{prefix}{point.label}"
             end_labels.append((value, f"{name} {value:.1f}", colour))
     forecast_sizes = [entry.n for name in learners for entry in doublings(results.forecast.get(name))]
     _dress(axes, metric, [*sizes, *forecast_sizes], planned)
@@ -116,14 +118,29 @@ def _draw_ceilings(axes: Axes, by_learner: Mapping[str, float]) -> list[tuple[fl
     for said, group in together.items():
         value = group[0][1]
         axes.axhline(value, color=CEILING_COLOUR, linewidth=1.0, linestyle=(0, (8, 4)), zorder=1)
-        names = _plain(group[0][0]) if len(group) == 1 else f"{len(group)} models"
+        names = plain(group[0][0]) if len(group) == 1 else f"{len(group)} models"
         labels.append((value, f"ceiling of {names} {said}", CEILING_COLOUR))
     return labels
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return a name in which nothing steers: no control character, and no dollar that begins a formula."""
     return shown(name).replace("$", r"\$")
+
+
+def with_bounds(scores: Sequence[Score]) -> tuple[list[float], list[float], list[float]]:
+    """Return the estimates and the ends of their intervals; where there is none, it ends at the estimate."""
+    estimates = [score.estimate or 0.0 for score in scores]
+    low = [value if score.low is None else score.low for score, value in zip(scores, estimates, strict=True)]
+    high = [value if score.high is None else score.high for score, value in zip(scores, estimates, strict=True)]
+    return estimates, low, high
+
+
+def forecast_band(forecast: LearnerForecast, entries: Sequence[SizeForecast]) -> list[list[float]]:
+    """Return sizes, medians and the two ends of the 80 % intervals, from the last measured size on."""
+    last = forecast.points[-1]
+    forecasts = ((entry.n, entry.median, *entry.interval_80) for entry in entries)
+    return [list(side) for side in zip((last.n, *[last.mean_score] * 3), *forecasts, strict=True)]
 
 
 def _draw_tuned(
@@ -137,9 +154,7 @@ def _draw_tuned(
         return []
     ordered = sorted(points, key=lambda point: point.train_size)
     scores = [point.scores[metric_name] for point in ordered]
-    sizes, estimates = [point.train_size for point in ordered], [score.estimate or 0.0 for score in scores]
-    low = [value if score.low is None else score.low for score, value in zip(scores, estimates, strict=True)]
-    high = [value if score.high is None else score.high for score, value in zip(scores, estimates, strict=True)]
+    sizes, (estimates, low, high) = [point.train_size for point in ordered], with_bounds(scores)
     if dashes is None:
         axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0, zorder=2)
     axes.vlines(sizes, low, high, color=colour, linewidth=1.4, alpha=0.7, zorder=3)
@@ -186,10 +201,7 @@ def _draw_forecast(axes: Axes, forecast: LearnerForecast | None, colour: str) ->
     entries = forecast.trusted if forecast else []
     if forecast is None or not entries:
         return
-    last = forecast.points[-1]
-    sizes = [last.n, *(entry.n for entry in entries)]
-    medians = [last.mean_score, *(entry.median for entry in entries)]
-    low, high = ([last.mean_score, *(entry.interval_80[side] for entry in entries)] for side in (0, 1))
+    sizes, medians, low, high = forecast_band(forecast, entries)
     axes.fill_between(sizes, low, high, facecolor="none", edgecolor=colour, hatch="///", alpha=0.35, linewidth=0)
     said = "borrowed forecast, 80 % interval" if entries[0].borrowed else "forecast, 80 % interval"
     axes.plot(sizes, medians, color=colour, linestyle=(0, (1, 1.5)), linewidth=1.8, label=said)
@@ -202,8 +214,7 @@ def _dress(axes: Axes, metric: MetricResult, sizes: Sequence[float], planned: Se
         axes.set_xlim(ticks[0] / 1.35, ticks[-1] * 1.35)
         axes.set_xticks(ticks, [f"{size:,.0f}" for size in ticks])
     axes.minorticks_off()
-    better = "more is better" if metric.sign > 0 else "less is better"
-    axes.set_ylabel(f"{metric.title} ({better})")
+    axes.set_ylabel(f"{metric.title} ({better_in_words(metric.direction)})")
     axes.grid(axis="y", color="#dddddd", linewidth=0.8, zorder=0)
     axes.margins(y=0.12)
     for side in ("top", "right"):

@@ -216,16 +216,11 @@ def diagnosis_table(results: Results) -> Table:
     """Return header and rows: the headline score on rows that were trained on beside that on the test set."""
     title = metric_titles(results)[results.primary_metric]
     header = ["learner", "tuned on", f"{title} on its own rows", f"{title} on the test set", "reads as"]
-    return header, [
-        [
-            item.learner,
-            f"{item.train_size:,}",
-            f"{item.training_score:.1f} ({item.n_rows} rows)",
-            f"{item.test_score:.1f}",
-            item.word,
-        ]
-        for item in results.diagnosis
-    ]
+    rows = []
+    for item in results.diagnosis:
+        scores = [f"{item.training_score:.1f} ({item.n_rows} rows)", f"{item.test_score:.1f}"]
+        rows.append([item.learner, f"{item.train_size:,}", *scores, item.word])
+    return header, rows
 
 
 def label_advice_table(results: Results) -> Table:

@@ -17,17 +17,8 @@ def teaching_lines(results: Results) -> list[str]:
 def teaching_table(results: Results) -> Table:
     """Return header and rows: by learner and labelled rows, what was added, and what it gained."""
     title = results.metric().title
-    header = [
-        "learner",
-        "labelled rows",
-        "teacher rows",
-        "dropped",
-        title,
-        "alone",
-        "gain",
-        "one label is worth",
-        "answers cost",
-    ]
+    header = ["learner", "labelled rows", "teacher rows", "dropped", title, "alone", "gain"]
+    header += ["one label is worth", "answers cost"]
     rows = []
     for one in results.teaching:
         for size in one.sizes:

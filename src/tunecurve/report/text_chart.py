@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
-from tunecurve.direction import better_end
+from tunecurve.direction import better_end, better_in_words
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import Point
 from tunecurve.study.plan import SIMILAR, Trial
@@ -66,14 +66,7 @@ class TextChart:
             if of.strategy == "floor":
                 floor = score
             else:
-                way = (
-                    f" {of.strategy} k{of.shots}"
-                    if of.strategy in SIMILAR
-                    else " optimized"
-                    if of.strategy == "optimized"
-                    else ""
-                )
-                by_point[of.learner + way, of.train_size, of.shots].append(score)
+                by_point[of.learner + _way(of), of.train_size, of.shots].append(score)
         curves: dict[str, dict[int, float]] = {}
         for (learner, size, _), known in by_point.items():
             points, mean = curves.setdefault(learner, {}), fmean(known)
@@ -105,8 +98,7 @@ class TextChart:
         """
         if self.is_empty or width < SMALLEST_WIDTH or height < SMALLEST_HEIGHT:
             return []
-        better = "more is better" if self.direction == "max" else "less is better"
-        title = f"{self.title} ({better})"
+        title = f"{self.title} ({better_in_words(self.direction)})"
         axis = " by training rows, log axis"
         return [
             f"{title}{axis}" if len(title + axis) <= width else title[:width],
@@ -184,6 +176,13 @@ def chart_of_results(results: Results) -> TextChart:
     )
     known = [(point, score) for point, score in scores if score is not None]
     return TextChart.of_scores(metric.title, metric.direction, known)
+
+
+def _way(of: Trial | Point) -> str:
+    """Return what tells a curve of prompts from the learner's own."""
+    if of.strategy in SIMILAR:
+        return f" {of.strategy} k{of.shots}"
+    return " optimized" if of.strategy == "optimized" else ""
 
 
 def _entry(mark: str, curve: TextCurve, width: int) -> str:

@@ -16,11 +16,9 @@ def headline(points: Sequence[Point], found: Sequence[Comparison], metric: Metri
     if best is None:
         return "Nothing is measured yet but the floor."
     score = best.scores[metric.name]
-    within = (
-        f" ({round(100 * score.level)} % interval {score.low:.1f} to {score.high:.1f})"
-        if score.low is not None and score.high is not None
-        else ""
-    )
+    within = ""
+    if score.low is not None and score.high is not None:
+        within = f" ({round(100 * score.level)} % interval {score.low:.1f} to {score.high:.1f})"
     first = f"Best so far: {best.learner}, {best.label}: {score.estimate:.1f} {metric.title}{within}"
     rivals = [point for point in points if point is not best and point.strategy != "fine-tune"]
     if rivals:

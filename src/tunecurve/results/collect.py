@@ -47,13 +47,13 @@ from tunecurve.results.training_findings import speed_findings, teaching_finding
 from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
 from tunecurve.storage.versions import own_version
+from tunecurve.study.answer_report import row_statistics
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, PointKey, Trial, is_paid
 from tunecurve.study.row_groups import groups_of
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.trial_record import (
     TrainingScores,
-    row_statistics,
     signatures_of,
     stored_checkpoints,
     stored_result,

@@ -26,7 +26,7 @@ from tunecurve.curve.intervals import (
 from tunecurve.data.rows import Row
 from tunecurve.errors import UsageError
 from tunecurve.metrics.base import FloatArray, Metric
-from tunecurve.results.decision import decide_study
+from tunecurve.results.decision import decision_of
 from tunecurve.results.model import Results
 from tunecurve.results.points import defined
 from tunecurve.results.records.compared import ComparedRun, ComparedStudies, PairedDifference, SharedRows
@@ -34,9 +34,10 @@ from tunecurve.results.records.points import Difference, MetricResult, Point, be
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.scoring_again import is_the_score, metrics_of
 from tunecurve.results.stored import load
+from tunecurve.study.answer_report import row_statistics
 from tunecurve.study.frozen import changes, frozen_test_groups
 from tunecurve.study.trial_folder import TrialFolder
-from tunecurve.study.trial_record import TrialRecord, row_statistics, stored_statistics
+from tunecurve.study.trial_record import TrialRecord, stored_statistics
 from tunecurve.wording import counted
 
 # Keys of a study file in which two studies always differ.
@@ -186,7 +187,7 @@ class _Run:
             is_complete=self.results.complete,
             best=self.best.name if self.best else None,
             score=self.best.scores[self.metric_name] if self.best and is_shown else None,
-            decision=(self.results.decision or decide_study(self.results)).sentence,
+            decision=decision_of(self.results).sentence,
             changes=changed,
         )
 
@@ -219,15 +220,8 @@ class _Pair:
         """The shared rows' groups: those of the run that counts by groups; None where they are not known."""
         if not self.rows:
             return None
-        by_groups = next(
-            (
-                (run, rows)
-                for run, rows in zip((self.first, self.second), self.rows, strict=True)
-                if run.results.bootstrap.unit == "groups"
-            ),
-            None,
-        )
-        run, rows = by_groups or (self.first, self.rows[0])
+        sides = [(self.first, self.rows[0]), (self.second, self.rows[1])]
+        run, rows = next((side for side in sides if side[0].results.bootstrap.unit == "groups"), sides[0])
         known = run.groups
         return None if known is None else np.unique(np.array(known)[rows], return_inverse=True)[1]
 

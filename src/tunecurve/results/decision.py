@@ -23,7 +23,6 @@ from tunecurve.results.records.test_set import NextRows
 from tunecurve.results.risk import greatest_risk
 from tunecurve.results.test_set.next_rows import MOST_TIMES
 from tunecurve.results.test_set.power import about
-from tunecurve.spec.study import AdviceSpec
 
 # A size that is less than so many times the largest one tells hardly more than that one.
 LEAST_STEP = 1.25
@@ -32,14 +31,18 @@ FEWEST_ROWS = 4
 OTHER_MODEL = NextStep("training", "try a larger model, another recipe, or other kinds of rows")
 
 
+def decision_of(results: Results) -> StudyDecision:
+    """Return the decision of a study; made now where its results were put together without one."""
+    return results.decision or decide_study(results)
+
+
 def decide_study(results: Results) -> StudyDecision:
     """Return what the results of a study say should be done next; `Results.decision` is not read."""
     learner = results.about_test_set.best_learner
     forecast = results.forecast.get(learner or "")
     if learner is None or forecast is None:
         return _nothing_tuned(results)
-    advice = AdviceSpec.model_validate(results.spec.get("advice") or {})
-    return _OneLearner(results, learner, forecast, advice).decision()
+    return _OneLearner(results, learner, forecast).decision()
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,6 @@ class _OneLearner:
     results: Results
     learner: str
     forecast: LearnerForecast
-    advice: AdviceSpec
 
     @property
     def last(self) -> float:
@@ -183,7 +185,7 @@ class _OneLearner:
 
     def _settling_step(self, found: SettlingStep) -> NextStep:
         if found.kind == "size":
-            cost = prices_of(self.advice).measurement(self._to_label(found.n), found.more_runs, found.n)
+            cost = prices_of(self.results.advice).measurement(self._to_label(found.n), found.more_runs, found.n)
             return NextStep(
                 "size", found.what + self._labelled(found.n), self._to_label(found.n), found.more_runs, cost
             )
@@ -218,7 +220,7 @@ class _OneLearner:
             why = f"; not even {seeds}{MOST_TIMES} times the test rows would show {gain}"
             return replace(step, what=step.what + why)
         sizes = self.forecast.points[-2:]
-        prices = prices_of(self.advice)
+        prices = prices_of(self.results.advice)
         costs = [prices.measurement(0, max(found.seeds - size.runs, 0), size.n) for size in sizes]
         known = [cost for cost in costs if cost is not None]
         more = sum(max(found.seeds - size.runs, 0) for size in sizes)
@@ -298,7 +300,7 @@ class _OneLearner:
 
     def _cost(self, n: float) -> tuple[float | None, list[str]]:
         """Return what the labels that are missing and one training cost, and what has no price."""
-        prices = prices_of(self.advice)
+        prices = prices_of(self.results.advice)
         training = prices.training_per_example is not None or prices.training_fixed is not None
         to_label = self._to_label(n)
         priced = {"labels": prices.label is not None or not to_label, "training": training}

@@ -67,12 +67,7 @@ def floor_findings(
 
 
 def _not_above(
-    floor: ScoredPoint,
-    learner: str,
-    gains: Sequence[Difference],
-    metric: MetricResult,
-    word: str | None,
-    task: Task,
+    floor: ScoredPoint, learner: str, gains: Sequence[Difference], metric: MetricResult, word: str | None, task: Task
 ) -> Finding | None:
     if any(min(metric.sign * (gain.low or 0.0), metric.sign * (gain.high or 0.0)) > 0 for gain in gains):
         return None

@@ -20,6 +20,7 @@ from tunecurve.results.records.prompting import BestPrompt, PromptForecast
 from tunecurve.results.records.teaching import CheapestWay, TeachingResult
 from tunecurve.results.records.test_set import TestSet, TestSetAnswer
 from tunecurve.results.records.trials import FinishedTrial, TrialResult
+from tunecurve.spec.advice import AdviceSpec
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, NOT_KEPT, Record
 from tunecurve.study.facts import DataFacts
 from tunecurve.study.known_answers import Check
@@ -154,6 +155,16 @@ class Results(Record):
 
         return parse_spec(self.spec, str(self.folder or self.name))
 
+    @cached_property
+    def advice(self) -> AdviceSpec:
+        """Target, prices and the gain that matters, as the study file has them."""
+        return AdviceSpec.model_validate(self.spec.get("advice") or {})
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether targets are classes."""
+        return any(metric.name == "class_recall" for metric in self.metrics)
+
     def metric(self, name: str | None = None) -> MetricResult:
         """Return a metric by name; default: the headline's."""
         return next(metric for metric in self.metrics if metric.name == (name or self.primary_metric))
@@ -165,6 +176,11 @@ class Results(Record):
     def may_say(self, metric_name: str, learner: str) -> bool:
         """Return whether a metric may be shown for a learner: a leak metric that is blind would show a false 0."""
         return not metric_name.startswith("leak_") or not self.forbidden("leaks", learner)
+
+    @property
+    def history_shown(self) -> list[JudgedForecast]:
+        """What had been forecast, without metrics that may not be shown."""
+        return [item for item in self.forecast_history if self.may_say(item.metric, item.learner)]
 
     @property
     def about_test_set(self) -> TestSetAnswer:

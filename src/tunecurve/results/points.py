@@ -28,14 +28,7 @@ from tunecurve.curve.intervals import (
     upper_bound,
 )
 from tunecurve.metrics.base import Metric
-from tunecurve.results.records.points import (
-    Comparison,
-    Difference,
-    MetricResult,
-    Point,
-    Score,
-    best_of,
-)
+from tunecurve.results.records.points import Comparison, Difference, MetricResult, Point, Score, best_of
 from tunecurve.results.records.trials import PointLoss
 from tunecurve.study.plan import PROMPTED, OfPoint, PointKey, Strategy, Trial
 from tunecurve.study.trial_record import TrainingScores

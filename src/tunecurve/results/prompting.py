@@ -126,16 +126,12 @@ class PromptJudge:
     def _judge_one(self, learner: str, best: ScoredPoint, n_prompts: int, metric: MetricResult) -> BestPrompt:
         reasons = [one for one in blocked(self.findings, "verdict", learner) if one.code != NOT_ABOVE_FLOOR]
         tuned = [point for point in self.points if point.learner == learner and point.strategy == "fine-tune"]
-        sizes = (
-            []
-            if reasons
-            else [
-                TunedAgainstPrompt(
-                    point.train_size, difference(best, point, metric, self.level), *self._tokens_and_price(point.key)
-                )
-                for point in sorted(tuned, key=lambda point: point.train_size)
-            ]
-        )
+        sizes = [
+            TunedAgainstPrompt(
+                point.train_size, difference(best, point, metric, self.level), *self._tokens_and_price(point.key)
+            )
+            for point in sorted(tuned if not reasons else [], key=lambda point: point.train_size)
+        ]
         score, (tokens, price) = fmean(best.scores[metric.name]), self._tokens_and_price(best.key)
         found = BestPrompt(
             learner=learner,

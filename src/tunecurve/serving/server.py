@@ -228,11 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.page is None:
             return {}
         asked = self.headers.get("Access-Control-Request-Headers", "")
-        return {
-            "Access-Control-Allow-Origin": self.page,
-            "Access-Control-Allow-Headers": asked,
-            "Vary": "Origin",
-        }
+        return {"Access-Control-Allow-Origin": self.page, "Access-Control-Allow-Headers": asked, "Vary": "Origin"}
 
 
 def _usage(answers: Sequence[Completion]) -> dict[str, int]:

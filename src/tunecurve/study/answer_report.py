@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tunecurve.data.rows import Row
 from tunecurve.errors import ModelError
 from tunecurve.formats.wrappers import WRAPPERS, unwrap
 from tunecurve.learners.answers import Cleaning
 from tunecurve.learners.base import Completion, Decoder
-from tunecurve.metrics.base import Metric, corpus_score
+from tunecurve.metrics.base import FloatArray, Metric, corpus_score, statistics_matrix
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 
 # The share of answers with a wrapper from which the scores without it are told, too.
@@ -106,11 +107,24 @@ class AnswerSummary(Record):
         return told
 
 
+def _of_rows(rows: Sequence[Row]) -> Iterable[tuple[Any, ...]]:
+    """Return right answers, inputs and places of rows, as metrics take them."""
+    return zip(*((row.references, row.source, row.place) for row in rows), strict=True)
+
+
+def row_statistics(rows: Sequence[Row], texts: Sequence[str], metrics: Sequence[Metric]) -> dict[str, FloatArray]:
+    """Return every metric's statistics of texts as answers to rows, shape (rows, d), by the metric's name."""
+    return {metric.name: statistics_matrix(metric, texts, *_of_rows(rows)) for metric in metrics}
+
+
+def text_scores(rows: Sequence[Row], texts: Sequence[str], metrics: Sequence[Metric]) -> dict[str, float]:
+    """Return every metric's score of texts as answers to rows."""
+    return {metric.name: corpus_score(metric, texts, *_of_rows(rows)) for metric in metrics}
+
+
 def score_answers(rows: Sequence[Row], answers: Sequence[Completion], metrics: Sequence[Metric]) -> dict[str, float]:
     """Return every metric's score of the answers to rows."""
-    predictions = [answer.text for answer in answers]
-    references, sources, places = zip(*((row.references, row.source, row.place) for row in rows), strict=True)
-    return {metric.name: corpus_score(metric, predictions, references, sources, places) for metric in metrics}
+    return text_scores(rows, [answer.text for answer in answers], metrics)
 
 
 def summarise_answers(answers: Sequence[Completion], *, empty_is_an_answer: bool = False) -> AnswerSummary:

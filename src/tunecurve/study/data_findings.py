@@ -27,12 +27,7 @@ MOST_LONG = 0.01
 
 
 def data_findings(
-    task: Task,
-    test: Sequence[Row],
-    pool: Sequence[Row],
-    facts: DataFacts,
-    spec: StudySpec,
-    near: NearDuplicates,
+    task: Task, test: Sequence[Row], pool: Sequence[Row], facts: DataFacts, spec: StudySpec, near: NearDuplicates
 ) -> list[Finding]:
     """Return what the rows of a study could mislead by.
 

@@ -253,12 +253,7 @@ class _Decided:
 
 
 def _decide(
-    spec: StudySpec,
-    test: list[Row],
-    pool: list[Row],
-    task: Task,
-    decisions: Decisions,
-    findings: list[Finding],
+    spec: StudySpec, test: list[Row], pool: list[Row], task: Task, decisions: Decisions, findings: list[Finding]
 ) -> _Decided:
     """Decide how the rows are understood, each thing once in a study's life; say what is odd.
 

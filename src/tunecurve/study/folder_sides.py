@@ -26,7 +26,9 @@ def with_sides_of_folder(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], 
     if not isinstance(source, str) or any(data.get(key) for key in _NAMES_SIDES) or not _is_folder(source):
         return values, []
     splits = list(splits_of(Path(source)))
-    sides = _asked_for(data) if data.get("hub_test_split") else _sides_of(splits)
+    sides = _sides_of(splits)
+    if test := data.get("hub_test_split"):
+        sides = {"train": data.get("hub_split") or "train", "test": test}
     if not sides or not set(sides.values()) <= set(splits):
         return values, []
     named = {"source": sides["train"], "test_source": sides["test"], "dev_source": sides.get("dev")}
@@ -43,10 +45,6 @@ def _is_folder(source: str) -> bool:
         return Path(source).is_dir()
     except (OSError, ValueError):
         return False
-
-
-def _asked_for(data: Mapping[str, Any]) -> dict[str, str]:
-    return {"train": data.get("hub_split") or "train", "test": data["hub_test_split"]}
 
 
 def _sides_of(splits: list[str]) -> dict[str, str]:

@@ -17,9 +17,10 @@ import numpy as np
 
 from tunecurve.data.rows import Row
 from tunecurve.findings import Claim, Finding
-from tunecurve.learners.base import Loss, RoundTrip
-from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
+from tunecurve.learners.base import RoundTrip
+from tunecurve.metrics.base import FloatArray, Metric
 from tunecurve.storage.records import Record
+from tunecurve.study.answer_report import row_statistics
 from tunecurve.tasks.base import Task
 from tunecurve.wording import first_of
 
@@ -96,8 +97,7 @@ class _Scorer:
 
     def matrices(self, texts: Sequence[str]) -> dict[str, FloatArray]:
         """Return every metric's statistics, shape (rows, d)."""
-        references, sources, places = zip(*((row.references, row.source, row.place) for row in self.rows), strict=True)
-        return {metric.name: statistics_matrix(metric, texts, references, sources, places) for metric in self.metrics}
+        return row_statistics(self.rows, texts, self.metrics)
 
     def scores(self, matrices: Mapping[str, FloatArray]) -> dict[str, float]:
         """Return every metric's score."""
@@ -255,15 +255,12 @@ def _check_trip(
         f"{headline.best_score:g}"
     )
     text += f" ({leaks:.1f} % of the documents would leak)" if leaks > 0 else ""
-    reasons = [_said(loss, changed, scorer) for loss in trip.losses if changed & set(loss.rows)]
+    seen = [(loss, n) for loss in trip.losses if (n := len(changed & set(loss.rows)))]
+    reasons = [f"{n} of {len(scorer.rows)} {loss.text}" for loss, n in seen]
     text += f": {'; '.join(reasons)}" if reasons else f": {len(changed)} answers do not come back as they are"
-    remedy = "; ".join(dict.fromkeys(loss.remedy for loss in trip.losses if loss.remedy and changed & set(loss.rows)))
+    remedy = "; ".join(dict.fromkeys(loss.remedy for loss, _ in seen if loss.remedy))
     places = scorer.places(lost or sorted(changed))
     found.findings.append(Finding("ceiling", text, remedy, places, tuple(blocks), learner=name))
-
-
-def _said(loss: Loss, changed: set[int], scorer: _Scorer) -> str:
-    return f"{len(changed & set(loss.rows))} of {len(scorer.rows)} {loss.text}"
 
 
 def _described(

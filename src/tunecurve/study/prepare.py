@@ -224,12 +224,7 @@ def _with_prices_of_folder(spec: StudySpec, folder: Path, origin: str, progress:
 
 
 def split_as_asked(
-    spec: StudySpec,
-    found: StudyRows,
-    folder: Path,
-    *,
-    sizes_are_defaults: bool,
-    accept_data_changes: bool = False,
+    spec: StudySpec, found: StudyRows, folder: Path, *, sizes_are_defaults: bool, accept_data_changes: bool = False
 ) -> tuple[StudySpec, StudyData]:
     """Split the rows; default sizes that the data cannot carry are left out, sizes that were asked for are an error."""
     while True:

@@ -10,6 +10,7 @@ from tunecurve.errors import DamagedFile
 from tunecurve.learners.cores import usual_threads
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.trial_folder import TrialFolder, trials_of
+from tunecurve.wording import counted
 
 
 def threads_of_study(folder: Path, options: StudyOptions) -> int | None:
@@ -34,11 +35,7 @@ def threads_of_study(folder: Path, options: StudyOptions) -> int | None:
         )
     others = Counter(max(several) for several in finished.values() if wanted not in several)
     for threads, n_trials in sorted(others.items()):
-        were = (
-            "1 finished trial of this folder was"
-            if n_trials == 1
-            else f"{n_trials} finished trials of this folder were"
-        )
+        were = f"{counted(n_trials, 'finished trial')} of this folder {'was' if n_trials == 1 else 'were'}"
         options.progress.message(
             f"warning  {were} measured with threads {threads}: --threads {threads} uses what is there, "
             f"with threads {wanted} it is measured anew"

@@ -17,21 +17,14 @@ from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream
-from tunecurve.learners.base import (
-    Completion,
-    Decoder,
-    Learner,
-    Pending,
-    TrainingJob,
-    TrainingProgress,
-    TrainingRecord,
-)
+from tunecurve.learners.base import Completion, Decoder, Learner, Pending, TrainingJob, TrainingProgress, TrainingRecord
 from tunecurve.metrics.base import Metric
 from tunecurve.prompts import Prompt, held_to_shape
 from tunecurve.storage.files import AppendLog
 from tunecurve.study.answer_report import (
     can_be_empty,
     refuse_to_score_nothing,
+    row_statistics,
     score_answers,
     summarise_answers,
     with_wrappers,
@@ -45,14 +38,7 @@ from tunecurve.study.optimising.proposals import with_instruction
 from tunecurve.study.plan import PlannedTrial, Trial, shape_in, training_key
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, RESULT, TrialFolder
-from tunecurve.study.trial_record import (
-    MOVE_AWAY,
-    TrainingScores,
-    TrialRecord,
-    keep_statistics,
-    row_statistics,
-    signatures_of,
-)
+from tunecurve.study.trial_record import MOVE_AWAY, TrainingScores, TrialRecord, keep_statistics, signatures_of
 
 
 @dataclass(frozen=True)

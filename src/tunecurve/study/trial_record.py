@@ -12,7 +12,7 @@ import numpy as np
 
 from tunecurve.data.rows import Row
 from tunecurve.learners.base import TrainingRecord
-from tunecurve.metrics.base import FloatArray, Metric, signature_for, statistics_matrix
+from tunecurve.metrics.base import FloatArray, Metric, signature_for
 from tunecurve.own_code import is_reference
 from tunecurve.storage.files import write_bytes
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
@@ -58,12 +58,6 @@ class TrialRecord(Record):
     statistics: KeptStatistics | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     made_by: dict[str, str] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     files: dict[str, str] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
-
-
-def row_statistics(rows: Sequence[Row], predictions: Sequence[str], metrics: Sequence[Metric]) -> dict[str, FloatArray]:
-    """Return every metric's statistics of all rows, shape (rows, d), by the metric's name."""
-    references, sources, places = zip(*((row.references, row.source, row.place) for row in rows), strict=True)
-    return {metric.name: statistics_matrix(metric, predictions, references, sources, places) for metric in metrics}
 
 
 def keep_statistics(folder: TrialFolder, statistics: Mapping[str, FloatArray]) -> KeptStatistics:

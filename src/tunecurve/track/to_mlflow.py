@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.util
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.privacy.redact import redact
 from tunecurve.track.base import PROJECT, Artifacts, Logged, Tracker, given, is_local
-from tunecurve.track.content import LOSS, CurveValue, TrackedStudy, TrackedTrial
+from tunecurve.track.content import LOSS, TrackedStudy, TrackedTrial
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -169,7 +169,7 @@ def _parent(client: Any, experiment: str, study: TrackedStudy) -> str:
     else:
         parent = kept.info.run_id
     new = [one for one in study.curve if (one.series, one.size) not in logged]
-    _log_values(client, parent, _with_sizes(new), _milliseconds(time.time()))
+    _log_values(client, parent, [(one.series, one.value, one.size) for one in new], _milliseconds(time.time()))
     facts = {f"{_PREFIX}{name}": text for name, text in {**study.params, **study.state}.items()}
     for name, text in {**_tags(study, "study"), **facts, _NOTE: study.headline}.items():
         client.set_tag(parent, name, text)
@@ -194,16 +194,8 @@ def _curve_of(client: Any, run: Run) -> dict[tuple[str, int], float]:
     return {(value.key, value.step): value.value for history in histories for value in history}
 
 
-def _with_sizes(values: Iterable[CurveValue]) -> list[tuple[str, float, int]]:
-    return [(one.series, one.value, one.size) for one in values]
-
-
 def _log_values(
-    client: Any,
-    run: str,
-    values: Sequence[tuple[str, float, int]],
-    at: int,
-    params: Mapping[str, str] | None = None,
+    client: Any, run: str, values: Sequence[tuple[str, float, int]], at: int, params: Mapping[str, str] | None = None
 ) -> None:
     from mlflow.entities import Metric, Param
 

@@ -78,11 +78,8 @@ class WandbTracker(Tracker):
                 known.append({"id": _id(run), "where": where, "trial": run.key})
         finally:
             known.close()
-        look = (
-            "open it there"
-            if self.mode == "online"
-            else f"wandb sync {shlex.quote(str(directory))}/wandb/offline-run-*"
-        )
+        sync = f"wandb sync {shlex.quote(str(directory))}/wandb/offline-run-*"
+        look = "open it there" if self.mode == "online" else sync
         return Logged(self.name, len(new), len(trials) - len(new), where, study.group, look)
 
 

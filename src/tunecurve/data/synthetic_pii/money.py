@@ -59,7 +59,7 @@ def masked_number(rng: StableRandom) -> str:
     last = rng.digits(4)
     star = rng.pick("*xX•*")
     return rng.pick(
-        (f"{star * 4} {last}", f"{star * 12}{last}", f"{star * 4}-{star * 4}-{star * 4}-{last}", f"{star * 2}{last}"),
+        (f"{star * 4} {last}", f"{star * 12}{last}", f"{star * 4}-{star * 4}-{star * 4}-{last}", f"{star * 2}{last}")
     )
 
 

@@ -84,13 +84,7 @@ def may_share_prefix(model: Any, n_tokens: int) -> bool:
 
 
 def attention_with_lse(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    scale: float,
-    *,
-    is_causal: bool = False,
-    mask: torch.Tensor | None = None,
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, *, is_causal: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return attention output and the log-sum-exp of the scores.
 
@@ -102,16 +96,12 @@ def attention_with_lse(
         Factor of the scores.
     is_causal : bool, default False
         Tokens see none after them.
-    mask : Tensor, optional
-        Added to the scores; broadcasts to (batch, heads, query tokens, key tokens).
     """
     if query.device.type == "cpu":
         return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            query, key, value, 0.0, is_causal, attn_mask=mask, scale=scale
+            query, key, value, 0.0, is_causal, scale=scale
         )
     scores = (query @ key.transpose(-1, -2)).float() * scale
-    if mask is not None:
-        scores = scores + mask
     if is_causal:
         scores = scores.masked_fill(torch.ones_like(scores[0, 0], dtype=torch.bool).triu(1), -torch.inf)
     weight = scores.logsumexp(-1)

@@ -230,26 +230,18 @@ def template_findings(model: str, template: ChatTemplate) -> list[Finding]:
     notes = []
     if template.options:
         told = ", ".join(f"{name}={value}" for name, value in template.options.items())
-        notes.append(("thinking-off", f"{model}: its chat template is told {told}: answers without thoughts"))
+        notes.append(("thinking-off", f"its chat template is told {told}: answers without thoughts"))
     if template.prompt_end:
         notes.append(
-            (
-                "prompt-end",
-                f"{model}: behind its chat template's prompt stands {template.prompt_end!r}, also in training",
-            )
+            ("prompt-end", f"behind its chat template's prompt stands {template.prompt_end!r}, also in training")
         )
     if template.has_date:
-        notes.append(
-            ("prompt-date", f"{model}: its chat template writes a date: {template.day}, on whatever day it runs")
-        )
+        notes.append(("prompt-date", f"its chat template writes a date: {template.day}, on whatever day it runs"))
     if not template.takes_system:
         notes.append(
-            (
-                "no-system-turn",
-                f"{model}: its chat template has no system turn; the instruction begins the first user turn",
-            )
+            ("no-system-turn", "its chat template has no system turn; the instruction begins the first user turn")
         )
-    return [Finding(code, text, is_note=True) for code, text in notes]
+    return [Finding(code, f"{model}: {text}", is_note=True) for code, text in notes]
 
 
 def system_into_user(messages: Sequence[Message]) -> list[Message]:

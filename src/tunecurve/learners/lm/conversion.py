@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tunecurve.errors import how_to_install
+from tunecurve.learners.base import predict
 from tunecurve.learners.completion import Completion
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.lm.chat_format import ChatEncoder
@@ -95,8 +96,4 @@ def _read_back_answers(learner: LocalLearner, path: Path) -> tuple[Answers, str]
 
 
 def _answers_of(learner: LocalLearner) -> Answers:
-    def answers(prompts: Sequence[Prompt]) -> list[Completion]:
-        found = dict(learner.predict_stream(prompts))
-        return [found[index] for index in range(len(prompts))]
-
-    return answers
+    return lambda prompts: predict(learner, prompts)

@@ -17,17 +17,18 @@ TRAINING_PRODUCTS, TRAINING_REST, WRITING_REST = 1.6, 0.36, {torch.float32: 6.5,
 # Two rows are computed by the reference, which reads the instruction with each, and by a backend before the first step.
 CHECKED_STEPS = 4
 LOADING_SECONDS = 2.0
+MEASURED_SECONDS = 0.3
 # A small model's step on a GPU is as many kernels, however short they are; before that, the check and the recordings.
 GPU_STEP_SECONDS, GPU_RECORDING_SECONDS = 0.015, 2.0
 
 
 @functools.cache
-def matmul_flops_per_second(device: str, dtype: torch.dtype, seconds: float = 0.3) -> float:
-    """Return the floating-point operations per second of a 1024 x 1024 product, measured for `seconds`."""
+def matmul_flops_per_second(device: str, dtype: torch.dtype) -> float:
+    """Return the floating-point operations per second of a 1024 x 1024 product, measured for a moment."""
     matrix = torch.randn(1024, 1024, device=device).to(dtype)
     float((matrix @ matrix).sum())
     rounds, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
+    while time.perf_counter() - started < MEASURED_SECONDS:
         float((matrix @ matrix)[0, 0])
         rounds += 1
     return rounds * 2 * 1024**3 / (time.perf_counter() - started)

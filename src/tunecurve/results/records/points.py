@@ -53,6 +53,11 @@ class MetricResult(Record):
         return better_end(self.range, self.direction)
 
     @property
+    def is_by_label(self) -> bool:
+        """Whether it is the recall of each label, which has a table of its own."""
+        return self.name.endswith("_recall") and self.name != "entity_recall"
+
+    @property
     def arrow(self) -> str:
         """An arrow to the better side."""
         return "↑" if self.sign > 0 else "↓"

@@ -105,11 +105,8 @@ def borrowed_entries(known: KnownRows, metrics: Sequence[Metric], questions: Que
             guessed_noise(low, change, width, known.rows, effective),
             guessed_noise(high, change, width, known.rows, effective, effect),
         ]
-        known_from = (
-            f"borrowed from other studies, where one row's {metric.title} differed between two sizes by {low:g} to {high:g} points"
-            if is_measured
-            else f"guessed, as if one row's {metric.title} differed between two sizes by {low:g} to {high:g} points"
-        )
+        how = "borrowed from other studies, where" if is_measured else "guessed, as if"
+        known_from = f"{how} one row's {metric.title} differed between two sizes by {low:g} to {high:g} points"
         source = f"Not measured yet: {known_from} (standard deviation)"
         source += f"; groups may raise the variance {effect:.1f} times, judged by the floor." if effect > 1.05 else "."
         basis = Basis("borrowed", metric.name, None, None, source, metric.title)

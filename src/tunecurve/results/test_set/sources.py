@@ -23,9 +23,7 @@ def questions_of(spec: StudySpec, difference: float | None = None, leak_bound: f
     """Return what a study's test rows should show: what is asked for, else the gain that matters to the study."""
     usual = Questions(level=spec.bootstrap.level)
     return replace(
-        usual,
-        difference=difference or spec.advice.delta or usual.difference,
-        leak_bound=leak_bound or usual.leak_bound,
+        usual, difference=difference or spec.advice.delta or usual.difference, leak_bound=leak_bound or usual.leak_bound
     )
 
 

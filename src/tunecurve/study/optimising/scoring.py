@@ -9,13 +9,12 @@ import numpy as np
 
 from tunecurve.data.rows import Row
 from tunecurve.metrics.base import Metric
-from tunecurve.study.trial_record import row_statistics
+from tunecurve.study.answer_report import row_statistics, text_scores
 
 
 def score_of(metric: Metric, rows: Sequence[Row], texts: Sequence[str]) -> float | None:
     """Return the score of answers to rows; None where it is not defined."""
-    statistics = row_statistics(rows, texts, [metric])[metric.name]
-    score = float(metric.score(statistics.sum(axis=0)))
+    score = text_scores(rows, texts, [metric])[metric.name]
     return score if math.isfinite(score) else None
 
 

@@ -21,13 +21,7 @@ from tunecurve.learners.base import Completion, StopReason
 from tunecurve.learners.lm.attention import may_share_prefix
 from tunecurve.learners.lm.cached import expand_cache, prefix_cache
 from tunecurve.learners.lm.chat_format import ChatEncoder, common_prefix_length
-from tunecurve.learners.lm.decoding.packed import (
-    Constraint,
-    DecodingRow,
-    decode_rows,
-    next_token_logits,
-    read_prefix,
-)
+from tunecurve.learners.lm.decoding.packed import Constraint, DecodingRow, decode_rows, next_token_logits, read_prefix
 from tunecurve.learners.lm.forward import Forward, choose_forward
 from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable
 from tunecurve.prompts import Prompt

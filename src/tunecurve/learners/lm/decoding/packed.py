@@ -143,7 +143,6 @@ def decode_rows(
     prefix_ids: Sequence[int] = (),
     *,
     n_slots: int,
-    use_drafts: bool = True,
 ) -> Iterator[int]:
     """Write the greedy answers of the rows into them, and yield each row's number when it is finished.
 
@@ -159,8 +158,6 @@ def decode_rows(
         The prefix's tokens.
     n_slots : int
         Rows held in memory at a time; a finished one makes room for the next.
-    use_drafts : bool, default True
-        False takes one token a pass: the same answers, slower.
     """
     seen = SeenContinuations()
     seen.learn(prefix_ids)
@@ -175,7 +172,7 @@ def decode_rows(
         most = pass_tokens
         if on_processor:
             most = 0 if is_filling else GUESSING_TOKENS // len(held) - 1
-        guesses = [_guess(rows[number], drafts[number], most) if use_drafts else [] for number in held]
+        guesses = [_guess(rows[number], drafts[number], most) for number in held]
         room = pass_tokens - sum(
             len(rows[number].pending()) + len(guessed) for number, guessed in zip(held, guesses, strict=True)
         )

@@ -108,11 +108,8 @@ class CudaGraphs:
             with torch.cuda.graph(graph, pool=pool):
                 losses = self._compute(step)
         except RuntimeError as error:  # something in it waits for the GPU, or its memory does not suffice
-            self._obstacle = (
-                "memory ran out"
-                if is_out_of_memory(error)
-                else f"this model does not allow it ({type(error).__name__})"
-            )
+            not_allowed = f"this model does not allow it ({type(error).__name__})"
+            self._obstacle = "memory ran out" if is_out_of_memory(error) else not_allowed
             self._may_record = False
             self.forget()
             return None
