@@ -16,7 +16,7 @@ LEADS_TO = {
     "the learning rate": "src/tunecurve/learners/lm/recipe.py",
     "what the report says first": "src/tunecurve/results/decision.py",
     "what keeps two processes from one trial": "src/tunecurve/executors/leases.py",
-    "the price of a call": "src/tunecurve/learners/hosted/prices.py",
+    "the price of a call": "hosted/prices.py",
     "**A task**": "tasks/",
     "**A provider that tunes**": "learners/hosted/tuning/",
     "**A data format**": "data/files.py",

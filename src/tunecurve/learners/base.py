@@ -144,6 +144,10 @@ class Learner(ABC):
     def use_unlabelled(self, rows: UnlabelledRows) -> None:  # noqa: B027  (most need none)
         """Take the inputs that nobody labelled from here."""
 
+    def work_of_teacher(self, work: Workload) -> Workload | None:
+        """Return what a teacher computes or sends beside this work; None: there is none, or it is not known."""
+        return None
+
     def rows_trained(self, train_size: int) -> int:
         """Return how many rows a training on so many labelled ones sees."""
         return train_size
@@ -187,10 +191,7 @@ class Learner(ABC):
         raise ModelError(f"'{self.name}' has no tuned model that could be loaded")
 
     def training_identity(self) -> dict[str, object] | None:
-        """Return what of the learner determines its training (JSON-able): equal ones train to the same end, once.
-
-        None: no other learner's training serves this one.
-        """
+        """Return what determines its training (JSON-able): equal ones train once; None: no other's training serves it."""
         return None
 
     def tuned_files(self) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.development import work_factor
-from tunecurve.learners.distilled import DistilledLearner
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.optimising.proposals import PROPOSAL_TOKENS, ROWS_SHOWN
 from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, proposer_in, training_key
@@ -121,13 +120,8 @@ def proposals_workloads(
 
 def teachers_workloads(work: Mapping[Trial, Workload], learners: Mapping[str, Learner]) -> dict[Trial, Workload]:
     """Return what teachers compute or send beside their students, by the trial; nothing where that is not known."""
-    found = {}
-    for trial, own in work.items():
-        learner = learners[trial.learner]
-        of_teacher = learner.work_of_teacher(own) if isinstance(learner, DistilledLearner) else None
-        if of_teacher is not None:
-            found[trial] = of_teacher
-    return found
+    of_teachers = {trial: learners[trial.learner].work_of_teacher(own) for trial, own in work.items()}
+    return {trial: known for trial, known in of_teachers.items() if known is not None}
 
 
 def _n_examples(trial: Trial, data: StudyData) -> float:
