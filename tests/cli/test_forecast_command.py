@@ -281,6 +281,24 @@ def test_a_target_or_gain_in_the_unit_of_the_scores_is_taken(points: str, option
     assert "if it is a fraction" not in result.output
 
 
+def test_scores_that_hardly_leave_zero_are_per_cents_in_a_file_of_per_cents(tmp_path: Path) -> None:
+    def of(scores: tuple[float, ...], others: tuple[float, ...]) -> dict:
+        lines = [f"a,{50 * 2**place},{score}" for place, score in enumerate(scores)]
+        lines += [f"b,{50 * 2**place},{score}" for place, score in enumerate(others)]
+        result = run(write(tmp_path, "\n".join(["curve_id,n,score", *lines])), "--json")
+        return json.loads(result.output.splitlines()[0])
+
+    def highest(found: dict) -> float:
+        return found["forecasts"][-1]["quantiles"]["0.95"]
+
+    per_cents, fractions, tiny = (40.0, 50.0, 60.0), (0.4, 0.5, 0.6), (0.0, 0.4, 0.8)
+    assert highest(of(tiny, per_cents)) > 1.0
+    assert any("read as per cent" in note for note in of(tiny, per_cents)["notes"])
+    assert highest(of(tiny, fractions)) <= 1.0
+    assert highest(of(fractions, per_cents)) <= 1.0
+    assert any("read as fractions" in note for note in of(fractions, per_cents)["notes"])
+
+
 def test_one_fraction_among_scores_in_per_cent_is_said() -> None:
     assert "Score 0.71 beside 83" in run("--points", "50:0.71,200:78,800:83").output
     assert "Target 0.9 of scores in per cent" in run("--points", PER_CENT, "--target", "0.9").output

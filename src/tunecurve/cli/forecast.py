@@ -111,7 +111,15 @@ class Question:
         from tunecurve.curve.points import usual_range
 
         rivals = [score for score, _ in table.rivals().values()]
-        return self.ends or usual_range([*table.score, *rivals], self.direction or table.direction or "max")[0]
+        return self.told_range(table) or usual_range([*table.score, *rivals], self.direction_of(table))[0]
+
+    def told_range(self, table: CurveTable) -> tuple[float | None, float | None] | None:
+        """Return the range that was given, or that the other curves of the file tell; None where the scores alone say it."""
+        return self.ends or (None if self.direction == "min" else table.score_range)
+
+    def direction_of(self, table: CurveTable) -> str:
+        """Return the direction that was given, else the file's."""
+        return self.direction or table.direction or "max"
 
     def check(self, table: CurveTable) -> None:
         """Raise UsageError for a target or a gain that the curve's metric cannot have."""
@@ -130,8 +138,8 @@ class Question:
         try:
             answer = forecast_curve(
                 table.points(),
-                score_range=self.ends,
-                direction=self.direction or table.direction or "max",
+                score_range=self.told_range(table),
+                direction=self.direction_of(table),
                 at=sorted({*self.at, *table.asked_sizes}),
                 target=self.target,
                 delta=self.delta,

@@ -29,6 +29,11 @@ MOST_ROWS = 1_000_000
 MOST_CURVES_IN_A_COLUMN = 50
 # Name of the curve where the file gives none.
 NAMELESS = "curve"
+# What is said of scores that could be fractions, in a file of per cents.
+TINY_PER_CENTS = (
+    "Scores within 0 to 1, one of them 0, and other curves of the file above 1: read as per cent; if they are fractions, give "
+    "--range 0,1."
+)
 # Looks like a mean of runs, and cannot be one.
 NO_MEAN = re.compile(r"m(0+|-\d+|\d*\.\d+)", re.IGNORECASE)
 
@@ -48,6 +53,8 @@ class CurveTable:
     direction: str | None = None
     notes: list[str] = field(default_factory=list)
     """What a reader must know of how the rows were read."""
+    score_range: tuple[float, float] | None = None
+    """The range that the other curves of the file tell, where this one's scores alone would tell another."""
 
     def points(self) -> CurvePoints:
         """Return the fine-tuned runs."""
@@ -132,9 +139,24 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
             )
     if not tables:
         raise DataError(f"{path}: no rows; expected one row a run, with n and score.")
+    _tell_tiny_per_cents(list(tables.values()))
     for table in tables.values():
         _say_what_was_read(table, [(header[index], seen[index]) for index in other])
     return list(tables.values())
+
+
+def _tell_tiny_per_cents(tables: list[CurveTable]) -> None:
+    """Read scores within 0 to 1 as per cent where one of them is 0 and other curves of the file are in per cent.
+
+    Exact matches of a model that hardly learns look so, fractions seldom: taken for one, no forecast would pass 1 per cent.
+    """
+    rising = [table for table in tables if table.direction != "min" and len(table.score)]
+    if not any(1.0 < max(table.score) <= 100.0 for table in rising):
+        return
+    for table in rising:
+        if min(table.score) == 0.0 < max(table.score) <= 1.0:
+            table.score_range = (0.0, 100.0)
+            table.notes.append(TINY_PER_CENTS)
 
 
 def _columns(header: list[str], path: str) -> dict[str, int]:

@@ -52,7 +52,8 @@ def test_set_of_points(
             raise DataError(
                 f"curve {table.curve_id!r}: no fine-tuned run; expected rows of kind finetune, with n and score."
             )
-        low, high = score_range or usual_range(list(table.score), table.direction or "max")[0]
+        told = score_range or table.score_range
+        low, high = told or usual_range(list(table.score), table.direction or "max")[0]
         rows = TestRows(_rows_of(table, n_rows), 0)
         rows = TestRows(rows.n_rows, n_groups or rows.n_rows)
         if rows.n_groups > rows.n_rows:
