@@ -45,7 +45,7 @@ def test_hidden_states_and_gradients_are_those_of_transformers(kind, texts):
     model = bert(*kind)
     token_ids, mask = padded(texts)
     expected = numbers(model, model(token_ids, attention_mask=mask).last_hidden_state[mask.bool()])
-    for _ in range(2):  # a second step takes the same memory
+    for _ in range(2):  # a second step leaves no trace of the first
         hidden, rows = PackedEncoder(model, torch.float32).hidden(token_ids, mask)
         assert rows.positions.tolist() == [place for text in texts for place in range(len(text))]
         found = numbers(model, hidden)

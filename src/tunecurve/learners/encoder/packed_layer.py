@@ -45,8 +45,6 @@ class LayerWeights:
         self._from = [(query, key, value), (mixed,), (wide,), (narrow,)]
         self.matrices = [_as_one([part.weight for part in parts], dtype) for parts in self._from]
         self.biases = [_as_one([part.bias for part in parts], dtype) for parts in self._from]
-        # Kept from step to step: memory that is asked for anew costs a page fault every 4 kB.
-        self._gradients = [torch.empty(matrix.shape) for matrix in self.matrices]
 
     def refresh(self) -> None:
         """Take over what the last step has changed."""
@@ -70,21 +68,20 @@ class LayerWeights:
         of_norms : sequence of (Tensor, Tensor)
             Of weight and bias, for both norms.
         """
-        for parts, kept, (of_out, read) in zip(self._from, self._gradients, of_linears, strict=True):
-            of_matrix, of_bias = (of_out.t() @ read).chunk(len(parts)), of_out.sum(dim=0).float().chunk(len(parts))
-            for part, memory, *found in zip(parts, kept.chunk(len(parts)), of_matrix, of_bias, strict=True):
-                _add_gradient(part.weight, found[0], memory)
-                _add_gradient(part.bias, found[1])
+        for parts, (of_out, read) in zip(self._from, of_linears, strict=True):
+            of_matrix, of_bias = (of_out.t() @ read).float(), of_out.sum(dim=0).float()
+            for part, of_weight, of_its_bias in zip(
+                parts, of_matrix.chunk(len(parts)), of_bias.chunk(len(parts)), strict=True
+            ):
+                _add_gradient(part.weight, of_weight)
+                _add_gradient(part.bias, of_its_bias)
         for part, of_both in zip((self.parts[4], self.parts[7]), of_norms, strict=True):
             for parameter, gradient in zip((part.weight, part.bias), of_both, strict=True):
                 _add_gradient(parameter, gradient)
 
 
-def _add_gradient(parameter: torch.nn.Parameter, gradient: torch.Tensor, memory: torch.Tensor | None = None) -> None:
-    if parameter.grad is not None:
-        parameter.grad.add_(gradient)
-    else:
-        parameter.grad = gradient if memory is None else memory.copy_(gradient)
+def _add_gradient(parameter: torch.nn.Parameter, gradient: torch.Tensor) -> None:
+    parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
 
 
 def _as_one(parameters: list[torch.nn.Parameter], dtype: torch.dtype) -> torch.Tensor:
