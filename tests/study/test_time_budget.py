@@ -237,5 +237,5 @@ def test_hours_of_jobs_are_told_of_where_the_student_has_one_whoever_teaches(stu
         "trials": [asdict(Trial(taught.name, "fine-tune", train_size=8))], "left_out": [], "asked": {"seeds": None},
         "seconds": 1.0, "seconds_of_everything": 1.0, "budget_seconds": 60.0, "not_estimated": [],
     }  # fmt: skip
-    [found] = time_budget._findings("1m", decided, {taught.name: taught})
+    [found] = time_budget.time_findings("1m", decided, {taught.name: taught})
     assert ("hours of tuning jobs at providers are not counted" in found.text) == student_is_paid

@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -130,6 +130,10 @@ class ConsoleProgress(Progress):
         self.state.failures[trial] = reason
         self.state.forget(trial)
         self._print(line)
+
+    def trials_dropped(self, trials: Sequence[Trial]) -> None:
+        """Count them no longer; why is a message."""
+        self.state.dropped(trials)
 
     def _where(self, trial: Trial) -> str:
         state = self.state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -61,3 +62,6 @@ class Progress:
 
     def trial_failed(self, trial: Trial, reason: str) -> None:
         """Hear that a trial failed; the study goes on."""
+
+    def trials_dropped(self, trials: Sequence[Trial]) -> None:
+        """Hear that trials are no longer planned."""

@@ -9,6 +9,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -134,6 +135,13 @@ class RunLog(Progress):
         self._listener.trial_failed(trial, reason)
         self._log(f"{trial.name}: FAILED: {reason}")
         self._end(trial)
+
+    def trials_dropped(self, trials: Sequence[Trial]) -> None:
+        """Hear that trials are no longer planned."""
+        self._listener.trials_dropped(trials)
+        with self._lock:
+            self._state.dropped(trials)
+        self._log(f"no longer planned: {', '.join(trial.name for trial in trials)}")
 
     def close(self) -> None:
         """Say that nothing runs here any more."""

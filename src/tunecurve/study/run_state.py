@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,12 @@ class RunState:
         self.unfinished.pop(trial, None)
         self.running.pop(trial, None)
         self.waits_for.pop(trial, None)
+
+    def dropped(self, trials: Sequence[Trial]) -> None:
+        """Note that trials are no longer planned."""
+        self.n_trials -= len(trials)
+        for trial in trials:
+            self.forget(trial)
 
     def _own(self, trial: Trial) -> RunningTrial:
         return self.running.setdefault(trial, RunningTrial(time.monotonic()))

@@ -85,10 +85,10 @@ def within_time(
         data.decisions.anew(DECISION, decided)
     chosen = {Trial(**trial) for trial in decided["trials"]}
     planned = [item for item in planned if item.trial in chosen or item.folder.is_finished]
-    narrowed = _narrowed(spec, [item.trial for item in planned])
-    decided["became"] = asked_of(narrowed)
-    data.findings.extend(_findings(spec.time_budget, decided, models[0]))
-    return narrowed, planned
+    shorter = narrowed(spec, [item.trial for item in planned])
+    decided["became"] = asked_of(shorter)
+    data.findings.extend(time_findings(spec.time_budget, decided, models[0]))
+    return shorter, planned
 
 
 def _kept_plan(asked: Mapping[str, Any], spec: StudySpec, data: StudyData) -> dict[str, Any] | None:
@@ -111,7 +111,7 @@ def _new_plan(
     seconds = _seconds(spec, data, models, planned)
     preparation = {name: learner.preparation_seconds() for name, learner in models[0].items()}
     finished = [item.trial for item in planned if item.folder.is_finished]
-    planner = Planner(seconds, preparation, _share_told(planned), finished)
+    planner = Planner(seconds, preparation, share_told(planned), finished)
     try:
         plan = planner.plan((1.0 - RESERVE) * budget)
     except TooShort as short:
@@ -154,7 +154,7 @@ def _seconds(
     return seconds
 
 
-def _share_told(planned: Sequence[PlannedTrial]) -> ShareTold:
+def share_told(planned: Sequence[PlannedTrial]) -> ShareTold:
     """Return what runs of a learner by size would tell, by the forecaster's prior for its kind."""
     curves = {}
     for name in {item.trial.learner for item in planned}:
@@ -170,7 +170,7 @@ def _share_told(planned: Sequence[PlannedTrial]) -> ShareTold:
     return lambda name, runs: told(name, frozenset(runs.items()))
 
 
-def _narrowed(spec: StudySpec, trials: Sequence[Trial]) -> StudySpec:
+def narrowed(spec: StudySpec, trials: Sequence[Trial]) -> StudySpec:
     """Return the study with the sizes, shots and seeds that its trials have; the untrained prompt stays among the shots."""
     pools = [similar.choose for similar in spec.similar_shots if similar.of is None]
     sizes = {trial.train_size for trial in trials if trial.strategy in ("fine-tune", *pools)}
@@ -204,7 +204,7 @@ def _too_short(budget: str, short: TooShort) -> str:
     )
 
 
-def _findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str, Learner]) -> list[Finding]:
+def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str, Learner]) -> list[Finding]:
     """Return what is planned and what is left out, in words."""
     planned = [Trial(**trial) for trial in decided["trials"]]
     takes_each = {Trial(**trial): seconds for trial, seconds in decided["left_out"]}
@@ -225,7 +225,19 @@ def _findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str, Le
         )
         whole = duration(decided["seconds_of_everything"] / (1.0 - RESERVE))
         found.append(Finding("time-budget-left-out", text, f"everything takes about {whole}"))
+    if decided.get("no_longer_planned"):
+        found.append(_slower(budget, decided))
     return found
+
+
+def _slower(budget: str, decided: Mapping[str, Any]) -> Finding:
+    """Return what is no longer planned because trials took longer than estimated."""
+    factors: Mapping[str, float] = decided["times_as_long"]
+    times = [f"trials of {learner} take {factor:.1f} times as long as estimated" for learner, factor in factors.items()]
+    dropped = [Trial(**trial) for trial in decided["no_longer_planned"]]
+    said = "; ".join(times) or "trials take longer than estimated"
+    text = f"time budget {budget}: {said}; no longer planned: {_in_words(dropped)}"
+    return Finding("time-budget-slower", text, "the same command with a longer --time-budget runs them")
 
 
 def _in_words(trials: Sequence[Trial], takes: Mapping[Trial, float] | None = None) -> str:

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile
@@ -40,6 +41,9 @@ from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, RESULT, TrialFolder
 from tunecurve.study.trial_record import MOVE_AWAY, TrainingScores, TrialRecord, keep_statistics, signatures_of
 
+if TYPE_CHECKING:
+    from tunecurve.study.within_time import TimeKeeper
+
 
 @dataclass(frozen=True)
 class TrialContext:
@@ -59,6 +63,8 @@ class TrialContext:
     """Training rows that a tuned model is scored on, too, if that costs no money."""
     proposer: Learner | None = None
     """Who proposes instructions, where models do not propose their own."""
+    time: TimeKeeper | None = None
+    """Where the study is planned for a time and its trials run one after the other."""
 
     def learner_of(self, item: PlannedTrial) -> Learner:
         """Return the untuned learner of a trial."""

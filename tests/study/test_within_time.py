@@ -1,0 +1,187 @@
+"""A plan for a time is kept while the study runs: slower trials leave out what tells least of the rest, and it is said."""
+
+import json
+
+import pytest
+
+from tests.fakes.lookup_learner import LookupLearner
+from tunecurve.executors import serial
+from tunecurve.executors.base import TrialOutcome
+from tunecurve.run import run_study
+from tunecurve.study.progress import Progress
+from tunecurve.study.run_state import RunState
+
+STUDY = {
+    "name": "tiny",
+    "split": {"test_size": 30, "method": "random"},
+    "models": ["lookup"],
+    "shots": [0, 2],
+    "train_sizes": [5, 10, 20, 40, 80],
+    "seeds": 1,
+    "bootstrap": {"draws": 100},
+}
+
+
+class TimedLearner(LookupLearner):
+    """Says that it takes a second a row trained on, and ten for answers."""
+
+    def estimate_seconds(self, work):
+        return 10.0 + 1.0 * work.n_training_rows
+
+
+class Heard(Progress):
+    """Keeps what is told."""
+
+    def __init__(self):
+        self.state, self.lines, self.run, self.dropped = RunState(), [], [], []
+
+    def message(self, line):
+        self.lines.append(line)
+
+    def study_started(self, n_trials, estimated_seconds):
+        self.state.begin(n_trials, estimated_seconds)
+
+    def trial_finished(self, trial, headline, seconds):
+        self.run.append(trial)
+        self.state.finished(trial, seconds)
+
+    def trials_dropped(self, trials):
+        self.dropped += trials
+        self.state.dropped(trials)
+
+
+@pytest.fixture
+def take(monkeypatch):
+    """Let trials take so many times as long as estimated, by what is given; failing trials by their size."""
+    real = serial.run_one
+
+    def set_times(factor, failing=()):
+        def run_one(item, context, progress):
+            trial = item.trial
+            seconds = factor(trial) * context.seconds.get(trial, 0.0)
+            if trial.strategy == "fine-tune" and trial.train_size in failing:
+                return TrialOutcome("broken", seconds, is_finished=False)
+            return TrialOutcome(seconds=seconds, line=real(item, context, progress).line)
+
+        monkeypatch.setattr(serial, "run_one", run_one)
+
+    return set_times
+
+
+def run(rows_file, folder, budget, **values):
+    heard = Heard()
+    study = {**STUDY, "data": {"source": str(rows_file)}, "time_budget": budget, **values}
+    learners = {name: TimedLearner(name) for name in study["models"]}
+    return run_study(study, out=folder, learners=learners, progress=heard), heard
+
+
+def findings(ran):
+    return {finding.code: finding.line for finding in ran.results.findings}
+
+
+def sizes(ran):
+    return [trial.train_size for trial in ran.results.trials if trial.strategy == "fine-tune"]
+
+
+# Everything takes 20 s for prompts and 205 s for five sizes: of 4:15 min 229.5 s are planned for.
+
+
+@pytest.mark.parametrize("factor", [0.1, 1.0, 1.1])
+def test_a_plan_that_is_kept_stays_as_it_is(rows_file, tmp_path, take, factor):
+    take(lambda trial: factor)
+    ran, heard = run(rows_file, tmp_path / "run", "4m15s")
+    assert sizes(ran) == STUDY["train_sizes"]
+    assert not heard.dropped
+    assert ran.results.complete
+    assert "time-budget-slower" not in findings(ran)
+
+
+@pytest.mark.parametrize("factor", [1.5, 2.0, 3.0])
+def test_slower_trials_leave_out_what_tells_least_and_the_study_is_whole(rows_file, tmp_path, take, factor):
+    take(lambda trial: factor)
+    ran, heard = run(rows_file, tmp_path / "run", "4m15s")
+    assert heard.dropped
+    assert len(sizes(ran)) >= 3, "fewer sizes say nothing"
+    assert ran.results.complete, "what is left out is not missing"
+    assert not {trial.train_size for trial in heard.dropped} & set(sizes(ran))
+    said = findings(ran)["time-budget-slower"]
+    assert f"trials of lookup take {factor:.1f} times as long as estimated; no longer planned: lookup: " in said
+    assert said in heard.lines
+    assert "longer --time-budget" in said
+    assert heard.state.n_trials == len(ran.results.trials)
+    assert not heard.state.unfinished
+    took = sum(factor * (10 + (trial.train_size or 0)) for trial in heard.run if trial.strategy != "floor")
+    smallest = factor * (20 + 3 * 10 + 5 + 10 + 20)
+    assert took <= max(255, smallest) + 1e-6
+    text = (tmp_path / "run" / "report.html").read_text()
+    assert "no longer planned" in text
+    kept = json.loads((tmp_path / "run" / "results.json").read_text())["decided"]["time_budget"]
+    assert {trial["train_size"] for trial in kept["no_longer_planned"]} == {trial.train_size for trial in heard.dropped}
+
+
+def test_the_same_command_and_the_study_file_keep_the_shorter_plan_and_a_longer_time_runs_the_rest(
+    rows_file, tmp_path, take
+):
+    take(lambda trial: 2.0)
+    first, heard = run(rows_file, tmp_path / "run", "4m15s")
+    again, nothing = run(rows_file, tmp_path / "run", "4m15s")
+    assert again.outcome.n_run == 0
+    assert not nothing.dropped
+    assert findings(again)["time-budget-slower"] == findings(first)["time-budget-slower"]
+    learners = {"lookup": TimedLearner()}
+    of_file = run_study(tmp_path / "run" / "study.yaml", out=tmp_path / "run", learners=learners)
+    assert of_file.outcome.n_run == 0
+    take(lambda trial: 1.0)
+    longer, _ = run(rows_file, tmp_path / "run", "1h")
+    assert set(heard.dropped) <= {
+        type(heard.dropped[0])(t.learner, t.strategy, t.shots, t.train_size, t.seed) for t in longer.results.trials
+    }
+    assert sizes(longer) == STUDY["train_sizes"]
+    assert "time-budget-slower" not in findings(longer)
+
+
+def test_a_slow_model_is_left_out_and_a_quick_one_stays(rows_file, tmp_path, take):
+    # Both take as long by estimate; "slow" proves to be five times slower.
+    take(lambda trial: 5.0 if trial.learner == "slow" else 1.0)
+    ran, heard = run(rows_file, tmp_path / "run", "4m", models=["lookup", "slow"], train_sizes=[5, 10, 20], shots=[0])
+    assert heard.dropped
+    assert {trial.learner for trial in heard.dropped} == {"slow"} or len(sizes(ran)) >= 3
+    said = findings(ran)["time-budget-slower"]
+    assert "trials of slow take 5.0 times" in said
+    assert "trials of lookup" not in said
+
+
+def test_a_failed_trial_takes_its_time_and_says_nothing_of_the_speed(rows_file, tmp_path, take):
+    take(lambda trial: 1.0, failing=(10,))
+    ran, heard = run(rows_file, tmp_path / "run", "4m15s")
+    assert not heard.dropped
+    assert ran.outcome.failures
+    assert not ran.results.complete
+
+
+def test_seeds_leave_from_the_last(rows_file, tmp_path, take):
+    take(lambda trial: 1.6)
+    ran, heard = run(rows_file, tmp_path / "run", "10m", train_sizes=[5, 10, 20], seeds=3, shots=[0])
+    assert heard.dropped == [] or ran.results.complete
+    for trial in heard.dropped:
+        later = [t for t in ran.results.trials if t.train_size == trial.train_size and t.seed > trial.seed]
+        assert not later, "a seed comes after the one before it"
+
+
+def test_what_an_earlier_start_took_counts_as_was_planned(rows_file, tmp_path, take):
+    """Stopped after a few trials: the rest has what was planned for it, not the whole time anew."""
+    take(lambda trial: 1.0)
+
+    class Stops(Heard):
+        def trial_finished(self, trial, headline, seconds):
+            super().trial_finished(trial, headline, seconds)
+            if len(self.run) == 5:
+                self.cancellation.request()
+
+    study = {**STUDY, "data": {"source": str(rows_file)}, "time_budget": "4m15s"}
+    with pytest.raises(Exception, match=r"stop|continue"):
+        run_study(study, out=tmp_path / "run", learners={"lookup": TimedLearner()}, progress=Stops())
+    take(lambda trial: 1.5)
+    ran, heard = run(rows_file, tmp_path / "run", "4m15s")
+    assert heard.dropped, "with the whole time for the rest nothing would be"
+    assert ran.results.complete
