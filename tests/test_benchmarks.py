@@ -1,5 +1,7 @@
 """Benchmarks that need neither a model nor a peer still run."""
 
+import ast
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -78,3 +80,19 @@ def test_many_curves_and_many_trials_are_measured():
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 3
+
+
+def test_what_benchmarks_import_of_the_package_is_there():
+    """Most of it is imported when it is needed, in the middle of a measurement."""
+    missing = []
+    for path in sorted(BENCHMARKS.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "tunecurve":
+                module = importlib.import_module(node.module)
+                missing += [
+                    f"{path.relative_to(BENCHMARKS)}: {node.module}.{alias.name}"
+                    for alias in node.names
+                    if not hasattr(module, alias.name)
+                    and importlib.util.find_spec(f"{node.module}.{alias.name}") is None
+                ]
+    assert not missing

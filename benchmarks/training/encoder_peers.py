@@ -17,10 +17,10 @@ from peers import StepClock, arguments, read_rows, train_and_print
 
 
 def trainer_arguments(job: dict[str, Any]) -> Any:
-    """What transformers' Trainer is told; `expert`: rows of like lengths together."""
+    """What transformers' Trainer is told; `expert`: rows in the order in which they are given, which is tunecurve's."""
     from transformers import TrainingArguments
 
-    expert = {"train_sampling_strategy": "group_by_length"} if job["expert"] else {}
+    expert = {"train_sampling_strategy": "sequential"} if job["expert"] else {}
     told = arguments(job) | {"learning_rate": 2e-4, "warmup_steps": 4, "weight_decay": 0.01}
     return TrainingArguments(**told, **expert)
 

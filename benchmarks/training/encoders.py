@@ -5,10 +5,11 @@
 
 Everybody trains all weights of the built-in encoder (MiniLM-L6) on the same rows of builtin:pii, 16 a step, with the same
 precision and threads: the tagger on its spans, one tag a word; the classifier on the language of a row; setfit on 16 pairs
-of rows a step, 8 rows of each of four languages (seconds a pair). SetFit's trainer draws pairs of its own, of like and unlike
-rows, of which there are as many. Peers live in environments of their own (`build/peers`, `build/peers-setfit`, made at the first
-run), contestants take turns, and the first steps of every run are left out. Printed: median milliseconds a row
-with their range, of the clock and of the processor, and the ratio to tunecurve.
+of rows a step, 8 rows of each of four languages (milliseconds a pair). The Trainer draws batches of its own by default, and
+takes tunecurve's, of rows of like lengths, in another run. SetFit's trainer draws pairs of its own, of like and unlike rows,
+of which there are as many. Peers live in environments of their own (`build/peers`, `build/peers-setfit`, made at the first
+run), contestants take turns, and the first steps of every run are left out. Printed: median milliseconds a row with their
+range, of the clock and of the processor, and the ratio to tunecurve.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def contestants_of(kind: str) -> list[Contestant]:
     return [
         Contestant("tunecurve", peer=False),
         Contestant("transformers Trainer, its defaults"),
-        Contestant("transformers Trainer, rows of like lengths together", expert=True),
+        Contestant("transformers Trainer, tunecurve's batches", expert=True),
     ]
 
 
@@ -107,12 +108,24 @@ def run_ours(kind: str, steps: int, threads: int) -> dict[str, Any]:
     }
 
 
+def in_our_order(kind: str, steps: int) -> list[Any]:
+    """Return the examples in the order in which tunecurve's steps take them: rows of like lengths together."""
+    from tunecurve.learners.torch.batches import all_batches
+
+    learner, examples = learner_of(kind, steps, 1), examples_of(kind, steps)
+    if kind == "setfit":
+        return examples
+    lengths = learner.training_task(None, examples, learner.prepare(examples)).lengths
+    assert len(lengths) == len(examples), "every row is read in one window"
+    return [examples[row] for batch in all_batches(lengths, BATCH, 1, seed=0) for row in batch]
+
+
 def rows_for_peers(kind: str, steps: int) -> tuple[list[dict[str, Any]], int]:
-    """Return the rows as peers read them, and how many tags or classes there are."""
+    """Return the rows as peers read them, in tunecurve's order, and how many tags or classes there are."""
     from tunecurve.learners.encoder.tags import tags_of
     from tunecurve.learners.encoder.words import split_words
 
-    examples = examples_of(kind, steps)
+    examples = in_our_order(kind, steps)
     if kind != "tagger":
         classes = sorted({example.answer for example in examples})
         rows = [{"text": e.prompt.source, "label": classes.index(e.answer)} for e in examples]
