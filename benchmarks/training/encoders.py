@@ -46,7 +46,11 @@ class Contestant:
 def contestants_of(kind: str) -> list[Contestant]:
     """Return who trains this kind of model."""
     if kind == "setfit":
-        return [Contestant("tunecurve", peer=False), Contestant("SetFit's trainer")]
+        return [
+            Contestant("tunecurve", peer=False),
+            Contestant("SetFit's trainer, its default precision (float32)"),
+            Contestant("SetFit's trainer, tunecurve's precision", expert=True),
+        ]
     return [
         Contestant("tunecurve", peer=False),
         Contestant("transformers Trainer, its defaults"),
