@@ -7,6 +7,7 @@ import pytest
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.executors import serial
 from tunecurve.executors.base import TrialOutcome
+from tunecurve.executors.options import Executor
 from tunecurve.run import run_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.run_state import RunState
@@ -185,3 +186,11 @@ def test_what_an_earlier_start_took_counts_as_was_planned(rows_file, tmp_path, t
     ran, heard = run(rows_file, tmp_path / "run", "4m15s")
     assert heard.dropped, "with the whole time for the rest nothing would be"
     assert ran.results.complete
+
+
+def test_with_several_workers_the_plan_stays_as_it_was_made(rows_file, tmp_path):
+    study = {**STUDY, "data": {"source": str(rows_file)}, "time_budget": "4m15s", "train_sizes": [5, 10, 20]}
+    learners = {"lookup": TimedLearner()}
+    ran = run_study(study, out=tmp_path / "run", learners=learners, executor=Executor("local", workers=2))
+    assert ran.results.complete
+    assert ran.outcome.n_run == len(ran.results.trials)

@@ -30,7 +30,7 @@ def run_on_workers(context: TrialContext, workers: Workers, recorder: Recorder) 
     left = [item for item in there if item.trial not in finished]
     recorder.found_finished([item for item in there if item.trial in finished])
     schedule = Schedule(left, context.seconds, is_proven=len(left) < len(there))
-    with InProcessTrials(replace(context, planned=here, time=None), recorder) as in_process:
+    with InProcessTrials(replace(context, planned=here), recorder) as in_process:
         dispatch(schedule, workers, recorder, in_process)
 
 
