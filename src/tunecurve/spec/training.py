@@ -55,8 +55,8 @@ class EncoderSpec(Section):
     )
     join_neighbours: bool | None = Field(
         None,
-        description="tagger, masking: neighbouring spans of one label, with blanks alone between them, become one where the training "
-        "rows show it so (default: tagger:warm only)",
+        description="tagger, masking: neighbouring spans of one label, with blanks alone between them, become one, and so do parts of a "
+        "stretch without blanks, where the training rows show it so (default: true)",
     )
     warm_languages: list[Literal["en", "fr", "de", "it"]] = Field(
         ["en"], min_length=1, description="tagger:warm: languages of the made-up rows that it is trained on before"

@@ -406,21 +406,21 @@ def test_which_neighbours_are_one_follows_the_training_rows(rows, joined):
     assert joined_labels([spans_in(row) for row in rows], ["A", "B"]) == list(joined)
 
 
-def test_neighbours_are_joined_across_blanks_alone_and_only_if_asked_for(tiny_encoder):
+def test_neighbours_are_joined_across_blanks_alone_and_not_where_that_is_unwanted(tiny_encoder):
     rows = [("Ann Lee Ray met Bo", "[NAME] met [NAME]"), ("12 Main St Köln", "[STREET] [CITY]")]
     examples = [RENDERER.tuning_example(*row) for row in rows]
-    usual = tiny_tagger(tiny_encoder).prepare(examples)
-    head = tiny_tagger(tiny_encoder, join_neighbours=True).prepare(examples)
-    assert usual.joined is None
+    unjoined = tiny_tagger(tiny_encoder, join_neighbours=False).prepare(examples)
+    head = tiny_tagger(tiny_encoder).prepare(examples)
+    assert unjoined.joined is unjoined.filled is None
     assert set(head.joined) == {"NAME", "STREET", "CITY"}
-    (words,) = split_words(tiny_tagger(tiny_encoder).tokenizer, ["Ann Lee , Ray\n Bo Köln"])
+    (words,) = split_words(tiny_tagger(tiny_encoder).tokenizer, [text := "Ann Lee , Ray\n Bo Köln"])
     tags = [f"B-{label}" if label else "O" for label in ("NAME", "NAME", "", "NAME", "NAME", "CITY")]
     shares = np.array([[float(name == tag) for name in head.classes] for tag in tags], dtype=np.float32)
     found = {
-        name: [(s.start, s.end, s.label) for s in found_spans(words, shares, of)]
-        for name, of in (("on", head), ("off", usual))
+        name: [(s.start, s.end, s.label) for s in found_spans(text, words, shares, of)]
+        for name, of in (("on", head), ("off", unjoined))
     }
     assert found["off"] == [(0, 3, "NAME"), (4, 7, "NAME"), (10, 13, "NAME"), (15, 17, "NAME"), (18, 22, "CITY")]
     assert found["on"] == [(0, 7, "NAME"), (10, 17, "NAME"), (18, 22, "CITY")]
     recipes = [tiny_tagger(tiny_encoder, join_neighbours=asked).resolve_recipe({}, 9) for asked in (None, False, True)]
-    assert recipes[0] == recipes[1] != recipes[2]
+    assert recipes[0] == recipes[2] != recipes[1]

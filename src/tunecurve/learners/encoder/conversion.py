@@ -102,6 +102,7 @@ def _tagger(head: Head) -> tuple[dict[str, object], list[str]]:
         "labels": head.known_labels,
         "threshold": head.threshold,
         "joined": head.joined or [],
+        "filled": head.filled or [],
     }
     if written is None:
         return told | {"placeholders": None}, []

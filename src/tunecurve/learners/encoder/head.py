@@ -24,6 +24,8 @@ class Head:
     """For every label of a set: it is in the answer above it."""
     joined: list[str] | None = None
     """A tagger's labels whose neighbouring spans, with blanks between them alone, are one span; None: those of none."""
+    filled: list[str] | None = None
+    """What goes on with a tagger's span where it stands between two words of spans without a blank: signs, or "" for letters."""
     format: MaskFormat | None = None
     """How masked targets are written; None: spans are listed."""
 

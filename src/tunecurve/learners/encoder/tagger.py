@@ -20,7 +20,16 @@ from tunecurve.learners.base import Loss, RoundTrip, TargetLoss
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
-from tunecurve.learners.encoder.tags import OUTSIDE, joined_labels, runs_of_tags, tag_names, tags_of
+from tunecurve.learners.encoder.tags import (
+    OUTSIDE,
+    filled_signs,
+    joined_labels,
+    likeliest_tags,
+    runs_of_tags,
+    tag_names,
+    tags_of,
+    with_gaps_filled,
+)
 from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.words import Window, Words, distance_to_border, split_words, windows_over
 from tunecurve.learners.unseen import ClassShares
@@ -29,6 +38,8 @@ from tunecurve.prompts import Prompt, TuningExample
 TOKENS_A_BATCH = 4096
 CALIBRATION_SHARE = 0.2
 CLASS_WEIGHT_POWER = 0.25
+# 2: the likeliest sequence of tags, not the likeliest tag of each word; gaps within a stretch without blanks are filled.
+DECODING = 2
 NO_SPANS = "target cannot be written as labelled words of its input"
 NO_LABEL = "no training row has a label"
 
@@ -41,7 +52,11 @@ class TaggerLearner(EncoderLearner):
     loss_unit = "word"
 
     def identity(self) -> dict[str, object]:
-        """Return what determines the answers; since version 2 its steps are planned by windows, of which long texts have several."""
+        """Return what determines the answers: how it is trained, and how tags become spans."""
+        return self.identity_of_weights() | {"decoding": DECODING}
+
+    def identity_of_weights(self) -> dict[str, object]:
+        """Return what determines the weights; since version 2 its steps are planned by windows, of which long texts have several."""
         return super().identity() | {"version": 3}
 
     def own_settings(self) -> dict[str, object]:
@@ -52,7 +67,7 @@ class TaggerLearner(EncoderLearner):
     @property
     def joins_neighbours(self) -> bool:
         """Whether neighbouring spans of one label become one where the training rows show it so."""
-        return bool(self.settings.join_neighbours)
+        return self.settings.join_neighbours is not False
 
     def n_held_out(self, n_examples: int) -> int:
         """Return a fifth of the examples where a threshold is to be calibrated."""
@@ -64,12 +79,12 @@ class TaggerLearner(EncoderLearner):
         written = self.mask_format(examples)
         spans_of = EntityFormat() if written is None else written
         labels = sorted({span.label for pair in pairs for span in spans_of.derive(*pair) or []})
-        joined = None
-        if self.joins_neighbours and written is not None:
-            joined = joined_labels(
-                [(source, spans_of.derive(source, target) or []) for source, target in pairs], labels
-            )
-        return Head(tag_names(labels), labels, joined=joined, format=written)
+        if written is None or not self.joins_neighbours:
+            return Head(tag_names(labels), labels, format=written)
+        rows = [(source, spans_of.derive(source, target) or []) for source, target in pairs]
+        texts = split_words(self.tokenizer, [source for source, _ in rows]) if rows else []
+        filled = filled_signs([(source, words, spans) for (source, spans), words in zip(rows, texts, strict=True)])
+        return Head(tag_names(labels), labels, joined=joined_labels(rows, labels), filled=filled, format=written)
 
     def mask_format(self, examples: Sequence[TuningExample]) -> MaskFormat | None:
         """Return how the targets write placeholders; None where they list their spans."""
@@ -143,7 +158,7 @@ class TaggerLearner(EncoderLearner):
         texts = split_words(self.tokenizer, sources)
         found = self.probabilities(model, texts)
         return [
-            form.render(source, found_spans(words, shares, head))
+            form.render(source, found_spans(source, words, shares, head))
             for source, words, shares in zip(sources, texts, found, strict=True)
         ]
 
@@ -183,7 +198,7 @@ class TaggerLearner(EncoderLearner):
             spans = form.derive(source, target)
             tags = tags_of(words, form.nearest(source, target) if spans is None else spans, numbers)
             certain = np.eye(len(head.classes), dtype=np.float32)[tags]
-            kept.append(form.render(source, found_spans(words, certain, head)))
+            kept.append(form.render(source, found_spans(source, words, certain, head)))
             if kept[-1] != target:
                 lost.append(row)
         what = "test targets cannot be written as labelled words of their inputs"
@@ -237,22 +252,23 @@ def _nats_of_tags(log_shares: NDArray[np.float32], tags: Sequence[int], shares: 
     return float(nats)
 
 
-def found_spans(words: Words, shares: NDArray[np.float32], head: Head) -> list[LabelledSpan]:
-    """Return the spans that tag probabilities stand for: the likeliest tags, or all words above the threshold.
+def found_spans(source: str, words: Words, shares: NDArray[np.float32], head: Head) -> list[LabelledSpan]:
+    """Return the spans that tag probabilities stand for.
 
+    Words are in a span where the likeliest tag says so, or above the threshold; where spans begin and what they are called says the
+    likeliest sequence of tags. So what leaks and what is masked too much is what the words alone say, but for gaps that are filled.
     Spans that touch are one: in targets nothing but a joint label stands for touching labels (entities of scripts without
     blanks may follow one another). A span of several words gets the label that is likeliest over all of them. Neighbours of a
     label that the head joins are one across blanks.
     """
     if not len(words) or shares.shape[1] == 1:
         return []
-    tags = shares.argmax(axis=1)
-    if head.threshold is not None:
-        is_inside = 1.0 - shares[:, OUTSIDE] >= head.threshold
-        tags = np.where(is_inside, 1 + shares[:, 1:].argmax(axis=1), OUTSIDE)
+    is_likelier = shares[:, 1:].max(axis=1) > shares[:, OUTSIDE]
+    is_inside = is_likelier if head.threshold is None else 1.0 - shares[:, OUTSIDE] >= head.threshold
+    tags = with_gaps_filled(source, words, likeliest_tags(shares, is_inside), head.filled or ())
     by_label = shares[:, 1::2] + shares[:, 2::2]
     spans: list[LabelledSpan] = []
-    for first, last in runs_of_tags(words, tags.tolist(), may_touch=head.format is None):
+    for first, last in runs_of_tags(words, tags, may_touch=head.format is None):
         label = head.known_labels[int(by_label[first:last].sum(axis=0).argmax())]
         is_next = bool(spans) and first > 0 and spans[-1].end == words.ends[first - 1]
         if is_next and spans[-1].label == label and label in (head.joined or ()):

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tunecurve.formats.spans import LabelledSpan
 from tunecurve.learners.encoder.words import Words
 
 OUTSIDE = 0
+SMALLEST_SHARE = 1e-9
 INSIDE_TO_BETWEEN = 3
+# What stands for all words of letters and digits among signs.
+LETTERS = ""
 
 
 def tag_names(labels: Sequence[str]) -> list[str]:
@@ -67,6 +73,87 @@ def joined_labels(rows: Sequence[tuple[str, Sequence[LabelledSpan]]], labels: Se
         for label in labels
         if (is_one(inside[label], between[label]) if inside[label] + between[label] else of_all)
     ]
+
+
+def filled_signs(rows: Sequence[tuple[str, Words, Sequence[LabelledSpan]]]) -> list[str]:
+    """Return what belongs to a span where it stands between two words of spans, without a blank: ``/`` in ``a.com/login``.
+
+    Each is a sign, or `LETTERS` for any word of letters and digits. What the training rows have within a span is counted, and what
+    they have between two spans that only such words separate; `INSIDE_TO_BETWEEN` decides.
+
+    Parameters
+    ----------
+    rows : sequence of (str, Words, sequence of LabelledSpan)
+        Inputs, in words, with their spans.
+    """
+    inside, between = Counter[str](), Counter[str]()
+    for source, words, spans in rows:
+        tags = tags_of(words, [LabelledSpan(span.start, span.end, "x") for span in spans], {"x": 0})
+        for first, last in _stretches(words):
+            in_spans = [number for number in range(first, last) if tags[number] != OUTSIDE]
+            for number in range(in_spans[0] + 1, in_spans[-1]) if in_spans else ():
+                counted = between if tags[number] == OUTSIDE else inside
+                counted[_sign(source, words, number)] += 1
+    return sorted(sign for sign, count in inside.items() if count >= INSIDE_TO_BETWEEN * between[sign])
+
+
+def with_gaps_filled(source: str, words: Words, tags: Sequence[int], filled: Collection[str]) -> list[int]:
+    """Return tags where words between two of a span, without a blank, go on with it if all of them are among `filled`."""
+    found = list(tags)
+    for first, last in _stretches(words):
+        in_spans = [number for number in range(first, last) if tags[number] != OUTSIDE]
+        for before, behind in itertools.pairwise(in_spans):
+            gap = range(before + 1, behind)
+            if all(_sign(source, words, number) in filled for number in gap):
+                for number in gap:
+                    found[number] = tags[before] + tags[before] % 2
+    return found
+
+
+def _stretches(words: Words) -> Iterator[tuple[int, int]]:
+    """Yield the runs of words [first, last) that have no blank between them."""
+    first = 0
+    for number in range(1, len(words) + 1):
+        if number == len(words) or words.ends[number - 1] != words.starts[number]:
+            yield first, number
+            first = number
+
+
+def _sign(source: str, words: Words, number: int) -> str:
+    text = source[words.starts[number] : words.ends[number]]
+    return LETTERS if text.isalnum() else text
+
+
+def likeliest_tags(shares: NDArray[np.float32], is_inside: NDArray[np.bool_]) -> list[int]:
+    """Return the likeliest sequence of tags in which the I of a label follows its B or I (Viterbi 1967).
+
+    The likeliest tag of each word alone breaks a name in two where a word in its middle is nearly as likely to begin one, or
+    to have another label. Labels that begin nowhere in the text have no beginnings: their I may follow anything.
+
+    Parameters
+    ----------
+    shares : ndarray
+        Probability of every tag, shape (words, tags); one word at least.
+    is_inside : ndarray
+        Which words are in spans; the others are outside.
+    """
+    nats = np.log(np.maximum(shares.astype(np.float64), SMALLEST_SHARE))
+    nats[is_inside, OUTSIDE] = -np.inf
+    nats[~is_inside, 1:] = -np.inf
+    begins = (shares[:, 1::2] > SMALLEST_SHARE).any(axis=0)
+    inside = np.arange(2, shares.shape[1], 2)
+    score, sources = nats[0].copy(), []
+    score[inside[begins]] = -np.inf
+    for own in nats[1:]:
+        best = int(score.argmax())
+        source = np.full(len(own), best)
+        source[2::2] = np.where(begins, np.where(score[1::2] > score[2::2], inside - 1, inside), best)
+        sources.append(source)
+        score = own + score[source]
+    tags = [int(score.argmax())]
+    for source in reversed(sources):
+        tags.append(int(source[tags[-1]]))
+    return tags[::-1]
 
 
 def runs_of_tags(words: Words, tags: Sequence[int], *, may_touch: bool = False) -> list[tuple[int, int]]:

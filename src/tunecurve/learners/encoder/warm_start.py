@@ -62,7 +62,9 @@ class WarmStart:
         """The hash of everything that determines its weights."""
         rows = stable_hash([content_id(example.prompt.source, example.answer) for example in self.examples])
         learner = self._tagger
-        return stable_hash({"version": 1, "learner": learner.identity(), "rows": rows, "recipe": self._recipe(learner)})
+        return stable_hash(
+            {"version": 1, "learner": learner.identity_of_weights(), "rows": rows, "recipe": self._recipe(learner)}
+        )
 
     @cached_property
     def folder(self) -> Path:

@@ -48,11 +48,6 @@ class WarmTaggerLearner(TaggerLearner):
         return super().identity() | {"warm_start": self.warm.key}
 
     @property
-    def joins_neighbours(self) -> bool:
-        """It does, unless it is told not to: parts of names and addresses have labels of their own in `builtin:pii`."""
-        return self.settings.join_neighbours is not False
-
-    @property
     def answers_untrained(self) -> bool:
         """It does, with the labels that map."""
         return True

@@ -1,5 +1,6 @@
 """Answers texts with the tagger beside it. pip install numpy onnxruntime tokenizers; python run.py "A text" "Another"."""
 
+import itertools
 import json
 import re
 import sys
@@ -31,13 +32,18 @@ def answer(text: str) -> str:
 def find_spans(text: str) -> list[tuple[int, int, str]]:
     """Return start, end and label of every span; tagged words that touch, or go on with a label, are one."""
     words, shares = read(text)
-    tags = shares.argmax(axis=1) if TOLD["threshold"] is None else 1 + shares[:, 1:].argmax(axis=1)
-    if TOLD["threshold"] is not None:
-        tags[1 - shares[:, 0] < TOLD["threshold"]] = 0
+    tags = likeliest(shares)
+    inside, touch = np.flatnonzero(tags).tolist(), [a[1] == b[0] for a, b in itertools.pairwise(words)]
+    for before, behind in itertools.pairwise(
+        inside
+    ):  # gaps without blanks, in what the training rows have within spans
+        gap = [text[words[number][0] : words[number][1]] for number in range(before + 1, behind)]
+        if all(touch[before:behind]) and all(("" if word.isalnum() else word) in TOLD["filled"] for word in gap):
+            tags[before + 1 : behind] = tags[before] + tags[before] % 2
     runs: list[list[int]] = []
     for word in np.flatnonzero(tags).tolist():
         goes_on = tags[word] % 2 == 0 and tags[word] - tags[word - 1] in (0, 1)
-        if runs and runs[-1][-1] == word - 1 and (goes_on or words[word - 1][1] == words[word][0]):
+        if runs and runs[-1][-1] == word - 1 and (goes_on or touch[word - 1]):
             runs[-1].append(word)
         else:
             runs.append([word])
@@ -49,6 +55,26 @@ def find_spans(text: str) -> list[tuple[int, int, str]]:
             start = spans.pop()[0]
         spans.append((start, words[run[-1]][1], label))
     return spans
+
+
+def likeliest(shares: Any) -> Any:
+    """Return the likeliest sequence of tags in which the second of a label's two tags follows one of them."""
+    if not len(shares) or shares.shape[1] == 1:
+        return np.zeros(len(shares), dtype=int)
+    inside = shares[:, 1:].max(axis=1) > shares[:, 0]
+    if TOLD["threshold"] is not None:
+        inside = 1 - shares[:, 0] >= TOLD["threshold"]
+    nats, goes_on, sources = np.log(np.maximum(shares.astype(np.float64), 1e-9)), np.arange(2, shares.shape[1], 2), []
+    nats[inside, 0] = nats[~inside, 1:] = nats[0, 2::2] = -np.inf
+    score = nats[0]
+    for own in nats[1:]:
+        sources.append(np.full(len(own), score.argmax()))
+        sources[-1][2::2] = goes_on - (score[1::2] > score[2::2])
+        score = own + score[sources[-1]]
+    tags = [int(score.argmax())]
+    for source in reversed(sources):
+        tags.append(int(source[tags[-1]]))
+    return np.array(tags[::-1])
 
 
 def read(text: str) -> tuple[list[list[int]], Any]:

@@ -1,0 +1,58 @@
+"""Recipes paired seed by seed: the same training twice differs by nothing, and what is not measured has no cell."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+from tests.support.class_rows import class_rows
+from tunecurve.results.stored import load
+from tunecurve.run import run_study
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "curves"))
+
+import recipes  # noqa: E402  (a folder of scripts, not a package)
+from sets import CurveSet  # noqa: E402
+
+TOY = CurveSet("toy", "classification", "toy", "", "", "en", exam=False, train="toy.csv", largest=20)
+
+
+def measured(folder, recipe, seeds):
+    """Measure a set whose learner knows no recipe: what is said of two recipes is what is said of two equal trainings."""
+    path = folder / "toy.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["text", "label"])
+        writer.writeheader()
+        writer.writerows(class_rows(120))
+    run_study(
+        {
+            "task": "classification",
+            "data": {"source": str(path), "input_column": "text", "target_column": "label"},
+            "models": ["tfidf"],
+            "shots": [],
+            "train_sizes": [10, 20],
+            "seeds": seeds,
+            "split": {"test_size": 40, "method": "random"},
+        },
+        out=folder / f"toy--{recipe}",
+    )
+
+
+def test_equal_trainings_differ_by_nothing_and_pairs_are_those_of_one_seed(tmp_path):
+    measured(tmp_path, "default", 2)
+    measured(tmp_path, "auto", 1)
+    lines = list(recipes.table([TOY], ["default", "auto", "development"], [10, 20, 50], tmp_path))
+    assert lines[0].startswith("| set | rows | default | auto - default | development - default | seconds")
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert [row[1] for row in cells] == ["10", "20"]  # 50 was not measured
+    for row in cells:
+        assert row[0] == "toy, Accuracy"
+        assert row[3].startswith("+0.0 [")
+        assert row[3].endswith("(one seed)")
+        assert row[4] == ""
+    runs = load(tmp_path / "toy--default"), load(tmp_path / "toy--auto")
+    item, *_ = recipes.paired(runs[0], runs[0], 10)
+    assert len(item.seed_scores) == 2
+    assert item.estimate == 0.0
+    assert recipes.paired(*runs, 50) is None
