@@ -12,8 +12,8 @@ from tunecurve.run import run_study
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "curves"))
 
-import recipes  # noqa: E402  (a folder of scripts, not a package)
-from sets import CurveSet  # noqa: E402
+import recipes
+from sets import CurveSet
 
 TOY = CurveSet("toy", "classification", "toy", "", "", "en", exam=False, train="toy.csv", largest=20)
 
