@@ -518,8 +518,8 @@ def test_an_input_in_another_width_or_case_is_that_of_a_labelled_row(rows, tmp_p
     assert given <= {row["source_text"] for row in fresh}
 
 
-@pytest.mark.parametrize("mark", [".", "!?", " - ", ",\u2026", "\u3002", "\u00bb"], ids=repr)
-def test_an_input_that_differs_from_a_test_row_in_punctuation_alone_goes_to_no_teacher(rows, tmp_path, mark):
+@pytest.mark.parametrize("mark", [".", "!?", " - ", ",\u2026", "\u3002", "\u00bb", " 77", " 7,5!"], ids=repr)
+def test_an_input_that_differs_from_a_test_row_in_punctuation_or_numbers_alone_goes_to_no_teacher(rows, tmp_path, mark):
     same = [{"source_text": row["source_text"].replace(" ", f"{mark} ", 1) + mark} for row in simple_rows(160)]
     fresh = [{"source_text": row["source_text"] + mark} for row in simple_rows(260)[160:]]
     study = study_of(rows, train_sizes=[10], seeds=1)

@@ -270,7 +270,8 @@ def test_money_per_thousand_requests_counts_the_tokens_of_longer_prompts(measure
     assert "1,000 requests cost about $" in found.sentence
     [unpriced] = judged(*points, prices={"reader": ModelPrices(2.0, 10.0, None, None, None, "made up")}, trials=mine)
     assert unpriced.sizes[0].usd_per_1000 is None
-    assert "$" not in unpriced.sentence
+    assert "1,000 requests cost about $" in unpriced.sentence
+    assert unpriced.sentence.endswith(" with that prompt, calls alone; no price of the tuned model is known.")
 
 
 @pytest.mark.parametrize(

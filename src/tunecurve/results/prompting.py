@@ -212,9 +212,14 @@ def _difference_words(change: Difference, metric: MetricResult) -> str:
 
 
 def _cost_words(found: BestPrompt, tuned: TunedAgainstPrompt) -> str:
-    if found.usd_per_1000 is not None and tuned.usd_per_1000 is not None:
-        with_prompt, when_tuned = money(found.usd_per_1000), money(tuned.usd_per_1000)
-        return f"; 1,000 requests cost about {with_prompt} with that prompt and {when_tuned} tuned, calls alone"
+    prices = [
+        (found.usd_per_1000, "with that prompt", "of the prompted model"),
+        (tuned.usd_per_1000, "tuned", "of the tuned model"),
+    ]
+    known = [f"{money(price)} {how}" for price, how, _ in prices if price is not None]
+    if known:
+        unknown = "".join(f"; no price {whose} is known" for price, _, whose in prices if price is None)
+        return f"; 1,000 requests cost about {' and '.join(known)}, calls alone{unknown}"
     if found.tokens_sent is not None and tuned.tokens_sent is not None:
         return f"; a request sends about {found.tokens_sent:,.0f} tokens with that prompt and {tuned.tokens_sent:,.0f} tuned"
     return ""

@@ -56,7 +56,8 @@ class Optimisation(Record):
         n = self.n_development + self.n_feedback
         is_part = self.n_looked_at is not None and self.n_looked_at < n
         looked = f"; the calls reached {self.n_looked_at:,} of its {n:,} labelled rows" if is_part else ""
-        tried = f"{self.n_proposals} proposals of {self.proposer}{f' ({dropped}: dropped)' if dropped else ''}, {calls}{looked}"
+        proposals = "1 proposal" if self.n_proposals == 1 else f"{self.n_proposals} proposals"
+        tried = f"{proposals} of {self.proposer}{f' ({dropped}: dropped)' if dropped else ''}, {calls}{looked}"
         if self.is_given:
             return f"nothing better than the given instruction was found, which is kept: {_score(self.score_given)} on {rows}; {tried}"
         scores = f"{_score(self.score_given)} with the given instruction, {_score(self.score)} with the found one"

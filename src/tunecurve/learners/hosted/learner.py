@@ -33,6 +33,8 @@ USUAL_TOKENS_PER_CHARACTER = 0.25
 # For bounds: few texts have more tokens than one for every two characters.
 MOST_TOKENS_PER_CHARACTER = 0.5
 TOKENS_AROUND_TURN = 5
+# Scripts of which a character is often a token of its own begin here: Greek, Cyrillic, Arabic, Devanagari, Chinese, ...
+FIRST_DENSE_CHARACTER = "\u0370"
 # The ledger's key of a call changes when what is sent changes; so does this, when the way of sending does.
 CALL_FORMAT = 1
 
@@ -226,9 +228,8 @@ class HostedLearner(Learner):
 
     def tokens_needed(self, prompt: Prompt) -> int:
         """Return the most tokens that a prompt and its longest answer can have, whatever earlier calls have measured."""
-        characters = sum(len(message.content) for message in prompt.messages)
         around = TOKENS_AROUND_TURN * len(prompt.messages)
-        return math.ceil(characters * MOST_TOKENS_PER_CHARACTER) + around + self._cap_of(prompt)
+        return sum(_most_tokens(message.content) for message in prompt.messages) + around + self._cap_of(prompt)
 
     def _cap_of(self, prompt: Prompt) -> int:
         if prompt.max_tokens is None:
@@ -285,3 +286,13 @@ class HostedLearner(Learner):
         # Every checkpoint answers all rows; the last one is the tuned model itself.
         times = work.epochs if self.account.settings.checkpoints else 1
         return None if training is None else answers * times + training
+
+
+def _most_tokens(text: str) -> int:
+    """Return how many tokens a text has at most, whatever the tokenizer: one for every character of a dense script.
+
+    >>> _most_tokens("Kattie, call"), _most_tokens("今日は電話")
+    (6, 5)
+    """
+    n_dense = sum(character >= FIRST_DENSE_CHARACTER for character in text)
+    return math.ceil((len(text) - n_dense) * MOST_TOKENS_PER_CHARACTER) + n_dense
