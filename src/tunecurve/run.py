@@ -30,6 +30,7 @@ from tunecurve.results.collect import ResultsBuilder
 from tunecurve.results.model import Results
 from tunecurve.spec.quick import QUICK_STUDY
 from tunecurve.spec.reading import load_study
+from tunecurve.spec.section import merge_values
 from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.batch_training import train_together
 from tunecurve.study.frozen import freeze
@@ -241,18 +242,6 @@ def _folder_of_given(study: Any, overrides: Mapping[str, Any], out: str | Path |
 def learning_curve(study: Any = None, **options: Any) -> LearningCurve:
     """Run a study (see `run`, same parameters) and return its learning curve."""
     return LearningCurve(run_study(study, **options).results)
-
-
-def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, object]:
-    """Return the values with overrides laid over them, mapping by mapping; a list or text in a section's place stays, and is refused."""
-    merged = dict(values)
-    for key, value in overrides.items():
-        below = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping | list | str):
-            merged[key] = merge_values(below, value) if isinstance(below, Mapping) else below
-        else:
-            merged[key] = value
-    return merged
 
 
 def run_prepared(

@@ -64,9 +64,9 @@ def study_values(study: str | Path | None, options: Mapping[str, Any]) -> tuple[
     Rows may stand in the place of the study file. Without a file and without ``--data`` this is the built-in study with quick sizes.
     """
     from tunecurve.errors import UsageError
-    from tunecurve.run import merge_values
     from tunecurve.spec.quick import QUICK_STUDY
     from tunecurve.spec.reading import is_data, load_study, name_of_data
+    from tunecurve.spec.section import merge_values
 
     overrides = given_keys(options)
     if study is not None:

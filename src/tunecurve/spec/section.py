@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,3 +15,15 @@ class Section(BaseModel):
     """A section: unknown keys are errors, a text is not a number."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, object]:
+    """Return the values with overrides laid over them, mapping by mapping; a list or text in a section's place stays, and is refused."""
+    merged = dict(values)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping | list | str):
+            merged[key] = merge_values(below, value) if isinstance(below, Mapping) else below
+        else:
+            merged[key] = value
+    return merged
