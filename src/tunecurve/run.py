@@ -45,7 +45,7 @@ from tunecurve.study.study import Study
 from tunecurve.study.study_file import STUDY_FILE, resolved_yaml
 from tunecurve.study.trial import TrialContext
 from tunecurve.study.trial_folder import TRIALS
-from tunecurve.study.within_time import Shortened, TimeKeeper
+from tunecurve.study.within_time import TimeKeeper
 from tunecurve.track.live import Tracking
 
 # The name of a study of rows in memory that is given none.
@@ -280,7 +280,7 @@ def run_prepared(
             seconds,
             study.spec.training_score_rows,
             study.proposer,
-            TimeKeeper.of(study, lambda plan: _plan_is_shorter(plan, study, builder, progress)),
+            TimeKeeper.of(study, progress, builder.narrow),
         )
         try:
             _remove_left_over_deployments(study)
@@ -300,17 +300,6 @@ def run_prepared(
             log.close()
             study.account.close()
     return StudyRun(study.folder, results, outcome, tracking.failure)
-
-
-def _plan_is_shorter(plan: Shortened, study: Study, builder: ResultsBuilder, progress: Progress) -> None:
-    """Keep a plan that has become shorter, for this run and the next, and say so."""
-    freeze(study.data, plan.spec, study.folder)
-    write_text(study.folder / STUDY_FILE, resolved_yaml(plan.spec))
-    builder.spec = plan.spec
-    progress.trials_dropped(plan.dropped)
-    for finding in study.data.findings:
-        if finding.code == "time-budget-slower":
-            progress.message(finding.line)
 
 
 def _check_before_start(study: Study, executor: Executor) -> None:

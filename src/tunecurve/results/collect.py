@@ -124,6 +124,10 @@ class ResultsBuilder:
         self._label_advisor = LabelAdvisor()
         self._prompt_forecaster = PromptForecaster()
 
+    def narrow(self, spec: StudySpec) -> None:
+        """Describe the study as it is from now on: some of its trials are no longer planned."""
+        self.spec = spec
+
     def build(self, failures: Mapping[Trial, str]) -> Results:
         """Return what the study has found so far."""
         finished = [self._trial(item) for item in self.planned if item.folder.is_finished]

@@ -7,13 +7,17 @@ included, at the speed that trials of their kind have had; what they leave is pl
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from tunecurve.spec.durations import seconds_of
 from tunecurve.spec.study import StudySpec
+from tunecurve.storage.files import write_text
+from tunecurve.study.frozen import freeze
 from tunecurve.study.plan import PlannedTrial, Trial, is_paid
+from tunecurve.study.progress import Progress
 from tunecurve.study.study import Study
+from tunecurve.study.study_file import STUDY_FILE, resolved_yaml
 from tunecurve.study.time_budget import DECISION, RESERVE, asked_of, narrowed, share_told, time_findings
 from tunecurve.study.time_plan import Planner, TooShort
 
@@ -23,15 +27,6 @@ WORTH_SAYING = 1.05
 FINDINGS = ("time-budget", "time-budget-left-out", "time-budget-slower")
 
 
-@dataclass(frozen=True)
-class Shortened:
-    """A plan that has become shorter."""
-
-    spec: StudySpec
-    """The study with the sizes, shots and seeds that are left."""
-    dropped: tuple[Trial, ...]
-
-
 class TimeKeeper:
     """Keeps a study's plan within its time.
 
@@ -39,12 +34,14 @@ class TimeKeeper:
     ----------
     study : Study
         Its `planned`, findings and decisions become those of the shorter plan.
+    progress : Progress
+        Told of what is left out.
     on_shorter : callable
-        Told when the plan has become shorter.
+        Told the study as it is from then on.
     """
 
-    def __init__(self, study: Study, on_shorter: Callable[[Shortened], None]) -> None:
-        self._study, self._on_shorter = study, on_shorter
+    def __init__(self, study: Study, progress: Progress, on_shorter: Callable[[StudySpec], None]) -> None:
+        self._study, self._progress, self._on_shorter = study, progress, on_shorter
         self._budget = seconds_of(study.spec.time_budget or "")
         self._estimated = study.estimated_seconds()
         self._measured: dict[Trial, float] = {}
@@ -53,10 +50,10 @@ class TimeKeeper:
         self._spent = max(0.0, self._decided["seconds"] - left)  # by earlier starts, as was planned for
 
     @classmethod
-    def of(cls, study: Study, on_shorter: Callable[[Shortened], None]) -> TimeKeeper | None:
+    def of(cls, study: Study, progress: Progress, on_shorter: Callable[[StudySpec], None]) -> TimeKeeper | None:
         """Return one for a study that is planned for a time, else None."""
         has_plan = study.spec.time_budget is not None and study.data.decisions.has(DECISION)
-        return cls(study, on_shorter) if has_plan else None
+        return cls(study, progress, on_shorter) if has_plan else None
 
     @property
     def _decided(self) -> dict[str, Any]:
@@ -135,4 +132,10 @@ class TimeKeeper:
         study.data.decisions.anew(DECISION, decided)
         others = [finding for finding in study.data.findings if finding.code not in FINDINGS]
         study.data.findings[:] = [*others, *time_findings(study.spec.time_budget or "", decided, study.learners)]
-        self._on_shorter(Shortened(spec, tuple(dropped)))
+        freeze(study.data, spec, study.folder)
+        write_text(study.folder / STUDY_FILE, resolved_yaml(spec))
+        self._on_shorter(spec)
+        self._progress.trials_dropped(dropped)
+        for finding in study.data.findings:
+            if finding.code == FINDINGS[-1]:
+                self._progress.message(finding.line)
