@@ -166,7 +166,7 @@ def test_answers_that_change_change_the_scores(study, tmp_path, monkeypatch):
         from dataclasses import replace
 
         answers = found(*arguments, **options)
-        return lambda prompts: [replace(a, text="") if a.text == first else a for a in answers(prompts)]
+        return lambda prompts: [replace(a, text="lost " * 50) if a.text == first else a for a in answers(prompts)]
 
     monkeypatch.setattr(encoder_conversion, "_answers_of", spoilt)
     trial = f"{models['tagger']}/fine-tune-n8-seed0"

@@ -8,9 +8,11 @@ import pytest
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.errors import StudyStateError
+from tunecurve.results import collect
 from tunecurve.run import run_study
 from tunecurve.storage.files import read_checked_json, write_checked_json
-from tunecurve.study import trial_record
+from tunecurve.study import answer_report
+from tunecurve.study import trial as trial_room
 from tunecurve.study.trial_folder import RESULT, STATISTICS, trials_of
 
 
@@ -18,13 +20,14 @@ from tunecurve.study.trial_folder import RESULT, STATISTICS, trials_of
 def counted(monkeypatch):
     """The names of the metrics whose statistics were computed, in order."""
     computed = []
-    whole = trial_record.statistics_matrix
+    whole = answer_report.row_statistics
 
-    def counting(metric, *texts):
-        computed.append(metric.name)
-        return whole(metric, *texts)
+    def counting(rows, texts, metrics):
+        computed.extend(metric.name for metric in metrics)
+        return whole(rows, texts, metrics)
 
-    monkeypatch.setattr(trial_record, "statistics_matrix", counting)
+    for room in (trial_room, collect):  # where trials are measured, and where results are made of them
+        monkeypatch.setattr(room, "row_statistics", counting)
     return computed
 
 
