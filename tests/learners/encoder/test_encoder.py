@@ -18,6 +18,7 @@ from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.spans import LabelledSpan
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.encoder.classifier import ClassifierLearner
+from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
 from tunecurve.learners.encoder.learner import class_weights
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
@@ -174,6 +175,17 @@ def test_a_calibrated_threshold_keeps_within_its_budget(words, budget):
     below = [share for share in inside if share < threshold]
     if below:  # the next lower one would be too much
         assert sum(length for share, length in words if share >= max(below)) > budget * sum(lengths)
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=20))
+def test_the_first_word_that_is_too_much_for_the_budget_stays(outside):
+    shares = np.array([[share, 1 - share, 0.0] for share in outside], dtype=np.float32)
+    places = tuple(range(len(outside)))
+    words = Words(tuple(2 * place for place in places), tuple(2 * place + 1 for place in places), (), ())
+    threshold = threshold_within([1.0 - float(share) for share in shares[:, OUTSIDE]], [1] * len(outside), 0.5)
+    head = Head(["O", "B-X", "I-X"], ["X"], threshold=threshold)
+    masked = sum(span.end - span.start for span in found_spans("a " * len(outside), words, shares, head))
+    assert masked <= 0.5 * len(outside)
 
 
 @settings(max_examples=30)

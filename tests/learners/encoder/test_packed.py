@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, XLMRobertaConfig, XLMRobertaModel
 
-from tests.learners.encoder.test_encoder import EXAMPLES, tiny_tagger, tune
+from tests.learners.encoder.test_encoder import EXAMPLES, RENDERER, tiny_tagger, tune
 from tunecurve.errors import Interrupted
 from tunecurve.learners.encoder import learner as learner_module
 from tunecurve.learners.encoder.classifier import ClassifierLearner
@@ -181,6 +181,13 @@ def test_training_is_the_same_both_ways_within_rounding(tiny_encoder, tmp_path, 
     # The head's own dropout is torch's, and drawn alike only before anything else is: the first loss is exact.
     assert fast.losses[0] == pytest.approx(plain.losses[0], rel=0.05)
     assert fast.losses[-1] == pytest.approx(plain.losses[-1], rel=0.2, abs=0.02)
+
+
+def test_texts_without_a_known_sign_do_not_choose_the_way(tiny_encoder, tmp_path):
+    """Else a stopped run, which has compared already, and one that goes on would train in two ways."""
+    empty = [RENDERER.tuning_example(" " * number, " " * number) for number in range(1, 9)]
+    _, record = tune(tiny_tagger(tiny_encoder, epochs=1), tmp_path, [*empty, *EXAMPLES])
+    assert "; packed: rows without padding" in record.path
 
 
 def test_a_training_that_was_stopped_does_not_go_on_another_way(tiny_encoder, tmp_path, monkeypatch):

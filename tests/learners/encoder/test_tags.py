@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tunecurve.formats.spans import LabelledSpan
 from tunecurve.learners.encoder import tags as tags_module
 from tunecurve.learners.encoder.tags import OUTSIDE, filled_signs, likeliest_tags, with_gaps_filled
-from tunecurve.learners.encoder.words import Words
+from tunecurve.learners.encoder.words import Words, split_words
 
 RUNNER = Path(tags_module.__file__).parent / "runners" / "tagger.py"
 
@@ -89,6 +89,7 @@ def row(marked):
         (["<a/b> or <a>/<b>"], []),  # once within a span, once between two
         (["<a/b> <c/d> <e/f> or <a>/<b>"], ["/"]),
         (["(<ann>) and <bo>, <cleo>"], []),  # signs around spans stand between none
+        (["<a/x_y/c>"], ["", "/"]),  # no word of the rows is kept, with an underscore or an accent of its own either
         ([], []),
     ],
 )
@@ -107,6 +108,15 @@ def test_what_belongs_to_spans_without_blanks_follows_the_training_rows(rows, fi
 def test_gaps_are_filled_within_a_stretch_without_blanks_alone(filled, expected):
     text = "at a/b?c / d"
     assert with_gaps_filled(text, words_of(text), [0, 1, 0, 0, 0, 2, 0, 1], filled) == expected
+
+
+def test_gaps_of_characters_are_not_filled_where_whole_sentences_have_no_blank(minilm_tokenizer):
+    (words,) = split_words(minilm_tokenizer, [text := "王小明来了"])
+    assert filled_signs([(text, words, [LabelledSpan(0, 3, "NAME")])]) == []
+    (words,) = split_words(minilm_tokenizer, [text := "王明和李娜a.b去"])
+    assert len(words) == 9
+    assert with_gaps_filled(text, words, [1, 0, 0, 0, 2, 0, 0, 0, 0], ["", "."]) == [1, 0, 0, 0, 2, 0, 0, 0, 0]
+    assert with_gaps_filled(text, words, [0, 0, 0, 0, 0, 1, 0, 1, 0], ["", "."]) == [0, 0, 0, 0, 0, 1, 2, 1, 0]
 
 
 def test_labels_without_beginnings_may_stand_anywhere():
@@ -138,3 +148,10 @@ def test_the_program_beside_an_exported_tagger_decides_alike(tmp_path, monkeypat
         assert runner.likeliest(shares).tolist() == likeliest_tags(shares, is_inside)
     assert runner.likeliest(np.zeros((0, 3), dtype=np.float32)).tolist() == []
     assert runner.likeliest(np.ones((2, 1), dtype=np.float32)).tolist() == [0, 0]
+
+
+def test_the_program_beside_an_exported_tagger_fills_the_same_gaps(tmp_path, monkeypatch):
+    runner = runner_told(tmp_path, monkeypatch, {"filled": ["", "."]})
+    assert [word for word in ["login", "x_y", ".", "/", "和", "김", "กิ", "か", "é"] if runner.fills(word)] == [
+        "login", "x_y", ".", "é",
+    ]  # fmt: skip

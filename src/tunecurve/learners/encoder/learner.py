@@ -205,7 +205,7 @@ class EncoderLearner(TorchLearner):
     @contextmanager
     def _computing_steps(self, model: SegmentClassifier, task: TrainingTask) -> Iterator[Choice[PackedEncoder | None]]:
         """Let a model compute its training steps in the fastest way that gives the encoder's own numbers inside this context."""
-        texts = [words.piece_ids[: self.longest_window] for words in task.texts[:ROWS_TO_COMPARE]]
+        texts = [words.piece_ids[: self.longest_window] for words in task.texts if words.piece_ids][:ROWS_TO_COMPARE]
         way = choose_encoder(model.backbone, self.compute.dtype, texts, self._compared)
         model.packed = way.chosen
         try:

@@ -39,7 +39,8 @@ TOKENS_A_BATCH = 4096
 CALIBRATION_SHARE = 0.2
 CLASS_WEIGHT_POWER = 0.25
 # 2: the likeliest sequence of tags, not the likeliest tag of each word; gaps within a stretch without blanks are filled.
-DECODING = 2
+# 3: gaps of characters of scripts without blanks are not filled; a threshold is not rounded to single precision.
+DECODING = 3
 NO_SPANS = "target cannot be written as labelled words of its input"
 NO_LABEL = "no training row has a label"
 
@@ -263,8 +264,9 @@ def found_spans(source: str, words: Words, shares: NDArray[np.float32], head: He
     """
     if not len(words) or shares.shape[1] == 1:
         return []
-    is_likelier = shares[:, 1:].max(axis=1) > shares[:, OUTSIDE]
-    is_inside = is_likelier if head.threshold is None else 1.0 - shares[:, OUTSIDE] >= head.threshold
+    is_inside = shares[:, 1:].max(axis=1) > shares[:, OUTSIDE]
+    if head.threshold is not None:  # in double precision, as it was chosen: rounded, it lets in one word too many
+        is_inside = 1.0 - shares[:, OUTSIDE].astype(np.float64) >= head.threshold
     tags = with_gaps_filled(source, words, likeliest_tags(shares, is_inside), head.filled or ())
     by_label = shares[:, 1::2] + shares[:, 2::2]
     spans: list[LabelledSpan] = []

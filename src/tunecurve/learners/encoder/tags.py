@@ -15,7 +15,7 @@ from tunecurve.learners.encoder.words import Words
 OUTSIDE = 0
 SMALLEST_SHARE = 1e-9
 INSIDE_TO_BETWEEN = 3
-# What stands for all words of letters and digits among signs.
+# What stands for all words with letters or digits among signs.
 LETTERS = ""
 
 
@@ -78,8 +78,9 @@ def joined_labels(rows: Sequence[tuple[str, Sequence[LabelledSpan]]], labels: Se
 def filled_signs(rows: Sequence[tuple[str, Words, Sequence[LabelledSpan]]]) -> list[str]:
     """Return what belongs to a span where it stands between two words of spans, without a blank: ``/`` in ``a.com/login``.
 
-    Each is a sign, or `LETTERS` for any word of letters and digits. What the training rows have within a span is counted, and what
-    they have between two spans that only such words separate; `INSIDE_TO_BETWEEN` decides.
+    Each is a sign, or `LETTERS` for any word with letters or digits, so that none of the rows' own words is kept. What the training
+    rows have within a span is counted, and what they have between two spans of one stretch; `INSIDE_TO_BETWEEN` decides. Characters of
+    scripts without blanks say nothing: whole sentences are stretches there.
 
     Parameters
     ----------
@@ -92,19 +93,23 @@ def filled_signs(rows: Sequence[tuple[str, Words, Sequence[LabelledSpan]]]) -> l
         for first, last in _stretches(words):
             in_spans = [number for number in range(first, last) if tags[number] != OUTSIDE]
             for number in range(in_spans[0] + 1, in_spans[-1]) if in_spans else ():
-                counted = between if tags[number] == OUTSIDE else inside
-                counted[_sign(source, words, number)] += 1
+                if number not in words.characters:
+                    counted = between if tags[number] == OUTSIDE else inside
+                    counted[_sign(source, words, number)] += 1
     return sorted(sign for sign, count in inside.items() if count >= INSIDE_TO_BETWEEN * between[sign])
 
 
 def with_gaps_filled(source: str, words: Words, tags: Sequence[int], filled: Collection[str]) -> list[int]:
-    """Return tags where words between two of a span, without a blank, go on with it if all of them are among `filled`."""
+    """Return tags where words between two of a span, without a blank, go on with it if all of them are among `filled`.
+
+    Characters of scripts without blanks do not: one wrong word would take all that stands between it and the next span.
+    """
     found = list(tags)
     for first, last in _stretches(words):
         in_spans = [number for number in range(first, last) if tags[number] != OUTSIDE]
         for before, behind in itertools.pairwise(in_spans):
             gap = range(before + 1, behind)
-            if all(_sign(source, words, number) in filled for number in gap):
+            if all(number not in words.characters and _sign(source, words, number) in filled for number in gap):
                 for number in gap:
                     found[number] = tags[before] + tags[before] % 2
     return found
@@ -121,7 +126,7 @@ def _stretches(words: Words) -> Iterator[tuple[int, int]]:
 
 def _sign(source: str, words: Words, number: int) -> str:
     text = source[words.starts[number] : words.ends[number]]
-    return LETTERS if text.isalnum() else text
+    return LETTERS if any(map(str.isalnum, text)) else text
 
 
 def likeliest_tags(shares: NDArray[np.float32], is_inside: NDArray[np.bool_]) -> list[int]:

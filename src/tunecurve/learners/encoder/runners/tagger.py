@@ -15,6 +15,9 @@ import tokenizers
 HERE = Path(__file__).parent
 TOLD = json.loads((HERE / "settings.json").read_text(encoding="utf-8"))
 TOKENIZER = tokenizers.Tokenizer.from_file(str(HERE / "tokenizer.json"))
+WITHOUT_BLANKS = {
+    "CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH", "BOPOMOFO", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "YI",
+}  # fmt: skip
 MODEL = onnxruntime.InferenceSession(str(HERE / "model.onnx"))
 
 
@@ -38,7 +41,7 @@ def find_spans(text: str) -> list[tuple[int, int, str]]:
         inside
     ):  # gaps without blanks, in what the training rows have within spans
         gap = [text[words[number][0] : words[number][1]] for number in range(before + 1, behind)]
-        if all(touch[before:behind]) and all(("" if word.isalnum() else word) in TOLD["filled"] for word in gap):
+        if all(touch[before:behind]) and all(fills(word) for word in gap):
             tags[before + 1 : behind] = tags[before] + tags[before] % 2
     runs: list[list[int]] = []
     for word in np.flatnonzero(tags).tolist():
@@ -57,13 +60,21 @@ def find_spans(text: str) -> list[tuple[int, int, str]]:
     return spans
 
 
+def fills(word: str) -> bool:
+    """Return whether a word between two of a span is one with it; letters of scripts without blanks are not."""
+    names = (unicodedata.name(character, "") for character in word if character.isalpha())
+    if any(name.partition(" ")[0] in WITHOUT_BLANKS for name in names):
+        return False
+    return ("" if any(map(str.isalnum, word)) else word) in TOLD["filled"]
+
+
 def likeliest(shares: Any) -> Any:
     """Return the likeliest sequence of tags in which the second of a label's two tags follows one of them."""
     if not len(shares) or shares.shape[1] == 1:
         return np.zeros(len(shares), dtype=int)
     inside = shares[:, 1:].max(axis=1) > shares[:, 0]
     if TOLD["threshold"] is not None:
-        inside = 1 - shares[:, 0] >= TOLD["threshold"]
+        inside = 1 - shares[:, 0].astype(np.float64) >= TOLD["threshold"]
     nats, goes_on, sources = np.log(np.maximum(shares.astype(np.float64), 1e-9)), np.arange(2, shares.shape[1], 2), []
     nats[inside, 0] = nats[~inside, 1:] = nats[0, 2::2] = -np.inf
     score = nats[0]
