@@ -15,9 +15,7 @@ import tokenizers
 HERE = Path(__file__).parent
 TOLD = json.loads((HERE / "settings.json").read_text(encoding="utf-8"))
 TOKENIZER = tokenizers.Tokenizer.from_file(str(HERE / "tokenizer.json"))
-WITHOUT_BLANKS = {
-    "CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH", "BOPOMOFO", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "YI",
-}  # fmt: skip
+GLUED = re.compile("[\u0e00-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc]")
 MODEL = onnxruntime.InferenceSession(str(HERE / "model.onnx"))
 
 
@@ -62,10 +60,7 @@ def find_spans(text: str) -> list[tuple[int, int, str]]:
 
 def fills(word: str) -> bool:
     """Return whether a word between two of a span is one with it; letters of scripts without blanks are not."""
-    names = (unicodedata.name(character, "") for character in word if character.isalpha())
-    if any(name.partition(" ")[0] in WITHOUT_BLANKS for name in names):
-        return False
-    return ("" if any(map(str.isalnum, word)) else word) in TOLD["filled"]
+    return not GLUED.search(word) and ("" if any(map(str.isalnum, word)) else word) in TOLD["filled"]
 
 
 def likeliest(shares: Any) -> Any:
