@@ -299,6 +299,16 @@ def test_scores_that_hardly_leave_zero_are_per_cents_in_a_file_of_per_cents(tmp_
     assert any("read as fractions" in note for note in of(fractions, per_cents)["notes"])
 
 
+def test_what_was_read_as_per_cent_is_said_only_where_it_was_and_its_way_out_is_taken(tmp_path: Path) -> None:
+    tiny = "a,50,0\na,100,0.4\na,200,0.8\n"
+    both = write(tmp_path, f"curve_id,n,score\n{tiny}b,50,40\nb,100,50\nb,200,60\n")
+    assert "give them in a file of their own" in run(both).output
+    for options in (("--range", "0,100"), ("--direction", "min")):
+        assert "read as per cent" not in run(both, *options).output
+    alone = run(write(tmp_path, f"curve_id,n,score\n{tiny}"))
+    assert "read as fractions" in alone.output
+
+
 def test_one_fraction_among_scores_in_per_cent_is_said() -> None:
     assert "Score 0.71 beside 83" in run("--points", "50:0.71,200:78,800:83").output
     assert "Target 0.9 of scores in per cent" in run("--points", PER_CENT, "--target", "0.9").output

@@ -133,6 +133,7 @@ class Question:
     def ask(self, table: CurveTable) -> Forecast:
         """Forecast one curve of a table, with its name in front of anything that is wrong with it."""
         from tunecurve.curve.forecast import forecast_curve
+        from tunecurve.curve.table import TINY_PER_CENTS
         from tunecurve.errors import TunecurveError
 
         try:
@@ -150,6 +151,8 @@ class Question:
         except TunecurveError as problem:
             raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
         answer.notes[:0] = table.notes
+        if self.ends is None and self.told_range(table) is not None:
+            answer.notes.insert(0, TINY_PER_CENTS)
         answer.notes.extend(self._unused_prices(answer))
         scores = [point.mean_score for point in answer.points]
         falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))

@@ -230,6 +230,10 @@ def checked_arrays(points: CurvePoints) -> tuple[Floats, Floats]:
             f"training size {size[wrong][0]:g} cannot be a point: expected a positive number. "
             "A score without training is a rival strategy (kind zeroshot or fewshot), not a point."
         )
+    if np.size(points.n_test) not in (1, size.size):
+        raise DataError(
+            f"{np.size(points.n_test)} numbers of test rows and {size.size} scores: expected one, or one each."
+        )
     return size, score
 
 
@@ -282,8 +286,8 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
 def _test_rows(points: CurvePoints, run: int) -> float | None:
     if points.n_test is None:
         return None
-    rows = np.asarray(points.n_test, float)
-    return float(rows if rows.ndim == 0 else rows[run])
+    rows = np.asarray(points.n_test, float).ravel()
+    return float(rows[run if rows.size > 1 else 0])
 
 
 def _pooled_seed_variance(

@@ -32,7 +32,7 @@ NAMELESS = "curve"
 # What is said of scores that could be fractions, in a file of per cents.
 TINY_PER_CENTS = (
     "Scores within 0 to 1, one of them 0, and other curves of the file above 1: read as per cent; if they are fractions, give "
-    "--range 0,1."
+    "them in a file of their own."
 )
 # Looks like a mean of runs, and cannot be one.
 NO_MEAN = re.compile(r"m(0+|-\d+|\d*\.\d+)", re.IGNORECASE)
@@ -156,7 +156,6 @@ def _tell_tiny_per_cents(tables: list[CurveTable]) -> None:
     for table in rising:
         if min(table.score) == 0.0 < max(table.score) <= 1.0:
             table.score_range = (0.0, 100.0)
-            table.notes.append(TINY_PER_CENTS)
 
 
 def _columns(header: list[str], path: str) -> dict[str, int]:

@@ -88,14 +88,14 @@ def _inputs_of(spec: StudySpec, data: StudyData, source: str) -> tuple[str, ...]
 
 
 def _bare(text: str) -> str:
-    """Return the skeleton of a text without its punctuation and numbers; of one that has nothing else, the skeleton.
+    """Return the skeleton of a text without its punctuation and numbers; of one that has nothing else, what it has.
 
-    >>> _bare("Order 17 is late!"), _bare("order is late"), _bare("17!")
-    ('order is late', 'order is late', '0!')
+    >>> _bare("Order 17 is late!"), _bare("order is late"), _bare("17!"), _bare("12"), _bare("?!")
+    ('order is late', 'order is late', '0', '0', '?!')
     """
     whole = skeleton(text)
     words = whole.translate(_punctuation()).split()
-    return " ".join(word for word in words if word.strip("0")) or whole
+    return " ".join(word for word in words if word.strip("0")) or " ".join(words) or whole
 
 
 @cache
