@@ -9,6 +9,7 @@ from tunecurve.executors import serial
 from tunecurve.executors.base import TrialOutcome
 from tunecurve.executors.options import Executor
 from tunecurve.run import run_study
+from tunecurve.study import within_time
 from tunecurve.study.progress import Progress
 from tunecurve.study.run_state import RunState
 
@@ -109,6 +110,7 @@ def test_slower_trials_leave_out_what_tells_least_and_the_study_is_whole(rows_fi
     assert f"trials of lookup take {factor:.1f} times as long as estimated; no longer planned: lookup: " in said
     assert said in heard.lines
     assert "longer --time-budget" in said
+    assert "would be left for it" not in findings(ran)["time-budget-left-out"], "by the estimates, which did not hold"
     assert heard.state.n_trials == len(ran.results.trials)
     assert not heard.state.unfinished
     took = sum(factor * (10 + (trial.train_size or 0)) for trial in heard.run if trial.strategy != "floor")
@@ -139,6 +141,27 @@ def test_the_same_command_and_the_study_file_keep_the_shorter_plan_and_a_longer_
     }
     assert sizes(longer) == STUDY["train_sizes"]
     assert "time-budget-slower" not in findings(longer)
+
+
+def test_a_kill_before_the_study_file_is_written_keeps_the_shorter_plan(rows_file, tmp_path, take, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    take(lambda trial: 2.0)
+    real = within_time.write_text
+    monkeypatch.setattr(within_time, "write_text", killed)
+    with pytest.raises(Killed):
+        run(rows_file, tmp_path / "run", "4m15s")
+    monkeypatch.setattr(within_time, "write_text", real)
+    decided = json.loads((tmp_path / "run" / "split.json").read_text())["decided"]["time_budget"]
+    assert decided["no_longer_planned"]
+    learners = {"lookup": TimedLearner()}
+    again = run_study(tmp_path / "run" / "study.yaml", out=tmp_path / "run", learners=learners)
+    assert "time-budget-slower" in findings(again)
+    assert not {trial["train_size"] for trial in decided["no_longer_planned"]} & set(sizes(again))
 
 
 def test_a_slow_model_is_left_out_and_a_quick_one_stays(rows_file, tmp_path, take):

@@ -96,8 +96,8 @@ def _kept_plan(asked: Mapping[str, Any], spec: StudySpec, data: StudyData) -> di
     if not data.decisions.has(DECISION):
         return None
     kept: dict[str, Any] = data.decisions.once(DECISION, dict)
-    is_same = kept["budget_seconds"] == seconds_of(spec.time_budget or "") and asked in (kept["asked"], kept["became"])
-    return kept if is_same else None
+    asked_as = (kept["asked"], kept["became"], kept.get("was"))
+    return kept if kept["budget_seconds"] == seconds_of(spec.time_budget or "") and asked in asked_as else None
 
 
 def _new_plan(
@@ -210,6 +210,7 @@ def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str
     takes_each = {Trial(**trial): seconds for trial, seconds in decided["left_out"]}
     left_out = _wanted(takes_each, decided["asked"])
     takes, left = decided["seconds"], decided["budget_seconds"] - decided["seconds"]
+    is_slower = bool(decided.get("no_longer_planned"))
     said = f"time budget {budget}: {_in_words(planned)}; about {duration(takes)} by estimate"
     tuned_elsewhere = any(
         trial.strategy == "fine-tune" and not learners[trial.learner].trains_here for trial in planned
@@ -219,13 +220,17 @@ def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str
     said += f"; no time is counted for {unknown}, which tells none" if unknown else ""
     found = [Finding("time-budget", said, is_note=True)]
     if left_out:
-        text = (
-            f"left out by the time budget: {_in_words(left_out, takes_each)}; {duration(left)} would be left for it, of which "
-            f"{duration(RESERVE * decided['budget_seconds'])} are kept for reports and what estimates miss"
-        )
-        whole = duration(decided["seconds_of_everything"] / (1.0 - RESERVE))
-        found.append(Finding("time-budget-left-out", text, f"everything takes about {whole}"))
-    if decided.get("no_longer_planned"):
+        text = f"left out by the time budget: {_in_words(left_out, takes_each)}"
+        whole = f"everything takes about {duration(decided['seconds_of_everything'] / (1.0 - RESERVE))}"
+        if is_slower:  # what is left is less than by the estimate
+            whole += ", had the estimates held"
+        else:
+            text += (
+                f"; {duration(left)} would be left for it, of which {duration(RESERVE * decided['budget_seconds'])} are kept for "
+                "reports and what estimates miss"
+            )
+        found.append(Finding("time-budget-left-out", text, whole))
+    if is_slower:
         found.append(_slower(budget, decided))
     return found
 

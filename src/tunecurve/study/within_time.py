@@ -127,6 +127,7 @@ class TimeKeeper:
             "left_out": [*decided["left_out"], *([asdict(trial), slower[trial]] for trial in dropped)],
             "no_longer_planned": [*decided.get("no_longer_planned", []), *map(asdict, dropped)],
             "times_as_long": decided.get("times_as_long", {}) | self._slow_learners(),
+            "was": decided["became"],  # what the study file says if this run ends before it is written
             "became": asked_of(spec),
         }
         study.data.decisions.anew(DECISION, decided)
