@@ -377,13 +377,13 @@ def test_wrong_points_are_named_in_one_line(sizes: list, scores: list, message: 
 
 @pytest.mark.parametrize(("scores", "direction"), [([60.0, 70.0, 75.0, 78.0], "max"), ([3.0, 2.0, 1.5, 1.3], "min")])
 def test_test_rows_are_one_number_or_one_a_score(scores: list, direction: str) -> None:
-    def ask(n_test: object):
+    def ask(n_test: int | list[float]):
         return forecast_curve(CurvePoints([50, 100, 200, 800], scores, n_test=n_test), direction=direction)
 
-    one, listed, each = (ask(rows).verdict for rows in (400, [400], [400] * 4))
+    one, listed, each = (ask(rows).verdict for rows in (400, [400.0], [400.0] * 4))
     assert one == listed == each
     with pytest.raises(DataError, match="2 numbers of test rows and 4 scores"):
-        ask([400, 400])
+        ask([400.0, 400.0])
 
 
 @pytest.mark.parametrize(

@@ -230,10 +230,9 @@ def checked_arrays(points: CurvePoints) -> tuple[Floats, Floats]:
             f"training size {size[wrong][0]:g} cannot be a point: expected a positive number. "
             "A score without training is a rival strategy (kind zeroshot or fewshot), not a point."
         )
-    if np.size(points.n_test) not in (1, size.size):
-        raise DataError(
-            f"{np.size(points.n_test)} numbers of test rows and {size.size} scores: expected one, or one each."
-        )
+    n_told = 1 if points.n_test is None else np.asarray(points.n_test, float).size
+    if n_told not in (1, size.size):
+        raise DataError(f"{n_told} numbers of test rows and {size.size} scores: expected one, or one each.")
     return size, score
 
 
