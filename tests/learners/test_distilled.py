@@ -322,6 +322,7 @@ def size(**more):
         ([size(low=-1.0, gain=1.0)], "no gain that could be told from noise."),
         ([size(low=-9.0, high=-3.0, gain=-6.0)], "they do harm."),
         ([size(as_many_alone=None, worth=None)], "more than any measured size of tagger alone scores"),
+        ([size(), size(n=100, as_many_alone=None, worth=None)], "rows is not known; beside 50 it is worth about 5."),
         ([size(low=None, high=None)], "no gain that could be told from noise."),
         ([], "add it (--model tagger)"),
     ],

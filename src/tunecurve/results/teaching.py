@@ -174,7 +174,9 @@ def _sentence(parts: DistilledName, sizes: Sequence[TaughtSize], metric: MetricR
         )
         return f"{said}: {'they do harm' if harm else 'no gain that could be told from noise'}."
     if size.as_many_alone is None:
-        return f"{said}, more than any measured size of {parts.student} alone scores: a labelled row's worth in teacher rows is not known."
+        worths = [f"; beside {one.n:,} it is worth about {one.worth:,.0f}" for one in certain if one.worth is not None]
+        unknown = f"more than any measured size of {parts.student} alone scores: a labelled row's worth in teacher rows is not known"
+        return f"{said}, {unknown}{''.join(worths[-1:])}."
     if size.worth is None:
         return f"{said}."
     return (
