@@ -227,7 +227,7 @@ class HostedLearner(Learner):
         return self.account.settings.context_tokens
 
     def tokens_needed(self, prompt: Prompt) -> int:
-        """Return the most tokens that a prompt and its longest answer can have, whatever earlier calls have measured."""
+        """Return a high count of the tokens of a prompt and its longest answer, whatever earlier calls have measured."""
         around = TOKENS_AROUND_TURN * len(prompt.messages)
         return sum(_most_tokens(message.content) for message in prompt.messages) + around + self._cap_of(prompt)
 
@@ -289,7 +289,7 @@ class HostedLearner(Learner):
 
 
 def _most_tokens(text: str) -> int:
-    """Return how many tokens a text has at most, whatever the tokenizer: one for every character of a dense script.
+    """Return a high count of a text's tokens: half a character's, one for every character of a dense script; emoji may have more.
 
     >>> _most_tokens("Kattie, call"), _most_tokens("今日は電話")
     (6, 5)
