@@ -25,14 +25,14 @@ define INSTALL_TORCH
 	  || echo "no CPU build of torch where pip looks: the usual one may bring CUDA libraries, about 3 GB more (make run TORCH_INDEX=...: README)"
 endef
 
-# Rooms whose tests need no model, no server and no other process; what in them is slow is marked so.
-FAST := $(addprefix tests/,atlas curve data formats metrics privacy storage tasks) $(wildcard tests/test_*.py)
+# Rooms whose tests need no model, no server and no other process; what in them is slow is marked so, and what lint runs is left to it.
+FAST := $(addprefix tests/,atlas curve data formats metrics privacy storage tasks) $(filter-out tests/test_code_sizes.py,$(wildcard tests/test_*.py))
 
 check: $(STAMPS)-test
 	@$(MAKE) --no-print-directory --output-sync=target -j2 lint fast
 
 fast: $(STAMPS)-test
-	$(BIN)/python -m pytest -m "not slow and not hardening" $(FAST)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not hardening" $(FAST)
 
 # Lint runs beside the tests, which wait for servers and processes now and then; what it says comes after them.
 LINT = $(MAKE) --no-print-directory lint

@@ -6,6 +6,8 @@ import csv
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.class_rows import class_rows
 from tunecurve.results.stored import load
 from tunecurve.run import run_study
@@ -39,6 +41,7 @@ def measured(folder, recipe, seeds):
     )
 
 
+@pytest.mark.slow
 def test_equal_trainings_differ_by_nothing_and_pairs_are_those_of_one_seed(tmp_path):
     measured(tmp_path, "default", 2)
     measured(tmp_path, "auto", 1)

@@ -125,6 +125,7 @@ def test_how_many_rows_and_which_level_is_said_of_every_study():
     assert cells_of(table([first, other]))["test rows; level"] == ["1; 95%", "60; 90%"]
 
 
+@pytest.mark.slow
 def test_the_script_reads_run_folders_and_says_what_is_no_run(tmp_path):
     path = tmp_path / "classes.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in class_rows(120)))

@@ -271,6 +271,7 @@ class Copies(Learner):
             yield index, Completion("SELECT name FROM town WHERE id < 6", "end")
 
 
+@pytest.mark.slow
 def test_a_study_runs_each_row_on_its_own_database_and_knows_it_again(tmp_path):
     for name, n_towns in (("a", 30), ("b", 3)):
         connection = sqlite3.connect(tmp_path / f"{name}.sqlite")

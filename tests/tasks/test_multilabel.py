@@ -136,6 +136,7 @@ def test_validate_suggests_it_for_classes_in_a_row(tmp_path):
     assert "for sets of labels, give --task multilabel" in stdout
 
 
+@pytest.mark.slow
 def test_it_runs_to_predictions(tmp_path):
     path = write(tmp_path / "rows.jsonl", shaped(incidents(240), "lists"))
     code, stdout, stderr = invoke(
