@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.fakes.lookup_learner import LookupLearner
+from tests.study.test_time_budget import STUDY as OF_FIVE_SIZES
+from tests.study.test_time_budget import TimedLearner
 from tunecurve.executors import serial
 from tunecurve.executors.base import TrialOutcome
 from tunecurve.executors.options import Executor
@@ -13,22 +14,7 @@ from tunecurve.study import within_time
 from tunecurve.study.progress import Progress
 from tunecurve.study.run_state import RunState
 
-STUDY = {
-    "name": "tiny",
-    "split": {"test_size": 30, "method": "random"},
-    "models": ["lookup"],
-    "shots": [0, 2],
-    "train_sizes": [5, 10, 20, 40, 80],
-    "seeds": 1,
-    "bootstrap": {"draws": 100},
-}
-
-
-class TimedLearner(LookupLearner):
-    """Says that it takes a second a row trained on, and ten for answers."""
-
-    def estimate_seconds(self, work):
-        return 10.0 + 1.0 * work.n_training_rows
+STUDY = {**OF_FIVE_SIZES, "seeds": 1}
 
 
 class Heard(Progress):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
@@ -119,6 +119,25 @@ def plus(values: torch.Tensor, added: torch.Tensor, factors: torch.Tensor | None
     return values + added if factors is None else torch.addcmul(values, added, factors)
 
 
+class _Kept(NamedTuple):
+    """What the gradients of a layer need of its way forward."""
+
+    read: torch.Tensor
+    heads: torch.Tensor
+    shares: torch.Tensor
+    looked: torch.Tensor
+    found: torch.Tensor
+    first_sum: torch.Tensor
+    mean: torch.Tensor
+    spread: torch.Tensor
+    middle_read: torch.Tensor
+    wide: torch.Tensor
+    bent: torch.Tensor
+    last_sum: torch.Tensor
+    last_mean: torch.Tensor
+    last_spread: torch.Tensor
+
+
 class PackedLayer(torch.autograd.Function):
     """(hidden, weights, rows, left out) to hidden, float32; backward leaves the gradients of the parameters with them."""
 
@@ -149,56 +168,32 @@ class PackedLayer(torch.autograd.Function):
             last_sum, [width], last_norm.weight, last_norm.bias, weights.epsilons[1]
         )
         ctx.fixed = weights, rows, left_out
-        ctx.save_for_backward(
-            read,
-            heads,
-            shares,
-            looked,
-            found,
-            first_sum,
-            mean,
-            spread,
-            middle_read,
-            wide,
-            bent,
-            last_sum,
-            last_mean,
-            last_spread,
-        )
+        kept = _Kept(
+            read, heads, shares, looked, found, first_sum, mean, spread, middle_read, wide, bent, last_sum, last_mean, last_spread
+        )  # fmt: skip
+        ctx.save_for_backward(*kept)
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         """Return the gradient of what the layer read."""
         weights, rows, left_out = ctx.fixed
-        (
-            read,
-            heads,
-            shares,
-            looked,
-            found,
-            first_sum,
-            mean,
-            spread,
-            middle_read,
-            wide,
-            bent,
-            last_sum,
-            last_mean,
-            last_spread,
-        ) = ctx.saved_tensors
+        kept = _Kept(*ctx.saved_tensors)
         joint, mix, widen, narrow = weights.matrices
         dtype, norm, last_norm = joint.dtype, weights.parts[4], weights.parts[7]
-        of_sum, *of_last_norm = _norm_backward(gradients[0], last_sum, last_mean, last_spread, last_norm)
+        of_sum, *of_last_norm = _norm_backward(gradients[0], kept.last_sum, kept.last_mean, kept.last_spread, last_norm)
         of_narrow = times(of_sum, left_out.narrow).to(dtype)
-        of_wide = torch.ops.aten.gelu_backward(of_narrow @ narrow, wide)
+        of_wide = torch.ops.aten.gelu_backward(of_narrow @ narrow, kept.wide)
         of_middle = of_sum + of_wide @ widen
-        of_hidden, *of_norm = _norm_backward(of_middle, first_sum, mean, spread, norm)
+        of_hidden, *of_norm = _norm_backward(of_middle, kept.first_sum, kept.mean, kept.spread, norm)
         of_mixed = times(of_hidden, left_out.mixed).to(dtype)
-        of_joint = _attention_backward(rows.padded(of_mixed @ mix), heads, (shares, looked), (weights, rows, left_out))
+        of_joint = _attention_backward(
+            rows.padded(of_mixed @ mix), kept.heads, (kept.shares, kept.looked), (weights, rows, left_out)
+        )
         of_read = of_joint @ joint
         weights.take_gradients(
-            [(of_joint, read), (of_mixed, found), (of_wide, middle_read), (of_narrow, bent)], [of_norm, of_last_norm]
+            [(of_joint, kept.read), (of_mixed, kept.found), (of_wide, kept.middle_read), (of_narrow, kept.bent)],
+            [of_norm, of_last_norm],
         )
         return of_hidden + of_read, None, None, None
 
