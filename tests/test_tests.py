@@ -133,7 +133,6 @@ COVERED = {
     "study/*": "study/test_study.py",
     "tasks/*": "tasks/test_lookup.py",
     "errors.py": "cli/test_commands.py",
-    "track/to_trackio.py": "track/test_grouped.py",
     "track/to_wandb.py": "track/test_grouped.py",
     "track/*": "track/test_to_mlflow.py",
     "view/model_process.py": "view/test_answering.py",

@@ -13,7 +13,6 @@ from tunecurve.learners.baselines.tfidf import VIEWS, new_vectorizer
 
 FloatArray = NDArray[np.float64]
 VectorKind = Literal["tfidf", "encoder"]
-TOKENS_A_BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -51,18 +50,10 @@ def encoder_products(learner: Any, pool: Sequence[str], test: Sequence[str]) -> 
 
 
 def _vectors(learner: Any, sources: Sequence[str]) -> FloatArray:
-    import torch
-
-    from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, precision
-    from tunecurve.learners.encoder.words import split_words
+    from tunecurve.learners.encoder.model import SegmentClassifier
+    from tunecurve.learners.encoder.whole_texts import text_vectors
 
     model = SegmentClassifier(learner.backbone, 1, 0).to(learner.compute.device).eval()
-    texts = split_words(learner.tokenizer, sources, by_character=False)
-    found = np.zeros((len(texts), model.head.in_features))
-    with torch.inference_mode(), precision(learner.compute):
-        for rows in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
-            batch = learner.segments_of([texts[row] for row in rows])
-            if batch is not None:  # else no text has a known sign: such vectors stay 0
-                found[rows] = model.means(batch).float().cpu().double().numpy()
+    found: FloatArray = text_vectors(model, learner.tokenizer, learner.compute, sources).double().numpy()
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
     return np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 0)

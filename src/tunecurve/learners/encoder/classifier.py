@@ -11,13 +11,13 @@ from tunecurve.learners.answer_bounds import among_classes
 from tunecurve.learners.base import RoundTrip, TargetLoss
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
-from tunecurve.learners.encoder.model import SegmentClassifier, Segments, batches_by_length, make_segments, precision
+from tunecurve.learners.encoder.model import SegmentClassifier, Segments, precision
 from tunecurve.learners.encoder.train import TrainingTask
-from tunecurve.learners.encoder.words import Words, split_words, windows_over
+from tunecurve.learners.encoder.whole_texts import batches_of_texts, texts_as_segments
+from tunecurve.learners.encoder.words import Words, split_words
 from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
 
-TOKENS_A_BATCH = 4096
 CLASS_WEIGHT_POWER = 0.25
 
 
@@ -62,17 +62,13 @@ class ClassifierLearner(EncoderLearner):
 
     def segments_of(self, texts: Sequence[Words]) -> Segments | None:
         """Return whole texts as segments, those of long ones in several windows; None: no text has a known sign."""
-        windows = windows_over(texts, self.longest_window)
-        if not windows:
-            return None
-        segment_of = [[window.text] * (window.last - window.first) for window in windows]
-        return make_segments(texts, windows, segment_of, self.tokenizer, self.compute.device, len(texts))
+        return texts_as_segments(self.backbone, self.tokenizer, self.compute, texts)
 
     def answers(self, model: SegmentClassifier, head: Head, sources: Sequence[str]) -> list[str]:
         """Return the likeliest class of every input."""
         texts = split_words(self.tokenizer, sources, by_character=False)
         answers = [""] * len(texts)
-        for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
+        for numbers in batches_of_texts(texts):
             best = self._logits(model, [texts[number] for number in numbers]).argmax(dim=-1).tolist()
             for number, index in zip(numbers, best, strict=True):
                 answers[number] = head.classes[index]
@@ -86,7 +82,7 @@ class ClassifierLearner(EncoderLearner):
         shares = ClassShares(head.classes, {*gold, *(label for prompt in prompts for label in prompt.labels)})
         texts = split_words(self.tokenizer, [prompt.source for prompt in prompts], by_character=False)
         losses = [TargetLoss(shares.nats_unknown, 1)] * len(texts)
-        for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
+        for numbers in batches_of_texts(texts):
             nats = -self._logits(model, [texts[number] for number in numbers]).double().log_softmax(dim=-1).cpu()
             for number, row in zip(numbers, nats, strict=True):
                 index = shares.indices.get(gold[number])

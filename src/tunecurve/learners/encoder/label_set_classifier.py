@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from tunecurve.formats.label_sets import parse_labels
 from tunecurve.learners.base import TargetLoss
-from tunecurve.learners.encoder.classifier import TOKENS_A_BATCH, ClassifierLearner
+from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.head import Head
-from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length
+from tunecurve.learners.encoder.model import SegmentClassifier
 from tunecurve.learners.encoder.train import TrainingTask
+from tunecurve.learners.encoder.whole_texts import batches_of_texts
 from tunecurve.learners.encoder.words import split_words
 from tunecurve.learners.label_thresholds import (
     MIDDLE,
@@ -78,6 +79,6 @@ class LabelSetClassifier(LabelSetLearner, ClassifierLearner):
     def _log_odds(self, model: SegmentClassifier, sources: Sequence[str]) -> NDArray[np.float64]:
         texts = split_words(self.tokenizer, sources, by_character=False)
         found = np.zeros((len(texts), model.head.out_features))
-        for numbers in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
+        for numbers in batches_of_texts(texts):
             found[numbers] = self._logits(model, [texts[number] for number in numbers]).double().cpu().numpy()
         return found

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tunecurve.learners.encoder.classifier import TOKENS_A_BATCH, ClassifierLearner
+from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.head import Head
-from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, precision
+from tunecurve.learners.encoder.model import SegmentClassifier, precision
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import TrainingTask
+from tunecurve.learners.encoder.whole_texts import text_vectors
 from tunecurve.learners.encoder.words import split_words
 from tunecurve.prompts import TuningExample
 
@@ -81,11 +82,8 @@ class SetFitLearner(ClassifierLearner):
 
         if len(head.classes) < 2:
             return
-        texts = split_words(self.tokenizer, [example.prompt.source for example in examples], by_character=False)
-        vectors = np.zeros((len(texts), model.head.in_features))
-        with torch.inference_mode():
-            for rows in batches_by_length([len(words.piece_ids) + 2 for words in texts], TOKENS_A_BATCH):
-                vectors[rows] = self._vectors(model, [texts[row] for row in rows]).cpu().double().numpy()
+        sources = [example.prompt.source for example in examples]
+        vectors = text_vectors(model, self.tokenizer, self.compute, sources).double().numpy()
         gold = [head.classes.index(example.answer.strip()) for example in examples]
         fitted = LogisticRegression(C=REGULARISATION, max_iter=1000).fit(vectors, gold)
         weights, bias = class_weights_of(fitted, len(head.classes))

@@ -8,19 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tunecurve.learners.encoder.model import (
-    SegmentClassifier,
-    batches_by_length,
-    load_backbone,
-    longest_window,
-    make_segments,
-)
+from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone
 from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, ENCODER_WHEEL, resolve_encoder
-from tunecurve.learners.encoder.words import Words, split_words, windows_over
+from tunecurve.learners.encoder.whole_texts import text_vectors
 from tunecurve.learners.similarity import Similarity
+from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.torch.speed import matmul_flops_per_second
 
-TOKENS_A_BATCH = 4096
 # Of the built-in encoder without its embeddings: six layers of 12 times 384 squared; letters a token, as English has them; the share of
 # the matrix speed that it reaches; and what loading takes.
 WEIGHTS, LETTERS_A_TOKEN, SHARE_OF_PEAK, LOADING_SECONDS = 6 * 12 * 384**2, 4, 0.45, 1.0
@@ -78,19 +72,6 @@ class EncoderSimilarity(Similarity):
             backbone, tokenizer = load_backbone(folder, BUILTIN_ENCODER)
             self._loaded = SegmentClassifier(backbone, 1, 0).eval(), tokenizer
         model, tokenizer = self._loaded
-        words = split_words(tokenizer, texts, by_character=False)
-        vectors = np.zeros((len(texts), model.head.in_features), dtype=np.float32)
-        with torch.inference_mode():
-            for rows in batches_by_length([len(one.piece_ids) + 2 for one in words], TOKENS_A_BATCH):
-                vectors[rows] = _vectors(model, tokenizer, [words[row] for row in rows])
-        return vectors
-
-
-def _vectors(model: SegmentClassifier, tokenizer: object, texts: Sequence[Words]) -> NDArray[np.float32]:
-    windows = windows_over(texts, longest_window(model.backbone))
-    if not windows:
-        return np.zeros((len(texts), model.head.in_features), dtype=np.float32)
-    segment_of = [[window.text] * (window.last - window.first) for window in windows]
-    batch = make_segments(texts, windows, segment_of, tokenizer, torch.device("cpu"), len(texts))
-    means = model.means(batch)
-    return (means / means.norm(dim=1, keepdim=True).clamp(min=1e-12)).numpy()
+        compute = Compute(torch.device("cpu"), torch.float32, torch.get_num_threads())
+        means = text_vectors(model, tokenizer, compute, texts)
+        return (means / means.norm(dim=1, keepdim=True).clamp(min=1e-12)).numpy()
