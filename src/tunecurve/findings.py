@@ -21,36 +21,24 @@ MOST_PLACES = 4
 
 @dataclass(frozen=True)
 class Finding(Record):
-    """One thing that the reader of a study should know.
-
-    Attributes
-    ----------
-    code : str
-        Short stable name, e.g. ``"rows-dropped"``; for programs and tests.
-    text : str
-        What was met and what it means, one line.
-    remedy : str
-        The next step, one line; empty where there is none.
-    places : tuple of str
-        The first places, e.g. ``("line 7", "line 9")``.
-    blocks : tuple of {"verdict", "leaks"}
-        Statements that must not be made while this holds.
-    is_note : bool
-        Whether this only says how something was understood, and warns of nothing.
-    learner : str, optional
-        The learner whose claims it forbids; default: everybody's.
-    line : str
-        Text, places and remedy as one line; of many places the first ones.
-    """
+    """One thing that the reader of a study should know."""
 
     code: str
+    """Short stable name, e.g. ``"rows-dropped"``; for programs and tests."""
     text: str
+    """What was met and what it means, one line."""
     remedy: str = ""
+    """The next step, one line; empty where there is none."""
     places: tuple[str, ...] = ()
+    """The first places, e.g. ``("line 7", "line 9")``."""
     blocks: tuple[Claim, ...] = ()
+    """Statements that must not be made while this holds."""
     is_note: bool = False
+    """Whether this only says how something was understood, and warns of nothing."""
     learner: str | None = None
+    """The learner whose claims it forbids; default: everybody's."""
     line: str = field(init=False, compare=False, repr=False)
+    """Text, places and remedy as one line; of many places the first ones."""
 
     def __post_init__(self) -> None:
         """Write the line."""

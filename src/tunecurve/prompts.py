@@ -50,33 +50,22 @@ class Message:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a learner is asked.
-
-    Attributes
-    ----------
-    messages : tuple of Message
-        Chat turns; the last one holds the row's input.
-    source : str
-        The bare input.
-    labels : tuple of str
-        What a masking of the input may put in its place; empty where the task has no labels.
-    numbered : bool
-        Whether labels may carry numbers: ``[NAME_2]``.
-    form : PlaceholderForm
-        How a masking writes its placeholders.
-    shape : AnswerShape, optional
-        What the answer may be, for models that are held to it.
-    max_tokens : int, optional
-        Most tokens of the answer; None: as the study bounds answers by their inputs.
-    """
+    """What a learner is asked."""
 
     messages: tuple[Message, ...]
+    """Chat turns; the last one holds the row's input."""
     source: str
+    """The bare input."""
     labels: tuple[str, ...] = ()
+    """What a masking of the input may put in its place; empty where the task has no labels."""
     numbered: bool = False
+    """Whether labels may carry numbers: ``[NAME_2]``."""
     form: PlaceholderForm = CLASSIC
+    """How a masking writes its placeholders."""
     shape: AnswerShape | None = None
+    """What the answer may be, for models that are held to it."""
     max_tokens: int | None = None
+    """Most tokens of the answer; None: as the study bounds answers by their inputs."""
 
 
 def held_to_shape(prompts: Sequence[Prompt], shape: AnswerShape | None) -> list[Prompt]:

@@ -66,8 +66,8 @@ class TrackioStore:
                 return list(store.runs)
 
         trackio, storage = types.ModuleType("trackio"), types.ModuleType("trackio.sqlite_storage")
-        trackio.init, trackio.finish, trackio.Api, trackio.Artifact = self._init, lambda: None, Api, Artifact
-        storage.SQLiteStorage = SQLiteStorage
+        vars(trackio).update(init=self._init, finish=lambda: None, Api=Api, Artifact=Artifact)
+        vars(storage).update(SQLiteStorage=SQLiteStorage)
         return {"trackio": trackio, "trackio.sqlite_storage": storage}
 
     def _init(self, project, *, name, group, config, embed, auto_log_gpu, auto_log_cpu):

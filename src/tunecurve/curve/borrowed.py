@@ -32,15 +32,7 @@ IMAGINED_OUTCOMES = 30
 
 
 def with_start(curve: PreparedCurve, zero_shot: float | None) -> PreparedCurve | None:
-    """Put a start in place of sizes where none is measured; None where nothing at all is known (a loss without a score).
-
-    Parameters
-    ----------
-    curve : PreparedCurve
-        Of no, one or two sizes.
-    zero_shot : float or None
-        Score of the untrained model.
-    """
+    """Put a start in place of sizes where none is measured; None where nothing at all is known (a loss without a score)."""
     if len(curve.size):
         return curve
     if zero_shot is not None:

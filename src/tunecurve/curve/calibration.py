@@ -53,15 +53,7 @@ def spread_factors(kind: str, doublings: Floats, sizes: int, *, replicated: bool
 
 
 def observed_level(level: Floats, kind: str) -> Floats:
-    """Return how often tuning curves end below the forecast's quantile of this level, corrected half way.
-
-    Parameters
-    ----------
-    level : ndarray
-        Levels of the log error's forecast, in (0, 1).
-    kind : str
-        Entry of the table.
-    """
+    """Return how often tuning curves of this kind end below the forecast's quantile of this level, corrected half way."""
     table = prior_table()[kind].get("levels")
     if table is None:
         return level

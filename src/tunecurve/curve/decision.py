@@ -21,33 +21,22 @@ from tunecurve.errors import UsageError
 
 @dataclass(frozen=True)
 class Prices:
-    """What things cost, all in one currency; None means unknown and is left out of the sum.
-
-    Attributes
-    ----------
-    label : float or None
-        One more labelled example.
-    value_per_point : float or None
-        Worth of one unit of the metric, over the life of the model.
-    training_per_example : float or None
-        Training on one example once, all epochs.
-    training_fixed : float or None
-        One training run, whatever its size.
-    serving_difference : float or None
-        Serving the fine-tuned model instead of today's choice, over the life of the model.
-    miss_penalty : float or None
-        Price of not reaching the target.
-    labelled : float
-        Rows that are labelled already: those of them beyond the largest size cost no label.
-    """
+    """What things cost, all in one currency; None means unknown and is left out of the sum."""
 
     label: float | None = None
+    """One more labelled example."""
     value_per_point: float | None = None
+    """Worth of one unit of the metric, over the life of the model."""
     training_per_example: float | None = None
+    """Training on one example once, all epochs."""
     training_fixed: float | None = None
+    """One training run, whatever its size."""
     serving_difference: float | None = None
+    """Serving the fine-tuned model instead of today's choice, over the life of the model."""
     miss_penalty: float | None = None
+    """Price of not reaching the target."""
     labelled: float = 0.0
+    """Rows that are labelled already: those of them beyond the largest size cost no label."""
 
     def __post_init__(self) -> None:
         for name, price in vars(self).items():

@@ -22,10 +22,6 @@ LUCK = 0.05
 def find_drops(curve: PreparedCurve) -> list[Drop]:
     """Every step between neighbouring sizes on which the mean score got worse.
 
-    Parameters
-    ----------
-    curve : PreparedCurve
-
     Notes
     -----
     The variance of the step is that of the seeds, pooled over sizes, plus that of the paired difference over test rows

@@ -33,37 +33,25 @@ _student_quantile = functools.lru_cache(maxsize=1024)(student_quantile)
 
 @dataclass(frozen=True)
 class PairedNoise(Record):
-    """The noise of the difference of two scores on the same test rows.
-
-    Attributes
-    ----------
-    n_rows : int
-        Test rows that it was measured on.
-    n_groups, effective_groups : float
-        Groups of them, and groups of equal size that tell as much.
-    variance : float
-        Of the difference, over test rows, in squared units of the score.
-    change : float
-        What a group changes by where it changes, in units of the score: mean square over mean size of the changes.
-    heavy_change : float
-        The same for the few that carry the variance: root of the fourth over the second moment.
-    width : float
-        Largest minus smallest possible score.
-    seed_variance : float
-        Of the difference, over training seeds: no number of test rows makes it smaller.
-    n_seeds : int
-        Runs a size.
-    """
+    """The noise of the difference of two scores on the same test rows."""
 
     n_rows: int
+    """Test rows that it was measured on."""
     n_groups: float
     effective_groups: float
+    """Groups of them, and groups of equal size that tell as much."""
     variance: float
+    """Of the difference, over test rows, in squared units of the score."""
     change: float
+    """What a group changes by where it changes, in units of the score: mean square over mean size of the changes."""
     heavy_change: float
+    """The same for the few that carry the variance: root of the fourth over the second moment."""
     width: float
+    """Largest minus smallest possible score."""
     seed_variance: float = 0.0
+    """Of the difference, over training seeds: no number of test rows makes it smaller."""
     n_seeds: int = 1
+    """Runs a size."""
 
     def power(self, difference: float, n_rows: float | None = None, level: float = 0.95) -> float:
         """Return how often a true difference is told, on so many rows of the same kind.

@@ -73,14 +73,6 @@ def _rows(file: DataFile, schema: Any, batches: Iterator[Any], findings: list[Fi
 def plain_rows(table: Any, n_before: int = 0, name: str = "data") -> list[dict[str, Any]]:
     """Return the rows of a table, or of a part of one: maps are objects, and numbers of single precision as they are written.
 
-    Parameters
-    ----------
-    table : pyarrow.Table or pyarrow.RecordBatch
-    n_before : int
-        How many rows stand before these.
-    name : str
-        What is read, for errors.
-
     Raises
     ------
     DataError

@@ -17,15 +17,7 @@ _COMMENTS = ("//", "/*", "#")
 
 
 class JsonValues:
-    """Takes values off the beginning of a text.
-
-    Parameters
-    ----------
-    file : DataFile
-        Named by messages.
-    text : text stream
-        Read in chunks.
-    """
+    """Takes values off the beginning of a text, which is read in chunks."""
 
     def __init__(self, file: DataFile, text: IO[str]) -> None:
         self._file, self._text = file, text

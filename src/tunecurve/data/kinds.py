@@ -146,15 +146,7 @@ def _old_workbook(start: bytes) -> str:
 
 
 def refuse_other_file(name: str, start: bytes = b"") -> DataError:
-    """Return the error for a file of a kind that is not read, with the way on.
-
-    Parameters
-    ----------
-    name : str
-        Of the file, as it is shown.
-    start : bytes
-        Its first bytes, where they are known.
-    """
+    """Return the error for a file of a kind that is not read, with the way on."""
     ending, packing = endings(name)
     if packing and ending in PACKINGS:
         return DataError(f"'{name}' is compressed twice ({ending}{packing}); unpack it once")

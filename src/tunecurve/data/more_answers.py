@@ -13,17 +13,7 @@ MIN_ROWS = 2
 
 
 def more_answers(rows: Sequence[Mapping[str, Any]], target: str, named: Sequence[str]) -> list[Finding]:
-    """Return a note for the first column whose lists hold the target of every row, and more than it in some.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        The cells of the first rows.
-    target : str
-        The column that is the target.
-    named : sequence of str
-        Columns that the study reads.
-    """
+    """Return a note for the first column whose lists hold the target of every row, and more than it in some."""
     columns = dict.fromkeys(column for row in rows for column in row if column not in {target, *named})
     for column in columns:
         answers = [(plain_value(row.get(target)), _listed(row.get(column))) for row in rows]

@@ -133,17 +133,6 @@ def draw_rows(
 
     Whether a row is drawn depends on its own input and the seed, not on where it stands. Rows drawn before are drawn again,
     all of them: a study that grows keeps its rows.
-
-    Parameters
-    ----------
-    raw_rows : iterable of (place, cells)
-        All rows.
-    limit, seed : int
-        How many, and which draw.
-    columns : sequence of str
-        Columns of the input.
-    drawn_before : collection of str
-        Keys of an earlier draw.
     """
     before = frozenset(drawn_before)
     kept: list[RankedRow] = []

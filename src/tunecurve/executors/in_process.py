@@ -14,13 +14,7 @@ from tunecurve.study.trial import TrialContext
 
 
 class InProcessTrials:
-    """Runs trials in a thread, one after the other; a context manager that waits for them.
-
-    Parameters
-    ----------
-    context, recorder
-        As for `run_serially`; trials end in the thread.
-    """
+    """Runs trials in a thread, one after the other; a context manager that waits for them."""
 
     def __init__(self, context: TrialContext, recorder: Recorder) -> None:
         self._context, self._recorder = context, recorder

@@ -74,13 +74,6 @@ def _is_process(pid: int, since: float) -> bool:
 def lock_study(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold the folder's lock, alone or together with all who share; a process that may not have it is told who does.
 
-    Parameters
-    ----------
-    folder : Path
-        The study's folder.
-    shared : bool, default False
-        Let others in who share, too.
-
     Raises
     ------
     StudyStateError

@@ -19,15 +19,6 @@ def widened(pairs: Sequence[tuple[str, str]], style: Style, numbering: Numbering
     """Return the style with the signs around all its placeholders that the inputs do not explain.
 
     Signs on one side only are taken for a bare label's (``NAME:``); beside brackets they may be a difference of the texts.
-
-    Parameters
-    ----------
-    pairs : sequence of (str, str)
-        Inputs and targets.
-    style : Style
-        The only one of the data set.
-    numbering : Numbering
-        How its labels are numbered.
     """
     form = PlaceholderForm((style,), numbering)
     rows = [pair for pair in pairs if form.find(pair[1], pair[0])][:N_ROWS_READ]

@@ -82,15 +82,7 @@ def have_suffixes(tags: Iterable[str]) -> bool:
 
 
 def entities_of_tags(tags: Sequence[str | None], *, prefixed: bool = True) -> TaggedEntities:
-    """Return the entities of one sequence of tags.
-
-    Parameters
-    ----------
-    tags : sequence of str or None
-        One for each token.
-    prefixed : bool, default True
-        Whether tags have prefixes; see `have_prefixes`.
-    """
+    """Return the entities of one sequence of tags; for `prefixed` see `have_prefixes`."""
     parts = [_parts(tag, prefixed) for tag in tags]
     spans: list[TokenSpan] = []
     begun_inside = begun = not_ended = ended = 0

@@ -75,21 +75,14 @@ def without_thoughts(answer: Completion, prompt: Prompt) -> Completion:
 
 @dataclass(frozen=True)
 class Cleaning(Record):
-    """What is taken off every answer of a study's models, prompted and tuned alike.
-
-    Attributes
-    ----------
-    thoughts : bool
-        Whether thoughts are.
-    wrappers : tuple of str
-        Wrappers that are.
-    watched : tuple of str
-        Wrappers that are looked for, and told where they are left.
-    """
+    """What is taken off every answer of a study's models, prompted and tuned alike."""
 
     thoughts: bool = True
+    """Whether thoughts are."""
     wrappers: tuple[str, ...] = ("fence",)
+    """Wrappers that are."""
     watched: tuple[str, ...] = WRAPPERS
+    """Wrappers that are looked for, and told where they are left."""
 
     @classmethod
     def for_targets(cls, kinds: Collection[str], targets: Sequence[str]) -> Cleaning:
@@ -123,15 +116,6 @@ def answer_stream(
     """Yield (index, answer) as the learner does, cleaned; answers of a learner that takes no prompts have nothing to clean.
 
     Closed, it ends the learner's own work at once: calls in flight, a deployment that stands.
-
-    Parameters
-    ----------
-    learner : Learner
-    prompts : sequence of Prompt
-    done : collection of int
-        As in `Learner.predict_stream`.
-    cleaning : Cleaning
-        What is taken off.
     """
     stream = learner.predict_stream(prompts, done)
     try:

@@ -7,13 +7,7 @@ from pathlib import Path
 
 
 def usual_threads(share: int = 1) -> int:
-    """Return the threads of a process where nobody names a number: its part of the physical cores.
-
-    Parameters
-    ----------
-    share : int, default 1
-        Processes that share the cores.
-    """
+    """Return the threads of each of `share` processes where nobody names a number: its part of the physical cores."""
     return max(1, physical_cores() // share)
 
 

@@ -42,25 +42,18 @@ def kept_answers(log: AppendLog) -> dict[int, Completion]:
 
 @dataclass(frozen=True)
 class Teaching(Record):
-    """A teacher's answers in a training.
-
-    Attributes
-    ----------
-    teacher : str
-        Its name.
-    asked, kept : int
-        Inputs that it answered; answers that were trained on.
-    dropped : dict of str to int
-        Answers that cannot be right, by the reason.
-    answers_usd : float, optional
-        What its answers cost, 0 where nothing is paid for them; None where a price is unknown, and in records of earlier versions.
-    """
+    """A teacher's answers in a training."""
 
     teacher: str
+    """Its name."""
     asked: int
     kept: int
+    """Inputs that it answered; answers that were trained on."""
     dropped: dict[str, int]
+    """Answers that cannot be right, by the reason."""
     answers_usd: float | None = None
+    """What its answers cost, 0 where nothing is paid for them; None where a price is unknown, and in records of earlier
+    versions."""
 
 
 def answers_cost(answers: Sequence[Completion]) -> float | None:

@@ -17,30 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One training.
-
-    Attributes
-    ----------
-    examples : sequence of TuningExample
-        What is learnt.
-    recipe : dict
-        From `Learner.resolve_recipe`.
-    seed : int
-        Of everything random.
-    groups : sequence of str, optional
-        The group of every example: those of one stay together; default: each is one of its own.
-    folder : Path
-        Where the tuned model goes; it also holds what an interrupted training continues from.
-    n_taught : int
-        Of the examples, those that a teacher has answered: the last ones.
-    """
+    """One training."""
 
     examples: Sequence[TuningExample]
+    """What is learnt."""
     recipe: dict[str, Any]
+    """From `Learner.resolve_recipe`."""
     seed: int
+    """Of everything random."""
     folder: Path
+    """Where the tuned model goes; it also holds what an interrupted training continues from."""
     groups: Sequence[str] = ()
+    """The group of every example: those of one stay together; default: each is one of its own."""
     n_taught: int = 0
+    """Of the examples, those that a teacher has answered: the last ones."""
 
     def groups_of(self, n_examples: int) -> list[str]:
         """Return the groups of the first examples."""
@@ -80,107 +70,69 @@ class TriedRate(Record):
 
 @dataclass
 class DevelopmentRecord(Record):
-    """What development rows, which are counted in n, were used for.
-
-    Attributes
-    ----------
-    rows : int
-        How many they are; they were not trained on.
-    losses : list of float
-        Their mean loss at every look.
-    steps_between : int
-        Steps between two looks.
-    best_step : int
-        The step whose parameters the model has.
-    learning_rate : float
-        Peak that was trained with.
-    tried : list of TriedRate
-        Learning rates that it was chosen from; empty: it was not chosen.
-    """
+    """What development rows, which are counted in n, were used for."""
 
     rows: int
+    """How many they are; they were not trained on."""
     losses: list[float]
+    """Their mean loss at every look."""
     steps_between: int
+    """Steps between two looks."""
     best_step: int
+    """The step whose parameters the model has."""
     learning_rate: float
+    """Peak that was trained with."""
     tried: list[TriedRate] = field(default_factory=list)
+    """Learning rates that it was chosen from; empty: it was not chosen."""
 
 
 @dataclass
 class TrainingRecord(Record):
-    """What a fine-tuning run did.
-
-    Attributes
-    ----------
-    steps, epochs, examples_seen : int
-        Optimizer steps, epochs, rows seen over all of them.
-    losses : list of float
-        Mean loss per trained token, at every step.
-    train_seconds : float
-        Time of all steps, over all interruptions.
-    tokens_trained : int
-        Answer tokens that carried loss.
-    recipe : dict
-        The resolved recipe.
-    path : str
-        Which backend computed the steps, what its comparison with the reference showed, and why no faster one was used.
-    is_fastest : bool
-        Whether no faster backend was passed over.
-    cost_usd : float or None
-        What the training cost; None: unknown, or nothing is paid.
-    job : dict or None
-        The provider's job: its id, its key, the tuned model, checkpoints, tokens billed.
-    development : DevelopmentRecord or None
-        What development rows were used for; None: there were none.
-    teaching : Teaching or None
-        What a teacher added to the rows; None: there was none.
-    taken_from : str or None
-        Folder of the trial that did this training, where it was not done again.
-    """
+    """What a fine-tuning run did."""
 
     steps: int = 1
     epochs: int = 1
     examples_seen: int = 0
+    """Optimizer steps, epochs, rows seen over all of them."""
     losses: list[float] = field(default_factory=list)
+    """Mean loss per trained token, at every step."""
     train_seconds: float = 0.0
+    """Time of all steps, over all interruptions."""
     tokens_trained: int = 0
+    """Answer tokens that carried loss."""
     recipe: dict[str, Any] = field(default_factory=dict)
+    """The resolved recipe."""
     path: str = ""
+    """Which backend computed the steps, what its comparison with the reference showed, and why no faster one was used."""
     is_fastest: bool = True
+    """Whether no faster backend was passed over."""
     cost_usd: float | None = None
+    """What the training cost; None: unknown, or nothing is paid."""
     job: dict[str, Any] | None = None
+    """The provider's job: its id, its key, the tuned model, checkpoints, tokens billed."""
     taken_from: str | None = None
+    """Folder of the trial that did this training, where it was not done again."""
     development: DevelopmentRecord | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """What development rows were used for; None: there were none."""
     teaching: Teaching | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """What a teacher added to the rows; None: there was none."""
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A training that is done.
-
-    Attributes
-    ----------
-    learner : Learner
-        The tuned one, as `Learner.load_tuned` returns it.
-    record : TrainingRecord
-        What the training did.
-    """
+    """A training that is done."""
 
     learner: Learner
+    """The tuned one, as `Learner.load_tuned` returns it."""
     record: TrainingRecord
+    """What the training did."""
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A training that someone else's machine is not done with; the same call later continues.
-
-    Attributes
-    ----------
-    reason : str
-        What is waited for.
-    seconds : float
-        When asking again makes sense.
-    """
+    """A training that someone else's machine is not done with; the same call later continues."""
 
     reason: str
+    """What is waited for."""
     seconds: float
+    """When asking again makes sense."""

@@ -26,11 +26,6 @@ class _CountsByLabel(Metric):
     """Statistics are [found, predicted, gold] of each label in order, of all others, and [whole sets right, 0, rows].
 
     Shape (3 * labels + 6,).
-
-    Parameters
-    ----------
-    labels : iterable of str
-        The label set; case counts.
     """
 
     def __init__(self, labels: Iterable[str]) -> None:

@@ -50,17 +50,7 @@ class TextChart:
     def of_scores(
         cls, title: str, direction: str, scores: Iterable[tuple[Trial | Point, float]], sizes: Iterable[int] = ()
     ) -> TextChart:
-        """Return the chart of scores by trial or point: means over seeds, and of what is not trained the best.
-
-        Parameters
-        ----------
-        title, direction
-            As in the chart.
-        scores : iterable of (Trial or Point, float)
-            Every score with what it is of.
-        sizes : iterable of int, optional
-            Training sizes that have no score yet.
-        """
+        """Return the chart of scores by trial or point: means over seeds, and of what is not trained the best."""
         floor, by_point = None, defaultdict[tuple[str, int, int], list[float]](list)
         for of, score in scores:
             if of.strategy == "floor":

@@ -63,33 +63,22 @@ from tunecurve.study.trial_record import (
 
 @dataclass(frozen=True)
 class ReadTrial:
-    """A finished trial, read and scored once.
-
-    Attributes
-    ----------
-    item : PlannedTrial
-        Where it lies.
-    scored : ScoredTrial
-        Scores, draws and jackknives.
-    result : FinishedTrial
-        As results.json keeps it.
-    training_scores : TrainingScores, optional
-        On rows that it was tuned on.
-    n_different : int
-        Different answers, outer whitespace aside.
-    n_judged : int
-        Documents that the leak metric has judged; 0 without that metric.
-    label_counts : ndarray
-        Summed statistics of the recall by label; empty where there is none.
-    """
+    """A finished trial, read and scored once."""
 
     item: PlannedTrial
+    """Where it lies."""
     scored: ScoredTrial
+    """Scores, draws and jackknives."""
     result: FinishedTrial
+    """As results.json keeps it."""
     training_scores: TrainingScores | None
+    """On rows that it was tuned on."""
     n_different: int
+    """Different answers, outer whitespace aside."""
     n_judged: int
+    """Documents that the leak metric has judged; 0 without that metric."""
     label_counts: np.ndarray
+    """Summed statistics of the recall by label; empty where there is none."""
 
 
 class ResultsBuilder:

@@ -51,14 +51,7 @@ FEW_SEEDS = 2
 
 
 def compare_runs(folders: Sequence[Path], metric: str | None = None) -> ComparedStudies:
-    """Return run folders side by side; the later ones are compared with the first.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        Two or more.
-    metric : str, optional
-        Default: the first run's headline.
+    """Return run folders side by side, by the first one's headline or the named metric; all are compared with the first.
 
     Raises
     ------

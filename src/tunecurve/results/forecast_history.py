@@ -181,13 +181,6 @@ def judge_forecasts(entries: Sequence[KeptForecast], results: Results) -> list[J
     """Return for every measured size what had been forecast for it, by metric, learner and size.
 
     Sizes that were measured before any forecast from smaller ones are left out.
-
-    Parameters
-    ----------
-    entries : sequence of KeptForecast
-        In the order in which they were made.
-    results : Results
-        What the study has measured.
     """
     judged = []
     tuned = [point for point in results.points if point.strategy == "fine-tune"]

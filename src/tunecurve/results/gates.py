@@ -137,17 +137,7 @@ _BETTER_PROMPT = (
 
 
 def constant_findings(trials: Sequence[FinishedTrial], n_different: Mapping[str, int], n_targets: int) -> list[Finding]:
-    """Return the learners that give one and the same answer to every test row.
-
-    Parameters
-    ----------
-    trials : sequence of FinishedTrial
-        All of the study.
-    n_different : mapping of str to int
-        Different answers by the trial's folder.
-    n_targets : int
-        Different right answers.
-    """
+    """Return the learners that give one and the same answer to every test row."""
     found = []
     asked = [trial for trial in trials if trial.strategy not in ("floor", "baseline")]
     enough = [trial for trial in asked if trial.answers.n >= FEWEST_ROWS_FOR_CONSTANT and n_targets > 1]

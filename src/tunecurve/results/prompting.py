@@ -83,27 +83,18 @@ def _not_above(floor: ScoredPoint, own: Sequence[ScoredPoint], metric: MetricRes
 
 @dataclass(frozen=True)
 class PromptJudge:
-    """Compares tuned models with the best prompt.
-
-    Attributes
-    ----------
-    points : sequence of ScoredPoint
-        All of the study.
-    trials : sequence of FinishedTrial
-        All that are done: what their calls took.
-    prices : mapping of str to ModelPrices
-        Of paid models, by name.
-    findings : sequence of Finding
-        Those that forbid a verdict forbid this one.
-    level : float
-        Of the intervals.
-    """
+    """Compares tuned models with the best prompt."""
 
     points: Sequence[ScoredPoint]
+    """All of the study."""
     trials: Sequence[FinishedTrial]
+    """All that are done: what their calls took."""
     prices: Mapping[str, ModelPrices]
+    """Of paid models, by name."""
     findings: Sequence[Finding]
+    """Those that forbid a verdict forbid this one."""
     level: float
+    """Of the intervals."""
 
     def judge(self, metric: MetricResult) -> list[BestPrompt]:
         """Return for every tuned learner what it has to beat, and from which size on it does.

@@ -30,17 +30,7 @@ class MeasuredTrial:
 
 
 def teaching_results(trials: Sequence[MeasuredTrial], metric: MetricResult, level: float) -> list[TeachingResult]:
-    """Return for every learner with a teacher what its rows are worth, size by size.
-
-    Parameters
-    ----------
-    trials : sequence of MeasuredTrial
-        The finished trials of the study.
-    metric : MetricResult
-        The headline metric.
-    level : float
-        Of the intervals.
-    """
+    """Return for every learner with a teacher what its rows are worth, size by size."""
     tuned = [one for one in trials if one.result.strategy == "fine-tune"]
     found = []
     for name in dict.fromkeys(one.result.learner for one in tuned):

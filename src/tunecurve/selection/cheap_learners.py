@@ -80,19 +80,7 @@ def fit_of(answer: AnswerKind) -> Fit | None:
 
 
 def answers_after(fit: Fit, products: Products, rows: Sequence[int], targets: Sequence[str]) -> Answered:
-    """Return the answers of a learner that was trained on some rows of the pool.
-
-    Parameters
-    ----------
-    fit : callable
-        From `fit_of`.
-    products : Products
-        Of all rows.
-    rows : sequence of int
-        The training rows, by their numbers in the pool.
-    targets : sequence of str
-        Their targets.
-    """
+    """Return the answers of a learner that was trained on some rows of the pool."""
     train, others = coordinates(products, rows)
     answers = fit(train, targets, others)
     n_pool = len(products.pool)

@@ -40,15 +40,7 @@ def format_of(task: Task) -> FormatOf | None:
 
 
 class WordTagger:
-    """Learns which words are labelled, and how.
-
-    Parameters
-    ----------
-    pool, test : sequence of str
-        The inputs.
-    formats : callable
-        From `format_of`.
-    """
+    """Learns which words are labelled, and how."""
 
     def __init__(self, pool: Sequence[str], test: Sequence[str], formats: FormatOf) -> None:
         self._texts, self._n_pool, self._formats = [*pool, *test], len(pool), formats

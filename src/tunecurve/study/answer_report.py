@@ -72,13 +72,7 @@ class AnswerSummary(Record):
     """What the context did not hold; None where it held all examples."""
 
     def remarks(self, metric: str, title: str) -> list[str]:
-        """Return what a reader of the score must know, in words; nothing where all answers are whole.
-
-        Parameters
-        ----------
-        metric, title : str
-            The headline metric.
-        """
+        """Return what a reader of the score must know, in words; nothing where all answers are whole."""
         n, told = self.n, []
         if self.unanswered:
             told.append(f"{sum(self.unanswered.values())} of {n} rows have no answer: {_counted(self.unanswered)}")

@@ -15,15 +15,7 @@ from tunecurve.study.trial_folder import CONFIG, RESULT, TRAINING, TrialFolder
 
 
 def inspect_trials(planned: Sequence[PlannedTrial], on_message: Callable[[str], None]) -> None:
-    """Check every file of the trials' folders that has a checksum; quarantine what is damaged, and say what follows.
-
-    Parameters
-    ----------
-    planned : sequence of PlannedTrial
-        All trials.
-    on_message : callable
-        Told in a line about every damaged file.
-    """
+    """Check every file of the trials' folders that has a checksum; quarantine what is damaged, and say what follows."""
     for item in planned:
         if item.folder.path.is_dir():
             _inspect(item.folder, item.config, on_message)

@@ -56,15 +56,6 @@ class StudyRows:
 def read_study_rows(spec: StudySpec, folder: Path | None = None, settled: Sequence[Finding] = ()) -> StudyRows:
     """Read and clean the rows of a study; what a limit drew before in `folder` is drawn again.
 
-    Parameters
-    ----------
-    spec : StudySpec
-        The study, settled.
-    folder : Path, optional
-        The run's folder.
-    settled : sequence of Finding
-        How it was settled.
-
     Raises
     ------
     DataError

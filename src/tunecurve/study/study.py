@@ -35,25 +35,6 @@ class Tokens(NamedTuple):
 class Study:
     """A study that is ready to run.
 
-    Attributes
-    ----------
-    spec : StudySpec
-        With everything resolved.
-    folder : Path
-        Where it is kept.
-    data : StudyData
-        Frozen rows and prompts.
-    learners : dict of str to Learner
-        By name.
-    planned : list of PlannedTrial
-        In the order of tables.
-    account : Account
-        Ledger and budget for paid models; untouched where there are none.
-    progress : Progress
-        Told what happens.
-    proposer : Learner, optional
-        Who proposes instructions, where models do not propose their own.
-
     Examples
     --------
     >>> import json, tempfile
@@ -72,13 +53,21 @@ class Study:
     """
 
     spec: StudySpec
+    """With everything resolved."""
     folder: Path
+    """Where it is kept."""
     data: StudyData
+    """Frozen rows and prompts."""
     learners: dict[str, Learner]
+    """By name."""
     planned: list[PlannedTrial]
+    """In the order of tables."""
     account: Account
+    """Ledger and budget for paid models; untouched where there are none."""
     progress: Progress
+    """Told what happens."""
     proposer: Learner | None = None
+    """Who proposes instructions, where models do not propose their own."""
 
     @cached_property
     def proposals(self) -> dict[Trial, Workload]:

@@ -75,15 +75,6 @@ def stored_statistics(
     """Return the statistics of a trial's rows as they were when it was scored; None where they must be computed anew.
 
     That is where the program or a metric is another than then, or the file is not what was written.
-
-    Parameters
-    ----------
-    folder : TrialFolder
-        Of a finished trial.
-    record : TrialRecord
-        Its result.
-    signatures : mapping of str to str
-        Of the metrics as they are now.
     """
     kept = record.statistics
     if kept is None or record.metric_signatures != signatures or difference(record.made_by) is not None:
@@ -108,13 +99,6 @@ def stored_result(folder: TrialFolder, signatures: Mapping[str, str]) -> TrialRe
     """Return a finished trial's result.
 
     Scores that only its model could give again are None where a metric of the user's own has changed since.
-
-    Parameters
-    ----------
-    folder : TrialFolder
-        The trial's.
-    signatures : mapping of str to str
-        From `signatures_of`, of the metrics as they are now.
     """
     record = TrialRecord.from_json(folder.result(), f"'{folder.path / RESULT}'", MOVE_AWAY)
     lost = _lost_scores(record.metric_signatures, signatures)

@@ -89,17 +89,7 @@ class TrackedStudy:
 
 
 def tracked_study(results: Results, folder: Path, study_id: str) -> TrackedStudy:
-    """Return what a tracker is told of a study.
-
-    Parameters
-    ----------
-    results : Results
-        What the study has found so far.
-    folder : Path
-        Its run folder.
-    study_id : str
-        Under which trackers know it.
-    """
+    """Return what a tracker is told of a study."""
     names = _unique_names(dict.fromkeys(trial.learner for trial in results.trials))
     spec = results.spec
     return TrackedStudy(

@@ -73,13 +73,7 @@ class Launch:
 
 
 class Launches:
-    """The studies that were started here; they go on when the page ends.
-
-    Parameters
-    ----------
-    folder : Path
-        Where their run folders are made.
-    """
+    """The studies that were started here; they go on when the page ends."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

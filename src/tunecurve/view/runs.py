@@ -100,13 +100,7 @@ class _Kept:
 
 
 class RunsFolder:
-    """All runs below a folder, or the one that it is.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they are looked for, two folders deep.
-    """
+    """All runs below a folder, two folders deep, or the one that it is."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.launches = folder, Launches(folder)

@@ -26,12 +26,7 @@ _ONE_ROW_A_CHAT = (
 
 
 def refuse_rows_without_pairs(sample: Sequence[Cells]) -> None:
-    """Refuse rows whose columns look like an input and a target, and are none.
-
-    Parameters
-    ----------
-    sample : sequence of mapping of str to any
-        The first rows, of which no column is named by the study.
+    """Refuse rows whose columns, of which the study names none, look like an input and a target, and are none.
 
     Raises
     ------
@@ -91,11 +86,6 @@ def refuse_chats_without_answer(sample: Sequence[Cells], match: Match) -> None:
 
 def refuse_flags(sample: Sequence[Cells]) -> None:
     """Refuse rows whose columns say of one label each whether it applies, where no target is named.
-
-    Parameters
-    ----------
-    sample : sequence of mapping of str to any
-        The first rows, in which no target is found.
 
     Raises
     ------

@@ -57,22 +57,15 @@ NOT_FOUND_BY_DEFAULT = frozenset({"ORGANIZATION"})
 
 @dataclass(frozen=True)
 class Finding:
-    """A stretch of the input that an analyzer took for personal data.
-
-    Attributes
-    ----------
-    start, end : int
-        Character offsets into the input, end exclusive.
-    entity_type : str
-        Presidio's name for the kind.
-    score : float
-        Confidence, 0 to 1.
-    """
+    """A stretch of the input that an analyzer took for personal data."""
 
     start: int
     end: int
+    """Character offsets into the input, end exclusive."""
     entity_type: str
+    """Presidio's name for the kind."""
     score: float
+    """Confidence, 0 to 1."""
 
 
 @dataclass(frozen=True)

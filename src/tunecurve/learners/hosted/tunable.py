@@ -39,21 +39,14 @@ LONGEST_TROUBLE_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class TuningService:
-    """Who tunes a model.
-
-    Attributes
-    ----------
-    name : str
-        Which backend; see `limits`.
-    open : callable
-        Makes the backend, at the first job.
-    hosting : Hosting or None
-        Where tuned models answer only from a deployment: how one is made, and what it costs.
-    """
+    """Who tunes a model."""
 
     name: str
+    """Which backend; see `limits`."""
     open: Callable[[], TuningBackend]
+    """Makes the backend, at the first job."""
     hosting: Hosting | None = None
+    """Where tuned models answer only from a deployment: how one is made, and what it costs."""
 
 
 class TunableHostedLearner(HostedLearner):

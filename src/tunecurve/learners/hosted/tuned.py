@@ -28,17 +28,7 @@ if TYPE_CHECKING:
 
 
 class TunedHostedLearner(HostedLearner):
-    """A tuned model at its provider; it can be deleted there.
-
-    Parameters
-    ----------
-    untuned : TunableHostedLearner
-        What was tuned.
-    model : str
-        The tuned model's name, or its endpoint.
-    key : str or None
-        Of the job that made it.
-    """
+    """A tuned model at its provider; it can be deleted there."""
 
     def __init__(self, untuned: TunableHostedLearner, model: str, key: str | None) -> None:
         target = untuned.target.with_model(model)

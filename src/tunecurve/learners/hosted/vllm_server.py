@@ -120,17 +120,7 @@ class VllmServer:
             self._on_message(f"the adapter '{name}' stays loaded at {self._shown} ({status}: {_reason(body)})")
 
     def check_tokens(self, model: str, messages: Sequence[dict[str, str]], ours: Sequence[int]) -> None:
-        """Raise ModelError where the server makes other tokens of a chat than the training did.
-
-        Parameters
-        ----------
-        model : str
-            The server's name of it.
-        messages : sequence of dict
-            The chat.
-        ours : sequence of int
-            The tokens that the model is trained on.
-        """
+        """Raise ModelError where the server makes other tokens of a chat than the training did."""
         body = {"model": model, "messages": list(messages), "add_generation_prompt": True}
         status, answer = self._ask("POST", "/tokenize", body, beside_v1=True)
         theirs = answer.get("tokens") if isinstance(answer, dict) else None

@@ -163,14 +163,7 @@ class Adapters(ABC):
 
 
 class PeftAdapters(Adapters):
-    """The adapters of one training, where PEFT keeps them.
-
-    Parameters
-    ----------
-    model : peft.PeftModel
-    initial : sequence of dict of str to Tensor
-        What they start from: what the model's are.
-    """
+    """The adapters of one training, where PEFT keeps them."""
 
     draw_dropout = True
 

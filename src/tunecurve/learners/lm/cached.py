@@ -105,17 +105,7 @@ def _for_rows(heads: torch.Tensor, n_rows: int) -> torch.Tensor:
 
 
 def answer_logits(model: Any, step: CachedStep, prefix: DynamicCache | None) -> torch.Tensor:
-    """Return the logits one position before the answers' tokens, shape (all rows, longest answer, vocabulary).
-
-    Parameters
-    ----------
-    model : transformers causal language model
-        With a standard cache.
-    step : CachedStep
-        On the model's device.
-    prefix : DynamicCache or None
-        From `prefix_cache`.
-    """
+    """Return the logits one position before the answers' tokens, shape (all rows, longest answer, vocabulary)."""
     _, size, n_kept = step.labels.shape
     output = model(
         input_ids=step.token_ids,

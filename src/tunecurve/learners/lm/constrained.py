@@ -39,15 +39,6 @@ N_TRIED = 64
 class AutomatonConstraint:
     """Chooses the tokens of one answer, in their order: the likeliest that an automaton lets through.
 
-    Parameters
-    ----------
-    automaton : Automaton
-        Of the answer.
-    tokens : TokenBytes
-        Of the model's tokenizer.
-    end_id : int
-        Token that ends the answer.
-
     Attributes
     ----------
     seconds : float
@@ -199,12 +190,7 @@ class ObjectConstraint(AutomatonConstraint):
 
 
 class ConstrainedLearner(LocalLearner):
-    """A local model whose answers can be nothing but what its task allows, whatever it would rather write.
-
-    Parameters
-    ----------
-    *arguments, **options
-        Those of `LocalLearner`.
+    """A `LocalLearner`, with its parameters, whose answers can be nothing but what its task allows.
 
     Raises
     ------

@@ -40,13 +40,7 @@ class Forward(Protocol):
 
 
 class PackedForward:
-    """transformers' forward.
-
-    Parameters
-    ----------
-    model : transformers causal language model
-        In evaluation mode.
-    """
+    """transformers' forward of a causal language model in evaluation mode."""
 
     def __init__(self, model: Any) -> None:
         self._model, self.device, self.dtype = model, model.device, model.dtype

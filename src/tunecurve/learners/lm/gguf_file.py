@@ -88,12 +88,7 @@ def _architecture(config: Any) -> str:
 
 
 def pre_tokenizer_name(tokenizer: Mapping[str, Any]) -> str:
-    """Return llama.cpp's name of the rule by which a tokenizer cuts texts before it merges.
-
-    Parameters
-    ----------
-    tokenizer : mapping
-        The content of tokenizer.json.
+    """Return llama.cpp's name of the rule by which a tokenizer, given as its tokenizer.json, cuts texts before it merges.
 
     Raises
     ------

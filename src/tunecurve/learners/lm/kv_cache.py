@@ -44,13 +44,6 @@ class SlotCache:
     """Keys and values of the rows behind a prefix, and which tokens attend to which in the current pass.
 
     Every row lives in a slot; a slot whose row is finished can be taken by another one, which writes over it.
-
-    Parameters
-    ----------
-    prefix : PrefixCache or None
-        What all rows start with.
-    n_slots : int
-        Rows at a time.
     """
 
     def __init__(self, prefix: PrefixCache | None, n_slots: int) -> None:

@@ -97,13 +97,7 @@ class _Layer:
 
 
 class LeanForward:
-    """The forward of a whole model for tokens that lie one after the other; see `forward.Forward`.
-
-    Parameters
-    ----------
-    model : transformers causal language model
-        With `has_known_parts`.
-    """
+    """The forward of a whole model with `has_known_parts`; see `forward.Forward`."""
 
     _made: ClassVar[WeakKeyDictionary[Any, tuple[object, LeanForward]]] = WeakKeyDictionary()
 

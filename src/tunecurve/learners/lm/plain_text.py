@@ -48,14 +48,7 @@ def control_tokens(tokenizer: Any, template_text: str) -> dict[str, int]:
 
 
 class PlainTextTokenizer:
-    """Encodes text in which control tokens are escaped or text.
-
-    Parameters
-    ----------
-    tokenizer : transformers.PreTrainedTokenizerBase
-        A fast one.
-    control : mapping of str to int
-        From `control_tokens`.
+    """Encodes text in which control tokens, as `control_tokens` gives them, are escaped or text.
 
     Raises
     ------

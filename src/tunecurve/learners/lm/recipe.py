@@ -13,17 +13,12 @@ from tunecurve.learners.torch.recipe import TrainingRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(TrainingRecipe):
-    """A resolved recipe; weight decay and dropout are 0: with a few hundred steps on adapters, they cost more than they give.
-
-    Attributes
-    ----------
-    lora_rank, lora_alpha, lora_dropout : int, int, float
-        Of the adapters on all linear layers.
-    """
+    """A resolved recipe; weight decay and dropout are 0: with a few hundred steps on adapters, they cost more than they give."""
 
     lora_rank: int
     lora_alpha: int
     lora_dropout: float = 0.0
+    """Of the adapters on all linear layers."""
 
 
 def resolve_recipe(settings: dict[str, Any], n_examples: int, hidden_size: int) -> Recipe:

@@ -55,38 +55,25 @@ class SearchRows:
 
 @dataclass
 class Search:
-    """A search for an instruction.
-
-    Attributes
-    ----------
-    learner, proposer : Learner
-        Who answers; who proposes.
-    renderer : PromptRenderer
-        With the given instruction.
-    shape : AnswerShape, optional
-        What answers may be.
-    rows : SearchRows
-    metric : Metric
-        The headline.
-    calls : SearchCalls
-    longest : sequence of str
-        Inputs that have to fit.
-    candidates : list of Candidate
-        Instructions that were scored on all development rows, the given one first.
-    dropped : Counter
-        Proposals that were not tried, by the reason.
-    """
+    """A search for an instruction."""
 
     learner: Learner
     proposer: Learner
+    """Who answers; who proposes."""
     renderer: PromptRenderer
+    """With the given instruction."""
     shape: AnswerShape | None
+    """What answers may be."""
     rows: SearchRows
     metric: Metric
+    """The headline."""
     calls: SearchCalls
     longest: Sequence[str]
+    """Inputs that have to fit."""
     candidates: list[Candidate] = field(default_factory=list)
+    """Instructions that were scored on all development rows, the given one first."""
     dropped: Counter[str] = field(default_factory=Counter)
+    """Proposals that were not tried, by the reason."""
     propose_new_texts: None = None
     """Part of GEPA's adapter: proposals come by `propose`."""
     _tried: set[str] = field(default_factory=set)

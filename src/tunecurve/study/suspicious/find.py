@@ -31,24 +31,16 @@ _A_CHARACTER_AND_LABEL, _A_PAIR, _A_LABELLED_CHARACTER = 8e-8, 3e-8, 6e-5
 
 @dataclass(frozen=True)
 class LookedAt:
-    """The rows that are looked at: all, or of many an even sample, which needs none of the others.
-
-    Attributes
-    ----------
-    rows : sequence of Row
-        In the order of their numbers.
-    sides : sequence of str
-        The side of each: ``test`` or ``training``.
-    n_rows : int
-        All rows of both sides.
-    why_not : str
-        Why none is looked at; empty where some are.
-    """
+    """The rows that are looked at: all, or of many an even sample, which needs none of the others."""
 
     rows: Sequence[Row] = ()
+    """In the order of their numbers."""
     sides: Sequence[str] = ()
+    """The side of each: ``test`` or ``training``."""
     n_rows: int = 0
+    """All rows of both sides."""
     why_not: str = ""
+    """Why none is looked at; empty where some are."""
 
 
 def rows_to_look_at(data: StudyData, task: Task, seconds: float | None) -> LookedAt:
@@ -92,15 +84,7 @@ def _copied(text: str, copies: dict[str, str]) -> str:
 
 
 def find_suspicious(looked_at: LookedAt, task: Task) -> SuspiciousLabels:
-    """Return the rows whose labels two cheap learners doubt.
-
-    Parameters
-    ----------
-    looked_at : LookedAt
-        The rows.
-    task : Task
-        As decided from the rows.
-    """
+    """Return the rows whose labels two cheap learners doubt."""
     rows, n_rows = looked_at.rows, looked_at.n_rows
     if looked_at.why_not:
         return SuspiciousLabels(n_rows=n_rows, why_not=looked_at.why_not)

@@ -20,16 +20,11 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Folds:
-    """Rows in folds of whole groups.
-
-    Attributes
-    ----------
-    groups, folds : array of int, shape (rows,)
-        The number of each row's group and fold.
-    """
+    """Rows in folds of whole groups."""
 
     groups: IntArray
     folds: IntArray
+    """The number of each row's group and fold."""
 
     @classmethod
     def of_groups(cls, names: Sequence[str]) -> Folds:
@@ -45,15 +40,7 @@ class Folds:
 
 
 def out_of_fold(features: Any, gold: BoolArray, folds: IntArray) -> FloatArray:
-    """Return the probability of every label for every row, from a logistic regression on the other folds.
-
-    Parameters
-    ----------
-    features : sparse matrix, shape (rows, features)
-    gold : array of bool, shape (rows, labels)
-        Which row has which label; one regression a label, against the rest.
-    folds : array of int, shape (rows,)
-    """
+    """Return the probability of every label for every row, from one regression a label, against the rest, on the other folds."""
     from scipy.special import expit
 
     found = np.zeros(gold.shape)

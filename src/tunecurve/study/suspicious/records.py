@@ -39,19 +39,12 @@ class SuspiciousRow(Record):
 
 @dataclass(frozen=True)
 class SuspiciousLabels(Record):
-    """The suspicious rows of a study.
-
-    Attributes
-    ----------
-    rows : tuple of SuspiciousRow
-        The most certain first.
-    n_looked_at, n_rows : int
-        Rows that were looked at, and all rows of both sides.
-    why_not : str
-        Why nothing was looked at; empty where it was.
-    """
+    """The suspicious rows of a study."""
 
     rows: tuple[SuspiciousRow, ...] = ()
+    """The most certain first."""
     n_looked_at: int = 0
     n_rows: int = 0
+    """Rows that were looked at, and all rows of both sides."""
     why_not: str = ""
+    """Why nothing was looked at; empty where it was."""

@@ -10,32 +10,22 @@ from tunecurve.learners.base import Completion, StopReason
 
 @dataclass(frozen=True)
 class AnswerRecord:
-    """What was answered, and with what usage.
-
-    Attributes
-    ----------
-    text, stop_reason, seconds, detail, model_version : str, str, float, str or None, str or None
-        As in a gateway's reply.
-    tokens_in, tokens_out : int
-        As told where that can be true, else estimated.
-    is_estimated : bool
-        Whether they are.
-    characters_in : int
-        Characters sent.
-    cost_usd : float or None
-        What is booked; None: unknown.
-    """
+    """What was answered, as in a gateway's reply, and with what usage."""
 
     text: str
     stop_reason: StopReason
     tokens_in: int
     tokens_out: int
+    """As told where that can be true, else estimated."""
     seconds: float
     detail: str | None = None
     model_version: str | None = None
     is_estimated: bool = False
+    """Whether the tokens are."""
     characters_in: int = 0
+    """Characters sent."""
     cost_usd: float | None = None
+    """What is booked; None: unknown."""
 
     def to_json(self) -> str:
         """Return the text that the ledger keeps; costs have a column of their own."""

@@ -31,13 +31,7 @@ _RESERVED = ("User:", "Bot:", "Assistant:", "System:", "<image>", "<video>", "[E
 
 
 class BedrockTuning(TuningBackend):
-    """Fine-tuning by model customization jobs.
-
-    Parameters
-    ----------
-    where : BedrockSpec
-        Region, bucket, role.
-    """
+    """Fine-tuning by model customization jobs."""
 
     name = "bedrock"
 

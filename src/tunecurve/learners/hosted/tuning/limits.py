@@ -18,37 +18,25 @@ USUAL_BATCH = 8
 
 @dataclass(frozen=True)
 class TuningManner:
-    """What a service takes.
-
-    Attributes
-    ----------
-    service : str
-        Its name, for people.
-    fewest_rows, most_rows : int
-        Training rows of one job.
-    takes_batch_size : bool
-        Whether it is told how many rows make a step.
-    most_epochs : int or None
-        Where the service limits them.
-    takes_multiplier : bool
-        Whether it takes a multiplier of its own learning rate.
-    takes_learning_rate : bool
-        Whether it takes a learning rate itself.
-    adapter_sizes : tuple of int
-        Ranks that can be asked for; empty: none can.
-    remark : str
-        What people should know before they compare its curves with others.
-    """
+    """What a service takes."""
 
     service: str
+    """Its name, for people."""
     fewest_rows: int = 1
     most_rows: int = 10**9
+    """Training rows of one job."""
     takes_batch_size: bool = False
+    """Whether it is told how many rows make a step."""
     most_epochs: int | None = None
+    """Where the service limits them."""
     takes_multiplier: bool = True
+    """Whether it takes a multiplier of its own learning rate."""
     takes_learning_rate: bool = False
+    """Whether it takes a learning rate itself."""
     adapter_sizes: tuple[int, ...] = ()
+    """Ranks that can be asked for; empty: none can."""
     remark: str = ""
+    """What people should know before they compare its curves with others."""
 
 
 _MANNERS = {

@@ -62,36 +62,24 @@ def told_time(told: object) -> float | None:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What is to be tuned, on what, how.
-
-    Attributes
-    ----------
-    base_model : str
-        The provider's name of the model.
-    label : str
-        For people, e.g. ``fine-tune-n50-seed0``.
-    examples : sequence of TuningExample
-        Training rows.
-    recipe : TuningRecipe
-        How it is trained.
-    seed : int
-        Of the training, where the provider takes one.
-    tokens : int
-        About how many tokens are trained on, all epochs together.
-    attempt : int
-        Which one; another attempt is another job, with another key.
-    place : mapping
-        What distinguishes the account and address from others.
-    """
+    """What is to be tuned, on what, how."""
 
     base_model: str
+    """The provider's name of the model."""
     label: str
+    """For people, e.g. ``fine-tune-n50-seed0``."""
     examples: Sequence[TuningExample]
+    """Training rows."""
     recipe: TuningRecipe
+    """How it is trained."""
     seed: int
+    """Of the training, where the provider takes one."""
     tokens: int = 0
+    """About how many tokens are trained on, all epochs together."""
     attempt: int = 1
+    """Which one; another attempt is another job, with another key."""
     place: Place = field(default_factory=dict)
+    """What distinguishes the account and address from others."""
 
     @property
     def key(self) -> str:

@@ -37,20 +37,13 @@ TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 5e-2}
 
 @dataclass(frozen=True)
 class AnswerLimits:
-    """How long answers may get and how many are decoded together.
-
-    Attributes
-    ----------
-    max_tokens_per_input_token : float
-    max_extra_tokens : int
-        An answer is cut at that many tokens for each input token, and this many more.
-    batch_size : int
-        Rows decoded as one piece of work: an interrupted piece is computed again as a whole.
-    """
+    """How long answers may get and how many are decoded together."""
 
     max_tokens_per_input_token: float = 1.5
     max_extra_tokens: int = 16
+    """An answer is cut at that many tokens for each input token, and this many more."""
     batch_size: int = 256
+    """Rows decoded as one piece of work: an interrupted piece is computed again as a whole."""
 
     def cap(self, n_input_tokens: int) -> int:
         """Return the most tokens an answer may have, its end token not counted."""
@@ -86,21 +79,14 @@ Decoder = Callable[[Sequence[_Job]], Iterator[tuple[_Job, list[int], float]]]
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """How answers are decoded.
-
-    Attributes
-    ----------
-    constrain : callable, optional
-        Returns what the answer to a prompt may be; default: whatever the model writes.
-    only : str, optional
-        Name of the one decoder to use, ``packed`` or ``reference``; default: the fastest that is exact.
-    on_choice : callable, optional
-        Told which decoder it is, before the first answer.
-    """
+    """How answers are decoded."""
 
     constrain: Constrain | None = None
+    """Returns what the answer to a prompt may be; default: whatever the model writes."""
     only: str | None = None
+    """Name of the one decoder to use, ``packed`` or ``reference``; default: the fastest that is exact."""
     on_choice: Callable[[Choice[Decoder]], None] = lambda choice: None
+    """Told which decoder it is, before the first answer."""
 
 
 def decode_stream(

@@ -73,13 +73,7 @@ class Standing(NamedTuple):
 
 
 class JsonAutomaton(Automaton[Standing]):
-    """Follows one object, byte by byte.
-
-    Parameters
-    ----------
-    shape : JsonShape
-        What it may be; only as an object.
-    """
+    """Follows one object of a shape, byte by byte."""
 
     def __init__(self, shape: JsonShape) -> None:
         self.start = Standing("value", shape=JsonShape(frozenset({"object"}), shape.fields, shape.needed))

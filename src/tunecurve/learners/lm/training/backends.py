@@ -141,21 +141,7 @@ def shared_prefix_length(examples: Sequence[EncodedExample]) -> int:
 
 
 class AdapterObjective:
-    """The steps of adapters, computed by a backend.
-
-    Parameters
-    ----------
-    model : peft.PeftModel
-        With adapters of the trainings' shape.
-    backend : Backend
-    adapters : Adapters
-        Of the backend's kind.
-    rows : sequence of sequence of EncodedExample
-        Every training's.
-    layout : Layout
-    may_record : bool, default True
-        Whether steps may be recorded, where adapters and device allow it.
-    """
+    """The steps of adapters, computed by a backend."""
 
     def __init__(
         self,
