@@ -31,14 +31,7 @@ def is_reference(name: str) -> bool:
 
 
 def load_object(reference: str, what: str) -> Any:
-    """Return the object that a reference names.
-
-    Parameters
-    ----------
-    reference : str
-        ``package.module:name``.
-    what : str
-        What it should be, for messages.
+    """Return the object that a reference, ``package.module:name``, names; `what` it should be is for messages.
 
     Raises
     ------

@@ -51,17 +51,7 @@ class PanelConsole(Console):
 
 
 class Panel:
-    """Draws a study that runs, until it is closed.
-
-    Parameters
-    ----------
-    state : RunState
-        What is known of it; changed by others.
-    cancellation : Cancellation
-        Whether its end was asked for.
-    console : PanelConsole, optional
-        Default: standard error.
-    """
+    """Draws a study that runs, by default on standard error, until it is closed; others change the state of it."""
 
     def __init__(self, state: RunState, cancellation: Cancellation, console: PanelConsole | None = None) -> None:
         self._state, self._cancellation = state, cancellation

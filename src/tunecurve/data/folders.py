@@ -85,16 +85,7 @@ def parts_of_pattern(pattern: str) -> Parts:
 
 
 def parts_of_folder(folder: Path, part: str, options: ReadingOptions) -> Parts:
-    """Return the data files of a folder, where they are parts of one data set.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-    part : str
-        Name of the split or folder to take in it; empty for none.
-    options : ReadingOptions
-        Its split is taken where the folder has several and a study names one.
+    """Return the data files of a folder, or of a split or folder in it, where they are parts of one data set.
 
     Raises
     ------

@@ -39,15 +39,7 @@ _LEVELS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 
 def placeholder_findings(form: PlaceholderForm, rows: Sequence[Row]) -> list[Finding]:
-    """Return what was understood of the placeholders of masking rows, and what could mislead.
-
-    Parameters
-    ----------
-    form : PlaceholderForm
-        The study's.
-    rows : sequence of Row
-        Test rows and training pool.
-    """
+    """Return what was understood of the placeholders of masking rows, and what could mislead."""
     found = [_understood(form, rows), *_text_in_brackets(form, rows), *_mixed(form, rows)]
     return [*found, *_numbers_not_told(form, rows), *_not_maskings(form, rows), *_cut_words(form, rows)]
 

@@ -109,13 +109,7 @@ def check_is_no_split_column(column: str, values: Counter[str]) -> None:
 
 
 class UnnamedSides:
-    """Columns that say of every row on which side it stands, as published sets do, and that the study does not name.
-
-    Parameters
-    ----------
-    known : collection of str or None
-        Columns that are something else: input, target, group.
-    """
+    """Columns that say of every row on which side it stands, as published sets do; those known are something else."""
 
     def __init__(self, known: Collection[str | None]) -> None:
         self._known = known

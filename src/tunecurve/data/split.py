@@ -197,15 +197,6 @@ def stratified_order(
 
     The next row is always one with the label that was drawn least so far, rarer labels first; rows without labels
     count as one label of their own. Beginnings stay nested.
-
-    Parameters
-    ----------
-    order : sequence of int
-        Positions of rows, at random.
-    labels : sequence of sequences of str
-        Labels of every row; a class is one label.
-    drawn_before : sequence of int, default ()
-        Rows whose labels count as drawn.
     """
     waiting: dict[str, deque[int]] = defaultdict(deque)
     for position in order:

@@ -54,17 +54,7 @@ class _Sighting:
 
 
 class Lease:
-    """A claim that this process has made.
-
-    Parameters
-    ----------
-    store : LeaseStore
-        Where it was made.
-    name : str
-        What is claimed.
-    generation : int
-        Number of the claim; a higher one is someone else's.
-    """
+    """A claim that this process has made; one with a higher generation is someone else's."""
 
     def __init__(self, store: LeaseStore, name: str, generation: int) -> None:
         self.store, self.name, self.generation = store, name, generation

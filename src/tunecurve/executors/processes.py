@@ -44,17 +44,7 @@ class _Unreadable:
 
 
 class LocalWorkers:
-    """A number of worker processes; a context manager that leaves none behind.
-
-    Parameters
-    ----------
-    context : TrialContext
-        Data, learners and metrics; learners must survive pickling.
-    n_workers : int
-        Processes.
-    devices : sequence of str, optional
-        One for every worker: the CUDA device it alone sees.
-    """
+    """Worker processes, to which learners are pickled; a context manager that leaves none behind."""
 
     def __init__(self, context: TrialContext, n_workers: int, devices: Sequence[str] = ()) -> None:
         # A worker needs no plan: trials come one by one.

@@ -40,16 +40,7 @@ _EXTRA_TASKS = 8
 
 
 class RayWorkers:
-    """Slots on a Ray cluster; a context manager that connects and disconnects.
-
-    Parameters
-    ----------
-    context : TrialContext
-        Data, learners and metrics; learners must survive pickling.
-    folder : Path
-        The study's folder.
-    executor : Executor
-        The cluster's address and the share of a GPU for each trial.
+    """Slots on a Ray cluster, to which learners are pickled; a context manager that connects and disconnects.
 
     Raises
     ------

@@ -75,17 +75,7 @@ def rescore(
     answers: Callable[[Sequence[Prompt]], list[Completion]],
     most_rows: int | None,
 ) -> Rescored:
-    """Answer a trial's test rows with a converted model, and score old and new answers.
-
-    Parameters
-    ----------
-    results, trial, predictor
-        The study, its trial, and that trial's model.
-    answers : callable
-        The converted model.
-    most_rows : int or None
-        Ask only so many test rows, evenly spaced; None: all.
-    """
+    """Answer a trial's test rows, at most so many, with a converted model, and score old and new answers."""
     lines = TrialFolder(Path(results.folder or ".") / trial.folder).answers()
     metrics, not_scored = _usable(results, trial, lines)
     chosen = _evenly(lines, most_rows)

@@ -38,19 +38,7 @@ TEACHER_ANSWERS, TEACHER_FOLDER = "teacher.jsonl", "teacher"
 
 
 class DistilledLearner(AnswersAsStudent):
-    """A student and its teacher.
-
-    Parameters
-    ----------
-    name : str
-        As the study names it.
-    student : Learner
-        Tuned on this machine, or by its provider.
-    teacher : Learner
-        Who answers.
-    times : int
-        Teacher rows a labelled row.
-    """
+    """A student and its teacher, who answers so many `times` as many rows as are labelled."""
 
     is_asked_untrained = False
 

@@ -11,15 +11,7 @@ from collections.abc import Iterable
 
 
 class ClassShares:
-    """The shares of a model's own classes among all classes of a study.
-
-    Parameters
-    ----------
-    known : iterable of str
-        The classes that the model has learnt.
-    others : iterable of str
-        All others that may occur; those that are known count once.
-    """
+    """The shares of a model's own classes among all classes of a study."""
 
     def __init__(self, known: Iterable[str], others: Iterable[str]) -> None:
         self.indices = {name: index for index, name in enumerate(known)}

@@ -28,15 +28,10 @@ def _sacrebleu_bleu(tokenizer: str) -> Any:  # sacrebleu is imported late: it co
 
 
 class Bleu(Metric):
-    """BLEU with sacrebleu's exponential smoothing and one of its tokenizers.
+    """BLEU with sacrebleu's exponential smoothing and one of its tokenizers; what it needs must be installed.
 
     Statistics are [system length, reference length, matches of order 1..4, totals of order 1..4], the layout that
     sacrebleu uses itself. Texts are taken in Unicode's composed form.
-
-    Parameters
-    ----------
-    tokenizer : str, default "13a"
-        sacrebleu's name of the tokenizer; what it needs must be installed.
 
     References
     ----------

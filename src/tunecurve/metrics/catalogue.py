@@ -91,14 +91,7 @@ METRIC_NAMES = tuple(_BUILDERS)
 
 
 def build_metrics(names: Iterable[str], settings: MetricSettings | None = None) -> list[Metric]:
-    """Return the metrics with these names.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names out of `METRIC_NAMES`, or of metrics of the user's own.
-    settings : MetricSettings, optional
-        The label set, and how texts are read; default: no labels, all else as for English.
+    """Return the metrics with these names, the user's own among them; default: no labels, else as for English.
 
     Raises
     ------

@@ -14,13 +14,7 @@ from tunecurve.metrics.base import FloatArray, Metric, percentage
 
 
 class RecallByLabel(Metric):
-    """Of what has a label, the percentage found; statistics are [found, gold] for each label, shape (2 * labels,).
-
-    Parameters
-    ----------
-    labels : iterable of str
-        The label set; what has another label is left out.
-    """
+    """Of what has a label, the percentage found; statistics are [found, gold] for each label, shape (2 * labels,)."""
 
     def __init__(self, labels: Iterable[str]) -> None:
         self.labels = tuple(sorted({self.label_key(label) for label in labels}))

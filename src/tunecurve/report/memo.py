@@ -64,15 +64,7 @@ def short_title(sentence: str, longest: int = LONGEST_TITLE) -> str:
 
 
 def memo_figure(results: Results, *, dark: bool = False) -> Figure:
-    """Return the panel of a study.
-
-    Parameters
-    ----------
-    results : Results
-        What the study found.
-    dark : bool, default False
-        Light lines on a dark ground.
-    """
+    """Return the panel of a study; `dark`: light lines on a dark ground."""
     from matplotlib.figure import Figure
 
     look = DARK if dark else LIGHT

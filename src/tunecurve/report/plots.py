@@ -30,17 +30,7 @@ _RIVAL_STYLES: tuple[Dashes, ...] = ((0, (5, 2)), (0, (2, 1.5)), (0, (6, 1.5, 1,
 
 
 def draw_curve(axes: Axes, results: Results, metric_name: str) -> None:
-    """Draw one metric's learning curve into axes.
-
-    Parameters
-    ----------
-    axes : matplotlib Axes
-        Drawn into; the x axis becomes logarithmic.
-    results : Results
-        What the study found.
-    metric_name : str
-        Which metric.
-    """
+    """Draw one metric's learning curve into axes, whose x axis becomes logarithmic."""
     metric = results.metric(metric_name)
     points = [
         (point, score.estimate)

@@ -82,17 +82,7 @@ class ReadTrial:
 
 
 class ResultsBuilder:
-    """Builds the results of a study; remembers the trials that it has read.
-
-    Parameters
-    ----------
-    spec, data : StudySpec, StudyData
-        The study.
-    planned : sequence of PlannedTrial
-        All its trials.
-    account : Account
-        What paid models cost so far.
-    """
+    """Builds the results of a study; remembers the trials that it has read."""
 
     def __init__(self, spec: StudySpec, data: StudyData, planned: Sequence[PlannedTrial], account: Account) -> None:
         self.spec, self.data, self.planned, self.account = spec, data, planned, account

@@ -84,15 +84,7 @@ def _not_above(
 
 
 def answer_findings(trials: Sequence[FinishedTrial], n_empty_targets: int) -> list[Finding]:
-    """Return the learners too many of whose answers are cut, failed or empty.
-
-    Parameters
-    ----------
-    trials : sequence of FinishedTrial
-        All of the study.
-    n_empty_targets : int
-        Test rows whose right answer is the empty one.
-    """
+    """Return the learners too many of whose answers are cut, failed or empty."""
     found = []
     answered = [trial for trial in trials if trial.strategy != "floor"]
     for learner in dict.fromkeys(trial.learner for trial in answered):

@@ -72,19 +72,6 @@ def select_test(
 ) -> SelectionTest:
     """Return which way of choosing the next rows would have learnt fastest on the labelled pool of a study.
 
-    Parameters
-    ----------
-    spec : StudySpec
-        The study; its headline metric is scored.
-    data : StudyData
-        Its frozen rows.
-    folder : Path
-        The run's folder: replays and result are kept in its folder ``select-test``.
-    options : SelectionOptions
-        What is replayed.
-    on_replay : callable
-        Told after every replay how many are done, how many there are, and the seconds that are left.
-
     Raises
     ------
     UsageError

@@ -35,15 +35,7 @@ def tfidf_products(pool: Sequence[str], test: Sequence[str]) -> Products:
 
 
 def encoder_products(learner: Any, pool: Sequence[str], test: Sequence[str]) -> Products:
-    """Return the products of mean vectors from a frozen encoder, all of length 1.
-
-    Parameters
-    ----------
-    learner : ClassifierLearner
-        Whose encoder reads the texts, as it is before any training.
-    pool, test : sequence of str
-        The inputs.
-    """
+    """Return the products of mean vectors, all of length 1, from a classifier's encoder before any training."""
     vectors = _vectors(learner, [*pool, *test])
     of_pool = vectors[: len(pool)]
     return Products(of_pool @ of_pool.T, vectors[len(pool) :] @ of_pool.T)

@@ -15,13 +15,6 @@ from pathlib import Path
 class ProcessLock:
     """A new file that this process holds a lock on until it ends or closes it.
 
-    Parameters
-    ----------
-    path : Path
-        The file; no other process uses its name.
-    must_lock : bool, default True
-        Whether a file system without locks is an error.
-
     Raises
     ------
     OSError

@@ -51,20 +51,7 @@ def shortened(
     *,
     goes: Literal["first", "last"] = "first",
 ) -> AskedPrompts:
-    """Return the prompts of inputs, each with as many of its examples as the learner's context holds.
-
-    Parameters
-    ----------
-    renderer : PromptRenderer
-    learner : Learner
-        Who is asked.
-    sources : sequence of str
-        The inputs.
-    examples : sequence of sequences of (str, str)
-        The examples of each.
-    goes : {"first", "last"}
-        Which examples go where not all fit.
-    """
+    """Return the prompts of inputs, each with as many of its examples as the learner's context holds."""
     prompts, lost = [], []
     for source, own in zip(sources, examples, strict=True):
         n_kept = _n_that_fit(renderer, learner, source, own, goes)

@@ -21,15 +21,6 @@ from tunecurve.study.trial import TrialContext, training_job
 def train_together(context: TrialContext, progress: Progress, folder: Path) -> None:
     """Train all models of the plan that are not trained, those of one learner at once.
 
-    Parameters
-    ----------
-    context : TrialContext
-        Trials of learners that cannot train together, and of those that nothing is trained for, are left alone.
-    progress : Progress
-        Told of every step.
-    folder : Path
-        Where interrupted work is kept until it is done.
-
     Raises
     ------
     Interrupted

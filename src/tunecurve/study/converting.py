@@ -32,17 +32,6 @@ FORMATS = (ROWS, *CHATS)
 def converted(spec: StudySpec, rows: Sequence[Row], to: str, folder: Path | None = None) -> dict[str, list[str]]:
     """Return the lines of each file: plain rows are one, chats one for each side that the data name.
 
-    Parameters
-    ----------
-    spec : StudySpec
-        The study, settled.
-    rows : sequence of Row
-        Its rows, of all sides.
-    to : str
-        One of `FORMATS`.
-    folder : Path, optional
-        The run's folder, where the study has begun.
-
     Returns
     -------
     dict of str to list of str

@@ -29,21 +29,7 @@ MOST_LONG = 0.01
 def data_findings(
     task: Task, test: Sequence[Row], pool: Sequence[Row], facts: DataFacts, spec: StudySpec, near: NearDuplicates
 ) -> list[Finding]:
-    """Return what the rows of a study could mislead by.
-
-    Parameters
-    ----------
-    task : Task
-        The kind of task, for targets as these rows write them.
-    test, pool : sequence of Row
-        The two sides.
-    facts : DataFacts
-        Of `StudyData`: counts, labels, overlap.
-    spec : StudySpec
-        What is said of split, groups and sides.
-    near : NearDuplicates
-        Test rows that are nearly the same as a training row.
-    """
+    """Return what the rows of a study could mislead by."""
     found = task.format_findings(test, pool)
     if not any(finding.code == "targets-differ" for finding in found):
         found = [*found, *_other_task(task, pool)]

@@ -11,13 +11,7 @@ from typing import Any
 
 
 class Decisions:
-    """Decisions by name, each a JSON-able value.
-
-    Parameters
-    ----------
-    frozen : mapping of str to any
-        What earlier runs of the study decided; empty before the first.
-    """
+    """Decisions by name, each a JSON-able value: those that earlier runs have frozen, and new ones."""
 
     def __init__(self, frozen: Mapping[str, Any] | None = None) -> None:
         self._made: dict[str, object] = dict(frozen or {})

@@ -49,15 +49,7 @@ def first_rows_of(spec: StudySpec, *, is_for_task: bool) -> list[RawRow]:
 
 
 def task_of_rows(spec: StudySpec, rows: Sequence[RawRow]) -> tuple[str, str]:
-    """Return the kind of task that rows look like, and why, in a few words.
-
-    Parameters
-    ----------
-    spec : StudySpec
-        The study, with the shape and the columns of its rows settled.
-    rows : sequence of (place, cells)
-        Its first rows.
-    """
+    """Return the kind of task that rows look like, and why, in a few words."""
     if len(spec.data.target_columns) > 1:
         return "multilabel", f"{len(spec.data.target_columns)} target columns are named"
     if spec.data.label_separator is not None:

@@ -78,20 +78,7 @@ class AskedRows:
 def measure_losses(
     planned: PlannedTrial, rows: AskedRows, learner: Learner, store: AppendLog, progress: Progress
 ) -> TrialLoss:
-    """Write losses.jsonl and return what is said of it.
-
-    Parameters
-    ----------
-    planned : PlannedTrial
-        As for `run_trial`.
-    rows : AskedRows
-        Rows and prompts.
-    learner : Learner
-        The tuned one, where it is tuned.
-    store : AppendLog
-        Where losses are kept until all are there; those in it are not measured again.
-    progress : Progress
-        Its `cancellation` ends the work early.
+    """Write losses.jsonl and return what is said of it; losses that are in the store are not measured again.
 
     Raises
     ------

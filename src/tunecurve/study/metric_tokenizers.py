@@ -27,17 +27,7 @@ class MetricTokenizers:
 
 
 def decide_tokenizers(spec: StudySpec, rows: Sequence[Row], decisions: Decisions) -> MetricTokenizers:
-    """Return how BLEU and ROUGE cut texts: as the study file says, else as fits the script of the targets.
-
-    Parameters
-    ----------
-    spec : StudySpec
-        The study.
-    rows : sequence of Row
-        Test and training rows; their targets decide, at the first run.
-    decisions : Decisions
-        Of the study.
-    """
+    """Return how BLEU and ROUGE cut texts: as the study file says, else as fits the script of the targets."""
     chosen, findings = dict(DEFAULTS), []
     for option, choose in _CHOOSE.items():
         title = _TITLES[option]

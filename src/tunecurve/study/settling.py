@@ -42,15 +42,6 @@ class Settled:
 def settled_study(values: Mapping[str, Any], out: str | Path | None = None, origin: str = "study") -> Settled:
     """Return the study that a study file describes, settled from its rows or as it began.
 
-    Parameters
-    ----------
-    values : mapping
-        The content of a study file.
-    out : path, optional
-        The run's folder; default ``runs/<name>``.
-    origin : str
-        Where the values come from, for messages.
-
     Raises
     ------
     DataError

@@ -35,13 +35,6 @@ def decide_similarity(spec: StudySpec, decisions: Decisions) -> SimilarityName:
 def build_similarity(name: SimilarityName, *, on_message: Callable[[str], None] = lambda line: None) -> Similarity:
     """Return a way to tell how alike texts are; weights are loaded with its first use.
 
-    Parameters
-    ----------
-    name : {"encoder", "tfidf"}
-        From `decide_similarity`.
-    on_message : callable
-        Told in a line what takes time.
-
     Raises
     ------
     EnvironmentProblem

@@ -110,14 +110,7 @@ class EntityValues(AnnotatedShape):
 
 
 def entities_in(cell: Any, order: str = LABEL_FIRST) -> list[Entity] | None:
-    """Return the label and the text of the entities that a cell lists, either may be empty; None where it lists none of this kind.
-
-    Parameters
-    ----------
-    cell : any
-    order : {"label, entity", "entity, label"}
-        What the texts of a pair are.
-    """
+    """Return the label and the text of the entities that a cell lists, either may be empty; None where it lists none of this kind."""
     cell = list_cell(cell)
     if isinstance(cell, Mapping):
         lists = [(label, plain_value(values)) for label, values in cell.items()]

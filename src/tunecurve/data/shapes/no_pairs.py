@@ -59,14 +59,7 @@ def refuse_rows_without_pairs(sample: Sequence[Cells]) -> None:
 
 
 def refuse_chats_without_answer(sample: Sequence[Cells], match: Match) -> None:
-    """Refuse chats that end with the user's turn where another column may hold the answer.
-
-    Parameters
-    ----------
-    sample : sequence of mapping of str to any
-        The first rows, of which no target is named.
-    match : Match
-        How they are read.
+    """Refuse chats without a named target that end with the user's turn where another column may hold the answer.
 
     Raises
     ------

@@ -58,12 +58,7 @@ class Prodigy(Spans):
 
 
 def accepted(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield rows of plain columns: a class or a choice of Prodigy's stands in them, and whether it is right in ``answer``.
-
-    Parameters
-    ----------
-    rows : iterable of (place, cells)
-        Rows whose ``answer`` is neither input nor target.
+    """Yield rows of plain columns with a class or a choice of Prodigy's, and whether it is right in ``answer``.
 
     Raises
     ------

@@ -17,11 +17,6 @@ RawRow = tuple[str, Mapping[str, Any]]
 class PlainRows:
     """Reads rows of one shape; all columns of a row are kept beside its input and target.
 
-    Parameters
-    ----------
-    asked : Asked
-        The shape's name, columns and options, as found from the first rows.
-
     Attributes
     ----------
     input_columns, target_columns : tuple of str

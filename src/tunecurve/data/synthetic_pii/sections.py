@@ -11,12 +11,7 @@ from importlib import resources
 
 @cache
 def read_sections(file_name: str) -> dict[str, tuple[str, ...]]:
-    """Read one packaged text file.
-
-    Parameters
-    ----------
-    file_name : str
-        Name of a file in this package, such as ``"templates_en.txt"``.
+    """Read one packaged text file, such as ``"templates_en.txt"``.
 
     Returns
     -------

@@ -10,15 +10,7 @@ from tunecurve.tasks.floors import Floor
 
 
 class FloorLearner(Learner):
-    """Answers every prompt without looking at what is asked.
-
-    Parameters
-    ----------
-    rule : Floor, optional
-        The rule of the task; default: the input itself.
-    targets : sequence of str
-        The training targets, for rules that learn of them.
-    """
+    """Answers every prompt by a rule that may learn of the training targets; default: the input itself."""
 
     name = "floor"
 

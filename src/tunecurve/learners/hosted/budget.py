@@ -10,15 +10,7 @@ from tunecurve.learners.hosted.prices import money
 
 
 def unknown_price(what: str, similar: str | None = None) -> MoneyError:
-    """Return the error for a price that a cap needs.
-
-    Parameters
-    ----------
-    what : str
-        What has no price.
-    similar : str, optional
-        A name under hosted.prices that may be meant, mistyped.
-    """
+    """Return the error for a price that a cap needs; a similar name under hosted.prices may be a mistyped one."""
     hint = f" (it has '{similar}': is the name mistyped?)" if similar else ""
     return MoneyError(
         f"the price of {what} is unknown, so --max-cost cannot be kept; give it in the study file under hosted.prices{hint}, or "

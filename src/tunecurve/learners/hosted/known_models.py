@@ -63,19 +63,7 @@ def retirement_of(name: HostedName) -> Retirement | None:
 
 
 def findings_on(asked_as: str, name: HostedName, *, is_priced: bool, today: date | None = None) -> list[Finding]:
-    """Return what is to be said of a model's name before anything is sent.
-
-    Parameters
-    ----------
-    asked_as : str
-        As the study names it.
-    name : HostedName
-        Taken apart.
-    is_priced : bool
-        Whether a table or the study file has its price.
-    today : date, optional
-        For tests.
-    """
+    """Return what is to be said of a model's name before anything is sent."""
     found = []
     end = retirement_of(name)
     if end is not None:

@@ -45,21 +45,7 @@ _USUAL = GatewayOptions()
 
 
 class HostedLearner(Learner):
-    """A hosted model that answers prompts.
-
-    Parameters
-    ----------
-    asked_as : str
-        The name in the study file.
-    name : HostedName
-        Where it answers.
-    answers : AnswerSpec
-        How long answers may be.
-    account : Account
-        Ledger, budget, settings.
-    base : HostedName, optional
-        For a tuned model: what it was tuned from.
-    """
+    """A hosted model that answers prompts; a tuned one knows its base."""
 
     takes_prompts = True
     is_paid = True
@@ -269,15 +255,7 @@ class HostedLearner(Learner):
         return 1.5 * work.n_calls / self.account.settings.concurrency
 
     def quote_usd(self, work: Workload, *, is_tuned: bool) -> float | None:
-        """Return about what a trial costs; None: unknown.
-
-        Parameters
-        ----------
-        work : Workload
-            Tokens sent, answered, trained.
-        is_tuned : bool
-            Whether the trial trains, and so is answered at the tuned model's price.
-        """
+        """Return about what a trial costs, one that trains at the tuned model's price; None: unknown."""
         price = self._price_of(self.target, is_tuned=is_tuned)
         answers = price.call_usd(work.tokens_read, work.tokens_written)
         if answers is None or not is_tuned:

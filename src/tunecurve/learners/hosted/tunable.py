@@ -50,13 +50,7 @@ class TuningService:
 
 
 class TunableHostedLearner(HostedLearner):
-    """A hosted model with a tuning backend.
-
-    Parameters
-    ----------
-    tuning : TuningService
-        Who tunes it, and how its tuned models answer.
-    """
+    """A hosted model with a tuning backend."""
 
     def __init__(
         self, asked_as: str, name: HostedName, answers: AnswerSpec, account: Account, tuning: TuningService

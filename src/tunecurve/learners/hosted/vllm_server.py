@@ -32,15 +32,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class VllmServer:
-    """The server at ``$VLLM_BASE_URL``.
-
-    Parameters
-    ----------
-    settings : VllmSpec
-        The study's section on it.
-    on_message : callable
-        Told in a line what could not be checked.
-    """
+    """The server at ``$VLLM_BASE_URL``."""
 
     def __init__(self, settings: VllmSpec, on_message: Callable[[str], None] = lambda line: None) -> None:
         address = VLLM.base_url()
@@ -72,16 +64,7 @@ class VllmServer:
         return told if isinstance(told, int) else None
 
     def give(self, name: str, folder: str, base: str) -> tuple[str, bool]:
-        """Return the server's name of an adapter, and whether it was loaded just now.
-
-        Parameters
-        ----------
-        name : str
-            Ours; it stands for the adapter's content.
-        folder : str
-            The adapter, as the server sees it.
-        base : str
-            The server's name of the base model.
+        """Return the server's name of an adapter, in a folder as the server sees it, and whether it was loaded just now.
 
         Raises
         ------

@@ -123,13 +123,6 @@ class ObjectConstraint(AutomatonConstraint):
     """Chooses the tokens of a JSON object, and closes it by the shortest way just before the answer cap.
 
     Where the cap cannot hold even the shortest object, the answer is cut.
-
-    Parameters
-    ----------
-    automaton, tokens, end_id
-        Those of `AutomatonConstraint`.
-    cap : int
-        Most tokens of the answer, the one that ends it not counted.
     """
 
     automaton: JsonAutomaton

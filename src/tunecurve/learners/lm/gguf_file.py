@@ -33,20 +33,7 @@ _PATTERNS = {_QWEN2: "qwen2", _LLAMA3: "llama-bpe"}
 
 
 def write_gguf(model: Any, encoder: ChatEncoder, path: Path, kind: str, name: str) -> None:
-    """Write a model in float32, its adapter merged, as a GGUF file.
-
-    Parameters
-    ----------
-    model : transformers model
-        Of one of `ARCHITECTURES`.
-    encoder : ChatEncoder
-        With the tokenizer, and the token that ends an answer.
-    path : Path
-        The file.
-    kind : {"f16", "q8_0"}
-        How weights are stored; vectors stay in float32.
-    name : str
-        What the model is called in the file.
+    """Write a model of one of `ARCHITECTURES`, its adapter merged, as a GGUF file; vectors stay in float32.
 
     Raises
     ------

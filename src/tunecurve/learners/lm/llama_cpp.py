@@ -33,17 +33,6 @@ def version() -> str:
 class LlamaCpp:
     """A GGUF file in llama.cpp, on the processor; greedy, prompts as texts that llama.cpp itself cuts into tokens.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    encoder : ChatEncoder
-        Writes the prompts, and says how many tokens they should have.
-    limits : AnswerLimits
-        How long answers may get.
-    threads : int, optional
-        Threads to compute with.
-
     Attributes
     ----------
     n_other_tokens : int

@@ -80,11 +80,7 @@ class PlainTextTokenizer:
     def encode(self, text: str, *, continues: bool = False) -> list[int]:
         """Return the ids of a text; control tokens are those in private names.
 
-        Parameters
-        ----------
-        text : str
-        continues : bool, default False
-            True: as if something stood before it, without the blank that some tokenizers put before a text.
+        One that continues another has no blank before it, as some tokenizers put there.
         """
         if self._blank_sign_ids and _BLANK_SIGN in text:
             first, *others = text.split(_BLANK_SIGN)

@@ -22,16 +22,7 @@ class Recipe(TrainingRecipe):
 
 
 def resolve_recipe(settings: dict[str, Any], n_examples: int, hidden_size: int) -> Recipe:
-    """Return the recipe with every value filled in.
-
-    Parameters
-    ----------
-    settings : dict
-        Values of the study's recipe section; None means: by the named recipe.
-    n_examples : int
-        Training rows.
-    hidden_size : int
-        Width of the model; the learning rate shrinks with it.
+    """Return the recipe with every value filled in that is None; the learning rate shrinks with the model's width.
 
     Notes
     -----

@@ -28,15 +28,7 @@ from tunecurve.storage.files import sha256_of
 
 
 class ServedLearner(LocalLearner):
-    """A causal language model that is tuned here and answers from a vLLM server.
-
-    Parameters
-    ----------
-    account : Account
-        Ledger and settings, those of the server among them.
-    *arguments, **options
-        As for `LocalLearner`.
-    """
+    """A `LocalLearner`, with its parameters, that is tuned here and answers from a vLLM server."""
 
     def __init__(self, *arguments: Any, account: Account, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -11,14 +11,7 @@ from tunecurve.errors import ModelError
 
 
 class TokenBytes:
-    """The bytes that every token of a byte-level tokenizer writes.
-
-    Parameters
-    ----------
-    tokenizer : transformers.PreTrainedTokenizerBase
-        With byte-level tokens, as those of GPT-2, Llama 3, Qwen and SmolLM.
-    model_name : str
-        For the message.
+    """The bytes that every token of a byte-level tokenizer writes, as GPT-2, Llama 3, Qwen and SmolLM have.
 
     Raises
     ------

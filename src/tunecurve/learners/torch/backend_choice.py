@@ -64,14 +64,7 @@ class Choice(Generic[T]):
 
 
 def choose(candidates: Sequence[Candidate[T]], compared: str) -> Choice[T]:
-    """Return the first candidate that can be used.
-
-    Parameters
-    ----------
-    candidates : sequence of Candidate
-        The fastest first.
-    compared : str
-        What is compared with the reference, e.g. ``"loss and gradients"``.
+    """Return the first candidate, the fastest first, that can be used.
 
     Raises
     ------

@@ -48,17 +48,7 @@ def trainable_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
 
 
 class Checkpoint:
-    """The file that a run of one or several trainings is kept in.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it lies.
-    fingerprint : str
-        Of everything that determines the run's steps.
-    every_seconds : float, default 60
-        Time between two checkpoints; does not influence the result.
-    """
+    """The file that a run of one or several trainings is kept in."""
 
     def __init__(self, folder: Path, fingerprint: str, every_seconds: float = 60.0) -> None:
         self._path, self._fingerprint, self._every_seconds = folder / FILE_NAME, fingerprint, every_seconds

@@ -25,19 +25,7 @@ class OutOfCalls(Exception):
 
 
 class SearchCalls:
-    """What a search asks.
-
-    Parameters
-    ----------
-    allowed : int
-        Most calls, those of earlier starts among them.
-    log : AppendLog
-        Where answers are kept.
-    cleaning : Cleaning
-        What is taken off every answer.
-    cancellation : Cancellation
-        Ends the search between two answers.
-    """
+    """What a search asks: so many calls are allowed, those of earlier starts among them."""
 
     def __init__(self, allowed: int, log: AppendLog, cleaning: Cleaning, cancellation: Cancellation) -> None:
         self.allowed, self._log, self._cleaning, self._cancellation = allowed, log, cleaning, cancellation

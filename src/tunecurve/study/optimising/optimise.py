@@ -33,21 +33,6 @@ def found_instruction(
 ) -> Optimisation:
     """Return what an earlier start of the trial has found, else search; what was answered before is not asked again.
 
-    Parameters
-    ----------
-    planned : PlannedTrial
-        Of the strategy optimized.
-    data : StudyData
-        Rows and prompts of the study.
-    models : (Learner, Learner)
-        Who answers, and who proposes.
-    metric : Metric
-        The headline.
-    cleaning : Cleaning
-        What is taken off answers.
-    progress : Progress
-        Told what happens; its `cancellation` ends the search.
-
     Raises
     ------
     Interrupted, MoneyError

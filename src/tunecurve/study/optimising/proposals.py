@@ -53,21 +53,7 @@ def proposed_instruction(answer: Completion) -> str:
 def why_dropped(
     answer: Completion, instruction: str, renderer: PromptRenderer, learner: Learner, longest: Sequence[str]
 ) -> str | None:
-    """Return why a proposal cannot be tried; None where it can.
-
-    Parameters
-    ----------
-    answer : Completion
-        The proposer's.
-    instruction : str
-        What stands in it.
-    renderer : PromptRenderer
-        Of the given instruction.
-    learner : Learner
-        Who would be asked with it.
-    longest : sequence of str
-        The longest inputs, which have to fit beside it.
-    """
+    """Return why a proposal cannot be tried, the longest inputs beside it; None where it can."""
     if answer.stop_reason == "length":
         return CUT
     if answer.stop_reason != "end":

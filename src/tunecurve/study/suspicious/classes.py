@@ -25,17 +25,7 @@ _CELLS_AT_ONCE = 1_000_000
 
 
 def suspicious_classes(texts: Sequence[str], gold: BoolArray, folds: Folds) -> list[tuple[int, int, float]]:
-    """Return (row, number of the class that the learners say, sureness) where both agree against the class.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        The inputs.
-    gold : array of bool, shape (rows, classes)
-        One class a row.
-    folds : Folds
-        Which rows never teach each other.
-    """
+    """Return (row, number of the class that the learners say, sureness) where both agree against the class."""
     shares, votes = _learners(texts, gold, folds)
     totals = shares.sum(axis=1, keepdims=True)
     shares = np.divide(shares, totals, out=np.zeros_like(shares), where=totals > 0)
@@ -50,17 +40,7 @@ def suspicious_classes(texts: Sequence[str], gold: BoolArray, folds: Folds) -> l
 
 
 def suspicious_labels(texts: Sequence[str], gold: BoolArray, folds: Folds) -> list[tuple[int, list[int], float]]:
-    """Return (row, numbers of the labels to turn, sureness) where both learners agree against labels, each by itself.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        The inputs.
-    gold : array of bool, shape (rows, labels)
-        Any number of labels a row.
-    folds : Folds
-        Which rows never teach each other.
-    """
+    """Return (row, numbers of the labels to turn, sureness) where both learners agree against labels, each by itself."""
     shares, votes = _learners(texts, gold, folds)
     is_likely = confident(shares, gold, LIKELY) & (votes > 0.5)
     is_missing = ~gold & is_likely

@@ -75,17 +75,7 @@ def words_of(texts: Sequence[str], spans: Sequence[Sequence[LabelledSpan]]) -> l
 
 
 def suspicious_words(texts: Sequence[str], words: Sequence[Word], folds: Folds) -> list[Stretch]:
-    """Return the stretches of words where both learners agree against the label.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        The inputs.
-    words : sequence of Word
-        Their words, in order.
-    folds : Folds
-        Of the rows: which never teach each other.
-    """
+    """Return the stretches of words where both learners agree against the label."""
     from sklearn.feature_extraction import FeatureHasher
 
     labels = sorted({word.label for word in words})

@@ -50,17 +50,7 @@ BILLED_SECONDS = 3600
 
 
 class AzureDeployments(DeploymentBackend):
-    """Deployments in one resource.
-
-    Parameters
-    ----------
-    path : str
-        The resource at the control plane.
-    deploy_as : {"standard", "globalstandard", "developertier"}
-        Kind of deployment.
-    capacity : int
-        Thousands of tokens a minute.
-    """
+    """Deployments in one resource, its path as at the control plane; capacity is in thousands of tokens a minute."""
 
     name, billed_seconds = "azure", BILLED_SECONDS
 

@@ -33,15 +33,7 @@ LONGEST_LIFE = timedelta(hours=24)
 
 
 class FireworksDeployments(DeploymentBackend):
-    """On-demand deployments of one account.
-
-    Parameters
-    ----------
-    name : HostedName
-        Says which address holds.
-    where : FireworksSpec
-        Account and accelerators.
-    """
+    """On-demand deployments of one account."""
 
     name, billed_seconds = "fireworks", 1
 

@@ -79,17 +79,7 @@ class LiveDeployment:
 
 
 class DeploymentFlow(DeploymentKeeper):
-    """Takes deployments from nothing to answers and to their end.
-
-    Parameters
-    ----------
-    backend : DeploymentBackend
-        The provider.
-    account : Account
-        Ledger, budget, settings.
-    usd_per_hour : float or None
-        What one costs while it stands; None: unknown.
-    """
+    """Takes deployments from nothing to answers and to their end."""
 
     def __init__(self, backend: DeploymentBackend, account: Account, usd_per_hour: float | None) -> None:
         super().__init__(backend, account)

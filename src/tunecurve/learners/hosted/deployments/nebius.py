@@ -27,15 +27,7 @@ _STATES: dict[str, DeploymentState] = {"validating": "starting"}
 
 
 class NebiusDeployments(DeploymentBackend):
-    """Custom models of one account.
-
-    Parameters
-    ----------
-    name : HostedName
-        Says whose key and address hold.
-    base_model : str
-        The model that serves the adapter, by its name for answers.
-    """
+    """Custom models of one account, adapters that a base model serves."""
 
     name, billed_seconds = "nebius", 1
 

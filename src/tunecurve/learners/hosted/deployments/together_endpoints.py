@@ -25,15 +25,7 @@ _MEMORY = {"h100": "80gb_sxm", "h200": "140gb_sxm", "b200": "180gb_sxm"}
 
 
 class TogetherEndpoints(DeploymentBackend):
-    """Endpoints of the account that a key belongs to.
-
-    Parameters
-    ----------
-    name : HostedName
-        Says whose key and address hold.
-    gpu, gpus : str, int
-        The machine.
-    """
+    """Endpoints of the account that a key belongs to."""
 
     name, billed_seconds = "together v1", BILLED_SECONDS
 

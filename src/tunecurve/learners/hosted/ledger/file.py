@@ -44,15 +44,10 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 
 class LedgerFile:
-    """The ledger's file and its one writer.
+    """The ledger's file, made private to the user, and its one writer.
 
     Every write returns a future that is done once the row is on the disk: one to block on, or `future`, which belongs to
     an event loop.
-
-    Parameters
-    ----------
-    path : Path
-        The file; made, private to the user, if need be.
 
     Raises
     ------

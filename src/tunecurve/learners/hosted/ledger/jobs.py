@@ -39,15 +39,7 @@ class JobTable(LedgerFile):
         return [other for other in self.jobs(_TAKES_A_SLOT, (row.backend, row.key)) if self._holds_its_slot(other)]
 
     def claim_job(self, row: JobRow, slots: int) -> Claim[JobRow]:
-        """Write that a job is about to be made, unless it is made, another living process makes it, or no slot is free.
-
-        Parameters
-        ----------
-        row : JobRow
-            The job as it would be claimed.
-        slots : int
-            How many jobs may be on their way at this provider.
-        """
+        """Write that a job is about to be made, unless it is made, another living process makes it, or no slot is free."""
 
         def work(connection: sqlite3.Connection) -> Claim[JobRow]:
             """Look at the job and at the slots, and write, in one transaction."""

@@ -15,13 +15,7 @@ from tunecurve.storage.process_lock import ProcessLock, has_ended
 
 
 class Owner:
-    """This process, as the other users of a ledger see it.
-
-    Parameters
-    ----------
-    ledger_path : Path
-        The ledger; the locks lie in a folder beside it.
-    """
+    """This process, as the other users of a ledger see it; the locks lie in a folder beside the ledger."""
 
     def __init__(self, ledger_path: Path) -> None:
         self.folder = ledger_path.with_name(f".{ledger_path.name}.owners")

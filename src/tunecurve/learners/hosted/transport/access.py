@@ -22,15 +22,6 @@ WITH_BATCH_MODE = frozenset({"google", "openai", "anthropic", "grok", "together"
 def check_access(name: HostedName, asked_as: str, settings: HostedSpec, *, will_tune: bool) -> None:
     """See that all is set that the calls of a model need.
 
-    Parameters
-    ----------
-    name, asked_as : HostedName, str
-        The model, and as what the study names it.
-    settings : HostedSpec
-        The study's section on hosted models.
-    will_tune : bool
-        Whether it is going to be tuned, too.
-
     Raises
     ------
     EnvironmentProblem

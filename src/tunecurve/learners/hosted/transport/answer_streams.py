@@ -35,15 +35,7 @@ class BrokenStream(ConnectionError):
 
 
 class CheckedStream:
-    """A stream of OpenAI's SDK that mends its parts, and raises where it is not whole.
-
-    Parameters
-    ----------
-    stream : openai.AsyncStream
-        As the SDK gives it.
-    mend : callable
-        Sets right one part, and returns whether it ends the answer.
-    """
+    """A stream of OpenAI's SDK whose parts are mended, the last one told; raises where it is not whole."""
 
     def __init__(self, stream: Any, mend: Callable[[Any], bool]) -> None:
         self._stream, self._mend = stream, mend

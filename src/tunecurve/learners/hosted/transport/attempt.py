@@ -71,15 +71,7 @@ def after_response(status: int) -> None:
 
 
 def count_requests(client: Any, mend: Callable[[str], str] | None = None) -> None:
-    """Have an asynchronous client of httpx refuse a second request after an answer, and its answers set right.
-
-    Parameters
-    ----------
-    client : httpx.AsyncClient
-        Its hooks are added to.
-    mend : callable, optional
-        From a body of JSON to the body that the SDK reads.
-    """
+    """Have an asynchronous client of httpx refuse a second request after an answer, and its answers set right."""
 
     async def before(request: Any) -> None:
         before_request()

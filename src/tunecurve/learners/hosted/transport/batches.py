@@ -39,17 +39,7 @@ class _CreationFailed(Exception):
 
 
 class BatchBook:
-    """Leads the batches of one gateway.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        Where batches are written down.
-    on_message : callable
-        Told in a line how the batches stand.
-    keeps_files : bool, default False
-        Whether the files of a batch, which hold prompts and answers, are left at the provider.
-    """
+    """Leads the batches of one gateway; their files hold prompts and answers, and are deleted unless kept."""
 
     def __init__(self, ledger: Ledger, on_message: Callable[[str], None], *, keeps_files: bool = False) -> None:
         self.ledger, self._on_message, self._last_said, self._keeps_files = ledger, on_message, "", keeps_files

@@ -59,17 +59,7 @@ _BROKEN = re.compile(r"Connect|Timeout|Transport|Protocol|Network|Payload|Discon
 
 
 def explain_failure(error: BaseException, name: HostedName, retry_after: float | None = None) -> Failure:
-    """Return what an exception of an SDK means.
-
-    Parameters
-    ----------
-    error : Exception
-        As raised.
-    name : HostedName
-        For the message.
-    retry_after : float, optional
-        The wait in the response's headers.
-    """
+    """Return what an exception of an SDK means."""
     for cause in causes(error):  # SDKs wrap what is raised beneath them
         if isinstance(cause, Explained):
             return cause.failure

@@ -36,17 +36,7 @@ class HttpRefusal(Exception):
 
 
 class JsonService:
-    """Sends requests with a key in the header that OAuth names.
-
-    Parameters
-    ----------
-    base_url : str
-        What paths are appended to.
-    key : str or callable
-        The key, or what returns it before every request: tokens end.
-    query : dict, optional
-        Sent with every request.
-    """
+    """Sends requests with a key in the header that OAuth names; a callable gives it for every request: tokens end."""
 
     def __init__(self, base_url: str, key: str | Callable[[], str], query: Mapping[str, str] | None = None) -> None:
         with needing("hosted", "tuning"):

@@ -47,15 +47,7 @@ def control_service(name: HostedName, account: str) -> JsonService:
 
 
 class FireworksTuning(TuningBackend):
-    """Supervised fine-tuning of LoRA adapters at Fireworks.
-
-    Parameters
-    ----------
-    name : HostedName
-        Says whose key and address hold.
-    where : FireworksSpec
-        The account.
-    """
+    """Supervised fine-tuning of LoRA adapters at Fireworks."""
 
     name, most_file_bytes = "fireworks", 150_000_000
 

@@ -44,17 +44,7 @@ LONGEST_READING_SECONDS = 3600.0
 
 
 class JobFlow(JobKeeper):
-    """Takes jobs from nothing to a tuned model, one look at a time.
-
-    Parameters
-    ----------
-    backend : TuningBackend
-        The provider.
-    account : Account
-        Ledger, budget, settings.
-    training_usd : float or None
-        A million trained tokens; None: unknown.
-    """
+    """Takes jobs from nothing to a tuned model, one look at a time."""
 
     def advance(self, request: JobRequest) -> JobRow | Pending:
         """Do what can be done now; return the job once it has succeeded, before that what is waited for.

@@ -22,13 +22,7 @@ LONGEST_SUFFIX = 64
 
 
 class NebiusTuning(OpenAITuning):
-    """Fine-tuning jobs at Nebius Token Factory.
-
-    Parameters
-    ----------
-    name : HostedName
-        Says whose key and address hold.
-    """
+    """Fine-tuning jobs at Nebius Token Factory."""
 
     name, most_file_bytes, most_tokens_a_row = "nebius", 5_000_000_000, None
 

@@ -38,13 +38,7 @@ def together_service(name: HostedName, version: str = "v1") -> JsonService:
 
 
 class TogetherTuning(TuningBackend):
-    """Fine-tuning jobs at Together.
-
-    Parameters
-    ----------
-    name : HostedName
-        Says whose key and address hold.
-    """
+    """Fine-tuning jobs at Together."""
 
     name, most_file_bytes = "together", 25_000_000_000
 

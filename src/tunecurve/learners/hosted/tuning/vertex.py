@@ -31,13 +31,7 @@ _SIZES = {1: "ONE", 2: "TWO", 4: "FOUR", 8: "EIGHT", 16: "SIXTEEN"}
 
 
 class VertexTuning(TuningBackend):
-    """Supervised tuning on Vertex AI.
-
-    Parameters
-    ----------
-    where : VertexSpec
-        Project, region, bucket; the environment fills in what is unset.
-    """
+    """Supervised tuning on Vertex AI; the environment fills in what is unset of project, region and bucket."""
 
     name, most_file_bytes = "vertex", 1_000_000_000
 

@@ -36,15 +36,7 @@ class SeenContinuations:
 
 
 class PromptLookup:
-    """The guesses for one row.
-
-    Parameters
-    ----------
-    source : sequence of int
-        Token ids of the input text.
-    seen : SeenContinuations
-        Shared by the rows of a batch; used while the answer is not in step with the input.
-    """
+    """The guesses for one row: from its input, else from what the batch has seen."""
 
     def __init__(self, source: Sequence[int], seen: SeenContinuations) -> None:
         self._source = list(source)

@@ -43,15 +43,7 @@ class OnePassStep(NamedTuple):
 
 
 class FewShapes:
-    """Lengths of rows and numbers of answer tokens that all steps of a plan are padded to: few, so that recording pays.
-
-    Parameters
-    ----------
-    planned : iterable of sequence of sequence of EncodedExample
-        The batches of every step, one a training.
-    n_prefix : int
-        Leading tokens that all rows share.
-    """
+    """Lengths of rows and numbers of answer tokens that all steps of a plan are padded to: few, so that recording pays."""
 
     def __init__(self, planned: Iterable[Sequence[Sequence[EncodedExample]]], n_prefix: int) -> None:
         self._largest: dict[int, tuple[int, int]] = {}
@@ -170,14 +162,7 @@ def _causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: 
 
 
 def losses_in_one_pass(model: Any, step: OnePassStep) -> torch.Tensor:
-    """Return each training's mean loss of its batch's answer tokens, shape (trainings,).
-
-    Parameters
-    ----------
-    model : transformers causal language model
-        Inside `packed_attention(model)` and `StackedAdapters.in_use` only.
-    step : OnePassStep
-        On the model's device.
+    """Return each training's mean loss of its batch, inside `packed_attention` and `StackedAdapters.in_use` only.
 
     Raises
     ------
