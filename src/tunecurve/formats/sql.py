@@ -41,13 +41,7 @@ def looks_like_sql(text: str) -> bool:
 
 
 def require_sqlglot() -> Any:
-    """Return sqlglot.
-
-    Raises
-    ------
-    EnvironmentProblem
-        Where it is not installed.
-    """
+    """Return sqlglot; raises EnvironmentProblem where it is not installed."""
     try:
         import sqlglot
     except ImportError:
