@@ -33,8 +33,6 @@ from tunecurve.results.records.trials import PointLoss
 from tunecurve.study.plan import PROMPTED, OfPoint, PointKey, Strategy, Trial
 from tunecurve.study.trial_record import TrainingScores
 
-# Learner, strategy, shots and training size: what the seeds of a point have in common.
-
 
 @dataclass(frozen=True)
 class ScoredTrial:
