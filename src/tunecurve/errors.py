@@ -124,16 +124,7 @@ def how_to_install(extra: str) -> str:
 
 @contextmanager
 def needing(extra: str, what: str, otherwise: str = "") -> Iterator[None]:
-    """Tell which extra to install where an import within fails.
-
-    Parameters
-    ----------
-    extra : str
-        Its name, e.g. ``"hosted"``.
-    what : str
-        What needs it: the beginning of the line.
-    otherwise : str
-        The end of the line.
+    """Tell which extra to install where an import within fails: `what` begins the line, `otherwise` ends it.
 
     Raises
     ------

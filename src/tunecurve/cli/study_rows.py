@@ -17,17 +17,7 @@ if TYPE_CHECKING:
 def split_rows_of(
     study: Path | None, options: Mapping[str, Any], out: Path | None = None
 ) -> tuple[StudySpec, StudyData, Path]:
-    """Return a study, its rows on both sides and its folder, checked without models.
-
-    Parameters
-    ----------
-    study : Path, optional
-        A study file, or rows.
-    options : dict
-        What the command line says of the rows.
-    out : Path, optional
-        The run's folder; what is frozen there stays as it is.
-    """
+    """Return a study, its rows on both sides and its folder, checked without models."""
     from tunecurve.errors import DataError
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.prepare import split_as_asked

@@ -56,13 +56,6 @@ class CleaningRules:
 def clean_rows(raw_rows: Iterable[RawRow], rules: CleaningRules = CleaningRules()) -> tuple[list[Row], CleaningReport]:
     """Turn raw cells into rows.
 
-    Parameters
-    ----------
-    raw_rows : iterable of (place, cells)
-        As from `tunecurve.data.sources.read_rows`.
-    rules : CleaningRules
-        Which columns a row is made of, and which rows are dropped.
-
     Raises
     ------
     DataError

@@ -15,17 +15,7 @@ _ITEMS_BETWEEN_LOOKS = 5000
 
 
 class Ticker:
-    """Says how far something is: rewritten every second on a terminal, else in a line now and then.
-
-    Parameters
-    ----------
-    what : str
-        What is done.
-    unit : str
-        What is counted.
-    total : float
-        How many there will be; 0 where nobody knows.
-    """
+    """Says how far something is: rewritten every second on a terminal, else in a line now and then; total 0: nobody knows."""
 
     def __init__(self, what: str, unit: str, total: float = 0) -> None:
         self._what, self._unit, self._total = what, unit, total

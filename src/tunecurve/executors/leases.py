@@ -142,14 +142,9 @@ class LeaseStore:
                 continue  # a server that does not answer now; `Lease.check` finds out what others made of the silence
 
     def claim(self, name: str, *, latest: dict[str, int] | None = None) -> Lease | None:
-        """Claim something; None when a living process has it.
+        """Claim something, its name part of a file's; None when a living process has it.
 
-        Parameters
-        ----------
-        name : str
-            Part of a file name.
-        latest : dict, optional
-            From `latest_generations`, to ask the folder once for many claims.
+        For many claims, `latest_generations` asks the folder once.
         """
         generation = (self.latest_generations() if latest is None else latest).get(name, 0)
         if generation and self.is_alive(self.owner(name, generation)):

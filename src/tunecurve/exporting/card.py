@@ -27,19 +27,7 @@ def model_card(
     exported: tuple[ModelFormat, ConvertedModel, Rescored],
     shown: tuple[str, str | None],
 ) -> str:
-    """Return the card as Markdown.
-
-    Parameters
-    ----------
-    results, trial
-        The study and the trial that was exported.
-    files : ModelFiles or None
-        The base model.
-    exported : tuple
-        The format, what was written, and what that scored.
-    shown : tuple of (str, str or None)
-        How the model is used, as Markdown; the file of the curve's picture.
-    """
+    """Return the card of an exported trial as Markdown, with the curve's picture and how the model is used."""
     (kind, converted, rescored), (usage, picture) = exported, shown
     base = _public_name(files.name) if files else "unknown"
     licence = _LICENCES.get(files.name) if files else None

@@ -24,19 +24,7 @@ SECONDS_TO_FIRST_DRAWING, LONG = 5.0, 60.0
 
 
 class LiveReport:
-    """Writes what a study finds; after a trial only when that takes less than a tenth of the time, and the report after seconds.
-
-    Parameters
-    ----------
-    folder : Path
-        The study's folder.
-    builder : ResultsBuilder
-        Reads the trials.
-    on_message : callable
-        Told in a line, once, when kept forecasts are damaged.
-    seconds : float
-        About how long the study takes.
-    """
+    """Writes what a study finds; after a trial only when that takes less than a tenth of the time, and the report after seconds."""
 
     def __init__(
         self, folder: Path, builder: ResultsBuilder, on_message: Callable[[str], None], seconds: float

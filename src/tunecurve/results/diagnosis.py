@@ -12,17 +12,7 @@ LEARNT, CLOSE = 0.9, 0.05
 
 
 def diagnose(points: Sequence[Point], metric: MetricResult, forecast: Mapping[str, LearnerForecast]) -> list[Diagnosis]:
-    """Return for every fine-tuned point with both scores what they say together.
-
-    Parameters
-    ----------
-    points : sequence of Point
-        Those tuned carry training scores.
-    metric : MetricResult
-        The headline metric.
-    forecast : mapping
-        By learner: where the curve is flat, more of the same rows is no advice.
-    """
+    """Return for every fine-tuned point with both scores what they say together; flat curves get no more of the same rows."""
     floor = next((p.scores[metric.name].estimate for p in points if p.strategy == "floor"), None)
     found = []
     for point in points:

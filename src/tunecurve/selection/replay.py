@@ -66,17 +66,6 @@ def replay(setting: Setting, learner: CheapLearner, way: str, seed: int) -> list
     """Return the score at every size when a way chooses the rows.
 
     All ways of one seed begin with the same seed set, so that their differences are paired.
-
-    Parameters
-    ----------
-    setting : Setting
-        What all replays share.
-    learner : CheapLearner
-        Who learns from what was chosen.
-    way : str
-        Its name in `WAYS`.
-    seed : int
-        Of the order in which rows come by chance; 0 is the first.
     """
     targets = [row.target for row in setting.pool]
     order = training_order(len(setting.pool), seed + 1, setting.split_seed)  # 0 would be the order of the file

@@ -62,21 +62,7 @@ def check_known_answers(
     trips: Mapping[str, RoundTrip],
     labels: Sequence[str] = (),
 ) -> KnownAnswers:
-    """Score the right answers and the copied inputs.
-
-    Parameters
-    ----------
-    task : Task
-        The kind of task.
-    metrics : sequence of Metric
-        The headline metric first.
-    rows : sequence of Row
-        The test rows.
-    trips : mapping of str to RoundTrip
-        How the right answers come back from each learner that can say so.
-    labels : sequence of str, optional
-        The classes that the study knows; no other one can be answered.
-    """
+    """Score the right answers, also as they come back from learners, and the copied inputs."""
     found = KnownAnswers()
     scorer = _Scorer(metrics, rows)
     right = scorer.matrices([row.target for row in rows])

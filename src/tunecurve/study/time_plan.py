@@ -45,19 +45,7 @@ class TimePlan:
 
 
 class Planner:
-    """Chooses among the trials of a study.
-
-    Parameters
-    ----------
-    seconds : mapping of Trial to float
-        All trials in the order of the study's tables, and about how long each takes.
-    preparation : mapping of str to float
-        What a learner needs once, by its name.
-    share_told : callable
-        What runs of a learner would tell.
-    finished : iterable of Trial
-        They are planned, and take no more time.
-    """
+    """Chooses among the trials of a study; those that are finished are planned, and take no more time."""
 
     def __init__(
         self,

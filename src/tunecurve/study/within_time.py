@@ -28,17 +28,7 @@ FINDINGS = ("time-budget", "time-budget-left-out", "time-budget-slower")
 
 
 class TimeKeeper:
-    """Keeps a study's plan within its time.
-
-    Parameters
-    ----------
-    study : Study
-        Its `planned`, findings and decisions become those of the shorter plan.
-    progress : Progress
-        Told of what is left out.
-    on_shorter : callable
-        Told the study as it is from then on.
-    """
+    """Keeps a study's plan within its time: trials, findings and decisions become those of the shorter plan."""
 
     def __init__(self, study: Study, progress: Progress, on_shorter: Callable[[StudySpec], None]) -> None:
         self._study, self._progress, self._on_shorter = study, progress, on_shorter

@@ -31,16 +31,7 @@ _ERROR = "tunecurve: "  # how the last line of a command that fails begins
 
 
 class Tracking:
-    """Has a run logged: after trials, at most one process at a time, and at the end.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's.
-    name : str or None
-        The tracker's; None: nothing is logged.
-    on_message : callable
-        Told in a line what was logged, or why nothing could be.
+    """Has a run logged, if a tracker is named: after trials, at most one process at a time, and at the end.
 
     Attributes
     ----------

@@ -28,17 +28,7 @@ _REPORT = f"{_FRAMED}; frame-ancestors 'self'; sandbox allow-scripts"
 
 
 class Page:
-    """What the addresses answer.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the runs are.
-    may_run : bool
-        Whether studies may be started, stopped and continued.
-    device : str
-        Where models are asked.
-    """
+    """What the addresses answer; whether studies may be run from them, and where models are asked."""
 
     def __init__(self, folder: Path, *, may_run: bool = False, device: str = "cpu") -> None:
         self.runs, self.may_run, self.answerer = RunsFolder(folder), may_run, Answerer(device)

@@ -40,17 +40,7 @@ def is_classifier(value: object) -> bool:
 
 
 class ScikitLearner(Learner):
-    """Fits a copy of a classifier on every training set.
-
-    Parameters
-    ----------
-    name : str
-        As the study names it.
-    classifier : object
-        Of scikit-learn's interface; it reads texts as they are. It is never fitted itself.
-    tuned_folder : Path, optional
-        Where the rows of a fitted one lie.
-    """
+    """Fits a copy of a classifier, which reads texts as they are and is never fitted itself, on every training set."""
 
     def __init__(self, name: str, classifier: Any, tuned_folder: Path | None = None) -> None:
         self.name, self.classifier, self.tuned_folder = name, classifier, tuned_folder

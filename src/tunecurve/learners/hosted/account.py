@@ -17,22 +17,9 @@ from tunecurve.spec.hosted import HostedSpec
 
 
 class Account:
-    """The books of one study.
+    """The books of one study, which the ledger knows by its run folder.
 
-    Parameters
-    ----------
-    settings : HostedSpec
-        The study's section on hosted models.
-    study : str
-        Names the study in the ledger: its run folder.
-    ledger_path : Path, optional
-        Default: `default_ledger_path`.
-    on_message : callable, optional
-        Told what takes long.
-    cancellation : Cancellation, optional
-        Whether to end the work.
-    on_spent : callable, optional
-        Told what is spent, and the cap, whenever money is booked.
+    `on_spent` is told what is spent, and the cap, whenever money is booked.
     """
 
     def __init__(

@@ -19,19 +19,7 @@ def unknown_price(what: str, similar: str | None = None) -> MoneyError:
 
 
 class Budget:
-    """Money spent and reserved by one study.
-
-    Parameters
-    ----------
-    cap_usd : float or None
-        Most that may be spent; None: no cap.
-    spent_usd : float
-        Spent by earlier runs of the study.
-    jobs_usd : mapping of str to float, optional
-        The part of it that is tuning jobs, by key.
-    on_spent : callable, optional
-        Told what is spent, and the cap, whenever money is booked.
-    """
+    """Money spent and reserved by one study, with a cap or none; what is spent on tuning jobs by their keys."""
 
     def __init__(
         self,

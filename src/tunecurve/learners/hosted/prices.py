@@ -132,17 +132,7 @@ def money(usd: float | None) -> str:
 
 
 def hosting_usd(seconds: float, usd_per_hour: float | None, billed_seconds: int) -> float | None:
-    """Return what a deployment costs that has stood for so long; None: unknown.
-
-    Parameters
-    ----------
-    seconds : float
-        From before its creation was sent to after its deletion was confirmed.
-    usd_per_hour : float or None
-        While it stands.
-    billed_seconds : int
-        A unit of time that has begun is billed whole.
-    """
+    """Return what a deployment costs that has stood so long, units of time billed whole; None: unknown."""
     if usd_per_hour is None:
         return None
     return math.ceil(max(seconds, 0.0) / billed_seconds) * billed_seconds / 3600 * usd_per_hour

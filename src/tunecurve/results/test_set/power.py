@@ -55,19 +55,7 @@ class TestRows:
 def difference_entry(
     noises: Sequence[PairedNoise], rows: TestRows, questions: Questions, basis: Basis
 ) -> TestDifference:
-    """Return what differences of one score can be told.
-
-    Parameters
-    ----------
-    noises : sequence of PairedNoise
-        The measured one; or the lowest and the highest that were borrowed.
-    rows : TestRows
-        Of the study.
-    questions : Questions
-        The difference to tell.
-    basis : Basis
-        What it rests on.
-    """
+    """Return what differences of one score can be told, by the measured noise, or the least and the most that was borrowed."""
     smallest = [noise.smallest_difference(level=questions.level) for noise in noises]
     smallest.sort(
         key=lambda value: math.inf if value is None else value

@@ -44,17 +44,7 @@ class LookedAt:
 
 
 def rows_to_look_at(data: StudyData, task: Task, seconds: float | None) -> LookedAt:
-    """Return the rows among which suspicious labels are looked for.
-
-    Parameters
-    ----------
-    data : StudyData
-        The rows of both sides.
-    task : Task
-        As decided from the rows.
-    seconds : float, optional
-        About how long it may take; of more rows an even sample is looked at. None: as many rows as memory allows.
-    """
+    """Return the rows among which suspicious labels are looked for: an even sample of more than time and memory allow."""
     rows = _Both(data.test, data.pool)
     why_not = _why_not(rows, task)
     if why_not:

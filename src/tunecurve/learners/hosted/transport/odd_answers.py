@@ -6,17 +6,7 @@ from tunecurve.learners.hosted.transport.gateway import Failure
 
 
 class OddAnswer(Exception):
-    """A 200 that holds an error, or no answer, in words for people.
-
-    Parameters
-    ----------
-    reason : str
-        What it holds.
-    status_code : int, optional
-        The status that the error within it names.
-    may_be_billed : bool
-        Whether a model may have worked before.
-    """
+    """A 200 that holds an error, with a status or none, or no answer, in words for people."""
 
     def __init__(self, reason: str, status_code: int | None = None, *, may_be_billed: bool = False) -> None:
         super().__init__(reason)

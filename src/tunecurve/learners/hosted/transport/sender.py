@@ -39,23 +39,7 @@ OTHERS_POLL_SECONDS, TOLD_AGAIN_SECONDS = 0.2, 20.0
 
 
 class Sender:
-    """Sends calls to one model and keeps the books.
-
-    Parameters
-    ----------
-    open_gateway : callable
-        Makes the gateway, inside the event loop that uses it.
-    account : Account
-        Where claims and answers go, whose cap holds, who is told what the stream waits for.
-    model : str
-        The model's name.
-    price : Price
-        Of a token.
-    limits : SendingLimits
-        Bounds.
-    cancellation : Cancellation
-        Looked at now and then, also while no answer comes.
-    """
+    """Sends calls to one model and keeps the books; opens its gateway inside the event loop that uses it."""
 
     def __init__(
         self,

@@ -67,19 +67,7 @@ def fields_of(told: Any) -> Mapping[str, Any]:
 def check_usage(
     tokens_in: int | None, tokens_out: int | None, *, characters: int, most_in: int, text: str, most_out: int
 ) -> Usage:
-    """Return the usage as told where it can be true, else an estimate.
-
-    Parameters
-    ----------
-    tokens_in, tokens_out : int or None
-        As told.
-    characters, most_in : int
-        Characters sent, and a bound on the tokens they are.
-    text : str
-        The answer.
-    most_out : int
-        The answer cap.
-    """
+    """Return the usage as told where characters, bound, answer and cap say that it can be true, else an estimate."""
     is_plausible = (
         tokens_in is not None
         and tokens_out is not None

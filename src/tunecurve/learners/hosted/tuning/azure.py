@@ -17,17 +17,7 @@ from tunecurve.learners.hosted.tuning.types import JobRequest
 
 
 class AzureTuning(OpenAITuning):
-    """Fine-tuning jobs of an Azure AI Foundry resource.
-
-    Parameters
-    ----------
-    name : HostedName
-        Says whose key and address hold.
-    fields : {"auto", "method", "top-level"}
-        As for `OpenAITuning`.
-    training_type : str or None
-        Where a job trains, and for how much; None: as the service does by itself.
-    """
+    """Fine-tuning jobs of an Azure AI Foundry resource, of a training type, or as the service does by itself."""
 
     name, file_mark = "azure", codecs.BOM_UTF8
 

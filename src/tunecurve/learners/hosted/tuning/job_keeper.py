@@ -35,18 +35,9 @@ NAMELESS_SECONDS, NO_NAME_YET = 300.0, "succeeded, but names no model yet"
 
 
 class JobKeeper:
-    """Keeps the books of the jobs at one provider.
+    """Keeps the books of the jobs at one provider, at a price of a million trained tokens; None: unknown.
 
-    Parameters
-    ----------
-    backend : TuningBackend
-        The provider.
-    account : Account
-        Ledger, budget, settings.
-    training_usd : float or None
-        A million trained tokens; None: unknown.
-    check : callable
-        Raises for what else stands against a job's model, before anything of it is uploaded.
+    `check` raises for what else stands against a job's model, before anything of it is uploaded.
     """
 
     def __init__(

@@ -106,14 +106,6 @@ def same_model(told: str, asked: str) -> bool:
 
 
 def tokens_of(job: ProviderJob, about: float) -> int | None:
-    """Return the tokens that the provider bills, None where it tells none or nonsense.
-
-    Parameters
-    ----------
-    job : ProviderJob
-        As told.
-    about : float
-        As counted here, at four characters a token.
-    """
+    """Return the tokens that the provider bills, None where it tells none, or nonsense beside our own count."""
     told = whole_number(job.tokens_billed)
     return told if told and about / MOST_TIMES_OFF <= told <= about * MOST_TIMES_OFF**2 else None

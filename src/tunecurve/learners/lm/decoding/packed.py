@@ -144,21 +144,7 @@ def decode_rows(
     *,
     n_slots: int,
 ) -> Iterator[int]:
-    """Write the greedy answers of the rows into them, and yield each row's number when it is finished.
-
-    Parameters
-    ----------
-    forward : Forward
-        The model's, in evaluation mode.
-    rows : sequence of DecodingRow
-        Without answers yet.
-    prefix : PrefixCache or None
-        From `read_prefix`.
-    prefix_ids : sequence of int, default ()
-        The prefix's tokens.
-    n_slots : int
-        Rows held in memory at a time; a finished one makes room for the next.
-    """
+    """Write the greedy answers of the rows into them, so many at a time, and yield each row's number when it is finished."""
     seen = SeenContinuations()
     seen.learn(prefix_ids)
     drafts = [PromptLookup(row.source, seen) for row in rows]
