@@ -36,13 +36,13 @@ def stores() -> list[Store]:
 def model_states() -> list[ModelState]:
     """Return which models are on this machine; without the packages that compute them, none is asked for."""
     try:
-        from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, ENCODER_WHEEL
+        from tunecurve.learners.encoder.weights import ENCODERS
         from tunecurve.learners.torch.weights import BUILTIN_MODELS, is_in_cache
     except ImportError:
         return []
     found = []
     state: Literal["here", "not here", "damaged"]
-    for name, model in (BUILTIN_MODELS | {BUILTIN_ENCODER: ENCODER_WHEEL}).items():
+    for name, model in (BUILTIN_MODELS | ENCODERS).items():
         try:
             state = "here" if is_in_cache(name, model) else "not here"
         except (ModelError, OSError):

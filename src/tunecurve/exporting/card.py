@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tunecurve.exporting.rescoring import WHY_NOT_SCORED, Rescored
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
-from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, ENCODER_WHEEL
+from tunecurve.learners.encoder.weights import ENCODERS
 from tunecurve.learners.torch.weights import BUILTIN_MODELS, ModelFiles
 from tunecurve.report.tables import with_interval
 from tunecurve.results.model import Results
@@ -16,7 +16,7 @@ from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.wording import counted
 
 CURVE = "curve.png"
-_LICENCES = {name: wheel.licence for name, wheel in BUILTIN_MODELS.items()} | {BUILTIN_ENCODER: ENCODER_WHEEL.licence}
+_LICENCES = {name: wheel.licence for name, wheel in (BUILTIN_MODELS | ENCODERS).items()}
 _UNKNOWN_LICENCE = "not known to tunecurve: look at the base model's own page before you pass this model on"
 
 

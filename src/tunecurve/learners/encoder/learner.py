@@ -25,6 +25,7 @@ from tunecurve.learners.encoder.packed import PackedEncoder, choose_encoder
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import EncoderObjective, TrainingTask, mean_loss_of, new_training
 from tunecurve.learners.encoder.word_vectors import only_vectors_of
+from tunecurve.learners.encoder.words import set_signs_apart
 from tunecurve.learners.torch.backend_choice import Choice
 from tunecurve.learners.torch.development import (
     TrainingRun,
@@ -69,6 +70,8 @@ class EncoderLearner(TorchLearner):
     """
 
     kind = ""
+    reads_words = False
+    """Whether the words of a text are told apart, signs among them."""
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class EncoderLearner(TorchLearner):
         self.tuned_folder = tuned_folder
         self.checkpoint_every_seconds = checkpoint_every_seconds
         self.backbone, self.tokenizer = load_backbone(files.folder, files.name)
+        self.signs_set_apart = self.reads_words and set_signs_apart(self.tokenizer)
         self.longest_window = longest_window(self.backbone)
         self._loaded: tuple[SegmentClassifier, Head] | None = None
         self._compared: set[str] = set()

@@ -49,6 +49,7 @@ class TaggerLearner(EncoderLearner):
     """Masks or lists the spans it finds; see `EncoderLearner` for parameters."""
 
     kind = "tagger"
+    reads_words = True
     task = "masking"
     loss_unit = "word"
 
@@ -58,7 +59,8 @@ class TaggerLearner(EncoderLearner):
 
     def identity_of_weights(self) -> dict[str, object]:
         """Return what determines the weights; since version 2 its steps are planned by windows, of which long texts have several."""
-        return super().identity() | {"version": 3}
+        apart = {"words": "signs set apart"} if self.signs_set_apart else {}
+        return super().identity() | {"version": 3} | apart
 
     def own_settings(self) -> dict[str, object]:
         """Return the budget of over-masking and the task, and whether neighbours are joined."""

@@ -62,6 +62,25 @@ def split_words(tokenizer: Any, texts: Sequence[str], *, by_character: bool = Tr
     ]
 
 
+def set_signs_apart(tokenizer: Any) -> bool:
+    """Let a tokenizer that cuts texts at blanks alone, such as XLM-R's, cut them at signs, too; return whether it had to be changed.
+
+    Names end before a full stop or a comma: what is no word of its own could not be left outside.
+
+    Parameters
+    ----------
+    tokenizer : transformers fast tokenizer
+        Changed in place.
+    """
+    from tokenizers import pre_tokenizers
+
+    backend = tokenizer.backend_tokenizer
+    if backend.pre_tokenizer is None or len(backend.pre_tokenizer.pre_tokenize_str("a,b")) > 1:
+        return False
+    backend.pre_tokenizer = pre_tokenizers.Sequence([backend.pre_tokenizer, pre_tokenizers.Punctuation("isolated")])
+    return True
+
+
 @dataclass(frozen=True)
 class _Spread:
     """A text with blanks set around some characters: the offsets it came from, and those characters, start to end."""
@@ -109,10 +128,10 @@ def _words_of(
         start, end = spread.span_of(*offset)
         if word is None or start >= end:
             continue
-        if word != last:
+        if word != last and (not ends or start >= ends[-1]):  # else a blank's piece, which stands where the next begins
             starts.append(start)
             ends.append(end)
-            last = word
+        last = word
         ends[-1] = max(ends[-1], end)
         kept_ids.append(piece)
         piece_words.append(len(starts) - 1)

