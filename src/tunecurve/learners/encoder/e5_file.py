@@ -68,10 +68,15 @@ class _Reader:
         self.place += struct.calcsize("<" + form)
         return values
 
-    def array(self, kind: str, n: int) -> NDArray[Any]:
-        found = np.frombuffer(self.content, kind, n, self.place)
+    def array(self, kind: Any, n: int) -> NDArray[Any]:
+        found = self.array_at(self.place, kind, n)
         self.place += found.nbytes
         return found
+
+    def array_at(self, place: int, kind: Any, n: int) -> NDArray[Any]:
+        if place + n * np.dtype(kind).itemsize > len(self.content):
+            raise ValueError("it ends early")
+        return np.frombuffer(self.content, kind, n, place)
 
     def text(self, n: int) -> bytes:
         found = self.content[self.place : self.place + n]
@@ -138,9 +143,7 @@ def _tensors(reader: _Reader, sizes: dict[str, int]) -> dict[str, NDArray[np.flo
         is_quantized, n, place, _ = reader.take("BIQQ")
         if name not in shapes or n != np.prod(shapes[name][1]):
             raise ValueError(f"it holds '{name}' with {n} numbers, which its sizes do not have")
-        stored = np.frombuffer(
-            reader.content, _Q4_0 if is_quantized else "<f4", n // BLOCK if is_quantized else n, place
-        )
+        stored = reader.array_at(place, *((_Q4_0, n // BLOCK) if is_quantized else ("<f4", n)))
         known, shape = shapes.pop(name)
         found[known] = (dequantized(stored) if is_quantized else stored.copy()).reshape(shape)
     if shapes:

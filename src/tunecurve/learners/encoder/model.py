@@ -93,8 +93,8 @@ def load_backbone(folder: Path, name: str) -> tuple[Any, Any]:
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        backbone: Any = AutoModel.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, attn_implementation="sdpa"
+        backbone: Any = AutoModel.from_pretrained(  # with torch's own attention where the architecture can have it
+            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise ModelError(f"cannot load the encoder '{name}': {str(error).splitlines()[0][:200]}") from None

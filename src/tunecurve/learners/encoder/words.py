@@ -128,7 +128,9 @@ def _words_of(
         start, end = spread.span_of(*offset)
         if word is None or start >= end:
             continue
-        if word != last and (not ends or start >= ends[-1]):  # else a blank's piece, which stands where the next begins
+        if word != last and (
+            not starts or start != starts[-1]
+        ):  # else behind a blank's piece, which stands where it does
             starts.append(start)
             ends.append(end)
         last = word

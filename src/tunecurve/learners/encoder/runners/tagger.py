@@ -35,9 +35,7 @@ def find_spans(text: str) -> list[tuple[int, int, str]]:
     words, shares = read(text)
     tags = likeliest(shares)
     inside, touch = np.flatnonzero(tags).tolist(), [a[1] == b[0] for a, b in itertools.pairwise(words)]
-    for before, behind in itertools.pairwise(
-        inside
-    ):  # gaps without blanks, in what the training rows have within spans
+    for before, behind in itertools.pairwise(inside):  # gaps without blanks that the training rows have within spans
         gap = [text[words[number][0] : words[number][1]] for number in range(before + 1, behind)]
         if all(touch[before:behind]) and all(fills(word) for word in gap):
             tags[before + 1 : behind] = tags[before] + tags[before] % 2
@@ -85,25 +83,19 @@ def likeliest(shares: Any) -> Any:
 
 def read(text: str) -> tuple[list[list[int]], Any]:
     """Return (start, end, first piece, piece behind the last) of every word, and the probabilities of its tags."""
-    encoded, words, ids, last_word = (
-        TOKENIZER.encode(text, add_special_tokens=False),
-        list[list[int]](),
-        list[int](),
-        -1,
-    )
+    encoded, ids = TOKENIZER.encode(text, add_special_tokens=False), list[int]()
+    starts, found = dict[int, int](), dict[int, list[int]]()
     for piece, (start, end), word in zip(encoded.ids, encoded.offsets, encoded.word_ids, strict=True):
         if word is None or not text[start:end].strip():
             continue
-        first = end - len(text[start:end].lstrip())
-        if not words or (word != last_word and first >= words[-1][1]):  # else a blank's piece, where the next begins
-            words.append([first, end, len(ids), 0])
-        last_word, known = word, words[-1]
+        first = starts.setdefault(word, end - len(text[start:end].lstrip()))
+        known = found.setdefault(first, [first, end, len(ids), 0])  # a blank's piece stands where the next begins
         ids.append(piece)
         known[1], known[3] = max(known[1], end), len(ids)
-    for known in words:  # accents that the tokenizer levels
+    for known in found.values():  # accents that the tokenizer levels
         while unicodedata.category(text[known[1] : known[1] + 1] or " ").startswith("M"):
             known[1] += 1
-    n = len(ids)
+    n, words = len(ids), list(found.values())
     means, depth = np.zeros((len(words), 1 + 2 * len(TOLD["labels"])), dtype=np.float32), [-1] * len(words)
     for first in range(0, max(n - TOLD["longest_window"], 0) + TOLD["step"], TOLD["step"]) if ids else ():
         last = min(first + TOLD["longest_window"], n)
