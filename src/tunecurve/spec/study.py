@@ -65,7 +65,8 @@ class StudySpec(Section):
         default_factory=lambda: list(task_of("masking").models),
         min_length=1,
         description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-3.5-flash; tagger, "
-        "classifier (an encoder may follow: tagger:NAME), tagger:warm (trained on builtin:pii before), setfit, tfidf, presidio; "
+        "classifier, setfit (an encoder may follow: tagger:all-mpnet-base-v2, tagger:multilingual-e5-small-4bit, or a hub id or folder), "
+        "tagger:warm (trained on builtin:pii before), tfidf, presidio; "
         "constrained: before a local language model: "
         "its answers can be nothing but maskings, or JSON of the shape of the training rows; tagger+4x:NAME: also tuned on four rows a "
         "labelled row that the model NAME has answered; a learner of your own: package.module:name (with --allow-code); "

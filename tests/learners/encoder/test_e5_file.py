@@ -119,6 +119,7 @@ def test_names_become_tags_and_come_back_without_the_signs_behind_them(loaded, s
     assert EntityFormat().render(source, found) == target
 
 
+@pytest.mark.slow
 def test_it_is_tuned_as_every_encoder(tiny_e5, tmp_path):
     examples = [RENDERER.tuning_example(f"Ann{n}, is (here)", f"person: Ann{n}") for n in range(20)]
     tagger, record = tune(tiny_tagger(tiny_e5, EntityTagger, epochs=40), tmp_path / "tagger", examples)
