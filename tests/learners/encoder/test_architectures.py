@@ -1,5 +1,7 @@
 """Encoders of several architectures, small and with random weights: a tagger of each is trained and loses nothing of a text."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import (
@@ -17,7 +19,7 @@ from tunecurve.formats.alignment import align_exactly
 from tunecurve.learners.base import predict
 from tunecurve.learners.torch.weights import from_folder
 
-SIZES = {
+SIZES: Any = {
     "vocab_size": 30522,
     "hidden_size": 32,
     "intermediate_size": 64,
