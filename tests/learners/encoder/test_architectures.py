@@ -26,13 +26,14 @@ SIZES: Any = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
 }
+AS_V3: Any = {
+    "relative_attention": True, "position_buckets": 16, "pos_att_type": ["p2c", "c2p"], "norm_rel_ebd": "layer_norm",
+    "share_att_key": True, "position_biased_input": False,
+}  # fmt: skip
 CONFIGS = {
     "mpnet": MPNetConfig(**SIZES, max_position_embeddings=40, pad_token_id=0),
     "xlm-roberta": XLMRobertaConfig(**SIZES, max_position_embeddings=40, pad_token_id=0),
-    "deberta-v2": DebertaV2Config(
-        **SIZES, max_position_embeddings=40, relative_attention=True, position_buckets=16, pos_att_type=["p2c", "c2p"],
-        norm_rel_ebd="layer_norm", share_att_key=True, position_biased_input=False, pad_token_id=0,
-    ),
+    "deberta-v2": DebertaV2Config(**SIZES, **AS_V3, max_position_embeddings=40, pad_token_id=0),
     "modernbert": ModernBertConfig(**SIZES, max_position_embeddings=40, pad_token_id=0, cls_token_id=101, sep_token_id=102),
     "distilbert": DistilBertConfig(vocab_size=30522, dim=32, hidden_dim=64, n_layers=2, n_heads=4, max_position_embeddings=40),
 }  # fmt: skip
