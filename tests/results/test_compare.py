@@ -14,6 +14,7 @@ from tunecurve.errors import UsageError
 from tunecurve.report.compare import comparison_page, comparison_text
 from tunecurve.results.compare import compare_runs, run_names
 from tunecurve.results.stored import load
+from tunecurve.run import run_study
 from tunecurve.storage.files import read_checked_json, write_checked_json
 
 
@@ -237,3 +238,24 @@ def test_hostile_names_of_runs_are_shown_and_not_obeyed(runs, tmp_path):
     page = comparison_page(compare_runs([runs["first"], hostile]), results)
     assert "<img src=x" not in page
     assert page.count("<script") == 2
+
+
+def test_learners_of_one_study_are_compared_at_every_size_as_two_runs_are(tmp_path):
+    rows = simple_rows(140)
+    each = {"plain": LookupLearner("m"), "other": Forgetful("m")}
+    apart = [measure(tmp_path / name, rows, learner) for name, learner in each.items()]
+    between = {one.of: one.difference for one in compare_runs(apart).differences if not one.is_best}
+    values = {
+        "data": {"source": str(tmp_path / "plain.jsonl")}, "split": {"test_size": 40, "method": "random"}, "shots": [],
+        "models": ["other", "plain"], "train_sizes": [10, 30], "bootstrap": {"draws": 100},
+    }  # fmt: skip
+    learners = {"other": Forgetful("other"), "plain": LookupLearner("plain")}
+    results = run_study(values, out=tmp_path / "both", learners=learners).results
+    found = [one for one in results.comparisons if one.learner == "other" and one.other_learner == "plain"]
+    assert [(one.from_, one.to) for one in found] == [(f"tuned on {n}", f"tuned on {n}") for n in (10, 30)]
+    for one in found:
+        expected = next(difference for name, difference in between.items() if name.endswith(one.to))
+        assert one.differences["bleu"].difference == pytest.approx(expected.difference)
+        assert one.differences["bleu"].low == pytest.approx(expected.low)
+    page = (tmp_path / "both" / "report.html").read_text()
+    assert "plain, tuned on 10" in page

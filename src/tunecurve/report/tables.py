@@ -195,7 +195,9 @@ def comparison_table(results: Results, metric_name: str) -> Table:
         change = item.differences[metric_name]
         if None not in (change.difference, change.low, change.high, change.p_better):
             difference = f"{change.difference:+.1f} [{change.low:+.1f}, {change.high:+.1f}]"
-            rows.append([item.learner, item.from_, item.to, difference, f"{100 * (change.p_better or 0.0):.1f} %"])
+            is_other = item.other_learner not in (item.learner, "floor")
+            first = f"{item.other_learner}, {item.from_}" if is_other else item.from_
+            rows.append([item.learner, first, item.to, difference, f"{100 * (change.p_better or 0.0):.1f} %"])
     return ["learner", "from", "to", "difference", "P(better)"], rows
 
 

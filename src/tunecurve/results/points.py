@@ -33,6 +33,8 @@ from tunecurve.results.records.trials import PointLoss
 from tunecurve.study.plan import PROMPTED, OfPoint, PointKey, Strategy, Trial
 from tunecurve.study.trial_record import TrainingScores
 
+# Learner, strategy, shots and training size: what the seeds of a point have in common.
+
 
 @dataclass(frozen=True)
 class ScoredTrial:
@@ -179,16 +181,23 @@ def difference(first: ScoredPoint, second: ScoredPoint, metric: MetricResult, le
 
 
 def comparisons(points: Sequence[ScoredPoint], metrics: Sequence[MetricResult], level: float) -> list[Comparison]:
-    """Return neighbouring sizes, and the largest size against every strategy without tuning, by learner."""
+    """Return neighbouring sizes, and the largest size against every strategy without tuning, by learner; then learners at the same size."""
+
+    def compared(first: ScoredPoint, second: ScoredPoint) -> Comparison:
+        differences = {metric.name: difference(first, second, metric, level) for metric in metrics}
+        return Comparison(second.learner, first.label, second.label, first.learner, differences)
+
     found = []
     for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
         own = [point for point in points if point.learner == learner]
         tuned = sorted((p for p in own if p.strategy == "fine-tune"), key=lambda point: point.train_size)
         rivals = [p for p in own if p.strategy in PROMPTED]
         floors = [p for p in points if p.strategy == "floor"]
-        for first, second in [*itertools.pairwise(tuned), *((rival, tuned[-1]) for rival in floors + rivals)]:
-            differences = {metric.name: difference(first, second, metric, level) for metric in metrics}
-            found.append(Comparison(second.learner, first.label, second.label, first.learner, differences))
+        pairs = [*itertools.pairwise(tuned), *((rival, tuned[-1]) for rival in floors + rivals)]
+        found += [compared(first, second) for first, second in pairs]
+    tuned = sorted((p for p in points if p.strategy == "fine-tune"), key=lambda point: point.train_size)
+    for _, same_size in itertools.groupby(tuned, key=lambda point: point.train_size):
+        found += [compared(first, second) for second, first in itertools.combinations(same_size, 2)]
     return found
 
 
