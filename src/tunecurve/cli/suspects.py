@@ -34,7 +34,13 @@ def first_labels(labels: Sequence[str]) -> str:
 
 
 def check_new_file(path: Path, *, is_asked: bool) -> None:
-    """Refuse a file that is there already, or cannot be; raises UsageError with the way on."""
+    """Refuse a file that is there already, or cannot be.
+
+    Raises
+    ------
+    UsageError
+        With the way on.
+    """
     if not is_asked:
         raise UsageError("--no-suspicious and --suspicious-to contradict each other; leave one of them out")
     if path.exists() or path.is_symlink():

@@ -20,7 +20,13 @@ _WHOLE_NUMBER = re.compile(r"\d+(\.0)?")
 
 
 def check_header(where: str, file_name: str, names: Sequence[str]) -> Header:
-    """Return the header of a table; raises DataError when two columns have the same name, or none has one."""
+    """Return the header of a table.
+
+    Raises
+    ------
+    DataError
+        When two columns have the same name, or none has one.
+    """
     twice = [name for name, count in Counter(names).items() if count > 1 and name.strip()]
     if twice:
         raise DataError(f"{where}: two columns are called '{twice[0]}'; give each a name of its own")

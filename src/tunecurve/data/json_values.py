@@ -49,7 +49,13 @@ class JsonValues:
         return self._buffer[self._at - 1]
 
     def value(self) -> Any:
-        """Take the next value; raises DataError when there is none, with its line."""
+        """Take the next value.
+
+        Raises
+        ------
+        DataError
+            When there is none, with its line.
+        """
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._at)

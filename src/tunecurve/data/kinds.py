@@ -159,7 +159,13 @@ def refuse_other_file(name: str, start: bytes = b"") -> DataError:
 
 
 def check_packing(name: str, packing: str, start: bytes) -> None:
-    """Refuse a file whose first bytes are not those of its packing; raises DataError with what it is instead."""
+    """Refuse a file whose first bytes are not those of its packing.
+
+    Raises
+    ------
+    DataError
+        With what it is instead.
+    """
     met = next((ending for beginning, ending in _PACKED.items() if start.startswith(beginning)), "")
     if _SKIPPABLE.match(start):
         met = ".zst"

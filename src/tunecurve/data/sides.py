@@ -93,7 +93,13 @@ def with_sides(
 
 
 def check_is_no_split_column(column: str, values: Counter[str]) -> None:
-    """Refuse a group column that holds the names of sides; raises DataError with the way to use such a column."""
+    """Refuse a group column that holds the names of sides.
+
+    Raises
+    ------
+    DataError
+        With the way to use such a column.
+    """
     if len(values) > 1 and all(side_named(value, {}) for value in values):
         counts = ", ".join(f"{value} ({count})" for value, count in values.most_common())
         raise DataError(

@@ -24,7 +24,13 @@ class Executor:
     """For ``ray``: share of a GPU for each trial; 0 computes on the CPU."""
 
     def __post_init__(self) -> None:
-        """Refuse options that belong to another executor; raises UsageError naming the option and its executor."""
+        """Refuse options that belong to another executor.
+
+        Raises
+        ------
+        UsageError
+            Naming the option and its executor.
+        """
         if self.name not in ("local", "shared", "ray"):
             raise UsageError(f"unknown executor '{self.name}'; expected local, shared or ray")
         if self.workers is not None and self.name != "local":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
-from tunecurve.storage.records import Record
 
 # Few rows do not show the longest value there is: a placeholder may stand for more than any that they show.
 MARGIN = 2.0
@@ -17,7 +17,7 @@ BLANKS = " \t\n\r\v\f"
 
 
 @dataclass(frozen=True)
-class MaskShape(Record):
+class MaskShape:
     """The limits of a masking."""
 
     most_bytes: int
@@ -26,6 +26,15 @@ class MaskShape(Record):
     """Most placeholders with nothing or blanks alone between them."""
     repeated: tuple[str, ...] = ()
     """Labels that may follow themselves so."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return the limits as plain values."""
+        return {"most_bytes": self.most_bytes, "most_in_a_row": self.most_in_a_row, "repeated": list(self.repeated)}
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> MaskShape:
+        """Return the limits that `to_json` wrote."""
+        return cls(parts["most_bytes"], parts["most_in_a_row"], tuple(parts["repeated"]))
 
 
 def mask_shape(pairs: Iterable[tuple[str, str]], form: PlaceholderForm = CLASSIC) -> MaskShape | None:

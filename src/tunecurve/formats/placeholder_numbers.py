@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-from tunecurve.storage.records import Record
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 Key = Literal["by value", "by occurrence"]
 
 
 @dataclass(frozen=True)
-class Numbering(Record):
+class Numbering:
     """A scheme of numbers within one text."""
 
     labels: tuple[str, ...] = ()
@@ -56,6 +54,15 @@ class Numbering(Record):
         keys: tuple[Key, Key] = ("by value", "by occurrence")
         for is_shared, is_backward, key in itertools.product((False, True), (False, True), keys):
             yield Numbering(self.labels, self.separator, self.start, self.width, key, is_backward, is_shared)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the scheme as plain values."""
+        return {**asdict(self), "labels": list(self.labels)}
+
+    @classmethod
+    def from_json(cls, values: Any) -> Numbering:
+        """Return the scheme that `to_json` wrote."""
+        return cls(**{**values, "labels": tuple(values["labels"])})
 
 
 def is_a_count(numbers: Iterable[int]) -> bool:

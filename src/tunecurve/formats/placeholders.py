@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tunecurve.formats.placeholder_numbers import Numbering
-from tunecurve.storage.records import Record
 
 MAX_NUMBER = 6  # digits
 # Of a number behind an underscore there is no doubt; behind anything else (IPV4, LINE-2) the rows must show that it numbers.
@@ -23,7 +22,7 @@ _OTHER_NUMBER = re.compile(r"^(.*?)([ \-#:.]?)(\d+)$", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Style(Record):
+class Style:
     """One dress of labels."""
 
     before: str = "["
@@ -121,7 +120,7 @@ class Placeholder:
 
 
 @dataclass(frozen=True)
-class PlaceholderForm(Record):
+class PlaceholderForm:
     """One definition of a placeholder for a whole data set; hashable, JSON-able."""
 
     styles: tuple[Style, ...] = (Style(),)
@@ -239,6 +238,21 @@ class PlaceholderForm(Record):
     def in_one_way(self, text: str, source: str) -> str:
         """Return a text whose labels all stand as `write` gives them; another text only where dresses are mixed."""
         return text if len(self.styles) == 1 else self.replace(text, lambda one: self.write(one.name), source)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the form as plain values."""
+        return {
+            "styles": [
+                {"before": style.before, "after": style.after, "names": list(style.names)} for style in self.styles
+            ],
+            "numbering": self.numbering.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Any) -> PlaceholderForm:
+        """Return the form that `to_json` wrote."""
+        styles = tuple(Style(one["before"], one["after"], tuple(one["names"])) for one in values["styles"])
+        return cls(styles, Numbering.from_json(values["numbering"]))
 
 
 def _not_copied(found: Sequence[Placeholder], text: str, source: str) -> Iterator[Placeholder]:

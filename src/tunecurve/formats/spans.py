@@ -10,16 +10,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from tunecurve.formats.alignment import align_approximately, align_exactly
 from tunecurve.formats.entities import format_entities, parse_entities
 from tunecurve.formats.placeholder_discovery import find_form
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.formats.segmentation import is_edge
-from tunecurve.storage.records import Record
 
 BETWEEN_LABELS = "]["
 # An affix that stays beside a label less often than this may be a slip.
@@ -75,7 +74,7 @@ def replace_spans(source: str, spans: Sequence[LabelledSpan], form: PlaceholderF
 
 
 @dataclass(frozen=True)
-class MaskFormat(Record):
+class MaskFormat:
     """Masking, with placeholders dressed, numbered and cut as the training targets show it."""
 
     form: PlaceholderForm = CLASSIC
@@ -158,6 +157,22 @@ class MaskFormat(Record):
             elif affix[-1] == "-" and start == span.start and _is_inner(value, letters, at_end=False):
                 start += len(letters)
         return replace(span, start=start, end=end)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the format as plain values."""
+        return {
+            "form": self.form.to_json(),
+            "affixes": [list(affix) for affix in self.affixes],
+            "run_length": self.run_length,
+            "strips_ends": self.strips_ends,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> MaskFormat:
+        """Return the format that `to_json` wrote."""
+        affixes = tuple((label, affix) for label, affix in values["affixes"])
+        form = PlaceholderForm.from_json(values["form"])
+        return cls(form, affixes, values["run_length"], values["strips_ends"])
 
 
 def _affixes(labelled: Sequence[tuple[str, Sequence[LabelledSpan]]]) -> tuple[tuple[str, str], ...]:

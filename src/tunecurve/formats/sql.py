@@ -41,7 +41,13 @@ def looks_like_sql(text: str) -> bool:
 
 
 def require_sqlglot() -> Any:
-    """Return sqlglot; raises EnvironmentProblem where it is not installed."""
+    """Return sqlglot.
+
+    Raises
+    ------
+    EnvironmentProblem
+        Where it is not installed.
+    """
     try:
         import sqlglot
     except ImportError:

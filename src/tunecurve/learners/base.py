@@ -42,16 +42,16 @@ class Learner(ABC):
         row's input alone: they are fine-tuned, or answer by a fixed rule (a baseline).
     is_paid : bool
         Whether answers and training cost money.
-    loss_unit : {"token", "word", "row"}
-        What a loss is a mean over: tokens of the answers, words of the inputs, rows.
-    loss_note : str
-        What a reader of the loss must know beside the unit; mostly empty.
+    loss_unit, loss_note : {"token", "word", "row"}, str
+        What a loss is a mean over: tokens of the answers, words of the inputs, rows; what else its reader must know, mostly nothing.
     files : ModelFiles or None
         The model's files, which other machines need, too.
     is_asked_untrained : bool
         Whether a study prompts it without training, too, where it takes prompts.
     needs_answer_shape : bool
         Whether its answers hang on the shape that a trial's training rows show.
+    settings_read : frozenset of str or None
+        Settings of the study file that its training reads, e.g. ``"encoder.epochs"``; None: not known.
 
     Examples
     --------
@@ -78,6 +78,7 @@ class Learner(ABC):
     files: ModelFiles | None = None
     needs_answer_shape: bool = False
     is_asked_untrained: bool = True
+    settings_read: frozenset[str] | None = None
 
     @abstractmethod
     def identity(self) -> dict[str, object]:
@@ -149,7 +150,7 @@ class Learner(ABC):
         return None
 
     def rows_trained(self, train_size: int) -> int:
-        """Return how many rows a training on so many labelled ones sees."""
+        """Return how many rows a training on so many labelled ones has, its development rows among them."""
         return train_size
 
     def further_inputs(self, train_size: int, seed: int) -> list[str]:

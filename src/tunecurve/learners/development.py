@@ -41,6 +41,11 @@ class DevelopmentSettings:
         return tuple(float(f"{factor * usual:.3g}") for factor in TRIED_FACTORS) if self.tries_rates else None
 
 
+def n_trained(recipe: Mapping[str, Any], n_examples: int) -> int:
+    """Return about how many of the examples a resolved recipe trains on: all but the development rows."""
+    return n_examples - round((recipe.get("development_share") or 0.0) * n_examples)
+
+
 def work_factor(recipe: Mapping[str, Any]) -> float:
     """Return how much a training costs, in those of its own steps: what is tried and then left is added."""
     return 1.0 + TRIED_SHARE * max(0, len(recipe.get("tried_learning_rates") or ()) - 1)

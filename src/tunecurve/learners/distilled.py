@@ -61,6 +61,8 @@ class DistilledLearner(AnswersAsStudent):
         self.loss_note = student.loss_note
         self.files = student.files
         self.needs_answer_shape = student.needs_answer_shape
+        read = [one.settings_read for one in (student, *([teacher] if self._teacher_is_tuned else []))]
+        self.settings_read = None if None in read else frozenset().union(*(names or () for names in read))
 
     @property
     def trains_here(self) -> bool:
@@ -104,12 +106,15 @@ class DistilledLearner(AnswersAsStudent):
         return self.rows.prompts(train_size, self.times * train_size, seed)
 
     def rows_trained(self, train_size: int) -> int:
-        """Return how many rows a training of a size sees: the labelled ones and the teacher's."""
+        """Return how many rows a training of a size has: of the labelled ones and the teacher's those that the student trains on."""
+        return self.student.rows_trained(self._rows_of_student(train_size))
+
+    def _rows_of_student(self, train_size: int) -> int:
         return (1 + self.times) * train_size
 
     def resolve_recipe(self, recipe: dict[str, Any], n_examples: int) -> dict[str, Any]:
         """Return the student's recipe for all rows; `asked` is kept, because fewer may be left of the teacher's."""
-        resolved = self.student.resolve_recipe(recipe, self.rows_trained(n_examples))
+        resolved = self.student.resolve_recipe(recipe, self._rows_of_student(n_examples))
         taught = self.teacher.resolve_recipe(recipe, n_examples) if self._teacher_is_tuned else None
         return {**resolved, "asked": recipe, "teacher_recipe": taught, "teacher_rows": self.times * n_examples}
 
@@ -141,7 +146,9 @@ class DistilledLearner(AnswersAsStudent):
         teaching = Teaching(self.teacher.name, len(answers), len(taught), dropped, answers_usd)
         cost = sum_of_known([answers_usd, ended.record.cost_usd if self.student.is_paid else 0.0])
         recipe = job.recipe | of_student.recipe
-        record = replace(ended.record, recipe=recipe, teaching=teaching, cost_usd=cost if self.is_paid else None)
+        aside = [row for row in ended.record.kept_aside or () if row < len(job.examples)] or None
+        record = replace(ended.record, recipe=recipe, teaching=teaching, kept_aside=aside)
+        record.cost_usd = cost if self.is_paid else None
         return Tuned(self._with(ended.learner), record)
 
     def _job_of_student(
@@ -149,7 +156,7 @@ class DistilledLearner(AnswersAsStudent):
     ) -> TrainingJob:
         """Return the student's job on these rows; where passes are paid for, with no more of them than were quoted for all rows."""
         recipe = self.student.resolve_recipe(job.recipe["asked"], len(examples))
-        quoted = job.recipe["epochs"] * self.rows_trained(len(job.examples))
+        quoted = job.recipe["epochs"] * self._rows_of_student(len(job.examples))
         if not self.trains_here and recipe["epochs"] * len(examples) > quoted:
             most = {**job.recipe["asked"], "epochs": quoted // len(examples)}
             recipe = self.student.resolve_recipe(most, len(examples))

@@ -59,7 +59,7 @@ class TrainingProgress:
     phase: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class TriedRate(Record):
     """A learning rate that was tried: for how many steps, and the loss of the development rows after them."""
 
@@ -93,11 +93,11 @@ class TrainingRecord(Record):
     steps: int = 1
     epochs: int = 1
     examples_seen: int = 0
-    """Optimizer steps, epochs, rows seen over all of them."""
+    """Optimizer steps, epochs that were begun, rows seen over all of them."""
     losses: list[float] = field(default_factory=list)
     """Mean loss per trained token, at every step."""
     train_seconds: float = 0.0
-    """Time of all steps, over all interruptions."""
+    """Time of all steps, over all interruptions; those of learning rates that were tried and left, too."""
     tokens_trained: int = 0
     """Answer tokens that carried loss."""
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -112,6 +112,9 @@ class TrainingRecord(Record):
     """The provider's job: its id, its key, the tuned model, checkpoints, tokens billed."""
     taken_from: str | None = None
     """Folder of the trial that did this training, where it was not done again."""
+    kept_aside: list[int] | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """On which of the trial's labelled rows, counted from 0, no step was taken: development rows, and those that thresholds were chosen on;
+    they are counted in n. None: steps were taken on all."""
     development: DevelopmentRecord | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """What development rows were used for; None: there were none."""
     teaching: Teaching | None = field(default=None, metadata=LEFT_OUT_IF_NONE)

@@ -43,7 +43,13 @@ def report_page(folder: Path, results: Results, curve_svg: bytes, *, with_texts:
 
 
 def check_memo(path: Path | None, *, dark: bool) -> None:
-    """Refuse a file that can hold no picture; raises UsageError with what is expected."""
+    """Refuse a file that can hold no picture.
+
+    Raises
+    ------
+    UsageError
+        With what is expected.
+    """
     if path is None:
         if dark:
             raise UsageError("--dark is about the panel of --memo FILE; name a file, or leave it out")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
 from tunecurve.findings import Finding, blocked
@@ -139,7 +139,7 @@ class PromptJudge:
             from_size=_from_size(sizes, metric),
             sentence="",
         )
-        return replace(found, sentence=_sentence(found, metric, reasons))
+        return BestPrompt(**{**vars(found), "sentence": _sentence(found, metric, reasons)})
 
     def _tokens_and_price(self, key: PointKey) -> tuple[float | None, float | None]:
         """Return the mean tokens of a point's prompts, and what 1,000 requests cost; None where that is not known."""

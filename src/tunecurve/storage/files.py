@@ -127,7 +127,13 @@ def write_checked_json(path: Path, value: Mapping[str, Any] | Record) -> None:
 
 
 def read_checked_json(path: Path) -> dict[str, Any]:
-    """Read what `write_checked_json` wrote; raises DamagedFile when one bit of it is not what was written."""
+    """Read what `write_checked_json` wrote.
+
+    Raises
+    ------
+    DamagedFile
+        When one bit of it is not what was written.
+    """
     start, end = len(_START), len(_START) + len(_NO_SUM)
     try:
         text = path.read_bytes().decode("utf-8", "surrogatepass")
@@ -160,7 +166,13 @@ def write_lines(path: Path, values: Sequence[Any]) -> None:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """Read JSON Lines that this program wrote; raises StudyStateError when a line is not JSON."""
+    """Read JSON Lines that this program wrote.
+
+    Raises
+    ------
+    StudyStateError
+        When a line is not JSON.
+    """
     try:
         with path.open(encoding="utf-8", errors="surrogatepass", newline="\n") as file:
             return [json.loads(line) for line in file]

@@ -73,6 +73,8 @@ class AskedRows:
 
     data: StudyData
     prompts: Sequence[Prompt]
+    kept_aside: Collection[int] = ()
+    """Which of its training rows it was not trained on."""
 
 
 def measure_losses(
@@ -111,7 +113,7 @@ def _sides(trial: Trial, asked: AskedRows) -> Iterator[_Asked]:
     yield _Asked("test", data.test, asked.prompts)
     if trial.strategy == "fine-tune":
         every = data.training_rows(trial.train_size, trial.seed)
-        rows = [every[number] for number in sampled_for_loss(trial)]
+        rows = [every[number] for number in sampled_for_loss(trial) if number not in asked.kept_aside]
         yield _Asked("train", rows, [data.renderer.prompt(row.source) for row in rows])
 
 

@@ -32,6 +32,7 @@ from tunecurve.study.threads import threads_of_study
 from tunecurve.study.time_budget import asked_of, with_choice, within_time
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.unlabelled import give_unlabelled
+from tunecurve.study.unused_settings import unused_settings
 
 
 def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None) -> Study:
@@ -77,6 +78,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     data.findings.extend(finding for learner in everyone.values() for finding in learner.model_findings())
     data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.asked_models)))
     data.findings.extend(unserved_model(spec.hosted.vllm.model, models_within(spec.asked_models)))
+    data.findings.extend(unused_settings(spec, built.values()))
     check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
     return Study(spec, folder, data, built, planned, account, progress, proposer)

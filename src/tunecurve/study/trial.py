@@ -7,7 +7,7 @@ trained is copied.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -121,7 +121,7 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     if found is not None:
         data = replace(data, renderer=with_instruction(data.renderer, found.instruction))
     asked = asked_in_trial(planned, data, learner, progress)
-    learnt = _rows_to_score_again(planned, context, learner)
+    learnt = _rows_to_score_again(planned, context, learner, training)
     prompts = [*asked.prompts, *_training_prompts(planned, data, learnt)]
     every = answer_all(planned, prompts, learner, ANSWERS_SO_FAR, progress, cleaning)
     if learnt:
@@ -131,7 +131,8 @@ def run_trial(planned: PlannedTrial, context: TrialContext, progress: Progress) 
     if not learner.trains_here:
         refuse_to_score_nothing(answers, empty_is_an_answer=empty_is_an_answer)
     folder.keep_answers([_line(data, index, answer) for index, answer in enumerate(answers)])
-    loss = _measure_losses(planned, context, learner, asked.prompts, progress)
+    asked_rows = AskedRows(context.data, asked.prompts, _kept_aside(training))
+    loss = _measure_losses(planned, context, learner, asked_rows, progress)
     statistics = row_statistics(data.test, [answer.text for answer in answers], metrics)
     summary = summarise_answers(answers, empty_is_an_answer=empty_is_an_answer)
     summary = replace(summary, cleaning=cleaning, decoder=_decoder(folder), examples_cut=asked.cut)
@@ -259,7 +260,7 @@ def _decoder(folder: TrialFolder) -> Decoder | None:
 
 
 def _measure_losses(
-    planned: PlannedTrial, context: TrialContext, learner: Learner, prompts: Sequence[Prompt], progress: Progress
+    planned: PlannedTrial, context: TrialContext, learner: Learner, asked: AskedRows, progress: Progress
 ) -> TrialLoss | None:
     """Return what `measure_losses` does, with what an earlier start has kept, or a trial of the very same model."""
     folder = planned.folder
@@ -273,7 +274,7 @@ def _measure_losses(
             return loss and replace(loss, note=learner.loss_note, loss_seconds=0.0)
     store = _open_log(planned, LOSSES_SO_FAR, progress)
     try:
-        return measure_losses(planned, AskedRows(context.data, prompts), learner, store, progress)
+        return measure_losses(planned, asked, learner, store, progress)
     finally:
         store.close()
 
@@ -285,7 +286,13 @@ def _open_log(planned: PlannedTrial, name: str, progress: Progress) -> AppendLog
     return log
 
 
-def _rows_to_score_again(planned: PlannedTrial, context: TrialContext, learner: Learner) -> Sequence[Row]:
+def _kept_aside(training: TrainingRecord | None) -> Collection[int]:
+    return (training.kept_aside if training else None) or ()
+
+
+def _rows_to_score_again(
+    planned: PlannedTrial, context: TrialContext, learner: Learner, training: TrainingRecord | None
+) -> Sequence[Row]:
     """Return the first rows that the model was tuned on, where it is scored on them, too: beside the test scores they tell
     apart a model that has not learnt its rows from one that has learnt nothing else.
 
@@ -294,7 +301,8 @@ def _rows_to_score_again(planned: PlannedTrial, context: TrialContext, learner: 
     trial = planned.trial
     if trial.strategy != "fine-tune" or not context.training_score_rows or not learner.trains_here:
         return []
-    return context.data.training_rows(trial.train_size, trial.seed)[: context.training_score_rows]
+    rows, aside = context.data.training_rows(trial.train_size, trial.seed), _kept_aside(training)
+    return [row for number, row in enumerate(rows) if number not in aside][: context.training_score_rows]
 
 
 def _with_equal_times(answers: Sequence[Completion]) -> list[Completion]:

@@ -166,7 +166,13 @@ class TrialFolder:
         return True
 
     def answers(self) -> list[KeptAnswer]:
-        """Return the lines of predictions.jsonl, in the order of the test rows; raises DamagedFile when it is gone."""
+        """Return the lines of predictions.jsonl, in the order of the test rows.
+
+        Raises
+        ------
+        DamagedFile
+            When it is gone.
+        """
         if not self.has(ANSWERS):
             raise DamagedFile(self.path / ANSWERS, "it is gone")
         return read_lines(self.path / ANSWERS)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tunecurve.learners.base import Learner, Workload
-from tunecurve.learners.development import work_factor
+from tunecurve.learners.development import n_trained, work_factor
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.optimising.proposals import PROPOSAL_TOKENS, ROWS_SHOWN
 from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, proposer_in, training_key
@@ -53,7 +53,7 @@ def estimate_workloads(
         steps = trained = epochs = 0
         if config["recipe"]:
             epochs = config["recipe"]["epochs"]
-            row_epochs = epochs * learner.rows_trained(trial.train_size)
+            row_epochs = epochs * n_trained(config["recipe"], learner.rows_trained(trial.train_size))
             steps = config["recipe"]["n_steps"] or 0
             # A local model reads the instruction once a step; a provider bills it with every row.
             instructions = steps if learner.trains_here else row_epochs

@@ -16,7 +16,13 @@ TRACKERS: dict[str, type[Tracker]] = {
 
 
 def tracker_of(name: str, folder: Path) -> Tracker:
-    """Return a tracker for a run folder; raises UsageError for an unknown name."""
+    """Return a tracker for a run folder.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name.
+    """
     if name not in TRACKERS:
         raise UsageError(f"unknown tracker '{name}'.{did_you_mean(name, TRACKERS)} Known: {', '.join(TRACKERS)}")
     return TRACKERS[name](folder)

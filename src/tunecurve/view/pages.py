@@ -57,6 +57,12 @@ def comparison_of(folders: list[Path], metric: str | None) -> str:
 
 
 def needs_results(run: RunNow) -> None:
-    """Refuse what needs results where there are none yet; raises StudyStateError with what is the matter."""
+    """Refuse what needs results where there are none yet.
+
+    Raises
+    ------
+    StudyStateError
+        With what is the matter.
+    """
     if not run.has_report:
         raise StudyStateError(run.problem or f"'{run.folder}' has no results yet: no trial has ended")

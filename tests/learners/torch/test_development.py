@@ -13,10 +13,13 @@ from tunecurve.errors import Interrupted, SpecError
 from tunecurve.learners.base import TrainingJob, Workload
 from tunecurve.learners.development import FEWEST_DEVELOPMENT_ROWS, work_factor
 from tunecurve.learners.encoder.classifier import ClassifierLearner
+from tunecurve.learners.encoder.recipe import resolve_encoder_recipe
 from tunecurve.learners.encoder.tagger import TaggerLearner
 from tunecurve.learners.torch.development import LOOKS, PATIENCE, development_rows
 from tunecurve.learners.torch.device import Compute
+from tunecurve.learners.torch.loop import Training
 from tunecurve.prompts import PromptRenderer
+from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
 from tunecurve.spec.training import EncoderSpec
 from tunecurve.study.options import StudyOptions
@@ -87,6 +90,7 @@ def test_the_best_of_three_rates_goes_on_from_where_it_was(tiny_encoder, tmp_pat
     steps = []
     record, _ = tune(learner, examples, tmp_path / "auto", steps.append)
     seen = record.development
+    assert record.kept_aside == development_rows([str(row) for row in range(60)], 0.2)
     assert [one.learning_rate for one in seen.tried] == [6.67e-5, 2e-4, 6e-4]
     best = min(seen.tried, key=lambda one: one.development_loss)
     assert seen.learning_rate == best.learning_rate
@@ -119,6 +123,7 @@ def test_too_few_rows_are_said_and_trained_as_usual(tiny_encoder, tmp_path, sett
     learner, examples = learner_of("tagger", tiny_encoder, **settings)
     record, weights = tune(learner, examples[:n], tmp_path / "asked", groups=groups)
     assert record.development is None
+    assert record.kept_aside is None
     assert record.path.endswith(f"no development rows, the usual learning rate and all steps: {n} rows {reason}")
     usual, _ = learner_of("tagger", tiny_encoder)
     _, expected = tune(usual, examples[:n], tmp_path / "usual")
@@ -164,3 +169,56 @@ def test_what_is_tried_is_in_the_plan(tiny_encoder, tmp_path, rows_file):
     assert steps == {"usual": 48, "watched": 36, "auto": 36}  # 60 or 48 rows, 8 a step, 6 passes
     assert (work["usual"].steps, work["watched"].steps, work["auto"].steps) == (48, 36, round(1.4 * 36))
     assert work["auto"].tokens_trained == pytest.approx(1.4 * work["watched"].tokens_trained, rel=0.01)
+    assert work["watched"].tokens_trained == pytest.approx(48 / 60 * work["usual"].tokens_trained, rel=0.01)
+    assert {own.n_training_rows for own in work.values()} == {60}  # all of them were labelled
+
+
+@pytest.mark.parametrize(("n_steps", "expected"), [(0, 0), (1, 1), (6, 1), (7, 2), (36, 6)])
+def test_the_epochs_of_a_training_that_ended_early_are_those_it_began(n_steps, expected):
+    parameters = {"one": torch.nn.Parameter(torch.zeros(1))}
+    recipe = resolve_encoder_recipe({"epochs": 6, "batch_size": 8}, 48)
+    training = Training(
+        parameters=parameters, optimizer=torch.optim.SGD(parameters.values()), recipe=recipe, seed=0, lengths=[3] * 48
+    )
+    training.state.step = n_steps
+    record = training.record([3] * 48, "")
+    assert (record.epochs, record.examples_seen) == (expected, 8 * n_steps)
+
+
+def test_the_time_of_a_training_is_that_of_all_rates_that_were_tried(tiny_encoder, tmp_path, monkeypatch):
+    """A clock that goes on by one second a call: two calls a step."""
+    ticks = itertools.count()
+    monkeypatch.setattr("tunecurve.learners.torch.loop.time.perf_counter", lambda: float(next(ticks)))
+    learner, examples = learner_of("classifier", tiny_encoder, learning_rate="auto")
+    record, _ = tune(learner, examples, tmp_path / "auto")
+    n_steps_left = 2 * record.development.tried[0].steps
+    assert record.train_seconds >= record.steps + n_steps_left
+    watched, _ = learner_of("classifier", tiny_encoder, development_share=0.2)
+    record, _ = tune(watched, examples, tmp_path / "watched")
+    assert record.steps <= record.train_seconds < record.steps + n_steps_left
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_aside"),
+    [
+        ({}, 0),
+        ({"development_share": 0.2}, 12),
+        ({"over_masking": 5}, 12),
+        ({"development_share": 0.2, "over_masking": 5}, 22),
+    ],
+)
+def test_rows_kept_from_training_are_in_n_and_no_rows_that_the_model_has_seen(
+    tiny_encoder, tmp_path, rows_file, settings, n_aside
+):
+    learner, _ = learner_of("tagger", tiny_encoder, **settings)
+    values = {
+        "data": {"source": str(rows_file)}, "split": {"test_size": 20, "method": "random"}, "train_sizes": [60],
+        "shots": [], "models": ["tagger"], "training_score_rows": 60,
+    }  # fmt: skip
+    results = run_study(values, out=tmp_path / "run", learners={"tagger": learner}).results
+    [trial] = [trial for trial in results.finished if trial.strategy == "fine-tune"]
+    [point] = [point for point in results.points if point.strategy == "fine-tune"]
+    assert trial.train_size == point.train_size == 60
+    assert len(trial.training.kept_aside or ()) == n_aside
+    assert point.training_scores.n_rows == trial.loss.train.n_rows == 60 - n_aside
+    assert trial.training.examples_seen == trial.training.epochs * (60 - n_aside)

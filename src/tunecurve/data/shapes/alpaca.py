@@ -36,7 +36,13 @@ def _holds_turns(row: Cells) -> bool:
 
 
 def _history(row: Cells) -> list[Any]:
-    """Return the earlier turns of a row; raises NotReadError where the column holds something else."""
+    """Return the earlier turns of a row.
+
+    Raises
+    ------
+    NotReadError
+        Where the column holds something else.
+    """
     cell = row.get(_HISTORY)
     turns = turns_in(cell)
     if turns is None and not is_missing(cell) and str(cell).strip():

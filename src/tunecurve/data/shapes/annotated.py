@@ -72,7 +72,13 @@ class AnnotatedShape(Shape):
     option_names: tuple[str, ...] = ("offsets", "tag_names", "target")
 
     def annotation(self, cells: Cells, asked: Asked) -> Annotated:
-        """Return the text and the spans of a row; raises NotReadError with the reason why the row is dropped."""
+        """Return the text and the spans of a row.
+
+        Raises
+        ------
+        NotReadError
+            With the reason why the row is dropped.
+        """
         raise NotImplementedError
 
     def fits_task(self, asked: Asked) -> bool:
@@ -193,7 +199,13 @@ def target_kind(asked: Asked) -> str:
 
 
 def counting_of(asked: Asked) -> Counting | None:
-    """Return how offsets count, where the study file says so; raises DataError when it says something else."""
+    """Return how offsets count, where the study file says so.
+
+    Raises
+    ------
+    DataError
+        When it says something else.
+    """
     said = asked.options.get("offsets")
     if said is None:
         return None
@@ -240,7 +252,13 @@ def list_cell(cell: Any) -> Any:
 
 
 def text_cell(cell: Any) -> str:
-    """Return a cell that is a text; raises NotReadError where it is none."""
+    """Return a cell that is a text.
+
+    Raises
+    ------
+    NotReadError
+        Where it is none.
+    """
     cell = plain_value(cell)
     if is_missing(cell) or not isinstance(cell, str) or not cell.strip():
         raise NotReadError(NO_TEXT)

@@ -162,7 +162,13 @@ def _orders(sample: Sequence[Cells], text: str, column: str, asked: Asked) -> di
 
 
 def _as_option(column: str, fitting: Mapping[str, float]) -> Mapping[str, str]:
-    """Return the order of pairs where it is another than usual; raises DataError where both fit."""
+    """Return the order of pairs where it is another than usual.
+
+    Raises
+    ------
+    DataError
+        Where both fit.
+    """
     if len(fitting) > 1:
         choices = ", or ".join(f'{{pairs: "{order}"}}' for order in fitting)
         raise DataError(

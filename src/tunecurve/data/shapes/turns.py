@@ -152,7 +152,13 @@ class Chat:
                 self.turns.insert(0, Turn("system", text))
 
     def add(self, turn: Any) -> None:
-        """Add a turn as a file holds it; raises NotReadError with the reason why the row is dropped."""
+        """Add a turn as a file holds it.
+
+        Raises
+        ------
+        NotReadError
+            With the reason why the row is dropped.
+        """
         if not isinstance(turn, Mapping):
             raise NotReadError(NOT_A_CHAT)
         role = str(_first(turn, "role", "from", "author") or ("user" if "parts" in turn else "")).strip().casefold()

@@ -59,6 +59,7 @@ class TfidfLearner(Learner):
     """A linear classifier over n-gram counts; answers only after training."""
 
     name = "tfidf"
+    settings_read = frozenset()
 
     def __init__(self, name: str = "tfidf", tuned_folder: Path | None = None) -> None:
         self.name, self.tuned_folder = name, tuned_folder

@@ -25,6 +25,7 @@ class ClassifierLearner(EncoderLearner):
     """Answers with a class of the training targets; see `EncoderLearner` for parameters."""
 
     kind = "classifier"
+    settings_read = EncoderLearner.settings_read - {"encoder.over_masking", "encoder.join_neighbours"}
 
     def prepare(self, examples: Sequence[TuningExample]) -> Head:
         """Return the classes."""

@@ -50,6 +50,9 @@ ROWS_TO_COMPARE = 8
 SHARE_OF_PEAK, SHARE_OF_PEAK_TRAINED = 0.45, 0.6
 SECONDS_A_WEIGHT_AND_STEP = 1e-9
 LOADING_SECONDS = 1.0
+# Of the study file; the second ones are for `tagger:warm` alone.
+SETTINGS = frozenset(f"encoder.{name}" for name in EncoderSpec.model_fields)
+WARM_SETTINGS = frozenset({"encoder.warm_languages", "encoder.warm_rows"})
 
 
 class EncoderLearner(TorchLearner):
@@ -72,6 +75,7 @@ class EncoderLearner(TorchLearner):
     kind = ""
     reads_words = False
     """Whether the words of a text are told apart, signs among them."""
+    settings_read = SETTINGS - WARM_SETTINGS
 
     def __init__(
         self,
@@ -164,6 +168,10 @@ class EncoderLearner(TorchLearner):
         """Return how many of the examples are kept from training, to calibrate on."""
         return 0
 
+    def rows_trained(self, train_size: int) -> int:
+        """Return how many of the rows are not kept to calibrate on."""
+        return train_size - self.n_held_out(train_size)
+
     def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fine-tune a fresh copy on the examples by a resolved recipe; the model goes to ``folder/encoder``."""
         recipe = self.training_recipe(job.recipe)
@@ -203,6 +211,7 @@ class EncoderLearner(TorchLearner):
         self.complete(model, known, head)
         head = self.calibrate(model, job.examples[n_trained:], head)
         record.recipe = job.recipe
+        record.kept_aside = [*development, *range(n_trained, len(job.examples))] or None
         self._save(model, head, job.folder / TUNED_FOLDER)
         return Tuned(self.load_tuned(job.folder), record)
 

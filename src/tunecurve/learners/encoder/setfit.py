@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from tunecurve.learners.development import n_trained
 from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier, precision
@@ -33,13 +34,15 @@ class SetFitLearner(ClassifierLearner):
     """Answers with a class of the training targets; see `EncoderLearner` for parameters."""
 
     kind = "setfit"
+    settings_read = ClassifierLearner.settings_read - {"encoder.epochs", "encoder.max_epochs"}
 
     def resolve_recipe(self, recipe: dict[str, object], n_examples: int) -> dict[str, object]:
         """Return the recipe: so many steps, each of `batch_size` pairs, whatever the number of rows."""
         settings = self.settings.model_dump()
         n_steps = settings["min_steps"] or STEPS
         resolved = resolve_encoder_recipe(settings, n_examples)
-        epochs = max(1, math.ceil(2 * n_steps * resolved.batch_size / n_examples))
+        n_rows = n_trained({"development_share": resolved.development_share}, n_examples)
+        epochs = max(1, math.ceil(2 * n_steps * resolved.batch_size / n_rows))
         warmup = round(0.1 * n_steps)
         return replace(resolved, name="setfit", epochs=epochs, n_steps=n_steps, warmup_steps=warmup).to_dict()
 

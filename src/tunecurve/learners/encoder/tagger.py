@@ -232,6 +232,7 @@ class EntityTagger(TaggerLearner):
     """The tagger for targets that list entities."""
 
     task = "ner"
+    settings_read = TaggerLearner.settings_read - {"encoder.join_neighbours"}
 
     def mask_format(self, examples: Sequence[TuningExample]) -> MaskFormat | None:
         """Return None: spans are listed."""

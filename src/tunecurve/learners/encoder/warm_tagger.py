@@ -20,6 +20,7 @@ from tunecurve.findings import Finding
 from tunecurve.formats.spans import MaskFormat
 from tunecurve.learners.base import TrainingJob, TrainingProgress, Tuned
 from tunecurve.learners.encoder.head import Head
+from tunecurve.learners.encoder.learner import SETTINGS
 from tunecurve.learners.encoder.model import SegmentClassifier, Segments
 from tunecurve.learners.encoder.tagger import TaggerLearner
 from tunecurve.learners.encoder.tags import OUTSIDE, tag_names, tags_of
@@ -37,6 +38,8 @@ WORDS_OF_A_NAME = 5
 
 class WarmTaggerLearner(TaggerLearner):
     """A tagger that has been trained on made-up rows before; see `EncoderLearner` for parameters."""
+
+    settings_read = SETTINGS
 
     @cached_property
     def warm(self) -> WarmStart:

@@ -106,7 +106,13 @@ class HostedName:
         return next((os.environ[name] for name in self.key_variables() if os.environ.get(name)), None)
 
     def key_for_tuning(self) -> str | None:
-        """Return the key; None where the server needs none; raises EnvironmentProblem when it is needed and not set."""
+        """Return the key; None where the server needs none.
+
+        Raises
+        ------
+        EnvironmentProblem
+            When it is needed and not set.
+        """
         missing = self.missing_key()
         if missing:
             raise EnvironmentProblem(f"tuning '{self.full_name}' needs a key in the environment: set {missing}")

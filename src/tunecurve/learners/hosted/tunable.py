@@ -60,6 +60,8 @@ class TunableHostedLearner(HostedLearner):
         self._backend: TuningBackend | None = None
         self._trouble_since: float | None = None
 
+    settings_read = frozenset(f"recipe.{name}" for name in ("name", "epochs", "min_steps", "max_epochs", "batch_size"))
+
     @property
     def fewest_training_rows(self) -> int:
         """The fewest rows that the provider's jobs take."""

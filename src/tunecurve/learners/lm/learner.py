@@ -43,6 +43,7 @@ from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import estimate_seconds
 from tunecurve.learners.torch.weights import ModelFiles, count_parameters, stored_types
 from tunecurve.prompts import Prompt, TuningExample
+from tunecurve.spec.training import RecipeSpec
 
 ADAPTER_FOLDER = "adapter"
 # Of a model in fewer bits than float32, which is merged in float32: 4 GB.
@@ -70,6 +71,7 @@ class LocalLearner(TorchLearner):
 
     takes_prompts = True
     loss_unit = "token"
+    settings_read = frozenset(f"recipe.{name}" for name in RecipeSpec.model_fields)
 
     def __init__(
         self,

@@ -119,13 +119,15 @@ def train_with_development(
         Called after every step, those of what is tried included.
     """
     rates = run.recipe.tried_learning_rates or ()
-    tried = _try(run, look, on_step) if rates else []
+    seconds = _try(run, look, on_step) if rates else {}
+    tried = list(seconds)
     best = min(tried, key=lambda one: one.development_loss, default=None)
     training = _watched(run, look, run.recipe.learning_rate if best is None else best.learning_rate)
     if best is not None:
         run.checkpoint(_part(best.learning_rate)).load([training])
     run.train(on_step, training)
     training.take_best()
+    training.state.seconds += sum(seconds[one] for one in tried if one is not best)
     shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
     record = DevelopmentRecord(
         rows=n_rows,
@@ -140,9 +142,9 @@ def train_with_development(
 
 def _try(
     run: TrainingRun[R], look: Callable[[], float], on_step: Callable[[TrainingProgress], None]
-) -> list[TriedRate]:
-    """Take a fifth of the steps at every rate, all from the same parameters, and keep where each has come to."""
-    tried: list[TriedRate] = []
+) -> dict[TriedRate, float]:
+    """Take a fifth of the steps at every rate, all from the same parameters, keep where each has come to, and return the seconds."""
+    tried: dict[TriedRate, float] = {}
     rates = run.recipe.tried_learning_rates or ()
     parameters = run.new_training(run.recipe).parameters
     initial = {name: parameter.detach().clone() for name, parameter in parameters.items()}
@@ -151,7 +153,7 @@ def _try(
         first = replace(training, until=math.ceil(TRIED_SHARE * len(training.steps)))
         run.train(_in_phase(on_step, f"learning rate {number} of {len(rates)}"), first, _part(rate))
         run.checkpoint(_part(rate)).save([first])
-        tried.append(TriedRate(rate, first.state.step, look()))
+        tried[TriedRate(rate, first.state.step, look())] = first.state.seconds
         with torch.no_grad():
             for name, parameter in parameters.items():
                 parameter.copy_(initial[name])

@@ -136,10 +136,11 @@ class Training(Resumable):
     def record(self, n_trained: Sequence[int], path: str, *, is_fastest: bool = True) -> TrainingRecord:
         """Return what the training did; `n_trained` are the tokens of every row that carry loss."""
         taken = self.steps[: self.state.step]
+        n_seen = sum(map(len, taken))
         return TrainingRecord(
             steps=self.state.step,
-            epochs=self.recipe.epochs,
-            examples_seen=sum(map(len, taken)),
+            epochs=math.ceil(n_seen / max(1, len(self.lengths))),  # fewer than planned where development rows ended it
+            examples_seen=n_seen,
             losses=self.state.losses,
             train_seconds=self.state.seconds,
             tokens_trained=sum(n_trained[row] for rows in taken for row in rows),

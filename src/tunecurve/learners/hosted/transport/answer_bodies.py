@@ -239,7 +239,13 @@ def _mend_item(item: Any) -> Any:
 
 
 def json_object(body: str, what: str) -> JsonObject:
-    """Return the object that a body is; raises OddAnswer when it is none; `what` is expected in its place."""
+    """Return the object that a body is.
+
+    Raises
+    ------
+    OddAnswer
+        When it is none; `what` is expected in its place.
+    """
     try:
         answer = json.loads(body.removeprefix("\ufeff"))
     except ValueError:

@@ -50,7 +50,13 @@ def management_url() -> str:
 
 
 def resource_path(name: HostedName, settings: AzureSpec) -> str:
-    """Return the path of the resource at the control plane; raises EnvironmentProblem with what is not set."""
+    """Return the path of the resource at the control plane.
+
+    Raises
+    ------
+    EnvironmentProblem
+        With what is not set.
+    """
     subscription = settings.subscription or os.environ.get("AZURE_SUBSCRIPTION_ID")
     group = settings.resource_group or os.environ.get("AZURE_RESOURCE_GROUP")
     host = urlsplit(name.base_url() or "").hostname or ""
@@ -97,7 +103,13 @@ class ManagementToken:
         self._token, self._end = "", 0.0
 
     def __call__(self) -> str:
-        """Return a token; raises EnvironmentProblem when there is none."""
+        """Return a token.
+
+        Raises
+        ------
+        EnvironmentProblem
+            When there is none.
+        """
         if os.environ.get(TOKEN):
             return os.environ[TOKEN]
         if self._end - time.time() < _FRESH_SECONDS:

@@ -15,7 +15,13 @@ from typing import Any
 
 @functools.cache
 def model_layer() -> SimpleNamespace:
-    """Return the parts of the model layer; raises ImportError when it is not installed, or another version."""
+    """Return the parts of the model layer.
+
+    Raises
+    ------
+    ImportError
+        When it is not installed, or another version.
+    """
     model, constants = import_module("inspect_ai.model"), import_module("inspect_ai._util.constants")
     return SimpleNamespace(
         get_model=model.get_model,

@@ -131,7 +131,13 @@ def all_entries(
 
 
 def told_object(value: Any, what: str, *needed: str) -> JsonObject:
-    """Return an object with the fields that it needs; raises ValueError for anything else."""
+    """Return an object with the fields that it needs.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
     if not isinstance(value, dict) or any(value.get(name) in (None, "") for name in needed):
         raise ValueError(f"the address answers with something that is no {what}")
     return value

@@ -165,7 +165,9 @@ def train_adapters(
 
 def _record(training: EncodedTraining, run: Training, path: str, choice: Choice[AdapterObjective]) -> TrainingRecord:
     said = path if training.development else path + why_no_development(training.recipe, len(training.examples))
-    return run.record([row.n_answer for row in training.ordered], said, is_fastest=choice.is_fastest)
+    record = run.record([row.n_answer for row in training.ordered], said, is_fastest=choice.is_fastest)
+    record.kept_aside = training.development or None
+    return record
 
 
 def _new_training(
