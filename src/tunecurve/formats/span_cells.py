@@ -8,49 +8,16 @@ from typing import Any
 from tunecurve.formats.offsets import RawSpan
 
 _STARTS = (
-    "start",
-    "begin",
-    "start_offset",
-    "startOffset",
-    "start_position",
-    "start_char",
-    "start_index",
-    "startPos",
-    "startCharIndex",
-    "BeginOffset",
-    "beginOffset",
-    "offset",
+    *("start", "begin", "start_offset", "startOffset", "start_position", "start_char", "start_index", "startPos"),
+    *("startCharIndex", "BeginOffset", "beginOffset", "offset"),
 )
 _ENDS = (
-    "end",
-    "stop",
-    "end_offset",
-    "endOffset",
-    "end_position",
-    "end_char",
-    "end_index",
-    "endPos",
-    "endCharIndex",
+    *("end", "stop", "end_offset", "endOffset", "end_position", "end_char", "end_index", "endPos", "endCharIndex"),
     "EndOffset",
 )
 _LABELS = (
-    "label",
-    "labels",
-    "entity_type",
-    "entity_label",
-    "entity_group",
-    "entityLabel",
-    "entityName",
-    "displayName",
-    "display_name",
-    "type",
-    "Type",
-    "types",
-    "tag",
-    "tags",
-    "category",
-    "class",
-    "ner",
+    *("label", "labels", "entity_type", "entity_label", "entity_group", "entityLabel", "entityName", "displayName"),
+    *("display_name", "type", "Type", "types", "tag", "tags", "category", "class", "ner"),
 )
 _TEXTS = ("text", "Text", "value", "entity_value", "entity_text", "surface", "word", "mention", "span", "covered_text")
 _COLUMNS = (("begin_offset", *_STARTS), _ENDS, (*_LABELS, "entity"))

@@ -13,27 +13,12 @@ from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape
 from tunecurve.data.unread import holds_offsets
 
 _CLASSES = (
-    "label",
-    "labels",
-    "class",
-    "category",
-    "categories",
-    "intent",
-    "sentiment",
-    "emotion",
-    "emotions",
-    "topic",
+    *("label", "labels", "class", "category", "categories", "intent", "sentiment", "emotion", "emotions", "topic"),
     "topics",
 )
 _ANSWERS = ("answer", "response", "completion", "output")
 _MASKED = (
-    "masked",
-    "masked_text",
-    "redacted",
-    "redacted_text",
-    "anonymized",
-    "anonymized_text",
-    "anonymised",
+    *("masked", "masked_text", "redacted", "redacted_text", "anonymized", "anonymized_text", "anonymised"),
     "anonymised_text",
 )
 
@@ -83,17 +68,8 @@ NAMES = (
     *(
         Names((name,), _CLASSES)
         for name in (
-            "content",
-            "body",
-            "message",
-            "review",
-            "review_text",
-            "tweet",
-            "comment",
-            "comment_text",
-            "headline",
-            "title",
-            "post",
+            *("content", "body", "message", "review", "review_text", "tweet", "comment", "comment_text", "headline"),
+            *("title", "post"),
         )
     ),
     Names(("premise", "hypothesis"), ("label", "labels")),
@@ -108,51 +84,10 @@ _NAMES_OF_NUMBERS = {"label_text": "label", "label_name": "label", "class_name":
 # Columns that are named by languages: which is translated into which, they do not say.
 _LANGUAGES = frozenset(
     (
-        *(
-            "ar",
-            "bg",
-            "bn",
-            "cs",
-            "da",
-            "de",
-            "el",
-            "en",
-            "es",
-            "et",
-            "fa",
-            "fi",
-            "fr",
-            "he",
-            "hi",
-            "hr",
-            "hu",
-            "it",
-            "ja",
-            "ko",
-        ),
-        *(
-            "lt",
-            "lv",
-            "nb",
-            "nl",
-            "nn",
-            "pl",
-            "pt",
-            "ro",
-            "ru",
-            "sk",
-            "sl",
-            "sr",
-            "sv",
-            "sw",
-            "ta",
-            "th",
-            "tr",
-            "uk",
-            "ur",
-            "vi",
-            "zh",
-        ),
+        *("ar", "bg", "bn", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu"),
+        *("it", "ja", "ko"),
+        *("lt", "lv", "nb", "nl", "nn", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "sw", "ta", "th", "tr"),
+        *("uk", "ur", "vi", "zh"),
         *("english", "german", "french", "spanish", "italian", "portuguese", "dutch", "swedish", "danish", "norwegian"),
         *("finnish", "polish", "russian", "chinese", "japanese", "korean", "arabic", "turkish"),
     )

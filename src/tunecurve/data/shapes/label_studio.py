@@ -33,13 +33,7 @@ _COLUMNS_OF_THEIR_OWN = {
     "pairwise": ("comparisons of two texts (pairwise)", "generation, with the better text as target"),
 }
 _OF_IMAGES = (
-    "rectanglelabels",
-    "polygonlabels",
-    "brushlabels",
-    "keypointlabels",
-    "ellipselabels",
-    "rectangle",
-    "polygon",
+    *("rectanglelabels", "polygonlabels", "brushlabels", "keypointlabels", "ellipselabels", "rectangle", "polygon"),
     "brush",
 )
 

@@ -20,31 +20,14 @@ from tunecurve.data.shapes.chat import (
 from tunecurve.data.shapes.turns import Chat, Turn, turns_in
 
 _PROMPTS = (
-    "prompt",
-    "input",
-    "query",
-    "question",
-    "messages",
-    "conversation",
-    "conversations",
-    "contents",
-    "dialog",
-    "chat",
-    "context",
+    *("prompt", "input", "query", "question", "messages", "conversation", "conversations", "contents", "dialog"),
+    *("chat", "context"),
 )
 _ANSWERS = (
     *("completion", "response", "answer", "output", "target", *CLASSES),
     # What graders compare answers with: OpenAI's reinforcement tuning and evals, and what is like them.
-    *(
-        "reference_answer",
-        "reference",
-        "ground_truth",
-        "expected",
-        "expected_answer",
-        "expected_output",
-        "ideal",
-        "solution",
-    ),
+    *("reference_answer", "reference", "ground_truth", "expected", "expected_answer", "expected_output", "ideal"),
+    "solution",
 )
 
 

@@ -35,17 +35,8 @@ from tunecurve.formats.span_cells import (
 
 # Columns that hold the text, the surest first.
 TEXT_COLUMNS = (
-    "text",
-    "source_text",
-    "full_text",
-    "unmasked_text",
-    "sentence",
-    "content",
-    "document",
-    "data",
-    "body",
-    "input",
-    "message",
+    *("text", "source_text", "full_text", "unmasked_text", "sentence", "content", "document", "data", "body"),
+    *("input", "message"),
 )
 # Columns in which data sets of spans have the masked text, too.
 MASKED_COLUMNS = ("target_text", "masked_text", "masked")

@@ -40,13 +40,7 @@ ROLES: dict[str, Role] = {
     "chatbot": "assistant",
 }
 _TOOL_ROLES = {
-    "tool",
-    "function",
-    "function_call",
-    "function_response",
-    "observation",
-    "tool_call",
-    "tool_response",
+    *("tool", "function", "function_call", "function_response", "observation", "tool_call", "tool_response"),
     "ipython",
 }
 TOOL_KEYS = ("tool_calls", "function_call", "functionCall", "functionResponse", "toolUse", "toolResult")
@@ -60,12 +54,7 @@ _THOUGHT_KEYS = ("reasoning_content", "thinking", "reasoningContent")
 TOOLS = "tools"  # the column of those that a chat may call
 # Columns beside the turns that hold the system text.
 SYSTEM_COLUMNS = (
-    "system",
-    "system_prompt",
-    "system_message",
-    "systemPrompt",
-    "systemInstruction",
-    "system_instruction",
+    *("system", "system_prompt", "system_message", "systemPrompt", "systemInstruction", "system_instruction"),
 )
 
 TOOL_CALLS = unreadable(
