@@ -95,6 +95,15 @@ def test_a_curve_that_falls_somewhere_is_run_with_more_seeds(farm, tmp_path, mon
     assert json.loads((tmp_path / "out" / "done" / "toy--tfidf.json").read_text())["seeds"] == len(seeds)
 
 
+@pytest.mark.slow
+def test_fewer_runs_come_first_and_the_rest_is_not_taken_for_done(farm, tmp_path):
+    assert farm("--learners", "tfidf", "--largest", "25", "--runs", "1")[0] == 0
+    assert {row["seed"] for row in table_of(tmp_path)} == {"0"}
+    assert "1 of them finished" in farm("--learners", "tfidf", "--largest", "25", "--runs", "1")[1]
+    assert farm("--learners", "tfidf", "--largest", "25")[0] == 0
+    assert {row["seed"] for row in table_of(tmp_path)} == {"0", "1"}
+
+
 @pytest.mark.parametrize(
     ("scores", "falls"),
     [([50, 50, 60], False), ([50, 49.9, 60], True), ([50, 60, 59], True), ([50], False), ([], False)],
@@ -230,20 +239,24 @@ SCORES = {
 
 def test_a_forecast_of_the_record_sees_smaller_sizes_only_and_is_judged_by_the_mean_of_all_runs(tmp_path):
     points.write_points(tmp_path / "measured.csv", curve_rows(SCORES))
-    last, three, two, one = track_record.outcomes(tmp_path / "measured.csv")
+    last, four, three, two, one, none = track_record.outcomes(tmp_path / "measured.csv")
     assert (last.seen, last.target, last.measured) == ((25, 50, 100, 200, 400), 1600, 90.0)
     assert (three.seen, three.target, three.measured) == ((25, 50, 100), 400, 83.0), "1,600 is more than 8 times 100"
     assert three.crps_last == pytest.approx(12.0)
+    assert (four.seen, four.target) == ((25, 50, 100, 200), 1600)
     assert ((two.seen, two.target), (one.seen, one.target)) == (((25, 50), 400), ((25,), 200))
+    assert ((none.seen, none.target), none.crps_last) == (((), 200), pytest.approx(78 - 14.4)), (
+        "doing nothing is the last value"
+    )
     assert one.interval_80[1] - one.interval_80[0] > three.interval_80[1] - three.interval_80[0], "borrowed is wide"
     assert three.interval_90[0] < three.interval_80[0] < three.median < three.interval_80[1] < three.interval_90[1]
     changed = SCORES | {400: [10.0, 10.0]}
     points.write_points(tmp_path / "measured.csv", curve_rows(changed))
-    assert track_record.outcomes(tmp_path / "measured.csv")[1].median == three.median, "what came is not seen"
+    assert track_record.outcomes(tmp_path / "measured.csv")[2].median == three.median, "what came is not seen"
 
 
 def test_no_task_of_a_curve_stands_there_twice(tmp_path):
-    for n_sizes, n_tasks in ((1, 0), (2, 1), (3, 2), (4, 3), (5, 4)):
+    for n_sizes, n_tasks in ((1, 0), (2, 2), (3, 3), (4, 4), (5, 5)):
         points.write_points(tmp_path / "measured.csv", curve_rows(dict(list(SCORES.items())[:n_sizes])))
         assert len(track_record.outcomes(tmp_path / "measured.csv")) == n_tasks
 
@@ -283,6 +296,14 @@ def test_a_curve_goes_into_the_atlas_with_its_command_and_its_device():
     assert curve.without_tuning == {"floor": 14.4}
     assert curve.measured_by == {"device": ["cpu"], "version": ["1"], "date": ["2026-01-01"]}
     assert curve.test_rows == 500
+
+
+def test_a_family_says_who_was_given_a_part_of_the_test_rows():
+    notes = {one.name: to_atlas.family_row(one)["notes"] for one in SETS}
+    assert "(3080 rows), of which were given at most: classifier 1,000;" in notes["banking77"] + ";"
+    assert "(1452 rows), of which were given at most: smollm2 300, classifier 1,000" in notes["hate_forum"]
+    assert "(695 rows), of which were given at most: smollm2 300" in notes["snips"]
+    assert "given" not in notes["lifebench_pii"]
 
 
 def test_a_learner_with_one_size_is_no_curve():

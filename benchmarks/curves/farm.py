@@ -46,6 +46,8 @@ class Job:
     one: CurveSet
     learner: str
     largest: int | None
+    fewest_runs: int | None = None
+    """Runs a size, where fewer than usual are wanted first."""
 
     @property
     def name(self) -> str:
@@ -53,16 +55,17 @@ class Job:
         return f"{self.one.name}--{self.learner}"
 
     def is_done(self, out: Path) -> bool:
-        """Whether all of its sizes were measured."""
+        """Whether all of its sizes were measured, with as many runs as are wanted."""
         with suppress(FileNotFoundError, ValueError):
             done = json.loads((out / "done" / f"{self.name}.json").read_text())
-            return set(self.one.sizes(self.learner, self.largest)) <= set(done["sizes"])
+            all_sizes = set(self.one.sizes(self.learner, self.largest)) <= set(done["sizes"])
+            return all_sizes and done["seeds"] >= self.seeds(out)
         return False
 
     def seeds(self, out: Path) -> int:
         """Runs a size: more than usual where the curve that was measured so far falls somewhere."""
-        usual = SEEDS[self.learner]
-        after_a_fall = SEEDS_AFTER_A_FALL.get(self.learner, usual)
+        usual = self.fewest_runs or SEEDS[self.learner]
+        after_a_fall = max(usual, SEEDS_AFTER_A_FALL.get(self.learner, usual))
         return after_a_fall if falls_somewhere(points_of_run(self.one, out / "runs" / self.name)) else usual
 
     def mark_done(self, out: Path) -> None:
@@ -97,14 +100,16 @@ class FarmProgress(Progress):
         self.say(f"{trial.learner} {trial.label}: FAILED: {reason}")
 
 
-def list_jobs(sets: Sequence[CurveSet], learners: Sequence[str], largest: int | None, *, rounds: bool) -> list[Job]:
+def list_jobs(
+    sets: Sequence[CurveSet], learners: Sequence[str], largest: int | None, *, rounds: bool, runs: int | None = None
+) -> list[Job]:
     """Return the jobs: a round of small sizes over all sets before the next one, cheap learners first."""
     wanted = [(one, learner) for learner in learners for one in sets if learner in one.learners]
     jobs: list[Job] = []
     for limit in ROUNDS if rounds else (None,):
         for one, learner in wanted:
             end = min((size for size in (limit, largest) if size is not None), default=None)
-            job = Job(one, learner, largest if learner in IN_ONE_ROUND else end)
+            job = Job(one, learner, largest if learner in IN_ONE_ROUND else end, runs)
             if not any(
                 earlier.name == job.name and one.sizes(learner, earlier.largest) == one.sizes(learner, job.largest)
                 for earlier in jobs
@@ -209,6 +214,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--learners", default=",".join(LEARNERS), help="in running order: " + ",".join(LEARNERS))
     parser.add_argument("--sets", help="names, in running order; default: all of the table")
     parser.add_argument("--largest", type=int, help="largest training size")
+    parser.add_argument("--runs", type=int, help="runs a size, where fewer than usual are wanted first")
     parser.add_argument("--max-minutes", type=float, help="stop after so many minutes; the same command continues")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of one process; part of what is measured")
@@ -230,7 +236,8 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the farm; the exit code says whether all of it is done (0), something failed (6) or is left (130)."""
     options = parse_options(arguments)
-    jobs = list_jobs(options.sets, options.learners, options.largest, rounds=not options.no_rounds)
+    rounds = not options.no_rounds
+    jobs = list_jobs(options.sets, options.learners, options.largest, rounds=rounds, runs=options.runs)
     if options.list:
         for job in jobs:
             sizes: list[Any] = job.one.sizes(job.learner, job.largest)

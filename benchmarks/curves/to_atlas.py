@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from points import PointRow, merged, read_points, write_points
-from sets import CurveSet, read_sets
+from sets import MOST_TEST_ROWS, CurveSet, read_sets
 
 from tunecurve.atlas.load import FAMILY_COLUMNS
 from tunecurve.atlas.measured import FAMILY_PREFIX
@@ -48,8 +48,15 @@ def family_row(one: CurveSet) -> dict[str, str]:
         "year": "2026",
         "locator": f"python benchmarks/curves/farm.py --data FOLDER --out FOLDER --sets {one.name}",
         "licence": "Apache-2.0 (builtin:pii)" if one.train.startswith("builtin:") else f"data: {one.licence}",
-        "notes": f"test rows: {test}, of which smollm2 was given at most 300{groups}{exam}{notes}",
+        "notes": f"test rows: {test}{_part_of_the_test_rows(one)}{groups}{exam}{notes}",
     }
+
+
+def _part_of_the_test_rows(one: CurveSet) -> str:
+    """Return which learners are given a part of the test rows."""
+    rows = one.test_rows or one.test_size or 0
+    given = [f"{name} {most:,}" for name, most in MOST_TEST_ROWS.items() if name in one.learners and rows > most]
+    return f", of which were given at most: {', '.join(given)}" if given else ""
 
 
 def write_families(path: Path, sets: Sequence[CurveSet], measured: Sequence[PointRow]) -> None:

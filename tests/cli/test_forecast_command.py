@@ -411,6 +411,17 @@ def test_kinds_are_read_however_they_are_written(tmp_path: Path, word: str) -> N
     assert of(word, "Zero-Shot") == of("finetune", "zeroshot")
 
 
+def test_a_floor_is_no_point_and_says_where_a_curve_of_no_size_starts(tmp_path: Path) -> None:
+    def of(*lines: str) -> dict:
+        return answer(tmp_path, "n,score,kind,target_n", [*lines, ",,,200"])
+
+    (few,), (many,) = (of(f"0,{floor},floor")["forecasts"] for floor in (2, 50))
+    assert few["median"] < many["median"]
+    assert of("0,0.02,floor")["forecasts"][0]["median"] < 1.0, "a fraction of 1"
+    curve = [f"{n},{score},finetune" for n, score in CURVE]
+    assert of("0,2,floor", *curve) == of(*curve)
+
+
 def test_test_rows_of_some_lines_count_for_the_whole_curve_and_it_is_said(tmp_path: Path) -> None:
     def of(n_tests: tuple[str, ...]) -> dict:
         lines = [f"{n},{score},{rows}" for (n, score), rows in zip(CURVE, n_tests, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,50 @@ def test_a_better_untrained_model_promises_more() -> None:
     ]
     assert medians == sorted(medians)
     assert medians[0] > 10.0
+
+
+def first_median(floor: float | None = None, at: float = 100.0, **rivals: float) -> float:
+    """Median forecast before any size is measured."""
+    known = {name.replace("_", "-"): (score, None) for name, score in rivals.items()}
+    return forecast_curve(CurvePoints([], []), (0.0, 100.0), rivals=known, at=[at], floor=floor).forecasts[0].median
+
+
+def test_before_any_size_the_floor_says_where_the_curve_starts() -> None:
+    medians = [first_median(floor) for floor in (0.0, 10.0, 50.0, 80.0)]
+    assert medians == sorted(medians)
+    assert first_median(50.0) == pytest.approx(first_median(), abs=2.0), "what is usual are two classes"
+    assert medians[-1] > 80.0, "no worse than doing nothing"
+
+
+def test_before_any_size_the_best_prompt_counts_where_it_beats_doing_nothing() -> None:
+    assert first_median(zero_shot=40.0, few_shot=70.0) == first_median(zero_shot=70.0)
+    assert first_median(50.0, zero_shot=20.0) == first_median(50.0)
+    assert first_median(50.0, few_shot=75.0) == first_median(few_shot=75.0)
+    assert first_median(**{"3-shot of another": 90.0}) == first_median(), (
+        "another model's prompts say nothing of this one's start"
+    )
+
+
+def test_from_one_size_on_the_floor_changes_nothing() -> None:
+    for sizes, scores in (([100.0], [70.0]), ([100.0, 400.0], [70.0, 75.0])):
+        points = CurvePoints(sizes, scores)
+        assert forecast_curve(points, floor=5.0).forecasts == forecast_curve(points).forecasts
+
+
+@pytest.mark.parametrize("floor", [-1.0, 101.0, float("nan")])
+def test_a_floor_outside_the_range_is_refused(floor: float) -> None:
+    with pytest.raises(UsageError, match="floor"):
+        forecast_curve(CurvePoints([], []), (0.0, 100.0), floor=floor)
+
+
+def test_a_single_size_promises_less_than_its_shapes_do_and_more_data_never_hurts() -> None:
+    answer = forecast_curve(CurvePoints([100.0], [70.0]), (0.0, 100.0), at=[101.0, 150.0, 200.0, 400.0, 800.0])
+    medians = [entry.this_test_set.median for entry in answer.forecasts]
+    assert medians == sorted(medians)
+    assert answer.predictive is not None
+    plain = replace(answer.predictive, calibrated=False).curve_scores(np.array([800.0]))
+    error, plain_error = 101.0 - medians[-1], 101.0 - float(np.median(plain))
+    assert np.log(error / 31.0) == pytest.approx(0.65 * np.log(plain_error / 31.0), abs=0.1)
 
 
 def test_a_loss_of_which_nothing_is_known_is_not_forecast() -> None:

@@ -51,7 +51,7 @@ def forecast(curves: tuple[str, ...], as_json: bool, history: bool, plot: str | 
     """Forecast learning curves: intervals at sizes not paid for, plateau, verdict, required size, money.
 
     CURVES is a CSV file with columns n and score, and optionally curve_id, replicate (m10 marks a mean of 10 runs), n_test,
-    kind (zeroshot, fewshot, finetune), direction, and target_n (a size asked for by that curve alone). Without a file, give
+    kind (zeroshot, fewshot, floor, finetune), direction, and target_n (a size asked for by that curve alone). Without a file, give
     --points:
 
     \b
@@ -110,8 +110,8 @@ class Question:
         """Return the range that was given, else that of a score in per cent, of a fraction, or of a loss."""
         from tunecurve.curve.points import usual_range
 
-        rivals = [score for score, _ in table.rivals().values()]
-        return self.told_range(table) or usual_range([*table.score, *rivals], self.direction_of(table))[0]
+        others = [*(score for score, _ in table.rivals().values()), *table.floor_scores]
+        return self.told_range(table) or usual_range([*table.score, *others], self.direction_of(table))[0]
 
     def told_range(self, table: CurveTable) -> tuple[float | None, float | None] | None:
         """Return the range that was given, or that the other curves of the file tell; None where the scores alone say it."""
@@ -147,6 +147,7 @@ class Question:
                 rivals=table.rivals(),
                 prices=self.prices,
                 kind=self.learner,
+                floor=table.floor,
             )
         except TunecurveError as problem:
             raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None

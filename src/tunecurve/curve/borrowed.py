@@ -1,8 +1,9 @@
 """Fewer than three sizes: a wide forecast borrowed from other curves, and how many rows to label to find out.
 
-Where a curve starts is known before it is measured: an untrained model's score stands at a few rows, loosely; without one
-a usual start does. The fit is the same as for a measured curve, the spread has factors of its own, found by leaving
-sources out. No verdict comes from it. From one size on the start is not used: it made held-out forecasts worse.
+Where a curve starts is known before it is measured: the score of the best prompt stands at a few rows, loosely, where it is above
+doing nothing; else a share of the error that doing nothing makes, or, where not even that is known, a usual start. The fit is the same
+as for a measured curve, the spread has factors of its own, found by leaving sources out. No verdict comes from it. From one size on
+the start is not used: it made held-out forecasts worse.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from tunecurve.curve.answer import FirstStudy, StudySize
 from tunecurve.curve.points import Floats, PreparedCurve
 from tunecurve.curve.predictive import Predictive
 
-# An untrained model's score stands at this many rows, with this SD of its log error.
-ZERO_SHOT_ROWS, ZERO_SHOT_SD = 8.0, 0.3
-# Where nothing is known of a bounded metric: rows, error in per cent of the range, SD of its logarithm.
-USUAL_ROWS, USUAL_ERROR, USUAL_SD = 32.0, 40.0, 0.5
+# The score of a prompt stands at this many rows, with this SD of its log error.
+PROMPT_ROWS, PROMPT_SD = 8.0, 0.3
+# Where only the floor of a bounded metric is known, or nothing at all: rows, error in per cent of the range, SD of its logarithm.
+USUAL_ROWS, SHARE_OF_THE_FLOOR, USUAL_ERROR, USUAL_SD = 32.0, 0.8, 40.0, 0.5
 # Sizes of a first forecast without any measured one.
 FIRST_SIZES = (100.0, 400.0, 1600.0)
 # Largest sizes of a first study that are weighed, and how far beyond the largest of them the forecast is wanted.
@@ -31,14 +32,20 @@ ENOUGH = 0.7
 IMAGINED_OUTCOMES = 30
 
 
-def with_start(curve: PreparedCurve, zero_shot: float | None) -> PreparedCurve | None:
-    """Put a start in place of sizes where none is measured; None where nothing at all is known (a loss without a score)."""
+def with_start(curve: PreparedCurve, prompt: float | None, floor: float | None = None) -> PreparedCurve | None:
+    """Put a start in place of sizes where none is measured; None where nothing at all is known (a loss without a score).
+
+    `prompt` is the score of the untrained model with its best prompt, `floor` that of doing nothing: always the most frequent class, a
+    copy of the input, an empty answer.
+    """
     if len(curve.size):
         return curve
-    if zero_shot is not None:
-        rows, error, spread = ZERO_SHOT_ROWS, float(curve.scale.error(zero_shot)), ZERO_SHOT_SD
+    prompted, nothing = (None if score is None else float(curve.scale.error(score)) for score in (prompt, floor))
+    if prompted is not None and (nothing is None or prompted < nothing or curve.scale.kind == "loss"):
+        rows, error, spread = PROMPT_ROWS, prompted, PROMPT_SD
     elif curve.scale.kind == "bounded":
-        rows, error, spread = USUAL_ROWS, USUAL_ERROR, USUAL_SD
+        error = USUAL_ERROR if nothing is None else SHARE_OF_THE_FLOOR * nothing
+        rows, spread = USUAL_ROWS, USUAL_SD
     else:
         return None
     return replace(

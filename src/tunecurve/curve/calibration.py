@@ -11,6 +11,9 @@ have three corrections of the forecast's draws, each pulled to "no change":
 - **coverage** (bounded metrics): one factor, apart for curves with and without replicates, that brings the coverage of the 80 %
   interval half way to 80 %. It and the levels are made by `benchmarks/forecast/fit_coverage.py`.
 
+After a single size the shapes that fit it fall by more than curves did: each draw's fall from it is multiplied by one factor
+(`smaller_falls`), which holds for all kinds.
+
 There is no lookup to memorise; all fade in over the first doubling beyond the data.
 """
 
@@ -72,6 +75,12 @@ def recalibrate(log_error: Floats, kind: str, doublings: Floats, sizes: int, *, 
     middle = np.median(log_error, axis=0)
     deviation = log_error - middle
     return middle + np.where(deviation < 0, better, worse) * deviation
+
+
+def smaller_falls(log_error: Floats, last: float, doublings: Floats, sizes: int) -> Floats:
+    """Return draws (n_draws, n_at) of the log error whose distance from the last measured one, `last`, is what few sizes bear out."""
+    factor = prior_table()["few_sizes_falls"].get(str(sizes), 1.0)
+    return log_error if factor == 1.0 else last + (log_error - last) * factor ** np.clip(doublings, 0.0, 1.0)
 
 
 def _forecast_levels(count: int, kind: str) -> Floats:

@@ -64,6 +64,7 @@ def forecast_curve(
     backtest: bool = True,
     kind: str | None = None,
     settled: bool = True,
+    floor: float | None = None,
 ) -> Forecast:
     """Forecast a learning curve from its measured points.
 
@@ -94,6 +95,9 @@ def forecast_curve(
         Default: a mixture of both, weighed by how well each explains the points.
     settled : bool
         Whether the training behind the largest size had settled; if not, `cannot tell` says so first.
+    floor : float, optional
+        Score of doing nothing. Read only where no size is measured: curves start at a share of its error then, or at the score of
+        the best prompt that is above it.
 
     Returns
     -------
@@ -125,14 +129,19 @@ def forecast_curve(
     """
     said_of_range = None
     if score_range is None:
-        scores = [*checked_arrays(points)[1], *(score for score, _ in (rivals or {}).values())]
+        scores = [
+            *checked_arrays(points)[1],
+            *(score for score, _ in (rivals or {}).values()),
+            *([] if floor is None else [floor]),
+        ]
         score_range, said_of_range = usual_range(scores, direction)
     notes = [said for said in (said_of_range, mean_note(points.replicate)) if said]
     notes += unit_notes(checked_arrays(points)[1], score_range, target, delta)
     curve = prepare(points, score_range, direction)
     measured = _measured(curve)
     if len(curve.size) < FEWEST_SIZES:
-        return _borrowed(curve, at, rivals or {}, _known_kind(kind), notes)
+        start = with_start(curve, _best_prompt(rivals or {}, curve), _known_floor(floor, curve))
+        return _borrowed(curve, start, at, _known_kind(kind), notes)
     asked = _asked_sizes(at, float(curve.size[-1]))
     predictive = predict(curve, _known_kind(kind))
     delta = default_delta(predictive) if delta is None else _positive("delta", delta)
@@ -180,15 +189,27 @@ def _measured(curve: PreparedCurve) -> list[MeasuredSize]:
     return [MeasuredSize(float(n), float(score), int(runs)) for n, score, runs in rows]
 
 
+def _best_prompt(rivals: Mapping[str, tuple[float, Floats | None]], curve: PreparedCurve) -> float | None:
+    own = [score for name, (score, _) in rivals.items() if " of " not in name and name.split(" ")[0].endswith("-shot")]
+    return max(own, key=lambda score: curve.scale.sign * score, default=None)
+
+
+def _known_floor(floor: float | None, curve: PreparedCurve) -> float | None:
+    ends = (curve.scale.low, curve.scale.high)
+    low, high = (fallback if end is None else end for end, fallback in zip(ends, (-np.inf, np.inf), strict=True))
+    if floor is not None and not (np.isfinite(floor) and low <= floor <= high):
+        raise UsageError(f"floor {floor:g}: expected a score within the metric's range, {low:g} to {high:g}.")
+    return floor
+
+
 def _borrowed(
     curve: PreparedCurve,
+    started: PreparedCurve | None,
     at: Sequence[float],
-    rivals: Mapping[str, tuple[float, Floats | None]],
     kind: str | None,
     notes: list[str],
 ) -> Forecast:
     """With fewer than three sizes: a forecast borrowed from other curves, no verdict, and what to measure."""
-    zero_shot = next((score for name, (score, _) in rivals.items() if name.startswith("zero-shot")), None)
     sizes, measured = len(curve.size), _measured(curve)
     asked = _asked_sizes(at or (() if sizes else FIRST_SIZES), float(curve.size[-1]) if sizes else 1.0)
     refusal = (
@@ -196,7 +217,6 @@ def _borrowed(
         f"the bend of the curve is unknown. Measure {FEWEST_SIZES - sizes} more, so that each "
         "size is 2 to 4 times the next smaller one."
     )
-    started = with_start(curve, zero_shot)
     if started is None:
         nothing = f"{refusal} Nothing is known of where this loss starts: no forecast."
         return Forecast(points=measured, refusal=nothing, notes=notes)

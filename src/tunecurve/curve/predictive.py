@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tunecurve.curve.calibration import recalibrate
+from tunecurve.curve.calibration import recalibrate, smaller_falls
 from tunecurve.curve.kinds import kind_probabilities
 from tunecurve.curve.points import CEILING_OFFSET, SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
 from tunecurve.curve.posterior import CurveDraws, draw_curves, explain, fit, normal_scores
@@ -141,7 +141,7 @@ class Predictive:
                 result[mine] = recalibrate(log_error[mine], prior.kind, doublings, sizes, replicated=replicated)
         if any(prior.kind == LANGUAGE_MODEL for prior in self.priors):
             result = recalibrate(result, LANGUAGE_MODEL, doublings, sizes, replicated=replicated)
-        return result
+        return smaller_falls(result, float(self.curve.log_error[-1]), doublings, sizes)
 
     def curve_scores(self, size: Floats) -> Floats:
         """Draws (n_draws, n_at) of the expected score on this test set."""

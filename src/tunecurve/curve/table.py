@@ -1,7 +1,7 @@
 """Curves files: a CSV of runs becomes one table of points a curve, checked line by line.
 
 The file is read as a stream and only numbers are kept, so a file of any length is read or refused in a moment.
-Zero-shot and few-shot rows become rivals of their curve, never points. Every complaint names the line, the value and
+Zero-shot and few-shot rows become rivals of their curve, floor rows its floor, never points. Every complaint names the line, the value and
 what was expected.
 """
 
@@ -20,7 +20,14 @@ import numpy as np
 from tunecurve.curve.points import CurvePoints
 from tunecurve.errors import DataError, UsageError, did_you_mean
 
-KINDS = {"zeroshot": "zero-shot", "fewshot": "few-shot", "finetune": "finetune", "finetuned": "finetune"}
+FLOOR = "floor"
+KINDS = {
+    "zeroshot": "zero-shot",
+    "fewshot": "few-shot",
+    "floor": FLOOR,
+    "finetune": "finetune",
+    "finetuned": "finetune",
+}
 DIRECTIONS = {"max": "max", "higher": "max", "maximize": "max", "min": "min", "lower": "min", "minimize": "min"}
 COLUMNS = ("curve_id", "n", "score", "replicate", "n_test", "kind", "direction", "target_n")
 # More runs than this in one file are not learning curves but a mistake (predictions, logs), and would fill the memory.
@@ -49,6 +56,8 @@ class CurveTable:
     line: array[int] = field(default_factory=lambda: array("q"))
     replicate: list[str] = field(default_factory=list)
     rival_scores: dict[str, list[float]] = field(default_factory=dict)
+    floor_scores: list[float] = field(default_factory=list)
+    """What doing nothing scores."""
     asked_sizes: set[float] = field(default_factory=set)
     direction: str | None = None
     notes: list[str] = field(default_factory=list)
@@ -76,6 +85,11 @@ class CurveTable:
     def rivals(self) -> dict[str, tuple[float, None]]:
         """Mean score of each rival strategy."""
         return {name: (float(np.mean(scores)), None) for name, scores in self.rival_scores.items()}
+
+    @property
+    def floor(self) -> float | None:
+        """Mean score of doing nothing; None where the file does not say it."""
+        return float(np.mean(self.floor_scores)) if self.floor_scores else None
 
 
 def read_table(path: str) -> list[CurveTable]:
@@ -231,7 +245,7 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
     kind = KINDS.get(re.sub(r"[-_ ]", "", written.casefold()))
     if kind is None:
         raise DataError(
-            f"{where}: kind {written!r}; expected zeroshot, fewshot or finetune.{did_you_mean(written, KINDS)}"
+            f"{where}: kind {written!r}; expected zeroshot, fewshot, floor or finetune.{did_you_mean(written, KINDS)}"
         )
     said = cells.get("direction") or None
     direction = DIRECTIONS.get(said.casefold(), "") if said else None
@@ -243,6 +257,9 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
     if not cells["score"] and not cells["n"]:
         return
     score = _number(cells["score"], "score", where)
+    if kind == FLOOR:
+        table.floor_scores.append(score)
+        return
     if kind != "finetune":
         table.rival_scores.setdefault(kind, []).append(score)
         return
