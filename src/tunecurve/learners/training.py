@@ -39,24 +39,16 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Where a fine-tuning run stands; sent after every optimizer step.
-
-    Attributes
-    ----------
-    step, n_steps : int
-        Steps done, of how many.
-    loss : float
-        Of the last step.
-    tokens_per_second : float
-    phase : str
-        What of the training it is, where it has parts; empty: the study's rows.
-    """
+    """Where a fine-tuning run stands; sent after every optimizer step."""
 
     step: int
     n_steps: int
+    """Steps done, of how many."""
     loss: float
+    """Of the last step."""
     tokens_per_second: float
     phase: str = ""
+    """What of the training it is, where it has parts; empty: the study's rows."""
 
 
 @dataclass(frozen=True)
