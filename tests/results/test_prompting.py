@@ -10,6 +10,7 @@ import pytest
 
 import tunecurve
 from tests.fakes.prompt_reader import PromptReader, TunedReader
+from tests.fakes.records import finished_trial
 from tests.support.class_rows import class_rows
 from tunecurve.curve.intervals import jackknife
 from tunecurve.errors import UsageError
@@ -283,7 +284,16 @@ def test_requests_to_a_student_of_a_teacher_cost_what_the_students_do(learner, u
     tuned = point("fine-tune", 90, learner=learner, size=100)
     answers = SimpleNamespace(n=10, tokens_in=10_000, tokens_out=500)
     prices = {"paid": ModelPrices(2.0, 10.0, 4.0, 20.0, None, "made up")}
-    trials = [SimpleNamespace(key=tuned.key, answers=answers)]
+    trials = [SimpleNamespace(key=tuned.key, answers=answers, answers_by_label_names=False)]
     [found] = judged(point("zero-shot", 50), tuned, prices=prices, trials=trials)
     assert found.sizes[0].tokens_sent == 1000
     assert found.sizes[0].usd_per_1000 == (None if usd is None else pytest.approx(usd))
+
+
+def test_what_a_tagger_knows_by_names_of_labels_is_no_prompt():
+    points = point("zero-shot", 40, learner="warm"), point("zero-shot", 20), point("fine-tune", 30, size=50)
+    config = {"learner": {}, "labels": ["NAME"]}
+    trials = [finished_trial(learner="warm", strategy="zero-shot", shots=0, train_size=0, config=config)]
+    [found] = judged(*points, trials=trials)
+    assert (found.prompted, found.score, found.n_prompts, found.from_size) == ("m", 20.0, 1, 50)
+    assert judged(points[0], points[2], trials=trials) == []

@@ -101,8 +101,11 @@ class PromptJudge:
 
         A curve on the floor is compared, too: that a prompt is better is what its reader has to know.
         """
+        unprompted = {trial.key for trial in self.trials if trial.answers_by_label_names}
         prompts = [
-            point for point in self.points if point.strategy in PROMPTED and self._score(point, metric) is not None
+            point
+            for point in self.points
+            if point.strategy in PROMPTED and point.key not in unprompted and self._score(point, metric) is not None
         ]
         best = best_of(prompts, lambda point: self._score(point, metric), metric)
         if best is None or blocked(self.findings, "verdict"):

@@ -101,6 +101,11 @@ class TrialResult(Record, OfPoint):
         return dict(self.config["learner"])
 
     @property
+    def answers_by_label_names(self) -> bool:
+        """Whether a model answered that knows labels by their names alone: it has neither a prompt nor a row, as `tagger:warm`."""
+        return self.strategy == "zero-shot" and "labels" in self.config and "prompts_sha256" not in self.config
+
+    @property
     def is_hosted(self) -> bool:
         """Whether its model is behind a provider's API."""
         return self.identity.get("kind") == "hosted"
