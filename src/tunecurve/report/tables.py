@@ -67,6 +67,8 @@ def _training_of(results: Results, point: Point) -> str:
         return "–"
     kept = training.development
     rows = f", {kept.rows} development rows, learning rate {kept.learning_rate:g}" if kept else ""
+    n_others = len(training.kept_aside or ()) - (kept.rows if kept else 0)
+    rows += f", {n_others} rows for thresholds" if n_others > 0 else ""
     return f"{training.steps or '–'} × {training.epochs}{rows}"  # not every provider tells steps
 
 

@@ -222,3 +222,5 @@ def test_rows_kept_from_training_are_in_n_and_no_rows_that_the_model_has_seen(
     assert len(trial.training.kept_aside or ()) == n_aside
     assert point.training_scores.n_rows == trial.loss.train.n_rows == 60 - n_aside
     assert trial.training.examples_seen == trial.training.epochs * (60 - n_aside)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert (", 12 rows for thresholds" in page) == ("over_masking" in settings)
