@@ -196,7 +196,7 @@ def stratified_order(
     """Return the order rearranged so that its beginnings hold all labels about evenly.
 
     The next row is always one with the label that was drawn least so far, rarer labels first; rows without labels
-    count as one label of their own. Beginnings stay nested.
+    count as one label of their own. Beginnings stay nested. What rows drawn before have counts as drawn.
     """
     waiting: dict[str, deque[int]] = defaultdict(deque)
     for position in order:

@@ -24,7 +24,7 @@ def as_class(text: str) -> str:
 class _CountsByClass(Metric):
     """Statistics are [true positive, predicted, gold] of each class in order, and [rows]: shape (3 * classes + 1,).
 
-    The count of rows keeps those whose gold class is outside the set in the denominator.
+    The count of rows keeps those whose gold class is outside the set in the denominator. Case counts, outer whitespace does not.
     """
 
     def __init__(self, classes: Iterable[str]) -> None:

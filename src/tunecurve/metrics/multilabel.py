@@ -25,7 +25,7 @@ def as_set(text: str) -> set[str]:
 class _CountsByLabel(Metric):
     """Statistics are [found, predicted, gold] of each label in order, of all others, and [whole sets right, 0, rows].
 
-    Shape (3 * labels + 6,).
+    Shape (3 * labels + 6,). Case counts.
     """
 
     def __init__(self, labels: Iterable[str]) -> None:

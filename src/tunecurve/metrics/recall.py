@@ -14,7 +14,10 @@ from tunecurve.metrics.base import FloatArray, Metric, percentage
 
 
 class RecallByLabel(Metric):
-    """Of what has a label, the percentage found; statistics are [found, gold] for each label, shape (2 * labels,)."""
+    """Of what has a label, the percentage found; statistics are [found, gold] for each label, shape (2 * labels,).
+
+    What has another label is left out.
+    """
 
     def __init__(self, labels: Iterable[str]) -> None:
         self.labels = tuple(sorted({self.label_key(label) for label in labels}))

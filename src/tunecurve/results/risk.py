@@ -11,7 +11,7 @@ from tunecurve.results.records.points import LEAKS, Point, best_of
 
 
 def greatest_risk(results: Results, learner: str | None) -> Risk | None:
-    """Return the risk; None where nothing speaks against a decision."""
+    """Return the risk of a decision that rests on a learner's curve, if on any; None where nothing speaks against it."""
     tuned = [point for point in results.points if point.strategy == "fine-tune" and point.learner == learner]
     best = best_of(tuned, lambda point: point.scores[results.primary_metric].estimate, results.metric())
     leaks = _leaks(results, best)

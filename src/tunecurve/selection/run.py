@@ -72,6 +72,8 @@ def select_test(
 ) -> SelectionTest:
     """Return which way of choosing the next rows would have learnt fastest on the labelled pool of a study.
 
+    Replays and result are kept in the run's folder ``select-test``; `on_replay` is told after every replay.
+
     Raises
     ------
     UsageError

@@ -15,6 +15,8 @@ from pathlib import Path
 class ProcessLock:
     """A new file that this process holds a lock on until it ends or closes it.
 
+    Where the file system has no locks, that is an error if it `must_lock`.
+
     Raises
     ------
     OSError

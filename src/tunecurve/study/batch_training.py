@@ -21,6 +21,9 @@ from tunecurve.study.trial import TrialContext, training_job
 def train_together(context: TrialContext, progress: Progress, folder: Path) -> None:
     """Train all models of the plan that are not trained, those of one learner at once.
 
+    Trials of learners that cannot train together, and of those that nothing is trained for, are left alone; interrupted work is
+    kept in the folder.
+
     Raises
     ------
     Interrupted

@@ -27,7 +27,7 @@ class MetricTokenizers:
 
 
 def decide_tokenizers(spec: StudySpec, rows: Sequence[Row], decisions: Decisions) -> MetricTokenizers:
-    """Return how BLEU and ROUGE cut texts: as the study file says, else as fits the script of the targets."""
+    """Return how BLEU and ROUGE cut texts: as the study file says, else as fits the script of the first run's targets."""
     chosen, findings = dict(DEFAULTS), []
     for option, choose in _CHOOSE.items():
         title = _TITLES[option]

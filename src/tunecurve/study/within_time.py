@@ -28,7 +28,10 @@ FINDINGS = ("time-budget", "time-budget-left-out", "time-budget-slower")
 
 
 class TimeKeeper:
-    """Keeps a study's plan within its time: trials, findings and decisions become those of the shorter plan."""
+    """Keeps a study's plan within its time: trials, findings and decisions become those of the shorter plan.
+
+    `on_shorter` is told the study as it is from then on.
+    """
 
     def __init__(self, study: Study, progress: Progress, on_shorter: Callable[[StudySpec], None]) -> None:
         self._study, self._progress, self._on_shorter = study, progress, on_shorter

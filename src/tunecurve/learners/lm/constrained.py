@@ -122,7 +122,7 @@ class MaskingConstraint(AutomatonConstraint):
 class ObjectConstraint(AutomatonConstraint):
     """Chooses the tokens of a JSON object, and closes it by the shortest way just before the answer cap.
 
-    Where the cap cannot hold even the shortest object, the answer is cut.
+    Where the cap, which does not count the end token, cannot hold even the shortest object, the answer is cut.
     """
 
     automaton: JsonAutomaton

@@ -48,7 +48,10 @@ def trainable_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
 
 
 class Checkpoint:
-    """The file that a run of one or several trainings is kept in."""
+    """The file that a run of one or several trainings is kept in; how often does not influence the result.
+
+    The fingerprint is of everything that determines the run's steps.
+    """
 
     def __init__(self, folder: Path, fingerprint: str, every_seconds: float = 60.0) -> None:
         self._path, self._fingerprint, self._every_seconds = folder / FILE_NAME, fingerprint, every_seconds

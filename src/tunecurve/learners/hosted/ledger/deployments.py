@@ -127,7 +127,10 @@ class DeploymentTable(LedgerFile):
         return [row for row in may_stand if not self.owner.lives(row.owner)]
 
     def claim_deployment(self, row: DeploymentRow) -> Claim[DeploymentRow]:
-        """Write that a deployment is about to be created, unless one of this model is there or on its way."""
+        """Write that a deployment is about to be created, unless one of this model is there or on its way.
+
+        Its key gets a number, so that no two deployments ever share one.
+        """
 
         def work(connection: sqlite3.Connection) -> Claim[DeploymentRow]:
             """Look for one that is not over, else write a new one, in one transaction."""

@@ -59,7 +59,7 @@ _BROKEN = re.compile(r"Connect|Timeout|Transport|Protocol|Network|Payload|Discon
 
 
 def explain_failure(error: BaseException, name: HostedName, retry_after: float | None = None) -> Failure:
-    """Return what an exception of an SDK means."""
+    """Return what an exception of an SDK means; the wait is that of the response's headers."""
     for cause in causes(error):  # SDKs wrap what is raised beneath them
         if isinstance(cause, Explained):
             return cause.failure

@@ -287,7 +287,10 @@ def at_most_usd(row: JobRow, share: float = 1.0) -> float | None:
 
 
 def _book(row: JobRow, job: ProviderJob, share: float) -> JobRow:
-    """Return the row with what a job costs; where that is not told, the most that it can be, for the epochs that are trained."""
+    """Return the row with what a job costs; where that is not told, the most that it can be.
+
+    `share`: the epochs that are trained, over those that were asked for.
+    """
     tokens = row.tokens * share
     billed, quoted, at_most = tokens_of(job, tokens), row.usd_of(tokens), at_most_usd(row, share)
     # An estimate of theirs, which a bill may pass as far as ours does; one that is far below ours is nonsense.
