@@ -67,13 +67,15 @@ class ClassifierLearner(EncoderLearner):
 
     def answers(self, model: SegmentClassifier, head: Head, sources: Sequence[str]) -> list[str]:
         """Return the likeliest class of every input."""
+        return [head.classes[index] for index in self.scores(model, sources).argmax(dim=-1).tolist()]
+
+    def scores(self, model: SegmentClassifier, sources: Sequence[str]) -> torch.Tensor:
+        """Return the logits of inputs in double precision on the processor, shape (inputs, classes)."""
         texts = split_words(self.tokenizer, sources, by_character=False)
-        answers = [""] * len(texts)
-        for numbers in batches_of_texts(texts):
-            best = self._logits(model, [texts[number] for number in numbers]).argmax(dim=-1).tolist()
-            for number, index in zip(numbers, best, strict=True):
-                answers[number] = head.classes[index]
-        return answers
+        found = torch.zeros(len(texts), model.head.out_features, dtype=torch.float64)
+        for rows in batches_of_texts(texts):
+            found[rows] = self._logits(model, [texts[row] for row in rows]).double().cpu()
+        return found
 
     def losses(
         self, model: SegmentClassifier, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
@@ -81,12 +83,10 @@ class ClassifierLearner(EncoderLearner):
         """Return the loss of every input's class."""
         gold = [target.strip() for target in targets]
         shares = ClassShares(head.classes, {*gold, *(label for prompt in prompts for label in prompt.labels)})
-        texts = split_words(self.tokenizer, [prompt.source for prompt in prompts], by_character=False)
-        losses = [TargetLoss(shares.nats_unknown, 1)] * len(texts)
-        for numbers in batches_of_texts(texts):
-            nats = -self._logits(model, [texts[number] for number in numbers]).double().log_softmax(dim=-1).cpu()
-            for number, row in zip(numbers, nats, strict=True):
-                index = shares.indices.get(gold[number])
-                if index is not None:
-                    losses[number] = TargetLoss(float(row[index]) + shares.nats_known, 1)
+        losses = [TargetLoss(shares.nats_unknown, 1)] * len(gold)
+        nats = -self.scores(model, [prompt.source for prompt in prompts]).log_softmax(dim=-1)
+        for number, label in enumerate(gold):
+            index = shares.indices.get(label)
+            if index is not None:
+                losses[number] = TargetLoss(float(nats[number, index]) + shares.nats_known, 1)
         return losses

@@ -15,7 +15,6 @@ from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier
 from tunecurve.learners.encoder.train import TrainingTask
-from tunecurve.learners.encoder.whole_texts import batches_of_texts
 from tunecurve.learners.encoder.words import split_words
 from tunecurve.learners.label_thresholds import (
     MIDDLE,
@@ -77,8 +76,5 @@ class LabelSetClassifier(LabelSetLearner, ClassifierLearner):
         return losses_of_sets(self._log_odds(model, [prompt.source for prompt in prompts]), targets, head.classes)
 
     def _log_odds(self, model: SegmentClassifier, sources: Sequence[str]) -> NDArray[np.float64]:
-        texts = split_words(self.tokenizer, sources, by_character=False)
-        found = np.zeros((len(texts), model.head.out_features))
-        for numbers in batches_of_texts(texts):
-            found[numbers] = self._logits(model, [texts[number] for number in numbers]).double().cpu().numpy()
+        found: NDArray[np.float64] = self.scores(model, sources).numpy()
         return found
