@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from tunecurve.curve.answer import FirstStudy, StudySize
+from tunecurve.curve.calibration import smaller_falls
 from tunecurve.curve.points import Floats, PreparedCurve
 from tunecurve.curve.predictive import Predictive
 
@@ -97,7 +98,9 @@ def rows_to_find_out(predictive: Predictive) -> FirstStudy:
 
 def _width_after(predictive: Predictive, rows: float, seeds: int, score: Floats) -> float:
     """Mean width of the 80 % interval of `score` once `rows` have been measured with `seeds` runs."""
-    latent = predictive.latent_log_error(rows)
+    curve, doublings = predictive.curve, np.log2(np.array([rows / predictive.last_size]))
+    latent = predictive.latent_log_error(rows)[:, None]
+    latent = smaller_falls(latent, float(curve.log_error[-1]), doublings, len(curve.size) - curve.starts)[:, 0]
     variance = float(predictive.run_variance(np.array([rows]))[0]) / seeds
     outcomes = np.quantile(latent, (np.arange(IMAGINED_OUTCOMES) + 0.5) / IMAGINED_OUTCOMES)
     weight = np.exp(-0.5 * (outcomes[:, None] - latent[None, :]) ** 2 / max(variance, 1e-8))
