@@ -53,6 +53,7 @@ class Known:
     curve: Curve
     kind: str | None
     is_farm: bool
+    metric: str
     floor: float | None = None
     labels: float | None = None
     zero_shot: float | None = None
@@ -91,6 +92,7 @@ def published(path: Path) -> Iterator[Known]:
             curve,
             None,
             False,
+            metrics[curve.curve_id],
             floor=even_floor(curve.group, metrics[curve.curve_id], labels),
             labels=labels,
             zero_shot=zero.get(curve.curve_id),
@@ -124,6 +126,7 @@ def of_the_farm(runs: Path | None) -> Iterator[Known]:
             curve,
             None if found.learner == "tfidf" else priors.LANGUAGE_MODEL,
             True,
+            found.metric,
             floor=found.floor,
             labels=one.labels if one.task in ("classification", "multilabel") else None,
             zero_shot=found.rivals.get("zero-shot"),

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.atlas.answers import Gain, borrowed_advice, borrowed_gains, need_of, what_was_needed
 from tunecurve.atlas.load import FAMILY_COLUMNS, POINT_COLUMNS, load_atlas, parse_atlas
+from tunecurve.atlas.starts import share_of_the_floor
 from tunecurve.cli.atlas import atlas
 from tunecurve.errors import DataError, SpecError, UsageError
 from tunecurve.run import run_study
@@ -258,3 +259,33 @@ def test_a_prior_is_shown_only_where_there_is_no_forecast_and_is_marked(rows_fil
     assert (enough["refusal"], enough["borrowed"]) == (None, None)
     assert "Borrowed" not in (tmp_path / "enough" / "report.html").read_text()
     assert study(rows_file, tmp_path / "none", [25, 50], None)["forecast"]["lookup"]["borrowed"] is None
+
+
+STARTS = [
+    "alpha,crf,entity_f1,max,floor,0,0,500,,1",
+    "alpha,crf,entity_f1,max,fine-tune,50,49.5,500,0,2",
+    "alpha,crf,entity_f1,max,fine-tune,100,60,500,0,2",
+    "beta,crf,entity_f1,max,floor,0,0,500,,1",
+    "beta,crf,entity_f1,max,fine-tune,25,24.25,500,0,2",
+    "gamma,tagger,leak_documents,min,floor,0,100,300,,1",
+    "gamma,tagger,leak_documents,min,fine-tune,50,24.25,300,,1",
+    "gamma,tagger,bleu,max,floor,0,50,300,,1",
+    "gamma,tagger,bleu,max,fine-tune,800,90,300,,1",
+]
+
+
+def test_a_metrics_curves_start_at_a_share_of_the_floors_error_counted_by_hand() -> None:
+    known = parse_atlas("\n".join([",".join(FAMILY_COLUMNS), *FAMILIES]), "\n".join([",".join(POINT_COLUMNS), *STARTS]))
+    assert share_of_the_floor(known, "entity_f1", 0.8) == pytest.approx(
+        (0.5 * 0.75 * 0.8 * 102 / 101) ** (1 / 3), rel=0.01
+    )
+    assert share_of_the_floor(known, "leak_documents", 0.8) == pytest.approx((0.25 * 0.8) ** 0.5, rel=0.01)
+    without_beta = share_of_the_floor(known, "entity_f1", 0.8, lambda curve: curve.family.name != "beta")
+    assert without_beta == pytest.approx((0.5 * 0.8) ** 0.5, rel=0.01)
+
+
+@pytest.mark.parametrize(("metric", "said"), [("bleu", "expected one of entity_f1"), ("entity_f2", "Did you mean")])
+def test_a_metric_without_a_start_is_refused_in_one_line(metric: str, said: str) -> None:
+    known = parse_atlas("\n".join([",".join(FAMILY_COLUMNS), *FAMILIES]), "\n".join([",".join(POINT_COLUMNS), *STARTS]))
+    with pytest.raises(UsageError, match=said):
+        share_of_the_floor(known, metric, 0.8)

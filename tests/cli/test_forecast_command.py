@@ -422,6 +422,20 @@ def test_a_floor_is_no_point_and_says_where_a_curve_of_no_size_starts(tmp_path: 
     assert of("0,2,floor", *curve) == of(*curve)
 
 
+def test_a_metric_says_where_its_curves_start_and_is_not_taken_silently(tmp_path: Path) -> None:
+    path = write(tmp_path, "n,score,kind\n0,0,floor\n")
+    plain, named = (
+        json.loads(run(path, "--at", "100", "--json", *more).output) for more in ((), ("--metric", "entity_f1"))
+    )
+    assert named["forecasts"][0]["median"] != plain["forecasts"][0]["median"]
+    assert not any("--metric" in note for note in named["notes"])
+    unused = json.loads(run("--points", POINTS, "--json", "--metric", "entity_f1").output)
+    assert any("--metric entity_f1 is not used" in note for note in unused["notes"])
+    wrong = run(path, "--metric", "entity_f2").exception
+    assert isinstance(wrong, UsageError)
+    assert "entity_f1" in str(wrong)
+
+
 def test_test_rows_of_some_lines_count_for_the_whole_curve_and_it_is_said(tmp_path: Path) -> None:
     def of(n_tests: tuple[str, ...]) -> dict:
         lines = [f"{n},{score},{rows}" for (n, score), rows in zip(CURVE, n_tests, strict=True)]

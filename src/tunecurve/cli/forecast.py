@@ -7,6 +7,7 @@ of any length gets a forecast or a clear line; numbers are never guessed from te
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,11 @@ PRICES = ("label_price", "value_per_point", "training_price", "run_price", "serv
     "--learner",
     type=click.Choice(["language-model", "classical"]),
     help="What was trained; without it, a mixture of both.",
+)
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="Name of the metric, e.g. bleu: before any size is measured, the atlas says where its curves start.",
 )
 @click.option("--delta", type=float, help="Gain per doubling that matters, in the metric's units.")
 @click.option("--label-price", type=float, help="Price of one more labelled example.")
@@ -67,6 +73,7 @@ def forecast(curves: tuple[str, ...], as_json: bool, history: bool, plot: str | 
     path = _one_file(curves, points)
     tables = read_table(path) if path is not None else parse_points(points or "")
     question = _question(options)
+    question.floor_share  # noqa: B018  (an unknown metric is complained about first)
     for table in tables if path is not None else []:  # all of them before the first answer is printed
         table.check_range(*question.range_of(table), str(path))
     for table in tables:
@@ -103,6 +110,7 @@ class Question:
     direction: str | None
     delta: float | None
     learner: str | None
+    metric: str | None
     prices: Prices
     ends: tuple[float | None, float | None] | None
 
@@ -116,6 +124,15 @@ class Question:
     def told_range(self, table: CurveTable) -> tuple[float | None, float | None] | None:
         """Return the range that was given, or that the other curves of the file tell; None where the scores alone say it."""
         return self.ends or (None if self.direction == "min" else table.score_range)
+
+    @cached_property
+    def floor_share(self) -> float:
+        """Which share of the floor's error curves start at: the atlas's where the metric is named."""
+        from tunecurve.atlas.load import load_atlas
+        from tunecurve.atlas.starts import share_of_the_floor
+        from tunecurve.curve.borrowed import SHARE_OF_THE_FLOOR
+
+        return share_of_the_floor(load_atlas(), self.metric, SHARE_OF_THE_FLOOR) if self.metric else SHARE_OF_THE_FLOOR
 
     def direction_of(self, table: CurveTable) -> str:
         """Return the direction that was given, else the file's."""
@@ -148,6 +165,7 @@ class Question:
                 prices=self.prices,
                 kind=self.learner,
                 floor=table.floor,
+                floor_share=self.floor_share,
             )
         except TunecurveError as problem:
             raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
@@ -155,6 +173,10 @@ class Question:
         if self.ends is None and self.told_range(table) is not None:
             answer.notes.insert(0, TINY_PER_CENTS)
         answer.notes.extend(self._unused_prices(answer))
+        if self.metric is not None and (answer.points or table.floor is None):
+            answer.notes.append(
+                f"--metric {self.metric} is not used: it says where a curve starts by a row of kind floor, and before any size."
+            )
         scores = [point.mean_score for point in answer.points]
         falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))
         if falling and self.direction is None and table.direction is None:

@@ -33,11 +33,13 @@ ENOUGH = 0.7
 IMAGINED_OUTCOMES = 30
 
 
-def with_start(curve: PreparedCurve, prompt: float | None, floor: float | None = None) -> PreparedCurve | None:
+def with_start(
+    curve: PreparedCurve, prompt: float | None, floor: float | None = None, floor_share: float = SHARE_OF_THE_FLOOR
+) -> PreparedCurve | None:
     """Put a start in place of sizes where none is measured; None where nothing at all is known (a loss without a score).
 
     `prompt` is the score of the untrained model with its best prompt, `floor` that of doing nothing: always the most frequent class, a
-    copy of the input, an empty answer.
+    copy of the input, an empty answer; `floor_share` is the share of its error that is left at the start.
     """
     if len(curve.size):
         return curve
@@ -45,7 +47,7 @@ def with_start(curve: PreparedCurve, prompt: float | None, floor: float | None =
     if prompted is not None and (nothing is None or prompted < nothing or curve.scale.kind == "loss"):
         rows, error, spread = PROMPT_ROWS, prompted, PROMPT_SD
     elif curve.scale.kind == "bounded":
-        error = USUAL_ERROR if nothing is None else SHARE_OF_THE_FLOOR * nothing
+        error = USUAL_ERROR if nothing is None else floor_share * nothing
         rows, spread = USUAL_ROWS, USUAL_SD
     else:
         return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tunecurve.curve.answer import BackTest, CurveAnswer, Gain, Interval, MeasuredSize, SizeForecast, Spread
-from tunecurve.curve.borrowed import FIRST_SIZES, rows_to_find_out, with_start
+from tunecurve.curve.borrowed import FIRST_SIZES, SHARE_OF_THE_FLOOR, rows_to_find_out, with_start
 from tunecurve.curve.collapse import rerun_notes
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
@@ -65,6 +65,7 @@ def forecast_curve(
     kind: str | None = None,
     settled: bool = True,
     floor: float | None = None,
+    floor_share: float = SHARE_OF_THE_FLOOR,
 ) -> Forecast:
     """Forecast a learning curve from its measured points.
 
@@ -98,6 +99,8 @@ def forecast_curve(
     floor : float, optional
         Score of doing nothing. Read only where no size is measured: curves start at a share of its error then, or at the score of
         the best prompt that is above it.
+    floor_share : float
+        That share; the atlas knows it by metric (`tunecurve.atlas.starts`).
 
     Returns
     -------
@@ -140,7 +143,9 @@ def forecast_curve(
     curve = prepare(points, score_range, direction)
     measured = _measured(curve)
     if len(curve.size) < FEWEST_SIZES:
-        start = with_start(curve, _best_prompt(rivals or {}, curve), _known_floor(floor, curve))
+        start = with_start(
+            curve, _best_prompt(rivals or {}, curve), _known_floor(floor, curve), _positive("floor_share", floor_share)
+        )
         return _borrowed(curve, start, at, _known_kind(kind), notes)
     asked = _asked_sizes(at, float(curve.size[-1]))
     predictive = predict(curve, _known_kind(kind))
