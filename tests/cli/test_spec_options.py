@@ -1,14 +1,19 @@
 """An option that sets a key of the study file takes what the key takes, and says of it what the study file's page says."""
 
+import json
+from pathlib import Path
+
 import pytest
 from click import BadParameter
 from pydantic import Field
 
 from tunecurve.cli import testset
+from tunecurve.cli.main import run_command
 from tunecurve.cli.plan import plan
 from tunecurve.cli.run import run
 from tunecurve.cli.spec_options import KEYS, OF_ROWS, given_keys, help_of
 from tunecurve.cli.validate import validate
+from tunecurve.errors import SpecError, UsageError
 from tunecurve.spec.docs import study_file_page
 from tunecurve.spec.reading import parse_spec
 from tunecurve.spec.section import PositiveInt, Section
@@ -143,3 +148,66 @@ def test_what_the_key_does_not_take_is_refused_before_anything_is_read(arguments
     with pytest.raises(BadParameter) as refused:
         run.make_context("run", [*arguments])
     assert arguments[0] in refused.value.param.opts
+
+
+ROWS = [{"text": f"Ask Ada {'x' * n} today", "label": ["tea", "milk"][n % 2]} for n in range(1, 31)]
+
+
+def refused(capsys, *arguments):
+    code = run_command(["validate", *arguments])
+    [line] = capsys.readouterr().err.splitlines()
+    return code, line
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return "rows.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--time-budget", "30"], "--time-budget: '30' is not a time; expected "),
+        (["--time-budget", "½h"], "--time-budget: '½h' is not a time; "),
+        (["--where", "xyz"], "--where: 'xyz' is no condition; expected COLUMN=VALUE, "),
+        (["--metric", "blue"], "--metric: unknown metric 'blue'. Did you mean 'bleu'? "),
+        (["--metric", "mine:score"], "--metric: metric 'mine:score' is code, "),
+        (["--task", "mine:TASK"], "--task: task 'mine:TASK' is code, "),
+        (["--shape", "heap"], "--shape: unknown shape 'heap'."),
+        (["--encoding", "u8x"], "--encoding: expected the name of an encoding, "),
+        (["--train-sizes", "0"], "--train-sizes: Input should be greater than or equal to 1, got 0"),
+        (["--target", "nan"], "--target: Input should be a finite number, got NaN"),
+        (["--test-data", "a", "--split-column", "b"], "--test-data --split-column: expected one way to name the test rows, "),
+        (["--shots=", "--train-sizes="], "--train-sizes --shots: nothing to measure: "),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_the_options_not_the_datas(capsys, rows, arguments, said):
+    code, line = refused(capsys, rows, *arguments)
+    assert code == UsageError.exit_code
+    assert line.startswith(f"tunecurve: {said}")
+    assert rows not in line
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('time_budget: "½h"', "time_budget: '½h' is not a time; "),
+        ("data: {where: [xyz]}", "data.where: 'xyz' is no condition; "),
+        ("data: {encoding: [½]}", 'data.encoding: Input should be a valid string, got ["½"]'),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--test-size", "10"]])
+def test_what_is_wrong_in_the_study_file_is_said_of_the_file(capsys, rows, written, said, options):
+    Path("study.yaml").write_text(f"{written}\n")
+    code, line = refused(capsys, "study.yaml", *options)
+    assert code == SpecError.exit_code
+    assert line.startswith(f"tunecurve: study.yaml: {said}")
+
+
+def test_an_option_that_contradicts_the_study_file_is_the_one_to_change(capsys, rows):
+    Path("study.yaml").write_text(f"data: {{source: {rows}, test_source: test.jsonl}}\n")
+    code, line = refused(capsys, "study.yaml", "--split-column", "side")
+    assert code == UsageError.exit_code
+    assert line == "tunecurve: --split-column: expected one way to name the test rows, got test_source and split_column"

@@ -65,6 +65,11 @@ def line(study, code):
         ("1 h 5 m 1 s", 3901),
         ("1d", 86400),
         ("2H", 7200),
+        ("30 min", 1800),
+        ("90 sec", 90),
+        ("2 hours", 7200),
+        ("1 hour 30 minutes", 5400),
+        ("1day 2hrs", 93600),
     ],
 )
 def test_times_are_read_as_people_write_them(text, seconds):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunecurve.cli.rights import allow_code_option, local_only_option
-from tunecurve.cli.spec_options import KEYS, OF_ROWS, Decorator, given_keys, option_of
+from tunecurve.cli.spec_options import KEYS, OF_ROWS, Decorator, check_options, given_keys, option_of
 
 if TYPE_CHECKING:
     from tunecurve.study.options import StudyOptions
@@ -62,22 +62,29 @@ def study_values(study: str | Path | None, options: Mapping[str, Any]) -> tuple[
     """Return the study's values, options laid over the file, and where they come from.
 
     Rows may stand in the place of the study file. Without a file and without ``--data`` this is the built-in study with quick sizes.
+
+    Raises
+    ------
+    UsageError
+        Where an option is wrong; what is wrong in the study file is said where it is parsed.
     """
     from tunecurve.errors import UsageError
     from tunecurve.spec.quick import QUICK_STUDY
     from tunecurve.spec.reading import is_data, load_study, name_of_data
     from tunecurve.spec.section import merge_values
 
-    overrides = given_keys(options)
-    if study is not None:
-        if options.get("data") and is_data(study):
-            raise UsageError(
-                f"'{study}' and --data {options['data']} are both rows to study; give one of them (test rows of your own: --test-data)"
-            )
-        return merge_values(load_study(study), overrides), str(study)
-    if options.get("data"):
-        return merge_values({"name": name_of_data(options["data"])}, overrides), "options"
-    return merge_values(QUICK_STUDY, overrides), "options"
+    if study is None:
+        of_file: dict[str, Any] = {"name": name_of_data(options["data"])} if options.get("data") else QUICK_STUDY
+        origin = "options"
+    elif options.get("data") and is_data(study):
+        raise UsageError(
+            f"'{study}' and --data {options['data']} are both rows to study; give one of them (test rows of your own: --test-data)"
+        )
+    else:
+        of_file, origin = load_study(study), str(study)
+    values = merge_values(of_file, given_keys(options))
+    check_options(values, of_file, options)
+    return values, origin
 
 
 def options_of(options: Mapping[str, Any], **more: Any) -> StudyOptions:

@@ -160,7 +160,11 @@ def option_of(parameter: str) -> Decorator:
     said = {"help": help_of(model, name), **_type_of(model, name), **_SETTINGS.get(parameter, {})}
     if said.get("multiple"):
         said["help"] = f"{said['help'].removesuffix('.')}; repeatable."
-    return click.option(*_FLAGS.get(parameter, (f"--{parameter.replace('_', '-')}",)), parameter, **said)
+    return click.option(*_flags(parameter), parameter, **said)
+
+
+def _flags(parameter: str) -> tuple[str, ...]:
+    return _FLAGS.get(parameter, (f"--{parameter.replace('_', '-')}",))
 
 
 def given_keys(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,3 +180,47 @@ def given_keys(options: Mapping[str, Any]) -> dict[str, Any]:
             target = target.setdefault(section, {})
         target[name] = list(value) if isinstance(value, tuple) else value
     return values
+
+
+def check_options(values: Mapping[str, Any], of_file: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Refuse options that a study cannot have, by their own names; what is wrong without them is the study file's.
+
+    Parameters
+    ----------
+    values : mapping
+        The study's values, the options laid over them.
+    of_file : mapping
+        The values without the options.
+    options : mapping
+        The parameters of the command.
+
+    Raises
+    ------
+    UsageError
+        With the option as it is typed.
+    """
+    from tunecurve.errors import SpecError, UsageError
+    from tunecurve.own_code import load_object
+    from tunecurve.spec.reading import problems_of
+
+    given = {key: _typed(name) for name, key in KEYS.items() if options.get(name) not in (None, ())}
+    problems = problems_of(values) if given else []
+    for place, reason in problems:
+        for key, option in given.items():
+            if f"{place}.".startswith(f"{key}."):
+                raise UsageError(f"{option}: {reason}")
+    try:
+        for metric in filter(is_reference, options.get("metric") or ()):
+            load_object(metric, "metric")
+    except SpecError as error:
+        raise UsageError(f"--metric: {error}") from error
+    before = problems_of(of_file) if problems else []
+    for place, reason in problems:
+        of_place = [option for key, option in given.items() if key.startswith(f"{place}.") or not place]
+        if of_place and (place, reason) not in before:
+            raise UsageError(f"{' '.join(of_place)}: {reason}")
+
+
+def _typed(parameter: str) -> str:
+    """Return an option as it is typed, by the parameter that it fills."""
+    return next(flag for flag in _flags(parameter) if flag.startswith("--")).split("/")[0]

@@ -1,4 +1,4 @@
-"""Times as people write them: ``90s``, ``30m``, ``1h30m``, and as they are shown."""
+"""Times as people write them: ``90s``, ``30 min``, ``1h30m``, ``2 hours``, and as they are shown."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in _UNITS))
+# How each unit may be written, and its seconds.
+_UNITS = {"d|days?": 86400, "h|hrs?|hours?": 3600, "m|mins?|minutes?": 60, "s|secs?|seconds?": 1}
+_DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?)(?:{unit}))?" for unit in _UNITS))
 MOST_SECONDS = 365 * 86400.0
 
 
 def seconds_of(text: str) -> float:
-    """Return the seconds of a duration such as ``90s``, ``30m``, ``1.5h`` or ``1h30m``.
+    """Return the seconds of a duration such as ``90s``, ``30m``, ``30 min``, ``1.5h``, ``2 hours`` or ``1h30m``.
 
     Raises
     ------
@@ -24,7 +25,10 @@ def seconds_of(text: str) -> float:
     parts = found.groups() if found else ()
     seconds = sum(float(part) * unit for part, unit in zip(parts, _UNITS.values(), strict=False) if part)
     if not any(parts):
-        raise ValueError(f"'{text}' is not a time; expected hours, minutes or seconds, e.g. 30m, 2h, 1h30m or 90s")
+        raise ValueError(
+            f"'{text}' is not a time; expected days, hours, minutes or seconds, each a number with its unit, e.g. 30m, "
+            "30 min, 2h, 1h30m or 90s"
+        )
     if not 1.0 <= seconds <= MOST_SECONDS:
         raise ValueError(f"'{text}' is no time for a study; expected a second to a year, e.g. 30m or 2h")
     return seconds

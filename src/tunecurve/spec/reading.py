@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from tunecurve.data.addresses import is_address
 from tunecurve.data.kinds import OTHERS, kind_of
@@ -33,6 +34,22 @@ def parse_spec(values: Mapping[str, Any], origin: str = "study") -> StudySpec:
         return StudySpec.model_validate(dict(values))
     except ValidationError as error:
         raise SpecError(f"{origin}: {_explain(error)}") from None
+
+
+def problems_of(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is wrong with a study: the key with its sections, or a section, or nothing where keys contradict, and why."""
+    try:
+        StudySpec.model_validate(dict(values))
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        return [
+            (
+                ".".join(map(str, one["loc"])),
+                _reason_of(one) + ("" if isinstance(one["input"], dict) else _value_in(one)),
+            )
+            for one in found
+        ]
+    return []
 
 
 class _Loader(yaml.SafeLoader):
@@ -148,11 +165,26 @@ def _explain(error: ValidationError) -> str:
         known = _fields_at(path[:-1])
         hint = _where_it_stands(path) or did_you_mean(path[-1], known)
         return f"unknown key '{place}'.{hint} Known here: {', '.join(known)}{more}"
-    value = first.get("input")
-    shown = f", got {json.dumps(value, default=str)[:80]}" if path else ""
+    shown = _value_in(first)
     if first["type"] == "model_type" and path:
         return f"{place}: expected keys below it, as '{_fields_at(path)[0]}: ...'{shown}{more}"
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
+    return f"{place}: {_reason_of(first)}{shown}{more}"
+
+
+def _value_in(problem: ErrorDetails) -> str:
+    """Return the value met, where it is that of a key and the reason does not quote it."""
+    value = problem["input"]
+    if not problem["loc"] or any(isinstance(one, str) and f"'{one}'" in problem["msg"] for one in _as_list(value)):
+        return ""
+    return f", got {json.dumps(value, default=str, ensure_ascii=False)[:80]}"
+
+
+def _as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _reason_of(problem: ErrorDetails) -> str:
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _where_it_stands(path: list[str]) -> str:

@@ -12,9 +12,9 @@ Amount = Annotated[float, Field(ge=0)]
 
 
 class Section(BaseModel):
-    """A section: unknown keys are errors, a text is not a number."""
+    """A section: unknown keys are errors, a text is not a number, and neither are nan and infinity."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def merge_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, object]:
