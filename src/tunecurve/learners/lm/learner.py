@@ -304,9 +304,9 @@ class LocalLearner(TorchLearner):
             self.backend,
             self._passed.setdefault(shape, set()),
         )
-        n_rows = sum(training.recipe.batch_size for training in trainings)
-        fewer = "set a smaller recipe.batch_size" + (", or train_together: false" if len(jobs) > 1 else "")
-        with enough_memory(self.compute, f"to train {self.name} on {n_rows} rows a step", fewer):
+        alone = "" if len(jobs) == 1 else f" of each of {len(jobs)} trainings"
+        smaller = "use a smaller model or shorter rows" + (", or set train_together: false" if len(jobs) > 1 else "")
+        with enough_memory(self.compute, f"to train {self.name} even on 1 row{alone} at a time", smaller):
             seeds = [training.seed for training in trainings]
             model, initial = initial_adapters(self.load_base(), first, seeds)
             trained = train_adapters(model, trainings, initial, settings, on_step)

@@ -20,10 +20,12 @@ from tunecurve.learners.lm.cached import cached_step, loss_of_one, losses_of_all
 from tunecurve.learners.lm.chat_format import EncodedExample, common_prefix_length
 from tunecurve.learners.lm.training.cuda_graphs import CudaGraphs
 from tunecurve.learners.lm.training.fused import fused_modules
+from tunecurve.learners.lm.training.micro_batches import MicroBatches, shares
 from tunecurve.learners.lm.training.multi_lora import StackedAdapters
 from tunecurve.learners.lm.training.one_pass import FewShapes, losses_in_one_pass, one_pass_step
 from tunecurve.learners.lm.training.packed import loss_packed, pack
 from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose, raise_difference
+from tunecurve.learners.torch.device import is_out_of_memory
 
 MIN_SHARED_PREFIX = 8
 # On a GPU, lengths are padded to multiples of it: few shapes occur, so that recording them pays.
@@ -151,9 +153,11 @@ class AdapterObjective:
         rows: Batches,
         layout: Layout,
         *,
+        micro_batches: MicroBatches | None = None,
         may_record: bool = True,
     ) -> None:
         self.backend, self.adapters = backend, adapters
+        self.micro_batches = micro_batches or MicroBatches()
         self._model, self._base = model, model.get_base_model()
         self._rows, self._layout = rows, layout
         self._launched = CudaGraphs(
@@ -173,11 +177,46 @@ class AdapterObjective:
         """Return the losses of a step, and leave its gradients with the trainings' parameters; inside `ready` only."""
         if self.adapters.activate(list(batches)):
             self._launched.forget()
+        while True:
+            try:
+                return self._compute(batches)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or not self.micro_batches.use_fewer(batches):
+                    raise
+            # Behind the except, where the error no longer keeps what the failed step had computed.
+            self._forget_step()
+
+    def _compute(self, batches: Mapping[int, Sequence[int]]) -> list[float]:
+        if self.micro_batches.rows_at_once is not None:
+            return self._compute_in_parts(self.micro_batches.parts(batches))
         self.adapters.prepare_step()
-        step = self.backend.tensors([[self._rows[n][row] for row in rows] for n, rows in batches.items()], self._layout)
-        losses = self._launched(step).tolist()
+        losses = self._launched(self._tensors(batches, self._layout)).tolist()
         self.adapters.hand_over_gradients()
         return losses
+
+    def _compute_in_parts(self, parts: Sequence[Mapping[int, Sequence[int]]]) -> list[float]:
+        """Compute a batch part by part, without padding to few shapes: these steps are long and not recorded."""
+        n_answer = {number: [row.n_answer for row in self._rows[number]] for number in parts[0]}
+        layout, total = replace(self._layout, shapes=None), torch.zeros(len(parts[0]))
+        for part, of_batch in zip(parts, shares(parts, n_answer), strict=True):
+            # A training without rows in this part lends one that counts for nothing.
+            filled = {number: rows or parts[0][number][:1] for number, rows in part.items()}
+            self.adapters.prepare_step()
+            losses = self.backend.losses(self._base, self._tensors(filled, layout).to(self._base.device))
+            weighted = losses * torch.tensor(of_batch, dtype=losses.dtype, device=losses.device)
+            weighted.sum().backward()
+            self.adapters.hand_over_gradients()
+            total += weighted.detach().float().cpu()
+        return total.tolist()
+
+    def _tensors(self, batches: Mapping[int, Sequence[int]], layout: Layout) -> Any:
+        return self.backend.tensors([[self._rows[n][row] for row in rows] for n, rows in batches.items()], layout)
+
+    def _forget_step(self) -> None:
+        self._launched.forget()
+        self.adapters.take_gradients()
+        if self._base.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _losses_and_gradients(self, step: Any) -> torch.Tensor:
         losses = self.backend.losses(self._base, step)
@@ -186,13 +225,21 @@ class AdapterObjective:
 
     @property
     def launches(self) -> str:
-        """How steps were launched, in words; empty where that goes without saying."""
-        return self._launched.said
+        """How steps were launched and batches split, in words; empty where that goes without saying."""
+        return self._launched.said + self.micro_batches.said
 
     def mean_loss_of(self, rows: Sequence[int], batch_size: int) -> Callable[[], float]:
         """Return what computes the mean loss of rows of the first training, and leaves no gradient; inside `ready` only."""
         layout = replace(self._layout, shapes=None)
-        apart = AdapterObjective(self._model, self.backend, self.adapters, self._rows, layout, may_record=False)
+        apart = AdapterObjective(
+            self._model,
+            self.backend,
+            self.adapters,
+            self._rows,
+            layout,
+            micro_batches=self.micro_batches,
+            may_record=False,
+        )
         batches = [rows[first : first + batch_size] for first in range(0, len(rows), batch_size)]
 
         def loss() -> float:

@@ -100,10 +100,11 @@ class StackedAdapters(Adapters):
         self._gradients.zero_()
 
     def hand_over_gradients(self) -> None:
-        """Give every computed training its share of the gradients, in float32."""
-        gradients = self._gradients.float()
+        """Add to every computed training's gradients its own of this pass, in float32."""
+        gradients = self._gradients.to(torch.float32, copy=True)  # the next pass writes where these are
         for index, number in enumerate(self.active):
-            self._flat[number].grad = gradients[index]
+            before = self._flat[number].grad
+            self._flat[number].grad = gradients[index] if before is None else before + gradients[index]
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
