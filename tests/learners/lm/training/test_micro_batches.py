@@ -58,7 +58,8 @@ def objective_of(tiny_model_folder, backend, micro_batches, n_trainings=1):
     values = {name: part.detach().clone() for name, part in trainable_parameters(model).items()}
     initial = [{name: (n + 1) * part for name, part in values.items()} for n in range(n_trainings)]
     adapters = backend.adapters(model, initial)
-    return AdapterObjective(model, backend, adapters, [rows] * n_trainings, layout_of(rows), micro_batches=micro_batches)
+    layout = replace(layout_of(rows), parts=micro_batches or MicroBatches())
+    return AdapterObjective(model, backend, adapters, [rows] * n_trainings, layout)
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 3])
@@ -113,7 +114,10 @@ def test_a_training_in_parts_learns_what_a_whole_one_learns_and_says_so(tiny_mod
     _, whole, adapter = train(tiny_model_folder, tmp_path / "whole")
     monkeypatch.setattr(backends, "_ON_CPU", (with_memory_for(2, backends._PACKED),))
     _, record, found = train(tiny_model_folder, tmp_path / "parts")
-    assert "batches in parts of at most 2 rows of a training, their gradients added: memory did not suffice for 4" in record.path
+    assert (
+        "batches in parts of at most 2 rows of a training, their gradients added: memory did not suffice for 4"
+        in record.path
+    )
     assert "batches in parts" not in whole.path
     assert record.recipe["batch_size"] == whole.recipe["batch_size"] == RECIPE["batch_size"]
     assert record.losses == pytest.approx(whole.losses, rel=1e-4)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -46,6 +46,8 @@ class Layout:
     """Lengths are padded to multiples of it."""
     shapes: FewShapes | None = None
     """The shapes of all steps, where they are known."""
+    parts: MicroBatches = field(default_factory=MicroBatches)
+    """How many rows are computed at once."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +155,9 @@ class AdapterObjective:
         rows: Batches,
         layout: Layout,
         *,
-        micro_batches: MicroBatches | None = None,
         may_record: bool = True,
     ) -> None:
         self.backend, self.adapters = backend, adapters
-        self.micro_batches = micro_batches or MicroBatches()
         self._model, self._base = model, model.get_base_model()
         self._rows, self._layout = rows, layout
         self._launched = CudaGraphs(
@@ -181,14 +181,14 @@ class AdapterObjective:
             try:
                 return self._compute(batches)
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or not self.micro_batches.use_fewer(batches):
+                if not is_out_of_memory(error) or not self._layout.parts.use_fewer(batches):
                     raise
             # Behind the except, where the error no longer keeps what the failed step had computed.
             self._forget_step()
 
     def _compute(self, batches: Mapping[int, Sequence[int]]) -> list[float]:
-        if self.micro_batches.rows_at_once is not None:
-            return self._compute_in_parts(self.micro_batches.parts(batches))
+        if self._layout.parts.rows_at_once is not None:
+            return self._compute_in_parts(self._layout.parts.parts(batches))
         self.adapters.prepare_step()
         losses = self._launched(self._tensors(batches, self._layout)).tolist()
         self.adapters.hand_over_gradients()
@@ -226,20 +226,12 @@ class AdapterObjective:
     @property
     def launches(self) -> str:
         """How steps were launched and batches split, in words; empty where that goes without saying."""
-        return self._launched.said + self.micro_batches.said
+        return self._launched.said + self._layout.parts.said
 
     def mean_loss_of(self, rows: Sequence[int], batch_size: int) -> Callable[[], float]:
         """Return what computes the mean loss of rows of the first training, and leaves no gradient; inside `ready` only."""
         layout = replace(self._layout, shapes=None)
-        apart = AdapterObjective(
-            self._model,
-            self.backend,
-            self.adapters,
-            self._rows,
-            layout,
-            micro_batches=self.micro_batches,
-            may_record=False,
-        )
+        apart = AdapterObjective(self._model, self.backend, self.adapters, self._rows, layout, may_record=False)
         batches = [rows[first : first + batch_size] for first in range(0, len(rows), batch_size)]
 
         def loss() -> float:
@@ -261,7 +253,7 @@ class AdapterObjective:
             self.backend,
             self.adapters,
             [few] * self.adapters.n_trainings,
-            replace(self._layout, shapes=None),
+            replace(self._layout, shapes=None, parts=MicroBatches()),
         )
         batches = dict.fromkeys(range(self.adapters.n_trainings), range(len(few)))
         self._model.eval()

@@ -29,6 +29,8 @@ from tunecurve.learners.lm.training.backends import (
     choose_backend,
     shared_prefix_length,
 )
+from tunecurve.learners.lm.training.memory_plan import StepShape, planned_parts
+from tunecurve.learners.lm.training.micro_batches import MicroBatches
 from tunecurve.learners.lm.training.one_pass import FewShapes
 from tunecurve.learners.torch.backend_choice import Choice, NotUsable
 from tunecurve.learners.torch.development import (
@@ -135,7 +137,8 @@ def train_adapters(
         _new_training(training, training.recipe, parameters, n_shared)
         for training, parameters in zip(trainings, adapters.parameters, strict=True)
     ]
-    layout = replace(layout, shapes=FewShapes(_planned(rows, runs), layout.n_prefix))
+    parts = _parts(model, trainings, n_shared, choice)
+    layout = replace(layout, shapes=FewShapes(_planned(rows, runs), layout.n_prefix), parts=parts)
     objective = AdapterObjective(model, choice.chosen.backend, adapters, rows, layout)
     fingerprint = adapters.fingerprint([training.fingerprint(settings.compute) for training in trainings])
     run = TrainingRun(
@@ -161,6 +164,17 @@ def train_adapters(
     records = [_record(training, run, path, choice) for training, run in zip(trainings, runs, strict=True)]
     records[0].development = seen
     return list(zip(adapters.values(), records, strict=True))
+
+
+def _parts(
+    model: Any, trainings: Sequence[EncodedTraining], n_shared: int, choice: Choice[AdapterObjective]
+) -> MicroBatches:
+    """Return in which parts batches are computed; stock modules keep more than is planned with, and are not planned for."""
+    if choice.name in ("reference", "cached"):
+        return MicroBatches()
+    largest = max(training.recipe.batch_size for training in trainings)
+    rows, rank = [training.ordered for training in trainings], trainings[0].recipe.lora_rank
+    return planned_parts(model.get_base_model(), StepShape.of(rows, largest, n_shared, rank))
 
 
 def _record(training: EncodedTraining, run: Training, path: str, choice: Choice[AdapterObjective]) -> TrainingRecord:
