@@ -44,11 +44,12 @@ class ModelShape:
     @classmethod
     def of(cls, config: Any, n_parameters: int, dtype: torch.dtype) -> ModelShape | None:
         """Return the shape that a text model's config names; None where it does not name all of it, or has experts."""
-        hidden, n_heads = getattr(config, "hidden_size", None), getattr(config, "num_attention_heads", None)
-        n_layers, inner = getattr(config, "num_hidden_layers", None), getattr(config, "intermediate_size", None)
+        names = ("hidden_size", "num_attention_heads", "num_hidden_layers", "intermediate_size")
+        sizes = [value for name in names if isinstance(value := getattr(config, name, None), int)]
         has_experts = any(getattr(config, name, None) for name in ("num_experts", "num_local_experts"))
-        if not all(isinstance(value, int) for value in (hidden, n_heads, n_layers, inner)) or has_experts:
+        if len(sizes) < len(names) or has_experts:
             return None
+        hidden, n_heads, n_layers, inner = sizes
         head = getattr(config, "head_dim", None) or hidden // n_heads
         n_keys = getattr(config, "num_key_value_heads", None) or n_heads
         return cls(
