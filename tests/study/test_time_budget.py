@@ -10,10 +10,11 @@ from tunecurve.curve.unmeasured import UnmeasuredCurve
 from tunecurve.errors import SpecError, UsageError
 from tunecurve.executors.options import Executor
 from tunecurve.learners.baselines.floor import FloorLearner
+from tunecurve.learners.busy import OtherWork
 from tunecurve.learners.distilled import DistilledLearner
 from tunecurve.run import run_study
 from tunecurve.spec.durations import duration, seconds_of
-from tunecurve.study import time_budget
+from tunecurve.study import prepare, time_budget
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import Trial
 from tunecurve.study.prepare import prepare_study
@@ -27,6 +28,12 @@ STUDY = {
     "train_sizes": [5, 10, 20, 40, 80],
     "bootstrap": {"draws": 100},
 }
+
+
+@pytest.fixture(autouse=True)
+def start_takes_no_time(monkeypatch):
+    monkeypatch.setattr(prepare, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(time_budget, "other_work", lambda: None)
 
 
 class TimedLearner(LookupLearner):
@@ -244,3 +251,40 @@ def test_hours_of_jobs_are_told_of_where_the_student_has_one_whoever_teaches(stu
     }  # fmt: skip
     [found] = time_budget.time_findings("1m", decided, {taught.name: taught})
     assert ("hours of tuning jobs at providers are not counted" in found.text) == student_is_paid
+
+
+def test_the_start_is_part_of_the_time(rows_file, tmp_path, monkeypatch):
+    with_quick_start = prepared(rows_file, tmp_path / "quick", time_budget="4m")
+    clock = iter([0.0, 100.0])
+    monkeypatch.setattr(prepare, "monotonic", lambda: next(clock))
+    with_slow_start = prepared(rows_file, tmp_path / "slow", time_budget="4m")
+    assert with_slow_start.data.decisions.to_json()["time_budget"]["seconds_before"] == 100.0
+    seconds = [
+        study.data.decisions.to_json()["time_budget"]["seconds"] for study in (with_quick_start, with_slow_start)
+    ]
+    assert seconds[1] <= 0.9 * 240 - 100 < seconds[0] <= 0.9 * 240
+    clock = iter([0.0, 100.0])
+    with pytest.raises(UsageError, match=r"time budget 1m: .*expected 4m or more.*The start alone took 1:40 min"):
+        prepared(rows_file, tmp_path / "short", time_budget="1m")
+
+
+def test_a_time_that_is_too_short_on_a_busy_machine_says_so(rows_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(time_budget, "other_work", lambda: OtherWork(1.9, 2))
+    with pytest.raises(UsageError, match=r"This machine is busy: other programs take 1.9 of 2 processors") as refused:
+        prepared(rows_file, tmp_path / "run", time_budget="20s")
+    assert "\n" not in str(refused.value)
+
+
+def test_the_time_of_tfidf_is_counted(tmp_path):
+    rows = [{"input": f"text number {number} of {number % 3}", "target": "abc"[number % 3]} for number in range(400)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    values = {
+        **STUDY,
+        "task": "classification",
+        "data": {"source": str(file)},
+        "models": ["tfidf"],
+        "time_budget": "1s",
+    }
+    with pytest.raises(UsageError, match="time budget 1s: the smallest whole study, tfidf tuned on"):
+        prepare_study(values, StudyOptions(out=tmp_path / "run"))

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from tests.fakes.lookup_learner import LookupLearner
 from tests.study.test_time_budget import STUDY as OF_FIVE_SIZES
-from tests.study.test_time_budget import TimedLearner
+from tests.study.test_time_budget import TimedLearner, start_takes_no_time  # noqa: F401
 from tunecurve.executors import serial
 from tunecurve.executors.base import TrialOutcome
 from tunecurve.executors.options import Executor
@@ -141,7 +142,7 @@ def test_a_kill_before_the_study_file_is_written_keeps_the_shorter_plan(rows_fil
     monkeypatch.setattr(within_time, "write_text", killed)
     with pytest.raises(Killed):
         run(
-            rows_file, tmp_path / "run", "3m20s"
+            rows_file, tmp_path / "run", "3m50s"
         )  # less than everything from the start: the study file names other sizes than were asked for
     monkeypatch.setattr(within_time, "write_text", real)
     decided = json.loads((tmp_path / "run" / "split.json").read_text())["decided"]["time_budget"]
@@ -206,3 +207,27 @@ def test_with_several_workers_the_plan_stays_as_it_was_made(rows_file, tmp_path)
     ran = run_study(study, out=tmp_path / "run", learners=learners, executor=Executor("local", workers=2))
     assert ran.results.complete
     assert ran.outcome.n_run == len(ran.results.trials)
+
+
+def test_a_learner_that_tells_no_time_is_counted_from_its_first_trial_on(rows_file, tmp_path, monkeypatch):
+    real = serial.run_one
+
+    def run_one(item, context, progress):
+        return TrialOutcome(seconds=2.0 * (item.trial.train_size or 1), line=real(item, context, progress).line)
+
+    monkeypatch.setattr(serial, "run_one", run_one)
+    heard = Heard()
+    study = {**STUDY, "models": ["own"], "data": {"source": str(rows_file)}, "time_budget": "2m"}
+    ran = run_study(study, out=tmp_path / "run", learners={"own": LookupLearner("own")}, progress=heard)
+    # 5, 10 and 20 rows took 70 s; 40 rows would take 80 more, 80 rows 160.
+    assert {trial.train_size for trial in heard.dropped} == {40, 80}
+    assert sizes(ran) == [5, 10, 20]
+    assert ran.results.complete
+
+
+def test_a_short_trial_says_nothing_of_the_speed(rows_file, tmp_path, take):
+    # The first trial is slow, as where a model is loaded: 15 s of 270 instead of 10; all others take what was estimated.
+    take(lambda trial: 1.5 if trial.strategy == "zero-shot" else 1.0)
+    ran, heard = run(rows_file, tmp_path / "run", "4m30s", shots=[0])
+    assert not heard.dropped
+    assert sizes(ran) == STUDY["train_sizes"]

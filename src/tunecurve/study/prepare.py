@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from tunecurve.errors import DataError, ModelError, StudyStateError, UsageError, did_you_mean
@@ -45,7 +46,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     options : StudyOptions, optional
         Where the study is kept and computed, and who is told.
     """
-    options = options or StudyOptions()
+    options, began = options or StudyOptions(), monotonic()
     progress, origin = options.progress, options.origin
     values = _with_models_of_learners(values, options.learners or {})
     settled = settled_study(values, options.out, origin)
@@ -73,7 +74,9 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     everyone = built if proposer is None else {**built, proposer.name: proposer}
     _settle_prompt_forms(everyone, data)
     everything, planned = spec, _plan(asked, spec, data, (built, proposer), folder)
-    spec, planned = within_time(asked_of(settled.spec), spec, data, (built, proposer), planned)
+    spec, planned = within_time(
+        asked_of(settled.spec), spec, data, (built, proposer), planned, lambda: monotonic() - began
+    )
     data.findings.extend(sizes_left_out(everything if "train_sizes" in values else spec, built))
     data.findings.extend(finding for learner in everyone.values() for finding in learner.model_findings())
     data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.asked_models)))

@@ -7,7 +7,7 @@ plan, however long it took so far. Another time, other sizes, seeds, shots or mo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from tunecurve.curve.unmeasured import UnmeasuredCurve
 from tunecurve.errors import UsageError
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Learner, Workload
+from tunecurve.learners.busy import other_work
 from tunecurve.spec.durations import duration, seconds_of
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
@@ -30,6 +31,10 @@ DECISION = "time_budget"
 LADDER, MOST_SEEDS = (50, 100, 200, 400, 800, 1600, 3200, 6400), 3
 # Share of the time for reading rows, results and reports, and for what the estimates miss.
 RESERVE = 0.1
+# A start that takes so long is worth a word where a time is too short.
+WORTH_SAYING_SECONDS = 5.0
+
+Clock = Callable[[], float]
 
 
 def with_choice(asked: StudySpec) -> StudySpec:
@@ -60,6 +65,7 @@ def within_time(
     data: StudyData,
     models: tuple[Mapping[str, Learner], Learner | None],
     planned: Sequence[PlannedTrial],
+    clock: Clock,
 ) -> tuple[StudySpec, list[PlannedTrial]]:
     """Return the study and its trials without those for which there is no time; adds to the findings what that leaves out.
 
@@ -71,6 +77,8 @@ def within_time(
         The study with all trials to choose from.
     models : (mapping of str to Learner, Learner or None)
         All that are measured, and who proposes instructions where models do not propose their own.
+    clock : callable
+        How many seconds have passed since the study began to be prepared: they are part of its time.
 
     Raises
     ------
@@ -81,7 +89,7 @@ def within_time(
         return spec, list(planned)
     decided = _kept_plan(asked, spec, data)
     if decided is None:
-        decided = _new_plan(asked, spec, data, models, planned)
+        decided = _new_plan(asked, spec, data, models, planned, clock)
         data.decisions.anew(DECISION, decided)
     chosen = {Trial(**trial) for trial in decided["trials"]}
     planned = [item for item in planned if item.trial in chosen or item.folder.is_finished]
@@ -106,6 +114,7 @@ def _new_plan(
     data: StudyData,
     models: tuple[Mapping[str, Learner], Learner | None],
     planned: Sequence[PlannedTrial],
+    clock: Clock,
 ) -> dict[str, Any]:
     budget = seconds_of(spec.time_budget or "")
     seconds = _seconds(spec, data, models, planned)
@@ -113,11 +122,12 @@ def _new_plan(
     finished = [item.trial for item in planned if item.folder.is_finished]
     planner = Planner(seconds, preparation, share_told(planned), finished)
     try:
-        plan = planner.plan((1.0 - RESERVE) * budget)
+        plan = planner.plan((1.0 - RESERVE) * budget - (before := clock()))
     except TooShort as short:
-        raise UsageError(_too_short(spec.time_budget or "", short)) from None
+        raise UsageError(_too_short(spec.time_budget or "", short, before)) from None
     return {
         "budget_seconds": budget,
+        "seconds_before": before,
         "asked": dict(asked),
         "seconds": plan.seconds,
         "seconds_of_everything": planner.cost(_wanted(seconds, asked)),
@@ -193,15 +203,23 @@ def narrowed(spec: StudySpec, trials: Sequence[Trial]) -> StudySpec:
     )
 
 
-def _too_short(budget: str, short: TooShort) -> str:
-    needed = short.seconds / (1.0 - RESERVE)
+def _too_short(budget: str, short: TooShort, before: float) -> str:
+    needed = (short.seconds + before) / (1.0 - RESERVE)
     enough = f"{math.ceil(needed / 60)}m" if needed > 60 else f"{max(1, math.ceil(needed))}s"
     sizes = [f"{trial.train_size:,}" for trial in short.trials if trial.train_size]
     what = f"{short.trials[0].learner}" + (f" tuned on {', '.join(sizes)} rows" if sizes else "")
     return (
         f"time budget {budget}: the smallest whole study, {what} and scored, takes about {duration(needed)} here; expected "
-        f"{enough} or more, or a smaller model, or fewer test rows"
+        f"{enough} or more, or a smaller model, or fewer test rows{_why_slow(before)}"
     )
+
+
+def _why_slow(before: float) -> str:
+    """Return what else makes a time too short: the start, and other programs."""
+    work = other_work()
+    start = f". The start alone took {duration(before)}" if before >= WORTH_SAYING_SECONDS else ""
+    is_busy = work is not None and work.leaves_too_little(work.n_processors)
+    return start + (f". {work.sentence().removesuffix('.')}" if work is not None and is_busy else "")
 
 
 def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str, Learner]) -> list[Finding]:
@@ -209,7 +227,10 @@ def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str
     planned = [Trial(**trial) for trial in decided["trials"]]
     takes_each = {Trial(**trial): seconds for trial, seconds in decided["left_out"]}
     left_out = _wanted(takes_each, decided["asked"])
-    takes, left = decided["seconds"], decided["budget_seconds"] - decided["seconds"]
+    takes, left = (
+        decided["seconds"],
+        decided["budget_seconds"] - decided["seconds"] - decided.get("seconds_before", 0.0),
+    )
     is_slower = bool(decided.get("no_longer_planned"))
     said = f"time budget {budget}: {_in_words(planned)}; about {duration(takes)} by estimate"
     tuned_elsewhere = any(
@@ -217,7 +238,7 @@ def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str
     )
     said += "; the hours of tuning jobs at providers are not counted" if tuned_elsewhere else ""
     unknown = ", ".join(decided["not_estimated"])
-    said += f"; no time is counted for {unknown}, which tells none" if unknown else ""
+    said += f"; no time is counted for {unknown}, which tells none before its first trial" if unknown else ""
     found = [Finding("time-budget", said, is_note=True)]
     if left_out:
         text = f"left out by the time budget: {_in_words(left_out, takes_each)}"

@@ -22,7 +22,7 @@ from tunecurve.study.time_budget import DECISION, RESERVE, asked_of, narrowed, s
 from tunecurve.study.time_plan import Planner, TooShort
 
 # A speed counts once so many seconds were measured, or this share of the time.
-FEWEST_SECONDS, FEWEST_SHARE = 20.0, 0.02
+FEWEST_SECONDS, FEWEST_SHARE = 20.0, 0.1
 WORTH_SAYING = 1.05
 FINDINGS = ("time-budget", "time-budget-left-out", "time-budget-slower")
 
@@ -40,7 +40,8 @@ class TimeKeeper:
         self._measured: dict[Trial, float] = {}
         self._ended: set[Trial] = set()
         left = sum(self._estimated.get(item.trial, 0.0) for item in self._unfinished())
-        self._spent = max(0.0, self._decided["seconds"] - left)  # by earlier starts, as was planned for
+        earlier = max(0.0, self._decided["seconds"] - left)  # by earlier starts, as was planned for
+        self._spent = self._decided.get("seconds_before", 0.0) + earlier
 
     @classmethod
     def of(cls, study: Study, progress: Progress, on_shorter: Callable[[StudySpec], None]) -> TimeKeeper | None:
@@ -65,13 +66,24 @@ class TimeKeeper:
         if is_finished:
             self._measured[item.trial] = seconds
         left = [one for one in self._unfinished() if one.trial not in self._ended and not is_paid(one.config)]
-        slower = {one.trial: self._estimated.get(one.trial, 0.0) * self._factor(one.trial) for one in left}
+        slower = {one.trial: self._expected(one.trial) for one in left}
         if self._spent + sum(slower.values()) <= self._budget:
             return ()
         dropped = self._leave_out(slower)
         if dropped:
             self._shorten(dropped, slower)
         return dropped
+
+    def _expected(self, trial: Trial) -> float:
+        """Return about how long a trial takes by what is known now; of a learner that tells no time, by its largest trial so far."""
+        estimated = self._estimated.get(trial, 0.0)
+        if estimated:
+            return estimated * self._factor(trial)
+        alike = [one for one in self._measured if (one.learner, one.strategy) == (trial.learner, trial.strategy)]
+        if not alike:
+            return 0.0
+        largest = max(alike, key=lambda one: (one.train_size, self._measured[one]))
+        return self._measured[largest] * max(1.0, trial.train_size / max(1, largest.train_size))
 
     def _factor(self, trial: Trial) -> float:
         """Return how many times as long as estimated trials like this one took; more alike ones first."""
