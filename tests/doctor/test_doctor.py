@@ -14,6 +14,7 @@ import pytest
 from tests.cli.test_commands import invoke
 from tunecurve.doctor import compute, examine, packages, stores
 from tunecurve.doctor.records import ComputeFacts, Diagnosis
+from tunecurve.learners.cores import usual_threads
 
 HERE = Path(__file__).parents[2]
 FACTS = ComputeFacts("cpu", "torch sees no GPU", "float32", "a reason", 2, 40.0, 40.0, "asleep")
@@ -188,6 +189,17 @@ def test_torch_that_cannot_be_used_is_a_problem(elsewhere, monkeypatch, error):
     found, _ = diagnosed(7)
     assert found["compute"] is None
     assert str(error).splitlines()[0] in found["problems"][0]
+
+
+def test_threads_of_a_variable_are_said_not_to_be_heeded(elsewhere, monkeypatch):
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    threads = usual_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+    assert diagnosed()[0]["notes"] == []
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads + 1))
+    found, _ = diagnosed()
+    assert found["compute"]["threads"] == threads
+    assert found["notes"] == [f"OMP_NUM_THREADS={threads + 1} not heeded: threads are set with --threads"]
 
 
 def test_a_device_that_does_not_compute_is_a_problem(monkeypatch):

@@ -27,7 +27,7 @@ _OF_STUDY = [
     click.option(
         "--threads",
         type=click.IntRange(min=1),
-        help="CPU threads (as finished trials in the folder, else physical cores).",
+        help="CPU threads (as finished trials in the folder, else physical cores); OMP_NUM_THREADS is not heeded.",
     ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
     local_only_option,

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 @click.option(
     "--token", envvar="TUNECURVE_SERVE_TOKEN", help="With --serve: the API key that clients must send (none)."
 )
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads (physical cores).")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="CPU threads (physical cores; OMP_NUM_THREADS is not heeded)."
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @local_only_option
 @allow_code_option

@@ -8,8 +8,9 @@ from importlib.util import find_spec
 
 from tunecurve.doctor.compute import compute_facts
 from tunecurve.doctor.packages import core_of, extras_of, packages_by_extra
-from tunecurve.doctor.records import Diagnosis, Disk, Extra, Key, ModelState, Package
+from tunecurve.doctor.records import ComputeFacts, Diagnosis, Disk, Extra, Key, ModelState, Package
 from tunecurve.doctor.stores import disks, model_states, stores
+from tunecurve.learners.cores import ignored_thread_settings
 from tunecurve.learners.hosted.names import key_problem, key_variables_set
 from tunecurve.storage.versions import own_version
 
@@ -38,7 +39,7 @@ def examine() -> Diagnosis:
         schema_version=1,
         ok=not problems,
         problems=problems,
-        notes=[] if has_torch else [_without_torch(local)],
+        notes=([] if has_torch else [_without_torch(local)]) + _notes_on_threads(compute),
         tunecurve=own_version(),
         python=platform.python_version(),
         platform=platform.platform(),
@@ -108,3 +109,8 @@ def _disk_problems(places: Iterable[Disk], models: Sequence[ModelState]) -> list
                 f"'{place.path}' has {free:.1f} GB free, expected {wanted:.1f} GB; free some, or {elsewhere[place.what]}"
             )
     return problems
+
+
+def _notes_on_threads(compute: ComputeFacts | None) -> list[str]:
+    ignored = "" if compute is None else ignored_thread_settings(compute.threads)
+    return [ignored] if ignored else []

@@ -11,6 +11,17 @@ def usual_threads(share: int = 1) -> int:
     return max(1, physical_cores() // share)
 
 
+def ignored_thread_settings(threads: int) -> str:
+    """Return in words which variables ask for other threads and are not heeded; empty where none does.
+
+    Threads decide the last bits of answers and so are a part of what names a trial: they come from ``--threads``, from finished
+    trials or from the machine, never from a variable that another shell may lack.
+    """
+    asked = {name: os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    others = [f"{name}={value}" for name, value in asked.items() if value and value != str(threads)]
+    return f"{' and '.join(others)} not heeded: threads are set with --threads" if others else ""
+
+
 def physical_cores() -> int:
     """Return the number of physical cores this process may use; logical ones where the machine does not say."""
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))

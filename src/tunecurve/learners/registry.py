@@ -140,7 +140,7 @@ def _hosted(name: str, parts: HostedName, options: LearnerOptions, *, is_teacher
 
 
 def _encoder(name: str, kind: str, encoder_name: str, options: LearnerOptions) -> Learner:
-    _need_local(name)
+    _need_local(name, options.device)
     from tunecurve.learners.encoder.classifier import ClassifierLearner
     from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
     from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner
@@ -177,7 +177,7 @@ def _without_warm(kind: str, encoder_name: str) -> tuple[bool, str]:
 
 
 def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learner:
-    _need_local(name)
+    _need_local(name, options.device)
     from tunecurve.learners.lm.constrained import CONSTRAINED_LEARNERS
     from tunecurve.learners.lm.decoding.generate import AnswerLimits
     from tunecurve.learners.lm.learner import LocalLearner
@@ -199,15 +199,19 @@ def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learn
     return build(files, compute, limits, checkpoint_every_seconds=_checkpoint_seconds())
 
 
-def _need_local(name: str) -> None:
-    """Refuse what needs packages of the extra `local` where they are missing; quieten them where they are not."""
+def _need_local(name: str, device: str) -> None:
+    """Refuse what needs packages of the extra `local`, or a device, where they are missing; quieten the packages where they are not."""
     with (
         needing("local", f"model '{name}' runs on this machine and", _as_next_sentence("", _hint(name))),
         warnings.catch_warnings(),
     ):
         warnings.filterwarnings("ignore", "IProgress not found")  # no bar is shown, in notebooks neither
-        import peft  # noqa: F401
         import torch  # noqa: F401
+
+        from tunecurve.learners.torch.device import check_device
+
+        check_device(device)  # torch alone tells; the others take a machine that is busy half a minute
+        import peft  # noqa: F401
         import transformers
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()

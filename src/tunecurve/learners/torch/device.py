@@ -54,8 +54,8 @@ def choose_compute(device: str = "auto", threads: int | None = None, share: int 
     device : {"auto", "cpu", "cuda", "mps"}
         ``auto`` takes cuda, then mps, then cpu.
     threads : int, optional
-        Default: physical cores, or the container's share of them where that is less. More threads than free cores
-        cost up to ten times the time.
+        Default: physical cores, or the container's share of them where that is less, whatever ``OMP_NUM_THREADS`` says. More
+        threads than free cores cost up to ten times the time.
     share : int, default 1
         Processes that share the cores; each takes its part of the default.
 
@@ -66,13 +66,24 @@ def choose_compute(device: str = "auto", threads: int | None = None, share: int 
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    check_device(device)
+    compute = Compute(torch.device(device), _fastest_exact_enough(device), threads or usual_threads(share))
+    compute.apply()
+    return compute
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there, before anything else is loaded.
+
+    Raises
+    ------
+    UsageError
+        With what torch does not see.
+    """
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch sees no CUDA device here; use --device cpu or auto")
     if device == "mps" and not torch.backends.mps.is_available():
         raise UsageError("--device mps: torch sees no Apple GPU here; use --device cpu or auto")
-    compute = Compute(torch.device(device), _fastest_exact_enough(device), threads or usual_threads(share))
-    compute.apply()
-    return compute
 
 
 def explain_device(compute: Compute) -> str:
