@@ -71,11 +71,17 @@ class DevelopmentRecord(Record):
     steps_between: int
     """Steps between two looks."""
     best_step: int
-    """The step whose parameters the model has."""
+    """The step whose parameters the model has; later ones were taken, and brought nothing."""
     learning_rate: float
     """Peak that was trained with."""
     tried: list[TriedRate] = field(default_factory=list)
-    """Learning rates that it was chosen from; empty: it was not chosen."""
+    """Learning rates that it was chosen from; empty: it was not chosen. The steps of the chosen one were gone on from and are among those
+    of the training; those of the others are not."""
+
+    @property
+    def steps_of_others(self) -> int:
+        """Steps at learning rates that were tried and left: time was spent on them, and the model has none of them."""
+        return sum(one.steps for one in self.tried if one.learning_rate != self.learning_rate)
 
 
 @dataclass
@@ -85,7 +91,9 @@ class TrainingRecord(Record):
     steps: int = 1
     epochs: int = 1
     examples_seen: int = 0
-    """Optimizer steps, epochs that were begun, rows seen over all of them."""
+    """Optimizer steps that were taken, up to the end or to where development rows ended it (the model may be that of an earlier one,
+    `development.best_step`); epochs that were begun, a part of one counts as one; rows seen over all of them. Steps at learning rates that were tried and left
+    are in none of these but in `development.tried`."""
     losses: list[float] = field(default_factory=list)
     """Mean loss per trained token, at every step."""
     train_seconds: float = 0.0

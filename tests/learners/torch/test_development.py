@@ -19,6 +19,7 @@ from tunecurve.learners.torch.development import LOOKS, PATIENCE, development_ro
 from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.torch.loop import Training
 from tunecurve.prompts import PromptRenderer
+from tunecurve.report.tables import training_in_words
 from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
 from tunecurve.spec.training import EncoderSpec
@@ -96,7 +97,8 @@ def test_the_best_of_three_rates_goes_on_from_where_it_was(tiny_encoder, tmp_pat
     assert seen.learning_rate == best.learning_rate
     assert seen.rows == 12  # of 60: they count in n
     assert {one.steps for one in seen.tried} == {8}  # a fifth of 36 steps, 48 rows, 8 a step, 6 epochs
-    assert len(steps) == 3 * 8 + record.steps - 8
+    assert len(steps) == 3 * 8 + record.steps - 8 == record.steps + seen.steps_of_others
+    assert "16 more steps at other learning rates, 12 development rows" in training_in_words(record)
     # Two routes: what the chosen rate gives when it is the only one, on the same development rows.
     alone, _ = learner_of("classifier", tiny_encoder, learning_rate=best.learning_rate, development_share=0.2)
     same, _ = tune(alone, examples, tmp_path / "alone")
@@ -113,6 +115,8 @@ def test_training_stops_and_keeps_the_best_state(tiny_encoder, tmp_path):
     assert record.development.best_step == (best + 1) * record.development.steps_between
     assert len(looks) == min(LOOKS, best + 1 + PATIENCE)
     assert record.steps == len(looks) * record.development.steps_between == len(record.losses)
+    ended = f"{record.steps} of 120 × {record.steps / 6:.1f}, model of step {record.development.best_step}, 12 development rows"
+    assert training_in_words(record).replace(".0,", ",").startswith(ended.replace(".0,", ","))
 
 
 @pytest.mark.parametrize("settings", [{"development_share": 0.2}, {"learning_rate": "auto"}])
