@@ -199,7 +199,7 @@ def test_threads_of_a_variable_are_said_not_to_be_heeded(elsewhere, monkeypatch)
     monkeypatch.setenv("OMP_NUM_THREADS", str(threads + 1))
     found, _ = diagnosed()
     assert found["compute"]["threads"] == threads
-    assert found["notes"] == [f"OMP_NUM_THREADS={threads + 1} not heeded: threads are set with --threads"]
+    assert found["notes"] == [f"OMP_NUM_THREADS={threads + 1} is not heeded: threads are set with --threads"]
 
 
 def test_a_device_that_does_not_compute_is_a_problem(monkeypatch):

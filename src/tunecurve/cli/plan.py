@@ -71,8 +71,8 @@ def _show_trials(ready: Study) -> None:
     echo(text_table([*header, *(["calls", "costs about"] if quotes else []), "state"], rows))
     if any((item.config["recipe"] or {}).get("tried_learning_rates") for item in ready.planned):
         echo(
-            "\nSteps with learning_rate: auto are those of the training and a fifth as many at each other rate that is tried; development rows may end "
-            "it earlier."
+            "\nSteps with learning_rate: auto are those of the training and a fifth as many at each other rate that is tried; "
+            "development rows may end it earlier."
         )
     left = sum(seconds[item.trial] for item in ready.planned if not item.folder.is_finished)
     if all(item.trial in quotes or item.trial.strategy == "floor" for item in ready.planned):

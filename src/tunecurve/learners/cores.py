@@ -19,7 +19,8 @@ def ignored_thread_settings(threads: int) -> str:
     """
     asked = {name: os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     others = [f"{name}={value}" for name, value in asked.items() if value and value != str(threads)]
-    return f"{' and '.join(others)} not heeded: threads are set with --threads" if others else ""
+    are = "are" if len(others) > 1 else "is"
+    return f"{' and '.join(others)} {are} not heeded: threads are set with --threads" if others else ""
 
 
 def physical_cores() -> int:

@@ -92,8 +92,8 @@ class TrainingRecord(Record):
     epochs: int = 1
     examples_seen: int = 0
     """Optimizer steps that were taken, up to the end or to where development rows ended it (the model may be that of an earlier one,
-    `development.best_step`); epochs that were begun, a part of one counts as one; rows seen over all of them. Steps at learning rates that were tried and left
-    are in none of these but in `development.tried`."""
+    `development.best_step`); epochs that were begun, a part of one counts as one; rows seen over all of them. Steps at learning rates
+    that were tried and left are in none of these but in `development.tried`."""
     losses: list[float] = field(default_factory=list)
     """Mean loss per trained token, at every step."""
     train_seconds: float = 0.0

@@ -115,8 +115,7 @@ def test_training_stops_and_keeps_the_best_state(tiny_encoder, tmp_path):
     assert record.development.best_step == (best + 1) * record.development.steps_between
     assert len(looks) == min(LOOKS, best + 1 + PATIENCE)
     assert record.steps == len(looks) * record.development.steps_between == len(record.losses)
-    ended = f"{record.steps} of 120 × {record.steps / 6:.1f}, model of step {record.development.best_step}, 12 development rows"
-    assert training_in_words(record).replace(".0,", ",").startswith(ended.replace(".0,", ","))
+    assert f", model of step {record.development.best_step}, 12 development rows, " in training_in_words(record)
 
 
 @pytest.mark.parametrize("settings", [{"development_share": 0.2}, {"learning_rate": "auto"}])
