@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tunecurve.curve.answer import Crossover, Plateau, SizeForecast, SizeInterval
 from tunecurve.learners.hosted.prices import money
-from tunecurve.learners.training import TrainingRecord
+from tunecurve.report.training_words import training_in_words
 from tunecurve.results.best_so_far import percent
 from tunecurve.results.model import Results
 from tunecurve.results.records.advice import LearnerForecast
@@ -67,33 +67,6 @@ def _training_of(results: Results, point: Point) -> str:
     if training is None:
         return "–"
     return training_in_words(training)
-
-
-def training_in_words(training: TrainingRecord) -> str:
-    """Return steps and passes of a training, where it ended early, and what its rows and other steps went to.
-
-    ``33 × 11``, or ``5 of 6 × 2.5, model of step 2, 4 more steps at other learning rates, 8 development rows, learning rate 0.001``.
-    """
-    kept, planned = training.development, training.recipe.get("n_steps")
-    steps, passes = str(training.steps or "–"), str(training.epochs)  # not every provider tells steps
-    parts = []
-    if kept and planned and training.steps < planned:
-        steps = f"{steps} of {planned}"
-        passes = _passes(training.recipe["epochs"] * training.steps / planned)
-    if kept and kept.best_step < training.steps:
-        parts.append(f"model of step {kept.best_step}")
-    if kept and kept.steps_of_others:
-        parts.append(f"{kept.steps_of_others} more steps at other learning rates")
-    if kept:
-        parts += [f"{kept.rows} development rows", f"learning rate {kept.learning_rate:g}"]
-    n_others = len(training.kept_aside or ()) - (kept.rows if kept else 0)
-    if n_others > 0:
-        parts.append(f"{n_others} rows for thresholds")
-    return ", ".join([f"{steps} × {passes}", *parts])
-
-
-def _passes(n: float) -> str:
-    return f"{n:.0f}" if n >= 10 or abs(n - round(n)) < 0.05 else f"{n:.1f}"
 
 
 def check_table(results: Results) -> Table:

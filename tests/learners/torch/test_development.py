@@ -19,7 +19,7 @@ from tunecurve.learners.torch.development import LOOKS, PATIENCE, development_ro
 from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.torch.loop import Training
 from tunecurve.prompts import PromptRenderer
-from tunecurve.report.tables import training_in_words
+from tunecurve.report.training_words import training_in_words
 from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
 from tunecurve.spec.training import EncoderSpec
