@@ -15,7 +15,7 @@ from tunecurve.errors import ModelError, UsageError
 from tunecurve.findings import Finding
 from tunecurve.learners.completion import Completion, Decoder, StopReason
 from tunecurve.learners.losses import Loss, LossUnit, RoundTrip, TargetLoss
-from tunecurve.learners.training import Pending, TrainingJob, TrainingProgress, TrainingRecord, Tuned
+from tunecurve.learners.training import Pending, PlannedTraining, TrainingJob, TrainingProgress, TrainingRecord, Tuned
 from tunecurve.learners.workload import Resources, Workload
 from tunecurve.prompts import Prompt, TuningExample
 
@@ -187,6 +187,10 @@ class Learner(ABC):
         """
         raise ModelError(f"trainings of '{self.name}' cannot be computed together; set train_together: false")
 
+    def plan_trainings(self, jobs: Sequence[TrainingJob]) -> PlannedTraining | None:
+        """Return what trainings will need; their jobs may hold only the longest examples. None: that is not known."""
+        return None
+
     def load_tuned(self, folder: Path) -> Learner:
         """Return the learner that `fine_tune` stored in `folder`."""
         raise ModelError(f"'{self.name}' has no tuned model that could be loaded")
@@ -251,13 +255,7 @@ class Learner(ABC):
         return []
 
     def row_findings(self, examples: Sequence[TuningExample]) -> list[Finding]:
-        """Return what is to be said of it on the rows of a study.
-
-        Raises
-        ------
-        UsageError
-            When it must not be measured on them.
-        """
+        """Return what is to be said of it on the rows of a study; raises `UsageError` when it must not be measured on them."""
         return []
 
     def check_access(self, *, will_tune: bool = False) -> None:  # noqa: B027  (most need no access)

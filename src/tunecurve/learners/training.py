@@ -38,6 +38,18 @@ class TrainingJob:
 
 
 @dataclass(frozen=True)
+class PlannedTraining:
+    """What trainings on this machine will need, told before they begin."""
+
+    memory: str
+    """In words; empty where it is not known."""
+    is_large: bool
+    """Whether that is more than half of what is there."""
+    why_not_together: str
+    """Why several are not computed as one where the study leaves that open; empty: they are."""
+
+
+@dataclass(frozen=True)
 class TrainingProgress:
     """Where a fine-tuning run stands; sent after every optimizer step."""
 

@@ -96,9 +96,9 @@ class StudySpec(Section):
         "random", description="how training rows are drawn; stratified: small sizes hold all labels evenly"
     )
     recipe: RecipeSpec = Field(default_factory=RecipeSpec)
-    # Off: not faster on a CPU, and on a GPU, where it is several times faster, its memory must suffice for all of them.
-    train_together: bool = Field(
-        False, description="compute all trainings of a local language model as one, for GPUs that one alone leaves idle"
+    train_together: bool | Literal["auto"] = Field(
+        False,
+        description="compute all trainings of a local language model as one, for GPUs that one alone leaves idle; auto: where a GPU computes and its memory suffices",
     )
     encoder: EncoderSpec = Field(default_factory=EncoderSpec)
     # Beside the test score it tells a model that was trained too little from one that saw too few rows.
@@ -232,7 +232,7 @@ class StudySpec(Section):
     @model_validator(mode="after")
     def _trained_together_is_not_watched(self) -> StudySpec:
         asks = self.recipe.development_share is not None or self.recipe.learning_rate == "auto"
-        if self.train_together and asks:
+        if self.train_together is True and asks:
             raise ValueError(
                 "recipe.development_share and recipe.learning_rate: auto look at every training by itself; expected "
                 "train_together: false"

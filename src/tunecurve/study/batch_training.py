@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from tunecurve.errors import ModelError, OutOfMemory
 from tunecurve.learners.base import Learner, TrainingProgress
 from tunecurve.storage.files import make_folder
 from tunecurve.study.dataset import StudyData
@@ -21,8 +22,8 @@ from tunecurve.study.trial import TrialContext, training_job
 def train_together(context: TrialContext, progress: Progress, folder: Path) -> None:
     """Train all models of the plan that are not trained, those of one learner at once.
 
-    Trials of learners that cannot train together, and of those that nothing is trained for, are left alone; interrupted work is
-    kept in the folder.
+    Trials of learners that do not train together, and of those that nothing is trained for, are left alone; interrupted work is
+    kept in the folder. Where it was not asked for in so many words and does not go, the trials are left to train by themselves.
 
     Raises
     ------
@@ -31,8 +32,9 @@ def train_together(context: TrialContext, progress: Progress, folder: Path) -> N
     """
     planned = context.planned
     for name, learner in context.learners.items():
-        if learner.can_train_together:
-            items = _to_train([item for item in planned if item.trial.learner == name])
+        own = [item for item in planned if item.trial.learner == name and item.config.get("trained_together")]
+        if own:
+            items = _to_train(own)
             # Another learner whose training is the same takes it over; see `run_trial`.
             keys = {training_key(item.config, learner) for item in planned if item.folder.is_trained}
             items = [item for item in items if training_key(item.config, learner) not in keys]
@@ -61,6 +63,12 @@ def _train(items: Sequence[PlannedTrial], data: StudyData, learner: Learner, pro
         progress.trained(items[number].trial, step)
         progress.cancellation.check("during training")
 
-    records = learner.fine_tune_together(jobs, folder=folder, on_step=on_step)
+    try:
+        records = learner.fine_tune_together(jobs, folder=folder, on_step=on_step)
+    except (ModelError, OutOfMemory) as error:
+        if items[0].config["trained_together"] != "auto":
+            raise
+        progress.message(f"{learner.name}: trained one by one: {error}")
+        return
     for item, record in zip(items, records, strict=True):
         item.folder.keep_training(record)

@@ -218,11 +218,17 @@ def _pools_left_out(spec: StudySpec, learners: Mapping[str, Learner]) -> list[Fi
 
 
 def trial_config(
-    trial: Trial, spec: StudySpec, data: StudyData, learner: Learner, proposer: Learner | None = None
+    trial: Trial,
+    spec: StudySpec,
+    data: StudyData,
+    learner: Learner,
+    proposer: Learner | None = None,
+    trained_together: bool | Literal["auto"] = False,
 ) -> dict[str, Any]:
     """Return everything that determines the trial's answers, JSON-able; its hash names the trial's folder.
 
-    `proposer`: who proposes instructions, where the learner does not do so itself.
+    `proposer`: who proposes instructions, where the learner does not do so itself. `trained_together`: whether all its
+    trainings are computed as one, and by whose decision; auto: the program's.
     """
     config: dict[str, Any] = {
         "format": TRIAL_FORMAT,
@@ -269,8 +275,8 @@ def trial_config(
         if further:
             config["further_inputs_sha256"] = content_id(*further)
             config["labels"], config["answers_checked_by"] = list(data.renderer.labels), "labelled rows"
-        if spec.train_together and learner.can_train_together:
-            config["trained_together"] = True  # its additions come in another order
+        if trained_together:
+            config["trained_together"] = trained_together  # its additions come in another order
     return config
 
 

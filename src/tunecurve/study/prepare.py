@@ -31,6 +31,7 @@ from tunecurve.study.study import Study
 from tunecurve.study.study_file import STUDY_FILE, check_study_file
 from tunecurve.study.threads import threads_of_study
 from tunecurve.study.time_budget import asked_of, with_choice, within_time
+from tunecurve.study.together import memory_findings, planned_trainings, trained_together
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.unlabelled import give_unlabelled
 from tunecurve.study.unused_settings import unused_settings
@@ -172,11 +173,14 @@ def _plan(
 ) -> list[PlannedTrial]:
     """Return the trials that are asked for now, and those of earlier runs that are finished; `models`: all, and who proposes."""
     learners, proposer = models
+    trainings = planned_trainings(spec, data, learners)
+    data.findings.extend(memory_findings(spec, trainings))
     wanted = set(list_trials(asked, {name: learners[name] for name in ["floor", *asked.models] if name in learners}))
     planned = []
     for trial in list_trials(spec, learners):
         learner = learners[trial.learner]
-        config = trial_config(trial, spec, data, learner, None if proposer is learner else proposer)
+        own_proposer = None if proposer is learner else proposer
+        config = trial_config(trial, spec, data, learner, own_proposer, trained_together(spec, learner, trainings))
         item = PlannedTrial(trial, config, TrialFolder.of_study(folder, trial_folder_name(trial, config)))
         if trial in wanted or item.folder.is_finished or (data.has_accepted_changes and _was_finished(item)):
             planned.append(item)

@@ -30,11 +30,13 @@ from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.lm.adapters import initial_adapters, load_adapters, save_adapters
 from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.chat_template import template_findings
+from tunecurve.learners.lm.context import check_context
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.decoding.packed import Constraint
 from tunecurve.learners.lm.perfect_answers import through_tokens
 from tunecurve.learners.lm.recipe import Recipe, resolve_recipe
 from tunecurve.learners.lm.target_loss import loss_stream
+from tunecurve.learners.lm.training.together import plan_trainings
 from tunecurve.learners.lm.training.train import EncodedTraining, RunSettings, train_adapters
 from tunecurve.learners.torch.backend_choice import REFERENCE, Choice
 from tunecurve.learners.torch.checkpoint import trainable_parameters
@@ -42,6 +44,7 @@ from tunecurve.learners.torch.device import Compute, enough_memory
 from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import estimate_seconds
 from tunecurve.learners.torch.weights import ModelFiles, count_parameters, stored_types
+from tunecurve.learners.training import PlannedTraining
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.training import RecipeSpec
 
@@ -190,7 +193,7 @@ class LocalLearner(TorchLearner):
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`."""
-        self._check_context(prompts)
+        check_context(self, prompts)
         self._load_once()
         return self._decode(prompts, done)
 
@@ -231,22 +234,11 @@ class LocalLearner(TorchLearner):
 
     def tokens_needed(self, prompt: Prompt) -> int:
         """Return the tokens of a prompt and its longest answer."""
-        return len(self.encoder.prompt_ids(prompt)) + self._answer_cap(prompt)
+        return len(self.encoder.prompt_ids(prompt)) + self.answer_cap(prompt)
 
-    def _answer_cap(self, prompt: Prompt) -> int:
+    def answer_cap(self, prompt: Prompt) -> int:
+        """Return the most tokens that an answer may have."""
         return prompt.max_tokens or self.limits.cap(self.encoder.count_tokens(prompt.source))
-
-    def _check_context(self, prompts: Sequence[Prompt]) -> None:
-        """Refuse prompts that with their longest answer do not fit into the model."""
-        for number, prompt in enumerate(prompts, start=1):
-            n_prompt = len(self.encoder.prompt_ids(prompt))
-            needed = n_prompt + self._answer_cap(prompt)
-            if needed > self.context_length():
-                raise ModelError(
-                    f"a prompt of {n_prompt} tokens and its answer need {needed} tokens, but {self.name} takes "
-                    f"{self.context_length()} (test row {number}); use fewer --shots, a shorter prompt, or "
-                    "a smaller data.max_tokens"
-                )
 
     def _load_for_scoring(self) -> Any:
         if self.adapter_folder is None:
@@ -285,15 +277,7 @@ class LocalLearner(TorchLearner):
     ) -> list[TrainingRecord]:
         """Fine-tune for all jobs at once, over one copy of the frozen weights; see `train_adapters`."""
         self._loaded = None  # one copy of the weights in memory is enough
-        trainings = [
-            EncodedTraining(
-                [self.encoder.encode_example(example) for example in job.examples],
-                Recipe(**job.recipe),
-                job.seed,
-                job.groups,
-            )
-            for job in jobs
-        ]
+        trainings = [self._encoded(job) for job in jobs]
         first = trainings[0].recipe
         shape = f"{len(trainings)} trainings, {first.lora_rank} {first.lora_alpha} {first.lora_dropout}"
         settings = RunSettings(
@@ -316,6 +300,15 @@ class LocalLearner(TorchLearner):
                     parameter.copy_(values[name])
             save_adapters(model, job.folder / ADAPTER_FOLDER, self.files.name)
         return [record for _, record in trained]
+
+    def _encoded(self, job: TrainingJob) -> EncodedTraining:
+        examples = [self.encoder.encode_example(example) for example in job.examples]
+        return EncodedTraining(examples, Recipe(**job.recipe), job.seed, job.groups)
+
+    def plan_trainings(self, jobs: Sequence[TrainingJob]) -> PlannedTraining | None:
+        """Return the memory that trainings need, and whether they are computed as one where that is left open."""
+        n_parameters = count_parameters(self.files.folder)
+        return plan_trainings(self.config, n_parameters, self.compute, [self._encoded(job) for job in jobs])
 
     def load_tuned(self, folder: Path) -> LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``; tokenizer and template are shared with it."""

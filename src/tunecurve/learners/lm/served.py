@@ -20,6 +20,7 @@ from tunecurve.learners.hosted.learner import HostedLearner
 from tunecurve.learners.hosted.transport.access import check_access
 from tunecurve.learners.hosted.transport.gateway import GatewayOptions
 from tunecurve.learners.hosted.vllm_server import VLLM, VllmServer
+from tunecurve.learners.lm.context import check_context
 from tunecurve.learners.lm.learner import LocalLearner
 from tunecurve.privacy.redact import redact
 from tunecurve.prompts import Prompt
@@ -62,7 +63,7 @@ class ServedLearner(LocalLearner):
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`, as the server answers."""
-        self._check_context(prompts)
+        check_context(self, prompts)
         server = VllmServer(self.account.settings.vllm, self.account.on_message)
         model, is_loaded_now = self._ready_at(server, prompts)
         try:

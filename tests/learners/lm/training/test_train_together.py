@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import LlamaConfig
 
 from tests.learners.lm.training.test_training import RECIPE, adapted, examples, tiny
 from tunecurve.errors import Interrupted, ModelError
@@ -16,12 +17,14 @@ from tunecurve.learners.lm import adapters
 from tunecurve.learners.lm.attention import packed_attention
 from tunecurve.learners.lm.cached import CachedStep, cached_step, loss_of_one, losses_of_all
 from tunecurve.learners.lm.chat_format import EncodedExample
-from tunecurve.learners.lm.recipe import Recipe
+from tunecurve.learners.lm.recipe import Recipe, resolve_recipe
 from tunecurve.learners.lm.training import backends
+from tunecurve.learners.lm.training import together as together_plan
 from tunecurve.learners.lm.training.cuda_graphs import CudaGraphs
 from tunecurve.learners.lm.training.multi_lora import StackedAdapters
 from tunecurve.learners.lm.training.one_pass import FewShapes, losses_in_one_pass, one_pass_step
 from tunecurve.learners.torch.checkpoint import trainable_parameters
+from tunecurve.learners.torch.device import Compute
 from tunecurve.run import StudyRun
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -358,3 +361,65 @@ def test_adapters_of_other_seeds_start_where_peft_starts_them(tiny_model_folder,
     for seed, values in zip((3, 4), found, strict=True):
         assert all(torch.equal(values[name], value) for name, value in expected[seed].items())
     assert all(torch.equal(value, found[0][name]) for name, value in adapters.adapter_values(model).items())
+
+
+def test_auto_trains_one_by_one_without_a_gpu_and_says_why(tiny_model_folder, rows_file, tmp_path):
+    run = study_of(tiny_model_folder, rows_file, tmp_path / "run", train_together="auto")
+    trained = [trial for trial in run.results.trials if trial.strategy == "fine-tune"]
+    assert len(trained) == 2
+    assert not any("together" in trial.training.path for trial in trained)
+    [said] = [finding for finding in run.results.findings if finding.code == "trainings-together"]
+    assert said.text.endswith(
+        "trainings are computed one by one: no NVIDIA GPU computes here, and elsewhere it is not faster"
+    )
+    assert said.is_note
+
+
+def test_auto_trains_together_where_it_may_and_one_by_one_where_that_fails(
+    tiny_model_folder, rows_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tunecurve.learners.lm.training.together._why_not_together", lambda *args: "")
+    run = study_of(tiny_model_folder, rows_file, tmp_path / "run", train_together="auto")
+    trained = [trial for trial in run.results.trials if trial.strategy == "fine-tune"]
+    assert all("together with 1 other trainings" in trial.training.path for trial in trained)
+
+    def refuse(model, step):
+        raise TypeError("no cache here")
+
+    [only] = backends._SEVERAL
+    monkeypatch.setattr(backends, "_SEVERAL", (replace(only, losses=refuse),))
+    alone = study_of(tiny_model_folder, rows_file, tmp_path / "alone", train_together="auto")
+    trained = [trial for trial in alone.results.trials if trial.strategy == "fine-tune"]
+    assert not alone.outcome.failures
+    assert len(trained) == 2
+    assert all(trial.training.path.startswith("packed") for trial in trained)
+
+
+GPU = Compute(torch.device("cuda"), torch.bfloat16, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "n_trainings", "total", "why"),
+    [
+        ({}, 2, 80e9, ""),
+        ({}, 1, 80e9, "there is one training"),
+        ({"lora_dropout": 0.1}, 2, 80e9, "recipe.lora_dropout is set"),
+        ({}, 2, 17e9, "2 trainings at once need about 17.9 GB, one row of each at a time, of 17.0 GB"),
+        ({}, 2, None, "how much memory this model's trainings need is not known"),
+    ],
+)
+def test_auto_asks_for_a_gpu_whose_memory_suffices(tiny_model_folder, monkeypatch, changes, n_trainings, total, why):
+    monkeypatch.setattr(together_plan, "total_memory", lambda device: None if total is None else int(total))
+    config = LlamaConfig(
+        hidden_size=4096, intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8,
+        vocab_size=128256,
+    )  # fmt: skip
+    recipe = resolve_recipe({"batch_size": 4, "lora_rank": 16, **changes}, 12, 4096)
+    rows = [EncodedExample([*range(20), row], 1) for row in range(4)]
+    trainings = [together_plan.EncodedTraining(rows, recipe, seed) for seed in range(n_trainings)]
+    planned = together_plan.plan_trainings(config, 8_030_261_248, GPU, trainings)
+    assert planned.why_not_together == why
+    assert planned.is_large == (total == 17e9)
+    assert planned.memory.endswith("of 80.0 GB" if total == 80e9 else "of 17.0 GB" if total else "")
+    on_cpu = together_plan.plan_trainings(config, 8_030_261_248, replace(GPU, device=torch.device("cpu")), trainings)
+    assert on_cpu.why_not_together.startswith("no NVIDIA GPU")

@@ -203,13 +203,22 @@ def free_memory(device: torch.device, meminfo: Path = Path("/proc/meminfo")) -> 
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    if device.type != "cpu":
-        return None
+    return _of_system("MemAvailable", meminfo) if device.type == "cpu" else None
+
+
+def total_memory(device: torch.device, meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """Return the bytes that a device has; None where it cannot be asked."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return _of_system("MemTotal", meminfo) if device.type == "cpu" else None
+
+
+def _of_system(name: str, meminfo: Path) -> int | None:
     try:
         lines = meminfo.read_text().splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
 
 
 def in_gigabytes(n_bytes: int) -> str:
