@@ -98,7 +98,7 @@ class StudySpec(Section):
     recipe: RecipeSpec = Field(default_factory=RecipeSpec)
     train_together: bool | Literal["auto"] = Field(
         False,
-        description="compute all trainings of a local language model as one, for GPUs that one alone leaves idle; auto: where a GPU computes and its memory suffices",
+        description="compute a local language model's trainings as one, for GPUs that one leaves idle; auto: where their memory suffices",
     )
     encoder: EncoderSpec = Field(default_factory=EncoderSpec)
     # Beside the test score it tells a model that was trained too little from one that saw too few rows.

@@ -41,7 +41,7 @@ def planned_trainings(
 def trained_together(
     spec: StudySpec, learner: Learner, planned: Mapping[str, PlannedTraining | None]
 ) -> bool | Literal["auto"]:
-    """Return whether a learner's trainings are computed as one: where the study says so, or leaves it open and nothing speaks against it."""
+    """Return whether a learner's trainings are computed as one: because the study says so, or nothing speaks against it."""
     if not learner.can_train_together or spec.train_together is False:
         return False
     if spec.train_together is True:

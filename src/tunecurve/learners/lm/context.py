@@ -16,7 +16,7 @@ def check_context(learner: LocalLearner, prompts: Sequence[Prompt]) -> None:
     """Refuse prompts that with their longest answer do not fit into the model."""
     for number, prompt in enumerate(prompts, start=1):
         n_prompt = len(learner.encoder.prompt_ids(prompt))
-        needed = n_prompt + learner.answer_cap(prompt)
+        needed = n_prompt + learner.cap_of(prompt)
         if needed > learner.context_length():
             raise ModelError(
                 f"a prompt of {n_prompt} tokens and its answer need {needed} tokens, but {learner.name} takes "

@@ -234,9 +234,9 @@ class LocalLearner(TorchLearner):
 
     def tokens_needed(self, prompt: Prompt) -> int:
         """Return the tokens of a prompt and its longest answer."""
-        return len(self.encoder.prompt_ids(prompt)) + self.answer_cap(prompt)
+        return len(self.encoder.prompt_ids(prompt)) + self.cap_of(prompt)
 
-    def answer_cap(self, prompt: Prompt) -> int:
+    def cap_of(self, prompt: Prompt) -> int:
         """Return the most tokens that an answer may have."""
         return prompt.max_tokens or self.limits.cap(self.encoder.count_tokens(prompt.source))
 
