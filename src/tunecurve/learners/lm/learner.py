@@ -277,7 +277,15 @@ class LocalLearner(TorchLearner):
     ) -> list[TrainingRecord]:
         """Fine-tune for all jobs at once, over one copy of the frozen weights; see `train_adapters`."""
         self._loaded = None  # one copy of the weights in memory is enough
-        trainings = [self._encoded(job) for job in jobs]
+        trainings = [
+            EncodedTraining(
+                [self.encoder.encode_example(example) for example in job.examples],
+                Recipe(**job.recipe),
+                job.seed,
+                job.groups,
+            )
+            for job in jobs
+        ]
         first = trainings[0].recipe
         shape = f"{len(trainings)} trainings, {first.lora_rank} {first.lora_alpha} {first.lora_dropout}"
         settings = RunSettings(
@@ -301,14 +309,14 @@ class LocalLearner(TorchLearner):
             save_adapters(model, job.folder / ADAPTER_FOLDER, self.files.name)
         return [record for _, record in trained]
 
-    def _encoded(self, job: TrainingJob) -> EncodedTraining:
-        examples = [self.encoder.encode_example(example) for example in job.examples]
-        return EncodedTraining(examples, Recipe(**job.recipe), job.seed, job.groups)
-
     def plan_trainings(self, jobs: Sequence[TrainingJob]) -> PlannedTraining | None:
         """Return the memory that trainings need, and whether they are computed as one where that is left open."""
-        n_parameters = count_parameters(self.files.folder)
-        return plan_trainings(self.config, n_parameters, self.compute, [self._encoded(job) for job in jobs])
+        trainings = []
+        for job in jobs:
+            # An empty answer fails its trial, not the plan.
+            rows = [self.encoder.encode_answer(example.prompt, example.answer) for example in job.examples]
+            trainings.append(EncodedTraining(rows, Recipe(**job.recipe), job.seed))
+        return plan_trainings(self.config, count_parameters(self.files.folder), self.compute, trainings)
 
     def load_tuned(self, folder: Path) -> LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``; tokenizer and template are shared with it."""

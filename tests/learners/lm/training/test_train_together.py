@@ -1,6 +1,7 @@
 """Trainings computed together end where each ends alone, also when they are interrupted."""
 
 import json
+import re
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -423,3 +424,20 @@ def test_auto_asks_for_a_gpu_whose_memory_suffices(tiny_model_folder, monkeypatc
     assert planned.memory.endswith("of 80.0 GB" if total == 80e9 else "of 17.0 GB" if total else "")
     on_cpu = together_plan.plan_trainings(config, 8_030_261_248, replace(GPU, device=torch.device("cpu")), trainings)
     assert on_cpu.why_not_together.startswith("no NVIDIA GPU")
+
+
+def test_a_training_that_needs_much_memory_is_told_by_its_parts_before_it_begins(
+    tiny_model_folder, rows_file, tmp_path, monkeypatch
+):
+    def said(total):
+        monkeypatch.setattr(together_plan, "total_memory", lambda device: total)
+        run = study_of(tiny_model_folder, rows_file, tmp_path / str(total))
+        return [finding.text for finding in run.results.findings if finding.code == "training-memory"]
+
+    assert said(10**12) == []
+    [text] = said(10**6)
+    assert re.search(
+        r": a training needs about \d+ MB \(weights \d+ MB, adapters and optimizer \d+ MB, a batch of 4 rows \d+ MB, its logits "
+        r"\d+ MB\) of 1 MB, the batch in parts where it does not fit$",
+        text,
+    )
