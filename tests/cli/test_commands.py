@@ -132,7 +132,7 @@ BAD = {
     "sizes not numbers": (["--train-sizes", "a,b"], 2, "not a list of whole numbers"),
     "too large": (["--train-sizes", "9999"], 3, "lower --test-size or --train-sizes"),
     "test set too large": (["--test-size", "9999"], 3, "lower --test-size"),
-    "unknown metric": (["--metric", "blue"], 4, "Did you mean 'bleu'"),
+    "unknown metric": (["--metric", "blue"], 2, "Did you mean 'bleu'"),
     "unknown option": (["--trainsizes", "5"], 2, "No such option"),
     "target is the input": (["--target-column", "source_text"], 3, "is the target and a part of the input"),
     "no rows": (["--limit", "2"], 3, "2 usable rows"),

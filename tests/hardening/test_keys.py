@@ -13,6 +13,7 @@ from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import split_data
 from tunecurve.study.plan import list_trials, trial_config, trial_folder_name
 from tunecurve.study.reading import StudyRows
+from tunecurve.study.together import trained_together
 
 # Nothing in them changes an answer, a score or an interval of a trial that is there.
 DO_NOT_MATTER = (
@@ -107,7 +108,8 @@ def keys_of(values, data):
     learner = Resolving(spec.encoder)
     fixed = StudySpec.model_validate({**BASE, "recipe": values["recipe"]})
     trials = list_trials(fixed, {"floor": FloorLearner(), "resolving": learner})
-    configs = {trial: trial_config(trial, spec, data, learner) for trial in trials}
+    together = trained_together(spec, learner, {})
+    configs = {trial: trial_config(trial, spec, data, learner, trained_together=together) for trial in trials}
     return spec.signature(), [trial_folder_name(trial, config) for trial, config in configs.items()]
 
 

@@ -227,13 +227,20 @@ def test_what_refuses_every_row_ends_the_trial_soon(serve, learner_in, prompts_o
     assert server.n_requests <= 3
 
 
-@pytest.mark.parametrize("price", [1e-6, 4e-7, 0.0001, float("inf")])
+@pytest.mark.parametrize("price", [1e-6, 4e-7, 0.0001])
 @pytest.mark.parametrize("field", ["input", "output", "training"])
 def test_a_price_by_the_token_is_refused(price, field):
     with pytest.raises(ValueError, match="dollars per million tokens"):
         HostedSpec(prices={LAB: {field: price}})
     assert HostedSpec(prices={LAB: {field: 0.01}})
     assert HostedSpec(prices={LAB: {field: 0}})
+
+
+@pytest.mark.parametrize("price", [float("inf"), float("nan")])
+@pytest.mark.parametrize("field", ["input", "output", "training"])
+def test_a_price_without_end_is_refused_with_its_place(price, field):
+    with pytest.raises(ValueError, match=f"{LAB}`.{field}\n  Input should be a finite number"):
+        HostedSpec(prices={LAB: {field: price}})
 
 
 def test_the_proxy_is_named_where_calls_go_by_one(serve, learner_in, prompts_of, monkeypatch):
