@@ -227,10 +227,8 @@ def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str
     planned = [Trial(**trial) for trial in decided["trials"]]
     takes_each = {Trial(**trial): seconds for trial, seconds in decided["left_out"]}
     left_out = _wanted(takes_each, decided["asked"])
-    takes, left = (
-        decided["seconds"],
-        decided["budget_seconds"] - decided["seconds"] - decided.get("seconds_before", 0.0),
-    )
+    takes = decided["seconds"]
+    left = decided["budget_seconds"] - takes - decided.get("seconds_before", 0.0)
     is_slower = bool(decided.get("no_longer_planned"))
     said = f"time budget {budget}: {_in_words(planned)}; about {duration(takes)} by estimate"
     tuned_elsewhere = any(
