@@ -1,7 +1,7 @@
 """How much memory a training needs, by arithmetic, and how many rows of a step fit into what is free.
 
 Counted are numbers that are kept until the backward pass has read them, as `one_pass.py` and `multi_lora.py` keep them, for layers
-of Llama and its kin. Of a small model torch keeps 0.97 to 1.03 of that; packed on a processor half of it, so there the
+of Llama and its kin. Of a small model torch keeps 1.00 to 1.03 of that; packed on a processor half of it, so there the
 plan is an upper bound. Stock modules of PEFT and transformers in half precision keep more, and nothing is planned with for them.
 """
 
