@@ -44,8 +44,8 @@ def test_a_bound_is_that_of_the_interval_before_it(page: Path) -> None:
             groups = int(said[1])
         elif not line.startswith("|"):
             groups = GROUPS
-        found += [(*map(float, parts), groups) for parts in BOUND.findall(line)]
+        found += [(tuple(map(float, parts)), groups) for parts in BOUND.findall(line)]
     assert len(found) >= 5
-    for share, low, high, bound, n_groups in found:
+    for (share, low, high, bound), n_groups in found:
         assert low <= share < bound < high
         assert fits(share, high, bound, n_groups), f"{share} [{low}, {high}] of {n_groups} groups: {bound}"
