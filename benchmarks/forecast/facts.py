@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from curves import Curve, Task
 from fewer_sizes import make_tasks, untrained_scores
+from leave_one_source_out import farm_curve, read, with_table
 from leave_one_source_out import make_tasks as long_tasks
-from leave_one_source_out import read, with_table
 from run_exam import LEVELS
 from scipy.optimize import minimize
 
@@ -115,12 +115,7 @@ def of_the_farm(runs: Path | None) -> Iterator[Known]:
     """The farm's stored curves."""
     sets = read_sets()
     for found in read_curves(read_points(MEASURED), sets):
-        one, sign = found.one, "min" if found.metric == "leak_documents" else "max"
-        curve = Curve(f"{one.name}/{found.learner}/{found.metric}", f"farm:{one.source}", one.name, sign, (0.0, 100.0))
-        curve.runs.update(
-            {n: {str(seed): score for seed, score in enumerate(scores)} for n, scores in found.runs.items()}
-        )
-        curve.test_rows = float(found.n_test)
+        one, curve = found.one, farm_curve(found)
         few = [score for name, score in found.rivals.items() if name != "zero-shot"]
         yield Known(
             curve,

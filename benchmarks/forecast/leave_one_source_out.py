@@ -1,12 +1,13 @@
 """The yardstick: forecasts of language-model curves with everything learned from the other sources.
 
-    python benchmarks/forecast/leave_one_source_out.py CURVES.csv --classical CURVES.csv --work FOLDER [--out PRIORS.json]
+    python benchmarks/forecast/leave_one_source_out.py CURVES.csv --classical CURVES.csv --work FOLDER [--farm] [--out PRIORS.json]
 
 For each source: learn the prior, and the rule that tells kinds of learners apart, from all others, forecast the source with the
 engine as `tunecurve forecast` calls it (range and kind of learner not stated, test rows where the source states them), compare.
 Sources count the same. Tasks: all sizes but the last, and the first three sizes to the largest within 8 times; one run a size
-is shown. What was learned for each source is kept in FOLDER, so an interrupted run goes on. `--out` learns from all sources
-and writes the entries that are shipped.
+is shown. What was learned for each source is kept in FOLDER, so an interrupted run goes on. `--farm` adds the stored curves of the
+curve farm, of which nothing was learned: all of its sources are left out under the shipped table. `--out` learns from all published
+sources and writes the entries that are shipped.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,19 @@ from language_models import Draws, draw_tasks, learn, source_weights, table_entr
 from run_exam import LEVELS, NORMAL
 from table_file import write_table
 
+from tunecurve.atlas.measured import LESS_IS_BETTER
 from tunecurve.curve import priors
 from tunecurve.curve.kinds import FEATURES
 from tunecurve.curve.points import CurvePoints, prepare, usual_range
 from tunecurve.curve.predictive import predict
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "curves"))
+from points import read_points  # noqa: E402  (a folder of scripts)
+from sets import read_sets  # noqa: E402
+from track_record import KIND_LEFT_OPEN, MEASURED, MeasuredCurve, read_curves  # noqa: E402
+
 FARTHEST = 8.0
+FARM = "farm:"
 OVERLAP = ("rougeL", "rouge1", "rouge2", "bleu", "chrf", "f1")
 ACCURACY = ("accuracy", "macro_f1")
 DECODERS = ("llama", "mistral", "qwen", "gpt2", "gpt-3", "gpt3", "open_llama")
@@ -62,6 +71,28 @@ def read(path: Path) -> tuple[list[Curve], dict[str, str]]:
             curves[name].test_rows = float(row["n_test"]) if row["n_test"] else None
             families[name] = family(row["model"].lower(), row["metric"])
     return list(curves.values()), families
+
+
+def read_farm(path: Path = MEASURED) -> tuple[list[Curve], dict[str, str], dict[str, str | None]]:
+    """Stored curves of the farm, the family of each, and the kind that a study states."""
+    curves: list[Curve] = []
+    families: dict[str, str] = {}
+    kinds: dict[str, str | None] = {}
+    for found in read_curves(read_points(path), read_sets()):
+        curve = farm_curve(found)
+        curves.append(curve)
+        families[curve.curve_id] = f"{FARM}{found.family.split(', ', 1)[1]}"
+        kinds[curve.curve_id] = None if found.learner in KIND_LEFT_OPEN else priors.LANGUAGE_MODEL
+    return curves, families, kinds
+
+
+def farm_curve(found: MeasuredCurve) -> Curve:
+    """A stored curve of the farm as a curve of the exam."""
+    name = f"{found.one.name}/{found.learner}/{found.metric}"
+    direction = "min" if found.metric in LESS_IS_BETTER else "max"
+    curve = Curve(name, f"{FARM}{found.one.source}", found.one.name, direction, (0.0, 100.0), test_rows=found.n_test)
+    curve.runs.update({n: {str(run): score for run, score in enumerate(scores)} for n, scores in found.runs.items()})
+    return curve
 
 
 def family(model: str, metric: str) -> str:
@@ -193,7 +224,9 @@ def table_of(tasks: list[Task], families: dict[str, str], answers: dict[str, np.
         "| best classical method |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
+    is_farm = np.array([str(name).startswith(FARM) for name in source])
     rows = [("all, every source the same", np.ones(len(tasks), bool))]
+    rows += [("published", ~is_farm), ("farm", is_farm)] if is_farm.any() else []
     rows += [(name, kind == name) for name in sorted(set(kind))] + [(str(name), source == name) for name in names]
     for title, chosen in rows:
         found = {name: figures(quantiles[chosen], truth[chosen], weight[chosen]) for name, quantiles in answers.items()}
@@ -213,6 +246,7 @@ def main() -> None:
     parser.add_argument("curves", type=Path)
     parser.add_argument("--classical", type=Path, required=True, help="curves of classical learners (LCDB)")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is done already")
+    parser.add_argument("--farm", action="store_true", help="also the stored curves of the curve farm")
     parser.add_argument("--out", type=Path, help="the table whose language-model entries are learned from all sources")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -231,6 +265,16 @@ def main() -> None:
     answers["known"] = left_out(tasks, tables, rules, priors.LANGUAGE_MODEL)
     answers["classical"] = np.array([ours(one, priors.CLASSICAL) for one in tasks])
     np.savez(options.work / "answers.npz", **answers)
+    if options.farm:
+        more, farm_families, kinds = read_farm()
+        farm_tasks = make_tasks(more)
+        found = {
+            "tunecurve": [ours(one) for one in farm_tasks],
+            "known": [ours(one, kinds[one.curve.curve_id]) for one in farm_tasks],
+            "classical": [ours(one, priors.CLASSICAL) for one in farm_tasks],
+        }
+        answers = {name: np.concatenate([answers[name], found[name]]) for name in answers}
+        tasks, families = [*tasks, *farm_tasks], families | farm_families
     print(table_of(tasks, families, answers | classical(tasks)))
 
 

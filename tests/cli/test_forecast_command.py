@@ -322,6 +322,8 @@ def test_one_fraction_among_scores_in_per_cent_is_said() -> None:
         ("curve_id,n,score,n_test\na,50,61,500,x\n", "line 2: 5 cells under 4 columns"),
         ("n,score,score\n50,61,5\n", "column 'score' stands 2 times"),
         ("n,n,score\n50,50,61\n", "column 'n' stands 2 times"),
+        ("n,N,score\n50,50,61\n", "column 'n' stands 2 times"),
+        ("n,score,direction\n50,61,max\n100,66,\n200,72,min\n", "line 4: direction 'min'"),
         ("curve_id,n,score\na,50,61\n,100,66\n,200,72\n", "line 3: curve_id is empty"),
         ("curve_id,n,score\n,50,61\nb,100,66\n", "line 2: curve_id is empty"),
         ("n,score,replicate\n50,61,m0\n", "replicate 'm0'"),
@@ -401,6 +403,20 @@ def test_usual_words_for_a_direction_are_read(tmp_path: Path, word: str, plain: 
     lines = [f"{n},{score / 20}" for n, score in ((50, 52), (100, 41), (200, 34), (400, 27))]
     found, same = (answer(tmp_path, "n,score,direction", [f"{line},{way}" for line in lines]) for way in (word, plain))
     assert found == same
+
+
+@pytest.mark.parametrize("ways", [("min", "", "", ""), ("", "", "min", ""), ("", "", "", "min"), ("min", "", "lower", "")])
+def test_a_direction_in_some_rows_counts_for_the_whole_curve(tmp_path: Path, ways: tuple[str, ...]) -> None:
+    def of(directions: tuple[str, ...]) -> dict:
+        lines = [f"{n},{score},{way}" for (n, score), way in zip(CURVE, directions, strict=True)]
+        return answer(tmp_path, "n,score,direction", lines)
+
+    assert of(ways) == of(("min",) * 4)
+
+
+def test_names_of_columns_are_read_however_they_are_written(tmp_path: Path) -> None:
+    lines = [f"a,{n},{score},500" for n, score in CURVE]
+    assert answer(tmp_path, "Curve_ID,N,Score,N_test", lines) == answer(tmp_path, "curve_id,n,score,n_test", lines)
 
 
 @pytest.mark.parametrize("word", ["Finetune", "fine-tune", "fine_tuned", "FINE TUNE", ""])

@@ -125,7 +125,7 @@ def read_table(path: str) -> list[CurveTable]:
 
 def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     reader = csv.reader(handle)
-    header = [name.strip() for name in next(reader, [])]
+    header = [_as_known(name.strip()) for name in next(reader, [])]
     columns = _columns(header, path)
     other = [index for index in range(len(header)) if "curve_id" not in columns and index not in columns.values()]
     seen: dict[int, set[str]] = {index: set() for index in other}
@@ -170,6 +170,11 @@ def _tell_tiny_per_cents(tables: list[CurveTable]) -> None:
     for table in rising:
         if min(table.score) == 0.0 < max(table.score) <= 1.0:
             table.score_range = (0.0, 100.0)
+
+
+def _as_known(name: str) -> str:
+    """Return a known column's name, however its letters are written; other names as they are."""
+    return name.casefold() if name.casefold() in COLUMNS else name
 
 
 def _columns(header: list[str], path: str) -> dict[str, int]:
@@ -249,9 +254,9 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
         )
     said = cells.get("direction") or None
     direction = DIRECTIONS.get(said.casefold(), "") if said else None
-    if direction == "" or (table.direction and direction != table.direction):
+    if direction == "" or (said and table.direction and direction != table.direction):
         raise DataError(f"{where}: direction {said!r}; expected max or min, the same for a whole curve.")
-    table.direction = direction
+    table.direction = direction or table.direction
     if cells.get("target_n"):
         table.asked_sizes.add(_number(cells["target_n"], "target_n", where, smallest=1.0))
     if not cells["score"] and not cells["n"]:
