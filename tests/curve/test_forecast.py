@@ -267,7 +267,9 @@ RISING_SLOWLY = ([50, 200, 800, 3200], [70.0, 74.0, 77.5, 79.0])
             "runs of one size",
         ),
         (RISING_SLOWLY, {"settled": False, "delta": 0.8}, "training not settled", "train longer"),
-        (([400, 500, 600, 700], [70.0, 70.6, 71.2, 71.8]), {"delta": 2.5}, "sizes", "too few or too close"),
+        (([400, 500, 600, 700], [70.0, 70.6, 71.2, 71.8]), {"delta": 2.5}, "sizes", "sizes from 400 to 700 are too close"),
+        (([100, 101, 102], [60.0, 61.0, 59.0]), {"n_test": 500}, "sizes", "sizes from 100 to 102 are too close"),
+        (([100, 300, 900], [60.0, 63.0, 64.0]), {"delta": 1.0}, "sizes", "3 sizes are too few"),
     ],
 )
 def test_cannot_tell_names_its_reason(points: tuple, options: dict, reason: str, words: str) -> None:
@@ -292,9 +294,19 @@ def test_a_larger_test_set_costs_its_labels_and_rows_in_hand_cost_none() -> None
 def test_a_step_that_settles_nothing_is_not_the_cheapest_one() -> None:
     verdict = verdict_of([100, 101, 102], [60.0, 61.0, 59.0], n_test=500)
     chances = {step.kind: step.chance for step in verdict.settle}
-    assert (verdict.reason, chances["test set"]) == ("test set", 0.0)
+    assert chances["test set"] == 0.0
     assert verdict.answer is not None
     assert (verdict.answer.kind, verdict.answer.n) == ("size", 204.0)
+
+
+def test_a_reason_whose_own_step_settles_nothing_says_so() -> None:
+    verdict = verdict_of(*RISING_SLOWLY, n_test=40, delta=1.2)
+    assert verdict.reason == "test set"
+    assert next(step.chance for step in verdict.settle if step.kind == "test set") < 0.1
+    assert "one four times as large would hardly settle it" in verdict.sentence
+    settles = verdict_of(*RISING_SLOWLY, n_test=90, delta=1.2)
+    assert next(step.chance for step in settles.settle if step.kind == "test set") >= 0.1
+    assert "would hardly settle it" not in settles.sentence
 
 
 def test_what_may_have_collapsed_is_run_again_whatever_that_may_settle() -> None:

@@ -47,6 +47,8 @@ REASONS = {
     "sizes": ("the sizes are too few or too close", "size"),
     "shapes": ("curves that go on and curves that stop both fit the points", "size"),
 }
+# What is said where the step against a reason would settle the word too seldom.
+HARDLY = {"test set": "one four times as large", "noise": "three more seeds"}
 
 
 def default_delta(predictive: Predictive) -> float:
@@ -116,8 +118,9 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
         return Verdict("rising", sentence, rising, expected, [])
     if rising <= 1.0 - SURE and not may_have_collapsed(predictive.curve):
         return _no_gain(predictive, delta, rising, expected, numbers)
-    reason = _reason(predictive, delta, settled=settled)
-    words, step_kind = REASONS[reason]
+    settle = settling_steps(predictive, gain >= delta, prices or Prices())
+    reason = _reason(predictive, delta, settle, settled=settled)
+    words, step_kind = _words(predictive, reason, settle)
     sides = "on both sides of" if rising > 1.0 - SURE else "less than"
     by_luck = " (so much two scores differ by the luck of the test rows)" if delta == resolution(predictive) else ""
     sentence = (
@@ -125,7 +128,6 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
         if reason != "collapse"
         else f"Cannot tell, because {words}. Taken at its word, {numbers}; probability of {delta:.3g} or more {rising:.2f}."
     )
-    settle = settling_steps(predictive, gain >= delta, prices or Prices())
     is_settled = reason != "training not settled"
     sentence += "" if is_settled else " First step: train longer at the largest size."
     # What a run that may have collapsed needs is a rerun, whatever it may settle.
@@ -150,22 +152,39 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
     return Verdict("flat", sentence, rising, expected, [])
 
 
-def _reason(predictive: Predictive, delta: float, *, settled: bool) -> str:
-    """Return the first thing in the way of a clear word."""
+def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep], *, settled: bool) -> str:
+    """Return the first thing in the way of a clear word; too few or too close sizes, where the step against that thing may not settle it."""
     curve = predictive.curve
-    last_error = float(np.exp(curve.log_error[-1])) * curve.scale.unit
-    run = float(predictive.run_variance(curve.size[-1:])[0]) / curve.replicates[-1]
     if not settled:
         return "training not settled"
-    if may_have_collapsed(predictive.curve):
+    if may_have_collapsed(curve):
         return "collapse"
+    last_error = float(np.exp(curve.log_error[-1])) * curve.scale.unit
+    run = float(predictive.run_variance(curve.size[-1:])[0]) / curve.replicates[-1]
+    first = "shapes"
     if resolution(predictive) >= delta:
-        return "test set"
-    if np.sqrt(2.0 * run) * last_error >= delta:
-        return "noise"
-    if len(curve.size) < ENOUGH_SIZES or curve.size[-1] < ENOUGH_SPAN * curve.size[0]:
-        return "sizes"
-    return "shapes"
+        first = "test set"
+    elif np.sqrt(2.0 * run) * last_error >= delta:
+        first = "noise"
+    has_few = len(curve.size) < ENOUGH_SIZES or curve.size[-1] < ENOUGH_SPAN * curve.size[0]
+    return "sizes" if has_few and (first == "shapes" or not _may_settle(steps, REASONS[first][1])) else first
+
+
+def _words(predictive: Predictive, reason: str, steps: Sequence[SettlingStep]) -> tuple[str, str]:
+    """Return a reason in words, and the kind of step that answers it."""
+    words, kind = REASONS[reason]
+    size = predictive.curve.size
+    if reason == "sizes":
+        few, close = f"{len(size)} sizes are too few", f"sizes from {size[0]:g} to {size[-1]:g} are too close"
+        words = close if size[-1] < ENOUGH_SPAN * size[0] else few
+    elif reason in HARDLY and not _may_settle(steps, kind):
+        words += f"; {HARDLY[reason]} would hardly settle it"
+    return words, kind
+
+
+def _may_settle(steps: Sequence[SettlingStep], kind: str) -> bool:
+    """Whether one of the steps of a kind settles the word often enough to be tried."""
+    return any(step.kind == kind and step.chance >= WORTH_A_TRY for step in steps)
 
 
 def _cheapest(steps: Sequence[SettlingStep], kind: str) -> SettlingStep:
