@@ -405,7 +405,9 @@ def test_usual_words_for_a_direction_are_read(tmp_path: Path, word: str, plain: 
     assert found == same
 
 
-@pytest.mark.parametrize("ways", [("min", "", "", ""), ("", "", "min", ""), ("", "", "", "min"), ("min", "", "lower", "")])
+@pytest.mark.parametrize(
+    "ways", [("min", "", "", ""), ("", "", "min", ""), ("", "", "", "min"), ("min", "", "lower", "")]
+)
 def test_a_direction_in_some_rows_counts_for_the_whole_curve(tmp_path: Path, ways: tuple[str, ...]) -> None:
     def of(directions: tuple[str, ...]) -> dict:
         lines = [f"{n},{score},{way}" for (n, score), way in zip(CURVE, directions, strict=True)]

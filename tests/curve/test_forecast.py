@@ -267,7 +267,12 @@ RISING_SLOWLY = ([50, 200, 800, 3200], [70.0, 74.0, 77.5, 79.0])
             "runs of one size",
         ),
         (RISING_SLOWLY, {"settled": False, "delta": 0.8}, "training not settled", "train longer"),
-        (([400, 500, 600, 700], [70.0, 70.6, 71.2, 71.8]), {"delta": 2.5}, "sizes", "sizes from 400 to 700 are too close"),
+        (
+            ([400, 500, 600, 700], [70.0, 70.6, 71.2, 71.8]),
+            {"delta": 2.5},
+            "sizes",
+            "sizes from 400 to 700 are too close",
+        ),
         (([100, 101, 102], [60.0, 61.0, 59.0]), {"n_test": 500}, "sizes", "sizes from 100 to 102 are too close"),
         (([100, 300, 900], [60.0, 63.0, 64.0]), {"delta": 1.0}, "sizes", "3 sizes are too few"),
     ],
