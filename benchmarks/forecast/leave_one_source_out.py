@@ -35,9 +35,9 @@ from tunecurve.curve.points import CurvePoints, prepare, usual_range
 from tunecurve.curve.predictive import predict
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "curves"))
-from points import read_points  # noqa: E402  (a folder of scripts)
-from sets import read_sets  # noqa: E402
-from track_record import KIND_LEFT_OPEN, MEASURED, MeasuredCurve, read_curves  # noqa: E402
+from points import read_points
+from sets import read_sets
+from track_record import KIND_LEFT_OPEN, MEASURED, MeasuredCurve, read_curves
 
 FARTHEST = 8.0
 FARM = "farm:"

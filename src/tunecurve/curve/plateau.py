@@ -153,7 +153,7 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
 
 
 def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep], *, settled: bool) -> str:
-    """Return the first thing in the way of a clear word; too few or too close sizes, where the step against that thing may not settle it."""
+    """Return the first thing in the way of a clear word, or too few or too close sizes where only more may settle it."""
     curve = predictive.curve
     if not settled:
         return "training not settled"
