@@ -242,7 +242,7 @@ def verdict_of(sizes: list[float], scores: list[float], **options: Any) -> Verdi
     return verdict
 
 
-RISING_SLOWLY = ([50, 200, 800, 3200], [70.0, 74.0, 77.5, 79.0])
+RISING_SLOWLY = ([50.0, 200.0, 800.0, 3200.0], [70.0, 74.0, 77.5, 79.0])
 
 
 @pytest.mark.parametrize(
