@@ -15,8 +15,9 @@ from tunecurve import own_code
 from tunecurve.errors import ModelError, StudyStateError, UsageError, did_you_mean
 from tunecurve.findings import Finding
 from tunecurve.formats.placeholders import form_of_decision
-from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, predict_answers
+from tunecurve.learners.answers import predict_answers
 from tunecurve.learners.base import Completion, Learner
+from tunecurve.learners.cleaning import USUAL_CLEANING, Cleaning
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.own import check_same, own_learners
 from tunecurve.learners.registry import LearnerOptions, build_learners, names_code

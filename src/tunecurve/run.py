@@ -33,7 +33,7 @@ from tunecurve.spec.reading import load_study
 from tunecurve.spec.section import merge_values
 from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.batch_training import train_together
-from tunecurve.study.frozen import freeze
+from tunecurve.study.freezing import freeze
 from tunecurve.study.integrity import inspect_trials, tell_of_forks
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import Trial, is_paid

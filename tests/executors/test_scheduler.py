@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tunecurve.errors import Interrupted
-from tunecurve.executors.base import Recorder, TrialOutcome
+from tunecurve.executors.base import Recorder
 from tunecurve.executors.coordinator import dispatch
-from tunecurve.executors.events import Ended, Lost
+from tunecurve.executors.events import Ended, Lost, TrialOutcome
 from tunecurve.executors.scheduler import Schedule, cheapest_first, longest_first
 from tunecurve.study.plan import PlannedTrial, Trial
 from tunecurve.study.progress import Progress

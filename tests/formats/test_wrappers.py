@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tunecurve.formats.wrappers import WRAPPERS, unwrap, wrappers_of
-from tunecurve.learners.answers import Cleaning
 from tunecurve.learners.base import Completion
+from tunecurve.learners.cleaning import Cleaning
 from tunecurve.prompts import PromptRenderer
 
 TEXT = "Call [NAME] at 9: it is late."

@@ -11,7 +11,8 @@ import pytest
 from tunecurve.errors import StudyStateError
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.dataset import split_data
-from tunecurve.study.frozen import freeze, frozen_decisions
+from tunecurve.study.freezing import freeze
+from tunecurve.study.frozen import frozen_decisions
 from tunecurve.study.reading import read_study_rows
 
 

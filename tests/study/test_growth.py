@@ -14,7 +14,7 @@ from tunecurve.errors import DataError, StudyStateError
 from tunecurve.run import StudyRun, run_study
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.dataset import split_data
-from tunecurve.study.frozen import freeze
+from tunecurve.study.freezing import freeze
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.reading import read_study_rows

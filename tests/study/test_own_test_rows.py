@@ -8,7 +8,7 @@ from tunecurve.cli.main import run_command
 from tunecurve.errors import DataError, SpecError
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.dataset import split_data
-from tunecurve.study.frozen import freeze
+from tunecurve.study.freezing import freeze
 from tunecurve.study.reading import read_study_rows
 
 THINGS = ["anvil", "barrel", "candle", "drum", "easel", "flask", "globe", "harp", "inkwell", "jug"]

@@ -6,7 +6,7 @@ import pytest
 
 from tunecurve.errors import StudyStateError
 from tunecurve.study.dataset import split_data
-from tunecurve.study.frozen import freeze
+from tunecurve.study.freezing import freeze
 from tunecurve.study.reading import read_study_rows
 from tunecurve.study.settling import settled_study
 from tunecurve.study.study_file import resolved_yaml

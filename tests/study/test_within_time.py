@@ -8,7 +8,7 @@ from tests.fakes.lookup_learner import LookupLearner
 from tests.study.test_time_budget import STUDY as OF_FIVE_SIZES
 from tests.study.test_time_budget import TimedLearner, start_takes_no_time  # noqa: F401
 from tunecurve.executors import serial
-from tunecurve.executors.base import TrialOutcome
+from tunecurve.executors.events import TrialOutcome
 from tunecurve.executors.options import Executor
 from tunecurve.run import run_study
 from tunecurve.study import within_time

@@ -257,15 +257,17 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
     deviation = (scores - mean_score[member]) / scale.unit
     seed = _pooled_seed_variance(deviation, member, runs, relative_size, PRIOR_SEED_SHARE[scale.kind] * error[-1])
     seed_points = seed * relative_size**-SEED_VARIANCE_EXPONENT / replicates / error**2
-    covariance = bootstrap_covariance(points, scale, member, runs, error)
-    if covariance is None:
-        own, shared = test_set_variance(points, scale, member, runs, error)
+    covariance = None
+    if points.bootstrap_draws is None:
+        own, shared = _test_set_variance(points, scale, member, runs, error)
         own_last = float(own[-1] / error[-1] ** 2)
     else:
+        draws = np.asarray(points.bootstrap_draws, float)
+        covariance = bootstrap_covariance(draws, scale.unit, member, runs, error)
         own, shared = np.zeros(len(error)), float(covariance[-1, -1]) * error[-1] ** 2
         own_last = own_part(covariance * np.outer(error, error)) / error[-1] ** 2
         if own_last == 0.0:  # no row differs in any draw: the number of rows says what they could have shown
-            own_last = float(test_set_variance(points, scale, member, runs, error)[0][-1] / error[-1] ** 2)
+            own_last = float(_test_set_variance(points, scale, member, runs, error)[0][-1] / error[-1] ** 2)
         covariance = without_shared_part(covariance)
     return PreparedCurve(
         scale=scale,
@@ -280,6 +282,15 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
         test_covariance=covariance,
         test_rows=_test_rows(points, int(np.argmax(all_sizes))),
     )
+
+
+def _test_set_variance(
+    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
+) -> tuple[Floats, float]:
+    """As `test_set_variance`; none where the number of test rows is not told, or says nothing of the metric."""
+    if points.n_test is None or scale.kind != "bounded":
+        return np.zeros(len(error)), 0.0
+    return test_set_variance(np.asarray(points.n_test, float), member, runs, error)
 
 
 def _test_rows(points: CurvePoints, run: int) -> float | None:

@@ -6,15 +6,10 @@ their logarithms; knows nothing of seeds, shapes or words.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tunecurve.errors import DataError
-
-if TYPE_CHECKING:
-    from tunecurve.curve.points import CurvePoints, Scale
 
 Floats = NDArray[np.float64]
 # Test sets are shared by all sizes, so most of their error is common; this correlation is used without bootstrap draws.
@@ -22,18 +17,15 @@ DEFAULT_TEST_CORRELATION = 0.7
 
 
 def bootstrap_covariance(
-    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
-) -> Floats | None:
-    """Covariance over sizes of the mean log error, shape (n_sizes, n_sizes), from paired draws; None without any."""
-    if points.bootstrap_draws is None:
-        return None
-    draws = np.asarray(points.bootstrap_draws, float)
+    draws: Floats, unit: float, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
+) -> Floats:
+    """Covariance over sizes of the mean log error, shape (n_sizes, n_sizes), from paired draws of the score, whose unit is given."""
     if draws.ndim != 2 or draws.shape[0] != member.size or not np.isfinite(draws).all():
         raise DataError(f"bootstrap_draws of shape {draws.shape}: expected ({member.size}, n_draws), all finite.")
     if draws.shape[1] < 2:
         return np.zeros((len(error), len(error)))
     mean_draws = np.zeros((len(error), draws.shape[1]))
-    np.add.at(mean_draws, member, runs[:, None] * draws / scale.unit)
+    np.add.at(mean_draws, member, runs[:, None] * draws / unit)
     covariance = np.atleast_2d(np.cov(mean_draws / np.bincount(member, runs)[:, None]))
     return covariance / np.outer(error, error)
 
@@ -65,18 +57,15 @@ def own_part(covariance: Floats) -> float:
 
 
 def test_set_variance(
-    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
+    rows: Floats, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
 ) -> tuple[Floats, float]:
     """Test-set variance of each size's mean: its own part, and the part that all sizes share (squared error units).
 
-    With only `n_test` a bounded metric is treated as a mean of 0/1 rows (an upper bound for any metric that is a mean
-    of values in its range).
+    With only the number of test rows, one or one a run, a bounded metric is treated as a mean of 0/1 rows (an upper bound for
+    any metric that is a mean of values in its range).
     """
-    if points.n_test is None or scale.kind != "bounded":
-        return np.zeros(len(error)), 0.0
-    rows = np.asarray(points.n_test, float)
     if not np.isfinite(rows).all() or (rows < 1).any():
-        raise DataError(f"n_test {points.n_test}: expected a positive number of test rows.")
+        raise DataError(f"n_test {rows.tolist()}: expected a positive number of test rows.")
     rows = np.bincount(member, runs * np.broadcast_to(rows, member.shape)) / np.bincount(member, runs)
     total = error * np.maximum(100.0 - error, 0.0) / rows
     return (1.0 - DEFAULT_TEST_CORRELATION) * total, float(total[-1])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from tunecurve.executors.events import Event
+from tunecurve.executors.events import Event, TrialOutcome
 from tunecurve.study.plan import PlannedTrial, Trial, is_paid, proposer_in
 from tunecurve.study.progress import Progress
 
@@ -24,20 +24,6 @@ class RunSummary:
     n_run: int = 0
     n_found_finished: int = 0
     failures: dict[Trial, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class TrialOutcome:
-    """How one trial ended."""
-
-    line: str
-    """The score in words, or the reason of a failure."""
-    seconds: float = 0.0
-    """How long it ran now."""
-    is_finished: bool = True
-    """Whether it has a result."""
-    score: float | None = None
-    """Under the headline metric, where it is defined."""
 
 
 class Recorder:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tunecurve.errors import Interrupted
-from tunecurve.executors.base import Recorder, TrialOutcome, Workers, stays_here
-from tunecurve.executors.events import Ended, Event, Lost, ProgressEvent, Stopped, StudyFailed
+from tunecurve.executors.base import Recorder, Workers, stays_here
+from tunecurve.executors.events import Ended, Event, Lost, ProgressEvent, Stopped, StudyFailed, TrialOutcome
 from tunecurve.executors.in_process import InProcessTrials
 from tunecurve.executors.scheduler import Schedule
 from tunecurve.executors.serial import record_failure

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tunecurve.errors import TunecurveError
 from tunecurve.learners.base import TrainingProgress
 from tunecurve.study.plan import Trial
 from tunecurve.study.progress import Progress
-
-if TYPE_CHECKING:
-    from tunecurve.executors.base import TrialOutcome
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,20 @@ class Answered(ProgressEvent):
     n_done: int
     n_all: int
     tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """How one trial ended."""
+
+    line: str
+    """The score in words, or the reason of a failure."""
+    seconds: float = 0.0
+    """How long it ran now."""
+    is_finished: bool = True
+    """Whether it has a result."""
+    score: float | None = None
+    """Under the headline metric, where it is defined."""
 
 
 @dataclass(frozen=True)

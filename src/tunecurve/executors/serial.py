@@ -11,7 +11,8 @@ import traceback
 from collections import deque
 
 from tunecurve.errors import Interrupted, MoneyError, TunecurveError, explain_os_error, find_os_error
-from tunecurve.executors.base import Recorder, TrialOutcome
+from tunecurve.executors.base import Recorder
+from tunecurve.executors.events import TrialOutcome
 from tunecurve.executors.leases import LeaseLost
 from tunecurve.executors.scheduler import cheapest_first
 from tunecurve.learners.base import Pending

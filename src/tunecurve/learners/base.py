@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import ModelError, UsageError
 from tunecurve.findings import Finding
-from tunecurve.learners.completion import Completion, Decoder, StopReason
+from tunecurve.learners.completion import Completion, Decoder, StopReason, unanswered
 from tunecurve.learners.losses import Loss, LossUnit, RoundTrip, TargetLoss
-from tunecurve.learners.training import Pending, PlannedTraining, TrainingJob, TrainingProgress, TrainingRecord, Tuned
+from tunecurve.learners.training import Pending, PlannedTraining, TrainingJob, TrainingProgress, TrainingRecord
 from tunecurve.learners.workload import Resources, Workload
 from tunecurve.prompts import Prompt, TuningExample
 
@@ -219,13 +220,7 @@ class Learner(ABC):
         raise UsageError(f"'{self.name}' has no adapter to merge; only language models of this machine have one")
 
     def convert(self, kind: ModelFormat, folder: Path) -> ConvertedModel:
-        """Write the tuned model in a format of other tools into a folder, and return how it answers there.
-
-        Raises
-        ------
-        UsageError
-            When it cannot be written so.
-        """
+        """Write the tuned model in a format of other tools into a folder, and return how it answers there; `UsageError` if it cannot be."""
         raise UsageError(
             f"'{self.name}' cannot be written as {kind}; language models of this machine become safetensors, gguf-f16 or "
             "gguf-q8_0, taggers and classifiers (classifier, setfit) onnx"
@@ -337,12 +332,17 @@ class Learner(ABC):
         return getattr(type(self), method) is not getattr(Learner, method)
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """A training that is done."""
+
+    learner: Learner
+    """The tuned one, as `Learner.load_tuned` returns it."""
+    record: TrainingRecord
+    """What the training did."""
+
+
 def predict(learner: Learner, prompts: Sequence[Prompt]) -> list[Completion]:
     """Return the answers to all prompts, in their order."""
     answers = dict(learner.predict_stream(prompts))
     return [answers[index] for index in range(len(prompts))]
-
-
-def unanswered(prompts: Sequence[Prompt], done: Collection[int]) -> Iterator[tuple[int, Prompt]]:
-    """Yield (index, prompt) for every prompt whose index is not in `done`."""
-    return ((index, prompt) for index, prompt in enumerate(prompts) if index not in done)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tunecurve.prompts import Prompt
 from tunecurve.storage.records import Record
 
 StopReason = Literal["end", "length", "blocked", "refused", "error"]
@@ -53,3 +55,8 @@ class Decoder(Record):
     """What it does, what its comparison with the reference showed, and why each faster one was passed over."""
     is_fastest: bool
     """Whether nothing faster was passed over."""
+
+
+def unanswered(prompts: Sequence[Prompt], done: Collection[int]) -> Iterator[tuple[int, Prompt]]:
+    """Yield (index, prompt) for every prompt whose index is not in `done`."""
+    return ((index, prompt) for index, prompt in enumerate(prompts) if index not in done)

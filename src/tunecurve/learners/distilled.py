@@ -11,7 +11,7 @@ import copy
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,13 @@ from tunecurve.learners.teaching import (
     answers_cost,
     kept_answers,
     sum_of_known,
-    teaching_work,
 )
 from tunecurve.learners.unlabelled_rows import FaultFinder, UnlabelledRows
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.storage.files import AppendLog, make_folder
 
+# What a chat template puts around a turn, in tokens.
+AROUND = 4
 TEACHER_ANSWERS, TEACHER_FOLDER = "teacher.jsonl", "teacher"
 
 
@@ -308,7 +309,7 @@ class DistilledLearner(AnswersAsStudent):
             return None
         sample = self.rows.prompts(work.n_training_rows, min(self.times * work.n_training_rows, 100), 0)
         recipe = self.resolve_recipe({}, work.n_training_rows)["teacher_recipe"] if self._teacher_is_tuned else None
-        return teaching_work(self.teacher, sample, self.rows.targets(), work.n_training_rows, self.times, recipe)
+        return _teaching_work(self.teacher, sample, self.rows.targets(), work.n_training_rows, self.times, recipe)
 
     def hosting_line(self) -> str | None:
         """Return what stands by the hour for the student; a teacher is not tuned elsewhere."""
@@ -322,3 +323,22 @@ class DistilledLearner(AnswersAsStudent):
 def _fault(find: FaultFinder, prompt: Prompt, answer: Completion) -> str:
     ends = {"length": "cut at the cap", "blocked": "blocked", "refused": "refused", "error": "failed"}
     return ends.get(answer.stop_reason) or find(prompt, answer.text)
+
+
+def _teaching_work(
+    teacher: Learner,
+    sample: Sequence[Prompt],
+    targets: Sequence[str],
+    n_labelled: int,
+    times: int,
+    recipe: Mapping[str, Any] | None,
+) -> Workload:
+    """Return what a teacher computes or sends for a trial, from some of the prompts; answers are taken to be as long as some targets."""
+    n = times * n_labelled
+    sources = sum(teacher.count_tokens(prompt.source) for prompt in sample) / len(sample)
+    written = sum(teacher.count_tokens(target) + 1 for target in targets) / len(targets)
+    messages = sample[0].messages if teacher.takes_prompts else ()
+    instruction = sum(teacher.count_tokens(message.content) + AROUND for message in messages[:-1])
+    read = round(n * (instruction + sources + AROUND))
+    epochs, steps = (0, 0) if recipe is None else (recipe["epochs"], recipe["n_steps"] or 0)
+    return Workload(round(epochs * n_labelled * sources), read, round(n * written), steps, n, epochs)

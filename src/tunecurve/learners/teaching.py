@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import StudyStateError
 from tunecurve.learners.completion import Completion
-from tunecurve.learners.workload import Workload
-from tunecurve.prompts import Prompt
 from tunecurve.storage.files import AppendLog
 from tunecurve.storage.records import Record
 
-if TYPE_CHECKING:
-    from tunecurve.learners.base import Learner
-
-# What a chat template puts around a turn, in tokens.
-AROUND = 4
 # Of the lines in which a teacher's answers are kept: of which input, what was answered.
 ANSWER_VERSION = 1
 
@@ -64,22 +56,3 @@ def answers_cost(answers: Sequence[Completion]) -> float | None:
 def sum_of_known(parts: Sequence[float | None]) -> float | None:
     """Return the sum; None where a part is not known."""
     return None if any(part is None for part in parts) else sum(part for part in parts if part is not None)
-
-
-def teaching_work(
-    teacher: Learner,
-    sample: Sequence[Prompt],
-    targets: Sequence[str],
-    n_labelled: int,
-    times: int,
-    recipe: Mapping[str, Any] | None,
-) -> Workload:
-    """Return what a teacher computes or sends for a trial, from some of the prompts; answers are taken to be as long as some targets."""
-    n = times * n_labelled
-    sources = sum(teacher.count_tokens(prompt.source) for prompt in sample) / len(sample)
-    written = sum(teacher.count_tokens(target) + 1 for target in targets) / len(targets)
-    messages = sample[0].messages if teacher.takes_prompts else ()
-    instruction = sum(teacher.count_tokens(message.content) + AROUND for message in messages[:-1])
-    read = round(n * (instruction + sources + AROUND))
-    epochs, steps = (0, 0) if recipe is None else (recipe["epochs"], recipe["n_steps"] or 0)
-    return Workload(round(epochs * n_labelled * sources), read, round(n * written), steps, n, epochs)

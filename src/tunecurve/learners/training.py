@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tunecurve.learners.teaching import Teaching
 from tunecurve.prompts import TuningExample
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
-
-if TYPE_CHECKING:
-    from tunecurve.learners.base import Learner
 
 
 @dataclass(frozen=True)
@@ -131,16 +128,6 @@ class TrainingRecord(Record):
     """What development rows were used for; None: there were none."""
     teaching: Teaching | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """What a teacher added to the rows; None: there was none."""
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """A training that is done."""
-
-    learner: Learner
-    """The tuned one, as `Learner.load_tuned` returns it."""
-    record: TrainingRecord
-    """What the training did."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from tunecurve.learners.answers import Cleaning
+from tunecurve.learners.cleaning import Cleaning
 from tunecurve.prompts import Prompt, TuningExample
 
 # Of a prompt and an answer, why the answer cannot be right, in a few words; empty where that is not certain.

@@ -10,8 +10,8 @@ from typing import Any
 from tunecurve.data.rows import Row
 from tunecurve.errors import ModelError
 from tunecurve.formats.wrappers import WRAPPERS, unwrap
-from tunecurve.learners.answers import Cleaning
 from tunecurve.learners.base import Completion, Decoder
+from tunecurve.learners.cleaning import Cleaning
 from tunecurve.metrics.base import FloatArray, Metric, corpus_score, statistics_matrix
 from tunecurve.storage.records import LEFT_OUT_IF_NONE, Record
 

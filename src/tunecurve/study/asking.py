@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tunecurve.learners.base import Learner
 from tunecurve.prompts import Prompt, PromptRenderer
 from tunecurve.study.answer_report import ExamplesCut
 from tunecurve.study.dataset import StudyData
-
-if TYPE_CHECKING:
-    from tunecurve.study.plan import Trial
 
 # A prompt of fewer bytes than this share of the context fits with its answer, whatever the tokenizer.
 SURE_SHARE = 0.3
@@ -34,11 +31,11 @@ class AskedPrompts:
     """What the context did not hold."""
 
 
-def fixed_prompts(trial: Trial, data: StudyData, learner: Learner) -> AskedPrompts:
+def fixed_prompts(data: StudyData, learner: Learner, shared_shots: int, seed: int) -> AskedPrompts:
     """Return the prompts of a trial but for examples that are chosen for every row by itself."""
-    if trial.strategy != "few-shot":
+    if not shared_shots:
         return AskedPrompts(data.prompts())
-    examples = [(row.source, row.target) for row in data.training_rows(trial.shots, trial.seed)]
+    examples = [(row.source, row.target) for row in data.training_rows(shared_shots, seed)]
     sources = [row.source for row in data.test]
     return shortened(data.renderer, learner, sources, [examples] * len(sources), goes="last")
 

@@ -21,7 +21,7 @@ def asked_in_trial(planned: PlannedTrial, data: StudyData, learner: Learner, pro
         examples = [chosen.retriever.examples(numbers) for numbers in chosen.chosen]
         asked = shortened(data.renderer, learner, [row.source for row in data.test], examples)
     else:
-        asked = fixed_prompts(planned.trial, data, learner)
+        asked = fixed_prompts(data, learner, planned.trial.shared_shots, planned.trial.seed)
     return replace(asked, prompts=held_to_shape(asked.prompts, shape_in(planned.config)))
 
 

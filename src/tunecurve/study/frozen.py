@@ -7,20 +7,18 @@ places and, where they are classes, labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from tunecurve.data.rows import Row, content_id
 from tunecurve.errors import StudyStateError
 from tunecurve.spec.study import StudySpec
-from tunecurve.storage.files import read_checked_json, write_checked_json
+from tunecurve.storage.files import read_checked_json
 from tunecurve.study.decisions import Decisions
-from tunecurve.study.trial_folder import CONFIG, trials_of
 from tunecurve.wording import cut
 
 if TYPE_CHECKING:
-    from tunecurve.study.dataset import StudyData
     from tunecurve.tasks.base import Task
 
 FROZEN = "split.json"
@@ -158,50 +156,10 @@ def frozen_decisions(folder: Path | None) -> Decisions:
     return Decisions(read_checked_json(folder / FROZEN).get("decided"))
 
 
-def freeze(data: StudyData, spec: StudySpec, folder: Path) -> None:
-    """Write the frozen rows and what they were made for: at the first run, and whenever they have grown."""
-    path = folder / FROZEN
-    before = read_checked_json(path) if path.exists() else None
-    if before is None:
-        check_no_other_split(data, folder)
-    assert data.frozen is not None
-    frozen = replace(data.frozen, data=spec.data.model_dump(mode="json"))
-    now = {
-        "comparable": spec.comparable_part(),
-        "decided": data.decisions.to_json(),
-        "test_groups": numbered([row.group for row in data.test]),
-        **frozen.to_json(),
-    }
-    if before != now:
-        write_checked_json(path, now)
-
-
-def numbered(groups: Sequence[str]) -> list[int]:
-    """Return groups as numbers, in the order in which they first occur."""
-    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    return [numbers[group] for group in groups]
-
-
 def frozen_test_groups(folder: Path) -> list[int] | None:
     """Return the number of each test row's group; None where the study froze none."""
     path = folder / FROZEN
     return read_checked_json(path).get("test_groups") if path.exists() else None
-
-
-def check_no_other_split(data: StudyData, folder: Path) -> None:
-    """Refuse to freeze a split where trials were finished on another one, whose file is gone.
-
-    Raises
-    ------
-    StudyStateError
-        Naming such a trial.
-    """
-    for trial in trials_of(folder):
-        if trial.is_finished and trial.has(CONFIG) and trial.config()["test_sha256"] != data.facts.test_sha256:
-            raise StudyStateError(
-                f"'{folder / FROZEN}' is gone, and '{trial}' was scored on other test rows than the data gives now; "
-                "restore the file or the data, or start anew in another folder with --out"
-            )
 
 
 def check_comparable(spec: StudySpec, folder: Path) -> None:

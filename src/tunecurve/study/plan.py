@@ -73,6 +73,11 @@ class Trial(OfPoint):
         return self.strategy + detail.get(self.strategy, "")
 
     @property
+    def shared_shots(self) -> int:
+        """Examples that the prompts of all rows share."""
+        return self.shots if self.strategy == "few-shot" else 0
+
+    @property
     def chooses_examples(self) -> bool:
         """Whether every row has examples of its own."""
         return self.strategy in SIMILAR
@@ -246,7 +251,8 @@ def trial_config(
     if not data.renderer.form.is_classic:
         config["placeholders"] = data.renderer.form.to_json()  # taggers, constraints and baselines write them
     if learner.takes_prompts:
-        config["prompts_sha256"] = prompts_hash(fixed_prompts(trial, data, learner).prompts, learner)
+        asked = fixed_prompts(data, learner, trial.shared_shots, trial.seed)
+        config["prompts_sha256"] = prompts_hash(asked.prompts, learner)
         if trial.chooses_examples:  # with the rows above they say what is chosen, which is kept with the trial
             config["examples"] = {
                 "by": data.similarity and data.similarity.identity(),

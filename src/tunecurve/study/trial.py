@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
-from tunecurve.learners.answers import USUAL_CLEANING, Cleaning, answer_stream
+from tunecurve.learners.answers import answer_stream
 from tunecurve.learners.base import Completion, Decoder, Learner, Pending, TrainingJob, TrainingProgress, TrainingRecord
+from tunecurve.learners.cleaning import USUAL_CLEANING, Cleaning
 from tunecurve.metrics.base import Metric
 from tunecurve.prompts import Prompt, held_to_shape
 from tunecurve.storage.files import AppendLog

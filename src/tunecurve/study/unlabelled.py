@@ -21,8 +21,8 @@ from tunecurve.formats.entities import normalise_whitespace, parse_entities
 from tunecurve.formats.json_objects import read_object
 from tunecurve.formats.json_shapes import JsonShape, joined_fields, shape_of_paths, shape_of_targets
 from tunecurve.formats.label_sets import parse_labels
-from tunecurve.learners.answers import Cleaning
 from tunecurve.learners.base import Learner
+from tunecurve.learners.cleaning import Cleaning
 from tunecurve.learners.unlabelled_rows import FaultFinder, UnlabelledRows
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import StudySpec

@@ -13,7 +13,7 @@ from typing import Any
 from tunecurve.spec.durations import seconds_of
 from tunecurve.spec.study import StudySpec
 from tunecurve.storage.files import write_text
-from tunecurve.study.frozen import freeze
+from tunecurve.study.freezing import freeze
 from tunecurve.study.plan import PlannedTrial, Trial, is_paid
 from tunecurve.study.progress import Progress
 from tunecurve.study.study import Study

@@ -11,8 +11,9 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -26,12 +27,23 @@ from tunecurve.learners.encoder.words import window_step
 from tunecurve.prompts import Prompt
 from tunecurve.storage.files import write_text, written_whole
 
-if TYPE_CHECKING:
-    from tunecurve.learners.encoder.learner import EncoderLearner
-
 RUNNERS = Path(__file__).parent / "runners"
 MODEL_FILE, RUNNER_FILE, SETTINGS_FILE, TOKENIZER_FILE = "model.onnx", "run.py", "settings.json", "tokenizer.json"
 OPSET = 17
+
+
+@dataclass(frozen=True)
+class TunedEncoder:
+    """What is written."""
+
+    model: Any
+    head: Head
+    """A `SegmentClassifier` and what its logits mean."""
+    tokenizer: Any
+    kind: str
+    """``"tagger"`` or ``"classifier"``."""
+    longest_window: int
+    """Most pieces that are read at once."""
 
 
 class PieceLogits(torch.nn.Module):
@@ -46,19 +58,19 @@ class PieceLogits(torch.nn.Module):
         return self.head(self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state)
 
 
-def convert(learner: EncoderLearner, folder: Path) -> ConvertedModel:
+def convert(tuned: TunedEncoder, folder: Path) -> ConvertedModel:
     """Write a tuned encoder into a folder; see `Learner.convert`."""
     with needing("onnx", "an ONNX file"):
         import onnx  # noqa: F401
         import onnxruntime
-    model, head = learner.tuned_model()
+    model, head = tuned.model, tuned.head
     paths = [folder / name for name in (MODEL_FILE, TOKENIZER_FILE, SETTINGS_FILE, RUNNER_FILE)]
     with written_whole(paths[0]) as unfinished:
         _write_onnx(PieceLogits(model).cpu().float().eval(), unfinished)
-    write_text(paths[1], _whole_texts(learner.tokenizer.backend_tokenizer.to_str()))
-    is_tagger = learner.kind == "tagger"
+    write_text(paths[1], _whole_texts(tuned.tokenizer.backend_tokenizer.to_str()))
+    is_tagger = tuned.kind == "tagger"
     told, notes = _tagger(head) if is_tagger else _classifier(model, head)
-    write_text(paths[2], json.dumps(told | _windows(learner), ensure_ascii=False))
+    write_text(paths[2], json.dumps(told | _windows(tuned), ensure_ascii=False))
     shutil.copyfile(RUNNERS / f"{'tagger' if is_tagger else 'classifier'}.py", paths[3])
     answers = _answers_of(paths[3], notes, is_tagger=is_tagger)
     return ConvertedModel(paths, answers, f"onnxruntime {onnxruntime.__version__}, by run.py", notes)
@@ -69,9 +81,9 @@ def _whole_texts(tokenizer: str) -> str:
     return json.dumps(json.loads(tokenizer) | {"truncation": None, "padding": None}, ensure_ascii=False)
 
 
-def _windows(learner: EncoderLearner) -> dict[str, object]:
+def _windows(tuned: TunedEncoder) -> dict[str, object]:
     """Return how long texts are read: pieces of a window, pieces from one to the next, the marks around them."""
-    longest, marks = learner.longest_window, [learner.tokenizer.cls_token_id, learner.tokenizer.sep_token_id]
+    longest, marks = tuned.longest_window, [tuned.tokenizer.cls_token_id, tuned.tokenizer.sep_token_id]
     return {"longest_window": longest, "step": window_step(longest), "marks": marks}
 
 

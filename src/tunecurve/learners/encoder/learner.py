@@ -272,17 +272,13 @@ class EncoderLearner(TorchLearner):
             self._loaded = model.to(self.compute.device).eval(), head
         return self._loaded
 
-    def tuned_model(self) -> tuple[SegmentClassifier, Head]:
-        """Return the tuned model and its head."""
-        return self._load()
-
     def convert(self, kind: ModelFormat, folder: Path) -> ConvertedModel:
         """Write the model as ONNX, with a program that answers."""
         if kind != "onnx":
             return super().convert(kind, folder)
-        from tunecurve.learners.encoder.conversion import convert
+        from tunecurve.learners.encoder.conversion import TunedEncoder, convert
 
-        return convert(self, folder)
+        return convert(TunedEncoder(*self._load(), self.tokenizer, self.kind, self.longest_window), folder)
 
     def model_for(self, prompts: Sequence[Prompt]) -> tuple[SegmentClassifier, Head]:
         """Return the model that answers these prompts, and its head."""

@@ -197,7 +197,7 @@ class TunableHostedLearner(HostedLearner):
                 f"tuned model '{model}' is ready, but Azure answers only from deployments: deploy it, write its deployment's "
                 f"name under hosted.deployments ('{model}': NAME), and run the same command"
             )
-        return TunedHostedLearner(self, model, key)
+        return TunedHostedLearner(self, model, key, self.deployment_flow)
 
     def model_findings(self) -> list[Finding]:
         """Return also what people should know of how its provider trains."""

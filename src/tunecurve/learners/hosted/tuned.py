@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from tunecurve.cancellation import Cancellation
 from tunecurve.errors import Interrupted, ModelError
 from tunecurve.learners.base import Completion, TrainingRecord
-from tunecurve.learners.hosted.deployments.lifecycle import AnsweredMeanwhile, LiveDeployment
+from tunecurve.learners.hosted.deployments.lifecycle import AnsweredMeanwhile, DeploymentFlow, LiveDeployment
 from tunecurve.learners.hosted.deployments.new_deployment import NewDeploymentGateway
 from tunecurve.learners.hosted.learner import HostedLearner
 from tunecurve.learners.hosted.ledger.job_rows import JobRow, ProviderJob
@@ -23,17 +22,16 @@ from tunecurve.learners.hosted.transport.gateway import Gateway
 from tunecurve.learners.hosted.transport.inspect_adapter import InspectGateway
 from tunecurve.prompts import Prompt
 
-if TYPE_CHECKING:
-    from tunecurve.learners.hosted.tunable import TunableHostedLearner
-
 
 class TunedHostedLearner(HostedLearner):
-    """A tuned model at its provider; it can be deleted there."""
+    """A tuned model at its provider; it can be deleted there. `flow_of` makes the deployment that it answers from, if it needs one."""
 
-    def __init__(self, untuned: TunableHostedLearner, model: str, key: str | None) -> None:
+    def __init__(
+        self, untuned: HostedLearner, model: str, key: str | None, flow_of: Callable[[str], DeploymentFlow | None]
+    ) -> None:
         target = untuned.target.with_model(model)
         super().__init__(untuned.name, target, untuned.answers, untuned.account, base=untuned.target)
-        self.untuned, self.key = untuned, key
+        self.key, self._flow_of = key, flow_of
         self._live: LiveDeployment | None = None
 
     def hosting_paid_usd(self) -> float | None:
@@ -69,7 +67,7 @@ class TunedHostedLearner(HostedLearner):
 
     def _ask(self, calls: Sequence[Call], n_rows: int) -> Generator[tuple[Call, Completion], None, None]:
         """Yield calls with their answers; where a deployment has to stand for that, it stands for no longer."""
-        flow = self.untuned.deployment_flow(self.target.model)
+        flow = self._flow_of(self.target.model)
         if flow is None:
             yield from super()._ask(calls, n_rows)
             return

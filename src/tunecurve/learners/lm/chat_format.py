@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.answers import THOUGHT_MARKS
+from tunecurve.learners.cleaning import THOUGHT_MARKS
 from tunecurve.learners.lm.chat_template import ChatTemplate
 from tunecurve.learners.lm.plain_text import PlainTextTokenizer, control_tokens
 from tunecurve.prompts import Message, Prompt, TuningExample

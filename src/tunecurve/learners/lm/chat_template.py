@@ -18,7 +18,7 @@ import jinja2
 
 from tunecurve.errors import ModelError
 from tunecurve.findings import Finding
-from tunecurve.learners.answers import THOUGHT_MARKS
+from tunecurve.learners.cleaning import THOUGHT_MARKS
 from tunecurve.prompts import Message
 
 # Switches by the names that model families gave them, and the value that stands for the least thinking: Qwen 3, SmolLM 3,

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from tunecurve.errors import ModelError
-from tunecurve.prompts import Prompt
-
-if TYPE_CHECKING:
-    from tunecurve.learners.lm.learner import LocalLearner
 
 
-def check_context(learner: LocalLearner, prompts: Sequence[Prompt]) -> None:
-    """Refuse prompts that with their longest answer do not fit into the model."""
-    for number, prompt in enumerate(prompts, start=1):
-        n_prompt = len(learner.encoder.prompt_ids(prompt))
-        needed = n_prompt + learner.cap_of(prompt)
-        if needed > learner.context_length():
+def check_context(name: str, context_length: int, lengths: Iterable[tuple[int, int]]) -> None:
+    """Refuse prompts that with their longest answer do not fit into the model; `lengths` has both, in tokens, of every prompt."""
+    for number, (n_prompt, n_answer) in enumerate(lengths, start=1):
+        needed = n_prompt + n_answer
+        if needed > context_length:
             raise ModelError(
-                f"a prompt of {n_prompt} tokens and its answer need {needed} tokens, but {learner.name} takes "
-                f"{learner.context_length()} (test row {number}); use fewer --shots, a shorter prompt, or "
+                f"a prompt of {n_prompt} tokens and its answer need {needed} tokens, but {name} takes "
+                f"{context_length} (test row {number}); use fewer --shots, a shorter prompt, or "
                 "a smaller data.max_tokens"
             )

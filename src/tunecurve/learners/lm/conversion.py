@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 
 from tunecurve.errors import how_to_install
-from tunecurve.learners.base import predict
+from tunecurve.learners.base import Learner, predict
 from tunecurve.learners.completion import Completion
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.lm.chat_format import ChatEncoder
+from tunecurve.learners.lm.decoding.generate import AnswerLimits
 from tunecurve.learners.lm.gguf_file import write_gguf
 from tunecurve.learners.lm.llama_cpp import LlamaCpp, has_llama_cpp, read_back, version, without_lead
-from tunecurve.learners.torch.weights import from_folder
+from tunecurve.learners.torch.device import Compute
+from tunecurve.learners.torch.weights import ModelFiles, from_folder
 from tunecurve.prompts import Prompt
-
-if TYPE_CHECKING:
-    from tunecurve.learners.lm.learner import LocalLearner
 
 Answers = Callable[[Sequence[Prompt]], list[Completion]]
 
 
-def convert(learner: LocalLearner, kind: ModelFormat, folder: Path) -> ConvertedModel:
+class TunedLanguageModel(Protocol):
+    """What is written: `LocalLearner`, as far as it is needed here."""
+
+    name: str
+    encoder: ChatEncoder
+    limits: AnswerLimits
+    compute: Compute
+
+    def merged(self) -> Any:
+        """Return the model in float32 with its adapter merged."""
+
+    def save_merged(self, destination: Path) -> None:
+        """Write it with its tokenizer."""
+
+    def answering_with(
+        self, tokenizer: Any, *, files: ModelFiles | None = None, model: Any = None, compute: Compute | None = None
+    ) -> Learner:
+        """Return the learner with other weights."""
+        ...
+
+
+def convert(learner: TunedLanguageModel, kind: ModelFormat, folder: Path) -> ConvertedModel:
     """Write a tuned model into a folder; see `Learner.convert`."""
     if kind == "safetensors":
         return _as_safetensors(learner, folder)
@@ -57,11 +76,9 @@ def _reads(encoder: ChatEncoder) -> Callable[[Prompt], str]:
     return lambda prompt: without_lead(encoder, encoder.prompt_text(prompt))
 
 
-def _as_safetensors(learner: LocalLearner, folder: Path) -> ConvertedModel:
+def _as_safetensors(learner: TunedLanguageModel, folder: Path) -> ConvertedModel:
     learner.save_merged(folder)
-    again = copy.copy(learner)
-    again.files, again.adapter_folder, again._loaded = from_folder(str(folder), folder, "export"), None, None
-    again.encoder = ChatEncoder(_tokenizer(folder), learner.encoder.date)
+    again = learner.answering_with(_tokenizer(folder), files=from_folder(str(folder), folder, "export"))
     files = [folder / "model.safetensors", *sorted(folder.glob("model-*.safetensors"))]
     written, dtype = [path for path in files if path.exists()], str(learner.compute.dtype).removeprefix("torch.")
     return ConvertedModel(written, _answers_of(again), f"transformers, {dtype}", reads=learner.encoder.prompt_text)
@@ -86,14 +103,12 @@ def _llama_cpp_answers(engine: LlamaCpp, notes: list[str]) -> Answers:
     return answers
 
 
-def _read_back_answers(learner: LocalLearner, path: Path) -> tuple[Answers, str]:
+def _read_back_answers(learner: TunedLanguageModel, path: Path) -> tuple[Answers, str]:
     model, tokenizer = read_back(path)
-    again = copy.copy(learner)
-    again.compute = replace(learner.compute, device=torch.device("cpu"), dtype=torch.float32)
-    again.encoder = ChatEncoder(tokenizer, learner.encoder.date)
-    again._loaded = model.eval().requires_grad_(False)
+    compute = replace(learner.compute, device=torch.device("cpu"), dtype=torch.float32)
+    again = learner.answering_with(tokenizer, model=model.eval().requires_grad_(False), compute=compute)
     return _answers_of(again), "transformers, from the GGUF file"
 
 
-def _answers_of(learner: LocalLearner) -> Answers:
+def _answers_of(learner: Learner) -> Answers:
     return lambda prompts: predict(learner, prompts)

@@ -15,17 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from tunecurve.errors import ModelError
 from tunecurve.findings import Finding
-from tunecurve.learners.base import (
-    Completion,
-    Decoder,
-    RoundTrip,
-    TargetLoss,
-    TrainingJob,
-    TrainingProgress,
-    TrainingRecord,
-    Tuned,
-    Workload,
-)
+from tunecurve.learners.base import Completion, Decoder, RoundTrip, TargetLoss, Tuned, Workload
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.lm.adapters import initial_adapters, load_adapters, save_adapters
 from tunecurve.learners.lm.chat_format import ChatEncoder
@@ -44,7 +34,7 @@ from tunecurve.learners.torch.device import Compute, enough_memory
 from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import estimate_seconds
 from tunecurve.learners.torch.weights import ModelFiles, count_parameters, stored_types
-from tunecurve.learners.training import PlannedTraining
+from tunecurve.learners.training import PlannedTraining, TrainingJob, TrainingProgress, TrainingRecord
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.training import RecipeSpec
 
@@ -193,7 +183,7 @@ class LocalLearner(TorchLearner):
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`."""
-        check_context(self, prompts)
+        check_context(self.name, self.context_length(), map(self.lengths, prompts))
         self._load_once()
         return self._decode(prompts, done)
 
@@ -232,9 +222,13 @@ class LocalLearner(TorchLearner):
         """Return what the answer to a prompt may be; None: whatever the model writes."""
         return None
 
+    def lengths(self, prompt: Prompt) -> tuple[int, int]:
+        """Return the tokens of a prompt, and of its longest answer."""
+        return len(self.encoder.prompt_ids(prompt)), self.cap_of(prompt)
+
     def tokens_needed(self, prompt: Prompt) -> int:
-        """Return the tokens of a prompt and its longest answer."""
-        return len(self.encoder.prompt_ids(prompt)) + self.cap_of(prompt)
+        """Return the tokens of a prompt and its longest answer together."""
+        return sum(self.lengths(prompt))
 
     def cap_of(self, prompt: Prompt) -> int:
         """Return the most tokens that an answer may have."""
@@ -323,6 +317,15 @@ class LocalLearner(TorchLearner):
         tuned = copy.copy(self)  # without a loaded model
         tuned.adapter_folder, tuned._decoder = folder / ADAPTER_FOLDER, None
         return tuned
+
+    def answering_with(
+        self, tokenizer: Any, *, files: ModelFiles | None = None, model: Any = None, compute: Compute | None = None
+    ) -> LocalLearner:
+        """Return this learner with other weights: those of `files`, or of a loaded model, which is taken as it is."""
+        other = copy.copy(self)
+        other.files, other.adapter_folder, other._loaded = files or self.files, None, model
+        other.encoder, other.compute = ChatEncoder(tokenizer, self.encoder.date), compute or self.compute
+        return other
 
     def show_training_example(self, example: TuningExample) -> str:
         """Return the text of a training example with the tokens that carry loss between « and »."""

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 from tokenizers import Tokenizer
 
 from tunecurve.errors import ModelError
-from tunecurve.learners.answers import THOUGHT_MARKS
+from tunecurve.learners.cleaning import THOUGHT_MARKS
 
 _LOOKS_LIKE_CONTROL = re.compile(r"(?s)<[|｜].*[|｜]>")
 _IN_BRACKETS = re.compile(r"(?s)[<\[{|｜].*[>\]}|｜]")

@@ -63,7 +63,7 @@ class ServedLearner(LocalLearner):
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`, as the server answers."""
-        check_context(self, prompts)
+        check_context(self.name, self.context_length(), map(self.lengths, prompts))
         server = VllmServer(self.account.settings.vllm, self.account.on_message)
         model, is_loaded_now = self._ready_at(server, prompts)
         try:

@@ -11,8 +11,9 @@ from dataclasses import asdict, replace
 from typing import Literal
 
 from tunecurve.cancellation import Cancellation
-from tunecurve.learners.answers import Cleaning, answer_stream
+from tunecurve.learners.answers import answer_stream
 from tunecurve.learners.base import Completion, Learner
+from tunecurve.learners.cleaning import Cleaning
 from tunecurve.prompts import Prompt
 from tunecurve.spec.study import stable_hash
 from tunecurve.storage.files import AppendLog

@@ -8,8 +8,8 @@ from itertools import chain
 from typing import Any
 
 from tunecurve.errors import DamagedFile
-from tunecurve.learners.answers import Cleaning
 from tunecurve.learners.base import Learner
+from tunecurve.learners.cleaning import Cleaning
 from tunecurve.metrics.base import Metric
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.found_instruction import Optimisation

@@ -9,15 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.records import finished_trial
-from tunecurve.learners.answers import (
-    THOUGHT_MARKS,
-    Cleaning,
-    answer_stream,
-    predict_answers,
-    strip_thoughts,
-    without_thoughts,
-)
+from tunecurve.learners.answers import answer_stream, predict_answers
 from tunecurve.learners.base import Completion, Learner
+from tunecurve.learners.cleaning import THOUGHT_MARKS, Cleaning, strip_thoughts, without_thoughts
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.tables import answer_table
 from tunecurve.study.answer_report import summarise_answers
