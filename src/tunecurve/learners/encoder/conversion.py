@@ -36,9 +36,8 @@ OPSET = 17
 class TunedEncoder:
     """What is written."""
 
-    model: Any
-    head: Head
-    """A `SegmentClassifier` and what its logits mean."""
+    load: Callable[[], tuple[Any, Head]]
+    """Returns its `SegmentClassifier`, and what the logits mean."""
     tokenizer: Any
     kind: str
     """``"tagger"`` or ``"classifier"``."""
@@ -63,7 +62,7 @@ def convert(tuned: TunedEncoder, folder: Path) -> ConvertedModel:
     with needing("onnx", "an ONNX file"):
         import onnx  # noqa: F401
         import onnxruntime
-    model, head = tuned.model, tuned.head
+    model, head = tuned.load()
     paths = [folder / name for name in (MODEL_FILE, TOKENIZER_FILE, SETTINGS_FILE, RUNNER_FILE)]
     with written_whole(paths[0]) as unfinished:
         _write_onnx(PieceLogits(model).cpu().float().eval(), unfinished)

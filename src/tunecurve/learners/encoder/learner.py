@@ -278,7 +278,7 @@ class EncoderLearner(TorchLearner):
             return super().convert(kind, folder)
         from tunecurve.learners.encoder.conversion import TunedEncoder, convert
 
-        return convert(TunedEncoder(*self._load(), self.tokenizer, self.kind, self.longest_window), folder)
+        return convert(TunedEncoder(self._load, self.tokenizer, self.kind, self.longest_window), folder)
 
     def model_for(self, prompts: Sequence[Prompt]) -> tuple[SegmentClassifier, Head]:
         """Return the model that answers these prompts, and its head."""
