@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.records import finished_trial, training_of_job
 from tunecurve.learners.base import Decoder, TrainingRecord
-from tunecurve.results.training_findings import speed_findings, training_findings
+from tunecurve.results.training_findings import memory_findings, speed_findings, training_findings
 
 
 def trial(label, differences, learner="lab"):
@@ -77,3 +77,14 @@ def test_what_took_longer_than_usual_is_noted_with_the_reason(trials, lines):
     assert all(finding.kind == "note" for finding in found)
     if len(trials) == 2 and len(lines) == 2 and trials[0].learner == trials[1].learner:
         assert [finding.places for finding in found] == [("n8", "n16")] * 2
+
+
+def test_what_was_done_so_that_trainings_fitted_is_noted_with_their_names():
+    def fitted(label, to_fit):
+        trial = timed(label, training=PACKED)
+        return replace(trial, training=replace(trial.training, to_fit=to_fit))
+
+    how = "layers computed again on the way back (activation checkpointing): memory did not suffice for 1"
+    [found] = memory_findings([timed("zero-shot"), fitted("n8", None), fitted("n16", how), fitted("n32", how)])
+    assert found.text == f"gemma: trained so that it fits into memory: {how}"
+    assert (found.kind, found.places) == ("note", ("n16", "n32"))

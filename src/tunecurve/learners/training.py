@@ -42,6 +42,10 @@ class PlannedTraining:
     """In words; empty where it is not known."""
     is_large: bool
     """Whether that is more than half of what is there."""
+    to_fit: str
+    """What is done so that it fits into what is there, in words; empty where nothing is needed."""
+    times_as_long: float
+    """How many times as long a step takes for that."""
     why_not_together: str
     """Why several are not computed as one where the study leaves that open; empty: they are."""
 
@@ -115,6 +119,8 @@ class TrainingRecord(Record):
     """Which backend computed the steps, what its comparison with the reference showed, and why no faster one was used."""
     is_fastest: bool = True
     """Whether no faster backend was passed over."""
+    to_fit: str | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """What was done so that it fitted into memory: batches in parts, layers computed again. None: nothing was needed."""
     cost_usd: float | None = None
     """What the training cost; None: unknown, or nothing is paid."""
     job: dict[str, Any] | None = None

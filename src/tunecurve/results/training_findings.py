@@ -49,6 +49,25 @@ def teaching_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
     return found
 
 
+def memory_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
+    """Return the learners whose trainings were computed otherwise so that they fitted into memory, and how."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for trial in trials:
+        if trial.training is not None and trial.training.to_fit:
+            found.setdefault((trial.learner, trial.training.to_fit), []).append(trial.label)
+    remedy = "the gradients are those of whole batches; only the time is longer"
+    return [
+        Finding(
+            "trained-to-fit",
+            f"{learner}: trained so that it fits into memory: {how}",
+            remedy,
+            tuple(labels),
+            is_note=True,
+        )
+        for (learner, how), labels in found.items()
+    ]
+
+
 def speed_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
     """Return the learners that were trained, or answered, slower than usual, and why; their numbers are the reference's."""
     slower: dict[tuple[str, str], list[str]] = {}

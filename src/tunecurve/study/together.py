@@ -54,8 +54,9 @@ def memory_findings(spec: StudySpec, planned: Mapping[str, PlannedTraining | Non
     """Return which models' trainings need much memory, and, where that was left open, which are computed as one."""
     found = []
     for name, one in planned.items():
-        if one is not None and one.is_large:
-            text = f"{name}: a training needs {one.memory}, the batch in parts where it does not fit"
+        if one is not None and (one.is_large or one.to_fit):
+            to_fit = f": {one.to_fit}" if one.to_fit else ", the batch in parts where it does not fit"
+            text = f"{name}: a training needs {one.memory}{to_fit}"
             found.append(Finding("training-memory", text, is_note=True, learner=name))
         if spec.train_together != "auto":
             continue

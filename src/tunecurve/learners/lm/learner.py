@@ -6,6 +6,7 @@ import copy
 import datetime
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Decoder, RoundTrip, TargetLoss, Tuned, Workload
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.lm.adapters import initial_adapters, load_adapters, save_adapters
+from tunecurve.learners.lm.base_model import frozen, read_weights
 from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.chat_template import template_findings
 from tunecurve.learners.lm.context import check_context
@@ -93,6 +95,7 @@ class LocalLearner(TorchLearner):
         self._decoder: Decoder | None = None
         # Backends of trainings that have been compared with the reference here, by the adapters' shape.
         self._passed: dict[str, set[str]] = {}
+        self._times_as_long = 1.0
 
     def __getstate__(self) -> dict[str, object]:
         """Travel to a worker, which compares anew: it may compute on another machine."""
@@ -144,7 +147,8 @@ class LocalLearner(TorchLearner):
         return self.encoder.count_tokens(text)
 
     def estimate_seconds(self, work: Workload) -> float:
-        """Return about how long the work takes: arithmetic over the machine's measured speed."""
+        """Return about how long the work takes: arithmetic over the machine's measured speed, and what fitting into its memory costs."""
+        work = replace(work, tokens_trained=round(self._times_as_long * work.tokens_trained))
         return estimate_seconds(work, count_parameters(self.files.folder), self.compute)
 
     def context_length(self) -> int:
@@ -159,27 +163,11 @@ class LocalLearner(TorchLearner):
 
     def load_base(self) -> Any:
         """Return a fresh copy of the model, frozen, on the device."""
-        return self._frozen(self._read_weights(self.compute.dtype))
-
-    def _read_weights(self, dtype: torch.dtype) -> Any:
-        try:
-            return AutoModelForCausalLM.from_pretrained(
-                self.files.folder, dtype=dtype, trust_remote_code=False, use_safetensors=True
-            )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise ModelError(f"cannot load the model '{self.name}': {str(error).splitlines()[0][:200]}") from None
+        return self._frozen(read_weights(self.files, self.compute.dtype))
 
     def _frozen(self, model: Any) -> Any:
-        """Return the model as it is computed with: in its precision, on its device, not trained.
-
-        Weights alone are rounded: the frequencies of positions stay in float32, as transformers loads them. Rounded to eight
-        bits, 0.2 % of an angle that grows with the position is lost.
-        """
         with self._enough_memory("to load"):
-            model = model.to(self.compute.device).eval().requires_grad_(False)
-            for weight in model.parameters():
-                weight.data = weight.data.to(self.compute.dtype)
-            return model
+            return frozen(model, self.compute)
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`."""
@@ -239,7 +227,7 @@ class LocalLearner(TorchLearner):
             return self.load_base()
         if self._merges_adapters:
             with self._enough_memory("to merge the adapter of"):
-                whole = self._read_weights(torch.float32).to(self.compute.device)
+                whole = read_weights(self.files, torch.float32).to(self.compute.device)
                 merged = load_adapters(whole, self.adapter_folder).merge_and_unload()
             return self._frozen(merged)
         return load_adapters(self.load_base(), self.adapter_folder).eval().get_base_model()
@@ -310,7 +298,9 @@ class LocalLearner(TorchLearner):
             # An empty answer fails its trial, not the plan.
             rows = [self.encoder.encode_answer(example.prompt, example.answer) for example in job.examples]
             trainings.append(EncodedTraining(rows, Recipe(**job.recipe), job.seed))
-        return plan_trainings(self.config, count_parameters(self.files.folder), self.compute, trainings)
+        planned = plan_trainings(self.config, count_parameters(self.files.folder), self.compute, trainings)
+        self._times_as_long = planned.times_as_long
+        return planned
 
     def load_tuned(self, folder: Path) -> LocalLearner:
         """Return this learner with the adapter stored in ``folder/adapter``; tokenizer and template are shared with it."""

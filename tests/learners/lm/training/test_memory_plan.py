@@ -19,6 +19,7 @@ from tunecurve.learners.lm.training.memory_plan import (
     free_memory,
     plan_memory,
 )
+from tunecurve.learners.lm.training.micro_batches import MicroBatches
 
 CONFIG = LlamaConfig(
     vocab_size=1000, hidden_size=64, intermediate_size=192, num_hidden_layers=4, num_attention_heads=8,
@@ -64,13 +65,17 @@ def test_the_shape_is_read_from_a_config():
     assert ModelShape.of(object(), 5, torch.bfloat16) is None
 
 
-def kept_by(backend, rows, n_prefix, n_rows):
+def kept_by(backend, rows, n_prefix, n_rows, parts=None):
     """Return the bytes that torch keeps for the backward pass of a step, weights, adapters and logits aside."""
     torch.manual_seed(0)
     model = LlamaForCausalLM(CONFIG).requires_grad_(False)
     tuned = add_adapters(model, resolve_recipe(RECIPE, 12, 64), seed=3).eval()
     objective = AdapterObjective(
-        tuned, backend, backend.adapters(tuned, [adapter_values(tuned)]), [rows], Layout(n_prefix, 2)
+        tuned,
+        backend,
+        backend.adapters(tuned, [adapter_values(tuned)]),
+        [rows],
+        Layout(n_prefix, 2, parts=parts or MicroBatches()),
     )
     kept, known = {}, {part.untyped_storage().data_ptr() for part in tuned.parameters()}
     computed = [getattr(objective.adapters, name, None) for name in ("_computed", "_gradients")]

@@ -24,6 +24,7 @@ from tunecurve.learners.lm.training.micro_batches import MicroBatches, shares
 from tunecurve.learners.lm.training.multi_lora import StackedAdapters
 from tunecurve.learners.lm.training.one_pass import FewShapes, losses_in_one_pass, one_pass_step
 from tunecurve.learners.lm.training.packed import loss_packed, pack
+from tunecurve.learners.lm.training.recomputed import recomputed_layers
 from tunecurve.learners.torch.backend_choice import REFERENCE, Candidate, Choice, NotUsable, choose, raise_difference
 from tunecurve.learners.torch.device import is_out_of_memory
 
@@ -47,7 +48,7 @@ class Layout:
     shapes: FewShapes | None = None
     """The shapes of all steps, where they are known."""
     parts: MicroBatches = field(default_factory=MicroBatches)
-    """How many rows are computed at once."""
+    """How many rows are computed at once, and what of them is kept."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ class AdapterObjective:
             contexts.enter_context(self.adapters.in_use())
             for replacing in self.backend.replaced:
                 contexts.enter_context(replacing(self._base))
+            contexts.enter_context(recomputed_layers(self._base, lambda: self._layout.parts.recomputes))
             yield
 
     def compute(self, batches: Mapping[int, Sequence[int]]) -> list[float]:
@@ -187,7 +189,7 @@ class AdapterObjective:
             self._forget_step()
 
     def _compute(self, batches: Mapping[int, Sequence[int]]) -> list[float]:
-        if self._layout.parts.rows_at_once is not None:
+        if self._layout.parts.rows_at_once is not None or self._layout.parts.recomputes:
             return self._compute_in_parts(self._layout.parts.parts(batches))
         self.adapters.prepare_step()
         losses = self._launched(self._tensors(batches, self._layout)).tolist()
@@ -195,7 +197,7 @@ class AdapterObjective:
         return losses
 
     def _compute_in_parts(self, parts: Sequence[Mapping[int, Sequence[int]]]) -> list[float]:
-        """Compute a batch part by part, without padding to few shapes: these steps are long and not recorded."""
+        """Compute a batch part by part, or in one, without padding to few shapes: these steps are long and not recorded."""
         n_answer = {number: [row.n_answer for row in self._rows[number]] for number in parts[0]}
         layout, total = replace(self._layout, shapes=None), torch.zeros(len(parts[0]))
         for part, of_batch in zip(parts, shares(parts, n_answer), strict=True):
@@ -225,8 +227,9 @@ class AdapterObjective:
 
     @property
     def launches(self) -> str:
-        """How steps were launched and batches split, in words; empty where that goes without saying."""
-        return self._launched.said + self._layout.parts.said
+        """How steps were launched and made to fit, in words; empty where that goes without saying."""
+        to_fit = self._layout.parts.said
+        return self._launched.said + (f"; {to_fit}" if to_fit else "")
 
     def mean_loss_of(self, rows: Sequence[int], batch_size: int) -> Callable[[], float]:
         """Return what computes the mean loss of rows of the first training, and leaves no gradient; inside `ready` only."""
@@ -253,7 +256,7 @@ class AdapterObjective:
             self.backend,
             self.adapters,
             [few] * self.adapters.n_trainings,
-            replace(self._layout, shapes=None, parts=MicroBatches()),
+            replace(self._layout, shapes=None, parts=self._layout.parts.of_a_look),
         )
         batches = dict.fromkeys(range(self.adapters.n_trainings), range(len(few)))
         self._model.eval()

@@ -7,6 +7,7 @@ plan is an upper bound. Stock modules of PEFT and transformers in half precision
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 
 from tunecurve.learners.lm.chat_format import EncodedExample
 from tunecurve.learners.lm.training.micro_batches import MicroBatches
+from tunecurve.learners.lm.training.recomputed import TIMES_AS_LONG, layers_of
 
 # Of the free memory, what is planned with: the rest is gaps between blocks, and what libraries keep for themselves.
 PLANNED_SHARE = 0.9
@@ -86,6 +88,10 @@ class ModelShape:
         width = self.queries if self.bytes_per_number > 2 else self.keys
         return self.n_layers * 2 * width * self.bytes_per_number
 
+    def inputs_a_token(self) -> int:
+        """Return the bytes that a token keeps where layers are computed again: the input of every layer."""
+        return self.n_layers * self.hidden * self.bytes_per_number
+
     def logits_a_token(self) -> int:
         """Return the bytes of an answer token's logits: themselves, in float32, their shares, and the gradients of both."""
         return self.vocabulary * (12 if self.bytes_per_number == 4 else 12 + 2 * self.bytes_per_number)
@@ -115,6 +121,10 @@ class StepShape:
         n_own = max(len(row.token_ids) for row in every) - n_prefix
         return cls(len(rows), n_rows, n_prefix, n_own, max(row.n_answer for row in every), rank)
 
+    def tokens(self, rows_at_once: int | None) -> int:
+        """Return the tokens of a training that a step computes: the prefix with every part of the batch."""
+        return math.ceil(self.n_rows / (rows_at_once or self.n_rows)) * self.n_prefix + self.n_rows * self.n_own
+
 
 @dataclass(frozen=True)
 class MemoryPlan:
@@ -132,6 +142,8 @@ class MemoryPlan:
     """Logits of one more row of every training."""
     n_rows: int
     """Rows of a training in a step."""
+    recomputes: bool = False
+    """Whether layers are computed again on the way back."""
 
     @property
     def least(self) -> int:
@@ -159,6 +171,10 @@ class MemoryPlan:
         """Return whether it fits into so many bytes, one row of every training at once if need be."""
         return self.least <= PLANNED_SHARE * total
 
+    def fits_beside_weights(self, free: int) -> bool:
+        """Return whether one row of every training at once fits into what is free once the weights are loaded."""
+        return self.least - self.weights <= PLANNED_SHARE * free
+
     @property
     def sentence(self) -> str:
         """The parts in words."""
@@ -169,33 +185,54 @@ class MemoryPlan:
         return f"about {in_gigabytes(self.whole)} ({said})"
 
 
-def plan_memory(model: ModelShape, step: StepShape) -> MemoryPlan:
-    """Return what steps need.
+def plan_memory(model: ModelShape, step: StepShape, *, recomputes: bool = False) -> MemoryPlan:
+    """Return what steps need; where layers are computed again, of all but one of them the inputs alone.
 
     Beside what is kept, one layer's gradients pass through its gated unit: four inner widths a token.
     """
-    token = model.kept_a_token(step.rank) + 4 * model.inner * model.bytes_per_number
-    row = step.n_own * token + (step.n_prefix + step.n_own) * model.kept_a_pair()
+    kept, pair = model.kept_a_token(step.rank), model.kept_a_pair()
+    if recomputes:
+        kept, pair = model.inputs_a_token() + kept // model.n_layers, pair // model.n_layers
+    token = kept + 4 * model.inner * model.bytes_per_number
+    row = step.n_own * token + (step.n_prefix + step.n_own) * pair
     stacked = 2 * model.bytes_per_number  # values and gradients once more, as they are computed with
     numbers = model.adapter_numbers(step.rank)
     return MemoryPlan(
         weights=model.n_parameters * model.bytes_per_number,
         adapters=step.n_trainings * numbers * (ADAPTER_BYTES + stacked),
-        prefix=step.n_trainings * step.n_prefix * (token + model.kept_a_pair()),
+        prefix=step.n_trainings * step.n_prefix * (token + pair),
         row=step.n_trainings * row,
         logits=step.n_trainings * step.n_answer * model.logits_a_token(),
         n_rows=step.n_rows,
+        recomputes=recomputes,
     )
 
 
+def fitting_plan(model: ModelShape, step: StepShape, free: int) -> MemoryPlan:
+    """Return the plan that computes fewest tokens of those that fit beside the weights: with all kept, or layers computed again.
+
+    Every part of a batch computes the prefix once more; so parts of few rows behind a long one take longer than whole batches whose
+    layers are computed twice. Where not even one row fits, layers are computed again.
+    """
+    kept, again = plan_memory(model, step), plan_memory(model, step, recomputes=True)
+    if not kept.fits_beside_weights(free):
+        return again
+    shorter = TIMES_AS_LONG * step.tokens(again.rows_at_once(free)) < step.tokens(kept.rows_at_once(free))
+    return again if shorter else kept
+
+
 def planned_parts(model: Any, step: StepShape) -> MicroBatches:
-    """Return in which parts a loaded model's batches are computed, by what is free on its device."""
+    """Return how a loaded model's batches are computed, by what is free on its device."""
     shape, free = ModelShape.of(model.config.get_text_config(), 0, model.dtype), free_memory(model.device)
+    may_recompute = bool(layers_of(model))
     if shape is None or free is None:
-        return MicroBatches()
-    plan = plan_memory(shape, step)
-    why = f"planned for {in_gigabytes(free)} of free memory, where a whole batch needs about {in_gigabytes(plan.whole)}"
-    return MicroBatches(plan.rows_at_once(free), why)
+        return MicroBatches(may_recompute=may_recompute)
+    whole = plan_memory(shape, step)
+    plan = fitting_plan(shape, step, free) if may_recompute else whole
+    why = (
+        f"planned for {in_gigabytes(free)} of free memory, where a whole batch needs about {in_gigabytes(whole.whole)}"
+    )
+    return MicroBatches(plan.rows_at_once(free), why, recomputes=plan.recomputes, may_recompute=may_recompute)
 
 
 def free_memory(device: torch.device, meminfo: Path = Path("/proc/meminfo")) -> int | None:

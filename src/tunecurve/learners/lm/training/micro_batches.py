@@ -1,6 +1,7 @@
 """Batches that do not fit into memory, computed in parts: the gradients of all parts together are those of the whole batch.
 
-A batch's loss is the mean over its answer tokens. So a part counts for its share of them, and the parts' gradients add up.
+A batch's loss is the mean over its answer tokens. So a part counts for its share of them, and the parts' gradients add up. Where one
+row does not fit either, layers are computed again on the way back (`recomputed.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ Batch = Mapping[int, Sequence[int]]
 
 @dataclass
 class MicroBatches:
-    """How many rows are computed at once; shared by all that computes with one model."""
+    """How many rows are computed at once, and what of them is kept; shared by all that computes with one model."""
 
     rows_at_once: int | None = None
     """Most rows of a training that are computed at once; None: whole batches."""
@@ -22,15 +23,27 @@ class MicroBatches:
     """Why so many, where they were planned."""
     ran_out_at: list[int] = field(default_factory=list)
     """The numbers of rows for which memory did not suffice."""
+    recomputes: bool = False
+    """Whether layers are computed again on the way back instead of kept."""
+    may_recompute: bool = True
+    """Whether the model has layers of which that is known to be the same."""
 
     @property
     def said(self) -> str:
-        """What was done, to be read behind the backend; empty where batches were computed whole."""
-        if self.rows_at_once is None:
-            return ""
-        rows = "1 row" if self.rows_at_once == 1 else f"at most {self.rows_at_once} rows"
+        """What was done, in words; empty where batches were computed whole and all of them was kept."""
+        done = []
+        if self.rows_at_once is not None:
+            rows = "1 row" if self.rows_at_once == 1 else f"at most {self.rows_at_once} rows"
+            done.append(f"batches in parts of {rows} of a training, their gradients added")
+        if self.recomputes:
+            done.append("layers computed again on the way back (activation checkpointing)")
         why = f"memory did not suffice for {self.ran_out_at[-1]}" if self.ran_out_at else self.planned_for
-        return f"; batches in parts of {rows} of a training, their gradients added: {why}"
+        return f"{', '.join(done)}: {why}" if done else ""
+
+    @property
+    def of_a_look(self) -> MicroBatches:
+        """How a few rows are computed before the first step: with little memory where there is little."""
+        return MicroBatches(1 if self.recomputes else None, self.planned_for, [], self.recomputes, self.may_recompute)
 
     def parts(self, batches: Batch) -> list[dict[int, Sequence[int]]]:
         """Return the rows of every part, evenly many; a training whose rows are all in other parts has none in a part."""
@@ -42,12 +55,18 @@ class MicroBatches:
         return [{number: rows[start : start + n_rows] for number, rows in batches.items()} for start in starts]
 
     def use_fewer(self, batches: Batch) -> bool:
-        """Compute half as many rows at once from now on, because memory ran out; returns whether that is possible."""
+        """Compute half as many rows at once from now on, because memory ran out; returns whether that is possible.
+
+        Where it was one row, layers are computed again from now on, whole batches first.
+        """
         most = max(len(rows) for rows in self.parts(batches)[0].values())
         self.ran_out_at.append(most)
-        if most == 1:
+        if most > 1:
+            self.rows_at_once = most // 2
+            return True
+        if self.recomputes or not self.may_recompute:
             return False
-        self.rows_at_once = most // 2
+        self.recomputes, self.rows_at_once = True, None
         return True
 
 

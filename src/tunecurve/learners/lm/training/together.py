@@ -10,10 +10,12 @@ from tunecurve.learners.lm.training.memory_plan import (
     MemoryPlan,
     ModelShape,
     StepShape,
+    fitting_plan,
     in_gigabytes,
     plan_memory,
     total_memory,
 )
+from tunecurve.learners.lm.training.recomputed import TIMES_AS_LONG
 from tunecurve.learners.lm.training.train import EncodedTraining
 from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.training import PlannedTraining
@@ -31,18 +33,38 @@ def plan_trainings(
     """
     shape = ModelShape.of(config.get_text_config(), n_parameters, compute.dtype)
     total = total_memory(compute.device)
-    alone = None if shape is None else _plan(shape, trainings[:1])
-    several = None if shape is None else _plan(shape, trainings)
-    is_large = alone is not None and total is not None and alone.whole > LARGE_SHARE * total
-    said = "" if alone is None or total is None else f"{alone.sentence} of {in_gigabytes(total)}"
-    return PlannedTraining(said, is_large, _why_not_together(compute, trainings, several, total))
+    if shape is None or total is None:
+        return PlannedTraining("", False, "", 1.0, _why_not_together(compute, trainings, None, total))
+    step = _step(trainings[:1])
+    alone = plan_memory(shape, step)
+    is_large, said = alone.whole > LARGE_SHARE * total, f"{alone.sentence} of {in_gigabytes(total)}"
+    plan = fitting_plan(shape, step, total - alone.weights)
+    times = TIMES_AS_LONG if plan.recomputes else 1.0
+    why_not = _why_not_together(compute, trainings, plan_memory(shape, _step(trainings)), total)
+    return PlannedTraining(said, is_large, _to_fit(plan, total), times, why_not)
 
 
-def _plan(shape: ModelShape, trainings: Sequence[EncodedTraining]) -> MemoryPlan:
+def _to_fit(plan: MemoryPlan, total: int) -> str:
+    """Return what is done so that a training fits, in words; where not even that suffices, it is said."""
+    rows = plan.rows_at_once(total - plan.weights)
+    done = []
+    if plan.recomputes:
+        done.append(
+            f"layers computed again on the way back (activation checkpointing), which makes it about {in_gigabytes(plan.whole)} and a "
+            f"step about {TIMES_AS_LONG:g} times as long"
+        )
+    if rows is not None:
+        done.append(f"the batch in parts of {'1 row' if rows == 1 else f'{rows} rows'}")
+    if not plan.fits(total):
+        done.append(f"which needs about {in_gigabytes(plan.least)}, more than there is")
+    return ", ".join(done)
+
+
+def _step(trainings: Sequence[EncodedTraining]) -> StepShape:
     rows = [training.examples for training in trainings]
     n_prefix = shared_prefix_length([row for own in rows for row in own])
     n_rows = max(training.recipe.batch_size for training in trainings)
-    return plan_memory(shape, StepShape.of(rows, n_rows, n_prefix, trainings[0].recipe.lora_rank))
+    return StepShape.of(rows, n_rows, n_prefix, trainings[0].recipe.lora_rank)
 
 
 def _why_not_together(

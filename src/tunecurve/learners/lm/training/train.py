@@ -129,7 +129,9 @@ def train_adapters(
     multiple = LENGTHS_MULTIPLE if model.get_base_model().device.type == "cuda" else 1
     every = [row for own in rows for row in own]
     can_share = may_share_prefix(model, max(len(row.token_ids) for row in every))
-    layout = Layout(shared_prefix_length(every) if can_share else 0, settings.pad_id, multiple)
+    n_prefix = shared_prefix_length(every) if can_share else 0
+    planned = _planned_parts(model, trainings, n_prefix)
+    layout = Layout(n_prefix, settings.pad_id, multiple, parts=planned)
     choice = _chosen(model, initial, rows, layout, settings)
     adapters = choice.chosen.adapters
     n_shared = layout.n_prefix if choice.name != "reference" else 0
@@ -137,7 +139,7 @@ def train_adapters(
         _new_training(training, training.recipe, parameters, n_shared)
         for training, parameters in zip(trainings, adapters.parameters, strict=True)
     ]
-    parts = _parts(model, trainings, n_shared, choice)
+    parts = _parts(planned, choice)
     layout = replace(layout, shapes=FewShapes(_planned(rows, runs), layout.n_prefix), parts=parts)
     objective = AdapterObjective(model, choice.chosen.backend, adapters, rows, layout)
     fingerprint = adapters.fingerprint([training.fingerprint(settings.compute) for training in trainings])
@@ -162,19 +164,26 @@ def train_adapters(
     others = f"together with {len(runs) - 1} other trainings; " if len(runs) > 1 else ""
     path = f"{others}{choice.said}{objective.launches}"
     records = [_record(training, run, path, choice) for training, run in zip(trainings, runs, strict=True)]
+    for record in records:
+        record.to_fit = parts.said or None
     records[0].development = seen
     return list(zip(adapters.values(), records, strict=True))
 
 
-def _parts(
-    model: Any, trainings: Sequence[EncodedTraining], n_shared: int, choice: Choice[AdapterObjective]
-) -> MicroBatches:
-    """Return in which parts batches are computed; stock modules keep more than is planned with, and are not planned for."""
-    if choice.name in ("reference", "cached"):
-        return MicroBatches()
+def _planned_parts(model: Any, trainings: Sequence[EncodedTraining], n_prefix: int) -> MicroBatches:
     largest = max(training.recipe.batch_size for training in trainings)
     rows, rank = [training.ordered for training in trainings], trainings[0].recipe.lora_rank
-    return planned_parts(model.get_base_model(), StepShape.of(rows, largest, n_shared, rank))
+    return planned_parts(model.get_base_model(), StepShape.of(rows, largest, n_prefix, rank))
+
+
+def _parts(planned: MicroBatches, choice: Choice[AdapterObjective]) -> MicroBatches:
+    """Return how batches are computed: as planned, except with stock modules, which keep more than is planned with.
+
+    Where layers must be computed again without them, they must with them, too.
+    """
+    if choice.name in ("reference", "cached") and not planned.recomputes:
+        return MicroBatches(may_recompute=planned.may_recompute)
+    return planned
 
 
 def _record(training: EncodedTraining, run: Training, path: str, choice: Choice[AdapterObjective]) -> TrainingRecord:
