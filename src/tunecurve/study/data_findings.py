@@ -11,6 +11,7 @@ from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.facts import DataFacts
+from tunecurve.study.language_findings import language_findings
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import is_own, suggest_task
 from tunecurve.wording import counted
@@ -41,6 +42,7 @@ def data_findings(
         *_near_duplicates(facts, near),
         *damage_findings([*test, *pool]),
         *_much_longer(test, pool),
+        *language_findings(test, pool, spec),
         *few_groups,
         *_few_test_rows(facts.n_test),
     ]
