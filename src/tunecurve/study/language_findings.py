@@ -21,11 +21,11 @@ FEWEST_SHARE = 0.3
 # docs/results.md has the measurements.
 MEASURED = {
     "masking": (
-        "with 50 rows to mask it had 7 to 13 points of BLEU more in French, German and Italian, none more in Spanish, and in each of "
-        "100 documents 24 to 33 fewer leaked (one seed)"
+        "with 50 rows to mask, BLEU was 7 to 13 points higher in French, German and Italian, the same in Spanish, and of 100 documents "
+        "24 to 33 fewer leaked (one seed)"
     )
 }
-NOT_MEASURED = "what it brings this task was not measured"
+NOT_MEASURED = "what it brings to this task was not measured"
 
 
 def language_findings(test: Sequence[Row], pool: Sequence[Row], spec: StudySpec) -> list[Finding]:
@@ -41,8 +41,8 @@ def language_findings(test: Sequence[Row], pool: Sequence[Row], spec: StudySpec)
     names = [name for name, _, _ in encoders]
     starts, beside = ("start", "them") if len(names) > 1 else ("starts", "it")
     text = (
-        f"{guess.n_other} of {guess.n_told} inputs seem not to be in English (a guess by frequent words and letters: "
-        f"{', '.join(guess.languages)}), and {' and '.join(names)} {starts} from an encoder made for English"
+        f"of {guess.n_told} inputs that tell their language {guess.n_other} seem not to be in English (a guess by frequent words and "
+        f"letters: {', '.join(guess.languages)}), and {' and '.join(names)} {starts} from an encoder made for English"
     )
     others = " and ".join(dict.fromkeys(f"{kind}:{MULTILINGUAL_ENCODER}" for _, kind, _ in encoders))
     measured = MEASURED.get(spec.task, NOT_MEASURED)
@@ -50,7 +50,7 @@ def language_findings(test: Sequence[Row], pool: Sequence[Row], spec: StudySpec)
         Finding(
             "other-language",
             text,
-            f"measure {others} beside {beside}: {measured}, in about twice the time",
+            f"measure {others} beside {beside}, about twice the time: {measured}",
             is_note=True,
         )
     ]
