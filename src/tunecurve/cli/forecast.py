@@ -6,7 +6,7 @@ of any length gets a forecast or a clear line; numbers are never guessed from te
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from tunecurve.curve.answer import Crossover, Plateau, SettlingStep, SizeInterval, Target
-    from tunecurve.curve.forecast import Forecast, Prices
+    from tunecurve.curve.forecast import CurvePoints, Forecast, Prices
     from tunecurve.curve.table import CurveTable
 
 # The options that are prices, in the order of `Prices`.
@@ -29,6 +29,7 @@ PRICES = ("label_price", "value_per_point", "training_price", "run_price", "serv
 @click.option("--target", type=float, help="Score to reach: gives the required size and P(reached by n).")
 @click.option("--direction", type=click.Choice(["max", "min"]), help="Whether larger or smaller scores are better.")
 @click.option("--range", "score_range", metavar="LO,HI", help="Range of the metric, 0,100 by default; 0, for a loss.")
+@click.option("--test-rows", type=click.IntRange(min=1), help="Test rows behind each score (the file's n_test).")
 @click.option(
     "--learner",
     type=click.Choice(["language-model", "classical"]),
@@ -108,6 +109,7 @@ class Question:
     at: tuple[float, ...]
     target: float | None
     direction: str | None
+    test_rows: int | None
     delta: float | None
     learner: str | None
     metric: str | None
@@ -134,6 +136,11 @@ class Question:
 
         return share_of_the_floor(load_atlas(), self.metric, SHARE_OF_THE_FLOOR) if self.metric else SHARE_OF_THE_FLOOR
 
+    def points_of(self, table: CurveTable) -> CurvePoints:
+        """Return the curve's runs, with the test rows that were given, else the file's."""
+        points = table.points()
+        return points if self.test_rows is None else replace(points, n_test=self.test_rows)
+
     def direction_of(self, table: CurveTable) -> str:
         """Return the direction that was given, else the file's."""
         return self.direction or table.direction or "max"
@@ -150,12 +157,13 @@ class Question:
     def ask(self, table: CurveTable) -> Forecast:
         """Forecast one curve of a table, with its name in front of anything that is wrong with it."""
         from tunecurve.curve.forecast import forecast_curve
+        from tunecurve.curve.plateau import NOT_CHECKED
         from tunecurve.curve.table import TINY_PER_CENTS
         from tunecurve.errors import TunecurveError
 
         try:
             answer = forecast_curve(
-                table.points(),
+                self.points_of(table),
                 score_range=self.told_range(table),
                 direction=self.direction_of(table),
                 at=sorted({*self.at, *table.asked_sizes}),
@@ -173,6 +181,8 @@ class Question:
         if self.ends is None and self.told_range(table) is not None:
             answer.notes.insert(0, TINY_PER_CENTS)
         answer.notes.extend(self._unused_prices(answer))
+        if answer.verdict is not None and NOT_CHECKED in answer.verdict.sentence:
+            answer.notes.append("Test rows are told by --test-rows N, or by a column n_test.")
         if self.metric is not None and (answer.points or table.floor is None):
             answer.notes.append(
                 f"--metric {self.metric} is not used: it says where a curve starts by a row of kind floor, and before any size."

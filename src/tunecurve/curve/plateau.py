@@ -33,6 +33,8 @@ WORTH_A_TRY = 0.1
 TEST_SET_TIMES = 4.0
 # What is said where a gain is unlikely, but the test set could not have shown it.
 NOTHING_SHOWN: Word = "no gain that this test set can show"
+# What is said with `flat` where the test rows are not known.
+NOT_CHECKED = " How many test rows stand behind it is not known: whether they could show such a gain is not checked."
 # A curve of fewer sizes, or of a narrower span, leaves its bend open.
 ENOUGH_SIZES, ENOUGH_SPAN = 4, 8.0
 # Why a curve is not clear, in words, and the step that answers it (a kind of step of `settling_steps`).
@@ -146,9 +148,7 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
         return Verdict(NOTHING_SHOWN, sentence, rising, expected, [], "test set")
     sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability only {rising:.2f}."
     if shows == 0.0 and predictive.curve.scale.kind == "bounded":
-        sentence += (
-            " How many test rows stand behind it is not known: whether they could show such a gain is not checked."
-        )
+        sentence += NOT_CHECKED
     return Verdict("flat", sentence, rising, expected, [])
 
 
