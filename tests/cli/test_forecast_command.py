@@ -469,15 +469,19 @@ def test_test_rows_can_be_typed_in_and_what_lacks_them_says_how(tmp_path: Path) 
     flat = [(100, 80.0), (200, 80.2), (400, 80.1), (800, 80.3), (1600, 80.2), (3200, 80.3)]
     typed = ",".join(f"{n}:{score}" for n, score in flat)
     unknown = run("--points", typed).stdout
-    assert "Flat: " in unknown and "Test rows are told by --test-rows N" in unknown
+    assert "Flat: " in unknown
+    assert "Test rows are told by --test-rows N" in unknown
     few = run("--points", typed, "--test-rows", "300").stdout
-    assert "No gain that this test set can show" in few and "--test-rows" not in few
+    assert "No gain that this test set can show" in few
+    assert "--test-rows" not in few
     many = json.loads(run("--points", typed, "--test-rows", "20000", "--json").stdout)
-    assert many["verdict"]["word"] == "flat" and "not checked" not in many["verdict"]["sentence"]
+    assert many["verdict"]["word"] == "flat"
+    assert "not checked" not in many["verdict"]["sentence"]
     lines = [f"{n},{score},300" for n, score in flat]
-    assert answer(tmp_path, "n,score,n_test", lines)["forecasts"] == json.loads(
-        run("--points", typed, "--test-rows", "300", "--json").stdout
-    )["forecasts"]
+    assert (
+        answer(tmp_path, "n,score,n_test", lines)["forecasts"]
+        == json.loads(run("--points", typed, "--test-rows", "300", "--json").stdout)["forecasts"]
+    )
 
 
 @pytest.mark.parametrize("word", ["down", "less", "0", "lowest"])
