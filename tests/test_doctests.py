@@ -22,7 +22,7 @@ def test_examples_run(name):
 
 
 def test_there_are_examples():
-    assert {"tunecurve.learners.answers", "tunecurve.formats.wrappers"} <= set(WITH_EXAMPLES)
+    assert {"tunecurve.learners.cleaning", "tunecurve.formats.wrappers"} <= set(WITH_EXAMPLES)
 
 
 @pytest.mark.parametrize(

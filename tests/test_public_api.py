@@ -67,6 +67,7 @@ def test_results_have_a_table_a_plot_and_a_frame(finished):
     assert len(frame[(frame.metric == "bleu") & (frame.strategy == "fine-tune")]) == 3
 
 
+@pytest.mark.slow
 def test_the_module_of_the_name_is_the_function_of_the_name():
     """Whatever was imported first."""
     code = (
@@ -94,6 +95,7 @@ def test_old_names_say_what_to_write(old, new):
     assert old not in tunecurve.__all__
 
 
+@pytest.mark.slow
 def test_old_names_go_on_working(finished):
     curve = old_name("load_study")(finished.folder)
     assert curve.results["headline"] == curve.headline == finished.headline

@@ -194,6 +194,7 @@ def test_a_link_in_a_tar_is_not_followed(tmp_path):
 
 
 @pytest.mark.parametrize("packing", PACKERS)
+@pytest.mark.slow
 def test_a_bomb_ends_at_the_limit(tmp_path, packing):
     row = json.dumps({"text": "0" * 1000, "label": "a"}).encode() + b"\n"
     (tmp_path / f"a.jsonl.{packing}").write_bytes(PACKERS[packing](row * 30_000))

@@ -82,6 +82,7 @@ def test_characters_that_are_lost_are_said(text):
     assert finding.places == ("line 2",)
 
 
+@pytest.mark.slow
 def test_of_many_rows_a_part_is_looked_at_and_that_is_said():
     rows = [Row("cafÃ©", "a", "", f"line {n}") for n in range(100_001)]
     (finding,) = damage_findings(rows)

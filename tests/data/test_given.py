@@ -99,6 +99,7 @@ def test_an_index_of_a_columns_name_is_told():
         rows_of(frame)
 
 
+@pytest.mark.slow
 def test_classes_of_a_data_set_are_their_names_as_in_a_file_of_it():
     datasets = pytest.importorskip("datasets")
     kinds = {"t": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])}

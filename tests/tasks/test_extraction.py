@@ -108,6 +108,7 @@ def test_targets_that_are_no_objects_are_counted_and_none_at_all_is_refused(tmp_
     assert "no field of a JSON object in any training target, so this is no extraction task" in stderr
 
 
+@pytest.mark.slow
 def test_it_runs_with_curves_by_field(tmp_path):
     path = write(tmp_path / "rows.jsonl", ({"source_text": s, "target_text": t} for s, t in orders(120)))
     study = {
