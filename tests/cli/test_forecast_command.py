@@ -338,6 +338,19 @@ def test_a_file_that_would_be_read_wrongly_is_refused(tmp_path: Path, text: str,
     assert said in str(problem)
 
 
+def test_a_run_folder_is_told_where_its_forecast_stands(tmp_path: Path) -> None:
+    assert "is a folder; expected a CSV file." in str(run(str(tmp_path)).exception)
+    assert "--history" not in str(run(str(tmp_path)).exception)
+    results = tmp_path / "results.json"
+    results.write_text('{\n "points": []\n}')
+    problem = run(str(tmp_path)).exception
+    assert isinstance(problem, DataError)
+    assert f"`tunecurve status {tmp_path}`; --history" in str(problem)
+    assert "is JSON; expected a CSV file" in str(run(str(results)).exception)
+    results.write_text('{"n": 1, "score": 2}')
+    assert "is JSON; expected a CSV file" in str(run(str(results)).exception)
+
+
 @pytest.mark.parametrize("tail", ["", ",", ",,,"])
 def test_empty_cells_at_the_end_of_a_line_are_no_complaint(tmp_path: Path, tail: str) -> None:
     text = "n,score\n" + "".join(f"{n},{score}{tail}\n" for n, score in ((50, 61), (100, 66), (200, 72)))

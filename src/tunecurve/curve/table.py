@@ -115,12 +115,21 @@ def read_table(path: str) -> list[CurveTable]:
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as handle:
             return _tables(handle, path)
+    except IsADirectoryError:
+        raise DataError(f"{path}: is a folder; expected a CSV file.{_of_a_run(Path(path))}") from None
     except OSError as problem:
         raise DataError(f"{path}: cannot be read ({problem.strerror}); expected a CSV file.") from None
     except UnicodeDecodeError:
         raise DataError(f"{path}: is not UTF-8 text; save it as CSV UTF-8.") from None
     except csv.Error as problem:
         raise DataError(f"{path}: is not CSV ({problem}); expected a header line with n and score.") from None
+
+
+def _of_a_run(folder: Path) -> str:
+    """Return where the forecast of a run folder stands; nothing for other folders."""
+    if not (folder / "results.json").exists():
+        return ""
+    return f" The forecast of a run is in its report and in `tunecurve status {folder}`; --history says how its forecasts held."
 
 
 def _tables(handle: TextIO, path: str) -> list[CurveTable]:
@@ -188,6 +197,8 @@ def _columns(header: list[str], path: str) -> dict[str, int]:
             hint = did_you_mean(name, header)
             if len(header) == 1 and any(sign in header[0] for sign in ";\t"):
                 hint = " Columns must be separated by commas; save it as CSV with commas."
+            if header and header[0].startswith(("{", "[")):
+                raise DataError(f"{path}: is JSON; expected a CSV file with columns n and score, one row a run.")
             raise DataError(f"{path}: no column {name!r} among {', '.join(header[:12]) or 'nothing'}.{hint}")
     return columns
 
