@@ -280,7 +280,7 @@ def run_prepared(
             seconds,
             study.spec.training_score_rows,
             study.proposer,
-            TimeKeeper.of(study, progress, builder.narrow),
+            TimeKeeper.of(study, seconds, progress, builder.narrow),
         )
         try:
             _remove_left_over_deployments(study)
@@ -307,6 +307,11 @@ def _check_before_start(study: Study, executor: Executor) -> None:
         raise UsageError(
             f"time budget {study.spec.time_budget} with executor {executor.name}: the plan for a time is made for this machine alone; "
             "expected executor local, or no time budget"
+        )
+    if study.spec.time_budget is not None and executor.workers_here > 1:
+        raise UsageError(
+            f"time budget {study.spec.time_budget} with --workers {executor.workers}: the plan for a time is made for trials one after the "
+            "other; expected --workers 1, or no time budget"
         )
     Tracking.check(study.folder, study.spec.track)
     study.check_access()

@@ -80,7 +80,8 @@ def test_whatever_is_told_is_passed_on(tmp_path):
         heard = []
         setattr(listener, name, lambda *values, heard=heard: heard.append(values))
         values = {"message": ("a line",), "trained": (FIRST, step(1)), "study_started": (1, {FIRST: 1.0}), "paid": (0.5, 2.0),
-                  "answered": (FIRST, 1, 2, 3.0), "trial_finished": (FIRST, "done", 1.0), "trials_dropped": ((FIRST,),)}  # fmt: skip
+                  "answered": (FIRST, 1, 2, 3.0), "trial_finished": (FIRST, "done", 1.0), "trials_dropped": ((FIRST,),),
+                  "trials_added": ({SECOND: 1.0},)}  # fmt: skip
         n_parameters = len(inspect.signature(getattr(Progress, name)).parameters) - 1
         given = values.get(name, (FIRST, "why")[:n_parameters])
         getattr(RunLog(tmp_path, listener), name)(*given)

@@ -1,6 +1,7 @@
 """A study that is planned for a time: what fits and tells most about the verdict is run, what does not is said, and the plan stays."""
 
 import json
+import math
 from dataclasses import asdict
 
 import pytest
@@ -14,7 +15,7 @@ from tunecurve.learners.busy import OtherWork
 from tunecurve.learners.distilled import DistilledLearner
 from tunecurve.run import run_study
 from tunecurve.spec.durations import duration, seconds_of
-from tunecurve.study import prepare, time_budget
+from tunecurve.study import prepare, time_budget, within_time
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import Trial
 from tunecurve.study.prepare import prepare_study
@@ -179,7 +180,14 @@ def test_sizes_and_seeds_that_nobody_names_are_chosen(rows_file, tmp_path):
     assert study.spec.seeds == 3
 
 
-def test_the_same_command_and_the_study_file_of_the_run_go_on_with_the_same_plan(rows_file, tmp_path):
+@pytest.fixture
+def no_speed_counts(monkeypatch):
+    """Trials of tests take no time: their plan would grow."""
+    monkeypatch.setattr(within_time, "FEWEST_SECONDS", math.inf)
+    monkeypatch.setattr(within_time, "FEWEST_SHARE", math.inf)
+
+
+def test_the_same_command_and_the_study_file_of_the_run_go_on_with_the_same_plan(rows_file, tmp_path, no_speed_counts):
     values = {**STUDY, "data": {"source": str(rows_file)}, "time_budget": "2m30s"}
     learners = {"lookup": TimedLearner()}
     first = run_study(values, out=tmp_path / "run", learners=learners)

@@ -7,6 +7,8 @@ import pytest
 from tests.fakes.lookup_learner import LookupLearner
 from tests.study.test_time_budget import STUDY as OF_FIVE_SIZES
 from tests.study.test_time_budget import TimedLearner, start_takes_no_time  # noqa: F401
+from tunecurve.errors import UsageError
+from tunecurve.executors import run as executors_run
 from tunecurve.executors import serial
 from tunecurve.executors.events import TrialOutcome
 from tunecurve.executors.options import Executor
@@ -22,7 +24,7 @@ class Heard(Progress):
     """Keeps what is told."""
 
     def __init__(self):
-        self.state, self.lines, self.run, self.dropped = RunState(), [], [], []
+        self.state, self.lines, self.run, self.dropped, self.added = RunState(), [], [], [], []
 
     def message(self, line):
         self.lines.append(line)
@@ -33,6 +35,10 @@ class Heard(Progress):
     def trial_finished(self, trial, headline, seconds):
         self.run.append(trial)
         self.state.finished(trial, seconds)
+
+    def trials_added(self, seconds):
+        self.added += seconds
+        self.state.added(seconds)
 
     def trials_dropped(self, trials):
         self.dropped += trials
@@ -147,7 +153,6 @@ def test_a_kill_before_the_study_file_is_written_keeps_the_shorter_plan(rows_fil
     monkeypatch.setattr(within_time, "write_text", real)
     decided = json.loads((tmp_path / "run" / "split.json").read_text())["decided"]["time_budget"]
     assert decided["no_longer_planned"]
-    take(lambda trial: 1.0)
     learners = {"lookup": TimedLearner()}
     again = run_study(tmp_path / "run" / "study.yaml", out=tmp_path / "run", learners=learners)
     assert "time-budget-slower" in findings(again)
@@ -201,12 +206,96 @@ def test_what_an_earlier_start_took_counts_as_was_planned(rows_file, tmp_path, t
     assert ran.results.complete
 
 
-def test_with_several_workers_the_plan_stays_as_it_was_made(rows_file, tmp_path):
+def test_several_workers_are_refused_in_one_line(rows_file, tmp_path):
     study = {**STUDY, "data": {"source": str(rows_file)}, "time_budget": "4m15s", "train_sizes": [5, 10, 20]}
     learners = {"lookup": TimedLearner()}
-    ran = run_study(study, out=tmp_path / "run", learners=learners, executor=Executor("local", workers=2))
+    with pytest.raises(UsageError) as refused:
+        run_study(study, out=tmp_path / "run", learners=learners, executor=Executor("local", workers=2))
+    assert str(refused.value) == (
+        "time budget 4m15s with --workers 2: the plan for a time is made for trials one after the other; expected --workers 1, "
+        "or no time budget"
+    )
+    ran = run_study(study, out=tmp_path / "run", learners=learners, executor=Executor("local", workers=1))
     assert ran.results.complete
-    assert ran.outcome.n_run == len(ran.results.trials)
+
+
+def test_several_gpus_are_not_used_at_once_and_that_is_said(rows_file, tmp_path, take, monkeypatch):
+    monkeypatch.setattr(executors_run, "cuda_devices", lambda learners: ["0", "1"])
+    take(lambda trial: 1.5)
+    ran, heard = run(rows_file, tmp_path / "run", "4m15s")
+    assert heard.dropped, "the plan is kept within its time"
+    assert ran.results.complete
+    assert "trials run one after the other, as the study is planned for a time: one of 2 GPUs is used" in heard.lines
+
+
+# Of 2:30 min 135 s are planned for: 20 s for prompts, three sizes that tell most of 205 s.
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.5])
+def test_quick_trials_bring_back_what_was_left_out(rows_file, tmp_path, take, factor):
+    take(lambda trial: 1.0)
+    by_estimate, _ = run(rows_file, tmp_path / "by-estimate", "2m30s")
+    assert len(sizes(by_estimate)) < 5
+    take(lambda trial: factor)
+    ran, heard = run(rows_file, tmp_path / "run", "2m30s")
+    assert sizes(ran) == STUDY["train_sizes"]
+    assert {trial.train_size for trial in heard.added if trial.train_size} == set(sizes(ran)) - set(sizes(by_estimate))
+    assert not heard.dropped
+    assert ran.results.complete
+    assert "time-budget-left-out" not in findings(ran)
+    assert f"trials of lookup take {factor:.1f} times as long as estimated; planned in addition: lookup: " in (
+        said := findings(ran)["time-budget-faster"]
+    )
+    assert said in heard.lines
+    assert "by the speed so far" in findings(ran)["time-budget"]
+    assert heard.state.n_trials == len(ran.results.trials)
+    assert not heard.state.unfinished
+    decided = json.loads((tmp_path / "run" / "results.json").read_text())["decided"]["time_budget"]
+    assert decided["left_out"] == decided["no_longer_planned"] == []
+    again, nothing = run(rows_file, tmp_path / "run", "2m30s")
+    assert again.outcome.n_run == 0
+    assert not nothing.added
+    of_file = run_study(tmp_path / "run" / "study.yaml", out=tmp_path / "run", learners={"lookup": TimedLearner()})
+    assert of_file.outcome.n_run == 0
+    assert sizes(of_file) == STUDY["train_sizes"]
+
+
+def test_what_was_brought_back_in_part_leaves_the_rest_named(rows_file, tmp_path, take):
+    take(lambda trial: 1.0)
+    by_estimate, _ = run(rows_file, tmp_path / "by-estimate", "2m20s", seeds=3)
+    take(lambda trial: 0.7)
+    ran, heard = run(rows_file, tmp_path / "run", "2m20s", seeds=3)
+    assert heard.added
+    took = sum(0.7 * (10 + (trial.train_size or 0)) for trial in heard.run if trial.strategy != "floor")
+    assert took <= 0.9 * 140 + 1e-6, "the reserve is kept"
+    decided = json.loads((tmp_path / "run" / "results.json").read_text())["decided"]["time_budget"]
+    left_out = {json.dumps(trial, sort_keys=True) for trial, _ in decided["left_out"]}
+    planned = {json.dumps(trial, sort_keys=True) for trial in decided["trials"]}
+    assert left_out
+    assert not left_out & planned
+    assert len(planned) == len(ran.results.trials)
+    assert "time-budget-left-out" in findings(ran)
+    assert len(ran.results.trials) > len(by_estimate.results.trials)
+
+
+def test_a_model_that_was_left_out_comes_back_whole_or_not_at_all(rows_file, tmp_path, take):
+    take(lambda trial: 0.3)
+    models = {"models": ["lookup", "other"], "train_sizes": [5, 10, 20], "shots": [0]}
+    ran, heard = run(rows_file, tmp_path / "run", "2m", **models)  # one takes 75 s
+    assert {trial.learner for trial in heard.added} == {"other"}
+    assert {trial.train_size for trial in heard.added if trial.strategy == "fine-tune"} == {5, 10, 20}
+    assert ran.results.complete
+
+
+def test_quick_trials_that_prove_slow_leave_the_plan_again(rows_file, tmp_path, take):
+    take(lambda trial: 0.2 if trial.train_size < 20 else 3.0)
+    ran, heard = run(rows_file, tmp_path / "run", "2m30s")
+    assert heard.added
+    assert heard.dropped
+    assert ran.results.complete
+    assert not {trial.train_size for trial in heard.dropped} & set(sizes(ran))
+    decided = json.loads((tmp_path / "run" / "results.json").read_text())["decided"]["time_budget"]
+    assert not [trial for trial in decided["added"] if trial in decided["no_longer_planned"]]
 
 
 def test_a_learner_that_tells_no_time_is_counted_from_its_first_trial_on(rows_file, tmp_path, monkeypatch):

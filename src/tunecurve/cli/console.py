@@ -131,6 +131,10 @@ class ConsoleProgress(Progress):
         self.state.forget(trial)
         self._print(line)
 
+    def trials_added(self, seconds: dict[Trial, float]) -> None:
+        """Count them, too; why is a message."""
+        self.state.added(seconds)
+
     def trials_dropped(self, trials: Sequence[Trial]) -> None:
         """Count them no longer; why is a message."""
         self.state.dropped(trials)

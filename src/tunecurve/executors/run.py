@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from tunecurve.executors.base import AfterEach, Recorder, RunSummary
@@ -28,8 +27,13 @@ def run_trials(
     recorder = Recorder(progress, after_each, context.metrics[0])
     devices = cuda_devices(context.learners) if executor.name == "local" else []
     n_workers = executor.workers or max(1, len(devices))
-    if executor.name != "local" or n_workers > 1:
-        context = replace(context, time=None)  # a plan is kept within its time where trials follow one another
+    if (
+        context.time is not None and n_workers > 1
+    ):  # not asked for: a plan for a time is one of trials that follow one another
+        progress.message(
+            f"trials run one after the other, as the study is planned for a time: one of {n_workers} GPUs is used"
+        )
+        n_workers = 1
     if executor.name == "shared":
         from tunecurve.executors.shared import run_shared
 

@@ -56,8 +56,9 @@ def run_serially(context: TrialContext, recorder: Recorder) -> None:
                 progress.cancellation.sleep(outcome.seconds, WAITING)
                 n_waiting = 0
             continue
-        dropped = context.time.after(item, outcome.seconds, is_finished=outcome.is_finished) if context.time else ()
-        queue = deque(one for one in queue if one.trial not in dropped)
+        if context.time is not None:
+            change = context.time.after(item, outcome.seconds, is_finished=outcome.is_finished)
+            queue = deque(one for one in [*queue, *change.added] if one.trial not in change.dropped)
         recorder.ended(item.trial, outcome)
         n_waiting = 0
         progress.cancellation.check("between two trials")

@@ -104,7 +104,7 @@ class ResultsBuilder:
         self._prompt_forecaster = PromptForecaster()
 
     def narrow(self, spec: StudySpec) -> None:
-        """Describe the study as it is from now on: some of its trials are no longer planned."""
+        """Describe the study as it is from now on: other trials of it are planned."""
         self.spec = spec
 
     def build(self, failures: Mapping[Trial, str]) -> Results:

@@ -27,7 +27,7 @@ from tunecurve.study.plan import PlannedTrial, list_trials, sizes_left_out, tria
 from tunecurve.study.progress import Progress
 from tunecurve.study.reading import StudyRows, read_study_rows
 from tunecurve.study.settling import settled_study
-from tunecurve.study.study import Study
+from tunecurve.study.study import Study, TimeChoice
 from tunecurve.study.study_file import STUDY_FILE, check_study_file
 from tunecurve.study.threads import threads_of_study
 from tunecurve.study.time_budget import asked_of, with_choice, within_time
@@ -75,6 +75,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     everyone = built if proposer is None else {**built, proposer.name: proposer}
     _settle_prompt_forms(everyone, data)
     everything, planned = spec, _plan(asked, spec, data, (built, proposer), folder)
+    choice = TimeChoice(everything, planned) if spec.time_budget is not None else None
     spec, planned = within_time(
         asked_of(settled.spec), spec, data, (built, proposer), planned, lambda: monotonic() - began
     )
@@ -85,7 +86,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     data.findings.extend(unused_settings(spec, built.values()))
     check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
-    return Study(spec, folder, data, built, planned, account, progress, proposer)
+    return Study(spec, folder, data, built, planned, account, progress, proposer, choice)
 
 
 def _with_models_of_learners(values: Mapping[str, Any], learners: Mapping[str, object]) -> Mapping[str, Any]:

@@ -63,5 +63,8 @@ class Progress:
     def trial_failed(self, trial: Trial, reason: str) -> None:
         """Hear that a trial failed; the study goes on."""
 
+    def trials_added(self, seconds: dict[Trial, float]) -> None:
+        """Hear that trials are planned in addition, and about how long each takes."""
+
     def trials_dropped(self, trials: Sequence[Trial]) -> None:
         """Hear that trials are no longer planned."""

@@ -136,6 +136,13 @@ class RunLog(Progress):
         self._log(f"{trial.name}: FAILED: {reason}")
         self._end(trial)
 
+    def trials_added(self, seconds: dict[Trial, float]) -> None:
+        """Hear that trials are planned in addition."""
+        self._listener.trials_added(seconds)
+        with self._lock:
+            self._state.added(seconds)
+        self._log(f"planned in addition: {', '.join(trial.name for trial in seconds)}")
+
     def trials_dropped(self, trials: Sequence[Trial]) -> None:
         """Hear that trials are no longer planned."""
         self._listener.trials_dropped(trials)

@@ -130,6 +130,11 @@ class RunState:
         self.running.pop(trial, None)
         self.waits_for.pop(trial, None)
 
+    def added(self, seconds: dict[Trial, float]) -> None:
+        """Note that trials are planned in addition, and about how long each takes."""
+        self.n_trials += len(seconds)
+        self.unfinished |= seconds
+
     def dropped(self, trials: Sequence[Trial]) -> None:
         """Note that trials are no longer planned."""
         self.n_trials -= len(trials)

@@ -32,6 +32,16 @@ class Tokens(NamedTuple):
 
 
 @dataclass(frozen=True)
+class TimeChoice:
+    """The study with all trials to choose from, of which a time has room for some."""
+
+    spec: StudySpec
+    """As it would be with all of them."""
+    planned: list[PlannedTrial]
+    """All of them, in the order of tables."""
+
+
+@dataclass(frozen=True)
 class Study:
     """A study that is ready to run.
 
@@ -68,6 +78,8 @@ class Study:
     """Told what happens."""
     proposer: Learner | None = None
     """Who proposes instructions, where models do not propose their own."""
+    choice: TimeChoice | None = None
+    """What a study that is planned for a time was chosen from."""
 
     @cached_property
     def proposals(self) -> dict[Trial, Workload]:

@@ -117,7 +117,7 @@ def _new_plan(
     clock: Clock,
 ) -> dict[str, Any]:
     budget = seconds_of(spec.time_budget or "")
-    seconds = _seconds(spec, data, models, planned)
+    seconds = seconds_by_trial(spec, data, models, planned)
     preparation = {name: learner.preparation_seconds() for name, learner in models[0].items()}
     finished = [item.trial for item in planned if item.folder.is_finished]
     planner = Planner(seconds, preparation, share_told(planned), finished)
@@ -143,7 +143,7 @@ def _wanted(trials: Iterable[Trial], asked: Mapping[str, Any]) -> list[Trial]:
     return [trial for trial in trials if trial.seed < (asked["seeds"] or 1)]
 
 
-def _seconds(
+def seconds_by_trial(
     spec: StudySpec,
     data: StudyData,
     models: tuple[Mapping[str, Learner], Learner | None],
@@ -229,8 +229,9 @@ def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str
     left_out = _wanted(takes_each, decided["asked"])
     takes = decided["seconds"]
     left = decided["budget_seconds"] - takes - decided.get("seconds_before", 0.0)
-    is_slower = bool(decided.get("no_longer_planned"))
-    said = f"time budget {budget}: {_in_words(planned)}; about {duration(takes)} by estimate"
+    is_slower, is_faster = bool(decided.get("no_longer_planned")), bool(decided.get("added"))
+    by = "the speed so far" if is_faster else "estimate"
+    said = f"time budget {budget}: {_in_words(planned)}; about {duration(takes)} by {by}"
     tuned_elsewhere = any(
         trial.strategy == "fine-tune" and not learners[trial.learner].trains_here for trial in planned
     )
@@ -249,15 +250,35 @@ def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str
                 "reports and what estimates miss"
             )
         found.append(Finding("time-budget-left-out", text, whole))
+    if is_faster:
+        found.append(_faster(budget, decided))
     if is_slower:
         found.append(_slower(budget, decided))
     return found
 
 
+def _faster(budget: str, decided: Mapping[str, Any]) -> Finding:
+    """Return what is planned in addition because trials took less time than estimated."""
+    times = _speeds(decided, is_slower=False)
+    added = [Trial(**trial) for trial in decided["added"]]
+    said = "; ".join(times) or "trials take less time than estimated"
+    text = f"time budget {budget}: {said}; planned in addition: {_in_words(added)}"
+    return Finding("time-budget-faster", text, is_note=True)
+
+
+def _speeds(decided: Mapping[str, Any], *, is_slower: bool) -> list[str]:
+    """Return how many times as long as estimated the trials of each learner take, of those that are slower, or faster."""
+    factors: Mapping[str, float] = decided["times_as_long"]
+    return [
+        f"trials of {learner} take {factor:.1f} times as long as estimated"
+        for learner, factor in factors.items()
+        if (factor > 1.0) == is_slower
+    ]
+
+
 def _slower(budget: str, decided: Mapping[str, Any]) -> Finding:
     """Return what is no longer planned because trials took longer than estimated."""
-    factors: Mapping[str, float] = decided["times_as_long"]
-    times = [f"trials of {learner} take {factor:.1f} times as long as estimated" for learner, factor in factors.items()]
+    times = _speeds(decided, is_slower=True)
     dropped = [Trial(**trial) for trial in decided["no_longer_planned"]]
     said = "; ".join(times) or "trials take longer than estimated"
     text = f"time budget {budget}: {said}; no longer planned: {_in_words(dropped)}"

@@ -69,7 +69,20 @@ class Planner:
         """
         base, kept = self._models_that_fit(budget)
         ways = [self._filled(base, budget, by_second=by_second) for by_second in (True, False)]
-        chosen = self._exchanged(max(ways, key=self.worth), kept, budget)
+        return self._as_plan(self._exchanged(max(ways, key=self.worth), kept, budget))
+
+    def more(self, planned: Iterable[Trial], budget: float) -> TimePlan:
+        """Return planned trials with what else fits into so many seconds: models that were left out, then what adds most."""
+        chosen = frozenset(self._given) | frozenset(planned)
+        there = {trial.learner for trial in chosen}
+        others = dict.fromkeys(trial.learner for trial in self._all if trial.learner not in there)
+        for curve in sorted(map(self.smallest_curve, others), key=self.cost):
+            if self.cost(chosen | curve) <= budget:
+                chosen |= curve
+        chosen = max((self._filled(chosen, budget, by_second=by) for by in (True, False)), key=self.worth)
+        return self._as_plan(chosen)
+
+    def _as_plan(self, chosen: frozenset[Trial]) -> TimePlan:
         planned = tuple(sorted(chosen, key=self._order.__getitem__))
         left_out = tuple(trial for trial in self._all if trial not in chosen)
         return TimePlan(planned, left_out, self.cost(chosen))

@@ -1,14 +1,15 @@
-"""A study within a time, while it runs: where trials take longer than estimated, what tells least of the rest is no longer planned.
+"""A study within a time, while it runs: slower trials leave out what tells least of the rest, quicker ones bring back what was left out.
 
-The plan is looked at after every trial. It is changed only where the trials that are left do not fit the time any more, reserve
-included, at the speed that trials of their kind have had; what they leave is planned anew by the same rules. No trial is stopped.
+The plan is looked at after every trial, at the speed that trials of their kind have had. Where the trials that are left do not fit the
+time any more, reserve included, they are planned anew by the same rules. Where time is left, the reserve kept, trials that were left
+out are planned in addition, and nothing else changes. No trial is stopped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from tunecurve.spec.durations import seconds_of
 from tunecurve.spec.study import StudySpec
@@ -18,36 +19,61 @@ from tunecurve.study.plan import PlannedTrial, Trial, is_paid
 from tunecurve.study.progress import Progress
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import STUDY_FILE, resolved_yaml
-from tunecurve.study.time_budget import DECISION, RESERVE, asked_of, narrowed, share_told, time_findings
+from tunecurve.study.time_budget import (
+    DECISION,
+    RESERVE,
+    asked_of,
+    narrowed,
+    seconds_by_trial,
+    share_told,
+    time_findings,
+)
 from tunecurve.study.time_plan import Planner, TooShort
 
 # A speed counts once so many seconds were measured, or this share of the time.
 FEWEST_SECONDS, FEWEST_SHARE = 20.0, 0.1
 WORTH_SAYING = 1.05
-FINDINGS = ("time-budget", "time-budget-left-out", "time-budget-slower")
+ADDED, DROPPED = "time-budget-faster", "time-budget-slower"
+FINDINGS = ("time-budget", "time-budget-left-out", ADDED, DROPPED)
+
+
+class Change(NamedTuple):
+    """How a plan changes."""
+
+    dropped: Collection[Trial] = ()
+    """No longer planned."""
+    added: Sequence[PlannedTrial] = ()
+    """Planned in addition, what adds most first."""
 
 
 class TimeKeeper:
-    """Keeps a study's plan within its time: trials, findings and decisions become those of the shorter plan.
+    """Keeps a study's plan within its time: trials, findings and decisions become those of the changed plan.
 
-    `on_shorter` is told the study as it is from then on.
+    `seconds` is about how long each trial takes, to which those of trials that are planned in addition are added; `on_change` is told
+    the study as it is from then on.
     """
 
-    def __init__(self, study: Study, progress: Progress, on_shorter: Callable[[StudySpec], None]) -> None:
-        self._study, self._progress, self._on_shorter = study, progress, on_shorter
+    def __init__(
+        self, study: Study, seconds: dict[Trial, float], progress: Progress, on_change: Callable[[StudySpec], None]
+    ) -> None:
+        self._study, self._progress, self._on_change = study, progress, on_change
+        self._everything = study.spec if study.choice is None else study.choice.spec
         self._budget = seconds_of(study.spec.time_budget or "")
-        self._estimated = study.estimated_seconds()
+        self._estimated = seconds
         self._measured: dict[Trial, float] = {}
         self._ended: set[Trial] = set()
         left = sum(self._estimated.get(item.trial, 0.0) for item in self._unfinished())
         earlier = max(0.0, self._decided["seconds"] - left)  # by earlier starts, as was planned for
-        self._spent = self._decided.get("seconds_before", 0.0) + earlier
+        self._before = self._decided.get("seconds_before", 0.0)
+        self._spent = max(self._before + earlier, self._decided.get("spent", 0.0))
 
     @classmethod
-    def of(cls, study: Study, progress: Progress, on_shorter: Callable[[StudySpec], None]) -> TimeKeeper | None:
+    def of(
+        cls, study: Study, seconds: dict[Trial, float], progress: Progress, on_change: Callable[[StudySpec], None]
+    ) -> TimeKeeper | None:
         """Return one for a study that is planned for a time, else None."""
         has_plan = study.spec.time_budget is not None and study.data.decisions.has(DECISION)
-        return cls(study, progress, on_shorter) if has_plan else None
+        return cls(study, seconds, progress, on_change) if has_plan else None
 
     @property
     def _decided(self) -> dict[str, Any]:
@@ -57,22 +83,56 @@ class TimeKeeper:
     def _unfinished(self) -> list[PlannedTrial]:
         return [item for item in self._study.planned if not item.folder.is_finished]
 
-    def after(self, item: PlannedTrial, seconds: float, *, is_finished: bool) -> Collection[Trial]:
-        """Note how long a trial took, and return those that are no longer planned."""
+    def after(self, item: PlannedTrial, seconds: float, *, is_finished: bool) -> Change:
+        """Note how long a trial took, and return how the plan changes."""
         if is_paid(item.config):  # hours of jobs at providers are not planned for
-            return ()
+            return Change()
         self._spent += seconds
         self._ended.add(item.trial)
         if is_finished:
             self._measured[item.trial] = seconds
         left = [one for one in self._unfinished() if one.trial not in self._ended and not is_paid(one.config)]
-        slower = {one.trial: self._expected(one.trial) for one in left}
-        if self._spent + sum(slower.values()) <= self._budget:
-            return ()
-        dropped = self._leave_out(slower)
+        takes = {one.trial: self._expected(one.trial) for one in left}
+        if self._spent + sum(takes.values()) <= self._budget:
+            return Change(added=self._plan_more(takes))
+        dropped = self._leave_out(takes)
         if dropped:
-            self._shorten(dropped, slower)
-        return dropped
+            self._shorten(dropped, takes)
+        return Change(dropped)
+
+    def _plan_more(self, takes: Mapping[Trial, float]) -> list[PlannedTrial]:
+        """Return what was left out and fits by now, and plan it; of trainings that were computed as one the time says nothing."""
+        others = self._left_out
+        if not others or self._study.spec.train_together or self._measured_speed(list(self._measured)) is None:
+            return []
+        added = {item.trial: self._expected(item.trial) for item in others}
+        planned = [*self._study.planned, *others]
+        seconds = {item.trial: takes.get(item.trial, added.get(item.trial, 0.0)) for item in planned}
+        begun = {item.trial.learner for item in self._study.planned}
+        once = {name: own.preparation_seconds() for name, own in self._study.learners.items() if name not in begun}
+        done = [trial for trial in seconds if trial not in takes and trial not in added]
+        planner = Planner(seconds, once, share_told(planned), done)
+        room = (1.0 - RESERVE) * self._budget - self._spent
+        if planner.cost(takes) > room:
+            return []
+        chosen = planner.more([item.trial for item in self._study.planned], room).planned
+        new = [item for item in others if item.trial in chosen]
+        if new:
+            self._lengthen(new, planner.cost([*takes, *(item.trial for item in new)]))
+        return new
+
+    @property
+    def _left_out(self) -> list[PlannedTrial]:
+        """What of the study is not planned, and costs no money."""
+        if self._study.choice is None:
+            return []
+        planned = {item.trial for item in self._study.planned}
+        others = [one for one in self._study.choice.planned if one.trial not in planned and not is_paid(one.config)]
+        unknown = [one for one in others if one.trial not in self._estimated]
+        if unknown:
+            models = self._study.learners, self._study.proposer
+            self._estimated |= seconds_by_trial(self._everything, self._study.data, models, unknown)
+        return others
 
     def _expected(self, trial: Trial) -> float:
         """Return about how long a trial takes by what is known now; of a learner that tells no time, by its largest trial so far."""
@@ -92,19 +152,27 @@ class TimeKeeper:
             lambda other: other.learner == trial.learner,
             lambda other: True,
         ):
-            alike = [other for other in self._measured if is_alike(other) and self._estimated.get(other)]
-            measured = sum(self._measured[other] for other in alike)
-            if measured >= min(FEWEST_SECONDS, FEWEST_SHARE * self._budget):
-                return measured / sum(self._estimated[other] for other in alike)
+            speed = self._measured_speed([other for other in self._measured if is_alike(other)])
+            if speed is not None:
+                return speed
         return 1.0
 
-    def _slow_learners(self) -> dict[str, float]:
-        """Return how many times as long as estimated the trials of each learner took that is slower."""
+    def _measured_speed(self, trials: Sequence[Trial]) -> float | None:
+        """Return how many times as long as estimated trials took; None: they were too short to tell."""
+        told = [trial for trial in trials if self._estimated.get(trial)]
+        measured = sum(self._measured[trial] for trial in told)
+        estimated = sum(self._estimated[trial] for trial in told)
+        is_enough = max(measured, estimated) >= min(FEWEST_SECONDS, FEWEST_SHARE * self._budget)
+        return measured / estimated if is_enough else None
+
+    def _speeds(self) -> dict[str, float]:
+        """Return how many times as long as estimated the trials of each learner took that is slower, or quicker."""
         found: dict[str, float] = {}
         for name in sorted({trial.learner for trial in self._measured}):
             own = [trial for trial in self._measured if trial.learner == name and self._estimated.get(trial)]
             estimated = sum(self._estimated[trial] for trial in own)
-            if own and (times := sum(self._measured[trial] for trial in own) / estimated) > WORTH_SAYING:
+            times = sum(self._measured[trial] for trial in own) / estimated if own else 1.0
+            if not 1.0 / WORTH_SAYING <= times <= WORTH_SAYING:
                 found[name] = times
         return found
 
@@ -119,19 +187,51 @@ class TimeKeeper:
             kept = short.trials
         return [trial for trial in slower if trial not in kept]
 
-    def _shorten(self, dropped: Sequence[Trial], slower: Mapping[Trial, float]) -> None:
+    def _shorten(self, dropped: Sequence[Trial], takes: Mapping[Trial, float]) -> None:
         study, decided = self._study, self._decided
         study.planned[:] = [item for item in study.planned if item.trial not in dropped]
-        trials = [item.trial for item in study.planned]
         estimated = sum(self._estimated.get(trial, 0.0) for trial in dropped)
-        spec = narrowed(study.spec, trials)
+        self._decide(
+            {
+                "seconds": max(0.0, decided["seconds"] - estimated),
+                "spent": self._spent,
+                "trials": [trial for trial in decided["trials"] if Trial(**trial) not in dropped],
+                "left_out": [*decided["left_out"], *([asdict(trial), takes[trial]] for trial in dropped)],
+                "added": [trial for trial in decided.get("added", []) if Trial(**trial) not in dropped],
+                "no_longer_planned": [*decided.get("no_longer_planned", []), *map(asdict, dropped)],
+            }
+        )
+        self._progress.trials_dropped(dropped)
+        self._tell(DROPPED)
+
+    def _lengthen(self, added: Sequence[PlannedTrial], seconds: float) -> None:
+        """Plan trials in addition; all that is left takes so many seconds then."""
+        study, decided = self._study, self._decided
+        assert study.choice is not None
+        new = {item.trial for item in added}
+        planned = {item.trial for item in study.planned} | new
+        study.planned[:] = [item for item in study.choice.planned if item.trial in planned]
+        self._decide(
+            {
+                "seconds": self._spent - self._before + seconds,
+                "spent": self._spent,
+                "trials": [asdict(item.trial) for item in study.planned],
+                "left_out": [[trial, takes] for trial, takes in decided["left_out"] if Trial(**trial) not in new],
+                "added": [*decided.get("added", []), *(asdict(item.trial) for item in added)],
+                "no_longer_planned": [one for one in decided.get("no_longer_planned", []) if Trial(**one) not in new],
+            }
+        )
+        self._progress.trials_added({item.trial: self._expected(item.trial) for item in added})
+        self._tell(ADDED)
+
+    def _decide(self, changes: Mapping[str, Any]) -> None:
+        """Keep a changed plan: with the frozen rows, in the study file, and in what is said of the study."""
+        study, decided = self._study, self._decided
+        spec = narrowed(self._everything, [item.trial for item in study.planned])
         decided = {
             **decided,
-            "seconds": max(0.0, decided["seconds"] - estimated),
-            "trials": [trial for trial in decided["trials"] if Trial(**trial) not in dropped],
-            "left_out": [*decided["left_out"], *([asdict(trial), slower[trial]] for trial in dropped)],
-            "no_longer_planned": [*decided.get("no_longer_planned", []), *map(asdict, dropped)],
-            "times_as_long": decided.get("times_as_long", {}) | self._slow_learners(),
+            **changes,
+            "times_as_long": decided.get("times_as_long", {}) | self._speeds(),
             "was": decided["became"],  # what the study file says if this run ends before it is written
             "became": asked_of(spec),
         }
@@ -140,8 +240,9 @@ class TimeKeeper:
         study.data.findings[:] = [*others, *time_findings(study.spec.time_budget or "", decided, study.learners)]
         freeze(study.data, spec, study.folder)
         write_text(study.folder / STUDY_FILE, resolved_yaml(spec))
-        self._on_shorter(spec)
-        self._progress.trials_dropped(dropped)
-        for finding in study.data.findings:
-            if finding.code == FINDINGS[-1]:
+        self._on_change(spec)
+
+    def _tell(self, code: str) -> None:
+        for finding in self._study.data.findings:
+            if finding.code == code:
                 self._progress.message(finding.line)
