@@ -38,10 +38,17 @@ AFTERWARDS = frozenset(
     {
         *(
             (name, "classifier")
-            for name in ("banking77", "goemotions_sets", "hate_forum", "hwu64", "mts_sections", "xsid")
+            for name in (
+                "banking77",
+                "goemotions_sets",
+                "hate_forum",
+                "hwu64",
+                "medical_abstracts",
+                "mts_sections",
+                "xsid",
+            )
         ),
-        *((name, "tagger") for name in ("bc5cdr", "uner_ewt")),
-        *(("snips_objects", f"{kind}smollm2-135m-instruct") for kind in ("", "constrained:")),
+        *((name, "tagger") for name in ("bc5cdr", "uner_ewt", "europeana_de", "europeana_fr")),
     }
 )
 Runs = dict[float, list[float]]
@@ -268,7 +275,7 @@ def _introduction(found: Sequence[Outcome], rows: Sequence[PointRow], exam: Sequ
         are counted with the rest, not with the exam. Two rules for fewer than three sizes (where a curve starts by its floor and its
         prompts; smaller falls after a single size) were learned from published curves and chosen with most of these curves in
         view; chosen without the exam's sources they would have been the same (docs/forecasting.md). What was measured after that
-        is pooled by itself: {_fresh_ones()}."""
+        is pooled by itself: {_fresh_ones(found)}."""
     reading = """
         **How to read it.** An 80 % interval should hold 80 % of the time. Every source counts the same in the shares and in
         CRPS. Sizes and metrics of one curve, and curves of one source, rise and fall together: a share of few sources can be far
@@ -292,12 +299,11 @@ def _introduction(found: Sequence[Outcome], rows: Sequence[PointRow], exam: Sequ
     ]
 
 
-def _fresh_ones() -> str:
-    learners = sorted({learner for _, learner in AFTERWARDS})
-    parts = [
-        f"{learner} on {', '.join(sorted(name for name, own in AFTERWARDS if own == learner))}" for learner in learners
-    ]
-    return "; ".join(parts)
+def _fresh_ones(found: Sequence[Outcome]) -> str:
+    """Return what was measured after the rules for fewer than three sizes were chosen."""
+    fresh = {(item.curve.learner, item.curve.one.name) for item in found if item.curve.is_fresh}
+    learners = sorted({learner for learner, _ in fresh})
+    return "; ".join(f"{one} on {', '.join(sorted(name for own, name in fresh if own == one))}" for one in learners)
 
 
 def _curve_keys(rows: Iterable[PointRow]) -> set[tuple[str, str, str]]:
