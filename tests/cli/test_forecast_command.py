@@ -557,3 +557,70 @@ def test_a_price_without_a_value_per_point_is_not_passed_over(prices: list[str],
     assert "it needs --value-per-point" in shown.output
     full = run("--points", POINTS, *prices, "--value-per-point", "10")
     assert "No decision by prices" not in full.output
+
+
+@pytest.mark.parametrize("kind", ["floor", "zeroshot", "fewshot"])
+@pytest.mark.parametrize(("score", "options"), [("120", ()), ("-3", ("--range", "0,50")), ("60", ("--range", "0,50"))])
+def test_an_untrained_score_outside_the_range_names_file_and_line(
+    tmp_path: Path, kind: str, score: str, options: tuple[str, ...]
+) -> None:
+    path = write(tmp_path, f"n,score,kind\n50,40,finetune\n0,{score},{kind}\n")
+    problem = run(path, *options).exception
+    assert isinstance(problem, DataError)
+    assert f"curves.csv line 3: score {score} is outside the metric's range" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("n,score,kind\n0,0.2,floor\n50,55,\n", "Score 0.2 of kind floor beside 55: read as per cent"),
+        ("n,score,kind\n0,0.4,zeroshot\n50,55,\n", "Score 0.4 of kind zero-shot beside 55: read as per cent"),
+        ("n,score,kind\n0,20,floor\n50,0.55,\n", "beside a curve that ends at 0.55 at most"),
+    ],
+)
+def test_fractions_among_per_cents_are_doubted_in_every_kind_of_row(tmp_path: Path, text: str, said: str) -> None:
+    assert said in run(write(tmp_path, text)).output
+
+
+def test_fewer_is_better_where_the_metric_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path, "n,score,kind\n0,80,floor\n")
+    named = json.loads(run(path, "--metric", "leak_documents", "--json").output)
+    assert named["forecasts"][-1]["median"] < 80
+    assert "Less is better, as --metric leak_documents has it: direction min, range 0 to 100." in named["notes"]
+    assert json.loads(run(path, "--metric", "leak_documents", "--direction", "min", "--json").output) == named
+    falling = run("--points", "50:30,100:20,200:12", "--metric", "leak_documents").output
+    assert "Rising" in falling
+    assert "Less is better" in falling
+    for options in (("--direction", "max"), ()):
+        wrong = write(tmp_path, f"n,score,kind,direction\n0,80,floor,{'' if options else 'max'}\n")
+        problem = run(wrong, "--metric", "leak_documents", *options).exception
+        assert isinstance(problem, UsageError)
+        assert "of --metric leak_documents less is better" in str(problem)
+
+
+def test_a_direction_that_nothing_says_is_told_where_scores_cannot_show_it(tmp_path: Path) -> None:
+    assert "max is taken" in run(write(tmp_path, "n,score,kind\n0,80,floor\n")).output
+    assert "max is taken" not in run(write(tmp_path, "n,score,kind,direction\n0,80,floor,max\n")).output
+    assert "max is taken" not in run("--points", POINTS).output
+
+
+def test_a_floor_of_a_loss_gets_a_reason_and_no_forecast(tmp_path: Path) -> None:
+    path = write(tmp_path, "n,score,kind\n0,3.2,floor\n")
+    for options in (("--direction", "min"), ("--direction", "min", "--range", "0,")):
+        result = run(path, *options)
+        assert result.exit_code == 0
+        assert "A floor says where a curve starts only in a metric with two ends" in result.output
+        assert "kind zeroshot" in result.output
+    assert "n=100" in run(path, "--direction", "min", "--range", "0,100").output
+
+
+def test_more_is_better_without_an_end_and_without_a_score_is_refused(tmp_path: Path) -> None:
+    problem = run(write(tmp_path, "n,score,kind\n0,3.2,floor\n"), "--range", "0,").exception
+    assert isinstance(problem, UsageError)
+    assert "expected a range with both ends" in str(problem)
+
+
+def test_a_width_of_nothing_is_that_of_the_expected_score(tmp_path: Path) -> None:
+    shown = run(write(tmp_path, "n,score,kind\n0,100,floor\n")).output
+    assert "interval of the expected score at n=6400, 0 wide now" in shown
+    assert "around which single runs scatter" in shown

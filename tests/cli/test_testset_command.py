@@ -221,3 +221,15 @@ def test_a_range_of_differences_goes_up(tmp_path, capsys, test_size):
     for entry in json.loads(out)["differences"]:
         known = [value for value in entry["smallest"] if value is not None]
         assert known == sorted(known)
+
+
+def test_a_curves_file_says_how_it_was_read_and_where_a_score_is_impossible(tmp_path, capsys):
+    path = tmp_path / "curves.csv"
+    path.write_text("curve,n,score,n_test\na,50,60,300\nb,50,70,300\n")
+    code, out, _ = said(capsys, "--points", path)
+    assert code == 0
+    assert "Note: Column 'curve' (2 values, such as 'a' and 'b') is not read" in out
+    path.write_text("n,score,n_test\n50,60,300\n100,170,300\n")
+    code, _, err = said(capsys, "--points", path)
+    assert code == 3
+    assert "curves.csv line 3: score 170 is outside the metric's range 0 to 100" in err

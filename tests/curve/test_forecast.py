@@ -77,7 +77,7 @@ def test_a_forecast_without_width_says_why(n: float) -> None:
     study = forecast_curve(CurvePoints([n], [100.0])).first_study
     assert study is not None
     assert study.width_now < 0.01
-    assert study.sentence.endswith("which more test rows may not bear out.")
+    assert study.sentence.endswith("more test rows may not bear that out.")
 
 
 def test_a_better_untrained_model_promises_more() -> None:

@@ -6,20 +6,14 @@ of any length gets a forecast or a clear line; numbers are never guessed from te
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
-from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from tunecurve.cli.forecast_question import Question
     from tunecurve.curve.answer import Crossover, Plateau, SettlingStep, SizeInterval, Target
-    from tunecurve.curve.forecast import CurvePoints, Forecast, Prices
-    from tunecurve.curve.table import CurveTable
-
-# The options that are prices, in the order of `Prices`.
-PRICES = ("label_price", "value_per_point", "training_price", "run_price", "serving_price", "miss_penalty")
+    from tunecurve.curve.forecast import Forecast
 
 
 @click.command()
@@ -27,7 +21,11 @@ PRICES = ("label_price", "value_per_point", "training_price", "run_price", "serv
 @click.option("--points", help="Points typed in: n:score,n:score,... instead of a file.")
 @click.option("--at", multiple=True, type=float, metavar="N", help="Training size to forecast; repeat for more.")
 @click.option("--target", type=float, help="Score to reach: gives the required size and P(reached by n).")
-@click.option("--direction", type=click.Choice(["max", "min"]), help="Whether larger or smaller scores are better.")
+@click.option(
+    "--direction",
+    type=click.Choice(["max", "min"]),
+    help="Whether larger or smaller scores are better; without it as the file or --metric says, else max.",
+)
 @click.option("--range", "score_range", metavar="LO,HI", help="Range of the metric, 0,100 by default; 0, for a loss.")
 @click.option("--test-rows", type=click.IntRange(min=1), help="Test rows behind each score (the file's n_test).")
 @click.option(
@@ -38,7 +36,8 @@ PRICES = ("label_price", "value_per_point", "training_price", "run_price", "serv
 @click.option(
     "--metric",
     metavar="NAME",
-    help="Name of the metric, e.g. bleu: before any size is measured, the atlas says where its curves start.",
+    help="Name of the metric, e.g. bleu: the atlas says whether less of it is better, and, before any size is measured, where its "
+    "curves start.",
 )
 @click.option("--delta", type=float, help="Gain per doubling that matters, in the metric's units.")
 @click.option("--label-price", type=float, help="Price of one more labelled example.")
@@ -75,6 +74,8 @@ def forecast(curves: tuple[str, ...], as_json: bool, history: bool, plot: str | 
     tables = read_table(path) if path is not None else parse_points(points or "")
     question = _question(options)
     question.floor_share  # noqa: B018  (an unknown metric is complained about first)
+    for table in tables:
+        question.check_direction(table)
     for table in tables if path is not None else []:  # all of them before the first answer is printed
         table.check_range(*question.range_of(table), str(path))
     for table in tables:
@@ -90,6 +91,7 @@ def forecast(curves: tuple[str, ...], as_json: bool, history: bool, plot: str | 
 
 def _question(options: dict[str, Any]) -> Question:
     """Return what is asked of every curve."""
+    from tunecurve.cli.forecast_question import PRICES, Question
     from tunecurve.curve.forecast import Prices
     from tunecurve.curve.table import parse_range
     from tunecurve.errors import UsageError
@@ -100,118 +102,6 @@ def _question(options: dict[str, Any]) -> Question:
             f"--miss-penalty {prices.miss_penalty:g} needs the score that would be missed: give --target too."
         )
     return Question(prices=prices, ends=parse_range(options.pop("score_range")), **options)
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of every curve, as the options say it; `ends` of the metric's range."""
-
-    at: tuple[float, ...]
-    target: float | None
-    direction: str | None
-    test_rows: int | None
-    delta: float | None
-    learner: str | None
-    metric: str | None
-    prices: Prices
-    ends: tuple[float | None, float | None] | None
-
-    def range_of(self, table: CurveTable) -> tuple[float | None, float | None]:
-        """Return the range that was given, else that of a score in per cent, of a fraction, or of a loss."""
-        from tunecurve.curve.points import usual_range
-
-        others = [*(score for score, _ in table.rivals().values()), *table.floor_scores]
-        return self.told_range(table) or usual_range([*table.score, *others], self.direction_of(table))[0]
-
-    def told_range(self, table: CurveTable) -> tuple[float | None, float | None] | None:
-        """Return the range that was given, or that the other curves of the file tell; None where the scores alone say it."""
-        return self.ends or (None if self.direction == "min" else table.score_range)
-
-    @cached_property
-    def floor_share(self) -> float:
-        """Which share of the floor's error curves start at: the atlas's where the metric is named."""
-        from tunecurve.atlas.load import load_atlas
-        from tunecurve.atlas.starts import share_of_the_floor
-        from tunecurve.curve.borrowed import SHARE_OF_THE_FLOOR
-
-        return share_of_the_floor(load_atlas(), self.metric, SHARE_OF_THE_FLOOR) if self.metric else SHARE_OF_THE_FLOOR
-
-    def points_of(self, table: CurveTable) -> CurvePoints:
-        """Return the curve's runs, with the test rows that were given, else the file's."""
-        points = table.points()
-        return points if self.test_rows is None else replace(points, n_test=self.test_rows)
-
-    def direction_of(self, table: CurveTable) -> str:
-        """Return the direction that was given, else the file's."""
-        return self.direction or table.direction or "max"
-
-    def check(self, table: CurveTable) -> None:
-        """Raise UsageError for a target or a gain that the curve's metric cannot have."""
-        from tunecurve.curve.units import outside_range
-        from tunecurve.errors import UsageError
-
-        wrong = outside_range(self.range_of(table), self.target, self.delta)
-        if wrong:
-            raise UsageError(f"curve {table.curve_id!r}: {wrong}.")
-
-    def ask(self, table: CurveTable) -> Forecast:
-        """Forecast one curve of a table, with its name in front of anything that is wrong with it."""
-        from tunecurve.curve.forecast import forecast_curve
-        from tunecurve.curve.plateau import NOT_CHECKED
-        from tunecurve.curve.table import TINY_PER_CENTS
-        from tunecurve.errors import TunecurveError
-
-        try:
-            answer = forecast_curve(
-                self.points_of(table),
-                score_range=self.told_range(table),
-                direction=self.direction_of(table),
-                at=sorted({*self.at, *table.asked_sizes}),
-                target=self.target,
-                delta=self.delta,
-                rivals=table.rivals(),
-                prices=self.prices,
-                kind=self.learner,
-                floor=table.floor,
-                floor_share=self.floor_share,
-            )
-        except TunecurveError as problem:
-            raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
-        answer.notes[:0] = table.notes
-        if self.ends is None and self.told_range(table) is not None:
-            answer.notes.insert(0, TINY_PER_CENTS)
-        answer.notes.extend(self._unused_prices(answer))
-        if answer.verdict is not None and NOT_CHECKED in answer.verdict.sentence:
-            answer.notes.append("Test rows are told by --test-rows N, or by a column n_test.")
-        if self.metric is not None and (answer.points or table.floor is None):
-            answer.notes.append(
-                f"--metric {self.metric} is not used: it says where a curve starts by a row of kind floor, and before any size."
-            )
-        scores = [point.mean_score for point in answer.points]
-        falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))
-        if falling and self.direction is None and table.direction is None:
-            answer.notes.append("Every size scores lower than the one before. If lower is better, add --direction min.")
-        return answer
-
-    def _unused_prices(self, answer: Forecast) -> list[str]:
-        """Return what prices say where they give no decision: what labels cost, and that more is not said."""
-        given = [name for name, price in zip(PRICES, astuple(self.prices), strict=False) if price is not None]
-        if not given or answer.decision is not None or not answer.points:
-            return []
-        lacking = "a forecast" if answer.refusal else "--value-per-point"
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        notes = [
-            f"No decision by prices: it needs {lacking}, so {named} {'is' if len(given) == 1 else 'are'} not weighed."
-        ]
-        if self.prices.label is not None:
-            last = answer.points[-1].n
-            wanted = answer.target.required_size.median if answer.target else None
-            n = wanted if wanted is not None and wanted > last else 2 * last
-            what = "reach the target" if n == wanted else "are twice as many"
-            notes.append(
-                f"Labels alone: {n - last:,.0f} more, to {n:,.0f}, which {what}, cost {(n - last) * self.prices.label:,.4g}."
-            )
-        return notes
 
 
 def _one_file(curves: tuple[str, ...], points: str | None) -> str | None:

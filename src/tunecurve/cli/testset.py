@@ -62,6 +62,8 @@ def testset(source: Path | None, points: str | None, as_json: bool, **options: A
         return
     for line in rows_lines(answer) or ["Nothing can be said: a finding of this study forbids it (tunecurve status)."]:
         echo(line)
+    for finding in answer.findings if points is not None else ():
+        echo(f"Note: {finding.line}")
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,13 @@ def _of_data(study: Path | None, asked: Asked, options: dict[str, object]) -> Te
 def _of_points(points: str, asked: Asked) -> TestSetAnswer:
     from tunecurve.curve.table import parse_points, parse_range, read_table
     from tunecurve.errors import UsageError
-    from tunecurve.results.test_set.bare_points import test_set_of_points
+    from tunecurve.results.test_set.bare_points import range_of, test_set_of_points
 
     if asked.leak_bound is not None:
         raise UsageError("--leak-bound with --points: points say nothing of documents; give a run folder or --data.")
-    tables = read_table(points) if Path(points).is_file() or ":" not in points else parse_points(points)
+    is_file = Path(points).is_file() or ":" not in points
+    tables = read_table(points) if is_file else parse_points(points)
     ends = parse_range(asked.score_range)
+    for table in tables if is_file else []:
+        table.check_range(*(ends or range_of(table)), points)
     return test_set_of_points(tables, asked.test_rows, asked.groups, ends, asked.difference)

@@ -64,7 +64,7 @@ def with_start(
 
 
 # At the best score curves have nowhere to go, whatever few test rows can tell.
-NO_WIDTH = ": its curves all end at one score there, which more test rows may not bear out"
+NO_WIDTH = ": all curves end at one score there, around which single runs scatter; more test rows may not bear that out"
 
 
 def rows_to_find_out(predictive: Predictive) -> FirstStudy:
@@ -90,7 +90,7 @@ def rows_to_find_out(predictive: Predictive) -> FirstStudy:
     smaller = ", ".join(f"{n:,}" for n in sorted({round(rows / 16), round(rows / 4)}) if n > known)
     sizes = f"{smaller} and {rows:,g}" if smaller else f"{rows:,g}"
     runs = "one run each" if seeds == 1 else f"{seeds} seeds at the largest"
-    interval = f"the 80 % interval at n={wanted:g}"
+    interval = f"the 80 % interval of the expected score at n={wanted:g}"
     if gained > 0:
         sentence = f"To find out, train on {sizes} rows ({runs}): {interval} is {now:.3g} wide now, and about {best.width:.3g} then."
     else:

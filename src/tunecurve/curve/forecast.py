@@ -40,6 +40,12 @@ TOO_NARROW = (
     "seven, and both others ended worse."
 )
 
+NO_START = "Nothing is known of where this loss starts, such as the score of the untrained model: no forecast."
+FLOOR_OF_A_LOSS = (
+    "A floor says where a curve starts only in a metric with two ends, and this one has none above: no forecast. Give the score of the "
+    "untrained model (kind zeroshot), or, for a rate of errors, --range 0,100."
+)
+
 
 @dataclass(frozen=True)
 class Forecast(CurveAnswer):
@@ -146,7 +152,7 @@ def forecast_curve(
         start = with_start(
             curve, _best_prompt(rivals or {}, curve), _known_floor(floor, curve), _positive("floor_share", floor_share)
         )
-        return _borrowed(curve, start, at, _known_kind(kind), notes)
+        return _borrowed(curve, start, at, _known_kind(kind), notes, floor)
     asked = _asked_sizes(at, float(curve.size[-1]))
     predictive = predict(curve, _known_kind(kind))
     delta = default_delta(predictive) if delta is None else _positive("delta", delta)
@@ -213,6 +219,7 @@ def _borrowed(
     at: Sequence[float],
     kind: str | None,
     notes: list[str],
+    floor: float | None,
 ) -> Forecast:
     """With fewer than three sizes: a forecast borrowed from other curves, no verdict, and what to measure."""
     sizes, measured = len(curve.size), _measured(curve)
@@ -223,7 +230,7 @@ def _borrowed(
         "size is 2 to 4 times the next smaller one."
     )
     if started is None:
-        nothing = f"{refusal} Nothing is known of where this loss starts: no forecast."
+        nothing = f"{refusal} {NO_START if floor is None else FLOOR_OF_A_LOSS}"
         return Forecast(points=measured, refusal=nothing, notes=notes)
     predictive = predict(started, kind)
     entries = [replace(entry, borrowed=True, gain=None) for entry in forecasts_at(predictive, asked)]

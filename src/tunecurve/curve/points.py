@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tunecurve.curve.runs import runs_behind
 from tunecurve.curve.test_error import bootstrap_covariance, own_part, test_set_variance, without_shared_part
-from tunecurve.direction import better_end, sign_of
+from tunecurve.direction import better_end, better_in_words, sign_of
 from tunecurve.errors import DataError, UsageError
 
 Floats = NDArray[np.float64]
@@ -96,6 +96,11 @@ def make_scale(score_range: tuple[float | None, float | None], direction: str, s
         raise DataError(f"score {scores[outside][0]:g} is outside the metric's range {shown}; give the range it has.")
     best = better_end((low, high), direction)
     spread = max(float(np.ptp(scores)), 0.05 * float(np.abs(scores).max()), 1e-6) if scores.size else 1.0
+    if best is None and not scores.size:
+        raise UsageError(
+            f"{better_in_words(direction)} in a metric without a best score, and no size is measured: nothing says where its curve "
+            "would end; expected a range with both ends, such as 0,100, or direction min for a loss."
+        )
     if best is None:
         best = float(better_end((scores.min() - 5 * spread, scores.max() + 5 * spread), direction))
         return Scale(low, high, direction, best, 1.0)

@@ -10,30 +10,24 @@ from __future__ import annotations
 import csv
 import math
 import re
-from array import array
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
-from tunecurve.curve.points import CurvePoints
+from tunecurve.curve.columns import columns_of, unread_columns, unread_notes
+from tunecurve.curve.curve_table import FEW_SHOT, FLOOR, CurveTable, Untrained
+from tunecurve.curve.table_notes import say_what_was_read
 from tunecurve.errors import DataError, UsageError, did_you_mean
 
-FLOOR = "floor"
 KINDS = {
     "zeroshot": "zero-shot",
-    "fewshot": "few-shot",
+    "fewshot": FEW_SHOT,
     "floor": FLOOR,
     "finetune": "finetune",
     "finetuned": "finetune",
 }
 DIRECTIONS = {"max": "max", "higher": "max", "maximize": "max", "min": "min", "lower": "min", "minimize": "min"}
-COLUMNS = ("curve_id", "n", "score", "replicate", "n_test", "kind", "direction", "target_n")
 # More runs than this in one file are not learning curves but a mistake (predictions, logs), and would fill the memory.
 MOST_ROWS = 1_000_000
-# A text column with more values than this holds remarks, not the names of curves.
-MOST_CURVES_IN_A_COLUMN = 50
 # Name of the curve where the file gives none.
 NAMELESS = "curve"
 # What is said of scores that could be fractions, in a file of per cents.
@@ -45,53 +39,6 @@ TINY_PER_CENTS = (
 NO_MEAN = re.compile(r"m(0+|-\d+|\d*\.\d+)", re.IGNORECASE)
 
 
-@dataclass
-class CurveTable:
-    """Runs of one curve as they stand in the file."""
-
-    curve_id: str
-    size: array[float] = field(default_factory=lambda: array("d"))
-    score: array[float] = field(default_factory=lambda: array("d"))
-    test_rows: array[float] = field(default_factory=lambda: array("d"))
-    line: array[int] = field(default_factory=lambda: array("q"))
-    replicate: list[str] = field(default_factory=list)
-    rival_scores: dict[str, list[float]] = field(default_factory=dict)
-    floor_scores: list[float] = field(default_factory=list)
-    """What doing nothing scores."""
-    asked_sizes: set[float] = field(default_factory=set)
-    direction: str | None = None
-    notes: list[str] = field(default_factory=list)
-    """What a reader must know of how the rows were read."""
-    score_range: tuple[float, float] | None = None
-    """The range that the other curves of the file tell, where this one's scores alone would tell another."""
-
-    def points(self) -> CurvePoints:
-        """Return the fine-tuned runs."""
-        rows = np.array(self.test_rows)
-        known = rows[~np.isnan(rows)]
-        filled = np.where(np.isnan(rows), known.min(), rows) if known.size else None
-        return CurvePoints(np.array(self.size), np.array(self.score), self.replicate, filled)
-
-    def check_range(self, low: float | None, high: float | None, path: str) -> None:
-        """Raise DataError with the line of the first score outside the metric's range."""
-        for line, score in zip(self.line, self.score, strict=True):
-            if (low is not None and score < low) or (high is not None and score > high):
-                shown = " to ".join("any" if end is None else f"{end:g}" for end in (low, high))
-                raise DataError(
-                    f"{path} line {line}: score {score:g} is outside the metric's range {shown}; "
-                    "give the range it has with --range LO,HI, and --direction min for a loss."
-                )
-
-    def rivals(self) -> dict[str, tuple[float, None]]:
-        """Mean score of each rival strategy."""
-        return {name: (float(np.mean(scores)), None) for name, scores in self.rival_scores.items()}
-
-    @property
-    def floor(self) -> float | None:
-        """Mean score of doing nothing; None where the file does not say it."""
-        return float(np.mean(self.floor_scores)) if self.floor_scores else None
-
-
 def read_table(path: str) -> list[CurveTable]:
     """Read a curves file.
 
@@ -100,7 +47,7 @@ def read_table(path: str) -> list[CurveTable]:
     path : str
         CSV, UTF-8 with or without a byte-order mark; columns ``n`` and ``score``, optionally ``curve_id``,
         ``replicate`` (a run's name; ``m10`` marks a mean of 10 runs, ``m`` or ``mean`` a mean of unknown runs), ``n_test``, ``kind``,
-        ``direction``, ``target_n``. Other columns are ignored.
+        ``direction``, ``target_n``. Other columns are not read, and named in a note of the first curve.
 
     Returns
     -------
@@ -134,10 +81,9 @@ def _of_a_run(folder: Path) -> str:
 
 def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     reader = csv.reader(handle)
-    header = [_as_known(name.strip()) for name in next(reader, [])]
-    columns = _columns(header, path)
-    other = [index for index in range(len(header)) if "curve_id" not in columns and index not in columns.values()]
-    seen: dict[int, set[str]] = {index: set() for index in other}
+    header = [name.strip() for name in next(reader, [])]
+    columns = columns_of(header, path)
+    unread = unread_columns(header, columns)
     tables: dict[str, CurveTable] = {}
     nameless = None
     for line, row in enumerate(reader, start=2):
@@ -153,8 +99,8 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
         cells = {name: row[index].strip() if index < len(row) else "" for name, index in columns.items()}
         if "curve_id" in columns and not cells["curve_id"]:
             nameless = nameless or line
-        for index in other:
-            seen[index].add(row[index].strip() if index < len(row) else "")
+        for column in unread:
+            column.add(row)
         _add_row(tables, cells, where, line)
         if nameless and set(tables) != {NAMELESS}:
             raise DataError(
@@ -163,9 +109,18 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     if not tables:
         raise DataError(f"{path}: no rows; expected one row a run, with n and score.")
     _tell_tiny_per_cents(list(tables.values()))
+    first, *_ = tables.values()
+    is_repeated = _repeats(first)  # before copies are taken out
     for table in tables.values():
-        _say_what_was_read(table, [(header[index], seen[index]) for index in other])
+        say_what_was_read(table, is_named="curve_id" in columns)
+    first.notes[:0] = unread_notes(unread, columns, is_repeated=is_repeated)
     return list(tables.values())
+
+
+def _repeats(table: CurveTable) -> bool:
+    """Return whether rows could be those of several curves: nothing is trained, or a size or a kind stands there twice."""
+    kinds = [one.kind for one in table.untrained]
+    return not table.size or len(set(table.size)) < len(table.size) or len(set(kinds)) < len(kinds)
 
 
 def _tell_tiny_per_cents(tables: list[CurveTable]) -> None:
@@ -181,79 +136,6 @@ def _tell_tiny_per_cents(tables: list[CurveTable]) -> None:
             table.score_range = (0.0, 100.0)
 
 
-def _as_known(name: str) -> str:
-    """Return a known column's name, however its letters are written; other names as they are."""
-    return name.casefold() if name.casefold() in COLUMNS else name
-
-
-def _columns(header: list[str], path: str) -> dict[str, int]:
-    """Where each known column stands."""
-    for name in COLUMNS:
-        if header.count(name) > 1:
-            raise DataError(f"{path}: column {name!r} stands {header.count(name)} times in the header; expected once.")
-    columns = {name: header.index(name) for name in COLUMNS if name in header}
-    for name in ("n", "score"):
-        if name not in columns:
-            hint = did_you_mean(name, header)
-            if len(header) == 1 and any(sign in header[0] for sign in ";\t"):
-                hint = " Columns must be separated by commas; save it as CSV with commas."
-            if header and header[0].startswith(("{", "[")):
-                raise DataError(f"{path}: is JSON; expected a CSV file with columns n and score, one row a run.")
-            raise DataError(f"{path}: no column {name!r} among {', '.join(header[:12]) or 'nothing'}.{hint}")
-    return columns
-
-
-def _say_what_was_read(table: CurveTable, others: list[tuple[str, set[str]]]) -> None:
-    """Note equal rows, and columns that may part curves which nothing else parts."""
-    first: dict[tuple[float, float, str, str], int] = {}
-    copies: list[tuple[int, int]] = []
-    twins: list[tuple[int, int]] = []
-    keep: list[int] = []
-    rows = zip(table.size, table.score, table.replicate, table.test_rows, table.line, strict=True)
-    for index, (size, score, replicate, test_rows, line) in enumerate(rows):
-        earlier = first.setdefault((size, score, replicate, str(test_rows)), line)
-        (copies if replicate else twins).extend([(line, earlier)] if earlier != line else [])
-        if earlier == line or not replicate:
-            keep.append(index)
-    if copies:
-        for name in ("size", "score", "test_rows", "line", "replicate"):
-            values = getattr(table, name)
-            kept = [values[index] for index in keep]
-            setattr(table, name, array(values.typecode, kept) if isinstance(values, array) else kept)
-        table.notes.append(_of_lines(copies, "the same replicate again, counted once"))
-    unsaid = [line for line, rows in zip(table.line, table.test_rows, strict=True) if math.isnan(rows)]
-    if unsaid and len(unsaid) < len(table.line):
-        more = f" and {len(unsaid) - 1} more" if len(unsaid) > 1 else ""
-        fewest = min(rows for rows in table.test_rows if not math.isnan(rows))
-        table.notes.append(
-            f"n_test is empty in line {unsaid[0]}{more}: the {fewest:g} test rows of the others are taken."
-        )
-    if twins:
-        table.notes.append(_of_lines(twins, "read as runs of their own; leave copies out"))
-    for name, values in others:
-        words = sorted(value for value in values if value and not _is_number(value))
-        if 1 < len(words) <= MOST_CURVES_IN_A_COLUMN and len(table.size) > len(set(table.size)):
-            table.notes.append(
-                f"Column {name!r} ({len(words)} values, such as {words[0]!r} and {words[1]!r}) is not read: all rows are one "
-                "curve. If they are several, name the column curve_id."
-            )
-
-
-def _of_lines(pairs: list[tuple[int, int]], what: str) -> str:
-    """Say of which lines something holds."""
-    line, earlier = pairs[0]
-    more = f" ({len(pairs)} such lines)" if len(pairs) > 1 else ""
-    return f"Line {line} says what line {earlier} says{more}: {what}."
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, line: int) -> None:
     curve_id = cells.get("curve_id") or NAMELESS
     table = tables.setdefault(curve_id, CurveTable(curve_id))
@@ -263,21 +145,24 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
         raise DataError(
             f"{where}: kind {written!r}; expected zeroshot, fewshot, floor or finetune.{did_you_mean(written, KINDS)}"
         )
-    said = cells.get("direction") or None
-    direction = DIRECTIONS.get(said.casefold(), "") if said else None
-    if direction == "" or (said and table.direction and direction != table.direction):
-        raise DataError(f"{where}: direction {said!r}; expected max or min, the same for a whole curve.")
-    table.direction = direction or table.direction
+    table.direction = _direction(cells, table.direction, where)
     if cells.get("target_n"):
         table.asked_sizes.add(_number(cells["target_n"], "target_n", where, smallest=1.0))
+    rows = cells.get("n_test")
+    n_test = _number(rows, "n_test", where, smallest=1.0) if rows else math.nan
+    replicate = cells.get("replicate") or ""
+    if NO_MEAN.fullmatch(replicate):
+        raise DataError(f"{where}: replicate {replicate!r}; expected a run's name, or m10 for a mean of 10 runs.")
     if not cells["score"] and not cells["n"]:
         return
     score = _number(cells["score"], "score", where)
-    if kind == FLOOR:
-        table.floor_scores.append(score)
-        return
     if kind != "finetune":
-        table.rival_scores.setdefault(kind, []).append(score)
+        size = _number(cells["n"], "n", where, smallest=0.0) if cells["n"] else 0.0
+        if size > 0 and kind != FEW_SHOT:
+            raise DataError(
+                f"{where}: n={size:g} in a row of kind {written}, which trains on no row; expected 0 or nothing."
+            )
+        table.untrained.append(Untrained(line, kind, size, score, replicate))
         return
     size = _number(cells["n"], "n", where)
     if size <= 0:
@@ -285,12 +170,22 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
     table.size.append(size)
     table.score.append(score)
     table.line.append(line)
-    replicate = cells.get("replicate") or ""
-    if NO_MEAN.fullmatch(replicate):
-        raise DataError(f"{where}: replicate {replicate!r}; expected a run's name, or m10 for a mean of 10 runs.")
     table.replicate.append(replicate)
-    rows = cells.get("n_test")
-    table.test_rows.append(_number(rows, "n_test", where, smallest=1.0) if rows else math.nan)
+    table.test_rows.append(n_test)
+
+
+def _direction(cells: dict[str, str], before: str | None, where: str) -> str | None:
+    """Return the direction of a row's curve, which rows that leave it empty do not change."""
+    said = cells.get("direction")
+    if not said:
+        return before
+    direction = DIRECTIONS.get(said.casefold())
+    if direction is None:
+        raise DataError(f"{where}: direction {said!r}; expected max or min, the same for a whole curve.")
+    if before and direction != before:
+        hint = "" if "curve_id" in cells else " If the rows are several curves, name them in a column curve_id."
+        raise DataError(f"{where}: direction {said!r} after {before!r}; expected the same for a whole curve.{hint}")
+    return direction
 
 
 def _number(text: str, name: str, where: str, smallest: float = -math.inf) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +30,26 @@ def outside_range(
             f"delta {delta:g} is as wide as {span}; write delta and scores in one unit, or give the range with --range"
         )
     return None
+
+
+def untrained_in_another_unit(
+    score_range: tuple[float | None, float | None], tuned: Sequence[float], untrained: Sequence[tuple[str, float]]
+) -> Iterator[str]:
+    """Yield doubts whether a floor and the scores of prompts, each with the name of its kind, are in the unit of the curve."""
+    if score_range != (0.0, 100.0):
+        return
+    everything = [*tuned, *(score for _, score in untrained)]
+    for kind, score in dict(untrained).items():
+        if 0 < score < 1 and max(everything) > 10:
+            yield (
+                f"Score {score:g} of kind {kind} beside {max(everything):g}: read as per cent; if it is a fraction, write it in per "
+                "cent, as the others."
+            )
+        elif score > 1 and len(tuned) and 0 < max(tuned) <= 1:
+            yield (
+                f"Score {score:g} of kind {kind} beside a curve that ends at {max(tuned):g} at most: all are read as per cent; if the "
+                "curve is in fractions, write all in one unit."
+            )
 
 
 def unit_notes(

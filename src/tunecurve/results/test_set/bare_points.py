@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tunecurve.curve.curve_table import CurveTable
 from tunecurve.curve.points import usual_range
-from tunecurve.curve.table import CurveTable
 from tunecurve.errors import DataError, UsageError
+from tunecurve.findings import Finding
 from tunecurve.results.records.test_set import Basis, TestDifference, TestSet, TestSetAnswer
 from tunecurve.results.test_set.basis import guessed_noise
 from tunecurve.results.test_set.power import LEVEL, Questions, TestRows, difference_entry
@@ -52,8 +53,7 @@ def test_set_of_points(
             raise DataError(
                 f"curve {table.curve_id!r}: no fine-tuned run; expected rows of kind finetune, with n and score."
             )
-        told = score_range or table.score_range
-        low, high = told or usual_range(list(table.score), table.direction or "max")[0]
+        low, high = score_range or range_of(table)
         rows = TestRows(_rows_of(table, n_rows), 0)
         rows = TestRows(rows.n_rows, n_groups or rows.n_rows)
         if rows.n_groups > rows.n_rows:
@@ -68,7 +68,13 @@ def test_set_of_points(
         n_known = rows.n_rows
         questions = Questions((high - low) / 100.0 if difference is None else difference)
         entries.append(_entry(table, rows, (low, high), questions))
-    return TestSetAnswer(TestSet(n_known, n_groups or n_known, LEVEL, entries, None, []))
+    notes = [Finding("points-read-as", note, is_note=True) for table in tables for note in table.notes]
+    return TestSetAnswer(TestSet(n_known, n_groups or n_known, LEVEL, entries, None, []), notes)
+
+
+def range_of(table: CurveTable) -> tuple[float | None, float | None]:
+    """Return the range that the scores of a curve, and those of the others in its file, tell."""
+    return table.score_range or usual_range(list(table.score), table.direction or "max")[0]
 
 
 def _rows_of(table: CurveTable, n_rows: int | None) -> int:

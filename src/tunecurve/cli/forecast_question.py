@@ -1,0 +1,166 @@
+"""What `tunecurve forecast` asks of every curve of a file, as its options say it, and what it says of how a curve was read."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tunecurve.curve.curve_table import CurveTable
+    from tunecurve.curve.forecast import CurvePoints, Forecast, Prices
+
+# The options that are prices, in the order of `Prices`.
+PRICES = ("label_price", "value_per_point", "training_price", "run_price", "serving_price", "miss_penalty")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every curve, as the options say it; `ends` of the metric's range."""
+
+    at: tuple[float, ...]
+    target: float | None
+    direction: str | None
+    test_rows: int | None
+    delta: float | None
+    learner: str | None
+    metric: str | None
+    prices: Prices
+    ends: tuple[float | None, float | None] | None
+
+    def range_of(self, table: CurveTable) -> tuple[float | None, float | None]:
+        """Return the range that was given, else that of a score in per cent, of a fraction, or of a loss."""
+        from tunecurve.curve.points import usual_range
+
+        return self.told_range(table) or usual_range(table.all_scores, self.direction_of(table))[0]
+
+    def told_range(self, table: CurveTable) -> tuple[float | None, float | None] | None:
+        """Return the range that was given, that of the metric, or what the other curves tell; None where the scores alone say it."""
+        if (
+            self.ends is None and self.metric_direction == "min"
+        ):  # all metrics of the atlas are in per cent: no loss is among them
+            return (0.0, 1.0) if 0.0 < max(table.all_scores, default=0.0) <= 1.0 else (0.0, 100.0)
+        return self.ends or (None if self.direction == "min" else table.score_range)
+
+    @cached_property
+    def floor_share(self) -> float:
+        """Which share of the floor's error curves start at: the atlas's where the metric is named."""
+        from tunecurve.atlas.load import load_atlas
+        from tunecurve.atlas.starts import share_of_the_floor
+        from tunecurve.curve.borrowed import SHARE_OF_THE_FLOOR
+
+        return share_of_the_floor(load_atlas(), self.metric, SHARE_OF_THE_FLOOR) if self.metric else SHARE_OF_THE_FLOOR
+
+    def points_of(self, table: CurveTable) -> CurvePoints:
+        """Return the curve's runs, with the test rows that were given, else the file's."""
+        points = table.points()
+        return points if self.test_rows is None else replace(points, n_test=self.test_rows)
+
+    @cached_property
+    def metric_direction(self) -> str | None:
+        """The direction of the metric that was named, as the atlas has it; None where none was."""
+        from tunecurve.atlas.load import load_atlas
+
+        return next((curve.direction for curve in load_atlas().curves if curve.metric == self.metric), None)
+
+    def direction_of(self, table: CurveTable) -> str:
+        """Return the direction that was given, else the file's, else that of the metric."""
+        return self.direction or table.direction or self.metric_direction or "max"
+
+    def check_direction(self, table: CurveTable) -> None:
+        """Raise UsageError where the metric that was named has another direction than what was given."""
+        from tunecurve.direction import better_in_words
+        from tunecurve.errors import UsageError
+
+        if self.metric_direction not in (None, self.direction_of(table)):
+            who = f"--direction {self.direction}" if self.direction else f"direction {table.direction} in the file"
+            raise UsageError(
+                f"curve {table.curve_id!r}: {who}, but of --metric {self.metric} {better_in_words(str(self.metric_direction))}; leave "
+                "out what is wrong."
+            )
+
+    def check(self, table: CurveTable) -> None:
+        """Raise UsageError for a target or a gain that the curve's metric cannot have."""
+        from tunecurve.curve.units import outside_range
+        from tunecurve.errors import UsageError
+
+        wrong = outside_range(self.range_of(table), self.target, self.delta)
+        if wrong:
+            raise UsageError(f"curve {table.curve_id!r}: {wrong}.")
+
+    def ask(self, table: CurveTable) -> Forecast:
+        """Forecast one curve of a table, with its name in front of anything that is wrong with it."""
+        from tunecurve.curve.forecast import forecast_curve
+        from tunecurve.curve.plateau import NOT_CHECKED
+        from tunecurve.errors import TunecurveError
+
+        try:
+            answer = forecast_curve(
+                self.points_of(table),
+                score_range=self.told_range(table),
+                direction=self.direction_of(table),
+                at=sorted({*self.at, *table.asked_sizes}),
+                target=self.target,
+                delta=self.delta,
+                rivals=table.rivals(),
+                prices=self.prices,
+                kind=self.learner,
+                floor=table.floor,
+                floor_share=self.floor_share,
+            )
+        except TunecurveError as problem:
+            raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
+        answer.notes[:0] = [*self._reading_notes(table), *table.notes]
+        answer.notes.extend(self._unused_prices(answer))
+        if answer.verdict is not None and NOT_CHECKED in answer.verdict.sentence:
+            answer.notes.append("Test rows are told by --test-rows N, or by a column n_test.")
+        if self.metric_direction == "max" and (answer.points or table.floor is None):
+            answer.notes.append(
+                f"--metric {self.metric} is not used: it says where a curve starts by a row of kind floor, and before any size."
+            )
+        is_said = self.direction or table.direction or self.metric_direction
+        scores = [point.mean_score for point in answer.points]
+        falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))
+        if falling and not is_said:
+            answer.notes.append("Every size scores lower than the one before. If lower is better, add --direction min.")
+        elif len(scores) < 3 and not is_said:
+            answer.notes.append(
+                "Nothing says which direction is better: max is taken. If lower is better, add --direction min."
+            )
+        return answer
+
+    def _reading_notes(self, table: CurveTable) -> list[str]:
+        """Return what was taken for granted of direction, range and unit, and from where."""
+        from tunecurve.curve.table import TINY_PER_CENTS
+        from tunecurve.curve.units import untrained_in_another_unit
+
+        notes = []
+        if self.metric_direction == "min":
+            low, high = self.range_of(table)
+            ends = " to ".join("any" if end is None else f"{end:g}" for end in (low, high))
+            notes.append(f"Less is better, as --metric {self.metric} has it: direction min, range {ends}.")
+        elif self.ends is None and self.told_range(table) is not None:
+            notes.append(TINY_PER_CENTS)
+        untrained = [(one.kind, one.score) for one in table.untrained]
+        return [*notes, *untrained_in_another_unit(self.range_of(table), table.score, untrained)]
+
+    def _unused_prices(self, answer: Forecast) -> list[str]:
+        """Return what prices say where they give no decision: what labels cost, and that more is not said."""
+        given = [name for name, price in zip(PRICES, astuple(self.prices), strict=False) if price is not None]
+        if not given or answer.decision is not None or not answer.points:
+            return []
+        lacking = "a forecast" if answer.refusal else "--value-per-point"
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        notes = [
+            f"No decision by prices: it needs {lacking}, so {named} {'is' if len(given) == 1 else 'are'} not weighed."
+        ]
+        if self.prices.label is not None:
+            last = answer.points[-1].n
+            wanted = answer.target.required_size.median if answer.target else None
+            n = wanted if wanted is not None and wanted > last else 2 * last
+            what = "reach the target" if n == wanted else "are twice as many"
+            notes.append(
+                f"Labels alone: {n - last:,.0f} more, to {n:,.0f}, which {what}, cost {(n - last) * self.prices.label:,.4g}."
+            )
+        return notes

@@ -1,0 +1,69 @@
+"""What a reader must know of how the rows of a curve were read: copies, means, and rows that may be those of several curves."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator
+
+from tunecurve.curve.curve_table import CurveTable
+
+# Ends a note on rows that differ in what one curve seldom does, in a file that does not name curves.
+MAY_BE_SEVERAL = " If the rows are several curves, name them in a column curve_id."
+
+
+def say_what_was_read(table: CurveTable, *, is_named: bool) -> None:
+    """Take copies out of a curve, and note them and whatever else was taken together; `is_named`: the file names its curves."""
+    first: dict[tuple[float, float, str, str], int] = {}
+    copies: list[tuple[int, int]] = []
+    twins: list[tuple[int, int]] = []
+    keep: list[int] = []
+    rows = zip(table.size, table.score, table.replicate, table.test_rows, table.line, strict=True)
+    for index, (size, score, replicate, test_rows, line) in enumerate(rows):
+        earlier = first.setdefault((size, score, replicate, str(test_rows)), line)
+        (copies if replicate else twins).extend([(line, earlier)] if earlier != line else [])
+        if earlier == line or not replicate:
+            keep.append(index)
+    if copies:
+        for name in ("size", "score", "test_rows", "line", "replicate"):
+            values = getattr(table, name)
+            kept = [values[index] for index in keep]
+            setattr(table, name, array(values.typecode, kept) if isinstance(values, array) else kept)
+        table.notes.append(_of_lines(copies, "the same replicate again, counted once"))
+    table.notes += _test_row_notes(table, is_named=is_named)
+    if twins:
+        table.notes.append(_of_lines(twins, "read as runs of their own; leave copies out"))
+    table.notes += _untrained_notes(table, is_named=is_named)
+
+
+def _test_row_notes(table: CurveTable, *, is_named: bool) -> Iterator[str]:
+    said = [rows for rows in table.test_rows if not math.isnan(rows)]
+    unsaid = [line for line, rows in zip(table.line, table.test_rows, strict=True) if math.isnan(rows)]
+    if unsaid and said:
+        more = f" and {len(unsaid) - 1} more" if len(unsaid) > 1 else ""
+        yield f"n_test is empty in line {unsaid[0]}{more}: the {min(said):g} test rows of the others are taken."
+    if said and not is_named and min(said) < max(said):
+        yield f"n_test is {min(said):g} in some rows and {max(said):g} in others of one curve.{MAY_BE_SEVERAL}"
+
+
+def _untrained_notes(table: CurveTable, *, is_named: bool) -> Iterator[str]:
+    """Say where several scores of a kind became one; runs of one prompt, each with a name, are what a mean is for."""
+    for kind in dict.fromkeys(one.kind for one in table.untrained):
+        rows = [one for one in table.untrained if one.kind == kind]
+        names = [one.replicate for one in rows]
+        are_runs = len({one.n for one in rows}) == 1 and len(set(names)) == len(names)
+        if len({one.score for one in rows}) == 1 or (are_runs and kind != "floor"):
+            continue
+        scores, sizes = [one.score for one in rows], sorted({one.n for one in rows})
+        with_n = f", n {sizes[0]:g} to {sizes[-1]:g}" if len(sizes) > 1 else ""
+        yield (
+            f"{len(rows)} rows of kind {kind} in one curve (from line {rows[0].line} on: {min(scores):g} to {max(scores):g}{with_n}): "
+            f"their mean, {sum(scores) / len(scores):.4g}, is taken.{'' if is_named else MAY_BE_SEVERAL}"
+        )
+
+
+def _of_lines(pairs: list[tuple[int, int]], what: str) -> str:
+    """Say of which lines something holds."""
+    line, earlier = pairs[0]
+    more = f" ({len(pairs)} such lines)" if len(pairs) > 1 else ""
+    return f"Line {line} says what line {earlier} says{more}: {what}."
