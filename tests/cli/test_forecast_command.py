@@ -123,6 +123,19 @@ def test_plot_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "out.png").stat().st_size > 5000
 
 
+def test_a_plot_marks_what_was_measured_and_what_is_borrowed(tmp_path: Path) -> None:
+    def words_of(*arguments: str) -> str:
+        path = tmp_path / "out.svg"  # which holds every text as a remark
+        assert run(*arguments, "--plot", str(path)).exit_code == 0
+        return path.read_text(encoding="utf-8")
+
+    three, one = words_of("--points", POINTS), words_of("--points", "50:60")
+    none = words_of(write(tmp_path, "n,score,kind,target_n\n0,35,zeroshot,6400\n"))
+    assert ["<!-- measured -->" in words for words in (three, one, none)] == [True, True, False]
+    assert ["borrowed from other curves" in words for words in (three, one, none)] == [False, True, True]
+    assert "speculative" not in none, "8 times the data is nothing where there are none"
+
+
 def test_prices_give_an_answer_in_money() -> None:
     result = run("--points", POINTS, "--label-price", "0.01", "--value-per-point", "100")
     assert "Go to" in result.output

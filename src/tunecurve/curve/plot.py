@@ -44,11 +44,13 @@ def plot_forecast(forecast: Forecast, path: str) -> None:
     for level, alpha in BANDS:
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
         axes.fill_between(size, low, high, color="tab:blue", alpha=alpha, lw=0, label=f"{100 * level:.0f} % of runs")
-    axes.plot(size, np.median(draws, axis=0), color="tab:blue", label="median")
-    axes.plot([p.n for p in forecast.points], [p.mean_score for p in forecast.points], "ko", label="measured")
-    axes.axvline(last, color="grey", lw=0.8, ls=":")
-    if far > 8.01 * last:
-        axes.axvspan(8.0 * last, far, color="grey", alpha=0.12, lw=0, label="speculative")
+    borrowed = ", borrowed from other curves" if forecast.refusal else ""
+    axes.plot(size, np.median(draws, axis=0), color="tab:blue", label=f"median{borrowed}")
+    if forecast.points:  # else the curve starts where others do: nothing was measured there
+        axes.plot([p.n for p in forecast.points], [p.mean_score for p in forecast.points], "ko", label="measured")
+        axes.axvline(last, color="grey", lw=0.8, ls=":")
+        if far > 8.01 * last:
+            axes.axvspan(8.0 * last, far, color="grey", alpha=0.12, lw=0, label="speculative")
     axes.set_xscale("log")
     axes.set_xlabel("training examples")
     axes.set_ylabel("score")
