@@ -76,14 +76,15 @@ def paired(before: Results, now: Results, size: int) -> tuple[Jackknife, float, 
     if not seeds:
         return None
     differences = [
-        difference_of(_score(now, theirs[seed], metric), _score(before, ours[seed], metric)) for seed in seeds
+        difference_of(score_of(now, theirs[seed], metric), score_of(before, ours[seed], metric)) for seed in seeds
     ]
     item = mean_of_seeds(differences)
     costs = [float(np.mean([_seconds(trials[seed]) for seed in seeds])) for trials in (ours, theirs)]
     return item, costs[0], costs[1]
 
 
-def _score(results: Results, trial: FinishedTrial, metric: Metric) -> Jackknife:
+def score_of(results: Results, trial: FinishedTrial, metric: Metric) -> Jackknife:
+    """Return a trial's score, group by group left out."""
     assert results.folder is not None
     folder = TrialFolder(results.folder / trial.folder)
     record = TrialRecord.from_json(folder.result(), str(folder))
@@ -119,15 +120,16 @@ def table(sets: Sequence[CurveSet], recipes: Sequence[str], sizes: Sequence[int]
             cells, seconds = [], [f"{alone[1]:.0f}"]
             for recipe in others:
                 pair = paired(before, found[recipe], size) if recipe in found else None
-                cells.append("" if pair is None else _in_words(pair[0], before))
+                cells.append("" if pair is None else difference_in_words(pair[0], before))
                 seconds.append("" if pair is None else f"{pair[2]:.0f}")
             score = point.scores[before.primary_metric].estimate
             title = before.metric().title
             yield f"| {one.name}, {title} | {size} | {score:.1f} | {' | '.join(cells)} | {', '.join(seconds)} |"
 
 
-def _in_words(item: Jackknife, results: Results) -> str:
-    low, high = difference_interval(item, results.metric().width, 0.95)
+def difference_in_words(item: Jackknife, results: Results, metric: str | None = None) -> str:
+    """Return a difference of a metric, by default of the headline, with its 95 % interval."""
+    low, high = difference_interval(item, results.metric(metric).width, 0.95)
     n_seeds = max(1, len(item.seed_scores))
     return f"{item.estimate:+.1f} [{low:.1f}, {high:.1f}]" + ("" if n_seeds > 1 else " (one seed)")
 

@@ -113,7 +113,7 @@ class TaggerLearner(EncoderLearner):
             gold = torch.tensor([tags[text][word] for text, word in wanted], device=self.compute.device)
             with precision(self.compute):
                 logits = model(batch)
-            return torch.nn.functional.cross_entropy(logits.float(), gold, weight=weights)
+            return loss_of_tags(logits.float(), gold, weights)
 
         said = f"{len(usable)} of {len(examples)} targets are spans of their inputs"
         return TrainingTask(loss_of, [window.last - window.first + 2 for window in windows], said, texts)
@@ -237,6 +237,11 @@ class EntityTagger(TaggerLearner):
     def mask_format(self, examples: Sequence[TuningExample]) -> MaskFormat | None:
         """Return None: spans are listed."""
         return None
+
+
+def loss_of_tags(logits: torch.Tensor, gold: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the mean loss of words, each weighing what its tag does."""
+    return torch.nn.functional.cross_entropy(logits, gold, weight=weights)
 
 
 def _nats_of_tags(log_shares: NDArray[np.float32], tags: Sequence[int], shares: ClassShares) -> float:
