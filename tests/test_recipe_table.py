@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.support.class_rows import class_rows
+from tunecurve.learners.encoder import tagger
 from tunecurve.results.stored import load
 from tunecurve.run import run_study
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "curves"))
 
+import label_weights
 import recipes
 from sets import CurveSet
 
@@ -59,3 +63,19 @@ def test_equal_trainings_differ_by_nothing_and_pairs_are_those_of_one_seed(tmp_p
     assert len(item.seed_scores) == 2
     assert item.estimate == 0.0
     assert recipes.paired(*runs, 50) is None
+
+
+def test_losses_of_words_weigh_labels_or_hard_words_and_are_put_back():
+    shares = torch.tensor([[0.9, 0.05, 0.05], [0.2, 0.5, 0.3]])
+    gold, weights = torch.tensor([0, 1]), torch.tensor([0.5, 2.0, 1.0])
+    nats = [-math.log(0.9), -math.log(0.5)]
+    expected = {
+        "1": (0.5 * nats[0] + 2 * nats[1]) / 2.5,
+        "4": (0.5 * nats[0] + 8 * nats[1]) / 8.5,
+        "focal": (0.5 * 0.1**2 * nats[0] + 2 * 0.5**2 * nats[1]) / 2.5,
+    }
+    for name, loss in expected.items():
+        with label_weights.loss_called(name):
+            assert float(tagger.loss_of_tags(shares.log(), gold, weights)) == pytest.approx(loss)
+    assert float(tagger.loss_of_tags(shares.log(), gold, weights)) == pytest.approx(expected["1"])
+    assert weights.tolist() == [0.5, 2.0, 1.0]
