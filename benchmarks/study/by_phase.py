@@ -34,7 +34,7 @@ from tunecurve.study.progress import Progress
 # What is called where, and the phase that it stands for.
 PHASES = {
     "tunecurve.run.prepare_study": "data and models",
-    "tunecurve.learners.lm.learner.LocalLearner._read_weights": "load weights",
+    "tunecurve.learners.lm.learner.read_weights": "load weights",
     "tunecurve.learners.lm.learner.LocalLearner._load_for_scoring": "merge and move weights",
     "tunecurve.learners.lm.learner.LocalLearner.fine_tune": "train",
     "tunecurve.learners.encoder.learner.EncoderLearner.fine_tune": "train",
