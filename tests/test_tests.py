@@ -56,6 +56,7 @@ COVERED = {
     "executors/*": "executors/test_many_workers.py",
     "formats/placeholder_*.py": "formats/test_placeholder_discovery.py",
     "metrics/sqlite_*.py": "metrics/test_sql.py",
+    "study/left_out.py": "study/test_similar.py",
     "study/freezing.py": "study/test_own_test_rows.py",
     "study/sql_targets.py": "metrics/test_sql.py",
     "formats/*": "formats/test_alignment.py",

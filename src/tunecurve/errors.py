@@ -151,13 +151,16 @@ _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def explain_os_error(error: OSError) -> EnvironmentProblem | None:
-    """Return the one-line error for a full disk or a folder that cannot be written; None for other errors."""
+    """Return the one-line error for a full disk or a file or folder that may not be read or written; None for other errors."""
     place = f" at '{error.filename}'" if error.filename else ""
     if error.errno in _NO_SPACE:
         return EnvironmentProblem(
             f"no space left on the disk{place}; free some space and run the same command again: what is finished is kept"
         )
     if error.errno in _NOT_ALLOWED:
+        name = error.filename
+        if isinstance(name, str | os.PathLike) and Path(name).exists() and not os.access(name, os.R_OK):
+            return EnvironmentProblem(f"not allowed to read '{name}'; change its rights")
         return EnvironmentProblem(f"not allowed to write{place}; choose another folder with --out or change its rights")
     return None
 
@@ -171,5 +174,5 @@ def find_os_error(error: BaseException) -> OSError | None:
         quoted = re.search(r"\(os error (\d+)\)", str(cause))  # how safetensors reports it
         if quoted:
             return OSError(int(quoted.group(1)), os.strerror(int(quoted.group(1))))
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None

@@ -8,7 +8,7 @@ from tunecurve.curve.bootstrap import bootstrap_scores, row_multiplicities
 from tunecurve.errors import SpecError
 from tunecurve.metrics.base import Metric, corpus_score, statistics_matrix
 from tunecurve.metrics.catalogue import METRIC_NAMES, build_metrics
-from tunecurve.metrics.recall import RecallByLabel
+from tunecurve.metrics.recall import BY_LABEL, RecallByLabel
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.tasks.lookup import TASK_NAMES, all_tasks, task_of
 
@@ -132,3 +132,13 @@ def test_libraries_are_imported_when_the_first_row_is_scored():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+def test_what_counts_by_label_is_known_by_its_name():
+    by_label = set()
+    for name in TASK_NAMES:
+        settings = MetricSettings(labels=tuple(LABELS.get(name, ())))
+        by_label |= {
+            m.name for m in build_metrics(list(task_of(name).metrics), settings) if isinstance(m, RecallByLabel)
+        }
+    assert by_label == BY_LABEL

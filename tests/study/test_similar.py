@@ -20,8 +20,8 @@ from tunecurve.run import run_study
 from tunecurve.serving.requests import read_completion
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.decisions import Decisions
+from tunecurve.study.left_out import left_out
 from tunecurve.study.options import StudyOptions
-from tunecurve.study.plan import sizes_left_out
 from tunecurve.study.prepare import prepare_study
 from tunecurve.study.progress import Progress
 from tunecurve.study.similar import LabelledRow, Retriever, decide_similarity
@@ -485,7 +485,7 @@ def test_how_alike_rows_are_told_is_part_of_what_a_trial_is_and_is_decided_once(
 def test_what_is_asked_of_prompts_where_no_model_takes_any_is_said(asked, said):
     values = {"data": {"source": "rows.jsonl"}, "task": "classification", "models": ["tfidf"], "train_sizes": [5, 20]}
     spec = parse_spec({**values, **asked}, "options")
-    found = [finding.text for finding in sizes_left_out(spec, {"tfidf": TfidfLearner()})]
+    found = [finding.text for finding in left_out(spec, {"tfidf": TfidfLearner()})]
     assert [text for text in found if "no model here takes prompts" in text] == found
     assert bool(found) == (said is not None)
     assert said is None or said in found[0]

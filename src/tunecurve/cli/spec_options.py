@@ -93,7 +93,15 @@ def _type_of(model: type[BaseModel], name: str) -> dict[str, Any]:
         return list_option(IntegerList()) if schema["items"].get("type") == "integer" else {"multiple": True}
     if kind == "boolean":
         return {"is_flag": True, "default": None}
-    return {"type": ranges[kind](min=schema.get("minimum")) if kind in ranges else str}
+    bounds = {"min": schema.get("minimum", schema.get("exclusiveMinimum")), "min_open": "exclusiveMinimum" in schema}
+    bounds |= {"max": schema.get("maximum", schema.get("exclusiveMaximum")), "max_open": "exclusiveMaximum" in schema}
+    if kind not in ranges:
+        return {"type": str}
+    return {
+        "type": {"integer": int, "number": float}[kind]
+        if bounds["min"] is bounds["max"] is None
+        else ranges[kind](**bounds)
+    }
 
 
 # The keys that options set, by the parameters that they fill.

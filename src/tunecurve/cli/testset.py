@@ -106,9 +106,8 @@ def _of_run(folder: Path, asked: Asked, options: dict[str, object]) -> TestSetAn
 
     for name, value in options.items():
         if value:
-            raise UsageError(
-                f"--{name.replace('_', '-')} with the run folder '{folder}': its rows are frozen; leave it out."
-            )
+            what = "metric and task are those of its study" if name in ("metric", "task") else "its rows are frozen"
+            raise UsageError(f"--{name.replace('_', '-')} with the run folder '{folder}': {what}; leave it out.")
     results = load(folder)
     return test_set_of_run(results, questions_of(results.study, asked.difference, asked.leak_bound))
 

@@ -13,7 +13,7 @@ from tunecurve.data.csv_rows import read_csv
 from tunecurve.data.encodings import as_western, told_wrongly
 from tunecurve.data.folders import Parts, is_pattern, missing_numbers, one_of_several, parts_of_folder, parts_of_pattern
 from tunecurve.data.json_rows import read_json
-from tunecurve.data.kinds import EXPECTED, TEXT_KINDS, kind_of, refuse_other_file
+from tunecurve.data.kinds import EXPECTED, TEXT_KINDS, kind_of, other_file
 from tunecurve.data.options import ReadingOptions, with_part
 from tunecurve.data.rows import RawRow
 from tunecurve.data.streams import DataFile
@@ -89,24 +89,24 @@ def read_file(file: DataFile, findings: list[Finding]) -> Iterator[RawRow]:
     kind = kind_of(file.name)
     may_hold_tags = kind is None and file.suffix == ".txt"  # in a folder, a text file is a note beside the data
     if kind is None and not may_hold_tags:
-        raise refuse_other_file(file.shown, _start_of(file))
+        raise other_file(file.shown, _start_of(file))
     try:
         file.check()
         if may_hold_tags:
             kind = "conll" if holds_tags(file) else None
         if kind is None:
-            raise refuse_other_file(file.shown)
+            raise other_file(file.shown)
         if kind == "archive":
             yield from read_file(file_in_archive(file), findings)
         else:
-            yield from _read_text(file, READERS[kind], findings)
+            yield from _read_rows(file, READERS[kind], findings)
     except TunecurveError:
         raise
     except OSError as error:
         raise DataError(f"cannot read '{file}': {error.strerror or error}") from None
 
 
-def _read_text(file: DataFile, reader: Reader, findings: list[Finding]) -> Iterator[RawRow]:
+def _read_rows(file: DataFile, reader: Reader, findings: list[Finding]) -> Iterator[RawRow]:
     """Yield the rows; where a text turns out to be no UTF-8, all that went before was ASCII, and the rest is read anew."""
     if kind_of(file.name) in TEXT_KINDS:
         findings += told_wrongly(file)

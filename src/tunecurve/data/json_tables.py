@@ -39,11 +39,7 @@ def table_in(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
     if file.part:
         return _under_key(file, whole, file.part)
     return (
-        _spacy(whole)
-        or _split(file, whole)
-        or _by_keys(file, whole)
-        or _by_columns(file, whole)
-        or _under_a_key(file, whole)
+        _spacy(whole) or _split(file, whole) or _by_keys(whole) or _by_columns(file, whole) or _under_a_key(file, whole)
     )
 
 
@@ -100,7 +96,7 @@ def _split(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
     return None
 
 
-def _by_keys(file: DataFile, whole: Mapping[str, Any]) -> JsonTable | None:
+def _by_keys(whole: Mapping[str, Any]) -> JsonTable | None:
     """Return the rows of an object that holds each under a key of its own."""
     values = list(whole.values())
     if len(values) < 2 or not _have_same_keys(values) or all(str(key).isdigit() for key in values[0]):

@@ -145,7 +145,7 @@ def _old_workbook(start: bytes) -> str:
     return OLD_EXCEL
 
 
-def refuse_other_file(name: str, start: bytes = b"") -> DataError:
+def other_file(name: str, start: bytes = b"") -> DataError:
     """Return the error for a file of a kind that is not read, with the way on."""
     ending, packing = endings(name)
     if packing and ending in PACKINGS:

@@ -36,6 +36,8 @@ ANSWERS_OF_KIND: dict[str, tuple[AnswerKind, ...]] = {
     "presidio": ("mask",),
     "constrained": ("mask", "object"),
 }
+# Those among them that answer by label or by span: no cap on tokens cuts them.
+BY_LABEL_OR_SPAN = frozenset(ANSWERS_OF_KIND) - {CONSTRAINED.rstrip(":")}
 # After `tagger:`, before an encoder's name.
 WARM = "warm"
 

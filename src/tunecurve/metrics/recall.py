@@ -12,6 +12,9 @@ import numpy as np
 
 from tunecurve.metrics.base import FloatArray, Metric, percentage
 
+# Names of those below: each has a table of its own, with a line a label.
+BY_LABEL = frozenset({"label_recall", "class_recall", "type_recall", "recall_of_fields", "recall_of_labels"})
+
 
 class RecallByLabel(Metric):
     """Of what has a label, the percentage found; statistics are [found, gold] for each label, shape (2 * labels,).

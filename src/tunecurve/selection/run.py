@@ -1,4 +1,4 @@
-"""`select_rows`: every way of choosing, replayed with every seed; what is done is kept, so that the same call goes on."""
+"""Every way of choosing rows, replayed with every seed; what is done is kept, so that the same call goes on."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tunecurve.learners.answer_bounds import loss_at_the_cap
 from tunecurve.learners.base import Learner, RoundTrip
 from tunecurve.learners.distilled_names import models_within
+from tunecurve.learners.registry import BY_LABEL_OR_SPAN
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.prompts import TuningExample
 from tunecurve.spec.study import StudySpec
@@ -38,13 +39,9 @@ def check_study(spec: StudySpec, data: StudyData, learners: Mapping[str, Learner
 
 def check_without_models(spec: StudySpec, data: StudyData) -> None:
     """Do what of `check_study` needs no model: answer lengths are estimated, at four characters a token."""
-    writes_freely = [name for name in models_within(spec.models) if name.partition(":")[0] not in _SHORT_ANSWERS]
+    writes_freely = [name for name in models_within(spec.models) if name.partition(":")[0] not in BY_LABEL_OR_SPAN]
     trip = _estimated_trip(spec, data) if writes_freely else None
     _add(spec, data, {} if trip is None else dict.fromkeys(writes_freely, trip))
-
-
-# Models that answer by label or by span: no cap cuts them.
-_SHORT_ANSWERS = ("tagger", "classifier", "setfit", "tfidf", "presidio")
 
 
 def _estimated_trip(spec: StudySpec, data: StudyData) -> RoundTrip | None:

@@ -114,7 +114,7 @@ def _rows_of_no_class(task: Task, rows: Sequence[Row], labels: Sequence[str]) ->
 def _check_metrics(
     found: KnownAnswers, scorer: _Scorer, right: Mapping[str, FloatArray], unknown: Mapping[int, str]
 ) -> None:
-    """Return the right answers, by the metrics alone; rows of classes that are not known have none."""
+    """Note what the right answers score, by the metrics alone; rows of classes that are not known have none."""
     scores = scorer.scores(right)
     n_lost = 0
     for number, metric in enumerate(scorer.metrics):
@@ -166,7 +166,7 @@ def _of_all(rows: Sequence[int], scorer: _Scorer) -> str:
 
 
 def _check_copy(found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, FloatArray], task: Task) -> None:
-    """Return the copied inputs: they must leak, and have no label right."""
+    """Note what the copied inputs score: they must leak, and have no label right."""
     blind: list[int] = []
     if task.leak_metric in scorer.by_name:
         blind = _rows_that_do_not_leak(found, scorer, copied)
@@ -219,7 +219,7 @@ def _differs(row: Row) -> bool:
 def _check_trip(
     found: KnownAnswers, scorer: _Scorer, right: Mapping[str, FloatArray], name: str, trip: RoundTrip
 ) -> None:
-    """Return the right answers as they come back from one learner."""
+    """Note what the right answers score as they come back from one learner."""
     if trip.texts == [row.target for row in scorer.rows]:
         found.checks.append(_described("targets", name, 0, scorer.scores(right)))
         return

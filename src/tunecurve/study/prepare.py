@@ -22,8 +22,9 @@ from tunecurve.spec.study import CONSTRAINED, StudySpec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData, split_data
+from tunecurve.study.left_out import left_out
 from tunecurve.study.options import StudyOptions
-from tunecurve.study.plan import PlannedTrial, list_trials, sizes_left_out, trial_config, trial_folder_name
+from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
 from tunecurve.study.progress import Progress
 from tunecurve.study.reading import StudyRows, read_study_rows
 from tunecurve.study.settling import settled_study
@@ -79,7 +80,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     spec, planned = within_time(
         asked_of(settled.spec), spec, data, (built, proposer), planned, lambda: monotonic() - began
     )
-    data.findings.extend(sizes_left_out(everything if "train_sizes" in values else spec, built))
+    data.findings.extend(left_out(everything if "train_sizes" in values else spec, built))
     data.findings.extend(finding for learner in everyone.values() for finding in learner.model_findings())
     data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.asked_models)))
     data.findings.extend(unserved_model(spec.hosted.vllm.model, models_within(spec.asked_models)))

@@ -199,6 +199,7 @@ def test_small_sizes_get_a_floor_of_steps():
     steps = {n: resolve_encoder_recipe({}, n).n_steps for n in (10, 50, 200, 800, 3200)}
     assert steps == {10: 40, 50: 160, 200: 312, 800: 300, 3200: 600}
     assert resolve_encoder_recipe({"epochs": 1}, 800).epochs == 1
+    assert [resolve_encoder_recipe({"max_epochs": most}, 8000).epochs for most in (1, 2, 40)] == [1, 2, 3]
 
 
 def test_a_tagger_that_can_use_no_row_says_so(tiny_encoder, tmp_path):

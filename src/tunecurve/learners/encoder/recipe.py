@@ -12,6 +12,8 @@ from tunecurve.learners.epochs import epochs_for
 from tunecurve.learners.torch.recipe import TrainingRecipe
 
 USUAL_LEARNING_RATE = 2e-4
+# Of many rows; more are made of few.
+FEWEST_EPOCHS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +44,15 @@ def resolve_encoder_recipe(settings: Mapping[str, Any], n_examples: int) -> Enco
     Notes
     -----
     All weights are trained. Steps have a floor, as with language models: few rows get more epochs, so that steps and
-    data are not confounded (``epochs_for`` with 300 steps and 40 epochs).
+    data are not confounded (``epochs_for`` with 300 steps and 40 epochs, and 3 epochs at least where more are not forbidden).
     """
     given = {key: value for key, value in settings.items() if value is not None}
     batch_size = given.get("batch_size", 16)
     development = DevelopmentSettings.of(given, n_examples)
     n_trained = development.n_trained
     rule = {key: given[key] for key in ("epochs", "min_steps", "max_epochs") if key in given}
-    epochs = max(epochs_for({"min_steps": 300, "max_epochs": 40} | rule, n_trained, batch_size), given.get("epochs", 3))
+    fewest = given.get("epochs", min(FEWEST_EPOCHS, given.get("max_epochs", FEWEST_EPOCHS)))
+    epochs = max(epochs_for({"min_steps": 300, "max_epochs": 40} | rule, n_trained, batch_size), fewest)
     n_steps = epochs * math.ceil(n_trained / batch_size)
     learning_rate = USUAL_LEARNING_RATE if given.get("learning_rate", "auto") == "auto" else given["learning_rate"]
     return EncoderRecipe(

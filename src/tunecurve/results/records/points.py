@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tunecurve.direction import Direction, better_end, sign_of
+from tunecurve.metrics.recall import BY_LABEL
 from tunecurve.results.records.trials import PointLoss
 from tunecurve.storage.records import Record
 from tunecurve.study.plan import OfPoint, Strategy
@@ -55,7 +56,7 @@ class MetricResult(Record):
     @property
     def is_by_label(self) -> bool:
         """Whether it is the recall of each label, which has a table of its own."""
-        return self.name.endswith("_recall") and self.name != "entity_recall"
+        return self.name in BY_LABEL
 
     @property
     def arrow(self) -> str:

@@ -42,7 +42,7 @@ def weigh_rows(
     Parameters
     ----------
     forecast : CurveAnswer
-        Of the headline metric, from `forecast_study`.
+        Of the headline metric, as in `results.forecasts`.
     entry : TestDifference
         From `test_set.measured_entries`, of the same learner and metric.
     sign : float
