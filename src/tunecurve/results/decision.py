@@ -203,7 +203,7 @@ class _OneLearner:
         if found.more_training_rows is None:
             return self._one_more_size()
         n = self.last + found.more_training_rows
-        what = f"train on about {about(n):,} rows{self._labelled(n)}, a gain that these test rows can show"
+        what = f"train on about {about(n) if self._to_label(n) else round(n):,} rows{self._labelled(n)}, a gain that these test rows can show"
         return NextStep("size", what, self._to_label(n), 1, found.cost_of_training_rows)
 
     def _seeds_step(self, found: NextRows) -> NextStep:
@@ -272,7 +272,9 @@ class _OneLearner:
     def _more_rows(self, n: float, reason: str, *, is_of_second: bool = False, cost: float | None = None) -> _Choice:
         to_label = self._to_label(n)
         if to_label == 0:
-            sentence = f"Train on about {min(about(n), self._in_hand):,} rows{self._labelled(n)}."
+            sentence = (
+                f"Train on about {min(about(n), max(round(n), self.results.data.n_pool)):,} rows{self._labelled(n)}."
+            )
         elif n - to_label > self.last:
             sentence = f"Label about {about(to_label):,} more rows and train on all {about(n):,}."
         else:
@@ -280,12 +282,7 @@ class _OneLearner:
         return _Choice("more rows", sentence, reason, n=n, is_of_second=is_of_second, cost=cost)
 
     def _to_label(self, n: float) -> int:
-        return max(0, round(n - self._in_hand))
-
-    @property
-    def _in_hand(self) -> int:
-        """Rows that are labelled already."""
-        return max(round(self.last), self.results.data.n_pool)
+        return max(0, round(n - max(self.last, self.results.data.n_pool)))
 
     def _labelled(self, n: float) -> str:
         return ", which are labelled already" if not self._to_label(n) else ""
