@@ -270,11 +270,9 @@ class _OneLearner:
         return _Choice("stop", "Stop labelling more rows of this kind: the curve is flat.", reason)
 
     def _more_rows(self, n: float, reason: str, *, is_of_second: bool = False, cost: float | None = None) -> _Choice:
-        to_label = self._to_label(n)
+        to_label, in_hand = self._to_label(n), max(round(n), self.results.data.n_pool)
         if to_label == 0:
-            sentence = (
-                f"Train on about {min(about(n), max(round(n), self.results.data.n_pool)):,} rows{self._labelled(n)}."
-            )
+            sentence = f"Train on about {min(about(n), in_hand):,} rows{self._labelled(n)}."
         elif n - to_label > self.last:
             sentence = f"Label about {about(to_label):,} more rows and train on all {about(n):,}."
         else:
