@@ -203,7 +203,8 @@ class _OneLearner:
         if found.more_training_rows is None:
             return self._one_more_size()
         n = self.last + found.more_training_rows
-        what = f"train on about {about(n) if self._to_label(n) else round(n):,} rows{self._labelled(n)}, a gain that these test rows can show"
+        rows = about(n) if self._to_label(n) else round(n)
+        what = f"train on about {rows:,} rows{self._labelled(n)}, a gain that these test rows can show"
         return NextStep("size", what, self._to_label(n), 1, found.cost_of_training_rows)
 
     def _seeds_step(self, found: NextRows) -> NextStep:
