@@ -93,7 +93,7 @@ COVERED = {
     "learners/hosted/*": "learners/hosted/test_hosted_study.py",
     "learners/lm/token_bytes.py": "learners/lm/test_constrained.py",
     "learners/lm/decoding/*": "learners/lm/decoding/test_decoding.py",
-    "learners/lm/base_model.py": "learners/lm/training/test_training.py",
+    "learners/lm/base_model.py": "learners/lm/test_four_bit.py",
     "learners/lm/training/cuda_graphs.py": "learners/lm/training/test_train_together.py",
     "learners/lm/training/multi_lora.py": "learners/lm/training/test_train_together.py",
     "learners/lm/training/together.py": "learners/lm/training/test_train_together.py",

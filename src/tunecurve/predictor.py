@@ -26,6 +26,7 @@ from tunecurve.results.choosing import PROMPTED, cautions, choose_trial
 from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.stored import load
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.asked import check_arguments, check_prompts, check_text, checked_texts
 from tunecurve.study.asking import shortened
 from tunecurve.study.integrity import verify_model
@@ -196,6 +197,7 @@ def _learner_of(
         account = Account(spec.hosted, f"{folder.absolute()} (predict)")
         account.on_message = lambda line: print(line, file=sys.stderr)  # noqa: T201
         try:
+            spec = _with_weights_of(spec, trial)
             learner = build_learners([name], LearnerOptions.of_study(spec, account, device, threads))[name]
         except ModelError as error:
             raise ModelError(f"{error}{_own_learner_hint(name, str(error))}") from None
@@ -207,6 +209,23 @@ def _learner_of(
     else:
         _check_model(trial, learner.identity())
     return learner
+
+
+def _with_weights_of(spec: StudySpec, trial: FinishedTrial) -> StudySpec:
+    """Return the study with the weights that a trial was tuned over and answered with, packed or not, whatever fits here.
+
+    Raises
+    ------
+    EnvironmentProblem
+        When they are packed and bitsandbytes is missing.
+    """
+    compute = trial.identity.get("compute")
+    is_packed = isinstance(compute, Mapping) and compute.get("base_weights") is not None
+    if is_packed:
+        from tunecurve.learners.lm.four_bit import check_installed
+
+        check_installed(f"the run's '{trial.learner}' answers with weights in 4 bits and")
+    return spec.model_copy(update={"four_bit_weights": is_packed})
 
 
 def _check_model(trial: FinishedTrial, identity: Mapping[str, Any]) -> None:

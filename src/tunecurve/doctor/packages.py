@@ -20,6 +20,7 @@ EXTRAS = {
     "sql": "sql_exact: queries compared as queries, not as characters",
     "optimize": "instructions that are looked for, with GEPA",
     "ray": "trials on a Ray cluster",
+    "4bit": "frozen weights of large language models in 4 bits, with bitsandbytes",
     "gguf": "llama.cpp, which tries the GGUF file that export has written",
     "onnx": "tuned taggers and classifiers exported as ONNX files, and tried",
     "view": "the live page of runs",

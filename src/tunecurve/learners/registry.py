@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tunecurve.errors import ModelError, UsageError, did_you_mean, needing
 from tunecurve.learners.base import Learner
@@ -61,11 +61,21 @@ class LearnerOptions:
     """Ledger, budget and settings for models behind a provider's API; without it they are refused."""
     on_message: Callable[[str], None] = lambda line: None
     """Told in a line what takes time."""
+    four_bit_weights: bool | Literal["auto"] = False
+    """Whether frozen weights of local language models are kept in four bits; auto: where nothing else fits a GPU."""
 
     @classmethod
     def of_study(cls, spec: StudySpec, account: Account, device: str, threads: int | None) -> LearnerOptions:
         """Return the options that a study file sets, with the account that pays and where to compute."""
-        return cls(spec.answers, spec.kind, spec.encoder, device, threads, account=account)
+        return cls(
+            spec.answers,
+            spec.kind,
+            spec.encoder,
+            device,
+            threads,
+            account=account,
+            four_bit_weights=spec.four_bit_weights,
+        )
 
     def compute(self) -> Compute:
         """Return where local models compute."""
@@ -180,24 +190,31 @@ def _without_warm(kind: str, encoder_name: str) -> tuple[bool, str]:
 
 def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learner:
     _need_local(name, options.device)
+    from tunecurve.learners.lm.base_model import with_base_weights
     from tunecurve.learners.lm.constrained import CONSTRAINED_LEARNERS
     from tunecurve.learners.lm.decoding.generate import AnswerLimits
     from tunecurve.learners.lm.learner import LocalLearner
     from tunecurve.learners.torch.weights import resolve_model
 
-    compute, limits = options.compute(), AnswerLimits(**options.answers.model_dump(exclude={"clean"}))
+    limits = AnswerLimits(**options.answers.model_dump(exclude={"clean"}))
     try:
         files = resolve_model(name, on_message=options.on_message)
     except ModelError as error:
         raise ModelError(f"{error}{_as_next_sentence(str(error), _hint(name))}") from None
-    account = options.account
+    account, compute = options.account, options.compute()
     if account is not None and account.settings.vllm.model == name and not is_constrained:
+        if options.four_bit_weights is True:
+            raise UsageError(
+                f"four_bit_weights: true, and hosted.vllm.model is '{name}', whose server answers with weights of its own; expected "
+                "four_bit_weights: false, or no hosted.vllm"
+            )
         from tunecurve.learners.hosted.vllm_server import VLLM
         from tunecurve.learners.lm.served import ServedLearner
 
         refuse_address(name, VLLM.base_url())
         return ServedLearner(files, compute, limits, checkpoint_every_seconds=_checkpoint_seconds(), account=account)
     build = CONSTRAINED_LEARNERS[options.task.answer] if is_constrained else LocalLearner
+    compute = with_base_weights(compute, files, options.four_bit_weights)
     return build(files, compute, limits, checkpoint_every_seconds=_checkpoint_seconds())
 
 

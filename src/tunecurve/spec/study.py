@@ -64,21 +64,17 @@ class StudySpec(Section):
     models: list[str] = Field(
         default_factory=lambda: list(task_of("masking").models),
         min_length=1,
-        description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-3.5-flash; tagger, "
-        "classifier, setfit (an encoder may follow: tagger:all-mpnet-base-v2, tagger:multilingual-e5-small-4bit, or a hub id or folder), "
-        "tagger:warm (trained on builtin:pii before), tfidf, presidio; "
-        "constrained: before a local language model: "
-        "its answers can be nothing but maskings, or JSON of the shape of the training rows; tagger+4x:NAME: also tuned on four rows a "
-        "labelled row that the model NAME has answered; a learner of your own: package.module:name (with --allow-code); "
-        "default: the task's own",
+        description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-3.5-flash; tagger, classifier, "
+        "setfit (an encoder may follow: tagger:all-mpnet-base-v2, tagger:multilingual-e5-small-4bit, or a hub id or folder), "
+        "tagger:warm (trained on builtin:pii before), tfidf, presidio; constrained: before a local language model: its answers can be "
+        "nothing but maskings, or JSON of the shape of the training rows; tagger+4x:NAME: also tuned on four rows a labelled row that "
+        "the model NAME has answered; a learner of your own: package.module:name (with --allow-code); default: the task's own",
     )
-    # The article's shots; 0 is the zero-shot prompt.
     shots: list[Shots] = Field(
-        [0, 3],
+        [0, 3],  # the article's
         description="numbers of examples in the prompt, drawn at random; or similar:8, as keys {count: 8, choose: similar}: for every "
         "row the 8 most similar of the training rows of each of train_sizes; similar-by-label:8: of every label the most similar one",
     )
-    # Decided once, as torch is there or not; what was decided stays.
     similar_by: Literal["auto", "encoder", "tfidf"] = Field(
         "auto",
         description="how similar examples are found; encoder: by the vectors of the built-in encoder; tfidf: by words and stretches "
@@ -100,6 +96,11 @@ class StudySpec(Section):
         False,
         description="compute a local language model's trainings as one, for GPUs that one leaves idle; auto: where their memory suffices",
     )
+    four_bit_weights: bool | Literal["auto"] = Field(
+        "auto",
+        description="keep a local language model's frozen weights in 4 bits (NF4, extra 4bit), tuned and answered with; auto: on an NVIDIA "
+        "GPU whose memory holds no training otherwise",
+    )
     encoder: EncoderSpec = Field(default_factory=EncoderSpec)
     # Beside the test score it tells a model that was trained too little from one that saw too few rows.
     training_score_rows: Annotated[int, Field(ge=0)] = Field(
@@ -108,8 +109,7 @@ class StudySpec(Section):
     answers: AnswerSpec = Field(default_factory=AnswerSpec)
     metrics: list[str] | None = Field(
         None,
-        description="metrics, the first is the headline; default: the task's; one of your own: package.module:name (with "
-        "--allow-code)",
+        description="metrics, the first is the headline; default: the task's; one of your own: package.module:name (with --allow-code)",
     )
     metric_options: MetricOptions = Field(default_factory=MetricOptions)
     bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from tunecurve.errors import ModelError
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Decoder, RoundTrip, TargetLoss, Tuned, Workload
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.lm.adapters import initial_adapters, load_adapters, save_adapters
-from tunecurve.learners.lm.base_model import frozen, read_weights
+from tunecurve.learners.lm.base_model import frozen, or_packed, read_for_export, read_weights, weight_findings
 from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.chat_template import template_findings
 from tunecurve.learners.lm.context import check_context
@@ -169,6 +169,10 @@ class LocalLearner(TorchLearner):
         with self._enough_memory("to load"):
             return frozen(model, self.compute)
 
+    def model_findings(self) -> list[Finding]:
+        """Return whether its frozen weights are packed, or should be."""
+        return weight_findings(self.files, self.compute)
+
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
         """Yield (index, answer) for every prompt not in `done`."""
         check_context(self.name, self.context_length(), map(self.lengths, prompts))
@@ -185,9 +189,8 @@ class LocalLearner(TorchLearner):
             yield from loss_stream(self._loaded, self.encoder, pairs, self.context_length(), done, self.backend)
 
     def _enough_memory(self, task: str) -> AbstractContextManager[None]:
-        return enough_memory(
-            self.compute, f"{task} {self.name}", "close other programs that use it, or use fewer --shots"
-        )
+        remedy = "close other programs that use it, or use fewer --shots"
+        return enough_memory(self.compute, f"{task} {self.name}", remedy + or_packed(self.compute))
 
     def _load_once(self) -> None:
         if self._loaded is None:
@@ -239,6 +242,8 @@ class LocalLearner(TorchLearner):
         Added to weights that are rounded already, most of a small adapter is rounded away. So weights stored in fewer
         bits stay as they are beside their adapter, and so do those of a size that float32 copies cost too much of.
         """
+        if self.compute.four_bit:
+            return False
         if self.compute.dtype == torch.float32:
             return True
         return (
@@ -280,6 +285,7 @@ class LocalLearner(TorchLearner):
         )
         alone = "" if len(jobs) == 1 else f" of each of {len(jobs)} trainings"
         smaller = "use a smaller model or shorter rows" + (", or set train_together: false" if len(jobs) > 1 else "")
+        smaller += or_packed(self.compute)
         with enough_memory(self.compute, f"to train {self.name} even on 1 row{alone} at a time", smaller):
             seeds = [training.seed for training in trainings]
             model, initial = initial_adapters(self.load_base(), first, seeds)
@@ -314,7 +320,8 @@ class LocalLearner(TorchLearner):
         """Return this learner with other weights: those of `files`, or of a loaded model, which is taken as it is."""
         other = copy.copy(self)
         other.files, other.adapter_folder, other._loaded = files or self.files, None, model
-        other.encoder, other.compute = ChatEncoder(tokenizer, self.encoder.date), compute or self.compute
+        other.encoder = ChatEncoder(tokenizer, self.encoder.date)
+        other.compute = replace(compute or self.compute, four_bit=False)
         return other
 
     def show_training_example(self, example: TuningExample) -> str:
@@ -322,8 +329,8 @@ class LocalLearner(TorchLearner):
         return self.encoder.show_example(example)
 
     def merged(self) -> Any:
-        """Return the model in float32 with its adapter merged."""
-        base = AutoModelForCausalLM.from_pretrained(self.files.folder, dtype=torch.float32, trust_remote_code=False)
+        """Return the model in float32 with its adapter merged; over packed weights, with the values that they have."""
+        base = read_for_export(self.files, self.compute)
         return load_adapters(base, self.adapter_folder).merge_and_unload() if self.adapter_folder else base
 
     def save_merged(self, destination: Path) -> None:

@@ -17,6 +17,8 @@ from tunecurve.learners.cores import usual_threads
 from tunecurve.learners.workload import Resources
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+# What results call frozen weights in four bits.
+FOUR_BITS = "nf4"
 NATIVE_BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # as /proc/cpuinfo has them
 
 
@@ -30,10 +32,14 @@ class Compute:
     """Of the frozen weights; adapters are always float32."""
     threads: int
     """Threads of one operation on the CPU."""
+    four_bit: bool = False
+    """Whether a language model's frozen weights are kept in four bits, and written out in `dtype` to be computed with."""
 
     def describe(self) -> dict[str, str | int]:
         """Return the JSON-able description that results carry."""
-        return {"device": self.device.type, "dtype": str(self.dtype).removeprefix("torch."), "threads": self.threads}
+        dtype = str(self.dtype).removeprefix("torch.")
+        packed = {"base_weights": FOUR_BITS} if self.four_bit else {}
+        return {"device": self.device.type, "dtype": dtype, "threads": self.threads, **packed}
 
     @property
     def resources(self) -> Resources:

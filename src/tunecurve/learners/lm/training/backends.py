@@ -18,6 +18,7 @@ from tunecurve.learners.lm.adapters import Adapters, PeftAdapters
 from tunecurve.learners.lm.attention import packed_attention
 from tunecurve.learners.lm.cached import cached_step, loss_of_one, losses_of_all
 from tunecurve.learners.lm.chat_format import EncodedExample, common_prefix_length
+from tunecurve.learners.lm.four_bit import is_packed
 from tunecurve.learners.lm.training.cuda_graphs import CudaGraphs
 from tunecurve.learners.lm.training.fused import fused_modules
 from tunecurve.learners.lm.training.micro_batches import MicroBatches, shares
@@ -161,9 +162,9 @@ class AdapterObjective:
         self.backend, self.adapters = backend, adapters
         self._model, self._base = model, model.get_base_model()
         self._rows, self._layout = rows, layout
-        self._launched = CudaGraphs(
-            self._losses_and_gradients, self._base.device, may_record=may_record and adapters.stay_in_place
-        )
+        # Of packed weights every step unpacks each; a model that needs them is large, and does not wait for its kernels.
+        may_record = may_record and adapters.stay_in_place and not is_packed(self._base)
+        self._launched = CudaGraphs(self._losses_and_gradients, self._base.device, may_record=may_record)
 
     @contextmanager
     def ready(self) -> Iterator[None]:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional
 
+from tunecurve.learners.lm.four_bit import FourBitLinear
+
 # Answer tokens whose logits exist together, and of those the ones whose shares are computed together: in the cache.
 _ROWS_AT_ONCE = 256
 _ROWS_IN_CACHE = 8
@@ -23,11 +25,20 @@ _ROWS_IN_CACHE = 8
 class LoraWeights(NamedTuple):
     """A linear layer and its adapter: ``x W' + bias + scale * (x A') B'``."""
 
-    weight: torch.Tensor
-    bias: torch.Tensor | None
+    base: torch.nn.Linear
     down: torch.Tensor
     up: torch.Tensor
     scale: float
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The frozen weights; packed ones are unpacked each time."""
+        return self.base.weight
+
+    @property
+    def bias(self) -> torch.Tensor | None:
+        """The frozen bias."""
+        return self.base.bias
 
 
 def _lora_forward(rows: torch.Tensor, lora: LoraWeights) -> tuple[torch.Tensor, torch.Tensor]:
@@ -166,7 +177,7 @@ def lora_weights(module: Any) -> LoraWeights | None:
     """Return the weights of a PEFT LoRA layer of the simple kind; None for any other module."""
     from peft.tuners.lora.layer import Linear
 
-    if type(module) is not Linear or type(module.base_layer) is not torch.nn.Linear or module.merged:
+    if type(module) is not Linear or type(module.base_layer) not in (torch.nn.Linear, FourBitLinear) or module.merged:
         return None
     if module.disable_adapters or list(module.active_adapters) != ["default"] or len(module.lora_A) != 1:
         return None
@@ -174,9 +185,10 @@ def lora_weights(module: Any) -> LoraWeights | None:
     if not is_simple or module.lora_variant:
         return None
     base, down, up = module.base_layer, module.lora_A["default"], module.lora_B["default"]
+    assert isinstance(base, torch.nn.Linear)
     assert isinstance(down, torch.nn.Linear)
     assert isinstance(up, torch.nn.Linear)
-    return LoraWeights(base.weight, base.bias, down.weight, up.weight, module.scaling["default"])
+    return LoraWeights(base, down.weight, up.weight, module.scaling["default"])
 
 
 def is_rms_norm(module: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from tunecurve.learners.lm.chat_format import EncodedExample
+from tunecurve.learners.lm.four_bit import BYTES_A_WEIGHT, is_packed
 from tunecurve.learners.lm.training.micro_batches import MicroBatches
 from tunecurve.learners.lm.training.recomputed import TIMES_AS_LONG, layers_of
 
@@ -42,9 +43,11 @@ class ModelShape:
     keys: int
     """Width of the keys of all heads, and of the values."""
     vocabulary: int
+    four_bit: bool = False
+    """Whether the weights of linear layers are packed."""
 
     @classmethod
-    def of(cls, config: Any, n_parameters: int, dtype: torch.dtype) -> ModelShape | None:
+    def of(cls, config: Any, n_parameters: int, dtype: torch.dtype, *, four_bit: bool = False) -> ModelShape | None:
         """Return the shape that a text model's config names; None where it does not name all of it, or has experts."""
         names = ("hidden_size", "num_attention_heads", "num_hidden_layers", "intermediate_size")
         sizes = [value for name in names if isinstance(value := getattr(config, name, None), int)]
@@ -63,7 +66,21 @@ class ModelShape:
             n_heads * head,
             n_keys * head,
             config.vocab_size,
+            four_bit,
         )
+
+    @property
+    def weight_bytes(self) -> int:
+        """The bytes of the frozen weights; none where they are loaded already, and their number is given as 0."""
+        if not (self.four_bit and self.n_parameters):
+            return self.n_parameters * self.bytes_per_number
+        packed = self.n_layers * (2 * self.hidden * (self.queries + self.keys) + 3 * self.hidden * self.inner)
+        return round(packed * BYTES_A_WEIGHT) + (self.n_parameters - packed) * self.bytes_per_number
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """The bytes of the largest layer's weights, written out to be computed with; 0 where none are packed."""
+        return self.hidden * self.inner * self.bytes_per_number if self.four_bit else 0
 
     def adapter_numbers(self, rank: int) -> int:
         """Return the numbers of adapters of a rank on all seven linear layers of every layer."""
@@ -144,11 +161,13 @@ class MemoryPlan:
     """Rows of a training in a step."""
     recomputes: bool = False
     """Whether layers are computed again on the way back."""
+    unpacked: int = 0
+    """Packed weights of one layer, written out."""
 
     @property
     def least(self) -> int:
         """The bytes with one row of every training at once."""
-        return self.weights + self.adapters + self.prefix + self.row + self.logits
+        return self.weights + self.adapters + self.unpacked + self.prefix + self.row + self.logits
 
     @property
     def whole(self) -> int:
@@ -163,7 +182,7 @@ class MemoryPlan:
         free : int
             Bytes that are free once the weights are loaded.
         """
-        left = int(PLANNED_SHARE * free) - self.adapters - self.prefix
+        left = int(PLANNED_SHARE * free) - self.adapters - self.unpacked - self.prefix
         fitting = max(1, left // (self.row + self.logits))
         return None if fitting >= self.n_rows else fitting
 
@@ -179,7 +198,10 @@ class MemoryPlan:
     def sentence(self) -> str:
         """The parts in words."""
         batch = self.n_rows * self.row + self.prefix
-        parts = {"weights": self.weights, "adapters and optimizer": self.adapters}
+        parts = {
+            "weights in 4 bits" if self.unpacked else "weights": self.weights,
+            "adapters and optimizer": self.adapters,
+        }
         parts |= {f"a batch of {self.n_rows} rows": batch, "its logits": self.n_rows * self.logits}
         said = ", ".join(f"{name} {in_gigabytes(n_bytes)}" for name, n_bytes in parts.items())
         return f"about {in_gigabytes(self.whole)} ({said})"
@@ -198,13 +220,14 @@ def plan_memory(model: ModelShape, step: StepShape, *, recomputes: bool = False)
     stacked = 2 * model.bytes_per_number  # values and gradients once more, as they are computed with
     numbers = model.adapter_numbers(step.rank)
     return MemoryPlan(
-        weights=model.n_parameters * model.bytes_per_number,
+        weights=model.weight_bytes,
         adapters=step.n_trainings * numbers * (ADAPTER_BYTES + stacked),
         prefix=step.n_trainings * step.n_prefix * (token + pair),
         row=step.n_trainings * row,
         logits=step.n_trainings * step.n_answer * model.logits_a_token(),
         n_rows=step.n_rows,
         recomputes=recomputes,
+        unpacked=model.unpacked_bytes,
     )
 
 
@@ -223,7 +246,8 @@ def fitting_plan(model: ModelShape, step: StepShape, free: int) -> MemoryPlan:
 
 def planned_parts(model: Any, step: StepShape) -> MicroBatches:
     """Return how a loaded model's batches are computed, by what is free on its device."""
-    shape, free = ModelShape.of(model.config.get_text_config(), 0, model.dtype), free_memory(model.device)
+    shape = ModelShape.of(model.config.get_text_config(), 0, model.dtype, four_bit=is_packed(model))
+    free = free_memory(model.device)
     may_recompute = bool(layers_of(model))
     if shape is None or free is None:
         return MicroBatches(may_recompute=may_recompute)

@@ -31,7 +31,7 @@ def plan_trainings(
 
     That is decided by the whole memory of the device, not by what is free now: a study that goes on decides alike.
     """
-    shape = ModelShape.of(config.get_text_config(), n_parameters, compute.dtype)
+    shape = ModelShape.of(config.get_text_config(), n_parameters, compute.dtype, four_bit=compute.four_bit)
     total = total_memory(compute.device)
     if shape is None or total is None:
         return PlannedTraining("", False, "", 1.0, _why_not_together(compute, trainings, None, total))

@@ -39,6 +39,7 @@ from tunecurve.learners.torch.development import (
     train_with_development,
     why_no_development,
 )
+from tunecurve.learners.torch.device import FOUR_BITS
 from tunecurve.learners.torch.loop import Training, train
 from tunecurve.learners.training import DevelopmentRecord
 from tunecurve.spec.study import stable_hash
@@ -162,7 +163,8 @@ def train_adapters(
         else:
             train(objective, runs, run.checkpoint(), on_step)
     others = f"together with {len(runs) - 1} other trainings; " if len(runs) > 1 else ""
-    path = f"{others}{choice.said}{objective.launches}"
+    bits = f"; frozen weights in 4 bits ({FOUR_BITS.upper()})" if "base_weights" in settings.compute else ""
+    path = f"{others}{choice.said}{objective.launches}{bits}"
     records = [_record(training, run, path, choice) for training, run in zip(trainings, runs, strict=True)]
     for record in records:
         record.to_fit = parts.said or None
