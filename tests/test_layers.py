@@ -45,9 +45,10 @@ def test_the_code_keeps_its_layers(project):
         ("metrics/base.py", "import tunecurve.curve.points", "tunecurve.metrics.base -> tunecurve.curve.points"),
         ("formats/folding.py", "from tunecurve.formats import alignment", "No cycles are allowed in tunecurve.formats"),
         ("learners/torch/device.py", "from tunecurve.learners.lm import learner", "No cycles are allowed in tunecurve.learners"),
+        ("findings.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from tunecurve import run", "tunecurve.findings"),
         ("odd_room.py", "", "odd_room"),
     ],
-    ids=["upwards", "upwards in a function", "sideways", "circle in a room", "circle of rooms", "a room without a layer"],
+    ids=["upwards", "upwards in a function", "sideways", "circle in a room", "circle of rooms", "upwards for a type", "a room without a layer"],
 )  # fmt: skip
 def test_a_violation_is_found_and_named(project, module, line, named):
     path = project / "src" / "tunecurve" / module

@@ -8,7 +8,8 @@ from pathlib import Path
 from tunecurve.exporting.rescoring import WHY_NOT_SCORED, Rescored
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.encoder.weights import ENCODERS
-from tunecurve.learners.torch.weights import BUILTIN_MODELS, ModelFiles
+from tunecurve.learners.model_files import ModelFiles
+from tunecurve.learners.torch.weights import BUILTIN_MODELS
 from tunecurve.report.tables import with_interval
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import Point

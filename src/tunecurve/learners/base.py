@@ -22,7 +22,7 @@ from tunecurve.prompts import Prompt, TuningExample
 
 if TYPE_CHECKING:
     from tunecurve.learners.converted import ConvertedModel, ModelFormat
-    from tunecurve.learners.torch.weights import ModelFiles
+    from tunecurve.learners.model_files import ModelFiles
     from tunecurve.learners.unlabelled_rows import UnlabelledRows
 
 __all__ = [

@@ -14,9 +14,9 @@ from tunecurve.errors import ModelError, OutOfMemory
 from tunecurve.learners.base import Learner, TrainingProgress
 from tunecurve.storage.files import make_folder
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import PlannedTrial, training_key
+from tunecurve.study.plan import PlannedTrial, training_job, training_key
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import TrialContext, training_job
+from tunecurve.study.trial import TrialContext
 
 
 def train_together(context: TrialContext, progress: Progress, folder: Path) -> None:

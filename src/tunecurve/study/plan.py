@@ -11,7 +11,7 @@ import numpy as np
 from tunecurve.data.rows import content_id, ids_hash
 from tunecurve.formats.answer_shapes import AnswerShape, shape_from_json
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
-from tunecurve.learners.base import Learner
+from tunecurve.learners.base import Learner, TrainingJob
 from tunecurve.prompts import Prompt
 from tunecurve.spec.study import CONSTRAINED, StudySpec, stable_hash
 from tunecurve.study.asking import fixed_prompts
@@ -281,3 +281,11 @@ def training_key(config: Mapping[str, Any], learner: Learner) -> str | None:
     keys = ("format", "train_size", "seed", "train_sha256", "system", "template", "training_prompt_sha256", "recipe")
     together = {"trained_together": True} if config.get("trained_together") else {}
     return stable_hash({key: config[key] for key in keys} | together | {"learner": training})
+
+
+def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:
+    """Return what a trial's learner is fine-tuned on, how, and where its model goes."""
+    trial = planned.trial
+    examples = data.tuning_examples(trial.train_size, trial.seed)
+    groups = data.training_groups(trial.train_size, trial.seed)
+    return TrainingJob(examples, planned.config["recipe"], trial.seed, planned.folder.path, groups)

@@ -14,9 +14,8 @@ from tunecurve.learners.busy import OtherWork, other_work
 from tunecurve.learners.hosted.account import Account
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import PlannedTrial, Trial
+from tunecurve.study.plan import PlannedTrial, Trial, training_job
 from tunecurve.study.progress import Progress
-from tunecurve.study.trial import training_job
 from tunecurve.study.workloads import estimate_workloads, proposals_workloads, teachers_workloads
 
 # Whether the machine does other work, too, is worth a word where so many seconds of it are estimated.

@@ -18,7 +18,7 @@ from tunecurve.data.rows import Row
 from tunecurve.errors import DamagedFile
 from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.answers import answer_stream
-from tunecurve.learners.base import Completion, Decoder, Learner, Pending, TrainingJob, TrainingProgress, TrainingRecord
+from tunecurve.learners.base import Completion, Decoder, Learner, Pending, TrainingProgress, TrainingRecord
 from tunecurve.learners.cleaning import USUAL_CLEANING, Cleaning
 from tunecurve.metrics.base import Metric
 from tunecurve.prompts import Prompt, held_to_shape
@@ -37,7 +37,7 @@ from tunecurve.study.found_instruction import Optimisation
 from tunecurve.study.losses import AskedRows, TrialLoss, measure_losses
 from tunecurve.study.optimising.optimise import found_instruction
 from tunecurve.study.optimising.proposals import with_instruction
-from tunecurve.study.plan import PlannedTrial, Trial, shape_in, training_key
+from tunecurve.study.plan import PlannedTrial, Trial, shape_in, training_job, training_key
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, RESULT, TrialFolder
 from tunecurve.study.trial_record import MOVE_AWAY, TrainingScores, TrialRecord, keep_statistics, signatures_of
@@ -163,14 +163,6 @@ def _find_instruction(
     proposer = learner if planned.config["optimize"]["proposer"] is None else context.proposer
     assert proposer is not None, "the study builds whom it names"
     return found_instruction(planned, context.data, (learner, proposer), context.metrics[0], cleaning, progress)
-
-
-def training_job(planned: PlannedTrial, data: StudyData) -> TrainingJob:
-    """Return what a trial's learner is fine-tuned on, how, and where its model goes."""
-    trial = planned.trial
-    examples = data.tuning_examples(trial.train_size, trial.seed)
-    groups = data.training_groups(trial.train_size, trial.seed)
-    return TrainingJob(examples, planned.config["recipe"], trial.seed, planned.folder.path, groups)
 
 
 def _train(planned: PlannedTrial, context: TrialContext, progress: Progress) -> TrainingRecord | Pending:

