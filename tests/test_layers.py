@@ -48,7 +48,7 @@ def test_the_code_keeps_its_layers(project):
         ("findings.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from tunecurve import run", "tunecurve.findings"),
         ("odd_room.py", "", "odd_room"),
     ],
-    ids=["upwards", "upwards in a function", "sideways", "circle in a room", "circle of rooms", "upwards for a type", "a room without a layer"],
+    ids=["upwards", "in a function", "sideways", "circle in a room", "circle of rooms", "upwards for a type", "a room without a layer"],
 )  # fmt: skip
 def test_a_violation_is_found_and_named(project, module, line, named):
     path = project / "src" / "tunecurve" / module
