@@ -637,3 +637,10 @@ def test_a_width_of_nothing_is_that_of_the_expected_score(tmp_path: Path) -> Non
     shown = run(write(tmp_path, "n,score,kind\n0,100,floor\n")).output
     assert "interval of the expected score at n=6400, 0 wide now" in shown
     assert "around which single runs scatter" in shown
+
+
+@pytest.mark.parametrize("option", ["--label-price", "--training-price", "--run-price", "--miss-penalty"])
+def test_a_price_that_is_none_is_named_as_typed(option: str) -> None:
+    result = run("--points", POINTS, "--value-per-point", "1", option, "-1")
+    assert result.exit_code == 2
+    assert f"{option} -1: expected a price of 0 or more." in result.output

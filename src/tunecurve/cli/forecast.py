@@ -6,6 +6,7 @@ of any length gets a forecast or a clear line; numbers are never guessed from te
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -96,7 +97,11 @@ def _question(options: dict[str, Any]) -> Question:
     from tunecurve.curve.table import parse_range
     from tunecurve.errors import UsageError
 
-    prices = Prices(*(options.pop(name) for name in PRICES))
+    given = {name: options.pop(name) for name in PRICES}
+    for name, price in given.items():
+        if price is not None and not (math.isfinite(price) and (price >= 0 or name == "serving_price")):
+            raise UsageError(f"--{name.replace('_', '-')} {price:g}: expected a price of 0 or more.")
+    prices = Prices(**{PRICES[name]: price for name, price in given.items()})
     if prices.miss_penalty is not None and options["target"] is None:
         raise UsageError(
             f"--miss-penalty {prices.miss_penalty:g} needs the score that would be missed: give --target too."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from tunecurve.curve.curve_table import CurveTable
     from tunecurve.curve.forecast import CurvePoints, Forecast, Prices
 
-# The options that are prices, in the order of `Prices`.
-PRICES = ("label_price", "value_per_point", "training_price", "run_price", "serving_price", "miss_penalty")
+# The options that are prices, and what they set of `Prices`.
+PRICES = {
+    "label_price": "label",
+    "value_per_point": "value_per_point",
+    "training_price": "training_per_example",
+    "run_price": "training_fixed",
+    "serving_price": "serving_difference",
+    "miss_penalty": "miss_penalty",
+}
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ class Question:
 
     def _unused_prices(self, answer: Forecast) -> list[str]:
         """Return what prices say where they give no decision: what labels cost, and that more is not said."""
-        given = [name for name, price in zip(PRICES, astuple(self.prices), strict=False) if price is not None]
+        given = [option for option, price in PRICES.items() if getattr(self.prices, price) is not None]
         if not given or answer.decision is not None or not answer.points:
             return []
         lacking = "a forecast" if answer.refusal else "--value-per-point"
