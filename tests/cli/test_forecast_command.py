@@ -642,5 +642,5 @@ def test_a_width_of_nothing_is_that_of_the_expected_score(tmp_path: Path) -> Non
 @pytest.mark.parametrize("option", ["--label-price", "--training-price", "--run-price", "--miss-penalty"])
 def test_a_price_that_is_none_is_named_as_typed(option: str) -> None:
     result = run("--points", POINTS, "--value-per-point", "1", option, "-1")
-    assert result.exit_code == 2
-    assert f"{option} -1: expected a price of 0 or more." in result.output
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception) == f"{option} -1: expected a price of 0 or more."
