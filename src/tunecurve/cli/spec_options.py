@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -224,7 +225,9 @@ def check_options(values: Mapping[str, Any], of_file: Mapping[str, Any], options
         raise UsageError(f"--metric: {error}") from error
     before = problems_of(of_file) if problems else []
     for place, reason in problems:
-        of_place = [option for key, option in given.items() if key.startswith(f"{place}.") or not place]
+        within = {key: option for key, option in given.items() if key.startswith(f"{place}.") or not place}
+        named = [option for key, option in within.items() if re.search(rf"\b{key.rpartition('.')[2]}\b", reason)]
+        of_place = named or list(within.values())
         if of_place and (place, reason) not in before:
             raise UsageError(f"{' '.join(of_place)}: {reason}")
 

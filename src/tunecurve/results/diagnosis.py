@@ -23,7 +23,8 @@ def diagnose(points: Sequence[Point], metric: MetricResult, forecast: Mapping[st
         if floor is None or metric.best is None or metric.best == floor:
             continue
         word = _word(*((value - floor) / (metric.best - floor) for value in (on_training, score)))
-        is_last = point.train_size == max(p.train_size for p in points if p.learner == point.learner)
+        own_sizes = [p.train_size for p in points if (p.learner, p.strategy) == (point.learner, point.strategy)]
+        is_last = point.train_size == max(own_sizes)
         own = forecast.get(point.learner)
         is_flat = is_last and own is not None and own.word == "flat"
         template = _FLAT_SENTENCES.get(word, _SENTENCES[word]) if is_flat else _SENTENCES[word]
