@@ -49,6 +49,10 @@ class ModelError(TunecurveError):
     exit_code = 5
 
 
+class UnknownModel(ModelError):
+    """A name that no model has; where it stands in a study file or is an option, it is wrong as any other value there."""
+
+
 class TrialsFailedError(TunecurveError):
     """At least one trial failed; the others are finished and kept."""
 

@@ -266,3 +266,39 @@ def test_validate_refuses_settings_that_the_study_in_the_folder_does_not_have(
         code, _, stderr = invoke(command, *asked, *changed)
         assert code == 8, command
         assert "other settings" in stderr
+
+
+WRONG_MODELS = [
+    ("tagger:no-such-encoder", "unknown encoder 'no-such-encoder'"),
+    ("no-such-model", "unknown model 'no-such-model'"),
+    ("nowhere.gguf", "model file 'nowhere.gguf' does not exist"),
+    ("tfidf", "'tfidf' is for multilabel and classification tasks"),
+    ("openai/", "'openai/' is no name of a provider's model"),
+    ("constrained:google/gemini-3.5-flash", "does not let its answers be constrained"),
+    ("my_module:Learner", "add --allow-code"),
+]
+
+
+@pytest.mark.parametrize(("model", "said"), WRONG_MODELS)
+def test_a_wrong_model_is_named_with_the_key_or_the_option_that_says_it(tmp_path, rows_file, capsys, model, said):
+    study = tmp_path / "study.yaml"
+    study.write_text(f"data: {{source: {rows_file}}}\ntask: masking\nmodels: ['{model}']\n")
+    assert run_command(["plan", str(study)]) == 4
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"tunecurve: {study}: models: ")
+    assert said in line
+    assert run_command(["plan", str(rows_file), "--task", "masking", "--model", model]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("tunecurve: --model: ")
+    assert said in line
+
+
+def test_a_proposer_and_a_metric_of_a_study_file_are_named_with_their_keys(tmp_path, rows_file, capsys):
+    study = tmp_path / "study.yaml"
+    head = f"data: {{source: {rows_file}}}\ntask: masking\nmodels: [tagger]\n"
+    study.write_text(head + "optimize: {calls: 30, proposer: nobody}\n")
+    assert run_command(["plan", str(study)]) == 4
+    assert f"{study}: optimize.proposer: unknown model 'nobody'" in capsys.readouterr().err
+    study.write_text(head + "metrics: ['my_module:metric']\n")
+    assert run_command(["plan", str(study)]) == 4
+    assert f"{study}: metrics: metric 'my_module:metric' is code" in capsys.readouterr().err

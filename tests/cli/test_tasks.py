@@ -93,6 +93,6 @@ def test_an_unknown_encoder_is_one_line(classes_file, tmp_path):
         "plan", "--data", classes_file, "--task", "classification", "--model", "classifier:all-minilm", "--test-size", "30",
         "--out", tmp_path / "out",
     )  # fmt: skip
-    assert code == 5
+    assert code == 2
     named = "all-minilm-l6-v2, all-mpnet-base-v2, multilingual-e5-small-4bit"
     assert f"unknown encoder 'all-minilm'; expected {named}, a hub id (owner/name) or a folder." in stderr

@@ -182,6 +182,7 @@ def test_a_study_file_loads_no_learner_by_itself(tmp_path, command):
         "task: classification\nmodels: [my_learners:LOOKUP]\ndata: {source: rows.csv}\nsplit: {method: random, test_size: 15}\n"
     )
     code, _, stderr = invoke(command, "study.yaml")
-    assert code == ModelError.exit_code
+    assert code == SpecError.exit_code
+    assert "study.yaml: models: unknown model" in stderr
     assert "If it is a learner of your own, and you trust my_learners, add --allow-code" in stderr
     assert "my_learners" not in sys.modules

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunecurve.cli.rights import allow_code_option, local_only_option
-from tunecurve.cli.spec_options import KEYS, OF_ROWS, Decorator, check_options, given_keys, option_of
+from tunecurve.cli.spec_options import KEYS, OF_ROWS, Decorator, check_options, given_keys, option_of, typed_options
 
 if TYPE_CHECKING:
     from tunecurve.study.options import StudyOptions
@@ -91,4 +91,5 @@ def options_of(options: Mapping[str, Any], **more: Any) -> StudyOptions:
     """Return how a study is prepared: what the options say, and more."""
     from tunecurve.study.options import StudyOptions
 
-    return StudyOptions(**{key: options[key] for key in ("out", "device", "threads", "accept_data_changes")}, **more)
+    kept = {key: options[key] for key in ("out", "device", "threads", "accept_data_changes")}
+    return StudyOptions(**kept, typed=typed_options(options), **more)

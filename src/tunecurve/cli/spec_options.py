@@ -209,18 +209,20 @@ def check_options(values: Mapping[str, Any], of_file: Mapping[str, Any], options
         With the option as it is typed.
     """
     from tunecurve.errors import SpecError, UsageError
-    from tunecurve.own_code import load_object
     from tunecurve.spec.reading import problems_of
 
-    given = {key: _typed(name) for name, key in KEYS.items() if options.get(name) not in (None, ())}
+    given = typed_options(options)
     problems = problems_of(values) if given else []
     for place, reason in problems:
         for key, option in given.items():
             if f"{place}.".startswith(f"{key}."):
                 raise UsageError(f"{option}: {reason}")
     try:
-        for metric in filter(is_reference, options.get("metric") or ()):
-            load_object(metric, "metric")
+        own_metrics = list(filter(is_reference, options.get("metric") or ()))
+        if own_metrics:
+            from tunecurve.metrics.catalogue import build_metrics  # metrics compute: other options need none
+
+            build_metrics(own_metrics)
     except SpecError as error:
         raise UsageError(f"--metric: {error}") from error
     before = problems_of(of_file) if problems else []
@@ -230,6 +232,11 @@ def check_options(values: Mapping[str, Any], of_file: Mapping[str, Any], options
         of_place = named or list(within.values())
         if of_place and (place, reason) not in before:
             raise UsageError(f"{' '.join(of_place)}: {reason}")
+
+
+def typed_options(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the options that were given, as they are typed, by the keys that they set."""
+    return {key: _typed(name) for name, key in KEYS.items() if options.get(name) not in (None, ())}
 
 
 def _typed(parameter: str) -> str:

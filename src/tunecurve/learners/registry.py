@@ -200,7 +200,7 @@ def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learn
     try:
         files = resolve_model(name, on_message=options.on_message)
     except ModelError as error:
-        raise ModelError(f"{error}{_as_next_sentence(str(error), _hint(name))}") from None
+        raise type(error)(f"{error}{_as_next_sentence(str(error), _hint(name))}") from None
     account, compute = options.account, options.compute()
     if account is not None and account.settings.vllm.model == name and not is_constrained:
         if options.four_bit_weights is True:

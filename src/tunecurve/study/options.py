@@ -29,3 +29,5 @@ class StudyOptions:
     """Where the study's values come from, for messages."""
     progress: Progress = field(default_factory=Progress)
     """Told what happens, while the study is prepared and while it runs."""
+    typed: Mapping[str, str] = field(default_factory=dict)
+    """Options on the command line that said keys, by key: ``{"models": "--model"}``; for messages."""

@@ -23,6 +23,7 @@ from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData, split_data
 from tunecurve.study.left_out import left_out
+from tunecurve.study.model_places import naming_place
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
 from tunecurve.study.progress import Progress
@@ -62,8 +63,9 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
         cancellation=progress.cancellation,
         on_spent=progress.paid,
     )
-    built = _learners(asked, spec, account, folder, options)
-    proposer = _proposer(spec, built)
+    built = _learners(asked, spec, account, folder, (values, options))
+    with naming_place("optimize.proposer", values, options):
+        proposer = _proposer(spec, built)
     spec, data = split_as_asked(
         spec,
         read_study_rows(spec, folder, settled.findings),
@@ -116,19 +118,22 @@ def _with_models_of_learners(values: Mapping[str, Any], learners: Mapping[str, o
 
 
 def _learners(
-    asked: StudySpec, spec: StudySpec, account: Account, folder: Path, options: StudyOptions
+    asked: StudySpec, spec: StudySpec, account: Account, folder: Path, told: tuple[Mapping[str, Any], StudyOptions]
 ) -> dict[str, Learner]:
     """Return the study's learners by name, the floor first: the caller's own, the others as their names say."""
+    options = told[1]
     given = options.learners or {}
     named = [name for name in spec.asked_models if name not in given]
-    own = own_learners(given)
+    by_name = own_learners(given)
     if not named:
-        return own
+        return by_name
     local = LearnerOptions.of_study(spec, account, options.device, threads_of_study(folder, options))
     local = replace(local, share=options.share, on_message=options.progress.message)
-    by_name = build_learners([name for name in named if name in asked.asked_models], local) | own
-    for name in named:
-        if name not in by_name:
+    for name in sorted(named, key=lambda name: name not in asked.asked_models):
+        if name in asked.asked_models:
+            with naming_place("models" if name in asked.models else "optimize.proposer", *told):
+                by_name |= {name: build_learners([name], local)[name]}
+        else:
             try:
                 by_name |= {name: build_learners([name], local)[name]}
             except ModelError as error:
@@ -152,7 +157,7 @@ def _proposer(spec: StudySpec, built: dict[str, Learner]) -> Learner | None:
         return None
     proposer = built[name]
     if not proposer.takes_prompts or name.startswith(CONSTRAINED):
-        raise UsageError(f"optimize.proposer is '{name}', which cannot write an instruction; expected a language model")
+        raise UsageError(f"'{name}' proposes instructions, and cannot write one; expected a language model")
     if name not in spec.models:
         del built[name]
     return proposer

@@ -14,6 +14,7 @@ from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
 from tunecurve.data.more_answers import more_answers
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Match
 from tunecurve.data.shapes.registry import SAMPLE_ROWS, recognise
+from tunecurve.errors import SpecError
 from tunecurve.findings import Finding
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.spec.reading import parse_spec
@@ -52,7 +53,12 @@ def settled_study(values: Mapping[str, Any], out: str | Path | None = None, orig
     values, sides = with_sides_of_folder(values)
     spec = parse_spec(values, origin)
     folder = Path(out) if out is not None else Path("runs") / spec.name
-    build_metrics(spec.metric_names)  # code that may not be loaded, or is no metric, is said before anything is read
+    try:
+        build_metrics(
+            spec.metric_names
+        )  # code that may not be loaded, or is no metric, is said before anything is read
+    except SpecError as error:
+        raise SpecError(f"{origin}: metrics: {error}") from error
     settled = _settled(values, spec, folder, origin)
     check_comparable(settled.spec, folder)
     return replace(settled, findings=(*sides, *settled.findings))

