@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -96,3 +97,44 @@ def test_what_benchmarks_import_of_the_package_is_there():
                     and importlib.util.find_spec(f"{node.module}.{alias.name}") is None
                 ]
     assert not missing
+
+
+GPU = BENCHMARKS / "gpu" / "measure.py"
+
+
+def test_a_whole_study_is_measured_by_the_script_for_a_gpu(tiny_model_folder, tmp_path):
+    out = tmp_path / "figures.json"
+    options = ["--tiny", "--tokenizer", str(tiny_model_folder), "--out", str(out), "--only", "study"]
+    done = subprocess.run(
+        [sys.executable, str(GPU), *options], capture_output=True, text=True, check=False, timeout=580
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert "TINY SHAPES" in done.stdout
+    found = json.loads(out.read_text())
+    assert found["tiny"]
+    assert found["ended"] == {"study": "done"}
+    assert {row["name"] for row in found["figures"]["study"]} >= {"train", "answer rows", "the whole"}
+
+
+def test_steps_in_all_ways_and_peers_are_measured_by_the_script_for_a_gpu(
+    tiny_model_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.syspath_prepend(BENCHMARKS)  # what the script adds to the path is taken away with it
+    measure = loaded(GPU)
+    small = measure.measure_small(tmp_path, tiny_model_folder, tiny=True)
+    assert [row["name"] for row in small] == ["one training", "2 trainings together"]
+    kept, parts, again, *packed = measure.measure_large(tmp_path, tiny_model_folder, tiny=True)
+    assert "activation checkpointing" in again["path"]
+    assert "in parts of 1 row" in parts["path"]
+    assert "parts" not in kept["path"]
+    assert max(parts["loss_apart"], again["loss_apart"]) < 1e-2
+    has_bitsandbytes = importlib.util.find_spec("bitsandbytes") is not None
+    assert [row["name"] for row in packed] == [way.name for way in measure.WAYS if way.four_bit and has_bitsandbytes]
+    peers = [row["name"] for row in measure.measure_peers(tmp_path, tiny_model_folder, tiny=True)]
+    said = capsys.readouterr().out
+    assert "FAILED" not in said
+    assert ("weights in 4 bits: not measured" in said) != has_bitsandbytes
+    for package in ("trl", "unsloth"):
+        is_there = importlib.util.find_spec(package) is not None
+        assert (f"{package} cannot be imported here" in said) != is_there
+    assert "small, transformers Trainer + PEFT, answer-only loss" in peers

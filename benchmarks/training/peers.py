@@ -51,7 +51,7 @@ def arguments(job: dict[str, Any]) -> dict[str, Any]:
         "per_device_train_batch_size": job["batch_size"],
         "max_steps": job["steps"],
         "learning_rate": 5e-4,
-        "use_cpu": True,
+        "use_cpu": job.get("use_cpu", True),
         "bf16": job["dtype"] == "bfloat16",
         "report_to": "none",
         "save_strategy": "no",

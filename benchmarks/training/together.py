@@ -20,7 +20,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -89,8 +88,10 @@ def launched_one_by_one(train: Callable[..., object]) -> Callable[..., object]:
     """Return the training without recorded steps."""
 
     def without(*args: object, **options: object) -> None:
-        where = "tunecurve.learners.lm.training.backends.CudaGraphs"
-        with patch(where, partial(CudaGraphs, may_record=False)):
+        def never(*arguments: object, may_record: bool) -> CudaGraphs:
+            return CudaGraphs(*arguments, may_record=False)
+
+        with patch("tunecurve.learners.lm.training.backends.CudaGraphs", never):
             train(*args, **options)
 
     return without
