@@ -104,7 +104,7 @@ def test_memory_that_runs_out_halves_the_parts_until_they_fit(tiny_model_folder,
     assert_equal(computed(objective_of(tiny_model_folder, with_memory_for(2, backend), split), {0: range(7)}), whole)
     assert (split.rows_at_once, split.ran_out_at) == (1, [7, 3])
     assert split.said == (
-        "; batches in parts of 1 row of a training, their gradients added: memory did not suffice for 3"
+        "batches in parts of 1 row of a training, their gradients added: memory did not suffice for 3"
     )
     with pytest.raises(torch.OutOfMemoryError):
         computed(objective_of(tiny_model_folder, with_memory_for(0, backend), MicroBatches()), {0: range(7)})
