@@ -302,3 +302,10 @@ def test_a_proposer_and_a_metric_of_a_study_file_are_named_with_their_keys(tmp_p
     study.write_text(head + "metrics: ['my_module:metric']\n")
     assert run_command(["plan", str(study)]) == 4
     assert f"{study}: metrics: metric 'my_module:metric' is code" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_is_no_mistake_of_the_models(tmp_path, rows_file, capsys):
+    study = tmp_path / "study.yaml"
+    study.write_text(f"data: {{source: {rows_file}}}\ntask: masking\nmodels: [tagger]\n")
+    assert run_command(["plan", str(study), "--device", "mps"]) == 2
+    assert capsys.readouterr().err.startswith("tunecurve: --device mps: ")

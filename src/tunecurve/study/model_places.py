@@ -30,7 +30,7 @@ def naming_place(key: str, values: Mapping[str, Any], options: StudyOptions) -> 
     try:
         yield
     except (UsageError, SpecError, ModelError) as error:
-        if option is None and not is_in_file:
+        if (option is None and not is_in_file) or str(error).startswith("--"):  # the latter is of another option
             raise
         line = f"{option or f'{options.origin}: {key}'}: {error}"
         if isinstance(error, ModelError) and not isinstance(error, UnknownModel):
