@@ -1,5 +1,10 @@
+import math
+import re
+from collections.abc import Iterator
+
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from tunecurve.errors import SpecError
 from tunecurve.spec.docs import commented_study_file, json_schema
@@ -19,7 +24,7 @@ from tunecurve.spec.study import StudySpec, stable_hash
             {"data": {"train_sizes": [5]}},
             ["unknown key 'data.train_sizes'.", "at the top of the file, as 'train_sizes'"],
         ),
-        ({"train_sizes": [0]}, ["train_sizes.0", "greater than or equal to 1", "got 0"]),
+        ({"train_sizes": [0]}, ["train_sizes.0", "expected a whole number of at least 1", "got 0"]),
         ({"train_sizes": "50"}, ["train_sizes", "list"]),
         ({"recipe": {"name": "artcle"}}, ["recipe.name", "'default' or 'article'"]),
         ({"metrics": ["blue"]}, ["unknown metric 'blue'", "Did you mean 'bleu'"]),
@@ -27,7 +32,18 @@ from tunecurve.spec.study import StudySpec, stable_hash
         ({"name": "../up"}, ["name", "letters"]),
         ({"shots": [], "train_sizes": []}, ["nothing to measure"]),
         ({"split": {"test_size": 0}}, ["split.test_size", "got 0"]),
-        ({"seeds": "3"}, ["seeds", "integer"]),
+        ({"train_together": "maybe"}, ["train_together: expected true, false or 'auto', got \"maybe\""]),
+        ({"time_budget": 30}, ["time_budget: expected text such as 30m, 2h or 1h30m, got 30"]),
+        ({"recipe": {"learning_rate": 0}}, ["recipe.learning_rate: expected a number above 0 or 'auto', got 0"]),
+        ({"data": {"input_column": [3]}}, ["data.input_column.0: expected text, in quotes if it is meant so, got 3"]),
+        ({"data": {"input_column": 3}}, ["data.input_column: expected text or a list of texts, got 3"]),
+        ({"hosted": {"safety": {"a": 1}}}, ["hosted.safety.a: expected text"]),
+        ({"hosted": {"safety": "on"}}, ["hosted.safety: expected 'off', 'provider' or a mapping"]),
+        ({"hosted": {"deployments": {1: "x"}}}, ["hosted.deployments.1: expected names that are text"]),
+        ({"shots": [2.5]}, ["shots.0: expected an entry such as 3 or similar:8, got 2.5"]),
+        ({"shots": [{"count": "x"}]}, ["shots.0.count: expected a whole number of at least 1"]),
+        ({"models": []}, ["models: expected a list of texts, at least one, got []"]),
+        ({"seeds": "3"}, ["seeds", "expected a whole number"]),
     ],
 )
 def test_wrong_values_name_key_value_and_expectation(values, parts):
@@ -121,3 +137,62 @@ def test_a_hub_id_in_the_place_of_a_study_file_is_told_the_option(name):
 def test_other_names_that_are_not_there_are_study_files(name):
     with pytest.raises(SpecError, match=f"study file '{name}' does not exist; write one with: tunecurve init {name}"):
         load_study(name)
+
+
+WRONG = (
+    "maybe",
+    "",
+    -7,
+    3.5,
+    True,
+    [],
+    ["x"],
+    [None],
+    [[1]],
+    {"a": 1},
+    {"a": {"b": 1}},
+    {"a": [1]},
+    {1: "x"},
+    math.inf,
+)
+# What pydantic calls things, and no user.
+INSIDES = re.compile(
+    r"Input should|valid (string|integer|number|boolean|list|dictionary)|literal\[|function-|tagged-union|constrained-|"
+    r"\.(bool|str|int|float|number|similar|list|dict)\b|after validation|\[key\]|another value"
+)
+
+
+def every_key(model: type[BaseModel], sections: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        yield (*sections, name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from every_key(field.annotation, (*sections, name))
+
+
+@pytest.mark.parametrize("key", list(every_key(StudySpec)), ids=".".join)
+def test_a_wrong_value_of_any_key_is_said_in_words_of_the_file(key: tuple[str, ...]) -> None:
+    said = [line for wrong in WRONG if (line := line_of(key, wrong))]
+    assert said
+    places = (".".join(key), f"unknown key '{'.'.join(key)}", f"{key[0]}: ")
+    for line in said:
+        assert line.removeprefix("study.yaml: ").startswith(places), line
+        assert "\n" not in line
+        assert not INSIDES.search(line), line
+        assert re.search("expected|unknown|no family", line), line
+
+
+def line_of(key: tuple[str, ...], value: object) -> str:
+    """Return what is said of a study whose key has that value; nothing where it may have it."""
+    for part in reversed(key):
+        value = {part: value}
+    try:
+        parse_spec(value, "study.yaml")
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
+def test_a_key_with_several_forms_is_one_problem():
+    with pytest.raises(SpecError) as caught:
+        parse_spec({"train_together": "maybe", "seeds": 0})
+    assert str(caught.value).endswith("(and 1 more)")

@@ -177,8 +177,8 @@ def rows(tmp_path, monkeypatch):
         (["--task", "mine:TASK"], "--task: task 'mine:TASK' is code, "),
         (["--shape", "heap"], "--shape: unknown shape 'heap'."),
         (["--encoding", "u8x"], "--encoding: expected the name of an encoding, "),
-        (["--train-sizes", "0"], "--train-sizes: Input should be greater than or equal to 1, got 0"),
-        (["--target", "nan"], "--target: Input should be a finite number, got NaN"),
+        (["--train-sizes", "0"], "--train-sizes: expected a whole number of at least 1, got 0"),
+        (["--target", "nan"], "--target: expected a finite number, got NaN"),
         (["--test-data", "a", "--split-column", "b"], "--test-data --split-column: expected one way to name the test rows, "),
         (["--shots=", "--train-sizes="], "--train-sizes --shots: nothing to measure: "),
     ],
@@ -195,7 +195,7 @@ def test_a_wrong_value_is_the_options_not_the_datas(capsys, rows, arguments, sai
     [
         ('time_budget: "½h"', "time_budget: '½h' is not a time; "),
         ("data: {where: [xyz]}", "data.where: 'xyz' is no condition; "),
-        ("data: {encoding: [½]}", 'data.encoding: Input should be a valid string, got ["½"]'),
+        ("data: {encoding: [½]}", 'data.encoding: expected text, got ["½"]'),
     ],
 )
 @pytest.mark.parametrize("options", [[], ["--test-size", "10"]])

@@ -296,16 +296,16 @@ def test_entries_of_shots(given, read):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([{"count": 0}], "greater than or equal to 1"),
+        ([{"count": 0}], "a whole number of at least 1"),
         ([{"count": 8, "choose": "nearest"}], "'nearest' is no way to choose examples; expected random, similar"),
-        ([{"count": 8, "of": [0]}], "greater than or equal to 1"),
-        ([{"count": 8, "of": []}], "at least 1 item"),
+        ([{"count": 8, "of": [0]}], "a whole number of at least 1"),
+        ([{"count": 8, "of": []}], "a list of whole numbers of at least 1, at least one"),
         ([{"count": 8, "chose": "similar"}], "chose"),
-        ([{"count": -1, "choose": "random"}], "greater than or equal to 0"),
+        ([{"count": -1, "choose": "random"}], "an entry such as 3 or similar:8, got -1"),
         (["nearest:8"], "'nearest:8' is no number of examples"),
-        ([{"count": "8"}], "shots.0.similar.count: Input should be a valid integer"),
+        ([{"count": "8"}], "shots.0.count: expected a whole number"),
         (["similar:x"], "'similar:x' is no number of examples"),
-        ([2.5], "integer"),
+        ([2.5], "an entry such as 3 or similar:8, got 2.5"),
     ],
 )
 def test_entries_that_are_none_are_refused_in_a_line(given, said):

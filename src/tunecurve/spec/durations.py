@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 # How each unit may be written, and its seconds.
 _UNITS = {"d|days?": 86400, "h|hrs?|hours?": 3600, "m|mins?|minutes?": 60, "s|secs?|seconds?": 1}
@@ -49,4 +49,4 @@ def _is_duration(text: str) -> str:
     return text
 
 
-Duration = Annotated[str, AfterValidator(_is_duration)]
+Duration = Annotated[str, AfterValidator(_is_duration), Field(examples=["30m", "2h", "1h30m"])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +17,7 @@ from tunecurve.data.addresses import is_address
 from tunecurve.data.kinds import OTHERS, kind_of
 from tunecurve.data.options import with_part
 from tunecurve.errors import SpecError, did_you_mean
+from tunecurve.spec.expectations import key_at, node_of, words_of
 from tunecurve.spec.study import StudySpec
 
 # A study file is small; a .json file that is larger is rows.
@@ -41,13 +43,9 @@ def problems_of(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     try:
         StudySpec.model_validate(dict(values))
     except ValidationError as error:
-        found = error.errors(include_url=False)
         return [
-            (
-                ".".join(map(str, one["loc"])),
-                _reason_of(one) + ("" if isinstance(one["input"], dict) else _value_in(one)),
-            )
-            for one in found
+            (".".join(one.key), one.reason + ("" if isinstance(one.value, dict) else _value_in(one)))
+            for one in _problems_in(error)
         ]
     return []
 
@@ -156,35 +154,74 @@ def load_spec(path: Path) -> dict[str, object]:
     return values
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong with a key, in words of the study file."""
+
+    key: tuple[str, ...]
+    kind: str
+    """Pydantic's name of it."""
+    reason: str
+    value: object
+
+
+def _problems_in(error: ValidationError) -> list[_Problem]:
+    """Return what is wrong, each key once: of a key with several forms, the one that the value nearly has, or all of them."""
+    found: dict[tuple[str, ...], _Problem] = {}
+    for one in error.errors(include_url=False):
+        key, union, node = key_at(one["loc"])
+        if union is not None and key == union and one["type"] not in _OURS:
+            node = node_of(union)
+        place, known = (key if union is None else union), found.get(key if union is None else union)
+        if known is None or len(key) > len(known.key):
+            found[place] = _Problem(key, one["type"], _reason_of(one, node), one["input"])
+    return list(found.values())
+
+
+# Said by the sections themselves, and of no single value.
+_OURS = ("value_error", "extra_forbidden")
+
+
+def _reason_of(problem: ErrorDetails, node: Mapping[str, Any]) -> str:
+    if problem["type"] in _OURS:
+        return problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "invalid_key" or "[key]" in problem["loc"]:
+        return "expected names that are text"
+    value = problem["input"]
+    hint = ""
+    if node.get("type") == "string" and not {"examples", "enum"} & node.keys() and isinstance(value, int | float):
+        hint = ", in quotes if it is meant so"
+    words = words_of(node)
+    return f"expected {words.replace('a number', 'a finite number') if problem['type'] == 'finite_number' else words}{hint}"
+
+
 def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
-    place = ".".join(path) or "the file"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if first["type"] == "extra_forbidden":
+    problems = _problems_in(error)
+    first = problems[0]
+    place = ".".join(first.key) or "the file"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    path = list(first.key)
+    if first.kind == "extra_forbidden":
         known = _fields_at(path[:-1])
         hint = _where_it_stands(path) or did_you_mean(path[-1], known)
         return f"unknown key '{place}'.{hint} Known here: {', '.join(known)}{more}"
     shown = _value_in(first)
-    if first["type"] == "model_type" and path:
+    if first.kind == "model_type" and path:
         return f"{place}: expected keys below it, as '{_fields_at(path)[0]}: ...'{shown}{more}"
-    return f"{place}: {_reason_of(first)}{shown}{more}"
+    return f"{place}: {first.reason}{shown}{more}"
 
 
-def _value_in(problem: ErrorDetails) -> str:
+def _value_in(problem: _Problem) -> str:
     """Return the value met, where it is that of a key and the reason does not quote it."""
-    value = problem["input"]
-    if not problem["loc"] or any(isinstance(one, str) and f"'{one}'" in problem["msg"] for one in _as_list(value)):
-        return ""
-    return f", got {json.dumps(value, default=str, ensure_ascii=False)[:80]}"
+    value = problem.value
+    is_quoted = problem.kind in _OURS and any(
+        isinstance(one, str) and f"'{one}'" in problem.reason for one in _as_list(value)
+    )
+    return "" if not problem.key or is_quoted else f", got {json.dumps(value, default=str, ensure_ascii=False)[:80]}"
 
 
 def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
-
-
-def _reason_of(problem: ErrorDetails) -> str:
-    return problem["msg"].removeprefix("Value error, ")
 
 
 def _where_it_stands(path: list[str]) -> str:

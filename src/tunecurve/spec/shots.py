@@ -47,7 +47,9 @@ def _kind(entry: Any) -> str:
 
 
 Shots = Annotated[
-    Annotated[int, Field(ge=0), Tag("number")] | Annotated[SimilarShots, Tag("similar")], Discriminator(_kind)
+    Annotated[int, Field(ge=0), Tag("number")] | Annotated[SimilarShots, Tag("similar")],
+    Discriminator(_kind),
+    Field(examples=[3, "similar:8"]),
 ]
 
 
