@@ -183,10 +183,11 @@ def test_a_wrong_value_of_any_key_is_said_in_words_of_the_file(key: tuple[str, .
 
 def line_of(key: tuple[str, ...], value: object) -> str:
     """Return what is said of a study whose key has that value; nothing where it may have it."""
-    for part in reversed(key):
-        value = {part: value}
+    values: dict[str, object] = {key[-1]: value}
+    for part in reversed(key[:-1]):
+        values = {part: values}
     try:
-        parse_spec(value, "study.yaml")
+        parse_spec(values, "study.yaml")
     except SpecError as error:
         return str(error)
     return ""
