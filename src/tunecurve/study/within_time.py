@@ -106,15 +106,15 @@ class TimeKeeper:
         if not others or self._study.spec.train_together or self._measured_speed(list(self._measured)) is None:
             return []
         added = {item.trial: self._expected(item.trial) for item in others}
+        room = (1.0 - RESERVE) * self._budget - self._spent
+        if sum(takes.values()) + min(added.values()) > room:
+            return []
         planned = [*self._study.planned, *others]
         seconds = {item.trial: takes.get(item.trial, added.get(item.trial, 0.0)) for item in planned}
         begun = {item.trial.learner for item in self._study.planned}
         once = {name: own.preparation_seconds() for name, own in self._study.learners.items() if name not in begun}
         done = [trial for trial in seconds if trial not in takes and trial not in added]
         planner = Planner(seconds, once, share_told(planned), done)
-        room = (1.0 - RESERVE) * self._budget - self._spent
-        if planner.cost(takes) > room:
-            return []
         chosen = planner.more([item.trial for item in self._study.planned], room).planned
         new = [item for item in others if item.trial in chosen]
         if new:

@@ -70,6 +70,7 @@ class _Product(torch.autograd.Function):
 
 def packed(model: Any, device: torch.device, dtype: torch.dtype) -> Any:
     """Return the model with the weights of its linear layers packed on a device, one after the other; its output layer stays."""
+    check_installed("a model whose weights are kept in 4 bits")  # also on a worker of another machine
     for parent, name, linear in _linears(model):
         linear.weight.data = linear.weight.data.to(device, dtype)
         setattr(parent, name, FourBitLinear(linear))
