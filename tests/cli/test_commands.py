@@ -309,3 +309,24 @@ def test_a_device_that_is_not_there_is_no_mistake_of_the_models(tmp_path, rows_f
     study.write_text(f"data: {{source: {rows_file}}}\ntask: masking\nmodels: [tagger]\n")
     assert run_command(["plan", str(study), "--device", "mps"]) == 2
     assert capsys.readouterr().err.startswith("tunecurve: --device mps: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["plan", "--seeds", "x"], "--seeds: 'x' is not a whole number; see: tunecurve plan --help"),
+        (["forecast", "--at", "x"], "--at: 'x' is not a number; see: tunecurve forecast --help"),
+        (["forecast", "--direction", "up"], "--direction: 'up' is not one of 'max', 'min'; see: tunecurve forecast --help"),
+        (["plan", "study.yaml", "more"], "Got unexpected extra argument (more); see: tunecurve plan --help"),
+        (["export"], "Missing argument 'FOLDER'; see: tunecurve export --help"),
+        (["jobs", "nothing"], "No such command 'nothing'; see: tunecurve jobs --help"),
+        (["nothing"], "No such command 'nothing'; see: tunecurve --help"),
+    ],
+)  # fmt: skip
+def test_what_click_refuses_is_one_line_too(arguments, line):
+    assert invoke(*arguments) == (2, "", f"tunecurve: {line}\n")
+
+
+def test_no_command_shows_the_help():
+    _, out, err = invoke()
+    assert "Commands:" in out + err

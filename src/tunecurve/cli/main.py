@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import traceback
 
@@ -100,9 +101,11 @@ def run_command(arguments: list[str]) -> int:
         return code if isinstance(code, int) else 0
     except TunecurveError as error:
         return _fail(str(error), error.exit_code)
-    except click.ClickException as error:
+    except _HELP_IS_MEANT as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        return _fail(_line_of(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted; what is finished is kept, the same command continues", 130)
     except BrokenPipeError:
@@ -115,6 +118,27 @@ def run_command(arguments: list[str]) -> int:
         return _fail(str(problem), problem.exit_code)
     except Exception as error:
         return _show_bug(error)
+
+
+# What newer versions of click raise where a group is called without a command.
+_HELP_IS_MEANT: tuple[type[click.UsageError], ...] = tuple(
+    getattr(click.exceptions, name) for name in ("NoArgsIsHelpError",) if hasattr(click.exceptions, name)
+)
+# What click calls the types of options, and what people do.
+_TYPES = {"integer range": "whole number", "integer": "whole number", "float range": "number", "float": "number"}
+
+
+def _line_of(error: click.ClickException) -> str:
+    """Return what click refuses as one line, as everything else is told, with where the options stand."""
+    said = " ".join(error.format_message().split())
+    said = re.sub(r"^Invalid value for '([^']+)': ", r"\1: ", said)
+    said = re.sub(
+        r"is not a valid (integer range|integer|float range|float)\b",
+        lambda found: f"is not a {_TYPES[found[1]]}",
+        said,
+    )
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{said.rstrip('.')}; see: {context.command_path} --help" if context is not None else said
 
 
 def _show_bug(error: Exception) -> int:
