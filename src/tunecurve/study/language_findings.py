@@ -22,7 +22,7 @@ FEWEST_SHARE = 0.3
 MEASURED = {
     "masking": (
         "with 50 rows to mask, BLEU was 7 to 13 points higher in French, German and Italian, the same in Spanish, and of 100 documents "
-        "24 to 33 fewer leaked (one seed)"
+        "24 to 33 fewer leaked; with 200 rows it was 8 and 12 points in French and Italian, and 13 and 18 documents (one seed)"
     )
 }
 NOT_MEASURED = "what it brings to this task was not measured"
