@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from tunecurve.curve.bootstrap import bootstrap_scores, row_multiplicities
+from tunecurve.curve.collapse import may_have_collapsed
 from tunecurve.curve.drops import find_drops
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
+from tunecurve.curve.intervals import Jackknife, difference_interval, difference_of, jackknife, sums_by_group
+from tunecurve.curve.paired import PairedSizes
 from tunecurve.curve.points import PreparedCurve, prepare
 from tunecurve.curve.posterior import draw_curves, explain, fit
 from tunecurve.curve.priors import CLASSICAL, prior_from, prior_table
@@ -81,6 +84,70 @@ def test_drops_by_luck_are_seldom_called_real() -> None:
         for seed in range(200)
     ]
     assert abs(np.mean(called) - 0.05) <= 3 * np.sqrt(0.05 * 0.95 / len(called))
+
+
+def grouped_curve(right: np.ndarray, n_groups: int, sign: float = 1.0, level: float = 0.95) -> CurvePoints:
+    """Rows of each size (sizes, rows) right or wrong, in groups as they follow on each other; the score is the right share, or that
+    which is wrong."""
+    rows = right.shape[1]
+    groups = np.arange(rows) * n_groups // rows
+    counts = row_multiplicities(rows, 1000, seed=0, groups=[str(one) for one in groups])
+    shares = 100.0 * (right if sign > 0 else ~right)
+    draws = [bootstrap_scores(row[:, None], counts, lambda total: total[:, 0] / rows) for row in shares]
+
+    def item(row: np.ndarray) -> Jackknife:
+        summed = sums_by_group(np.stack([row, np.ones(rows)], axis=1), groups)
+        return jackknife(summed, lambda total: total[..., 0] / total[..., 1], summed[:, 1])
+
+    paired = PairedSizes({size: item(row) for size, row in zip(SIZES, shares, strict=True)}, 100.0, sign, level)
+    return CurvePoints(SIZES, shares.mean(axis=1), bootstrap_draws=np.array(draws), paired=paired)
+
+
+@pytest.mark.parametrize("direction", ["max", "min"])
+def test_one_wrong_row_in_each_of_five_groups_of_twenty_is_no_drop(direction: str) -> None:
+    right = np.ones((3, 200), dtype=bool)
+    right[0, ::2], right[2, 5:55:10] = False, False
+    points = grouped_curve(right, 20, 1.0 if direction == "max" else -1.0)
+    curve = prepare(points, (0, 100), direction)
+    assert find_drops(replace(curve, paired=None))[0].real, "what bootstrap draws alone say"
+    (drop,) = find_drops(curve)
+    assert not drop.real
+    assert drop.probability_of_luck is not None
+    assert drop.probability_of_luck > 0.025
+    assert not any("more than luck" in note for note in forecast_curve(points, (0, 100), direction).notes)
+
+
+def test_a_drop_of_many_groups_is_real() -> None:
+    right = np.ones((3, 200), dtype=bool)
+    right[0, ::2], right[2, ::4] = False, False
+    assert find_drops(prepare(grouped_curve(right, 20), (0, 100), "max"))[0].real
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("n_groups", [5, 20, 200])
+def test_no_drop_is_real_within_the_printed_interval(n_groups: int, level: float) -> None:
+    n_real = 0
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        wrong = generator.random((3, 1)) * 0.5
+        right = np.repeat(generator.random((3, n_groups)) > wrong, 200 // n_groups, axis=1)
+        points = grouped_curve(right, n_groups, level=level)
+        assert points.paired is not None
+        for drop in find_drops(prepare(points, (0, 100), "max")):
+            item = difference_of(points.paired.scores[drop.to_n], points.paired.scores[drop.from_n])
+            assert not drop.real or difference_interval(item, 100.0, level)[1] < 0
+            n_real += drop.real
+    assert n_real or n_groups == 5
+
+
+def test_a_lone_last_run_within_the_noise_of_the_test_rows_is_not_said_to_have_collapsed() -> None:
+    right = np.ones((3, 200), dtype=bool)
+    right[0, ::2], right[1, :10], right[2, [*range(10), 33, 63, 93, 123, 153]] = False, False, False
+    curve = prepare(grouped_curve(right, 20), (0, 100), "max")
+    assert may_have_collapsed(replace(curve, paired=None, test_covariance=None)), "what the fall alone says"
+    assert not may_have_collapsed(curve)
+    right[2, ::2] = False
+    assert may_have_collapsed(prepare(grouped_curve(right, 20), (0, 100), "max"))
 
 
 @pytest.mark.parametrize("direction", ["max", "min"])

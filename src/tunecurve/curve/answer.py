@@ -218,9 +218,10 @@ class Drop(Record):
     drop: float
     """In units of the score, positive."""
     probability_of_luck: float | None
-    """Of a drop this large or larger between equally good sizes; None where nothing is known of the noise."""
+    """Of a drop this large or larger between equally good sizes; None where nothing is known of the noise. In a study no less than
+    the printed comparison of the two sizes leaves it."""
     real: bool
-    """Whether that is below 0.05 over the number of steps."""
+    """Whether that is below 0.05 over the number of steps, and the printed interval of the two sizes' difference leaves out 0."""
     counts: list[str]
     """Which noise the test knows: seeds, test rows."""
 

@@ -21,8 +21,11 @@ def may_have_collapsed(curve: PreparedCurve) -> bool:
     """Whether the largest size was run once and scored clearly less than a smaller one."""
     best = int(np.argmin(curve.log_error))
     fall = float(curve.log_error[-1] - curve.log_error[best])
-    luck = 2.0 * float(np.sqrt(curve.point_variance[-1] + curve.point_variance[best]))
-    return int(curve.replicates[-1]) == 1 and fall > max(NOTABLE_FALL, luck)
+    luck = 2.0 * float(np.sqrt(curve.step_variance(best, -1)))
+    if int(curve.replicates[-1]) != 1 or fall <= max(NOTABLE_FALL, luck):
+        return False
+    chance = curve.paired.chance_not_worse(float(curve.size[best]), float(curve.size[-1])) if curve.paired else None
+    return chance is None or curve.paired is None or chance < curve.paired.tail
 
 
 def rerun_notes(curve: PreparedCurve, suspects: Sequence[tuple[float, float]], prices: Prices) -> list[str]:

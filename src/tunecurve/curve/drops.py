@@ -2,8 +2,9 @@
 
 Half of all real curves have a step that falls by a point. The shapes never rise in error, so such a step is either noise
 or a start that belongs to another regime (the first sizes below the few-shot score, for example). The test compares the
-two sizes on the same rows: what they share of the test-set error cancels, because the bootstrap is paired. It informs
-the reader only; the posterior weighs the same noise already ("the curve starts later").
+two sizes on the same rows: what they share of the test-set error cancels, because the bootstrap is paired. Where each
+size's score without each group of rows is known, the distribution is that of the printed comparison (`paired`). It informs the
+reader only; the posterior weighs the same noise already ("the curve starts later").
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 from tunecurve.curve.answer import Drop
 from tunecurve.curve.points import PreparedCurve
 
-# A drop is called real below this probability of luck, divided by the number of steps that were looked at.
+# A drop is called real below this probability of luck, divided by the number of steps that were looked at; never where the printed
+# interval of the two sizes' difference leaves 0 in.
 LUCK = 0.05
 
 
@@ -25,9 +27,12 @@ def find_drops(curve: PreparedCurve) -> list[Drop]:
     Notes
     -----
     The variance of the step is that of the seeds, pooled over sizes, plus that of the paired difference over test rows
-    (Koehn 2004, "Statistical significance tests for machine translation evaluation", with seeds added).
+    (Koehn 2004, "Statistical significance tests for machine translation evaluation", with seeds added). With `PairedSizes` the
+    luck is the larger of that one and of the printed comparison's: the first pools seeds, the second counts few groups and
+    rows that hardly differ.
     """
     steps = len(curve.size) - 1
+    least = LUCK / max(steps, 1) if curve.paired is None else min(LUCK / max(steps, 1), curve.paired.tail)
     known = [
         name for name, there in (("seeds", curve.replicated), ("test rows", curve.population_variance > 0)) if there
     ]
@@ -36,28 +41,28 @@ def find_drops(curve: PreparedCurve) -> list[Drop]:
         worse = float(curve.log_error[index + 1] - curve.log_error[index])
         if worse <= 0:
             continue
-        variance = _step_variance(curve, index)
-        luck = NormalDist().cdf(-worse / np.sqrt(variance)) if variance > 0 else None
+        luck = _luck(curve, index, worse)
         drops.append(
             Drop(
                 from_n=float(curve.size[index]),
                 to_n=float(curve.size[index + 1]),
                 drop=float(abs(curve.mean_score[index + 1] - curve.mean_score[index])),
                 probability_of_luck=luck,
-                real=luck is not None and luck < LUCK / steps,
+                real=luck is not None and luck < least,
                 counts=known,
             )
         )
     return drops
 
 
-def _step_variance(curve: PreparedCurve, index: int) -> float:
-    """Variance of the difference of the log errors of two neighbouring sizes."""
-    variance = float(curve.point_variance[index] + curve.point_variance[index + 1])
-    if curve.test_covariance is not None:
-        pair = curve.test_covariance[index : index + 2, index : index + 2]
-        variance += float(pair[0, 0] + pair[1, 1] - 2.0 * pair[0, 1])
-    return variance
+def _luck(curve: PreparedCurve, index: int, worse: float) -> float | None:
+    """Return how probable such a step is between equally good sizes; None where nothing is known of the noise."""
+    variance = curve.step_variance(index, index + 1)
+    known = [NormalDist().cdf(-worse / float(np.sqrt(variance)))] if variance > 0 else []
+    if curve.paired is not None:
+        paired = curve.paired.chance_not_worse(float(curve.size[index]), float(curve.size[index + 1]))
+        known += [] if paired is None else [paired]
+    return max(known, default=None)
 
 
 def drop_note(drop: Drop) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tunecurve.curve.paired import PairedSizes
 from tunecurve.curve.runs import runs_behind
 from tunecurve.curve.test_error import bootstrap_covariance, own_part, test_set_variance, without_shared_part
 from tunecurve.direction import better_end, better_in_words, sign_of
@@ -167,6 +168,8 @@ class CurvePoints:
         Rows of the test set.
     bootstrap_draws : array_like, shape (n_points, n_draws), optional
         Draws of each score from ONE bootstrap over test rows, shared by all points (paired).
+    paired : PairedSizes, optional
+        With it, whether a score fell is asked of the distribution that comparisons of two sizes print.
 
     Examples
     --------
@@ -180,6 +183,7 @@ class CurvePoints:
     replicate: Sequence[object] | None = None
     n_test: int | Sequence[float] | Floats | None = None
     bootstrap_draws: Sequence[Sequence[float]] | Floats | None = None
+    paired: PairedSizes | None = None
 
 
 @dataclass(frozen=True)
@@ -211,11 +215,21 @@ class PreparedCurve:
     """Entries that are not measured but stand for where curves start: all or none (`tunecurve.curve.borrowed`)."""
     test_rows: float | None = None
     """Test rows behind the largest size; None where nobody said."""
+    paired: PairedSizes | None = None
+    """What the difference of two sizes is judged by, where it is known."""
 
     @property
     def replicated(self) -> bool:
         """Whether any size has two scores, so that the noise of one run is measured."""
         return self.seed_variance > 0
+
+    def step_variance(self, first: int, second: int) -> float:
+        """Return the variance of the difference of two sizes' log errors: seeds, and what they do not share of the test rows."""
+        variance = float(self.point_variance[first] + self.point_variance[second])
+        if self.test_covariance is not None:
+            of = self.test_covariance
+            variance += max(float(of[first, first] + of[second, second] - 2.0 * of[first, second]), 0.0)
+        return variance
 
 
 def checked_arrays(points: CurvePoints) -> tuple[Floats, Floats]:
@@ -286,6 +300,7 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
         population_variance=float(shared / error[-1] ** 2),
         test_covariance=covariance,
         test_rows=_test_rows(points, int(np.argmax(all_sizes))),
+        paired=points.paired,
     )
 
 

@@ -171,7 +171,8 @@ class ResultsBuilder:
         self, finished: Sequence[ReadTrial], scored: Sequence[ScoredPoint], not_settled: set[str]
     ) -> Forecaster:
         trials, n_test, n_pool = [one.scored for one in finished], len(self.data.test), len(self.data.pool)
-        return Forecaster(trials, scored, n_test, self._kinds(), not_settled, n_pool)
+        level = self.spec.bootstrap.level
+        return Forecaster(trials, scored, n_test, self._kinds(), not_settled, n_pool, level)
 
     @cached_property
     def _known_rows(self) -> KnownRows:

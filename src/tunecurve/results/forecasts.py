@@ -11,6 +11,8 @@ from tunecurve.atlas.answers import AtlasGains, borrowed_advice
 from tunecurve.atlas.load import load_atlas
 from tunecurve.curve.answer import CurveAnswer
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
+from tunecurve.curve.intervals import mean_of_seeds
+from tunecurve.curve.paired import PairedSizes
 from tunecurve.results.points import ScoredPoint, ScoredTrial
 from tunecurve.results.records.advice import Disagreement, LearnerForecast
 from tunecurve.results.records.points import MetricResult
@@ -36,6 +38,8 @@ class Forecaster:
     """Learners whose training had not settled at the largest size."""
     n_labelled: int = 0
     """Rows to train on that are labelled already."""
+    level: float = 0.95
+    """Of the intervals that the study prints."""
 
     def forecast(self, metric: MetricResult, advice: AdviceSpec) -> dict[str, LearnerForecast]:
         """Return the forecast of one metric for every learner that was fine-tuned.
@@ -80,6 +84,7 @@ class Forecaster:
                 replicate=[item.trial.seed for item in tuned],
                 n_test=self.n_test,
                 bootstrap_draws=_defined_draws([item.draws[metric.name] for item in tuned]),
+                paired=_paired(tuned, metric, self.level),
             ),
             metric.score_range,
             metric.direction,
@@ -147,6 +152,15 @@ def _defined_draws(draws: Sequence[np.ndarray]) -> np.ndarray | None:
     stacked = np.stack(draws)
     kept = stacked[:, np.isfinite(stacked).all(axis=0)]
     return kept if kept.shape[1] > 1 else None
+
+
+def _paired(tuned: Sequence[ScoredTrial], metric: MetricResult, level: float) -> PairedSizes:
+    """Return what comparisons of two of a curve's sizes rest on."""
+    by_size: dict[float, list[ScoredTrial]] = {}
+    for item in tuned:
+        by_size.setdefault(float(item.trial.train_size), []).append(item)
+    scores = {size: mean_of_seeds([one.jackknives[metric.name] for one in own]) for size, own in by_size.items()}
+    return PairedSizes(scores, metric.width, metric.sign, level)
 
 
 def _finite(draws: np.ndarray) -> np.ndarray | None:
