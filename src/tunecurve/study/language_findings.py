@@ -24,7 +24,7 @@ MEASURED = {
         "with 50 rows to mask, BLEU was 7 to 13 points higher in French, German and Italian, the same in Spanish, and of 100 documents "
         "24 to 33 fewer leaked; with 200 rows it was 8 and 12 points in French and Italian, and 13 and 18 documents (one seed)"
     ),
-    "classification": "with 50 rows in six languages, a classifier was right in 43 % with the default encoder and in 62 % with this one (one seed)",
+    "classification": "with 50 rows in six languages, a classifier was right in 43 % with the default encoder, 62 % with this (one seed)",
 }
 NOT_MEASURED = "what it brings to this task was not measured"
 
