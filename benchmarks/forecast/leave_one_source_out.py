@@ -31,8 +31,9 @@ from table_file import write_table
 from tunecurve.atlas.measured import LESS_IS_BETTER
 from tunecurve.curve import priors
 from tunecurve.curve.kinds import FEATURES
-from tunecurve.curve.points import CurvePoints, prepare, usual_range
+from tunecurve.curve.points import CurvePoints, prepare
 from tunecurve.curve.predictive import predict
+from tunecurve.curve.ranges import usual_range
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "curves"))
 from points import read_points

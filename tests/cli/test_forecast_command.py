@@ -533,7 +533,29 @@ def test_a_loss_of_zero_is_read_as_a_rate_of_errors(tmp_path: Path, scores: tupl
 @pytest.mark.parametrize("scores", [(0.5, 0.3, 0.1), (5, 2, 0.01), (500, 20, 0)])
 def test_other_losses_stay_losses(tmp_path: Path, scores: tuple[float, ...]) -> None:
     lines = [f"{50 * 2**place},{score},min" for place, score in enumerate(scores)]
-    assert not any("rate of errors" in note for note in answer(tmp_path, "n,score,direction", lines)["notes"])
+    notes = answer(tmp_path, "n,score,direction", lines)["notes"]
+    assert not any("read as a rate of errors" in note for note in notes)
+    assert any(note.startswith("Less is better: read as a loss without an upper end") for note in notes)
+
+
+def test_test_rows_that_a_loss_cannot_use_are_named() -> None:
+    typed = ["--points", "50:12,200:8,800:5", "--direction", "min", "--json"]
+    notes = json.loads(run(*typed, "--test-rows", "200").output)["notes"]
+    assert any("The 200 test rows are not used" in note for note in notes)
+    assert any("For a rate of errors in per cent give --range 0,100" in note for note in notes)
+    assert not any("not used" in note for note in json.loads(run(*typed).output)["notes"])
+    unbounded = json.loads(run(*typed, "--test-rows", "200", "--range", "0,").output)["notes"]
+    assert any("The 200 test rows are not used" in note for note in unbounded)
+    bounded = json.loads(run(*typed, "--test-rows", "200", "--range", "0,100").output)["notes"]
+    assert not any("not used" in note or "loss" in note for note in bounded)
+
+
+def test_errors_counted_on_the_test_rows_are_forecast_as_with_their_range(tmp_path: Path) -> None:
+    lines = [f"{50 * 2**place},{score},min,200" for place, score in enumerate((31.5, 27.0, 24.5, 22.0))]
+    found = answer(tmp_path, "n,score,direction,n_test", lines)
+    assert any("counts of the 200 test rows: read as a rate of errors from 0 to 100" in note for note in found["notes"])
+    told = run(str(tmp_path / "curves.csv"), "--range", "0,100", "--json")
+    assert found["forecasts"] == json.loads(told.output)["forecasts"]
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,11 @@ def test_a_curves_file_has_a_line_a_curve_and_its_own_test_rows(tmp_path, capsys
     path = tmp_path / "curves.csv"
     path.write_text("curve_id,n,score,n_test\na,50,0.5,100\na,100,0.6,100\nb,50,0.7,2000\nb,100,0.8,2000\n")
     code, out, _ = said(capsys, "--points", path)
-    first, second = out.splitlines()
+    first, second, *notes = out.splitlines()
     assert code == 0
+    assert [note.split(",")[0] for note in notes] == [
+        "Note: All scores lie within 0 to 1 and are read as fractions of 1"
+    ]
     assert first.startswith("a: With these 100 test rows")
     assert second.startswith("b: With these 2,000 test rows")
 
@@ -221,6 +224,17 @@ def test_a_range_of_differences_goes_up(tmp_path, capsys, test_size):
     for entry in json.loads(out)["differences"]:
         known = [value for value in entry["smallest"] if value is not None]
         assert known == sorted(known)
+
+
+def test_errors_counted_on_the_test_rows_are_a_rate_and_a_loss_is_refused(tmp_path, capsys):
+    path = tmp_path / "curves.csv"
+    path.write_text("n,score,direction,n_test\n50,31.5,min,200\n100,27,min,200\n200,24.5,min,200\n")
+    code, out, _ = said(capsys, "--points", path)
+    assert code == 0
+    assert "counts of the 200 test rows: read as a rate of errors from 0 to 100" in out
+    code, _, err = said(capsys, "--points", path, "--test-rows", "20000")
+    assert code == 2
+    assert "a score without a largest value, as a loss" in err
 
 
 def test_a_curves_file_says_how_it_was_read_and_where_a_score_is_impossible(tmp_path, capsys):

@@ -38,9 +38,10 @@ class Question:
 
     def range_of(self, table: CurveTable) -> tuple[float | None, float | None]:
         """Return the range that was given, else that of a score in per cent, of a fraction, or of a loss."""
-        from tunecurve.curve.points import usual_range
+        from tunecurve.curve.ranges import usual_range
 
-        return self.told_range(table) or usual_range(table.all_scores, self.direction_of(table))[0]
+        told = self.told_range(table)
+        return told or usual_range(table.all_scores, self.direction_of(table), self.points_of(table))[0]
 
     def told_range(self, table: CurveTable) -> tuple[float | None, float | None] | None:
         """Return the range that was given, that of the metric, or what the other curves tell; None where the scores alone say it."""

@@ -131,5 +131,5 @@ def _of_points(points: str, asked: Asked) -> TestSetAnswer:
     tables = read_table(points) if is_file else parse_points(points)
     ends = parse_range(asked.score_range)
     for table in tables if is_file else []:
-        table.check_range(*(ends or range_of(table)), points)
+        table.check_range(*(ends or range_of(table, asked.test_rows)[0]), points)
     return test_set_of_points(tables, asked.test_rows, asked.groups, ends, asked.difference)

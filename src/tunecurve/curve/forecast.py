@@ -18,9 +18,10 @@ from tunecurve.curve.collapse import rerun_notes
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.plateau import default_delta, find_plateau, is_speculative, judge
-from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare, usual_range
+from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare
 from tunecurve.curve.predictive import Predictive, predict
 from tunecurve.curve.priors import KINDS
+from tunecurve.curve.ranges import unused_rows, usual_range
 from tunecurve.curve.runs import mean_note, runs_behind
 from tunecurve.curve.targets import crossover, reach_target
 from tunecurve.curve.units import unit_notes
@@ -81,7 +82,8 @@ def forecast_curve(
         Fine-tuned scores only; zero-shot and few-shot scores go into `rivals`.
     score_range : tuple of float, optional
         Lowest and highest score of the metric; ``(0, 100)`` for accuracy or BLEU, ``(0, None)`` for a loss. Default: by the
-        scores, where all within 0 to 1 are fractions of 1, which a note then says.
+        scores, where all within 0 to 1 are fractions of 1, and what falls is a loss, or a rate of errors where the scores are
+        counts of the test rows; a note then says it.
     direction : {"max", "min"}
         Whether larger or smaller scores are better.
     at : sequence of float
@@ -143,10 +145,11 @@ def forecast_curve(
             *(score for score, _ in (rivals or {}).values()),
             *([] if floor is None else [floor]),
         ]
-        score_range, said_of_range = usual_range(scores, direction)
+        score_range, said_of_range = usual_range(scores, direction, points)
     notes = [said for said in (said_of_range, mean_note(points.replicate)) if said]
     notes += unit_notes(checked_arrays(points)[1], score_range, target, delta)
     curve = prepare(points, score_range, direction)
+    notes += unused_rows(points, curve.scale)
     measured = _measured(curve)
     if len(curve.size) < FEWEST_SIZES:
         start = with_start(

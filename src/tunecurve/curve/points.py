@@ -111,46 +111,6 @@ def make_scale(score_range: tuple[float | None, float | None], direction: str, s
     return Scale(low, high, direction, best, unit)
 
 
-FRACTIONS = "All scores lie within 0 to 1 and are read as fractions of 1, as with --range 0,1; if they are per cent, give --range 0,100."
-
-
-# What is said where scores below 0 decide the range.
-COEFFICIENTS = "Scores below 0: read as a coefficient from {end:g} below to {end:g} above zero, such as a correlation; else give --range."
-
-
-# What is said where a score of 0 decides that what falls is no loss.
-RATES = "A score of 0, and less is better: read as a rate of errors from 0 to {end:g}, since a loss is never 0; else give --range."
-
-
-def usual_range(scores: ArrayLike, direction: str) -> tuple[tuple[float | None, float | None], str | None]:
-    """Return the range of a metric whose range nobody gave, and what must be said of it.
-
-    Parameters
-    ----------
-    scores : array_like
-        All scores of the curve, its rivals' too.
-    direction : {"max", "min"}
-        What falls with more data is a loss, which has no upper end; where one score is 0, it is a rate of errors.
-
-    Returns
-    -------
-    (low, high), note
-        Scores within 0 to 1 are fractions of 1, so that a curve gets one verdict in either unit; all others are in per cent.
-        Scores below 0 are coefficients, from -1 or -100 on.
-    """
-    values = np.asarray(scores, float)
-    if direction == "min":
-        if not ((values == 0).any() and bool(((values >= 0) & (values <= 100)).all())):
-            return (0.0, None), None
-        end = 1.0 if 0.0 < float(values.max()) <= 1.0 else 100.0
-        return (0.0, end), RATES.format(end=end)
-    if values.size and bool((values < 0).any()) and bool((np.abs(values) <= 100).all()):
-        end = 1.0 if bool((np.abs(values) <= 1).all()) else 100.0
-        return (-end, end), COEFFICIENTS.format(end=end)
-    are_fractions = values.size > 0 and bool(((values >= 0) & (values <= 1)).all()) and bool((values > 0).any())
-    return ((0.0, 1.0), FRACTIONS) if are_fractions else ((0.0, 100.0), None)
-
-
 @dataclass(frozen=True)
 class CurvePoints:
     """Points of one learning curve, one entry a run.

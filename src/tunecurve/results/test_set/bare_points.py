@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tunecurve.curve.curve_table import CurveTable
-from tunecurve.curve.points import usual_range
+from tunecurve.curve.ranges import usual_range
 from tunecurve.errors import DataError, UsageError
 from tunecurve.findings import Finding
 from tunecurve.results.records.test_set import Basis, TestDifference, TestSet, TestSetAnswer
@@ -47,13 +48,13 @@ def test_set_of_points(
     UsageError
         Where the test rows are not known, or the metric has no largest value, as a loss.
     """
-    entries, n_known = [], 0
+    entries, n_known, notes = [], 0, []
     for table in tables:
         if not len(table.score):
             raise DataError(
                 f"curve {table.curve_id!r}: no fine-tuned run; expected rows of kind finetune, with n and score."
             )
-        low, high = score_range or range_of(table)
+        (low, high), said = (score_range, None) if score_range else range_of(table, n_rows)
         rows = TestRows(_rows_of(table, n_rows), 0)
         rows = TestRows(rows.n_rows, n_groups or rows.n_rows)
         if rows.n_groups > rows.n_rows:
@@ -66,15 +67,19 @@ def test_set_of_points(
                 "give --range LO,HI, or the run folder of a study."
             )
         n_known = rows.n_rows
+        notes += [*([said] if said else []), *table.notes]
         questions = Questions((high - low) / 100.0 if difference is None else difference)
         entries.append(_entry(table, rows, (low, high), questions))
-    notes = [Finding("points-read-as", note, is_note=True) for table in tables for note in table.notes]
-    return TestSetAnswer(TestSet(n_known, n_groups or n_known, LEVEL, entries, None, []), notes)
+    findings = [Finding("points-read-as", note, is_note=True) for note in dict.fromkeys(notes)]
+    return TestSetAnswer(TestSet(n_known, n_groups or n_known, LEVEL, entries, None, []), findings)
 
 
-def range_of(table: CurveTable) -> tuple[float | None, float | None]:
-    """Return the range that the scores of a curve, and those of the others in its file, tell."""
-    return table.score_range or usual_range(list(table.score), table.direction or "max")[0]
+def range_of(table: CurveTable, n_rows: int | None) -> tuple[tuple[float | None, float | None], str | None]:
+    """Return the range that the scores of a curve, and those of the others in its file, tell, and what must be said of it."""
+    if table.score_range is not None and table.direction != "min":
+        return table.score_range, None
+    points = table.points() if n_rows is None else replace(table.points(), n_test=n_rows)
+    return usual_range(list(table.score), table.direction or "max", points)
 
 
 def _rows_of(table: CurveTable, n_rows: int | None) -> int:

@@ -1,0 +1,126 @@
+"""The range of a metric whose range nobody gave, as its scores tell it, and what must be said of that.
+
+What falls with more data may be a loss, without an upper end, or a rate of errors, with two. The scores alone show which only
+where one is 0. With the number of test rows they show it where they are counts of these rows and could have been none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tunecurve.curve.points import CurvePoints, Scale
+from tunecurve.curve.runs import MEAN_OF_RUNS
+
+FRACTIONS = "All scores lie within 0 to 1 and are read as fractions of 1, as with --range 0,1; if they are per cent, give --range 0,100."
+# What is said where scores below 0 decide the range.
+COEFFICIENTS = "Scores below 0: read as a coefficient from {end:g} below to {end:g} above zero, such as a correlation; else give --range."
+# What is said where a score of 0 decides that what falls is no loss.
+RATES = "A score of 0, and less is better: read as a rate of errors from 0 to {end:g}, since a loss is never 0; else give --range."
+# What is said where the test rows decide it.
+COUNTED = (
+    "Less is better, and the scores are counts of the {rows} test rows: read as a rate of errors from 0 to {end:g}; for a loss give "
+    "--range 0,."
+)
+LOSS = "Less is better: read as a loss without an upper end, for which test rows say nothing."
+RATE_RANGE = " For a rate of errors in per cent give --range 0,100{or_fraction}."
+# Fewer scores show nothing, and so many curves of other scores at most would look like counts by chance.
+FEWEST_COUNTS, CHANCE_OF_COUNTS = 3, 0.01
+# A score that was never rounded is exact to this share of its range.
+SMALLEST_STEP = 1e-9
+
+
+def usual_range(
+    scores: ArrayLike, direction: str, points: CurvePoints | None = None
+) -> tuple[tuple[float | None, float | None], str | None]:
+    """Return the range of a metric whose range nobody gave, and what must be said of it.
+
+    Parameters
+    ----------
+    scores : array_like
+        All scores of the curve, its rivals' too.
+    direction : {"max", "min"}
+        What falls with more data is a loss, which has no upper end; where one score is 0, or all are counts of the test
+        rows, it is a rate of errors.
+    points : CurvePoints, optional
+        The curve's runs, for the test rows behind them.
+
+    Returns
+    -------
+    (low, high), note
+        Scores within 0 to 1 are fractions of 1, so that a curve gets one verdict in either unit; all others are in per cent.
+        Scores below 0 are coefficients, from -1 or -100 on.
+    """
+    values = np.asarray(scores, float)
+    if direction == "min":
+        return _falling_range(values, points)
+    if values.size and bool((values < 0).any()) and bool((np.abs(values) <= 100).all()):
+        end = 1.0 if bool((np.abs(values) <= 1).all()) else 100.0
+        return (-end, end), COEFFICIENTS.format(end=end)
+    are_fractions = values.size > 0 and _within(values, 1.0) and bool((values > 0).any())
+    return ((0.0, 1.0), FRACTIONS) if are_fractions else ((0.0, 100.0), None)
+
+
+def _falling_range(
+    values: np.ndarray, points: CurvePoints | None
+) -> tuple[tuple[float | None, float | None], str | None]:
+    """As `usual_range`, of a score of which less is better."""
+    end = None if points is None else counted_end(points)
+    if points is not None and end is not None and _within(values, end):
+        rows = np.unique(np.asarray(points.n_test, float))
+        shown = f"{rows[0]:g}" if rows.size == 1 else f"{rows[0]:g} to {rows[-1]:g}"
+        return (0.0, end), COUNTED.format(rows=shown, end=end)
+    if (values == 0).any() and _within(values, 100.0):
+        end = 1.0 if 0.0 < float(values.max()) <= 1.0 else 100.0
+        return (0.0, end), RATES.format(end=end)
+    or_fraction = ", in fractions of 1 --range 0,1" if _within(values, 1.0) else ""
+    return (0.0, None), LOSS + (RATE_RANGE.format(or_fraction=or_fraction) if _within(values, 100.0) else "")
+
+
+def _within(values: np.ndarray, end: float) -> bool:
+    return bool(((values >= 0) & (values <= end)).all())
+
+
+def counted_end(points: CurvePoints) -> float | None:
+    """Return 100 or 1 where the scores are shares of their test rows in per cent or in fractions; None where that is not clear.
+
+    Each must be a count of its rows within half a unit of the last decimal written, where other scores would seldom be:
+    in at most one curve of a hundred, by the share of the scores written so that are counts. Means of several runs are passed over.
+    """
+    if points.n_test is None:
+        return None
+    scores = np.asarray(points.score, float).ravel()
+    rows = np.broadcast_to(np.asarray(points.n_test, float), scores.shape)
+    names = points.replicate if points.replicate is not None else [""] * len(scores)
+    single = [MEAN_OF_RUNS.fullmatch(str(name)) is None for name in names]
+    pairs = sorted({(float(s), float(n)) for s, n, one in zip(scores, rows, single, strict=True) if one})
+    if not all(np.isfinite(pair).all() and pair[1] >= 1 for pair in pairs):
+        return None
+    return next((end for end in (100.0, 1.0) if _are_counts(pairs, end)), None)
+
+
+def _are_counts(pairs: Sequence[tuple[float, float]], end: float) -> bool:
+    """Whether scores are counts of so many rows each, and would hardly be by chance; 0 and the end always are, and show nothing."""
+    telling = [(score, rows) for score, rows in pairs if score not in (0.0, end)]
+    if len(telling) < FEWEST_COUNTS or not all(0.0 <= score <= end for score, _ in pairs):
+        return False
+    unit = max(10.0 ** -max(_decimals(score) for score, _ in telling), SMALLEST_STEP * end)
+    steps = [end / rows for _, rows in telling]
+    chance = np.prod([min(1.0, unit / step) for step in steps])
+    off = [abs(score - round(score / step) * step) for (score, _), step in zip(telling, steps, strict=True)]
+    return bool(chance <= CHANCE_OF_COUNTS) and max(off) <= 0.5 * unit * (1.0 + 1e-6)
+
+
+def _decimals(score: float) -> int:
+    exponent = Decimal(repr(score)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def unused_rows(points: CurvePoints, scale: Scale) -> Iterator[str]:
+    """Say where test rows were told and a metric without two ends makes no use of them."""
+    if points.n_test is not None and points.bootstrap_draws is None and scale.kind != "bounded":
+        rows = np.unique(np.asarray(points.n_test, float))
+        yield f"The {rows[0]:g} test rows are not used: they say nothing of a score without two ends."
