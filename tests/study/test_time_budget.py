@@ -222,6 +222,52 @@ def test_finished_trials_take_no_time_of_a_new_plan(rows_file, tmp_path):
     assert {5, 10, 20} < set(study.spec.train_sizes)
 
 
+class PaidLearner(TimedLearner):
+    """Stands for a model at a provider."""
+
+    def identity(self):
+        return {"kind": "hosted", "version": 1, "model": "paid", "base_url": None, "parameters": {}}
+
+
+@pytest.mark.parametrize("named", [{}, {"seeds": 2}, {"train_sizes": [50, 100]}, {"train_sizes": [50], "seeds": 3}])
+def test_a_time_buys_no_paid_trial_that_the_study_does_not_have_without_it(rows_file, tmp_path, named):
+    values = {key: value for key, value in STUDY.items() if key != "train_sizes"}
+    values |= {"data": {"source": str(rows_file)}, "models": ["lookup", "paid"], **named}
+    learners = {"lookup": TimedLearner(), "paid": PaidLearner("paid")}
+
+    def of_paid(study):
+        return [item.trial for item in study.planned if item.trial.learner == "paid"]
+
+    without = prepare_study(values, StudyOptions(out=tmp_path / "without", learners=learners))
+    within = prepare_study({**values, "time_budget": "10h"}, StudyOptions(out=tmp_path / "run", learners=learners))
+    assert of_paid(within) == of_paid(without)
+    assert within.choice is not None
+    assert [one.trial for one in within.choice.planned if one.trial.learner == "paid"] == of_paid(without)
+    assert len(within.planned) >= len(without.planned), "free models have more to choose from"
+
+
+def test_the_study_file_of_a_run_within_a_time_buys_no_more_either(rows_file, tmp_path):
+    values = {key: value for key, value in STUDY.items() if key != "train_sizes"}
+    values |= {"data": {"source": str(rows_file)}, "models": ["lookup", "paid"], "time_budget": "10h"}
+    learners = {"lookup": TimedLearner(), "paid": PaidLearner("paid")}
+    first = run_study(values, out=tmp_path / "run", learners=learners)
+    assert {trial.seed for trial in first.results.trials if trial.learner == "lookup"} == {0, 1, 2}
+    assert {trial.seed for trial in first.results.trials if trial.learner == "paid"} == {0}
+    of_file = run_study(tmp_path / "run" / "study.yaml", out=tmp_path / "run", learners=learners, time_budget="11h")
+    assert of_file.outcome.n_run == 0
+
+
+@pytest.mark.parametrize("budget", ["2m30s", "4m", "10m", "3h"])
+@pytest.mark.parametrize("named", [{}, {"seeds": 2}])
+def test_everything_takes_no_less_than_what_is_planned(rows_file, tmp_path, budget, named):
+    values = {**STUDY, "data": {"source": str(rows_file)}, "time_budget": budget, **named}
+    study = prepare_study(values, StudyOptions(out=tmp_path / "run", learners={"lookup": TimedLearner()}))
+    decided = study.data.decisions.to_json()["time_budget"]
+    assert decided["seconds_of_everything"] >= decided["seconds"]
+    if not decided["left_out"]:
+        assert decided["seconds_of_everything"] == decided["seconds"]
+
+
 def test_a_learner_that_tells_no_time_is_said(rows_file, tmp_path):
     study = prepared(rows_file, tmp_path / "run", learners={"own": LookupLearner("own")}, time_budget="1m")
     assert "no time is counted for own" in line(study, "time-budget")

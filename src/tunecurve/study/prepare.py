@@ -32,7 +32,7 @@ from tunecurve.study.settling import settled_study
 from tunecurve.study.study import Study, TimeChoice
 from tunecurve.study.study_file import STUDY_FILE, check_study_file
 from tunecurve.study.threads import threads_of_study
-from tunecurve.study.time_budget import asked_of, with_choice, within_time
+from tunecurve.study.time_budget import asked_of, with_choice, within_time, without_bought
 from tunecurve.study.together import memory_findings, planned_trainings, trained_together
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.unlabelled import give_unlabelled
@@ -77,7 +77,9 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     give_unlabelled(spec, data, built)
     everyone = built if proposer is None else {**built, proposer.name: proposer}
     _settle_prompt_forms(everyone, data)
+    is_own_file = Path(origin).absolute() == (folder / STUDY_FILE).absolute()
     everything, planned = spec, _plan(asked, spec, data, (built, proposer), folder)
+    planned = without_bought(planned, settled.spec, data, built, is_own_file=is_own_file)
     choice = TimeChoice(everything, planned) if spec.time_budget is not None else None
     spec, planned = within_time(
         asked_of(settled.spec), spec, data, (built, proposer), planned, lambda: monotonic() - began

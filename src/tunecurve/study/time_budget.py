@@ -21,7 +21,7 @@ from tunecurve.learners.busy import other_work
 from tunecurve.spec.durations import duration, seconds_of
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
-from tunecurve.study.plan import PlannedTrial, Trial
+from tunecurve.study.plan import PlannedTrial, Trial, is_paid, list_trials
 from tunecurve.study.time_plan import Planner, ShareTold, TooShort
 from tunecurve.study.workloads import estimate_workloads, proposals_workloads
 
@@ -57,6 +57,36 @@ def asked_of(asked: StudySpec) -> dict[str, Any]:
         "seeds": asked.seeds if "seeds" in named else None,
         **({"optimize": asked.model_dump(mode="json")["optimize"]} if asked.optimized_sizes else {}),
     }
+
+
+def without_bought(
+    planned: Sequence[PlannedTrial],
+    own: StudySpec,
+    data: StudyData,
+    learners: Mapping[str, Learner],
+    *,
+    is_own_file: bool,
+) -> list[PlannedTrial]:
+    """Return what there is to choose from without paid trials that the study would not have without a time: a time buys none.
+
+    Parameters
+    ----------
+    planned, data, learners
+        All trials, with the sizes and seeds that are added for a choice; frozen rows; all that are measured.
+    own : StudySpec
+        The study as its user asks for it.
+    is_own_file : bool
+        Whether that is the run's own study file: its sizes and seeds are those that were chosen, so that what it asked of paid
+        models is kept with the plan.
+    """
+    if own.time_budget is None:
+        return list(planned)
+    kept: Mapping[str, Any] = data.decisions.once(DECISION, dict) if data.decisions.has(DECISION) else {}
+    if is_own_file and "paid" in kept and asked_of(own) in (kept["became"], kept.get("was")):
+        wanted = {Trial(**trial) for trial in kept["paid"]}
+    else:
+        wanted = set(list_trials(own, {name: learners[name] for name in own.models if name in learners}))
+    return [item for item in planned if item.trial in wanted or item.folder.is_finished or not is_paid(item.config)]
 
 
 def within_time(
@@ -130,8 +160,9 @@ def _new_plan(
         "seconds_before": before,
         "asked": dict(asked),
         "seconds": plan.seconds,
-        "seconds_of_everything": planner.cost(_wanted(seconds, asked)),
+        "seconds_of_everything": planner.cost({*plan.planned, *_wanted(seconds, asked)}),
         "trials": [asdict(trial) for trial in plan.planned],
+        "paid": [asdict(item.trial) for item in planned if is_paid(item.config)],
         "left_out": [[asdict(trial), seconds[trial]] for trial in plan.left_out],
         "not_estimated": sorted({trial.learner for trial in plan.planned if trial.strategy != "floor"}
                                 - {trial.learner for trial, takes in seconds.items() if takes}),

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ class Planner:
         """Return about how long trials take, with what their learners need once."""
         new = [trial for trial in trials if trial not in self._given]
         once = {trial.learner for trial in new}
-        return sum(self._seconds[trial] for trial in new) + sum(self._preparation.get(name, 0.0) for name in once)
+        parts = [self._seconds[trial] for trial in new] + [self._preparation.get(name, 0.0) for name in once]
+        return math.fsum(parts)  # the same in whatever order they come
 
     def worth(self, trials: Iterable[Trial]) -> float:
         """Return what trials tell, summed over the learners."""
