@@ -118,8 +118,9 @@ def table(sets: Sequence[CurveSet], sizes: Sequence[int], out: Path) -> Iterator
                 scores = [point.scores[name].estimate for name in (before.primary_metric, *METRICS)]
                 yield f"| {one.name} | {size} | as it is | {' | '.join(f'{score:.1f}' for score in scores)} |"
                 for loss in LOSSES[1:]:
-                    if loss in found:
-                        yield f"| | | {loss} | {' | '.join(differences(before, found[loss], size))} |"
+                    cells = differences(before, found[loss], size) if loss in found else []
+                    if any(cells):
+                        yield f"| | | {loss} | {' | '.join(cells)} |"
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
