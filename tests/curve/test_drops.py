@@ -13,10 +13,8 @@ from tunecurve.curve.drops import find_drops
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
 from tunecurve.curve.intervals import Jackknife, difference_interval, difference_of, jackknife, sums_by_group
 from tunecurve.curve.paired import PairedSizes
-from tunecurve.curve.points import PreparedCurve, prepare
-from tunecurve.curve.posterior import draw_curves, explain, fit
-from tunecurve.curve.priors import CLASSICAL, prior_from, prior_table
-from tunecurve.curve.test_error import without_shared_part
+from tunecurve.curve.points import prepare
+from tunecurve.curve.test_error import own_parts, step_variances
 
 SIZES = [50.0, 200.0, 800.0]
 ROWS = 400
@@ -33,35 +31,36 @@ def curve_on_rows(wrong_share: list[float], own_luck: float, seed: int) -> Curve
     return CurvePoints(SIZES, 100.0 * right.mean(axis=1), bootstrap_draws=np.array(draws))
 
 
-def posterior_weights(curve: PreparedCurve) -> tuple[np.ndarray, np.ndarray]:
-    prior = prior_from(CLASSICAL, prior_table()[CLASSICAL], float(curve.log_error[-1]), float(curve.size[-1]))
-    likelihood = explain(curve)
-    posterior = fit(likelihood, prior)
-    drawn = draw_curves(likelihood, [posterior], [1.0], 500)
-    return likelihood.relative * np.outer(posterior.shape_weight, posterior.configuration_weight), drawn.level
+def test_what_neighbouring_sizes_share_of_the_luck_of_the_rows_is_no_noise_of_the_curve() -> None:
+    own = np.array([1.0, 4.0, 9.0])
+    np.testing.assert_allclose(step_variances(np.diag(own) + 50.0), [5.0, 13.0])
+    np.testing.assert_allclose(own_parts(np.diag(own) + 50.0), [2.5, 4.5, 6.5])
+    np.testing.assert_allclose(own_parts(np.diag([2.0, 2.0, 2.0]) + 7.0), 2.0)
+    np.testing.assert_allclose(own_parts(np.full((3, 3), 7.0)), 0.0)
 
 
-def test_a_diagonal_covariance_gives_what_plain_variances_give() -> None:
-    plain = prepare(CurvePoints([50, 200, 800, 3200], [70.0, 80.0, 79.0, 86.0], n_test=300), (0, 100), "max")
-    assert plain.point_variance.min() > 0
-    full = replace(plain, point_variance=np.zeros(4), test_covariance=np.diag(plain.point_variance))
-    for fast, slow in zip(posterior_weights(plain), posterior_weights(full), strict=True):
-        np.testing.assert_allclose(fast, slow, rtol=1e-9, atol=1e-12)
-
-
-def test_what_all_sizes_share_is_taken_off_and_the_rest_stays() -> None:
-    own = np.diag([0.01, 0.04, 0.09])
-    np.testing.assert_allclose(without_shared_part(own + 0.05), own, atol=1e-9)
-    growing = np.minimum.outer([1.0, 2.0, 4.0], [1.0, 2.0, 4.0])  # errors nested in each other: independent increments
-    rest = without_shared_part(growing)
-    assert np.linalg.eigvalsh(rest).min() >= -1e-9
-    np.testing.assert_allclose(rest, growing - 1.0, atol=1e-9)
-
-
-def test_neighbouring_sizes_keep_their_correlation() -> None:
-    covariance = prepare(curve_on_rows([0.4, 0.2, 0.1], 0.0, seed=3), (0, 100), "max").test_covariance
-    assert covariance is not None
-    assert covariance[1, 2] > 0.3 * np.sqrt(covariance[1, 1] * covariance[2, 2])
+@pytest.mark.parametrize(("rows", "seeds"), [(40, 12), (40, 3), (400, 3)])
+def test_a_curve_on_its_own_test_set_runs_through_what_was_measured_there(rows: int, seeds: int) -> None:
+    """Few rows, many seeds: the luck of the rows is the same at all sizes, and is not corrected on this test set."""
+    sizes = [24.0, 36.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0]
+    errors = [0.425, 0.333, 0.248, 0.154, 0.14, 0.108, 0.106, 0.102]
+    generator = np.random.default_rng(7)
+    difficulty, counts = generator.standard_normal(rows), row_multiplicities(rows, 300, seed=0)
+    size, score, replicate, draws = [], [], [], []
+    for n, error in zip(sizes, errors, strict=True):
+        for seed in range(seeds):
+            ease = 0.95 * difficulty + np.sqrt(1 - 0.95**2) * generator.standard_normal(rows)
+            right = ease > np.quantile(difficulty, error)
+            size.append(n)
+            score.append(100.0 * right.mean())
+            replicate.append(seed)
+            draws.append(bootstrap_scores(right[:, None] * 1.0, counts, lambda total: 100.0 * total[:, 0] / rows))
+    points = CurvePoints(size, score, replicate=replicate, n_test=rows, bootstrap_draws=np.array(draws))
+    [answer] = forecast_curve(points, (0, 100), "max", at=[301.0]).forecasts
+    last = float(np.mean(score[-seeds:]))
+    assert answer.this_test_set.median == pytest.approx(last, abs=2.0)
+    low, high = answer.population.intervals["0.80"]
+    assert high - low > 1.5 * 100.0 * np.sqrt(0.1 * 0.9 / rows)  # other rows may be easier or harder
 
 
 def test_a_drop_on_the_same_rows_is_real_and_unpaired_noise_would_hide_it() -> None:
@@ -144,7 +143,9 @@ def test_a_lone_last_run_within_the_noise_of_the_test_rows_is_not_said_to_have_c
     right = np.ones((3, 200), dtype=bool)
     right[0, ::2], right[1, :10], right[2, [*range(10), 33, 63, 93, 123, 153]] = False, False, False
     curve = prepare(grouped_curve(right, 20), (0, 100), "max")
-    assert may_have_collapsed(replace(curve, paired=None, test_covariance=None)), "what the fall alone says"
+    assert may_have_collapsed(replace(curve, paired=None, test_covariance=None, point_variance=np.zeros(3))), (
+        "what the fall alone says"
+    )
     assert not may_have_collapsed(curve)
     right[2, ::2] = False
     assert may_have_collapsed(prepare(grouped_curve(right, 20), (0, 100), "max"))

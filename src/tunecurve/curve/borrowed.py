@@ -58,6 +58,7 @@ def with_start(
         replicates=np.array([1]),
         log_error=np.array([np.log(error)]),
         point_variance=np.array([spread**2]),
+        seed_variances=np.zeros(1),
         test_covariance=None,
         starts=1,
     )

@@ -8,14 +8,19 @@ one size are averaged; their spread, pooled over sizes, says how noisy one run i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunecurve.curve.paired import PairedSizes
 from tunecurve.curve.runs import runs_behind
-from tunecurve.curve.test_error import bootstrap_covariance, own_part, test_set_variance, without_shared_part
+from tunecurve.curve.test_error import (
+    bootstrap_covariance,
+    own_part_of_next,
+    own_parts,
+    test_set_variance,
+)
 from tunecurve.direction import better_end, better_in_words, sign_of
 from tunecurve.errors import DataError, UsageError
 
@@ -162,15 +167,16 @@ class PreparedCurve:
     seed_variance: float
     """Variance of the log error of one run at the largest size (pooled, shrunk), or 0 without replicates."""
     point_variance: Floats
-    """Known variance of each mean log error: seeds and, without bootstrap draws, the part of the test-set error that
-    sizes do not share. Shape (n_sizes,)."""
+    """Known variance of each mean log error: seeds, and the part of the test-set error that sizes do not share. Shape (n_sizes,)."""
     own_test_variance: float
     """Variance of the log error at the largest size from the part of the test-set error that sizes do not share."""
     population_variance: float
     """Variance of the log error at the largest size from the shared part of the test-set error."""
+    seed_variances: Floats = field(default_factory=lambda: np.empty(0))
+    """Of `point_variance`, what comes from the seeds. Shape (n_sizes,)."""
     test_covariance: Floats | None = None
-    """With bootstrap draws: covariance over sizes of the log error from the test rows, less what all sizes share.
-    Neighbouring sizes fail on the same rows, so their errors move together. Shape (n_sizes, n_sizes)."""
+    """With bootstrap draws: covariance over sizes of the log error from the test rows, of which their differences are made. Shape
+    (n_sizes, n_sizes)."""
     starts: int = 0
     """Entries that are not measured but stand for where curves start: all or none (`tunecurve.curve.borrowed`)."""
     test_rows: float | None = None
@@ -185,11 +191,10 @@ class PreparedCurve:
 
     def step_variance(self, first: int, second: int) -> float:
         """Return the variance of the difference of two sizes' log errors: seeds, and what they do not share of the test rows."""
-        variance = float(self.point_variance[first] + self.point_variance[second])
-        if self.test_covariance is not None:
-            of = self.test_covariance
-            variance += max(float(of[first, first] + of[second, second] - 2.0 * of[first, second]), 0.0)
-        return variance
+        if self.test_covariance is None:
+            return float(self.point_variance[first] + self.point_variance[second])
+        of, seeds = self.test_covariance, self.seed_variances[first] + self.seed_variances[second]
+        return float(seeds + max(of[first, first] + of[second, second] - 2.0 * of[first, second], 0.0))
 
 
 def checked_arrays(points: CurvePoints) -> tuple[Floats, Floats]:
@@ -236,18 +241,19 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
     deviation = (scores - mean_score[member]) / scale.unit
     seed = _pooled_seed_variance(deviation, member, runs, relative_size, PRIOR_SEED_SHARE[scale.kind] * error[-1])
     seed_points = seed * relative_size**-SEED_VARIANCE_EXPONENT / replicates / error**2
-    covariance = None
     if points.bootstrap_draws is None:
         own, shared = _test_set_variance(points, scale, member, runs, error)
-        own_last = float(own[-1] / error[-1] ** 2)
+        own_test, covariance = own / error**2, None
+        own_last = float(own_test[-1])
     else:
         draws = np.asarray(points.bootstrap_draws, float)
         covariance = bootstrap_covariance(draws, scale.unit, member, runs, error)
-        own, shared = np.zeros(len(error)), float(covariance[-1, -1]) * error[-1] ** 2
-        own_last = own_part(covariance * np.outer(error, error)) / error[-1] ** 2
+        shared = float(covariance[-1, -1]) * error[-1] ** 2
+        in_points = covariance * np.outer(error, error)
+        own_test = own_parts(in_points) / error**2
+        own_last = own_part_of_next(in_points) / error[-1] ** 2
         if own_last == 0.0:  # no row differs in any draw: the number of rows says what they could have shown
             own_last = float(_test_set_variance(points, scale, member, runs, error)[0][-1] / error[-1] ** 2)
-        covariance = without_shared_part(covariance)
     return PreparedCurve(
         scale=scale,
         size=size,
@@ -255,10 +261,11 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
         replicates=replicates,
         log_error=np.log(error),
         seed_variance=float(seed / error[-1] ** 2),
-        point_variance=seed_points + own / error**2,
+        point_variance=seed_points + own_test,
+        seed_variances=seed_points,
+        test_covariance=covariance,
         own_test_variance=own_last,
         population_variance=float(shared / error[-1] ** 2),
-        test_covariance=covariance,
         test_rows=_test_rows(points, int(np.argmax(all_sizes))),
         paired=points.paired,
     )

@@ -36,8 +36,7 @@ LEVEL_SD = 2.0
 class Configurations:
     """Noise level x trouble, the columns of the grid.
 
-    `precision` is (n_sizes, n_configurations), or (n_configurations, n_sizes, n_sizes) where the test-set error of the
-    sizes is correlated; `noise` is (n_configurations,), `trouble` (n_configurations, n_sizes).
+    `precision` is (n_sizes, n_configurations), `noise` (n_configurations,), `trouble` (n_configurations, n_sizes).
     """
 
     precision: Floats
@@ -83,11 +82,7 @@ def configurations(curve: PreparedCurve) -> Configurations:
     relative = (curve.size / curve.size[-1]) ** -NOISE_EXPONENT
     misfit = NOISE_LEVELS[:, None] ** 2 * relative
     variance = (curve.point_variance + misfit[:, None, :] + masks * TROUBLE_SD**2).reshape(-1, count)
-    if curve.test_covariance is None:
-        precision = 1.0 / variance.T
-    else:
-        precision = np.linalg.inv(curve.test_covariance + np.eye(count) * variance[:, None, :])
-    return Configurations(precision, np.repeat(NOISE_LEVELS, len(masks)), np.tile(masks, (len(NOISE_LEVELS), 1)))
+    return Configurations(1.0 / variance.T, np.repeat(NOISE_LEVELS, len(masks)), np.tile(masks, (len(NOISE_LEVELS), 1)))
 
 
 def configuration_weight(prior: Prior, count: int) -> Floats:
@@ -104,11 +99,10 @@ def log_likelihood(residual: Floats, config: Configurations) -> Floats:
     squares and one of residuals.
     """
     rows, total, log_determinant = _precision_sums(config)
-    squares, weights = _squares(residual, config)
     constant = 0.5 * log_determinant - 0.5 * np.log(total)
     result = residual @ (rows / np.sqrt(total))
     np.square(result, out=result)
-    result -= squares @ weights
+    result -= residual**2 @ config.precision
     result *= 0.5
     result += constant
     return result
@@ -116,20 +110,7 @@ def log_likelihood(residual: Floats, config: Configurations) -> Floats:
 
 def _precision_sums(config: Configurations) -> tuple[Floats, Floats, Floats]:
     """Row sums of each precision (n_sizes, n_configurations), its total with the level's own, and its log determinant."""
-    if config.precision.ndim == 2:
-        rows, log_determinant = config.precision, np.log(config.precision).sum(axis=0)
-    else:
-        rows, log_determinant = config.precision.sum(axis=2).T, np.linalg.slogdet(config.precision)[1]
-    return rows, rows.sum(axis=0) + 1.0 / LEVEL_SD**2, log_determinant
-
-
-def _squares(residual: Floats, config: Configurations) -> tuple[Floats, Floats]:
-    """Products of residuals (n_shapes, n_products) and their weights, whose product is ``r' P r``."""
-    if config.precision.ndim == 2:
-        return residual**2, config.precision
-    first, second = np.triu_indices(residual.shape[1])
-    twice = np.where(first == second, 1.0, 2.0)
-    return residual[:, first] * residual[:, second], (config.precision[:, first, second] * twice).T
+    return config.precision, config.precision.sum(axis=0) + 1.0 / LEVEL_SD**2, np.log(config.precision).sum(axis=0)
 
 
 @lru_cache(maxsize=64)

@@ -30,30 +30,34 @@ def bootstrap_covariance(
     return covariance / np.outer(error, error)
 
 
-def without_shared_part(covariance: Floats) -> Floats:
-    """Take the variance that all sizes share off every entry; what stays is still a covariance matrix.
+def step_variances(covariance: Floats) -> Floats:
+    """Variance of the difference of neighbouring sizes, shape (n_sizes - 1,): what they share of the test rows' luck cancels."""
+    steps = np.diff(np.diff(covariance, axis=0), axis=1).diagonal()
+    return np.maximum(steps, 0.0)
 
-    The mean of the entries between different sizes is taken off, but never more than ``1 / (1' C^-1 1)``, the largest
-    constant that leaves no direction with a negative variance.
+
+def own_parts(covariance: Floats) -> Floats:
+    """Variance that each size does not share with its neighbours, in points squared, shape (n_sizes,): half of that of differences.
+
+    The rest moves neighbouring sizes together, which no shape needs to explain: on this test set the curve lies there. As
+    correlated noise of a fit it would be worse than nothing, because the luck of a test set is about as large in points at all
+    sizes, and so, in logarithms, larger where the error is small: the fit could leave all good scores on one side ("Peelle's
+    pertinent puzzle"; D'Agostini 1994, doi:10.1016/0168-9002(94)90719-6).
     """
-    count = len(covariance)
-    if count == 1:
-        return np.zeros((1, 1))
-    between = max(float(covariance[~np.eye(count, dtype=bool)].mean()), 0.0)
-    precision = float(np.linalg.pinv(covariance, hermitian=True).sum())
-    values, vectors = np.linalg.eigh(covariance - min(between, 1.0 / precision if precision > 0 else 0.0))
-    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+    steps = step_variances(covariance)
+    if not steps.size:
+        return np.zeros(1)
+    return 0.25 * (np.concatenate([steps[:1], steps]) + np.concatenate([steps, steps[-1:]]))
 
 
-def own_part(covariance: Floats) -> float:
-    """Variance that a size does not share with its neighbour: half of that of their difference, over the last two steps.
+def own_part_of_next(covariance: Floats) -> float:
+    """Variance that the next size is expected not to share: as over the last two steps.
 
     But never less than the usual share: few rows that changed say little of how many the next size may change.
     """
-    steps = np.diff(covariance[-3:, -3:], axis=0)
-    differences = np.diff(steps, axis=1).diagonal()
+    steps = step_variances(covariance)[-2:]
     usual = (1.0 - DEFAULT_TEST_CORRELATION) * float(covariance[-1, -1])
-    return max(float(differences.mean()) / 2.0, usual) if differences.size else usual
+    return max(float(steps.mean()) / 2.0, usual) if steps.size else usual
 
 
 def test_set_variance(
