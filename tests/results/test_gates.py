@@ -260,7 +260,7 @@ def test_a_refusal_takes_the_place_of_everything_that_would_rest_on_the_curve():
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(0, "0 %"), (0.5, "0.5 %"), (0.04, "less than 0.1 %"), (12.4, "12 %"), (99.6, "99.6 %"), (99.99, "nearly 100 %"),
-     (100, "100 %"), (-12.4, "-12 %")],
+     (100, "100 %"), (-12.4, "-12 %"), (99.99999999999999, "100 %"), (100.00000000000001, "100 %"), (-1e-14, "0 %"), (1e-14, "0 %")],
 )  # fmt: skip
 def test_no_percentage_is_rounded_to_nothing_or_to_all(value, expected):
     assert percent(value) == expected

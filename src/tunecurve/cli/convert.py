@@ -45,6 +45,7 @@ def convert(source: str, to: str, output: Path | None, force: bool, **options: A
     from tunecurve.spec.reading import name_of_data
     from tunecurve.storage.files import write_text
     from tunecurve.study.converting import converted, fewest_rows
+    from tunecurve.study.looking import looked_at
     from tunecurve.study.reading import read_study_rows
     from tunecurve.study.settling import settled_study
 
@@ -52,7 +53,7 @@ def convert(source: str, to: str, output: Path | None, force: bool, **options: A
     values, origin = study_values(
         Path(source) if is_study else None, options if is_study else {**options, "data": source}
     )
-    settled = settled_study(values, origin=origin)
+    settled, said = looked_at(lambda out: settled_study(values, out, origin), values, None, origin)
     spec = settled.spec
     whole = output or Path(f"{name_of_data(spec.data.source)}.{to}.jsonl")
     _check_free(whole, spec, force)
@@ -61,7 +62,7 @@ def convert(source: str, to: str, output: Path | None, force: bool, **options: A
     for path in files:
         _check_free(path, spec, force)
     echo(f"rows     {found.cleaning.summary()}")
-    show_findings([*settled.findings, *found.cleaning.findings()])
+    show_findings([*said, *settled.findings, *found.cleaning.findings()])
     for path, lines in files.items():
         write_text(path, "".join(f"{line}\n" for line in lines))
         echo(f"wrote    {path}: {len(lines)} rows {_in_words(to)}")

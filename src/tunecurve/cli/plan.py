@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,12 +28,15 @@ def plan(study: str | None, show_prompts: bool, as_json: bool, **options: Any) -
     from tunecurve.cli.plan_json import missing_line, plan_json
     from tunecurve.errors import UsageError
     from tunecurve.report.test_set import rows_lines
+    from tunecurve.study.looking import looked_at
     from tunecurve.study.prepare import prepare_study
 
     if as_json and show_prompts:
         raise UsageError("--show-prompts with --json: prompts are shown as text; give one of them")
     values, origin = study_values(study, options)
-    ready = prepare_study(values, options_of(options, origin=origin, progress=ConsoleProgress()))
+    how = options_of(options, origin=origin, progress=ConsoleProgress())
+    ready, said = looked_at(lambda out: prepare_study(values, replace(how, out=out)), values, options["out"], origin)
+    ready.data.findings.extend(said)
     if as_json:
         print_json(plan_json(ready, _test_set(ready)))
         return

@@ -38,6 +38,16 @@ def split_rows_of(
     return spec, data, folder
 
 
+def rows_looked_at(study: Path | None, options: Mapping[str, Any]) -> tuple[StudySpec, StudyData]:
+    """Return a study and its rows for a command that writes nothing to its folder: whatever that holds refuses nothing."""
+    from tunecurve.study.looking import looked_at
+
+    values, origin = study_values(study, options)
+    (spec, data, _), said = looked_at(lambda folder: split_rows_of(study, options, folder), values, None, origin)
+    data.findings.extend(said)
+    return spec, data
+
+
 def _with_fewest_training_rows(spec: StudySpec, rows: StudyRows, folder: Path) -> tuple[StudySpec, StudyData]:
     """Split for the test rows alone: nobody asked for training rows, so one is kept."""
     from tunecurve.study.prepare import split_as_asked

@@ -113,10 +113,10 @@ def _of_run(folder: Path, asked: Asked, options: dict[str, object]) -> TestSetAn
 
 
 def _of_data(study: Path | None, asked: Asked, options: dict[str, object]) -> TestSetAnswer:
-    from tunecurve.cli.study_rows import split_rows_of
+    from tunecurve.cli.study_rows import rows_looked_at
     from tunecurve.results.test_set.sources import questions_of, test_set_of_rows
 
-    spec, data, _ = split_rows_of(study, options)
+    spec, data = rows_looked_at(study, options)
     return test_set_of_rows(spec, data, questions_of(spec, asked.difference, asked.leak_bound))
 
 

@@ -68,6 +68,7 @@ def validate(
     from tunecurve.cli.options import study_values
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.dataset import decided_task
+    from tunecurve.study.looking import looked_at
     from tunecurve.study.prepare import split_as_asked
     from tunecurve.study.reading import read_study_rows
     from tunecurve.study.settling import settled_study
@@ -77,14 +78,19 @@ def validate(
     if suspicious_to is not None:
         check_new_file(suspicious_to, is_asked=suspicious is not False)
     values, origin = study_values(study, options)
-    settled = settled_study(values, options["out"], origin)
-    spec, data = split_as_asked(
-        settled.spec,
-        read_study_rows(settled.spec, settled.folder, settled.findings),
-        settled.folder,
-        sizes_are_defaults="train_sizes" not in values,
-        accept_data_changes=options["accept_data_changes"],
-    )
+
+    def look(out: Path | None) -> tuple[StudySpec, StudyData]:
+        settled = settled_study(values, out, origin)
+        return split_as_asked(
+            settled.spec,
+            read_study_rows(settled.spec, settled.folder, settled.findings),
+            settled.folder,
+            sizes_are_defaults="train_sizes" not in values,
+            accept_data_changes=options["accept_data_changes"],
+        )
+
+    (spec, data), said = looked_at(look, values, options["out"], origin)
+    data.findings.extend(said)
     check_without_models(spec, data)
     task = decided_task(spec, data.pool, data.decisions)
     looked_at = _rows_to_look_at(data, task, suspicious)

@@ -9,6 +9,9 @@ from tunecurve.results.points import best_point
 from tunecurve.results.records.points import LEAKS, Comparison, MetricResult, Point
 from tunecurve.results.records.test_set import TestSet
 
+# In per cent: what is nearer to 0 or 100 than this differs from it by float arithmetic alone.
+DUST = 1e-9
+
 
 def headline(points: Sequence[Point], found: Sequence[Comparison], metric: MetricResult, leaks: str) -> str:
     """Return what was found, in two or three sentences that say what the numbers say; `leaks` is the last one."""
@@ -60,10 +63,16 @@ def leak_sentence(best: Point | None, test_set: TestSet, findings: Sequence[Find
     return f"{percent(score.estimate)} of the documents with personal data still leak some of it ({bound}){aside}"
 
 
+def without_dust(value: float) -> float:
+    """Return a percentage, and 0 or 100 where only the rounding of a sum or a quotient keeps it from them."""
+    return next((end for end in (0.0, 100.0) if abs(value - end) < DUST), value)
+
+
 def percent(value: float | None) -> str:
     """Return a percentage in whole per cent, small and nearly full ones finer: nothing rounds to 0 % or 100 %."""
     if value is None:
         return "–"
+    value = without_dust(value)
     if value in (0, 100) or 9.5 <= value < 99.0 or value <= -9.5 or value > 100:
         return f"{value:.0f} %"
     if 0 < value < 0.05:

@@ -163,7 +163,7 @@ class PointWriter:
         best, nothing = metric.best, self.floor.scores[metric.name][0]
         if best is None or not math.isfinite(nothing) or best == nothing:
             return None
-        return defined(100.0 * (estimate - nothing) / (best - nothing))
+        return defined(100.0 * ((estimate - nothing) / (best - nothing)))  # in this order all of it is exactly 100
 
 
 def defined(value: float) -> float | None:
