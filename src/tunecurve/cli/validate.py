@@ -93,10 +93,10 @@ def validate(
     data.findings.extend(said)
     check_without_models(spec, data)
     task = decided_task(spec, data.pool, data.decisions)
-    looked_at = _rows_to_look_at(data, task, suspicious)
+    to_search = _rows_to_look_at(data, task, suspicious)
     # Of millions of rows, the search has the memory.
     data = replace(data, test=[], pool=[], pool_labels=None, frozen=None)
-    found = find_suspicious(looked_at, task)
+    found = find_suspicious(to_search, task)
     doubts, with_texts = suspicious_findings(found), spec.show_texts and not no_texts
     if suspicious_to is not None and not found.why_not:
         write_suspicious(suspicious_to, found, with_texts=with_texts)
